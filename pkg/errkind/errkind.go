@@ -1,0 +1,123 @@
+// Package errkind classifies errors by what a caller should do about them.
+//
+// Every hop of Cinedex asks the same questions of an error: try again, put the
+// message aside, or answer the caller, and with which status? The one table in
+// this file answers all of them. Packages mark an error once, where they know
+// what it means, and wrap it with context as usual afterwards; Of finds the
+// mark through any number of wrappings.
+//
+// errkind imports nothing of Cinedex.
+package errkind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"syscall"
+)
+
+// Kind says what an error means to whoever has to act on it.
+type Kind uint8
+
+// The kinds, from the caller's fault to ours.
+const (
+	Internal        Kind = iota // a bug, or something nobody classified
+	Invalid                     // the input is wrong and will stay wrong
+	NotFound                    // what was named does not exist
+	Conflict                    // somebody else got there first: a lost lease, a failed compare-and-set
+	Denied                      // the caller may not
+	Unauthenticated             // the caller has not said who they are
+	Exhausted                   // a limit was reached: too large, too many, too slow, disk full
+	Unavailable                 // a part that is needed does not answer now
+	Cancelled                   // the caller went away or the deadline passed
+)
+
+type row struct {
+	name  string
+	http  int
+	grpc  uint32 // a google.golang.org/grpc/codes.Code, as connect.Code also numbers them
+	retry bool   // the same message may succeed later
+	dead  bool   // a message that fails so is put aside as a dead letter at once
+}
+
+// table is the only place where a kind is mapped to behaviour. Internal is
+// retried a bounded number of times and then put aside: a bug may be a race,
+// but it must not block the messages behind it for ever.
+var table = [...]row{
+	Internal:        {"internal", http.StatusInternalServerError, 13, true, false},
+	Invalid:         {"invalid", http.StatusBadRequest, 3, false, true},
+	NotFound:        {"not_found", http.StatusNotFound, 5, false, true},
+	Conflict:        {"conflict", http.StatusConflict, 10, false, false},
+	Denied:          {"denied", http.StatusForbidden, 7, false, true},
+	Unauthenticated: {"unauthenticated", http.StatusUnauthorized, 16, false, true},
+	Exhausted:       {"exhausted", http.StatusTooManyRequests, 8, true, false},
+	Unavailable:     {"unavailable", http.StatusServiceUnavailable, 14, true, false},
+	Cancelled:       {"cancelled", 499, 1, true, false},
+}
+
+func (k Kind) row() row {
+	if int(k) >= len(table) {
+		return table[Internal]
+	}
+	return table[k]
+}
+
+// String returns the kind's name in snake case, as metrics and dead letters carry it.
+func (k Kind) String() string { return k.row().name }
+
+// HTTPStatus returns the status that answers a request that failed so.
+func (k Kind) HTTPStatus() int { return k.row().http }
+
+// GRPCCode returns the canonical gRPC code (google.golang.org/grpc/codes).
+func (k Kind) GRPCCode() uint32 { return k.row().grpc }
+
+// Retryable reports whether doing the same thing again may succeed.
+func (k Kind) Retryable() bool { return k.row().retry }
+
+// Poison reports whether a message that fails so goes to the dead letters without a further try.
+func (k Kind) Poison() bool { return k.row().dead }
+
+type kinded struct {
+	kind Kind
+	err  error
+}
+
+func (e *kinded) Error() string { return e.err.Error() }
+func (e *kinded) Unwrap() error { return e.err }
+
+// New returns an error of kind k whose text is formatted as by fmt.Errorf, %w included.
+func New(k Kind, format string, args ...any) error {
+	return &kinded{k, fmt.Errorf(format, args...)}
+}
+
+// Wrap marks err as being of kind k. A nil error stays nil.
+func Wrap(k Kind, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &kinded{k, err}
+}
+
+// Of returns the kind of err: the outermost mark found by unwrapping, or what
+// the standard library's own errors imply, or Internal.
+func Of(err error) Kind {
+	var k *kinded
+	switch {
+	case errors.As(err, &k):
+		return k.kind
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Cancelled
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return Exhausted
+	case errors.Is(err, fs.ErrNotExist):
+		return NotFound
+	case errors.Is(err, fs.ErrPermission):
+		return Denied
+	}
+	return Internal
+}
+
+// Is reports whether err is of kind k.
+func Is(err error, k Kind) bool { return err != nil && Of(err) == k }
