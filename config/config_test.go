@@ -1,0 +1,97 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cinedex/cinedex/config"
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+type kafka struct {
+	Brokers []string      `mapstructure:"brokers"`
+	Wait    time.Duration `mapstructure:"wait"`
+}
+
+type cfg struct {
+	Address string `mapstructure:"address"`
+	Kafka   kafka  `mapstructure:"kafka"`
+}
+
+func (c cfg) Validate() error {
+	if c.Address == "" {
+		return errkind.New(errkind.Invalid, "address: must be set")
+	}
+	return nil
+}
+
+func defaults() cfg { return cfg{Address: ":1", Kafka: kafka{[]string{"a:1"}, time.Second}} }
+
+func write(t *testing.T, yaml string) string {
+	p := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(p, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestLayers(t *testing.T) {
+	file := write(t, "address: ':2'\nkafka: {brokers: [b:1, c:1], wait: 3s}\n")
+	t.Setenv("CINEDEX_KAFKA_WAIT", "5s")
+	got := defaults()
+	if err := config.Load(&got, file, []string{"address=:9"}); err != nil {
+		t.Fatal(err)
+	}
+	want := cfg{Address: ":9", Kafka: kafka{[]string{"b:1", "c:1"}, 5 * time.Second}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// A key that stands in no file must still be settable from the environment.
+func TestEnvironmentAlone(t *testing.T) {
+	t.Setenv("CINEDEX_KAFKA_BROKERS", "x:1,y:2")
+	got := defaults()
+	if err := config.Load(&got, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"x:1", "y:2"}, got.Kafka.Brokers); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		yaml, env string
+		set       []string
+		want      string
+	}{
+		"unknown key in file":    {yaml: "kafka: {broker: a}", want: "kafka.broker"},
+		"unknown key in set":     {set: []string{"adress=x"}, want: "adress"},
+		"unknown in environment": {env: "CINEDEX_KAFKA_WIAT", want: "CINEDEX_KAFKA_WIAT"},
+		"not a duration":         {yaml: "kafka: {wait: soon}", want: "wait"},
+		"not yaml":               {yaml: "{", want: "reading configuration"},
+		"validated":              {yaml: "address: ''", want: "address: must be set"},
+		"set without value":      {set: []string{"address"}, want: "want key=value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.env != "" {
+				t.Setenv(c.env, "1")
+			}
+			file := ""
+			if c.yaml != "" {
+				file = write(t, c.yaml)
+			}
+			got := defaults()
+			err := config.Load(&got, file, c.set)
+			if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want Invalid with %q", err, c.want)
+			}
+		})
+	}
+}

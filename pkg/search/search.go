@@ -1,0 +1,142 @@
+package search
+
+import (
+	"context"
+	"io"
+
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// An Engine indexes what runs said and finds it again. Its methods may be called
+// from any goroutine.
+type Engine interface {
+	Writer
+	Searcher
+	// Dump writes what the engine holds, whatever the scope, one JSON object a line in
+	// the order of run and ordinal: the same for the same fold, however it came about.
+	Dump(ctx context.Context, w io.Writer) error
+	Ready(ctx context.Context) error
+	Close() error
+}
+
+// A Batch is what the indexer writes in one go: of any number of runs.
+type Batch struct {
+	// Annotations with something to search: those without text and label are passed over.
+	Annotations []*pb.Annotation
+	// Embeddings of the spaces that the engine was opened with; one of another is Invalid.
+	Embeddings []*pb.Embedding
+}
+
+// Writer folds items in.
+type Writer interface {
+	Write(ctx context.Context, b Batch) error
+	// TrimRun deletes what a run has beyond its first n annotations and m embeddings.
+	TrimRun(ctx context.Context, run string, annotations, embeddings int64) error
+	// DeleteRun deletes all of a run.
+	DeleteRun(ctx context.Context, run string) error
+}
+
+// Searcher answers questions of one kind each; it ranks, and fuses nothing.
+type Searcher interface {
+	Text(ctx context.Context, q TextQuery) ([]Hit, error)
+	Vector(ctx context.Context, q VectorQuery) ([]Hit, error)
+	// Languages returns the languages of the texts within the scope, BCP 47, sorted.
+	Languages(ctx context.Context, s *Scope) ([]string, error)
+}
+
+// A Scope is the set of runs that a question may see. It is where authorisation,
+// the choice of titles and the switching of runs meet: the gateway makes one per
+// query from one snapshot of the active runs, and every part of the query
+// carries the same one. A Scope never changes once made; engines may cache by its identity.
+type Scope struct {
+	runs map[string]struct{}
+	list []string
+}
+
+// NewScope makes a scope of the runs given, in any order, duplicates allowed.
+func NewScope(runs []string) *Scope {
+	s := &Scope{runs: make(map[string]struct{}, len(runs))}
+	for _, r := range runs {
+		if _, ok := s.runs[r]; !ok {
+			s.runs[r] = struct{}{}
+			s.list = append(s.list, r)
+		}
+	}
+	return s
+}
+
+// Has reports whether the scope holds a run.
+func (s *Scope) Has(run string) bool { _, ok := s.runs[run]; return ok }
+
+// Runs returns the runs in the order given; the slice is not to be changed.
+func (s *Scope) Runs() []string { return s.list }
+
+// Len returns how many runs the scope holds.
+func (s *Scope) Len() int { return len(s.list) }
+
+// Filter narrows a question further. The zero Filter narrows nothing.
+type Filter struct {
+	Kinds         []string // any of
+	Languages     []string // any of; "en" takes "en-GB" in
+	Characters    []string // any of, compared without case
+	MinConfidence float32
+	Span          schema.Interval // overlapping moments only; empty means no bound
+}
+
+// TextMode says how words are taken.
+type TextMode uint8
+
+// The modes.
+const (
+	AnyWord  TextMode = iota // some of the words, more is better
+	AllWords                 // each of the words
+	Phrase                   // the words in their order, small gaps allowed
+	Fuzzy                    // each word within one or two letters
+	Prefix                   // search as you type: the last word is the beginning of one
+)
+
+// Field says where words are looked for.
+type Field uint8
+
+// The fields.
+const (
+	FieldText  Field = iota // Annotation.text, analysed in its language
+	FieldLabel              // Annotation.label: names of what is seen
+)
+
+// A TextQuery asks for annotations by words.
+type TextQuery struct {
+	Scope  *Scope
+	Filter Filter
+	Field  Field
+	Mode   TextMode
+	Words  string
+	// Languages in which the words may be meant: each one's analysis is applied to the
+	// texts of that language. Empty means every language within the index.
+	Languages []string
+	Limit     int
+}
+
+// A VectorQuery asks for embeddings near a vector.
+type VectorQuery struct {
+	Scope  *Scope
+	Filter Filter // Span only applies to vectors
+	// Space is "name@version". Asking a space with a vector of another dimension is Invalid.
+	Space  string
+	Vector []float32
+	Limit  int
+}
+
+// A Hit is one item found.
+type Hit struct {
+	Run     string
+	Ordinal int64
+	Asset   string
+	// Kind and Language are empty for embeddings.
+	Kind     string
+	Language string
+	Interval schema.Interval
+	// Score is the engine's own: BM25 for words, the metric's similarity for vectors.
+	Score float64
+}

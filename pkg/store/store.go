@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A Store is all of the roles below over one body of data. Its methods may be
+// called from any goroutine. Errors carry an errkind: NotFound for what is not
+// there, Conflict for a lost compare-and-set, Unavailable and Exhausted for what
+// may pass, Invalid for a message that no retry will help.
+//
+// Messages passed in are not kept or changed; messages given out belong to the caller.
+type Store interface {
+	Assets
+	Runs
+	Annotations
+	Activation
+	Leases
+
+	// Dump writes all that readers can see or could switch to, in a canonical
+	// order and form: assets, runs (state, counts; without epochs), annotations,
+	// embeddings, active runs (without generations). One JSON object a line.
+	Dump(ctx context.Context, w io.Writer) error
+	// Ready reports whether the store can answer now.
+	Ready(ctx context.Context) error
+	Close() error
+}
+
+// Assets is the library.
+type Assets interface {
+	// PutAsset writes an asset whole, in place of what was there under its id.
+	PutAsset(ctx context.Context, a *pb.Asset) error
+	Asset(ctx context.Context, id string) (*pb.Asset, error)
+	// AllAssets yields every asset in the order of ids.
+	AllAssets(ctx context.Context) iter.Seq2[*pb.Asset, error]
+}
+
+// Runs is the record of what was asked of the algorithms and how it ended.
+type Runs interface {
+	// CreateRun records a requested run unless one of its id is there, and
+	// returns the run that is there afterwards.
+	CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error)
+	// FinishRun records the end of a run: finished with its counts, or failed or
+	// cancelled with the error. An end under a lower epoch than the one recorded is
+	// a Conflict; a finished run stays finished.
+	FinishRun(ctx context.Context, r *pb.Run) error
+	Run(ctx context.Context, asset, id string) (*pb.Run, error)
+	// RunsOf returns every run of an asset in the order of ids.
+	RunsOf(ctx context.Context, asset string) ([]*pb.Run, error)
+}
+
+// A Batch is consecutive items of one run, annotations or embeddings, as they
+// came from the log.
+type Batch struct {
+	Asset string
+	Run   string
+	Epoch int64
+	// First is the ordinal of the first item; annotations and embeddings are
+	// numbered apart.
+	First       int64
+	Annotations []*pb.Annotation
+	Embeddings  []*pb.Embedding
+}
+
+// Part says which of the two numberings a marker counts.
+type Part uint8
+
+// The two parts of what a run writes.
+const (
+	PartAnnotations Part = iota
+	PartEmbeddings
+)
+
+// A Marker says that a batch is durable in the store and in the search engines.
+type Marker struct {
+	Asset string
+	Run   string
+	Epoch int64
+	Part  Part
+	First int64
+	Count int64
+}
+
+// Span selects what overlaps [Start, End); the zero Span selects everything.
+type Span = schema.Interval
+
+// Annotations is what the runs said.
+type Annotations interface {
+	// WriteBatches writes all of the batches durably. It checks no epoch: the indexer
+	// does, through CheckEpoch, before it writes anywhere.
+	WriteBatches(ctx context.Context, batches []Batch) error
+	// MarkIndexed records markers durably.
+	MarkIndexed(ctx context.Context, markers []Marker) error
+	// Indexed returns how many items of a run are marked under the given epoch.
+	Indexed(ctx context.Context, asset, run string, epoch int64) (annotations, embeddings int64, err error)
+	// TrimRun deletes what a run has beyond its first n annotations and m embeddings:
+	// what an execution under an older epoch left behind.
+	TrimRun(ctx context.Context, asset, run string, annotations, embeddings int64) error
+	// DeleteRun deletes all that a run wrote, its markers and its record.
+	DeleteRun(ctx context.Context, asset, run string) error
+
+	// Annotation and Embedding return one item.
+	Annotation(ctx context.Context, asset, run string, ordinal int64) (*pb.Annotation, error)
+	Embedding(ctx context.Context, asset, run string, ordinal int64) (*pb.Embedding, error)
+	// AnnotationsOf yields a run's annotations that overlap span, by ordinal.
+	AnnotationsOf(ctx context.Context, asset, run string, span Span) iter.Seq2[*pb.Annotation, error]
+	// EmbeddingsOf yields a run's embeddings that overlap span, by ordinal.
+	EmbeddingsOf(ctx context.Context, asset, run string, span Span) iter.Seq2[*pb.Embedding, error]
+}
+
+// Activation decides which run readers see.
+type Activation interface {
+	// Activate makes next the active run of its asset and algorithm if the run that
+	// is active now is previous ("" for none). Conflict says that it was another.
+	// Activating the run that is already active is no error and changes nothing.
+	// The generation returned grows by one with each switch.
+	Activate(ctx context.Context, next *pb.Run, previous string) (*pb.ActiveRun, error)
+	// Active returns the active runs of an asset, by algorithm.
+	Active(ctx context.Context, asset string) ([]*pb.ActiveRun, error)
+	// AllActive yields every active run, in the order of asset and algorithm, as of one moment per asset.
+	AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error]
+}
+
+// A Lease is the right of one holder to write under a name until it runs out.
+type Lease struct {
+	Name   string
+	Holder string
+	// Epoch grows with every change of holder and never comes back.
+	Epoch int64
+	// Until is when the lease runs out, by the store's clock as this process sees it.
+	Until time.Time
+}
+
+// Leases hands out rights to write, each with an epoch that fences those before it.
+type Leases interface {
+	// Acquire takes the lease for ttl if it is free, has run out, or is held by the
+	// same holder (the epoch then grows all the same: a restarted worker is another).
+	// Conflict says who holds it.
+	Acquire(ctx context.Context, name, holder string, ttl time.Duration) (Lease, error)
+	// Renew extends a lease; Conflict says that it was lost.
+	Renew(ctx context.Context, l Lease, ttl time.Duration) (Lease, error)
+	// Release gives a lease back; the epoch is remembered. Releasing a lost lease is no error.
+	Release(ctx context.Context, l Lease) error
+	// CheckEpoch fails with Conflict if an epoch above the given one was handed out under the name.
+	CheckEpoch(ctx context.Context, name string, epoch int64) error
+}
+
+// RunLease is the name under which a run's executions are fenced.
+func RunLease(run string) string { return "run/" + run }

@@ -1,0 +1,179 @@
+// Package telemetry gives a process its eyes: a structured logger, a Prometheus
+// registry, OpenTelemetry traces, and the small HTTP server that operators and
+// orchestrators ask (/livez, /readyz, /metrics).
+//
+// Libraries never reach for a global: they take a *slog.Logger, a
+// prometheus.Registerer and a trace.Tracer in their Deps. Tracing costs nothing
+// unless an OTLP endpoint is configured.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Config is what an operator sets.
+type Config struct {
+	// LogLevel is debug, info, warn or error.
+	LogLevel string `mapstructure:"log_level"`
+	// LogFormat is text or json.
+	LogFormat string `mapstructure:"log_format"`
+	// AdminAddress serves /livez, /readyz and /metrics; empty serves none.
+	AdminAddress string `mapstructure:"admin_address"`
+	// OTLPEndpoint is an OTLP/HTTP collector's URL, for example http://localhost:4318; empty exports no traces.
+	OTLPEndpoint string `mapstructure:"otlp_endpoint"`
+}
+
+// Default returns logs of level info as text, no admin server and no traces.
+func Default() Config { return Config{LogLevel: "info", LogFormat: "text"} }
+
+// Validate reports the first field that cannot be used.
+func (c Config) Validate() error {
+	if _, err := c.level(); err != nil {
+		return err
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return errkind.New(errkind.Invalid, "log_format: %q is neither text nor json", c.LogFormat)
+	}
+	return nil
+}
+
+func (c Config) level() (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return 0, errkind.New(errkind.Invalid, "log_level: %q is none of debug, info, warn, error", c.LogLevel)
+	}
+	return l, nil
+}
+
+// Telemetry is what the parts of one process share.
+type Telemetry struct {
+	Log      *slog.Logger
+	Registry *prometheus.Registry
+	Tracer   trace.Tracer
+	shutdown func(context.Context) error
+}
+
+// New makes the logger, registry and tracer of a service; logs go to w.
+// A tracer that cannot reach its collector drops spans; it never holds work up.
+func New(ctx context.Context, service string, c Config, w io.Writer) (*Telemetry, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	level, _ := c.level()
+	opts := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(w, opts)
+	if c.LogFormat == "json" {
+		h = slog.NewJSONHandler(w, opts)
+	}
+	t := &Telemetry{
+		Log:      slog.New(h).With("service", service),
+		Registry: prometheus.NewRegistry(),
+		Tracer:   noop.NewTracerProvider().Tracer(service),
+		shutdown: func(context.Context) error { return nil },
+	}
+	t.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	if c.OTLPEndpoint == "" {
+		return t, nil
+	}
+	exp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(c.OTLPEndpoint))
+	if err != nil {
+		return nil, fmt.Errorf("making the trace exporter for %s: %w", c.OTLPEndpoint, err)
+	}
+	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exp),
+		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service))))
+	t.Tracer, t.shutdown = p.Tracer("github.com/cinedex/cinedex"), p.Shutdown
+	return t, nil
+}
+
+// Close sends what spans are left, within a bounded time.
+func (t *Telemetry) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	return t.shutdown(ctx)
+}
+
+// Admin returns the handler of /livez, /readyz and /metrics. ready gives the
+// reason why the process should get no traffic now, or nil.
+func (t *Telemetry) Admin(ready func() error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, "ok\n")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// ServeHTTP serves h on address until ctx ends, then drains for up to ten
+// seconds. A port in use is an error that says whose setting to change.
+func ServeHTTP(ctx context.Context, name, address string, h http.Handler) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return ListenError(name, address, err)
+	}
+	return ServeListener(ctx, l, h)
+}
+
+// ListenError turns the error of listening into one that says what to do.
+func ListenError(name, address string, err error) error {
+	if strings.Contains(err.Error(), "address already in use") {
+		return errkind.New(errkind.Conflict, "listening for %s on %s: the port is in use; stop what uses it or give another address: %w", name, address, err)
+	}
+	return fmt.Errorf("listening for %s on %s: %w", name, address, err)
+}
+
+// ServeListener is ServeHTTP over a listener that is already open. It serves
+// HTTP/1 and unencrypted HTTP/2, which gRPC clients speak.
+func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s := &http.Server{
+		Handler: h, Protocols: &protocols,
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err := s.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.Close() // requests that would not end are cut off
+	}
+	<-done
+	return err
+}
