@@ -1,0 +1,104 @@
+package schema
+
+import (
+	"sort"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A Clock says when each frame of an asset shows. Frames are numbered from 0,
+// and frame 0 starts at time 0.
+//
+// Both methods hold to the picture: FrameStart takes n below 0 as 0, and n past
+// the last frame as the end of the picture; FrameAt gives -1 before the
+// picture and Frames() from its end on. For every frame n of the picture
+// FrameAt(FrameStart(n)) == n. Clocks may be used by many at once.
+type Clock interface {
+	FrameStart(n int64) Time
+	FrameAt(t Time) int64
+	Frames() int64
+}
+
+// ClockOf returns the clock of a video track: its rate, or the table where its
+// rate is variable. The table of a constant rate is not looked at and may be nil.
+func ClockOf(v *cinedexv1.VideoTrack, table FrameTable) (Clock, error) {
+	if v == nil {
+		return nil, errkind.New(errkind.Invalid, "making a clock: the asset has no video track")
+	}
+	if v.GetVariableRate() {
+		if err := table.Validate(); err != nil {
+			return nil, err
+		}
+		if v.GetFrames() != table.Frames() {
+			return nil, errkind.New(errkind.Invalid, "making a clock: the frame table has %d frames, the video track %d", table.Frames(), v.GetFrames())
+		}
+		return table, nil
+	}
+	r := RateOf(v.GetRate())
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	if v.GetFrames() < 0 {
+		return nil, errkind.New(errkind.Invalid, "making a clock: the video track has %d frames", v.GetFrames())
+	}
+	return steady{r, v.GetFrames()}, nil
+}
+
+// steady is the clock of a constant rate.
+type steady struct {
+	rate   Rate
+	frames int64
+}
+
+func (c steady) FrameStart(n int64) Time { return c.rate.FrameStart(min(max(n, 0), c.frames)) }
+func (c steady) FrameAt(t Time) int64    { return min(max(c.rate.FrameAt(t), -1), c.frames) }
+func (c steady) Frames() int64           { return c.frames }
+
+// FrameTable is the clock of a variable rate: the start of every frame, and
+// after them the end of the last one. It begins with 0 and grows strictly.
+type FrameTable []Time
+
+// Validate reports a table that is no clock.
+func (ft FrameTable) Validate() error {
+	if len(ft) < 2 {
+		return errkind.New(errkind.Invalid, "a frame table needs at least one frame")
+	}
+	if ft[0] != 0 {
+		return errkind.New(errkind.Invalid, "a frame table begins at 0, not at %d flicks", ft[0])
+	}
+	for i := 1; i < len(ft); i++ {
+		if ft[i] <= ft[i-1] {
+			return errkind.New(errkind.Invalid, "frame %d of a frame table ends at %d flicks, where it starts or before (%d)", i-1, ft[i], ft[i-1])
+		}
+	}
+	return nil
+}
+
+// FrameStart implements Clock.
+func (ft FrameTable) FrameStart(n int64) Time {
+	if len(ft) == 0 {
+		return 0
+	}
+	return ft[min(max(n, 0), int64(len(ft)-1))]
+}
+
+// FrameAt implements Clock.
+func (ft FrameTable) FrameAt(t Time) int64 {
+	return int64(sort.Search(len(ft), func(i int) bool { return ft[i] > t })) - 1
+}
+
+// Frames implements Clock.
+func (ft FrameTable) Frames() int64 { return int64(max(len(ft)-1, 0)) }
+
+// FrameSpan returns the frames that show during iv, as a half-open range: from
+// the one at its start to the one at its last flick. An empty interval gives
+// the one frame that shows at its start, so that every moment has a picture.
+func FrameSpan(c Clock, iv Interval) (start, end int64) {
+	start = max(c.FrameAt(iv.Start), 0)
+	end = start + 1
+	if iv.End > iv.Start {
+		end = max(end, min(c.FrameAt(iv.End-1)+1, c.Frames()))
+	}
+	return start, end
+}
