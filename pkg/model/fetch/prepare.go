@@ -2,13 +2,46 @@ package fetch
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/convert"
 )
 
 // prepare computes an artefact from those that it names in From.
 func prepare(ctx context.Context, cache model.Cache, a model.Artefact, progress func(done, total int64)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	progress(0, 1)
+	tmp := cache.Path(a) + ".tmp"
+	if err := os.MkdirAll(filepath.Dir(tmp), 0o755); err != nil {
+		return err
+	}
+	if err := compute(ctx, cache, a, tmp, progress); err != nil {
+		_ = os.Remove(tmp)
+		return err
+	}
+	return commit(tmp, cache.Path(a), a.Size, a.SHA256, 0o644)
+}
+
+func compute(ctx context.Context, cache model.Cache, a model.Artefact, dst string, progress func(done, total int64)) error {
+	inputs := make([]string, len(a.From))
+	for i, id := range a.From {
+		path, err := cache.Require(id)
+		if err != nil {
+			return err
+		}
+		inputs[i] = path
+	}
+	switch a.ID {
+	case "transnetv2":
+		return convert.TransNet(inputs[0], dst)
+	case "efficientnet-lite2":
+		return convert.EfficientNet(inputs[0], dst)
+	}
 	return errkind.New(errkind.Internal, "nothing is known of how to make it")
 }
 

@@ -1,0 +1,128 @@
+package convert
+
+import (
+	"fmt"
+
+	"github.com/nlpodyssey/gopickle/pytorch"
+	"github.com/nlpodyssey/gopickle/types"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// tensor is a dense array in row-major order.
+type tensor struct {
+	shape []int
+	data  []float32
+}
+
+func (t tensor) size() int {
+	n := 1
+	for _, d := range t.shape {
+		n *= d
+	}
+	return n
+}
+
+// transposed returns the transpose of a matrix.
+func (t tensor) transposed() tensor {
+	rows, cols := t.shape[0], t.shape[1]
+	out := tensor{[]int{cols, rows}, make([]float32, len(t.data))}
+	for r := range rows {
+		for c := range cols {
+			out.data[c*rows+r] = t.data[r*cols+c]
+		}
+	}
+	return out
+}
+
+// checkpoint is the float tensors of a PyTorch state dictionary.
+type checkpoint map[string]tensor
+
+// readCheckpoint reads both of PyTorch's file formats. The reader panics on some
+// files that are no checkpoints; the digest was checked before, but a panic must
+// not end a process all the same.
+func readCheckpoint(path string) (c checkpoint, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c, err = nil, errkind.New(errkind.Invalid, "reading checkpoint %s: %v", path, p)
+		}
+	}()
+	loaded, err := pytorch.Load(path)
+	if err != nil {
+		return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: %w", path, err)
+	}
+	c = checkpoint{}
+	add := func(key, value any) error {
+		name, ok := key.(string)
+		if !ok {
+			return fmt.Errorf("a key is no string: %v", key)
+		}
+		t, ok := value.(*pytorch.Tensor)
+		if !ok {
+			return fmt.Errorf("%s is no tensor but %T", name, value)
+		}
+		source, ok := t.Source.(*pytorch.FloatStorage)
+		if !ok {
+			return nil // counters of batches seen, of no use after training
+		}
+		dense, err := dense(source.Data, t)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		c[name] = dense
+		return nil
+	}
+	switch dict := loaded.(type) {
+	case *types.OrderedDict:
+		for _, entry := range dict.Map {
+			if err := add(entry.Key, entry.Value); err != nil {
+				return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: %w", path, err)
+			}
+		}
+	case *types.Dict:
+		for _, entry := range *dict {
+			if err := add(entry.Key, entry.Value); err != nil {
+				return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: %w", path, err)
+			}
+		}
+	default:
+		return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: it holds a %T and no dictionary", path, loaded)
+	}
+	return c, nil
+}
+
+// dense copies a strided view of a storage into row-major order.
+func dense(storage []float32, t *pytorch.Tensor) (tensor, error) {
+	out := tensor{shape: t.Size}
+	out.data = make([]float32, out.size())
+	at := make([]int, len(t.Size))
+	for i := range out.data {
+		offset := t.StorageOffset
+		for d, x := range at {
+			offset += x * t.Stride[d]
+		}
+		if offset < 0 || offset >= len(storage) {
+			return tensor{}, fmt.Errorf("the view %v of stride %v leaves its storage", t.Size, t.Stride)
+		}
+		out.data[i] = storage[offset]
+		for d := len(at) - 1; d >= 0; d-- {
+			if at[d]++; at[d] < t.Size[d] {
+				break
+			}
+			at[d] = 0
+		}
+	}
+	return out, nil
+}
+
+// missing is panicked by get and turned into an error by build.
+type missing string
+
+// get returns the named tensor. Only code under build may call it.
+func (c checkpoint) get(name string) tensor {
+	t, ok := c[name]
+	if !ok {
+		panic(missing(name))
+	}
+	return t
+}

@@ -1,0 +1,191 @@
+package convert
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// graph collects nodes and constants, and writes them as an ONNX model. Field
+// numbers are those of onnx.proto3, IR version 9, operator set 17; only the few
+// messages needed are written, in a fixed order, so that equal graphs are equal
+// bytes.
+type graph struct {
+	nodes     []byte // repeated NodeProto, framed as fields of GraphProto
+	constants []byte // repeated TensorProto
+	count     int
+}
+
+// value names the output of a node, a constant, or an input of the graph.
+type value string
+
+const (
+	irVersion    = 9
+	operatorSet  = 17
+	typeFloat    = 1 // TensorProto.DataType
+	typeInt64    = 7
+	attrInt      = 2 // AttributeProto.AttributeType
+	attrFloat    = 1
+	attrString   = 3
+	attrInts     = 7
+	batchUnknown = -1 // a dimension that the caller of the model chooses
+)
+
+func (g *graph) name(prefix string) value {
+	g.count++
+	return value(fmt.Sprintf("%s%d", prefix, g.count))
+}
+
+// floats adds a constant. A nil shape makes a scalar.
+func (g *graph) floats(t tensor) value {
+	raw := make([]byte, 0, 4*len(t.data))
+	for _, v := range t.data {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	return g.constant(typeFloat, t.shape, raw)
+}
+
+func (g *graph) scalar(v float32) value { return g.floats(tensor{nil, []float32{v}}) }
+
+func (g *graph) ints(shape []int, data []int64) value {
+	raw := make([]byte, 0, 8*len(data))
+	for _, v := range data {
+		raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
+	}
+	return g.constant(typeInt64, shape, raw)
+}
+
+func (g *graph) constant(dataType uint64, shape []int, raw []byte) value {
+	name := g.name("k")
+	var t []byte
+	for _, d := range shape {
+		t = varint(t, 1, uint64(d)) // dims
+	}
+	t = varint(t, 2, dataType)
+	t = text(t, 8, string(name))
+	t = text(t, 9, string(raw))
+	g.constants = text(g.constants, 5, string(t)) // GraphProto.initializer
+	return name
+}
+
+// attrs are a node's attributes: int, []int, float32 or string.
+type attrs map[string]any
+
+// op adds a node and returns its output.
+func (g *graph) op(kind string, inputs []value, a attrs) value {
+	out := g.name("v")
+	g.node(kind, inputs, out, a)
+	return out
+}
+
+func (g *graph) node(kind string, inputs []value, out value, a attrs) {
+	var n []byte
+	for _, in := range inputs {
+		n = text(n, 1, string(in))
+	}
+	n = text(n, 2, string(out))
+	n = text(n, 4, kind)
+	names := make([]string, 0, len(a))
+	for name := range a {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		n = text(n, 5, string(attribute(name, a[name])))
+	}
+	g.nodes = text(g.nodes, 1, string(n)) // GraphProto.node
+}
+
+func attribute(name string, v any) []byte {
+	b := text(nil, 1, name)
+	switch v := v.(type) {
+	case float32:
+		b = protowire.AppendTag(b, 2, protowire.Fixed32Type)
+		b = protowire.AppendFixed32(b, math.Float32bits(v))
+		return varint(b, 20, attrFloat)
+	case int:
+		return varint(varint(b, 3, uint64(v)), 20, attrInt)
+	case string:
+		return varint(text(b, 4, v), 20, attrString)
+	case []int:
+		for _, i := range v {
+			b = varint(b, 8, uint64(i))
+		}
+		return varint(b, 20, attrInts)
+	}
+	panic(fmt.Sprintf("an attribute of type %T", v))
+}
+
+// port is an input or output of the whole graph.
+type port struct {
+	name  value
+	shape []int
+}
+
+// encode ends the graph and returns it as a model.
+func (g *graph) encode(name string, inputs, outputs []port) []byte {
+	b := slices.Clone(g.nodes)
+	b = text(b, 2, name)
+	b = append(b, g.constants...)
+	for _, p := range inputs {
+		b = text(b, 11, string(valueInfo(p)))
+	}
+	for _, p := range outputs {
+		b = text(b, 12, string(valueInfo(p)))
+	}
+	var m []byte
+	m = varint(m, 1, irVersion)
+	m = text(m, 2, "cinedex")
+	m = text(m, 7, string(b))
+	m = text(m, 8, string(varint(nil, 2, operatorSet))) // opset_import
+	return m
+}
+
+func valueInfo(p port) []byte {
+	var shape []byte
+	for _, d := range p.shape {
+		dim := varint(nil, 1, uint64(d))
+		if d == batchUnknown {
+			dim = text(nil, 2, "n")
+		}
+		shape = text(shape, 1, string(dim))
+	}
+	tensorType := text(varint(nil, 1, typeFloat), 2, string(shape))
+	return text(text(nil, 1, string(p.name)), 2, string(text(nil, 1, string(tensorType))))
+}
+
+func varint(b []byte, field protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+}
+
+func text(b []byte, field protowire.Number, v string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), v)
+}
+
+// build reads a checkpoint, lets construct make a model of it, and writes that.
+// A tensor that the checkpoint lacks is an Invalid error.
+func build(checkpointPath, modelPath string, construct func(checkpoint) []byte) (err error) {
+	c, err := readCheckpoint(checkpointPath)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case missing:
+			err = errkind.New(errkind.Invalid, "converting %s: it holds no tensor %s", checkpointPath, string(p))
+		default:
+			panic(p)
+		}
+	}()
+	if err := os.WriteFile(modelPath, construct(c), 0o644); err != nil {
+		return fmt.Errorf("writing a converted model: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package convert
+
+import "fmt"
+
+// The shapes of TransNet V2, as its authors published it.
+const (
+	window     = 100 // frames seen at a time
+	lookup     = 101 // neighbours whose similarity a frame is given, itself included
+	histogram  = 512
+	frameW     = 48
+	frameH     = 27
+	channels   = 3
+	stacks     = 3
+	blocksEach = 2
+)
+
+// TransNet writes TransNet V2 as ONNX.
+//
+//	frames  [1,100,27,48,3] float32, RGB 0..255
+//	hist    [1,100,512]     float32, each frame's colour histogram, of length 1
+//	single  [1,100]         probability that a shot changes at this frame
+//	many    [1,100]         probability that this frame is part of a transition
+//
+// Counting the histogram is left to the caller: it is a few lines of code, and
+// a slow chain of operators in a graph.
+func TransNet(checkpointPath, modelPath string) error {
+	return build(checkpointPath, modelPath, transnet)
+}
+
+func transnet(c checkpoint) []byte {
+	g := &graph{}
+	x := g.op("Transpose", []value{"frames"}, attrs{"perm": []int{0, 4, 1, 2, 3}})
+	x = g.op("Div", []value{x, g.scalar(255)}, nil)
+
+	var pooled []value
+	for s := range stacks {
+		var shortcut value
+		for b := range blocksEach {
+			x = dilated(g, c, x, fmt.Sprintf("SDDCNN.%d.DDCNN.%d.", s, b))
+			if b == 0 {
+				x = g.op("Relu", []value{x}, nil)
+				shortcut = x
+			}
+		}
+		x = g.op("Add", []value{g.op("Relu", []value{x}, nil), shortcut}, nil)
+		x = g.op("AveragePool", []value{x}, attrs{"kernel_shape": []int{1, 2, 2}, "strides": []int{1, 2, 2}})
+		pooled = append(pooled, g.op("ReduceMean", []value{x}, attrs{"axes": []int{3, 4}, "keepdims": 0}))
+	}
+
+	// How alike is each frame to its neighbours, by learnt features and by colour?
+	features := g.op("Concat", pooled, attrs{"axis": 1})
+	features = g.op("Transpose", []value{features}, attrs{"perm": []int{0, 2, 1}})
+	features = linear(g, c, features, "frame_sim_layer.projection")
+	length := g.op("ReduceL2", []value{features}, attrs{"axes": []int{2}, "keepdims": 1})
+	features = g.op("Div", []value{features, g.op("Max", []value{length, g.scalar(1e-12)}, nil)}, nil)
+	band := newBand(g)
+	alike := g.op("Relu", []value{linear(g, c, band(features), "frame_sim_layer.fc")}, nil)
+	colour := g.op("Relu", []value{linear(g, c, band("hist"), "color_hist_layer.fc")}, nil)
+
+	flat := g.op("Transpose", []value{x}, attrs{"perm": []int{0, 2, 3, 4, 1}})
+	flat = g.op("Reshape", []value{flat, g.ints([]int{3}, []int64{1, window, -1})}, nil)
+	y := g.op("Concat", []value{colour, alike, flat}, attrs{"axis": 2})
+	y = g.op("Relu", []value{linear(g, c, y, "fc1")}, nil)
+	for _, head := range []struct{ layer, output string }{{"cls_layer1", "single"}, {"cls_layer2", "many"}} {
+		p := g.op("Sigmoid", []value{linear(g, c, y, head.layer)}, nil)
+		g.node("Squeeze", []value{p, g.ints([]int{1}, []int64{2})}, value(head.output), nil)
+	}
+	return g.encode("transnetv2",
+		[]port{{"frames", []int{1, window, frameH, frameW, channels}}, {"hist", []int{1, window, histogram}}},
+		[]port{{"single", []int{1, window}}, {"many", []int{1, window}}})
+}
+
+// dilated is one block: four (2+1)-D convolutions that look 1, 2, 4 and 8 frames
+// far, side by side, and a batch normalisation.
+func dilated(g *graph, c checkpoint, x value, prefix string) value {
+	var parts []value
+	for _, d := range []int{1, 2, 4, 8} {
+		layer := fmt.Sprintf("%sConv3D_%d.layers.", prefix, d)
+		space := g.op("Conv", []value{x, g.floats(c.get(layer + "0.weight"))}, attrs{"pads": []int{0, 1, 1, 0, 1, 1}})
+		parts = append(parts, g.op("Conv", []value{space, g.floats(c.get(layer + "1.weight"))},
+			attrs{"dilations": []int{d, 1, 1}, "pads": []int{d, 0, 0, d, 0, 0}}))
+	}
+	inputs := []value{g.op("Concat", parts, attrs{"axis": 1})}
+	for _, name := range []string{"weight", "bias", "running_mean", "running_var"} {
+		inputs = append(inputs, g.floats(c.get(prefix+"bn."+name)))
+	}
+	return g.op("BatchNormalization", inputs, attrs{"epsilon": float32(1e-3)})
+}
+
+func linear(g *graph, c checkpoint, x value, layer string) value {
+	product := g.op("MatMul", []value{x, g.floats(c.get(layer + ".weight").transposed())}, nil)
+	return g.op("Add", []value{product, g.floats(c.get(layer + ".bias"))}, nil)
+}
+
+// newBand returns a function from vectors [1,100,n] to [1,100,101]: the products
+// of each with the fifty before it, itself and the fifty after it, 0 beyond the
+// window.
+func newBand(g *graph) func(value) value {
+	columns := make([]int64, 0, window*lookup)
+	for row := range window {
+		for k := range lookup {
+			columns = append(columns, int64(row+k))
+		}
+	}
+	index := g.ints([]int{1, window, lookup}, columns)
+	const side = (lookup - 1) / 2
+	pads := g.ints([]int{6}, []int64{0, 0, side, 0, 0, side})
+	return func(x value) value {
+		products := g.op("MatMul", []value{x, g.op("Transpose", []value{x}, attrs{"perm": []int{0, 2, 1}})}, nil)
+		padded := g.op("Pad", []value{products, pads}, nil)
+		return g.op("GatherElements", []value{padded, index}, attrs{"axis": 2})
+	}
+}
