@@ -1,0 +1,115 @@
+package query
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+type tokenKind uint8
+
+const (
+	tokEnd    tokenKind = iota
+	tokWord             // bare characters
+	tokQuoted           // "…", unescaped
+	tokData             // b"…", base64 inside
+	tokPunct            // one of ( ) [ ] : , ^ = or >=
+)
+
+type token struct {
+	kind tokenKind
+	text string
+	at   int  // byte offset
+	glue bool // nothing stands between this token and the one before
+}
+
+// stops ends a bare word. A dot or a dash does not: it is part of names, numbers and words.
+const stops = "()[]:,^=\""
+
+type errorAt struct {
+	in string
+	at int
+}
+
+// errAt says where, in characters from 1, since that is what a person counts.
+func (e errorAt) errorf(format string, args ...any) error {
+	col := utf8.RuneCountInString(e.in[:min(e.at, len(e.in))]) + 1
+	return errkind.New(errkind.Invalid, "query, column %d: "+format, append([]any{col}, args...)...)
+}
+
+func lex(in string) ([]token, error) {
+	var toks []token
+	i, glue := 0, false
+	add := func(k tokenKind, text string, n int) {
+		toks = append(toks, token{k, text, i, glue})
+		i, glue = i+n, true
+	}
+	for i < len(in) {
+		r, n := utf8.DecodeRuneInString(in[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			return nil, errorAt{in, i}.errorf("not UTF-8")
+		case unicode.IsSpace(r):
+			i, glue = i+n, false
+		case unicode.IsControl(r):
+			return nil, errorAt{in, i}.errorf("control character %U", r)
+		case r == '"':
+			text, used, err := unquote(in, i)
+			if err != nil {
+				return nil, err
+			}
+			add(tokQuoted, text, used)
+		case strings.HasPrefix(in[i:], `b"`):
+			text, used, err := unquote(in, i+1)
+			if err != nil {
+				return nil, err
+			}
+			add(tokData, text, used+1)
+		case strings.HasPrefix(in[i:], ">="):
+			add(tokPunct, ">=", 2)
+		case strings.ContainsRune(stops, r):
+			add(tokPunct, string(r), n)
+		default:
+			end := strings.IndexFunc(in[i:], func(r rune) bool {
+				return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(stops, r) || r == utf8.RuneError
+			})
+			if end < 0 {
+				end = len(in) - i
+			}
+			if strings.HasPrefix(in[i+max(end-1, 0):], ">=") && end > 1 {
+				end-- // the word ended at the equals sign of a comparison
+			}
+			end = max(end, n) // a replacement character that was typed
+			add(tokWord, in[i:i+end], end)
+		}
+	}
+	toks = append(toks, token{tokEnd, "", len(in), false})
+	return toks, nil
+}
+
+// unquote reads a string in double quotes, in which a backslash takes the next character as it is.
+func unquote(in string, at int) (text string, used int, err error) {
+	var b strings.Builder
+	for i := at + 1; i < len(in); i++ {
+		switch in[i] {
+		case '"':
+			if !utf8.ValidString(b.String()) {
+				return "", 0, errorAt{in, at}.errorf("not UTF-8")
+			}
+			return b.String(), i + 1 - at, nil
+		case '\\':
+			if i++; i < len(in) {
+				b.WriteByte(in[i])
+			}
+		default:
+			b.WriteByte(in[i])
+		}
+	}
+	return "", 0, errorAt{in, at}.errorf("a quotation mark that is not closed")
+}
+
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}

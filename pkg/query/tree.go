@@ -1,0 +1,169 @@
+package query
+
+import (
+	"math"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+func leaf(l *pb.Leaf) *pb.Query { return &pb.Query{Node: &pb.Query_Leaf{Leaf: l}} }
+
+// Leaf makes a query of one leaf.
+func Leaf(l *pb.Leaf) *pb.Query { return leaf(l) }
+
+// And, Or, Not and Within make the inner nodes of a tree.
+func And(qs ...*pb.Query) *pb.Query {
+	return &pb.Query{Node: &pb.Query_And{And: &pb.And{Queries: qs}}}
+}
+
+// Or: see And.
+func Or(qs ...*pb.Query) *pb.Query { return &pb.Query{Node: &pb.Query_Or{Or: &pb.Or{Queries: qs}}} }
+
+// Not: see And.
+func Not(q *pb.Query) *pb.Query { return &pb.Query{Node: &pb.Query_Not{Not: &pb.Not{Query: q}}} }
+
+// Within spans moments of both sides at most gap flicks apart.
+func Within(left, right *pb.Query, gap int64) *pb.Query {
+	return &pb.Query{Node: &pb.Query_Within{Within: &pb.Within{Left: left, Right: right, Gap: gap}}}
+}
+
+// Leaves returns the leaves of a query in the order in which they are printed.
+func Leaves(q *pb.Query) []*pb.Leaf {
+	var out []*pb.Leaf
+	Walk(q, func(l *pb.Leaf) { out = append(out, l) })
+	return out
+}
+
+// Walk calls f for each leaf.
+func Walk(q *pb.Query, f func(*pb.Leaf)) {
+	switch n := q.GetNode().(type) {
+	case *pb.Query_Leaf:
+		f(n.Leaf)
+	case *pb.Query_And:
+		for _, c := range n.And.GetQueries() {
+			Walk(c, f)
+		}
+	case *pb.Query_Or:
+		for _, c := range n.Or.GetQueries() {
+			Walk(c, f)
+		}
+	case *pb.Query_Not:
+		Walk(n.Not.GetQuery(), f)
+	case *pb.Query_Within:
+		Walk(n.Within.GetLeft(), f)
+		Walk(n.Within.GetRight(), f)
+	}
+}
+
+// Validate checks a tree that came from outside: its shape, its size and each leaf.
+// It does not know which kinds are served.
+func Validate(q *pb.Query) error {
+	leaves := 0
+	if err := validate(q, "query", 0, false, &leaves); err != nil {
+		return err
+	}
+	if leaves > MaxLeaves {
+		return errkind.New(errkind.Invalid, "query: %d things are asked for at once, more than the %d allowed", leaves, MaxLeaves)
+	}
+	return nil
+}
+
+// validate: negatable says that the node stands in an And, where a Not has something to take away from.
+func validate(q *pb.Query, at string, depth int, negatable bool, leaves *int) error {
+	if depth > MaxDepth+1 {
+		return errkind.New(errkind.Invalid, "%s: nested more than %d deep", at, MaxDepth)
+	}
+	list := func(qs []*pb.Query, name string, and bool) error {
+		if len(qs) < 2 {
+			return errkind.New(errkind.Invalid, "%s.%s: needs at least two queries", at, name)
+		}
+		positive := false
+		for _, c := range qs {
+			if _, not := c.GetNode().(*pb.Query_Not); !not {
+				positive = true
+			}
+			if err := validate(c, at+"."+name, depth+1, and, leaves); err != nil {
+				return err
+			}
+		}
+		if !positive {
+			return errkind.New(errkind.Invalid, "%s.%s: only NOTs; say what to look for, and then what not", at, name)
+		}
+		return nil
+	}
+	switch n := q.GetNode().(type) {
+	case *pb.Query_Leaf:
+		*leaves++
+		return validateLeaf(n.Leaf, at+".leaf")
+	case *pb.Query_And:
+		return list(n.And.GetQueries(), "and", true)
+	case *pb.Query_Or:
+		return list(n.Or.GetQueries(), "or", false)
+	case *pb.Query_Not:
+		if !negatable {
+			return errkind.New(errkind.Invalid, "%s.not: stands alone; write what to look for AND NOT what to leave out", at)
+		}
+		if _, twice := n.Not.GetQuery().GetNode().(*pb.Query_Not); twice {
+			return errkind.New(errkind.Invalid, "%s.not: NOT NOT", at)
+		}
+		return validate(n.Not.GetQuery(), at+".not", depth+1, false, leaves)
+	case *pb.Query_Within:
+		if g := n.Within.GetGap(); g < 0 || g > int64(MaxGap.Seconds())*flicksPerSecond {
+			return errkind.New(errkind.Invalid, "%s.within.gap: must be from 0 to %s", at, MaxGap)
+		}
+		if err := validate(n.Within.GetLeft(), at+".within.left", depth+1, false, leaves); err != nil {
+			return err
+		}
+		return validate(n.Within.GetRight(), at+".within.right", depth+1, false, leaves)
+	}
+	return errkind.New(errkind.Invalid, "%s: an empty node", at)
+}
+
+func validateLeaf(l *pb.Leaf, at string) error {
+	switch {
+	case !kindName(l.GetKind()):
+		return errkind.New(errkind.Invalid, "%s.kind: %.70q is no name of a kind: small letters, digits and _", at, l.GetKind())
+	case len(l.GetText()) > MaxText:
+		return errkind.New(errkind.Invalid, "%s.text: %d bytes are more than the %d allowed", at, len(l.GetText()), MaxText)
+	case !cleanText(l.GetText()):
+		return errkind.New(errkind.Invalid, "%s.text: not UTF-8, or with control characters", at)
+	case !(l.GetWeight() >= 0) || math.IsInf(float64(l.GetWeight()), 0):
+		return errkind.New(errkind.Invalid, "%s.weight: must be 0 or more", at)
+	}
+	placed := l.GetKind() == "like_frame" || l.GetKind() == "like_shot"
+	switch {
+	case placed && l.GetAsset() == "":
+		return errkind.New(errkind.Invalid, "%s.asset: %s needs an asset", at, l.GetKind())
+	case placed && l.GetTime() < 0:
+		return errkind.New(errkind.Invalid, "%s.time: must be 0 or more", at)
+	case l.GetKind() == "like_image" && len(l.GetImage()) == 0:
+		return errkind.New(errkind.Invalid, "%s.image: like_image needs a picture", at)
+	case !placed && len(l.GetImage()) == 0 && !hasLetter(l.GetText()):
+		return errkind.New(errkind.Invalid, "%s.text: nothing to look for", at)
+	}
+	return nil
+}
+
+func cleanText(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
+func hasLetter(s string) bool {
+	for _, r := range s {
+		if unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r) {
+			return true
+		}
+	}
+	return false
+}
