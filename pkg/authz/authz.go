@@ -1,0 +1,170 @@
+// Package authz says who is asking and which titles they may see. It is the one
+// place where reading is authorised: the gateway and the pages beside it accept
+// a *Caller, which only an Authoriser makes, and answer nothing to a nil one.
+//
+// What a caller may not see does not exist for them: a forbidden title, asset or
+// thumbnail is answered exactly as one that was never there.
+package authz
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A Caller is somebody who has been recognised. It never changes.
+type Caller struct {
+	name   string
+	all    bool
+	titles map[string]struct{}
+}
+
+// NewCaller makes a caller who may see the titles given; the title "*" is every one.
+// Only Authorisers and tests call it.
+func NewCaller(name string, titles []string) *Caller {
+	c := &Caller{name: name, titles: make(map[string]struct{}, len(titles))}
+	for _, t := range titles {
+		c.all = c.all || t == "*"
+		c.titles[t] = struct{}{}
+	}
+	return c
+}
+
+// Name is for the audit line.
+func (c *Caller) Name() string { return c.name }
+
+// MaySee reports whether the caller may see a title. Nobody may see anything.
+func (c *Caller) MaySee(title string) bool {
+	if c == nil {
+		return false
+	}
+	_, ok := c.titles[title]
+	return ok || c.all
+}
+
+// Key is the same for two callers who may see the same titles, so that what is computed for one serves the other.
+func (c *Caller) Key() string {
+	if c.all {
+		return "*"
+	}
+	ts := make([]string, 0, len(c.titles))
+	for t := range c.titles {
+		ts = append(ts, t)
+	}
+	slices.Sort(ts)
+	return fmt.Sprintf("%q", ts)
+}
+
+// An Authoriser recognises callers by the token that they bring.
+type Authoriser interface {
+	// Authorise returns the caller a token stands for. Unauthenticated says that the
+	// token is missing or unknown, Denied that it may see no title at all.
+	Authorise(ctx context.Context, token string) (*Caller, error)
+}
+
+// File is an Authoriser over a YAML file, read again when it changes:
+//
+//	tokens:
+//	  - name: trailer-team
+//	    sha256: 9f86d081884c7d65…   # of the token, so that the file holds no secret
+//	    titles: [big-buck-bunny]     # "*" for every title
+type File struct {
+	path string
+
+	mu      sync.Mutex
+	checked time.Time
+	changed time.Time
+	callers map[[sha256.Size]byte]*Caller
+}
+
+type tokenFile struct {
+	Tokens []struct {
+		Name   string   `yaml:"name"`
+		SHA256 string   `yaml:"sha256"`
+		Titles []string `yaml:"titles"`
+	} `yaml:"tokens"`
+}
+
+// OpenFile reads a token file.
+func OpenFile(path string) (*File, error) {
+	f := &File{path: path}
+	return f, f.read()
+}
+
+func (f *File) read() error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return fmt.Errorf("reading tokens: %w", err)
+	}
+	b, err := os.ReadFile(f.path)
+	if err != nil {
+		return fmt.Errorf("reading tokens: %w", err)
+	}
+	var tf tokenFile
+	d := yaml.NewDecoder(strings.NewReader(string(b)))
+	d.KnownFields(true)
+	if err := d.Decode(&tf); err != nil {
+		return errkind.New(errkind.Invalid, "reading tokens from %s: %w", f.path, err)
+	}
+	callers := map[[sha256.Size]byte]*Caller{}
+	for i, t := range tf.Tokens {
+		sum, err := hex.DecodeString(t.SHA256)
+		if err != nil || len(sum) != sha256.Size || t.Name == "" {
+			return errkind.New(errkind.Invalid, "reading tokens from %s: tokens[%d]: want a name, and a sha256 of 64 hex digits", f.path, i)
+		}
+		callers[[sha256.Size]byte(sum)] = NewCaller(t.Name, t.Titles)
+	}
+	f.callers, f.changed, f.checked = callers, info.ModTime(), time.Now()
+	return nil
+}
+
+// Authorise implements Authoriser. The token is looked up by its hash, so how
+// long that takes tells nothing of the tokens that there are.
+func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.checked) > time.Second {
+		f.checked = time.Now()
+		if info, err := os.Stat(f.path); err == nil && !info.ModTime().Equal(f.changed) {
+			// A file that cannot be read keeps what was known: an editor's half-saved file locks nobody out.
+			_ = f.read()
+		}
+	}
+	if token == "" {
+		return nil, errkind.New(errkind.Unauthenticated, "no token: send the header Authorization: Bearer TOKEN")
+	}
+	c, ok := f.callers[sha256.Sum256([]byte(token))]
+	switch {
+	case !ok:
+		return nil, errkind.New(errkind.Unauthenticated, "the token is not known")
+	case len(c.titles) == 0:
+		return nil, errkind.New(errkind.Denied, "the token of %s may see no titles; ask whoever gave it to you", c.name)
+	}
+	return c, nil
+}
+
+// WriteFile writes a token file with one token, for the demo and tests.
+func WriteFile(path, name, token string, titles ...string) error {
+	sum := sha256.Sum256([]byte(token))
+	b := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %s\n    titles: [%s]\n",
+		name, hex.EncodeToString(sum[:]), quoteAll(titles))
+	return os.WriteFile(path, []byte(b), 0o600)
+}
+
+func quoteAll(ss []string) string {
+	q := make([]string, len(ss))
+	for i, s := range ss {
+		q[i] = fmt.Sprintf("%q", s)
+	}
+	return strings.Join(q, ", ")
+}

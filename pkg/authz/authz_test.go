@@ -1,0 +1,104 @@
+package authz_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+func TestFile(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "tokens.yaml")
+	if err := authz.WriteFile(path, "demo", "secret", "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(path); strings.Contains(string(b), "secret") {
+		t.Error("the token itself stands in the file")
+	}
+	f, err := authz.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Authorise(ctx, "secret")
+	if err != nil || c.Name() != "demo" || !c.MaySee("a") || c.MaySee("c") || c.MaySee("*") {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	for token, want := range map[string]errkind.Kind{"": errkind.Unauthenticated, "Secret": errkind.Unauthenticated} {
+		if _, err := f.Authorise(ctx, token); !errkind.Is(err, want) {
+			t.Errorf("token %q: got %v, want %v", token, err, want)
+		}
+	}
+	if (*authz.Caller)(nil).MaySee("a") {
+		t.Error("nobody sees something")
+	}
+}
+
+func TestNoTitles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.yaml")
+	if err := authz.WriteFile(path, "new", "x"); err != nil {
+		t.Fatal(err)
+	}
+	f, err := authz.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Authorise(context.Background(), "x"); !errkind.Is(err, errkind.Denied) {
+		t.Errorf("got %v, want Denied", err)
+	}
+}
+
+func TestChangesAreSeenAndBadOnesIgnored(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "tokens.yaml")
+	if err := authz.WriteFile(path, "one", "x", "*"); err != nil {
+		t.Fatal(err)
+	}
+	f, err := authz.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func(token string) bool {
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if _, err := f.Authorise(ctx, token); err == nil {
+				return true
+			}
+		}
+		return false
+	}
+	if err := os.WriteFile(path, []byte("tokens: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !seen("x") {
+		t.Error("a half-written file locked the caller out")
+	}
+	if err := authz.WriteFile(path, "two", "y", "*"); err != nil {
+		t.Fatal(err)
+	}
+	os.Chtimes(path, time.Now(), time.Now().Add(time.Hour))
+	if !seen("y") {
+		t.Error("a new token is not seen")
+	}
+	if _, err := f.Authorise(ctx, "x"); err == nil {
+		t.Error("a token that was taken away still opens")
+	}
+}
+
+func TestRefusesBadFiles(t *testing.T) {
+	for name, body := range map[string]string{
+		"unknown field": "tokens: [{name: a, token: b}]", "short hash": "tokens: [{name: a, sha256: ab}]", "not yaml": "tokens: [",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "t.yaml")
+			os.WriteFile(path, []byte(body), 0o600)
+			if _, err := authz.OpenFile(path); !errkind.Is(err, errkind.Invalid) {
+				t.Errorf("got %v, want Invalid", err)
+			}
+		})
+	}
+}
