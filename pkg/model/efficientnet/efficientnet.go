@@ -1,0 +1,117 @@
+package efficientnet
+
+import (
+	"context"
+	"image"
+
+	"golang.org/x/image/draw"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/onnx"
+)
+
+const (
+	// Side is the width and height of the square that a picture is squeezed into.
+	Side = 260
+	// SquareSize is the bytes of such a square: RGB, one byte a channel, row by row.
+	SquareSize = Side * Side * 3
+	// FeatureDim is the length of a feature vector.
+	FeatureDim = 1280
+	// Labels is the number of ImageNet classes.
+	Labels = 1000
+)
+
+// Model is the loaded model, for any number of goroutines.
+type Model struct {
+	session *onnx.Session
+	// free holds arrays that no call uses at the moment. There are as many as there
+	// were calls at once, up to its capacity.
+	free chan *onnx.Call
+}
+
+// Open loads the model from the cache, each call to run on this many processors
+// (0: all).
+func Open(cache model.Cache, threads int) (*Model, error) {
+	s, err := onnx.Open(cache, "efficientnet-lite2", []string{"x"}, []string{"feat", "logits"}, threads)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{s, make(chan *onnx.Call, 4)}, nil
+}
+
+// Close frees the model. No call may be under way.
+func (m *Model) Close() error {
+	for {
+		select {
+		case c := <-m.free:
+			_ = c.Close()
+		default:
+			return m.session.Close()
+		}
+	}
+}
+
+// Description is what the model says of one picture.
+type Description struct {
+	Feature []float32 // FeatureDim numbers, none negative
+	Logits  []float32 // Labels scores, before softmax
+}
+
+// Describe looks at one picture, given as the bytes of a square (see Square). The
+// caller owns the answer.
+func (m *Model) Describe(ctx context.Context, square []byte) (Description, error) {
+	if len(square) != SquareSize {
+		return Description{}, errkind.New(errkind.Invalid, "a picture of %d bytes where %d are needed", len(square), SquareSize)
+	}
+	call, err := m.take()
+	if err != nil {
+		return Description{}, err
+	}
+	defer m.give(call)
+	// Three planes, of values around zero.
+	x := call.In(0)
+	for i := range Side * Side {
+		for c := range 3 {
+			x[c*Side*Side+i] = (float32(square[3*i+c]) - 127) / 128
+		}
+	}
+	if err := call.Run(ctx); err != nil {
+		return Description{}, err
+	}
+	return Description{
+		Feature: append([]float32(nil), call.Out(0)...),
+		Logits:  append([]float32(nil), call.Out(1)...),
+	}, nil
+}
+
+func (m *Model) take() (*onnx.Call, error) {
+	select {
+	case c := <-m.free:
+		return c, nil
+	default:
+		return m.session.NewCall([]int64{1, 3, Side, Side}, []int64{1, FeatureDim}, []int64{1, Labels})
+	}
+}
+
+func (m *Model) give(c *onnx.Call) {
+	select {
+	case m.free <- c:
+	default:
+		_ = c.Close()
+	}
+}
+
+// Square squeezes a picture into the square that the model looks at, by bicubic
+// interpolation as ffmpeg's scaler does, so that a still and a frame of a film
+// that show the same give nearly the same vector. What is transparent becomes
+// black.
+func Square(img image.Image) []byte {
+	scaled := image.NewRGBA(image.Rect(0, 0, Side, Side))
+	draw.CatmullRom.Scale(scaled, scaled.Bounds(), img, img.Bounds(), draw.Src, nil)
+	out := make([]byte, 0, SquareSize)
+	for i := 0; i < len(scaled.Pix); i += 4 {
+		out = append(out, scaled.Pix[i], scaled.Pix[i+1], scaled.Pix[i+2])
+	}
+	return out
+}
