@@ -1,0 +1,80 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+// FrameAt returns frame n: the very picture that Decode gives for n.
+//
+// It seeks to a keyframe before and decodes from there. Where that ends at another
+// frame (an index that is wrong, a frame that cannot be decoded), it decodes from
+// the beginning, as Decode would.
+func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpec) (*Picture, error) {
+	spec.Stride = 1
+	if err := checkSpecs(src, []FrameSpec{spec}); err != nil {
+		return nil, err
+	}
+	if n < 0 || n >= src.Clock.Frames() {
+		return nil, errkind.New(errkind.NotFound, "%s has frames 0 to %d, and no frame %d", filepath.Base(src.Path), src.Clock.Frames()-1, n)
+	}
+	p, err := r.seekFrame(ctx, src, n, spec)
+	if p != nil || err != nil {
+		return p, err
+	}
+	r.log.Debug("decoding from the beginning for one frame", "file", filepath.Base(src.Path), "frame", n)
+	s, err := r.Decode(ctx, src, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	for {
+		f, err := s.Next()
+		if err != nil {
+			return nil, fmt.Errorf("fetching frame %d: %w", n, err)
+		}
+		if f.N == n {
+			return f.Pictures[0], nil
+		}
+	}
+}
+
+// seekFrame returns frame n, or nil where seeking does not lead to it.
+func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, spec FrameSpec) (*Picture, error) {
+	// Half a frame early, so that no rounding of the container's passes frame n over.
+	from := src.Clock.FrameStart(n)
+	if n > 0 {
+		from -= (from - src.Clock.FrameStart(n-1)) / 2
+	} else {
+		from -= src.Clock.FrameStart(1) / 2
+	}
+	s, err := r.decode(ctx, src, excerpt{one: true, from: from + schema.Time(src.Video.GetStart())}, []FrameSpec{spec})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	f, err := s.take()
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("fetching frame %d: %w", n, context.Cause(ctx))
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("fetching frame %d: %w", n, err)
+	case f.N != n:
+		return nil, nil
+	}
+	return f.Pictures[0], nil
+}
+
+// seconds writes t as decimal seconds for ffmpeg, rounded down to microseconds.
+func seconds(t schema.Time) string {
+	micro := schema.Duration(t).Microseconds()
+	return fmt.Sprintf("%d.%06d", micro/1_000_000, micro%1_000_000)
+}

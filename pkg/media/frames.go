@@ -1,0 +1,122 @@
+package media
+
+import (
+	"math"
+
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+// standardRates are tried where a file does not say its rate, or says it wrongly.
+var standardRates = []schema.Rate{
+	{Num: 24000, Den: 1001}, {Num: 24, Den: 1}, {Num: 25, Den: 1}, {Num: 30000, Den: 1001}, {Num: 30, Den: 1},
+	{Num: 48000, Den: 1001}, {Num: 48, Den: 1}, {Num: 50, Den: 1}, {Num: 60000, Den: 1001}, {Num: 60, Den: 1},
+	{Num: 120000, Den: 1001}, {Num: 100, Den: 1}, {Num: 120, Den: 1}, {Num: 12, Den: 1}, {Num: 15, Den: 1}, {Num: 15000, Den: 1001},
+}
+
+// ticks is a container's time base: one tick is Num/Den seconds.
+type ticks struct{ Num, Den int64 }
+
+// time converts a count of ticks to the nearest flick.
+func (b ticks) time(n int64) schema.Time {
+	// n*Num*flicks overflows for nanosecond time bases, so whole seconds go first.
+	unit := b.Den
+	whole := n * b.Num / unit
+	rest := n*b.Num - whole*unit
+	if rest < 0 {
+		rest += unit
+		whole--
+	}
+	return schema.Time(whole)*schema.Second + schema.Time((mulDivRound(rest, int64(schema.Second), unit)))
+}
+
+// mulDivRound returns a*b/c to the nearest for 0 <= a < c, where a*b may pass 64 bits.
+func mulDivRound(a, b, c int64) int64 {
+	if a == 0 || b <= math.MaxInt64/a {
+		return (a*b + c/2) / c
+	}
+	q, r := b/c, b%c
+	return a*q + int64(math.Round(float64(a)*float64(r)/float64(c)))
+}
+
+// recoverRate finds the constant rate of which pts are the rounded ticks: every
+// timestamp lies within one tick of n/rate. One tick is what rounding the first
+// and the n-th can add up to.
+//
+// What the container declares is taken where it fits; then the standard rate that
+// fits best, since in a short film two may; then the average, which the container
+// has computed from the rounded times and is the least to be trusted.
+//
+// Where a tick is more than a quarter of a frame, rounding could hide a dropped
+// frame; then the timestamps have to be exact.
+func recoverRate(pts []int64, base ticks, declared, average schema.Rate) (schema.Rate, bool) {
+	if len(pts) == 0 {
+		return schema.Rate{}, false
+	}
+	if _, fits := offset(pts, base, declared); fits {
+		return declared, true
+	}
+	best, least := schema.Rate{}, math.Inf(1)
+	for _, rate := range standardRates {
+		if off, fits := offset(pts, base, rate); fits && off < least {
+			best, least = rate, off
+		}
+	}
+	if best.Num != 0 {
+		return best, true
+	}
+	_, fits := offset(pts, base, average)
+	return average, fits
+}
+
+// fastest is the highest rate that is believed of a constant-rate film; containers
+// declare their tick rate where they know nothing.
+const fastest = 1000
+
+// offset returns how many ticks the worst timestamp is away from its place at rate.
+func offset(pts []int64, base ticks, rate schema.Rate) (worst float64, fits bool) {
+	if rate.Num <= 0 || rate.Den <= 0 || rate.Num/rate.Den > fastest {
+		return 0, false
+	}
+	// In units of 1/(base.Den*rate.Num) s: a tick is perTick, a frame perFrame.
+	perTick, perFrame := base.Num*rate.Num, rate.Den*base.Den
+	last := len(pts) - 1
+	span := pts[last] - pts[0]
+	if float64(perFrame)*float64(last) > 1<<62 || float64(perTick)*float64(span) > 1<<62 {
+		return 0, false
+	}
+	allowed := perTick
+	if perTick*4 > perFrame {
+		allowed = 0
+	}
+	var far int64
+	for n, p := range pts {
+		d := (p-pts[0])*perTick - int64(n)*perFrame
+		if d < 0 {
+			d = -d
+		}
+		if d > allowed {
+			return 0, false
+		}
+		far = max(far, d)
+	}
+	return float64(far) / float64(perTick), true
+}
+
+// nominalRate names the rate by which a film of variable rate is spoken of: the
+// nearest standard one within 1 % of the average, else the average itself.
+func nominalRate(frames int64, length schema.Time) schema.Rate {
+	if length <= 0 {
+		return schema.Rate{Num: 25, Den: 1}
+	}
+	average := float64(frames) * float64(schema.Second) / float64(length)
+	best, off := schema.Rate{}, 0.01
+	for _, r := range standardRates {
+		if d := math.Abs(float64(r.Num)/float64(r.Den)/average - 1); d < off {
+			best, off = r, d
+		}
+	}
+	if best.Num != 0 {
+		return best
+	}
+	return schema.Rate{Num: max(1, int64(math.Round(average*1000))), Den: 1000}
+}

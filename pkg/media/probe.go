@@ -1,0 +1,501 @@
+package media
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// ErrTooLarge marks a file, picture or text over its limit of size. Its kind is
+// Invalid, since the same bytes will not shrink.
+var ErrTooLarge = errkind.New(errkind.Invalid, "over the limit of size")
+
+// A Film is what Probe learns of a file.
+type Film struct {
+	// Asset has size, container, duration and tracks; identity, title and place are the caller's.
+	// Its text tracks are those inside the file whose cues are text (not pictures of text).
+	Asset *cinedexv1.Asset
+	// Frames is the exact start of every frame where the rate is variable, else nil. As all
+	// times of an asset it counts from the start of the first frame; Asset.Video.Start is
+	// where that lies on the container's clock.
+	Frames schema.FrameTable
+}
+
+// Clock returns the clock of the film's pictures; an error where it has none.
+func (f *Film) Clock() (schema.Clock, error) { return schema.ClockOf(f.Asset.GetVideo(), f.Frames) }
+
+// Probe reads what is in the file at path, down to the start of every frame.
+// What is wrong with the file is an error of kind Invalid.
+func (r *Reader) Probe(ctx context.Context, path string) (*Film, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
+		errkind.New(errkind.Invalid, "%s takes longer than %s to probe", filepath.Base(path), r.cfg.ProbeTimeout))
+	defer cancel()
+
+	size, err := r.inspect(path)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := r.streams(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	film := &Film{Asset: &cinedexv1.Asset{SizeBytes: size, Container: raw.Format.Name}}
+	film.Asset.Duration = int64(decimalTime(raw.Format.Duration))
+	raw.describeSound(film.Asset)
+	raw.describeText(film.Asset)
+
+	picture := raw.picture()
+	switch {
+	case picture != nil:
+		if err := r.describePicture(ctx, path, raw, picture, film); err != nil {
+			return nil, err
+		}
+	case len(film.Asset.Audio) == 0:
+		return nil, errkind.New(errkind.Invalid, "%s has neither pictures nor sound", filepath.Base(path))
+	}
+	if film.Asset.Duration <= 0 {
+		return nil, errkind.New(errkind.Invalid, "%s has a duration of zero", filepath.Base(path))
+	}
+	return film, nil
+}
+
+// inspect refuses what need not be probed to be refused, at no cost.
+func (r *Reader) inspect(path string) (size int64, err error) {
+	name := filepath.Base(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, fmt.Errorf("opening %s: %w", name, err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("looking at %s: %w", name, err)
+	case !st.Mode().IsRegular():
+		return 0, errkind.New(errkind.Invalid, "%s is not a file", name)
+	case st.Size() == 0:
+		return 0, errkind.New(errkind.Invalid, "%s is empty", name)
+	}
+	if err := r.CheckSize(name, st.Size()); err != nil {
+		return 0, err
+	}
+	begin := make([]byte, 4096)
+	n, err := io.ReadFull(f, begin)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if isText(begin[:n]) {
+		return 0, errkind.New(errkind.Invalid, "%s is a text file, not a film", name)
+	}
+	return st.Size(), nil
+}
+
+// CheckSize refuses a media file of more bytes than the limit: ask before hashing or fetching one.
+func (r *Reader) CheckSize(name string, size int64) error {
+	if size > r.cfg.MaxBytes {
+		return fmt.Errorf("%s has %d bytes, and at most %d are taken: %w", name, size, r.cfg.MaxBytes, ErrTooLarge)
+	}
+	return nil
+}
+
+// isText reports whether b is the beginning of a text: no container's is, since
+// all of them begin with binary lengths or marks.
+func isText(b []byte) bool {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n <= 1 {
+			return len(b) < utf8.UTFMax // a letter cut by the end of the sample
+		}
+		if r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// probed is the JSON of ffprobe, as far as it is read here.
+type probed struct {
+	Streams []stream `json:"streams"`
+	Format  struct {
+		Name     string            `json:"format_name"`
+		Duration string            `json:"duration"`
+		Tags     map[string]string `json:"tags"`
+	} `json:"format"`
+}
+
+type stream struct {
+	Index       int32             `json:"index"`
+	Type        string            `json:"codec_type"`
+	Codec       string            `json:"codec_name"`
+	Width       int32             `json:"width"`
+	Height      int32             `json:"height"`
+	SAR         string            `json:"sample_aspect_ratio"`
+	Declared    string            `json:"r_frame_rate"`
+	Average     string            `json:"avg_frame_rate"`
+	TimeBase    string            `json:"time_base"`
+	Count       string            `json:"nb_frames"`
+	SampleRate  string            `json:"sample_rate"`
+	Channels    int32             `json:"channels"`
+	Tags        map[string]string `json:"tags"`
+	Disposition map[string]int    `json:"disposition"`
+	SideData    []struct {
+		Rotation json.Number `json:"rotation"`
+	} `json:"side_data_list"`
+}
+
+// maxDescription bounds ffprobe's JSON: a thousand streams with tags fit.
+const maxDescription = 16 << 20
+
+func (r *Reader) streams(ctx context.Context, path string) (*probed, error) {
+	url, err := fileURL(path)
+	if err != nil {
+		return nil, err
+	}
+	var raw probed
+	args := append(sandboxed("-v", "error"), "-show_format", "-show_streams", "-of", "json", url)
+	stderr, err := r.run(ctx, r.tools.FFprobe, args, func(out io.Reader) error {
+		text, err := io.ReadAll(io.LimitReader(out, maxDescription+1))
+		if err != nil {
+			return fmt.Errorf("reading ffprobe's answer: %w", err)
+		}
+		if len(text) > maxDescription {
+			return errkind.New(errkind.Invalid, "%s has too many streams or tags to describe", filepath.Base(path))
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			return nil
+		}
+		if err := json.Unmarshal(text, &raw); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("reading ffprobe's answer: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("probing: %w", explain(path, stderr, err))
+	}
+	return &raw, nil
+}
+
+// picture is the video stream that is decoded: the first that is no cover picture,
+// as ffmpeg's own "V:0" chooses.
+func (p *probed) picture() *stream {
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		if s.Type == "video" && s.Disposition["attached_pic"] == 0 && s.Disposition["timed_thumbnails"] == 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+func (p *probed) describeSound(a *cinedexv1.Asset) {
+	for _, s := range p.Streams {
+		if s.Type != "audio" {
+			continue
+		}
+		rate, _ := strconv.ParseInt(s.SampleRate, 10, 32)
+		a.Audio = append(a.Audio, &cinedexv1.AudioTrack{
+			Index: s.Index, Language: language(s.Tags), Codec: s.Codec,
+			SampleRate: int32(rate), Channels: s.Channels, Name: s.name(),
+		})
+	}
+}
+
+// textCodecs are the subtitle codecs whose cues are text.
+var textCodecs = []string{"subrip", "srt", "webvtt", "mov_text", "ass", "ssa", "ttml", "text", "eia_608", "subviewer", "microdvd"}
+
+func (p *probed) describeText(a *cinedexv1.Asset) {
+	for _, s := range p.Streams {
+		if s.Type != "subtitle" || !slices.Contains(textCodecs, s.Codec) {
+			continue
+		}
+		a.Text = append(a.Text, &cinedexv1.TextTrack{
+			Index: s.Index, Language: language(s.Tags), Format: s.Codec, Role: s.role(), Name: s.name(),
+		})
+	}
+}
+
+func (s *stream) role() string {
+	switch {
+	case s.Disposition["forced"] != 0:
+		return "forced"
+	case s.Disposition["hearing_impaired"] != 0, s.Disposition["captions"] != 0:
+		return "captions"
+	case s.Disposition["descriptions"] != 0, s.Disposition["visual_impaired"] != 0:
+		return "descriptions"
+	}
+	return "subtitles"
+}
+
+// name is a track's title; MP4 writes its handler's name there where nobody gave one.
+func (s *stream) name() string {
+	if t := s.Tags["title"]; t != "" {
+		return t
+	}
+	if h := s.Tags["handler_name"]; h != "" && !strings.HasSuffix(h, "Handler") {
+		return h
+	}
+	return ""
+}
+
+// language is a track's language as canonical BCP 47; empty where it says none.
+func language(tags map[string]string) string {
+	tag := tags["language"]
+	if tag == "" || tag == "und" {
+		return ""
+	}
+	canonical, err := schema.CanonicalLanguage(tag)
+	if err != nil {
+		return ""
+	}
+	return canonical
+}
+
+// describePicture fills the video track and the frame table.
+func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, s *stream, film *Film) error {
+	name := filepath.Base(path)
+	base, ok := parseTicks(s.TimeBase)
+	if !ok || s.Width <= 0 || s.Height <= 0 {
+		return errkind.New(errkind.Invalid, "%s has a video track without size or time base", name)
+	}
+	times, err := r.timestamps(ctx, path, s)
+	if err != nil {
+		return err
+	}
+	if len(times.pts) == 0 {
+		return errkind.New(errkind.Invalid, "%s has a video track without a single frame", name)
+	}
+	v := &cinedexv1.VideoTrack{
+		Width: s.Width, Height: s.Height, Codec: s.Codec,
+		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])),
+	}
+	v.SarNum, v.SarDen = parsePair(s.SAR, ":")
+	if s.turned() {
+		v.Width, v.Height = v.Height, v.Width
+		v.SarNum, v.SarDen = v.SarDen, v.SarNum
+	}
+	declared, average := parseRate(s.Declared), parseRate(s.Average)
+	rate, constant := recoverRate(times.pts, base, declared, average)
+	var end schema.Time
+	if constant {
+		end = rate.FrameStart(v.Frames)
+	} else {
+		v.VariableRate = true
+		film.Frames, rate = times.table(base)
+		end = film.Frames.FrameStart(v.Frames)
+	}
+	v.Rate = rate.Proto()
+	film.Asset.Duration = max(film.Asset.Duration, int64(end))
+	film.Asset.Video = v
+	r.describeTimecode(raw.startTimecode(s), v, name)
+	return nil
+}
+
+// describeTimecode takes the file's start timecode over, unless it is none at this
+// rate: a garbled tag is worth a line in the log, and no reason to refuse a film.
+func (r *Reader) describeTimecode(tc string, v *cinedexv1.VideoTrack, name string) {
+	if tc == "" {
+		return
+	}
+	scale, err := schema.ScaleOf(schema.RateOf(v.Rate), false, tc)
+	if err != nil {
+		r.log.Warn("leaving out a start timecode that does not fit", "file", name, "timecode", tc, "error", err)
+		return
+	}
+	v.StartTimecode, v.DropFrame = scale.Format(0), scale.Drop()
+}
+
+// turned reports whether the picture is shown lying on its side; ffmpeg turns it
+// upright as it decodes, so width and height are those of the upright picture.
+func (s *stream) turned() bool {
+	degrees := 0.0
+	if t, err := strconv.ParseFloat(s.Tags["rotate"], 64); err == nil {
+		degrees = t
+	}
+	for _, d := range s.SideData {
+		if t, err := d.Rotation.Float64(); err == nil {
+			degrees = t
+		}
+	}
+	return int(math.Round(math.Abs(degrees)/90))%2 == 1
+}
+
+// startTimecode is the timecode of frame 0: the video track's own, else that of a
+// timecode track, else the file's.
+func (p *probed) startTimecode(picture *stream) string {
+	if tc := picture.Tags["timecode"]; tc != "" {
+		return tc
+	}
+	for _, s := range p.Streams {
+		if tc := s.Tags["timecode"]; s.Type == "data" && tc != "" {
+			return tc
+		}
+	}
+	return p.Format.Tags["timecode"]
+}
+
+// timestamps are the presentation times of all frames, in ticks, in order.
+type timestamps struct {
+	pts []int64
+	end int64
+}
+
+// table returns the start of every frame, and the rate to speak of.
+func (t timestamps) table(base ticks) (schema.FrameTable, schema.Rate) {
+	origin := base.time(t.pts[0])
+	table := make(schema.FrameTable, 0, len(t.pts)+1)
+	for _, p := range t.pts {
+		// A tick shorter than a flick could give two frames one time.
+		at := base.time(p) - origin
+		if n := len(table); n > 0 {
+			at = max(at, table[n-1]+1)
+		}
+		table = append(table, at)
+	}
+	last := table[len(table)-1]
+	rate := nominalRate(int64(len(t.pts)-1), last)
+	end := base.time(t.end) - origin
+	if end <= last {
+		end = last + rate.FrameStart(1)
+	}
+	return append(table, end), rate
+}
+
+// timestamps reads the time of every frame from the container, without decoding.
+// Containers that keep no presentation times (AVI) are decoded for them.
+func (r *Reader) timestamps(ctx context.Context, path string, s *stream) (timestamps, error) {
+	t, complete, err := r.packetTimes(ctx, path, s)
+	if err == nil && !complete {
+		t, err = r.decodedTimes(ctx, path)
+	}
+	if err != nil {
+		return timestamps{}, err
+	}
+	slices.Sort(t.pts)
+	t.pts = slices.Compact(t.pts)
+	return t, nil
+}
+
+func (r *Reader) packetTimes(ctx context.Context, path string, s *stream) (t timestamps, complete bool, err error) {
+	complete = true
+	var packets int64
+	stderr, err := r.table(ctx, path, "packet=pts,duration,flags", func(row []string) error {
+		packets++
+		if len(row) < 3 || strings.Contains(row[2], "D") {
+			return nil // an edit list cuts it away
+		}
+		pts, err := strconv.ParseInt(row[0], 10, 64)
+		if err != nil {
+			complete = false
+			return nil
+		}
+		t.pts = append(t.pts, pts)
+		if d, err := strconv.ParseInt(row[1], 10, 64); err == nil {
+			t.end = max(t.end, pts+d)
+		}
+		return r.countFrames(path, len(t.pts))
+	})
+	if err != nil {
+		return timestamps{}, false, err
+	}
+	// What is missing at the end is told on the side, and with success.
+	low := strings.ToLower(stderr)
+	if strings.Contains(low, "partial file") || strings.Contains(low, "ended prematurely") || strings.Contains(low, "truncat") {
+		of := ""
+		if declared, err := strconv.ParseInt(s.Count, 10, 64); err == nil && declared > packets {
+			of = fmt.Sprintf(": %d of %d frames are there", packets, declared)
+		}
+		return timestamps{}, false, errkind.New(errkind.Invalid, "%s is cut short%s", filepath.Base(path), of)
+	}
+	return t, complete, nil
+}
+
+func (r *Reader) decodedTimes(ctx context.Context, path string) (t timestamps, err error) {
+	_, err = r.table(ctx, path, "frame=best_effort_timestamp", func(row []string) error {
+		if pts, err := strconv.ParseInt(row[0], 10, 64); err == nil {
+			t.pts = append(t.pts, pts)
+		}
+		return r.countFrames(path, len(t.pts))
+	})
+	return t, err
+}
+
+func (r *Reader) countFrames(path string, n int) error {
+	if int64(n) > r.cfg.MaxFrames {
+		return fmt.Errorf("%s has more than %d frames: %w", filepath.Base(path), r.cfg.MaxFrames, ErrTooLarge)
+	}
+	return nil
+}
+
+// table runs ffprobe over the picture and hands over one row of entries at a time.
+func (r *Reader) table(ctx context.Context, path, entries string, row func([]string) error) (stderr string, err error) {
+	url, err := fileURL(path)
+	if err != nil {
+		return "", err
+	}
+	args := append(sandboxed("-v", "error"), "-select_streams", "V:0", "-show_entries", entries, "-of", "csv=p=0", url)
+	stderr, err = r.run(ctx, r.tools.FFprobe, args, func(out io.Reader) error {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if lines.Text() == "" {
+				continue
+			}
+			if err := row(strings.Split(lines.Text(), ",")); err != nil {
+				return err
+			}
+		}
+		return lines.Err()
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the frame times: %w", explain(path, stderr, err))
+	}
+	return stderr, nil
+}
+
+func parseTicks(s string) (ticks, bool) {
+	num, den := parsePair(s, "/")
+	return ticks{int64(num), int64(den)}, num > 0 && den > 0
+}
+
+func parseRate(s string) schema.Rate {
+	num, den := parsePair(s, "/")
+	return schema.Rate{Num: int64(num), Den: int64(den)}
+}
+
+// parsePair reads "a/b" or "a:b"; zeros where it is neither.
+func parsePair(s, sep string) (int32, int32) {
+	a, b, _ := strings.Cut(s, sep)
+	x, errX := strconv.ParseInt(a, 10, 32)
+	y, errY := strconv.ParseInt(b, 10, 32)
+	if errX != nil || errY != nil {
+		return 0, 0
+	}
+	return int32(x), int32(y)
+}
+
+// decimalTime reads ffprobe's decimal seconds exactly, to the microseconds that it prints.
+func decimalTime(s string) schema.Time {
+	whole, part, _ := strings.Cut(s, ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || sec < 0 || sec > math.MaxInt64/int64(schema.Second)-1 {
+		return 0
+	}
+	micro, _ := strconv.ParseInt((part + "000000")[:6], 10, 64)
+	return schema.Time(sec)*schema.Second + schema.Time(micro)*(schema.Second/1_000_000) + schema.Time(micro)*(schema.Second%1_000_000)/1_000_000
+}

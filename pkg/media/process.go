@@ -1,0 +1,249 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Tools are the programs that this package runs.
+type Tools struct {
+	FFmpeg  string
+	FFprobe string
+}
+
+// Config is what an operator may set.
+type Config struct {
+	// MaxBytes is the largest media file taken; a larger one is refused before it is read.
+	MaxBytes int64 `mapstructure:"max_bytes"`
+	// MaxFrames is the largest number of frames of one film.
+	MaxFrames int64 `mapstructure:"max_frames"`
+	// MaxMemory bounds the address space of each ffmpeg and ffprobe, in bytes; 0 means no bound.
+	MaxMemory int64 `mapstructure:"max_memory"`
+	// ProbeTimeout bounds the probing of one file.
+	ProbeTimeout time.Duration `mapstructure:"probe_timeout"`
+	// StallTimeout ends a decoding that gives nothing for so long.
+	StallTimeout time.Duration `mapstructure:"stall_timeout"`
+}
+
+// Default returns a configuration for feature films on an ordinary machine.
+func Default() Config {
+	return Config{
+		MaxBytes:     200 << 30,
+		MaxFrames:    5_200_000, // 24 hours at 60 frames a second
+		MaxMemory:    8 << 30,
+		ProbeTimeout: 10 * time.Minute,
+		StallTimeout: 2 * time.Minute,
+	}
+}
+
+// Validate names the first field that cannot be worked with.
+func (c Config) Validate() error {
+	switch {
+	case c.MaxBytes <= 0:
+		return errkind.New(errkind.Invalid, "max_bytes must be above 0")
+	case c.MaxFrames <= 0:
+		return errkind.New(errkind.Invalid, "max_frames must be above 0")
+	case c.MaxMemory < 0 || c.MaxMemory > 0 && c.MaxMemory < 256<<20:
+		return errkind.New(errkind.Invalid, "max_memory must be 0 or at least 256 MiB")
+	case c.ProbeTimeout <= 0:
+		return errkind.New(errkind.Invalid, "probe_timeout must be above 0")
+	case c.StallTimeout <= 0:
+		return errkind.New(errkind.Invalid, "stall_timeout must be above 0")
+	}
+	return nil
+}
+
+// A Reader probes and decodes films. It is safe for concurrent use and holds nothing open.
+type Reader struct {
+	cfg   Config
+	tools Tools
+	log   *slog.Logger
+}
+
+// NewReader returns a Reader that runs the given programs.
+func NewReader(cfg Config, tools Tools, log *slog.Logger) (*Reader, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("checking the media configuration: %w", err)
+	}
+	if tools.FFmpeg == "" || tools.FFprobe == "" {
+		return nil, errkind.New(errkind.Invalid, "ffmpeg and ffprobe must both be named")
+	}
+	return &Reader{cfg: cfg, tools: tools, log: log}, nil
+}
+
+// containers are the demuxers that a file may be read with. Everything that
+// names other files (playlists, manifests, concatenations, numbered pictures,
+// session descriptions) stays out by not being here.
+const containers = "mov,matroska,mpegts,mpeg,avi,flv,mxf,mxf_opatom,asf,ogg,gxf,dv,nut,wav,mp3,flac,aac,aiff,caf"
+
+// maxPixels bounds one coded picture: 8192x8192 holds every mastering format, and
+// keeps a header that claims 65,535 x 65,535 from allocating for it.
+const maxPixels = "67108864"
+
+// sandboxed are the arguments that every reading of a file starts with.
+func sandboxed(args ...string) []string {
+	return append(args,
+		"-protocol_whitelist", "file,pipe",
+		"-format_whitelist", containers,
+		"-max_pixels", maxPixels,
+	)
+}
+
+// fileURL names a local file such that no part of its name is read as an option
+// or as another protocol.
+func fileURL(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("finding %s: %w", path, err)
+	}
+	return "file:" + abs, nil
+}
+
+// stderrKept is how much of a program's complaints is kept: its beginning says
+// what was wrong first, and a damaged film repeats itself for megabytes.
+const stderrKept = 8 << 10
+
+// head keeps the first bytes written to it, and swallows the rest.
+type head struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if room := stderrKept - h.buf.Len(); room > 0 {
+		h.buf.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.buf.String()
+}
+
+// process is one ffmpeg or ffprobe in its own process group.
+type process struct {
+	cmd    *exec.Cmd
+	stderr *head
+}
+
+// command prepares a program; extra become its descriptors 3, 4, ...
+func (r *Reader) command(ctx context.Context, program string, args []string, stdout io.Writer, extra ...*os.File) *process {
+	p := &process{cmd: exec.CommandContext(ctx, program, args...), stderr: &head{}}
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = stdout, p.stderr, extra
+	// Nothing of our environment is its business, and two arenas keep glibc from
+	// reserving 64 MiB of address space for each decoding thread.
+	p.cmd.Env = []string{"LC_ALL=C", "AV_LOG_FORCE_NOCOLOR=1", "MALLOC_ARENA_MAX=2"}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Cancel = func() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
+	p.cmd.WaitDelay = 5 * time.Second
+	return p
+}
+
+// start starts the process under the limits.
+func (r *Reader) start(p *process) error {
+	if err := p.cmd.Start(); err != nil {
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
+			return errkind.New(errkind.Unavailable, "starting %s: the program is not there; `cinedex models fetch` brings it: %w", filepath.Base(p.cmd.Path), err)
+		}
+		return errkind.Wrap(errkind.Unavailable, fmt.Errorf("starting %s: %w", filepath.Base(p.cmd.Path), err))
+	}
+	limit(p.cmd.Process.Pid, r.cfg.MaxMemory)
+	return nil
+}
+
+// wait reaps the process. A context that ended is the error before anything that
+// the killed process said.
+func (p *process) wait(ctx context.Context) error {
+	err := p.cmd.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("running %s: %w", filepath.Base(p.cmd.Path), context.Cause(ctx))
+	}
+	return err
+}
+
+// run runs a program to its end and hands its output to read.
+func (r *Reader) run(ctx context.Context, program string, args []string, read func(io.Reader) error) (stderr string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out, in, err := os.Pipe()
+	if err != nil {
+		return "", fmt.Errorf("opening a pipe: %w", err)
+	}
+	defer out.Close()
+	p := r.command(ctx, program, args, in)
+	err = r.start(p)
+	in.Close()
+	if err != nil {
+		return "", err
+	}
+	// A reader that gives up must not leave the program blocked on a full pipe.
+	readErr := read(out)
+	outer := ctx.Err()
+	if readErr != nil {
+		cancel()
+	}
+	waitErr := p.wait(ctx)
+	switch {
+	case outer != nil || readErr == nil:
+		return p.stderr.String(), waitErr
+	default:
+		return p.stderr.String(), readErr
+	}
+}
+
+// complaints maps what ffmpeg says to what a person should read. The first that
+// matches wins.
+var complaints = []struct{ says, means string }{
+	{"not on whitelist", "is not a film: it is text, a playlist, or another format that is not taken"},
+	{"moov atom not found", "is cut short or was never finished: its index is missing"},
+	{"file ended prematurely", "is cut short"},
+	{"partial file", "is cut short"},
+	{"end of file", "is cut short, or has nothing in it"},
+	{"picture size", "claims pictures that are too large"},
+	{"could not find codec parameters", "has a track that says too little of itself to be decoded"},
+	{"invalid data found", "is not a media file, or its beginning is damaged"},
+}
+
+// explain turns a failed reading of path into one error a person understands.
+func explain(path, stderr string, err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	name := filepath.Base(path)
+	low := strings.ToLower(stderr)
+	if strings.Contains(low, "cannot allocate memory") {
+		return errkind.New(errkind.Exhausted, "%s needs more memory to decode than the limit allows", name)
+	}
+	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		if ws.Signal() == syscall.SIGKILL || ws.Signal() == syscall.SIGTERM {
+			return errkind.New(errkind.Unavailable, "reading %s: something else ended the decoder (%s)", name, ws.Signal())
+		}
+		// A decoder that crashes does so because of the file: trying again does not help.
+		return errkind.New(errkind.Invalid, "%s made the decoder stop (%s)", name, ws.Signal())
+	}
+	for _, c := range complaints {
+		if strings.Contains(low, c.says) {
+			return errkind.New(errkind.Invalid, "%s %s", name, c.means)
+		}
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
+	return errkind.New(errkind.Invalid, "%s cannot be read: %s (%w)", name, first, err)
+}
