@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -121,7 +122,9 @@ type TextQuery struct {
 // A VectorQuery asks for embeddings near a vector.
 type VectorQuery struct {
 	Scope  *Scope
-	Filter Filter // Span only applies to vectors
+	// Filter applies to the language, kind and character that an embedding carries; it
+	// has no confidence, so MinConfidence narrows nothing here.
+	Filter Filter
 	// Space is "name@version". Asking a space with a vector of another dimension is Invalid.
 	Space  string
 	Vector []float32
@@ -133,10 +136,15 @@ type Hit struct {
 	Run     string
 	Ordinal int64
 	Asset   string
-	// Kind and Language are empty for embeddings.
+	// Kind and Language are those of the annotation; of an embedding, of what it stands for.
 	Kind     string
 	Language string
 	Interval schema.Interval
 	// Score is the engine's own: BM25 for words, the metric's similarity for vectors.
 	Score float64
+}
+
+// CompareHits is the order of every answer: by score from the highest, ties by run and ordinal.
+func CompareHits(a, b Hit) int {
+	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Ordinal, b.Ordinal))
 }

@@ -1335,7 +1335,12 @@ type Embedding struct {
 	Vector []float32 `protobuf:"fixed32,7,rep,packed,name=vector,proto3" json:"vector,omitempty"`
 	Region *Region   `protobuf:"bytes,8,opt,name=region,proto3" json:"region,omitempty"`
 	// Ordinal of the annotation (of an input run, or of the same one) that it stands for, as "run/ordinal"; may be empty.
-	Of            string            `protobuf:"bytes,9,opt,name=of,proto3" json:"of,omitempty"`
+	Of string `protobuf:"bytes,9,opt,name=of,proto3" json:"of,omitempty"`
+	// Language, kind and character of the annotation that it stands for, so that
+	// vectors are filtered as words are. Empty where they say nothing.
+	Language      string            `protobuf:"bytes,10,opt,name=language,proto3" json:"language,omitempty"`
+	Kind          string            `protobuf:"bytes,11,opt,name=kind,proto3" json:"kind,omitempty"`
+	Character     string            `protobuf:"bytes,12,opt,name=character,proto3" json:"character,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1430,6 +1435,27 @@ func (x *Embedding) GetRegion() *Region {
 func (x *Embedding) GetOf() string {
 	if x != nil {
 		return x.Of
+	}
+	return ""
+}
+
+func (x *Embedding) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Embedding) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Embedding) GetCharacter() string {
+	if x != nil {
+		return x.Character
 	}
 	return ""
 }
@@ -1778,7 +1804,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"attributes\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\xf8\x02\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\xc6\x03\n" +
 	"\tEmbedding\x12\x10\n" +
 	"\x03run\x18\x01 \x01(\tR\x03run\x12\x18\n" +
 	"\aordinal\x18\x02 \x01(\x03R\aordinal\x12\x14\n" +
@@ -1788,7 +1814,11 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x03end\x18\x06 \x01(\x03R\x03end\x12\x16\n" +
 	"\x06vector\x18\a \x03(\x02R\x06vector\x12*\n" +
 	"\x06region\x18\b \x01(\v2\x12.cinedex.v1.RegionR\x06region\x12\x0e\n" +
-	"\x02of\x18\t \x01(\tR\x02of\x12E\n" +
+	"\x02of\x18\t \x01(\tR\x02of\x12\x1a\n" +
+	"\blanguage\x18\n" +
+	" \x01(\tR\blanguage\x12\x12\n" +
+	"\x04kind\x18\v \x01(\tR\x04kind\x12\x1c\n" +
+	"\tcharacter\x18\f \x01(\tR\tcharacter\x12E\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2%.cinedex.v1.Embedding.AttributesEntryR\n" +
 	"attributes\x1aP\n" +
