@@ -44,6 +44,9 @@ type Searcher interface {
 	Vector(ctx context.Context, q VectorQuery) ([]Hit, error)
 	// Languages returns the languages of the texts within the scope, BCP 47, sorted.
 	Languages(ctx context.Context, s *Scope) ([]string, error)
+	// Marks returns the byte ranges of a text, in its language, that the query's words
+	// are found in, in order and without overlap; Words and Mode of q are read.
+	Marks(q TextQuery, text, language string) [][2]int
 }
 
 // A Scope is the set of runs that a question may see. It is where authorisation,

@@ -27,6 +27,10 @@ type Store interface {
 	// order and form: assets, runs (state, counts; without epochs), annotations,
 	// embeddings, active runs (without generations). One JSON object a line.
 	Dump(ctx context.Context, w io.Writer) error
+	// Version grows with every change of the library: an asset put that was not there so
+	// before, an active run switched, a run deleted. Reading it is cheap. Within one process, a Version read
+	// after a change returned is above every one read before it began.
+	Version(ctx context.Context) (int64, error)
 	// Ready reports whether the store can answer now.
 	Ready(ctx context.Context) error
 	Close() error

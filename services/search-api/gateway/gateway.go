@@ -1,0 +1,178 @@
+// Package gateway answers one generic query from whichever engines hold its parts.
+//
+// It reads top down, by the names that the architecture gives its four parts:
+//
+//	process.go       parse, check, resolve what the caller may see, encode
+//	route.go         which parts of the query go to which searcher
+//	proxies.go       ask each searcher in its own terms, in parallel, under one deadline
+//	postprocess.go   interval algebra, fusion, calibration, paging, hits
+//
+// What holds: an answer is computed from one snapshot of the library (library.go), so
+// it shows one whole run of each algorithm, never a mix; nothing that the caller may
+// not see has any influence on it; a part that fails or is late is named in
+// `partial`, and the rest is answered; the same question over the same snapshot
+// gives the same bytes, apart from the time it took.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"image"
+	"log/slog"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// Config is what an operator sets.
+type Config struct {
+	// Timeout bounds a whole answer; parts that are late are left out and named.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// Candidates is how many results each searcher is asked for.
+	Candidates int `mapstructure:"candidates"`
+}
+
+// Default returns two seconds and five hundred candidates.
+func Default() Config { return Config{Timeout: 2 * time.Second, Candidates: 500} }
+
+// Validate reports the first field that cannot be used.
+func (c Config) Validate() error {
+	if c.Timeout <= 0 || c.Candidates < MaxLimit || c.Candidates > 10_000 {
+		return errkind.New(errkind.Invalid, "search: timeout must be above 0 and candidates from %d to 10000", MaxLimit)
+	}
+	return nil
+}
+
+// Limits of one request.
+const (
+	DefaultLimit  = 20
+	MaxLimit      = 200
+	MaxOffset     = 2000    // how deep pages go
+	MaxImageBytes = 8 << 20 // of a picture that is asked with
+)
+
+// An Encoder turns what is asked into a vector of one space. Either function may be nil.
+type Encoder struct {
+	Text    func(ctx context.Context, text string) ([]float32, error)
+	Picture func(ctx context.Context, img image.Image) ([]float32, error)
+}
+
+// Deps is what main builds.
+type Deps struct {
+	Store  store.Store
+	Engine search.Searcher
+	// Encoders by space, "name@version".
+	Encoders map[string]Encoder
+	// Image decodes a picture from outside, within limits.
+	Image func(data []byte) (image.Image, error)
+	// Frame returns exactly one frame of an asset.
+	Frame func(ctx context.Context, a *pb.Asset, n int64) (image.Image, error)
+	// Blob returns a small blob, such as a frame table.
+	Blob       func(ctx context.Context, ref *pb.MediaRef) ([]byte, error)
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Gateway answers queries.
+type Gateway struct {
+	cfg  Config
+	deps Deps
+	lib  library
+
+	// encoded keeps vectors of what was asked lately: typing asks for the same text again and again.
+	encoded *lru.Cache[encodeKey, []float32]
+	spans   *lru.Cache[string, []span] // shots and thumbnails, by run
+
+	seconds *prometheus.HistogramVec
+	parts   *prometheus.HistogramVec
+	failed  *prometheus.CounterVec
+}
+
+// New makes a gateway; it opens nothing and asks nothing.
+func New(cfg Config, deps Deps) (*Gateway, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{cfg: cfg, deps: deps}
+	g.encoded, _ = lru.New[encodeKey, []float32](1024)
+	g.spans, _ = lru.New[string, []span](1024)
+	g.lib.deps = &g.deps
+	f := promauto.With(deps.Registerer)
+	buckets := prometheus.ExponentialBuckets(0.0005, 2, 14)
+	g.seconds = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_search_seconds", Help: "Time of whole answers, by outcome.", Buckets: buckets}, []string{"result"})
+	g.parts = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_search_part_seconds", Help: "Time of the parts of queries, by part.", Buckets: buckets}, []string{"part"})
+	g.failed = f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_search_part_errors_total", Help: "Parts of queries that failed or were late, by kind of error."}, []string{"part", "kind"})
+	return g, nil
+}
+
+// Ready reports whether queries can be answered now.
+func (g *Gateway) Ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return g.deps.Store.Ready(ctx)
+}
+
+// Search answers one query of one caller.
+func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (resp *pb.SearchResponse, err error) {
+	began := time.Now()
+	defer func() { g.observe(caller, req, resp, err, time.Since(began)) }()
+
+	q, err := g.process(ctx, caller, req)
+	if err != nil {
+		return nil, err
+	}
+	limit := g.cfg.Timeout
+	if t := time.Duration(req.GetTimeoutMs()) * time.Millisecond; t > 0 {
+		limit = min(limit, t)
+	}
+	partsCtx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
+	defer cancel()
+	found := g.ask(partsCtx, q, g.route(q))
+	if err := ctx.Err(); err != nil {
+		return nil, errkind.New(errkind.Cancelled, "the caller went away: %w", err)
+	}
+	resp, err = g.postprocess(ctx, q, found)
+	if err != nil {
+		return nil, err
+	}
+	resp.TookMs = float64(time.Since(began).Microseconds()) / 1000
+	return resp, nil
+}
+
+var errLate = errors.New("not answered in time")
+
+// observe measures, and writes the audit line of a read.
+func (g *Gateway) observe(caller *authz.Caller, req *pb.SearchRequest, resp *pb.SearchResponse, err error, took time.Duration) {
+	result := "ok"
+	switch {
+	case err != nil:
+		result = errkind.Of(err).String()
+	case len(resp.GetPartial()) > 0:
+		result = "partial"
+	}
+	g.seconds.WithLabelValues(result).Observe(took.Seconds())
+	if caller == nil {
+		return
+	}
+	query := resp.GetQuery()
+	if query == "" {
+		query = req.GetQ()
+	}
+	g.deps.Log.Info("search", "caller", caller.Name(), "query", clip(query, 200), "hits", len(resp.GetHits()),
+		"result", result, "took", took)
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "…"
+}

@@ -1,0 +1,317 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// A snapshot is the library as of one moment: its assets, and the run of each
+// algorithm that is active for each of them. It never changes; a query keeps
+// the one that it began with, and so does a cursor.
+type snapshot struct {
+	version int64
+	assets  map[string]*entry
+	order   []string                 // ids of assets, by title
+	runs    map[string]*pb.ActiveRun // by run
+
+	mu     sync.Mutex
+	scopes map[string]*search.Scope // by who asks and for what
+}
+
+// An entry is an asset with what is needed to place a moment in it.
+type entry struct {
+	asset  *pb.Asset
+	clock  schema.Clock // nil for an asset without pictures
+	scale  schema.TimecodeScale
+	active map[string]*pb.ActiveRun // by algorithm
+}
+
+// library keeps the newest snapshot, and some older ones for cursors.
+type library struct {
+	deps    *Deps
+	current atomic.Pointer[snapshot]
+
+	mu   sync.Mutex // held while a new snapshot is made
+	kept []*snapshot
+}
+
+// keptSnapshots bounds how many switches a cursor survives. Old runs stay in the
+// engines for a grace after a switch, so an older snapshot still finds its runs.
+const keptSnapshots = 64
+
+// snapshot returns the library as it is now. The store's version is compared at
+// every call, so what was activated before the call is in it.
+func (l *library) snapshot(ctx context.Context) (*snapshot, error) {
+	v, err := l.deps.Store.Version(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the library's version: %w", err)
+	}
+	if s := l.current.Load(); s != nil && s.version >= v {
+		return s, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.current.Load()
+	if old != nil && old.version >= v { // somebody else was quicker
+		return old, nil
+	}
+	s, err := l.load(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	if l.kept = append(l.kept, s); len(l.kept) > keptSnapshots {
+		l.kept = slices.Delete(l.kept, 0, 1)
+	}
+	l.current.Store(s)
+	return s, nil
+}
+
+// load reads the library. The version is read first: what changes meanwhile makes
+// the next call load again, never leaves this snapshot believing that it is newer than it is.
+func (l *library) load(ctx context.Context, old *snapshot) (*snapshot, error) {
+	v, err := l.deps.Store.Version(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the library's version: %w", err)
+	}
+	s := &snapshot{version: v, assets: map[string]*entry{}, runs: map[string]*pb.ActiveRun{}, scopes: map[string]*search.Scope{}}
+	for a, err := range l.deps.Store.AllAssets(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the library: %w", err)
+		}
+		e, err := l.entry(ctx, a, old)
+		if err != nil {
+			return nil, err
+		}
+		s.assets[a.GetId()] = e
+	}
+	for r, err := range l.deps.Store.AllActive(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the active runs: %w", err)
+		}
+		if e := s.assets[r.GetAsset()]; e != nil {
+			e.active[r.GetAlgorithm()] = r
+			s.runs[r.GetRun()] = r
+		}
+	}
+	s.order = slices.SortedFunc(maps.Keys(s.assets), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.assets[a].asset.GetTitle().GetId(), s.assets[b].asset.GetTitle().GetId()), cmp.Compare(a, b))
+	})
+	return s, nil
+}
+
+func (l *library) entry(ctx context.Context, a *pb.Asset, old *snapshot) (*entry, error) {
+	e := &entry{asset: a, active: map[string]*pb.ActiveRun{}}
+	if a.GetVideo() == nil {
+		return e, nil
+	}
+	// A variable-rate asset's frame table is read once: its content is the asset's identity.
+	if old != nil && old.assets[a.GetId()] != nil && old.assets[a.GetId()].clock != nil {
+		e.clock = old.assets[a.GetId()].clock
+	} else {
+		var table schema.FrameTable
+		if ref := a.GetVideo().GetFrameTable(); ref != nil {
+			b, err := l.deps.Blob(ctx, ref)
+			if err != nil {
+				return nil, fmt.Errorf("reading the frame table of %s: %w", a.GetId(), err)
+			}
+			if table, err = schema.DecodeFrameTable(b); err != nil {
+				return nil, fmt.Errorf("reading the frame table of %s: %w", a.GetId(), err)
+			}
+		}
+		clock, err := schema.ClockOf(a.GetVideo(), table)
+		if err != nil {
+			return nil, fmt.Errorf("making the clock of %s: %w", a.GetId(), err)
+		}
+		e.clock = clock
+	}
+	scale, err := schema.NewTimecodeScale(a.GetVideo())
+	if err != nil {
+		return nil, fmt.Errorf("making the timecode of %s: %w", a.GetId(), err)
+	}
+	e.scale = scale
+	return e, nil
+}
+
+// at returns the snapshot of a version if it is still kept.
+func (l *library) at(version int64) *snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.kept {
+		if s.version == version {
+			return s
+		}
+	}
+	return nil
+}
+
+// visible returns an asset if the caller may see it.
+func (s *snapshot) visible(caller *authz.Caller, asset string) (*entry, error) {
+	e := s.assets[asset]
+	if e == nil || !caller.MaySee(e.asset.GetTitle().GetId()) {
+		return nil, errkind.New(errkind.NotFound, "there is no asset %.64q", asset)
+	}
+	return e, nil
+}
+
+// scope returns the runs that a caller's query may see. This is where
+// authorisation, the choice of titles and run switching meet: everything
+// downstream sees through it.
+func (s *snapshot) scope(caller *authz.Caller, f *pb.Filter) *search.Scope {
+	key := fmt.Sprintf("%s|%q|%q|%q", caller.Key(), f.GetTitles(), f.GetSeries(), f.GetAssets())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sc := s.scopes[key]; sc != nil {
+		return sc
+	}
+	var runs []string
+	for _, id := range s.order {
+		e := s.assets[id]
+		t := e.asset.GetTitle()
+		if !caller.MaySee(t.GetId()) || !anyOf(f.GetTitles(), t.GetId()) || !anyOf(f.GetSeries(), t.GetSeries()) || !anyOf(f.GetAssets(), id) {
+			continue
+		}
+		for _, r := range e.active {
+			runs = append(runs, r.GetRun())
+		}
+	}
+	slices.Sort(runs)
+	sc := search.NewScope(runs)
+	if len(s.scopes) >= 256 { // many callers with many filters: begin again rather than grow
+		clear(s.scopes)
+	}
+	s.scopes[key] = sc
+	return sc
+}
+
+func anyOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }
+
+// Snapshot-consistent reads for the pages beside search.
+
+// Asset returns an asset and its active runs.
+func (g *Gateway) Asset(ctx context.Context, caller *authz.Caller, id string) (*pb.Asset, []*pb.ActiveRun, error) {
+	s, err := g.lib.snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := s.visible(caller, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.asset, e.runs(), nil
+}
+
+func (e *entry) runs() []*pb.ActiveRun {
+	return slices.SortedFunc(maps.Values(e.active), func(a, b *pb.ActiveRun) int { return cmp.Compare(a.GetAlgorithm(), b.GetAlgorithm()) })
+}
+
+// Assets returns every asset that the caller may see with its active runs, by title.
+func (g *Gateway) Assets(ctx context.Context, caller *authz.Caller) ([]*pb.Asset, map[string][]*pb.ActiveRun, error) {
+	s, err := g.lib.snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var assets []*pb.Asset
+	active := map[string][]*pb.ActiveRun{}
+	for _, id := range s.order {
+		if e := s.assets[id]; caller.MaySee(e.asset.GetTitle().GetId()) {
+			assets = append(assets, e.asset)
+			active[id] = e.runs()
+		}
+	}
+	return assets, active, nil
+}
+
+// Annotations returns what the active runs say of an asset within span, in time order.
+func (g *Gateway) Annotations(ctx context.Context, caller *authz.Caller, asset string, kinds []string, span schema.Interval) ([]*pb.Annotation, error) {
+	s, err := g.lib.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.visible(caller, asset)
+	if err != nil {
+		return nil, err
+	}
+	var out []*pb.Annotation
+	for _, r := range e.runs() {
+		for a, err := range g.deps.Store.AnnotationsOf(ctx, asset, r.GetRun(), span) {
+			if err != nil {
+				return nil, fmt.Errorf("reading annotations of %s: %w", asset, err)
+			}
+			if len(kinds) == 0 || slices.Contains(kinds, a.GetKind()) {
+				out = append(out, a)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *pb.Annotation) int {
+		return schema.IntervalOf(a).Compare(schema.IntervalOf(b))
+	})
+	return out, nil
+}
+
+// Thumbnail returns the blob of a thumbnail that belongs to an active or recent run of an asset that the caller may see.
+func (g *Gateway) Thumbnail(ctx context.Context, caller *authz.Caller, asset, run string, ordinal int64) (*pb.MediaRef, error) {
+	s, err := g.lib.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.visible(caller, asset); err != nil {
+		return nil, err
+	}
+	a, err := g.deps.Store.Annotation(ctx, asset, run, ordinal)
+	if err != nil || a.GetKind() != schema.KindThumbnail {
+		return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")
+	}
+	return &pb.MediaRef{Bucket: a.GetAttributes()["bucket"].GetText(), Key: a.GetAttributes()["blob"].GetText()}, nil
+}
+
+// A span is a shot or a thumbnail of a run: when it is, and which annotation it is.
+type span struct {
+	schema.Interval
+	ordinal int64
+}
+
+// spansOf returns the shots or thumbnails of an active run in time order.
+func (g *Gateway) spansOf(ctx context.Context, e *entry, algorithm, kind string) (string, []span, error) {
+	r := e.active[algorithm]
+	if r == nil {
+		return "", nil, nil
+	}
+	if ss, ok := g.spans.Get(r.GetRun()); ok {
+		return r.GetRun(), ss, nil
+	}
+	var ss []span
+	for a, err := range g.deps.Store.AnnotationsOf(ctx, e.asset.GetId(), r.GetRun(), schema.Interval{}) {
+		if err != nil {
+			return "", nil, fmt.Errorf("reading %ss of %s: %w", kind, e.asset.GetId(), err)
+		}
+		if a.GetKind() == kind {
+			ss = append(ss, span{schema.IntervalOf(a), a.GetOrdinal()})
+		}
+	}
+	slices.SortFunc(ss, func(a, b span) int { return a.Compare(b.Interval) })
+	g.spans.Add(r.GetRun(), ss)
+	return r.GetRun(), ss, nil
+}
+
+// covering returns the span that t is in or, where none covers it, the last before it.
+func covering(ss []span, t schema.Time) (span, bool) {
+	i, exact := slices.BinarySearchFunc(ss, t, func(s span, t schema.Time) int { return cmp.Compare(s.Start, t) })
+	if !exact {
+		i--
+	}
+	if i < 0 || i >= len(ss) {
+		return span{}, false
+	}
+	return ss[i], true
+}

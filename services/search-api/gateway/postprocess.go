@@ -1,0 +1,218 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// A calibration turns a space's raw similarity into a confidence from 0 to 1: the
+// share of right answers among judged pairs of that similarity, by a logistic curve
+// fitted to them (Platt 1999). docs/benchmarks tells how the constants were found.
+type calibration struct {
+	middle float64 // the similarity at which half are right
+	slope  float64
+	// cutoff drops what is below this confidence; 0 keeps everything.
+	cutoff float32
+}
+
+var (
+	// A picture against pictures: the same shot altered against strangers.
+	pictureCalibration = calibration{middle: 0.60, slope: 18, cutoff: matchConfidence}
+	// Words against pictures: similarities are small and close together.
+	wordsPictureCalibration = calibration{middle: 0.20, slope: 25}
+	// Sentences against sentences, across languages.
+	meaningCalibration = calibration{middle: 0.86, slope: 40}
+)
+
+// matchConfidence is from where on something is called a match.
+const matchConfidence = 0.5
+
+// confidence is what a hit of the part says of itself, 0..1. Words that are there are there.
+func (pt *part) confidence(score float64) float32 {
+	if pt.calibration == nil {
+		return 1
+	}
+	return float32(1 / (1 + math.Exp(-pt.calibration.slope*(score-pt.calibration.middle))))
+}
+
+// postprocess is the fourth part of the gateway: it makes moments of what the
+// searchers answered, puts them in order, and fills in one page of hits.
+func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.SearchResponse, error) {
+	if len(f.parts) > 0 && len(f.partial) == len(f.parts) {
+		return nil, fmt.Errorf("searching: no part was answered: %w", f.err)
+	}
+	snap, err := g.snapper(ctx, p, f)
+	if err != nil {
+		return nil, err
+	}
+	ms := f.matches(p, p.tree, snap)
+	if p.byTime {
+		slices.SortFunc(ms, byTime)
+	}
+	resp := &pb.SearchResponse{Query: p.printed, Partial: f.partial, NoGoodMatch: noGoodMatch(f, ms)}
+	page := ms[min(p.offset, len(ms)):min(p.offset+p.limit, len(ms))]
+	if next := p.offset + len(page); next < len(ms) && next <= MaxOffset {
+		resp.Cursor = p.cursor(next)
+	}
+	for _, m := range page {
+		h, err := g.hit(ctx, p, m)
+		if err != nil {
+			return nil, err
+		}
+		resp.Hits = append(resp.Hits, h)
+	}
+	return resp, nil
+}
+
+// noGoodMatch: something was near, but nothing near enough to stand by.
+func noGoodMatch(f *found, ms []*moment) bool {
+	if len(certain(ms)) > 0 {
+		return false
+	}
+	for _, hits := range f.hits {
+		if len(hits) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// snapper returns the interval that a hit stands for. Pictures stand for the shot
+// that they were taken from: that is what an editor wants to land on.
+func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*part, search.Hit) schema.Interval, error) {
+	shots := map[string][]span{}
+	for pt, hits := range f.hits {
+		if kindOf(pt.source) != schema.KindShot {
+			continue
+		}
+		for _, h := range hits {
+			run := p.snap.runs[h.Run]
+			if run == nil || shots[run.GetAsset()] != nil {
+				continue
+			}
+			_, ss, err := g.spansOf(ctx, p.snap.assets[run.GetAsset()], algorithmShots, schema.KindShot)
+			if err != nil {
+				return nil, err
+			}
+			shots[run.GetAsset()] = ss
+		}
+	}
+	return func(pt *part, h search.Hit) schema.Interval {
+		if run := p.snap.runs[h.Run]; run != nil && kindOf(pt.source) == schema.KindShot {
+			if s, ok := covering(shots[run.GetAsset()], h.Interval.Start); ok && s.Contains(h.Interval.Start) {
+				return s.Interval
+			}
+		}
+		return h.Interval
+	}, nil
+}
+
+// hit fills in a moment: where it is in every way of counting, what was said, and why it is here.
+func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (*pb.Hit, error) {
+	e := p.snap.assets[m.asset]
+	t := e.asset.GetTitle()
+	h := &pb.Hit{
+		Title: t.GetId(), TitleName: t.GetName(), Credit: t.GetCredit(), Asset: m.asset, Score: m.score,
+		Start: int64(m.Start), End: int64(m.End), StartMs: m.Start.Millis(), EndMs: m.End.Millis(),
+		Media: "/media/" + m.asset,
+	}
+	if e.clock != nil {
+		h.StartFrame, h.EndFrame = schema.FrameSpan(e.clock, m.Interval)
+		h.StartTimecode, h.EndTimecode = e.scale.Format(h.StartFrame), e.scale.Format(h.EndFrame)
+	}
+	if err := g.thumbnail(ctx, e, m, h); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(m.evidence, func(a, b evidence) int { return a.rank - b.rank })
+	for _, ev := range m.evidence {
+		pe, err := g.evidence(ctx, p, ev)
+		if errkind.Is(err, errkind.NotFound) {
+			continue // collected since the cursor's snapshot
+		}
+		if err != nil {
+			return nil, err
+		}
+		h.Confidence = max(h.Confidence, ev.confidence)
+		h.Evidence = append(h.Evidence, pe)
+	}
+	// The text shown is the one that the words were found in, else the one that was meant.
+	for _, by := range []string{"words", "meaning"} {
+		i := slices.IndexFunc(m.evidence, func(ev evidence) bool { return ev.part.by == by && kindOf(ev.part.source) == schema.KindDialogue })
+		if i < 0 || h.Text != "" {
+			continue
+		}
+		for _, pe := range h.Evidence {
+			if pe.GetBy() == by && pe.GetText() != "" {
+				h.Text, h.Language = pe.GetText(), pe.GetLanguage()
+				break
+			}
+		}
+		if by == "words" && h.Text != "" {
+			h.Marks = g.marks(m.evidence[i].part, h.Text, h.Language)
+		}
+	}
+	return h, nil
+}
+
+// marks says which bytes of a text the words were found in.
+func (g *Gateway) marks(pt *part, text, language string) []*pb.TextRange {
+	var out []*pb.TextRange
+	for _, r := range g.deps.Engine.Marks(search.TextQuery{Mode: pt.mode, Words: pt.leaf.GetText()}, text, language) {
+		out = append(out, &pb.TextRange{Start: int32(r[0]), End: int32(r[1])})
+	}
+	return out
+}
+
+func (g *Gateway) evidence(ctx context.Context, p *processed, ev evidence) (*pb.Evidence, error) {
+	run := p.snap.runs[ev.Run]
+	out := &pb.Evidence{
+		Leaf: ev.part.leaf.GetKind(), By: ev.part.by, Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
+		Run: ev.Run, Ordinal: ev.Ordinal, Kind: kindOf(ev.part.source), Score: ev.Score, Rank: int32(ev.rank),
+		Start: int64(ev.Interval.Start), End: int64(ev.Interval.End),
+	}
+	annotation := func(of string, ordinal int64) error {
+		a, err := g.deps.Store.Annotation(ctx, run.GetAsset(), of, ordinal)
+		if err != nil {
+			return fmt.Errorf("reading the annotation behind a hit: %w", err)
+		}
+		out.Text, out.Language, out.Label, out.Kind = a.GetText(), a.GetLanguage(), a.GetLabel(), a.GetKind()
+		return nil
+	}
+	if ev.part.space == "" {
+		return out, annotation(ev.Run, ev.Ordinal)
+	}
+	emb, err := g.deps.Store.Embedding(ctx, run.GetAsset(), ev.Run, ev.Ordinal)
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedding behind a hit: %w", err)
+	}
+	if of := emb.GetOf(); of != "" {
+		other, ordinal, err := schema.ParseItemID(of)
+		if err != nil {
+			return nil, fmt.Errorf("reading what an embedding stands for: %w", err)
+		}
+		// What it stands for may have been switched away from; then the vector speaks for itself.
+		if err := annotation(other, ordinal); err != nil && !errkind.Is(err, errkind.NotFound) {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// thumbnail finds the picture that shows a moment: the one that covers its start, or the last before it.
+func (g *Gateway) thumbnail(ctx context.Context, e *entry, m *moment, h *pb.Hit) error {
+	run, ss, err := g.spansOf(ctx, e, algorithmThumbnails, schema.KindThumbnail)
+	if err != nil {
+		return err
+	}
+	if s, ok := covering(ss, m.Start); ok {
+		h.Thumbnail = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", m.asset, run, s.ordinal)
+	}
+	return nil
+}

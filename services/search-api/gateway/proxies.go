@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// found is what the searchers answered, by part, and what they failed to.
+type found struct {
+	hits    map[*part][]search.Hit
+	parts   []*part
+	partial []*pb.PartialFailure
+	// err is the first failure, for when nothing at all was answered.
+	err error
+}
+
+// ask is the third part of the gateway: each part's proxy asks its searcher in
+// that searcher's own terms, all at once, under the one deadline of ctx.
+func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
+	f := &found{hits: make(map[*part][]search.Hit, len(parts)), parts: parts}
+	g.encode(ctx, p, parts)
+
+	answers := make([][]search.Hit, len(parts))
+	var eg errgroup.Group
+	for i, pt := range parts {
+		if pt.err != nil {
+			continue
+		}
+		eg.Go(func() error {
+			began := time.Now()
+			proxy := g.askVector
+			if pt.space == "" {
+				proxy = g.askText
+			}
+			answers[i], pt.err = proxy(ctx, p, pt)
+			g.parts.WithLabelValues(pt.name()).Observe(time.Since(began).Seconds())
+			return nil
+		})
+	}
+	_ = eg.Wait()
+
+	for i, pt := range parts {
+		if pt.err == nil {
+			f.hits[pt] = answers[i]
+			continue
+		}
+		kind, text := errkind.Of(pt.err), pt.err.Error()
+		if errors.Is(context.Cause(ctx), errLate) {
+			kind, text = errkind.Unavailable, errLate.Error()
+		}
+		g.failed.WithLabelValues(pt.name(), kind.String()).Inc()
+		if kind != errkind.Invalid && kind != errkind.NotFound {
+			g.deps.Log.Warn("a part of a query failed", "part", pt.name(), "error", pt.err)
+		}
+		if f.err == nil {
+			f.err = errkind.Wrap(kind, pt.err)
+		}
+		f.partial = append(f.partial, &pb.PartialFailure{Part: pt.name(), Kind: kind.String(), Error: text})
+	}
+	return f
+}
+
+// askText maps a part to words in a field of annotations.
+func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
+	return g.deps.Engine.Text(ctx, search.TextQuery{
+		Scope: p.scope, Filter: pt.filter, Field: pt.field, Mode: pt.mode,
+		Words: pt.leaf.GetText(), Limit: g.cfg.Candidates,
+	})
+}
+
+// askVector maps a part to the neighbours of its vectors. Where there are several,
+// for the frames of a shot, an item counts by the nearest of them.
+func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
+	if len(p.filter.GetCharacters()) > 0 && kindOf(pt.source) == "shot" {
+		return nil, nil // pictures do not know who is who
+	}
+	type item struct {
+		run     string
+		ordinal int64
+	}
+	best := map[item]search.Hit{}
+	for _, v := range pt.vectors {
+		hits, err := g.deps.Engine.Vector(ctx, search.VectorQuery{Scope: p.scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: g.cfg.Candidates})
+		if err != nil {
+			return nil, err
+		}
+		if len(pt.vectors) == 1 {
+			return hits, nil
+		}
+		for _, h := range hits {
+			k := item{h.Run, h.Ordinal}
+			if b, ok := best[k]; !ok || h.Score > b.Score {
+				best[k] = h
+			}
+		}
+	}
+	hits := make([]search.Hit, 0, len(best))
+	for _, h := range best {
+		hits = append(hits, h)
+	}
+	slices.SortFunc(hits, search.CompareHits)
+	return hits, nil
+}

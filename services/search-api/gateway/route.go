@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/query"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// The spaces and algorithms that the leaves below know by name.
+const (
+	spacePictures  = "efficientnet-lite2@1"
+	spaceSentences = "e5-small@1"
+
+	algorithmShots      = "shots"
+	algorithmThumbnails = "thumbnails"
+)
+
+// A source is one way to look for a leaf: which searcher, and in what.
+type source struct {
+	by string // "words", "meaning", "picture": how evidence names it
+	// Words are looked for in a field of annotations of a kind.
+	kind  string
+	field search.Field
+	// Or vectors are, in a space.
+	space string
+	// calibration of the space's scores for this way of asking.
+	calibration *calibration
+	weight      float64
+}
+
+var (
+	spoken   = source{by: "words", kind: schema.KindDialogue, field: search.FieldText, weight: 1}
+	meant    = source{by: "meaning", space: spaceSentences, calibration: &meaningCalibration, weight: 1}
+	labelled = source{by: "words", kind: schema.KindLabel, field: search.FieldLabel, weight: 1}
+	pictured = source{by: "picture", space: spacePictures, calibration: &wordsPictureCalibration, weight: 1}
+	alike    = source{by: "picture", space: spacePictures, calibration: &pictureCalibration, weight: 1}
+)
+
+// leaves is the generic schema's whole knowledge of what serves what. A new kind
+// of leaf is a new line; engines are known only to the proxies.
+var leaves = map[string][]source{
+	"dialogue":   {spoken, meant},
+	"label":      {labelled},
+	"like_text":  {pictured},
+	"like_image": {alike},
+	"like_frame": {alike},
+	"like_shot":  {alike},
+	"any":        {spoken, meant, labelled, pictured},
+}
+
+func leafKinds() []string { return slices.Sorted(maps.Keys(leaves)) }
+
+// A part is one question to one searcher: a leaf looked for in one of its sources.
+type part struct {
+	leaf *pb.Leaf
+	source
+	mode    search.TextMode
+	filter  search.Filter
+	vectors [][]float32
+	err     error
+}
+
+// name is how a partial answer and the metrics call the part.
+func (pt *part) name() string { return pt.leaf.GetKind() + "/" + pt.by }
+
+// route is the second part of the gateway: it says which parts of the query go to
+// which searcher, and pushes the filters down into each.
+func (g *Gateway) route(p *processed) []*part {
+	f := search.Filter{
+		Languages:     p.filter.GetLanguages(),
+		Characters:    p.filter.GetCharacters(),
+		MinConfidence: p.filter.GetMinConfidence(),
+		Span:          schema.Interval{Start: schema.Time(p.filter.GetStart()), End: schema.Time(p.filter.GetEnd())},
+	}
+	if f.Span.Start > 0 && f.Span.End == 0 {
+		f.Span.End = 1<<63 - 1
+	}
+	var parts []*part
+	for _, l := range query.Leaves(p.tree) {
+		for _, s := range leaves[l.GetKind()] {
+			if !serves(s, l) || len(p.filter.GetKinds()) > 0 && !slices.Contains(p.filter.GetKinds(), kindOf(s)) {
+				continue
+			}
+			pt := &part{leaf: l, source: s, filter: f, mode: textMode(l.GetMode())}
+			if s.kind != "" {
+				pt.filter.Kinds = []string{s.kind}
+			}
+			parts = append(parts, pt)
+		}
+	}
+	return parts
+}
+
+// kindOf is the kind of annotation that a source's hits stand for.
+func kindOf(s source) string {
+	switch s.space {
+	case spaceSentences:
+		return schema.KindDialogue
+	case spacePictures:
+		return schema.KindShot
+	}
+	return s.kind
+}
+
+// serves: a mode that speaks of words leaves the other sources out, and meaning leaves words out.
+func serves(s source, l *pb.Leaf) bool {
+	switch l.GetMode() {
+	case pb.TextMode_TEXT_MODE_UNSPECIFIED:
+		return true
+	case pb.TextMode_TEXT_MODE_MEANING:
+		return s.by != "words"
+	case pb.TextMode_TEXT_MODE_PREFIX:
+		// The beginning of a word has no meaning yet.
+		return s.by == "words"
+	}
+	return s.by == "words"
+}
+
+func textMode(m pb.TextMode) search.TextMode {
+	switch m {
+	case pb.TextMode_TEXT_MODE_WORDS:
+		return search.AllWords
+	case pb.TextMode_TEXT_MODE_PHRASE:
+		return search.Phrase
+	case pb.TextMode_TEXT_MODE_FUZZY:
+		return search.Fuzzy
+	case pb.TextMode_TEXT_MODE_PREFIX:
+		return search.Prefix
+	}
+	return search.AnyWord
+}
