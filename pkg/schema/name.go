@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"golang.org/x/text/language"
 )
 
@@ -35,4 +36,25 @@ func CanonicalLanguage(tag string) (string, error) {
 		return "", errkind.New(errkind.Invalid, "language %q must be a BCP 47 tag, such as \"en\" or \"pt-BR\": %w", clip(tag), err)
 	}
 	return t.String(), nil
+}
+
+// maxName is the length of names and versions, in characters.
+const maxName = 64
+
+// ValidName reports whether s may name an algorithm, a kind, a space, a role or
+// an encoder: up to 64 of a-z and 0-9, a letter first, joined by single ".", "_" or "-".
+func ValidName(s string) bool { return len(s) <= maxName && namePat.MatchString(s) }
+
+func validVersion(s string) bool { return len(s) <= maxName && versionPat.MatchString(s) }
+
+// SpaceID returns the identity of a space, "name@version", as embeddings carry it.
+func SpaceID(s *cinedexv1.Space) string { return s.GetName() + "@" + s.GetVersion() }
+
+// ParseSpaceID takes apart the identity of a space, or of an algorithm, which has the same form.
+func ParseSpaceID(id string) (name, version string, err error) {
+	name, version, ok := strings.Cut(id, "@")
+	if !ok || !ValidName(name) || !validVersion(version) {
+		return "", "", errkind.New(errkind.Invalid, "%q must be a name, an @ and a version, such as \"e5-small@1\"", clip(id))
+	}
+	return name, version, nil
 }
