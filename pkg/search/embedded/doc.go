@@ -1,0 +1,32 @@
+// Package embedded is the search engine that lives in the process: full text on
+// Bleve's scorch index, vectors on the flat index beside it, one folder on disk.
+// services/indexer writes it and services/search-api asks it, through search.Engine.
+//
+// # How words are found
+//
+// Texts are indexed in one field per language with that language's analysis; texts
+// without a known language in one that only folds case and accents. Documents are
+// written through scorch itself, and questions are executed here over its
+// segments rather than through Bleve's query tree, for three reasons:
+//
+//   - A Scope must leave no trace of what it hides. Each segment keeps which run
+//     every document belongs to, so a scope becomes one bitmap of documents to pass
+//     over, and the segment's own postings subtract it: frequencies of words, numbers
+//     of documents and so the scores are those of the visible texts alone. Two
+//     libraries that differ in an invisible run give the same bytes.
+//   - Equal scores are common among one-line texts. They are ordered by run and ordinal
+//     out of memory, where Bleve would order them as they happen to lie in segments.
+//   - It is faster: words are scored from the rarest, and the frequent ones are only
+//     looked at where they can still change the answer (MaxScore, Turtle and Flood 1995).
+//
+// Scores are BM25 with k1 and b as usual for passages, and a fixed average length, since a
+// measured one would change with texts that the caller may not see.
+//
+// # What is on disk
+//
+// Identity (run and ordinal), one stored row of about 80 bytes with what a Hit needs, and the
+// postings. The texts themselves are the store's; Dump tells them by their hash.
+//
+// Writes that wait at the same time become one Bleve batch (group commit), so that many
+// small writers share one fsync.
+package embedded

@@ -1,0 +1,155 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	index "github.com/blevesearch/bleve_index_api"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// maxGroup bounds the documents of one Bleve batch: beyond it, a batch only costs memory and latency.
+const maxGroup = 5000
+
+// A change is what one caller wants written.
+type change struct {
+	docs    []index.Document
+	deletes []string
+	done    chan error // buffered
+}
+
+func (c *change) size() int { return len(c.docs) + len(c.deletes) }
+
+var (
+	errClosed  = errkind.New(errkind.Unavailable, "the text index is closed")
+	errStopped = errors.New("the text index stopped")
+)
+
+// A group commits the changes that wait at the same time together, in the order in which they came.
+type group struct {
+	queue   chan *change
+	quit    chan struct{}
+	once    sync.Once
+	ended   chan struct{} // closed when serve returned
+	commit  func([]*change) error
+	release func()
+}
+
+func newGroup(commit func([]*change) error, release func()) *group {
+	// The bounded queue is what pushes back on writers.
+	g := &group{queue: make(chan *change, 64), quit: make(chan struct{}), ended: make(chan struct{}), commit: commit, release: release}
+	go g.serve()
+	return g
+}
+
+// do hands a change over and waits until it is committed. A caller that stops waiting
+// does not know whether it will be.
+func (g *group) do(ctx context.Context, failed <-chan struct{}, c *change) error {
+	c.done = make(chan error, 1)
+	select {
+	case <-g.quit:
+		return errClosed
+	default:
+	}
+	select {
+	case g.queue <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-g.quit:
+		return errClosed
+	case <-failed:
+		return errStopped
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-failed:
+		return errStopped
+	case <-g.ended:
+		select {
+		case err := <-c.done:
+			return err
+		default:
+			return errClosed
+		}
+	}
+}
+
+func (g *group) serve() {
+	defer close(g.ended)
+	var carried *change
+	for {
+		first := carried
+		carried = nil
+		if first == nil {
+			select {
+			case first = <-g.queue:
+			case <-g.quit:
+				// What was handed over before is answered, so that nobody waits for ever.
+				for {
+					select {
+					case c := <-g.queue:
+						c.done <- errClosed
+					default:
+						return
+					}
+				}
+			}
+		}
+		changes, n := []*change{first}, first.size()
+	gather:
+		for {
+			select {
+			case c := <-g.queue:
+				if n+c.size() > maxGroup {
+					carried = c
+					break gather
+				}
+				changes, n = append(changes, c), n+c.size()
+			default:
+				break gather
+			}
+		}
+		err := g.commit(changes)
+		for _, c := range changes {
+			c.done <- err
+		}
+	}
+}
+
+// close waits for the batch being committed, unless the index failed: then it never ends.
+func (g *group) close(failed <-chan struct{}) {
+	g.once.Do(func() { close(g.quit) })
+	select {
+	case <-g.ended:
+	case <-failed:
+	}
+}
+
+// Scorch names its error callback through a registry of the process; one entry passes on to whichever index it is of.
+const errorCallback = "cinedex"
+
+var (
+	registerOnce sync.Once
+	listeners    sync.Map // folder of an index → func(error)
+)
+
+// hearErrors has errors of the index in dir passed to f, until release is called.
+func hearErrors(dir string, f func(error)) (release func()) {
+	registerOnce.Do(func() {
+		scorch.RegistryAsyncErrorCallbacks[errorCallback] = func(err error, path string) {
+			if f, ok := listeners.Load(filepath.Clean(path)); ok {
+				f.(func(error))(err)
+			}
+		}
+	})
+	dir = filepath.Clean(dir)
+	listeners.Store(dir, f)
+	return func() { listeners.Delete(dir) }
+}

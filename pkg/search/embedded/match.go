@@ -1,0 +1,342 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	segment "github.com/blevesearch/scorch_segment_api/v2"
+)
+
+// BM25 with the parameters that passages are usually ranked with, and an average length
+// that is fixed: see the package's documentation.
+const (
+	k1            = 0.9
+	lengthWeight  = 0.4
+	averageLength = 8
+)
+
+// slop is how many further words may stand between those of a phrase.
+const slop = 2
+
+// idf is always positive, so that more words are always better.
+func idf(docs, df uint64) float64 {
+	return math.Log(1 + (float64(docs)-float64(df)+0.5)/(float64(df)+0.5))
+}
+
+// saturation is BM25's part of frequency and length; norm is Bleve's, one over the square root of the length.
+func saturation(freq uint64, norm float64) float64 {
+	tf := float64(freq)
+	return tf * (k1 + 1) / (tf + k1*(1-lengthWeight) + k1*lengthWeight/averageLength/(norm*norm))
+}
+
+// A cursor goes through the visible documents of one segment that a clause matches.
+type cursor struct {
+	it     segment.PostingsIterator
+	weight float64
+	bound  float64
+	offset int
+
+	doc  uint64
+	gain float64 // what the document gains by the clause
+	locs []segment.Location
+	done bool
+
+	// A clause of several terms is gathered beforehand: documents, and what each gains.
+	bits  roaring.IntPeekable
+	gains []float64
+}
+
+func (c *cursor) take(p segment.Posting, err error) error {
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		c.done = true
+		return nil
+	}
+	c.doc = p.Number()
+	c.gain = c.weight * saturation(p.Frequency(), p.Norm())
+	c.locs = p.Locations()
+	return nil
+}
+
+func (c *cursor) next() error {
+	if c.bits == nil {
+		return c.take(c.it.Next())
+	}
+	if !c.bits.HasNext() {
+		c.done = true
+		return nil
+	}
+	c.doc = uint64(c.bits.Next())
+	c.gain = c.gains[c.doc]
+	return nil
+}
+
+// advance goes to a document or the next one after it.
+func (c *cursor) advance(doc uint64) error {
+	if c.done || c.doc >= doc {
+		return nil
+	}
+	if c.bits == nil {
+		return c.take(c.it.Advance(doc))
+	}
+	c.bits.AdvanceIfNeeded(uint32(doc))
+	return c.next()
+}
+
+// A matcher runs the clauses of a question over one segment.
+type matcher struct {
+	ctx     context.Context
+	view    *view
+	segment int
+	field   string
+	clauses []clause
+	top     *top
+}
+
+// cursor opens a clause; it is nil where no visible document matches.
+func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, error) {
+	if len(c.alternatives) == 1 {
+		a := c.alternatives[0]
+		pl, err := m.view.postings(m.field, []byte(a.term), nil)
+		if err != nil {
+			return nil, nil, fmt.Errorf("looking up %q: %w", a.term, err)
+		}
+		if pl.Count() == 0 {
+			return nil, nil, nil
+		}
+		it := pl.Iterator(true, true, positions, nil)
+		cur := &cursor{it: it, weight: a.weight * c.idf, bound: c.bound(), offset: c.offset}
+		if o, ok := it.(segment.OptimizablePostingsIterator); ok {
+			return cur, o.ActualBitmap(), nil
+		}
+		return cur, nil, nil
+	}
+	docs := roaring.New()
+	gains := make([]float64, m.view.seg.Segment().Count())
+	var pl segment.PostingsList
+	var it segment.PostingsIterator
+	for _, a := range c.alternatives {
+		var err error
+		if pl, err = m.view.postings(m.field, []byte(a.term), pl); err != nil {
+			return nil, nil, fmt.Errorf("looking up %q: %w", a.term, err)
+		}
+		if pl.Count() == 0 {
+			continue
+		}
+		it = pl.Iterator(true, true, false, it)
+		for {
+			p, err := it.Next()
+			if err != nil {
+				return nil, nil, err
+			}
+			if p == nil {
+				break
+			}
+			n := p.Number()
+			docs.Add(uint32(n))
+			gains[n] = max(gains[n], a.weight*c.idf*saturation(p.Frequency(), p.Norm()))
+		}
+	}
+	if docs.IsEmpty() {
+		return nil, nil, nil
+	}
+	return &cursor{bits: docs.Iterator(), gains: gains, bound: c.bound(), offset: c.offset}, docs, nil
+}
+
+// checkEvery is how many documents are looked at between two looks at the context.
+const checkEvery = 4096
+
+// any offers every document with one of the words, passing over those that cannot be among the best.
+func (m *matcher) any() error {
+	cursors := make([]*cursor, 0, len(m.clauses))
+	for _, c := range m.clauses {
+		cur, _, err := m.cursor(c, false)
+		if err != nil {
+			return err
+		}
+		if cur == nil {
+			continue
+		}
+		if err := cur.next(); err != nil {
+			return err
+		}
+		cursors = append(cursors, cur)
+	}
+	// sums[i] is the most that the first i words give together.
+	sums := make([]float64, len(cursors)+1)
+	for i, c := range cursors {
+		sums[i+1] = sums[i] + c.bound
+	}
+	// Words before essential give too little to lift a document by themselves.
+	essential := 0
+	for n := 1; ; n++ {
+		if n%checkEvery == 0 {
+			if err := m.ctx.Err(); err != nil {
+				return err
+			}
+		}
+		floor := m.top.floor()
+		for essential < len(cursors) && sums[essential+1] < floor {
+			essential++
+		}
+		doc := uint64(math.MaxUint64)
+		for _, c := range cursors[essential:] {
+			if !c.done && c.doc < doc {
+				doc = c.doc
+			}
+		}
+		if doc == math.MaxUint64 {
+			return nil
+		}
+		possible := sums[essential]
+		for _, c := range cursors[essential:] {
+			if !c.done && c.doc == doc {
+				possible += c.gain
+			}
+		}
+		if possible >= floor {
+			// Summed in the order of the clauses whatever was passed over, so that equal documents get equal scores.
+			score := 0.0
+			for _, c := range cursors {
+				if err := c.advance(doc); err != nil {
+					return err
+				}
+				if !c.done && c.doc == doc {
+					score += c.gain
+				}
+			}
+			if err := m.top.offer(score, m.segment, doc); err != nil {
+				return err
+			}
+		}
+		for _, c := range cursors[essential:] {
+			if !c.done && c.doc == doc {
+				if err := c.next(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// all offers every document with all the words, in their order if inOrder.
+func (m *matcher) all(inOrder bool) error {
+	cursors := make([]*cursor, 0, len(m.clauses))
+	var docs *roaring.Bitmap
+	for _, c := range m.clauses {
+		cur, bits, err := m.cursor(c, inOrder)
+		if err != nil || cur == nil {
+			return err
+		}
+		if docs == nil || bits == nil {
+			if bits != nil {
+				docs = bits
+			}
+		} else {
+			docs = roaring.And(docs, bits)
+		}
+		cursors = append(cursors, cur)
+	}
+	if docs != nil {
+		if docs.IsEmpty() {
+			return nil
+		}
+		// The segment's iterators then only decode the documents that all of them have.
+		for _, c := range cursors {
+			if o, ok := c.it.(segment.OptimizablePostingsIterator); ok && o.ActualBitmap() != nil {
+				o.ReplaceActual(docs)
+			}
+		}
+	}
+	bound := 0.0
+	for _, c := range cursors {
+		bound += c.bound
+		if err := c.next(); err != nil {
+			return err
+		}
+	}
+	for n := 1; ; n++ {
+		if n%checkEvery == 0 {
+			if err := m.ctx.Err(); err != nil {
+				return err
+			}
+		}
+		doc := uint64(0)
+		for _, c := range cursors {
+			if c.done {
+				return nil
+			}
+			doc = max(doc, c.doc)
+		}
+		together := true
+		score := 0.0
+		for _, c := range cursors {
+			if err := c.advance(doc); err != nil {
+				return err
+			}
+			if c.done {
+				return nil
+			}
+			together = together && c.doc == doc
+			score += c.gain
+		}
+		if !together {
+			continue
+		}
+		if inOrder {
+			if score >= m.top.floor() {
+				score *= phraseFactor(cursors)
+			} else {
+				score = 0
+			}
+		}
+		if score > 0 {
+			if err := m.top.offer(score, m.segment, doc); err != nil {
+				return err
+			}
+		}
+		if err := cursors[0].next(); err != nil {
+			return err
+		}
+	}
+}
+
+// phraseFactor is 1 where the words follow each other as asked, less with words in between, and 0 where they do not.
+func phraseFactor(cursors []*cursor) float64 {
+	best := -1
+	first := cursors[0]
+	for _, start := range first.locs {
+		at, gaps := start.Pos(), 0
+		for i, c := range cursors[1:] {
+			// Words that were left out of the question, as stop words are, leave their place open.
+			wanted := at + uint64(c.offset-cursors[i].offset)
+			next := uint64(math.MaxUint64)
+			for _, l := range c.locs {
+				if p := l.Pos(); p > at && p+slop >= wanted && p < next {
+					next = p
+				}
+			}
+			if next == math.MaxUint64 {
+				gaps = -1
+				break
+			}
+			if next > wanted {
+				gaps += int(min(next-wanted, slop+1))
+			} else {
+				gaps += int(wanted - next)
+			}
+			at = next
+		}
+		if gaps >= 0 && gaps <= slop && (best < 0 || gaps < best) {
+			best = gaps
+		}
+	}
+	if best < 0 {
+		return 0
+	}
+	return 1 / float64(1+best)
+}

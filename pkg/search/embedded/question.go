@@ -1,0 +1,441 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	segment "github.com/blevesearch/scorch_segment_api/v2"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+const (
+	// maxLimit bounds how many hits one question may ask for.
+	maxLimit = 10_000
+	// maxQuestionBytes and maxWords bound what is looked at of a question: the rest of a longer one is ignored.
+	maxQuestionBytes = 4 << 10
+	maxWords         = 32
+)
+
+// A view is one segment as one question sees it: documents outside its scope, filtered out or
+// deleted are in except, and everything read of the segment passes over them.
+type view struct {
+	seg    *scorch.SegmentSnapshot
+	cols   *columns
+	except *roaring.Bitmap
+	live   uint64
+
+	dicts map[string]segment.TermDictionary
+}
+
+// postings returns the visible documents with a term.
+func (v *view) postings(field string, term []byte, reuse segment.PostingsList) (segment.PostingsList, error) {
+	d, err := v.dictionary(field)
+	if err != nil {
+		return nil, err
+	}
+	return d.PostingsList(term, v.except, reuse)
+}
+
+func (v *view) dictionary(field string) (segment.TermDictionary, error) {
+	if d, ok := v.dicts[field]; ok {
+		return d, nil
+	}
+	d, err := v.seg.Segment().Dictionary(field)
+	if err != nil {
+		return nil, err
+	}
+	v.dicts[field] = d
+	return d, nil
+}
+
+// views makes the views of a snapshot, without the segments in which nothing is visible.
+func (t *text) views(s *scorch.IndexSnapshot, scope *search.Scope, f search.Filter) ([]*view, error) {
+	var views []*view
+	for _, seg := range s.Segments() {
+		cols, err := t.columns.of(seg)
+		if err != nil {
+			return nil, err
+		}
+		hidden, all := cols.outside(scope)
+		if all {
+			continue
+		}
+		v := &view{seg: seg, cols: cols, except: hidden, dicts: map[string]segment.TermDictionary{}}
+		if deleted := seg.Deleted(); deleted != nil {
+			if v.except == nil {
+				v.except = deleted
+			} else {
+				v.except = roaring.Or(v.except, deleted)
+			}
+		}
+		if err := v.filter(f); err != nil {
+			return nil, err
+		}
+		v.live = seg.Segment().Count()
+		if v.except != nil {
+			v.live -= v.except.GetCardinality()
+		}
+		if v.live > 0 {
+			views = append(views, v)
+		}
+	}
+	return views, nil
+}
+
+// filter hides documents by the parts of a Filter that are indexed; confidence and span
+// are looked at by admit.
+func (v *view) filter(f search.Filter) error {
+	keep := func(field string, matches func(term string) bool, exact []string) error {
+		kept := roaring.New()
+		if exact != nil {
+			for _, term := range exact {
+				if err := v.gather(kept, field, []byte(term)); err != nil {
+					return err
+				}
+			}
+		} else if err := v.eachTerm(field, func(term string) error {
+			if matches(term) {
+				return v.gather(kept, field, []byte(term))
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		kept.Flip(0, v.seg.Segment().Count())
+		if kept.IsEmpty() {
+			return nil
+		}
+		if v.except != nil {
+			kept.Or(v.except)
+		}
+		v.except = kept
+		return nil
+	}
+	if len(f.Kinds) > 0 {
+		if err := keep(kindField, nil, f.Kinds); err != nil {
+			return err
+		}
+	}
+	if len(f.Characters) > 0 {
+		lower := make([]string, len(f.Characters))
+		for i, c := range f.Characters {
+			lower[i] = strings.ToLower(c)
+		}
+		if err := keep(personField, nil, lower); err != nil {
+			return err
+		}
+	}
+	if len(f.Languages) > 0 {
+		wanted := make([]string, len(f.Languages))
+		for i, l := range f.Languages {
+			wanted[i] = canonical(l)
+		}
+		err := keep(languageField, func(tag string) bool {
+			return slices.ContainsFunc(wanted, func(w string) bool {
+				return tag == w || strings.HasPrefix(tag, w+"-")
+			})
+		}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather adds the documents with a term, hidden ones too.
+func (v *view) gather(into *roaring.Bitmap, field string, term []byte) error {
+	d, err := v.dictionary(field)
+	if err != nil {
+		return err
+	}
+	pl, err := d.PostingsList(term, nil, nil)
+	if err != nil {
+		return err
+	}
+	return unite(into, pl)
+}
+
+func unite(into *roaring.Bitmap, pl segment.PostingsList) error {
+	if b, ok := pl.(interface{ OrInto(*roaring.Bitmap) }); ok {
+		b.OrInto(into)
+		return nil
+	}
+	it := pl.Iterator(false, false, false, nil)
+	for {
+		p, err := it.Next()
+		if err != nil || p == nil {
+			return err
+		}
+		into.Add(uint32(p.Number()))
+	}
+}
+
+func (v *view) eachTerm(field string, f func(term string) error) error {
+	d, err := v.dictionary(field)
+	if err != nil {
+		return err
+	}
+	it := d.AutomatonIterator(nil, nil, nil)
+	for {
+		e, err := it.Next()
+		if err != nil || e == nil {
+			return err
+		}
+		if err := f(e.Term); err != nil {
+			return err
+		}
+	}
+}
+
+// visibleTerms counts the visible documents of each language.
+func visibleLanguages(views []*view) (map[string]uint64, error) {
+	counts := map[string]uint64{}
+	for _, v := range views {
+		err := v.eachTerm(languageField, func(tag string) error {
+			pl, err := v.postings(languageField, []byte(tag), nil)
+			if err == nil {
+				if n := pl.Count(); n > 0 {
+					counts[strings.Clone(tag)] += n
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
+}
+
+func (t *text) languagesWithin(scope *search.Scope) ([]string, error) {
+	s, err := t.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Close() }()
+	views, err := t.views(s, scope, search.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	counts, err := visibleLanguages(views)
+	if err != nil {
+		return nil, err
+	}
+	delete(counts, undetermined)
+	tags := make([]string, 0, len(counts))
+	for tag := range counts {
+		tags = append(tags, tag)
+	}
+	slices.Sort(tags)
+	return tags, nil
+}
+
+// find answers a question about words.
+func (t *text) find(ctx context.Context, q search.TextQuery) ([]search.Hit, error) {
+	limit := min(q.Limit, maxLimit)
+	words := clean(q.Words[:min(len(q.Words), maxQuestionBytes)])
+	if limit <= 0 || len(words) == 0 || q.Scope.Len() == 0 {
+		return nil, nil
+	}
+	s, err := t.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Close() }()
+	views, err := t.views(s, q.Scope, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	top := newTop(views, limit, q.Filter)
+	fields, err := t.fields(views, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		clauses, err := f.clauses(views, q.Mode, words)
+		if err != nil {
+			return nil, err
+		}
+		if len(clauses) == 0 {
+			continue
+		}
+		for i := range views {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			m := matcher{ctx: ctx, view: views[i], segment: i, field: f.name, clauses: clauses, top: top}
+			switch q.Mode {
+			case search.AllWords:
+				err = m.all(false)
+			case search.Phrase:
+				err = m.all(len(clauses) > 1)
+			default:
+				err = m.any()
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return top.hits()
+}
+
+// A field is what is searched in one go, with its analysis and its number of visible documents.
+type field struct {
+	name string
+	lang *language
+	docs uint64
+}
+
+func (t *text) fields(views []*view, q search.TextQuery) ([]field, error) {
+	if q.Field == search.FieldLabel {
+		var n uint64
+		for _, v := range views {
+			n += v.live
+		}
+		return []field{{labelField, t.languages.label, n}}, nil
+	}
+	counts, err := visibleLanguages(views)
+	if err != nil {
+		return nil, err
+	}
+	byBase := map[string]uint64{}
+	for tag, n := range counts {
+		byBase[baseOf(tag)] += n
+	}
+	bases := make([]string, 0, len(byBase))
+	if len(q.Languages) == 0 {
+		for base := range byBase {
+			bases = append(bases, base)
+		}
+	}
+	for _, tag := range q.Languages {
+		if base := baseOf(canonical(tag)); byBase[base] > 0 && !slices.Contains(bases, base) {
+			bases = append(bases, base)
+		}
+	}
+	slices.Sort(bases)
+	fields := make([]field, 0, len(bases))
+	for _, base := range bases {
+		lang, err := t.languages.of(base)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, field{textField + base, lang, byBase[base]})
+	}
+	return fields, nil
+}
+
+// A clause is one word of a question: one term, or several that may stand for it.
+type clause struct {
+	alternatives []alternative
+	offset       int // position within the question, for phrases
+	idf          float64
+}
+
+type alternative struct {
+	term   string
+	weight float64
+}
+
+// bound is the most that a document can gain by a clause.
+func (c *clause) bound() float64 {
+	w := 0.0
+	for _, a := range c.alternatives {
+		w = max(w, a.weight)
+	}
+	return w * c.idf * (k1 + 1)
+}
+
+func (f field) clauses(views []*view, mode search.TextMode, words []byte) ([]clause, error) {
+	var clauses []clause
+	add := func(term string, position int) {
+		if len(clauses) == maxWords {
+			return
+		}
+		if mode != search.Phrase && slices.ContainsFunc(clauses, func(c clause) bool { return c.alternatives[0].term == term }) {
+			return
+		}
+		clauses = append(clauses, clause{alternatives: []alternative{{term, 1}}, offset: position})
+	}
+	typed := ""
+	if mode == search.Prefix {
+		words, typed = f.lastWord(words)
+	}
+	for _, tok := range f.lang.words.Analyze(slices.Clone(words)) {
+		add(string(tok.Term), tok.Position)
+	}
+	ex := expander{field: f.name, views: views}
+	switch {
+	case mode == search.Fuzzy:
+		for i := range clauses {
+			alts, err := ex.near(clauses[i].alternatives[0].term)
+			if err != nil {
+				return nil, err
+			}
+			clauses[i].alternatives = alts
+		}
+	case typed != "":
+		alts, err := ex.begun(f.lang, typed)
+		if err != nil {
+			return nil, err
+		}
+		if len(alts) > 0 && len(clauses) < maxWords {
+			clauses = append(clauses, clause{alternatives: alts})
+		}
+	}
+	// A word of which nothing is visible matches nothing: it ends a question that asks for all of them.
+	known := clauses[:0]
+	for _, c := range clauses {
+		df, err := ex.frequency(c.alternatives)
+		if err != nil {
+			return nil, err
+		}
+		if df == 0 {
+			if mode == search.AllWords || mode == search.Phrase {
+				return nil, nil
+			}
+			continue
+		}
+		c.idf = idf(f.docs, df)
+		known = append(known, c)
+	}
+	if mode != search.Phrase {
+		// From the most frequent word to the rarest, in an order that only visible texts decide.
+		slices.SortFunc(known, func(a, b clause) int {
+			return cmp.Or(cmp.Compare(a.bound(), b.bound()), cmp.Compare(a.alternatives[0].term, b.alternatives[0].term))
+		})
+	}
+	return known, nil
+}
+
+// lastWord splits what was typed into the words before and the one that is being typed.
+func (f field) lastWord(words []byte) (before []byte, typed string) {
+	tokens := f.lang.typed.Analyze(slices.Clone(words))
+	if len(tokens) == 0 {
+		return words, ""
+	}
+	last := tokens[len(tokens)-1]
+	if last.Start < 0 || last.Start > len(words) {
+		return words, string(last.Term)
+	}
+	return words[:last.Start], string(last.Term)
+}
+
+func checkText(q search.TextQuery) error {
+	switch {
+	case q.Scope == nil:
+		return errkind.New(errkind.Internal, "a question without a scope")
+	case q.Mode > search.Prefix:
+		return errkind.New(errkind.Invalid, "unknown mode %d of words", q.Mode)
+	case q.Field > search.FieldLabel:
+		return errkind.New(errkind.Invalid, "unknown field %d of words", q.Field)
+	}
+	return nil
+}

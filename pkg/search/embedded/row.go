@@ -1,0 +1,117 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// maxOrdinal bounds ordinals, so that they fit the tables of columns.
+const maxOrdinal = math.MaxUint32 - 1
+
+// documentID is run and ordinal such that the order of ids is the order of both.
+func documentID(run string, ordinal int64) string {
+	const digits = "0123456789abcdef"
+	b := make([]byte, 0, len(run)+9)
+	b = append(append(b, run...), '/')
+	for shift := 28; shift >= 0; shift -= 4 {
+		b = append(b, digits[ordinal>>shift&15])
+	}
+	return string(b)
+}
+
+func parseDocumentID(id []byte) (run []byte, ordinal uint32, err error) {
+	if len(id) < 9 || id[len(id)-9] != '/' {
+		return nil, 0, fmt.Errorf("malformed document id %q", id)
+	}
+	for _, c := range id[len(id)-8:] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return nil, 0, fmt.Errorf("malformed document id %q", id)
+		}
+		ordinal = ordinal<<4 | uint32(c)
+	}
+	return id[:len(id)-9], ordinal, nil
+}
+
+func checkIdentity(run string, ordinal int64) error {
+	if run == "" || strings.ContainsAny(run, "/\x00") {
+		return errkind.New(errkind.Invalid, "run %q is no identity", run)
+	}
+	if ordinal < 0 || ordinal > maxOrdinal {
+		return errkind.New(errkind.Invalid, "ordinal %d of run %s is out of range", ordinal, run)
+	}
+	return nil
+}
+
+// A row is what is stored beside the postings of a document: what a Hit and Dump tell of it.
+type row struct {
+	asset, kind, language string
+	interval              schema.Interval
+	confidence            float32
+	// hash is of what was indexed: the texts are not kept.
+	hash uint64
+}
+
+func rowOf(a *pb.Annotation, language string) row {
+	return row{
+		asset: a.GetAsset(), kind: a.GetKind(), language: language,
+		interval:   schema.IntervalOf(a),
+		confidence: a.GetConfidence(),
+		hash:       xxhash.Sum64String(a.GetText() + "\x00" + a.GetLabel() + "\x00" + a.GetCharacter()),
+	}
+}
+
+func (r row) encode() []byte {
+	b := make([]byte, 0, 48+len(r.asset)+len(r.kind)+len(r.language))
+	b = binary.AppendVarint(b, int64(r.interval.Start))
+	b = binary.AppendVarint(b, int64(r.interval.End-r.interval.Start))
+	b = binary.LittleEndian.AppendUint32(b, math.Float32bits(r.confidence))
+	b = binary.LittleEndian.AppendUint64(b, r.hash)
+	for _, s := range []string{r.asset, r.kind, r.language} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+var errRow = errors.New("malformed row")
+
+func decodeRow(b []byte) (row, error) {
+	var r row
+	start, n := binary.Varint(b)
+	if n <= 0 {
+		return row{}, errRow
+	}
+	b = b[n:]
+	length, n := binary.Varint(b)
+	if n <= 0 || len(b) < n+12 {
+		return row{}, errRow
+	}
+	b = b[n:]
+	r.interval = schema.Interval{Start: schema.Time(start), End: schema.Time(start + length)}
+	r.confidence = math.Float32frombits(binary.LittleEndian.Uint32(b))
+	r.hash = binary.LittleEndian.Uint64(b[4:])
+	b = b[12:]
+	for _, s := range []*string{&r.asset, &r.kind, &r.language} {
+		l, n := binary.Uvarint(b)
+		if n <= 0 || uint64(len(b)-n) < l {
+			return row{}, errRow
+		}
+		*s = string(b[n : n+int(l)])
+		b = b[n+int(l):]
+	}
+	return r, nil
+}

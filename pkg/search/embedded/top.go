@@ -1,0 +1,123 @@
+package embedded
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// top keeps the best documents offered, at most limit of them. Equal scores are ordered by run and ordinal.
+type top struct {
+	views  []*view
+	limit  int
+	filter search.Filter
+	late   bool // whether rows must be read before a document is taken
+	items  []item
+}
+
+type item struct {
+	score   float64
+	segment int
+	doc     uint64
+}
+
+func newTop(views []*view, limit int, f search.Filter) *top {
+	return &top{views: views, limit: limit, filter: f, late: f.MinConfidence > 0 || !f.Span.Empty()}
+}
+
+// floor is what a document must score at least to be taken.
+func (t *top) floor() float64 {
+	if len(t.items) < t.limit {
+		return math.Inf(-1)
+	}
+	// Bounds are sums in another order than scores: a little is left for how they round.
+	return t.items[0].score * (1 - 1e-9)
+}
+
+func (t *top) compare(a, b item) int {
+	if c := cmp.Compare(b.score, a.score); c != 0 {
+		return c
+	}
+	x, y := t.views[a.segment].cols, t.views[b.segment].cols
+	rx, ry := x.runOf[a.doc], y.runOf[b.doc]
+	if x != y || rx != ry {
+		if c := cmp.Compare(x.runs[rx], y.runs[ry]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(x.ordinals[a.doc], y.ordinals[b.doc])
+}
+
+func (t *top) offer(score float64, segment int, doc uint64) error {
+	it := item{score, segment, doc}
+	full := len(t.items) == t.limit
+	if full && t.compare(it, t.items[0]) >= 0 {
+		return nil
+	}
+	if t.late {
+		r, err := t.row(it)
+		if err != nil {
+			return err
+		}
+		if r.confidence < t.filter.MinConfidence || !t.filter.Span.Empty() && !r.interval.Overlaps(t.filter.Span) {
+			return nil
+		}
+	}
+	if full {
+		t.items[0] = it
+		heap.Fix((*worstFirst)(t), 0)
+	} else {
+		heap.Push((*worstFirst)(t), it)
+	}
+	return nil
+}
+
+func (t *top) row(it item) (row, error) {
+	var r row
+	err := errRow
+	visitErr := t.views[it.segment].seg.VisitDocument(it.doc, func(field string, _ byte, value []byte, _ []uint64) bool {
+		if field != rowField {
+			return true
+		}
+		r, err = decodeRow(value)
+		return false
+	})
+	if visitErr != nil {
+		err = visitErr
+	}
+	if err != nil {
+		return row{}, fmt.Errorf("reading the row of document %d: %w", it.doc, err)
+	}
+	return r, nil
+}
+
+// hits returns what was taken, the best first.
+func (t *top) hits() ([]search.Hit, error) {
+	slices.SortFunc(t.items, t.compare)
+	hits := make([]search.Hit, len(t.items))
+	for i, it := range t.items {
+		r, err := t.row(it)
+		if err != nil {
+			return nil, err
+		}
+		cols := t.views[it.segment].cols
+		hits[i] = search.Hit{
+			Run: cols.runs[cols.runOf[it.doc]], Ordinal: int64(cols.ordinals[it.doc]),
+			Asset: r.asset, Kind: r.kind, Language: r.language, Interval: r.interval, Score: it.score,
+		}
+	}
+	return hits, nil
+}
+
+// worstFirst is top as a heap.
+type worstFirst top
+
+func (w *worstFirst) Len() int           { return len(w.items) }
+func (w *worstFirst) Less(i, j int) bool { return (*top)(w).compare(w.items[i], w.items[j]) > 0 }
+func (w *worstFirst) Swap(i, j int)      { w.items[i], w.items[j] = w.items[j], w.items[i] }
+func (w *worstFirst) Push(x any)         { w.items = append(w.items, x.(item)) }
+func (w *worstFirst) Pop() any           { panic("nothing is popped") }
