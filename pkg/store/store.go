@@ -123,7 +123,8 @@ type Activation interface {
 	// Activate makes next the active run of its asset and algorithm if the run that
 	// is active now is previous ("" for none). Conflict says that it was another.
 	// Activating the run that is already active is no error and changes nothing.
-	// The generation returned grows by one with each switch.
+	// The generation returned grows by one with each switch. The record of next is marked
+	// as activated, which stays.
 	Activate(ctx context.Context, next *pb.Run, previous string) (*pb.ActiveRun, error)
 	// Active returns the active runs of an asset, by algorithm.
 	Active(ctx context.Context, asset string) ([]*pb.ActiveRun, error)

@@ -1049,7 +1049,10 @@ type Run struct {
 	ErrorKind string `protobuf:"bytes,11,opt,name=error_kind,json=errorKind,proto3" json:"error_kind,omitempty"`
 	Error     string `protobuf:"bytes,12,opt,name=error,proto3" json:"error,omitempty"`
 	// The lease's epoch under which the state was set.
-	Epoch         int64 `protobuf:"varint,13,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch int64 `protobuf:"varint,13,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Whether the run has been made the active one, once: a finish that is delivered
+	// again must not undo a later switch.
+	Activated     bool `protobuf:"varint,14,opt,name=activated,proto3" json:"activated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1173,6 +1176,13 @@ func (x *Run) GetEpoch() int64 {
 		return x.Epoch
 	}
 	return 0
+}
+
+func (x *Run) GetActivated() bool {
+	if x != nil {
+		return x.Activated
+	}
+	return false
 }
 
 // An Annotation is what a run says of an interval, and perhaps of a region.
@@ -1755,7 +1765,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x04kind\"$\n" +
 	"\n" +
 	"StringList\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\tR\x06values\"\xa2\x04\n" +
+	"\x06values\x18\x01 \x03(\tR\x06values\"\xc0\x04\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x1c\n" +
@@ -1775,7 +1785,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\n" +
 	"error_kind\x18\v \x01(\tR\terrorKind\x12\x14\n" +
 	"\x05error\x18\f \x01(\tR\x05error\x12\x14\n" +
-	"\x05epoch\x18\r \x01(\x03R\x05epoch\x1a=\n" +
+	"\x05epoch\x18\r \x01(\x03R\x05epoch\x12\x1c\n" +
+	"\tactivated\x18\x0e \x01(\bR\tactivated\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +

@@ -1,0 +1,114 @@
+package indexing
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// finished records how runs ended, and activates those whose every item is already indexed.
+func (s *Service) finished(ctx context.Context, batch []events.Delivery) error {
+	for _, d := range batch {
+		m, ok := d.Data.(*pb.RunFinished)
+		if !ok || m.GetRun().GetId() == "" || m.GetRun().GetAsset() != d.Subject {
+			return errkind.New(errkind.Invalid, "the event names no run of its subject")
+		}
+		r := m.GetRun()
+		err := s.deps.Store.CheckEpoch(ctx, store.RunLease(r.GetId()), r.GetEpoch())
+		if err == nil {
+			err = s.deps.Store.FinishRun(ctx, r)
+		}
+		if errkind.Is(err, errkind.Conflict) {
+			s.refused.WithLabelValues(string(events.RunsFinished)).Inc()
+			s.deps.Log.Warn("refused the end of an execution that lost its lease", "run", r.GetId(), "epoch", r.GetEpoch())
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("recording the end of run %s: %w", r.GetId(), err)
+		}
+		if err := s.tryActivate(ctx, r.GetAsset(), r.GetId()); err != nil {
+			return err
+		}
+		s.visible.Observe(time.Since(d.Logged).Seconds())
+	}
+	return nil
+}
+
+// tryActivate makes a run the active one if it has finished and all that it wrote
+// is indexed. It is called after every write that may have been the last one missing, by whichever
+// topic brought it: each writes first and looks afterwards, so one of them sees both.
+func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
+	r, err := s.deps.Store.Run(ctx, asset, id)
+	if errkind.Is(err, errkind.NotFound) {
+		return nil // its finish will come
+	}
+	if err != nil {
+		return fmt.Errorf("reading run %s: %w", id, err)
+	}
+	if r.GetState() != pb.RunState_RUN_STATE_FINISHED || r.GetActivated() {
+		return nil
+	}
+	annotations, embeddings, err := s.deps.Store.Indexed(ctx, asset, id, r.GetEpoch())
+	if err != nil {
+		return fmt.Errorf("counting what is indexed of run %s: %w", id, err)
+	}
+	if annotations < r.GetAnnotations() || embeddings < r.GetEmbeddings() {
+		return nil
+	}
+	// What an execution under an older epoch left beyond the end must not be seen.
+	if err := s.deps.Store.TrimRun(ctx, asset, id, r.GetAnnotations(), r.GetEmbeddings()); err != nil {
+		return fmt.Errorf("trimming run %s in the store: %w", id, err)
+	}
+	if err := s.deps.Engine.TrimRun(ctx, id, r.GetAnnotations(), r.GetEmbeddings()); err != nil {
+		return fmt.Errorf("trimming run %s in the search engine: %w", id, err)
+	}
+	for {
+		previous, newer, err := s.active(ctx, r)
+		if err != nil || newer {
+			return err
+		}
+		_, err = s.deps.Store.Activate(ctx, r, previous)
+		if errkind.Is(err, errkind.Conflict) {
+			continue // another run was switched in between: look again
+		}
+		if err != nil {
+			return fmt.Errorf("activating run %s: %w", id, err)
+		}
+		s.activated.WithLabelValues(r.GetAlgorithm()).Inc()
+		s.deps.Log.Info("activated", "asset", asset, "algorithm", r.GetAlgorithm(), "version", r.GetVersion(), "run", id,
+			"annotations", r.GetAnnotations(), "embeddings", r.GetEmbeddings(), "before", previous)
+		return nil
+	}
+}
+
+// active returns the run that readers see of the algorithm, and whether it is of a
+// newer version: an old version that finishes late does not take its place.
+func (s *Service) active(ctx context.Context, r *pb.Run) (run string, newer bool, err error) {
+	active, err := s.deps.Store.Active(ctx, r.GetAsset())
+	if err != nil {
+		return "", false, fmt.Errorf("reading the active runs of %s: %w", r.GetAsset(), err)
+	}
+	for _, a := range active {
+		if a.GetAlgorithm() == r.GetAlgorithm() {
+			return a.GetRun(), compareVersions(a.GetVersion(), r.GetVersion()) > 0, nil
+		}
+	}
+	return "", false, nil
+}
+
+// compareVersions orders whole numbers as numbers, and anything else as text.
+func compareVersions(a, b string) int {
+	x, errX := strconv.Atoi(a)
+	y, errY := strconv.Atoi(b)
+	if errX == nil && errY == nil {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(a, b)
+}

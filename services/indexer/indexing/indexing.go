@@ -1,0 +1,277 @@
+// Package indexing is the hop that folds what runs wrote into the store and the
+// search engines, and makes a finished run the one that readers see.
+//
+// What holds: an event's offset is committed only after everything that it stands
+// for is durable in the store and in the search engines. Handling anything twice
+// gives the same rows. A batch under an epoch that is no longer the run's, or of a
+// run that has ended under another epoch, is refused. A run is activated once all of
+// it can be found, never before, and once only: what operators switch afterwards
+// stays switched.
+package indexing
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// Config is what an operator sets.
+type Config struct {
+	// Batch is the most events that are written together.
+	Batch int `mapstructure:"batch"`
+}
+
+// Default returns batches of 128 events.
+func Default() Config { return Config{Batch: 128} }
+
+// Validate reports the first field that cannot be used.
+func (c Config) Validate() error {
+	if c.Batch < 1 || c.Batch > 10_000 {
+		return errkind.New(errkind.Invalid, "indexing.batch: must be from 1 to 10000")
+	}
+	return nil
+}
+
+// Subscriber is what the hop needs of the log.
+type Subscriber interface {
+	Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error
+}
+
+// Deps is what main builds.
+type Deps struct {
+	Events     Subscriber
+	Store      store.Store
+	Engine     search.Writer
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Service is the indexer.
+type Service struct {
+	cfg  Config
+	deps Deps
+
+	items     *prometheus.CounterVec
+	refused   *prometheus.CounterVec
+	activated *prometheus.CounterVec
+	visible   prometheus.Histogram
+}
+
+// New makes an indexer; it opens nothing.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	f := promauto.With(deps.Registerer)
+	return &Service{cfg: cfg, deps: deps,
+		items:     f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_indexed_items_total", Help: "Annotations and embeddings made durable and findable, redelivered ones included."}, []string{"part"}),
+		refused:   f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_indexer_refused_batches_total", Help: "Batches and finishes refused because their epoch is not the run's any more."}, []string{"topic"}),
+		activated: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_runs_activated_total", Help: "Runs made the active one, by algorithm."}, []string{"algorithm"}),
+		visible: f.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_run_visible_seconds", Help: "From a run's finish being logged to its being active.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
+	}, nil
+}
+
+// Ready reports whether the store answers.
+func (s *Service) Ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return s.deps.Store.Ready(ctx)
+}
+
+// Serve indexes until ctx ends.
+func (s *Service) Serve(ctx context.Context) error {
+	return s.deps.Events.Subscribe(ctx, events.Subscription{
+		Group:    "indexer",
+		Topics:   []events.Topic{events.MediaReady, events.Annotations, events.Embeddings, events.RunsFinished},
+		MaxBatch: s.cfg.Batch,
+	}, s.handle)
+}
+
+// handle does what the topic of a batch asks for.
+func (s *Service) handle(ctx context.Context, batch []events.Delivery) error {
+	switch batch[0].Topic {
+	case events.MediaReady:
+		return s.assets(ctx, batch)
+	case events.RunsFinished:
+		return s.finished(ctx, batch)
+	default:
+		return s.fold(ctx, batch)
+	}
+}
+
+// assets puts what is ready into the library.
+func (s *Service) assets(ctx context.Context, batch []events.Delivery) error {
+	for _, d := range batch {
+		ready, ok := d.Data.(*pb.MediaReady)
+		if !ok {
+			continue // a tombstone: removing titles is an operator's work, done with their runs
+		}
+		if err := s.deps.Store.PutAsset(ctx, ready.GetAsset()); err != nil {
+			return fmt.Errorf("putting asset %s into the library: %w", d.Subject, err)
+		}
+	}
+	return nil
+}
+
+// fold is the hop: refuse what is stale, write the store, write the search engines,
+// mark what is indexed, and activate the runs that are whole by it.
+func (s *Service) fold(ctx context.Context, batch []events.Delivery) error {
+	all, err := batches(batch)
+	if err != nil {
+		return err
+	}
+	live, err := s.current(ctx, batch[0].Topic, all)
+	if err != nil || len(live) == 0 {
+		return err
+	}
+	if err := s.deps.Store.WriteBatches(ctx, live); err != nil {
+		return fmt.Errorf("writing to the store: %w", err)
+	}
+	var found search.Batch
+	for _, b := range live {
+		found.Annotations = append(found.Annotations, b.Annotations...)
+		found.Embeddings = append(found.Embeddings, b.Embeddings...)
+	}
+	if err := s.deps.Engine.Write(ctx, found); err != nil {
+		return fmt.Errorf("writing to the search engine: %w", err)
+	}
+	if err := s.deps.Store.MarkIndexed(ctx, markers(live)); err != nil {
+		return fmt.Errorf("marking what is indexed: %w", err)
+	}
+	s.items.WithLabelValues("annotations").Add(float64(len(found.Annotations)))
+	s.items.WithLabelValues("embeddings").Add(float64(len(found.Embeddings)))
+
+	tried := map[string]bool{}
+	for _, b := range live {
+		if !tried[b.Run] {
+			tried[b.Run] = true
+			if err := s.tryActivate(ctx, b.Asset, b.Run); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// batches reads the events as the store takes them, and checks that they are what they say.
+func batches(ds []events.Delivery) ([]store.Batch, error) {
+	out := make([]store.Batch, 0, len(ds))
+	for _, d := range ds {
+		var b store.Batch
+		switch m := d.Data.(type) {
+		case *pb.AnnotationBatch:
+			b = store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Annotations: m.GetAnnotations()}
+		case *pb.EmbeddingBatch:
+			b = store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Embeddings: m.GetEmbeddings()}
+		default:
+			return nil, errkind.New(errkind.Invalid, "the event carries no batch")
+		}
+		if err := check(d.Subject, b); err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// check holds what a batch must be for its rows to land where its markers say.
+func check(subject string, b store.Batch) error {
+	switch {
+	case b.Asset == "" || b.Run == "" || b.First < 0:
+		return errkind.New(errkind.Invalid, "batch: asset, run and first must be set")
+	case subject != b.Asset:
+		return errkind.New(errkind.Invalid, "batch: its subject is %q, its asset %q; order would be lost", subject, b.Asset)
+	}
+	item := func(i int, run, asset string, ordinal int64) error {
+		if run != b.Run || asset != b.Asset || ordinal != b.First+int64(i) {
+			return errkind.New(errkind.Invalid, "batch: item %d is %s/%s/%d, want %s/%s/%d", i, asset, run, ordinal, b.Asset, b.Run, b.First+int64(i))
+		}
+		return nil
+	}
+	for i, a := range b.Annotations {
+		if err := item(i, a.GetRun(), a.GetAsset(), a.GetOrdinal()); err != nil {
+			return err
+		}
+	}
+	for i, e := range b.Embeddings {
+		if err := item(i, e.GetRun(), e.GetAsset(), e.GetOrdinal()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// current drops the batches of executions that may not write any more.
+func (s *Service) current(ctx context.Context, topic events.Topic, all []store.Batch) ([]store.Batch, error) {
+	type execution struct {
+		run   string
+		epoch int64
+	}
+	stale := map[execution]bool{}
+	live := all[:0]
+	for _, b := range all {
+		k := execution{b.Run, b.Epoch}
+		if _, known := stale[k]; !known {
+			old, err := s.stale(ctx, b.Asset, b.Run, b.Epoch)
+			if err != nil {
+				return nil, err
+			}
+			stale[k] = old
+		}
+		if stale[k] {
+			s.refused.WithLabelValues(string(topic)).Inc()
+			s.deps.Log.Warn("refused a batch of an execution that lost its lease", "run", b.Run, "epoch", b.Epoch, "first", b.First)
+			continue
+		}
+		live = append(live, b)
+	}
+	return live, nil
+}
+
+// stale reports whether an execution may not write: a later one has the lease, or
+// the run has ended under another epoch, whose rows must stay as they are.
+func (s *Service) stale(ctx context.Context, asset, run string, epoch int64) (bool, error) {
+	r, err := s.deps.Store.Run(ctx, asset, run)
+	switch {
+	case errkind.Is(err, errkind.NotFound):
+	case err != nil:
+		return false, fmt.Errorf("reading run %s: %w", run, err)
+	case r.GetState() == pb.RunState_RUN_STATE_FINISHED:
+		return r.GetEpoch() != epoch, nil
+	}
+	err = s.deps.Store.CheckEpoch(ctx, store.RunLease(run), epoch)
+	if errkind.Is(err, errkind.Conflict) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("checking the epoch of run %s: %w", run, err)
+	}
+	return false, nil
+}
+
+func markers(bs []store.Batch) []store.Marker {
+	var out []store.Marker
+	for _, b := range bs {
+		m := store.Marker{Asset: b.Asset, Run: b.Run, Epoch: b.Epoch, First: b.First}
+		if n := len(b.Annotations); n > 0 {
+			m.Part, m.Count = store.PartAnnotations, int64(n)
+			out = append(out, m)
+		}
+		if n := len(b.Embeddings); n > 0 {
+			m.Part, m.Count = store.PartEmbeddings, int64(n)
+			out = append(out, m)
+		}
+	}
+	return out
+}
