@@ -142,6 +142,9 @@ type Lease struct {
 	Until time.Time
 }
 
+// FirstEpoch is the epoch of the first lease under a name.
+const FirstEpoch = 1
+
 // Leases hands out rights to write, each with an epoch that fences those before it.
 type Leases interface {
 	// Acquire takes the lease for ttl if it is free, has run out, or is held by the

@@ -62,12 +62,14 @@ func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
 	if annotations < r.GetAnnotations() || embeddings < r.GetEmbeddings() {
 		return nil
 	}
-	// What an execution under an older epoch left beyond the end must not be seen.
-	if err := s.deps.Store.TrimRun(ctx, asset, id, r.GetAnnotations(), r.GetEmbeddings()); err != nil {
-		return fmt.Errorf("trimming run %s in the store: %w", id, err)
-	}
-	if err := s.deps.Engine.TrimRun(ctx, id, r.GetAnnotations(), r.GetEmbeddings()); err != nil {
-		return fmt.Errorf("trimming run %s in the search engine: %w", id, err)
+	if r.GetEpoch() > store.FirstEpoch {
+		// What an earlier execution left beyond the end must not be seen.
+		if err := s.deps.Store.TrimRun(ctx, asset, id, r.GetAnnotations(), r.GetEmbeddings()); err != nil {
+			return fmt.Errorf("trimming run %s in the store: %w", id, err)
+		}
+		if err := s.deps.Engine.TrimRun(ctx, id, r.GetAnnotations(), r.GetEmbeddings()); err != nil {
+			return fmt.Errorf("trimming run %s in the search engine: %w", id, err)
+		}
 	}
 	for {
 		previous, newer, err := s.active(ctx, r)
