@@ -1,0 +1,263 @@
+// Package rpcapi serves the search API over gRPC, gRPC-Web and JSON, all three from
+// one ConnectRPC handler, with health and reflection beside it.
+//
+// Every call brings a token, as `Authorization: Bearer …` or in the cookie that the
+// web page sets; Authenticate turns it into the caller that the gateway asks for.
+package rpcapi
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
+	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+)
+
+// MaxRequestBytes bounds one request: a picture in base64, and a query beside it.
+const MaxRequestBytes = 12 << 20
+
+// Deps is what the handlers stand on.
+type Deps struct {
+	Gateway    *gateway.Gateway
+	Authoriser authz.Authoriser
+	Runs       store.Runs
+}
+
+// Server implements SearchService; GraphQL is served from it, too.
+type Server struct{ deps Deps }
+
+// New makes the server. Without an authoriser there is no answer, so none is an error.
+func New(deps Deps) (*Server, error) {
+	if deps.Authoriser == nil {
+		return nil, errkind.New(errkind.Invalid, "search-api needs an authoriser: without one nothing is answered")
+	}
+	return &Server{deps}, nil
+}
+
+// Register puts the service, health and reflection onto mux.
+func (s *Server) Register(mux *http.ServeMux) {
+	opts := []connect.HandlerOption{connect.WithReadMaxBytes(MaxRequestBytes), connect.WithInterceptors(errorsByKind{})}
+	path, h := cinedexv1connect.NewSearchServiceHandler(s, opts...)
+	mux.Handle(path, Authenticate(s.deps.Authoriser, h, reject))
+	mux.Handle(grpchealth.NewHandler(health{s.deps.Gateway}))
+	r := grpcreflect.NewStaticReflector(cinedexv1connect.SearchServiceName, grpchealth.HealthV1ServiceName)
+	mux.Handle(grpcreflect.NewHandlerV1(r))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(r))
+}
+
+type health struct{ g *gateway.Gateway }
+
+// Check serves when the gateway can answer.
+func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
+	if req.Service != "" && req.Service != cinedexv1connect.SearchServiceName {
+		return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("no service %s", req.Service))
+	}
+	status := grpchealth.StatusServing
+	if h.g.Ready() != nil {
+		status = grpchealth.StatusNotServing
+	}
+	return &grpchealth.CheckResponse{Status: status}, nil
+}
+
+type callerKey struct{}
+
+// CallerFrom returns who is asking, or nil.
+func CallerFrom(ctx context.Context) *authz.Caller {
+	c, _ := ctx.Value(callerKey{}).(*authz.Caller)
+	return c
+}
+
+// Cookie is the cookie that carries a token for pages, pictures and films, which a
+// browser asks for without headers of ours.
+const Cookie = "cinedex_token"
+
+// Token returns the token of a request: the header's, else the cookie's.
+func Token(r *http.Request) string {
+	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return t
+	}
+	// A cookie is sent along by any page that makes the browser ask; only reads
+	// are served, and SameSite=Strict keeps other sites' pages from asking at all.
+	if c, err := r.Cookie(Cookie); err == nil {
+		return c.Value
+	}
+	return ""
+}
+
+// Authenticate lets through who is recognised, with the caller in the context;
+// refuse writes the answer to everybody else. It is the one way to a caller.
+func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := a.Authorise(r.Context(), Token(r))
+		if err != nil {
+			refuse(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
+	})
+}
+
+var errorWriter = connect.NewErrorWriter()
+
+// reject answers in the protocol that was asked in.
+func reject(w http.ResponseWriter, r *http.Request, err error) {
+	if errorWriter.IsSupported(r) {
+		_ = errorWriter.Write(w, r, asConnect(err))
+		return
+	}
+	http.Error(w, err.Error(), errkind.Of(err).HTTPStatus())
+}
+
+func asConnect(err error) *connect.Error {
+	var c *connect.Error
+	if errors.As(err, &c) {
+		return c
+	}
+	k := errkind.Of(err)
+	if k == errkind.Internal {
+		// What went wrong inside is for the log, not for the caller.
+		return connect.NewError(connect.CodeInternal, errors.New("something went wrong inside; the service's log says what"))
+	}
+	return connect.NewError(connect.Code(k.GRPCCode()), err)
+}
+
+// errorsByKind turns errors into connect's by the one table of errkind.
+type errorsByKind struct{}
+
+func (errorsByKind) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		resp, err := next(ctx, req)
+		if err != nil {
+			return nil, asConnect(err)
+		}
+		return resp, nil
+	}
+}
+func (errorsByKind) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+func (errorsByKind) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+// Search answers a query.
+func (s *Server) Search(ctx context.Context, req *connect.Request[pb.SearchRequest]) (*connect.Response[pb.SearchResponse], error) {
+	return respond(s.deps.Gateway.Search(ctx, CallerFrom(ctx), req.Msg))
+}
+
+func respond[T any](m *T, err error) (*connect.Response[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(m), nil
+}
+
+const maxPage = 500
+
+// page cuts one page out of n items: cursors are the number of the next item.
+func page(n int, cursor string, limit int32) (from, to int, next string, err error) {
+	if cursor != "" {
+		b, derr := base64.RawURLEncoding.DecodeString(cursor)
+		if from, err = strconv.Atoi(string(b)); derr != nil || err != nil || from < 0 {
+			return 0, 0, "", errkind.New(errkind.Invalid, "cursor: not one that was given out")
+		}
+	}
+	if limit < 0 || limit > maxPage {
+		return 0, 0, "", errkind.New(errkind.Invalid, "limit: must be from 1 to %d", maxPage)
+	}
+	if limit == 0 {
+		limit = 100
+	}
+	from = min(from, n)
+	to = min(from+int(limit), n)
+	if to < n {
+		next = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(to)))
+	}
+	return from, to, next, nil
+}
+
+// ListTitles returns the titles that the caller may see.
+func (s *Server) ListTitles(ctx context.Context, req *connect.Request[pb.ListTitlesRequest]) (*connect.Response[pb.ListTitlesResponse], error) {
+	return respond(s.listTitles(ctx, req.Msg))
+}
+
+func (s *Server) listTitles(ctx context.Context, req *pb.ListTitlesRequest) (*pb.ListTitlesResponse, error) {
+	assets, _, err := s.deps.Gateway.Assets(ctx, CallerFrom(ctx))
+	if err != nil {
+		return nil, err
+	}
+	var titles []*pb.TitleEntry // assets come by title
+	for _, a := range assets {
+		if n := len(titles); n > 0 && titles[n-1].GetTitle().GetId() == a.GetTitle().GetId() {
+			titles[n-1].Assets = append(titles[n-1].Assets, a)
+			continue
+		}
+		titles = append(titles, &pb.TitleEntry{Title: a.GetTitle(), Assets: []*pb.Asset{a}})
+	}
+	from, to, next, err := page(len(titles), req.GetCursor(), req.GetLimit())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ListTitlesResponse{Titles: titles[from:to], Cursor: next}, nil
+}
+
+// GetAsset returns an asset and which run of each algorithm is active.
+func (s *Server) GetAsset(ctx context.Context, req *connect.Request[pb.GetAssetRequest]) (*connect.Response[pb.GetAssetResponse], error) {
+	a, active, err := s.deps.Gateway.Asset(ctx, CallerFrom(ctx), req.Msg.GetAsset())
+	return respond(&pb.GetAssetResponse{Asset: a, Active: active}, err)
+}
+
+// ListAnnotations returns what the active runs say of an asset.
+func (s *Server) ListAnnotations(ctx context.Context, req *connect.Request[pb.ListAnnotationsRequest]) (*connect.Response[pb.ListAnnotationsResponse], error) {
+	m := req.Msg
+	if m.GetStart() < 0 || m.GetEnd() < 0 || m.GetEnd() > 0 && m.GetEnd() <= m.GetStart() {
+		return nil, errkind.New(errkind.Invalid, "start, end: want 0 <= start < end, in flicks; an end of 0 is none")
+	}
+	span := schema.Interval{Start: schema.Time(m.GetStart()), End: schema.Time(m.GetEnd())}
+	if span.Start > 0 && span.End == 0 {
+		span.End = 1<<63 - 1
+	}
+	all, err := s.deps.Gateway.Annotations(ctx, CallerFrom(ctx), m.GetAsset(), m.GetKinds(), span)
+	if err != nil {
+		return nil, err
+	}
+	from, to, next, err := page(len(all), m.GetCursor(), m.GetLimit())
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&pb.ListAnnotationsResponse{Annotations: all[from:to], Cursor: next}), nil
+}
+
+// GetStatus tells how far each asset is.
+func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error) {
+	assets, active, err := s.deps.Gateway.Assets(ctx, CallerFrom(ctx))
+	if err != nil {
+		return nil, err
+	}
+	resp := &pb.GetStatusResponse{}
+	for _, a := range assets {
+		runs, err := s.deps.Runs.RunsOf(ctx, a.GetId())
+		if err != nil {
+			return nil, fmt.Errorf("reading the runs of %s: %w", a.GetId(), err)
+		}
+		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
+		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()]})
+	}
+	return connect.NewResponse(resp), nil
+}
