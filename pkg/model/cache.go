@@ -53,6 +53,11 @@ func (c Cache) Require(id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return c.Locate(a)
+}
+
+// Locate is Require for an artefact that is at hand.
+func (c Cache) Locate(a Artefact) (string, error) {
 	path := c.Path(a)
 	info, err := os.Stat(path)
 	switch {
@@ -68,7 +73,7 @@ func (c Cache) Require(id string) (string, error) {
 
 // Check reads the whole of a's file and compares it with what the manifest pins.
 func (c Cache) Check(a Artefact) error {
-	path, err := c.Require(a.ID)
+	path, err := c.Locate(a)
 	if err != nil {
 		return err
 	}

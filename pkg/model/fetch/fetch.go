@@ -41,11 +41,14 @@ func Fetch(ctx context.Context, cfg Config, cache model.Cache, progress func(Eve
 	if progress == nil {
 		progress = func(Event) {}
 	}
-	cfg = cfg.withDefaults()
 	artefacts, err := model.Select(names...)
 	if err != nil {
 		return err
 	}
+	return cfg.withDefaults().fetch(ctx, cache, artefacts, progress)
+}
+
+func (c Config) fetch(ctx context.Context, cache model.Cache, artefacts []model.Artefact, progress func(Event)) error {
 	missing, err := absent(cache, artefacts)
 	if err != nil || len(missing) == 0 {
 		return err
@@ -62,7 +65,7 @@ func Fetch(ctx context.Context, cfg Config, cache model.Cache, progress func(Eve
 
 	packages, prepared := plan(missing)
 	for _, wanted := range packages {
-		if err := cfg.unpack(ctx, wanted[0].Package, wanted, cache, progress); err != nil {
+		if err := c.unpack(ctx, wanted[0].Package, wanted, cache, progress); err != nil {
 			return err
 		}
 		for _, a := range wanted {
@@ -131,7 +134,7 @@ type Status struct {
 
 // List tells of every artefact whether it is there, without reading it whole.
 func List(cache model.Cache) []Status {
-	return status(func(a model.Artefact) error { _, err := cache.Require(a.ID); return err }, cache)
+	return status(func(a model.Artefact) error { _, err := cache.Locate(a); return err }, cache)
 }
 
 // Verify reads every artefact that is there and compares it with its pinned
