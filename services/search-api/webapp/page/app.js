@@ -1,0 +1,322 @@
+'use strict';
+// The editors' first page: a box, ways to ask, a grid of moments, a player that
+// opens at the frame. It asks the same JSON API as any application.
+
+const $ = id => document.getElementById(id);
+const el = (tag, props = {}, ...kids) => {
+  const e = Object.assign(document.createElement(tag), props);
+  e.append(...kids.filter(k => k != null));
+  return e;
+};
+
+async function call(method, body, signal) {
+  const r = await fetch(`/cinedex.v1.SearchService/${method}`, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal,
+  });
+  const j = await r.json().catch(() => ({}));
+  if (r.status === 401) location.href = '/';
+  if (!r.ok) throw new Error(j.message || `the service answered ${r.status}`);
+  return j;
+}
+
+const state = { picture: null, like: null, cursor: '', hits: [], current: -1, asked: null };
+const way = () => document.querySelector('input[name=way]:checked').value;
+const placeholders = {
+  dialogue: 'What is said, in any language: we have to go',
+  look: 'What is seen: a butterfly on a flower',
+  query: 'dialogue:"coffee" AND look:"rain at night" WITHIN 5s',
+};
+
+// request says what is asked now, or null for nothing.
+function request() {
+  const filter = {};
+  if ($('title').value) filter.titles = [$('title').value];
+  if ($('lang').value) filter.languages = [$('lang').value];
+  const leaf = l => ({ query: { leaf: l }, filter, limit: 24 });
+  if (state.like) return leaf(state.like);
+  const text = $('box').value.trim();
+  switch (way()) {
+    case 'picture': return state.picture && leaf({ kind: 'like_image', image: state.picture });
+    case 'query': return text && { q: text, filter, limit: 24 };
+    case 'look': return text && leaf({ kind: 'like_text', text });
+    default: return text && leaf({ kind: 'dialogue', text });
+  }
+}
+
+let running = null;
+async function search({ more = false } = {}) {
+  const req = request();
+  running?.abort();
+  if (!req) { render([], false); say(''); return; }
+  if (more) req.cursor = state.cursor;
+  running = new AbortController();
+  const { signal } = running;
+  const began = performance.now();
+  try {
+    const a = await call('Search', req, signal);
+    // While a word is being typed, its beginning is what is said; meaning follows with the answer above.
+    if (signal.aborted) return;
+    state.cursor = a.cursor || '';
+    render(a.hits || [], more);
+    const n = state.hits.length;
+    const ms = Math.round(performance.now() - began);
+    let line = n ? `${n}${state.cursor ? '+' : ''} moment${n === 1 ? '' : 's'} in ${ms} ms` : 'Nothing found';
+    if (a.noGoodMatch) line = n ? `No good match; the nearest ${n} in ${ms} ms` : 'No good match';
+    if (a.partial?.length) line += ` (without ${a.partial.map(p => `${p.part}: ${p.error}`).join('; ')})`;
+    say(line, !!a.partial?.length);
+  } catch (e) {
+    if (e.name === 'AbortError') return;
+    render([], false);
+    say(e.message, true);
+  }
+  remember();
+}
+
+function say(text, bad = false) { $('status').textContent = text; $('status').classList.toggle('bad', bad); }
+
+// remember keeps the question in the address, so that it can be sent to a colleague.
+function remember() {
+  const p = new URLSearchParams();
+  if ($('box').value.trim() && way() !== 'picture') { p.set('q', $('box').value.trim()); p.set('way', way()); }
+  if ($('title').value) p.set('title', $('title').value);
+  if ($('lang').value) p.set('lang', $('lang').value);
+  history.replaceState(null, '', p.size ? `?${p}` : '/');
+}
+
+const bytes = new TextEncoder(), chars = new TextDecoder();
+// marked makes the text with the words found marked; ranges are in bytes of UTF-8.
+function marked(hit) {
+  const b = bytes.encode(hit.text || ''), out = [];
+  let at = 0;
+  for (const { start = 0, end = 0 } of hit.marks || []) {
+    out.push(chars.decode(b.slice(at, start)), el('mark', {}, chars.decode(b.slice(start, end))));
+    at = end;
+  }
+  out.push(chars.decode(b.slice(at)));
+  return out;
+}
+
+// why tells each algorithm's evidence once, shortly.
+function why(hit) {
+  const seen = new Map();
+  for (const e of hit.evidence || []) {
+    const name = e.label ? `label: ${e.label}` : `${e.algorithm} · ${e.by}${e.language ? ' ' + e.language : ''}`;
+    if (!seen.has(name)) seen.set(name, e);
+  }
+  return [...seen].map(([name, e]) => ({ name, e }));
+}
+
+function render(hits, more) {
+  state.hits = more ? state.hits.concat(hits) : hits;
+  if (!more) { $('hits').replaceChildren(); state.current = -1; }
+  const base = state.hits.length - hits.length;
+  $('hits').append(...hits.map((h, i) => card(h, base + i)));
+  $('more').hidden = !state.cursor || !state.hits.length;
+}
+
+function card(h, i) {
+  const still = el('img', { className: 'still', alt: '', loading: 'lazy' });
+  if (h.thumbnail) still.src = h.thumbnail;
+  const b = el('button', { className: 'hit', type: 'button' },
+    still,
+    el('div', { className: 'body' },
+      el('div', { className: 'where' }, el('span', {}, h.titleName || h.title), el('b', {}, h.startTimecode || '')),
+      h.text ? el('p', { className: 'said', lang: h.language || '', dir: 'auto' }, h.language ? el('span', { className: 'lang' }, h.language) : null, ...marked(h)) : null,
+      el('div', { className: 'why' }, ...why(h).slice(0, 3).map(({ name, e }) =>
+        el('span', { title: `rank ${e.rank}, score ${e.score?.toFixed(3)}, run ${e.run}` }, name)))));
+  b.addEventListener('click', () => play(i));
+  b.addEventListener('focus', () => { state.current = i; });
+  return b;
+}
+
+// ---- the player
+
+let playing = null, rate = null;
+async function play(i) {
+  const h = state.hits[i];
+  playing = h; rate = null;
+  const v = $('video');
+  const src = h.media;
+  // The middle of the frame: a time at its very edge may show the one before.
+  const at = () => { v.currentTime = (Number(h.startMs || 0) + (rate ? 500 / rate : 10)) / 1000; };
+  if (v.getAttribute('src') !== src) { v.src = src; v.addEventListener('loadedmetadata', at, { once: true }); } else at();
+  detail(h);
+  if (!$('player').open) $('player').showModal();
+  try {
+    const { asset } = await call('GetAsset', { asset: h.asset });
+    if (playing !== h) return;
+    playing.video = asset.video;
+    rate = asset.video ? asset.video.rate.num / asset.video.rate.den : null;
+    if (v.readyState) at();
+  } catch { /* the film plays without it; frame steps wait for it */ }
+  v.play().catch(() => {});
+}
+
+function detail(h) {
+  const facts = [['In', h.startTimecode], ['Out', h.endTimecode], ['Frames', `${h.startFrame || 0} to ${h.endFrame || 0}`],
+    ['Confidence', h.confidence ? h.confidence.toFixed(2) : '–'], ['Score', h.score?.toFixed(4)]];
+  $('detail').replaceChildren(
+    el('h2', {}, h.titleName || h.title),
+    el('div', { className: 'now', id: 'now' }, h.startTimecode || ''),
+    h.text ? el('p', { className: 'said', lang: h.language || '', dir: 'auto' }, ...marked(h)) : '',
+    el('div', { className: 'tools' },
+      el('button', { type: 'button', onclick: likeThis, title: 'Shots like the frame that is showing (l)' }, 'Shots like this'),
+      el('button', { type: 'button', onclick: copy, title: 'Copy the timecode (c)' }, 'Copy timecode'),
+      el('button', { type: 'button', onclick: () => $('player').close(), title: 'Esc' }, 'Close')),
+    el('dl', {}, ...facts.flatMap(([k, v]) => [el('dt', {}, k), el('dd', {}, v ?? '')])),
+    el('strong', {}, 'Evidence'),
+    el('ul', {}, ...why(h).map(({ name, e }) => el('li', {}, `${name}, rank ${e.rank}`, e.text && e.text !== h.text ? `: “${e.text}”` : ''))),
+    h.credit ? el('small', {}, h.credit) : '');
+}
+
+const frameNow = () => rate ? Math.floor($('video').currentTime * rate + 1e-6) : null;
+function step(n) {
+  if (!rate) return;
+  $('video').pause();
+  $('video').currentTime = (frameNow() + n + 0.5) / rate;
+}
+function likeThis() {
+  const h = playing;
+  state.like = { kind: 'like_frame', asset: h.asset, time: String(Math.round($('video').currentTime * 705600000)) };
+  $('player').close();
+  say('Shots like that frame');
+  search();
+}
+async function copy() {
+  try { await navigator.clipboard.writeText($('now').textContent); say('Timecode copied'); } catch { say('The browser does not allow copying', true); }
+}
+// The counter of the frame that is showing. Drop frame and odd rates are counted
+// by the service; here the hit's own timecode is carried on by whole frames.
+function tick() {
+  const now = $('now');
+  if (now && playing && rate && playing.startTimecode) {
+    const f = frameNow();
+    now.textContent = f === Number(playing.startFrame || 0) ? playing.startTimecode : timecode(f);
+  }
+  if ($('player').open) requestAnimationFrame(tick);
+}
+function timecode(frame) {
+  const v = playing.video, fps = Math.round(rate), drop = !!v.dropFrame;
+  const start = (v.startTimecode || '00:00:00:00').match(/\d+/g).map(Number);
+  const dropped = drop ? Math.round(fps / 15) : 0;
+  const count = (h, m, s, f) => { const min = h * 60 + m; return (min * 60 + s) * fps + f - dropped * (min - Math.floor(min / 10)); };
+  let n = frame + count(...start);
+  const perMinute = fps * 60 - dropped, perTen = perMinute * 10 + dropped;
+  if (drop) {
+    const tens = Math.floor(n / perTen), rest = n % perTen;
+    n += dropped * 9 * tens + (rest >= fps * 60 ? dropped * (1 + Math.floor((rest - fps * 60) / perMinute)) : 0);
+  }
+  const two = x => String(Math.floor(x)).padStart(2, '0');
+  return `${two(n / fps / 3600 % 24)}:${two(n / fps / 60 % 60)}:${two(n / fps % 60)}${drop ? ';' : ':'}${two(n % fps)}`;
+}
+$('player').addEventListener('close', () => { $('video').pause(); focusHit(state.current); });
+$('video').addEventListener('playing', () => requestAnimationFrame(tick));
+$('video').addEventListener('seeked', () => requestAnimationFrame(tick));
+$('video').addEventListener('error', () => say('The browser cannot play this film; its thumbnail and timecode still hold', true));
+
+// ---- asking
+
+let timer = 0;
+function soon() { clearTimeout(timer); timer = setTimeout(search, 130); }
+$('box').addEventListener('input', () => { state.like = null; soon(); });
+$('form').addEventListener('submit', e => { e.preventDefault(); clearTimeout(timer); search(); });
+for (const id of ['title', 'lang']) $(id).addEventListener('change', () => search());
+for (const r of document.querySelectorAll('input[name=way]')) r.addEventListener('change', () => { state.like = null; showWay(); search(); });
+$('more').addEventListener('click', () => search({ more: true }));
+
+function showWay() {
+  const p = way() === 'picture';
+  $('drop').hidden = !p;
+  $('box').hidden = p;
+  $('box').placeholder = placeholders[way()] || '';
+  if (!p) $('box').focus();
+}
+
+// take makes a picture smaller before it is sent: the models look at 260 pixels.
+async function take(file) {
+  if (!file || !file.type.startsWith('image/')) return say('That is not a picture', true);
+  let data = file;
+  try {
+    const bmp = await createImageBitmap(file);
+    const k = Math.min(1, 1024 / Math.max(bmp.width, bmp.height));
+    if (k < 1 || file.size > 2e6) {
+      const c = new OffscreenCanvas(Math.max(1, Math.round(bmp.width * k)), Math.max(1, Math.round(bmp.height * k)));
+      c.getContext('2d').drawImage(bmp, 0, 0, c.width, c.height);
+      data = await c.convertToBlob({ type: 'image/jpeg', quality: .92 });
+    }
+  } catch { return say('The picture cannot be read', true); }
+  const url = await new Promise(ok => { const r = new FileReader(); r.onload = () => ok(r.result); r.readAsDataURL(data); });
+  state.picture = url.slice(url.indexOf(',') + 1);
+  state.like = null;
+  $('preview').src = url; $('preview').hidden = false;
+  $('droptext').textContent = file.name || 'Pasted picture';
+  document.querySelector('input[value=picture]').checked = true;
+  showWay();
+  search();
+}
+$('file').addEventListener('change', e => take(e.target.files[0]));
+addEventListener('paste', e => { const f = [...e.clipboardData.files][0]; if (f) { e.preventDefault(); take(f); } });
+addEventListener('dragover', e => { e.preventDefault(); $('drop').classList.add('over'); });
+addEventListener('dragleave', () => $('drop').classList.remove('over'));
+addEventListener('drop', e => { e.preventDefault(); $('drop').classList.remove('over'); take(e.dataTransfer.files[0]); });
+
+// ---- the keyboard
+
+const cards = () => [...$('hits').children];
+function focusHit(i) { cards()[i]?.focus(); }
+function columns() {
+  const cs = cards();
+  const n = cs.findIndex(c => c.offsetTop !== cs[0].offsetTop);
+  return n < 1 ? Math.max(cs.length, 1) : n;
+}
+addEventListener('keydown', e => {
+  if (e.altKey && '1234'.includes(e.key) && e.key) {
+    e.preventDefault();
+    document.querySelectorAll('input[name=way]')[e.key - 1].click();
+    return;
+  }
+  const typing = e.target.matches('input[type=search], select');
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  if ($('player').open) {
+    switch (e.key) {
+      case ',': step(-1); break;
+      case '.': step(1); break;
+      case 'l': likeThis(); break;
+      case 'c': copy(); break;
+      case ' ': if (e.target.tagName === 'BUTTON') return; $('video').paused ? $('video').play() : $('video').pause(); break;
+      default: return;
+    }
+    e.preventDefault();
+    return;
+  }
+  if (e.key === '/' && !typing) { e.preventDefault(); if (way() === 'picture') document.querySelector('input[value=dialogue]').click(); $('box').focus(); $('box').select(); return; }
+  if (e.key === 'ArrowDown' && e.target === $('box') && cards().length) { e.preventDefault(); focusHit(0); return; }
+  if (typing || state.current < 0 || !e.target.matches('.hit')) return;
+  const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[e.key];
+  if (e.key === 'ArrowUp' && state.current - columns() < 0) { e.preventDefault(); $('box').focus(); return; }
+  if (move) { e.preventDefault(); focusHit(Math.min(Math.max(state.current + move, 0), cards().length - 1)); }
+});
+
+// ---- the beginning
+
+(async () => {
+  const p = new URLSearchParams(location.search);
+  if (p.get('way')) document.querySelector(`input[name=way][value="${CSS.escape(p.get('way'))}"]`)?.click();
+  showWay();
+  if (p.get('q')) $('box').value = p.get('q');
+  try {
+    const { titles = [] } = await call('ListTitles', { limit: 500 });
+    const languages = new Set();
+    for (const t of titles) {
+      $('title').append(el('option', { value: t.title.id }, t.title.name || t.title.id));
+      for (const a of t.assets || []) for (const x of a.text || []) if (x.language) languages.add(x.language);
+    }
+    const names = new Intl.DisplayNames(['en'], { type: 'language' });
+    for (const l of [...languages].sort()) $('lang').append(el('option', { value: l }, names.of(l)));
+    $('credits').textContent = [...new Set(titles.map(t => t.title.credit).filter(Boolean))].join(' · ');
+    $('title').value = p.get('title') || '';
+    $('lang').value = p.get('lang') || '';
+    if (!p.get('q')) say(titles.length ? `${titles.length} title${titles.length === 1 ? '' : 's'} to search` : 'No titles yet: they appear here as soon as they are indexed');
+  } catch (e) { say(e.message, true); }
+  if (p.get('q')) search();
+})();

@@ -1,0 +1,219 @@
+// Package webapp serves the page at /, and the pictures and films that it shows.
+//
+// The page is one HTML file, one script and one style sheet without a framework; it
+// asks the same JSON API as every application. Films are served with byte ranges, so a
+// browser fetches what it plays. Everything but the page's own files and the
+// login asks for a caller, and what the caller may not see is not found.
+package webapp
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
+)
+
+//go:embed page
+var files embed.FS
+
+// Blobs is what the handlers need of media storage.
+type Blobs interface {
+	// OpenSeeker opens the bytes that ref names. The caller closes it.
+	OpenSeeker(ctx context.Context, ref *pb.MediaRef) (io.ReadSeekCloser, error)
+}
+
+// Deps is what the handlers stand on.
+type Deps struct {
+	Gateway    *gateway.Gateway
+	Authoriser authz.Authoriser
+	Blobs      Blobs
+	Log        *slog.Logger
+}
+
+type app struct {
+	Deps
+	page fs.FS
+}
+
+// Register puts the page and what it shows onto mux.
+func Register(mux *http.ServeMux, deps Deps) error {
+	page, err := fs.Sub(files, "page")
+	if err != nil {
+		return fmt.Errorf("reading the page: %w", err)
+	}
+	a := &app{deps, page}
+	known := func(h http.HandlerFunc) http.Handler {
+		return rpcapi.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
+	}
+	mux.HandleFunc("GET /{$}", a.index)
+	mux.HandleFunc("POST /login", a.login)
+	mux.HandleFunc("POST /logout", a.logout)
+	mux.Handle("GET /app/", secure(a.assets()))
+	mux.Handle("GET /thumbnails/{asset}/{run}/{file}", known(a.thumbnail))
+	mux.Handle("GET /media/{asset}", known(a.media))
+	return nil
+}
+
+// secure allows the page what is its own, and nothing else: no inline script, no other host.
+func secure(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		h.ServeHTTP(w, r)
+	})
+}
+
+// assets serves the script and the style sheet, which browsers keep until they change.
+func (a *app) assets() http.Handler {
+	tags := map[string]string{}
+	_ = fs.WalkDir(a.page, ".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			if b, err := fs.ReadFile(a.page, p); err == nil {
+				sum := sha256.Sum256(b)
+				tags[p] = `"` + hex.EncodeToString(sum[:8]) + `"`
+			}
+		}
+		return nil
+	})
+	server := http.StripPrefix("/app/", http.FileServerFS(a.page))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, "/app/")
+		if tags[name] == "" || name == "index.html" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("ETag", tags[name])
+		w.Header().Set("Cache-Control", "no-cache") // kept, but asked about
+		server.ServeHTTP(w, r)
+	})
+}
+
+// index gives the page. A token in the address, as `cinedex demo` prints it, becomes a
+// cookie and goes from the address bar at once.
+func (a *app) index(w http.ResponseWriter, r *http.Request) {
+	if token := r.URL.Query().Get("token"); token != "" {
+		if a.enter(w, r, token) {
+			q := r.URL.Query()
+			q.Del("token")
+			http.Redirect(w, r, (&urlPath{"/", q.Encode()}).String(), http.StatusSeeOther)
+		}
+		return
+	}
+	secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := "index.html"
+		if _, err := a.Authoriser.Authorise(r.Context(), rpcapi.Token(r)); err != nil {
+			name = "login.html"
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		http.ServeFileFS(w, r, a.page, name)
+	})).ServeHTTP(w, r)
+}
+
+type urlPath struct{ path, query string }
+
+func (u *urlPath) String() string {
+	if u.query == "" {
+		return u.path
+	}
+	return u.path + "?" + u.query
+}
+
+func (a *app) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	if a.enter(w, r, strings.TrimSpace(r.PostFormValue("token"))) {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	}
+}
+
+// enter sets the cookie for a token that opens something.
+func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
+	if _, err := a.Authoriser.Authorise(r.Context(), token); err != nil {
+		a.fail(w, err)
+		return false
+	}
+	http.SetCookie(w, &http.Cookie{Name: rpcapi.Cookie, Value: token, Path: "/", HttpOnly: true, Secure: r.TLS != nil,
+		SameSite: http.SameSiteStrictMode, MaxAge: 7 * 24 * 3600})
+	return true
+}
+
+func (a *app) logout(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, &http.Cookie{Name: rpcapi.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) {
+	number, ok := strings.CutSuffix(r.PathValue("file"), ".jpg")
+	ordinal, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	ref, err := a.Gateway.Thumbnail(r.Context(), rpcapi.CallerFrom(r.Context()), r.PathValue("asset"), r.PathValue("run"), ordinal)
+	if err != nil {
+		a.fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "image/jpeg")
+	w.Header().Set("Cache-Control", "private, max-age=86400, immutable") // a run's pictures never change
+	a.serve(w, r, ref)
+}
+
+func (a *app) media(w http.ResponseWriter, r *http.Request) {
+	asset, _, err := a.Gateway.Asset(r.Context(), rpcapi.CallerFrom(r.Context()), r.PathValue("asset"))
+	if err != nil {
+		a.fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", mediaType(asset))
+	w.Header().Set("Cache-Control", "private, max-age=3600")
+	a.serve(w, r, asset.GetMedia())
+}
+
+func mediaType(a *pb.Asset) string {
+	switch c := a.GetContainer(); {
+	case strings.Contains(c, "mp4"):
+		return "video/mp4"
+	case strings.Contains(c, "webm"):
+		return "video/webm" // Matroska is announced so as well: browsers play what they can of it
+	case strings.Contains(c, "ogg"):
+		return "video/ogg"
+	}
+	return "application/octet-stream"
+}
+
+func (a *app) serve(w http.ResponseWriter, r *http.Request, ref *pb.MediaRef) {
+	f, err := a.Blobs.OpenSeeker(r.Context(), ref)
+	if err != nil {
+		a.fail(w, err)
+		return
+	}
+	defer f.Close()
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, "", time.Time{}, f)
+}
+
+// fail answers with the error's status; what went wrong inside goes to the log.
+func (a *app) fail(w http.ResponseWriter, err error) {
+	k, text := errkind.Of(err), err.Error()
+	if k == errkind.Internal || k == errkind.Unavailable {
+		a.Log.Error("serving the page", "error", err)
+		text = "something went wrong; the service's log says what"
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, k.HTTPStatus())
+}
