@@ -57,7 +57,7 @@ var bleveAnalyzers = map[string]string{
 	"fr": "fr", "hi": "hi", "hr": "hr", "hu": "hu", "it": "it", "nl": "nl", "pl": "pl", "pt": "pt",
 	"ro": "ro", "ru": "ru", "sv": "sv", "tr": "tr",
 	"no": "no", "nb": "no", "nn": "no",
-	"zh": "cjk", "ja": "cjk", "ko": "cjk", "yue": "cjk",
+	"zh": "cjk", "ja": "cjk", "yue": "cjk",
 }
 
 // stopLists are the languages for which Bleve knows only the words to leave out.
@@ -73,6 +73,8 @@ type language struct {
 	words analysis.Analyzer
 	// typed is words without stemming and stop words: for a word that is still being typed.
 	typed analysis.Analyzer
+	// stems reports whether terms may be shorter than the words that they are of.
+	stems bool
 }
 
 // languages builds each analysis once, when it is first needed: some of them
@@ -133,7 +135,11 @@ func (l *languages) build(base string) (*analysis.DefaultAnalyzer, error) {
 	if stop, ok := stopLists[base]; ok {
 		return l.chain(stop)
 	}
-	return l.chain()
+	chain, err := l.chain()
+	if err == nil && base == "ko" {
+		chain.TokenFilters = append(chain.TokenFilters, hangulFilter{})
+	}
+	return chain, err
 }
 
 // chain is words by UAX 29, lower case, the filters given, and accents folded.
@@ -156,14 +162,19 @@ func (l *languages) chain(filters ...string) (*analysis.DefaultAnalyzer, error) 
 
 func newLanguage(base string, chain *analysis.DefaultAnalyzer) *language {
 	typed := &analysis.DefaultAnalyzer{CharFilters: chain.CharFilters, Tokenizer: chain.Tokenizer}
+	stems := false
 	for _, f := range chain.TokenFilters {
 		// Bleve has one type per stemmer and no interface that tells them from other filters, but names them all alike.
 		name := fmt.Sprintf("%T", f)
-		if !strings.Contains(name, "Stem") && !strings.Contains(name, "StopTokens") {
+		switch {
+		case strings.Contains(name, "Stem"):
+			stems = true
+		case strings.Contains(name, "StopTokens"):
+		default:
 			typed.TokenFilters = append(typed.TokenFilters, f)
 		}
 	}
-	return &language{base: base, words: guarded{chain}, typed: guarded{typed}}
+	return &language{base: base, words: guarded{chain}, typed: guarded{typed}, stems: stems}
 }
 
 // baseOf returns the base language of a BCP 47 tag: "pt" of "pt-BR".
@@ -223,4 +234,36 @@ func fold(term []byte) []byte {
 		out = utf8.AppendRune(out, unicode.ToLower(r))
 	}
 	return norm.NFC.Bytes(out)
+}
+
+// hangulFilter takes Korean words apart into pairs of syllables, as Bleve does with Chinese and Japanese:
+// particles are written onto words without a space.
+type hangulFilter struct{}
+
+func (hangulFilter) Filter(tokens analysis.TokenStream) analysis.TokenStream {
+	out := make(analysis.TokenStream, 0, 2*len(tokens))
+	shift := 0 // how far positions moved by the pairs of the words before
+	for _, t := range tokens {
+		starts := make([]int, 0, 8) // of each rune of the term, and its end
+		hangul := true
+		for i, r := range string(t.Term) {
+			starts = append(starts, i)
+			hangul = hangul && unicode.Is(unicode.Hangul, r)
+		}
+		starts = append(starts, len(t.Term))
+		t.Position += shift
+		// Folding leaves syllables as long as they were, so that offsets within the term are those within the text.
+		if !hangul || len(starts) <= 3 || len(t.Term) != t.End-t.Start {
+			out = append(out, t)
+			continue
+		}
+		for i := 0; i+2 < len(starts); i++ {
+			out = append(out, &analysis.Token{
+				Term: t.Term[starts[i]:starts[i+2]], Start: t.Start + starts[i], End: t.Start + starts[i+2],
+				Position: t.Position + i, Type: analysis.Double,
+			})
+		}
+		shift += len(starts) - 3
+	}
+	return out
 }

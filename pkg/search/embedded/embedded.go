@@ -10,20 +10,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 )
-
-// A Space is where vectors may be compared: see Config.
-type Space struct {
-	Name      string // "name@version"
-	Dimension int
-	Metric    string // "cosine", "dot" or "l2"
-}
 
 // Config is what an operator sets.
 type Config struct {
 	// Spaces are those that embeddings may be of. One more than the folder holds is added.
-	Spaces []Space
+	Spaces []*pb.Space
 }
 
 // Deps is what main builds. The zero Deps logs nothing and measures nothing.

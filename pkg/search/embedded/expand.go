@@ -113,7 +113,7 @@ func (e expander) begun(lang *language, typed string) ([]alternative, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(terms) == exact {
+	if lang.stems && len(terms) == exact {
 		// Terms are stems, and what is typed may have passed the end of its stem: "runni" of "run".
 		for n := len(typed) - 1; n >= max(3, len(typed)-4); n-- {
 			if utf8.RuneStart(typed[n]) {

@@ -92,7 +92,9 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 }
 
 func (t *text) close() error {
-	t.closing.Store(true)
+	if t.closing.Swap(true) {
+		return nil
+	}
 	t.commits.close(t.failed)
 	err := t.index.Close()
 	t.commits.release()
