@@ -1,0 +1,157 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+)
+
+// Config is what an operator sets.
+type Config struct {
+	// Dir holds the broker's data; it is made where it is missing.
+	Dir string `mapstructure:"dir"`
+	// Port on 127.0.0.1; 0 takes a free one.
+	Port int `mapstructure:"port"`
+	// Logger may be nil.
+	Logger *slog.Logger `mapstructure:"-"`
+}
+
+// Default returns the configuration of a broker in the folder.
+func Default(dir string) Config { return Config{Dir: dir, Port: 9092} }
+
+// Validate reports the first field that cannot be used.
+func (c Config) Validate() error {
+	if c.Dir == "" {
+		return errkind.New(errkind.Invalid, "dir: empty")
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		return errkind.New(errkind.Invalid, "port: %d is not between 0 and 65535", c.Port)
+	}
+	return nil
+}
+
+// A Broker is one running broker.
+type Broker struct {
+	cluster *kfake.Cluster
+	lock    *os.File
+	addr    string
+}
+
+// openTimeout bounds the making of the topics, which is all that Open waits for besides the disk.
+const openTimeout = 10 * time.Second
+
+// Open starts a broker over the folder, with all topics of the platform there.
+func Open(cfg Config) (*Broker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configuring the embedded broker: %w", err)
+	}
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("opening the embedded broker: %w", err)
+	}
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	// Members of groups that a clean stop left there are gone; remembered, they would hold up the first to join.
+	if err := os.Remove(filepath.Join(cfg.Dir, "session_state.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		lock.Close()
+		return nil, fmt.Errorf("opening the embedded broker: %w", err)
+	}
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.Ports(cfg.Port),
+		kfake.DataDir(cfg.Dir),
+		kfake.SyncWrites(),
+		kfake.WithLogger(logger{log}),
+		kfake.BrokerConfigs(map[string]string{
+			"message.max.bytes": strconv.Itoa(events.MaxBytes + 128<<10),
+			"log.segment.bytes": strconv.Itoa(64 << 20),
+			// Neither compaction nor retention is safe against a crash in kfake (see the package's comment); this timer starts both.
+			"log.cleaner.backoff.ms": strconv.FormatInt((10 * 365 * 24 * time.Hour).Milliseconds(), 10),
+			// A group's offsets are kept for as long as the log is.
+			"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
+		}),
+	)
+	if err != nil {
+		lock.Close()
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, errkind.New(errkind.Conflict, "opening the embedded broker: port %d is in use; stop what uses it or give another: %w", cfg.Port, err)
+		}
+		return nil, fmt.Errorf("opening the embedded broker in %s: %w", cfg.Dir, err)
+	}
+	b := &Broker{cluster: cluster, lock: lock, addr: cluster.ListenAddrs()[0]}
+	if err := b.ensureTopics(log); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the embedded broker: %w", err), b.Close())
+	}
+	return b, nil
+}
+
+// Addr is the broker's host:port.
+func (b *Broker) Addr() string { return b.addr }
+
+// Close stops the broker and writes its snapshot. Clients are to be closed before.
+func (b *Broker) Close() error {
+	b.cluster.Close()
+	return b.lock.Close()
+}
+
+func (b *Broker) ensureTopics(log *slog.Logger) error {
+	cfg := events.Default()
+	cfg.Brokers = []string{b.addr}
+	c, err := events.New(cfg, events.Deps{Logger: log})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	drift, err := c.EnsureTopics(ctx, events.Layout{Replication: 1, Embedded: true})
+	for _, d := range drift {
+		log.Warn("a topic is not as its contract says", "topic", string(d.Topic), "setting", d.Setting, "want", d.Want, "got", d.Got)
+	}
+	return err
+}
+
+// lockDir makes sure that no other process uses the folder; the kernel frees the lock however a process ends.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, errkind.New(errkind.Conflict, "locking %s: another process uses it: %w", dir, err)
+	}
+	return f, nil
+}
+
+// logger passes kfake's warnings on.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
+	to := slog.LevelDebug
+	switch level {
+	case kfake.LogLevelError:
+		to = slog.LevelError
+	case kfake.LogLevelWarn:
+		to = slog.LevelWarn
+	}
+	if l.log.Enabled(context.Background(), to) {
+		l.log.Log(context.Background(), to, "embedded broker", "detail", fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,184 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+const (
+	dialTimeout    = 5 * time.Second
+	requestTimeout = 20 * time.Second
+	metadataTTL    = 3 * time.Second
+)
+
+// A Client publishes and subscribes. It is safe for concurrent use; one per process is enough.
+type Client struct {
+	cfg       Config
+	log       *slog.Logger
+	tracer    trace.Tracer
+	tracing   bool
+	metrics   *metrics
+	compress  kafka.Compression
+	mechanism sasl.Mechanism
+	transport *kafka.Transport
+	// kafka has no time limit of its own, because fetches wait at the broker; see request.
+	kafka     *kafka.Client
+	publisher *publisher
+
+	mu     sync.Mutex
+	closed bool
+	counts map[string]partitionCount // partitions of topics, as last seen
+}
+
+type partitionCount struct {
+	n  int
+	at time.Time
+}
+
+// New makes a client. It opens no connection; the first use does.
+func New(cfg Config, deps Deps) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configuring events: %w", err)
+	}
+	tlsConfig, err := cfg.TLS.config()
+	if err != nil {
+		return nil, fmt.Errorf("configuring events: %w", err)
+	}
+	mechanism, err := cfg.SASL.mechanism()
+	if err != nil {
+		return nil, fmt.Errorf("configuring events: %w", err)
+	}
+	m, err := newMetrics(deps.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics of events: %w", err)
+	}
+	c := &Client{
+		cfg: cfg, log: deps.Logger, tracer: deps.Tracer, metrics: m, mechanism: mechanism,
+		counts: make(map[string]partitionCount),
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.tracer == nil {
+		c.tracer = noop.NewTracerProvider().Tracer("")
+	}
+	_, off := c.tracer.(noop.Tracer)
+	c.tracing = !off
+	c.compress, _ = compressionOf(cfg.Compression)
+	c.transport = &kafka.Transport{
+		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DialTimeout: dialTimeout,
+		ClientID:    cfg.ClientID,
+		TLS:         tlsConfig,
+		SASL:        mechanism,
+		MetadataTTL: metadataTTL,
+	}
+	c.kafka = &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: c.transport}
+	c.publisher = newPublisher(c)
+	return c, nil
+}
+
+// Close waits for what is being published and lets the connections go. Subscriptions
+// end by their contexts, which the caller ends and awaits before.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	closed := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if closed {
+		return nil
+	}
+	c.publisher.close()
+	c.transport.CloseIdleConnections()
+	return nil
+}
+
+// Ready asks a broker whether it answers.
+func (c *Client) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	_, err := c.kafka.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
+	return classify(err, "asking %s whether it is there", strings.Join(c.cfg.Brokers, ","))
+}
+
+// name is the topic's name in the log.
+func (c *Client) name(t Topic) string { return c.cfg.Prefix + string(t) }
+
+// request bounds one question to the brokers.
+func request(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, requestTimeout)
+}
+
+// partitions returns how many partitions a topic has.
+func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
+	c.mu.Lock()
+	n, ok := c.counts[topic]
+	c.mu.Unlock()
+	if ok && time.Since(n.at) < metadataTTL {
+		return n.n, nil
+	}
+	ctx, cancel := request(ctx)
+	defer cancel()
+	res, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err == nil && len(res.Topics) == 1 {
+		err = res.Topics[0].Error
+	}
+	if err != nil {
+		return 0, classify(err, "asking for the partitions of %s", topic)
+	}
+	if len(res.Topics) != 1 || len(res.Topics[0].Partitions) == 0 {
+		return 0, errkind.New(errkind.Unavailable, "topic %s has no partitions yet", topic)
+	}
+	n = partitionCount{len(res.Topics[0].Partitions), time.Now()}
+	c.mu.Lock()
+	c.counts[topic] = n
+	c.mu.Unlock()
+	return n.n, nil
+}
+
+// classify marks an error of kafka-go by what its caller should do. What the network
+// or a broker may cure by itself is Unavailable.
+func classify(err error, doing string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return errkind.New(kindOf(err), "%s: %w", fmt.Sprintf(doing, args...), err)
+}
+
+func kindOf(err error) errkind.Kind {
+	var code kafka.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errkind.Cancelled
+	case errors.As(err, &code):
+		switch code {
+		case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge, kafka.InvalidMessageSize:
+			return errkind.Exhausted
+		case kafka.TopicAuthorizationFailed, kafka.GroupAuthorizationFailed, kafka.ClusterAuthorizationFailed,
+			kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
+			return errkind.Denied
+		case kafka.InvalidTopic, kafka.InvalidRecord, kafka.InvalidTimestamp, kafka.InvalidConfiguration,
+			kafka.InvalidReplicationFactor, kafka.InvalidPartitionNumber, kafka.PolicyViolation, kafka.UnsupportedVersion:
+			return errkind.Invalid
+		}
+		return errkind.Unavailable
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errkind.Unavailable
+	}
+	// What is left comes from dialling and from broken connections.
+	return errkind.Unavailable
+}

@@ -1,0 +1,116 @@
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+	"time"
+
+	cloudevent "github.com/cloudevents/sdk-go/v2/event"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// An Event is one CloudEvent of the platform, with its data decoded.
+type Event struct {
+	// ID with Source names the event; the same happening has the same ID. Where it is
+	// empty, Publish derives it from type, subject and data.
+	ID string
+	// Type is the topic's own where it is empty.
+	Type string
+	// Source is Config.Source where it is empty.
+	Source string
+	// Subject is the asset's id, and the key.
+	Subject string
+	// Time is when it happened; the time of publishing where it is zero.
+	Time time.Time
+	// Data is the message that the topic's contract names. Nil removes the subject from a compacted topic.
+	Data proto.Message
+	// Extensions are further CloudEvents attributes: lower-case letters and digits.
+	Extensions map[string]string
+}
+
+var marshalProto = proto.MarshalOptions{Deterministic: true}
+
+// encodeData returns the data as the contract writes it. Equal messages give equal bytes.
+func encodeData(c Contract, m proto.Message) ([]byte, error) {
+	if c.Data != nil && m.ProtoReflect().Descriptor() != c.Data.ProtoReflect().Descriptor() {
+		return nil, errkind.New(errkind.Invalid, "topic %s carries %s, not %s", c.Topic,
+			c.Data.ProtoReflect().Descriptor().FullName(), m.ProtoReflect().Descriptor().FullName())
+	}
+	if c.ContentType == Protobuf {
+		return marshalProto.Marshal(m)
+	}
+	return marshalJSON(m)
+}
+
+// decodeData reads data of a content type into a new message of the contract.
+func decodeData(c Contract, contentType string, data []byte) (proto.Message, error) {
+	if c.Data == nil {
+		return nil, nil
+	}
+	m := c.Data.ProtoReflect().New().Interface()
+	media, _, err := mime.ParseMediaType(contentType)
+	if contentType != "" && err != nil {
+		return nil, errkind.New(errkind.Invalid, "content type %q: %w", contentType, err)
+	}
+	switch {
+	case media == "" || media == JSON || strings.HasSuffix(media, "+json"):
+		err = protojson.UnmarshalOptions{DiscardUnknown: !c.Strict}.Unmarshal(data, m)
+	case media == Protobuf || media == "application/x-protobuf":
+		err = proto.Unmarshal(data, m)
+	default:
+		return nil, errkind.New(errkind.Invalid, "content type %q is neither %s nor %s", contentType, JSON, Protobuf)
+	}
+	if err != nil {
+		return nil, errkind.New(errkind.Invalid, "reading data as %s: %w", m.ProtoReflect().Descriptor().FullName(), readable(err))
+	}
+	return m, nil
+}
+
+// readable takes the non-breaking spaces out of a protobuf error, which are put there to keep programs from reading it.
+func readable(err error) error {
+	return errors.New(strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: "))
+}
+
+// fromCloudEvent checks e and decodes its data by the contract.
+func fromCloudEvent(c Contract, e *cloudevent.Event) (Event, error) {
+	if err := e.Validate(); err != nil {
+		return Event{}, errkind.New(errkind.Invalid, "not a valid CloudEvent: %s", strings.TrimSpace(err.Error()))
+	}
+	if e.Type() != c.Type {
+		return Event{}, errkind.New(errkind.Invalid, "type %q is not that of topic %s, %q", e.Type(), c.Topic, c.Type)
+	}
+	ev := Event{ID: e.ID(), Type: e.Type(), Source: e.Source(), Subject: e.Subject(), Time: e.Time()}
+	if x := e.Extensions(); len(x) > 0 {
+		ev.Extensions = make(map[string]string, len(x))
+		for k, v := range x {
+			ev.Extensions[k] = fmt.Sprint(v)
+		}
+	}
+	data := e.Data()
+	if len(data) == 0 && c.Compacted {
+		return ev, nil
+	}
+	m, err := decodeData(c, e.DataContentType(), data)
+	if err != nil {
+		return Event{}, err
+	}
+	ev.Data = m
+	return ev, nil
+}
+
+// deriveID names an event by what it says.
+func deriveID(typ, subject string, data []byte) string {
+	h := sha256.New()
+	for _, s := range []string{"cinedex.event.1", typ, subject} {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

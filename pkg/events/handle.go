@@ -1,0 +1,162 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// handleAll brings a batch to its end: every message handled, or in the dead letters.
+// It reports false when the work was stopped before; what is done by then is marked.
+func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool {
+	batch := make([]Delivery, 0, len(msgs))
+	p.s.c.metrics.lag.WithLabelValues(p.s.sub.Group, string(p.contract.Topic)).Set(max(0, time.Since(msgs[0].time).Seconds()))
+	for _, m := range msgs {
+		d, err := decode(p.contract, m)
+		if err == nil {
+			batch = append(batch, d)
+			continue
+		}
+		// What came before it must be done before it is passed over.
+		if !p.handleBatch(stop, work, batch) || !p.bury(work, m, 1, err) {
+			return false
+		}
+		batch = make([]Delivery, 0, len(msgs))
+		p.mark(m)
+	}
+	return p.handleBatch(stop, work, batch)
+}
+
+// mark says that a message and all before it are done.
+func (p *partition) mark(m *message) {
+	p.offsets.mark(p.s.c.name(p.contract.Topic), p.id, m.offset+1)
+}
+
+// handleBatch calls the handler until the batch is done. The kind of an error says how to go on.
+func (p *partition) handleBatch(stop, work context.Context, batch []Delivery) bool {
+	if len(batch) == 0 {
+		return true
+	}
+	last := batch[len(batch)-1]
+	b := newBackoff(maxHandleBackoff)
+	attempt := 0
+	var told time.Time
+	for {
+		attempt++
+		err, ran := p.call(stop, work, batch)
+		if !ran {
+			return false
+		}
+		if err == nil {
+			p.count(batch, "ok", "")
+			p.mark(last.message)
+			return true
+		}
+		if work.Err() != nil {
+			return false // it was told to stop: the messages come again
+		}
+		kind := errkind.Of(err)
+		switch kind {
+		case errkind.Unavailable, errkind.Exhausted, errkind.Cancelled:
+			// For as long as it takes. Cancelled here is a deadline of the handler's own.
+			if attempt == 1 || time.Since(told) > time.Minute {
+				told = time.Now()
+				p.s.log.Warn("handling again", "topic", string(p.contract.Topic), "partition", p.id, "offset", batch[0].Offset,
+					"events", len(batch), "attempt", attempt, "kind", kind.String(), "error", err)
+			}
+		default:
+			if len(batch) > 1 {
+				return p.handleSingly(stop, work, batch)
+			}
+			if kind == errkind.Conflict {
+				p.s.log.Debug("somebody else did it", "topic", string(p.contract.Topic), "partition", p.id, "offset", last.Offset, "error", err)
+				p.count(batch, "conflict", kind.String())
+				p.mark(last.message)
+				return true
+			}
+			if kind.Poison() || attempt >= p.s.sub.Attempts {
+				if !p.bury(work, last.message, attempt, err) {
+					return false
+				}
+				p.mark(last.message)
+				return true
+			}
+		}
+		p.s.c.metrics.retries.WithLabelValues(p.s.sub.Group, string(p.contract.Topic), kind.String()).Inc()
+		if !b.sleep(work, stop.Done()) {
+			return false
+		}
+	}
+}
+
+// handleSingly narrows a failing batch to its messages, so that only the one that is poison is put aside.
+func (p *partition) handleSingly(stop, work context.Context, batch []Delivery) bool {
+	for i := range batch {
+		if stop.Err() != nil || !p.handleBatch(stop, work, batch[i:i+1:i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *partition) count(batch []Delivery, result, kind string) {
+	p.s.c.metrics.handled.WithLabelValues(p.s.sub.Group, string(p.contract.Topic), result, kind).Add(float64(len(batch)))
+}
+
+// call runs the handler once, when a worker is free. It reports false if it was stopped before that.
+func (p *partition) call(stop, work context.Context, batch []Delivery) (err error, ran bool) { //nolint:revive // the error is the handler's, not the call's
+	if p.s.slots.Acquire(stop, 1) != nil {
+		return nil, false
+	}
+	defer p.s.slots.Release(1)
+	ctx, end := p.s.c.traceHandle(work, p.s.sub.Group, p.contract.Topic, batch)
+	start := time.Now()
+	err = p.guard(ctx, batch)
+	p.s.c.metrics.handleSeconds.WithLabelValues(p.s.sub.Group, string(p.contract.Topic)).Observe(time.Since(start).Seconds())
+	end(err)
+	return err, true
+}
+
+// guard turns a panic of the handler into an error: one bad message must not stop the process.
+func (p *partition) guard(ctx context.Context, batch []Delivery) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errkind.New(errkind.Internal, "handler panicked: %v", r)
+			p.s.log.Error("a handler panicked", "topic", string(p.contract.Topic), "partition", p.id, "offset", batch[0].Offset,
+				"panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	return p.s.handle(ctx, batch)
+}
+
+// bury puts a message into the dead letters, and does not give up before the log has it.
+func (p *partition) bury(work context.Context, m *message, attempts int, cause error) bool {
+	kind := errkind.Of(cause)
+	l := Letter{
+		Topic: p.contract.Topic, Partition: p.id, Offset: m.offset, Group: p.s.sub.Group,
+		Reason: cause.Error(), Kind: kind, Attempts: attempts, Time: time.Now(), message: m,
+	}
+	b := newBackoff(maxHandleBackoff)
+	for {
+		err := p.s.c.publisher.publish(work, DeadLetters, []*message{l.encode(p.s.c.cfg.Source)})
+		if err == nil {
+			break
+		}
+		if work.Err() != nil {
+			return false
+		}
+		p.s.log.Error("putting a message aside, again", "topic", string(p.contract.Topic), "partition", p.id, "offset", m.offset, "error", errors.Join(err, cause))
+		if !b.sleep(work, nil) {
+			return false
+		}
+	}
+	p.s.log.Error("put a message aside", "topic", string(p.contract.Topic), "partition", p.id, "offset", m.offset,
+		"attempts", attempts, "kind", kind.String(), "error", cause, "dead_letter", l.id())
+	p.s.c.metrics.deadLetters.WithLabelValues(p.s.sub.Group, string(p.contract.Topic), kind.String()).Inc()
+	p.s.c.metrics.handled.WithLabelValues(p.s.sub.Group, string(p.contract.Topic), "dead", kind.String()).Inc()
+	return true
+}

@@ -1,0 +1,302 @@
+package events
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/binding"
+	"github.com/cloudevents/sdk-go/v2/binding/format"
+	"github.com/cloudevents/sdk-go/v2/binding/spec"
+	cloudevent "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
+	"github.com/segmentio/kafka-go"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A message is one record of the log. Nil and empty differ for key and value: a nil
+// value is a tombstone on a compacted topic.
+type message struct {
+	partition int
+	offset    int64
+	time      time.Time
+	key       []byte
+	value     []byte
+	headers   []kafka.Header
+}
+
+// size is what the message takes in the log, less a few bytes of framing.
+func (m *message) size() int {
+	n := len(m.key) + len(m.value) + 64
+	for _, h := range m.headers {
+		n += len(h.Key) + len(h.Value) + 8
+	}
+	return n
+}
+
+// The Kafka protocol binding of CloudEvents 1.0: attributes are headers with this
+// prefix, but for the data's content type, which is a header of its own name.
+const (
+	attributePrefix   = "ce_"
+	contentTypeHeader = "content-type"
+)
+
+var versions = spec.WithPrefix(attributePrefix)
+
+func header(hs []kafka.Header, key string) (string, bool) {
+	for _, h := range hs {
+		if h.Key == key {
+			return string(h.Value), true
+		}
+	}
+	return "", false
+}
+
+// cloudEvent reads a message in binary or structured mode.
+func (m *message) cloudEvent() (*cloudevent.Event, error) {
+	e, err := binding.ToEvent(context.Background(), newReader(m))
+	if err != nil {
+		return nil, errkind.New(errkind.Invalid, "not a CloudEvent: %w", err)
+	}
+	return e, nil
+}
+
+// reader is a message as the SDK's binding package reads it.
+type reader struct {
+	m       *message
+	version spec.Version
+	format  format.Format
+}
+
+func newReader(m *message) *reader {
+	r := &reader{m: m}
+	if ct, ok := header(m.headers, contentTypeHeader); ok {
+		r.format = format.Lookup(ct)
+	}
+	if r.format == nil {
+		if v, ok := header(m.headers, versions.PrefixedSpecVersionName()); ok {
+			r.version = versions.Version(v)
+		}
+	}
+	return r
+}
+
+func (r *reader) ReadEncoding() binding.Encoding {
+	switch {
+	case r.version != nil:
+		return binding.EncodingBinary
+	case r.format == format.JSON:
+		return binding.EncodingStructured
+	default:
+		return binding.EncodingUnknown
+	}
+}
+
+func (r *reader) ReadStructured(ctx context.Context, w binding.StructuredWriter) error {
+	if r.format == nil {
+		return binding.ErrNotStructured
+	}
+	return w.SetStructuredEvent(ctx, r.format, bytes.NewReader(r.m.value))
+}
+
+func (r *reader) ReadBinary(_ context.Context, w binding.BinaryWriter) error {
+	if r.version == nil {
+		return binding.ErrNotBinary
+	}
+	for _, h := range r.m.headers {
+		var err error
+		switch name, isAttribute := strings.CutPrefix(h.Key, attributePrefix); {
+		case h.Key == contentTypeHeader:
+			err = w.SetAttribute(r.version.AttributeFromKind(spec.DataContentType), string(h.Value))
+		case !isAttribute:
+		case r.version.Attribute(h.Key) != nil:
+			err = w.SetAttribute(r.version.Attribute(h.Key), string(h.Value))
+		default:
+			err = w.SetExtension(name, string(h.Value))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(r.m.value) == 0 {
+		return nil
+	}
+	return w.SetData(bytes.NewBuffer(r.m.value))
+}
+
+func (r *reader) GetAttribute(k spec.Kind) (spec.Attribute, any) {
+	a := r.version.AttributeFromKind(k)
+	if a == nil {
+		return nil, nil
+	}
+	name := attributePrefix + a.Name()
+	if k == spec.DataContentType {
+		name = contentTypeHeader
+	}
+	if v, ok := header(r.m.headers, name); ok {
+		return a, v
+	}
+	return a, nil
+}
+
+func (r *reader) GetExtension(name string) any {
+	if v, ok := header(r.m.headers, attributePrefix+name); ok {
+		return v
+	}
+	return nil
+}
+
+func (*reader) Finish(error) error { return nil }
+
+var _ interface {
+	binding.Message
+	binding.MessageMetadataReader
+} = (*reader)(nil)
+
+// writer fills a message in binary mode.
+type writer struct{ m *message }
+
+func (writer) Start(context.Context) error { return nil }
+func (writer) End(context.Context) error   { return nil }
+
+func (w writer) SetAttribute(a spec.Attribute, value any) error {
+	if a.Kind() == spec.DataContentType {
+		return w.set(contentTypeHeader, value)
+	}
+	return w.set(attributePrefix+a.Name(), value)
+}
+
+func (w writer) SetExtension(name string, value any) error {
+	return w.set(attributePrefix+name, value)
+}
+
+func (w writer) set(name string, value any) error {
+	s, err := types.Format(value)
+	if err != nil {
+		return err
+	}
+	w.m.headers = append(w.m.headers, kafka.Header{Key: name, Value: []byte(s)})
+	return nil
+}
+
+func (w writer) SetData(data io.Reader) error {
+	if b, ok := data.(*bytes.Buffer); ok {
+		w.m.value = b.Bytes()
+		return nil
+	}
+	b, err := io.ReadAll(data)
+	w.m.value = b
+	return err
+}
+
+// encode writes an event of a topic as a message in binary mode.
+func encode(c Contract, source string, now time.Time, ev Event) (*message, error) {
+	if ev.Subject == "" && !c.SubjectOptional {
+		return nil, errkind.New(errkind.Invalid, "an event of %s needs a subject, the asset's id", c.Topic)
+	}
+	var data []byte
+	if ev.Data == nil {
+		if !c.Compacted {
+			return nil, errkind.New(errkind.Invalid, "an event of %s needs data", c.Topic)
+		}
+	} else {
+		var err error
+		if data, err = encodeData(c, ev.Data); err != nil {
+			return nil, err
+		}
+	}
+	if ev.Type == "" {
+		ev.Type = c.Type
+	}
+	if ev.Type != c.Type {
+		return nil, errkind.New(errkind.Invalid, "type %q is not that of topic %s, %q", ev.Type, c.Topic, c.Type)
+	}
+	if ev.ID == "" {
+		ev.ID = deriveID(ev.Type, ev.Subject, data)
+	}
+	if ev.Source == "" {
+		ev.Source = source
+	}
+	if ev.Time.IsZero() {
+		ev.Time = now
+	}
+	e := cloudevent.New()
+	e.SetID(ev.ID)
+	e.SetType(ev.Type)
+	e.SetSource(ev.Source)
+	e.SetTime(ev.Time)
+	if ev.Subject != "" {
+		e.SetSubject(ev.Subject)
+	}
+	for k, v := range ev.Extensions {
+		e.SetExtension(k, v)
+	}
+	if data != nil {
+		e.SetDataContentType(c.ContentType)
+		e.DataEncoded = data
+	}
+	if err := e.Validate(); err != nil {
+		return nil, errkind.New(errkind.Invalid, "event %s for %s: %s", ev.ID, c.Topic, strings.TrimSpace(err.Error()))
+	}
+	m := &message{key: []byte(ev.Subject), time: now}
+	if ev.Subject == "" {
+		m.key = []byte(ev.ID)
+	}
+	m.headers = make([]kafka.Header, 0, 8+len(ev.Extensions))
+	if err := (*binding.EventMessage)(&e).ReadBinary(context.Background(), writer{m}); err != nil {
+		return nil, errkind.New(errkind.Invalid, "encoding event %s for %s: %w", ev.ID, c.Topic, err)
+	}
+	if data != nil && m.value == nil {
+		m.value = []byte{} // an empty message is data, and must not read as a tombstone
+	}
+	return m, nil
+}
+
+// A Delivery is an event as it came from the log.
+type Delivery struct {
+	Event
+	Topic     Topic
+	Partition int
+	Offset    int64
+	// Logged is when the log took it.
+	Logged time.Time
+	// Bytes is what it takes in the log.
+	Bytes int
+
+	message *message
+}
+
+// decode reads a message of a topic. Whatever the bytes are, it does not panic.
+func decode(c Contract, m *message) (d Delivery, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errkind.New(errkind.Invalid, "reading the event panicked: %v", r)
+		}
+	}()
+	d = Delivery{Topic: c.Topic, Partition: m.partition, Offset: m.offset, Logged: m.time, Bytes: m.size(), message: m}
+	if m.value == nil && c.Compacted && !slices.ContainsFunc(m.headers, isCloudEventHeader) {
+		// A bare tombstone, as other tools write it.
+		d.Type, d.Subject = c.Type, string(m.key)
+		return d, nil
+	}
+	e, err := m.cloudEvent()
+	if err != nil {
+		return d, err
+	}
+	if d.Event, err = fromCloudEvent(c, e); err != nil {
+		return d, err
+	}
+	if d.Subject == "" && !c.SubjectOptional {
+		if len(m.key) == 0 {
+			return d, errkind.New(errkind.Invalid, "neither subject nor key names the asset")
+		}
+		d.Subject = string(m.key)
+	}
+	return d, nil
+}
+
+func isCloudEventHeader(h kafka.Header) bool { return strings.HasPrefix(h.Key, attributePrefix) }

@@ -1,0 +1,110 @@
+package events
+
+import (
+	"context"
+	"iter"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// ReadAll yields what a topic held when the reading began, in order within each
+// partition, as no member of any group. A message that cannot be decoded is yielded with an
+// Invalid error and does not end the sequence; any other error does.
+func (c *Client) ReadAll(ctx context.Context, topic Topic) iter.Seq2[Delivery, error] {
+	return func(yield func(Delivery, error) bool) {
+		contract, ok := ContractOf(topic)
+		if !ok {
+			yield(Delivery{}, errkind.New(errkind.NotFound, "reading: no topic %q", topic))
+			return
+		}
+		end, err := c.ends(ctx, topic)
+		if err != nil {
+			yield(Delivery{}, err)
+			return
+		}
+		for m, err := range c.readTo(ctx, topic, end) {
+			if err != nil {
+				yield(Delivery{}, err)
+				return
+			}
+			if !yield(decode(contract, m)) {
+				return
+			}
+		}
+	}
+}
+
+// Snapshot returns the last event of every subject of a topic, without those that were removed.
+// Messages that cannot be decoded are passed over with a log line.
+func (c *Client) Snapshot(ctx context.Context, topic Topic) (map[string]Delivery, error) {
+	last := make(map[string]Delivery)
+	for d, err := range c.ReadAll(ctx, topic) {
+		switch {
+		case errkind.Of(err) == errkind.Invalid && err != nil:
+			c.log.Warn("passing over a message", "topic", string(topic), "partition", d.Partition, "offset", d.Offset, "error", err)
+		case err != nil:
+			return nil, err
+		case d.Data == nil:
+			delete(last, d.Subject)
+		default:
+			last[d.Subject] = d
+		}
+	}
+	return last, nil
+}
+
+// ends returns the end of each partition of a topic.
+func (c *Client) ends(ctx context.Context, topic Topic) (map[int]int64, error) {
+	n, err := c.partitions(ctx, c.name(topic))
+	if err != nil {
+		return nil, err
+	}
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	offsets, err := c.offsetsOf(ctx, c.name(topic), all)
+	if err != nil {
+		return nil, err
+	}
+	end := make(map[int]int64, n)
+	for p, o := range offsets {
+		end[p] = o.LastOffset
+	}
+	return end, nil
+}
+
+// readTo yields the messages of a topic before the given ends, partition by partition.
+func (c *Client) readTo(ctx context.Context, topic Topic, end map[int]int64) iter.Seq2[*message, error] {
+	return func(yield func(*message, error) bool) {
+		contract, _ := ContractOf(topic)
+		for partition := range len(end) {
+			first, _, err := c.bounds(ctx, c.name(topic), partition)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			f := fetcher{c: c, contract: contract, topic: c.name(topic), partition: partition, next: first, bytes: maxFetch, log: c.log, lost: func(int64) {}}
+			b := newBackoff(maxPublishBackoff)
+			for f.next < end[partition] {
+				msgs, err := f.fetch(ctx, fetchWait)
+				if err != nil {
+					// A broker that is starting again is worth a few tries.
+					if b.b.NextBackOff() >= maxPublishBackoff/2 || !b.sleep(ctx, nil) {
+						yield(nil, err)
+						return
+					}
+					continue
+				}
+				for _, m := range msgs {
+					if m.offset >= end[partition] {
+						break
+					}
+					if !yield(m, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}

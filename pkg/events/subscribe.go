@@ -1,0 +1,448 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A Subscription says what one hop reads, and how much at a time. Zero fields take their defaults.
+type Subscription struct {
+	// Group names the hop. Its members share the partitions; its offsets are kept under this name.
+	Group  string
+	Topics []Topic
+	// MaxBatch is the most events that the handler gets at once. Default 500.
+	MaxBatch int
+	// MaxBytes is the most bytes that are held, fetched but not yet handled, over all partitions. Default 64 MiB.
+	MaxBytes int
+	// MaxWait is how long a batch that is not full waits for more; by default not at all,
+	// since what arrives while a batch is handled makes the next one.
+	MaxWait time.Duration
+	// Workers is the most handlers that run at once. Default: one for each partition.
+	Workers int
+	// Drain is how long a handler may go on after the subscription was asked to stop. Default 10 s.
+	Drain time.Duration
+	// Attempts is how often an event that fails with Internal is tried before it is put aside. Default 5.
+	Attempts int
+}
+
+// A Handler does what a hop does with a batch: events of one partition of one topic, in order.
+// When it returns nil, its effects are durable. It may be given the same event again,
+// also after having succeeded, and must be idempotent. The batch is the handler's to keep.
+// A handler that gets an error from a batch of several is called again for each alone.
+type Handler func(ctx context.Context, batch []Delivery) error
+
+const (
+	// commitEvery bounds how much is handled again after a crash, and how often the broker must write offsets.
+	commitEvery = 200 * time.Millisecond
+	// heartbeatEvery is also how soon a member learns that the group is sharing out anew.
+	heartbeatEvery = time.Second
+	// revokeGrace is how long work in flight may go on when the partitions are shared out anew.
+	revokeGrace = 3 * time.Second
+	// leaveGrace is how long leaving the group may take before its connections are cut.
+	leaveGrace = 2 * time.Second
+	// fetchWait is how long a fetch waits at the broker for something to come. Longer waits make
+	// nothing come sooner; a connection of a closed client lingers for as long.
+	fetchWait = 500 * time.Millisecond
+	minFetch  = 64 << 10
+	maxFetch  = 8 << 20
+)
+
+func (s Subscription) withDefaults() Subscription {
+	def := func(v *int, to int) {
+		if *v <= 0 {
+			*v = to
+		}
+	}
+	def(&s.MaxBatch, 500)
+	def(&s.MaxBytes, 64<<20)
+	def(&s.Workers, 1<<20)
+	def(&s.Attempts, 5)
+	if s.Drain <= 0 {
+		s.Drain = 10 * time.Second
+	}
+	return s
+}
+
+// Subscribe reads the topics as a member of the group until ctx ends. It then starts
+// no further batch, lets the running handlers finish within Drain, commits, leaves the group and
+// returns nil. A new group begins at the earliest event that the log still has.
+// While the log is away it waits and says so; topics that do not exist yet are waited for.
+func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler) error {
+	sub = sub.withDefaults()
+	if sub.Group == "" || len(sub.Topics) == 0 {
+		return errkind.New(errkind.Invalid, "subscribing: a subscription needs a group and topics")
+	}
+	s := &subscriber{
+		c: c, sub: sub, handle: handle, contracts: make(map[string]Contract), conns: make(map[*groupConn]struct{}),
+		log:   c.log.With("group", sub.Group),
+		slots: semaphore.NewWeighted(int64(sub.Workers)),
+	}
+	var names []string
+	for _, t := range sub.Topics {
+		contract, ok := ContractOf(t)
+		if !ok {
+			return errkind.New(errkind.Invalid, "subscribing: no topic %q", t)
+		}
+		s.contracts[c.name(t)] = contract
+		names = append(names, c.name(t))
+	}
+	if err := s.waitForTopics(ctx, names); err != nil {
+		return nil //nolint:nilerr // ctx ended, which is the clean stop
+	}
+	group, err := s.join(names)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		gen, err := group.Next(ctx)
+		if err != nil {
+			if ctx.Err() == nil && !errors.Is(err, kafka.RebalanceInProgress) {
+				s.log.Warn("joining the group again", "error", err)
+			}
+			continue
+		}
+		c.metrics.rebalances.WithLabelValues(sub.Group).Inc()
+		s.serve(ctx, group, gen)
+	}
+	s.leave(group)
+	return nil
+}
+
+// subscriber is one running Subscribe.
+type subscriber struct {
+	c         *Client
+	sub       Subscription
+	handle    Handler
+	contracts map[string]Contract // by the topic's name in the log
+	log       *slog.Logger
+	slots     *semaphore.Weighted
+
+	mu    sync.Mutex
+	conns map[*groupConn]struct{} // connections to the group's coordinator
+}
+
+// waitForTopics returns an error only when ctx ended. kafka-go's groups spin over topics that are not there.
+func (s *subscriber) waitForTopics(ctx context.Context, names []string) error {
+	for _, name := range names {
+		b := newBackoff(time.Second)
+		for told := false; ; {
+			_, err := s.c.partitions(ctx, name)
+			if err == nil {
+				break
+			}
+			if !told && ctx.Err() == nil {
+				told = true
+				s.log.Warn("waiting for a topic", "topic", name, "error", err)
+			}
+			if !b.sleep(ctx, nil) {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+func (s *subscriber) join(names []string) (*kafka.ConsumerGroup, error) {
+	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID: s.c.cfg.Prefix + s.sub.Group, Brokers: s.c.cfg.Brokers, Topics: names,
+		Dialer: &kafka.Dialer{
+			ClientID: s.c.cfg.ClientID, Timeout: dialTimeout, TLS: s.c.transport.TLS,
+			SASLMechanism: s.c.mechanism, DialFunc: s.dial,
+		},
+		GroupBalancers:         []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}, kafka.RangeGroupBalancer{}},
+		HeartbeatInterval:      heartbeatEvery,
+		SessionTimeout:         s.c.cfg.SessionTimeout,
+		RebalanceTimeout:       max(s.c.cfg.SessionTimeout, 2*revokeGrace),
+		JoinGroupBackoff:       250 * time.Millisecond,
+		WatchPartitionChanges:  true,
+		PartitionWatchInterval: 5 * time.Second,
+		StartOffset:            kafka.FirstOffset,
+	})
+	if err != nil {
+		return nil, errkind.New(errkind.Invalid, "joining group %s: %w", s.sub.Group, err)
+	}
+	return group, nil
+}
+
+// leave closes the group. A member that is waiting for the others to join cannot be
+// told to stop, so its connections are cut after a while.
+func (s *subscriber) leave(group *kafka.ConsumerGroup) {
+	cut := time.AfterFunc(leaveGrace, s.cutConns)
+	defer cut.Stop()
+	_ = group.Close() // never an error
+}
+
+// serve handles the partitions of one generation until it ends, or until ctx does.
+func (s *subscriber) serve(ctx context.Context, group *kafka.ConsumerGroup, gen *kafka.Generation) {
+	done := make(chan struct{})
+	gen.Start(func(genCtx context.Context) {
+		defer close(done)
+		s.generation(ctx, genCtx.Done(), gen)
+		if ctx.Err() == nil {
+			return
+		}
+		// A generation whose function returns is followed by another join. Begin to
+		// leave before returning, so that it is not.
+		go s.leave(group)
+		<-genCtx.Done()
+	})
+	<-done
+}
+
+func (s *subscriber) generation(ctx context.Context, ended <-chan struct{}, gen *kafka.Generation) {
+	// fetch ends as soon as no new batch may start; work ends a grace later.
+	fetch, stopFetch := context.WithCancel(ctx)
+	defer stopFetch()
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+
+	offsets := newOffsets(s, gen)
+	var partitions []*partition
+	for topic, assigned := range gen.Assignments {
+		for _, a := range assigned {
+			partitions = append(partitions, &partition{s: s, contract: s.contracts[topic], id: a.ID, next: a.Offset, offsets: offsets})
+		}
+	}
+	s.log.Debug("joined the group", "generation", gen.ID, "partitions", len(partitions))
+	share := s.sub.MaxBytes / max(1, len(partitions))
+	var running sync.WaitGroup
+	for _, p := range partitions {
+		running.Go(func() { p.run(fetch, work, share) })
+	}
+	var committing sync.WaitGroup
+	stopCommits := make(chan struct{})
+	committing.Go(func() { offsets.run(stopCommits) })
+
+	select {
+	case <-ctx.Done():
+		cancelLater := time.AfterFunc(s.sub.Drain, stopWork)
+		defer cancelLater.Stop()
+	case <-ended:
+	}
+	stopFetch()
+	finished := make(chan struct{})
+	go func() { running.Wait(); close(finished) }()
+	select {
+	case <-finished:
+	case <-ended:
+		cancelLater := time.AfterFunc(revokeGrace, stopWork)
+		defer cancelLater.Stop()
+		<-finished
+	}
+	close(stopCommits)
+	committing.Wait()
+	offsets.commit()
+}
+
+// offsets collects what is done and commits it in one request every now and then.
+// Its commits carry the generation, so that the broker refuses those of partitions that are no longer ours.
+type offsets struct {
+	s   *subscriber
+	gen *kafka.Generation
+
+	mu   sync.Mutex
+	done map[string]map[int]int64
+}
+
+func newOffsets(s *subscriber, gen *kafka.Generation) *offsets {
+	return &offsets{s: s, gen: gen, done: make(map[string]map[int]int64)}
+}
+
+// mark says that all of a partition before next is done.
+func (o *offsets) mark(topic string, partition int, next int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.done[topic] == nil {
+		o.done[topic] = make(map[int]int64)
+	}
+	o.done[topic][partition] = next
+}
+
+func (o *offsets) run(stop <-chan struct{}) {
+	t := time.NewTicker(commitEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-t.C:
+			o.commit()
+		}
+	}
+}
+
+func (o *offsets) commit() {
+	o.mu.Lock()
+	done := o.done
+	o.done = make(map[string]map[int]int64)
+	o.mu.Unlock()
+	if len(done) == 0 {
+		return
+	}
+	err := o.gen.CommitOffsets(done)
+	if err == nil {
+		return
+	}
+	// The messages come again if nothing later is committed; handling them twice is harmless.
+	o.s.log.Warn("committing offsets", "error", err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for topic, ps := range done {
+		if o.done[topic] == nil {
+			o.done[topic] = make(map[int]int64)
+		}
+		for p, next := range ps {
+			o.done[topic][p] = max(o.done[topic][p], next)
+		}
+	}
+}
+
+// A partition fetches ahead into its inbox while its events are handled, one batch at a time.
+type partition struct {
+	s        *subscriber
+	contract Contract
+	id       int
+	next     int64 // what to fetch next
+	offsets  *offsets
+}
+
+func (p *partition) run(fetch, work context.Context, share int) {
+	in := newInbox(share)
+	var fetching sync.WaitGroup
+	fetching.Go(func() { p.fetchAll(fetch, in, min(max(share/2, minFetch), maxFetch)) })
+	defer fetching.Wait()
+	for {
+		batch := in.take(fetch, p.s.sub.MaxBatch, p.s.sub.MaxWait)
+		if batch == nil {
+			return
+		}
+		if !p.handleAll(fetch, work, batch) {
+			return
+		}
+	}
+}
+
+// fetchAll fills the inbox until ctx ends.
+func (p *partition) fetchAll(ctx context.Context, in *inbox, bytes int) {
+	f := fetcher{c: p.s.c, contract: p.contract, topic: p.s.c.name(p.contract.Topic), partition: p.id, next: p.next, bytes: bytes,
+		log: p.s.log, lost: func(n int64) {
+			p.s.c.metrics.lost.WithLabelValues(p.s.sub.Group, string(p.contract.Topic)).Add(float64(n))
+		}}
+	b := newBackoff(maxPublishBackoff)
+	var told time.Time
+	for ctx.Err() == nil {
+		msgs, err := f.fetch(ctx, fetchWait)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			if time.Since(told) > 30*time.Second {
+				told = time.Now()
+				p.s.log.Warn("fetching again", "topic", string(p.contract.Topic), "partition", p.id, "error", err)
+			}
+			b.sleep(ctx, nil)
+			continue
+		}
+		b.b.Reset()
+		for _, m := range msgs {
+			if !in.put(ctx, m) {
+				return
+			}
+		}
+	}
+}
+
+// An inbox holds a partition's messages, bounded by bytes.
+type inbox struct {
+	limit int
+	mu    sync.Mutex
+	queue []*message
+	bytes int
+	added chan struct{} // one token: there may be more
+	taken chan struct{} // one token: there may be room
+}
+
+func newInbox(limit int) *inbox {
+	return &inbox{limit: limit, added: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// put adds a message when there is room; one that is larger than the limit waits until the inbox is empty.
+func (in *inbox) put(ctx context.Context, m *message) bool {
+	size := m.size()
+	for {
+		in.mu.Lock()
+		if len(in.queue) == 0 || in.bytes+size <= in.limit {
+			in.queue = append(in.queue, m)
+			in.bytes += size
+			in.mu.Unlock()
+			signal(in.added)
+			return true
+		}
+		in.mu.Unlock()
+		select {
+		case <-in.taken:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// take removes up to n messages, once there is one, and waits for more of them for at most wait. Nil means that ctx ended.
+func (in *inbox) take(ctx context.Context, n int, wait time.Duration) []*message {
+	var full <-chan time.Time
+	for {
+		if ctx.Err() != nil {
+			return nil
+		}
+		in.mu.Lock()
+		have := len(in.queue)
+		in.mu.Unlock()
+		if have >= n || have > 0 && wait <= 0 {
+			break
+		}
+		if have > 0 && full == nil {
+			t := time.NewTimer(wait)
+			defer t.Stop()
+			full = t.C
+		}
+		select {
+		case <-in.added:
+			continue
+		case <-ctx.Done():
+			return nil
+		case <-full:
+		}
+		break
+	}
+	in.mu.Lock()
+	n = min(n, len(in.queue))
+	batch := in.queue[:n:n]
+	in.queue = in.queue[n:]
+	if len(in.queue) == 0 {
+		in.queue = nil
+	}
+	for _, m := range batch {
+		in.bytes -= m.size()
+	}
+	in.mu.Unlock()
+	signal(in.taken)
+	return batch
+}
+
+func (p *partition) String() string { return fmt.Sprintf("%s/%d", p.contract.Topic, p.id) }

@@ -1,0 +1,135 @@
+package events
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// Topic is one stream of events of one type. Its name in the log is Config.Prefix + the topic.
+type Topic string
+
+// The topics. The key of every message is the asset's id, so that order holds per asset.
+const (
+	MediaArrived  Topic = "media.arrived"
+	MediaReady    Topic = "media.ready"
+	RunsRequested Topic = "runs.requested"
+	RunsFinished  Topic = "runs.finished"
+	Annotations   Topic = "annotations"
+	Embeddings    Topic = "embeddings"
+	DeadLetters   Topic = "dead-letters"
+)
+
+// Content types of an event's data.
+const (
+	JSON     = "application/json"
+	Protobuf = "application/protobuf"
+)
+
+// MaxBytes is the most that one event may take in the log: key, headers and data.
+// Producers of batches split them; a kilobyte less than this is a safe aim.
+const MaxBytes = 4 << 20
+
+// deadLetterRoom is what a dead letter may need beyond the message that it keeps.
+const deadLetterRoom = 64 << 10
+
+// Forever is the retention of a topic from which nothing is ever removed by age.
+const Forever time.Duration = -1
+
+const day = 24 * time.Hour
+
+// A Contract says what a topic carries and how the log keeps it. docs/asyncapi.yaml is generated from these.
+type Contract struct {
+	Topic Topic
+	// Type is the CloudEvents type of every event of the topic.
+	Type string
+	// Data is an empty message of the type that the events carry; nil for dead letters, which keep any bytes.
+	Data proto.Message
+	// ContentType is what the platform writes; both JSON and Protobuf are read everywhere.
+	ContentType string
+	// Strict refuses fields that the schema does not know: for events that people write by hand.
+	Strict bool
+	// SubjectOptional is set where the asset is not yet known: the event's id is the key then.
+	SubjectOptional bool
+	// Compacted keeps the last event of each key for ever; an event without data removes its key.
+	Compacted bool
+	// Retention is how long the log keeps an event of a topic that is not compacted.
+	Retention time.Duration
+	// Partitions is how many a cluster should have, and so the most members of a group that work at once.
+	Partitions int
+	// EmbeddedPartitions is the same for the broker inside the process.
+	EmbeddedPartitions int
+	// Summary, From and To are for the reader of the published contracts.
+	Summary  string
+	From, To []string
+}
+
+var contracts = []Contract{
+	{
+		Topic: MediaArrived, Type: "cinedex.media.arrived.v1", Data: (*cinedexv1.MediaArrived)(nil), ContentType: JSON,
+		Strict: true, SubjectOptional: true, Retention: 30 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Summary: "A studio's upload system says that media lies somewhere, ready to be read. Also taken over HTTP. The subject may be left out, since the asset's id is not known yet.",
+		From:    []string{"studio upload systems"}, To: []string{"ingestor"},
+	},
+	{
+		Topic: MediaReady, Type: "cinedex.media.ready.v1", Data: (*cinedexv1.MediaReady)(nil), ContentType: JSON,
+		Compacted: true, Retention: Forever, Partitions: 12, EmbeddedPartitions: 2,
+		Summary: "An asset, probed and with its tracks. Compacted: the last event of each asset is the library itself, and an event without data removes the asset.",
+		From:    []string{"ingestor"}, To: []string{"algo-runner", "search-api"},
+	},
+	{
+		Topic: RunsRequested, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
+		Retention: 30 * day, Partitions: 24, EmbeddedPartitions: 4,
+		Summary: "Runs of algorithms over one asset, asked for together so that they can share one decoding.",
+		From:    []string{"algo-runner (planner)", "operators"}, To: []string{"algo-runner (executor)"},
+	},
+	{
+		Topic: RunsFinished, Type: "cinedex.runs.finished.v1", Data: (*cinedexv1.RunFinished)(nil), ContentType: JSON,
+		Retention: 30 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Summary: "All that a run wrote is in the log, or the run failed.",
+		From:    []string{"algo-runner"}, To: []string{"indexer", "algo-runner (planner)"},
+	},
+	{
+		Topic: Annotations, Type: "cinedex.annotations.v1", Data: (*cinedexv1.AnnotationBatch)(nil), ContentType: Protobuf,
+		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 4,
+		Summary: "Consecutive annotations of one run.",
+		From:    []string{"algo-runner"}, To: []string{"indexer"},
+	},
+	{
+		Topic: Embeddings, Type: "cinedex.embeddings.v1", Data: (*cinedexv1.EmbeddingBatch)(nil), ContentType: Protobuf,
+		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 4,
+		Summary: "Consecutive embeddings of one run in one space.",
+		From:    []string{"algo-runner"}, To: []string{"indexer"},
+	},
+	{
+		Topic: DeadLetters, Type: "cinedex.dead-letter.v1", SubjectOptional: true,
+		Retention: Forever, Partitions: 3, EmbeddedPartitions: 1,
+		Summary: "Messages that a hop could not handle: value, key and headers as they were, with the reason beside them.",
+		From:    []string{"every consumer"}, To: []string{"operators"},
+	},
+}
+
+// Contracts returns the contract of every topic.
+func Contracts() []Contract { return append([]Contract(nil), contracts...) }
+
+// ContractOf returns the contract of a topic.
+func ContractOf(t Topic) (Contract, bool) {
+	for _, c := range contracts {
+		if c.Topic == t {
+			return c, true
+		}
+	}
+	return Contract{}, false
+}
+
+// ContractOfType returns the contract whose events have the given CloudEvents type.
+func ContractOfType(typ string) (Contract, bool) {
+	for _, c := range contracts {
+		if c.Type == typ {
+			return c, true
+		}
+	}
+	return Contract{}, false
+}
