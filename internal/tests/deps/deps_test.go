@@ -1,0 +1,202 @@
+package deps
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cinedex/cinedex"
+
+// root is the repository, seen from here.
+const root = "../../.."
+
+// layers are the trees of packages, and what each imports of ours beside its
+// own tree. A tree that is not named here fails the test.
+var layers = func() map[string][]string {
+	var (
+		base      = []string{"pkg/errkind"}
+		process   = append([]string{"pkg/lifecycle", "pkg/telemetry"}, base...)
+		nouns     = append([]string{"pkg/schema"}, process...)
+		contracts = append([]string{"pkg/authz", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
+		all       = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
+	)
+	return map[string][]string{
+		"pkg/errkind":   nil,
+		"pkg/schema":    base,
+		"pkg/lifecycle": base,
+		"pkg/telemetry": base,
+		"config":        base,
+
+		"pkg/authz":  nouns,
+		"pkg/events": nouns,
+		"pkg/media":  nouns,
+		"pkg/model":  nouns,
+		"pkg/query":  nouns,
+		"pkg/store":  nouns,
+
+		"pkg/algo":   contracts,
+		"pkg/search": contracts,
+
+		"services/ingestor":    all,
+		"services/algo-runner": all,
+		"services/indexer":     all,
+		"services/search-api":  append([]string{"web"}, all...),
+		"web":                  nil,
+
+		"cmd/cinedex": append([]string{"services/ingestor", "services/algo-runner", "services/indexer", "services/search-api"}, all...),
+		// What develops and judges the whole may look at all of it, and nothing looks at that.
+		"internal": append([]string{"cmd/cinedex", "services/ingestor", "services/algo-runner", "services/indexer", "services/search-api"}, all...),
+	}
+}()
+
+// owners are the libraries that one tree alone may import, by prefix. Only what
+// is built into Cinedex counts: a test may hold a library against our use of it.
+var owners = map[string]string{
+	"github.com/segmentio/kafka-go":            "pkg/events",
+	"github.com/twmb/franz-go":                 "pkg/events/broker",
+	"github.com/cockroachdb/pebble":            "pkg/store/pebblestore",
+	"github.com/gocql/gocql":                   "pkg/store/cassandrastore",
+	"github.com/apache/cassandra-gocql-driver": "pkg/store/cassandrastore",
+	"github.com/blevesearch":                   "pkg/search/embedded",
+	"github.com/opensearch-project":            "pkg/search/opensearch",
+	"github.com/spf13/viper":                   "config",
+	"github.com/spf13/cobra":                   "cmd/cinedex",
+	"github.com/yalue/onnxruntime_go":          "pkg/model",
+	"github.com/nlpodyssey/gopickle":           "pkg/model",
+	"github.com/asticode/go-astisub":           "pkg/media",
+	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
+}
+
+// contracts are packages whose children implement them: the contract knows none of its children.
+var contracts = []string{"pkg/events", "pkg/store", "pkg/search"}
+
+// A file is one Go file that is built into Cinedex, and what it imports.
+type file struct {
+	name    string // from the root
+	pkg     string // its folder, from the root
+	imports []string
+}
+
+// files reads the imports of every Go file of the module but its tests, of all
+// platforms and build tags.
+func files(t *testing.T) []file {
+	t.Helper()
+	var out []file
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			base := d.Name()
+			if name != root && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || slices.Contains([]string{"testdata", "node_modules", "tools", "bin", "dist"}, base)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		f := file{name: filepath.ToSlash(rel), pkg: path.Dir(filepath.ToSlash(rel))}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			f.imports = append(f.imports, imported)
+		}
+		out = append(out, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// ours returns the package's folder where it is one of this module.
+func ours(imported string) (string, bool) { return strings.CutPrefix(imported, module+"/") }
+
+func within(pkg, tree string) bool { return pkg == tree || strings.HasPrefix(pkg, tree+"/") }
+
+// layerOf returns the tree of layers that pkg is in.
+func layerOf(pkg string) (string, bool) {
+	for tree := range layers {
+		if within(pkg, tree) {
+			return tree, true
+		}
+	}
+	return "", false
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range files(t) {
+		tree, ok := layerOf(f.pkg)
+		if !ok {
+			t.Errorf("%s is in no layer of this test's table", f.name)
+			continue
+		}
+		seen[tree] = true
+		for _, imported := range f.imports {
+			pkg, ok := ours(imported)
+			if !ok || within(pkg, tree) {
+				continue
+			}
+			if !slices.ContainsFunc(layers[tree], func(allowed string) bool { return within(pkg, allowed) }) {
+				t.Errorf("%s imports %s, which %s may not", f.name, pkg, tree)
+			}
+		}
+	}
+	if !seen["pkg/schema"] || !seen["pkg/errkind"] {
+		t.Errorf("looked at %v only: is this the repository?", seen)
+	}
+}
+
+func TestLibrariesHaveOneOwner(t *testing.T) {
+	for _, f := range files(t) {
+		for _, imported := range f.imports {
+			for library, owner := range owners {
+				if within(imported, library) && !within(f.pkg, owner) {
+					t.Errorf("%s imports %s, which only %s may", f.name, imported, owner)
+				}
+			}
+		}
+	}
+}
+
+func TestContractsKnowNoImplementation(t *testing.T) {
+	for _, f := range files(t) {
+		if !slices.Contains(contracts, f.pkg) {
+			continue
+		}
+		for _, imported := range f.imports {
+			if pkg, ok := ours(imported); ok && within(pkg, f.pkg) {
+				t.Errorf("%s imports %s, which implements it", f.name, pkg)
+			}
+		}
+	}
+}
+
+// Nothing that the one command needs may be out of its reach.
+func TestServicesHideNothing(t *testing.T) {
+	for _, f := range files(t) {
+		if within(f.pkg, "services") && slices.Contains(strings.Split(f.pkg, "/"), "internal") {
+			t.Errorf("%s lies in an internal package, where cmd/cinedex cannot reach it", f.name)
+		}
+	}
+}
