@@ -1,0 +1,209 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// handle does one event: arrive, then put what it is into the log.
+func (s *Service) handle(ctx context.Context, batch []events.Delivery) error {
+	for _, d := range batch {
+		began := time.Now()
+		err := s.one(ctx, d)
+		result := "ok"
+		if err != nil {
+			result = errkind.Of(err).String()
+		}
+		s.arrived.WithLabelValues(result).Inc()
+		s.seconds.Observe(time.Since(began).Seconds())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) one(ctx context.Context, d events.Delivery) error {
+	m, ok := d.Data.(*pb.MediaArrived)
+	if !ok {
+		return errkind.New(errkind.Invalid, "the event has no data")
+	}
+	if err := schema.Validate(m); err != nil {
+		return err
+	}
+	asset, err := s.arrive(ctx, m)
+	if err != nil {
+		return fmt.Errorf("ingesting %s: %w", m.GetUrl(), err)
+	}
+	if err := s.deps.Events.Publish(ctx, events.MediaReady, events.Event{Subject: asset.GetId(), Data: &pb.MediaReady{Asset: asset}}); err != nil {
+		return fmt.Errorf("putting asset %s into the log: %w", asset.GetId(), err)
+	}
+	s.deps.Log.Info("media ready", "asset", asset.GetId(), "title", asset.GetTitle().GetId(), "url", m.GetUrl(),
+		"frames", asset.GetVideo().GetFrames(), "text_tracks", len(asset.GetText()))
+	return nil
+}
+
+// arrive makes an asset of what an event says: find the bytes, hash them, look
+// inside, take the text tracks along.
+func (s *Service) arrive(ctx context.Context, m *pb.MediaArrived) (*pb.Asset, error) {
+	ref, err := s.deps.Blobs.Resolve(m.GetUrl())
+	if err != nil {
+		return nil, field("url", err)
+	}
+	sum, size, err := s.deps.Blobs.Hash(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("reading the media: %w", err)
+	}
+	if want := m.GetSha256(); want != "" && !strings.EqualFold(want, sum) {
+		return nil, errkind.New(errkind.Invalid, "sha256: the event says %s, the bytes say %s: the file was changed or not wholly there", want, sum)
+	}
+	path, release, err := s.deps.Blobs.Local(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("reading the media: %w", err)
+	}
+	defer release()
+	film, err := s.deps.Reader.Probe(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("probing the media: %w", err)
+	}
+	a := film.Asset
+	a.Id, a.Sha256, a.SizeBytes, a.Media = schema.AssetID(sum), sum, size, ref
+	a.Title, a.EidrEdit, a.Attributes = m.GetTitle(), m.GetEidrEdit(), m.GetAttributes()
+	if v := a.GetVideo(); v != nil {
+		if err := s.video(ctx, film, m.GetStartTimecode()); err != nil {
+			return nil, err
+		}
+	} else if m.GetStartTimecode() != "" {
+		return nil, errkind.New(errkind.Invalid, "startTimecode: the media has no pictures to count")
+	}
+	if err := s.text(ctx, path, a, m.GetText()); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// video applies what the event says of the pictures, and keeps the frame table of a variable rate.
+func (s *Service) video(ctx context.Context, film *media.Film, startTimecode string) error {
+	v := film.Asset.GetVideo()
+	if startTimecode != "" {
+		v.StartTimecode, v.DropFrame = startTimecode, strings.ContainsAny(startTimecode, ";,")
+	}
+	if _, err := schema.NewTimecodeScale(v); err != nil {
+		return field("startTimecode", err)
+	}
+	if film.Frames == nil {
+		return nil
+	}
+	b, err := film.Frames.Encode()
+	if err != nil {
+		return fmt.Errorf("encoding the frame table: %w", err)
+	}
+	ref, err := s.deps.Blobs.Put(ctx, "frames/"+contentHash(b), "application/octet-stream", bytes.NewReader(b))
+	if err != nil {
+		return fmt.Errorf("keeping the frame table: %w", err)
+	}
+	v.FrameTable = ref
+	return nil
+}
+
+// text keeps every text track, inside the file and beside it, as WebVTT. A side-car
+// that cannot be read fails the event, since somebody sent it on purpose; a track
+// inside the file that cannot be read is left out, and told.
+func (s *Service) text(ctx context.Context, path string, a *pb.Asset, sideCars []*pb.SideCar) error {
+	var tracks []*pb.TextTrack
+	for _, t := range a.GetText() {
+		text, err := s.deps.Reader.TextTrack(ctx, path, t.GetIndex(), schema.Time(a.GetVideo().GetStart()))
+		if errkind.Is(err, errkind.Invalid) {
+			s.deps.Log.Warn("left out a text track that cannot be read", "asset", a.GetId(), "track", t.GetIndex(), "error", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.keep(ctx, t, text); err != nil {
+			return err
+		}
+		tracks = append(tracks, t)
+	}
+	for i, sc := range sideCars {
+		t := &pb.TextTrack{Language: sc.GetLanguage(), Role: sc.GetRole(), Name: sc.GetName(), Index: -1}
+		text, err := s.sideCar(ctx, a, sc)
+		if err == nil {
+			err = s.keep(ctx, t, text)
+		}
+		if err != nil {
+			return field(fmt.Sprintf("text[%d]", i), err)
+		}
+		if n := len(text.Bad); n > 0 {
+			s.deps.Log.Warn("left out cues that are wrong", "asset", a.GetId(), "url", sc.GetUrl(), "cues", n, "line", text.Bad[0].Line, "reason", text.Bad[0].Reason)
+		}
+		tracks = append(tracks, t)
+	}
+	a.Text = tracks
+	return nil
+}
+
+func (s *Service) sideCar(ctx context.Context, a *pb.Asset, sc *pb.SideCar) (*media.TimedText, error) {
+	ref, err := s.deps.Blobs.Resolve(sc.GetUrl())
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.deps.Blobs.Read(ctx, ref, media.MaxTextBytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
+	}
+	text, err := media.ParseText(b, media.TextOptions{
+		Format: sc.GetFormat(), Name: sc.GetUrl(), Language: sc.GetLanguage(),
+		Rate: schema.RateOf(a.GetVideo().GetRate()), StartTimecode: a.GetVideo().GetStartTimecode(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
+	}
+	return text, nil
+}
+
+// keep writes a track's cues into the own bucket and says in t where and what they are.
+func (s *Service) keep(ctx context.Context, t *pb.TextTrack, text *media.TimedText) error {
+	var b bytes.Buffer
+	if err := media.WriteWebVTT(&b, text.Cues); err != nil {
+		return err
+	}
+	sum := contentHash(b.Bytes())
+	ref, err := s.deps.Blobs.Put(ctx, "text/"+sum+".vtt", "text/vtt", &b)
+	if err != nil {
+		return fmt.Errorf("keeping a text track: %w", err)
+	}
+	t.Media, t.Sha256, t.Cues = ref, sum, int32(len(text.Cues))
+	if t.Format == "" {
+		t.Format = text.Format
+	}
+	if t.Role == "" {
+		t.Role = "subtitles"
+	}
+	if t.Language == "" {
+		t.Language = text.Language
+	}
+	if tag, err := schema.CanonicalLanguage(t.Language); err == nil {
+		t.Language = tag
+	}
+	return nil
+}
+
+func contentHash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// field says which field of the event is to blame, without changing what kind of blame it is.
+func field(name string, err error) error { return fmt.Errorf("%s: %w", name, err) }

@@ -1,0 +1,104 @@
+// Package ingest is the hop that turns "media arrived" into an asset that
+// algorithms can watch.
+//
+// accept.go takes the event over HTTP and answers once the log has it; arrive.go
+// takes it from the log, whoever put it there, and probes, hashes and publishes.
+//
+// What holds: an event that was accepted is never lost, and ends as media.ready or
+// as a dead letter with the reason. The same event twice, and the same file under a
+// second event, are one asset, since an asset's identity is its content's hash.
+// Bytes stay where they are; what the ingestor itself makes (text tracks as WebVTT,
+// frame tables) goes to Cinedex's own bucket under names that are hashes.
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/media"
+)
+
+// Config is what an operator sets.
+type Config struct {
+	// MaxEventBytes is the largest body that is taken over HTTP.
+	MaxEventBytes int64 `mapstructure:"max_event_bytes"`
+	// Workers is how many films are probed at once.
+	Workers int `mapstructure:"workers"`
+	// Tokens that may send events over HTTP, one a line in this file; empty lets everybody on the address in.
+	TokenFile string `mapstructure:"token_file"`
+}
+
+// Default takes bodies up to 1 MiB and probes two films at once.
+func Default() Config { return Config{MaxEventBytes: 1 << 20, Workers: 2} }
+
+// Validate reports the first field that cannot be used.
+func (c Config) Validate() error {
+	if c.MaxEventBytes < 1<<10 || c.Workers < 1 {
+		return errkind.New(errkind.Invalid, "ingest: max_event_bytes must be at least 1024, and workers at least 1")
+	}
+	return nil
+}
+
+// Log is what the hop needs of the log.
+type Log interface {
+	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
+	Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error
+	Ready(ctx context.Context) error
+}
+
+// Deps is what main builds.
+type Deps struct {
+	Events     Log
+	Reader     *media.Reader
+	Blobs      *media.Blobs
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Service is the ingestor.
+type Service struct {
+	cfg    Config
+	deps   Deps
+	tokens map[string]bool
+
+	accepted *prometheus.CounterVec
+	arrived  *prometheus.CounterVec
+	seconds  prometheus.Histogram
+}
+
+// New makes an ingestor; it opens nothing but the file of tokens.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	tokens, err := readTokens(cfg.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	f := promauto.With(deps.Registerer)
+	return &Service{cfg: cfg, deps: deps, tokens: tokens,
+		accepted: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_ingest_requests_total", Help: "Requests with events, by status."}, []string{"status"}),
+		arrived:  f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_media_arrived_total", Help: "Media handled, by outcome."}, []string{"result"}),
+		seconds:  f.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_media_arrive_seconds", Help: "From reading an event to the asset being in the log.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 14)}),
+	}, nil
+}
+
+// Ready reports whether events can be taken.
+func (s *Service) Ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return s.deps.Events.Ready(ctx)
+}
+
+// Serve turns arrived media into assets until ctx ends.
+func (s *Service) Serve(ctx context.Context) error {
+	return s.deps.Events.Subscribe(ctx, events.Subscription{
+		Group: "ingestor", Topics: []events.Topic{events.MediaArrived}, MaxBatch: 1, Workers: s.cfg.Workers,
+	}, s.handle)
+}
