@@ -1,0 +1,97 @@
+// Package dialogue is the algorithm that takes what is said from a film's subtitles: one
+// annotation for each cue of each track of subtitles or captions, with its language, and
+// with its speaker where the track tells.
+//
+// Times are the cue's own, to the flick. The attribute "track" tells tracks of one
+// language apart: it is the beginning of the sha256 of the track's cues.
+package dialogue
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// Algorithm is the algorithm "dialogue".
+type Algorithm struct{}
+
+// New returns the algorithm.
+func New() Algorithm { return Algorithm{} }
+
+var spec = &pb.AlgorithmSpec{
+	Name: "dialogue", Version: "1", Summary: "What is said, from the subtitles",
+	Reads: []string{schema.ReadsText},
+	Kinds: []string{schema.KindDialogue},
+}
+
+// Spec implements algo.Algorithm.
+func (Algorithm) Spec() *pb.AlgorithmSpec { return spec }
+
+// Annotate implements algo.Algorithm.
+func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
+	tracks := spoken(in.Asset())
+	for i, track := range tracks {
+		cues, err := in.Cues(ctx, track)
+		if err != nil {
+			return fmt.Errorf("reading the %s %s: %w", track.GetLanguage(), track.GetRole(), err)
+		}
+		for _, cue := range cues {
+			a := annotation(in.Asset(), track, cue)
+			if a == nil {
+				continue
+			}
+			if _, err := out.Annotation(ctx, a); err != nil {
+				return fmt.Errorf("writing a line of %s: %w", track.GetLanguage(), err)
+			}
+		}
+		out.Progress(int64(i+1), int64(len(tracks)))
+	}
+	return nil
+}
+
+// spoken returns the tracks that say what is said. Their order follows from their content, as the
+// run's identity does, and not from their order in the asset.
+func spoken(asset *pb.Asset) []*pb.TextTrack {
+	var tracks []*pb.TextTrack
+	for _, t := range asset.GetText() {
+		if r := t.GetRole(); r == "" || r == "subtitles" || r == "captions" {
+			tracks = append(tracks, t)
+		}
+	}
+	slices.SortStableFunc(tracks, func(a, b *pb.TextTrack) int {
+		return cmp.Or(cmp.Compare(a.GetLanguage(), b.GetLanguage()), cmp.Compare(a.GetRole(), b.GetRole()), cmp.Compare(a.GetSha256(), b.GetSha256()))
+	})
+	return tracks
+}
+
+// annotation returns nil for a cue that says nothing, or lies after the film's end.
+func annotation(asset *pb.Asset, track *pb.TextTrack, cue media.Cue) *pb.Annotation {
+	when := schema.Interval{Start: max(cue.Start, 0), End: cue.End}
+	if end := schema.Time(asset.GetDuration()); end > 0 {
+		when.End = min(when.End, end)
+	}
+	text := strings.TrimSpace(strings.ToValidUTF8(cue.Text, "\uFFFD"))
+	if text == "" || when.Empty() {
+		return nil
+	}
+	if utf8.RuneCountInString(text) > schema.MaxAnnotation {
+		text = string([]rune(text)[:schema.MaxAnnotation])
+	}
+	return &pb.Annotation{
+		Kind:  schema.KindDialogue,
+		Start: int64(when.Start), End: int64(when.End),
+		Text: text, Language: track.GetLanguage(), Character: cue.Speaker, Confidence: 1,
+		Attributes: algo.Attributes{
+			"track": algo.Text(track.GetSha256()[:min(len(track.GetSha256()), 12)]),
+			"role":  algo.Text(cmp.Or(track.GetRole(), "subtitles")),
+		},
+	}
+}

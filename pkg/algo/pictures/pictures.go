@@ -1,0 +1,185 @@
+// Package pictures is the algorithm that describes what a film shows: vectors of several frames
+// of each shot, in the space efficientnet-lite2@1, by which a shot is found from a picture, from another shot or, less
+// surely, from words.
+//
+// Each vector stands for a part of its shot, and together they cover it. Frames that look the
+// same as the one before them in their shot have no vector of their own. The attribute "frame" is the frame that was
+// looked at; "classes" is what the classifier sees in it, most probable first, each as ImageNet's
+// number of the class, a colon and the probability: the algorithm labels reads that, so that the model looks once.
+package pictures
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/algo/byshot"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/model/efficientnet"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// Space is where the vectors are compared.
+var Space = &pb.Space{
+	Name: "efficientnet-lite2", Version: "1", Dimension: efficientnet.FeatureDim, Metric: "cosine",
+	Encoders: []string{"text", "picture", "frame"},
+}
+
+const (
+	// alike is the cosine above which a frame of a shot shows what the one before showed.
+	alike = 0.95
+	// classes is how many labels of a frame are kept.
+	classes = 8
+)
+
+// Algorithm is the algorithm "pictures".
+type Algorithm struct {
+	model  algo.Model[*efficientnet.Model]
+	vector func(feature []float32) []float32
+}
+
+// New returns the algorithm; the model is opened when it is first needed. vector takes a
+// feature of the model into the space: as a vector of length 1.
+func New(model algo.Model[*efficientnet.Model], vector func(feature []float32) []float32) *Algorithm {
+	return &Algorithm{model, vector}
+}
+
+var spec = &pb.AlgorithmSpec{
+	Name: "pictures", Version: "1", Summary: "What each shot looks like",
+	Reads:  []string{schema.ReadsVideo},
+	Needs:  []string{schema.KindShot},
+	Spaces: []*pb.Space{Space},
+	Models: []string{"efficientnet-lite2", "onnxruntime"},
+}
+
+// Spec implements algo.Algorithm.
+func (*Algorithm) Spec() *pb.AlgorithmSpec { return spec }
+
+// Frames implements algo.FrameReader.
+func (*Algorithm) Frames(a *pb.Asset) media.FrameSpec {
+	return media.FrameSpec{Width: efficientnet.Side, Height: efficientnet.Side, Stride: byshot.Stride(a)}
+}
+
+type seen struct {
+	vector  []float32
+	classes []string
+}
+
+// Annotate implements algo.Algorithm.
+func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
+	model, err := a.model.Get()
+	if err != nil {
+		return err
+	}
+	clock := in.Clock()
+	sampler := byshot.NewSampler(clock)
+	pick := func(ctx context.Context, f algo.Frame) (seen, bool, error) {
+		if !sampler.Pick(f) {
+			return seen{}, false, nil
+		}
+		d, err := model.Describe(ctx, f.Picture.Pix)
+		if err != nil {
+			return seen{}, false, err
+		}
+		return seen{a.vector(d.Feature), top(d.Logits)}, true, nil
+	}
+	write := func(ctx context.Context, s byshot.Shot, picks []byshot.Pick[seen]) error {
+		parts := split(s, byshot.Clean(s, picks))
+		for _, p := range parts {
+			err := out.Embedding(ctx, &pb.Embedding{
+				Space: schema.SpaceID(Space), Vector: p.Value.vector,
+				Start: int64(clock.FrameStart(p.first)), End: int64(clock.FrameStart(p.end)),
+				Of: s.ID, Kind: schema.KindShot,
+				Attributes: algo.Attributes{"frame": algo.Integer(p.Frame), "classes": algo.Texts(p.Value.classes)},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		out.Progress(s.End, clock.Frames())
+		return nil
+	}
+	return byshot.Walk(ctx, in, pick, write)
+}
+
+// A part is the frames [first, end) of a shot, for which one frame stands.
+type part struct {
+	byshot.Pick[seen]
+	first, end int64
+}
+
+// split leaves out what looks like its predecessor and shares the shot among the rest: the
+// border between two is half way from the last frame that looked like the first to the second.
+func split(s byshot.Shot, picks []byshot.Pick[seen]) []part {
+	var parts []part
+	last := int64(0) // that looked like the part before
+	for _, p := range picks {
+		n := len(parts)
+		switch {
+		case n == 0:
+			parts = append(parts, part{p, s.First, s.End})
+		case cosine(parts[n-1].Value.vector, p.Value.vector) < alike:
+			border := (last + p.Frame + 1) / 2
+			parts[n-1].end = border
+			parts = append(parts, part{p, border, s.End})
+		}
+		last = p.Frame
+	}
+	return parts
+}
+
+func cosine(a, b []float32) float64 {
+	var sum float64
+	for i := range a {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	return sum
+}
+
+// top returns the most probable classes of a frame, as the attribute "classes" has them.
+func top(logits []float32) []string {
+	highest := slices.Max(logits)
+	var sum float64
+	for _, l := range logits {
+		sum += math.Exp(float64(l - highest))
+	}
+	order := make([]int, len(logits))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(logits[j], logits[i]) })
+	out := make([]string, classes)
+	for i := range out {
+		p := math.Exp(float64(logits[order[i]]-highest)) / sum
+		out[i] = strconv.Itoa(order[i]) + ":" + strconv.FormatFloat(p, 'f', 4, 64)
+	}
+	return out
+}
+
+// A Class is one entry of the attribute "classes".
+type Class struct {
+	Number      int
+	Probability float64
+}
+
+// Classes reads the attribute "classes" of an embedding.
+func Classes(e *pb.Embedding) ([]Class, error) {
+	var out []Class
+	for _, s := range e.GetAttributes()["classes"].GetTexts().GetValues() {
+		number, probability, _ := strings.Cut(s, ":")
+		n, err1 := strconv.Atoi(number)
+		p, err2 := strconv.ParseFloat(probability, 64)
+		if err1 != nil || err2 != nil || n < 0 || n >= efficientnet.Labels {
+			return nil, errkind.Wrap(errkind.Invalid, fmt.Errorf("reading class %q of embedding %d", s, e.GetOrdinal()))
+		}
+		out = append(out, Class{n, p})
+	}
+	return out, nil
+}
