@@ -1,0 +1,167 @@
+// Package platform opens what services stand on, from one configuration: the log,
+// the store, the search engine, media and models. Mains and `cinedex up` differ in
+// which services they run over it, and in nothing else.
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/model"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/embedded"
+	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/pkg/store/pebblestore"
+	"github.com/cinedex/cinedex/pkg/telemetry"
+)
+
+// Config is what an operator sets of the parts that services share.
+type Config struct {
+	Telemetry telemetry.Config `mapstructure:"telemetry"`
+	Kafka     events.Config    `mapstructure:"kafka"`
+	Store     StoreConfig      `mapstructure:"store"`
+	Search    SearchConfig     `mapstructure:"search"`
+	Media     media.Config     `mapstructure:"media"`
+	Blobs     media.BlobConfig `mapstructure:"blobs"`
+	// ModelCache is the folder of the model files; empty means the user's cache folder.
+	ModelCache string `mapstructure:"model_cache"`
+}
+
+// StoreConfig says where the truth is.
+type StoreConfig struct {
+	// Engine is pebble: one folder, one process.
+	Engine string             `mapstructure:"engine"`
+	Pebble pebblestore.Config `mapstructure:"pebble"`
+}
+
+// SearchConfig says what finds things.
+type SearchConfig struct {
+	// Engine is embedded: Bleve and the flat vector index in one folder, one process.
+	Engine string `mapstructure:"engine"`
+	// Dir is the embedded engine's folder.
+	Dir string `mapstructure:"dir"`
+}
+
+// Default keeps everything below dir.
+func Default(dir string) Config {
+	c := Config{
+		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: media.DefaultBlobs(),
+		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default()},
+		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search")},
+	}
+	c.Store.Pebble.Dir = filepath.Join(dir, "store")
+	if abs, err := filepath.Abs(filepath.Join(dir, "media")); err == nil {
+		c.Blobs.Bucket = "file://" + filepath.ToSlash(abs)
+	}
+	return c
+}
+
+// Validate reports the first field that cannot be used.
+func (c Config) Validate() error {
+	if c.Store.Engine != "pebble" {
+		return errkind.New(errkind.Invalid, "store.engine: %q is not pebble", c.Store.Engine)
+	}
+	if c.Search.Engine != "embedded" {
+		return errkind.New(errkind.Invalid, "search.engine: %q is not embedded", c.Search.Engine)
+	}
+	if err := c.Telemetry.Validate(); err != nil {
+		return fmt.Errorf("telemetry.%w", err)
+	}
+	if err := c.Kafka.Validate(); err != nil {
+		return fmt.Errorf("kafka.%w", err)
+	}
+	if err := c.Media.Validate(); err != nil {
+		return fmt.Errorf("media.%w", err)
+	}
+	if err := c.Blobs.Validate(); err != nil {
+		return fmt.Errorf("blobs.%w", err)
+	}
+	return nil
+}
+
+// Platform is what is open. A part that was not asked for is nil.
+type Platform struct {
+	*telemetry.Telemetry
+	Events *events.Client
+	Store  store.Store
+	Engine search.Engine
+	Blobs  *media.Blobs
+	Reader *media.Reader
+	Cache  model.Cache
+
+	closers []io.Closer
+}
+
+// Open makes a platform with the log and the model cache; the other parts are opened by the methods below,
+// so that a service opens what it needs. Close closes them all.
+func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platform, error) {
+	t, err := telemetry.New(ctx, service, c.Telemetry, logs)
+	if err != nil {
+		return nil, err
+	}
+	p := &Platform{Telemetry: t}
+	p.closers = append(p.closers, t)
+	if p.Cache, err = model.OpenCache(c.ModelCache); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	if p.Events, err = events.New(c.Kafka, events.Deps{Logger: t.Log, Registerer: t.Registry, Tracer: t.Tracer}); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.closers = append(p.closers, p.Events)
+	return p, nil
+}
+
+// OpenStore opens the truth.
+func (p *Platform) OpenStore(c StoreConfig) error {
+	s, err := pebblestore.Open(c.Pebble, pebblestore.Deps{Log: p.Log})
+	if err != nil {
+		return err
+	}
+	p.Store, p.closers = s, append(p.closers, s)
+	return nil
+}
+
+// OpenEngine opens the search engine for the spaces given.
+func (p *Platform) OpenEngine(c SearchConfig, spaces []*pb.Space) error {
+	e, err := embedded.Open(c.Dir, embedded.Config{Spaces: spaces}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
+	if err != nil {
+		return fmt.Errorf("opening the search engine: %w", err)
+	}
+	p.Engine, p.closers = e, append(p.closers, e)
+	return nil
+}
+
+// OpenMedia opens the buckets and finds the programs that read films.
+func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b media.BlobConfig) error {
+	blobs, err := media.OpenBlobs(ctx, b)
+	if err != nil {
+		return fmt.Errorf("opening media: %w", err)
+	}
+	p.Blobs, p.closers = blobs, append(p.closers, blobs)
+	var tools media.Tools
+	if tools.FFmpeg, err = p.Cache.Tool("ffmpeg"); err != nil {
+		return err
+	}
+	if tools.FFprobe, err = p.Cache.Tool("ffprobe"); err != nil {
+		return err
+	}
+	p.Reader, err = media.NewReader(c, tools, p.Log)
+	return err
+}
+
+// Close closes what was opened, the last first.
+func (p *Platform) Close() error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i].Close())
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
