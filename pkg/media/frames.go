@@ -2,6 +2,7 @@ package media
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cinedex/cinedex/pkg/schema"
 )
@@ -102,21 +103,29 @@ func offset(pts []int64, base ticks, rate schema.Rate) (worst float64, fits bool
 	return float64(far) / float64(perTick), true
 }
 
-// nominalRate names the rate by which a film of variable rate is spoken of: the
-// nearest standard one within 1 % of the average, else the average itself.
-func nominalRate(frames int64, length schema.Time) schema.Rate {
-	if length <= 0 {
+// nominalRate names the rate by which a film of variable rate is spoken of, and
+// its timecode counts: the standard one within 1 % of the middle length of its
+// frames, else their average.
+func nominalRate(starts schema.FrameTable) schema.Rate {
+	n := len(starts) - 1
+	if n < 1 {
 		return schema.Rate{Num: 25, Den: 1}
 	}
-	average := float64(frames) * float64(schema.Second) / float64(length)
+	lengths := make([]schema.Time, n)
+	for i := range lengths {
+		lengths[i] = starts[i+1] - starts[i]
+	}
+	slices.Sort(lengths)
+	middle := float64(schema.Second) / float64(lengths[n/2])
 	best, off := schema.Rate{}, 0.01
 	for _, r := range standardRates {
-		if d := math.Abs(float64(r.Num)/float64(r.Den)/average - 1); d < off {
+		if d := math.Abs(r.Float()/middle - 1); d < off {
 			best, off = r, d
 		}
 	}
 	if best.Num != 0 {
 		return best
 	}
+	average := float64(n) * float64(schema.Second) / float64(starts[n])
 	return schema.Rate{Num: max(1, int64(math.Round(average*1000))), Den: 1000}
 }

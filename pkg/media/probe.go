@@ -211,7 +211,7 @@ func (p *probed) describeSound(a *cinedexv1.Asset) {
 		}
 		rate, _ := strconv.ParseInt(s.SampleRate, 10, 32)
 		a.Audio = append(a.Audio, &cinedexv1.AudioTrack{
-			Index: s.Index, Language: language(s.Tags), Codec: s.Codec,
+			Index: s.Index, Language: languageOf(s.Tags), Codec: s.Codec,
 			SampleRate: int32(rate), Channels: s.Channels, Name: s.name(),
 		})
 	}
@@ -226,7 +226,7 @@ func (p *probed) describeText(a *cinedexv1.Asset) {
 			continue
 		}
 		a.Text = append(a.Text, &cinedexv1.TextTrack{
-			Index: s.Index, Language: language(s.Tags), Format: s.Codec, Role: s.role(), Name: s.name(),
+			Index: s.Index, Language: languageOf(s.Tags), Format: s.Codec, Role: s.role(), Name: s.name(),
 		})
 	}
 }
@@ -254,8 +254,8 @@ func (s *stream) name() string {
 	return ""
 }
 
-// language is a track's language as canonical BCP 47; empty where it says none.
-func language(tags map[string]string) string {
+// languageOf is a track's language as canonical BCP 47; empty where it says none.
+func languageOf(tags map[string]string) string {
 	tag := tags["language"]
 	if tag == "" || tag == "und" {
 		return ""
@@ -368,11 +368,14 @@ func (t timestamps) table(base ticks) (schema.FrameTable, schema.Rate) {
 		}
 		table = append(table, at)
 	}
-	last := table[len(table)-1]
-	rate := nominalRate(int64(len(t.pts)-1), last)
+	rate, last := nominalRate(table), table[len(table)-1]
 	end := base.time(t.end) - origin
-	if end <= last {
-		end = last + rate.FrameStart(1)
+	switch n := len(table); {
+	case end > last:
+	case n > 1: // the container does not say how long the last frame lasts: as the one before
+		end = last + last - table[n-2]
+	default:
+		end = rate.FrameStart(1)
 	}
 	return append(table, end), rate
 }

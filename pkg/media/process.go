@@ -159,6 +159,9 @@ func (r *Reader) command(ctx context.Context, program string, args []string, std
 // start starts the process under the limits.
 func (r *Reader) start(p *process) error {
 	if err := p.cmd.Start(); err != nil {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("starting %s: %w", filepath.Base(p.cmd.Path), err)
+		}
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
 			return errkind.New(errkind.Unavailable, "starting %s: the program is not there; `cinedex models fetch` brings it: %w", filepath.Base(p.cmd.Path), err)
 		}
