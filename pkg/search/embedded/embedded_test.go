@@ -11,7 +11,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/searchtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	child()
+	goleak.VerifyTestMain(m)
+}
 
 func TestEngine(t *testing.T) {
 	searchtest.Run(t, searchtest.Harness{

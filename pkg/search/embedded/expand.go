@@ -16,7 +16,7 @@ import (
 const (
 	// maxAlternatives bounds how many terms may stand for one word. Which ones is decided by
 	// visible texts only: the nearest, then the most frequent.
-	maxAlternatives = 128
+	maxAlternatives = 64
 	// Terms that are not what was asked count less, by letter changed and for being longer than typed.
 	changedWeight = 0.5
 	begunWeight   = 0.8
@@ -33,8 +33,11 @@ func (e expander) frequency(alts []alternative) (uint64, error) {
 	var most uint64
 	var reuse segment.PostingsList
 	for _, a := range alts {
-		var n uint64
+		n := a.docs
 		for _, v := range e.views {
+			if a.docs > 0 {
+				break
+			}
 			pl, err := v.postings(e.field, []byte(a.term), reuse)
 			if err != nil {
 				return 0, fmt.Errorf("looking up %q: %w", a.term, err)
@@ -56,24 +59,41 @@ type found struct {
 func (e expander) near(word string) ([]alternative, error) {
 	distance := allowedDistance(word)
 	if distance == 0 {
-		return []alternative{{word, 1}}, nil
-	}
-	builder, err := builders(distance)
-	if err != nil {
-		return nil, err
-	}
-	dfa, err := builder.BuildDfa(word, distance)
-	if err != nil {
-		return nil, fmt.Errorf("building the automaton of %q: %w", word, err)
+		return []alternative{{term: word, weight: 1}}, nil
 	}
 	terms := map[string]found{}
-	err = e.each(dfa, nil, nil, func(term string, count uint64) {
-		_, d := dfa.MatchAndDistance(term)
-		f := terms[term]
-		terms[term] = found{d, f.count + count}
-	})
-	if err != nil {
-		return nil, err
+	look := func(distance uint8, from, to []byte) error {
+		builder, err := builders(distance)
+		if err != nil {
+			return err
+		}
+		dfa, err := builder.BuildDfa(word, distance)
+		if err != nil {
+			return fmt.Errorf("building the automaton of %q: %w", word, err)
+		}
+		return e.each(dfa, from, to, func(term string, count uint64) {
+			_, d := dfa.MatchAndDistance(term)
+			f := terms[term]
+			terms[term] = found{d, f.count + count}
+		})
+	}
+	// Two changes are only looked for behind the right first letter, one anywhere: words that
+	// are wrong from the start on are rare, and looking for them reads nearly all the terms.
+	if distance == 1 {
+		if err := look(1, nil, nil); err != nil {
+			return nil, err
+		}
+	} else {
+		_, size := utf8.DecodeRuneInString(word)
+		first, next := []byte(word[:size]), after(word[:size])
+		for _, part := range []struct {
+			distance uint8
+			from, to []byte
+		}{{1, nil, first}, {2, first, next}, {1, next, nil}} {
+			if err := look(part.distance, part.from, part.to); err != nil {
+				return nil, err
+			}
+		}
 	}
 	terms[word] = found{0, terms[word].count} // so that it is never empty
 	return pick(terms, func(f found) float64 { return math.Pow(changedWeight, float64(f.distance)) }), nil
@@ -117,7 +137,7 @@ func (e expander) begun(lang *language, typed string) ([]alternative, error) {
 		// Terms are stems, and what is typed may have passed the end of its stem: "runni" of "run".
 		for n := len(typed) - 1; n >= max(3, len(typed)-4); n-- {
 			if utf8.RuneStart(typed[n]) {
-				if df, err := e.frequency([]alternative{{typed[:n], 1}}); err != nil {
+				if df, err := e.frequency([]alternative{{term: typed[:n], weight: 1}}); err != nil {
 					return nil, err
 				} else if df > 0 {
 					terms[typed[:n]] = found{1, df}
@@ -197,7 +217,7 @@ func pick(terms map[string]found, weight func(found) float64) []alternative {
 	list = list[:min(len(list), maxAlternatives)]
 	alts := make([]alternative, len(list))
 	for i, term := range list {
-		alts[i] = alternative{term, weight(terms[term])}
+		alts[i] = alternative{term, weight(terms[term]), terms[term].count}
 	}
 	return alts
 }

@@ -35,20 +35,29 @@ type group struct {
 	quit    chan struct{}
 	once    sync.Once
 	ended   chan struct{} // closed when serve returned
-	commit  func([]*change) error
+	commit  func([]*change) (<-chan error, error)
+	failed  <-chan struct{}
 	release func()
+	syncing sync.WaitGroup
+	slots   chan struct{} // one for each batch that is being synced
 }
 
-func newGroup(commit func([]*change) error, release func()) *group {
+// maxSyncing is how many batches are analysed ahead of the one that is being synced.
+const maxSyncing = 2
+
+func newGroup(commit func([]*change) (<-chan error, error), failed <-chan struct{}, release func()) *group {
 	// The bounded queue is what pushes back on writers.
-	g := &group{queue: make(chan *change, 64), quit: make(chan struct{}), ended: make(chan struct{}), commit: commit, release: release}
+	g := &group{
+		queue: make(chan *change, 64), quit: make(chan struct{}), ended: make(chan struct{}),
+		commit: commit, failed: failed, release: release, slots: make(chan struct{}, maxSyncing),
+	}
 	go g.serve()
 	return g
 }
 
 // do hands a change over and waits until it is committed. A caller that stops waiting
 // does not know whether it will be.
-func (g *group) do(ctx context.Context, failed <-chan struct{}, c *change) error {
+func (g *group) do(ctx context.Context, c *change) error {
 	c.done = make(chan error, 1)
 	select {
 	case <-g.quit:
@@ -61,7 +70,7 @@ func (g *group) do(ctx context.Context, failed <-chan struct{}, c *change) error
 		return ctx.Err()
 	case <-g.quit:
 		return errClosed
-	case <-failed:
+	case <-g.failed:
 		return errStopped
 	}
 	select {
@@ -69,7 +78,7 @@ func (g *group) do(ctx context.Context, failed <-chan struct{}, c *change) error
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-failed:
+	case <-g.failed:
 		return errStopped
 	case <-g.ended:
 		select {
@@ -116,19 +125,31 @@ func (g *group) serve() {
 				break gather
 			}
 		}
-		err := g.commit(changes)
-		for _, c := range changes {
-			c.done <- err
-		}
+		g.slots <- struct{}{}
+		synced, err := g.commit(changes)
+		g.syncing.Go(func() {
+			if err == nil {
+				select {
+				case err = <-synced:
+				case <-g.failed:
+					err = errStopped
+				}
+			}
+			<-g.slots
+			for _, c := range changes {
+				c.done <- err
+			}
+		})
 	}
 }
 
-// close waits for the batch being committed, unless the index failed: then it never ends.
-func (g *group) close(failed <-chan struct{}) {
+// close waits for the batches being committed, unless the index failed: then they never are.
+func (g *group) close() {
 	g.once.Do(func() { close(g.quit) })
 	select {
 	case <-g.ended:
-	case <-failed:
+		g.syncing.Wait()
+	case <-g.failed:
 	}
 }
 

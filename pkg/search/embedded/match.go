@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	segment "github.com/blevesearch/scorch_segment_api/v2"
@@ -95,6 +96,7 @@ type matcher struct {
 	field   string
 	clauses []clause
 	top     *top
+	used    []used
 }
 
 // cursor opens a clause; it is nil where no visible document matches.
@@ -116,7 +118,7 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 		return cur, nil, nil
 	}
 	docs := roaring.New()
-	gains := make([]float64, m.view.seg.Segment().Count())
+	gains := m.scratch()
 	var pl segment.PostingsList
 	var it segment.PostingsIterator
 	for _, a := range c.alternatives {
@@ -141,10 +143,39 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 			gains[n] = max(gains[n], a.weight*c.idf*saturation(p.Frequency(), p.Norm()))
 		}
 	}
+	m.used = append(m.used, used{gains, docs})
 	if docs.IsEmpty() {
 		return nil, nil, nil
 	}
 	return &cursor{bits: docs.Iterator(), gains: gains, bound: c.bound(), offset: c.offset}, docs, nil
+}
+
+// used is a table of gains that was lent, and the documents that have one in it.
+type used struct {
+	gains []float64
+	docs  *roaring.Bitmap
+}
+
+// gainTables keeps tables of zeros, one entry per document of a segment.
+var gainTables sync.Pool
+
+func (m *matcher) scratch() []float64 {
+	n := int(m.view.seg.Segment().Count())
+	if t, ok := gainTables.Get().(*[]float64); ok && cap(*t) >= n {
+		return (*t)[:n]
+	}
+	return make([]float64, n)
+}
+
+// release gives the tables back as they were lent.
+func (m *matcher) release() {
+	for _, u := range m.used {
+		for it := u.docs.Iterator(); it.HasNext(); {
+			u.gains[it.Next()] = 0
+		}
+		gainTables.Put(&u.gains)
+	}
+	m.used = nil
 }
 
 // checkEvery is how many documents are looked at between two looks at the context.

@@ -3,6 +3,7 @@ package embedded
 import (
 	"cmp"
 	"context"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -237,7 +238,15 @@ func (t *text) languagesWithin(scope *search.Scope) ([]string, error) {
 }
 
 // find answers a question about words.
-func (t *text) find(ctx context.Context, q search.TextQuery) ([]search.Hit, error) {
+func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
+	// A damaged segment shows as an index out of range within the libraries that read
+	// it: that ends the question, not the process.
+	defer func() {
+		if p := recover(); p != nil {
+			hits, err = nil, errkind.New(errkind.Internal, "searching: %v", p)
+			t.log.Error("search panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
 	limit := min(q.Limit, maxLimit)
 	words := clean(q.Words[:min(len(q.Words), maxQuestionBytes)])
 	if limit <= 0 || len(words) == 0 || q.Scope.Len() == 0 {
@@ -278,6 +287,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) ([]search.Hit, erro
 			default:
 				err = m.any()
 			}
+			m.release()
 			if err != nil {
 				return nil, err
 			}
@@ -342,6 +352,7 @@ type clause struct {
 type alternative struct {
 	term   string
 	weight float64
+	docs   uint64 // how many visible documents have it, where that is known already
 }
 
 // bound is the most that a document can gain by a clause.
@@ -362,7 +373,7 @@ func (f field) clauses(views []*view, mode search.TextMode, words []byte) ([]cla
 		if mode != search.Phrase && slices.ContainsFunc(clauses, func(c clause) bool { return c.alternatives[0].term == term }) {
 			return
 		}
-		clauses = append(clauses, clause{alternatives: []alternative{{term, 1}}, offset: position})
+		clauses = append(clauses, clause{alternatives: []alternative{{term: term, weight: 1}}, offset: position})
 	}
 	typed := ""
 	if mode == search.Prefix {

@@ -47,6 +47,8 @@ type text struct {
 	languages *languages
 	columns   columnCache
 	commits   *group
+	stale     chan struct{} // holds one when the segments changed
+	warming   sync.WaitGroup
 
 	// failed is closed, with failure set before, when scorch lost one of its loops: nothing
 	// more can be written, what is there can be read.
@@ -54,6 +56,9 @@ type text struct {
 	failOnce sync.Once
 	failure  error
 	closing  atomic.Bool
+	// unsynced are the batches that scorch has not written to disk yet.
+	mu       sync.Mutex
+	unsynced map[chan error]struct{}
 	// unwritable is the last error of writing to disk, nil after a write that went well.
 	unwritable atomic.Pointer[error]
 }
@@ -66,11 +71,13 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the analysis of languages: %w", err)
 	}
-	t := &text{log: log, languages: langs, failed: make(chan struct{}), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
+	t := &text{log: log, languages: langs, failed: make(chan struct{}), unsynced: map[chan error]struct{}{}, stale: make(chan struct{}, 1), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
 	release := hearErrors(dir, t.asyncError)
 	t.index, err = scorch.NewScorch(scorch.Name, map[string]any{
-		"path":                   dir,
-		"unsafe_batch":           false, // Batch returns when the segment is synced
+		"path": dir,
+		// Batch returns when the batch is searchable; commit waits until it is synced, too. Scorch's own
+		// safe mode does the same, but closes a segment that readers have if the disk refuses it.
+		"unsafe_batch":           true,
 		"bolt_timeout":           "1s",
 		"asyncErrorCallbackName": errorCallback,
 		// Few large segments make searches fast; merges are paid by the writer's second core.
@@ -87,7 +94,8 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 		t.queue.Close()
 		return nil, fmt.Errorf("opening the text index in %s: %w", dir, err)
 	}
-	t.commits = newGroup(t.commit, release)
+	t.commits = newGroup(t.commit, t.failed, release)
+	t.warming.Go(t.keepWarm)
 	return t, nil
 }
 
@@ -95,7 +103,9 @@ func (t *text) close() error {
 	if t.closing.Swap(true) {
 		return nil
 	}
-	t.commits.close(t.failed)
+	t.commits.close()
+	close(t.stale)
+	t.warming.Wait()
 	err := t.index.Close()
 	t.commits.release()
 	t.queue.Close()
@@ -127,14 +137,21 @@ func (t *text) asyncError(err error) {
 		t.log.Error("text index stopped", "error", err)
 		return
 	}
-	if t.closing.Load() {
-		return
-	}
 	marked := classifyDisk(err)
-	if t.unwritable.Swap(&marked) == nil {
+	if t.unwritable.Swap(&marked) == nil && !t.closing.Load() {
 		t.log.Error("text index cannot be written, trying again", "error", err)
 	}
-	time.Sleep(100 * time.Millisecond)
+	if se != nil && se.Source == "persister" {
+		t.mu.Lock()
+		for synced := range t.unsynced {
+			synced <- marked
+			delete(t.unsynced, synced)
+		}
+		t.mu.Unlock()
+	}
+	if !t.closing.Load() {
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // classifyDisk marks errors of writing: scorch passes some on as text only.
@@ -161,7 +178,7 @@ func (t *text) write(ctx context.Context, annotations []*pb.Annotation) error {
 		}
 		docs = append(docs, d)
 		if len(docs) == maxGroup {
-			if err := t.commits.do(ctx, t.failed, &change{docs: docs}); err != nil {
+			if err := t.commits.do(ctx, &change{docs: docs}); err != nil {
 				return t.writeError(err)
 			}
 			docs = make([]index.Document, 0, maxGroup)
@@ -170,7 +187,7 @@ func (t *text) write(ctx context.Context, annotations []*pb.Annotation) error {
 	if len(docs) == 0 {
 		return nil
 	}
-	return t.writeError(t.commits.do(ctx, t.failed, &change{docs: docs}))
+	return t.writeError(t.commits.do(ctx, &change{docs: docs}))
 }
 
 func (t *text) remove(ctx context.Context, run string, from int64) error {
@@ -180,7 +197,7 @@ func (t *text) remove(ctx context.Context, run string, from int64) error {
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), maxGroup)
-		if err := t.commits.do(ctx, t.failed, &change{deletes: ids[:n]}); err != nil {
+		if err := t.commits.do(ctx, &change{deletes: ids[:n]}); err != nil {
 			return t.writeError(err)
 		}
 		ids = ids[n:]
@@ -201,8 +218,9 @@ func (t *text) writeError(err error) error {
 	return fmt.Errorf("writing texts: %w", classifyDisk(err))
 }
 
-// commit is called by one goroutine at a time.
-func (t *text) commit(changes []*change) error {
+// commit makes changes searchable, and returns what tells when they are durable. It is
+// called by one goroutine at a time.
+func (t *text) commit(changes []*change) (<-chan error, error) {
 	b := index.NewBatch()
 	for _, c := range changes {
 		for _, d := range c.docs {
@@ -212,18 +230,42 @@ func (t *text) commit(changes []*change) error {
 			b.Delete(id)
 		}
 	}
-	err := t.index.Batch(b)
-	if err != nil {
-		marked := classifyDisk(err)
-		t.unwritable.Store(&marked)
-		return err
+	synced := make(chan error, 1)
+	t.mu.Lock()
+	t.unsynced[synced] = struct{}{}
+	t.mu.Unlock()
+	done := func(err error) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if _, waiting := t.unsynced[synced]; waiting {
+			delete(t.unsynced, synced)
+			synced <- err
+		}
 	}
-	t.unwritable.Store(nil)
-	t.warm()
-	return nil
+	b.SetPersistedCallback(func(err error) {
+		if err == nil {
+			t.unwritable.Store(nil)
+		}
+		done(err)
+	})
+	if err := t.index.Batch(b); err != nil {
+		done(err)
+		return nil, err
+	}
+	select {
+	case t.stale <- struct{}{}:
+	default:
+	}
+	return synced, nil
 }
 
-// warm makes the columns of new segments before a question has to, and drops old ones.
+// keepWarm makes the columns of new segments before a question has to, and drops old ones.
+func (t *text) keepWarm() {
+	for range t.stale {
+		t.warm()
+	}
+}
+
 func (t *text) warm() {
 	s, err := t.snapshot()
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"github.com/blevesearch/bleve/v2/mapping"
 	"github.com/blevesearch/bleve/v2/search/query"
+	"golang.org/x/sys/unix"
 
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -41,6 +42,7 @@ var (
 	rate    = flag.Int("rate", 5000, "annotations a second, for the time until they are found")
 	seconds = flag.Int("seconds", 10, "how long to write at that rate")
 	dir     = flag.String("dir", "", "folder to work in; empty for one that is removed afterwards. What is there already is used again")
+	byCPU   = flag.Bool("cpu", false, "time questions by the processor time of their thread, where the machine does other work, too")
 	strict  = flag.Bool("strict", false, "fail if a claim does not hold")
 	short   = false
 )
@@ -250,9 +252,25 @@ func (t timings) p(share float64) time.Duration {
 	return s[min(int(share*float64(len(s))), len(s)-1)]
 }
 
+// clock is the time, or the processor time of the thread.
+func clock() time.Duration {
+	if !*byCPU {
+		return time.Since(started)
+	}
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		panic(err)
+	}
+	return time.Duration(t.Nano())
+}
+
+var started = time.Now()
+
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/1e6) }
 
 func compare(ctx context.Context, v *vocabulary, bare bleve.Index, ours *embedded.Engine) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	runs := make([]string, 0, *lines/linesOfRun+1)
 	for i := 0; i < *lines; i += linesOfRun {
 		runs = append(runs, fmt.Sprintf("%032x", i/linesOfRun))
@@ -268,18 +286,18 @@ func compare(ctx context.Context, v *vocabulary, bare bleve.Index, ours *embedde
 		for round := range 2 { // the first warms caches
 			theirs, mine = nil, nil
 			for _, q := range all[kind] {
-				begun := time.Now()
+				begun := clock()
 				if _, err := bare.SearchInContext(ctx, bleve.NewSearchRequestOptions(q.bare(), 10, 0, false)); err != nil {
 					return fmt.Errorf("asking Bleve for %q: %w", q.words, err)
 				}
-				theirs = append(theirs, time.Since(begun))
+				theirs = append(theirs, clock()-begun)
 				// A new scope for each question, as the gateway makes one.
-				begun = time.Now()
+				begun = clock()
 				scope := search.NewScope(runs)
 				if _, err := ours.Text(ctx, search.TextQuery{Scope: scope, Mode: q.mode, Words: q.words, Languages: []string{"en"}, Limit: 10}); err != nil {
 					return fmt.Errorf("asking for %q: %w", q.words, err)
 				}
-				mine = append(mine, time.Since(begun))
+				mine = append(mine, clock()-begun)
 			}
 			_ = round
 		}
@@ -297,11 +315,11 @@ func compare(ctx context.Context, v *vocabulary, bare bleve.Index, ours *embedde
 		for range 2 {
 			mine = nil
 			for _, q := range all["any word of three"] {
-				begun := time.Now()
+				begun := clock()
 				if _, err := ours.Text(ctx, search.TextQuery{Scope: search.NewScope(visible), Mode: q.mode, Words: q.words, Limit: 10}); err != nil {
 					return err
 				}
-				mine = append(mine, time.Since(begun))
+				mine = append(mine, clock()-begun)
 			}
 		}
 		claim(fmt.Sprintf("top 10, any word, %g %% of runs visible", 100*share), "p99 <= 5 ms", fmt.Sprintf("p50 %s p99 %s ms", ms(mine.p(0.5)), ms(mine.p(0.99))), 0, mine.p(0.99) <= 5*time.Millisecond)
