@@ -123,6 +123,21 @@ var manifest = []Artefact{
 	},
 
 	{
+		ID: "efficientnet-lite2-head", Group: Core, File: "models/efficientnet-lite2.head", From: []string{"efficientnet-lite2-weights"},
+		Purpose: "labels of a feature vector, and the mean picture", License: "Apache-2.0", Credit: "Google, EfficientNet-Lite; PyTorch weights by ML Illustrated",
+		Size: 5129135, SHA256: "81d6dd26f7554b0d0b44789266504851fa1671499b7916ba6836ae57afdb56cc",
+	},
+	{
+		// The sentence vectors that it is learnt from may differ in the last bit
+		// between versions of the C library, so its content is not pinned. The file ends in
+		// its own checksum, which package picture looks at.
+		ID: "words", Group: Core, File: "models/words.map",
+		From:    []string{"e5-engine", "e5-engine-libgomp", "e5-model", "imagenet-names", "imagenet-descriptions", "efficientnet-lite2-head"},
+		Purpose: "places words among pictures", License: "Apache-2.0", Credit: "learnt by Cinedex from what it is made of",
+		Size: 1967696,
+	},
+
+	{
 		ID: "big-buck-bunny", Group: Demo, File: "media/big-buck-bunny.mp4",
 		Purpose: "a film: 596 s, 720p, no dialogue", License: "CC-BY-3.0", Credit: "Big Buck Bunny, (c) 2008 Blender Foundation, www.bigbuckbunny.org",
 		Package: moviepySource, Member: "moviepy-2.2.1/docs/_static/medias/getting_started/moviepy_10_minutes/moviepy_10_minutes.zip!moviepy_10_minutes/resources/bbb.mp4",

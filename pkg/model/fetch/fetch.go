@@ -144,7 +144,7 @@ func Verify(ctx context.Context, cache model.Cache) ([]Status, error) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return cache.Check(a)
+		return check(cache, a)
 	}, cache)
 	return all, ctx.Err()
 }
@@ -166,13 +166,13 @@ func absent(cache model.Cache, artefacts []model.Artefact) ([]model.Artefact, er
 		if stamped(cache, a) {
 			continue
 		}
-		err := cache.Check(a)
+		err := check(cache, a)
 		if err == nil {
 			err = stamp(cache, a)
 		}
 		switch {
-		case err == nil && !outdated(cache, a):
-		case err == nil, errkind.Of(err) == errkind.NotFound, errkind.Of(err) == errkind.Invalid:
+		case err == nil:
+		case errkind.Of(err) == errkind.NotFound, errkind.Of(err) == errkind.Invalid:
 			missing = append(missing, a)
 		default:
 			return nil, err
@@ -204,6 +204,9 @@ func stamp(cache model.Cache, a model.Artefact) error {
 }
 
 func stamped(cache model.Cache, a model.Artefact) bool {
+	if a.SHA256 == "" {
+		return false // its own checksum also tells whether it is out of date
+	}
 	want, err := stampText(cache, a)
 	if err != nil {
 		return false

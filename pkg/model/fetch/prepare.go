@@ -8,6 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/convert"
+	"github.com/cinedex/cinedex/pkg/model/picture"
 )
 
 // prepare computes an artefact from those that it names in From.
@@ -41,10 +42,22 @@ func compute(ctx context.Context, cache model.Cache, a model.Artefact, dst strin
 		return convert.TransNet(inputs[0], dst)
 	case "efficientnet-lite2":
 		return convert.EfficientNet(inputs[0], dst)
+	case "efficientnet-lite2-head":
+		return convert.EfficientNetHead(inputs[0], dst)
+	case "words":
+		return picture.FitWords(ctx, cache, dst, progress)
 	}
 	return errkind.New(errkind.Internal, "nothing is known of how to make it")
 }
 
-// outdated reports whether a prepared artefact no longer belongs to what it is
-// made from.
-func outdated(cache model.Cache, a model.Artefact) bool { return false }
+// check compares an artefact's file with its pinned digest, or where the content
+// may differ between machines, with the checksum within.
+func check(cache model.Cache, a model.Artefact) error {
+	if err := cache.Check(a); err != nil {
+		return err
+	}
+	if a.ID == "words" {
+		return picture.CheckWords(cache.Path(a))
+	}
+	return nil
+}
