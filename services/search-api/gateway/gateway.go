@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -59,18 +60,12 @@ const (
 	MaxImageBytes = 8 << 20 // of a picture that is asked with
 )
 
-// An Encoder turns what is asked into a vector of one space. Either function may be nil.
-type Encoder struct {
-	Text    func(ctx context.Context, text string) ([]float32, error)
-	Picture func(ctx context.Context, img image.Image) ([]float32, error)
-}
-
 // Deps is what main builds.
 type Deps struct {
 	Store  store.Store
 	Engine search.Searcher
 	// Encoders by space, "name@version".
-	Encoders map[string]Encoder
+	Encoders map[string]algo.Encoder
 	// Image decodes a picture from outside, within limits.
 	Image func(data []byte) (image.Image, error)
 	// Frame returns exactly one frame of an asset.

@@ -12,7 +12,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
@@ -32,8 +32,7 @@ var files embed.FS
 
 // Blobs is what the handlers need of media storage.
 type Blobs interface {
-	// OpenSeeker opens the bytes that ref names. The caller closes it.
-	OpenSeeker(ctx context.Context, ref *pb.MediaRef) (io.ReadSeekCloser, error)
+	Open(ctx context.Context, ref *pb.MediaRef) (*media.Blob, error)
 }
 
 // Deps is what the handlers stand on.
@@ -197,7 +196,7 @@ func mediaType(a *pb.Asset) string {
 }
 
 func (a *app) serve(w http.ResponseWriter, r *http.Request, ref *pb.MediaRef) {
-	f, err := a.Blobs.OpenSeeker(r.Context(), ref)
+	f, err := a.Blobs.Open(r.Context(), ref)
 	if err != nil {
 		a.fail(w, err)
 		return
