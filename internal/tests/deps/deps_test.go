@@ -25,7 +25,8 @@ var layers = func() map[string][]string {
 		process   = append([]string{"pkg/lifecycle", "pkg/telemetry"}, base...)
 		nouns     = append([]string{"pkg/schema"}, process...)
 		contracts = append([]string{"pkg/authz", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
-		all       = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
+		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
+		all       = append([]string{"pkg/platform"}, shared...)
 	)
 	return map[string][]string{
 		"pkg/errkind":   nil,
@@ -44,6 +45,9 @@ var layers = func() map[string][]string {
 		"pkg/algo":   contracts,
 		"pkg/search": contracts,
 
+		// Chooses the implementations, so it knows them all; only what runs services knows it.
+		"pkg/platform": shared,
+
 		"services/ingestor":    all,
 		"services/algo-runner": all,
 		"services/indexer":     all,
@@ -60,7 +64,7 @@ var layers = func() map[string][]string {
 // is built into Cinedex counts: a test may hold a library against our use of it.
 var owners = map[string]string{
 	"github.com/segmentio/kafka-go":            "pkg/events",
-	"github.com/twmb/franz-go":                 "pkg/events/broker",
+	"github.com/twmb/franz-go":                 "pkg/events",
 	"github.com/cockroachdb/pebble":            "pkg/store/pebblestore",
 	"github.com/gocql/gocql":                   "pkg/store/cassandrastore",
 	"github.com/apache/cassandra-gocql-driver": "pkg/store/cassandrastore",
