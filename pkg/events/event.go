@@ -10,10 +10,10 @@ import (
 	"time"
 
 	cloudevent "github.com/cloudevents/sdk-go/v2/event"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
 )
 
 // An Event is one CloudEvent of the platform, with its data decoded.
@@ -46,7 +46,7 @@ func encodeData(c Contract, m proto.Message) ([]byte, error) {
 	if c.ContentType == Protobuf {
 		return marshalProto.Marshal(m)
 	}
-	return marshalJSON(m)
+	return schema.MarshalJSON(m)
 }
 
 // decodeData reads data of a content type into a new message of the contract.
@@ -61,14 +61,20 @@ func decodeData(c Contract, contentType string, data []byte) (proto.Message, err
 	}
 	switch {
 	case media == "" || media == JSON || strings.HasSuffix(media, "+json"):
-		err = protojson.UnmarshalOptions{DiscardUnknown: !c.Strict}.Unmarshal(data, m)
+		if c.Strict {
+			err = schema.UnmarshalStrictJSON(data, m)
+		} else {
+			err = schema.UnmarshalJSON(data, m)
+		}
 	case media == Protobuf || media == "application/x-protobuf":
-		err = proto.Unmarshal(data, m)
+		if err = proto.Unmarshal(data, m); err != nil {
+			err = errkind.New(errkind.Invalid, "reading %s: %w", m.ProtoReflect().Descriptor().Name(), readable(err))
+		}
 	default:
 		return nil, errkind.New(errkind.Invalid, "content type %q is neither %s nor %s", contentType, JSON, Protobuf)
 	}
 	if err != nil {
-		return nil, errkind.New(errkind.Invalid, "reading data as %s: %w", m.ProtoReflect().Descriptor().FullName(), readable(err))
+		return nil, err
 	}
 	return m, nil
 }

@@ -62,8 +62,7 @@
 // holds it, and testdata/golden has records of every message as each version
 // wrote them, which must decode for as long as a log may be replayed.
 //
-// Validate checks messages from outside, and names each wrong field by its path
-// in JSON. UnmarshalStrictJSON reads what people and other systems write, where
+// Validate checks messages from outside, and names each wrong field by its path. UnmarshalStrictJSON reads what people and other systems write, where
 // an unknown field is a misspelt one; UnmarshalJSON reads what Cinedex wrote,
 // where an unknown field is of a later version.
 package schema

@@ -17,10 +17,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// MarshalJSON returns m in proto3 JSON without white space: equal messages of
-// one build give equal bytes, which protojson by itself does not promise.
+// MarshalJSON returns m in proto3 JSON with the field names of the .proto files
+// ("start_timecode") and without white space: equal messages of one build give
+// equal bytes, which protojson by itself does not promise. Readers take the
+// names in camel case too.
 func MarshalJSON(m proto.Message) ([]byte, error) {
-	b, err := protojson.Marshal(m)
+	b, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("marshalling %s: %w", m.ProtoReflect().Descriptor().Name(), err)
 	}
@@ -93,16 +95,16 @@ func faultOf(t protoreflect.MessageType, v any, path string, strict bool) *Field
 		if fd == nil {
 			fd = fields.ByTextName(key)
 		}
-		at := joinPath(path, key)
+		at := joinPath(path, clip(key))
 		if fd == nil {
 			if !strict {
 				continue
 			}
 			var known []string
 			for i := range fields.Len() {
-				known = append(known, fields.Get(i).JSONName())
+				known = append(known, fields.Get(i).TextName())
 			}
-			return &FieldError{at, "is not a field; the fields here are " + strings.Join(known, ", ")}
+			return &FieldError{at, fmt.Sprintf("unknown field %q; the fields here are %s", clip(key), strings.Join(known, ", "))}
 		}
 		if value == nil {
 			continue

@@ -37,10 +37,10 @@ func TestStrictJSONNamesTheField(t *testing.T) {
 	for _, c := range []struct {
 		name, in, field, problem string
 	}{
-		{"misspelt", `{"titel":{"id":"x"}}`, "titel", "is not a field; the fields here are title, url,"},
-		{"misspelt below", `{"title":{"id":"x","nmae":"y"}}`, "title.nmae", "is not a field; the fields here are id, name,"},
-		{"misspelt in a list", `{"text":[{"url":"a"},{"lang":"en"}]}`, "text[1].lang", "is not a field"},
-		{"misspelt in a map", `{"attributes":{"k":{"txt":"en"}}}`, `attributes["k"].txt`, "is not a field"},
+		{"misspelt", `{"titel":{"id":"x"}}`, "titel", `unknown field "titel"; the fields here are title, url,`},
+		{"misspelt below", `{"title":{"id":"x","nmae":"y"}}`, "title.nmae", `unknown field "nmae"; the fields here are id, name,`},
+		{"misspelt in a list", `{"text":[{"url":"a"},{"lang":"en"}]}`, "text[1].lang", "unknown field"},
+		{"misspelt in a map", `{"attributes":{"k":{"txt":"en"}}}`, `attributes["k"].txt`, "unknown field"},
 		{"number for a string", `{"url":3}`, "url", "must be a string"},
 		{"object for a string", `{"title":{"id":{}}}`, "title.id", "must be a string"},
 		{"string for an object", `{"title":"x"}`, "title", "must be an object"},

@@ -30,7 +30,7 @@ const (
 	MaxDimension     = 16384
 )
 
-// FieldError says what is wrong with one field, named by its path as in JSON:
+// FieldError says what is wrong with one field, named by its path in the schema's own names, as MarshalJSON writes them:
 // `title.id`, `text[2].language`, `attributes["studio.reel"]`.
 type FieldError struct{ Field, Problem string }
 
@@ -162,10 +162,10 @@ func (c *checker) mediaArrived(m *cinedexv1.MediaArrived) {
 	}
 	if tc := m.GetStartTimecode(); tc != "" {
 		if _, err := ParseTimecode(tc); err != nil {
-			c.fail("startTimecode", "%v", err)
+			c.fail("start_timecode", "%v", err)
 		}
 	}
-	c.eidr("eidrEdit", m.GetEidrEdit())
+	c.eidr("eidr_edit", m.GetEidrEdit())
 	c.attributes(m.GetAttributes())
 }
 
@@ -187,7 +187,7 @@ func (c *checker) title(t *cinedexv1.Title) {
 	c.line("series", t.GetSeries())
 	c.want(t.GetSeason() >= 0, "season", "must not be negative")
 	c.want(t.GetEpisode() >= 0, "episode", "must not be negative")
-	c.language("originalLanguage", t.GetOriginalLanguage(), false)
+	c.language("original_language", t.GetOriginalLanguage(), false)
 	c.line("credit", t.GetCredit())
 	c.eidr("eidr", t.GetEidr())
 	c.attributes(t.GetAttributes())
@@ -198,7 +198,7 @@ func (c *checker) asset(a *cinedexv1.Asset) {
 	c.want(a.GetId() == AssetID(a.GetSha256()), "id", "must be the first 32 digits of sha256")
 	c.in("title", a.Title != nil, func() { c.title(a.GetTitle()) })
 	c.in("media", a.Media != nil, func() { c.mediaRef(a.GetMedia()) })
-	c.want(a.GetSizeBytes() >= 0, "sizeBytes", "must not be negative")
+	c.want(a.GetSizeBytes() >= 0, "size_bytes", "must not be negative")
 	c.want(a.GetDuration() >= 0, "duration", "must not be negative")
 	if a.Video != nil {
 		c.in("video", true, func() { c.video(a.GetVideo()) })
@@ -206,7 +206,7 @@ func (c *checker) asset(a *cinedexv1.Asset) {
 	for i, t := range a.GetAudio() {
 		c.in(at("audio", i), t != nil, func() {
 			c.language("language", t.GetLanguage(), false)
-			c.want(t.GetSampleRate() >= 0, "sampleRate", "must not be negative")
+			c.want(t.GetSampleRate() >= 0, "sample_rate", "must not be negative")
 			c.want(t.GetChannels() >= 0, "channels", "must not be negative")
 		})
 	}
@@ -219,7 +219,7 @@ func (c *checker) asset(a *cinedexv1.Asset) {
 			c.want(t.GetCues() >= 0, "cues", "must not be negative")
 		})
 	}
-	c.eidr("eidrEdit", a.GetEidrEdit())
+	c.eidr("eidr_edit", a.GetEidrEdit())
 	c.attributes(a.GetAttributes())
 }
 
@@ -230,10 +230,10 @@ func (c *checker) video(v *cinedexv1.VideoTrack) {
 	if err := RateOf(v.GetRate()).Validate(); err != nil {
 		c.fail("rate", "%v", err)
 	} else if _, err := NewTimecodeScale(v); err != nil {
-		c.fail("startTimecode", "%v", err)
+		c.fail("start_timecode", "%v", err)
 	}
 	if v.GetVariableRate() {
-		c.in("frameTable", v.FrameTable != nil, func() { c.mediaRef(v.GetFrameTable()) })
+		c.in("frame_table", v.FrameTable != nil, func() { c.mediaRef(v.GetFrameTable()) })
 	}
 }
 
@@ -259,7 +259,7 @@ func (c *checker) runFinished(m *cinedexv1.RunFinished) {
 		switch m.GetRun().GetState() {
 		case cinedexv1.RunState_RUN_STATE_FINISHED, cinedexv1.RunState_RUN_STATE_CANCELLED:
 		case cinedexv1.RunState_RUN_STATE_FAILED:
-			c.want(m.GetRun().GetErrorKind() != "", "errorKind", "is required where a run failed")
+			c.want(m.GetRun().GetErrorKind() != "", "error_kind", "is required where a run failed")
 		default:
 			c.fail("state", "must be finished, failed or cancelled, not %v", m.GetRun().GetState())
 		}

@@ -135,8 +135,8 @@ func TestInvalidFields(t *testing.T) {
 		{"escape in name", arrival(func(m *arrived) { m.Title.Name = "\x1b[2J" }), []string{"title.name"}},
 		{"not utf-8", arrival(func(m *arrived) { m.Title.Name = "\xff" }), []string{"title.name"}},
 		{"negative season", arrival(func(m *arrived) { m.Title.Season, m.Title.Episode = -1, -1 }), []string{"title.season", "title.episode"}},
-		{"original language", arrival(func(m *arrived) { m.Title.OriginalLanguage = "german" }), []string{"title.originalLanguage"}},
-		{"eidr", arrival(func(m *arrived) { m.Title.Eidr, m.EidrEdit = "x", "10.5240/7791" }), []string{"title.eidr", "eidrEdit"}},
+		{"original language", arrival(func(m *arrived) { m.Title.OriginalLanguage = "german" }), []string{"title.original_language"}},
+		{"eidr", arrival(func(m *arrived) { m.Title.Eidr, m.EidrEdit = "x", "10.5240/7791" }), []string{"title.eidr", "eidr_edit"}},
 		{"relative url", arrival(func(m *arrived) { m.Url = "films/a.mp4" }), []string{"url"}},
 		{"path for a url", arrival(func(m *arrived) { m.Url = "/films/a.mp4" }), []string{"url"}},
 		{"scheme alone", arrival(func(m *arrived) { m.Url = "file:" }), []string{"url"}},
@@ -147,7 +147,7 @@ func TestInvalidFields(t *testing.T) {
 		{"long url", arrival(func(m *arrived) { m.Url = "file:///" + strings.Repeat("a", 4096) }), []string{"url"}},
 		{"sha256 in capitals", arrival(func(m *arrived) { m.Sha256 = strings.ToUpper(sha) }), []string{"sha256"}},
 		{"short sha256", arrival(func(m *arrived) { m.Sha256 = sha[:63] }), []string{"sha256"}},
-		{"start timecode", arrival(func(m *arrived) { m.StartTimecode = "1:0:0:0" }), []string{"startTimecode"}},
+		{"start timecode", arrival(func(m *arrived) { m.StartTimecode = "1:0:0:0" }), []string{"start_timecode"}},
 		{"side-car without url and language", arrival(func(m *arrived) { m.Text[1] = &cinedexv1.SideCar{} }), []string{"text[1].url", "text[1].language"}},
 		{"nil side-car", arrival(func(m *arrived) { m.Text[0] = nil }), []string{"text[0]"}},
 		{"format", arrival(func(m *arrived) { m.Text[0].Format = "sub" }), []string{"text[0].format"}},
@@ -179,9 +179,9 @@ func TestInvalidFields(t *testing.T) {
 		{"no key", asset(func(a *cinedexv1.Asset) { a.Media.Key = "" }), []string{"asset.media.key"}},
 		{"no size", asset(func(a *cinedexv1.Asset) { a.Video.Width, a.Video.Height, a.Video.Frames = 0, -1, 0 }), []string{"asset.video.width", "asset.video.height", "asset.video.frames"}},
 		{"no rate", asset(func(a *cinedexv1.Asset) { a.Video.Rate = nil }), []string{"asset.video.rate"}},
-		{"drop frame at 23.976", asset(func(a *cinedexv1.Asset) { a.Video.DropFrame = true }), []string{"asset.video.startTimecode"}},
-		{"variable without table", asset(func(a *cinedexv1.Asset) { a.Video.VariableRate = true }), []string{"asset.video.frameTable"}},
-		{"audio", asset(func(a *cinedexv1.Asset) { a.Audio[0].SampleRate, a.Audio[0].Channels = -1, -1 }), []string{"asset.audio[0].sampleRate", "asset.audio[0].channels"}},
+		{"drop frame at 23.976", asset(func(a *cinedexv1.Asset) { a.Video.DropFrame = true }), []string{"asset.video.start_timecode"}},
+		{"variable without table", asset(func(a *cinedexv1.Asset) { a.Video.VariableRate = true }), []string{"asset.video.frame_table"}},
+		{"audio", asset(func(a *cinedexv1.Asset) { a.Audio[0].SampleRate, a.Audio[0].Channels = -1, -1 }), []string{"asset.audio[0].sample_rate", "asset.audio[0].channels"}},
 		{"text without hash", asset(func(a *cinedexv1.Asset) { a.Text[1].Sha256 = "" }), []string{"asset.text[1].sha256"}},
 
 		{"no runs", &cinedexv1.RunsRequested{Asset: schema.AssetID(sha), Reason: "arrival"}, []string{"runs"}},
@@ -194,7 +194,7 @@ func TestInvalidFields(t *testing.T) {
 		{"no run", &cinedexv1.RunFinished{}, []string{"run"}},
 		{"run under a drawn id", run(func(r *cinedexv1.Run) { r.Id = "x" }), []string{"run.id"}},
 		{"run not finished", run(func(r *cinedexv1.Run) { r.State = cinedexv1.RunState_RUN_STATE_RUNNING }), []string{"run.state"}},
-		{"failed without kind", run(func(r *cinedexv1.Run) { r.State = cinedexv1.RunState_RUN_STATE_FAILED }), []string{"run.errorKind"}},
+		{"failed without kind", run(func(r *cinedexv1.Run) { r.State = cinedexv1.RunState_RUN_STATE_FAILED }), []string{"run.error_kind"}},
 		{"run's names", run(func(r *cinedexv1.Run) { r.Algorithm, r.Version = "A", "" }), []string{"run.algorithm", "run.version"}},
 		{"run's input", run(func(r *cinedexv1.Run) { r.Inputs = map[string]string{"shots": "x"} }), []string{`run.inputs["shots"]`}},
 		{"run's counts", run(func(r *cinedexv1.Run) { r.Annotations, r.Embeddings, r.Epoch = -1, -1, -1 }), []string{"run.annotations", "run.embeddings", "run.epoch"}},
@@ -250,16 +250,16 @@ func TestInvalidFields(t *testing.T) {
 	}
 }
 
-var pathStep = regexp.MustCompile(`^([A-Za-z0-9]+)(\[\d+\]|\["(?:[^"\\]|\\.)*"\])?(?:\.|$)`)
+var pathStep = regexp.MustCompile(`^([a-z0-9_]+)(\[\d+\]|\["(?:[^"\\]|\\.)*"\])?(?:\.|$)`)
 
-// hasPath reports whether path, in the names of proto JSON, leads to a field of d.
+// hasPath reports whether path, in the names of the .proto files, leads to a field of d.
 func hasPath(d protoreflect.MessageDescriptor, path string) bool {
 	for path != "" {
 		step := pathStep.FindStringSubmatch(path)
 		if step == nil || d == nil {
 			return false
 		}
-		fd := d.Fields().ByJSONName(step[1])
+		fd := d.Fields().ByTextName(step[1])
 		if fd == nil || step[2] != "" && !fd.IsList() && !fd.IsMap() {
 			return false
 		}

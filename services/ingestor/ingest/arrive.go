@@ -85,7 +85,7 @@ func (s *Service) arrive(ctx context.Context, m *pb.MediaArrived) (*pb.Asset, er
 			return nil, err
 		}
 	} else if m.GetStartTimecode() != "" {
-		return nil, errkind.New(errkind.Invalid, "startTimecode: the media has no pictures to count")
+		return nil, errkind.New(errkind.Invalid, "start_timecode: the media has no pictures to count")
 	}
 	if err := s.text(ctx, path, a, m.GetText()); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (s *Service) video(ctx context.Context, film *media.Film, startTimecode str
 		v.StartTimecode, v.DropFrame = startTimecode, strings.ContainsAny(startTimecode, ";,")
 	}
 	if _, err := schema.NewTimecodeScale(v); err != nil {
-		return field("startTimecode", err)
+		return field("start_timecode", err)
 	}
 	if film.Frames == nil {
 		return nil
