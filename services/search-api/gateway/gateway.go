@@ -28,6 +28,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -69,7 +70,7 @@ type Deps struct {
 	// Image decodes a picture from outside, within limits.
 	Image func(data []byte) (image.Image, error)
 	// Frame returns exactly one frame of an asset.
-	Frame func(ctx context.Context, a *pb.Asset, n int64) (image.Image, error)
+	Frame func(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error)
 	// Blob returns a small blob, such as a frame table.
 	Blob       func(ctx context.Context, ref *pb.MediaRef) ([]byte, error)
 	Log        *slog.Logger

@@ -311,7 +311,7 @@ func (g *Gateway) frame(ctx context.Context, p *processed, l *pb.Leaf) (image.Im
 	if err != nil {
 		return nil, err
 	}
-	return g.deps.Frame(ctx, e.asset, n)
+	return g.deps.Frame(ctx, e.asset, e.clock, n)
 }
 
 // shotVectors returns what is stored for the shot that a leaf points into, so that nothing is encoded again.

@@ -37,6 +37,8 @@ type Deps struct {
 	Gateway    *gateway.Gateway
 	Authoriser authz.Authoriser
 	Runs       store.Runs
+	// Planned returns the runs that an asset is to get.
+	Planned func(*pb.Asset) ([]*pb.Run, error)
 }
 
 // Server implements SearchService; GraphQL is served from it, too.
@@ -77,6 +79,11 @@ func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchea
 
 type callerKey struct{}
 
+// WithCaller puts a caller that an Authoriser made into the context, for calls within the process.
+func WithCaller(ctx context.Context, c *authz.Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
 // CallerFrom returns who is asking, or nil.
 func CallerFrom(ctx context.Context) *authz.Caller {
 	c, _ := ctx.Value(callerKey{}).(*authz.Caller)
@@ -109,7 +116,7 @@ func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.Respon
 			refuse(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
+		next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), c)))
 	})
 }
 
@@ -255,6 +262,16 @@ func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusR
 		runs, err := s.deps.Runs.RunsOf(ctx, a.GetId())
 		if err != nil {
 			return nil, fmt.Errorf("reading the runs of %s: %w", a.GetId(), err)
+		}
+		planned, err := s.deps.Planned(a)
+		if err != nil {
+			return nil, fmt.Errorf("planning the runs of %s: %w", a.GetId(), err)
+		}
+		for _, p := range planned {
+			if !slices.ContainsFunc(runs, func(r *pb.Run) bool { return r.GetId() == p.GetId() }) {
+				p.State = pb.RunState_RUN_STATE_UNSPECIFIED // it waits for what it reads
+				runs = append(runs, p)
+			}
 		}
 		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
 		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()]})

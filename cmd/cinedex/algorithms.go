@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cinedex/cinedex/pkg/algo/builtin"
+	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+type jsonAlgorithm struct {
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	Summary string   `json:"summary"`
+	Reads   []string `json:"reads"`
+	Needs   []string `json:"needs"`
+	Kinds   []string `json:"kinds"`
+	Spaces  []string `json:"spaces"`
+	Models  []string `json:"models"`
+}
+
+func newAlgorithms(o *output) *cobra.Command {
+	return &cobra.Command{
+		Use:     "algorithms",
+		Short:   "List the algorithms, what they read and what they write",
+		Example: "  cinedex algorithms\n  cinedex algorithms --json | jq '.algorithms[].name'",
+		Args:    args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			cache, err := model.OpenCache("")
+			if err != nil {
+				return err
+			}
+			models := builtin.Open(cache, 1)
+			defer models.Close()
+			registry, err := models.Algorithms()
+			if err != nil {
+				return err
+			}
+			rows := []jsonAlgorithm{}
+			for _, a := range registry.All() {
+				s := a.Spec()
+				j := jsonAlgorithm{Name: s.GetName(), Version: s.GetVersion(), Summary: s.GetSummary(), Reads: s.GetReads(), Needs: s.GetNeeds(), Kinds: s.GetKinds(), Models: s.GetModels()}
+				for _, sp := range s.GetSpaces() {
+					j.Spaces = append(j.Spaces, schema.SpaceID(sp))
+				}
+				rows = append(rows, j)
+			}
+			if o.json {
+				return o.value(map[string]any{"algorithms": rows})
+			}
+			w := o.table()
+			fmt.Fprintln(w, "ALGORITHM\tREADS\tNEEDS\tWRITES\tWHAT IT DOES")
+			for _, j := range rows {
+				fmt.Fprintf(w, "%s@%s\t%s\t%s\t%s\t%s\n", j.Name, j.Version, strings.Join(j.Reads, " "), strings.Join(j.Needs, " "),
+					strings.Join(append(j.Kinds, j.Spaces...), " "), j.Summary)
+			}
+			return w.Flush()
+		},
+	}
+}

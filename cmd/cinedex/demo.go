@@ -1,0 +1,376 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/media/mediatest"
+	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/query"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
+)
+
+// The titles of the demo, by the names that the searches and the documents use.
+const (
+	demoHarbour   = "the-harbour"
+	demoBunny     = "big-buck-bunny"
+	demoElephants = "elephants-dream"
+)
+
+func newDemo(o *output, h *home) *cobra.Command {
+	var full, once bool
+	var address string
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Fetch what is needed, ingest films with known truth and a real one, and search them",
+		Long: `Fetches models and media (once, into the cache), makes a film with subtitles in five
+languages, ingests it beside the first minutes of Big Buck Bunny and the subtitle tracks of
+Elephants Dream, searches them in three ways, and serves until stopped.`,
+		Example: "  cinedex demo\n  cinedex demo --once      # ends after the searches\n  cinedex demo --full      # the whole of Big Buck Bunny",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return demo(cmd.Context(), o, h, address, full, once)
+		},
+	}
+	c.Flags().BoolVar(&full, "full", os.Getenv("FULL") == "1", "ingest the whole of Big Buck Bunny (FULL=1)")
+	c.Flags().BoolVar(&once, "once", os.Getenv("ONCE") == "1", "end after the searches (ONCE=1)")
+	c.Flags().StringVar(&address, "address", "127.0.0.1:8080", "address of the page and the API; port 0 takes a free one")
+	return c
+}
+
+func demo(ctx context.Context, o *output, h *home, address string, full, once bool) error {
+	cache, err := model.OpenCache("")
+	if err != nil {
+		return err
+	}
+	if err := fetchModels(ctx, o, cache, model.Core, model.Demo); err != nil {
+		return err
+	}
+	began := time.Now()
+	films := filepath.Join(h.dir, "films")
+	arrivals, err := makeFilms(ctx, o, cache, films, full)
+	if err != nil {
+		return err
+	}
+	cfg := defaultUp(h.dir)
+	cfg.Address = address
+	cfg.Telemetry.LogLevel = "warn"
+	if strings.HasSuffix(address, ":0") {
+		cfg.Broker.Port, cfg.Telemetry.AdminAddress = 0, ""
+	}
+	if cfg.Blobs.Roots, err = roots(films, cache.Dir()); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(h.dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	defer log.Close()
+	u, err := start(ctx, log, h, cfg)
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- u.serve(serving) }()
+	finish := func(err error) error {
+		stop()
+		return errors.Join(err, <-ended)
+	}
+	if err := u.show(serving, o, arrivals, began); err != nil {
+		return finish(err)
+	}
+	if once {
+		return finish(nil)
+	}
+	o.note("\nSearch in the browser:  %s\nor in another terminal: cinedex --home %s search 'we have to go'\nStop with Ctrl-C. What the services say is in %s", u.pageURL(), h.dir, log.Name())
+	select {
+	case <-ctx.Done():
+		return finish(nil)
+	case err := <-ended:
+		return err
+	}
+}
+
+func roots(dirs ...string) ([]string, error) {
+	var out []string
+	for _, d := range dirs {
+		abs, err := filepath.Abs(d)
+		if err != nil {
+			return nil, err
+		}
+		// Links are followed when media is resolved, so the roots are given without them.
+		if abs, err = filepath.EvalSymlinks(abs); err != nil {
+			return nil, err
+		}
+		out = append(out, abs)
+	}
+	return out, nil
+}
+
+// show ingests, waits, and searches in three ways, timing the first hit.
+func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArrived, began time.Time) error {
+	server := u.api.RPC
+	e := endpoint{Server: u.server(), Token: u.token}
+	var titles []string
+	for _, m := range arrivals {
+		if _, err := send(ctx, e, m); err != nil {
+			return fmt.Errorf("ingesting %s: %w", m.GetTitle().GetName(), err)
+		}
+		titles = append(titles, m.GetTitle().GetId())
+	}
+	caller := authz.NewCaller("demo", []string{"*"})
+	ask := func(req *pb.SearchRequest) (*pb.SearchResponse, error) {
+		return u.gateway.Search(ctx, caller, req)
+	}
+	// The first hit comes as soon as the first title's words are there, long before its pictures.
+	for first := time.NewTicker(100 * time.Millisecond); ; {
+		r, err := ask(&pb.SearchRequest{Q: "dialogue:harbour", Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(r.GetHits()) > 0 {
+			first.Stop()
+			o.note("first hit %.1f s after the downloads: %s at %s", time.Since(began).Seconds(), r.GetHits()[0].GetTitleName(), r.GetHits()[0].GetStartTimecode())
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-first.C:
+		}
+	}
+	if err := waitFor(rpcapi.WithCaller(ctx, caller), o, titles, server.GetStatus); err != nil {
+		return err
+	}
+	o.note("all watched %.0f s after the downloads", time.Since(began).Seconds())
+
+	still, err := u.still(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ex := range []struct {
+		title, typed string
+		req          *pb.SearchRequest
+	}{
+		{"What is said: an English question, answered in every language that it was said in", `cinedex search 'dialogue:"the machine is like a clockwork"'`,
+			&pb.SearchRequest{Q: `dialogue:"the machine is like a clockwork"`, Limit: 3}},
+		{"What is seen, in plain words", `cinedex search 'look:"a butterfly" title:big-buck-bunny'`,
+			&pb.SearchRequest{Q: `look:"a butterfly" title:big-buck-bunny`, Limit: 3}},
+		{"Shots like a picture: a frame of Big Buck Bunny, made smaller and darker", "cinedex search --image " + filepath.Join(u.home.dir, "still.jpg"),
+			&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: still}), Limit: 3}},
+	} {
+		r, err := ask(ex.req)
+		if err != nil {
+			return fmt.Errorf("searching: %w", err)
+		}
+		if o.json {
+			if err := o.value(asJSON(r, u.server())); err != nil {
+				return err
+			}
+			continue
+		}
+		o.printf("\n%s\n  $ %s\n", ex.title, ex.typed)
+		printAnswer(o, r)
+		if len(r.GetHits()) == 0 {
+			return fmt.Errorf("the example search found nothing: %s", ex.typed)
+		}
+	}
+	return nil
+}
+
+// still makes the demo's picture: a frame of the film at a third of its size, and darker.
+func (u *running) still(ctx context.Context) ([]byte, error) {
+	for a, err := range u.Store.AllAssets(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if a.GetTitle().GetId() != demoBunny {
+			continue
+		}
+		path, release, err := u.Blobs.Local(ctx, a.GetMedia())
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		clock, err := schema.ClockOf(a.GetVideo(), nil)
+		if err != nil {
+			return nil, err
+		}
+		p, err := u.Reader.FrameAt(ctx, media.Source{Path: path, Video: a.GetVideo(), Clock: clock}, clock.FrameAt(75*schema.Second), media.FrameSpec{Width: 400, Height: 225, Fit: media.Keep})
+		if err != nil {
+			return nil, err
+		}
+		img := p.Image()
+		for i := range img.Pix {
+			if i%4 != 3 {
+				img.Pix[i] = uint8(int(img.Pix[i]) * 3 / 4)
+			}
+		}
+		name := filepath.Join(u.home.dir, "still.jpg")
+		if err := writeJPEG(name, img); err != nil {
+			return nil, err
+		}
+		return os.ReadFile(name)
+	}
+	return nil, fmt.Errorf("making the demo's picture: %s is not in the library", demoBunny)
+}
+
+func writeJPEG(name string, img image.Image) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(jpeg.Encode(f, img, &jpeg.Options{Quality: 70}), f.Close())
+}
+
+// makeFilms makes the demo's media where it is not there yet, and says how it arrives.
+func makeFilms(ctx context.Context, o *output, cache model.Cache, dir string, full bool) ([]*pb.MediaArrived, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the folder of films: %w", err)
+	}
+	ffmpeg, err := cache.Tool("ffmpeg")
+	if err != nil {
+		return nil, err
+	}
+	harbour, err := makeHarbour(ctx, o, ffmpeg, dir)
+	if err != nil {
+		return nil, err
+	}
+	bunny, err := makeBunny(ctx, cache, ffmpeg, dir, full)
+	if err != nil {
+		return nil, err
+	}
+	elephants, err := makeElephants(ctx, o, cache, ffmpeg, dir)
+	if err != nil {
+		return nil, err
+	}
+	return []*pb.MediaArrived{harbour, elephants, bunny}, nil
+}
+
+func makeHarbour(ctx context.Context, o *output, ffmpeg, dir string) (*pb.MediaArrived, error) {
+	film := mediatest.Demo()
+	truth, err := film.Truth()
+	if err != nil {
+		return nil, err
+	}
+	espeak, _ := exec.LookPath("espeak-ng")
+	if espeak == "" {
+		o.note("espeak-ng is not installed: the generated film stays silent, its subtitles are the same")
+	}
+	folder := filepath.Join(dir, film.Name)
+	if _, err := os.Stat(filepath.Join(folder, "made")); err != nil {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return nil, err
+		}
+		if truth, err = film.Write(ctx, folder, mediatest.Tools{FFmpeg: ffmpeg, ESpeak: espeak}); err != nil {
+			return nil, fmt.Errorf("making the demo's film: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "made"), nil, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	m := &pb.MediaArrived{Title: &pb.Title{Id: demoHarbour, Name: "The Harbour", OriginalLanguage: "en", Credit: "The Harbour: generated by Cinedex"}}
+	if m.Url, err = mediaURL(filepath.Join(folder, filepath.Base(truth.Path))); err != nil {
+		return nil, err
+	}
+	for _, t := range film.Texts {
+		if t.Inside {
+			continue
+		}
+		u, err := mediaURL(filepath.Join(folder, film.Name+"."+t.Language+"."+t.Format))
+		if err != nil {
+			return nil, err
+		}
+		m.Text = append(m.Text, &pb.SideCar{Url: u, Language: t.Language})
+	}
+	return m, nil
+}
+
+// makeBunny takes the first three minutes of the film, without decoding it.
+func makeBunny(ctx context.Context, cache model.Cache, ffmpeg, dir string, full bool) (*pb.MediaArrived, error) {
+	whole, err := cache.Require("big-buck-bunny")
+	if err != nil {
+		return nil, err
+	}
+	a, err := model.Find("big-buck-bunny")
+	if err != nil {
+		return nil, err
+	}
+	m := &pb.MediaArrived{Title: &pb.Title{Id: demoBunny, Name: "Big Buck Bunny", Credit: a.Credit}}
+	if !full {
+		part := filepath.Join(dir, "big-buck-bunny-3min.mp4")
+		if err := ffmpegOnce(ctx, ffmpeg, part, "-i", "file:"+whole, "-t", "180", "-c", "copy", "-map_metadata", "-1", "-fflags", "+bitexact"); err != nil {
+			return nil, fmt.Errorf("cutting the first minutes of Big Buck Bunny: %w", err)
+		}
+		whole = part
+	}
+	m.Url, err = mediaURL(whole)
+	return m, err
+}
+
+// makeElephants makes a stand-in for the pictures, since the film itself is in no package;
+// its subtitles are the real ones. Few frames a second, because there is nothing to see.
+func makeElephants(ctx context.Context, o *output, cache model.Cache, ffmpeg, dir string) (*pb.MediaArrived, error) {
+	o.note("Elephants Dream: the film itself is in no package; its five subtitle tracks lie over a generated stand-in of its length")
+	stand := filepath.Join(dir, "elephants-dream-stand-in.mp4")
+	err := ffmpegOnce(ctx, ffmpeg, stand, "-f", "lavfi", "-i", "gradients=s=426x240:r=6:d=654:speed=0.002:seed=7:nb_colors=4", "-t", "654",
+		"-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "24", "-threads", "1", "-fflags", "+bitexact")
+	if err != nil {
+		return nil, fmt.Errorf("making the stand-in for Elephants Dream: %w", err)
+	}
+	m := &pb.MediaArrived{Title: &pb.Title{Id: demoElephants, Name: "Elephants Dream (stand-in pictures)", OriginalLanguage: "en"}}
+	if m.Url, err = mediaURL(stand); err != nil {
+		return nil, err
+	}
+	for _, lang := range []string{"ar", "en", "ja", "ru", "sv"} {
+		id := "elephants-dream-" + lang
+		path, err := cache.Require(id)
+		if err != nil {
+			return nil, err
+		}
+		a, err := model.Find(id)
+		if err != nil {
+			return nil, err
+		}
+		m.Title.Credit = a.Credit
+		u, err := mediaURL(path)
+		if err != nil {
+			return nil, err
+		}
+		m.Text = append(m.Text, &pb.SideCar{Url: u, Language: lang})
+	}
+	return m, nil
+}
+
+// ffmpegOnce makes a file unless it is there; a half-made one is never left under its name.
+func ffmpegOnce(ctx context.Context, ffmpeg, out string, args ...string) error {
+	if _, err := os.Stat(out); err == nil {
+		return nil
+	}
+	part := strings.TrimSuffix(out, filepath.Ext(out)) + ".part" + filepath.Ext(out)
+	cmd := exec.CommandContext(ctx, ffmpeg, append(append([]string{"-v", "error", "-nostdin", "-y"}, args...), "file:"+part)...)
+	var said strings.Builder
+	cmd.Stderr = &said
+	cmd.Stdout = io.Discard
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
+	}
+	return os.Rename(part, out)
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+func newIngest(o *output, h *home) *cobra.Command {
+	m := &pb.MediaArrived{Title: &pb.Title{}}
+	var texts []string
+	var wait bool
+	c := &cobra.Command{
+		Use:   "ingest FILE|URL",
+		Short: "Say that media has arrived",
+		Long: `Sends the CloudEvent that a studio's upload system would send. The bytes stay where
+they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
+		Example: `  cinedex ingest film.mp4 --title my-film --name 'My Film'
+  cinedex ingest film.mxf --title s1e2 --series 'The Series' --season 1 --episode 2 \
+      --text en=film.en.srt --text ja=film.ja.vtt --start-timecode 10:00:00:00`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			var err error
+			if m.Url, err = mediaURL(a[0]); err != nil {
+				return err
+			}
+			if m.Title.Id == "" {
+				base := filepath.Base(a[0])
+				m.Title.Id = strings.TrimSuffix(base, filepath.Ext(base))
+			}
+			for _, t := range texts {
+				lang, file, ok := strings.Cut(t, "=")
+				if !ok {
+					return fmt.Errorf("--text %s: want LANGUAGE=FILE: %w", t, errUsage)
+				}
+				u, err := mediaURL(file)
+				if err != nil {
+					return err
+				}
+				m.Text = append(m.Text, &pb.SideCar{Url: u, Language: lang})
+			}
+			e, err := h.endpoint()
+			if err != nil {
+				return err
+			}
+			id, err := send(cmd.Context(), e, m)
+			if err != nil {
+				return err
+			}
+			if wait {
+				client, _, err := h.client()
+				if err != nil {
+					return err
+				}
+				if err := waitFor(cmd.Context(), o, []string{m.Title.Id}, client.GetStatus); err != nil {
+					return err
+				}
+			}
+			if o.json {
+				return o.value(map[string]any{"accepted": id, "title": m.Title.Id, "url": m.Url})
+			}
+			o.printf("accepted %s: title %s\n", id, m.Title.Id)
+			if !wait {
+				o.note("`cinedex status` tells how far it is")
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&m.Title.Id, "title", "", "the title's id; the file's name where empty")
+	f.StringVar(&m.Title.Name, "name", "", "the title's name")
+	f.StringVar(&m.Title.Series, "series", "", "series that it is an episode of")
+	f.Int32Var(&m.Title.Season, "season", 0, "season")
+	f.Int32Var(&m.Title.Episode, "episode", 0, "episode")
+	f.StringVar(&m.Title.OriginalLanguage, "language", "", "language that it was made in (BCP 47)")
+	f.StringVar(&m.Title.Credit, "credit", "", "whom to credit, and the licence")
+	f.StringVar(&m.StartTimecode, "start-timecode", "", "timecode of the first frame, instead of what the file says")
+	f.StringVar(&m.Sha256, "sha256", "", "what the bytes must hash to")
+	f.StringArrayVar(&texts, "text", nil, "timed text beside the film, LANGUAGE=FILE; may be repeated")
+	f.BoolVar(&wait, "wait", false, "wait until it can be searched")
+	return c
+}
+
+func mediaURL(s string) (string, error) {
+	if strings.Contains(s, "://") {
+		return s, nil
+	}
+	abs, err := filepath.Abs(s)
+	if err != nil {
+		return "", err
+	}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}).String(), nil
+}
+
+// send posts one event in binary mode and returns its id.
+func send(ctx context.Context, e endpoint, m *pb.MediaArrived) (string, error) {
+	data, err := schema.MarshalJSON(m)
+	if err != nil {
+		return "", err
+	}
+	ev := cloudevents.NewEvent()
+	ev.SetType("cinedex.media.arrived.v1")
+	ev.SetSource("cinedex/cli")
+	ev.SetID(fmt.Sprintf("%s-%d", m.GetTitle().GetId(), time.Now().UnixNano()))
+	if err := ev.SetData(cloudevents.ApplicationJSON, json.RawMessage(data)); err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(ev)
+	if err != nil {
+		return "", errkind.Wrap(errkind.Invalid, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.Server+"/events", bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", cloudevents.ApplicationCloudEventsJSON)
+	req.Header.Set("Authorization", "Bearer "+e.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", errkind.New(errkind.Unavailable, "sending the event: %w", err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "", errkind.New(errkind.Unavailable, "reading the answer: %w", err)
+	}
+	var answer struct {
+		Accepted []string
+		Error    string
+	}
+	if err := json.Unmarshal(b, &answer); err != nil || resp.StatusCode != http.StatusAccepted || len(answer.Accepted) != 1 {
+		if answer.Error == "" {
+			answer.Error = strings.TrimSpace(string(b))
+		}
+		kind := errkind.Invalid
+		if resp.StatusCode >= 500 {
+			kind = errkind.Unavailable
+		} else if resp.StatusCode == http.StatusUnauthorized {
+			kind = errkind.Unauthenticated
+		}
+		return "", errkind.New(kind, "the event was not taken (%d): %s", resp.StatusCode, answer.Error)
+	}
+	return answer.Accepted[0], nil
+}
+
+// statusCall is GetStatus of a client, or of the server in this process.
+type statusCall func(context.Context, *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error)
+
+// waitFor waits until every run of the titles has ended, and shows how far they are.
+func waitFor(ctx context.Context, o *output, titles []string, status statusCall) error {
+	b := o.bar("watching "+strings.Join(titles, ", "), 1, false)
+	defer b.done()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, err := status(ctx, connect.NewRequest(&pb.GetStatusRequest{}))
+		if err != nil {
+			return fmt.Errorf("asking how far it is: %w", err)
+		}
+		done, total, failed, seen := tally(r.Msg, titles)
+		if total > 0 {
+			b.set(done, total)
+		}
+		if seen == len(titles) && done == total {
+			if failed != "" {
+				return fmt.Errorf("a run failed: %s", failed)
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func tally(r *pb.GetStatusResponse, titles []string) (done, total int64, failed string, seen int) {
+	for _, t := range titles {
+		there := false
+		for _, a := range r.GetAssets() {
+			if a.GetTitle() != t {
+				continue
+			}
+			there = true
+			active := map[string]bool{}
+			for _, v := range a.GetActive() {
+				active[v.GetRun()] = true
+			}
+			for _, run := range a.GetRuns() {
+				total++
+				switch {
+				case run.GetState() == pb.RunState_RUN_STATE_FAILED:
+					failed = fmt.Sprintf("%s of %s: %s", run.GetAlgorithm(), t, run.GetError())
+					done++
+				case run.GetState() == pb.RunState_RUN_STATE_CANCELLED, active[run.GetId()], run.GetActivated():
+					done++
+				}
+			}
+		}
+		if there {
+			seen++
+		}
+	}
+	return done, total, failed, seen
+}

@@ -1,0 +1,126 @@
+// Command cinedex is what people type: it runs the whole platform in one process,
+// and asks a running one.
+//
+// Exit codes: 0 done; 1 something failed; 2 the command or its input is wrong;
+// 3 what was named does not exist; 4 not allowed; 5 a service or the log does not
+// answer; 130 interrupted.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/lifecycle"
+)
+
+func main() {
+	ctx, stop := lifecycle.SignalContext(context.Background())
+	err := newRoot(os.Stdout, os.Stderr).ExecuteContext(ctx)
+	interrupted := ctx.Err() != nil
+	stop()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "cinedex:", err)
+	if interrupted {
+		os.Exit(130)
+	}
+	os.Exit(exitCode(err))
+}
+
+// errUsage marks what cobra finds wrong with a command line.
+var errUsage = errors.New("see --help")
+
+func exitCode(err error) int {
+	if errors.Is(err, errUsage) {
+		return 2
+	}
+	switch kindOf(err) {
+	case errkind.Invalid:
+		return 2
+	case errkind.NotFound:
+		return 3
+	case errkind.Denied, errkind.Unauthenticated:
+		return 4
+	case errkind.Unavailable, errkind.Cancelled:
+		return 5
+	}
+	return 1
+}
+
+// kindOf also reads what a service answered.
+func kindOf(err error) errkind.Kind {
+	var c *connect.Error
+	if errors.As(err, &c) {
+		for k := errkind.Internal; k <= errkind.Cancelled; k++ {
+			if k.GRPCCode() == uint32(c.Code()) {
+				return k
+			}
+		}
+	}
+	return errkind.Of(err)
+}
+
+func version() string {
+	if bi, ok := debug.ReadBuildInfo(); ok && bi.Main.Version != "" {
+		return bi.Main.Version
+	}
+	return "development"
+}
+
+func newRoot(stdout, stderr *os.File) *cobra.Command {
+	o := &output{out: stdout, err: stderr}
+	root := &cobra.Command{
+		Use:   "cinedex",
+		Short: "Find the frame where something is said, or seen, or that looks like a picture in hand",
+		Long: `Cinedex watches every film once and answers at once afterwards.
+
+  cinedex demo                              everything on this machine, with films to search
+  cinedex search 'we have to go'            what is said, in any language
+  cinedex search 'look:"a butterfly"'       what is seen, in plain words
+  cinedex search --image still.jpg          shots like a picture
+
+Exit codes: 0 done, 1 failed, 2 wrong command or input, 3 not found, 4 not
+allowed, 5 no answer from a service, 130 interrupted.`,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w (cinedex %s --help): %w", err, c.Name(), errUsage)
+	})
+	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON for programs, in the shape that docs/guides/json.md describes")
+	h := &home{}
+	root.PersistentFlags().StringVar(&h.dir, "home", envOr("CINEDEX_HOME", ".cinedex"), "folder of the data, and of the address of what runs over it (CINEDEX_HOME)")
+	root.PersistentFlags().StringVar(&h.server, "server", os.Getenv("CINEDEX_SERVER"), "address of the search API, instead of what the home folder says (CINEDEX_SERVER)")
+	root.PersistentFlags().StringVar(&h.token, "token", os.Getenv("CINEDEX_TOKEN"), "token, instead of the home folder's (CINEDEX_TOKEN)")
+	root.AddCommand(
+		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newStatus(o, h),
+		newModels(o), newAlgorithms(o), newDeadLetters(o, h), newDoctor(o, h), newDump(o, h),
+	)
+	return root
+}
+
+func envOr(name, def string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return def
+}
+
+// args turns cobra's complaints about arguments into usage errors.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, a []string) error {
+		if err := check(c, a); err != nil {
+			return fmt.Errorf("%w (cinedex %s --help): %w", err, c.Name(), errUsage)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// output is where a command writes: results to out, everything about the way to err.
+type output struct {
+	out, err *os.File
+	json     bool
+}
+
+// value prints one JSON value on one line.
+func (o *output) value(v any) error {
+	e := json.NewEncoder(o.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func (o *output) printf(format string, a ...any) { fmt.Fprintf(o.out, format, a...) }
+
+// note says something about the way to a person; programs get none of it.
+func (o *output) note(format string, a ...any) { fmt.Fprintf(o.err, format+"\n", a...) }
+
+func (o *output) table() *tabwriter.Writer { return tabwriter.NewWriter(o.out, 0, 4, 2, ' ', 0) }
+
+// terminal reports whether a person is watching the way.
+func (o *output) terminal() bool { return term.IsTerminal(int(o.err.Fd())) }
+
+// A bar shows how far long work is: drawn on a terminal, a plain line every few seconds elsewhere.
+type bar struct {
+	o     *output
+	what  string
+	drawn *progressbar.ProgressBar
+	began time.Time
+	told  time.Time
+	total int64
+}
+
+func (o *output) bar(what string, total int64, bytes bool) *bar {
+	b := &bar{o: o, what: what, total: total, began: time.Now(), told: time.Now()}
+	if !o.terminal() {
+		o.note("%s", what)
+		return b
+	}
+	opts := []progressbar.Option{
+		progressbar.OptionSetWriter(o.err), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100 * time.Millisecond), progressbar.OptionClearOnFinish(),
+	}
+	if bytes {
+		opts = append(opts, progressbar.OptionShowBytes(true))
+	}
+	b.drawn = progressbar.NewOptions64(total, opts...)
+	return b
+}
+
+func (b *bar) set(done, total int64) {
+	if b.drawn != nil {
+		if total != b.total {
+			b.total = total
+			b.drawn.ChangeMax64(total)
+		}
+		_ = b.drawn.Set64(done)
+		return
+	}
+	if time.Since(b.told) < 5*time.Second || total <= 0 {
+		return
+	}
+	b.told = time.Now()
+	line := fmt.Sprintf("%s: %d %%", b.what, 100*done/total)
+	if done > 0 {
+		left := time.Duration(float64(time.Since(b.began)) * float64(total-done) / float64(done))
+		line += fmt.Sprintf(", about %s left", left.Round(time.Second))
+	}
+	b.o.note("%s", line)
+}
+
+func (b *bar) describe(what string) {
+	if b.drawn != nil && what != b.what {
+		b.drawn.Describe(what)
+	}
+	b.what = what
+}
+
+func (b *bar) done() {
+	if b.drawn != nil {
+		_ = b.drawn.Finish()
+	}
+}

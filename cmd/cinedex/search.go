@@ -1,0 +1,271 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/query"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// jsonAnswer is the documented, stable shape of `search --json`.
+type jsonAnswer struct {
+	Query       string        `json:"query"`
+	TookMS      float64       `json:"took_ms"`
+	Partial     []jsonPartial `json:"partial"`
+	NoGoodMatch bool          `json:"no_good_match"`
+	Cursor      string        `json:"cursor,omitempty"`
+	Hits        []jsonHit     `json:"hits"`
+}
+
+type jsonPartial struct {
+	Part  string `json:"part"`
+	Kind  string `json:"kind"`
+	Error string `json:"error"`
+}
+
+type jsonHit struct {
+	Title         string         `json:"title"`
+	Asset         string         `json:"asset"`
+	StartFrame    int64          `json:"start_frame"`
+	EndFrame      int64          `json:"end_frame"`
+	StartTimecode string         `json:"start_timecode"`
+	EndTimecode   string         `json:"end_timecode"`
+	StartMS       int64          `json:"start_ms"`
+	EndMS         int64          `json:"end_ms"`
+	Score         float64        `json:"score"`
+	Confidence    float32        `json:"confidence"`
+	Text          string         `json:"text"`
+	Language      string         `json:"language"`
+	Thumbnail     string         `json:"thumbnail"`
+	Evidence      []jsonEvidence `json:"evidence"`
+}
+
+type jsonEvidence struct {
+	Leaf      string  `json:"leaf"`
+	By        string  `json:"by"`
+	Algorithm string  `json:"algorithm"`
+	Version   string  `json:"version"`
+	Run       string  `json:"run"`
+	Ordinal   int64   `json:"ordinal"`
+	Kind      string  `json:"kind"`
+	Score     float64 `json:"score"`
+	Rank      int32   `json:"rank"`
+	Text      string  `json:"text,omitempty"`
+	Language  string  `json:"language,omitempty"`
+	Label     string  `json:"label,omitempty"`
+}
+
+func asJSON(r *pb.SearchResponse, server string) jsonAnswer {
+	a := jsonAnswer{Query: r.GetQuery(), TookMS: r.GetTookMs(), Partial: []jsonPartial{}, NoGoodMatch: r.GetNoGoodMatch(), Cursor: r.GetCursor(), Hits: []jsonHit{}}
+	for _, p := range r.GetPartial() {
+		a.Partial = append(a.Partial, jsonPartial{p.GetPart(), p.GetKind(), p.GetError()})
+	}
+	for _, h := range r.GetHits() {
+		j := jsonHit{
+			Title: h.GetTitle(), Asset: h.GetAsset(), StartFrame: h.GetStartFrame(), EndFrame: h.GetEndFrame(),
+			StartTimecode: h.GetStartTimecode(), EndTimecode: h.GetEndTimecode(), StartMS: h.GetStartMs(), EndMS: h.GetEndMs(),
+			Score: h.GetScore(), Confidence: h.GetConfidence(), Text: h.GetText(), Language: h.GetLanguage(), Evidence: []jsonEvidence{},
+		}
+		if h.GetThumbnail() != "" {
+			j.Thumbnail = server + h.GetThumbnail()
+		}
+		for _, e := range h.GetEvidence() {
+			j.Evidence = append(j.Evidence, jsonEvidence{e.GetLeaf(), e.GetBy(), e.GetAlgorithm(), e.GetVersion(), e.GetRun(), e.GetOrdinal(),
+				e.GetKind(), e.GetScore(), e.GetRank(), e.GetText(), e.GetLanguage(), e.GetLabel()})
+		}
+		a.Hits = append(a.Hits, j)
+	}
+	return a
+}
+
+func newSearch(o *output, h *home) *cobra.Command {
+	var image, frame, shot, order, cursor string
+	var limit int32
+	c := &cobra.Command{
+		Use:   "search [QUERY]",
+		Short: "Search what is said, what is seen, or what looks like a picture",
+		Long: `Searches every title that the token may see.
+
+Words alone look everywhere. dialogue:, look: and label: say where; AND, OR, NOT
+and WITHIN combine moments of the same asset; title:, series:, lang:, character:,
+kind: and confidence>= narrow. docs/guides/query.md has the whole language.`,
+		Example: `  cinedex search 'we have to go'
+  cinedex search 'dialogue:"coffee" AND look:"rain" WITHIN 5s'
+  cinedex search 'dialogue.phrase:"follow me" lang:en'
+  cinedex search --image still.jpg
+  cinedex search --frame 4f2a…@01:02:03:04 --json | jq '.hits[0].start_frame'`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor}
+			q, err := searchQuery(strings.Join(a, " "), image, frame, shot)
+			if err != nil {
+				return err
+			}
+			if q.line != "" {
+				req.Q = q.line
+			} else {
+				req.Query, req.Filter = q.tree, q.filter
+			}
+			client, e, err := h.client()
+			if err != nil {
+				return err
+			}
+			r, err := client.Search(cmd.Context(), connect.NewRequest(req))
+			if err != nil {
+				return h.explain(e, err)
+			}
+			if o.json {
+				return o.value(asJSON(r.Msg, e.Server))
+			}
+			printAnswer(o, r.Msg)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&image, "image", "", "shots like this picture file (- reads it from standard input)")
+	f.StringVar(&frame, "frame", "", "shots like one frame: ASSET@TIMECODE or ASSET@TIME")
+	f.StringVar(&shot, "shot", "", "shots like the shot at ASSET@TIMECODE or ASSET@TIME")
+	f.Int32VarP(&limit, "limit", "n", 10, "hits wanted, at most 200")
+	f.StringVar(&order, "order", "score", "score or time")
+	f.StringVar(&cursor, "cursor", "", "the next page of an answer, as its JSON gave it")
+	return c
+}
+
+type asked struct {
+	line   string
+	tree   *pb.Query
+	filter *pb.Filter
+}
+
+// searchQuery joins what was typed with what the flags point at: both must be there at the same moment.
+func searchQuery(line, image, frame, shot string) (asked, error) {
+	var leaves []*pb.Query
+	if image != "" {
+		b, err := readImage(image)
+		if err != nil {
+			return asked{}, err
+		}
+		leaves = append(leaves, query.Leaf(&pb.Leaf{Kind: "like_image", Image: b}))
+	}
+	for name, at := range map[string]string{"frame": frame, "shot": shot} {
+		if at != "" {
+			q, _, err := query.Parse(fmt.Sprintf("%s:%q", name, at))
+			if err != nil {
+				return asked{}, fmt.Errorf("--%s: %w", name, err)
+			}
+			leaves = append(leaves, q)
+		}
+	}
+	if len(leaves) == 0 {
+		if strings.TrimSpace(line) == "" {
+			return asked{}, fmt.Errorf("say what to look for, or give --image, --frame or --shot: %w", errUsage)
+		}
+		return asked{line: line}, nil
+	}
+	var f *pb.Filter
+	if line != "" {
+		q, typed, err := query.Parse(line)
+		if err != nil {
+			return asked{}, err
+		}
+		f = typed
+		if q != nil {
+			leaves = append(leaves, q)
+		}
+	}
+	if len(leaves) == 1 {
+		return asked{tree: leaves[0], filter: f}, nil
+	}
+	return asked{tree: query.And(leaves...), filter: f}, nil
+}
+
+func readImage(name string) ([]byte, error) {
+	const limit = 8 << 20
+	r := io.Reader(os.Stdin)
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("--image: %w", err)
+		}
+		defer f.Close()
+		r = f
+	}
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("--image: %w", err)
+	}
+	if len(b) > limit {
+		return nil, errkind.New(errkind.Invalid, "--image: %s is larger than %d MiB; make it smaller", name, limit>>20)
+	}
+	return b, nil
+}
+
+// printAnswer writes an answer for a person: where, what was said, and why.
+func printAnswer(o *output, r *pb.SearchResponse) {
+	for _, p := range r.GetPartial() {
+		o.note("without %s: %s", p.GetPart(), p.GetError())
+	}
+	if r.GetNoGoodMatch() {
+		o.printf("No good match.\n")
+		if len(r.GetHits()) > 0 {
+			o.printf("The nearest, none of which is called a match:\n")
+		}
+	} else if len(r.GetHits()) == 0 {
+		o.printf("Nothing found.\n")
+	}
+	for i, h := range r.GetHits() {
+		o.printf("%2d  %s  %s–%s  frames %d–%d\n", i+1, h.GetTitleName(), h.GetStartTimecode(), h.GetEndTimecode(), h.GetStartFrame(), h.GetEndFrame())
+		if h.GetText() != "" {
+			o.printf("    [%s] %s\n", h.GetLanguage(), strings.ReplaceAll(markText(h, o.terminalOut()), "\n", " / "))
+		}
+		o.printf("    %s\n", why(h))
+	}
+	if n := len(r.GetHits()); n > 0 {
+		o.note("%d hits in %.0f ms", n, r.GetTookMs())
+	}
+}
+
+func (o *output) terminalOut() bool { return isTerminal(o.out) }
+
+func markText(h *pb.Hit, bold bool) string {
+	if !bold {
+		return h.GetText()
+	}
+	var b strings.Builder
+	at := 0
+	for _, m := range h.GetMarks() {
+		s, e := int(m.GetStart()), int(m.GetEnd())
+		if s < at || e > len(h.GetText()) {
+			break
+		}
+		b.WriteString(h.GetText()[at:s] + "\x1b[1m" + h.GetText()[s:e] + "\x1b[0m")
+		at = e
+	}
+	return b.String() + h.GetText()[at:]
+}
+
+func why(h *pb.Hit) string {
+	var parts []string
+	seen := map[string]bool{}
+	for _, e := range h.GetEvidence() {
+		s := fmt.Sprintf("%s@%s by %s, rank %d", e.GetAlgorithm(), e.GetVersion(), e.GetBy(), e.GetRank())
+		if e.GetLabel() != "" {
+			s = fmt.Sprintf("label %q, rank %d", e.GetLabel(), e.GetRank())
+		}
+		if key := e.GetAlgorithm() + e.GetBy() + e.GetLabel(); !seen[key] && len(parts) < 3 {
+			seen[key] = true
+			parts = append(parts, s)
+		}
+	}
+	if h.GetConfidence() > 0 && h.GetConfidence() < 1 {
+		parts = append(parts, fmt.Sprintf("confidence %.2f", h.GetConfidence()))
+	}
+	return strings.Join(parts, " · ")
+}

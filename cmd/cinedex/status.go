@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+type jsonStatus struct {
+	Assets []jsonAsset `json:"assets"`
+}
+
+type jsonAsset struct {
+	Asset string    `json:"asset"`
+	Title string    `json:"title"`
+	Name  string    `json:"name"`
+	Runs  []jsonRun `json:"runs"`
+}
+
+type jsonRun struct {
+	Run         string `json:"run"`
+	Algorithm   string `json:"algorithm"`
+	Version     string `json:"version"`
+	State       string `json:"state"`
+	Active      bool   `json:"active"`
+	Annotations int64  `json:"annotations"`
+	Embeddings  int64  `json:"embeddings"`
+	Error       string `json:"error,omitempty"`
+}
+
+var stateNames = map[pb.RunState]string{
+	pb.RunState_RUN_STATE_UNSPECIFIED: "waiting", pb.RunState_RUN_STATE_REQUESTED: "requested", pb.RunState_RUN_STATE_RUNNING: "running", pb.RunState_RUN_STATE_FINISHED: "finished",
+	pb.RunState_RUN_STATE_FAILED: "failed", pb.RunState_RUN_STATE_CANCELLED: "cancelled",
+}
+
+func newStatus(o *output, h *home) *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		Short:   "Tell how far each asset is",
+		Long:    "Tells of every asset which runs were asked for, how they ended, and which of them searches see.",
+		Example: "  cinedex status\n  cinedex status --json | jq '.assets[].runs[] | select(.state == \"failed\")'",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, e, err := h.client()
+			if err != nil {
+				return err
+			}
+			r, err := client.GetStatus(cmd.Context(), connect.NewRequest(&pb.GetStatusRequest{}))
+			if err != nil {
+				return h.explain(e, err)
+			}
+			s := statusOf(r.Msg)
+			if o.json {
+				return o.value(s)
+			}
+			if len(s.Assets) == 0 {
+				o.printf("No assets yet. Send one: cinedex ingest FILM\n")
+				return nil
+			}
+			w := o.table()
+			fmt.Fprintln(w, "TITLE\tASSET\tALGORITHM\tSTATE\tSEEN\tANNOTATIONS\tEMBEDDINGS")
+			for _, a := range s.Assets {
+				for _, r := range a.Runs {
+					seen := ""
+					if r.Active {
+						seen = "yes"
+					}
+					fmt.Fprintf(w, "%s\t%.12s\t%s@%s\t%s\t%s\t%d\t%d\n", a.Title, a.Asset, r.Algorithm, r.Version, r.State, seen, r.Annotations, r.Embeddings)
+					if r.Error != "" {
+						fmt.Fprintf(w, "\t\t\t%s\n", r.Error)
+					}
+				}
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func statusOf(r *pb.GetStatusResponse) jsonStatus {
+	s := jsonStatus{Assets: []jsonAsset{}}
+	for _, a := range r.GetAssets() {
+		active := map[string]bool{}
+		for _, v := range a.GetActive() {
+			active[v.GetRun()] = true
+		}
+		j := jsonAsset{Asset: a.GetAsset(), Title: a.GetTitle(), Name: a.GetTitleName(), Runs: []jsonRun{}}
+		for _, r := range a.GetRuns() {
+			j.Runs = append(j.Runs, jsonRun{r.GetId(), r.GetAlgorithm(), r.GetVersion(), stateNames[r.GetState()], active[r.GetId()], r.GetAnnotations(), r.GetEmbeddings(), r.GetError()})
+		}
+		s.Assets = append(s.Assets, j)
+	}
+	return s
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cinedex/cinedex/config"
+	"github.com/cinedex/cinedex/pkg/algo/builtin"
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/events/broker"
+	"github.com/cinedex/cinedex/pkg/lifecycle"
+	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/telemetry"
+	"github.com/cinedex/cinedex/services/algo-runner/runner"
+	"github.com/cinedex/cinedex/services/indexer/indexing"
+	"github.com/cinedex/cinedex/services/ingestor/ingest"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/searchapi"
+)
+
+// upConfig is the configuration of everything in one process.
+type upConfig struct {
+	platform.Config `mapstructure:",squash"`
+	// Address serves the search API, the page, and POST /events.
+	Address string `mapstructure:"address"`
+	// TokenFile holds who may see which titles; made with one token where it is missing.
+	TokenFile string `mapstructure:"token_file"`
+	// Broker is the log inside the process.
+	Broker broker.Config `mapstructure:"broker"`
+
+	Ingest   ingest.Config   `mapstructure:"ingest"`
+	Runner   runner.Config   `mapstructure:"runner"`
+	Indexing indexing.Config `mapstructure:"indexing"`
+	Gateway  gateway.Config  `mapstructure:"gateway"`
+}
+
+func defaultUp(dir string) upConfig {
+	c := upConfig{
+		Config: platform.Default(dir), Address: "127.0.0.1:8080", TokenFile: filepath.Join(dir, "tokens.yaml"),
+		Broker: broker.Default(filepath.Join(dir, "log")),
+		Ingest: ingest.Default(), Runner: runner.Default(), Indexing: indexing.Default(), Gateway: gateway.Default(),
+	}
+	c.Broker.Port = 9092
+	c.Telemetry.AdminAddress = "127.0.0.1:8081"
+	// A worker of the same name takes its own leases back at once: after a crash nothing waits.
+	c.Runner.Worker = "up"
+	return c
+}
+
+func (c upConfig) Validate() error {
+	for _, v := range []interface{ Validate() error }{c.Config, c.Broker, c.Ingest, c.Runner, c.Indexing, c.Gateway} {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
+	if c.Address == "" || c.TokenFile == "" {
+		return errkind.New(errkind.Invalid, "address and token_file must be set")
+	}
+	return nil
+}
+
+func newUp(o *output, h *home) *cobra.Command {
+	var file string
+	var set, roots []string
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Run the whole platform in this process",
+		Long: `Runs log, ingestor, algo-runner, indexer and search API in one process, with its
+data in the home folder, until stopped. No Java, no other server.`,
+		Example: `  cinedex up --media ~/films
+  cinedex up --config config/up.yaml --set address=127.0.0.1:9000`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg := defaultUp(h.dir)
+			if err := config.Load(&cfg, file, set); err != nil {
+				return err
+			}
+			for _, r := range roots {
+				abs, err := filepath.Abs(r)
+				if err != nil {
+					return err
+				}
+				cfg.Blobs.Roots = append(cfg.Blobs.Roots, abs)
+			}
+			u, err := start(cmd.Context(), o.err, h, cfg)
+			if err != nil {
+				return err
+			}
+			o.note("Cinedex is at %s", u.pageURL())
+			return u.serve(cmd.Context())
+		},
+	}
+	c.Flags().StringVar(&file, "config", "", "YAML file, see config/up.yaml")
+	c.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	c.Flags().StringArrayVar(&roots, "media", nil, "folder that films may be ingested from; may be repeated")
+	return c
+}
+
+// running is the platform in this process, opened and ready to serve.
+type running struct {
+	*platform.Platform
+	cfg      upConfig
+	home     *home
+	token    string
+	broker   *broker.Broker
+	models   *builtin.Models
+	gateway  *gateway.Gateway
+	api      *searchapi.Service
+	listener net.Listener
+	actors   []lifecycle.Actor
+}
+
+// start opens everything in the order in which it is needed; what was opened is closed again if a later part fails.
+func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *running, err error) {
+	if err := os.MkdirAll(h.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the home folder: %w", err)
+	}
+	u = &running{cfg: cfg, home: h}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, u.close())
+		}
+	}()
+	// The port first: it is the usual thing to be taken, and nothing is opened for nothing then.
+	if u.listener, err = net.Listen("tcp", cfg.Address); err != nil {
+		return u, telemetry.ListenError("the search API (address)", cfg.Address, err)
+	}
+	if u.token, err = ensureTokens(h.dir, cfg.TokenFile); err != nil {
+		return u, err
+	}
+	cfg.Broker.Logger = slog.New(slog.DiscardHandler)
+	if u.broker, err = broker.Open(cfg.Broker); err != nil {
+		return u, err
+	}
+	cfg.Kafka.Brokers = []string{u.broker.Addr()}
+	if u.Platform, err = platform.Open(ctx, "cinedex", cfg.Config, logs); err != nil {
+		return u, err
+	}
+	if _, err = u.Events.EnsureTopics(ctx, events.Layout{Replication: 1, Embedded: true}); err != nil {
+		return u, fmt.Errorf("making the topics: %w", err)
+	}
+	if err = u.OpenStore(cfg.Store); err != nil {
+		return u, err
+	}
+	u.models = builtin.Open(u.Cache, runtime.GOMAXPROCS(0))
+	registry, err := u.models.Algorithms()
+	if err != nil {
+		return u, err
+	}
+	if err = u.OpenEngine(cfg.Search, registry.Spaces()); err != nil {
+		return u, err
+	}
+	if err = u.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {
+		return u, err
+	}
+	authoriser, err := authz.OpenFile(cfg.TokenFile)
+	if err != nil {
+		return u, err
+	}
+
+	ing, err := ingest.New(cfg.Ingest, ingest.Deps{Events: u.Events, Reader: u.Reader, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
+	if err != nil {
+		return u, err
+	}
+	run, err := runner.New(cfg.Runner, runner.Deps{
+		Events: u.Events, Store: u.Store, Registry: registry, Reader: u.Reader, Blobs: u.Blobs,
+		Model: u.modelFile, Log: u.Log, Registerer: u.Registry,
+	})
+	if err != nil {
+		return u, err
+	}
+	idx, err := indexing.New(cfg.Indexing, indexing.Deps{Events: u.Events, Store: u.Store, Engine: u.Engine, Log: u.Log, Registerer: u.Registry})
+	if err != nil {
+		return u, err
+	}
+	api, err := searchapi.New(cfg.Gateway, searchapi.Deps{
+		Store: u.Store, Engine: u.Engine, Encoders: u.models.Encoders(), Authoriser: authoriser, Planned: registry.Runs,
+		Blobs: u.Blobs, Reader: u.Reader, Log: u.Log, Registerer: u.Registry,
+	})
+	if err != nil {
+		return u, err
+	}
+	u.api, u.gateway = api, api.Gateway
+	mux := http.NewServeMux()
+	ing.Register(mux)
+	mux.Handle("/", api.Handler)
+
+	u.actors = []lifecycle.Actor{
+		{Name: "indexer", Serve: idx.Serve, Ready: idx.Ready},
+		{Name: "search-api", Serve: func(ctx context.Context) error { return telemetry.ServeListener(ctx, u.listener, mux) }, Ready: api.Gateway.Ready},
+		{Name: "algo-runner", Serve: run.Serve, Ready: run.Ready},
+		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},
+	}
+	if cfg.Telemetry.AdminAddress != "" {
+		ready := func() error { return lifecycle.Ready(u.actors...) }
+		admin := u.Admin(ready)
+		u.actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
+			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", cfg.Telemetry.AdminAddress, admin)
+		}}}, u.actors...)
+	}
+	return u, h.write(endpoint{Server: u.server(), Brokers: cfg.Kafka.Brokers, Token: u.token, PID: os.Getpid()})
+}
+
+func (u *running) modelFile(id string) error {
+	_, err := u.Cache.Require(id)
+	return err
+}
+
+func (u *running) server() string { return "http://" + u.listener.Addr().String() }
+
+// pageURL carries the token once; the page turns it into a cookie.
+func (u *running) pageURL() string {
+	if u.token == "" {
+		return u.server() + "/"
+	}
+	return u.server() + "/?token=" + u.token
+}
+
+// serve runs until ctx ends, and closes everything.
+func (u *running) serve(ctx context.Context) error {
+	err := lifecycle.Run(ctx, u.Log, u.actors...)
+	return errors.Join(err, u.close())
+}
+
+func (u *running) close() error {
+	var errs []error
+	if u.listener != nil {
+		if err := u.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if u.Platform != nil {
+		errs = append(errs, u.Platform.Close())
+	}
+	if u.models != nil {
+		errs = append(errs, u.models.Close())
+	}
+	if u.broker != nil {
+		errs = append(errs, u.broker.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// ensureTokens makes a token that sees every title where there is no file of tokens,
+// and returns the one that it made, now or earlier.
+func ensureTokens(dir, file string) (string, error) {
+	own := filepath.Join(dir, "token")
+	if b, err := os.ReadFile(own); err == nil {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return "", err // somebody's own file: its tokens are theirs to know
+	}
+	token := rand.Text()
+	if err := authz.WriteFile(file, "owner", token, "*"); err != nil {
+		return "", fmt.Errorf("making the file of tokens: %w", err)
+	}
+	if err := os.WriteFile(own, []byte(token+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("making the token: %w", err)
+	}
+	return token, nil
+}

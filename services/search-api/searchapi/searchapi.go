@@ -1,0 +1,94 @@
+// Package searchapi puts the search API together: the gateway, and over it gRPC,
+// JSON, GraphQL and the page, behind one handler.
+package searchapi
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
+	"github.com/cinedex/cinedex/services/search-api/webapp"
+)
+
+// Deps is what main builds.
+type Deps struct {
+	Store      store.Store
+	Engine     search.Searcher
+	Encoders   map[string]algo.Encoder
+	Authoriser authz.Authoriser
+	// Planned returns the runs that an asset is to get, for telling which are still missing.
+	Planned    func(*pb.Asset) ([]*pb.Run, error)
+	Blobs      *media.Blobs
+	Reader     *media.Reader
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Service is the search API.
+type Service struct {
+	Gateway *gateway.Gateway
+	RPC     *rpcapi.Server
+	Handler http.Handler
+}
+
+// maxBlob bounds what is read into memory: a frame table of a day of film is far below.
+const maxBlob = 256 << 20
+
+// New makes the search API; it opens nothing.
+func New(cfg gateway.Config, deps Deps) (*Service, error) {
+	g, err := gateway.New(cfg, gateway.Deps{
+		Store: deps.Store, Engine: deps.Engine, Encoders: deps.Encoders,
+		Image: func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
+		Frame: frames{deps.Blobs, deps.Reader}.at,
+		Blob: func(ctx context.Context, ref *pb.MediaRef) ([]byte, error) {
+			return deps.Blobs.Read(ctx, ref, maxBlob)
+		},
+		Log: deps.Log, Registerer: deps.Registerer,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rpc, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Runs: deps.Store, Planned: deps.Planned})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	rpc.Register(mux)
+	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
+		return nil, err
+	}
+	return &Service{Gateway: g, RPC: rpc, Handler: otelhttp.NewHandler(mux, "search-api")}, nil
+}
+
+// frames fetches single frames for "shots like this one".
+type frames struct {
+	blobs  *media.Blobs
+	reader *media.Reader
+}
+
+func (f frames) at(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error) {
+	path, release, err := f.blobs.Local(ctx, a.GetMedia())
+	if err != nil {
+		return nil, fmt.Errorf("reading the media of %s: %w", a.GetId(), err)
+	}
+	defer release()
+	p, err := f.reader.FrameAt(ctx, media.Source{Path: path, Video: a.GetVideo(), Clock: clock}, n, media.FrameSpec{Width: 640, Height: 360, Fit: media.Keep})
+	if err != nil {
+		return nil, fmt.Errorf("reading frame %d of %s: %w", n, a.GetId(), err)
+	}
+	return p.Image(), nil
+}
