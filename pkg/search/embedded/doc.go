@@ -27,6 +27,7 @@
 // Identity (run and ordinal), one stored row of about 80 bytes with what a Hit needs, and the
 // postings. The texts themselves are the store's; Dump tells them by their hash.
 //
-// Writes that wait at the same time become one Bleve batch (group commit), so that many
-// small writers share one fsync.
+// Writes that wait at the same time become one Bleve batch (group commit) and one record of a
+// journal, which is synced while the batch is analysed. Scorch writes its segments behind, and what it
+// had not written is replayed from the journal when the engine is opened after a crash.
 package embedded

@@ -10,6 +10,7 @@ import (
 	index "github.com/blevesearch/bleve_index_api"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // maxGroup bounds the documents of one Bleve batch: beyond it, a batch only costs memory and latency.
@@ -17,9 +18,10 @@ const maxGroup = 5000
 
 // A change is what one caller wants written.
 type change struct {
-	docs    []index.Document
-	deletes []string
-	done    chan error // buffered
+	annotations []*pb.Annotation
+	docs        []index.Document // of the annotations
+	deletes     []string
+	done        chan error // buffered
 }
 
 func (c *change) size() int { return len(c.docs) + len(c.deletes) }
@@ -35,21 +37,16 @@ type group struct {
 	quit    chan struct{}
 	once    sync.Once
 	ended   chan struct{} // closed when serve returned
-	commit  func([]*change) (<-chan error, error)
+	commit  func([]*change) error
 	failed  <-chan struct{}
 	release func()
-	syncing sync.WaitGroup
-	slots   chan struct{} // one for each batch that is being synced
 }
 
-// maxSyncing is how many batches are analysed ahead of the one that is being synced.
-const maxSyncing = 2
-
-func newGroup(commit func([]*change) (<-chan error, error), failed <-chan struct{}, release func()) *group {
+func newGroup(commit func([]*change) error, failed <-chan struct{}, release func()) *group {
 	// The bounded queue is what pushes back on writers.
 	g := &group{
 		queue: make(chan *change, 64), quit: make(chan struct{}), ended: make(chan struct{}),
-		commit: commit, failed: failed, release: release, slots: make(chan struct{}, maxSyncing),
+		commit: commit, failed: failed, release: release,
 	}
 	go g.serve()
 	return g
@@ -125,30 +122,18 @@ func (g *group) serve() {
 				break gather
 			}
 		}
-		g.slots <- struct{}{}
-		synced, err := g.commit(changes)
-		g.syncing.Go(func() {
-			if err == nil {
-				select {
-				case err = <-synced:
-				case <-g.failed:
-					err = errStopped
-				}
-			}
-			<-g.slots
-			for _, c := range changes {
-				c.done <- err
-			}
-		})
+		err := g.commit(changes)
+		for _, c := range changes {
+			c.done <- err
+		}
 	}
 }
 
-// close waits for the batches being committed, unless the index failed: then they never are.
+// close waits for the batch being committed, unless the index failed: then it never is.
 func (g *group) close() {
 	g.once.Do(func() { close(g.quit) })
 	select {
 	case <-g.ended:
-		g.syncing.Wait()
 	case <-g.failed:
 	}
 }

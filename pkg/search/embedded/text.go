@@ -2,10 +2,12 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,6 +17,7 @@ import (
 	"github.com/blevesearch/bleve/v2/document"
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	index "github.com/blevesearch/bleve_index_api"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -56,12 +59,17 @@ type text struct {
 	failOnce sync.Once
 	failure  error
 	closing  atomic.Bool
-	// unsynced are the batches that scorch has not written to disk yet.
-	mu       sync.Mutex
-	unsynced map[chan error]struct{}
-	// unwritable is the last error of writing to disk, nil after a write that went well.
-	unwritable atomic.Pointer[error]
+	journal  *journal
+
+	mu        sync.Mutex
+	progress  *sync.Cond // of what follows, under mu
+	unwritten int        // changes that are in the journal and in memory, and not yet in the index's files
+	// writeErr and appendErr are the last errors of writing the index and the journal, nil after a write that went well.
+	writeErr, appendErr error
 }
+
+// maxUnwritten is how many changes may wait for the index to write them before writers do.
+const maxUnwritten = 40_000
 
 func openText(dir string, log *slog.Logger) (*text, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -71,15 +79,18 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the analysis of languages: %w", err)
 	}
-	t := &text{log: log, languages: langs, failed: make(chan struct{}), unsynced: map[chan error]struct{}{}, stale: make(chan struct{}, 1), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
+	t := &text{log: log, languages: langs, failed: make(chan struct{}), stale: make(chan struct{}, 1), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
+	t.progress = sync.NewCond(&t.mu)
 	release := hearErrors(dir, t.asyncError)
 	t.index, err = scorch.NewScorch(scorch.Name, map[string]any{
 		"path": dir,
-		// Batch returns when the batch is searchable; commit waits until it is synced, too. Scorch's own
-		// safe mode does the same, but closes a segment that readers have if the disk refuses it.
+		// Batch returns when the batch is searchable: the journal is what makes it durable. Scorch's own safe mode
+		// takes several syncs a batch, and closes a segment under its readers if the disk refuses it.
 		"unsafe_batch":           true,
 		"bolt_timeout":           "1s",
 		"asyncErrorCallbackName": errorCallback,
+		// What comes within the nap is written as one segment.
+		"scorchPersisterOptions": map[string]any{"PersisterNapTimeMSec": 100, "PersisterNapUnderNumFiles": 500},
 		// Few large segments make searches fast; merges are paid by the writer's second core.
 		"scorchMergePlanOptions": map[string]any{
 			"MaxSegmentsPerTier": 6, "MaxSegmentSize": 5_000_000, "TierGrowth": 10.0,
@@ -90,6 +101,15 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 		err = t.index.Open()
 	}
 	if err != nil {
+		release()
+		t.queue.Close()
+		if strings.Contains(err.Error(), "timeout") {
+			err = errkind.New(errkind.Unavailable, "another process has it open: %w", err)
+		}
+		return nil, fmt.Errorf("opening the text index in %s: %w", dir, err)
+	}
+	if t.journal, err = openJournal(filepath.Join(dir, "journal"), t.replay); err != nil {
+		_ = t.index.Close()
 		release()
 		t.queue.Close()
 		return nil, fmt.Errorf("opening the text index in %s: %w", dir, err)
@@ -104,6 +124,8 @@ func (t *text) close() error {
 		return nil
 	}
 	t.commits.close()
+	t.flush()
+	t.journal.end()
 	close(t.stale)
 	t.warming.Wait()
 	err := t.index.Close()
@@ -119,10 +141,9 @@ func (t *text) ready() error {
 		return t.failure
 	default:
 	}
-	if err := t.unwritable.Load(); err != nil {
-		return *err
-	}
-	return nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Join(t.writeErr, t.appendErr)
 }
 
 // asyncError is told by scorch's loops. They try again at once and for ever, so that
@@ -133,21 +154,18 @@ func (t *text) asyncError(err error) {
 		t.failOnce.Do(func() {
 			t.failure = errkind.New(errkind.Unavailable, "the text index stopped: %w", err)
 			close(t.failed)
+			t.progress.Broadcast()
 		})
 		t.log.Error("text index stopped", "error", err)
 		return
 	}
-	marked := classifyDisk(err)
-	if t.unwritable.Swap(&marked) == nil && !t.closing.Load() {
+	t.mu.Lock()
+	first := t.writeErr == nil
+	t.writeErr = classifyDisk(err)
+	t.progress.Broadcast()
+	t.mu.Unlock()
+	if first && !t.closing.Load() {
 		t.log.Error("text index cannot be written, trying again", "error", err)
-	}
-	if se != nil && se.Source == "persister" {
-		t.mu.Lock()
-		for synced := range t.unsynced {
-			synced <- marked
-			delete(t.unsynced, synced)
-		}
-		t.mu.Unlock()
 	}
 	if !t.closing.Load() {
 		time.Sleep(100 * time.Millisecond)
@@ -167,27 +185,28 @@ func classifyDisk(err error) error {
 
 // write indexes annotations and returns when they are durable and searchable.
 func (t *text) write(ctx context.Context, annotations []*pb.Annotation) error {
-	docs := make([]index.Document, 0, min(len(annotations), maxGroup))
+	c := &change{}
 	for _, a := range annotations {
 		if a.GetText() == "" && a.GetLabel() == "" {
 			continue
 		}
+		a = lean(a)
 		d, err := t.document(a)
 		if err != nil {
 			return err
 		}
-		docs = append(docs, d)
-		if len(docs) == maxGroup {
-			if err := t.commits.do(ctx, &change{docs: docs}); err != nil {
+		c.annotations, c.docs = append(c.annotations, a), append(c.docs, d)
+		if c.size() == maxGroup {
+			if err := t.commits.do(ctx, c); err != nil {
 				return t.writeError(err)
 			}
-			docs = make([]index.Document, 0, maxGroup)
+			c = &change{}
 		}
 	}
-	if len(docs) == 0 {
+	if c.size() == 0 {
 		return nil
 	}
-	return t.writeError(t.commits.do(ctx, &change{docs: docs}))
+	return t.writeError(t.commits.do(ctx, c))
 }
 
 func (t *text) remove(ctx context.Context, run string, from int64) error {
@@ -218,11 +237,50 @@ func (t *text) writeError(err error) error {
 	return fmt.Errorf("writing texts: %w", classifyDisk(err))
 }
 
-// commit makes changes searchable, and returns what tells when they are durable. It is
-// called by one goroutine at a time.
-func (t *text) commit(changes []*change) (<-chan error, error) {
+// commit makes changes durable and searchable. It is called by one goroutine at a time.
+func (t *text) commit(changes []*change) error {
+	if err := t.waitForRoom(); err != nil {
+		return err
+	}
+	record, err := encodeChanges(changes)
+	if err != nil {
+		return err
+	}
+	var indexed func()
+	appended := make(chan error, 1)
+	// The index is told of what it has written once the journal knows of it.
+	var left atomic.Int32
+	left.Store(2)
+	both := func() {
+		if left.Add(-1) == 0 {
+			indexed()
+		}
+	}
+	go func() {
+		done, err := t.journal.append(record)
+		if err == nil {
+			indexed = done
+			both()
+		}
+		appended <- err
+	}()
+	indexErr := t.apply(changes, both)
+	appendErr := <-appended
+	if appendErr != nil {
+		appendErr = classifyDisk(appendErr)
+	}
+	t.mu.Lock()
+	t.appendErr = appendErr
+	t.mu.Unlock()
+	return errors.Join(appendErr, indexErr)
+}
+
+// apply makes changes searchable, and has written called when the index has them on disk.
+func (t *text) apply(changes []*change, written func()) error {
 	b := index.NewBatch()
+	n := 0
 	for _, c := range changes {
+		n += c.size()
 		for _, d := range c.docs {
 			b.Update(d)
 		}
@@ -230,33 +288,141 @@ func (t *text) commit(changes []*change) (<-chan error, error) {
 			b.Delete(id)
 		}
 	}
-	synced := make(chan error, 1)
 	t.mu.Lock()
-	t.unsynced[synced] = struct{}{}
+	t.unwritten += n
 	t.mu.Unlock()
-	done := func(err error) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if _, waiting := t.unsynced[synced]; waiting {
-			delete(t.unsynced, synced)
-			synced <- err
-		}
-	}
 	b.SetPersistedCallback(func(err error) {
-		if err == nil {
-			t.unwritable.Store(nil)
+		if err != nil {
+			return
 		}
-		done(err)
+		t.mu.Lock()
+		t.unwritten -= n
+		t.writeErr = nil
+		t.progress.Broadcast()
+		t.mu.Unlock()
+		written()
 	})
 	if err := t.index.Batch(b); err != nil {
-		done(err)
-		return nil, err
+		t.mu.Lock()
+		t.unwritten -= n
+		t.mu.Unlock()
+		return fmt.Errorf("indexing a batch: %w", err)
 	}
 	select {
 	case t.stale <- struct{}{}:
 	default:
 	}
-	return synced, nil
+	return nil
+}
+
+// waitForRoom waits while too much is unwritten, and fails if it cannot be written.
+func (t *text) waitForRoom() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.unwritten > maxUnwritten {
+		if t.writeErr != nil {
+			return t.writeErr
+		}
+		if t.hasFailed() {
+			return errStopped
+		}
+		t.progress.Wait()
+	}
+	return nil
+}
+
+// flush waits until the index has written everything, or cannot.
+func (t *text) flush() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.unwritten > 0 && t.writeErr == nil && !t.hasFailed() {
+		t.progress.Wait()
+	}
+}
+
+func (t *text) hasFailed() bool {
+	select {
+	case <-t.failed:
+		return true
+	default:
+		return false
+	}
+}
+
+// replay applies the records of a journal, and returns when the index has written them.
+func (t *text) replay(records [][]byte) error {
+	for _, r := range records {
+		c, err := t.decodeChange(r)
+		if err != nil {
+			return err
+		}
+		if err := t.waitForRoom(); err != nil {
+			return err
+		}
+		if err := t.apply([]*change{c}, func() {}); err != nil {
+			return err
+		}
+	}
+	t.flush()
+	if t.hasFailed() {
+		return t.failure
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.writeErr
+}
+
+// A record is a list of operations: a byte that says which, and what it is of behind its length.
+const (
+	opWrite  = 'w' // an Annotation
+	opDelete = 'd' // a document's id
+)
+
+func encodeChanges(changes []*change) (b []byte, err error) {
+	for _, c := range changes {
+		for _, a := range c.annotations {
+			b = binary.AppendUvarint(append(b, opWrite), uint64(proto.Size(a)))
+			b, err = proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, a)
+			if err != nil {
+				return nil, fmt.Errorf("encoding annotation %s: %w", schema.ItemID(a.GetRun(), a.GetOrdinal()), err)
+			}
+		}
+		for _, id := range c.deletes {
+			b = binary.AppendUvarint(append(b, opDelete), uint64(len(id)))
+			b = append(b, id...)
+		}
+	}
+	return b, nil
+}
+
+func (t *text) decodeChange(b []byte) (*change, error) {
+	c := &change{}
+	for len(b) > 0 {
+		op := b[0]
+		size, n := binary.Uvarint(b[1:])
+		if n <= 0 || uint64(len(b)-1-n) < size {
+			return nil, errors.New("malformed record")
+		}
+		body := b[1+n : 1+n+int(size)]
+		b = b[1+n+int(size):]
+		switch op {
+		case opWrite:
+			a := &pb.Annotation{}
+			if err := proto.Unmarshal(body, a); err != nil {
+				return nil, fmt.Errorf("decoding an annotation: %w", err)
+			}
+			d, err := t.document(a)
+			if err != nil {
+				return nil, err
+			}
+			c.docs = append(c.docs, d)
+		case opDelete:
+			c.deletes = append(c.deletes, string(body))
+		default:
+			return nil, fmt.Errorf("unknown operation %q", op)
+		}
+	}
+	return c, nil
 }
 
 // keepWarm makes the columns of new segments before a question has to, and drops old ones.
@@ -345,6 +511,16 @@ func (t *text) document(a *pb.Annotation) (index.Document, error) {
 
 func key(field, value string) document.Field {
 	return document.NewTextFieldCustom(field, nil, []byte(value), keyOptions, nil)
+}
+
+// lean is what is indexed of an annotation, as valid UTF-8, which an annotation made in the process need not be.
+func lean(a *pb.Annotation) *pb.Annotation {
+	valid := func(s string) string { return strings.ToValidUTF8(s, " ") }
+	return &pb.Annotation{
+		Run: valid(a.GetRun()), Ordinal: a.GetOrdinal(), Asset: valid(a.GetAsset()), Kind: valid(a.GetKind()),
+		Start: a.GetStart(), End: a.GetEnd(), Text: valid(a.GetText()), Language: valid(a.GetLanguage()),
+		Label: valid(a.GetLabel()), Character: valid(a.GetCharacter()), Confidence: a.GetConfidence(),
+	}
 }
 
 // clean bounds a text and makes it valid UTF-8.

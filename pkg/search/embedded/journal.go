@@ -1,0 +1,208 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A journal makes batches durable before the index has written them: one append and
+// one sync, where a segment of the index takes several. It is read again when the index is
+// opened, and a file of it is removed once the index has all that is in it. Files are removed
+// in their order, so that replaying what is left ends where the batches ended.
+type journal struct {
+	dir string
+
+	file    *os.File // nil before the first append and after a failed one
+	current *journalFile
+	number  uint64
+
+	mu    sync.Mutex
+	files []*journalFile // oldest first, the current one last
+}
+
+// journalFile counts the records that the index does not have yet.
+type journalFile struct {
+	path    string
+	size    int64
+	pending int
+	ended   bool
+}
+
+const (
+	// journalFileSize is when a new file is begun, and journalFileIdle when that is done for a file that the
+	// index has all of: what is read again after a crash is about what the index did not have.
+	journalFileSize = 8 << 20
+	journalFileIdle = 256 << 10
+)
+
+const recordHead = 8 // length and checksum, 32 bits each
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// openJournal passes what earlier files hold to replay, in order, and then removes them.
+// replay returns once the index has it durably.
+func openJournal(dir string, replay func(records [][]byte) error) (*journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the journal's folder: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the journal's folder: %w", err)
+	}
+	j := &journal{dir: dir}
+	var numbers []uint64
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".log")
+		if n, err := strconv.ParseUint(name, 10, 64); ok && err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	for _, n := range numbers {
+		records, err := readJournal(j.path(n))
+		if err != nil {
+			return nil, err
+		}
+		if len(records) > 0 {
+			if err := replay(records); err != nil {
+				return nil, fmt.Errorf("replaying the journal: %w", err)
+			}
+		}
+		j.number = n
+	}
+	for _, n := range numbers {
+		if err := os.Remove(j.path(n)); err != nil {
+			return nil, fmt.Errorf("removing a journal that was replayed: %w", err)
+		}
+	}
+	return j, nil
+}
+
+func (j *journal) path(n uint64) string { return filepath.Join(j.dir, fmt.Sprintf("%016d.log", n)) }
+
+// readJournal returns the whole records of a file. A record that is cut or damaged was
+// never acknowledged: appending stops at the first that fails.
+func readJournal(path string) ([][]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the journal: %w", err)
+	}
+	var records [][]byte
+	for len(b) >= recordHead {
+		n, sum := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		if uint64(len(b)-recordHead) < uint64(n) {
+			break
+		}
+		record := b[recordHead : recordHead+n]
+		if crc32.Checksum(record, castagnoli) != sum {
+			break
+		}
+		records = append(records, record)
+		b = b[recordHead+n:]
+	}
+	return records, nil
+}
+
+// append makes a record durable. The function that it returns is to be called when the index
+// has the record durably, too. It is called by one goroutine at a time.
+func (j *journal) append(record []byte) (indexed func(), err error) {
+	if j.current != nil {
+		j.mu.Lock()
+		done := j.current.pending == 0 && j.current.size >= journalFileIdle
+		j.mu.Unlock()
+		if done || j.current.size >= journalFileSize {
+			j.end()
+		}
+	}
+	if j.file == nil {
+		if err := j.begin(); err != nil {
+			return nil, err
+		}
+	}
+	framed := make([]byte, recordHead, recordHead+len(record))
+	binary.LittleEndian.PutUint32(framed, uint32(len(record)))
+	binary.LittleEndian.PutUint32(framed[4:], crc32.Checksum(record, castagnoli))
+	framed = append(framed, record...)
+	f := j.current
+	if _, err = j.file.Write(framed); err == nil {
+		err = syncData(j.file)
+	}
+	if err != nil {
+		// What was written of the record may be anything, and after a failed sync so may what was before in the
+		// system's cache: nothing more is written behind it.
+		j.end()
+		return nil, fmt.Errorf("appending to the journal: %w", err)
+	}
+	j.mu.Lock()
+	f.pending++
+	j.mu.Unlock()
+	f.size += int64(len(framed))
+	return func() { j.indexed(f) }, nil
+}
+
+func (j *journal) begin() error {
+	j.number++
+	path := j.path(j.number)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("beginning a file of the journal: %w", err)
+	}
+	if err := syncFolder(j.dir); err != nil {
+		_ = file.Close()
+		_ = os.Remove(path)
+		return fmt.Errorf("beginning a file of the journal: %w", err)
+	}
+	j.file, j.current = file, &journalFile{path: path}
+	j.mu.Lock()
+	j.files = append(j.files, j.current)
+	j.mu.Unlock()
+	return nil
+}
+
+// end closes the current file. It is removed when the index has all of it.
+func (j *journal) end() {
+	if j.file == nil {
+		return
+	}
+	_ = j.file.Close() // what counts was synced
+	j.mu.Lock()
+	j.current.ended = true
+	j.mu.Unlock()
+	j.file, j.current = nil, nil
+	j.removeIndexed()
+}
+
+func (j *journal) indexed(f *journalFile) {
+	j.mu.Lock()
+	f.pending--
+	j.mu.Unlock()
+	j.removeIndexed()
+}
+
+func (j *journal) removeIndexed() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for len(j.files) > 0 && j.files[0].ended && j.files[0].pending == 0 {
+		// One that cannot be removed now is replayed and removed at the next opening; those after it have to stay as well.
+		if err := os.Remove(j.files[0].path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		j.files = j.files[1:]
+	}
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
