@@ -4,7 +4,7 @@
     go run ./pkg/model/transnet/parity FILM go.f32
     python3 pkg/model/testdata/parity.py FILM go.f32 [--weights transnetv2.pth] [--engine torch]
 
-go.f32 holds, for each frame, two little-endian float32: single and many. The
+FILM may also be raw RGB frames of 48x27 in a file named .rgb. go.f32 holds, for each frame, two little-endian float32: single and many. The
 film is decoded here again, by ffmpeg. Two engines compute the truth:
 
   numpy  needs numpy alone: the forward pass below, written after the published
@@ -28,6 +28,8 @@ H, W, WINDOW, STEP, MARGIN = 27, 48, 100, 50, 25
 
 
 def frames_of(film, limit):
+    if film.endswith(".rgb"):  # raw frames of the right size
+        return np.fromfile(film, np.uint8).reshape(-1, H, W, 3)[:limit or None]
     command = [os.environ.get("CINEDEX_FFMPEG", "ffmpeg"), "-v", "error", "-nostdin", "-i", film, "-an", "-sn",
                "-fps_mode", "passthrough", "-s", f"{W}x{H}", "-pix_fmt", "rgb24", "-f", "rawvideo"]
     if limit:
