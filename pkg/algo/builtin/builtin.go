@@ -29,9 +29,8 @@ type Models struct {
 	transnet     *algo.Opened[*transnet.Model]
 	efficientnet *algo.Opened[*efficientnet.Model]
 	sentences    *algo.Opened[*e5.Model]
-	head         *algo.Opened[head]
+	head         *algo.Opened[pictures.Head]
 	words        *algo.Opened[words]
-	names        *algo.Opened[labels.Names]
 }
 
 // head and words hold nothing but memory; closing them is nothing.
@@ -47,12 +46,11 @@ func Open(cache model.Cache, threads int) *Models {
 		transnet:     algo.Lazily(func() (*transnet.Model, error) { return transnet.Open(cache, threads) }),
 		efficientnet: algo.Lazily(func() (*efficientnet.Model, error) { return efficientnet.Open(cache, threads) }),
 		sentences:    algo.Lazily(func() (*e5.Model, error) { return e5.Open(cache) }),
-		head: algo.Lazily(func() (head, error) {
+		head: algo.Lazily(func() (pictures.Head, error) {
 			h, err := picture.OpenHead(cache)
 			return head{h}, err
 		}),
 	}
-	m.names = algo.Lazily(func() (labels.Names, error) { return labels.OpenNames(cache) })
 	m.words = algo.Lazily(func() (words, error) {
 		s, err := m.sentences.Get()
 		if err != nil {
@@ -73,22 +71,13 @@ func (m *Models) Close() error {
 	return errors.Join(errs...)
 }
 
-// place takes a feature into the space of pictures.
-func (m *Models) place(feature []float32) []float32 {
-	h, err := m.head.Get()
-	if err != nil {
-		return nil
-	}
-	return h.Vector(feature)
-}
-
 // Algorithms returns every algorithm that comes with Cinedex.
 func (m *Models) Algorithms() (*algo.Registry, error) {
 	return algo.NewRegistry(
 		shots.New(m.transnet),
 		thumbnails.New(),
-		pictures.New(m.efficientnet, m.place),
-		labels.New(m.names),
+		pictures.New(m.efficientnet, m.head),
+		labels.New(),
 		dialogue.New(),
 		sentences.New(m.sentences),
 	)

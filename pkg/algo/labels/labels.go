@@ -7,17 +7,12 @@ package labels
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/algo/pictures"
-	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/model"
-	"github.com/cinedex/cinedex/pkg/model/efficientnet"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -29,68 +24,40 @@ const (
 	most = 5
 )
 
-// Names are the names of the classes, by their numbers.
-type Names []string
-
-// Close lets Names be an algo.Model.
-func (Names) Close() error { return nil }
-
-// OpenNames reads the names from the cache.
-func OpenNames(cache model.Cache) (Names, error) {
-	path, err := cache.Require("imagenet-names")
-	if err != nil {
-		return nil, err
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the names of the labels: %w", err)
-	}
-	var names Names
-	if err := json.Unmarshal(b, &names); err != nil || len(names) != efficientnet.Labels {
-		return nil, errkind.New(errkind.Invalid, "%s does not hold the names of %d labels; run: cinedex models verify", path, efficientnet.Labels)
-	}
-	return names, nil
-}
-
 // Algorithm is the algorithm "labels".
-type Algorithm struct{ names algo.Model[Names] }
+type Algorithm struct{}
 
 // New returns the algorithm.
-func New(names algo.Model[Names]) *Algorithm { return &Algorithm{names} }
+func New() Algorithm { return Algorithm{} }
 
 var spec = &pb.AlgorithmSpec{
 	Name: "labels", Version: "1", Summary: "What is seen in each shot, by name",
-	Needs:  []string{schema.SpaceID(pictures.Space)},
-	Kinds:  []string{schema.KindLabel},
-	Models: []string{"imagenet-names"},
+	Needs: []string{schema.SpaceID(pictures.Space)},
+	Kinds: []string{schema.KindLabel},
 }
 
 // Spec implements algo.Algorithm.
-func (*Algorithm) Spec() *pb.AlgorithmSpec { return spec }
+func (Algorithm) Spec() *pb.AlgorithmSpec { return spec }
 
 // shot gathers what is seen in the frames of one shot, which come one after the other.
 type shot struct {
 	of   string
 	when schema.Interval
-	best map[int]float64 // by class
+	best map[string]float64 // by name
 }
 
 // Annotate implements algo.Algorithm.
-func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
-	names, err := a.names.Get()
-	if err != nil {
-		return err
-	}
+func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
 	var s shot
 	for e, err := range in.Embeddings(ctx, schema.SpaceID(pictures.Space)) {
 		if err != nil {
 			return err
 		}
 		if e.GetOf() != s.of {
-			if err := s.write(ctx, out, names); err != nil {
+			if err := s.write(ctx, out); err != nil {
 				return err
 			}
-			s = shot{of: e.GetOf(), best: make(map[int]float64)}
+			s = shot{of: e.GetOf(), best: make(map[string]float64)}
 		}
 		s.when = s.when.Hull(schema.IntervalOf(e))
 		classes, err := pictures.Classes(e)
@@ -98,14 +65,14 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 			return err
 		}
 		for _, c := range classes {
-			s.best[c.Number] = max(s.best[c.Number], c.Probability)
+			s.best[c.Name] = max(s.best[c.Name], c.Probability)
 		}
 	}
-	return s.write(ctx, out, names)
+	return s.write(ctx, out)
 }
 
-func (s *shot) write(ctx context.Context, out algo.Output, names Names) error {
-	classes := slices.SortedFunc(maps.Keys(s.best), func(a, b int) int {
+func (s *shot) write(ctx context.Context, out algo.Output) error {
+	classes := slices.SortedFunc(maps.Keys(s.best), func(a, b string) int {
 		return cmp.Or(cmp.Compare(s.best[b], s.best[a]), cmp.Compare(a, b))
 	})
 	for _, c := range classes[:min(len(classes), most)] {
@@ -113,7 +80,7 @@ func (s *shot) write(ctx context.Context, out algo.Output, names Names) error {
 			break
 		}
 		_, err := out.Annotation(ctx, &pb.Annotation{
-			Kind: schema.KindLabel, Label: names[c], Language: "en", Confidence: float32(s.best[c]),
+			Kind: schema.KindLabel, Label: c, Language: "en", Confidence: float32(s.best[c]),
 			Start: int64(s.when.Start), End: int64(s.when.End),
 			Attributes: algo.Attributes{"shot": algo.Text(s.of)},
 		})

@@ -4,16 +4,13 @@
 //
 // Each vector stands for a part of its shot, and together they cover it. Frames that look the
 // same as the one before them in their shot have no vector of their own. The attribute "frame" is the frame that was
-// looked at; "classes" is what the classifier sees in it, most probable first, each as ImageNet's
-// number of the class, a colon and the probability: the algorithm labels reads that, so that the model looks once.
+// looked at; "classes" is what the classifier sees in it, most probable first, each as a probability and
+// a name: the algorithm labels reads that, so that the model looks once.
 package pictures
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"math"
-	"slices"
+	"io"
 	"strconv"
 	"strings"
 
@@ -22,6 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/model/efficientnet"
+	"github.com/cinedex/cinedex/pkg/model/picture"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -41,14 +39,20 @@ const (
 
 // Algorithm is the algorithm "pictures".
 type Algorithm struct {
-	model  algo.Model[*efficientnet.Model]
-	vector func(feature []float32) []float32
+	model algo.Model[*efficientnet.Model]
+	head  algo.Model[Head]
 }
 
-// New returns the algorithm; the model is opened when it is first needed. vector takes a
-// feature of the model into the space: as a vector of length 1.
-func New(model algo.Model[*efficientnet.Model], vector func(feature []float32) []float32) *Algorithm {
-	return &Algorithm{model, vector}
+// A Head makes of a feature of the model what is kept: picture.Head.
+type Head interface {
+	io.Closer
+	Vector(feature []float32) []float32
+	Labels(feature []float32, n int) []picture.Label
+}
+
+// New returns the algorithm; the models are opened when they are first needed.
+func New(model algo.Model[*efficientnet.Model], head algo.Model[Head]) *Algorithm {
+	return &Algorithm{model, head}
 }
 
 var spec = &pb.AlgorithmSpec{
@@ -56,7 +60,7 @@ var spec = &pb.AlgorithmSpec{
 	Reads:  []string{schema.ReadsVideo},
 	Needs:  []string{schema.KindShot},
 	Spaces: []*pb.Space{Space},
-	Models: []string{"efficientnet-lite2", "onnxruntime"},
+	Models: []string{"onnxruntime", "efficientnet-lite2", "efficientnet-lite2-head", "imagenet-names"},
 }
 
 // Spec implements algo.Algorithm.
@@ -78,6 +82,10 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 	if err != nil {
 		return err
 	}
+	head, err := a.head.Get()
+	if err != nil {
+		return err
+	}
 	clock := in.Clock()
 	sampler := byshot.NewSampler(clock)
 	pick := func(ctx context.Context, f algo.Frame) (seen, bool, error) {
@@ -88,7 +96,7 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 		if err != nil {
 			return seen{}, false, err
 		}
-		return seen{a.vector(d.Feature), top(d.Logits)}, true, nil
+		return seen{head.Vector(d.Feature), top(head.Labels(d.Feature, classes))}, true, nil
 	}
 	write := func(ctx context.Context, s byshot.Shot, picks []byshot.Pick[seen]) error {
 		parts := split(s, byshot.Clean(s, picks))
@@ -143,29 +151,18 @@ func cosine(a, b []float32) float64 {
 	return sum
 }
 
-// top returns the most probable classes of a frame, as the attribute "classes" has them.
-func top(logits []float32) []string {
-	highest := slices.Max(logits)
-	var sum float64
-	for _, l := range logits {
-		sum += math.Exp(float64(l - highest))
-	}
-	order := make([]int, len(logits))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(logits[j], logits[i]) })
-	out := make([]string, classes)
-	for i := range out {
-		p := math.Exp(float64(logits[order[i]]-highest)) / sum
-		out[i] = strconv.Itoa(order[i]) + ":" + strconv.FormatFloat(p, 'f', 4, 64)
+// top returns what the classifier sees in a frame, as the attribute "classes" has it.
+func top(labels []picture.Label) []string {
+	out := make([]string, len(labels))
+	for i, l := range labels {
+		out[i] = strconv.FormatFloat(l.Confidence, 'f', 4, 64) + " " + l.Name
 	}
 	return out
 }
 
 // A Class is one entry of the attribute "classes".
 type Class struct {
-	Number      int
+	Name        string
 	Probability float64
 }
 
@@ -173,13 +170,12 @@ type Class struct {
 func Classes(e *pb.Embedding) ([]Class, error) {
 	var out []Class
 	for _, s := range e.GetAttributes()["classes"].GetTexts().GetValues() {
-		number, probability, _ := strings.Cut(s, ":")
-		n, err1 := strconv.Atoi(number)
-		p, err2 := strconv.ParseFloat(probability, 64)
-		if err1 != nil || err2 != nil || n < 0 || n >= efficientnet.Labels {
-			return nil, errkind.Wrap(errkind.Invalid, fmt.Errorf("reading class %q of embedding %d", s, e.GetOrdinal()))
+		probability, name, _ := strings.Cut(s, " ")
+		p, err := strconv.ParseFloat(probability, 64)
+		if err != nil || name == "" {
+			return nil, errkind.New(errkind.Invalid, "reading class %q of embedding %d", s, e.GetOrdinal())
 		}
-		out = append(out, Class{n, p})
+		out = append(out, Class{name, p})
 	}
 	return out, nil
 }

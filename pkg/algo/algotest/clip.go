@@ -1,0 +1,103 @@
+package algotest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A Clip is a short film to try algorithms on, with its text tracks.
+type Clip struct {
+	Asset *pb.Asset
+	Clock schema.Clock
+
+	path   string
+	reader *media.Reader
+	cues   map[string][]media.Cue // by the track's sha256
+	frames map[media.FrameSpec][]algo.Frame
+}
+
+// OpenClip probes the film at path, with the text tracks that are inside it. It should be some
+// seconds long: all its frames are kept in memory, in each size that an algorithm asks for.
+func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, error) {
+	film, err := reader.Probe(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("probing the clip: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the clip: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return nil, fmt.Errorf("reading the clip: %w", err)
+	}
+	a := film.Asset
+	a.Sha256 = hex.EncodeToString(h.Sum(nil))
+	a.Id = schema.AssetID(a.Sha256)
+	a.Title = &pb.Title{Id: "clip", Name: "clip"}
+	c := &Clip{Asset: a, path: path, reader: reader, cues: make(map[string][]media.Cue), frames: make(map[media.FrameSpec][]algo.Frame)}
+	if a.GetVideo() != nil {
+		if c.Clock, err = film.Clock(); err != nil {
+			return nil, err
+		}
+	}
+	for i, t := range a.GetText() {
+		text, err := reader.TextTrack(ctx, path, t.GetIndex(), schema.Time(a.GetVideo().GetStart()))
+		if err != nil {
+			return nil, fmt.Errorf("reading text track %d: %w", i, err)
+		}
+		c.addCues(t, text.Cues)
+	}
+	return c, nil
+}
+
+// AddText gives the clip a text track that does not lie in its file.
+func (c *Clip) AddText(language string, cues []media.Cue) {
+	t := &pb.TextTrack{Language: language, Format: "webvtt", Role: "subtitles", Index: -1}
+	c.Asset.Text = append(c.Asset.Text, t)
+	c.addCues(t, cues)
+}
+
+func (c *Clip) addCues(t *pb.TextTrack, cues []media.Cue) {
+	sum := sha256.Sum256(fmt.Append(nil, t.GetLanguage(), cues))
+	t.Sha256, t.Cues = hex.EncodeToString(sum[:]), int32(len(cues))
+	c.cues[t.GetSha256()] = cues
+}
+
+// decoded returns the frames of the clip in one size, decoded once.
+func (c *Clip) decoded(ctx context.Context, spec media.FrameSpec) ([]algo.Frame, error) {
+	if frames, ok := c.frames[spec]; ok {
+		return frames, nil
+	}
+	stream, err := c.reader.Decode(ctx, media.Source{Path: c.path, Video: c.Asset.GetVideo(), Clock: c.Clock}, spec)
+	if err != nil {
+		return nil, fmt.Errorf("decoding the clip: %w", err)
+	}
+	defer stream.Close()
+	var frames []algo.Frame
+	for {
+		f, err := stream.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("decoding the clip: %w", err)
+		}
+		if f.Pictures[0] != nil {
+			frames = append(frames, algo.Frame{N: f.N, Picture: f.Pictures[0]})
+		}
+	}
+	c.frames[spec] = frames
+	return frames, nil
+}

@@ -1,0 +1,376 @@
+package algotest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A Result is what one execution wrote, in order.
+type Result struct {
+	Annotations []*pb.Annotation
+	Embeddings  []*pb.Embedding
+	Blobs       map[string][]byte // by name
+	// Held is the most bytes of pictures that were found to be held at once.
+	Held int64
+}
+
+// bytes is the result in one canonical form.
+func (r *Result) bytes() []byte {
+	var out []byte
+	add := func(m proto.Message) {
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+		if err != nil {
+			panic(err) // only for strings that are not UTF-8, which Annotation and Embedding refuse
+		}
+		out = fmt.Appendf(out, "%d:", len(b))
+		out = append(out, b...)
+	}
+	for _, a := range r.Annotations {
+		add(a)
+	}
+	for _, e := range r.Embeddings {
+		add(e)
+	}
+	for _, name := range sortedKeys(r.Blobs) {
+		out = fmt.Appendf(out, "%s:%d:", name, len(r.Blobs[name]))
+		out = append(out, r.Blobs[name]...)
+	}
+	return out
+}
+
+// Run executes the named algorithm over the clip, and those whose output it reads before it.
+func Run(ctx context.Context, reg *algo.Registry, name string, clip *Clip) (*Result, error) {
+	b := bench{reg: reg, clip: clip, results: make(map[string]*Result)}
+	return b.result(ctx, name)
+}
+
+// bench executes algorithms over one clip, each once but where a trial asks for more.
+type bench struct {
+	reg     *algo.Registry
+	clip    *Clip
+	results map[string]*Result
+	// lag is how long the last execution went on after its context had ended.
+	lag time.Duration
+}
+
+func (b *bench) result(ctx context.Context, name string) (*Result, error) {
+	if r, ok := b.results[name]; ok {
+		return r, nil
+	}
+	for _, in := range b.reg.Inputs(name) {
+		if _, err := b.result(ctx, in.Spec().GetName()); err != nil {
+			return nil, err
+		}
+	}
+	r, err := b.try(ctx, name, trial{})
+	if err != nil {
+		return nil, fmt.Errorf("running algorithm %s over the clip: %w", name, err)
+	}
+	b.results[name] = r
+	return r, nil
+}
+
+// A trial is how an execution goes; the zero trial gives everything at once.
+type trial struct {
+	// late holds back what is read of other algorithms until every frame has been taken.
+	late bool
+	// stop ends the context after so many frames, or items of other algorithms where there are no frames.
+	stop int
+	// weigh looks now and then at how many pictures are held.
+	weigh bool
+}
+
+// errStuck is the end of an execution that takes no frames while it waits for what comes after them.
+var errStuck = errors.New("it waits for the output of another algorithm without taking frames, which the other may be waiting for too")
+
+// errStopped is the end that a trial puts to an execution.
+var errStopped = errors.New("the trial stopped it")
+
+// patience is how long an execution may take no frame before it counts as stuck.
+const patience = 20 * time.Second
+
+// try executes an algorithm once.
+func (b *bench) try(ctx context.Context, name string, t trial) (_ *Result, err error) {
+	a, err := b.reg.Algorithm(name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	in := &input{bench: b, trial: t, allTaken: make(chan struct{}), cancel: cancel}
+	out := &output{result: &Result{Blobs: make(map[string][]byte)}, run: b.runOf(a), spec: a.Spec()}
+	if f, ok := a.(algo.FrameReader); ok {
+		spec := f.Frames(b.clip.Asset)
+		in.reads = true
+		if in.frames, err = b.clip.decoded(ctx, spec); err != nil {
+			return nil, err
+		}
+		in.moved.Store(time.Now().UnixNano())
+		watching := make(chan struct{})
+		defer close(watching)
+		go in.watch(watching)
+	} else {
+		close(in.allTaken)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = errkind.New(errkind.Internal, "it panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	err = a.Annotate(ctx, in, out)
+	if at := in.stopped.Load(); at > 0 {
+		b.lag = time.Since(time.Unix(0, at))
+	}
+	if in.changed.Load() {
+		return nil, errors.New("it changes pictures, which others share")
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		if err == nil {
+			return nil, fmt.Errorf("it says that it has finished although its context ended: %w", cause)
+		}
+		return nil, cause
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.result.Held = in.held.Load()
+	return out.result, nil
+}
+
+// runOf returns the run of an algorithm over the clip.
+func (b *bench) runOf(a algo.Algorithm) *pb.Run {
+	runs, err := b.reg.Runs(b.clip.Asset)
+	if err == nil {
+		for _, r := range runs {
+			if r.GetAlgorithm() == a.Spec().GetName() {
+				return r
+			}
+		}
+	}
+	return &pb.Run{Asset: b.clip.Asset.GetId(), Algorithm: a.Spec().GetName(), Id: schema.AssetID("00000000000000000000000000000000")}
+}
+
+type input struct {
+	bench  *bench
+	trial  trial
+	frames []algo.Frame
+	reads  bool
+
+	taken    atomic.Int64 // frames, or items
+	stopped  atomic.Int64 // when the context was ended
+	moved    atomic.Int64 // when a frame was last taken
+	waits    atomic.Int64 // how many wait for another algorithm's output
+	once     sync.Once
+	allTaken chan struct{}
+	cancel   context.CancelCauseFunc
+
+	changed atomic.Bool
+	live    atomic.Int64 // bytes of pictures that are held
+	held    atomic.Int64
+}
+
+func (in *input) Asset() *pb.Asset    { return in.bench.clip.Asset }
+func (in *input) Clock() schema.Clock { return in.bench.clip.Clock }
+
+// watch ends an execution that is stuck.
+func (in *input) watch(done <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-in.allTaken:
+			return
+		case <-tick.C:
+			if in.waits.Load() > 0 && time.Since(time.Unix(0, in.moved.Load())) > patience {
+				in.cancel(errStuck)
+				return
+			}
+		}
+	}
+}
+
+var seed = maphash.MakeSeed()
+
+func (in *input) Frames(ctx context.Context) iter.Seq2[algo.Frame, error] {
+	return func(yield func(algo.Frame, error) bool) {
+		if !in.reads {
+			yield(algo.Frame{}, errors.New("it reads frames and does not say in which size: it is no algo.FrameReader"))
+			return
+		}
+		defer in.once.Do(func() { close(in.allTaken) })
+		for i, f := range in.frames {
+			if ctx.Err() != nil {
+				yield(algo.Frame{}, context.Cause(ctx))
+				return
+			}
+			// Each execution has its own copy, so that it can be seen to be kept or changed.
+			p := &media.Picture{Width: f.Picture.Width, Height: f.Picture.Height, Pix: append([]byte(nil), f.Picture.Pix...)}
+			if in.trial.weigh {
+				in.weigh(p, i)
+			}
+			if !yield(algo.Frame{N: f.N, Picture: p}, nil) {
+				return
+			}
+			if maphash.Bytes(seed, p.Pix) != maphash.Bytes(seed, f.Picture.Pix) {
+				in.changed.Store(true)
+			}
+			in.moved.Store(time.Now().UnixNano())
+			in.count()
+		}
+	}
+}
+
+// count ends the context where the trial asks for it.
+func (in *input) count() {
+	if n := in.taken.Add(1); in.trial.stop > 0 && n == int64(in.trial.stop) {
+		in.stopped.Store(time.Now().UnixNano())
+		in.cancel(errStopped)
+	}
+}
+
+// weigh counts the bytes of pictures that are reachable.
+func (in *input) weigh(p *media.Picture, i int) {
+	size := int64(len(p.Pix))
+	in.live.Add(size)
+	// The pixels are what must not be kept, whatever holds them.
+	runtime.AddCleanup(&p.Pix[0], func(size int64) { in.live.Add(-size) }, size)
+	if i > 0 && i%100 == 0 {
+		runtime.GC()
+		for range 20 { // cleanups run a little later
+			time.Sleep(time.Millisecond)
+		}
+		in.held.Store(max(in.held.Load(), in.live.Load()))
+	}
+}
+
+func (in *input) Cues(_ context.Context, track *pb.TextTrack) ([]media.Cue, error) {
+	cues, ok := in.bench.clip.cues[track.GetSha256()]
+	if !ok {
+		return nil, errkind.New(errkind.NotFound, "the clip has no such track")
+	}
+	return cues, nil
+}
+
+func (in *input) Annotations(ctx context.Context, kind string) iter.Seq2[*pb.Annotation, error] {
+	return others(ctx, in, kind, func(r *Result) []*pb.Annotation { return r.Annotations },
+		func(a *pb.Annotation) bool { return a.GetKind() == kind })
+}
+
+func (in *input) Embeddings(ctx context.Context, space string) iter.Seq2[*pb.Embedding, error] {
+	return others(ctx, in, space, func(r *Result) []*pb.Embedding { return r.Embeddings },
+		func(e *pb.Embedding) bool { return e.GetSpace() == space })
+}
+
+// others yields what another algorithm wrote.
+func others[T proto.Message](ctx context.Context, in *input, need string, items func(*Result) []T, want func(T) bool) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		from := in.bench.reg.Producer(need)
+		if from == nil || in.bench.results[from.Spec().GetName()] == nil {
+			yield(none, fmt.Errorf("it reads %q and does not declare that it needs it", need))
+			return
+		}
+		if in.trial.late {
+			in.waits.Add(1)
+			select {
+			case <-in.allTaken:
+			case <-ctx.Done():
+				yield(none, context.Cause(ctx))
+				return
+			}
+			in.waits.Add(-1)
+		}
+		for _, m := range items(in.bench.results[from.Spec().GetName()]) {
+			if !want(m) {
+				continue
+			}
+			if ctx.Err() != nil {
+				yield(none, context.Cause(ctx))
+				return
+			}
+			if !yield(proto.CloneOf(m), nil) {
+				return
+			}
+			if !in.reads {
+				in.count()
+			}
+		}
+	}
+}
+
+type output struct {
+	result *Result
+	run    *pb.Run
+	spec   *pb.AlgorithmSpec
+	busy   atomic.Bool
+}
+
+// alone reports an error where two goroutines write at once.
+func (o *output) alone() (func(), error) {
+	if !o.busy.CompareAndSwap(false, true) {
+		return nil, errors.New("it writes from two goroutines at once")
+	}
+	return func() { o.busy.Store(false) }, nil
+}
+
+func (o *output) Annotation(ctx context.Context, a *pb.Annotation) (string, error) {
+	done, err := o.alone()
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	a.Asset, a.Run, a.Ordinal = o.run.GetAsset(), o.run.GetId(), int64(len(o.result.Annotations))
+	if err := schema.Validate(a); err != nil {
+		return "", fmt.Errorf("annotation %d: %w", a.Ordinal, err)
+	}
+	o.result.Annotations = append(o.result.Annotations, a)
+	return schema.ItemID(a.Run, a.Ordinal), nil
+}
+
+func (o *output) Embedding(ctx context.Context, e *pb.Embedding) error {
+	done, err := o.alone()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e.Asset, e.Run, e.Ordinal = o.run.GetAsset(), o.run.GetId(), int64(len(o.result.Embeddings))
+	if err := schema.Validate(e); err != nil {
+		return fmt.Errorf("embedding %d: %w", e.Ordinal, err)
+	}
+	o.result.Embeddings = append(o.result.Embeddings, e)
+	return nil
+}
+
+func (o *output) Blob(ctx context.Context, name, _ string, data []byte) (*pb.MediaRef, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	o.result.Blobs[name] = append([]byte(nil), data...)
+	return &pb.MediaRef{Key: "runs/" + o.run.GetAsset() + "/" + o.run.GetId() + "/" + name}, nil
+}
+
+func (*output) Progress(int64, int64) {}

@@ -1,0 +1,176 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// execute is the run hop: runs that were requested become annotations and embeddings.
+func (s *Service) execute(ctx context.Context, batch []events.Delivery) error {
+	for _, d := range batch {
+		m, ok := d.Data.(*pb.RunsRequested)
+		if !ok || m.GetAsset() != d.Subject {
+			return errkind.New(errkind.Invalid, "the event requests no runs of its subject")
+		}
+		s.metrics.late.Observe(max(0, time.Since(d.Logged).Seconds()))
+		if err := s.request(ctx, m); err != nil {
+			return fmt.Errorf("executing runs of %s: %w", d.Subject, err)
+		}
+	}
+	return nil
+}
+
+// request brings every run of a request to its end, or says why it should be tried again.
+func (s *Service) request(ctx context.Context, m *pb.RunsRequested) error {
+	asset, err := s.deps.Store.Asset(ctx, m.GetAsset())
+	if err != nil {
+		return fmt.Errorf("reading the asset: %w", err)
+	}
+	// What cannot be executed here is told at the end, after what can.
+	todo, unknown, err := s.todo(ctx, asset, m)
+	if err != nil {
+		return err
+	}
+	for attempt := 1; len(todo) > 0; attempt++ {
+		var again []*pb.Run
+		var later error
+		ends, err := s.group(ctx, asset, todo)
+		if err != nil {
+			return err
+		}
+		for _, e := range ends {
+			switch retry, err := s.settle(ctx, e, attempt); {
+			case err != nil:
+				later = errors.Join(later, err)
+			case retry:
+				again = append(again, e.run)
+			}
+		}
+		if later != nil {
+			return later
+		}
+		todo = again
+	}
+	return unknown
+}
+
+// todo returns the runs of a request that have yet to be executed, inputs first.
+func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested) (todo []*pb.Run, unknown, err error) {
+	byAlgorithm := make(map[string]*pb.Run)
+	for _, r := range m.GetRuns() {
+		if err := s.known(asset, r); err != nil {
+			unknown = errors.Join(unknown, err)
+			continue
+		}
+		byAlgorithm[r.GetAlgorithm()] = r
+	}
+	for _, a := range s.deps.Registry.All() {
+		r := byAlgorithm[a.Spec().GetName()]
+		if r == nil || s.done.has(r.GetId()) {
+			continue
+		}
+		there, err := s.deps.Store.Run(ctx, r.GetAsset(), r.GetId())
+		if err != nil && !errkind.Is(err, errkind.NotFound) {
+			return nil, nil, fmt.Errorf("reading run %s: %w", r.GetId(), err)
+		}
+		switch there.GetState() {
+		case pb.RunState_RUN_STATE_FINISHED:
+			continue
+		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+			// Who asks by hand wants it tried again.
+			if m.GetReason() == reasonArrival || m.GetReason() == reasonDependency {
+				continue
+			}
+		}
+		todo = append(todo, r)
+	}
+	return todo, unknown, nil
+}
+
+// known checks that a run is what it says, and of an algorithm that is here.
+func (s *Service) known(asset *pb.Asset, r *pb.Run) error {
+	a, err := s.deps.Registry.Algorithm(r.GetAlgorithm())
+	if err != nil {
+		return err
+	}
+	if r.GetAsset() != asset.GetId() || r.GetId() != schema.RunID(r) {
+		return errkind.New(errkind.Invalid, "run %q is not what its identity says", r.GetId())
+	}
+	if r.GetVersion() != a.Spec().GetVersion() {
+		return errkind.New(errkind.NotFound, "algorithm %s is here as version %s, not %s", r.GetAlgorithm(), a.Spec().GetVersion(), r.GetVersion())
+	}
+	return nil
+}
+
+// settle does what the end of one execution asks for. It reports whether to execute it again at
+// once; an error means that the whole request should come again later.
+func (s *Service) settle(ctx context.Context, e *execution, attempt int) (again bool, err error) {
+	name := e.run.GetAlgorithm()
+	log := s.deps.Log.With("asset", e.run.GetAsset(), "algorithm", name, "run", e.run.GetId())
+	if e.skipped {
+		return false, nil
+	}
+	s.metrics.seconds.WithLabelValues(name).Observe(e.took.Seconds())
+	if e.err == nil {
+		s.done.add(e.run.GetId())
+		s.metrics.executed.WithLabelValues(name, "finished").Inc()
+		log.Info("finished", "seconds", e.took.Seconds(), "annotations", e.out.annotations.next(), "embeddings", e.out.embeddings.next())
+		return false, nil
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	kind := errkind.Of(e.err)
+	s.metrics.errors.WithLabelValues(name, kind.String()).Inc()
+	switch kind {
+	case errkind.Unavailable, errkind.Exhausted, errkind.Cancelled:
+		s.metrics.executed.WithLabelValues(name, "retried").Inc()
+		return false, fmt.Errorf("algorithm %s: %w", name, e.err)
+	case errkind.Internal:
+		if attempt < s.cfg.Attempts {
+			s.metrics.executed.WithLabelValues(name, "retried").Inc()
+			log.Warn("executing again", "attempt", attempt, "error", e.err)
+			return true, nil
+		}
+	}
+	r := proto.CloneOf(e.run)
+	r.State, r.ErrorKind, r.Error = pb.RunState_RUN_STATE_FAILED, kind.String(), clip(e.err.Error())
+	if err := s.deps.Events.Publish(ctx, events.RunsFinished, events.Event{Subject: r.GetAsset(), Data: &pb.RunFinished{Run: r}}); err != nil {
+		return false, fmt.Errorf("telling that run %s failed: %w", r.GetId(), err)
+	}
+	s.done.add(r.GetId())
+	s.metrics.executed.WithLabelValues(name, "failed").Inc()
+	log.Error("failed", "kind", kind.String(), "attempts", attempt, "error", e.err)
+	return false, nil
+}
+
+// clip keeps an error short enough to be stored.
+func clip(s string) string {
+	const most = 2000
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// An execution is one run being executed.
+type execution struct {
+	run       *pb.Run // a copy, with the lease's epoch
+	algorithm algo.Algorithm
+	in        *input
+	out       *output
+
+	skipped bool // it had finished elsewhere
+	err     error
+	took    time.Duration
+}

@@ -1,0 +1,156 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A projector decodes a film once and hands each frame to every algorithm that wants it. It
+// waits for the slowest of them, so memory is bounded by the queues.
+type projector struct {
+	specs   []media.FrameSpec
+	viewers []*viewer
+}
+
+// A viewer is one algorithm in front of the film.
+type viewer struct {
+	spec   int
+	frames chan algo.Frame
+	left   chan struct{} // closed when the algorithm has ended, and takes no more
+	ended  chan struct{} // closed after the last frame
+	err    error         // why it was the last, where the film had not ended; set before ended is closed
+}
+
+// queueBytes is what one viewer's queue may hold: about a second of film, so that a model
+// that judges many frames at a time does not stop the others.
+const queueBytes = 4 << 20
+
+// view adds a viewer; all are added before the film begins.
+func (p *projector) view(spec media.FrameSpec, video *pb.VideoTrack) *viewer {
+	i := slices.Index(p.specs, spec)
+	if i < 0 {
+		i = len(p.specs)
+		p.specs = append(p.specs, spec)
+	}
+	w, h := spec.Size(video)
+	v := &viewer{
+		spec:   i,
+		frames: make(chan algo.Frame, min(max(queueBytes/max(3*w*h, 1), 8), 256)),
+		left:   make(chan struct{}), ended: make(chan struct{}),
+	}
+	p.viewers = append(p.viewers, v)
+	return v
+}
+
+// show decodes the film to its end, or until nobody looks any more. It returns the number of frames shown.
+func (p *projector) show(ctx context.Context, reader *media.Reader, film media.Source) (shown int64) {
+	err := func() error {
+		stream, err := reader.Decode(ctx, film, p.specs...)
+		if err != nil {
+			return fmt.Errorf("starting to decode: %w", err)
+		}
+		defer stream.Close()
+		for {
+			f, err := stream.Next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("decoding frame %d: %w", shown, err)
+			}
+			shown++
+			looking, err := p.hand(ctx, f)
+			if err != nil || !looking {
+				return err
+			}
+		}
+	}()
+	for _, v := range p.viewers {
+		v.err = err
+		close(v.ended)
+	}
+	return shown
+}
+
+// hand gives a frame to all who want it, and reports whether anybody still does.
+func (p *projector) hand(ctx context.Context, f media.Frame) (looking bool, err error) {
+	for _, v := range p.viewers {
+		select {
+		case <-v.left:
+			continue
+		default:
+		}
+		looking = true
+		picture := f.Pictures[v.spec]
+		if picture == nil {
+			continue
+		}
+		select {
+		case v.frames <- algo.Frame{N: f.N, Picture: picture}:
+		case <-v.left:
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
+	return looking, nil
+}
+
+// all yields the frames as they are shown.
+func (v *viewer) all(ctx context.Context) iter.Seq2[algo.Frame, error] {
+	return func(yield func(algo.Frame, error) bool) {
+		for {
+			select {
+			case f := <-v.frames:
+				if !yield(f, nil) {
+					return
+				}
+				continue
+			default:
+			}
+			select {
+			case f := <-v.frames:
+				if !yield(f, nil) {
+					return
+				}
+			case <-ctx.Done():
+				yield(algo.Frame{}, context.Cause(ctx))
+				return
+			case <-v.ended:
+				if len(v.frames) > 0 {
+					continue
+				}
+				if v.err != nil {
+					yield(algo.Frame{}, v.err)
+				}
+				return
+			}
+		}
+	}
+}
+
+// film opens an asset's pictures: a local file, and the clock of its frames.
+func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source, release func(), err error) {
+	clock, err := s.clock(ctx, asset)
+	if err != nil {
+		return film, nil, err
+	}
+	path, release, err := s.deps.Blobs.Local(ctx, asset.GetMedia())
+	if err != nil {
+		return film, nil, fmt.Errorf("opening the film: %w", err)
+	}
+	return media.Source{Path: path, Video: asset.GetVideo(), Clock: clock}, release, nil
+}
+
+// gone is an error for what an algorithm asks for and has not declared.
+func undeclared(format string, args ...any) error {
+	return errkind.New(errkind.Invalid, "the algorithm reads what it does not declare: "+format, args...)
+}

@@ -1,0 +1,338 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// A group is the runs of one request that are executed together.
+type group struct {
+	s         *Service
+	asset     *pb.Asset
+	broken    error // why nothing can be made of the asset
+	members   []*execution // inputs first
+	leases    []store.Lease
+	projector projector
+}
+
+// group executes runs over one asset, all at once, and returns how each ended. An error
+// means that none was executed.
+func (s *Service) group(ctx context.Context, asset *pb.Asset, runs []*pb.Run) (_ []*execution, err error) {
+	g := &group{s: s, asset: asset}
+	var clock schema.Clock
+	clock, g.broken = s.clock(ctx, asset)
+	for _, r := range runs {
+		a, err := s.deps.Registry.Algorithm(r.GetAlgorithm())
+		if err != nil {
+			return nil, err
+		}
+		if _, frames := a.(algo.FrameReader); frames && len(g.projector.viewers) == 0 {
+			// Before any lease, which would run out while others are decoding.
+			select {
+			case s.films <- struct{}{}:
+				defer func() { <-s.films }()
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		e := &execution{run: proto.CloneOf(r), algorithm: a, in: &input{service: s, asset: asset, clock: clock}}
+		g.members = append(g.members, e)
+		if f, frames := a.(algo.FrameReader); frames {
+			e.in.viewer = g.projector.view(f.Frames(asset), asset.GetVideo())
+		}
+	}
+	defer g.release(ctx)
+	if err := g.acquire(ctx); err != nil {
+		return nil, err
+	}
+	for _, e := range g.members {
+		g.open(ctx, e)
+	}
+	g.run(ctx)
+	return g.members, nil
+}
+
+// acquire takes the lease of every run, and leaves out those that finished meanwhile.
+func (g *group) acquire(ctx context.Context) error {
+	for _, e := range g.members {
+		id := e.run.GetId()
+		lease, err := g.s.deps.Store.Acquire(ctx, store.RunLease(id), g.s.cfg.Worker, g.s.cfg.LeaseTTL)
+		if errkind.Is(err, errkind.Conflict) {
+			// Should its holder die, the run is ours after all.
+			err = errkind.Wrap(errkind.Unavailable, err)
+		}
+		if err != nil {
+			return fmt.Errorf("taking the lease of run %s (%s): %w", id, e.run.GetAlgorithm(), err)
+		}
+		g.leases = append(g.leases, lease)
+		e.run.Epoch = lease.Epoch
+		there, err := g.s.deps.Store.Run(ctx, g.asset.GetId(), id)
+		if err != nil && !errkind.Is(err, errkind.NotFound) {
+			return fmt.Errorf("reading run %s: %w", id, err)
+		}
+		e.skipped = there.GetState() == pb.RunState_RUN_STATE_FINISHED
+	}
+	return nil
+}
+
+// release gives the leases back, also when ctx has ended.
+func (g *group) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	for _, l := range g.leases {
+		if err := g.s.deps.Store.Release(ctx, l); err != nil {
+			g.s.deps.Log.Warn("giving a lease back", "lease", l.Name, "error", err)
+		}
+	}
+}
+
+// open connects an execution to what it reads; what stands in its way is its end.
+func (g *group) open(ctx context.Context, e *execution) {
+	if e.skipped {
+		return
+	}
+	spec := e.algorithm.Spec()
+	e.out = &output{service: g.s, run: e.run, spaces: make(map[string]*pb.Space)}
+	for _, sp := range spec.GetSpaces() {
+		e.out.spaces[schema.SpaceID(sp)] = sp
+	}
+	e.in.annotations = make(map[string]*reader[*pb.Annotation])
+	e.in.embeddings = make(map[string]*reader[*pb.Embedding])
+	e.in.finished = make(map[string]*pb.Run)
+	e.err = func() error {
+		if g.broken != nil {
+			return g.broken
+		}
+		if err := g.s.models(e.algorithm); err != nil {
+			return err
+		}
+		// A later event has changed what the run reads: then it has another identity, and is requested under that.
+		reads, err := schema.ReadsFingerprint(g.asset, spec.GetReads())
+		if err != nil {
+			return err
+		}
+		if reads != e.run.GetReads() {
+			return errkind.New(errkind.NotFound, "the asset's tracks are no longer those that the run was requested for")
+		}
+		for _, need := range spec.GetNeeds() {
+			if err := g.connect(ctx, e, need); err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+}
+
+// connect lets e read a kind or a space: from another member as it is written, or from the store.
+func (g *group) connect(ctx context.Context, e *execution, need string) error {
+	from := g.s.deps.Registry.Producer(need).Spec().GetName()
+	id := e.run.GetInputs()[from]
+	for _, other := range g.members {
+		if other.run.GetId() != id || other.skipped {
+			continue
+		}
+		if other.err != nil {
+			return inputError(from, other.err)
+		}
+		if _, _, err := schema.ParseSpaceID(need); err == nil {
+			if other.out.tapeE == nil {
+				other.out.tapeE = newTape[*pb.Embedding]()
+			}
+			e.in.embeddings[need] = other.out.tapeE.reader()
+			return nil
+		}
+		if other.out.tapeA == nil {
+			other.out.tapeA = newTape[*pb.Annotation]()
+		}
+		e.in.annotations[need] = other.out.tapeA.reader()
+		return nil
+	}
+	run, err := g.s.deps.Store.Run(ctx, g.asset.GetId(), id)
+	if err != nil && !errkind.Is(err, errkind.NotFound) {
+		return fmt.Errorf("reading run %s: %w", id, err)
+	}
+	switch run.GetState() {
+	case pb.RunState_RUN_STATE_FINISHED:
+		e.in.finished[need] = run
+		return g.s.indexed(ctx, run)
+	case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+		return errkind.New(errkind.NotFound, "its input %s has failed: %s", from, run.GetError())
+	}
+	return errkind.New(errkind.Unavailable, "its input %s (run %s) has not finished", from, id)
+}
+
+// inputError is what a failed input means to those that read it: the same, under the same kind.
+func inputError(from string, err error) error { return fmt.Errorf("its input %s: %w", from, err) }
+
+// errLost ends an execution whose lease another worker has.
+var errLost = errkind.New(errkind.Unavailable, "the lease was lost")
+
+// run executes all members at once and waits for them.
+func (g *group) run(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var background, members sync.WaitGroup
+	stop := make(chan struct{})
+	background.Go(func() { g.renew(ctx, stop, cancel) })
+	background.Go(func() { g.report(stop) })
+
+	for _, e := range g.members {
+		if e.skipped || e.err != nil {
+			e.end()
+			continue
+		}
+		members.Go(func() {
+			defer e.end()
+			start := time.Now()
+			e.err = g.annotate(ctx, e)
+			e.took = time.Since(start)
+		})
+	}
+	if g.looking() {
+		members.Go(func() { g.show(ctx) })
+	}
+	members.Wait()
+	close(stop)
+	background.Wait()
+}
+
+// end tells those that read this execution, and the projector, that it has ended.
+func (e *execution) end() {
+	if e.in.viewer != nil {
+		close(e.in.viewer.left)
+	}
+	if e.out == nil {
+		return
+	}
+	err := e.err
+	if err != nil {
+		err = inputError(e.run.GetAlgorithm(), err)
+	}
+	if e.out.tapeA != nil {
+		e.out.tapeA.end(err)
+	}
+	if e.out.tapeE != nil {
+		e.out.tapeE.end(err)
+	}
+}
+
+// annotate calls the algorithm. Its panic is its error.
+func (g *group) annotate(ctx context.Context, e *execution) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.s.deps.Log.Error("an algorithm panicked", "asset", g.asset.GetId(), "algorithm", e.run.GetAlgorithm(),
+				"run", e.run.GetId(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = errkind.New(errkind.Internal, "the algorithm panicked: %v", p)
+		}
+	}()
+	if err := e.algorithm.Annotate(ctx, e.in, e.out); err != nil {
+		// A cancelled context says why.
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
+	}
+	return e.out.finish(ctx)
+}
+
+// looking reports whether any member that will run reads frames.
+func (g *group) looking() bool {
+	for _, e := range g.members {
+		if e.in.viewer != nil && !e.skipped && e.err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// show decodes the film for those that look at it.
+func (g *group) show(ctx context.Context) {
+	film, release, err := g.s.film(ctx, g.asset)
+	if err != nil {
+		for _, v := range g.projector.viewers {
+			v.err = err
+			close(v.ended)
+		}
+		return
+	}
+	defer release()
+	g.s.metrics.decoding.Inc()
+	defer g.s.metrics.decoding.Dec()
+	g.s.metrics.frames.Add(float64(g.projector.show(ctx, g.s.deps.Reader, film)))
+}
+
+// renew keeps the leases until stop; a lost one ends the whole group, which then starts anew without it.
+func (g *group) renew(ctx context.Context, stop <-chan struct{}, lost func(error)) {
+	tick := time.NewTicker(g.s.cfg.LeaseTTL / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for i, l := range g.leases {
+			renewed, err := g.s.deps.Store.Renew(ctx, l, g.s.cfg.LeaseTTL)
+			switch {
+			case err == nil:
+				g.leases[i] = renewed
+			case errkind.Is(err, errkind.Conflict), time.Now().After(l.Until):
+				lost(fmt.Errorf("%w: %s: %w", errLost, l.Name, err))
+				return
+			case !errors.Is(err, context.Canceled):
+				g.s.deps.Log.Warn("renewing a lease", "lease", l.Name, "error", err)
+			}
+		}
+	}
+}
+
+// reportEvery is how often progress is told, logEvery how often it is logged.
+const (
+	reportEvery = time.Second
+	logEvery    = 30
+)
+
+// report tells how far the executions are.
+func (g *group) report(stop <-chan struct{}) {
+	start := time.Now()
+	tick := time.NewTicker(reportEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		ended := false
+		select {
+		case <-stop:
+			ended = true
+		case <-tick.C:
+		}
+		for _, e := range g.members {
+			if e.out == nil {
+				continue
+			}
+			done, total := e.out.progressed.Load(), e.out.total.Load()
+			g.s.deps.Progress(Progress{
+				Asset: g.asset.GetId(), Run: e.run.GetId(), Algorithm: e.run.GetAlgorithm(),
+				Done: done, Total: total, Elapsed: time.Since(start), Ended: ended,
+			})
+			if !ended && n%logEvery == 0 {
+				g.s.deps.Log.Info("running", "asset", g.asset.GetId(), "algorithm", e.run.GetAlgorithm(), "done", done, "of", total)
+			}
+		}
+		if ended {
+			return
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// input is what one execution reads: algo.Input.
+type input struct {
+	service *Service
+	asset   *pb.Asset
+	clock   schema.Clock
+	viewer  *viewer // nil where it reads no frames
+	// What other executions of the group are writing, by kind and by space.
+	annotations map[string]*reader[*pb.Annotation]
+	embeddings  map[string]*reader[*pb.Embedding]
+	// finished are the input runs that have ended before, by kind and by space.
+	finished map[string]*pb.Run
+}
+
+func (in *input) Asset() *pb.Asset    { return in.asset }
+func (in *input) Clock() schema.Clock { return in.clock }
+
+func (in *input) Frames(ctx context.Context) iter.Seq2[algo.Frame, error] {
+	if in.viewer == nil {
+		return wrong[algo.Frame](undeclared("frames"))
+	}
+	return in.viewer.all(ctx)
+}
+
+func (in *input) Cues(ctx context.Context, track *pb.TextTrack) ([]media.Cue, error) {
+	b, err := in.service.deps.Blobs.Read(ctx, track.GetMedia(), media.MaxTextBytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading cues: %w", err)
+	}
+	if track.GetCues() == 0 {
+		return nil, nil
+	}
+	text, err := media.ParseText(b, media.TextOptions{Format: "webvtt", Language: track.GetLanguage()})
+	if err != nil {
+		return nil, fmt.Errorf("reading cues: %w", err)
+	}
+	return text.Cues, nil
+}
+
+func (in *input) Annotations(ctx context.Context, kind string) iter.Seq2[*pb.Annotation, error] {
+	if r := in.annotations[kind]; r != nil {
+		return only(r.all(ctx), func(a *pb.Annotation) bool { return a.GetKind() == kind })
+	}
+	if run := in.finished[kind]; run != nil {
+		seq := in.service.deps.Store.AnnotationsOf(ctx, run.GetAsset(), run.GetId(), store.Span{})
+		return only(seq, func(a *pb.Annotation) bool { return a.GetKind() == kind })
+	}
+	return wrong[*pb.Annotation](undeclared("annotations of kind %q", kind))
+}
+
+func (in *input) Embeddings(ctx context.Context, space string) iter.Seq2[*pb.Embedding, error] {
+	if r := in.embeddings[space]; r != nil {
+		return only(r.all(ctx), func(e *pb.Embedding) bool { return e.GetSpace() == space })
+	}
+	if run := in.finished[space]; run != nil {
+		seq := in.service.deps.Store.EmbeddingsOf(ctx, run.GetAsset(), run.GetId(), store.Span{})
+		return only(seq, func(e *pb.Embedding) bool { return e.GetSpace() == space })
+	}
+	return wrong[*pb.Embedding](undeclared("embeddings of space %q", space))
+}
+
+func wrong[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		yield(none, err)
+	}
+}
+
+func only[T any](seq iter.Seq2[T, error], want func(T) bool) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range seq {
+			if err != nil || want(v) {
+				if !yield(v, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// clock reads when each frame of an asset shows; nil for one without pictures.
+func (s *Service) clock(ctx context.Context, asset *pb.Asset) (schema.Clock, error) {
+	v := asset.GetVideo()
+	if v == nil {
+		return nil, nil
+	}
+	var table schema.FrameTable
+	if v.GetVariableRate() {
+		const most = 64 << 20
+		b, err := s.deps.Blobs.Read(ctx, v.GetFrameTable(), most)
+		if err != nil {
+			return nil, fmt.Errorf("reading the frame table: %w", err)
+		}
+		if table, err = schema.DecodeFrameTable(b); err != nil {
+			return nil, err
+		}
+	}
+	return schema.ClockOf(v, table)
+}
+
+// indexed looks whether all that a finished run wrote can be read from the store.
+func (s *Service) indexed(ctx context.Context, run *pb.Run) error {
+	a, e, err := s.deps.Store.Indexed(ctx, run.GetAsset(), run.GetId(), run.GetEpoch())
+	if err != nil {
+		return fmt.Errorf("counting what is indexed of run %s: %w", run.GetId(), err)
+	}
+	if a < run.GetAnnotations() || e < run.GetEmbeddings() {
+		return errkind.New(errkind.Unavailable, "run %s (%s) is not yet indexed: %d of %d annotations, %d of %d embeddings",
+			run.GetId(), run.GetAlgorithm(), a, run.GetAnnotations(), e, run.GetEmbeddings())
+	}
+	return nil
+}

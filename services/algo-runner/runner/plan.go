@@ -1,0 +1,216 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// Why runs were requested.
+const (
+	reasonArrival    = "arrival"
+	reasonDependency = "dependency"
+)
+
+// plan is the request hop: what is ready, or has become possible, is asked for.
+func (s *Service) plan(ctx context.Context, batch []events.Delivery) error {
+	for _, d := range batch {
+		var err error
+		switch m := d.Data.(type) {
+		case *pb.MediaReady:
+			err = s.planAsset(ctx, m.GetAsset())
+		case *pb.RunFinished:
+			err = s.planAfter(ctx, m.GetRun())
+		}
+		if err != nil {
+			return fmt.Errorf("planning runs of %s: %w", d.Subject, err)
+		}
+	}
+	return nil
+}
+
+// planAsset requests all that can run now. It may be called any number of times.
+func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
+	// The executor must find what it is asked about, however far the indexer is.
+	if err := s.deps.Store.PutAsset(ctx, asset); err != nil {
+		return fmt.Errorf("putting the asset into the library: %w", err)
+	}
+	runs, err := s.deps.Registry.Runs(asset)
+	if err != nil {
+		return err
+	}
+	var film []*pb.Run // all that share one decoding
+	together := make(map[string]bool)
+	for _, r := range runs {
+		shared := s.deps.Registry.WithFrames(r.GetAlgorithm())
+		state, err := s.inputs(ctx, r, together)
+		if err != nil {
+			return err
+		}
+		if state != possible {
+			continue // it is planned when they have finished
+		}
+		wanted, err := s.wanted(ctx, r)
+		if err != nil {
+			return err
+		}
+		if !wanted {
+			continue
+		}
+		if shared {
+			together[r.GetId()] = true
+			film = append(film, r)
+			continue
+		}
+		if err := s.ask(ctx, asset.GetId(), reasonArrival, r); err != nil {
+			return err
+		}
+	}
+	return s.ask(ctx, asset.GetId(), reasonArrival, film...)
+}
+
+// planAfter requests the runs that read a finished one and were not requested with it.
+func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
+	if finished.GetState() != pb.RunState_RUN_STATE_FINISHED {
+		return nil
+	}
+	asset, err := s.deps.Store.Asset(ctx, finished.GetAsset())
+	if err != nil {
+		return fmt.Errorf("reading the asset: %w", err)
+	}
+	runs, err := s.deps.Registry.Runs(asset)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if r.GetInputs()[finished.GetAlgorithm()] != finished.GetId() {
+			continue
+		}
+		// Where a run has several inputs, the last of them to be recorded must see the others.
+		if err := s.awaitRecord(ctx, finished); err != nil {
+			return err
+		}
+		state, err := s.inputs(ctx, r, nil)
+		if err != nil {
+			return err
+		}
+		if state != possible {
+			continue
+		}
+		known, err := s.deps.Store.Run(ctx, r.GetAsset(), r.GetId())
+		if err == nil && s.deps.Registry.WithFrames(r.GetAlgorithm()) && known.GetState() != pb.RunState_RUN_STATE_UNSPECIFIED {
+			continue // it was requested with the film
+		}
+		if err != nil && !errkind.Is(err, errkind.NotFound) {
+			return fmt.Errorf("reading run %s: %w", r.GetId(), err)
+		}
+		wanted, err := s.wanted(ctx, r)
+		if err != nil {
+			return err
+		}
+		if wanted {
+			if err := s.ask(ctx, asset.GetId(), reasonDependency, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wanted records that a run is requested, and reports whether it has yet to be executed.
+func (s *Service) wanted(ctx context.Context, r *pb.Run) (bool, error) {
+	known, err := s.deps.Store.CreateRun(ctx, r)
+	if err != nil {
+		return false, fmt.Errorf("recording the request of run %s: %w", r.GetId(), err)
+	}
+	switch known.GetState() {
+	case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+		return false, nil
+	}
+	return true, nil
+}
+
+// ready says whether a run's inputs allow it.
+type readiness int
+
+const (
+	possible readiness = iota
+	waiting
+	impossible
+)
+
+// inputs looks whether all inputs of a run have finished, or will be made in the same request.
+func (s *Service) inputs(ctx context.Context, r *pb.Run, together map[string]bool) (readiness, error) {
+	state := possible
+	for _, id := range r.GetInputs() {
+		if together[id] && s.deps.Registry.WithFrames(r.GetAlgorithm()) {
+			continue
+		}
+		in, err := s.deps.Store.Run(ctx, r.GetAsset(), id)
+		switch {
+		case errkind.Is(err, errkind.NotFound):
+			state = max(state, waiting)
+		case err != nil:
+			return 0, fmt.Errorf("reading run %s: %w", id, err)
+		case in.GetState() == pb.RunState_RUN_STATE_FINISHED:
+		case in.GetState() == pb.RunState_RUN_STATE_FAILED, in.GetState() == pb.RunState_RUN_STATE_CANCELLED:
+			state = impossible
+		default:
+			state = max(state, waiting)
+		}
+	}
+	return state, nil
+}
+
+// recordWait is how long the planner waits for the indexer to record an end before it tries again later.
+const recordWait = 2 * time.Second
+
+// awaitRecord waits until the store says that the run has ended.
+func (s *Service) awaitRecord(ctx context.Context, finished *pb.Run) error {
+	deadline := time.Now().Add(recordWait)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, err := s.deps.Store.Run(ctx, finished.GetAsset(), finished.GetId())
+		if err != nil && !errkind.Is(err, errkind.NotFound) {
+			return fmt.Errorf("reading run %s: %w", finished.GetId(), err)
+		}
+		switch r.GetState() {
+		case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+			return nil
+		}
+		if r.GetEpoch() > finished.GetEpoch() {
+			return nil // another execution's end will come
+		}
+		if time.Now().After(deadline) {
+			return errkind.New(errkind.Unavailable, "the end of run %s (%s) is not yet in the store", finished.GetId(), finished.GetAlgorithm())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ask publishes one request.
+func (s *Service) ask(ctx context.Context, asset, reason string, runs ...*pb.Run) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	err := s.deps.Events.Publish(ctx, events.RunsRequested, events.Event{
+		Subject: asset, Data: &pb.RunsRequested{Asset: asset, Runs: runs, Reason: reason},
+	})
+	if err != nil {
+		return fmt.Errorf("requesting %d runs: %w", len(runs), err)
+	}
+	for _, r := range runs {
+		s.metrics.requested.WithLabelValues(r.GetAlgorithm(), reason).Inc()
+		s.deps.Log.Info("requested", "asset", asset, "algorithm", r.GetAlgorithm(), "run", r.GetId(), "reason", reason)
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package runner
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+)
+
+// A tape carries what one execution writes to those of its group that read it, each at
+// its own pace. It holds what the slowest has yet to read: an algorithm may not wait for its
+// readers, which may be waiting for frames that come no faster than it takes them.
+type tape[T any] struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed when there is more to read
+	items   []T
+	first   int // how many items were dropped before items[0]
+	ended   bool
+	err     error
+	readers []*reader[T]
+}
+
+type reader[T any] struct {
+	tape *tape[T]
+	next int
+	done bool
+}
+
+func newTape[T any]() *tape[T] { return &tape[T]{changed: make(chan struct{})} }
+
+// reader must be called before the first append, for each reader that will read all.
+func (t *tape[T]) reader() *reader[T] {
+	r := &reader[T]{tape: t}
+	t.readers = append(t.readers, r)
+	return r
+}
+
+func (t *tape[T]) append(v T) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.items = append(t.items, v)
+	t.trim()
+	t.tell()
+}
+
+// end says that no more will come, because of err where that is not nil.
+func (t *tape[T]) end(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended, t.err = true, err
+	t.tell()
+}
+
+func (t *tape[T]) tell() {
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// trim drops what every reader has read.
+func (t *tape[T]) trim() {
+	read := t.first + len(t.items)
+	for _, r := range t.readers {
+		if !r.done {
+			read = min(read, r.next)
+		}
+	}
+	const worth = 64 // freeing in steps
+	if n := read - t.first; n >= worth || n == len(t.items) {
+		t.items = slices.Delete(t.items, 0, n)
+		t.first = read
+	}
+}
+
+// all yields everything from the first item on, waiting for what has not been written.
+func (r *reader[T]) all(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		defer r.close()
+		var none T
+		for {
+			v, ok, err := r.wait(ctx)
+			switch {
+			case err != nil:
+				yield(none, err)
+				return
+			case !ok:
+				return
+			case !yield(v, nil):
+				return
+			}
+		}
+	}
+}
+
+// wait returns the next item; false at the end.
+func (r *reader[T]) wait(ctx context.Context) (v T, ok bool, err error) {
+	t := r.tape
+	for {
+		t.mu.Lock()
+		if i := r.next - t.first; i < len(t.items) {
+			v = t.items[i]
+			r.next++
+			t.mu.Unlock()
+			return v, true, nil
+		}
+		ended, err, changed := t.ended, t.err, t.changed
+		t.mu.Unlock()
+		if ended {
+			return v, false, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return v, false, context.Cause(ctx)
+		}
+	}
+}
+
+// close lets the tape forget what this reader has not read.
+func (r *reader[T]) close() {
+	r.tape.mu.Lock()
+	defer r.tape.mu.Unlock()
+	r.done = true
+}
