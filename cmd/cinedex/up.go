@@ -179,7 +179,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	}
 	run, err := runner.New(cfg.Runner, runner.Deps{
 		Events: u.Events, Store: u.Store, Registry: registry, Reader: u.Reader, Blobs: u.Blobs,
-		Model: u.modelFile, Log: u.Log, Registerer: u.Registry,
+		Model: u.ModelFile, Log: u.Log, Registerer: u.Registry,
 	})
 	if err != nil {
 		return u, err
@@ -214,11 +214,6 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		}}}, u.actors...)
 	}
 	return u, h.write(endpoint{Server: u.server(), Brokers: cfg.Kafka.Brokers, Token: u.token, PID: os.Getpid()})
-}
-
-func (u *running) modelFile(id string) error {
-	_, err := u.Cache.Require(id)
-	return err
 }
 
 func (u *running) server() string { return "http://" + u.listener.Addr().String() }

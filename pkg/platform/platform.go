@@ -156,6 +156,15 @@ func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b media.BlobCo
 	return err
 }
 
+// OnClose has c closed with the platform, before what was opened earlier.
+func (p *Platform) OnClose(c io.Closer) { p.closers = append(p.closers, c) }
+
+// ModelFile says why a model file cannot be used; nil where it is there.
+func (p *Platform) ModelFile(id string) error {
+	_, err := p.Cache.Require(id)
+	return err
+}
+
 // Close closes what was opened, the last first.
 func (p *Platform) Close() error {
 	var errs []error
