@@ -7,11 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/segmentio/kafka-go"
-
-	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
 // Layout says how topics are made on a cluster.
@@ -100,43 +97,39 @@ func (c *Client) EnsureTopics(ctx context.Context, layout Layout) ([]Drift, erro
 }
 
 func (c *Client) existing(ctx context.Context) (map[string]int, error) {
-	ctx, cancel := request(ctx)
-	defer cancel()
-	b := newBackoff(time.Second)
-	for {
+	have := make(map[string]int)
+	err := ask(ctx, func(ctx context.Context) error {
 		res, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{})
-		if err == nil {
-			have := make(map[string]int)
-			for _, t := range res.Topics {
-				if t.Error == nil {
-					have[t.Name] = len(t.Partitions)
-				}
+		if err != nil {
+			return err
+		}
+		for _, t := range res.Topics {
+			if t.Error == nil {
+				have[t.Name] = len(t.Partitions)
 			}
-			return have, nil
 		}
-		if !b.sleep(ctx, nil) {
-			return nil, classify(err, "asking which topics exist")
-		}
-	}
+		return nil
+	})
+	return have, classify(err, "asking which topics exist")
 }
 
 func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) error {
 	if len(topics) == 0 {
 		return nil
 	}
-	ctx, cancel := request(ctx)
-	defer cancel()
-	res, err := c.kafka.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
-	if err != nil {
-		return classify(err, "creating topics")
-	}
-	for name, err := range res.Errors {
-		// Another process may have been quicker.
-		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-			return classify(err, "creating topic %s", name)
+	return classify(ask(ctx, func(ctx context.Context) error {
+		res, err := c.kafka.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
+		if err != nil {
+			return err
 		}
-	}
-	return nil
+		for name, err := range res.Errors {
+			// Another process may have been quicker.
+			if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return nil
+	}), "creating topics")
 }
 
 // drift compares the settings of topics that existed before.
@@ -156,21 +149,25 @@ func (c *Client) drift(ctx context.Context, layout Layout, have map[string]int) 
 	if len(req.Resources) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := request(ctx)
-	defer cancel()
-	res, err := c.kafka.DescribeConfigs(ctx, req)
+	got := make(map[string]map[string]string)
+	err := ask(ctx, func(ctx context.Context) error {
+		res, err := c.kafka.DescribeConfigs(ctx, req)
+		if err != nil {
+			return err
+		}
+		for _, r := range res.Resources {
+			if r.Error != nil {
+				return fmt.Errorf("%s: %w", r.ResourceName, r.Error)
+			}
+			got[r.ResourceName] = make(map[string]string)
+			for _, e := range r.ConfigEntries {
+				got[r.ResourceName][e.ConfigName] = e.ConfigValue
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, classify(err, "asking for the settings of the topics")
-	}
-	got := make(map[string]map[string]string)
-	for _, r := range res.Resources {
-		if r.Error != nil {
-			return nil, classify(r.Error, "asking for the settings of %s", r.ResourceName)
-		}
-		got[r.ResourceName] = make(map[string]string)
-		for _, e := range r.ConfigEntries {
-			got[r.ResourceName][e.ConfigName] = e.ConfigValue
-		}
 	}
 	var drift []Drift
 	for _, t := range contracts {
@@ -233,23 +230,27 @@ func (c *Client) Lag(ctx context.Context, group string, topics ...Topic) ([]Part
 }
 
 func (c *Client) committed(ctx context.Context, group, topic string, partitions []int) (map[int]int64, error) {
-	ctx, cancel := request(ctx)
-	defer cancel()
-	res, err := c.kafka.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.cfg.Prefix + group, Topics: map[string][]int{topic: partitions}})
-	if err == nil {
-		err = res.Error
-	}
-	if err != nil {
-		return nil, classify(err, "asking for the offsets of group %s", group)
-	}
 	committed := make(map[int]int64)
-	for _, p := range res.Topics[topic] {
-		if p.Error != nil {
-			return nil, errkind.New(kindOf(p.Error), "asking for the offsets of group %s in %s, partition %d: %w", group, topic, p.Partition, p.Error)
+	err := ask(ctx, func(ctx context.Context) error {
+		res, err := c.kafka.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.cfg.Prefix + group, Topics: map[string][]int{topic: partitions}})
+		if err == nil {
+			err = res.Error
 		}
-		if p.CommittedOffset >= 0 {
-			committed[p.Partition] = p.CommittedOffset
+		if err != nil {
+			return err
 		}
+		for _, p := range res.Topics[topic] {
+			if p.Error != nil {
+				return p.Error
+			}
+			if p.CommittedOffset >= 0 {
+				committed[p.Partition] = p.CommittedOffset
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, classify(err, "asking for the offsets of group %s in %s", group, topic)
 	}
 	return committed, nil
 }

@@ -111,16 +111,28 @@ func (c *Client) Close() error {
 func (c *Client) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	_, err := c.kafka.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
+	err := ask(ctx, func(ctx context.Context) error {
+		_, err := c.kafka.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
+		return err
+	})
 	return classify(err, "asking %s whether it is there", strings.Join(c.cfg.Brokers, ","))
 }
 
 // name is the topic's name in the log.
 func (c *Client) name(t Topic) string { return c.cfg.Prefix + string(t) }
 
-// request bounds one question to the brokers.
-func request(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, requestTimeout)
+// ask puts a question to the brokers until one answers it, within requestTimeout. Asking
+// again changes nothing, and the first tries after a broker's restart meet connections that are dead.
+func ask(ctx context.Context, question func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	b := newBackoff(200 * time.Millisecond)
+	for {
+		err := question(ctx)
+		if err == nil || kindOf(err) != errkind.Unavailable || !b.sleep(ctx, nil) {
+			return err
+		}
+	}
 }
 
 // partitions returns how many partitions a topic has.
@@ -131,8 +143,9 @@ func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
 	if ok && time.Since(n.at) < metadataTTL {
 		return n.n, nil
 	}
-	ctx, cancel := request(ctx)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	// No asking again here: callers wait for topics that are not there yet, each in its own way.
 	res, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err == nil && len(res.Topics) == 1 {
 		err = res.Topics[0].Error

@@ -131,22 +131,26 @@ func (c *Client) bounds(ctx context.Context, topic string, partition int) (first
 }
 
 func (c *Client) offsetsOf(ctx context.Context, topic string, partitions []int) (map[int]kafka.PartitionOffsets, error) {
-	var ask []kafka.OffsetRequest
+	var questions []kafka.OffsetRequest
 	for _, p := range partitions {
-		ask = append(ask, kafka.FirstOffsetOf(p), kafka.LastOffsetOf(p))
-	}
-	ctx, cancel := request(ctx)
-	defer cancel()
-	res, err := c.kafka.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: ask}, IsolationLevel: kafka.ReadCommitted})
-	if err != nil {
-		return nil, classify(err, "asking for the offsets of %s", topic)
+		questions = append(questions, kafka.FirstOffsetOf(p), kafka.LastOffsetOf(p))
 	}
 	all := make(map[int]kafka.PartitionOffsets, len(partitions))
-	for _, p := range res.Topics[topic] {
-		if p.Error != nil {
-			return nil, classify(p.Error, "asking for the offsets of %s, partition %d", topic, p.Partition)
+	err := ask(ctx, func(ctx context.Context) error {
+		res, err := c.kafka.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: questions}, IsolationLevel: kafka.ReadCommitted})
+		if err != nil {
+			return err
 		}
-		all[p.Partition] = p
+		for _, p := range res.Topics[topic] {
+			if p.Error != nil {
+				return p.Error
+			}
+			all[p.Partition] = p
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, classify(err, "asking for the offsets of %s", topic)
 	}
 	return all, nil
 }

@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,7 +20,9 @@ type Subscription struct {
 	Topics []Topic
 	// MaxBatch is the most events that the handler gets at once. Default 500.
 	MaxBatch int
-	// MaxBytes is the most bytes that are held, fetched but not yet handled, over all partitions. Default 64 MiB.
+	// MaxBytes bounds what is held over all partitions: half of it fetched ahead, a quarter on
+	// its way, a quarter in the hands of handlers, which decoding makes about three times as
+	// much. Each partition holds at least one event, whatever its size. Default 64 MiB.
 	MaxBytes int
 	// MaxWait is how long a batch that is not full waits for more; by default not at all,
 	// since what arrives while a batch is handled makes the next one.
@@ -316,12 +317,12 @@ type partition struct {
 }
 
 func (p *partition) run(fetch, work context.Context, share int) {
-	in := newInbox(share)
+	in := newInbox(share / 2)
 	var fetching sync.WaitGroup
-	fetching.Go(func() { p.fetchAll(fetch, in, min(max(share/2, minFetch), maxFetch)) })
+	fetching.Go(func() { p.fetchAll(fetch, in, min(max(share/4, minFetch), maxFetch)) })
 	defer fetching.Wait()
 	for {
-		batch := in.take(fetch, p.s.sub.MaxBatch, p.s.sub.MaxWait)
+		batch := in.take(fetch, p.s.sub.MaxBatch, share/4, p.s.sub.MaxWait)
 		if batch == nil {
 			return
 		}
@@ -403,46 +404,51 @@ func (in *inbox) put(ctx context.Context, m *message) bool {
 	}
 }
 
-// take removes up to n messages, once there is one, and waits for more of them for at most wait. Nil means that ctx ended.
-func (in *inbox) take(ctx context.Context, n int, wait time.Duration) []*message {
-	var full <-chan time.Time
+// take removes up to n messages of up to so many bytes, but at least one, and waits
+// for more of them for at most wait. Nil means that ctx ended.
+func (in *inbox) take(ctx context.Context, n, bytes int, wait time.Duration) []*message {
+	var late <-chan time.Time
 	for {
 		if ctx.Err() != nil {
 			return nil
 		}
 		in.mu.Lock()
-		have := len(in.queue)
+		have, full := len(in.queue), in.bytes >= bytes
 		in.mu.Unlock()
-		if have >= n || have > 0 && wait <= 0 {
+		if have >= n || have > 0 && (full || wait <= 0) {
 			break
 		}
-		if have > 0 && full == nil {
+		if have > 0 && late == nil {
 			t := time.NewTimer(wait)
 			defer t.Stop()
-			full = t.C
+			late = t.C
 		}
 		select {
 		case <-in.added:
 			continue
 		case <-ctx.Done():
 			return nil
-		case <-full:
+		case <-late:
 		}
 		break
 	}
 	in.mu.Lock()
+	took := 0
+	for i, m := range in.queue[:min(n, len(in.queue))] {
+		if i > 0 && took+m.size() > bytes {
+			n = i
+			break
+		}
+		took += m.size()
+	}
 	n = min(n, len(in.queue))
 	batch := in.queue[:n:n]
 	in.queue = in.queue[n:]
 	if len(in.queue) == 0 {
 		in.queue = nil
 	}
-	for _, m := range batch {
-		in.bytes -= m.size()
-	}
+	in.bytes -= took
 	in.mu.Unlock()
 	signal(in.taken)
 	return batch
 }
-
-func (p *partition) String() string { return fmt.Sprintf("%s/%d", p.contract.Topic, p.id) }

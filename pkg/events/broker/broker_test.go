@@ -1,0 +1,315 @@
+package broker_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/events/broker"
+	"github.com/cinedex/cinedex/pkg/events/eventstest"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+const childDir, childPort = "CINEDEX_BROKER_TEST_DIR", "CINEDEX_BROKER_TEST_PORT"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		if err := runChild(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	eventstest.Main(m)
+}
+
+func runChild(dir string) error {
+	port, err := strconv.Atoi(os.Getenv(childPort))
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	b, err := broker.Open(broker.Config{Dir: dir, Port: port})
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	<-ctx.Done()
+	return b.Close()
+}
+
+// A process is a broker in a process of its own, to be killed and started again.
+type process struct {
+	dir  string
+	port int
+	cmd  *exec.Cmd
+}
+
+func start(t *testing.T) *process {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{dir: t.TempDir(), port: l.Addr().(*net.TCPAddr).Port}
+	l.Close()
+	p.start(t)
+	t.Cleanup(func() { p.end(t, syscall.SIGKILL) })
+	return p
+}
+
+func (p *process) addr() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
+
+func (p *process) start(t *testing.T) {
+	t.Helper()
+	p.cmd = exec.Command(os.Args[0], "-test.run=^$")
+	p.cmd.Env = append(os.Environ(), childDir+"="+p.dir, childPort+"="+strconv.Itoa(p.port))
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the broker does not start: %q, %v", line, err)
+	}
+}
+
+func (p *process) end(t *testing.T, how os.Signal) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(how)
+	_ = p.cmd.Wait()
+}
+
+func (p *process) crash(t *testing.T) {
+	t.Helper()
+	p.end(t, syscall.SIGKILL)
+	p.start(t)
+}
+
+// The suite runs against a broker in another process, so that it can be killed.
+func TestSuite(t *testing.T) {
+	p := start(t)
+	eventstest.Run(t, eventstest.Harness{Brokers: []string{p.addr()}, Layout: events.Layout{Replication: 1, Embedded: true}, Crash: p.crash})
+}
+
+func client(t *testing.T, addr string) *events.Client {
+	t.Helper()
+	cfg := events.Default()
+	cfg.Brokers = []string{addr}
+	c, err := events.New(cfg, events.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// The broker is killed at random moments of publishing, and the tails of its files are
+// torn on top of that: whatever was acknowledged is there, in order, and committed offsets are as well.
+func TestKillKeepsAcknowledged(t *testing.T) {
+	p := start(t)
+	c := client(t, p.addr())
+	const assets, rounds = 8, 8
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	acked := make([]int64, assets) // per asset, how many were acknowledged
+	committed := int64(0)
+	for round := range rounds {
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for a := range assets {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					err := c.Publish(ctx, events.RunsFinished, events.Event{Subject: fmt.Sprint("asset", a),
+						Data: &cinedexv1.RunFinished{Run: &cinedexv1.Run{Id: fmt.Sprint(a), Annotations: acked[a]}}})
+					if err == nil {
+						acked[a]++
+					} else if !errors.Is(err, context.Canceled) {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		subscription, unsubscribe := context.WithCancel(t.Context())
+		wg.Go(func() {
+			if err := c.Subscribe(subscription, events.Subscription{Group: "group", Topics: []events.Topic{events.RunsFinished}},
+				func(context.Context, []events.Delivery) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		for round == 0 && commits(t, c) == 0 {
+			time.Sleep(5 * time.Millisecond) // once, the group gets as far as committing
+		}
+		time.Sleep(time.Duration(random.IntN(300)+20) * time.Millisecond) // a random moment, by design
+		p.end(t, syscall.SIGKILL)
+		if round%2 == 1 {
+			tear(t, p.dir, random)
+		}
+		p.start(t)
+		stop()
+		unsubscribe()
+		wg.Wait()
+		now := commits(t, c)
+		if now < committed {
+			t.Errorf("round %d: %d offsets committed, and %d were before", round, now, committed)
+		}
+		committed = now
+	}
+	p.end(t, syscall.SIGTERM) // a clean stop, for once
+	p.start(t)
+	next := make(map[string]int64)
+	for d, err := range c.ReadAll(t.Context(), events.RunsFinished) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := d.Data.(*cinedexv1.RunFinished).GetRun().GetAnnotations()
+		if n > next[d.Subject] {
+			t.Fatalf("%s: event %d came where %d was due", d.Subject, n, next[d.Subject])
+		}
+		next[d.Subject] = max(next[d.Subject], n+1)
+	}
+	total := int64(0)
+	for a, n := range acked {
+		total += n
+		if got := next[fmt.Sprint("asset", a)]; got < n {
+			t.Errorf("asset%d: %d events acknowledged and %d there", a, n, got)
+		}
+	}
+	t.Logf("%d events acknowledged over %d kills, %d offsets committed", total, rounds, committed)
+	if total == 0 || committed == 0 {
+		t.Error("nothing was published or handled, so nothing was shown")
+	}
+}
+
+// commits is the sum of the group's committed offsets.
+func commits(t *testing.T, c *events.Client) int64 {
+	t.Helper()
+	lag, err := c.Lag(t.Context(), "group", events.RunsFinished)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := int64(0)
+	for _, l := range lag {
+		sum += max(0, l.Committed)
+	}
+	return sum
+}
+
+// tear appends half a record to the newest files of some partition, as a write that was cut off leaves them.
+func tear(t *testing.T, dir string, random *rand.Rand) {
+	t.Helper()
+	var logs []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".dat") {
+			logs = append(logs, path)
+		}
+		return err
+	})
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("looking for the log's files: %v, %d there", err, len(logs))
+	}
+	slices.Sort(logs)
+	for _, path := range logs {
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(whole) < 64 {
+			continue
+		}
+		// The first half of a well-formed batch is the worst tail: its length field reads well.
+		appendTo(t, path, whole[:20+random.IntN(40)])
+		appendTo(t, strings.TrimSuffix(path, ".dat")+".idx", whole[:random.IntN(14)+1])
+	}
+	appendTo(t, filepath.Join(dir, "groups.log"), []byte{40, 0, 0, 0, 1, 2, 3, 4, 1, 0, '{'})
+}
+
+func appendTo(t *testing.T, path string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	b, err := broker.Open(broker.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if other, err := broker.Open(broker.Config{Dir: dir}); errkind.Of(err) != errkind.Conflict || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("the same folder twice: %v, %v", other, err)
+	}
+	_, port, _ := net.SplitHostPort(b.Addr())
+	n, _ := strconv.Atoi(port)
+	if other, err := broker.Open(broker.Config{Dir: t.TempDir(), Port: n}); errkind.Of(err) != errkind.Conflict || !strings.Contains(err.Error(), "port "+port+" is in use") {
+		t.Errorf("a port in use: %v, %v", other, err)
+	}
+	if _, err := broker.Open(broker.Config{}); errkind.Of(err) != errkind.Invalid {
+		t.Errorf("no folder: %v", err)
+	}
+	if _, err := broker.Open(broker.Config{Dir: filepath.Join(dir, "LOCK", "x")}); err == nil {
+		t.Error("a folder that cannot be made was opened")
+	}
+}
+
+// What was published, and how far groups were, is there after a clean stop.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 {
+		b, err := broker.Open(broker.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := client(t, b.Addr())
+		if err := c.Publish(t.Context(), events.MediaReady, events.Event{Subject: fmt.Sprint(i), Data: &cinedexv1.MediaReady{}}); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, err := range c.ReadAll(t.Context(), events.MediaReady) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if n != i+1 {
+			t.Errorf("%d events after opening %d times", n, i+1)
+		}
+		drift, err := c.EnsureTopics(t.Context(), events.Layout{Replication: 1, Embedded: true})
+		if err != nil || len(drift) > 0 {
+			t.Errorf("drift: %v, %v", drift, err)
+		}
+		if err := errors.Join(c.Close(), b.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
