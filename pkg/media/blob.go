@@ -51,7 +51,7 @@ type BlobConfig struct {
 
 // DefaultBlobs returns a configuration that keeps our bytes in a folder and takes media from nowhere yet.
 func DefaultBlobs() BlobConfig {
-	return BlobConfig{Bucket: "mem://", CacheBytes: 100 << 30, MaxBytes: Default().MaxBytes}
+	return BlobConfig{Bucket: "mem://", CacheBytes: Default().MaxBytes, MaxBytes: Default().MaxBytes}
 }
 
 // Validate names the first field that cannot be worked with.

@@ -119,9 +119,17 @@ func stlWords(header, block []byte) (string, error) {
 		}
 	}
 	copy(h[256:272], "0000000000000000")
+	// As open subtitles, whose every letter counts: of teletext the library reads
+	// only what stands in boxes, which many files leave out.
+	h[11] = '0'
 	one := bytes.Clone(block)
 	copy(one[5:13], []byte{0, 0, 0, 0, 0, 0, 1, 0})
 	one[3] = 0xff
+	for i, b := range one[16:] {
+		if b < 0x20 {
+			one[16+i] = ' ' // teletext's colours and boxes take a place each
+		}
+	}
 	subs, err := astisub.ReadFromSTL(bytes.NewReader(append(h, one...)), astisub.STLOptions{})
 	if err != nil {
 		return "", err

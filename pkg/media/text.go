@@ -164,6 +164,10 @@ func (p *textParser) bad(line int, format string, args ...any) {
 
 // add takes a cue over unless something is wrong with it.
 func (p *textParser) add(line int, c Cue) {
+	if len(c.Text) > 2*maxCueText { // before any work is done on it
+		p.bad(line, "has more than %d bytes", maxCueText)
+		return
+	}
 	c.Text = tidy(c.Text)
 	if c.Speaker == "" {
 		c.Speaker, c.Text = speakerBefore(c.Text)
@@ -246,12 +250,12 @@ func (p *textParser) srt(text string) {
 		if at < 0 {
 			continue // a stray number, or a heading
 		}
-		words := b.lines[at+1:]
+		words := slices.Clip(b.lines[at+1:])
 		// A blank line inside a cue is not the format's, but common: what follows
 		// belongs to the cue before while no timing is in it.
 		for i+1 < len(all) && all[i+1].timing() < 0 && !isNumber(all[i+1].lines[0]) {
 			i++
-			words = append(slices.Clone(words), all[i].lines...)
+			words = append(words, all[i].lines...)
 		}
 		start, end, err := arrow(b.lines[at])
 		if err != nil {
@@ -278,7 +282,7 @@ func (p *textParser) webvtt(text string) {
 		if at < 0 {
 			continue // the header, a note, a style
 		}
-		if first := b.lines[0]; at > 0 && (strings.HasPrefix(first, "NOTE") || strings.HasPrefix(first, "STYLE") || strings.HasPrefix(first, "REGION")) {
+		if first := b.lines[0]; strings.HasPrefix(first, "NOTE") || strings.HasPrefix(first, "STYLE") || strings.HasPrefix(first, "REGION") {
 			continue
 		}
 		start, end, err := arrow(b.lines[at])
@@ -368,7 +372,12 @@ var (
 )
 
 // plain takes the markup of SRT and WebVTT away and decodes its entities.
-func plain(s string) string { return html.UnescapeString(tags.ReplaceAllString(s, "")) }
+func plain(s string) string {
+	if len(s) > 8*maxCueText {
+		return s // far too long to be taken
+	}
+	return html.UnescapeString(tags.ReplaceAllString(s, ""))
+}
 
 // voice is the speaker of a WebVTT cue; none where several speak.
 func voice(s string) string {
