@@ -36,16 +36,13 @@ func (c Contract) settings(layout Layout) map[string]string {
 	s := map[string]string{
 		"cleanup.policy":    "delete",
 		"retention.ms":      "-1",
-		"max.message.bytes": strconv.Itoa(MaxBytes + requestOverhead),
+		"max.message.bytes": strconv.Itoa(c.maxMessage()),
 	}
 	if c.Retention > 0 {
 		s["retention.ms"] = strconv.FormatInt(c.Retention.Milliseconds(), 10)
 	}
 	if c.Compacted {
 		s["cleanup.policy"] = "compact"
-	}
-	if c.Topic == DeadLetters {
-		s["max.message.bytes"] = strconv.Itoa(MaxBytes + requestOverhead + deadLetterRoom)
 	}
 	if layout.Replication >= 3 {
 		s["min.insync.replicas"] = "2"
@@ -55,6 +52,14 @@ func (c Contract) settings(layout Layout) map[string]string {
 
 // requestOverhead is the framing of a record batch, generously.
 const requestOverhead = 16 << 10
+
+// maxMessage is the largest record batch of the topic.
+func (c Contract) maxMessage() int {
+	if c.Topic == DeadLetters {
+		return MaxBytes + requestOverhead + deadLetterRoom
+	}
+	return MaxBytes + requestOverhead
+}
 
 func (c Contract) partitions(layout Layout) int {
 	if layout.Embedded {
