@@ -21,7 +21,7 @@ import (
 type group struct {
 	s         *Service
 	asset     *pb.Asset
-	broken    error // why nothing can be made of the asset
+	broken    error        // why nothing can be made of the asset
 	members   []*execution // inputs first
 	leases    []store.Lease
 	projector projector
