@@ -26,7 +26,8 @@ test: setup ## set up and pass everything
 check: lint test ## what CI runs: lint, then everything else
 
 figures: setup ## run every figure of docs/benchmarks again (ONLY=glob picks)
-	$(GO) run ./cmd/figures $(if $(ONLY),--only '$(ONLY)')
+	$(BIN) models fetch bench
+	ONLY='$(ONLY)' scripts/figures
 
 bench: figures ## the same as figures
 

@@ -1,0 +1,79 @@
+// Package figure is how a claim of docs/benchmarks is measured again: a test named
+// TestFigure… beside the code it speaks of, which prints one line.
+//
+//	make figures                  every figure
+//	make figures ONLY='vectors*'  some of them
+//
+// Without FIGURES=1 in the environment such a test skips, since it may run for
+// minutes and wants the machine for itself.
+package figure
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"testing"
+)
+
+// A Result is one claim and what was measured of it.
+type Result struct {
+	// Name is what ONLY picks by: "vectors/recall".
+	Name string `json:"name"`
+	// Claim is what is promised, with its unit: "recall@10 ≥ 0.99 with a 1 % filter".
+	Claim string `json:"claim"`
+	// Measured is what came out, with its unit.
+	Measured string `json:"measured"`
+	// Ratio is against a peer or a bare loop in the same run; 0 where there is none.
+	Ratio float64 `json:"ratio,omitempty"`
+	// Pass says whether the claim holds.
+	Pass bool `json:"pass"`
+	// Note tells what a reader must know to take the figure for what it is.
+	Note string `json:"note,omitempty"`
+}
+
+// Begin skips the test unless figures are asked for and ONLY picks the name.
+func Begin(t testing.TB, name string) {
+	t.Helper()
+	if os.Getenv("FIGURES") != "1" {
+		t.Skipf("figure %s: run it with make figures", name)
+	}
+	if only := os.Getenv("ONLY"); only != "" {
+		if ok, err := path.Match(only, name); err != nil || !ok {
+			t.Skipf("figure %s: ONLY=%s does not pick it", name, only)
+		}
+	}
+}
+
+// Report prints the line, and adds it to the file that FIGURES_OUT names. A claim
+// that does not hold is told; it fails the test only where hard is set,
+// for what must hold on any machine.
+func Report(t testing.TB, hard bool, r Result) {
+	t.Helper()
+	verdict := "pass"
+	if !r.Pass {
+		verdict = "FALLS SHORT"
+	}
+	ratio := ""
+	if r.Ratio != 0 {
+		ratio = fmt.Sprintf(" | ratio %.2f", r.Ratio)
+	}
+	note := ""
+	if r.Note != "" {
+		note = " | " + r.Note
+	}
+	fmt.Printf("figure %s | claim %s | measured %s%s | %s%s\n", r.Name, r.Claim, r.Measured, ratio, verdict, note)
+	if name := os.Getenv("FIGURES_OUT"); name != "" {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			t.Fatalf("keeping a figure: %v", err)
+		}
+		defer f.Close()
+		if err := json.NewEncoder(f).Encode(r); err != nil {
+			t.Fatalf("keeping a figure: %v", err)
+		}
+	}
+	if hard && !r.Pass {
+		t.Errorf("%s: %s, measured %s", r.Name, r.Claim, r.Measured)
+	}
+}
