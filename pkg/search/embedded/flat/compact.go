@@ -1,0 +1,319 @@
+package flat
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// retryAfter is how long background work waits after an error, such as a full disk.
+const retryAfter = 5 * time.Second
+
+// serveSeals turns tails that wait into segments.
+func (x *Index) serveSeals() {
+	x.serveBackground(x.seal, "sealing vectors", func() (bool, error) {
+		snap, err := x.acquire()
+		if err != nil {
+			return false, err
+		}
+		waiting := len(snap.tails) > 1
+		x.drop(snap)
+		if !waiting {
+			return false, nil
+		}
+		return true, x.sealOldest()
+	})
+}
+
+// serveMerges merges segments.
+func (x *Index) serveMerges() {
+	x.serveBackground(x.merge, "compacting vectors", func() (bool, error) {
+		return x.mergeSome(x.ctx, x.choose)
+	})
+}
+
+// serveBackground does work whenever kicked, as long as there is some.
+func (x *Index) serveBackground(kicked <-chan struct{}, what string, work func() (more bool, err error)) {
+	retry := time.NewTimer(retryAfter)
+	retry.Stop()
+	defer retry.Stop()
+	for {
+		select {
+		case <-x.ctx.Done():
+			return
+		case <-kicked:
+		case <-retry.C:
+		}
+		for x.ctx.Err() == nil {
+			more, err := work()
+			if err != nil {
+				if x.ctx.Err() == nil {
+					x.logger.Warn(what, "error", err)
+					retry.Reset(retryAfter)
+				}
+				break
+			}
+			if !more {
+				break
+			}
+		}
+	}
+}
+
+// sealOldest writes the oldest tail that waits as a segment, and lets go of its log.
+func (x *Index) sealOldest() error {
+	x.files.Lock()
+	defer x.files.Unlock()
+	snap, err := x.acquire()
+	if err != nil {
+		return err
+	}
+	defer x.drop(snap)
+	if len(snap.tails) < 2 {
+		return nil
+	}
+	t := snap.tails[0]
+	var chosen []int
+	for row := range t.n {
+		if !t.dead.has(row) {
+			chosen = append(chosen, row)
+		}
+	}
+	slices.SortFunc(chosen, func(a, b int) int {
+		return cmp.Or(cmp.Compare(snap.names[t.groups[a]], snap.names[t.groups[b]]), cmp.Compare(t.ordinals[a], t.ordinals[b]))
+	})
+	x.write.Lock()
+	centre := x.centre
+	x.write.Unlock()
+	if centre == nil && len(chosen) > 0 {
+		centre = x.mean(t, chosen)
+	}
+
+	e := exchange{x: x, centre: centre, tail: t.tail}
+	if len(chosen) > 0 {
+		sealed := t.encode(chosen, newEncoder(x.layout, x.cfg.Metric, x.rot, centre))
+		refs := make([]ref, len(chosen))
+		for i, row := range chosen {
+			refs[i] = ref{from: sealed, row: i, name: snap.names[t.groups[row]]}
+		}
+		if err := e.write(refs, x.ctx.Err); err != nil {
+			return err
+		}
+		e.died = func(next *snapshot) func(int) bool {
+			d := next.tails[0].dead
+			return func(i int) bool { return d.has(chosen[i]) }
+		}
+	}
+	if err := e.install(); err != nil {
+		return err
+	}
+	if err := os.Remove(logPath(x.dir, t.tail.log)); err != nil {
+		x.logger.Warn("removing a sealed log", "error", err)
+	}
+	kick(x.merge)
+	return nil
+}
+
+// An exchange replaces a tail, or segments, by one new segment or none. Index.files is held until
+// it is installed.
+type exchange struct {
+	x      *Index
+	centre []float32
+	tail   *tail      // the oldest, or nil
+	old    []*segment // or these
+	fresh  *segment   // nil when nothing is left alive
+	// died tells, of a snapshot that still holds what is replaced, which rows of fresh died since it was written.
+	died func(*snapshot) func(row int) bool
+}
+
+// write writes the fresh segment. Its number is taken even when it fails: no file is written over.
+func (e *exchange) write(refs []ref, pause func() error) error {
+	x := e.x
+	x.write.Lock()
+	number := x.next
+	x.next++
+	x.write.Unlock()
+	if err := writeSegment(x.dir, number, x.layout, refs, pause); err != nil {
+		return err
+	}
+	seg, err := openSegment(x.dir, number, x.layout, e.centre, x.groups.intern)
+	if err != nil {
+		return errors.Join(err, os.Remove(segmentPath(x.dir, number)))
+	}
+	e.fresh = seg
+	return nil
+}
+
+// apply returns the snapshot after the exchange.
+func (e *exchange) apply(snap *snapshot) *snapshot {
+	next := snap.clone()
+	var fresh []segmentView
+	if e.fresh != nil {
+		v := segmentView{segment: e.fresh, live: e.fresh.n}
+		died := e.died(snap)
+		for row := range e.fresh.n {
+			if died(row) {
+				v.dead, _ = kill(v.dead, row, e.fresh.n, true)
+				v.live--
+			}
+		}
+		fresh = append(fresh, v)
+	}
+	if e.tail != nil {
+		next.tails = next.tails[1:]
+	}
+	next.segments = slices.DeleteFunc(next.segments, func(v segmentView) bool { return slices.Contains(e.old, v.segment) })
+	next.segments = append(next.segments, fresh...)
+	return next
+}
+
+// install makes the exchange durable, then visible.
+func (e *exchange) install() (err error) {
+	x := e.x
+	defer func() {
+		if err != nil && e.fresh != nil {
+			// No manifest names it; what may remain is swept when the index is opened again.
+			err = errors.Join(err, unmap(e.fresh.data), os.Remove(e.fresh.path))
+		}
+	}()
+	manifestOf := func() *manifest {
+		x.write.Lock()
+		defer x.write.Unlock()
+		snap := x.current.acquire()
+		defer x.drop(snap)
+		next := e.apply(snap)
+		m := &manifest{dim: x.cfg.Dim, metric: x.cfg.Metric, space: x.cfg.Space, centre: e.centre, next: x.next, firstLog: next.tails[0].tail.log}
+		for _, v := range next.segments {
+			m.segments = append(m.segments, sealed{v.number, v.dead})
+		}
+		return m
+	}
+	// Deletions between this and what follows are in logs that the manifest keeps.
+	if err := manifestOf().write(x.dir); err != nil {
+		return err
+	}
+	for _, s := range e.old {
+		s.gone.Store(true)
+	}
+	x.write.Lock()
+	defer x.write.Unlock()
+	if x.centre == nil && e.centre != nil {
+		x.setCentre(e.centre)
+	}
+	snap := x.current.acquire()
+	defer x.drop(snap)
+	if err := x.current.install(e.apply(snap)); err != nil {
+		x.logger.Warn("releasing vector segments", "error", err)
+	}
+	return nil
+}
+
+// PauseCompaction stops the merging of segments, between two blocks of the work, until release is called.
+func (x *Index) PauseCompaction() (release func()) { return x.compaction.hold() }
+
+// Compact seals all rows and merges all segments, dropping the dead rows. Nobody needs to call it,
+// except before measuring or copying an index.
+func (x *Index) Compact(ctx context.Context) error {
+	x.write.Lock()
+	snap, err := x.acquire()
+	if err == nil {
+		if snap.tails[len(snap.tails)-1].n > 0 {
+			err = x.freeze()
+		}
+		x.drop(snap)
+	}
+	x.write.Unlock()
+	for err == nil {
+		if snap, err = x.acquire(); err != nil {
+			break
+		}
+		waiting := len(snap.tails) > 1
+		x.drop(snap)
+		if !waiting {
+			break
+		}
+		err = x.sealOldest()
+	}
+	if err == nil {
+		_, err = x.mergeSome(ctx, func(views []segmentView) []segmentView {
+			if len(views) > 1 || len(views) == 1 && views[0].live < views[0].n {
+				return views
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("compacting vectors: %w", err)
+	}
+	return nil
+}
+
+// choose picks the segments to merge next: one that is a quarter dead by itself, or as many
+// of about one size as limits.fan, so that a row is rewritten once for each power of fan.
+func (x *Index) choose(views []segmentView) []segmentView {
+	tiers := map[int][]segmentView{}
+	for _, v := range views {
+		if v.n-v.live > v.n/4 {
+			return []segmentView{v}
+		}
+		tier := 0
+		for rows := x.limits.tailRows; rows < v.live; rows *= x.limits.fan {
+			tier++
+		}
+		tiers[tier] = append(tiers[tier], v)
+		bytes := 0
+		for _, w := range tiers[tier] {
+			bytes += len(w.data)
+		}
+		if bytes > x.limits.mergedBytes {
+			tiers[tier] = nil
+		} else if len(tiers[tier]) == x.limits.fan {
+			return tiers[tier]
+		}
+	}
+	return nil
+}
+
+// mergeSome merges the segments that choose picks, and reports whether there were any.
+func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segmentView) (bool, error) {
+	x.merging.Lock()
+	defer x.merging.Unlock()
+	snap, err := x.acquire()
+	if err != nil {
+		return false, err
+	}
+	defer x.drop(snap)
+	views := choose(snap.segments)
+	if len(views) == 0 {
+		return false, nil
+	}
+	var refs []ref
+	e := exchange{x: x, centre: views[0].centre}
+	for _, v := range views {
+		e.old = append(e.old, v.segment)
+		refs = v.appendLive(refs)
+	}
+	sortRefs(refs)
+	if len(refs) > 0 {
+		err := e.write(refs, func() error {
+			return errors.Join(ctx.Err(), x.compaction.pass(x.ctx))
+		})
+		if err != nil {
+			return false, err
+		}
+		e.died = func(snap *snapshot) func(int) bool {
+			now := map[*rows]dead{}
+			for _, v := range snap.segments {
+				now[&v.segment.rows] = v.dead
+			}
+			return func(i int) bool { return now[refs[i].from].has(refs[i].row) }
+		}
+	}
+	x.files.Lock()
+	defer x.files.Unlock()
+	return true, e.install()
+}

@@ -1,0 +1,167 @@
+package flat
+
+import (
+	"log/slog"
+	"math"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// MaxDim is the largest dimension of an index.
+const MaxDim = 4096
+
+// Metric says how two vectors are compared. Scores are higher for nearer vectors.
+type Metric string
+
+// The metrics, by the names that a Space gives them.
+const (
+	Cosine Metric = "cosine" // vectors are brought to length 1 when written; the score is the inner product
+	Dot    Metric = "dot"    // the score is the inner product
+	L2     Metric = "l2"     // the score is the squared distance, negated
+)
+
+// DefaultConfidence loses fewer than one of 200 true neighbours on GloVe.
+const DefaultConfidence = 2.25
+
+// Config says what an index holds. Dim, Metric and Space belong to the data: a folder
+// written with others is refused.
+type Config struct {
+	Dim    int
+	Metric Metric
+	Space  string // name@version of the embedding space
+	// Confidence is how many standard deviations below its bound the estimate of a
+	// row's score may lie before the row is passed over. More finds more and costs more;
+	// +Inf makes every answer exact. Zero means DefaultConfidence.
+	Confidence float64
+	Log        *slog.Logger // of background work; nil discards
+}
+
+// Validate checks everything that Open would refuse.
+func (c Config) Validate() error {
+	switch {
+	case c.Dim < 1 || c.Dim > MaxDim:
+		return errkind.New(errkind.Invalid, "dimension %d is not within 1 to %d", c.Dim, MaxDim)
+	case c.Metric != Cosine && c.Metric != Dot && c.Metric != L2:
+		return errkind.New(errkind.Invalid, "metric %q is none of cosine, dot, l2", c.Metric)
+	case c.Confidence < 0 || math.IsNaN(c.Confidence):
+		return errkind.New(errkind.Invalid, "confidence %v is negative", c.Confidence)
+	}
+	return nil
+}
+
+// A Key names a vector. A group is what is filtered by and deleted together, such as a run.
+type Key struct {
+	Group   string
+	Ordinal uint32
+}
+
+// A Vector is one row: its key, an interval that travels along, and its values.
+type Vector struct {
+	Key
+	Start, End int64
+	Values     []float32
+}
+
+// A Hit is a row found, with its exact score in float32.
+type Hit struct {
+	Key
+	Start, End int64
+	Score      float32
+}
+
+// A Filter narrows a search before it scans. The zero Filter narrows nothing.
+type Filter struct {
+	// Groups are the groups to look into; nil means all.
+	Groups *Set
+	// Span says of a row's interval whether the row may be found; nil lets all pass.
+	Span func(start, end int64) bool
+}
+
+// A Set is a set of an index's groups, of those that existed when it was made.
+// It holds for as long as the index is open, and never changes.
+type Set struct {
+	bits []uint64
+	n    int
+}
+
+// Len returns how many groups the set holds.
+func (s *Set) Len() int { return s.n }
+
+func (s *Set) has(id uint32) bool {
+	i := int(id >> 6)
+	return i < len(s.bits) && s.bits[i]>>(id&63)&1 == 1
+}
+
+func (s *Set) add(id uint32) {
+	for int(id>>6) >= len(s.bits) {
+		s.bits = append(s.bits, 0)
+	}
+	if !s.has(id) {
+		s.bits[id>>6] |= 1 << (id & 63)
+		s.n++
+	}
+}
+
+// checkValues refuses what has no place in a space, and returns the sum of squares.
+func checkValues(v []float32, dim int, m Metric) (float64, error) {
+	if len(v) != dim {
+		return 0, errkind.New(errkind.Invalid, "vector of dimension %d in a space of %d", len(v), dim)
+	}
+	var sum float64
+	for i, x := range v {
+		if x != x || math.IsInf(float64(x), 0) {
+			return 0, errkind.New(errkind.Invalid, "vector value %d is %v", i, x)
+		}
+		sum += float64(float64(x) * float64(x))
+	}
+	if sum == 0 && m == Cosine {
+		return 0, errkind.New(errkind.Invalid, "vector of length zero has no direction to compare")
+	}
+	if sum > math.MaxFloat32 {
+		return 0, errkind.New(errkind.Invalid, "vector of length %g is too long", math.Sqrt(sum))
+	}
+	return sum, nil
+}
+
+// normalised returns v checked and, for cosine, brought to length 1. The slice is never v itself.
+func normalised(v []float32, dim int, m Metric) ([]float32, error) {
+	sum, err := checkValues(v, dim, m)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, dim)
+	scale := 1.0
+	// What is of length 1 already stays as it is, so that writing what was read changes nothing.
+	if m == Cosine && math.Abs(sum-1) > 1e-6 {
+		scale = 1 / math.Sqrt(sum)
+	}
+	for i, x := range v {
+		out[i] = float32(float64(x) * scale)
+	}
+	return out, nil
+}
+
+// similarity is the exact score. Sums are of float64 and no product is fused into them,
+// so that all machines agree to the last bit.
+func similarity(m Metric, a, b []float32) float32 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float64
+	i := 0
+	if m == L2 {
+		for i, x := range a {
+			d := float64(x) - float64(b[i])
+			s0 += float64(d * d)
+		}
+		return float32(-s0)
+	}
+	for ; i+3 < len(a); i += 4 {
+		s0 += float64(float64(a[i]) * float64(b[i]))
+		s1 += float64(float64(a[i+1]) * float64(b[i+1]))
+		s2 += float64(float64(a[i+2]) * float64(b[i+2]))
+		s3 += float64(float64(a[i+3]) * float64(b[i+3]))
+	}
+	for ; i < len(a); i++ {
+		s0 += float64(float64(a[i]) * float64(b[i]))
+	}
+	return float32(s0 + s1 + s2 + s3)
+}

@@ -1,0 +1,7 @@
+//go:build unix
+
+package flat
+
+import "syscall"
+
+const errNoSpace = syscall.ENOSPC

@@ -1,0 +1,414 @@
+package flat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// limits are what tests make small. They are no configuration: nobody who runs an
+// index would know better values.
+type limits struct {
+	tailRows, tailBytes int // a tail that is larger is sealed
+	frozen              int // tails that wait to be sealed before writers have to
+	exactRows           int // a search over fewer rows skips the estimate
+	fan                 int // segments of one size that are merged
+	mergedBytes         int // no merged segment becomes larger
+	workRows            int // a search over at least twice as many rows is shared out
+	openLog             func(*log)
+	centre              []float32 // of a new index, where it is not to be learnt
+}
+
+var defaultLimits = limits{
+	tailRows:    16384,
+	tailBytes:   16 << 20,
+	frozen:      4,
+	exactRows:   8192,
+	fan:         4,
+	mergedBytes: 2 << 30,
+	workRows:    1 << 19,
+}
+
+// An Index holds the vectors of one space in one folder. Its methods may be called from any goroutine.
+type Index struct {
+	dir    string
+	cfg    Config
+	limits limits
+	layout layout
+	rot    *rotation
+	logger *slog.Logger
+	lock   *os.File
+
+	current current
+	groups  registry // only the writer adds
+	ops     chan *op
+
+	// write guards all below; who changes the snapshot holds it.
+	write   sync.Mutex
+	centre  []float32
+	log     *log
+	encoder *encoder // of the centre; for the writer alone
+
+	// files is held by who changes the set of segments, from choosing its inputs to installing
+	// the outcome. merging is held by who merges, which takes files only for the exchange.
+	files   sync.Mutex
+	merging sync.Mutex
+	next    uint64
+
+	compaction gate
+	seal       chan struct{}
+	merge      chan struct{}
+	ctx        context.Context
+	stop       context.CancelFunc
+	closing    sync.Once
+	closed     error
+	running    sync.WaitGroup
+}
+
+// Open opens the index in a folder, or begins one. The folder belongs to this Index until it is closed:
+// a second opener gets an error of kind Unavailable. What a crash left half written is cut off;
+// what is damaged otherwise is an error that names the file.
+func Open(dir string, cfg Config) (*Index, error) {
+	return open(dir, cfg, defaultLimits)
+}
+
+func open(dir string, cfg Config, lim limits) (_ *Index, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Confidence == 0 {
+		cfg.Confidence = DefaultConfidence
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	x := &Index{
+		dir: dir, cfg: cfg, limits: lim, layout: newLayout(cfg.Dim), rot: newRotation(cfg.Dim),
+		logger: cfg.Log.With("space", cfg.Space),
+		ops:    make(chan *op, 64), groups: registry{ids: map[string]uint32{}},
+		seal: make(chan struct{}, 1), merge: make(chan struct{}, 1),
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("opening vector index %s: %w", dir, err)
+		}
+	}()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if x.lock, err = lockDir(dir); err != nil {
+		return nil, err
+	}
+	if err := x.load(); err != nil {
+		if x.log != nil {
+			x.log.file.Close()
+		}
+		x.current.install(nil)
+		x.lock.Close()
+		return nil, err
+	}
+	if lim.openLog != nil {
+		lim.openLog(x.log)
+	}
+	x.ctx, x.stop = context.WithCancel(context.Background())
+	for _, serve := range []func(){x.serveWrites, x.serveSeals, x.serveMerges} {
+		x.running.Go(serve)
+	}
+	kick(x.seal)
+	kick(x.merge)
+	return x, nil
+}
+
+// load brings the folder's state into memory.
+func (x *Index) load() error {
+	m, err := readManifest(x.dir)
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		m = &manifest{dim: x.cfg.Dim, metric: x.cfg.Metric, space: x.cfg.Space, next: 1, firstLog: 1, centre: x.limits.centre}
+		// The log comes first: a manifest promises that it is there.
+		l, err := createLog(x.dir, m.firstLog)
+		if err != nil {
+			return err
+		}
+		l.file.Close()
+		if err := m.write(x.dir); err != nil {
+			return err
+		}
+	}
+	if err := m.fits(x.cfg); err != nil {
+		return err
+	}
+	logs, err := x.sweep(m)
+	if err != nil {
+		return err
+	}
+	x.next = m.next
+	x.setCentre(m.centre)
+	first := &snapshot{}
+	for _, s := range m.segments {
+		seg, err := openSegment(x.dir, s.number, x.layout, m.centre, x.groups.intern)
+		if err != nil {
+			x.current.install(first) // so that what is mapped is unmapped again
+			return err
+		}
+		first.segments = append(first.segments, segmentView{seg, s.dead, seg.n - s.dead.count(0, seg.n)})
+	}
+	first.names = x.groups.list()
+	x.current.install(first)
+	for i, number := range logs {
+		t := newTail(x.layout, number, m.centre)
+		c := x.change()
+		c.next.tails = append(c.next.tails, t.view())
+		last := i == len(logs)-1
+		l, err := replayLog(x.dir, number, last, func(payload []byte) error {
+			return decodeRecords(payload, x.cfg.Dim, c)
+		})
+		if err != nil {
+			return err
+		}
+		if last {
+			x.log = l
+		} else {
+			l.file.Close()
+		}
+		c.install()
+	}
+	return nil
+}
+
+// sweep removes files that the manifest does not know, and returns the logs to replay in their order.
+func (x *Index) sweep(m *manifest) (logs []uint64, err error) {
+	entries, err := os.ReadDir(x.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		var number uint64
+		name := e.Name()
+		stale := strings.HasSuffix(name, ".tmp")
+		if _, err := fmt.Sscanf(name, "log-%d", &number); err == nil && !stale {
+			if stale = number < m.firstLog; !stale {
+				logs = append(logs, number)
+			}
+		} else if _, err := fmt.Sscanf(name, "segment-%d", &number); err == nil && !stale {
+			stale = !slices.ContainsFunc(m.segments, func(s sealed) bool { return s.number == number })
+		}
+		if stale {
+			if err := os.Remove(filepath.Join(x.dir, name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.Sort(logs)
+	for i := range max(1, len(logs)) {
+		if want := m.firstLog + uint64(i); i >= len(logs) || logs[i] != want {
+			return nil, corrupt(logPath(x.dir, want), "it is missing")
+		}
+	}
+	return logs, nil
+}
+
+// Close stops all work, waits for it and closes the files. What was written stays.
+func (x *Index) Close() error {
+	x.closing.Do(func() {
+		x.stop()
+		x.running.Wait()
+		x.closed = errors.Join(x.log.file.Close(), x.current.install(nil), x.lock.Close())
+	})
+	return x.closed
+}
+
+func errClosed() error { return errkind.New(errkind.Unavailable, "the vector index is closed") }
+
+// acquire returns the snapshot to read; the caller releases it.
+func (x *Index) acquire() (*snapshot, error) {
+	if s := x.current.acquire(); s != nil {
+		return s, nil
+	}
+	return nil, errClosed()
+}
+
+func (x *Index) drop(s *snapshot) {
+	if err := s.release(); err != nil {
+		x.logger.Warn("releasing vector segments", "error", err)
+	}
+}
+
+// registry numbers groups. Numbers hold within the process only: on disk a group is its name.
+type registry struct {
+	mu    sync.RWMutex
+	ids   map[string]uint32
+	names []string
+}
+
+// intern returns the number of a group, a new one if need be.
+func (r *registry) intern(name string) uint32 {
+	if id, ok := r.find(name); ok {
+		return id
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := uint32(len(r.names))
+	r.ids[name] = id
+	r.names = append(r.names, name)
+	return id
+}
+
+func (r *registry) find(name string) (uint32, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	id, ok := r.ids[name]
+	return id, ok
+}
+
+// list returns the names by number.
+func (r *registry) list() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.names
+}
+
+func (x *Index) setCentre(c []float32) {
+	x.centre = c
+	x.encoder = newEncoder(x.layout, x.cfg.Metric, x.rot, c)
+}
+
+// Set returns the set of the groups named; those that the index does not know hold nothing to find.
+func (x *Index) Set(names ...string) *Set {
+	s := &Set{}
+	for _, n := range names {
+		if id, ok := x.groups.find(n); ok {
+			s.add(id)
+		}
+	}
+	return s
+}
+
+// Match returns the set of the groups whose names pass.
+func (x *Index) Match(pass func(name string) bool) *Set {
+	s := &Set{}
+	for id, name := range x.groups.list() {
+		if pass(name) {
+			s.add(uint32(id))
+		}
+	}
+	return s
+}
+
+// Stats tells how an index stands.
+type Stats struct {
+	Rows     int // that a search can find
+	Dead     int // deleted or replaced, until they are compacted away
+	Tail     int // of Rows, those not yet sealed
+	Segments int
+	Waiting  int   // tails that wait to be sealed
+	Groups   int   // known, empty ones included
+	Bytes    int64 // on disk
+}
+
+// Stats counts.
+func (x *Index) Stats() (Stats, error) {
+	snap, err := x.acquire()
+	if err != nil {
+		return Stats{}, err
+	}
+	defer x.drop(snap)
+	st := Stats{Rows: snap.live(), Segments: len(snap.segments), Waiting: len(snap.tails) - 1, Groups: len(snap.names)}
+	for _, v := range snap.segments {
+		st.Dead += v.n - v.live
+	}
+	for _, v := range snap.tails {
+		st.Dead += v.n - v.live
+		st.Tail += v.live
+	}
+	entries, err := os.ReadDir(x.dir)
+	if err != nil {
+		return st, fmt.Errorf("measuring the vector index: %w", err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil { // else it was removed meanwhile
+			st.Bytes += info.Size()
+		}
+	}
+	return st, nil
+}
+
+// Len returns how many vectors there are.
+func (x *Index) Len() int {
+	snap := x.current.acquire()
+	if snap == nil {
+		return 0
+	}
+	defer x.drop(snap)
+	return snap.live()
+}
+
+// mean returns the centre of rows: the mean of the rotated vectors.
+func (x *Index) mean(t tailView, chosen []int) []float32 {
+	sum := make([]float64, x.layout.padded)
+	out := make([]float32, x.layout.padded)
+	for _, row := range chosen {
+		x.rot.apply(out, t.exactRow(row))
+		for i, v := range out {
+			sum[i] += float64(v)
+		}
+	}
+	for i, s := range sum {
+		out[i] = float32(s / math.Max(1, float64(len(chosen))))
+	}
+	return out
+}
+
+// A gate lets work through unless it is shut.
+type gate struct {
+	mu   sync.Mutex
+	shut int
+	open chan struct{} // closed when the last holder lets go
+}
+
+func (g *gate) hold() (release func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut++; g.shut == 1 {
+		g.open = make(chan struct{})
+	}
+	return sync.OnceFunc(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.shut--; g.shut == 0 {
+			close(g.open)
+		}
+	})
+}
+
+// pass waits while the gate is shut.
+func (g *gate) pass(ctx context.Context) error {
+	g.mu.Lock()
+	shut, open := g.shut > 0, g.open
+	g.mu.Unlock()
+	if shut {
+		select {
+		case <-open:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+func kick(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

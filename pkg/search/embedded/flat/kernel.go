@@ -1,0 +1,81 @@
+package flat
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// bounds is what turns the sums of a block's table look-ups into upper bounds of
+// scores: base + slope·(sum·mul + add) + deviation·spread.
+type bounds struct{ mul, add, spread, threshold float32 }
+
+func (b *bounds) of(sum uint32, base float32, factors uint32) float32 {
+	// Every product is rounded before it is added: the assembly gives the same bits, on any machine.
+	x := float32(float32(sum)*b.mul) + b.add
+	slope, deviation := math.Float32frombits(factors&0xffff0000), math.Float32frombits(factors<<16)
+	return base + float32(slope*x) + float32(deviation*b.spread)
+}
+
+// A table holds, for each four coordinates of a query and each of their 16 sign
+// patterns, what the pattern adds to the sum: 32 bytes for each byte of code, low
+// nibble first. This is the scan that RaBitQ's authors and FAISS call FastScan: a
+// shuffle looks 32 rows up at once, where a popcount would go over each plane of the query's bits.
+type table struct {
+	nibbles []byte
+	bytes   []uint16 // the same by whole bytes, 256 each; only where there is no assembly
+}
+
+// scanGeneric returns the bit set of the rows of a block whose bound reaches the threshold.
+func scanGeneric(block []byte, t *table, b *bounds) uint64 {
+	codes := len(t.bytes) / 256
+	var sums [blockRows]uint16
+	for j := range codes {
+		part := (*[256]uint16)(t.bytes[j*256:])
+		for i, c := range (*[blockRows]byte)(block[j*blockRows:]) {
+			sums[i] += part[c]
+		}
+	}
+	tail := block[codes*blockRows:]
+	bases, factors := tail[:blockRows*4], tail[blockRows*4:blockRows*8]
+	var mask uint64
+	for row := range blockRows {
+		base := math.Float32frombits(binary.LittleEndian.Uint32(bases[row*4:]))
+		if b.of(uint32(sums[lane(row)]), base, binary.LittleEndian.Uint32(factors[row*4:])) >= b.threshold {
+			mask |= 1 << row
+		}
+	}
+	return mask
+}
+
+// sum looks one row's code up.
+func (t *table) sum(code []byte) (s uint32) {
+	for j, c := range code {
+		s += uint32(t.nibbles[j*32+int(c&15)]) + uint32(t.nibbles[j*32+16+int(c>>4)])
+	}
+	return s
+}
+
+// fillBytes derives bytes from nibbles.
+func (t *table) fillBytes() {
+	if cap(t.bytes) < len(t.nibbles)*8 {
+		t.bytes = make([]uint16, len(t.nibbles)*8)
+	}
+	t.bytes = t.bytes[:len(t.nibbles)*8]
+	for j := range len(t.nibbles) / 32 {
+		low, high := t.nibbles[j*32:j*32+16], t.nibbles[j*32+16:j*32+32]
+		for c := range 256 {
+			t.bytes[j*256+c] = uint16(low[c&15]) + uint16(high[c>>4])
+		}
+	}
+}
+
+// dotGeneric is the inner product of the int8 coordinates at the front of row with q.
+func dotGeneric(row []byte, q []int16) int32 {
+	row = row[:len(q)]
+	var s0, s1 int32
+	for i := 0; i+1 < len(q); i += 2 {
+		s0 += int32(int8(row[i])) * int32(q[i])
+		s1 += int32(int8(row[i+1])) * int32(q[i+1])
+	}
+	return s0 + s1
+}

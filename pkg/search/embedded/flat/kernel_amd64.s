@@ -1,0 +1,149 @@
+#include "textflag.h"
+
+DATA low<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
+GLOBL low<>(SB), RODATA|NOPTR, $8
+
+// BOUND turns the sums in acc (eight, as double words) into bounds, compares them with the
+// threshold and puts the outcome into bits shift.. of AX. Offsets are those of the eight
+// rows within bases (at BX) and factors (256 bytes further).
+// Y10 mul, Y11 add, Y12 spread, Y13 threshold, Y14 the mask of a slope.
+#define BOUND(acc, offset, shift) \
+	VCVTDQ2PS acc, Y2               \
+	VMULPS    Y10, Y2, Y2           \
+	VADDPS    Y11, Y2, Y2           \
+	VMOVDQU   (256+offset)(BX), Y3  \
+	VPAND     Y14, Y3, Y4           \
+	VMULPS    Y4, Y2, Y2            \
+	VADDPS    (offset)(BX), Y2, Y2  \
+	VPSLLD    $16, Y3, Y3           \
+	VMULPS    Y12, Y3, Y3           \
+	VADDPS    Y3, Y2, Y2            \
+	VCMPPS    $13, Y13, Y2, Y2      \
+	VMOVMSKPS Y2, DX                \
+	SHLQ      $shift, DX            \
+	ORQ       DX, AX
+
+// func scanAVX2(block *byte, codes int, nibbles *byte, b *bounds) uint64
+TEXT ·scanAVX2(SB), NOSPLIT, $0-40
+	MOVQ block+0(FP), BX
+	MOVQ codes+8(FP), CX
+	MOVQ nibbles+16(FP), SI
+	MOVQ b+24(FP), DI
+
+	VPBROADCASTQ low<>(SB), Y15
+	VPXOR        Y6, Y6, Y6     // words: rows of even lanes 0..31, with those of odd lanes 256 times
+	VPXOR        Y7, Y7, Y7     // words: rows of odd lanes 0..31
+	VPXOR        Y8, Y8, Y8     // the same of lanes 32..63
+	VPXOR        Y9, Y9, Y9
+
+loop:
+	VBROADCASTI128 (SI), Y0
+	VBROADCASTI128 16(SI), Y1
+	VMOVDQU        (BX), Y2
+	VMOVDQU        32(BX), Y3
+	VPAND          Y15, Y2, Y4
+	VPAND          Y15, Y3, Y5
+	VPSRLW         $4, Y2, Y2
+	VPSRLW         $4, Y3, Y3
+	VPAND          Y15, Y2, Y2
+	VPAND          Y15, Y3, Y3
+	VPSHUFB        Y4, Y0, Y4
+	VPSHUFB        Y5, Y0, Y5
+	VPSHUFB        Y2, Y1, Y2
+	VPSHUFB        Y3, Y1, Y3
+	VPADDB         Y4, Y2, Y2
+	VPADDB         Y5, Y3, Y3
+	VPADDW         Y2, Y6, Y6
+	VPADDW         Y3, Y8, Y8
+	VPSRLW         $8, Y2, Y2
+	VPSRLW         $8, Y3, Y3
+	VPADDW         Y2, Y7, Y7
+	VPADDW         Y3, Y9, Y9
+	ADDQ           $64, BX
+	ADDQ           $32, SI
+	DECQ           CX
+	JNZ            loop
+
+	// Take the odd lanes out of the even ones.
+	VPSLLW $8, Y7, Y0
+	VPSUBW Y0, Y6, Y6
+	VPSLLW $8, Y9, Y0
+	VPSUBW Y0, Y8, Y8
+
+	VBROADCASTSS 0(DI), Y10
+	VBROADCASTSS 4(DI), Y11
+	VBROADCASTSS 8(DI), Y12
+	VBROADCASTSS 12(DI), Y13
+	VPCMPEQD     Y14, Y14, Y14
+	VPSRLD       $16, Y14, Y15
+	VPSLLD       $16, Y14, Y14
+	XORQ         AX, AX
+
+	VPAND  Y15, Y6, Y0
+	BOUND(Y0, 0, 0)
+	VPAND  Y15, Y8, Y0
+	BOUND(Y0, 32, 8)
+	VPAND  Y15, Y7, Y0
+	BOUND(Y0, 64, 16)
+	VPAND  Y15, Y9, Y0
+	BOUND(Y0, 96, 24)
+	VPSRLD $16, Y6, Y0
+	BOUND(Y0, 128, 32)
+	VPSRLD $16, Y8, Y0
+	BOUND(Y0, 160, 40)
+	VPSRLD $16, Y7, Y0
+	BOUND(Y0, 192, 48)
+	VPSRLD $16, Y9, Y0
+	BOUND(Y0, 224, 56)
+
+	VZEROUPPER
+	MOVQ AX, ret+32(FP)
+	RET
+
+// func dotAVX2(row *byte, q *int16, n int) int32
+TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+	MOVQ  row+0(FP), SI
+	MOVQ  q+8(FP), DI
+	MOVQ  n+16(FP), CX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	SUBQ  $32, CX
+	JL    rest
+
+loop:
+	VPMOVSXBW (SI), Y2
+	VPMOVSXBW 16(SI), Y3
+	VPMADDWD  (DI), Y2, Y2
+	VPMADDWD  32(DI), Y3, Y3
+	VPADDD    Y2, Y0, Y0
+	VPADDD    Y3, Y1, Y1
+	ADDQ      $32, SI
+	ADDQ      $64, DI
+	SUBQ      $32, CX
+	JGE       loop
+
+rest:
+	ADDQ $32, CX
+
+eight:
+	JZ        done
+	VPMOVSXBW (SI), X2
+	VPMADDWD  (DI), X2, X2
+	VPADDD    Y2, Y0, Y0   // the upper half of Y2 is zero
+	ADDQ      $8, SI
+	ADDQ      $16, DI
+	SUBQ      $8, CX
+	JMP       eight
+
+done:
+	VPADDD       Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0xb1, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, AX
+	VZEROUPPER
+	MOVL         AX, ret+24(FP)
+	RET

@@ -1,0 +1,60 @@
+package flat
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// The assembly and its twin in Go give the same bits, whatever the input.
+func TestKernelsAreEqual(t *testing.T) {
+	if !assembly {
+		t.Skip("this processor has no AVX2")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLayout(rapid.IntRange(1, 4096).Draw(t, "dim"))
+		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		block := make([]byte, l.blockBytes)
+		for row := range blockRows {
+			code := make([]byte, l.codeBytes)
+			for i := range code {
+				code[i] = byte(rnd.Uint32())
+			}
+			s := sketch{code, float32(rnd.NormFloat64()), bfloatNear(rnd.Float32())<<16 | bfloatUp(rnd.Float32())}
+			l.put(block, row, s)
+			if got := l.get(block, row, make([]byte, l.codeBytes)); !slices.Equal(got.code, s.code) || got.base != s.base || got.factors != s.factors {
+				t.Fatalf("row %d: put %v, got %v", row, s, got)
+			}
+		}
+		tab := &table{nibbles: make([]byte, l.codeBytes*32)}
+		levels := tableLevels(l.padded)
+		for i := range tab.nibbles {
+			tab.nibbles[i] = byte(levels - rnd.IntN(2)*rnd.IntN(levels+1)) // half of them at the top, to try the sums' limits
+		}
+		tab.fillBytes()
+		b := &bounds{mul: rnd.Float32() / float32(levels) / float32(l.codeBytes), add: -rnd.Float32(), spread: rnd.Float32()}
+		// A threshold that one of the rows meets exactly.
+		s := l.get(block, rnd.IntN(blockRows), make([]byte, l.codeBytes))
+		b.threshold = b.of(tab.sum(s.code), s.base, s.factors)
+		want := scanGeneric(block, tab, b)
+		if got := scanAVX2(&block[0], l.codeBytes, &tab.nibbles[0], b); got != want {
+			t.Fatalf("scan: %064b, want %064b", got, want)
+		}
+
+		row, q := make([]byte, l.padded), make([]int16, l.padded)
+		top := queryLevels(l.padded)
+		for i := range row {
+			row[i], q[i] = byte(int8(rnd.IntN(255)-127)), int16(rnd.IntN(2*top+1)-top)
+		}
+		if rapid.Bool().Draw(t, "extreme") {
+			for i := range row {
+				row[i], q[i] = 127, int16(top)
+			}
+		}
+		if got, want := dotAVX2(&row[0], &q[0], len(q)), dotGeneric(row, q); got != want {
+			t.Fatalf("dot: %d, want %d", got, want)
+		}
+	})
+}

@@ -1,0 +1,73 @@
+package flat
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+)
+
+// A rotation is a random orthogonal map of padded vectors, always the same for one
+// dimension. Rounds of random sign flips and a fast Hadamard transform stand in for a
+// dense random matrix, in n·log n additions in place of n². A transform needs a power of
+// two, so each round covers the widest such window, by turns at the two ends.
+type rotation struct {
+	dim    int // of the vectors that come in
+	padded int // of the vectors that come out: dim rounded up to whole bytes of code
+	window int
+	flips  [rotationRounds][]float32 // ±1/√window: the flip and the transform's scale in one
+}
+
+// rotationRounds lets every coordinate reach every other, several times over, for any dimension:
+// with 4 rounds GloVe's recall is that of a dense orthogonal matrix (see the figures in doc.go).
+const rotationRounds = 4
+
+// rotationSeed is part of the format: segments hold rotated vectors.
+const rotationSeed = 0x63696e65646578
+
+func padded(dim int) int { return (dim + 7) &^ 7 }
+
+func newRotation(dim int) *rotation {
+	r := &rotation{dim: dim, padded: padded(dim)}
+	r.window = 1 << (bits.Len(uint(r.padded)) - 1)
+	rnd := rand.New(rand.NewPCG(rotationSeed, uint64(dim)))
+	scale := float32(1 / math.Sqrt(float64(r.window)))
+	for k := range r.flips {
+		f := make([]float32, r.window)
+		for i := range f {
+			f[i] = scale
+			if rnd.Uint64()&1 == 1 {
+				f[i] = -scale
+			}
+		}
+		r.flips[k] = f
+	}
+	return r
+}
+
+// apply writes the rotated v to out, which is of the padded dimension.
+func (r *rotation) apply(out, v []float32) {
+	clear(out[copy(out, v):])
+	for k, flips := range r.flips {
+		w := out[:r.window]
+		if k%2 == 1 {
+			w = out[r.padded-r.window:]
+		}
+		for i, f := range flips {
+			w[i] *= f
+		}
+		hadamard(w)
+	}
+}
+
+// hadamard is the unscaled Walsh-Hadamard transform, in place; len(x) is a power of two.
+func hadamard(x []float32) {
+	for h := 1; h < len(x); h *= 2 {
+		for i := 0; i < len(x); i += 2 * h {
+			a, b := x[i:i+h], x[i+h:i+2*h]
+			for j, p := range a {
+				q := b[j]
+				a[j], b[j] = p+q, p-q
+			}
+		}
+	}
+}

@@ -1,0 +1,339 @@
+package flat
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A segment file holds sealed rows, sorted by group name and ordinal:
+//
+//	header    magic, rows, dim, groups, bytes of names, longest residual
+//	directory per group: first row, rows, bytes of its name; then the names
+//	columns   ordinals, spans
+//	codes     blocks (see layout)
+//	rough     rough rows
+//	exact     float32 vectors
+//	sums      crc32c of each block of 64 rows of codes, rough and exact; then that of all before codes and of the sums
+//
+// Each part begins at a multiple of 64. What is before codes, and the sums, are verified when the
+// file is opened; a block when it is first read, so that opening costs no reading of the bulk.
+const segmentMagic = "cdxflat1"
+
+const segmentHeader = 64
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+const (
+	partCodes = iota
+	partRough
+	partExact
+	parts
+)
+
+// A shape says where the parts of a segment file are.
+type shape struct {
+	directory, names, ordinals, spans int
+	part                              [parts]int
+	unit                              [parts]int // bytes of 64 rows
+	bytes                             [parts]int // bytes in all
+	sums, size                        int
+}
+
+func shapeOf(l layout, n, groups, nameBytes int) (s shape) {
+	at := segmentHeader
+	take := func(bytes int) int {
+		begin := (at + 63) &^ 63
+		at = begin + bytes
+		return begin
+	}
+	blocks := (n + blockRows - 1) / blockRows
+	s.directory = take(groups * 12)
+	s.names = take(nameBytes)
+	s.ordinals = take(n * 4)
+	s.spans = take(n * 16)
+	s.unit = [parts]int{l.blockBytes, l.roughBytes * blockRows, l.dim * 4 * blockRows}
+	s.bytes = [parts]int{blocks * l.blockBytes, n * l.roughBytes, n * l.dim * 4}
+	for p := range parts {
+		s.part[p] = take(s.bytes[p])
+	}
+	s.sums = take(parts*blocks*4 + 4)
+	s.size = at
+	return s
+}
+
+// A run of rows of one group within a segment.
+type extent struct {
+	name        string
+	id          uint32
+	first, rows int
+}
+
+// A segment is a sealed file, mapped into memory.
+type segment struct {
+	rows
+	path    string
+	number  uint64
+	data    []byte
+	shape   shape
+	extents []extent       // by name
+	byID    map[uint32]int // group → place in extents
+	checked [parts][]atomic.Uint64
+	refs    atomic.Int64 // snapshots that hold it
+	gone    atomic.Bool  // the file is to be removed with the last reference
+}
+
+func segmentPath(dir string, number uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("segment-%08d", number))
+}
+
+func corrupt(path, format string, args ...any) error {
+	return errkind.New(errkind.Internal, "%s is corrupt: %w", path, fmt.Errorf(format, args...))
+}
+
+// openSegment maps a sealed file; intern gives a group its number within this process.
+func openSegment(dir string, number uint64, l layout, centre []float32, intern func(string) uint32) (_ *segment, err error) {
+	path := segmentPath(dir, number)
+	data, err := mapFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening segment: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			unmap(data)
+		}
+	}()
+	if len(data) < segmentHeader || string(data[:8]) != segmentMagic {
+		return nil, corrupt(path, "no header")
+	}
+	le := binary.LittleEndian
+	n, groups, nameBytes := int(le.Uint32(data[8:])), int(le.Uint32(data[16:])), int(le.Uint32(data[20:]))
+	if dim := int(le.Uint32(data[12:])); dim != l.dim {
+		return nil, corrupt(path, "dimension %d, want %d", dim, l.dim)
+	}
+	s := shapeOf(l, n, groups, nameBytes)
+	if s.size != len(data) {
+		return nil, corrupt(path, "%d bytes, want %d", len(data), s.size)
+	}
+	sum := crc32.Update(crc32.Checksum(data[:s.part[0]], castagnoli), castagnoli, data[s.sums:s.size-4])
+	if sum != le.Uint32(data[s.size-4:]) {
+		return nil, corrupt(path, "checksum of directory and columns")
+	}
+	seg := &segment{path: path, number: number, data: data, shape: s, byID: make(map[uint32]int, groups)}
+	seg.rows = rows{
+		layout: l, n: n, centre: centre, norm: float32At(data, 24),
+		ordinals: columnOf[uint32](data[s.ordinals:][:n*4]),
+		spans:    columnOf[span](data[s.spans:][:n*16]),
+		codes:    data[s.part[partCodes]:][:s.bytes[partCodes]],
+		rough:    data[s.part[partRough]:][:s.bytes[partRough]],
+		exact:    columnOf[float32](data[s.part[partExact]:][:s.bytes[partExact]]),
+	}
+	for p := range parts {
+		seg.checked[p] = make([]atomic.Uint64, (seg.blocks()+63)/64)
+	}
+	names := data[s.names:][:nameBytes]
+	for g := range groups {
+		d := data[s.directory+g*12:]
+		length := int(le.Uint32(d[8:]))
+		e := extent{name: string(names[:length]), first: int(le.Uint32(d)), rows: int(le.Uint32(d[4:]))}
+		names = names[length:]
+		e.id = intern(e.name)
+		seg.byID[e.id] = g
+		seg.extents = append(seg.extents, e)
+	}
+	return seg, nil
+}
+
+// check verifies a block of 64 rows of one part when it is first read.
+func (s *segment) check(part, block int) error {
+	word, bit := &s.checked[part][block>>6], uint64(1)<<(block&63)
+	if word.Load()&bit != 0 {
+		return nil
+	}
+	begin := block * s.shape.unit[part]
+	end := min(begin+s.shape.unit[part], s.shape.bytes[part])
+	base := s.data[s.shape.part[part]:]
+	want := binary.LittleEndian.Uint32(s.data[s.shape.sums+(part*s.blocks()+block)*4:])
+	if crc32.Checksum(base[begin:end], castagnoli) != want {
+		return corrupt(s.path, "checksum of %s, rows from %d", [...]string{"codes", "rough rows", "vectors"}[part], block*blockRows)
+	}
+	word.Or(bit)
+	return nil
+}
+
+// find returns the row of a key, dead or alive, or -1.
+func (s *segment) find(id, ordinal uint32) int {
+	g, ok := s.byID[id]
+	if !ok {
+		return -1
+	}
+	e := s.extents[g]
+	column := s.ordinals[e.first : e.first+e.rows]
+	// A run's ordinals mostly have no holes.
+	if i := int(ordinal) - int(column[0]); i >= 0 && i < len(column) && column[i] == ordinal {
+		return e.first + i
+	}
+	if i, ok := slices.BinarySearch(column, ordinal); ok {
+		return e.first + i
+	}
+	return -1
+}
+
+func (s *segment) release() error {
+	if s.refs.Add(-1) > 0 {
+		return nil
+	}
+	err := unmap(s.data)
+	if s.gone.Load() {
+		if e := os.Remove(s.path); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// A ref is a row on its way into a segment.
+type ref struct {
+	from  *rows
+	check func(part, block int) error // of from; nil where it is in memory
+	row   int
+	name  string
+}
+
+// writeSegment writes the rows referred to, sorted already, and makes the file durable under
+// its name. pause is called now and then, and may wait or end the work.
+func writeSegment(dir string, number uint64, l layout, refs []ref, pause func() error) (err error) {
+	type group struct {
+		name        string
+		first, rows int
+	}
+	var groups []group
+	nameBytes := 0
+	var norm float32
+	for i, r := range refs {
+		if len(groups) == 0 || groups[len(groups)-1].name != r.name {
+			groups = append(groups, group{r.name, i, 0})
+			nameBytes += len(r.name)
+		}
+		groups[len(groups)-1].rows++
+		norm = max(norm, r.from.norm)
+	}
+	s := shapeOf(l, len(refs), len(groups), nameBytes)
+	le := binary.LittleEndian
+
+	path := segmentPath(dir, number)
+	f, err := os.Create(path + ".tmp")
+	if err != nil {
+		return fmt.Errorf("creating segment: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(path + ".tmp")
+			err = fmt.Errorf("writing segment %s: %w", path, err)
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<20)
+	at := 0
+	var sum uint32 // of all but the bulk
+	write := func(b []byte) {
+		w.Write(b) // its error stays until Flush
+		at += len(b)
+	}
+	meta := func(b []byte) {
+		sum = crc32.Update(sum, castagnoli, b)
+		write(b)
+	}
+	var zeros [64]byte
+	pad := func(to int, put func([]byte)) { put(zeros[:to-at]) }
+
+	var header [segmentHeader]byte
+	copy(header[:], segmentMagic)
+	le.PutUint32(header[8:], uint32(len(refs)))
+	le.PutUint32(header[12:], uint32(l.dim))
+	le.PutUint32(header[16:], uint32(len(groups)))
+	le.PutUint32(header[20:], uint32(nameBytes))
+	le.PutUint32(header[24:], math.Float32bits(norm))
+	meta(header[:])
+	pad(s.directory, meta)
+	for _, g := range groups {
+		var d [12]byte
+		le.PutUint32(d[:], uint32(g.first))
+		le.PutUint32(d[4:], uint32(g.rows))
+		le.PutUint32(d[8:], uint32(len(g.name)))
+		meta(d[:])
+	}
+	pad(s.names, meta)
+	for _, g := range groups {
+		meta([]byte(g.name))
+	}
+	pad(s.ordinals, meta)
+	for _, r := range refs {
+		meta(bytesOf(r.from.ordinals[r.row : r.row+1]))
+	}
+	pad(s.spans, meta)
+	for _, r := range refs {
+		meta(bytesOf(r.from.spans[r.row : r.row+1]))
+	}
+	pad(s.part[0], meta)
+
+	blocks := (len(refs) + blockRows - 1) / blockRows
+	sums := make([]byte, 0, parts*blocks*4)
+	scratch := make([]byte, 0, max(s.unit[0], s.unit[1], s.unit[2]))
+	code := make([]byte, l.codeBytes)
+	for p := range parts {
+		pad(s.part[p], write)
+		for b := range blocks {
+			if err := pause(); err != nil {
+				return err
+			}
+			chunk := refs[b*blockRows : min(len(refs), (b+1)*blockRows)]
+			unit := scratch[:0]
+			if p == partCodes {
+				unit = scratch[:l.blockBytes]
+				clear(unit)
+			}
+			for i, r := range chunk {
+				if r.check != nil {
+					if err := r.check(p, r.row/blockRows); err != nil {
+						return err
+					}
+				}
+				switch p {
+				case partCodes:
+					l.put(unit, i, l.get(r.from.block(r.row/blockRows), r.row%blockRows, code))
+				case partRough:
+					unit = append(unit, r.from.roughRow(r.row)...)
+				case partExact:
+					unit = append(unit, bytesOf(r.from.exactRow(r.row))...)
+				}
+			}
+			write(unit)
+			sums = le.AppendUint32(sums, crc32.Checksum(unit, castagnoli))
+		}
+	}
+	pad(s.sums, write)
+	meta(sums)
+	write(le.AppendUint32(nil, sum))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}

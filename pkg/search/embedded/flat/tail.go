@@ -1,0 +1,56 @@
+package flat
+
+// A tail holds the rows of one log file in memory until they are sealed into a segment. Only
+// the writer changes it, and it only appends: a view of its first rows never changes.
+type tail struct {
+	rows          // no codes
+	log    uint64 // number of the log file that makes it durable
+	groups []uint32
+	places map[uint64]int // key → its newest row
+}
+
+func newTail(l layout, log uint64, centre []float32) *tail {
+	return &tail{rows: rows{layout: l, centre: centre}, log: log, places: map[uint64]int{}}
+}
+
+func place(id, ordinal uint32) uint64 { return uint64(id)<<32 | uint64(ordinal) }
+
+func (t *tail) find(id, ordinal uint32) int {
+	if row, ok := t.places[place(id, ordinal)]; ok {
+		return row
+	}
+	return -1
+}
+
+func (t *tail) append(id, ordinal uint32, s span, v []float32, e *encoder) {
+	t.places[place(id, ordinal)] = t.n
+	t.groups = append(t.groups, id)
+	t.ordinals = append(t.ordinals, ordinal)
+	t.spans = append(t.spans, s)
+	t.exact = append(t.exact, v...)
+	at := len(t.rough)
+	t.rough = append(t.rough, make([]byte, t.roughBytes)...)
+	norm, base := e.residual(v)
+	t.norm = max(t.norm, e.rough(t.rough[at:], norm, base))
+	t.n++
+}
+
+func (t *tail) bytes() int { return t.n * (t.dim*4 + t.roughBytes) }
+
+// encode returns the rows chosen with codes, relative to the encoder's centre.
+func (t *tailView) encode(chosen []int, e *encoder) *rows {
+	r := &rows{layout: t.layout, n: len(chosen), centre: e.centre}
+	r.codes = make([]byte, r.blocks()*r.blockBytes)
+	r.rough = make([]byte, r.n*r.roughBytes)
+	r.exact = make([]float32, 0, r.n*r.dim)
+	code := make([]byte, r.codeBytes)
+	for i, row := range chosen {
+		r.ordinals = append(r.ordinals, t.ordinals[row])
+		r.spans = append(r.spans, t.spans[row])
+		r.exact = append(r.exact, t.exactRow(row)...)
+		norm, base := e.residual(t.exactRow(row))
+		r.norm = max(r.norm, e.rough(r.roughRow(i), norm, base))
+		r.put(r.block(i/blockRows), i%blockRows, e.sketch(code, norm, base))
+	}
+	return r
+}
