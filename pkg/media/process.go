@@ -143,13 +143,17 @@ type process struct {
 	stderr *head
 }
 
+// environment is all that a program gets of one: nothing of ours is its business.
+// Two arenas keep glibc from reserving 64 MiB of address space for each decoding
+// thread. A static build that loads the system's character tables (for the names
+// in a transport stream) crashes in them, so it finds none.
+var environment = []string{"LC_ALL=C", "AV_LOG_FORCE_NOCOLOR=1", "MALLOC_ARENA_MAX=2", "GCONV_PATH=/nonexistent"}
+
 // command prepares a program; extra become its descriptors 3, 4, ...
 func (r *Reader) command(ctx context.Context, program string, args []string, stdout io.Writer, extra ...*os.File) *process {
 	p := &process{cmd: exec.CommandContext(ctx, program, args...), stderr: &head{}}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = stdout, p.stderr, extra
-	// Nothing of our environment is its business, and two arenas keep glibc from
-	// reserving 64 MiB of address space for each decoding thread.
-	p.cmd.Env = []string{"LC_ALL=C", "AV_LOG_FORCE_NOCOLOR=1", "MALLOC_ARENA_MAX=2"}
+	p.cmd.Env = environment
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Cancel = func() error { return syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
 	p.cmd.WaitDelay = 5 * time.Second
