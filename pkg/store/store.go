@@ -13,9 +13,11 @@ import (
 // A Store is all of the roles below over one body of data. Its methods may be
 // called from any goroutine. Errors carry an errkind: NotFound for what is not
 // there, Conflict for a lost compare-and-set, Unavailable and Exhausted for what
-// may pass, Invalid for a message that no retry will help.
+// may pass, Invalid for a message that no retry will help, Cancelled when the
+// context ended: what was being written may or may not be there then.
 //
-// Messages passed in are not kept or changed; messages given out belong to the caller.
+// Messages passed in are not kept or changed; messages given out belong to the
+// caller. An iterator yields an error last, with a nil message, and may be left early.
 type Store interface {
 	Assets
 	Runs
@@ -23,16 +25,21 @@ type Store interface {
 	Activation
 	Leases
 
-	// Dump writes all that readers can see or could switch to, in a canonical
-	// order and form: assets, runs (state, counts; without epochs), annotations,
-	// embeddings, active runs (without generations). One JSON object a line.
+	// Dump writes all that readers can see or could switch to, as of one moment, in
+	// a canonical order and form, one JSON object a line: assets, runs, annotations,
+	// embeddings, active runs, each in the order of their identities. What only tells the
+	// history is left out: epochs, generations, the run seen before, whether a run was
+	// ever switched to, leases and markers.
 	Dump(ctx context.Context, w io.Writer) error
-	// Version grows with every change of the library: an asset put that was not there so
-	// before, an active run switched, a run deleted. Reading it is cheap. Within one process, a Version read
-	// after a change returned is above every one read before it began.
+	// Version grows with every change of the library: an asset put that was not
+	// there so before, an active run switched, a run deleted. What changes nothing leaves
+	// it as it is, and it never goes back, restarts included. Reading it is cheap. Within
+	// one process, a Version read after a change returned is above every one read before it began.
 	Version(ctx context.Context) (int64, error)
-	// Ready reports whether the store can answer now.
+	// Ready reports whether the store can answer and take writes now.
 	Ready(ctx context.Context) error
+	// Close waits for the calls that are running. Calls made afterwards are
+	// Unavailable; closing twice is no error.
 	Close() error
 }
 
@@ -50,9 +57,10 @@ type Runs interface {
 	// CreateRun records a requested run unless one of its id is there, and
 	// returns the run that is there afterwards.
 	CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error)
-	// FinishRun records the end of a run: finished with its counts, or failed or
-	// cancelled with the error. An end under a lower epoch than the one recorded is
-	// a Conflict; a finished run stays finished.
+	// FinishRun records the end of a run, whether or not it was created: finished
+	// with its counts, or failed or cancelled with the error; any other state is Invalid.
+	// An end under a lower epoch than the one recorded is a Conflict. A finished run
+	// stays as it finished: a later end is no error and changes nothing.
 	FinishRun(ctx context.Context, r *pb.Run) error
 	Run(ctx context.Context, asset, id string) (*pb.Run, error)
 	// RunsOf returns every run of an asset in the order of ids.
@@ -60,7 +68,7 @@ type Runs interface {
 }
 
 // A Batch is consecutive items of one run, annotations or embeddings, as they
-// came from the log.
+// came from the log. Item i carries the batch's asset and run, and ordinal First+i.
 type Batch struct {
 	Asset string
 	Run   string
@@ -91,22 +99,27 @@ type Marker struct {
 	Count int64
 }
 
-// Span selects what overlaps [Start, End); the zero Span selects everything.
+// Span selects what overlaps [Start, End), and moments of no length within it;
+// the zero Span selects everything.
 type Span = schema.Interval
 
 // Annotations is what the runs said.
 type Annotations interface {
-	// WriteBatches writes all of the batches durably. It checks no epoch: the indexer
-	// does, through CheckEpoch, before it writes anywhere.
+	// WriteBatches writes all of the batches durably; after an error, some of their
+	// items may be there. It checks no epoch: the indexer does, through CheckEpoch,
+	// before it writes anywhere. A batch whose items are not what it says is Invalid.
 	WriteBatches(ctx context.Context, batches []Batch) error
-	// MarkIndexed records markers durably.
+	// MarkIndexed records markers durably. A marker is identified by all but its count.
 	MarkIndexed(ctx context.Context, markers []Marker) error
-	// Indexed returns how many items of a run are marked under the given epoch.
+	// Indexed returns how many items of a run are marked under the given epoch. An
+	// item that lies in several markers counts once.
 	Indexed(ctx context.Context, asset, run string, epoch int64) (annotations, embeddings int64, err error)
 	// TrimRun deletes what a run has beyond its first n annotations and m embeddings:
-	// what an execution under an older epoch left behind.
+	// what an execution under an older epoch left behind. It forgets the markers of
+	// epochs before the recorded one; those of the recorded one stay, since activation counts them.
 	TrimRun(ctx context.Context, asset, run string, annotations, embeddings int64) error
-	// DeleteRun deletes all that a run wrote, its markers and its record.
+	// DeleteRun deletes all that a run wrote, its markers and its record. Deleting
+	// an active run is a Conflict: switch first. Deleting what is not there is no error.
 	DeleteRun(ctx context.Context, asset, run string) error
 
 	// Annotation and Embedding return one item.
@@ -121,10 +134,11 @@ type Annotations interface {
 // Activation decides which run readers see.
 type Activation interface {
 	// Activate makes next the active run of its asset and algorithm if the run that
-	// is active now is previous ("" for none). Conflict says that it was another.
+	// is active now is previous ("" for none). Conflict says that it was another. Of next
+	// only asset and id are read; NotFound says that it has no record, Invalid that its record is not a finished one.
 	// Activating the run that is already active is no error and changes nothing.
-	// The generation returned grows by one with each switch. The record of next is marked
-	// as activated, which stays.
+	// The generation returned grows by one with each switch, and the run seen before is kept
+	// for going back. The record of next is marked as activated, which stays.
 	Activate(ctx context.Context, next *pb.Run, previous string) (*pb.ActiveRun, error)
 	// Active returns the active runs of an asset, by algorithm.
 	Active(ctx context.Context, asset string) ([]*pb.ActiveRun, error)
@@ -151,7 +165,8 @@ type Leases interface {
 	// same holder (the epoch then grows all the same: a restarted worker is another).
 	// Conflict says who holds it.
 	Acquire(ctx context.Context, name, holder string, ttl time.Duration) (Lease, error)
-	// Renew extends a lease; Conflict says that it was lost.
+	// Renew extends a lease, also one that has run out if nobody took it since;
+	// Conflict says that it was lost or given back.
 	Renew(ctx context.Context, l Lease, ttl time.Duration) (Lease, error)
 	// Release gives a lease back; the epoch is remembered. Releasing a lost lease is no error.
 	Release(ctx context.Context, l Lease) error

@@ -3,23 +3,33 @@
 //
 // # Layout
 //
-// Keys are a table's letter and components, each text preceded by its length, so that
-// no component can be mistaken for another and every run is one range of keys:
+//	key                            value
+//	A asset                        Asset
+//	R asset run                    Run
+//	a asset run ordinal            Annotation
+//	e asset run ordinal            Embedding
+//	m asset run epoch part first   count of a marker
+//	V asset algorithm              ActiveRun
+//	L name                         lease: epoch, end, holder
+//	v                              Version
 //
-//	A asset                        → Asset
-//	R asset run                    → Run
-//	a asset run ordinal            → Annotation
-//	e asset run ordinal            → Embedding
-//	m asset run epoch part first   → count of a marker
-//	V asset algorithm              → ActiveRun
-//	L name                         → lease: epoch, holder, until
-//
-// Values are deterministic protobuf, so equal rows are equal bytes.
+// Texts in keys end with 00 01, a 00 within one being written 00 FF; numbers are eight
+// bytes, big endian. So keys are in the order of what they name, no text can be
+// mistaken for the beginning of another, and what a run wrote is one range each of a, e and m,
+// deleted as such. Values are deterministic protobuf: equal rows are equal bytes.
 //
 // # What holds
 //
-// Every write is synced before it returns; concurrent ones share the sync (group commit). Compare-and-set
-// runs under one lock per process, which is enough because Pebble's own lock lets in one process.
-// Before each write the free space of the disk is checked against a reserve, since Pebble ends the process when its log
-// cannot be written: a full disk is an error of kind Exhausted, and reading goes on.
+// Every write is synced before it returns; those that wait at the same time share
+// the sync (group commit). What is read and then written, by compare-and-set or unless it is there, is one at a time
+// for one asset or one lease, which is enough because one process has the folder. A second one is refused
+// with a Conflict that says what to do. A reader may see a write a moment before it is durable.
+//
+// # Disks that fail
+//
+// Writes are Exhausted while the disk has less free than the reserve, and reading goes on;
+// with room made, so does writing. Where others fill the disk to the last byte, Pebble's writes wait
+// for room (see disk.go). Where the log cannot be written for another reason, nothing can be promised
+// of writes any more: they are Unavailable until the store is opened again, and reading goes on. A manifest that
+// cannot be written ends the process, as Pebble demands. A damaged block fails the reads that meet it.
 package pebblestore

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"google.golang.org/protobuf/proto"
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -14,57 +14,53 @@ import (
 
 // Dump implements store.Store.
 func (s *Store) Dump(ctx context.Context, w io.Writer) error {
-	out := bufio.NewWriter(w)
-	line := func(table string, m proto.Message) error {
-		b, err := schema.MarshalJSON(m)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "{%q:%s}\n", table, b)
-		return err
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return fmt.Errorf("dumping: %w", err)
 	}
-	for a, err := range s.AllAssets(ctx) {
+	defer leave()
+	now := s.db.NewSnapshot()
+	defer now.Close()
+	d := dumper{ctx: ctx, from: now, to: bufio.NewWriter(w)}
+	dump(&d, tableAssets, "asset", func(*pb.Asset) {})
+	dump(&d, tableRuns, "run", func(r *pb.Run) { r.Epoch, r.Activated = 0, false })
+	dump(&d, tableAnnotations, "annotation", func(*pb.Annotation) {})
+	dump(&d, tableEmbeddings, "embedding", func(*pb.Embedding) {})
+	dump(&d, tableActive, "active", func(a *pb.ActiveRun) { a.Generation, a.Previous = 0, "" })
+	if d.err == nil {
+		d.err = d.to.Flush()
+	}
+	if d.err != nil {
+		return fmt.Errorf("dumping: %w", d.err)
+	}
+	return nil
+}
+
+// dumper keeps the first error, after which it does nothing.
+type dumper struct {
+	ctx  context.Context
+	from *pebble.Snapshot
+	to   *bufio.Writer
+	err  error
+}
+
+// dump writes a table, without what forget takes away.
+func dump[T any, M message[T]](d *dumper, table byte, name string, forget func(M)) {
+	if d.err != nil {
+		return
+	}
+	for m, err := range scanFrom[T, M](d.ctx, d.from, key(table), name+"s") {
+		var line []byte
 		if err == nil {
-			err = line("asset", a)
+			forget(m)
+			line, err = schema.MarshalJSON(m)
 		}
-		if err != nil {
-			return fmt.Errorf("dumping assets: %w", err)
-		}
-	}
-	for r, err := range prefixed[pb.Run](ctx, s, []byte{tableRuns}, "runs") {
 		if err == nil {
-			// Under which epoch a run was executed, and whether it was switched to, is history, not what it said.
-			r.Epoch, r.Activated = 0, false
-			err = line("run", r)
+			_, err = fmt.Fprintf(d.to, "{%q:%s}\n", name, line)
 		}
 		if err != nil {
-			return fmt.Errorf("dumping runs: %w", err)
+			d.err = err
+			return
 		}
 	}
-	for a, err := range prefixed[pb.Annotation](ctx, s, []byte{tableAnnotations}, "annotations") {
-		if err == nil {
-			err = line("annotation", a)
-		}
-		if err != nil {
-			return fmt.Errorf("dumping annotations: %w", err)
-		}
-	}
-	for e, err := range prefixed[pb.Embedding](ctx, s, []byte{tableEmbeddings}, "embeddings") {
-		if err == nil {
-			err = line("embedding", e)
-		}
-		if err != nil {
-			return fmt.Errorf("dumping embeddings: %w", err)
-		}
-	}
-	for v, err := range s.AllActive(ctx) {
-		if err == nil {
-			v.Generation, v.Previous = 0, ""
-			err = line("active", v)
-		}
-		if err != nil {
-			return fmt.Errorf("dumping active runs: %w", err)
-		}
-	}
-	return out.Flush()
 }

@@ -13,7 +13,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A lease is kept as epoch, end in nanoseconds (0 when given back) and holder.
+// ofLease is the name under which a lease is changed.
+func ofLease(name string) string { return "lease/" + name }
+
+// A lease is kept as epoch, end in nanoseconds (0 when given back) and holder. Its
+// row stays for ever, so that no epoch comes back.
 func encodeLease(l store.Lease) []byte {
 	var until int64
 	if !l.Until.IsZero() {
@@ -22,6 +26,7 @@ func encodeLease(l store.Lease) []byte {
 	return append(number(number(nil, l.Epoch), until), l.Holder...)
 }
 
+// lease returns the last lease under a name; its epoch is 0 where there never was one.
 func (s *Store) lease(name string) (store.Lease, error) {
 	l := store.Lease{Name: name}
 	v, closer, err := s.db.Get(key(tableLeases, name))
@@ -44,46 +49,59 @@ func (s *Store) lease(name string) (store.Lease, error) {
 }
 
 // Acquire implements store.Leases.
-func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (l store.Lease, err error) {
-	err = s.change(ctx, "acquiring lease "+name, func(b *pebble.Batch) error {
-		if l, err = s.lease(name); err != nil {
-			return err
-		}
-		now := s.clock()
-		if l.Until.After(now) && l.Holder != holder {
-			return errkind.New(errkind.Conflict, "%s holds it until %s", l.Holder, l.Until.Format(time.RFC3339))
-		}
-		l = store.Lease{Name: name, Holder: holder, Epoch: l.Epoch + 1, Until: now.Add(ttl)}
-		return b.Set(key(tableLeases, name), encodeLease(l), nil)
-	})
-	return l, err
-}
-
-// Renew implements store.Leases. A lease that has run out is renewed all the same
-// if nobody took it since: its epoch is still the highest.
-func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (store.Lease, error) {
-	err := s.change(ctx, "renewing lease "+l.Name, func(b *pebble.Batch) error {
-		now, err := s.lease(l.Name)
+func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (store.Lease, error) {
+	if name == "" || holder == "" || ttl <= 0 {
+		return store.Lease{}, errkind.New(errkind.Invalid, "acquiring lease %q for %q: it needs a name, a holder and a time above 0", name, holder)
+	}
+	var l store.Lease
+	err := s.edit(ctx, "acquiring lease "+name, ofLease(name), func(e *edit) error {
+		last, err := s.lease(name)
 		if err != nil {
 			return err
 		}
-		if now.Epoch != l.Epoch || now.Until.IsZero() {
-			return errkind.New(errkind.Conflict, "the lease was lost: epoch %d, held by %q", now.Epoch, now.Holder)
+		now := s.clock()
+		if last.Until.After(now) && last.Holder != holder {
+			return errkind.New(errkind.Conflict, "%s holds it until %s", last.Holder, last.Until.UTC().Format(time.RFC3339))
 		}
-		l.Until = s.clock().Add(ttl)
-		return b.Set(key(tableLeases, l.Name), encodeLease(l), nil)
+		l = store.Lease{Name: name, Holder: holder, Epoch: last.Epoch + 1, Until: now.Add(ttl)}
+		return e.Set(key(tableLeases, name), encodeLease(l), nil)
 	})
-	return l, err
+	if err != nil {
+		return store.Lease{}, err
+	}
+	return l, nil
+}
+
+// Renew implements store.Leases.
+func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (store.Lease, error) {
+	if ttl <= 0 {
+		return store.Lease{}, errkind.New(errkind.Invalid, "renewing lease %s: it needs a time above 0", l.Name)
+	}
+	err := s.edit(ctx, "renewing lease "+l.Name, ofLease(l.Name), func(e *edit) error {
+		last, err := s.lease(l.Name)
+		if err != nil {
+			return err
+		}
+		if last.Epoch != l.Epoch || last.Until.IsZero() {
+			return errkind.New(errkind.Conflict, "epoch %d is not the lease's any more: it is at %d, held by %q", l.Epoch, last.Epoch, last.Holder)
+		}
+		l.Holder, l.Until = last.Holder, s.clock().Add(ttl)
+		return e.Set(key(tableLeases, l.Name), encodeLease(l), nil)
+	})
+	if err != nil {
+		return store.Lease{}, err
+	}
+	return l, nil
 }
 
 // Release implements store.Leases.
 func (s *Store) Release(ctx context.Context, l store.Lease) error {
-	return s.change(ctx, "releasing lease "+l.Name, func(b *pebble.Batch) error {
-		now, err := s.lease(l.Name)
-		if err != nil || now.Epoch != l.Epoch {
+	return s.edit(ctx, "releasing lease "+l.Name, ofLease(l.Name), func(e *edit) error {
+		last, err := s.lease(l.Name)
+		if err != nil || last.Epoch != l.Epoch || last.Until.IsZero() {
 			return err
 		}
-		return b.Set(key(tableLeases, l.Name), encodeLease(store.Lease{Epoch: l.Epoch}), nil)
+		return e.Set(key(tableLeases, l.Name), encodeLease(store.Lease{Epoch: l.Epoch}), nil)
 	})
 }
 
@@ -91,15 +109,15 @@ func (s *Store) Release(ctx context.Context, l store.Lease) error {
 func (s *Store) CheckEpoch(ctx context.Context, name string, epoch int64) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("checking the epoch of %s: %w", name, err)
 	}
 	defer leave()
-	l, err := s.lease(name)
+	last, err := s.lease(name)
 	if err != nil {
 		return err
 	}
-	if l.Epoch > epoch {
-		return errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", epoch, name, l.Epoch)
+	if last.Epoch > epoch {
+		return errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", epoch, name, last.Epoch)
 	}
 	return nil
 }

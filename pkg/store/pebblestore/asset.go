@@ -1,0 +1,42 @@
+package pebblestore
+
+import (
+	"context"
+	"iter"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// ofAsset is the name under which what is said of an asset and its runs is changed.
+func ofAsset(id string) string { return "asset/" + id }
+
+// PutAsset implements store.Assets.
+func (s *Store) PutAsset(ctx context.Context, a *pb.Asset) error {
+	if a.GetId() == "" {
+		return errkind.New(errkind.Invalid, "putting an asset: it has no id")
+	}
+	return s.edit(ctx, "putting asset "+a.GetId(), ofAsset(a.GetId()), func(e *edit) error {
+		k, old := key(tableAssets, a.GetId()), &pb.Asset{}
+		switch err := s.get(k, old, "asset"); {
+		case err == nil && proto.Equal(old, a):
+			return nil
+		case err != nil && !errkind.Is(err, errkind.NotFound):
+			return err
+		}
+		e.library = true
+		return e.put(k, a)
+	})
+}
+
+// Asset implements store.Assets.
+func (s *Store) Asset(ctx context.Context, id string) (*pb.Asset, error) {
+	return read[pb.Asset](ctx, s, key(tableAssets, id), "asset "+id)
+}
+
+// AllAssets implements store.Assets.
+func (s *Store) AllAssets(ctx context.Context) iter.Seq2[*pb.Asset, error] {
+	return scan[pb.Asset](ctx, s, key(tableAssets), "assets")
+}

@@ -1,0 +1,181 @@
+package pebblestore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"runtime/debug"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A lock is held by whoever put something into it, and can be waited for until a context ends.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+// locks has one lock for each name, and now and then one for several.
+type locks struct {
+	seed maphash.Seed
+	of   [64]lock
+}
+
+func newLocks() locks {
+	l := locks{seed: maphash.MakeSeed()}
+	for i := range l.of {
+		l.of[i] = newLock()
+	}
+	return l
+}
+
+func (l *locks) named(name string) lock {
+	return l.of[maphash.String(l.seed, name)%uint64(len(l.of))]
+}
+
+// An edit is one atomic change of the store while it is being made.
+type edit struct {
+	*pebble.Batch
+	// library says that Version must grow with it.
+	library bool
+	// version is what Version then is.
+	version int64
+	// held is given back once the edit is durable, or has failed.
+	held []func()
+}
+
+func (e *edit) lock(ctx context.Context, l lock) error {
+	select {
+	case l <- struct{}{}:
+		e.held = append(e.held, func() { <-l })
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (e *edit) end() {
+	for i := len(e.held) - 1; i >= 0; i-- {
+		e.held[i]()
+	}
+}
+
+// Rows are deterministic protobuf: equal rows are equal bytes.
+var marshal = proto.MarshalOptions{Deterministic: true}
+
+func (e *edit) put(k []byte, m proto.Message) error {
+	v, err := marshal.Marshal(m)
+	if err != nil {
+		return errkind.Wrap(errkind.Invalid, err)
+	}
+	return e.Set(k, v, nil)
+}
+
+func (e *edit) deleteAll(prefix []byte) error { return e.DeleteRange(prefix, after(prefix), nil) }
+
+// edit makes a change durably. One that reads before it writes names what it
+// changes, and is then the only one under that name until it is durable.
+func (s *Store) edit(ctx context.Context, doing, name string, change func(*edit) error) error {
+	if err := s.tryEdit(ctx, name, change); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+func (s *Store) tryEdit(ctx context.Context, name string, change func(*edit) error) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	e := &edit{Batch: s.db.NewBatch(), held: []func(){leave}}
+	err = s.prepare(ctx, e, name, change)
+	if err != nil || e.Empty() {
+		e.Close()
+		e.end()
+		return err
+	}
+	// The commit has its own goroutine so that a disk that became full in the
+	// middle of it holds up neither the caller beyond its context nor Close. What the
+	// edit holds stays held until its fate is known.
+	done := make(chan error, 1)
+	go func() {
+		defer e.end()
+		done <- s.commit(e)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.failed:
+		return s.failure()
+	case <-s.disk.closing:
+		return errClosed
+	}
+}
+
+func (s *Store) prepare(ctx context.Context, e *edit, name string, change func(*edit) error) error {
+	if name != "" {
+		if err := e.lock(ctx, s.names.named(name)); err != nil {
+			return err
+		}
+	}
+	if err := change(e); err != nil || e.Empty() {
+		return err
+	}
+	if e.library {
+		if err := e.lock(ctx, s.versions); err != nil {
+			return err
+		}
+		e.version = s.version.Load() + 1
+		if err := e.Set(key(tableVersion), number(nil, e.version), nil); err != nil {
+			return err
+		}
+	}
+	return s.writable()
+}
+
+// commit makes an edit durable. Pebble panics or calls Fatalf where its log
+// cannot be written: what is read is still right then, so that the store goes on
+// reading, but nothing can be promised of writes any more.
+func (s *Store) commit(e *edit) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("the store's log cannot be written: it is read only until it is opened again", "error", r, "stack", string(debug.Stack()))
+			s.fail(fmt.Errorf("writing the store's log: %v", r))
+			err = s.failure()
+		}
+	}()
+	start := time.Now()
+	if err := e.Commit(pebble.Sync); err != nil {
+		return err
+	}
+	s.commits.Observe(time.Since(start).Seconds())
+	e.Close()
+	if e.library {
+		s.version.Store(e.version) // after the commit: whoever sees the new version sees what it stands for
+	}
+	return nil
+}
+
+func (s *Store) loadVersion() error {
+	v, closer, err := s.db.Get(key(tableVersion))
+	if errors.Is(err, pebble.ErrNotFound) {
+		s.version.Store(1)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the version: %w", err)
+	}
+	defer closer.Close()
+	if len(v) != 8 {
+		return fmt.Errorf("decoding the version: %d bytes", len(v))
+	}
+	s.version.Store(int64(binary.BigEndian.Uint64(v)))
+	return nil
+}

@@ -1,0 +1,134 @@
+package pebblestore
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+func named(doing string, r *pb.Run) error {
+	if r.GetId() == "" || r.GetAsset() == "" {
+		return errkind.New(errkind.Invalid, "%s: it needs an id and an asset", doing)
+	}
+	return nil
+}
+
+// CreateRun implements store.Runs.
+func (s *Store) CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error) {
+	if err := named("creating a run", r); err != nil {
+		return nil, err
+	}
+	there := &pb.Run{}
+	err := s.edit(ctx, "creating run "+r.GetId(), ofAsset(r.GetAsset()), func(e *edit) error {
+		k := key(tableRuns, r.GetAsset(), r.GetId())
+		err := s.get(k, there, "run")
+		if errkind.Is(err, errkind.NotFound) {
+			there = proto.CloneOf(r)
+			return e.put(k, r)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return there, nil
+}
+
+// FinishRun implements store.Runs.
+func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
+	if err := named("finishing a run", r); err != nil {
+		return err
+	}
+	switch r.GetState() {
+	case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+	default:
+		return errkind.New(errkind.Invalid, "finishing run %s: %s is no end", r.GetId(), r.GetState())
+	}
+	return s.edit(ctx, "finishing run "+r.GetId(), ofAsset(r.GetAsset()), func(e *edit) error {
+		k, old := key(tableRuns, r.GetAsset(), r.GetId()), &pb.Run{}
+		switch err := s.get(k, old, "run"); {
+		case errkind.Is(err, errkind.NotFound):
+		case err != nil:
+			return err
+		case old.GetEpoch() > r.GetEpoch():
+			return errkind.New(errkind.Conflict, "epoch %d is older than %d", r.GetEpoch(), old.GetEpoch())
+		case old.GetState() == pb.RunState_RUN_STATE_FINISHED:
+			return nil // and it stays so
+		}
+		r = proto.CloneOf(r)
+		r.Activated = old.GetActivated()
+		if proto.Equal(r, old) {
+			return nil
+		}
+		return e.put(k, r)
+	})
+}
+
+// Run implements store.Runs.
+func (s *Store) Run(ctx context.Context, asset, id string) (*pb.Run, error) {
+	return read[pb.Run](ctx, s, key(tableRuns, asset, id), "run "+id)
+}
+
+// RunsOf implements store.Runs.
+func (s *Store) RunsOf(ctx context.Context, asset string) ([]*pb.Run, error) {
+	return collect(scan[pb.Run](ctx, s, key(tableRuns, asset), "runs of "+asset))
+}
+
+// TrimRun implements store.Annotations.
+func (s *Store) TrimRun(ctx context.Context, asset, run string, annotations, embeddings int64) error {
+	if annotations < 0 || embeddings < 0 {
+		return errkind.New(errkind.Invalid, "trimming run %s: to %d annotations and %d embeddings", run, annotations, embeddings)
+	}
+	return s.edit(ctx, "trimming run "+run, ofAsset(asset), func(e *edit) error {
+		for _, of := range []struct {
+			table byte
+			keep  int64
+		}{{tableAnnotations, annotations}, {tableEmbeddings, embeddings}} {
+			if err := e.DeleteRange(number(key(of.table, asset, run), of.keep), after(key(of.table, asset, run)), nil); err != nil {
+				return err
+			}
+		}
+		r := &pb.Run{}
+		err := s.get(key(tableRuns, asset, run), r, "run")
+		if errkind.Is(err, errkind.NotFound) || err == nil && r.GetEpoch() <= store.FirstEpoch {
+			return nil // no epoch is over
+		}
+		if err != nil {
+			return err
+		}
+		return e.DeleteRange(key(tableMarkers, asset, run), number(key(tableMarkers, asset, run), r.GetEpoch()), nil)
+	})
+}
+
+// DeleteRun implements store.Annotations.
+func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
+	return s.edit(ctx, "deleting run "+run, ofAsset(asset), func(e *edit) error {
+		active, err := collect(scanFrom[pb.ActiveRun](ctx, s.db, key(tableActive, asset), "active runs"))
+		if err != nil {
+			return err
+		}
+		for _, a := range active {
+			if a.GetRun() == run {
+				return errkind.New(errkind.Conflict, "it is the active run of %s: switch to another first", a.GetAlgorithm())
+			}
+		}
+		for _, table := range []byte{tableAnnotations, tableEmbeddings, tableMarkers} {
+			if err := e.deleteAll(key(table, asset, run)); err != nil {
+				return err
+			}
+		}
+		k := key(tableRuns, asset, run)
+		switch err := s.get(k, &pb.Run{}, "run"); {
+		case errkind.Is(err, errkind.NotFound):
+			return nil
+		case err != nil:
+			return err
+		}
+		e.library = true
+		return e.Delete(k, nil)
+	})
+}
