@@ -103,9 +103,9 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.lib.deps = &g.deps
 	f := promauto.With(deps.Registerer)
 	buckets := prometheus.ExponentialBuckets(0.0005, 2, 14)
-	g.seconds = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_search_seconds", Help: "Time of whole answers, by outcome.", Buckets: buckets}, []string{"result"})
-	g.parts = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_search_part_seconds", Help: "Time of the parts of queries, by part.", Buckets: buckets}, []string{"part"})
-	g.failed = f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_search_part_errors_total", Help: "Parts of queries that failed or were late, by kind of error."}, []string{"part", "kind"})
+	g.seconds = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_query_seconds", Help: "Time of whole answers, by outcome.", Buckets: buckets}, []string{"result"})
+	g.parts = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_query_part_seconds", Help: "Time of the parts of queries, by part.", Buckets: buckets}, []string{"part"})
+	g.failed = f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_query_part_errors_total", Help: "Parts of queries that failed or were late, by kind of error."}, []string{"part", "kind"})
 	return g, nil
 }
 
