@@ -3,16 +3,89 @@ package embedded
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// A dumpedText is a line of Dump: its fields in their order are the format.
+// Dump implements search.Engine: of each run its annotations and then its embeddings by space. The
+// embeddings' lines are gathered before the first is written, some 200 bytes each.
+func (e *Engine) Dump(ctx context.Context, w io.Writer) error {
+	var vectors []dumpedVector
+	for _, v := range e.spaces {
+		err := v.dump(ctx, func(line dumpedVector) { vectors = append(vectors, line) })
+		if err != nil {
+			return fmt.Errorf("dumping space %s: %w", v.name, err)
+		}
+	}
+	slices.SortFunc(vectors, func(a, b dumpedVector) int {
+		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Space, b.Space), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Hash, b.Hash))
+	})
+	writeBefore := func(run string) error {
+		for len(vectors) > 0 && (run == "" || vectors[0].Run < run) {
+			if err := writeLine(w, vectors[0]); err != nil {
+				return err
+			}
+			vectors = vectors[1:]
+		}
+		return nil
+	}
+	err := e.text.dump(ctx, func(line dumpedText) error {
+		if err := writeBefore(line.Run); err != nil {
+			return err
+		}
+		return writeLine(w, line)
+	})
+	if err != nil {
+		return fmt.Errorf("dumping texts: %w", err)
+	}
+	return writeBefore("")
+}
+
+// A dumpedVector is a line of Dump of an embedding.
+type dumpedVector struct {
+	Run       string `json:"run"`
+	Space     string `json:"space"`
+	Ordinal   int64  `json:"embedding"`
+	Asset     string `json:"asset"`
+	Kind      string `json:"kind,omitempty"`
+	Language  string `json:"language,omitempty"`
+	Character string `json:"character,omitempty"`
+	Start     int64  `json:"start"`
+	End       int64  `json:"end"`
+	// Hash is of the values as they are kept.
+	Hash string `json:"hash"`
+}
+
+func (v *vectors) dump(ctx context.Context, f func(dumpedVector)) error {
+	for row, err := range v.index.All(ctx) {
+		if err != nil {
+			return err
+		}
+		g, err := parseGroup(row.Group)
+		if err != nil {
+			return err
+		}
+		h := xxhash.New()
+		if err := binary.Write(h, binary.LittleEndian, row.Values); err != nil {
+			return err
+		}
+		f(dumpedVector{
+			Run: g.run, Space: v.name, Ordinal: int64(row.Ordinal), Asset: g.asset, Kind: g.kind, Language: g.language,
+			Character: g.char, Start: row.Start, End: row.End, Hash: strconv.FormatUint(h.Sum64(), 16),
+		})
+	}
+	return nil
+}
+
+// A dumpedText is a line of Dump of an annotation: its fields in their order are the format.
 type dumpedText struct {
 	Run        string  `json:"run"`
 	Ordinal    int64   `json:"annotation"`

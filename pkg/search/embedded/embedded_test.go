@@ -1,10 +1,13 @@
 package embedded_test
 
 import (
+	"bytes"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded"
@@ -26,4 +29,94 @@ func TestEngine(t *testing.T) {
 			return e
 		},
 	})
+}
+
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	small := &pb.Space{Name: "small", Version: "1", Dimension: 4, Metric: "cosine"}
+	write := func(e *embedded.Engine, space string, v ...float32) {
+		t.Helper()
+		err := e.Write(t.Context(), search.Batch{
+			Annotations: []*pb.Annotation{line("run", 0, "lighthouse")},
+			Embeddings:  []*pb.Embedding{{Run: "run", Space: space, Vector: v}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	metrics := prometheus.NewRegistry()
+	e, err := embedded.Open(dir, embedded.Config{Spaces: []*pb.Space{small}}, embedded.Deps{Metrics: metrics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(e, "small@1", 1, 2, 3, 4)
+	if families, err := metrics.Gather(); err != nil || len(families) == 0 {
+		t.Errorf("metrics: %v, %v", families, err)
+	}
+	if _, err := embedded.Open(dir, embedded.Config{}, embedded.Deps{}); errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("opening what is open: %v", err)
+	}
+	var before bytes.Buffer
+	if err := e.Dump(t.Context(), &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	for name, s := range map[string]*pb.Space{
+		"another dimension": {Name: "small", Version: "1", Dimension: 5, Metric: "cosine"},
+		"another metric":    {Name: "small", Version: "1", Dimension: 4, Metric: "l2"},
+		"no metric":         {Name: "new", Version: "1", Dimension: 4},
+		"no dimension":      {Name: "new", Version: "1", Metric: "cosine"},
+		"no name":           {Version: "1", Dimension: 4, Metric: "cosine"},
+		"a path":            {Name: "../new", Version: "1", Dimension: 4, Metric: "cosine"},
+	} {
+		if _, err := embedded.Open(dir, embedded.Config{Spaces: []*pb.Space{s}}, embedded.Deps{}); errkind.Of(err) != errkind.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	more := &pb.Space{Name: "more", Version: "2", Dimension: 2, Metric: "l2"}
+	e, err = embedded.Open(dir, embedded.Config{Spaces: []*pb.Space{small, more}}, embedded.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	var after bytes.Buffer
+	if err := e.Dump(t.Context(), &after); err != nil || before.String() != after.String() {
+		t.Errorf("another space changed the dump: %v\n%s\n%s", err, before.String(), after.String())
+	}
+	write(e, "more@2", 1, 2)
+	for space, v := range map[string][]float32{"small@1": {1, 2, 3, 5}, "more@2": {1, 3}} {
+		hits, err := e.Vector(t.Context(), search.VectorQuery{Scope: search.NewScope([]string{"run"}), Space: space, Vector: v, Limit: 3})
+		if err != nil || len(hits) != 1 {
+			t.Errorf("asking space %s: %v, %v", space, hits, err)
+		}
+	}
+}
+
+// A vector written again with another character is found by the new one alone.
+func TestEmbeddingChangesGroup(t *testing.T) {
+	e, err := embedded.Open(t.TempDir(), embedded.Config{Spaces: []*pb.Space{{Name: "s", Version: "1", Dimension: 2, Metric: "cosine"}}}, embedded.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	for _, character := range []string{"Mara", "Tobias", "", "Mara", "Tobias"} {
+		m := &pb.Embedding{Run: "run", Ordinal: 7, Space: "s@1", Vector: []float32{1, 2}, Character: character}
+		if err := e.Write(t.Context(), search.Batch{Embeddings: []*pb.Embedding{m}}); err != nil {
+			t.Fatal(err)
+		}
+		hits, err := e.Vector(t.Context(), search.VectorQuery{Scope: search.NewScope([]string{"run"}), Space: "s@1", Vector: []float32{1, 2}, Limit: 9})
+		if err != nil || len(hits) != 1 {
+			t.Fatalf("as %q: %v, %v", character, hits, err)
+		}
+	}
+	hits, err := e.Vector(t.Context(), search.VectorQuery{
+		Scope: search.NewScope([]string{"run"}), Filter: search.Filter{Characters: []string{"mara"}}, Space: "s@1", Vector: []float32{1, 2}, Limit: 9,
+	})
+	if err != nil || len(hits) != 0 {
+		t.Errorf("by its earlier character: %v, %v", hits, err)
+	}
 }

@@ -139,7 +139,7 @@ func (v *view) filter(f search.Filter) error {
 		}
 		err := keep(languageField, func(tag string) bool {
 			return slices.ContainsFunc(wanted, func(w string) bool {
-				return tag == w || strings.HasPrefix(tag, w+"-")
+				return withinLanguage(tag, w)
 			})
 		}, nil)
 		if err != nil {
@@ -194,7 +194,7 @@ func (v *view) eachTerm(field string, f func(term string) error) error {
 	}
 }
 
-// visibleTerms counts the visible documents of each language.
+// visibleLanguages counts the visible documents of each language.
 func visibleLanguages(views []*view) (map[string]uint64, error) {
 	counts := map[string]uint64{}
 	for _, v := range views {
@@ -214,7 +214,10 @@ func visibleLanguages(views []*view) (map[string]uint64, error) {
 	return counts, nil
 }
 
-func (t *text) languagesWithin(scope *search.Scope) ([]string, error) {
+func (t *text) languagesWithin(ctx context.Context, scope *search.Scope) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s, err := t.snapshot()
 	if err != nil {
 		return nil, err
@@ -442,7 +445,7 @@ func (f field) lastWord(words []byte) (before []byte, typed string) {
 func checkText(q search.TextQuery) error {
 	switch {
 	case q.Scope == nil:
-		return errkind.New(errkind.Internal, "a question without a scope")
+		return errNoScope
 	case q.Mode > search.Prefix:
 		return errkind.New(errkind.Invalid, "unknown mode %d of words", q.Mode)
 	case q.Field > search.FieldLabel:

@@ -49,7 +49,7 @@ type text struct {
 	queue     *index.AnalysisQueue
 	languages *languages
 	columns   columnCache
-	commits   *group
+	commits   *committer
 	stale     chan struct{} // holds one when the segments changed
 	warming   sync.WaitGroup
 
@@ -114,7 +114,7 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 		t.queue.Close()
 		return nil, fmt.Errorf("opening the text index in %s: %w", dir, err)
 	}
-	t.commits = newGroup(t.commit, t.failed, release)
+	t.commits = newCommitter(t.commit, t.failed, release)
 	t.warming.Go(t.keepWarm)
 	return t, nil
 }

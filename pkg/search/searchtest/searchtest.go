@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -669,10 +670,16 @@ func testModel(t *testing.T, h Harness) {
 					want = append(want, d.id)
 				}
 			}
-			for _, limit := range []int{3, 1000} {
+			var whole []search.Hit
+			for _, limit := range []int{1000, 3} {
 				hits, err := e.Text(context.Background(), search.TextQuery{Scope: search.NewScope(visible), Words: strings.Join(asked, " "), Mode: mode, Limit: limit})
 				if err != nil {
 					rt.Fatal(err)
+				}
+				if limit == 1000 {
+					whole = hits
+				} else if diff := cmp.Diff(whole[:min(limit, len(whole))], hits, cmpopts.EquateEmpty()); diff != "" {
+					rt.Fatalf("mode %d %v: the first %d are not the first of all:\n%s", mode, asked, limit, diff)
 				}
 				if len(hits) != min(limit, len(want)) {
 					rt.Fatalf("mode %d %v: found %v, want %d of %v", mode, asked, names(hits), limit, want)

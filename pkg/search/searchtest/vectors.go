@@ -132,6 +132,54 @@ func testVectors(t *testing.T, h Harness) {
 		}
 	})
 
+	t.Run("equal vectors are ordered by run and ordinal", func(t *testing.T) {
+		e := open(t, h)
+		var same []*pb.Embedding
+		for i := range 60 {
+			same = append(same, &pb.Embedding{
+				Run: runs[(i*7)%3], Ordinal: int64(59 - i), Asset: "x", Space: spaceName, Vector: all[0].Vector,
+				Character: fmt.Sprint("c", i%5), Language: []string{"en", "fr"}[i%2],
+			})
+		}
+		if err := e.Write(t.Context(), search.Batch{Embeddings: same}); err != nil {
+			t.Fatal(err)
+		}
+		q := search.VectorQuery{Scope: search.NewScope(runs), Space: spaceName, Vector: all[0].Vector, Limit: 100}
+		whole, err := e.Vector(t.Context(), q)
+		if err != nil || len(whole) != 60 || !slices.IsSortedFunc(whole, search.CompareHits) {
+			t.Fatalf("all: %v, %v", whole, err)
+		}
+		for _, limit := range []int{1, 2, 10, 17, 59} {
+			q.Limit = limit
+			if got, err := e.Vector(t.Context(), q); err != nil || !slices.Equal(got, whole[:limit]) {
+				t.Errorf("the first %d are not the first of all: %v, %v", limit, names(got), err)
+			}
+		}
+	})
+
+	t.Run("hidden vectors leave no trace", func(t *testing.T) {
+		e := open(t, h)
+		only := []*pb.Embedding{}
+		for _, m := range all {
+			if m.Run == runs[1] {
+				only = append(only, m)
+			}
+		}
+		if err := e.Write(t.Context(), search.Batch{Embeddings: only}); err != nil {
+			t.Fatal(err)
+		}
+		for range 30 {
+			q := search.VectorQuery{Scope: search.NewScope(runs[1:2]), Space: spaceName, Vector: query(), Limit: 20}
+			alone, err := e.Vector(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ask(q); !slices.Equal(alone, got) {
+				t.Errorf("alone %v, among others %v", alone, got)
+			}
+		}
+	})
+
 	t.Run("refusals", func(t *testing.T) {
 		scope := search.NewScope(runs)
 		nan := query()

@@ -31,8 +31,8 @@ var (
 	errStopped = errors.New("the text index stopped")
 )
 
-// A group commits the changes that wait at the same time together, in the order in which they came.
-type group struct {
+// A committer commits the changes that wait at the same time together, in the order in which they came.
+type committer struct {
 	queue   chan *change
 	quit    chan struct{}
 	once    sync.Once
@@ -42,9 +42,9 @@ type group struct {
 	release func()
 }
 
-func newGroup(commit func([]*change) error, failed <-chan struct{}, release func()) *group {
+func newCommitter(commit func([]*change) error, failed <-chan struct{}, release func()) *committer {
 	// The bounded queue is what pushes back on writers.
-	g := &group{
+	g := &committer{
 		queue: make(chan *change, 64), quit: make(chan struct{}), ended: make(chan struct{}),
 		commit: commit, failed: failed, release: release,
 	}
@@ -54,7 +54,7 @@ func newGroup(commit func([]*change) error, failed <-chan struct{}, release func
 
 // do hands a change over and waits until it is committed. A caller that stops waiting
 // does not know whether it will be.
-func (g *group) do(ctx context.Context, c *change) error {
+func (g *committer) do(ctx context.Context, c *change) error {
 	c.done = make(chan error, 1)
 	select {
 	case <-g.quit:
@@ -87,7 +87,7 @@ func (g *group) do(ctx context.Context, c *change) error {
 	}
 }
 
-func (g *group) serve() {
+func (g *committer) serve() {
 	defer close(g.ended)
 	var carried *change
 	for {
@@ -130,7 +130,7 @@ func (g *group) serve() {
 }
 
 // close waits for the batch being committed, unless the index failed: then it never is.
-func (g *group) close() {
+func (g *committer) close() {
 	g.once.Do(func() { close(g.quit) })
 	select {
 	case <-g.ended:
