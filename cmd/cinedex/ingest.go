@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -67,7 +70,12 @@ they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
 				if err != nil {
 					return err
 				}
-				if err := waitFor(cmd.Context(), o, []string{m.Title.Id}, client.GetStatus); err != nil {
+				log, err := h.log(cmd.Context())
+				if err != nil {
+					return err
+				}
+				defer log.Close()
+				if err := waitFor(cmd.Context(), o, []string{m.Title.Id}, client.GetStatus, log); err != nil {
 					return err
 				}
 			}
@@ -161,10 +169,32 @@ func send(ctx context.Context, e endpoint, m *pb.MediaArrived) (string, error) {
 // statusCall is GetStatus of a client, or of the server in this process.
 type statusCall func(context.Context, *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error)
 
+// letters is what waiting needs of the log: what could not be handled never becomes an asset.
+type letters interface {
+	DeadLetters(ctx context.Context, f events.LetterFilter) iter.Seq2[events.Letter, error]
+}
+
+// refused returns the reason why media of one of the titles was put aside since began.
+func refused(ctx context.Context, log letters, titles []string, began time.Time) error {
+	for l, err := range log.DeadLetters(ctx, events.LetterFilter{Topic: events.MediaArrived}) {
+		if err != nil || l.Time.Before(began) {
+			continue // an unreadable letter is for `dead-letters list`
+		}
+		var m pb.MediaArrived
+		if schema.UnmarshalJSON(l.Value, &m) == nil && slices.Contains(titles, m.GetTitle().GetId()) {
+			return errkind.New(l.Kind, "%s (dead letter %s)", l.Reason, l.ID)
+		}
+	}
+	return nil
+}
+
 // waitFor waits until every run of the titles has ended, and shows how far they are.
-func waitFor(ctx context.Context, o *output, titles []string, status statusCall) error {
+func waitFor(ctx context.Context, o *output, titles []string, status statusCall, log letters) error {
 	b := o.bar("watching "+strings.Join(titles, ", "), 1, false)
 	defer b.done()
+	// The clocks of the log and of this process may differ by a little.
+	began := time.Now().Add(-5 * time.Second)
+	looked := time.Now()
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -173,8 +203,13 @@ func waitFor(ctx context.Context, o *output, titles []string, status statusCall)
 			return fmt.Errorf("asking how far it is: %w", err)
 		}
 		done, total, failed, seen := tally(r.Msg, titles)
-		if total > 0 {
-			b.set(done, total)
+		// A title that has not arrived yet counts as one piece of work.
+		b.set(done, total+int64(len(titles)-seen))
+		if seen < len(titles) && time.Since(looked) > 2*time.Second {
+			if err := refused(ctx, log, titles, began); err != nil {
+				return err
+			}
+			looked = time.Now()
 		}
 		if seen == len(titles) && done == total {
 			if failed != "" {
