@@ -130,6 +130,13 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 			continue
 		}
 		it = pl.Iterator(true, true, false, it)
+		// Documents are joined as bitmaps, where the segment has them as such.
+		o, ok := it.(segment.OptimizablePostingsIterator)
+		joined := ok && o.ActualBitmap() != nil
+		if joined {
+			docs.Or(o.ActualBitmap())
+		}
+		weight := a.weight * c.idf
 		for {
 			p, err := it.Next()
 			if err != nil {
@@ -139,8 +146,10 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 				break
 			}
 			n := p.Number()
-			docs.Add(uint32(n))
-			gains[n] = max(gains[n], a.weight*c.idf*saturation(p.Frequency(), p.Norm()))
+			if !joined {
+				docs.Add(uint32(n))
+			}
+			gains[n] = max(gains[n], weight*saturation(p.Frequency(), p.Norm()))
 		}
 	}
 	m.used = append(m.used, used{gains, docs})

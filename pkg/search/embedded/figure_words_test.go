@@ -1,4 +1,4 @@
-package main
+package embedded_test
 
 import (
 	"bufio"
