@@ -16,7 +16,8 @@ var (
 // rate. All have hard cuts, a dissolve and a fade, and a subtitle track.
 func Suite() []Film {
 	variable := Film{
-		Name: "variable", Rate: r2997, Scenes: scenes(r2997, 50),
+		// A file of variable rate does not say what its labels count by: the rate of its usual frame is what there is.
+		Name: "variable", Rate: r25, Scenes: scenes(r2997, 50),
 		Variable: []Part{{Frames: 150, Rate: r2997}, {Frames: 120, Rate: r23976}, {Frames: 90, Rate: schema.Rate{Num: 15, Den: 1}}},
 	}
 	rest := variable.Frames() - 360
