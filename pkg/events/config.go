@@ -74,7 +74,7 @@ func Default() Config {
 		Compression:    "none",
 		InFlightBytes:  32 << 20,
 		PublishTimeout: 30 * time.Second,
-		SessionTimeout: 10 * time.Second,
+		SessionTimeout: 30 * time.Second,
 	}
 }
 

@@ -52,7 +52,9 @@ type Broker struct {
 const openTimeout = 10 * time.Second
 
 // Open starts a broker over the folder, with all topics of the platform there.
-func Open(cfg Config) (*Broker, error) {
+func Open(cfg Config) (*Broker, error) { return open(cfg, syncFile) }
+
+func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the embedded broker: %w", err)
 	}
@@ -76,7 +78,7 @@ func Open(cfg Config) (*Broker, error) {
 		kfake.NumBrokers(1),
 		kfake.Ports(cfg.Port),
 		kfake.DataDir(cfg.Dir),
-		kfake.SyncWrites(),
+		kfake.ListenFn(newSyncer(cfg.Dir, fsync, log).listen),
 		kfake.WithLogger(logger{log}),
 		kfake.BrokerConfigs(map[string]string{
 			"message.max.bytes": strconv.Itoa(events.MaxBytes + 128<<10),

@@ -1,0 +1,177 @@
+package broker
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A disk is one whose syncs a test can hold up, or make fail.
+type disk struct {
+	held  atomic.Pointer[chan struct{}]
+	fails atomic.Bool
+	syncs atomic.Int64
+}
+
+func (d *disk) fsync(path string) error {
+	if strings.HasSuffix(path, ".dat") {
+		d.syncs.Add(1)
+	}
+	if c := d.held.Load(); c != nil {
+		<-*c
+	}
+	if d.fails.Load() {
+		return errors.New("the disk is broken")
+	}
+	return syncFile(path)
+}
+
+func onDisk(t *testing.T, d *disk) (*Broker, *events.Client) {
+	t.Helper()
+	b, err := open(Config{Dir: t.TempDir()}, d.fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	cfg := events.Default()
+	cfg.Brokers = []string{b.Addr()}
+	cfg.PublishTimeout = time.Second
+	c, err := events.New(cfg, events.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return b, c
+}
+
+func finished(i int) events.Event {
+	return events.Event{Subject: "asset", Data: &cinedexv1.RunFinished{Run: &cinedexv1.Run{Annotations: int64(i)}}}
+}
+
+// Nothing is acknowledged before it is synced, nor when it cannot be.
+func TestAcknowledgedAfterSync(t *testing.T) {
+	d := &disk{}
+	_, c := onDisk(t, d)
+	hold := make(chan struct{})
+	d.held.Store(&hold)
+	done := make(chan error, 1)
+	go func() { done <- c.Publish(t.Context(), events.RunsFinished, finished(0)) }()
+	for d.syncs.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("acknowledged before the sync: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	d.held.Store(nil)
+	close(hold)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	// Further batches go to a file that is known, and are synced as well.
+	before := d.syncs.Load()
+	if err := c.Publish(t.Context(), events.RunsFinished, finished(1)); err != nil {
+		t.Fatal(err)
+	}
+	if d.syncs.Load() == before {
+		t.Error("acknowledged without a sync")
+	}
+	d.fails.Store(true)
+	if err := c.Publish(t.Context(), events.RunsFinished, finished(2)); errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("with a broken disk: %v", err)
+	}
+	d.fails.Store(false)
+	if err := c.Publish(t.Context(), events.RunsFinished, finished(3)); err != nil {
+		t.Errorf("with the disk whole again: %v", err)
+	}
+}
+
+// Who waits for a sync that has not begun shares it; one that began before is not enough.
+func TestFlushShares(t *testing.T) {
+	d := &disk{}
+	p := &partitionSync{dir: t.TempDir(), fsync: d.fsync, synced: map[string]int64{}}
+	hold := make(chan struct{})
+	d.held.Store(&hold)
+	write := func(s string) {
+		if err := os.WriteFile(p.dir+"/0.dat", []byte(s), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one")
+	done := make(chan error, 20)
+	go func() { done <- p.flush() }()
+	for d.syncs.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	write("one and two")
+	for range 10 {
+		go func() { done <- p.flush() }()
+	}
+	time.Sleep(20 * time.Millisecond) // let them come; should some be late, the count below only gets stricter
+	d.held.Store(nil)
+	close(hold)
+	for range 11 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := d.syncs.Load(); n != 2 {
+		t.Errorf("%d syncs, want 2", n)
+	}
+	if p.synced["0.dat"] != int64(len("one and two")) {
+		t.Errorf("synced: %v", p.synced)
+	}
+}
+
+// What is no request of Kafka's ends its connection, and nothing else.
+func TestNonsense(t *testing.T) {
+	b, c := onDisk(t, &disk{})
+	request := func(key, version int16, rest string) string {
+		r := binary.BigEndian.AppendUint32(nil, uint32(8+len(rest)))
+		r = binary.BigEndian.AppendUint16(r, uint16(key))
+		r = binary.BigEndian.AppendUint16(r, uint16(version))
+		return string(append(append(r, 0, 0, 0, 1), rest...))
+	}
+	for name, what := range map[string]string{
+		"HTTP":                "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"TLS":                 "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03aaaaaaaaaaaaaaaaaaaa",
+		"4 GB":                "\xff\xff\xff\xff",
+		"2 GB":                "\x7f\xff\xff\xff",
+		"nothing":             "\x00\x00\x00\x00",
+		"unknown kind":        request(31000, 0, "\x00\x00aaaa"),
+		"negative kind":       request(-5, 0, "\x00\x00aaaa"),
+		"produce, cut off":    request(0, 7, "\x00\x00\x00"),
+		"produce, long name":  request(0, 7, "\x7f\xff\x00\x00"),
+		"commit, cut off":     request(8, 2, "\x00\x00\x00\x05ab"),
+		"commit, new version": request(8, 9, "\x00\x00\x00\x05ab"),
+		"half a request":      request(0, 7, "\x00\x00\x00\x00")[:9],
+	} {
+		conn, err := net.Dial("tcp", b.Addr())
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := conn.Write([]byte(what)); err != nil {
+			t.Logf("%s: %v", name, err)
+		}
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, io.EOF) {
+			t.Logf("%s: %v", name, err)
+		}
+		conn.Close()
+		if err := c.Publish(t.Context(), events.RunsFinished, finished(0)); err != nil {
+			t.Fatalf("after %s: %v", name, err)
+		}
+	}
+}
