@@ -450,24 +450,24 @@ func (s *Stream) Next() (Frame, error) {
 			s.missing += s.src.Clock.Frames() - n
 		case err != nil:
 			return Frame{}, err
-		case f.N >= n: // else a second picture for the same time
+		case f.N >= n:
 			s.pending = &f
 			s.missing += min(f.N, s.src.Clock.Frames()) - n
+		default: // a second picture for a time that has passed
+			s.remember(f)
 		}
 		if err := s.checkMissing(); err != nil {
 			return Frame{}, err
 		}
 	}
 	f := Frame{N: n, Pictures: make([]*Picture, len(s.specs))}
-	if p := s.pending; p != nil {
-		for i := range s.newest {
-			if p.Pictures[i] != nil && (p.N == n || s.newest[i] == nil) {
-				s.newest[i] = p.Pictures[i]
-			}
-		}
-		if p.N == n {
-			s.pending = nil
-		}
+	switch p := s.pending; {
+	case p == nil:
+	case p.N == n:
+		s.remember(*p)
+		s.pending = nil
+	case s.newest[0] == nil: // missing at the beginning
+		s.remember(*p)
 	}
 	for i, spec := range s.specs {
 		if n%spec.stride() == 0 {
@@ -476,6 +476,15 @@ func (s *Stream) Next() (Frame, error) {
 	}
 	s.next++
 	return f, nil
+}
+
+// remember takes the pictures of a frame for the newest ones.
+func (s *Stream) remember(f Frame) {
+	for i, p := range f.Pictures {
+		if p != nil {
+			s.newest[i] = p
+		}
+	}
 }
 
 // checkMissing refuses a film that is more gap than film. Some frames are lost at

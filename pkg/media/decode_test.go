@@ -444,3 +444,78 @@ func TestStall(t *testing.T) {
 	s.Close()
 	noChildren(t)
 }
+
+// A film that changes its size half way sets ffmpeg's filters up anew; numbers,
+// strides and sizes of ours go on.
+func TestSizeChangesHalfWay(t *testing.T) {
+	r := reader(t)
+	truth := suite(t)["film-25"]
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a.ts"), filepath.Join(dir, "b.ts")
+	run(t, "-i", truth.Path, "-map", "0:v", "-frames:v", "250", "-c:v", "libx264", "-crf", "18", a)
+	run(t, "-i", truth.Path, "-map", "0:v", "-vf", `select=gte(n\,250),scale=480:270`, "-fps_mode", "passthrough", "-copyts", "-output_ts_offset", "0.08", "-c:v", "libx264", "-crf", "18", b)
+	var joined []byte
+	for _, p := range []string{a, b} {
+		data, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined = append(joined, data...)
+	}
+	src := source(t, r, write(t, dir, "joined.ts", joined))
+	s, err := r.Decode(t.Context(), src, media.FrameSpec{Width: 48, Height: 27}, media.FrameSpec{Width: 320, Fit: media.Keep, Stride: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var n int64
+	for ; ; n++ {
+		f, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := f.Pictures[1]; n%7 == 0 {
+			// Behind the change the stride counts anew: the picture is the newest at hand.
+			if st := mustStamp(t, p); st.Frame > n || st.Frame <= n-7 || n < 250 && st.Frame != n {
+				t.Errorf("frame %d says %d", n, st.Frame)
+			}
+		}
+	}
+	if n != truth.Frames() {
+		t.Errorf("%d frames, want %d", n, truth.Frames())
+	}
+}
+
+func TestLimitsOfTheDecoder(t *testing.T) {
+	huge := filepath.Join(t.TempDir(), "huge.avi")
+	run(t, "-f", "lavfi", "-i", "color=s=9000x9000:d=0.1:r=10", "-c:v", "mjpeg", huge)
+	r := reader(t)
+	film, err := r.Probe(t.Context(), huge)
+	if err == nil {
+		clock, errClock := film.Clock()
+		if errClock != nil {
+			t.Fatal(errClock)
+		}
+		_, err = r.FrameAt(t.Context(), media.Source{Path: huge, Video: film.Asset.Video, Clock: clock}, 0, media.FrameSpec{Width: 48, Height: 27})
+	}
+	if errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("pictures of 81 million pixels: %v", err)
+	}
+
+	src := source(t, r, suite(t)["film-25"].Path)
+	small := reader(t, func(c *media.Config) { c.MaxMemory = 256 << 20 })
+	s, err := small.Decode(t.Context(), src, media.FrameSpec{Width: 8000, Height: 8000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for err == nil {
+		_, err = s.Next()
+	}
+	if errkind.Of(err) != errkind.Exhausted {
+		t.Errorf("more memory than allowed: %v", err)
+	}
+}

@@ -138,6 +138,8 @@ type probed struct {
 		Duration string            `json:"duration"`
 		Tags     map[string]string `json:"tags"`
 	} `json:"format"`
+	// complaints are what ffprobe said beside its answer.
+	complaints string
 }
 
 type stream struct {
@@ -189,6 +191,7 @@ func (r *Reader) streams(ctx context.Context, path string) (*probed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("probing: %w", explain(path, stderr, err))
 	}
+	raw.complaints = stderr
 	return &raw, nil
 }
 
@@ -272,6 +275,9 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	name := filepath.Base(path)
 	base, ok := parseTicks(s.TimeBase)
 	if !ok || s.Width <= 0 || s.Height <= 0 {
+		if strings.Contains(raw.complaints, "Picture size") {
+			return errkind.New(errkind.Invalid, "%s claims pictures that are too large", name)
+		}
 		return errkind.New(errkind.Invalid, "%s has a video track without size or time base", name)
 	}
 	times, err := r.timestamps(ctx, path, s)

@@ -236,7 +236,8 @@ func explain(path, stderr string, err error) error {
 	}
 	name := filepath.Base(path)
 	low := strings.ToLower(stderr)
-	if strings.Contains(low, "cannot allocate memory") {
+	// The second is what the loader of shared libraries says of the same.
+	if strings.Contains(low, "cannot allocate memory") || strings.Contains(low, "failed to map segment") {
 		return errkind.New(errkind.Exhausted, "%s needs more memory to decode than the limit allows", name)
 	}
 	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
