@@ -124,7 +124,7 @@ type TextQuery struct {
 
 // A VectorQuery asks for embeddings near a vector.
 type VectorQuery struct {
-	Scope  *Scope
+	Scope *Scope
 	// Filter applies to the language, kind and character that an embedding carries; it
 	// has no confidence, so MinConfidence narrows nothing here.
 	Filter Filter

@@ -22,6 +22,13 @@
 // Scores are BM25 with k1 and b as usual for passages, and a fixed average length, since a
 // measured one would change with texts that the caller may not see.
 //
+// # Limits
+//
+// A question is looked at up to 4 KiB and 32 words, and gives 10,000 hits at most; the first 64 KiB of
+// a text are indexed; an ordinal is below 2^32-1. A word may stand for 64 terms, where it is
+// misspelt or being typed: the nearest and then the most frequent ones that are visible. Words that an
+// analysis leaves out (the, of, und, que) find nothing by themselves.
+//
 // # What is on disk
 //
 // Identity (run and ordinal), one stored row of about 80 bytes with what a Hit needs, and the
