@@ -30,7 +30,11 @@ type cell struct {
 }
 
 const (
-	cutThreshold = 0.5 // of the model's "single", as published
+	// Of the model's "single": as published, and for pictures that leave no doubt. The model is shy of
+	// shots of a few frames, and of cuts to the same scene from another distance.
+	cutThreshold, shyThreshold = 0.5, 0.1
+	// doubtless is the difference from which two frames can be such pictures.
+	doubtless = 20
 	// Of the model's "many": a gradual change goes above high, and lasts while it is above low.
 	gradualLow, gradualHigh = 0.2, 0.6
 	// gradualSingle is what "single" must reach somewhere in a gradual change.
@@ -41,8 +45,9 @@ const (
 	minGradual = 6
 	// bridged is how many samples "many" may drop within one change: fades dip at their darkest.
 	bridged = 4
-	// dominance is how far the difference at a cut stands above those around it.
-	dominance = 3
+	// isolation is how far the difference at a cut stands above those beside it; that of a
+	// gradual change's ends above those within.
+	isolation = 3
 	// dark is the brightness below which a frame counts as black.
 	dark = 24
 )
@@ -77,7 +82,7 @@ func (s *segment) changes() []change {
 func (s *segment) cuts() []change {
 	var out []change
 	for i, p := range s.probs {
-		if p.Single < cutThreshold || !s.peak(i) {
+		if p.Single < shyThreshold || !s.peak(i) {
 			continue
 		}
 		b := s.sharpest((i-1)*s.stride+1, (i+2)*s.stride)
@@ -85,10 +90,12 @@ func (s *segment) cuts() []change {
 			continue
 		}
 		a, z := s.run(i, gradualLow)
-		if z-a > shortRun && !s.dominates(b) {
+		switch sharp := s.isolated(b); {
+		case p.Single < cutThreshold && !(sharp && s.cells[b].diff >= doubtless):
+			continue
+		case z-a > shortRun && !sharp && !s.abrupt(b, a, z):
 			continue // part of a gradual change
-		}
-		if s.flash(b) {
+		case s.flash(b):
 			continue
 		}
 		at := s.base + int64(b)
@@ -118,15 +125,22 @@ func (s *segment) sharpest(from, to int) int {
 	return best
 }
 
-// dominates reports whether the difference at cell b stands out from those around it.
-func (s *segment) dominates(b int) bool {
-	const around = 10
-	var near []float32
-	for j := max(1, b-around); j <= min(len(s.cells)-1, b+around); j++ {
-		near = append(near, s.cells[j].diff)
+// isolated reports whether the film changes at cell b alone, and not before and after it.
+func (s *segment) isolated(b int) bool {
+	var beside float32
+	for j := max(1, b-2); j <= min(len(s.cells)-1, b+2); j++ {
+		if j != b {
+			beside = max(beside, s.cells[j].diff)
+		}
 	}
-	slices.Sort(near)
-	return s.cells[b].diff > dominance*(near[len(near)/2]+1)
+	return s.cells[b].diff > isolation*(beside+1)
+}
+
+// abrupt reports whether most of what changes over the samples [a, z) does so at cell b: so it is
+// at a cut between moving pictures, and never in a change that is spread over many frames.
+func (s *segment) abrupt(b, a, z int) bool {
+	before, after := s.cells[max(a*s.stride-1, 0)], s.cells[min(z*s.stride, len(s.cells)-1)]
+	return s.cells[b].diff >= doubtless && s.cells[b].diff > difference(before.pix, after.pix)/2
 }
 
 // flash reports whether the film is, a few frames on, what it was before cell b: a
@@ -207,6 +221,9 @@ func (s *segment) gradualIn(a, z int) (change, bool) {
 		return change{}, false
 	}
 	from, to := a*s.stride, min(z*s.stride, len(s.cells))
+	if s.base == 0 && s.black(0, a) {
+		return change{}, false // the film fades in
+	}
 	// Motion that only looks like a change ends where it began, or nearly.
 	before, after := s.cells[max(from-1, 0)], s.cells[min(to, len(s.cells)-1)]
 	var within []float32
@@ -214,7 +231,7 @@ func (s *segment) gradualIn(a, z int) (change, bool) {
 		within = append(within, c.diff)
 	}
 	slices.Sort(within)
-	if difference(before.pix, after.pix) < dominance*(within[len(within)/2]+1) && min(before.luma, after.luma) >= dark {
+	if difference(before.pix, after.pix) < isolation*(within[len(within)/2]+1) && min(before.luma, after.luma) >= dark {
 		return change{}, false
 	}
 	c := change{

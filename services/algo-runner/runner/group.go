@@ -188,6 +188,7 @@ func (g *group) run(ctx context.Context) {
 	background.Go(func() { g.renew(ctx, stop, cancel) })
 	background.Go(func() { g.report(stop) })
 
+	looking := g.looking()
 	for _, e := range g.members {
 		if e.skipped || e.err != nil {
 			e.end()
@@ -200,7 +201,7 @@ func (g *group) run(ctx context.Context) {
 			e.took = time.Since(start)
 		})
 	}
-	if g.looking() {
+	if looking {
 		members.Go(func() { g.show(ctx) })
 	}
 	members.Wait()
@@ -247,7 +248,7 @@ func (g *group) annotate(ctx context.Context, e *execution) (err error) {
 	return e.out.finish(ctx)
 }
 
-// looking reports whether any member that will run reads frames.
+// looking reports whether any member that will run reads frames. It is asked before they run.
 func (g *group) looking() bool {
 	for _, e := range g.members {
 		if e.in.viewer != nil && !e.skipped && e.err == nil {

@@ -1,0 +1,194 @@
+package shots_test
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/algo/algotest"
+	"github.com/cinedex/cinedex/pkg/algo/shots"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/media/mediatest"
+	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/transnet"
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+// lacking skips the test, or fails it where everything must be there.
+func lacking(t *testing.T, err error) {
+	t.Helper()
+	if os.Getenv("CINEDEX_REQUIRE_ALL") != "" {
+		t.Fatal(err)
+	}
+	t.Skip("lacking ", err)
+}
+
+// A watcher finds the shots of generated films.
+type watcher struct {
+	t      *testing.T
+	reg    *algo.Registry
+	reader *media.Reader
+	tools  media.Tools
+}
+
+func newWatcher(t *testing.T) *watcher {
+	t.Helper()
+	cache, err := model.OpenCache("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{t: t}
+	for name, path := range map[string]*string{"ffmpeg": &w.tools.FFmpeg, "ffprobe": &w.tools.FFprobe} {
+		if *path, err = cache.Tool(name); err != nil {
+			lacking(t, err)
+		}
+	}
+	if w.reader, err = media.NewReader(media.Default(), w.tools, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := transnet.Open(cache, 0)
+	if err != nil {
+		lacking(t, err)
+	}
+	opened := algo.Lazily(func() (*transnet.Model, error) { return m, nil })
+	t.Cleanup(func() { _ = m.Close() })
+	if w.reg, err = algo.NewRegistry(shots.New(opened)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// verdict is how the shots that were found compare with the truth.
+type verdict struct {
+	cuts, exact     int // of the film, and found at their frame
+	missed          []int64
+	invented        []string
+	changes, within int // gradual ones of the film, and found within three frames of the middle
+	worst           int64
+	off             []string
+}
+
+func (v *verdict) add(o verdict) {
+	v.cuts, v.exact, v.changes, v.within = v.cuts+o.cuts, v.exact+o.exact, v.changes+o.changes, v.within+o.within
+	v.worst = max(v.worst, o.worst)
+	v.missed, v.invented, v.off = append(v.missed, o.missed...), append(v.invented, o.invented...), append(v.off, o.off...)
+}
+
+func (w *watcher) watch(film mediatest.Film) verdict {
+	w.t.Helper()
+	truth, err := film.Write(w.t.Context(), w.t.TempDir(), mediatest.Tools{FFmpeg: w.tools.FFmpeg})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	clip, err := algotest.OpenClip(w.t.Context(), w.reader, truth.Path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	found, err := algotest.Run(w.t.Context(), w.reg, "shots", clip)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	v := verdict{cuts: len(truth.Cuts), changes: len(truth.Changes)}
+	left := slices.Clone(truth.Changes)
+	cuts := slices.Clone(truth.Cuts)
+	end := schema.Time(0)
+	for i, a := range found.Annotations {
+		iv := schema.IntervalOf(a)
+		if iv.Start != end {
+			w.t.Errorf("%s: shot %d begins at %s, the one before ends at %s", film.Name, i, iv.Start, end)
+		}
+		end = iv.End
+		if i == 0 {
+			continue
+		}
+		at, _ := schema.FrameSpan(truth.Clock, iv)
+		if truth.Clock.FrameStart(at) != iv.Start {
+			w.t.Errorf("%s: shot %d begins at %d flicks, inside frame %d", film.Name, i, iv.Start, at)
+		}
+		if j := slices.Index(cuts, at); j >= 0 {
+			v.exact++
+			cuts = slices.Delete(cuts, j, j+1)
+			continue
+		}
+		j := slices.IndexFunc(left, func(c mediatest.Change) bool { return c.Start-3 <= at && at <= c.End+3 })
+		if j < 0 {
+			v.invented = append(v.invented, fmt.Sprintf("%s: %s at %d", film.Name, a.GetAttributes()["begin"].GetText(), at))
+			continue
+		}
+		off := max(at-left[j].Middle, left[j].Middle-at)
+		if off <= 3 {
+			v.within++
+		} else {
+			v.off = append(v.off, fmt.Sprintf("%s: %s at %d by %d", film.Name, left[j].How, left[j].Middle, off))
+		}
+		v.worst = max(v.worst, off)
+		if got, want := a.GetAttributes()["begin"].GetText(), string(left[j].How); got != want {
+			w.t.Logf("%s: the %s at %d is taken for a %s", film.Name, want, left[j].Middle, got)
+		}
+		left = slices.Delete(left, j, j+1)
+	}
+	if end != truth.Clock.FrameStart(truth.Frames()) {
+		w.t.Errorf("%s: the shots end at %s", film.Name, end)
+	}
+	v.missed = cuts
+	for _, c := range left {
+		v.off = append(v.off, fmt.Sprintf("%s: %s at %d is not found", film.Name, c.How, c.Middle))
+	}
+	w.t.Logf("%s: %d of %d cuts exact, missed %v, invented %v; %d of %d gradual changes within 3 frames, off %v",
+		film.Name, v.exact, v.cuts, v.missed, v.invented, v.within, v.changes, v.off)
+	return v
+}
+
+// The hardest clock: a film of variable rate, of which the cuts are found at their exact frames.
+func TestVariableRate(t *testing.T) {
+	w := newWatcher(t)
+	for _, f := range mediatest.Suite() {
+		if f.Variable == nil {
+			continue
+		}
+		v := w.watch(f)
+		if v.exact != v.cuts || len(v.invented) > 0 || v.within != v.changes {
+			t.Errorf("%+v", v)
+		}
+	}
+}
+
+// montage is a film of many scenes of all lengths down to six frames.
+func montage(rate schema.Rate, seed uint64) mediatest.Film {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	f := mediatest.Film{Name: fmt.Sprintf("montage-%d", seed), Rate: rate, Width: 320, Height: 180}
+	for i := range 40 {
+		s := mediatest.Scene{Frames: 6 + rng.Int64N(60), Seed: seed*100 + uint64(i)}
+		f.Scenes = append(f.Scenes, s)
+	}
+	return f
+}
+
+func TestFigureCuts(t *testing.T) {
+	figure.Begin(t, "shots/generated")
+	w := newWatcher(t)
+	var all verdict
+	films := mediatest.Suite()
+	films = append(films, montage(schema.Rate{Num: 25, Den: 1}, 7), montage(schema.Rate{Num: 60000, Den: 1001}, 8))
+	for _, f := range films {
+		all.add(w.watch(f))
+	}
+	figure.Report(t, true, figure.Result{
+		Name:     "shots/generated",
+		Claim:    "every hard cut at its exact frame, none invented, at 23.976, 25, 29.97 drop-frame, 59.94 and variable rate",
+		Measured: fmt.Sprintf("%d of %d cuts exact, %d invented", all.exact, all.cuts, len(all.invented)),
+		Pass:     all.exact == all.cuts && len(all.invented) == 0,
+		Note:     fmt.Sprintf("%d films, two of them montages of 40 scenes of 6 to 65 frames", len(films)),
+	})
+	figure.Report(t, false, figure.Result{
+		Name:     "shots/gradual",
+		Claim:    "fades and dissolves within 3 frames of their middle",
+		Measured: fmt.Sprintf("%d of %d, worst %d frames", all.within, all.changes, all.worst),
+		Pass:     all.within == all.changes,
+	})
+}
