@@ -2,11 +2,11 @@ package events
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +35,7 @@ type Client struct {
 	compress  kafka.Compression
 	mechanism sasl.Mechanism
 	transport *kafka.Transport
+	conns     conns
 	// kafka has no time limit of its own, because fetches wait at the broker; see request.
 	kafka     *kafka.Client
 	publisher *publisher
@@ -80,7 +81,7 @@ func New(cfg Config, deps Deps) (*Client, error) {
 	c.tracing = !off
 	c.compress, _ = compressionOf(cfg.Compression)
 	c.transport = &kafka.Transport{
-		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		Dial:        c.conns.dial,
 		DialTimeout: dialTimeout,
 		ClientID:    cfg.ClientID,
 		TLS:         tlsConfig,
@@ -104,6 +105,7 @@ func (c *Client) Close() error {
 	}
 	c.publisher.close()
 	c.transport.CloseIdleConnections()
+	c.conns.cut()
 	return nil
 }
 
@@ -174,7 +176,10 @@ func classify(err error, doing string, args ...any) error {
 
 func kindOf(err error) errkind.Kind {
 	var code kafka.Error
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate):
+		return errkind.Denied
 	case errors.Is(err, context.Canceled):
 		return errkind.Cancelled
 	case errors.As(err, &code):

@@ -83,7 +83,7 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 		return errkind.New(errkind.Invalid, "subscribing: a subscription needs a group and topics")
 	}
 	s := &subscriber{
-		c: c, sub: sub, handle: handle, contracts: make(map[string]Contract), conns: make(map[*groupConn]struct{}),
+		c: c, sub: sub, handle: handle, contracts: make(map[string]Contract),
 		log:   c.log.With("group", sub.Group),
 		slots: semaphore.NewWeighted(int64(sub.Workers)),
 	}
@@ -126,9 +126,7 @@ type subscriber struct {
 	contracts map[string]Contract // by the topic's name in the log
 	log       *slog.Logger
 	slots     *semaphore.Weighted
-
-	mu    sync.Mutex
-	conns map[*groupConn]struct{} // connections to the group's coordinator
+	conns     conns // to the group's coordinator
 }
 
 // waitForTopics returns an error only when ctx ended. kafka-go's groups spin over topics that are not there.
@@ -157,7 +155,7 @@ func (s *subscriber) join(names []string) (*kafka.ConsumerGroup, error) {
 		ID: s.c.cfg.Prefix + s.sub.Group, Brokers: s.c.cfg.Brokers, Topics: names,
 		Dialer: &kafka.Dialer{
 			ClientID: s.c.cfg.ClientID, Timeout: dialTimeout, TLS: s.c.transport.TLS,
-			SASLMechanism: s.c.mechanism, DialFunc: s.dial,
+			SASLMechanism: s.c.mechanism, DialFunc: s.conns.dial,
 		},
 		GroupBalancers:         []kafka.GroupBalancer{kafka.RoundRobinGroupBalancer{}, kafka.RangeGroupBalancer{}},
 		HeartbeatInterval:      heartbeatEvery,
@@ -177,7 +175,7 @@ func (s *subscriber) join(names []string) (*kafka.ConsumerGroup, error) {
 // leave closes the group. A member that is waiting for the others to join cannot be
 // told to stop, so its connections are cut after a while.
 func (s *subscriber) leave(group *kafka.ConsumerGroup) {
-	cut := time.AfterFunc(leaveGrace, s.cutConns)
+	cut := time.AfterFunc(leaveGrace, s.conns.cut)
 	defer cut.Stop()
 	_ = group.Close() // never an error
 }

@@ -45,7 +45,10 @@ func (c Config) Validate() error {
 type Broker struct {
 	cluster *kfake.Cluster
 	lock    *os.File
+	dir     string
 	addr    string
+	stop    context.CancelFunc
+	trimmed chan struct{} // closed when nothing is trimmed any more
 }
 
 // openTimeout bounds the making of the topics, which is all that Open waits for besides the disk.
@@ -82,7 +85,7 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 		kfake.WithLogger(logger{log}),
 		kfake.BrokerConfigs(map[string]string{
 			"message.max.bytes": strconv.Itoa(events.MaxBytes + 128<<10),
-			"log.segment.bytes": strconv.Itoa(64 << 20),
+			"log.segment.bytes": strconv.Itoa(segmentBytes),
 			// Neither compaction nor retention is safe against a crash in kfake (see the package's comment); this timer starts both.
 			"log.cleaner.backoff.ms": strconv.FormatInt((10 * 365 * 24 * time.Hour).Milliseconds(), 10),
 			// A group's offsets are kept for as long as the log is.
@@ -96,7 +99,9 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 		}
 		return nil, fmt.Errorf("opening the embedded broker in %s: %w", cfg.Dir, err)
 	}
-	b := &Broker{cluster: cluster, lock: lock, addr: cluster.ListenAddrs()[0]}
+	ctx, stop := context.WithCancel(context.Background())
+	b := &Broker{cluster: cluster, lock: lock, dir: cfg.Dir, addr: cluster.ListenAddrs()[0], stop: stop, trimmed: make(chan struct{})}
+	go b.keepTrimmed(ctx, log)
 	if err := b.ensureTopics(log); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the embedded broker: %w", err), b.Close())
 	}
@@ -108,6 +113,8 @@ func (b *Broker) Addr() string { return b.addr }
 
 // Close stops the broker and writes its snapshot. Clients are to be closed before.
 func (b *Broker) Close() error {
+	b.stop()
+	<-b.trimmed
 	b.cluster.Close()
 	return b.lock.Close()
 }

@@ -16,9 +16,9 @@
 //   - Readers may see an event some milliseconds before its producer has its acknowledgement; if
 //     power fails in between, it is gone for those who come later. The producer publishes it again.
 //   - After a clean stop it starts from a snapshot; after a crash it reads all of its log into memory to check it.
-//   - kfake compacts in place by deleting a partition's files before writing them anew, and
-//     forgets the end of a partition that retention emptied when the process is killed. Both would
-//     lose data, so neither runs here: no timer compacts or removes anything while the broker is open. The log
-//     grows with what is published: some hundred bytes per annotation, two kilobytes per 512-d embedding.
-//     Readers see the same: a snapshot of a compacted topic is the last event of each key either way.
+//   - kfake's own compaction deletes a partition's files before it writes them anew, and
+//     kfake forgets the end of a partition that its retention emptied when the process is killed. Either would
+//     lose data, so neither runs. A compacted topic keeps every event, and readers fold it to
+//     the last of each key, which is the same to them. Of the other topics whole files are removed (trim.go), once every group
+//     that reads them is done with them and their retention has passed or the partition is large; up to 128 MB of each partition stay.
 package broker

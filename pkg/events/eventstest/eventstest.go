@@ -56,6 +56,8 @@ func Run(t *testing.T, h Harness) {
 		{"DeadLetterDrop", testDeadLetterDrop},
 		{"BoundedMemory", testBoundedMemory},
 		{"SlowPartition", testSlowPartition},
+		{"Workers", testWorkers},
+		{"MaxWait", testMaxWait},
 		{"Rebalance", testRebalance},
 		{"StructuredMode", testStructuredMode},
 		{"TransactionMarkers", testTransactionMarkers},

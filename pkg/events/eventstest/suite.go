@@ -588,6 +588,40 @@ func testSlowPartition(t *testing.T, b *bench) {
 	s.sees(t, evs)
 }
 
+// No more handlers run at once than there are workers, and each partition gets its turn.
+func testWorkers(t *testing.T, b *bench) {
+	b.topics(t)
+	evs := finished(40, 10)
+	b.publish(t, events.RunsFinished, evs...)
+	var running, most atomic.Int64
+	s := consume(t, b.c, events.Subscription{Workers: 1, MaxBatch: 5}, func(context.Context, []events.Delivery) error {
+		most.Store(max(most.Load(), running.Add(1)))
+		runtime.Gosched()
+		running.Add(-1)
+		return nil
+	})
+	s.sees(t, evs)
+	if most.Load() != 1 {
+		t.Errorf("%d handlers at once, with one worker", most.Load())
+	}
+}
+
+// With a wait, events that come one by one are handled together.
+func testMaxWait(t *testing.T, b *bench) {
+	b.topics(t)
+	evs := finished(1, 20)
+	s := consume(t, b.c, events.Subscription{MaxWait: patience, MaxBatch: len(evs)}, func(_ context.Context, batch []events.Delivery) error {
+		if len(batch) != len(evs) {
+			t.Errorf("a batch of %d, want %d", len(batch), len(evs))
+		}
+		return nil
+	})
+	for _, ev := range evs {
+		b.publish(t, events.RunsFinished, ev)
+	}
+	s.sees(t, evs)
+}
+
 // Members come and go: nothing is lost, and no partition is handled by two at once.
 func testRebalance(t *testing.T, b *bench) {
 	b.topics(t)
