@@ -27,7 +27,8 @@ type Store interface {
 
 	// Dump writes all that readers can see or could switch to, as of one moment, in
 	// a canonical order and form, one JSON object a line: assets, runs, annotations,
-	// embeddings, active runs, each in the order of their identities. What only tells the
+	// embeddings, active runs, each in the order of their identities, as
+	// {"asset":...}, {"run":...} and so on with the message in schema.MarshalJSON's form. What only tells the
 	// history is left out: epochs, generations, the run seen before, whether a run was
 	// ever switched to, leases and markers.
 	Dump(ctx context.Context, w io.Writer) error

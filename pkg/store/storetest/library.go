@@ -1,0 +1,207 @@
+package storetest
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// odd are names that keys could confuse: prefixes of each other, separators, other scripts.
+var odd = []string{"a", "aa", "ab", "a\x00", "a\x00b", "a/b", "a/r", "b", "ä", "\x01", "z\x00\xc3\xbf"}
+
+func testAssets(t *testing.T, h Harness) {
+	s, ctx := open(t, h), t.Context()
+	_, err := s.Asset(ctx, "a")
+	kind(t, "an asset that is not there", err, errkind.NotFound)
+	kind(t, "an asset without id", s.PutAsset(ctx, &pb.Asset{}), errkind.Invalid)
+
+	want := asset("a")
+	told := proto.CloneOf(want)
+	ok(t, s.PutAsset(ctx, told))
+	equal(t, "the message passed in", told, want)
+	told.Title.Name = "changed by its owner afterwards"
+	got := must(s.Asset(ctx, "a"))(t)
+	equal(t, "the asset", got, want)
+	got.Title.Name = "changed by whom it was given to"
+	equal(t, "the asset again", must(s.Asset(ctx, "a"))(t), want)
+
+	smaller := &pb.Asset{Id: "a", Title: &pb.Title{Id: "t"}}
+	ok(t, s.PutAsset(ctx, smaller))
+	equal(t, "the asset put in place of it", must(s.Asset(ctx, "a"))(t), smaller)
+
+	for _, id := range odd {
+		ok(t, s.PutAsset(ctx, asset(id)))
+	}
+	equal(t, "all assets", ids(list(t, s.AllAssets(ctx))), sorted(append([]string(nil), odd...)...))
+	for _, id := range odd {
+		equal(t, "asset "+id, must(s.Asset(ctx, id))(t), asset(id))
+	}
+}
+
+func testCreateRun(t *testing.T, h Harness) {
+	s, ctx := open(t, h), t.Context()
+	for _, bad := range []*pb.Run{{}, {Id: "r"}, {Asset: "a"}} {
+		_, err := s.CreateRun(ctx, bad)
+		kind(t, "creating "+bad.String(), err, errkind.Invalid)
+	}
+	_, err := s.Run(ctx, "a", "r")
+	kind(t, "a run that is not there", err, errkind.NotFound)
+
+	want := run("a", "r")
+	equal(t, "the run created", must(s.CreateRun(ctx, want))(t), want)
+	other := run("a", "r")
+	other.Version = "2"
+	equal(t, "the run created again", must(s.CreateRun(ctx, other))(t), want)
+	equal(t, "the run", must(s.Run(ctx, "a", "r"))(t), want)
+
+	done := finished(want, 1, 3, 4)
+	ok(t, s.FinishRun(ctx, done))
+	equal(t, "the run created after it finished", must(s.CreateRun(ctx, want))(t), done)
+
+	for _, id := range odd {
+		for _, r := range odd {
+			must(s.CreateRun(ctx, run("of "+id, r)))(t)
+		}
+	}
+	for _, id := range odd {
+		equal(t, "runs of "+id, ids(must(s.RunsOf(ctx, "of "+id))(t)), sorted(append([]string(nil), odd...)...))
+	}
+	if rs := must(s.RunsOf(ctx, "of "))(t); len(rs) != 0 {
+		t.Errorf("an asset that is the beginning of another's name has the runs %v", ids(rs))
+	}
+}
+
+func testFinishRun(t *testing.T, h Harness) {
+	s, ctx := open(t, h), t.Context()
+	const (
+		requested = pb.RunState_RUN_STATE_REQUESTED
+		done      = pb.RunState_RUN_STATE_FINISHED
+		failed    = pb.RunState_RUN_STATE_FAILED
+		cancelled = pb.RunState_RUN_STATE_CANCELLED
+	)
+	r := run("a", "r")
+	for _, test := range []struct {
+		name string
+		ends []*pb.Run // told one after the other
+		last errkind.Kind
+		want *pb.Run // nil: the last
+	}{
+		{"finished", []*pb.Run{finished(r, 1, 2, 3)}, 0, nil},
+		{"failed", []*pb.Run{ended(r, failed, 1, 0, 0)}, 0, nil},
+		{"cancelled", []*pb.Run{ended(r, cancelled, 1, 0, 0)}, 0, nil},
+		{"told twice", []*pb.Run{finished(r, 1, 2, 3), finished(r, 1, 2, 3)}, 0, nil},
+		{"failed, then finished under the next epoch", []*pb.Run{ended(r, failed, 1, 0, 0), finished(r, 2, 2, 3)}, 0, nil},
+		{"cancelled, then finished under the same epoch", []*pb.Run{ended(r, cancelled, 1, 0, 0), finished(r, 1, 2, 3)}, 0, nil},
+		{"an older epoch failed late", []*pb.Run{finished(r, 2, 2, 3), ended(r, failed, 1, 0, 0)}, errkind.Conflict, finished(r, 2, 2, 3)},
+		{"an older epoch finished late", []*pb.Run{ended(r, failed, 2, 0, 0), finished(r, 1, 2, 3)}, errkind.Conflict, ended(r, failed, 2, 0, 0)},
+		{"a finished run stays finished", []*pb.Run{finished(r, 1, 2, 3), ended(r, failed, 2, 0, 0)}, 0, finished(r, 1, 2, 3)},
+		{"a finished run stays as it finished", []*pb.Run{finished(r, 1, 2, 3), finished(r, 2, 9, 9)}, 0, finished(r, 1, 2, 3)},
+		{"requested is no end", []*pb.Run{ended(r, requested, 1, 0, 0)}, errkind.Invalid, r},
+		{"no state is no end", []*pb.Run{ended(r, 0, 1, 0, 0)}, errkind.Invalid, r},
+		{"a run without asset", []*pb.Run{{Id: "r", State: done}}, errkind.Invalid, r},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			created := must(s.CreateRun(ctx, r))(t)
+			equal(t, "the run to begin with", created, r)
+			for i, e := range test.ends {
+				told := proto.CloneOf(e)
+				err := s.FinishRun(ctx, told)
+				equal(t, "the message passed in", told, e)
+				if i < len(test.ends)-1 || test.last == 0 {
+					ok(t, err)
+				} else {
+					kind(t, "the last", err, test.last)
+				}
+			}
+			want := test.want
+			if want == nil {
+				want = test.ends[len(test.ends)-1]
+			}
+			equal(t, "the run", must(s.Run(ctx, "a", "r"))(t), want)
+			ok(t, s.DeleteRun(ctx, "a", "r"))
+		})
+	}
+	t.Run("never created", func(t *testing.T) {
+		ok(t, s.FinishRun(ctx, finished(run("a", "new"), 1, 2, 3)))
+		equal(t, "the run", must(s.Run(ctx, "a", "new"))(t), finished(run("a", "new"), 1, 2, 3))
+	})
+}
+
+func testVersion(t *testing.T, h Harness) {
+	name, c := t.TempDir(), newClock()
+	s, ctx := openAt(t, h, name, c), t.Context()
+	last := must(s.Version(ctx))(t)
+	step := func(what string, grows bool, err error) {
+		t.Helper()
+		ok(t, err)
+		now := must(s.Version(ctx))(t)
+		if grows && now <= last || !grows && now != last {
+			t.Errorf("%s: version %d, before %d", what, now, last)
+		}
+		last = now
+	}
+	changed := asset("a")
+	changed.Title.Name = "The Lighthouse, restored"
+	r1, r2 := run("a", "r1"), run("a", "r2")
+	activate := func(r *pb.Run, previous string) error {
+		_, err := s.Activate(ctx, r, previous)
+		return err
+	}
+	step("an asset", true, s.PutAsset(ctx, asset("a")))
+	step("the same asset", false, s.PutAsset(ctx, asset("a")))
+	step("the asset, changed", true, s.PutAsset(ctx, changed))
+	step("a run's items", false, s.WriteBatches(ctx, []store.Batch{batch("a", "r1", 1, 0, 5, "x")}))
+	step("a run finished", false, s.FinishRun(ctx, finished(r1, 1, 5, 0)))
+	step("another run finished", false, s.FinishRun(ctx, finished(r2, 1, 0, 0)))
+	step("a run activated", true, activate(r1, ""))
+	step("the same run activated", false, activate(r1, ""))
+	kind(t, "a switch that is lost", activate(r2, "other"), errkind.Conflict)
+	step("a switch that is lost", false, nil)
+	step("a switch", true, activate(r2, "r1"))
+	step("a run deleted", true, s.DeleteRun(ctx, "a", "r1"))
+	step("no run deleted", false, s.DeleteRun(ctx, "a", "r1"))
+	for range 3 {
+		ok(t, s.Close())
+		s = openAt(t, h, name, c)
+		now := must(s.Version(ctx))(t)
+		if now < last {
+			t.Errorf("after opening again: version %d, before %d", now, last)
+		}
+		last = now
+	}
+	step("an asset after opening again", true, s.PutAsset(ctx, asset("a")))
+}
+
+func testIterators(t *testing.T, h Harness) {
+	s, ctx := open(t, h), t.Context()
+	for _, id := range []string{"a", "b", "c"} {
+		ok(t, s.PutAsset(ctx, asset(id)))
+		putFinished(t, s, run(id, "r"), 5, "x")
+	}
+	for a, err := range s.AllAssets(ctx) {
+		ok(t, err)
+		// What is asked while ranging, and left early.
+		for x, err := range s.AnnotationsOf(ctx, a.GetId(), "r", store.Span{}) {
+			ok(t, err)
+			if x.GetOrdinal() == 2 {
+				break
+			}
+		}
+		// What is written while ranging.
+		ok(t, s.PutAsset(ctx, asset(a.GetId())))
+		if a.GetId() == "b" {
+			break
+		}
+	}
+	again := s.AllAssets(ctx)
+	equal(t, "ranging over it once", ids(list(t, again)), []string{"a", "b", "c"})
+	equal(t, "ranging over it twice", ids(list(t, again)), []string{"a", "b", "c"})
+	if got := list(t, s.AnnotationsOf(ctx, "a", "no such run", schema.Interval{})); len(got) != 0 {
+		t.Errorf("a run that is not there has %d annotations", len(got))
+	}
+}
