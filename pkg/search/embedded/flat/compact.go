@@ -95,10 +95,15 @@ func (x *Index) sealOldest() error {
 
 	e := exchange{x: x, centre: centre, tail: t.tail}
 	if len(chosen) > 0 {
-		sealed := t.encode(chosen, newEncoder(x.layout, x.cfg.Metric, x.rot, centre))
 		refs := make([]ref, len(chosen))
 		for i, row := range chosen {
-			refs[i] = ref{from: sealed, row: i, name: snap.names[t.groups[row]]}
+			refs[i] = ref{from: &t.rows, row: row, name: snap.names[t.groups[row]]}
+		}
+		if t.centre == nil {
+			sealed := t.encode(chosen, newEncoder(x.layout, x.cfg.Metric, x.rot, centre))
+			for i := range refs {
+				refs[i].from, refs[i].row = sealed, i
+			}
 		}
 		if err := e.write(refs, x.ctx.Err); err != nil {
 			return err

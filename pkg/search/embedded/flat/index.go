@@ -181,6 +181,7 @@ func (x *Index) load() error {
 			x.log = l
 		} else {
 			l.file.Close()
+			t.finish()
 		}
 		c.install()
 	}

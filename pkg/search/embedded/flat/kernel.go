@@ -69,13 +69,16 @@ func (t *table) fillBytes() {
 	}
 }
 
-// dotGeneric is the inner product of the int8 coordinates at the front of row with q.
-func dotGeneric(row []byte, q []int16) int32 {
-	row = row[:len(q)]
-	var s0, s1 int32
-	for i := 0; i+1 < len(q); i += 2 {
-		s0 += int32(int8(row[i])) * int32(q[i])
-		s1 += int32(int8(row[i+1])) * int32(q[i+1])
+// dotsGeneric puts into out the inner products of q with the int8 coordinates at the front of rough
+// rows, each stride bytes long.
+func dotsGeneric(rough []byte, stride int, rows []int32, q []int16, out []int32) {
+	for i, row := range rows {
+		b := rough[int(row)*stride:][:len(q)]
+		var s0, s1 int32
+		for k := 0; k+1 < len(q); k += 2 {
+			s0 += int32(int8(b[k])) * int32(q[k])
+			s1 += int32(int8(b[k+1])) * int32(q[k+1])
+		}
+		out[i] = s0 + s1
 	}
-	return s0 + s1
 }

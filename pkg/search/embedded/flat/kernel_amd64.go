@@ -9,10 +9,10 @@ var assembly = cpu.X86.HasAVX2
 //go:noescape
 func scanAVX2(block *byte, codes int, nibbles *byte, b *bounds) uint64
 
-// dotAVX2 is dotGeneric; n is a multiple of 8.
+// dotsAVX2 is dotsGeneric for at least one row; n, the length of q, is a multiple of 8.
 //
 //go:noescape
-func dotAVX2(row *byte, q *int16, n int) int32
+func dotsAVX2(rough *byte, stride int, rows *int32, count int, q *int16, n int, out *int32)
 
 func scan(block []byte, t *table, b *bounds) uint64 {
 	if assembly {
@@ -21,9 +21,10 @@ func scan(block []byte, t *table, b *bounds) uint64 {
 	return scanGeneric(block, t, b)
 }
 
-func dot(row []byte, q []int16) int32 {
+func dots(rough []byte, stride int, rows []int32, q []int16, out []int32) {
 	if assembly {
-		return dotAVX2(&row[0], &q[0], len(q))
+		dotsAVX2(&rough[0], stride, &rows[0], len(rows), &q[0], len(q), &out[0])
+		return
 	}
-	return dotGeneric(row, q)
+	dotsGeneric(rough, stride, rows, q, out)
 }

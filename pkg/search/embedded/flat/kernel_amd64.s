@@ -100,15 +100,34 @@ loop:
 	MOVQ AX, ret+32(FP)
 	RET
 
-// func dotAVX2(row *byte, q *int16, n int) int32
-TEXT ·dotAVX2(SB), NOSPLIT, $0-28
-	MOVQ  row+0(FP), SI
-	MOVQ  q+8(FP), DI
-	MOVQ  n+16(FP), CX
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	SUBQ  $32, CX
-	JL    rest
+// func dotsAVX2(rough *byte, stride int, rows *int32, count int, q *int16, n int, out *int32)
+TEXT ·dotsAVX2(SB), NOSPLIT, $0-56
+	MOVQ rough+0(FP), R8
+	MOVQ stride+8(FP), R9
+	MOVQ rows+16(FP), R10
+	MOVQ count+24(FP), R11
+	MOVQ q+32(FP), R12
+	MOVQ out+48(FP), R13
+
+row:
+	// Fetch the beginning of the row eight further; the processor sees by itself what follows.
+	CMPQ       R11, $8
+	JLE        fetched
+	MOVLQSX    32(R10), AX
+	IMULQ      R9, AX
+	PREFETCHT0 (R8)(AX*1)
+	PREFETCHT0 64(R8)(AX*1)
+
+fetched:
+	MOVLQSX (R10), SI
+	IMULQ   R9, SI
+	ADDQ    R8, SI
+	MOVQ    R12, DI
+	MOVQ    n+40(FP), CX
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	SUBQ    $32, CX
+	JL      rest
 
 loop:
 	VPMOVSXBW (SI), Y2
@@ -124,16 +143,16 @@ loop:
 
 rest:
 	ADDQ $32, CX
+	JZ   done
 
 eight:
-	JZ        done
 	VPMOVSXBW (SI), X2
 	VPMADDWD  (DI), X2, X2
 	VPADDD    Y2, Y0, Y0   // the upper half of Y2 is zero
 	ADDQ      $8, SI
 	ADDQ      $16, DI
 	SUBQ      $8, CX
-	JMP       eight
+	JNZ       eight
 
 done:
 	VPADDD       Y1, Y0, Y0
@@ -144,6 +163,10 @@ done:
 	VPSHUFD      $0xb1, X0, X1
 	VPADDD       X1, X0, X0
 	VMOVD        X0, AX
+	MOVL         AX, (R13)
+	ADDQ         $4, R10
+	ADDQ         $4, R13
+	DECQ         R11
+	JNZ          row
 	VZEROUPPER
-	MOVL         AX, ret+24(FP)
 	RET

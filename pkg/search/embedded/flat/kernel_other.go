@@ -6,4 +6,6 @@ const assembly = false
 
 func scan(block []byte, t *table, b *bounds) uint64 { return scanGeneric(block, t, b) }
 
-func dot(row []byte, q []int16) int32 { return dotGeneric(row, q) }
+func dots(rough []byte, stride int, rows []int32, q []int16, out []int32) {
+	dotsGeneric(rough, stride, rows, q, out)
+}

@@ -43,18 +43,29 @@ func TestKernelsAreEqual(t *testing.T) {
 			t.Fatalf("scan: %064b, want %064b", got, want)
 		}
 
-		row, q := make([]byte, l.padded), make([]int16, l.padded)
+		stride := l.roughBytes
+		rough, q := make([]byte, stride*20), make([]int16, l.padded)
 		top := queryLevels(l.padded)
-		for i := range row {
-			row[i], q[i] = byte(int8(rnd.IntN(255)-127)), int16(rnd.IntN(2*top+1)-top)
-		}
-		if rapid.Bool().Draw(t, "extreme") {
-			for i := range row {
-				row[i], q[i] = 127, int16(top)
+		extreme := rapid.Bool().Draw(t, "extreme")
+		for i := range rough {
+			if rough[i] = byte(int8(rnd.IntN(255) - 127)); extreme {
+				rough[i] = 127
 			}
 		}
-		if got, want := dotAVX2(&row[0], &q[0], len(q)), dotGeneric(row, q); got != want {
-			t.Fatalf("dot: %d, want %d", got, want)
+		for i := range q {
+			if q[i] = int16(rnd.IntN(2*top+1) - top); extreme {
+				q[i] = int16(top)
+			}
+		}
+		rows := make([]int32, rapid.IntRange(1, 30).Draw(t, "rows"))
+		for i := range rows {
+			rows[i] = rnd.Int32N(20)
+		}
+		got, twin := make([]int32, len(rows)), make([]int32, len(rows))
+		dotsAVX2(&rough[0], stride, &rows[0], len(rows), &q[0], len(q), &got[0])
+		dotsGeneric(rough, stride, rows, q, twin)
+		if !slices.Equal(got, twin) {
+			t.Fatalf("dots: %v, want %v", got, twin)
 		}
 	})
 }

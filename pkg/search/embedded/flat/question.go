@@ -134,14 +134,19 @@ func (q *question) bound(s sketch) float64 {
 	return q.constant + float64(q.bounds.of(q.table.sum(s.code), s.base, s.factors))
 }
 
-// rough returns the second stage's upper bound of a row's score. It is a bound in earnest: the inner
-// product as quantised, plus the most that the rounding of row and query can hide (Cauchy and
-// Schwarz), plus a margin for float32 arithmetic.
-func (q *question) rough(r *rows, row int) float64 {
-	b := r.roughRow(row)
-	product := float64(dot(b, q.direction))
-	tail := b[r.padded:]
+// The second stage's upper bound of a row's score is known plus rough. It is a bound in earnest: the
+// inner product as quantised, plus the most that the rounding of row and query can hide (Cauchy
+// and Schwarz), plus a margin for float32 arithmetic.
+
+// known returns the part that all rows share.
+func (q *question) known(r *rows) float64 {
+	norm := float64(r.norm)
+	size := norm + q.length + q.centre
+	return q.constant + norm*q.lost + 1e-5*size*size
+}
+
+// rough returns a row's own part, from what stands behind its coordinates and their inner product with the direction.
+func (q *question) rough(tail []byte, product int32) float64 {
 	scale, lost, base := float64(float32At(tail, 0)), float64(float32At(tail, 4)), float64(float32At(tail, 8))
-	size := float64(r.norm) + q.length + q.centre
-	return q.constant + base + scale*q.scale*product + lost*q.length + float64(r.norm)*q.lost + 1e-5*size*size
+	return base + scale*q.scale*float64(product) + lost*q.length
 }

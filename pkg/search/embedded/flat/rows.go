@@ -15,7 +15,7 @@ type rows struct {
 	n        int
 	ordinals []uint32
 	spans    []span
-	codes    []byte    // blocks; absent in a tail
+	codes    []byte    // blocks; a tail has none for its last rows, or for any while there is no centre
 	rough    []byte    // rough rows
 	exact    []float32 // dim each
 	norm     float32   // no residual is longer
@@ -30,6 +30,9 @@ func (r *rows) roughRow(i int) []byte {
 }
 func (r *rows) exactRow(i int) []float32 { return r.exact[i*r.dim : (i+1)*r.dim : (i+1)*r.dim] }
 func (r *rows) blocks() int              { return (r.n + blockRows - 1) / blockRows }
+
+// coded returns how many rows have codes.
+func (r *rows) coded() int { return min(r.n, len(r.codes)/r.blockBytes*blockRows) }
 
 // dead is a bit set of rows that are deleted or replaced. It is copied before it is
 // changed, since snapshots share it; nil means none.

@@ -219,136 +219,204 @@ const cancelEvery = 256
 
 // scan goes over every worker-th part of what the plan holds.
 func (s *search) scan(ctx context.Context, t *top, snap *snapshot, p plan, worker, workers int) error {
-	part := 0
-	mine := func() bool {
-		part++
-		return (part-1)%workers == worker
-	}
-	for i := range snap.tails {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if mine() {
-			s.scanTail(t, &snap.tails[i])
+	if worker == 0 {
+		for i := range snap.tails {
+			if err := s.scanTail(ctx, t, &snap.tails[i]); err != nil {
+				return err
+			}
 		}
 	}
 	for i := range snap.segments {
 		v := &snap.segments[i]
-		q := s.question(v.centre)
-		g := 0 // the extent that rows are in, which only moves on
+		c := s.column(t, &v.segment.rows)
+		c.segment = v.segment
 		// A block is begun with the first stretch in it, and scanned when the next one is beyond it.
 		block, mask := -1, uint64(0)
-		var err error
-		flush := func() bool {
-			if mask &^= v.dead.word(max(block, 0)); mask != 0 {
-				err = s.scanBlock(t, q, v, block, mask, &g)
+		flush := func() error {
+			if mask &^= v.dead.word(max(block, 0)); mask == 0 {
+				return nil
 			}
+			err := c.scan(block, mask)
 			mask = 0
-			return err == nil
+			return err
 		}
 		for _, st := range p.stretches[i] {
 			for b := st.from / blockRows; b*blockRows < st.to; b++ {
+				if workers > 1 && b/cancelEvery%workers != worker {
+					continue
+				}
 				if b != block {
-					if block >= 0 && !flush() {
+					if err := flush(); err != nil {
 						return err
 					}
-					if b/cancelEvery != block/cancelEvery || block < 0 {
+					if block < 0 || b/cancelEvery != block/cancelEvery {
 						if err := ctx.Err(); err != nil {
 							return err
 						}
 					}
 					block = b
 				}
-				if workers > 1 && b/cancelEvery%workers != worker {
-					continue
-				}
-				m := ^uint64(0)
-				if low := st.from - b*blockRows; low > 0 {
-					m <<= low
-				}
-				if high := st.to - b*blockRows; high < blockRows {
-					m &= 1<<high - 1
-				}
-				mask |= m
+				mask |= bitsOf(st.from-b*blockRows, st.to-b*blockRows)
 			}
 		}
-		if !flush() {
+		if err := flush(); err != nil {
+			return err
+		}
+		if err := c.finish(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// scanBlock takes the rows of a block that mask holds through the three stages.
-func (s *search) scanBlock(t *top, q *question, v *segmentView, block int, mask uint64, g *int) error {
-	if !s.exact {
-		if err := v.check(partCodes, block); err != nil {
+// bitsOf returns a word with the bits [from, to) set, of those that it has.
+func bitsOf(from, to int) uint64 {
+	m := ^uint64(0)
+	if from > 0 {
+		m <<= from
+	}
+	if to < blockRows {
+		m &= 1<<to - 1
+	}
+	return m
+}
+
+func (s *search) scanTail(ctx context.Context, t *top, v *tailView) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := s.column(t, &v.rows)
+	c.groups = v.groups
+	for b := range v.blocks() {
+		mask := bitsOf(0, v.n-b*blockRows) &^ v.dead.word(b)
+		if s.groups != nil {
+			for i, g := range v.groups[b*blockRows : min(v.n, (b+1)*blockRows)] {
+				if !s.groups.has(g) {
+					mask &^= 1 << i
+				}
+			}
+		}
+		if mask != 0 {
+			if err := c.scan(b, mask); err != nil {
+				return err
+			}
+		}
+	}
+	return c.finish()
+}
+
+// batchRows is how many survivors of the first stage gather before the second looks at them: enough
+// to have their rough rows fetched from memory ahead.
+const batchRows = 256
+
+// A column takes the rows of a segment or of a tail, in their order, through the three stages.
+type column struct {
+	s       *search
+	t       *top
+	q       *question
+	rows    *rows
+	segment *segment // nil for a tail
+	extent  int      // of the segment: the one that rows are in, which only moves on
+	groups  []uint32 // of a tail, by row
+	encoder *encoder
+	batch   []int32 // survivors of the first stage
+	dots    [batchRows]int32
+}
+
+func (s *search) column(t *top, r *rows) *column {
+	return &column{s: s, t: t, q: s.question(r.centre), rows: r, batch: make([]int32, 0, batchRows)}
+}
+
+func (c *column) check(part, block int) error {
+	if c.segment == nil {
+		return nil
+	}
+	return c.segment.check(part, block)
+}
+
+// scan is the first stage, for the rows of a block that mask holds.
+func (c *column) scan(block int, mask uint64) error {
+	r := c.rows
+	if !c.s.exact && block*blockRows < r.coded() {
+		if err := c.check(partCodes, block); err != nil {
 			return err
 		}
-		q.bounds.threshold = floor32(t.floor - q.constant)
-		mask &= scan(v.block(block), &q.table, &q.bounds)
-		if mask == 0 {
+		c.q.bounds.threshold = floor32(c.t.floor - c.q.constant)
+		if mask &= scan(r.block(block), &c.q.table, &c.q.bounds); mask == 0 {
 			return nil
 		}
 	}
-	if err := v.check(partRough, block); err != nil {
+	if err := c.check(partRough, block); err != nil {
 		return err
 	}
 	for ; mask != 0; mask &= mask - 1 {
 		row := block*blockRows + bits.TrailingZeros64(mask)
-		if s.span != nil && !s.span(v.spans[row].start, v.spans[row].end) {
+		if c.s.span != nil && !c.s.span(r.spans[row].start, r.spans[row].end) {
 			continue
 		}
-		if q.rough(&v.segment.rows, row) < t.floor {
-			continue
+		if c.batch = append(c.batch, int32(row)); len(c.batch) == batchRows {
+			if err := c.finish(); err != nil {
+				return err
+			}
 		}
-		if err := v.check(partExact, block); err != nil {
-			return err
-		}
-		c := candidate{score: similarity(s.x.cfg.Metric, v.exactRow(row), s.values), ordinal: v.ordinals[row], span: v.spans[row]}
-		c.rank = float64(c.score)
-		if !s.exact {
-			var code [MaxDim / 8]byte
-			c.rank = min(c.rank, q.bound(v.get(v.block(block), row%blockRows, code[:])))
-		}
-		if c.rank < t.floor {
-			continue
-		}
-		for v.extents[*g].first+v.extents[*g].rows <= row {
-			*g++
-		}
-		c.group = v.extents[*g].id
-		t.offer(c)
 	}
 	return nil
 }
 
-// scanTail takes a tail's rows through the last two stages. Their bounds are worked out for those that
-// come so far, so that it makes no difference whether a row is sealed.
-func (s *search) scanTail(t *top, v *tailView) {
-	q := s.question(v.centre)
-	var e *encoder
-	for row, g := range v.groups {
-		if v.dead.has(row) || s.groups != nil && !s.groups.has(g) || s.span != nil && !s.span(v.spans[row].start, v.spans[row].end) {
-			continue
-		}
-		if q.rough(&v.rows, row) < t.floor {
-			continue
-		}
-		c := candidate{score: similarity(s.x.cfg.Metric, v.exactRow(row), s.values), group: g, ordinal: v.ordinals[row], span: v.spans[row]}
-		c.rank = float64(c.score)
-		if !s.exact && c.rank >= t.floor {
-			if e == nil {
-				e = newEncoder(v.layout, s.x.cfg.Metric, s.x.rot, v.centre)
-			}
-			var code [MaxDim / 8]byte
-			norm, base := e.residual(v.exactRow(row))
-			c.rank = min(c.rank, q.bound(e.sketch(code[:v.codeBytes], norm, base)))
-		}
-		if c.rank >= t.floor {
-			t.offer(c)
-		}
+// finish takes the rows that are gathered through the second and the third stage.
+func (c *column) finish() error {
+	if len(c.batch) == 0 {
+		return nil
 	}
+	r := c.rows
+	dots(r.rough, r.roughBytes, c.batch, c.q.direction, c.dots[:])
+	known := c.q.known(r)
+	for i, row := range c.batch {
+		row := int(row)
+		if known+c.q.rough(r.roughRow(row)[r.padded:], c.dots[i]) < c.t.floor {
+			continue
+		}
+		if err := c.check(partExact, row/blockRows); err != nil {
+			return err
+		}
+		score := similarity(c.s.x.cfg.Metric, r.exactRow(row), c.s.values)
+		rank := float64(score)
+		if rank < c.t.floor {
+			continue
+		}
+		if !c.s.exact {
+			if rank = min(rank, c.bound(row)); rank < c.t.floor {
+				continue
+			}
+		}
+		c.t.offer(candidate{rank: rank, score: score, group: c.group(row), ordinal: r.ordinals[row], span: r.spans[row]})
+	}
+	c.batch = c.batch[:0]
+	return nil
+}
+
+// bound returns the first stage's bound of a row. The last rows of a tail have no code yet; it is
+// worked out for those that come so far, so that it makes no difference when a row is sealed.
+func (c *column) bound(row int) float64 {
+	var code [MaxDim / 8]byte
+	if row < c.rows.coded() {
+		return c.q.bound(c.rows.get(c.rows.block(row/blockRows), row%blockRows, code[:]))
+	}
+	if c.encoder == nil {
+		c.encoder = newEncoder(c.rows.layout, c.s.x.cfg.Metric, c.s.x.rot, c.rows.centre)
+	}
+	norm, base := c.encoder.residual(c.rows.exactRow(row))
+	return c.q.bound(c.encoder.sketch(code[:c.rows.codeBytes], norm, base))
+}
+
+func (c *column) group(row int) uint32 {
+	if c.segment == nil {
+		return c.groups[row]
+	}
+	for e := c.segment.extents; e[c.extent].first+e[c.extent].rows <= row; {
+		c.extent++
+	}
+	return c.segment.extents[c.extent].id
 }
 
 // floor32 rounds down, so that comparing in float32 passes nothing over that float64 would not.

@@ -3,8 +3,9 @@ package flat
 // A tail holds the rows of one log file in memory until they are sealed into a segment. Only
 // the writer changes it, and it only appends: a view of its first rows never changes.
 type tail struct {
-	rows          // no codes
+	rows
 	log    uint64 // number of the log file that makes it durable
+	open   []byte // the codes of the rows after the last whole block
 	groups []uint32
 	places map[uint64]int // key → its newest row
 }
@@ -32,12 +33,29 @@ func (t *tail) append(id, ordinal uint32, s span, v []float32, e *encoder) {
 	t.rough = append(t.rough, make([]byte, t.roughBytes)...)
 	norm, base := e.residual(v)
 	t.norm = max(t.norm, e.rough(t.rough[at:], norm, base))
+	if t.centre != nil {
+		if t.open == nil {
+			t.open = make([]byte, t.blockBytes)
+		}
+		var code [MaxDim / 8]byte
+		t.put(t.open, t.n%blockRows, e.sketch(code[:t.codeBytes], norm, base))
+	}
 	t.n++
+	if t.n%blockRows == 0 {
+		t.finish()
+	}
+}
+
+// finish ends a block. Codes appear by whole blocks, since views share them: a tail that is
+// written to may have fewer of them than rows.
+func (t *tail) finish() {
+	t.codes = append(t.codes, t.open...)
+	t.open = nil
 }
 
 func (t *tail) bytes() int { return t.n * (t.dim*4 + t.roughBytes) }
 
-// encode returns the rows chosen with codes, relative to the encoder's centre.
+// encode returns the rows chosen, relative to the encoder's centre in place of the tail's own.
 func (t *tailView) encode(chosen []int, e *encoder) *rows {
 	r := &rows{layout: t.layout, n: len(chosen), centre: e.centre}
 	r.codes = make([]byte, r.blocks()*r.blockBytes)

@@ -189,6 +189,9 @@ func (x *Index) freeze() error {
 	}
 	x.log = l
 	next := snap.clone()
+	last := &next.tails[len(next.tails)-1]
+	last.tail.finish()
+	last.rows = last.tail.rows
 	next.tails = append(next.tails, newTail(x.layout, number, x.centre).view())
 	x.current.install(next)
 	kick(x.seal)
