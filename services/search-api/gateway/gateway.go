@@ -24,6 +24,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -84,8 +85,9 @@ type Gateway struct {
 	lib  library
 
 	// encoded keeps vectors of what was asked lately: typing asks for the same text again and again.
-	encoded *lru.Cache[encodeKey, []float32]
-	spans   *lru.Cache[string, []span] // shots and thumbnails, by run
+	encoded  *lru.Cache[encodeKey, []float32]
+	encoding singleflight.Group
+	spans    *lru.Cache[string, []span] // shots and thumbnails, by run
 
 	seconds *prometheus.HistogramVec
 	parts   *prometheus.HistogramVec

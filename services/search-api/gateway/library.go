@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -104,6 +106,14 @@ func (l *library) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 			s.runs[r.GetRun()] = r
 		}
 	}
+	// What did not change is shared with the snapshot before: many are kept.
+	if old != nil {
+		for id, e := range s.assets {
+			if was := old.assets[id]; was != nil && was.asset == e.asset && maps.EqualFunc(was.active, e.active, func(a, b *pb.ActiveRun) bool { return proto.Equal(a, b) }) {
+				s.assets[id] = was
+			}
+		}
+	}
 	s.order = slices.SortedFunc(maps.Keys(s.assets), func(a, b string) int {
 		return cmp.Or(cmp.Compare(s.assets[a].asset.GetTitle().GetId(), s.assets[b].asset.GetTitle().GetId()), cmp.Compare(a, b))
 	})
@@ -112,13 +122,18 @@ func (l *library) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 
 func (l *library) entry(ctx context.Context, a *pb.Asset, old *snapshot) (*entry, error) {
 	e := &entry{asset: a, active: map[string]*pb.ActiveRun{}}
+	if old != nil && old.assets[a.GetId()] != nil {
+		was := old.assets[a.GetId()]
+		if proto.Equal(was.asset, a) {
+			e.asset, e.clock, e.scale = was.asset, was.clock, was.scale
+			return e, nil
+		}
+		e.clock = was.clock // a frame table is read once: the content is the asset's identity
+	}
 	if a.GetVideo() == nil {
 		return e, nil
 	}
-	// A variable-rate asset's frame table is read once: its content is the asset's identity.
-	if old != nil && old.assets[a.GetId()] != nil && old.assets[a.GetId()].clock != nil {
-		e.clock = old.assets[a.GetId()].clock
-	} else {
+	if e.clock == nil {
 		var table schema.FrameTable
 		if ref := a.GetVideo().GetFrameTable(); ref != nil {
 			b, err := l.deps.Blob(ctx, ref)
@@ -143,16 +158,13 @@ func (l *library) entry(ctx context.Context, a *pb.Asset, old *snapshot) (*entry
 	return e, nil
 }
 
-// at returns the snapshot of a version if it is still kept.
-func (l *library) at(version int64) *snapshot {
+// newestFirst returns the snapshots that are still kept.
+func (l *library) newestFirst() []*snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range l.kept {
-		if s.version == version {
-			return s
-		}
-	}
-	return nil
+	kept := slices.Clone(l.kept)
+	slices.Reverse(kept)
+	return kept
 }
 
 // visible returns an asset if the caller may see it.
@@ -196,11 +208,19 @@ func (s *snapshot) scope(caller *authz.Caller, f *pb.Filter) *search.Scope {
 
 func anyOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }
 
-// Snapshot-consistent reads for the pages beside search.
+// see returns the library as it is now to somebody who was recognised.
+func (g *Gateway) see(ctx context.Context, caller *authz.Caller) (*snapshot, error) {
+	if caller == nil {
+		return nil, errNobody
+	}
+	return g.lib.snapshot(ctx)
+}
+
+var errNobody = errkind.New(errkind.Unauthenticated, "nobody is asking: every read needs a caller")
 
 // Asset returns an asset and its active runs.
 func (g *Gateway) Asset(ctx context.Context, caller *authz.Caller, id string) (*pb.Asset, []*pb.ActiveRun, error) {
-	s, err := g.lib.snapshot(ctx)
+	s, err := g.see(ctx, caller)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -217,7 +237,7 @@ func (e *entry) runs() []*pb.ActiveRun {
 
 // Assets returns every asset that the caller may see with its active runs, by title.
 func (g *Gateway) Assets(ctx context.Context, caller *authz.Caller) ([]*pb.Asset, map[string][]*pb.ActiveRun, error) {
-	s, err := g.lib.snapshot(ctx)
+	s, err := g.see(ctx, caller)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -234,7 +254,7 @@ func (g *Gateway) Assets(ctx context.Context, caller *authz.Caller) ([]*pb.Asset
 
 // Annotations returns what the active runs say of an asset within span, in time order.
 func (g *Gateway) Annotations(ctx context.Context, caller *authz.Caller, asset string, kinds []string, span schema.Interval) ([]*pb.Annotation, error) {
-	s, err := g.lib.snapshot(ctx)
+	s, err := g.see(ctx, caller)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +281,7 @@ func (g *Gateway) Annotations(ctx context.Context, caller *authz.Caller, asset s
 
 // Thumbnail returns the blob of a thumbnail that belongs to an active or recent run of an asset that the caller may see.
 func (g *Gateway) Thumbnail(ctx context.Context, caller *authz.Caller, asset, run string, ordinal int64) (*pb.MediaRef, error) {
-	s, err := g.lib.snapshot(ctx)
+	s, err := g.see(ctx, caller)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -12,6 +13,7 @@ import (
 // A moment is an interval of an asset with why it was found. The functions of
 // this file are the interval algebra over lists of them; every list is in the
 // order of byScore and holds no two moments of the same asset and interval.
+// Moments in a list are never changed: what is made of them are new ones.
 type moment struct {
 	asset string
 	schema.Interval
@@ -42,157 +44,187 @@ func byTime(a, b *moment) int {
 	return cmp.Or(cmp.Compare(a.asset, b.asset), a.Compare(b.Interval), cmp.Compare(b.score, a.score))
 }
 
-// together makes one moment of an interval that two moments support.
-func together(a, b *moment, iv schema.Interval) *moment {
-	return &moment{asset: a.asset, Interval: iv, score: a.score + b.score,
-		evidence: append(slices.Clone(a.evidence), b.evidence...)}
+// byRank is the order in which evidence is shown.
+func byRank(a, b evidence) int {
+	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.part.number, b.part.number), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Ordinal, b.Ordinal))
 }
 
-// settle puts moments in order and makes one of those at the same place, keeping the better score.
-func settle(ms []*moment) []*moment {
-	slices.SortFunc(ms, byScore)
-	at := map[place]*moment{}
-	out := ms[:0]
-	for _, m := range ms {
-		if kept := at[m.place()]; kept != nil {
-			kept.evidence = mergeEvidence(kept.evidence, m.evidence)
-			continue
+// support returns the evidence of two moments together: of each part, run and language
+// the best. A shot has several pictures and a scene many lines, and all of
+// them together say no more than the best of them does.
+func support(a, b []evidence) []evidence {
+	out := slices.Clone(a)
+	for _, e := range b {
+		i := slices.IndexFunc(out, func(o evidence) bool { return o.part == e.part && o.Run == e.Run && o.Language == e.Language })
+		switch {
+		case i < 0:
+			out = append(out, e)
+		case byRank(e, out[i]) < 0:
+			out[i] = e
 		}
-		at[m.place()] = m
-		out = append(out, m)
 	}
 	return out
 }
 
-func mergeEvidence(a, b []evidence) []evidence {
-	type item struct {
-		part    *part
-		run     string
-		ordinal int64
-	}
-	have := map[item]bool{}
-	for _, e := range a {
-		have[item{e.part, e.Run, e.Ordinal}] = true
-	}
-	for _, e := range b {
-		if k := (item{e.part, e.Run, e.Ordinal}); !have[k] {
-			have[k] = true
-			a = append(a, e)
-		}
-	}
-	return a
-}
+// settled collects moments, of which those at one place become one with the better score.
+type settled map[place]*moment
 
-// byAsset sorts each asset's moments by start, for sweeping over them.
-func byAsset(ms []*moment) map[string][]*moment {
-	m := map[string][]*moment{}
-	for _, x := range ms {
-		m[x.asset] = append(m[x.asset], x)
+func (s settled) add(asset string, iv schema.Interval, score float64, a, b []evidence) {
+	k := place{asset, iv}
+	m := s[k]
+	if m == nil {
+		s[k] = &moment{asset, iv, score, support(a, b)}
+		return
 	}
-	for _, xs := range m {
-		slices.SortFunc(xs, byTime)
-	}
-	return m
-}
-
-// near calls f for each pair of the two lists in the same asset at most gap apart,
-// 0 meaning that they share some time.
-func near(a, b []*moment, gap schema.Time, touching bool, f func(x, y *moment)) {
-	others := byAsset(b)
-	for _, x := range a {
-		ys := others[x.asset]
-		// No interval that starts after x.End+gap is near; earlier ones may be long, so all are looked at up to there.
-		n, _ := slices.BinarySearchFunc(ys, x.End+gap, func(y *moment, t schema.Time) int {
-			if y.Start > t {
-				return 1
-			}
-			return -1
-		})
-		for _, y := range ys[:n] {
-			if touching && x.Gap(y.Interval) <= gap || !touching && x.Overlaps(y.Interval) {
-				f(x, y)
-			}
-		}
-	}
+	m.score = max(m.score, score)
+	m.evidence = support(m.evidence, support(a, b))
 }
 
 // maxMoments bounds what a pairing may grow to; the best are kept.
-const maxMoments = 20_000
+const maxMoments = 5000
+
+func (s settled) list() []*moment {
+	out := slices.SortedFunc(maps.Values(s), byScore)
+	return out[:min(len(out), maxMoments)]
+}
+
+// A timeline is one asset's moments by start, for sweeping over them.
+type timeline struct {
+	moments []*moment
+	ends    []schema.Time // the latest end of the moments up to each
+}
+
+func timelines(ms []*moment) map[string]*timeline {
+	lines := map[string]*timeline{}
+	for _, m := range ms {
+		l := lines[m.asset]
+		if l == nil {
+			l = &timeline{}
+			lines[m.asset] = l
+		}
+		l.moments = append(l.moments, m)
+	}
+	for _, l := range lines {
+		slices.SortFunc(l.moments, byTime)
+		last := schema.MinTime
+		for _, m := range l.moments {
+			last = max(last, m.End)
+			l.ends = append(l.ends, last)
+		}
+	}
+	return lines
+}
+
+// around returns the moments that may be at most gap away from iv: the last of them starts
+// no later than that after iv, and none before the first ends as late as that before it.
+func (l *timeline) around(iv schema.Interval, gap schema.Time) []*moment {
+	if l == nil {
+		return nil
+	}
+	from, _ := slices.BinarySearch(l.ends, iv.Start-gap)
+	to, _ := slices.BinarySearchFunc(l.moments, iv.End+gap+1, func(m *moment, t schema.Time) int { return cmp.Compare(m.Start, t) })
+	return l.moments[min(from, to):to]
+}
 
 // allOf is And: the time that moments of both share.
 func allOf(a, b []*moment) []*moment {
-	var out []*moment
-	near(a, b, 0, false, func(x, y *moment) { out = append(out, together(x, y, x.Intersect(y.Interval))) })
-	out = settle(out)
-	return out[:min(len(out), maxMoments)]
+	lines, out := timelines(b), settled{}
+	for _, x := range a {
+		for _, y := range lines[x.asset].around(x.Interval, 0) {
+			if iv := x.Intersect(y.Interval); !iv.Empty() {
+				out.add(x.asset, iv, x.score+y.score, x.evidence, y.evidence)
+			}
+		}
+	}
+	return out.list()
 }
 
 // closeBy is Within: the span of moments of both that are at most gap apart.
 // Each moment of a is paired with the best of b near it, so that a talkative scene does not fill the answer.
 func closeBy(a, b []*moment, gap schema.Time) []*moment {
-	best := map[*moment]*moment{}
-	near(a, b, gap, true, func(x, y *moment) {
-		if o := best[x]; o == nil || byScore(y, o) < 0 {
-			best[x] = y
-		}
-	})
-	out := make([]*moment, 0, len(best))
+	lines, out := timelines(b), settled{}
 	for _, x := range a {
-		if y := best[x]; y != nil {
-			out = append(out, together(x, y, x.Hull(y.Interval)))
+		var best *moment
+		for _, y := range lines[x.asset].around(x.Interval, gap) {
+			if x.Gap(y.Interval) <= gap && (best == nil || byScore(y, best) < 0) {
+				best = y
+			}
+		}
+		if best != nil {
+			out.add(x.asset, x.Hull(best.Interval), x.score+best.score, x.evidence, best.evidence)
 		}
 	}
-	return settle(out)
+	return out.list()
 }
 
 // without takes away what overlaps a moment of b.
 func without(a, b []*moment) []*moment {
-	gone := map[*moment]bool{}
-	near(a, b, 0, false, func(x, _ *moment) { gone[x] = true })
-	return slices.DeleteFunc(slices.Clone(a), func(m *moment) bool { return gone[m] })
+	lines := timelines(b)
+	return slices.DeleteFunc(slices.Clone(a), func(x *moment) bool {
+		return slices.ContainsFunc(lines[x.asset].around(x.Interval, 0), func(y *moment) bool { return x.Overlaps(y.Interval) })
+	})
 }
 
 // anyOfThem is Or: overlapping moments of the same asset become one, at the interval
-// of the best of them, since that is where to land; each list that supports it adds its score once.
+// of the best of them, since that is where to land; each list that supports it adds its best score once.
 func anyOfThem(lists ...[]*moment) []*moment {
-	var all []*moment
-	from := map[*moment]int{}
+	type listed struct {
+		*moment
+		list int
+	}
+	var all []listed
 	for i, ms := range lists {
 		for _, m := range ms {
-			from[m] = i
-			all = append(all, m)
+			all = append(all, listed{m, i})
 		}
 	}
-	slices.SortFunc(all, byScore)
+	slices.SortStableFunc(all, func(a, b listed) int { return byScore(a.moment, b.moment) })
+
 	type supported struct {
 		*moment
-		lists map[int]bool
+		number int // in the order in which they were kept
+		lists  uint64
 	}
-	kept := map[string][]*supported{}
+	// Each asset's kept ones by start, and the longest of them: what shares time with m starts
+	// within that length before it.
+	type line struct {
+		kept    []*supported
+		longest schema.Time
+	}
+	assets := map[string]*line{}
 	var out []*moment
 	for _, m := range all {
-		absorbed := false
-		for _, k := range kept[m.asset] {
-			if !sameMoment(k.Interval, m.Interval) {
-				continue
-			}
-			if !k.lists[from[m]] { // the best of each list counts, the rest is the same thing again
-				k.lists[from[m]] = true
-				k.score += m.score
-			}
-			k.evidence = mergeEvidence(k.evidence, m.evidence)
-			absorbed = true
-			break
+		l := assets[m.asset]
+		if l == nil {
+			l = &line{}
+			assets[m.asset] = l
 		}
-		if !absorbed {
-			c := *m
-			c.evidence = slices.Clone(m.evidence)
-			kept[m.asset] = append(kept[m.asset], &supported{&c, map[int]bool{from[m]: true}})
-			out = append(out, &c)
+		startsAt := func(k *supported, t schema.Time) int { return cmp.Compare(k.Start, t) }
+		from, _ := slices.BinarySearchFunc(l.kept, m.Start-l.longest, startsAt)
+		to, _ := slices.BinarySearchFunc(l.kept, m.End, startsAt)
+		var best *supported
+		for _, k := range l.kept[min(from, to):to] {
+			if sameMoment(k.Interval, m.Interval) && (best == nil || k.number < best.number) {
+				best = k
+			}
 		}
+		bit := uint64(1) << m.list
+		if best == nil {
+			kept := &moment{m.asset, m.Interval, m.score, slices.Clone(m.evidence)}
+			i, _ := slices.BinarySearchFunc(l.kept, m.Start, startsAt)
+			l.kept = slices.Insert(l.kept, i, &supported{kept, len(out), bit})
+			l.longest = max(l.longest, m.Interval.Duration())
+			out = append(out, kept)
+			continue
+		}
+		if best.lists&bit == 0 {
+			best.lists |= bit
+			best.score += m.score
+		}
+		best.evidence = support(best.evidence, m.evidence)
 	}
 	slices.SortFunc(out, byScore)
-	return out
+	return out[:min(len(out), maxMoments)]
 }
 
 // sameMoment: two intervals are one moment where they share half of the shorter one.
@@ -200,94 +232,89 @@ func sameMoment(a, b schema.Interval) bool {
 	return 2*a.Intersect(b).Duration() >= min(a.Duration(), b.Duration()) && a.Overlaps(b)
 }
 
-// fused is reciprocal-rank fusion (Cormack, Clarke & Büttcher, SIGIR 2009) of the
-// sources of one leaf: k damps the first ranks, so that one searcher's favourite does not outweigh two that agree.
+// rrf is what a place in a list is worth by reciprocal-rank fusion (Cormack, Clarke &
+// Büttcher, SIGIR 2009): k damps the first ranks, so that one searcher's favourite
+// does not outweigh two that agree.
 const rrfK = 60
 
 func rrf(weight float64, rank int) float64 { return weight / float64(rrfK+rank) }
 
-// matches evaluates a tree over what the searchers answered.
-func (f *found) matches(p *processed, q *pb.Query, snap func(*part, search.Hit) schema.Interval) []*moment {
-	eval := func(c *pb.Query) []*moment { return f.matches(p, c, snap) }
+// An evaluation gives the moments of a tree from what the searchers answered. A part that
+// failed found nothing, so what it would have taken away under a NOT stays: the answer names it.
+type evaluation struct {
+	*found
+	p *processed
+	// snap says which interval a hit stands for.
+	snap func(*part, search.Hit) schema.Interval
+}
+
+// of returns the moments of q whose every leaf is at least so confident.
+func (e evaluation) of(q *pb.Query, floor float32) []*moment {
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		return f.leaf(n.Leaf, p, snap)
+		return e.leaf(n.Leaf, floor)
 	case *pb.Query_Or:
 		var lists [][]*moment
 		for _, c := range n.Or.GetQueries() {
-			lists = append(lists, eval(c))
+			lists = append(lists, e.of(c, floor))
 		}
 		return anyOfThem(lists...)
 	case *pb.Query_Within:
-		return closeBy(eval(n.Within.GetLeft()), eval(n.Within.GetRight()), schema.Time(n.Within.GetGap()))
+		return closeBy(e.of(n.Within.GetLeft(), floor), e.of(n.Within.GetRight(), floor), schema.Time(n.Within.GetGap()))
 	case *pb.Query_And:
-		var ms []*moment
-		first := true
-		for _, c := range n.And.GetQueries() {
-			if c.GetNot() != nil {
-				continue
-			}
-			if first {
-				ms, first = eval(c), false
-			} else {
-				ms = allOf(ms, eval(c))
-			}
-		}
+		var wanted, unwanted []*pb.Query
 		for _, c := range n.And.GetQueries() {
 			if not := c.GetNot(); not != nil {
-				ms = without(ms, certain(eval(not.GetQuery())))
+				unwanted = append(unwanted, not.GetQuery())
+			} else {
+				wanted = append(wanted, c)
 			}
+		}
+		ms := e.of(wanted[0], floor)
+		for _, c := range wanted[1:] {
+			ms = allOf(ms, e.of(c, floor))
+		}
+		for _, c := range unwanted {
+			// A list of neighbours has no end, so only what is called a match is taken away.
+			ms = without(ms, e.of(c, max(floor, matchConfidence)))
 		}
 		return ms
 	}
 	return nil
 }
 
-// certain keeps what may be taken away by a NOT: a list of neighbours has no end, so
-// only those count that are called a match.
-func certain(ms []*moment) []*moment {
-	return slices.DeleteFunc(slices.Clone(ms), func(m *moment) bool {
-		return !slices.ContainsFunc(m.evidence, func(e evidence) bool { return e.confidence >= matchConfidence })
-	})
-}
-
 // leaf fuses the sources of one leaf.
-func (f *found) leaf(l *pb.Leaf, p *processed, snap func(*part, search.Hit) schema.Interval) []*moment {
+func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
+	weight := cmp.Or(float64(l.GetWeight()), 1)
 	var lists [][]*moment
-	for _, pt := range f.parts {
+	for _, pt := range e.parts {
 		if pt.leaf != l {
 			continue
 		}
 		at := map[place]*moment{}
 		var ms []*moment
-		for _, h := range f.hits[pt] {
-			run := p.snap.runs[h.Run]
+		for _, h := range e.hits[pt] {
+			run := e.p.snap.runs[h.Run]
 			if run == nil { // cannot be: engines answer within the scope
 				continue
 			}
 			confidence := pt.confidence(h.Score)
-			if pt.calibration != nil && confidence < pt.calibration.cutoff {
+			if confidence < max(floor, pt.cutoff(), e.p.filter.GetMinConfidence()) {
 				continue
 			}
-			iv := snap(pt, h)
-			pl := place{run.GetAsset(), iv}
+			pl := place{run.GetAsset(), e.snap(pt, h)}
 			m := at[pl]
 			if m == nil {
-				m = &moment{asset: pl.asset, Interval: iv}
+				m = &moment{asset: pl.asset, Interval: pl.Interval, score: rrf(weight, len(ms)+1)}
 				at[pl] = m
 				ms = append(ms, m)
-				weight := pt.weight
-				if w := l.GetWeight(); w > 0 {
-					weight *= float64(w)
-				}
-				m.score = rrf(weight, len(ms))
 			}
-			m.evidence = append(m.evidence, evidence{part: pt, Hit: h, rank: len(ms), confidence: confidence})
+			m.evidence = support(m.evidence, []evidence{{part: pt, Hit: h, rank: len(ms), confidence: confidence}})
 		}
+		slices.SortFunc(ms, byScore)
 		lists = append(lists, ms)
 	}
 	if len(lists) == 1 {
-		slices.SortFunc(lists[0], byScore)
 		return lists[0]
 	}
 	return anyOfThem(lists...)

@@ -42,6 +42,14 @@ func (pt *part) confidence(score float64) float32 {
 	return float32(1 / (1 + math.Exp(-pt.calibration.slope*(score-pt.calibration.middle))))
 }
 
+// cutoff is the confidence below which a hit of the part is none.
+func (pt *part) cutoff() float32 {
+	if pt.calibration == nil {
+		return 0
+	}
+	return pt.calibration.cutoff
+}
+
 // postprocess is the fourth part of the gateway: it makes moments of what the
 // searchers answered, puts them in order, and fills in one page of hits.
 func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.SearchResponse, error) {
@@ -52,7 +60,7 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	ms := f.matches(p, p.tree, snap)
+	ms := evaluation{f, p, snap}.of(p.tree, 0)
 	if p.byTime {
 		slices.SortFunc(ms, byTime)
 	}
@@ -73,8 +81,10 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 
 // noGoodMatch: something was near, but nothing near enough to stand by.
 func noGoodMatch(f *found, ms []*moment) bool {
-	if len(certain(ms)) > 0 {
-		return false
+	for _, m := range ms {
+		if slices.ContainsFunc(m.evidence, func(e evidence) bool { return e.confidence >= matchConfidence }) {
+			return false
+		}
 	}
 	for _, hits := range f.hits {
 		if len(hits) > 0 {
@@ -130,79 +140,97 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (*pb.Hit, er
 	if err := g.thumbnail(ctx, e, m, h); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(m.evidence, func(a, b evidence) int { return a.rank - b.rank })
+	slices.SortFunc(m.evidence, byRank)
+	var said []spokenEvidence
 	for _, ev := range m.evidence {
-		pe, err := g.evidence(ctx, p, ev)
+		pe, about, err := g.evidence(ctx, p, ev)
 		if errkind.Is(err, errkind.NotFound) {
 			continue // collected since the cursor's snapshot
 		}
 		if err != nil {
 			return nil, err
 		}
-		h.Confidence = max(h.Confidence, ev.confidence)
 		h.Evidence = append(h.Evidence, pe)
-	}
-	// The text shown is the one that the words were found in, else the one that was meant.
-	for _, by := range []string{"words", "meaning"} {
-		i := slices.IndexFunc(m.evidence, func(ev evidence) bool { return ev.part.by == by && kindOf(ev.part.source) == schema.KindDialogue })
-		if i < 0 || h.Text != "" {
-			continue
+		confidence := ev.confidence
+		if ev.part.calibration == nil { // words are there or not, and what they were found in knows how sure it is
+			confidence = about.GetConfidence()
 		}
-		for _, pe := range h.Evidence {
-			if pe.GetBy() == by && pe.GetText() != "" {
-				h.Text, h.Language = pe.GetText(), pe.GetLanguage()
-				break
-			}
+		h.Confidence = max(h.Confidence, confidence)
+		if h.Region == nil {
+			h.Region = about.GetRegion()
 		}
-		if by == "words" && h.Text != "" {
-			h.Marks = g.marks(m.evidence[i].part, h.Text, h.Language)
+		if about.GetKind() == schema.KindDialogue {
+			said = append(said, spokenEvidence{ev, about})
 		}
 	}
+	g.quote(h, said)
 	return h, nil
 }
 
-// marks says which bytes of a text the words were found in.
-func (g *Gateway) marks(pt *part, text, language string) []*pb.TextRange {
-	var out []*pb.TextRange
-	for _, r := range g.deps.Engine.Marks(search.TextQuery{Mode: pt.mode, Words: pt.leaf.GetText()}, text, language) {
-		out = append(out, &pb.TextRange{Start: int32(r[0]), End: int32(r[1])})
-	}
-	return out
+type spokenEvidence struct {
+	evidence
+	about *pb.Annotation
 }
 
-func (g *Gateway) evidence(ctx context.Context, p *processed, ev evidence) (*pb.Evidence, error) {
+// quote shows what was said: the text that the words were found in, with the
+// words of every part that found it marked, or else the text that was meant.
+func (g *Gateway) quote(h *pb.Hit, said []spokenEvidence) {
+	best := slices.IndexFunc(said, func(s spokenEvidence) bool { return s.part.by == "words" })
+	if best < 0 && len(said) > 0 {
+		best = 0
+	}
+	if best < 0 {
+		return
+	}
+	a := said[best].about
+	h.Text, h.Language, h.Character = a.GetText(), a.GetLanguage(), a.GetCharacter()
+	var marks [][2]int
+	for _, s := range said {
+		if s.part.by == "words" && s.about.GetText() == h.Text {
+			marks = append(marks, g.deps.Engine.Marks(search.TextQuery{Mode: s.part.mode, Words: s.part.leaf.GetText()}, h.Text, h.Language)...)
+		}
+	}
+	slices.SortFunc(marks, func(a, b [2]int) int { return a[0] - b[0] })
+	for _, r := range marks {
+		start, end := int32(r[0]), int32(r[1])
+		if n := len(h.Marks); n > 0 && start < h.Marks[n-1].End { // two parts found the same words
+			h.Marks[n-1].End = max(h.Marks[n-1].End, end)
+			continue
+		}
+		h.Marks = append(h.Marks, &pb.TextRange{Start: start, End: end})
+	}
+}
+
+// evidence fills in one searcher's hit, and returns the annotation that it stands for, nil where there is none.
+func (g *Gateway) evidence(ctx context.Context, p *processed, ev evidence) (*pb.Evidence, *pb.Annotation, error) {
 	run := p.snap.runs[ev.Run]
 	out := &pb.Evidence{
 		Leaf: ev.part.leaf.GetKind(), By: ev.part.by, Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
 		Run: ev.Run, Ordinal: ev.Ordinal, Kind: kindOf(ev.part.source), Score: ev.Score, Rank: int32(ev.rank),
 		Start: int64(ev.Interval.Start), End: int64(ev.Interval.End),
 	}
-	annotation := func(of string, ordinal int64) error {
-		a, err := g.deps.Store.Annotation(ctx, run.GetAsset(), of, ordinal)
+	of, ordinal := ev.Run, ev.Ordinal
+	if ev.part.space != "" {
+		emb, err := g.deps.Store.Embedding(ctx, run.GetAsset(), ev.Run, ev.Ordinal)
 		if err != nil {
-			return fmt.Errorf("reading the annotation behind a hit: %w", err)
+			return nil, nil, fmt.Errorf("reading the embedding behind a hit: %w", err)
 		}
-		out.Text, out.Language, out.Label, out.Kind = a.GetText(), a.GetLanguage(), a.GetLabel(), a.GetKind()
-		return nil
+		if emb.GetOf() == "" {
+			return out, nil, nil
+		}
+		if of, ordinal, err = schema.ParseItemID(emb.GetOf()); err != nil {
+			return nil, nil, fmt.Errorf("reading what an embedding stands for: %w", err)
+		}
 	}
-	if ev.part.space == "" {
-		return out, annotation(ev.Run, ev.Ordinal)
+	a, err := g.deps.Store.Annotation(ctx, run.GetAsset(), of, ordinal)
+	if errkind.Is(err, errkind.NotFound) && ev.part.space != "" {
+		return out, nil, nil // what the vector was made of has been collected; it speaks for itself
 	}
-	emb, err := g.deps.Store.Embedding(ctx, run.GetAsset(), ev.Run, ev.Ordinal)
 	if err != nil {
-		return nil, fmt.Errorf("reading the embedding behind a hit: %w", err)
+		return nil, nil, fmt.Errorf("reading the annotation behind a hit: %w", err)
 	}
-	if of := emb.GetOf(); of != "" {
-		other, ordinal, err := schema.ParseItemID(of)
-		if err != nil {
-			return nil, fmt.Errorf("reading what an embedding stands for: %w", err)
-		}
-		// What it stands for may have been switched away from; then the vector speaks for itself.
-		if err := annotation(other, ordinal); err != nil && !errkind.Is(err, errkind.NotFound) {
-			return nil, err
-		}
-	}
-	return out, nil
+	out.Text, out.Language, out.Label, out.Kind = a.GetText(), a.GetLanguage(), a.GetLabel(), a.GetKind()
+	return out, a, nil
 }
 
 // thumbnail finds the picture that shows a moment: the one that covers its start, or the last before it.

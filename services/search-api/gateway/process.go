@@ -1,15 +1,16 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"image"
+	"slices"
 	"strings"
-	"sync"
+	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -35,21 +36,23 @@ type processed struct {
 
 // process is the first part of the gateway: it takes a request as it came and
 // says what is asked, of what, and by whom.
-func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (*processed, error) {
+func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (_ *processed, err error) {
 	if caller == nil {
-		return nil, errkind.New(errkind.Unauthenticated, "nobody is asking: every search needs a caller")
+		return nil, errNobody
 	}
 	p := &processed{tree: req.GetQuery(), limit: int(req.GetLimit())}
-	f := req.GetFilter()
+	f := proto.CloneOf(req.GetFilter()) // languages are made canonical below
 	switch {
 	case req.GetQ() != "" && p.tree != nil:
 		return nil, errkind.New(errkind.Invalid, "q, query: give one of the two")
 	case req.GetQ() != "":
-		tree, typed, err := query.Parse(req.GetQ())
-		if err != nil {
+		var typed *pb.Filter
+		if p.tree, typed, err = query.Parse(req.GetQ()); err != nil {
 			return nil, err
 		}
-		p.tree, f = tree, both(f, typed)
+		if f, err = narrowed(f, typed); err != nil {
+			return nil, err
+		}
 	case p.tree != nil:
 		if err := query.Validate(p.tree); err != nil {
 			return nil, err
@@ -74,6 +77,9 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	case p.limit < 0 || p.limit > MaxLimit:
 		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxLimit)
 	}
+	if req.GetTimeoutMs() < 0 {
+		return nil, errkind.New(errkind.Invalid, "timeout_ms: must be 0 or more")
+	}
 	for _, l := range query.Leaves(p.tree) {
 		if _, ok := leaves[l.GetKind()]; !ok {
 			return nil, errkind.New(errkind.Invalid, "query: nothing serves %q; there are %s", l.GetKind(), strings.Join(leafKinds(), ", "))
@@ -85,24 +91,27 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	p.filter = f
 	p.printed = query.Print(withoutPictures(p.tree), f)
 
-	var err error
-	if req.GetCursor() != "" {
-		err = p.resume(g, req.GetCursor())
-	} else {
-		p.snap, err = g.lib.snapshot(ctx)
-	}
-	if err != nil {
+	if p.snap, err = g.lib.snapshot(ctx); err != nil {
 		return nil, err
 	}
-	// A place in an asset that the caller may not see is a place that does not exist.
-	for _, l := range query.Leaves(p.tree) {
-		if l.GetAsset() != "" {
-			if _, err := p.snap.visible(caller, l.GetAsset()); err != nil {
-				return nil, err
-			}
+	p.scope = p.snap.scope(caller, f)
+	if req.GetCursor() != "" {
+		if err := p.resume(g, caller, req.GetCursor()); err != nil {
+			return nil, err
 		}
 	}
-	p.scope = p.snap.scope(caller, f)
+	for _, l := range query.Leaves(p.tree) {
+		if l.GetAsset() == "" {
+			continue
+		}
+		// A place in an asset that the caller may not see is a place that does not exist.
+		if _, err := p.snap.visible(caller, l.GetAsset()); err != nil {
+			return nil, err
+		}
+		if _, _, err := p.place(l); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
@@ -128,20 +137,37 @@ func checkFilter(f *pb.Filter) error {
 	return nil
 }
 
-// both joins the filter of a request with the one typed into its line. Lists of
-// both are joined: a request that filters by title A and a line that says title:B
-// asks for either, which the caller's scope still bounds.
-func both(a, b *pb.Filter) *pb.Filter {
+// narrowed joins the filter of a request with the one typed into its line: each narrows,
+// neither widens, so that what an application pins cannot be typed away.
+func narrowed(a, b *pb.Filter) (*pb.Filter, error) {
 	if a == nil || b == nil {
-		if a == nil {
-			a = b
-		}
-		return proto.CloneOf(a)
+		return cmp.Or(a, b), nil
 	}
 	m := proto.CloneOf(a)
-	proto.Merge(m, b)
+	for _, list := range []struct {
+		name string
+		a    *[]string
+		b    []string
+	}{
+		{"titles", &m.Titles, b.GetTitles()}, {"series", &m.Series, b.GetSeries()}, {"assets", &m.Assets, b.GetAssets()},
+		{"languages", &m.Languages, b.GetLanguages()}, {"characters", &m.Characters, b.GetCharacters()}, {"kinds", &m.Kinds, b.GetKinds()},
+	} {
+		switch {
+		case len(list.b) == 0:
+		case len(*list.a) == 0:
+			*list.a = list.b
+		default:
+			if *list.a = slices.DeleteFunc(*list.a, func(v string) bool { return !slices.Contains(list.b, v) }); len(*list.a) == 0 {
+				return nil, errkind.New(errkind.Invalid, "filter.%s: the request's and those of the line have none in common", list.name)
+			}
+		}
+	}
 	m.MinConfidence = max(a.GetMinConfidence(), b.GetMinConfidence())
-	return m
+	m.Start = max(a.GetStart(), b.GetStart())
+	if m.End == 0 || b.GetEnd() > 0 && b.GetEnd() < m.End {
+		m.End = b.GetEnd()
+	}
+	return m, nil
 }
 
 // withoutPictures is the query as it is printed back: nobody wants their picture back in base64.
@@ -156,12 +182,21 @@ func withoutPictures(q *pb.Query) *pb.Query {
 	return c
 }
 
-// A cursor is the snapshot's version, how many hits were given, and a hash of
-// the question, so that a cursor is not taken to another question.
+// A cursor is how many hits were given, the fingerprint of the runs that they come from,
+// and a hash of the question. It holds nothing of what the caller may not see:
+// a cursor of the library's version would tell of changes elsewhere.
 func (p *processed) cursor(next int) string {
-	b := protowire.AppendVarint(nil, uint64(p.snap.version))
-	b = protowire.AppendVarint(b, uint64(next))
+	b := protowire.AppendVarint(nil, uint64(next))
+	b = append(b, fingerprint(p.scope)...)
 	return base64.RawURLEncoding.EncodeToString(append(b, p.hash()...))
+}
+
+func fingerprint(s *search.Scope) []byte {
+	h := sha256.New()
+	for _, r := range s.Runs() {
+		fmt.Fprintln(h, r)
+	}
+	return h.Sum(nil)[:12]
 }
 
 func (p *processed) hash() []byte {
@@ -170,25 +205,22 @@ func (p *processed) hash() []byte {
 	return sum[:8]
 }
 
-func (p *processed) resume(g *Gateway, cursor string) error {
-	bad := errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
+// resume goes back to the snapshot that a cursor was given in: the newest in which the same
+// question sees the same runs.
+func (p *processed) resume(g *Gateway, caller *authz.Caller, cursor string) error {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return bad
-	}
-	version, n := protowire.ConsumeVarint(b)
-	if n < 0 {
-		return bad
-	}
-	offset, m := protowire.ConsumeVarint(b[n:])
-	if m < 0 || string(b[n+m:]) != string(p.hash()) || offset > MaxOffset {
-		return bad
-	}
-	if p.snap = g.lib.at(int64(version)); p.snap == nil {
-		return errkind.New(errkind.Invalid, "cursor: the library has changed too much since; search again")
+	offset, n := protowire.ConsumeVarint(b)
+	if err != nil || n < 0 || len(b) != n+20 || string(b[n+12:]) != string(p.hash()) || offset > MaxOffset {
+		return errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
 	}
 	p.offset = int(offset)
-	return nil
+	for _, s := range g.lib.newestFirst() {
+		if scope := s.scope(caller, p.filter); string(fingerprint(scope)) == string(b[n:n+12]) {
+			p.snap, p.scope = s, scope
+			return nil
+		}
+	}
+	return errkind.New(errkind.Invalid, "cursor: the library has changed too much since; search again")
 }
 
 // encodeKey is what a vector was made from: a text, or the hash of a picture.
@@ -197,91 +229,78 @@ type encodeKey struct {
 	what  string
 }
 
-// encode gives each part that asks a space the vectors to ask it with, made by that
-// space's own encoder. A part whose encoding fails keeps the error and is
-// reported as a partial answer, like one whose searcher failed.
-func (g *Gateway) encode(ctx context.Context, p *processed, parts []*part) {
-	// Parts that need the same vector share the work.
-	var mu sync.Mutex
-	byKey := map[encodeKey][]*part{}
-	var order []encodeKey
-	for _, pt := range parts {
-		if pt.space == "" {
-			continue
-		}
-		k := encodeKey{pt.space, leafSource(pt.leaf)}
-		if byKey[k] == nil {
-			order = append(order, k)
-		}
-		byKey[k] = append(byKey[k], pt)
+// encode gives a part that asks a space the vectors to ask it with, made by that space's own encoder.
+func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
+	l := pt.leaf
+	if l.GetKind() == "like_shot" {
+		var err error
+		pt.vectors, err = g.shotVectors(ctx, p, pt.space, l)
+		return err
 	}
-	var eg errgroup.Group
-	for _, k := range order {
-		eg.Go(func() error {
-			vs, err := g.vectors(ctx, p, k, byKey[k][0].leaf)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, pt := range byKey[k] {
-				pt.vectors, pt.err = vs, err
-			}
+	enc, ok := g.deps.Encoders[pt.space]
+	if !ok {
+		return errkind.New(errkind.Unavailable, "nothing encodes into the space %s", pt.space)
+	}
+	// What is the same vector is made once, whoever asks for it and however often. A caller
+	// that stops waiting does not stop the work: the next one finds it done.
+	encoded := func(what string, make func(context.Context) ([]float32, error)) error {
+		k := encodeKey{pt.space, what}
+		if v, ok := g.encoded.Get(k); ok {
+			pt.vectors = [][]float32{v}
 			return nil
+		}
+		done := g.encoding.DoChan(pt.space+"\x00"+what, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), encodeTimeout)
+			defer cancel()
+			v, err := make(ctx)
+			if err == nil {
+				g.encoded.Add(k, v)
+			}
+			return v, err
+		})
+		select {
+		case r := <-done:
+			if r.Err != nil {
+				return fmt.Errorf("encoding for %s: %w", pt.space, r.Err)
+			}
+			pt.vectors = [][]float32{r.Val.([]float32)}
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("encoding for %s: %w", pt.space, ctx.Err())
+		}
+	}
+	picture := func(what string, get func(context.Context) (image.Image, error)) error {
+		if enc.Picture == nil {
+			return errkind.New(errkind.Invalid, "the space %s has no encoder for pictures", pt.space)
+		}
+		return encoded(what, func(ctx context.Context) ([]float32, error) {
+			img, err := get(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return enc.Picture(ctx, img)
 		})
 	}
-	_ = eg.Wait()
-}
-
-func leafSource(l *pb.Leaf) string {
 	switch {
+	case l.GetKind() == "like_frame":
+		e, n, err := p.place(l)
+		if err != nil {
+			return err
+		}
+		return picture(fmt.Sprintf("frame:%s#%d", e.asset.GetId(), n), func(ctx context.Context) (image.Image, error) {
+			return g.deps.Frame(ctx, e.asset, e.clock, n)
+		})
 	case len(l.GetImage()) > 0:
 		sum := sha256.Sum256(l.GetImage())
-		return "image:" + string(sum[:])
-	case l.GetAsset() != "":
-		return fmt.Sprintf("%s:%s@%s@%d", l.GetKind(), l.GetAsset(), l.GetTimecode(), l.GetTime())
+		return picture("image:"+string(sum[:]), func(context.Context) (image.Image, error) { return g.deps.Image(l.GetImage()) })
+	case enc.Text == nil:
+		return errkind.New(errkind.Invalid, "the space %s has no encoder for words", pt.space)
 	}
-	return "text:" + l.GetText()
+	return encoded("text:"+l.GetText(), func(ctx context.Context) ([]float32, error) { return enc.Text(ctx, l.GetText()) })
 }
 
-// vectors encodes one leaf for one space. A shot has several vectors, one for each of its frames.
-func (g *Gateway) vectors(ctx context.Context, p *processed, k encodeKey, l *pb.Leaf) ([][]float32, error) {
-	if l.GetKind() == "like_shot" {
-		return g.shotVectors(ctx, p, k.space, l)
-	}
-	if v, ok := g.encoded.Get(k); ok {
-		return [][]float32{v}, nil
-	}
-	enc, ok := g.deps.Encoders[k.space]
-	if !ok {
-		return nil, errkind.New(errkind.Unavailable, "nothing encodes into the space %s", k.space)
-	}
-	var v []float32
-	var err error
-	switch {
-	case len(l.GetImage()) > 0, l.GetKind() == "like_frame":
-		if enc.Picture == nil {
-			return nil, errkind.New(errkind.Invalid, "the space %s has no encoder for pictures", k.space)
-		}
-		var img image.Image
-		if l.GetKind() == "like_frame" {
-			img, err = g.frame(ctx, p, l)
-		} else {
-			img, err = g.deps.Image(l.GetImage())
-		}
-		if err != nil {
-			return nil, err
-		}
-		v, err = enc.Picture(ctx, img)
-	default:
-		if enc.Text == nil {
-			return nil, errkind.New(errkind.Invalid, "the space %s has no encoder for words", k.space)
-		}
-		v, err = enc.Text(ctx, l.GetText())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("encoding for %s: %w", k.space, err)
-	}
-	g.encoded.Add(k, v)
-	return [][]float32{v}, nil
-}
+// encodeTimeout bounds one encoding, which goes on after the caller's own deadline.
+const encodeTimeout = 30 * time.Second
 
 // place resolves where a leaf points: the asset and the frame.
 func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
@@ -306,14 +325,6 @@ func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
 	return e, n, nil
 }
 
-func (g *Gateway) frame(ctx context.Context, p *processed, l *pb.Leaf) (image.Image, error) {
-	e, n, err := p.place(l)
-	if err != nil {
-		return nil, err
-	}
-	return g.deps.Frame(ctx, e.asset, e.clock, n)
-}
-
 // shotVectors returns what is stored for the shot that a leaf points into, so that nothing is encoded again.
 func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l *pb.Leaf) ([][]float32, error) {
 	e, n, err := p.place(l)
@@ -327,7 +338,7 @@ func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l
 		shot = s.Interval
 	}
 	var vs [][]float32
-	for _, r := range e.active {
+	for _, r := range e.runs() {
 		for emb, err := range g.deps.Store.EmbeddingsOf(ctx, e.asset.GetId(), r.GetRun(), shot) {
 			if err != nil {
 				return nil, fmt.Errorf("reading the shot's embeddings: %w", err)

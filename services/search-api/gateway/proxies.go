@@ -26,14 +26,9 @@ type found struct {
 // that searcher's own terms, all at once, under the one deadline of ctx.
 func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 	f := &found{hits: make(map[*part][]search.Hit, len(parts)), parts: parts}
-	g.encode(ctx, p, parts)
-
 	answers := make([][]search.Hit, len(parts))
 	var eg errgroup.Group
 	for i, pt := range parts {
-		if pt.err != nil {
-			continue
-		}
 		eg.Go(func() error {
 			began := time.Now()
 			proxy := g.askVector
@@ -52,16 +47,20 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 			f.hits[pt] = answers[i]
 			continue
 		}
-		kind, text := errkind.Of(pt.err), pt.err.Error()
-		if errors.Is(context.Cause(ctx), errLate) {
-			kind, text = errkind.Unavailable, errLate.Error()
+		err := pt.err
+		if errkind.Is(err, errkind.Cancelled) && errors.Is(context.Cause(ctx), errLate) {
+			err = errkind.Wrap(errkind.Unavailable, errLate)
+		}
+		kind, text := errkind.Of(err), err.Error()
+		if kind == errkind.Internal {
+			text = "something went wrong inside; the service's log says what"
 		}
 		g.failed.WithLabelValues(pt.name(), kind.String()).Inc()
 		if kind != errkind.Invalid && kind != errkind.NotFound {
 			g.deps.Log.Warn("a part of a query failed", "part", pt.name(), "error", pt.err)
 		}
 		if f.err == nil {
-			f.err = errkind.Wrap(kind, pt.err)
+			f.err = err
 		}
 		f.partial = append(f.partial, &pb.PartialFailure{Part: pt.name(), Kind: kind.String(), Error: text})
 	}
@@ -79,8 +78,8 @@ func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search
 // askVector maps a part to the neighbours of its vectors. Where there are several,
 // for the frames of a shot, an item counts by the nearest of them.
 func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
-	if len(p.filter.GetCharacters()) > 0 && kindOf(pt.source) == "shot" {
-		return nil, nil // pictures do not know who is who
+	if err := g.encode(ctx, p, pt); err != nil {
+		return nil, err
 	}
 	type item struct {
 		run     string

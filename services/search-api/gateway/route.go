@@ -29,15 +29,14 @@ type source struct {
 	space string
 	// calibration of the space's scores for this way of asking.
 	calibration *calibration
-	weight      float64
 }
 
 var (
-	spoken   = source{by: "words", kind: schema.KindDialogue, field: search.FieldText, weight: 1}
-	meant    = source{by: "meaning", space: spaceSentences, calibration: &meaningCalibration, weight: 1}
-	labelled = source{by: "words", kind: schema.KindLabel, field: search.FieldLabel, weight: 1}
-	pictured = source{by: "picture", space: spacePictures, calibration: &wordsPictureCalibration, weight: 1}
-	alike    = source{by: "picture", space: spacePictures, calibration: &pictureCalibration, weight: 1}
+	spoken   = source{by: "words", kind: schema.KindDialogue, field: search.FieldText}
+	meant    = source{by: "meaning", space: spaceSentences, calibration: &meaningCalibration}
+	labelled = source{by: "words", kind: schema.KindLabel, field: search.FieldLabel}
+	pictured = source{by: "picture", space: spacePictures, calibration: &wordsPictureCalibration}
+	alike    = source{by: "picture", space: spacePictures, calibration: &pictureCalibration}
 )
 
 // leaves is the generic schema's whole knowledge of what serves what. A new kind
@@ -56,7 +55,8 @@ func leafKinds() []string { return slices.Sorted(maps.Keys(leaves)) }
 
 // A part is one question to one searcher: a leaf looked for in one of its sources.
 type part struct {
-	leaf *pb.Leaf
+	number int // among the query's parts
+	leaf   *pb.Leaf
 	source
 	mode    search.TextMode
 	filter  search.Filter
@@ -85,9 +85,16 @@ func (g *Gateway) route(p *processed) []*part {
 			if !serves(s, l) || len(p.filter.GetKinds()) > 0 && !slices.Contains(p.filter.GetKinds(), kindOf(s)) {
 				continue
 			}
-			pt := &part{leaf: l, source: s, filter: f, mode: textMode(l.GetMode())}
+			if len(p.filter.GetCharacters()) > 0 && kindOf(s) != schema.KindDialogue {
+				continue // pictures do not know who is who
+			}
+			pt := &part{number: len(parts), leaf: l, source: s, filter: f, mode: textMode(l.GetMode())}
 			if s.kind != "" {
 				pt.filter.Kinds = []string{s.kind}
+			}
+			if kindOf(s) != schema.KindDialogue {
+				// What is seen is in no language.
+				pt.filter.Languages = nil
 			}
 			parts = append(parts, pt)
 		}

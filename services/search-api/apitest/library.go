@@ -1,0 +1,282 @@
+package apitest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"image"
+	"image/color"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/embedded"
+	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/pkg/store/pebblestore"
+)
+
+// The spaces that the gateway asks.
+const (
+	Pictures  = "efficientnet-lite2@1"
+	Sentences = "e5-small@1"
+	dimension = 64
+)
+
+// A Shot of a film is one colour for so many seconds, with a label of what is seen.
+type Shot struct {
+	Seconds         int64
+	Colour          color.RGBA
+	Label           string
+	LabelConfidence float32
+}
+
+// A Line is said from one second to another.
+type Line struct {
+	From, To            int64
+	Language, Character string
+	Text                string
+}
+
+// A Film is what a test says of an asset.
+type Film struct {
+	Title, Name, Series, Credit string
+	Rate                        schema.Rate // 25 frames a second where it is zero
+	StartTimecode               string
+	Shots                       []Shot
+	Lines                       []Line
+	Media                       *pb.MediaRef
+	Container                   string
+	Text                        []*pb.TextTrack
+	// Thumbnail gives where the picture of a shot is; nil names a blob that is not there.
+	Thumbnail func(shot int) *pb.MediaRef
+}
+
+// Colours that the encoders tell apart.
+var (
+	Red   = color.RGBA{220, 20, 20, 255}
+	Green = color.RGBA{20, 200, 20, 255}
+	Blue  = color.RGBA{20, 40, 220, 255}
+)
+
+// A Library is a store and an engine in folders that go with the test.
+type Library struct {
+	Store  store.Store
+	Engine search.Engine
+	t      testing.TB
+}
+
+// New opens an empty library.
+func New(t testing.TB) *Library {
+	t.Helper()
+	cfg := pebblestore.Default()
+	cfg.Dir = t.TempDir()
+	cfg.MinFreeBytes = 0
+	s, err := pebblestore.Open(cfg, pebblestore.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	space := func(name string) *pb.Space {
+		n, v, _ := strings.Cut(name, "@")
+		return &pb.Space{Name: n, Version: v, Dimension: dimension, Metric: "cosine"}
+	}
+	e, err := embedded.Open(t.TempDir(), embedded.Config{Spaces: []*pb.Space{space(Pictures), space(Sentences)}}, embedded.Deps{Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return &Library{Store: s, Engine: e, t: t}
+}
+
+// AssetOf is the id of the asset that a film with this title becomes.
+func AssetOf(title string) string {
+	sum := sha256.Sum256([]byte(title))
+	return schema.AssetID(hex.EncodeToString(sum[:]))
+}
+
+// Add puts a film into the library with a finished and active run of each algorithm.
+func (l *Library) Add(f Film) *pb.Asset {
+	l.t.Helper()
+	rate := f.Rate
+	if rate == (schema.Rate{}) {
+		rate = schema.Rate{Num: 25, Den: 1}
+	}
+	var seconds int64
+	for _, s := range f.Shots {
+		seconds += s.Seconds
+	}
+	for _, line := range f.Lines {
+		seconds = max(seconds, line.To)
+	}
+	sum := sha256.Sum256([]byte(f.Title))
+	a := &pb.Asset{
+		Id: AssetOf(f.Title), Sha256: hex.EncodeToString(sum[:]), Media: f.Media, Container: f.Container, Text: f.Text,
+		Title:    &pb.Title{Id: f.Title, Name: f.Name, Series: f.Series, Credit: f.Credit},
+		Duration: int64(schema.Time(seconds) * schema.Second),
+		Video: &pb.VideoTrack{Width: 64, Height: 36, Rate: &pb.FrameRate{Num: int32(rate.Num), Den: int32(rate.Den)},
+			Frames: rate.FrameAt(schema.Time(seconds) * schema.Second), StartTimecode: f.StartTimecode},
+	}
+	if err := l.Store.PutAsset(l.t.Context(), a); err != nil {
+		l.t.Fatal(err)
+	}
+	shots := l.run(a, "shots", "1")
+	thumbnails := l.run(a, "thumbnails", "1")
+	pictures := l.run(a, "pictures", "1")
+	labels := l.run(a, "labels", "1")
+	var at schema.Time
+	for i, s := range f.Shots {
+		end := at + schema.Time(s.Seconds)*schema.Second
+		shot := shots.say(&pb.Annotation{Kind: schema.KindShot, Start: int64(at), End: int64(end), Confidence: 1})
+		thumbnail := &pb.MediaRef{Key: fmt.Sprintf("none/%d.jpg", i)}
+		if f.Thumbnail != nil {
+			thumbnail = f.Thumbnail(i)
+		}
+		text := func(s string) *pb.Value { return &pb.Value{Kind: &pb.Value_Text{Text: s}} }
+		thumbnails.say(&pb.Annotation{Kind: schema.KindThumbnail, Start: int64(at), End: int64(at + schema.Second/25), Confidence: 1,
+			Attributes: map[string]*pb.Value{"bucket": text(thumbnail.GetBucket()), "blob": text(thumbnail.GetKey())}})
+		for n := range s.Seconds { // a picture a second
+			from := at + schema.Time(n)*schema.Second
+			pictures.embed(&pb.Embedding{Space: Pictures, Start: int64(from), End: int64(from + schema.Second), Of: shot, Kind: schema.KindShot, Vector: colourVector(s.Colour)})
+		}
+		if s.Label != "" {
+			labels.say(&pb.Annotation{Kind: schema.KindLabel, Start: int64(at), End: int64(end), Label: s.Label, Confidence: s.LabelConfidence})
+		}
+		at = end
+	}
+	for _, w := range []*writer{shots, thumbnails, pictures, labels} {
+		l.Switch(w.finish(), "")
+	}
+	for _, r := range l.Said(a, "1", f.Lines) {
+		l.Switch(r, "")
+	}
+	return a
+}
+
+// Said writes a run of dialogue and one of its sentences, finished but not active.
+func (l *Library) Said(a *pb.Asset, version string, lines []Line) []*pb.Run {
+	l.t.Helper()
+	dialogue, sentences := l.run(a, "dialogue", version), l.run(a, "sentences", version)
+	for _, line := range lines {
+		start, end := int64(schema.Time(line.From)*schema.Second), int64(schema.Time(line.To)*schema.Second)
+		of := dialogue.say(&pb.Annotation{Kind: schema.KindDialogue, Start: start, End: end, Text: line.Text, Language: line.Language, Character: line.Character, Confidence: 1})
+		sentences.embed(&pb.Embedding{Space: Sentences, Start: start, End: end, Of: of, Kind: schema.KindDialogue, Language: line.Language, Character: line.Character, Vector: wordsVector(line.Text)})
+	}
+	return []*pb.Run{dialogue.finish(), sentences.finish()}
+}
+
+// Switch makes a run the active one.
+func (l *Library) Switch(r *pb.Run, previous string) {
+	l.t.Helper()
+	if _, err := l.Store.Activate(l.t.Context(), r, previous); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// writer collects what one run says.
+type writer struct {
+	l           *Library
+	run         *pb.Run
+	annotations []*pb.Annotation
+	embeddings  []*pb.Embedding
+}
+
+func (l *Library) run(a *pb.Asset, algorithm, version string) *writer {
+	r := &pb.Run{Asset: a.GetId(), Algorithm: algorithm, Version: version, State: pb.RunState_RUN_STATE_REQUESTED}
+	r.Id = schema.RunID(r)
+	return &writer{l: l, run: r}
+}
+
+func (w *writer) say(a *pb.Annotation) (id string) {
+	a.Run, a.Asset, a.Ordinal = w.run.GetId(), w.run.GetAsset(), int64(len(w.annotations))
+	w.annotations = append(w.annotations, a)
+	return schema.ItemID(a.GetRun(), a.GetOrdinal())
+}
+
+func (w *writer) embed(e *pb.Embedding) {
+	e.Run, e.Asset, e.Ordinal = w.run.GetId(), w.run.GetAsset(), int64(len(w.embeddings))
+	w.embeddings = append(w.embeddings, e)
+}
+
+func (w *writer) finish() *pb.Run {
+	w.l.t.Helper()
+	ctx := w.l.t.Context()
+	must := func(err error) {
+		w.l.t.Helper()
+		if err != nil {
+			w.l.t.Fatal(err)
+		}
+	}
+	_, err := w.l.Store.CreateRun(ctx, w.run)
+	must(err)
+	must(w.l.Store.WriteBatches(ctx, []store.Batch{{Asset: w.run.GetAsset(), Run: w.run.GetId(), Epoch: 1, Annotations: w.annotations, Embeddings: w.embeddings}}))
+	must(w.l.Engine.Write(ctx, search.Batch{Annotations: w.annotations, Embeddings: w.embeddings}))
+	w.run.State, w.run.Epoch = pb.RunState_RUN_STATE_FINISHED, 1
+	w.run.Annotations, w.run.Embeddings = int64(len(w.annotations)), int64(len(w.embeddings))
+	must(w.l.Store.FinishRun(ctx, w.run))
+	return w.run
+}
+
+// Encoders are for the two spaces: a picture is its mean colour, which "red", "green" and
+// "blue" say in words; a sentence is its bag of words.
+func Encoders() map[string]algo.Encoder {
+	return map[string]algo.Encoder{
+		Pictures: {
+			Picture: func(_ context.Context, img image.Image) ([]float32, error) { return colourVector(mean(img)), nil },
+			Text: func(_ context.Context, text string) ([]float32, error) {
+				if c, ok := map[string]color.RGBA{"red": Red, "green": Green, "blue": Blue}[text]; ok {
+					return colourVector(c), nil
+				}
+				return wordsVector(text), nil
+			},
+		},
+		Sentences: {Text: func(_ context.Context, text string) ([]float32, error) { return wordsVector(text), nil }},
+	}
+}
+
+func mean(img image.Image) color.RGBA {
+	var r, g, b, n uint32
+	bounds := img.Bounds()
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			cr, cg, cb, _ := img.At(x, y).RGBA()
+			r, g, b, n = r+cr>>8, g+cg>>8, b+cb>>8, n+1
+		}
+	}
+	return color.RGBA{uint8(r / n), uint8(g / n), uint8(b / n), 255}
+}
+
+func colourVector(c color.RGBA) []float32 {
+	v := make([]float32, dimension)
+	v[0], v[1], v[2] = float32(c.R), float32(c.G), float32(c.B)
+	return unit(v)
+}
+
+func wordsVector(text string) []float32 {
+	v := make([]float32, dimension)
+	v[3] = 0.01 // so that no text is nothing
+	for _, w := range strings.Fields(strings.ToLower(text)) {
+		h := fnv.New32a()
+		h.Write([]byte(strings.Trim(w, ".,!?")))
+		v[4+h.Sum32()%(dimension-4)]++
+	}
+	return unit(v)
+}
+
+func unit(v []float32) []float32 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	for i := range v {
+		v[i] = float32(float64(v[i]) / math.Sqrt(sum))
+	}
+	return v
+}
