@@ -255,7 +255,7 @@ func mean(img image.Image) color.RGBA {
 
 func colourVector(c color.RGBA) []float32 {
 	v := make([]float32, dimension)
-	v[0], v[1], v[2] = float32(c.R), float32(c.G), float32(c.B)
+	v[0], v[1], v[2] = float32(c.R)-128, float32(c.G)-128, float32(c.B)-128 // so that colours may be opposite
 	return unit(v)
 }
 
