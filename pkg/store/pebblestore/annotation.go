@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/cockroachdb/pebble/v2"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -142,32 +143,58 @@ func (s *Store) Embedding(ctx context.Context, asset, run string, ordinal int64)
 
 // AnnotationsOf implements store.Annotations.
 func (s *Store) AnnotationsOf(ctx context.Context, asset, run string, span store.Span) iter.Seq2[*pb.Annotation, error] {
-	return within(scan[pb.Annotation](ctx, s, key(tableAnnotations, asset, run), "annotations of "+run), span)
+	return scanSome[pb.Annotation](ctx, s, key(tableAnnotations, asset, run), within(span), "annotations of "+run)
 }
 
 // EmbeddingsOf implements store.Annotations.
 func (s *Store) EmbeddingsOf(ctx context.Context, asset, run string, span store.Span) iter.Seq2[*pb.Embedding, error] {
-	return within(scan[pb.Embedding](ctx, s, key(tableEmbeddings, asset, run), "embeddings of "+run), span)
+	return scanSome[pb.Embedding](ctx, s, key(tableEmbeddings, asset, run), within(span), "embeddings of "+run)
 }
 
-// within leaves out what does not overlap span. Reading the whole run for it costs
-// a millisecond a thousand rows, less than a second index would cost every write.
-func within[M schema.Spanning](seq iter.Seq2[M, error], span store.Span) iter.Seq2[M, error] {
+// within wants the rows that overlap span, and of the others reads no more than
+// where they lie. A whole run is looked through for it: BenchmarkSpan tells how long that takes,
+// and a second index would cost every write.
+func within(span store.Span) func(row []byte) bool {
 	if span == (store.Span{}) {
-		return seq
+		return nil
 	}
-	return func(yield func(M, error) bool) {
-		for m, err := range seq {
-			if err != nil || overlaps(schema.IntervalOf(m), span) {
-				if !yield(m, err) {
-					return
-				}
+	return func(row []byte) bool {
+		iv := intervalOf(row)
+		// A moment of no length is wanted where it lies within.
+		return iv.Overlaps(span) || iv.Empty() && span.Contains(iv.Start)
+	}
+}
+
+// The numbers of the fields that say where an annotation or an embedding lies.
+const (
+	fieldStart protowire.Number = 5
+	fieldEnd   protowire.Number = 6
+)
+
+// intervalOf reads where an annotation or an embedding lies without decoding the rest.
+func intervalOf(row []byte) (iv schema.Interval) {
+	for seen := 0; len(row) > 0 && seen < 2; {
+		num, typ, n := protowire.ConsumeTag(row)
+		if n < 0 {
+			return iv
+		}
+		row = row[n:]
+		if num != fieldStart && num != fieldEnd || typ != protowire.VarintType {
+			if n = protowire.ConsumeFieldValue(num, typ, row); n < 0 {
+				return iv
 			}
+			row = row[n:]
+			continue
+		}
+		v, n := protowire.ConsumeVarint(row)
+		if n < 0 {
+			return iv
+		}
+		if row, seen = row[n:], seen+1; num == fieldStart {
+			iv.Start = schema.Time(v)
+		} else {
+			iv.End = schema.Time(v)
 		}
 	}
-}
-
-// overlaps also takes a moment of no length within span.
-func overlaps(iv, span store.Span) bool {
-	return iv.Overlaps(span) || iv.Empty() && span.Contains(iv.Start)
+	return iv
 }

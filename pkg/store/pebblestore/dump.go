@@ -49,7 +49,7 @@ func dump[T any, M message[T]](d *dumper, table byte, name string, forget func(M
 	if d.err != nil {
 		return
 	}
-	for m, err := range scanFrom[T, M](d.ctx, d.from, key(table), name+"s") {
+	for m, err := range scanFrom[T, M](d.ctx, d.from, key(table), nil, name+"s") {
 		var line []byte
 		if err == nil {
 			forget(m)

@@ -49,16 +49,6 @@ type edit struct {
 	held []func()
 }
 
-func (e *edit) lock(ctx context.Context, l lock) error {
-	select {
-	case l <- struct{}{}:
-		e.held = append(e.held, func() { <-l })
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func (e *edit) end() {
 	for i := len(e.held) - 1; i >= 0; i-- {
 		e.held[i]()
@@ -119,9 +109,31 @@ func (s *Store) tryEdit(ctx context.Context, name string, change func(*edit) err
 	}
 }
 
+// hold takes a lock for an edit. While nothing can be written there is no use in waiting for one.
+func (s *Store) hold(ctx context.Context, e *edit, l lock) error {
+	select {
+	case l <- struct{}{}:
+	default:
+		if err := s.writable(); err != nil {
+			return err
+		}
+		select {
+		case l <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.failed:
+			return s.failure()
+		case <-s.disk.closing:
+			return errClosed
+		}
+	}
+	e.held = append(e.held, func() { <-l })
+	return nil
+}
+
 func (s *Store) prepare(ctx context.Context, e *edit, name string, change func(*edit) error) error {
 	if name != "" {
-		if err := e.lock(ctx, s.names.named(name)); err != nil {
+		if err := s.hold(ctx, e, s.names.named(name)); err != nil {
 			return err
 		}
 	}
@@ -129,7 +141,7 @@ func (s *Store) prepare(ctx context.Context, e *edit, name string, change func(*
 		return err
 	}
 	if e.library {
-		if err := e.lock(ctx, s.versions); err != nil {
+		if err := s.hold(ctx, e, s.versions); err != nil {
 			return err
 		}
 		e.version = s.version.Load() + 1

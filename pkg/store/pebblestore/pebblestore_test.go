@@ -4,16 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 	"github.com/cinedex/cinedex/pkg/store/storetest"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
-}
 
 func config(dir string) pebblestore.Config {
 	cfg := pebblestore.Default()

@@ -50,6 +50,11 @@ func read[T any, M message[T]](ctx context.Context, s *Store, k []byte, what str
 
 // scan yields every message whose key begins with prefix, as of the moment when the ranging begins.
 func scan[T any, M message[T]](ctx context.Context, s *Store, prefix []byte, what string) iter.Seq2[M, error] {
+	return scanSome[T, M](ctx, s, prefix, nil, what)
+}
+
+// scanSome is scan over the messages whose encoded rows are wanted; nil wants all.
+func scanSome[T any, M message[T]](ctx context.Context, s *Store, prefix []byte, wanted func(row []byte) bool, what string) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		leave, err := s.enter(ctx)
 		if err != nil {
@@ -57,12 +62,12 @@ func scan[T any, M message[T]](ctx context.Context, s *Store, prefix []byte, wha
 			return
 		}
 		defer leave()
-		scanFrom[T, M](ctx, s.db, prefix, what)(yield)
+		scanFrom[T, M](ctx, s.db, prefix, wanted, what)(yield)
 	}
 }
 
-// scanFrom is scan over the store or a snapshot of it, for a call that has entered.
-func scanFrom[T any, M message[T]](ctx context.Context, from pebble.Reader, prefix []byte, what string) iter.Seq2[M, error] {
+// scanFrom is scanSome over the store or a snapshot of it, for a call that has entered.
+func scanFrom[T any, M message[T]](ctx context.Context, from pebble.Reader, prefix []byte, wanted func(row []byte) bool, what string) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		it, err := from.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 		if err != nil {
@@ -71,13 +76,16 @@ func scanFrom[T any, M message[T]](ctx context.Context, from pebble.Reader, pref
 		}
 		defer it.Close()
 		for ok := it.First(); ok; ok = it.Next() {
-			m := M(new(T))
-			v, err := it.ValueAndErr()
-			if err == nil {
-				err = proto.Unmarshal(v, m)
-			}
+			row, err := it.ValueAndErr()
 			if err == nil {
 				err = ctx.Err()
+			}
+			if err == nil && wanted != nil && !wanted(row) {
+				continue
+			}
+			m := M(new(T))
+			if err == nil {
+				err = proto.Unmarshal(row, m)
 			}
 			if err != nil {
 				yield(nil, fmt.Errorf("reading %s: %w", what, err))
