@@ -185,20 +185,27 @@ func (e *exchange) install() (err error) {
 			err = errors.Join(err, unmap(e.fresh.data), os.Remove(e.fresh.path))
 		}
 	}()
-	manifestOf := func() *manifest {
+	manifestOf := func() (*manifest, error) {
 		x.write.Lock()
 		defer x.write.Unlock()
-		snap := x.current.acquire()
+		snap, err := x.acquire()
+		if err != nil {
+			return nil, err
+		}
 		defer x.drop(snap)
 		next := e.apply(snap)
 		m := &manifest{dim: x.cfg.Dim, metric: x.cfg.Metric, space: x.cfg.Space, centre: e.centre, next: x.next, firstLog: next.tails[0].tail.log}
 		for _, v := range next.segments {
 			m.segments = append(m.segments, sealed{v.number, v.dead})
 		}
-		return m
+		return m, nil
+	}
+	m, err := manifestOf()
+	if err != nil {
+		return err
 	}
 	// Deletions between this and what follows are in logs that the manifest keeps.
-	if err := manifestOf().write(x.dir); err != nil {
+	if err := m.write(x.dir); err != nil {
 		return err
 	}
 	for _, s := range e.old {
@@ -287,6 +294,9 @@ func (x *Index) choose(views []segmentView) []segmentView {
 func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segmentView) (bool, error) {
 	x.merging.Lock()
 	defer x.merging.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(x.ctx, cancel)()
 	snap, err := x.acquire()
 	if err != nil {
 		return false, err
@@ -304,10 +314,7 @@ func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segm
 	}
 	sortRefs(refs)
 	if len(refs) > 0 {
-		err := e.write(refs, func() error {
-			return errors.Join(ctx.Err(), x.compaction.pass(x.ctx))
-		})
-		if err != nil {
+		if err := e.write(refs, func() error { return x.compaction.pass(ctx) }); err != nil {
 			return false, err
 		}
 		e.died = func(snap *snapshot) func(int) bool {

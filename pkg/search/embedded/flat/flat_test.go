@@ -175,8 +175,12 @@ func TestIndexIsAMap(t *testing.T) {
 					}
 				}
 				before, _ := x.Stats()
-				if err := x.Append(ctx, batch); err != nil {
+				logged := x.log.size
+				if err := errors.Join(x.Append(ctx, batch), x.Delete(ctx, Key{"a", 1000}, Key{"nowhere", 1}), x.DeleteFrom(ctx, "a", 1000)); err != nil {
 					t.Fatal(err)
+				}
+				if x.log.size != logged {
+					t.Fatalf("writing the same again logged %d bytes", x.log.size-logged)
 				}
 				if after, _ := x.Stats(); after.Rows != before.Rows || after.Rows+after.Dead > before.Rows+before.Dead {
 					t.Fatalf("writing the same again: %+v, then %+v", before, after)

@@ -225,6 +225,11 @@ func (x *Index) Close() error {
 	x.closing.Do(func() {
 		x.stop()
 		x.running.Wait()
+		// A Compact of the caller's may still be about to exchange files.
+		x.files.Lock()
+		defer x.files.Unlock()
+		x.write.Lock()
+		defer x.write.Unlock()
 		x.closed = errors.Join(x.log.file.Close(), x.current.install(nil), x.lock.Close())
 	})
 	return x.closed

@@ -1,6 +1,7 @@
 package flat
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,7 +12,7 @@ import (
 // The assembly and its twin in Go give the same bits, whatever the input.
 func TestKernelsAreEqual(t *testing.T) {
 	if !assembly {
-		t.Skip("this processor has no AVX2")
+		t.Skip("no assembly for this processor: there is nothing to compare")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLayout(rapid.IntRange(1, 4096).Draw(t, "dim"))
@@ -39,7 +40,7 @@ func TestKernelsAreEqual(t *testing.T) {
 		s := l.get(block, rnd.IntN(blockRows), make([]byte, l.codeBytes))
 		b.threshold = b.of(tab.sum(s.code), s.base, s.factors)
 		want := scanGeneric(block, tab, b)
-		if got := scanAVX2(&block[0], l.codeBytes, &tab.nibbles[0], b); got != want {
+		if got := scan(block, tab, b); got != want {
 			t.Fatalf("scan: %064b, want %064b", got, want)
 		}
 
@@ -62,10 +63,37 @@ func TestKernelsAreEqual(t *testing.T) {
 			rows[i] = rnd.Int32N(20)
 		}
 		got, twin := make([]int32, len(rows)), make([]int32, len(rows))
-		dotsAVX2(&rough[0], stride, &rows[0], len(rows), &q[0], len(q), &got[0])
+		dots(rough, stride, rows, q, got)
 		dotsGeneric(rough, stride, rows, q, twin)
 		if !slices.Equal(got, twin) {
 			t.Fatalf("dots: %v, want %v", got, twin)
 		}
 	})
+}
+
+// The first stage over a million rows, and over as many as fit a processor's own cache.
+func BenchmarkScan(b *testing.B) {
+	for _, dim := range []int{100, 384, 512, 1280} {
+		for _, rows := range []int{1 << 13, 1 << 20} {
+			l := newLayout(dim)
+			codes := make([]byte, rows/blockRows*l.blockBytes)
+			tab := &table{nibbles: make([]byte, l.codeBytes*32)}
+			tab.fillBytes()
+			none := &bounds{threshold: 1}
+			all := func(f func([]byte, *table, *bounds) uint64) func(*testing.B) {
+				return func(b *testing.B) {
+					for b.Loop() {
+						for at := 0; at < len(codes); at += l.blockBytes {
+							f(codes[at:at+l.blockBytes], tab, none)
+						}
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/row")
+				}
+			}
+			b.Run(fmt.Sprintf("dim=%d/rows=%d/assembly=%v", dim, rows, assembly), all(scan))
+			if rows == 1<<13 {
+				b.Run(fmt.Sprintf("dim=%d/rows=%d/generic", dim, rows), all(scanGeneric))
+			}
+		}
+	}
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// An op is what one caller wants changed, as records for the log.
+// An op is what one caller wants changed.
 type op struct {
 	vectors []Vector // to put, checked and normalised
-	records []byte   // or deletions
+	deletes []Key    // or to delete
+	record  byte     // how: recordTrim or recordRemove
 	done    chan error
 }
 
@@ -51,19 +52,15 @@ func (x *Index) DeleteGroup(ctx context.Context, group string) error {
 
 // DeleteFrom deletes the vectors of a group from an ordinal on, durably.
 func (x *Index) DeleteFrom(ctx context.Context, group string, from uint32) error {
-	return x.do(ctx, &op{records: appendDelete(nil, recordTrim, Key{group, from})})
+	return x.do(ctx, &op{deletes: []Key{{group, from}}, record: recordTrim})
 }
 
 // Delete deletes vectors by key, durably; those that are not there are passed over.
 func (x *Index) Delete(ctx context.Context, keys ...Key) error {
-	var records []byte
-	for _, k := range keys {
-		records = appendDelete(records, recordRemove, k)
-	}
-	if len(records) == 0 {
+	if len(keys) == 0 {
 		return ctx.Err()
 	}
-	return x.do(ctx, &op{records: records})
+	return x.do(ctx, &op{deletes: slices.Clone(keys), record: recordRemove})
 }
 
 // do hands an op to the writer and waits for its outcome.
@@ -124,7 +121,7 @@ func (x *Index) serveWrites() {
 	}
 }
 
-func (o *op) bytes(dim int) int { return len(o.records) + len(o.vectors)*(dim*4+64) }
+func (o *op) bytes(dim int) int { return len(o.deletes)*64 + len(o.vectors)*(dim*4+64) }
 
 // commit makes ops durable in one frame, then visible at once.
 func (x *Index) commit(ops []*op) error {
@@ -227,19 +224,24 @@ func (c *change) install() {
 	}
 }
 
-// frame lays ops out as one frame, without vectors that are there already, bit by bit: so an event
-// that is delivered again writes nothing.
+// frame lays ops out as one frame, without vectors that are there already, bit by bit, and without
+// deletions of what is not there: so an event that is delivered again writes nothing.
 func (c *change) frame(ops []*op) []byte {
 	size := frameHeader
 	for _, o := range ops {
 		size += o.bytes(c.x.cfg.Dim)
 	}
 	frame := make([]byte, frameHeader, size)
-	changed := map[Key]bool{} // by vectors earlier in this frame
-	deleted := false
+	changed := map[Key]bool{}    // by vectors earlier in this frame
+	put, deleted := false, false // whether this frame does so
 	for _, o := range ops {
-		deleted = deleted || len(o.records) > 0
-		frame = append(frame, o.records...)
+		for _, k := range o.deletes {
+			if put || c.holds(k, o.record) {
+				frame = appendDelete(frame, o.record, k)
+				deleted = true
+			}
+		}
+		put = put || len(o.vectors) > 0
 		news := o.vectors
 		if !deleted {
 			// The op's vectors are its own copies, to be closed up in place.
@@ -298,6 +300,17 @@ func (c *change) lookup(k Key) (values []float32, s span, ok bool) {
 	return values, s, ok
 }
 
+// holds reports whether a deletion would find anything.
+func (c *change) holds(k Key, record byte) bool {
+	if record == recordRemove {
+		_, _, ok := c.lookup(k)
+		return ok
+	}
+	found := false
+	c.rest(k.Group, k.Ordinal, func(_ *rows, d *dead, _ *int, row int) { found = found || !d.has(row) })
+	return found
+}
+
 func (c *change) kill(r *rows, d *dead, live *int, row int) {
 	bits, was := kill(*d, row, r.n, c.owned[r])
 	if was {
@@ -323,7 +336,10 @@ func (c *change) put(group string, ordinal uint32, s span, values []float32) {
 	c.next.tails[len(c.next.tails)-1].live++
 }
 
-func (c *change) trim(group string, from uint32) {
+func (c *change) trim(group string, from uint32) { c.rest(group, from, c.kill) }
+
+// rest calls f for every place, dead or alive, of a group's rows from an ordinal on.
+func (c *change) rest(group string, from uint32, f func(r *rows, d *dead, live *int, row int)) {
 	id, ok := c.x.groups.find(group)
 	if !ok {
 		return
@@ -332,7 +348,7 @@ func (c *change) trim(group string, from uint32) {
 		v := &c.next.tails[i]
 		for row, g := range v.tail.groups {
 			if g == id && v.tail.ordinals[row] >= from {
-				c.kill(&v.tail.rows, &v.dead, &v.live, row)
+				f(&v.tail.rows, &v.dead, &v.live, row)
 			}
 		}
 	}
@@ -345,7 +361,7 @@ func (c *change) trim(group string, from uint32) {
 		e := v.extents[g]
 		skip, _ := slices.BinarySearch(v.ordinals[e.first:e.first+e.rows], from)
 		for row := e.first + skip; row < e.first+e.rows; row++ {
-			c.kill(&v.segment.rows, &v.dead, &v.live, row)
+			f(&v.segment.rows, &v.dead, &v.live, row)
 		}
 	}
 }
