@@ -237,6 +237,10 @@ func sameMoment(a, b schema.Interval) bool {
 // does not outweigh two that agree.
 const rrfK = 60
 
+// someWords is what a hit on some of the words is worth beside one on all of them. On the
+// subtitles of Elephants Dream it keeps words from pushing meaning aside across languages.
+const someWords = 0.1
+
 func rrf(weight float64, rank int) float64 { return weight / float64(rrfK+rank) }
 
 // An evaluation gives the moments of a tree from what the searchers answered. A part that
@@ -293,7 +297,7 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 		}
 		at := map[place]*moment{}
 		var ms []*moment
-		for _, h := range e.hits[pt] {
+		for i, h := range e.hits[pt] {
 			run := e.p.snap.runs[h.Run]
 			if run == nil { // cannot be: engines answer within the scope
 				continue
@@ -305,7 +309,11 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 			pl := place{run.GetAsset(), e.snap(pt, h)}
 			m := at[pl]
 			if m == nil {
-				m = &moment{asset: pl.asset, Interval: pl.Interval, score: rrf(weight, len(ms)+1)}
+				worth := weight
+				if pt.space == "" && i >= pt.complete {
+					worth *= someWords
+				}
+				m = &moment{asset: pl.asset, Interval: pl.Interval, score: rrf(worth, len(ms)+1)}
 				at[pl] = m
 				ms = append(ms, m)
 			}

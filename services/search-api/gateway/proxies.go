@@ -67,12 +67,44 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 	return f
 }
 
-// askText maps a part to words in a field of annotations.
+// askText maps a part to words in a field of annotations. Where no mode was chosen, what
+// has all of the words comes first and what has some of them after it: a word or two in common is
+// a hint in one language, and mostly noise across languages.
 func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
-	return g.deps.Engine.Text(ctx, search.TextQuery{
+	q := search.TextQuery{
 		Scope: p.scope, Filter: pt.filter, Field: pt.field, Mode: pt.mode,
 		Words: pt.leaf.GetText(), Limit: g.cfg.Candidates,
-	})
+	}
+	if pt.mode != search.AnyWord {
+		hits, err := g.deps.Engine.Text(ctx, q)
+		pt.complete = len(hits)
+		return hits, err
+	}
+	q.Mode = search.AllWords
+	hits, err := g.deps.Engine.Text(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	pt.complete = len(hits)
+	q.Mode = search.AnyWord
+	some, err := g.deps.Engine.Text(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	type item struct {
+		run     string
+		ordinal int64
+	}
+	have := make(map[item]bool, len(hits))
+	for _, h := range hits {
+		have[item{h.Run, h.Ordinal}] = true
+	}
+	for _, h := range some {
+		if !have[item{h.Run, h.Ordinal}] {
+			hits = append(hits, h)
+		}
+	}
+	return hits, nil
 }
 
 // askVector maps a part to the neighbours of its vectors. Where there are several,

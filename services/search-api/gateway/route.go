@@ -44,7 +44,7 @@ var (
 var leaves = map[string][]source{
 	"dialogue":   {spoken, meant},
 	"label":      {labelled},
-	"like_text":  {pictured},
+	"like_text":  {pictured, labelled},
 	"like_image": {alike},
 	"like_frame": {alike},
 	"like_shot":  {alike},
@@ -61,7 +61,9 @@ type part struct {
 	mode    search.TextMode
 	filter  search.Filter
 	vectors [][]float32
-	err     error
+	// complete is how many of the hits, from the first, have all that was asked for.
+	complete int
+	err      error
 }
 
 // name is how a partial answer and the metrics call the part.
