@@ -120,7 +120,7 @@ func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platf
 
 // OpenStore opens the truth.
 func (p *Platform) OpenStore(c StoreConfig) error {
-	s, err := pebblestore.Open(c.Pebble, pebblestore.Deps{Log: p.Log})
+	s, err := pebblestore.Open(c.Pebble, pebblestore.Deps{Log: p.Log, Registerer: p.Registry})
 	if err != nil {
 		return err
 	}

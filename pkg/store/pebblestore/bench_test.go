@@ -177,3 +177,25 @@ func BenchmarkActivate(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkOpen opens an empty store, and one whose log holds about as much as it can before it becomes a table.
+func BenchmarkOpen(b *testing.B) {
+	for name, batches := range map[string]int64{"empty": 0, "log=20MB": 30} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				cfg := config(b.TempDir())
+				s := open(b, cfg, pebblestore.Deps{})
+				for i := range batches {
+					ok(b, s.WriteBatches(b.Context(), []store.Batch{ingest("r", i*5000, 5000)}))
+				}
+				ok(b, s.Close())
+				b.StartTimer()
+				s = open(b, cfg, pebblestore.Deps{})
+				b.StopTimer()
+				ok(b, s.Close())
+				b.StartTimer()
+			}
+		})
+	}
+}

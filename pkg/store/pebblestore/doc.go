@@ -32,4 +32,12 @@
 // for room (see disk.go). Where the log cannot be written for another reason, nothing can be promised
 // of writes any more: they are Unavailable until the store is opened again, and reading goes on. A manifest that
 // cannot be written ends the process, as Pebble demands. A damaged block fails the reads that meet it.
+//
+// # Figures
+//
+// BenchmarkWriteBatches on two busy cores: 221,000 durable annotations a second from one writer in batches of 250,
+// 433,000 in batches of 1,000, 517,000 in batches of 5,000, which is 0.85, 0.89 and 0.74 of a bare
+// Pebble that is given the rows encoded. BenchmarkActivate: a switch takes 1 ms, nearly all of it the sync.
+// BenchmarkSpan: ten seconds of a run of 1,000 rows are read in 0.25 ms, of 200,000 in 55 ms. BenchmarkOpen:
+// an empty store opens in 8 ms, one with 20 MB in its log in 27 ms.
 package pebblestore

@@ -54,7 +54,7 @@ type Deps struct {
 }
 
 // memTableBytes is what is kept in memory before it becomes a table on disk: some
-// seconds of the fastest ingest, read back from the log in some 100 ms at the next start.
+// seconds of a fast ingest, and quickly read back from the log at the next start (BenchmarkOpen).
 const memTableBytes = 32 << 20
 
 // Store implements store.Store.

@@ -60,7 +60,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			return nil // and it stays so
 		}
 		r = proto.CloneOf(r)
-		r.Activated = old.GetActivated()
+		r.Activated = false // what is active has finished, so this one is not
 		if proto.Equal(r, old) {
 			return nil
 		}

@@ -126,6 +126,12 @@ func testFinishRun(t *testing.T, h Harness) {
 			ok(t, s.DeleteRun(ctx, "a", "r"))
 		})
 	}
+	t.Run("told that it was activated", func(t *testing.T) {
+		told := finished(run("a", "told"), 1, 0, 0)
+		told.Activated = true
+		ok(t, s.FinishRun(ctx, told))
+		equal(t, "the run", must(s.Run(ctx, "a", "told"))(t), finished(run("a", "told"), 1, 0, 0))
+	})
 	t.Run("never created", func(t *testing.T) {
 		ok(t, s.FinishRun(ctx, finished(run("a", "new"), 1, 2, 3)))
 		equal(t, "the run", must(s.Run(ctx, "a", "new"))(t), finished(run("a", "new"), 1, 2, 3))

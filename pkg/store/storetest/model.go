@@ -62,7 +62,7 @@ func (m *model) finish(r *pb.Run) errkind.Kind {
 		return fine
 	}
 	r = proto.CloneOf(r)
-	r.Activated = old.GetActivated()
+	r.Activated = false
 	m.runs[k] = r
 	return fine
 }
