@@ -171,8 +171,8 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 	}{
 		{"What is said: an English question, answered in every language that it was said in", `cinedex search 'dialogue:"the machine is like a clockwork"'`,
 			&pb.SearchRequest{Q: `dialogue:"the machine is like a clockwork"`, Limit: 3}},
-		{"What is seen, in plain words", `cinedex search 'look:"a butterfly" title:big-buck-bunny'`,
-			&pb.SearchRequest{Q: `look:"a butterfly" title:big-buck-bunny`, Limit: 3}},
+		{"What is seen, in plain words", `cinedex search 'look:flowers title:big-buck-bunny'`,
+			&pb.SearchRequest{Q: `look:flowers title:big-buck-bunny`, Limit: 3}},
 		{"Shots like a picture: a frame of Big Buck Bunny, made smaller and darker", "cinedex search --image " + filepath.Join(u.home.dir, "still.jpg"),
 			&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: still}), Limit: 3}},
 	} {
