@@ -103,7 +103,7 @@ var errStuck = errors.New("it waits for the output of another algorithm without 
 var errStopped = errors.New("the trial stopped it")
 
 // patience is how long an execution may take no frame before it counts as stuck.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // try executes an algorithm once.
 func (b *bench) try(ctx context.Context, name string, t trial) (_ *Result, err error) {
@@ -133,6 +133,7 @@ func (b *bench) try(ctx context.Context, name string, t trial) (_ *Result, err e
 			err = errkind.New(errkind.Internal, "it panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
+	b.lag = 0
 	err = a.Annotate(ctx, in, out)
 	if at := in.stopped.Load(); at > 0 {
 		b.lag = time.Since(time.Unix(0, at))

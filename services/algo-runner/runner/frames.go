@@ -150,7 +150,7 @@ func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source,
 	return media.Source{Path: path, Video: asset.GetVideo(), Clock: clock}, release, nil
 }
 
-// gone is an error for what an algorithm asks for and has not declared.
+// undeclared is an error for what an algorithm asks for and has not declared.
 func undeclared(format string, args ...any) error {
 	return errkind.New(errkind.Invalid, "the algorithm reads what it does not declare: "+format, args...)
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -43,11 +44,15 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	if err != nil {
 		return err
 	}
-	var film []*pb.Run // all that share one decoding
-	together := make(map[string]bool)
+	// One request for all that share the decoding of the film, and one for those that need no frames, so that what is
+	// said can be searched long before what is seen.
+	film, other := &together{}, &together{}
 	for _, r := range runs {
-		shared := s.deps.Registry.WithFrames(r.GetAlgorithm())
-		state, err := s.inputs(ctx, r, together)
+		with := other
+		if s.deps.Registry.WithFrames(r.GetAlgorithm()) {
+			with = film
+		}
+		state, err := s.inputs(ctx, r, with)
 		if err != nil {
 			return err
 		}
@@ -58,19 +63,33 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 		if err != nil {
 			return err
 		}
-		if !wanted {
-			continue
-		}
-		if shared {
-			together[r.GetId()] = true
-			film = append(film, r)
-			continue
-		}
-		if err := s.ask(ctx, asset.GetId(), reasonArrival, r); err != nil {
-			return err
+		if wanted {
+			with.runs = append(with.runs, r)
 		}
 	}
-	return s.ask(ctx, asset.GetId(), reasonArrival, film...)
+	if err := s.ask(ctx, asset.GetId(), reasonArrival, other.runs...); err != nil {
+		return err
+	}
+	return s.ask(ctx, asset.GetId(), reasonArrival, film.runs...)
+}
+
+// together is the runs of one request.
+type together struct{ runs []*pb.Run }
+
+func (t *together) has(run string) bool {
+	return t != nil && slices.ContainsFunc(t.runs, func(r *pb.Run) bool { return r.GetId() == run })
+}
+
+// requestedTogether reports whether an algorithm's runs are requested with those of all its inputs.
+func (s *Service) requestedTogether(algorithm string) bool {
+	frames := s.deps.Registry.WithFrames(algorithm)
+	for _, in := range s.deps.Registry.Inputs(algorithm) {
+		name := in.Spec().GetName()
+		if s.deps.Registry.WithFrames(name) != frames || !s.requestedTogether(name) {
+			return false
+		}
+	}
+	return true
 }
 
 // planAfter requests the runs that read a finished one and were not requested with it.
@@ -102,8 +121,8 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 			continue
 		}
 		known, err := s.deps.Store.Run(ctx, r.GetAsset(), r.GetId())
-		if err == nil && s.deps.Registry.WithFrames(r.GetAlgorithm()) && known.GetState() != pb.RunState_RUN_STATE_UNSPECIFIED {
-			continue // it was requested with the film
+		if err == nil && known.GetState() != pb.RunState_RUN_STATE_UNSPECIFIED && s.requestedTogether(r.GetAlgorithm()) {
+			continue // with the one that has finished
 		}
 		if err != nil && !errkind.Is(err, errkind.NotFound) {
 			return fmt.Errorf("reading run %s: %w", r.GetId(), err)
@@ -134,7 +153,7 @@ func (s *Service) wanted(ctx context.Context, r *pb.Run) (bool, error) {
 	return true, nil
 }
 
-// ready says whether a run's inputs allow it.
+// readiness says whether a run's inputs allow it.
 type readiness int
 
 const (
@@ -144,10 +163,10 @@ const (
 )
 
 // inputs looks whether all inputs of a run have finished, or will be made in the same request.
-func (s *Service) inputs(ctx context.Context, r *pb.Run, together map[string]bool) (readiness, error) {
+func (s *Service) inputs(ctx context.Context, r *pb.Run, with *together) (readiness, error) {
 	state := possible
 	for _, id := range r.GetInputs() {
-		if together[id] && s.deps.Registry.WithFrames(r.GetAlgorithm()) {
+		if with.has(id) {
 			continue
 		}
 		in, err := s.deps.Store.Run(ctx, r.GetAsset(), id)

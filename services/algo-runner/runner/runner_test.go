@@ -221,6 +221,34 @@ func TestErrorsByKind(t *testing.T) {
 	}
 }
 
+// A run whose model file is missing waits for it; what needs none is done meanwhile.
+func TestMissingModel(t *testing.T) {
+	w := newWorld(t)
+	steady := watching{&fake{spec: spec("steady", video), annotate: tally("steady")}}
+	modelled := &fake{spec: spec("modelled", nil, "steady"), annotate: echo("steady", "modelled")}
+	modelled.spec.Models = []string{"weights"}
+	var fetched atomic.Bool
+	asset, _ := w.film(small)
+	w.serve(must[*algo.Registry](t)(algo.NewRegistry(steady, modelled)), func(_ *runner.Config, d *runner.Deps) {
+		d.Model = func(id string) error {
+			if !fetched.Load() {
+				return errkind.New(errkind.NotFound, "%s is not in the cache", id)
+			}
+			return nil
+		}
+	})
+	w.arrive(asset)
+	w.until("ended", time.Minute, w.ended(asset, "steady"))
+	if r := w.runs("")["modelled"]; r.GetState() != pb.RunState_RUN_STATE_REQUESTED {
+		t.Errorf("%v", r)
+	}
+	fetched.Store(true)
+	w.until("ended", time.Minute, w.ended(asset, "modelled"))
+	if r := w.runs("")["modelled"]; r.GetState() != pb.RunState_RUN_STATE_FINISHED || steady.calls.Load() != 1 {
+		t.Errorf("%v; steady was executed %d times", r, steady.calls.Load())
+	}
+}
+
 // A worker that lost its lease writes nothing more, and the run is done all the same.
 func TestLostLease(t *testing.T) {
 	w := newWorld(t)
