@@ -54,7 +54,26 @@
 // many; segments of one size are merged in the background and lose their dead rows then.
 // A row costs 4·d bytes exact, d+12 rough, d/8+8 code and 20 of key and interval.
 //
+// # Figures
+//
+// GloVe, 341k vectors of 100 dimensions, cosine, the 10 nearest, one core of an AMD EPYC (Zen 4) that did
+// other work, too, beside hnswlib 0.8 (M=16, ef_construction=200), 2026-11-24. TestFigureVectors prints them.
+//
+//	                        flat                     hnswlib
+//	inserts                 160,000/s, durable       2,200/s, in memory
+//	bytes a row             553 on disk              549 in memory
+//	all rows                recall 0.999, 1,800/s    0.990, 640/s
+//	a filter leaves 10 %    recall 0.998, 4,500/s    0.990, 250/s (a filter in Python)
+//	a filter leaves 1 %     recall 1.000, 9,700/s    0.996, 60/s (a filter in Python)
+//
 // # Where it ends
 //
-// A scan reads d/8+8 bytes a row.
+// A search costs in proportion to the rows that its filter leaves, and a graph's hardly grows. The first
+// stage reads d/8+8 bytes a row, so it is bound by memory: some 1.5 ms for a million rows of 100
+// dimensions here and 10 ms for one of 512, by one core; large scans are shared among cores. From the figures
+// above, a graph would overtake an unfiltered scan at a few million rows of 100 dimensions. Ten million rows
+// of 512 in one space, or more than a tenth of a second and a machine's memory, are the point to hand the
+// space to OpenSearch's k-NN: it has graphs, and more than one machine.
+//
+// On processors without AVX2 the same answers come from plain Go, with a first stage some ten times slower.
 package flat

@@ -111,7 +111,9 @@ func (e *encoder) rough(dst []byte, norm, base float64) float32 {
 	}
 	var lost float64
 	for i, x := range e.scratch {
-		c := float32(math.RoundToEven(float64(x * inverse)))
+		// Numbers as large as this have no fraction, so adding it rounds.
+		const rounder = 3 << 22
+		c := float32(float32(x*inverse)+rounder) - rounder
 		dst[i] = byte(int8(c))
 		d := float64(x) - float64(scale)*float64(c)
 		lost += d * d

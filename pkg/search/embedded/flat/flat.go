@@ -20,7 +20,7 @@ const (
 	L2     Metric = "l2"     // the score is the squared distance, negated
 )
 
-// DefaultConfidence loses fewer than one of 200 true neighbours on GloVe.
+// DefaultConfidence loses one or two of a thousand true neighbours on GloVe.
 const DefaultConfidence = 2.25
 
 // Config says what an index holds. Dim, Metric and Space belong to the data: a folder
@@ -109,7 +109,7 @@ func checkValues(v []float32, dim int, m Metric) (float64, error) {
 	}
 	var sum float64
 	for i, x := range v {
-		if x != x || math.IsInf(float64(x), 0) {
+		if x-x != 0 { // of NaN and the infinities alone
 			return 0, errkind.New(errkind.Invalid, "vector value %d is %v", i, x)
 		}
 		sum += float64(float64(x) * float64(x))
@@ -125,11 +125,16 @@ func checkValues(v []float32, dim int, m Metric) (float64, error) {
 
 // normalised returns v checked and, for cosine, brought to length 1. The slice is never v itself.
 func normalised(v []float32, dim int, m Metric) ([]float32, error) {
-	sum, err := checkValues(v, dim, m)
-	if err != nil {
-		return nil, err
-	}
 	out := make([]float32, dim)
+	return out, normalise(out, v, m)
+}
+
+// normalise is normalised into out, which is of the index's dimension.
+func normalise(out, v []float32, m Metric) error {
+	sum, err := checkValues(v, len(out), m)
+	if err != nil {
+		return err
+	}
 	scale := 1.0
 	// What is of length 1 already stays as it is, so that writing what was read changes nothing.
 	if m == Cosine && math.Abs(sum-1) > 1e-6 {
@@ -138,7 +143,7 @@ func normalised(v []float32, dim int, m Metric) ([]float32, error) {
 	for i, x := range v {
 		out[i] = float32(float64(x) * scale)
 	}
-	return out, nil
+	return nil
 }
 
 // similarity is the exact score. Sums are of float64 and no product is fused into them,

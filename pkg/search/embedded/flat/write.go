@@ -34,12 +34,13 @@ func (x *Index) Append(ctx context.Context, vectors []Vector) error {
 		return errkind.New(errkind.Exhausted, "appending %d vectors: more than %d MiB at once", len(vectors), maxAppend>>20)
 	}
 	checked := make([]Vector, len(vectors))
+	values := make([]float32, len(vectors)*x.cfg.Dim)
 	for i, v := range vectors {
-		values, err := normalised(v.Values, x.cfg.Dim, x.cfg.Metric)
-		if err != nil {
+		out := values[i*x.cfg.Dim : (i+1)*x.cfg.Dim : (i+1)*x.cfg.Dim]
+		if err := normalise(out, v.Values, x.cfg.Metric); err != nil {
 			return errkind.New(errkind.Of(err), "appending vector %d of %q: %w", v.Ordinal, v.Group, err)
 		}
-		v.Values = values
+		v.Values = out
 		checked[i] = v
 	}
 	return x.do(ctx, &op{vectors: checked})
