@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"fmt"
+	"image"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,8 +69,10 @@ func TestFilm(t *testing.T) {
 	for _, a := range w.annotations(runs["thumbnails"]) {
 		ref := &pb.MediaRef{Bucket: a.GetAttributes()["bucket"].GetText(), Key: a.GetAttributes()["blob"].GetText()}
 		b := must[[]byte](t)(w.blobs.Read(t.Context(), ref, 1<<20))
-		img := must[any](t)(anyImage(b))
-		_ = img
+		img := must[image.Image](t)(media.DecodeImage(b, media.DefaultImageLimits()))
+		if got, want := int64(img.Bounds().Dx()), a.GetAttributes()["width"].GetInteger(); got != want {
+			t.Errorf("a thumbnail is %d wide and says %d", got, want)
+		}
 	}
 
 	before := w.dump()
@@ -88,8 +91,6 @@ func TestFilm(t *testing.T) {
 		t.Error("the first asset's rows changed")
 	}
 }
-
-func anyImage(b []byte) (any, error) { return media.DecodeImage(b, media.DefaultImageLimits()) }
 
 // fake is an algorithm made for one test.
 type fake struct {
@@ -263,7 +264,7 @@ func TestLostLease(t *testing.T) {
 			}
 			if f.N == 20 {
 				once.Do(func() {
-					r := w.runs("")["slow"]
+					r := w.runs("")["slow"] //nolint:contextcheck // the world's own context, which is the test's
 					if _, err := w.store.Acquire(ctx, store.RunLease(r.GetId()), "test", time.Millisecond); err != nil {
 						t.Error(err)
 					}

@@ -67,7 +67,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), log: slog.New(slog.NewTextHandler(&lines{t: t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	w := &world{t: t, dir: t.TempDir(), log: slog.New(slog.NewTextHandler(&lines{}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
 	w.cache = must[model.Cache](t)(model.OpenCache(""))
 	for name, path := range map[string]*string{"ffmpeg": &w.tools.FFmpeg, "ffprobe": &w.tools.FFprobe} {
 		var err error
@@ -94,11 +94,9 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// lines sends a log to the test's own.
+// lines shows a log where the test is asked to be verbose.
 type lines struct {
-	t    testing.TB
-	mu   sync.Mutex
-	done bool
+	mu sync.Mutex
 }
 
 func (l *lines) Write(p []byte) (int, error) {
