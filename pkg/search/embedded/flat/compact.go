@@ -296,7 +296,7 @@ func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segm
 	defer x.merging.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(x.ctx, cancel)()
+	defer context.AfterFunc(x.ctx, cancel)() //nolint:contextcheck // the merge ends with the index as well as with its caller
 	snap, err := x.acquire()
 	if err != nil {
 		return false, err
@@ -320,7 +320,7 @@ func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segm
 		e.died = func(snap *snapshot) func(int) bool {
 			now := map[*rows]dead{}
 			for _, v := range snap.segments {
-				now[&v.segment.rows] = v.dead
+				now[&v.rows] = v.dead
 			}
 			return func(i int) bool { return now[refs[i].from].has(refs[i].row) }
 		}

@@ -64,7 +64,7 @@ func (v *segmentView) appendLive(refs []ref) []ref {
 	for _, e := range v.extents {
 		for row := e.first; row < e.first+e.rows; row++ {
 			if !v.dead.has(row) {
-				refs = append(refs, ref{from: &v.segment.rows, check: v.check, row: row, name: e.name})
+				refs = append(refs, ref{from: &v.rows, check: v.check, row: row, name: e.name})
 			}
 		}
 	}

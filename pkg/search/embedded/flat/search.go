@@ -98,7 +98,7 @@ func (x *Index) get(snap *snapshot, key Key) (Vector, error) {
 			if err := v.check(partExact, row/blockRows); err != nil {
 				return Vector{}, err
 			}
-			return found(&v.segment.rows, row)
+			return found(&v.rows, row)
 		}
 	}
 	return Vector{}, missing
@@ -228,7 +228,7 @@ func (s *search) scan(ctx context.Context, t *top, snap *snapshot, p plan, worke
 	}
 	for i := range snap.segments {
 		v := &snap.segments[i]
-		c := s.column(t, &v.segment.rows)
+		c := s.column(t, &v.rows)
 		c.segment = v.segment
 		// A block is begun with the first stretch in it, and scanned when the next one is beyond it.
 		block, mask := -1, uint64(0)

@@ -279,7 +279,7 @@ func (c *change) each(id, ordinal uint32, f func(r *rows, d *dead, live *int, ro
 	}
 	for i := range c.next.segments {
 		v := &c.next.segments[i]
-		if row := v.find(id, ordinal); row >= 0 && !f(&v.segment.rows, &v.dead, &v.live, row) {
+		if row := v.find(id, ordinal); row >= 0 && !f(&v.rows, &v.dead, &v.live, row) {
 			return
 		}
 	}
@@ -362,7 +362,7 @@ func (c *change) rest(group string, from uint32, f func(r *rows, d *dead, live *
 		e := v.extents[g]
 		skip, _ := slices.BinarySearch(v.ordinals[e.first:e.first+e.rows], from)
 		for row := e.first + skip; row < e.first+e.rows; row++ {
-			f(&v.segment.rows, &v.dead, &v.live, row)
+			f(&v.rows, &v.dead, &v.live, row)
 		}
 	}
 }
