@@ -165,8 +165,8 @@ func TestFigurePipeline(t *testing.T) {
 	w.until("ended", 5*time.Minute, w.ended(warm, filmAlgorithms...))
 
 	const rounds = 5
-	var wall, processor []float64
-	var last [2]cost
+	var processor []float64
+	var best [2]time.Duration // of what is alone, and of the pipeline: others on the machine only ever add
 	for n := range rounds {
 		film := again(asset, n+1)
 		alone := measure(func() { w.bare(film, clock, specs, shots, pictures) })
@@ -175,20 +175,22 @@ func TestFigurePipeline(t *testing.T) {
 			w.until("ended", 20*time.Minute, w.ended(film, filmAlgorithms...))
 		})
 		t.Logf("turn %d: alone %v, pipeline %v", n+1, alone, piped)
-		wall = append(wall, piped.wall.Seconds()/alone.wall.Seconds())
 		processor = append(processor, piped.processor.Seconds()/alone.processor.Seconds())
-		last = [2]cost{alone, piped}
+		for i, c := range []cost{alone, piped} {
+			if n == 0 || c.wall < best[i] {
+				best[i] = c.wall
+			}
+		}
 	}
-	slices.Sort(wall)
 	slices.Sort(processor)
-	ratio, used := wall[rounds/2], processor[rounds/2]
+	ratio, used := best[1].Seconds()/best[0].Seconds(), processor[rounds/2]
 	figure.Report(t, false, figure.Result{
 		Name:  "pipeline/overhead",
 		Claim: "the pipeline over a film costs ≤ 1.05 of decoding and inference alone, in time and in processor time",
-		Measured: fmt.Sprintf("%.2f (%.2f to %.2f) of the time, %.2f (%.2f to %.2f) of the processor time; last %.1f s against %.1f s",
-			ratio, wall[0], wall[rounds-1], used, processor[0], processor[rounds-1], last[1].wall.Seconds(), last[0].wall.Seconds()),
+		Measured: fmt.Sprintf("%.3f of the time, %.1f s against %.1f s; %.3f (%.3f to %.3f) of the processor time",
+			ratio, best[1].Seconds(), best[0].Seconds(), used, processor[0], processor[rounds-1]),
 		Ratio: max(ratio, used), Pass: max(ratio, used) <= 1.05,
-		Note: fmt.Sprintf("60 s of Big Buck Bunny at 720p, median of %d turns of both, %d processors; the pipeline also makes thumbnails and labels, and writes log and store", rounds, runtime.NumCPU()),
+		Note: fmt.Sprintf("60 s of Big Buck Bunny at 720p, %d turns of both: the best times, the median of processor time; %d processors; the pipeline also makes thumbnails and labels, and writes log and store", rounds, runtime.NumCPU()),
 	})
 }
 
