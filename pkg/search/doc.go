@@ -14,6 +14,7 @@
 //   - Every question carries a Scope, the set of runs that it may see. Nothing of
 //     any other run is in the answer, in its order, its totals or its scores' ranks.
 //     A nil scope is an error, so that no caller forgets it.
+//   - An engine that is a Rebuilder is filled anew beside the live one, and swapped without a gap.
 //   - Answers are ordered by score, ties by run and ordinal, so that the same
 //     question over the same data gives the same bytes.
 package search

@@ -21,6 +21,35 @@ type Engine interface {
 	Close() error
 }
 
+// A Rebuilder is an engine that can be filled anew beside what it serves, and swapped at once.
+// Engines are asked for it by a type assertion.
+type Rebuilder interface {
+	// Rebuild begins a fresh engine of the same spaces, with nothing in it, beside the live one. There is one at
+	// a time: what an earlier Rebuild began, in this process or in one that has died, is given up, and its
+	// Commit and writes are of kind Conflict from then on.
+	//
+	// The live engine is searched and written as before. What is written to, trimmed and deleted of it, by any
+	// process, from the moment that Rebuild returns is done to the fresh one as well, before that call
+	// returns. What was there before is the caller's to write into the fresh one, in any order, out of the store,
+	// which every item reaches before the engine.
+	Rebuild(ctx context.Context) (Rebuild, error)
+}
+
+// A Rebuild is an engine that is being filled beside the live one. Searches, Dump and Ready are
+// of the fresh one alone. Write never changes an item that the live engine was told of since the Rebuild began, and
+// passes over those that it was told to trim or delete: what is read from the store may be
+// older than that. It may not be called beside Commit.
+type Rebuild interface {
+	Engine
+	// Commit makes the fresh engine the live one at once: a search sees all of the one or all of the other, and none
+	// fails for it. What was live is deleted afterwards. A process that ends before Commit returned leaves
+	// the one or the other, whole. Where it fails, the live engine is what it was, and Commit may be
+	// called again. A Rebuild that was committed or closed is done with: its methods are of kind Conflict.
+	Commit(ctx context.Context) error
+	// Close gives up what was not committed, and deletes it. After Commit it does nothing.
+	Close() error
+}
+
 // A Batch is what the indexer writes in one go: of any number of runs.
 type Batch struct {
 	// Annotations with something to search: those without text and label are passed over.

@@ -15,40 +15,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// Dump implements search.Engine: of each run its annotations and then its embeddings by space. The
-// embeddings' lines are gathered before the first is written, some 200 bytes each.
-func (e *Engine) Dump(ctx context.Context, w io.Writer) error {
-	var vectors []dumpedVector
-	for _, v := range e.spaces {
-		err := v.dump(ctx, func(line dumpedVector) { vectors = append(vectors, line) })
-		if err != nil {
-			return fmt.Errorf("dumping space %s: %w", v.name, err)
-		}
-	}
-	slices.SortFunc(vectors, func(a, b dumpedVector) int {
-		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Space, b.Space), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Hash, b.Hash))
-	})
-	writeBefore := func(run string) error {
-		for len(vectors) > 0 && (run == "" || vectors[0].Run < run) {
-			if err := writeLine(w, vectors[0]); err != nil {
-				return err
-			}
-			vectors = vectors[1:]
-		}
-		return nil
-	}
-	err := e.text.dump(ctx, func(line dumpedText) error {
-		if err := writeBefore(line.Run); err != nil {
-			return err
-		}
-		return writeLine(w, line)
-	})
-	if err != nil {
-		return fmt.Errorf("dumping texts: %w", err)
-	}
-	return writeBefore("")
-}
-
 // A dumpedVector is a line of Dump of an embedding.
 type dumpedVector struct {
 	Run       string `json:"run"`

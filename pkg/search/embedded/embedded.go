@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"maps"
-	"path/filepath"
-	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -33,8 +32,18 @@ type Deps struct {
 
 // Engine is a search.Engine in one folder, which one process may have open at a time.
 type Engine struct {
-	text   *text
-	spaces map[string]*vectors
+	dir string
+	cfg Config
+	log *slog.Logger
+
+	live   atomic.Pointer[generation]
+	closed atomic.Bool
+
+	// rebuilding is held while a rebuild begins or ends; writing, by each write for reading, so that one begins
+	// and ends between writes. fresh is the rebuild under way, nil mostly.
+	rebuilding sync.Mutex
+	writing    sync.RWMutex
+	fresh      *rebuild
 
 	took  *prometheus.HistogramVec // by operation
 	items *prometheus.CounterVec   // by kind of item
@@ -52,7 +61,7 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		spaces: map[string]*vectors{},
+		dir: dir, cfg: cfg, log: log,
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cinedex_search_seconds", Help: "How long operations of the embedded search engine took.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
@@ -64,49 +73,78 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 			Name: "cinedex_search_errors_total", Help: "Operations of the embedded search engine that failed.",
 		}, []string{"operation", "kind"}),
 	}
+	gen, err := e.openLive()
+	if err != nil {
+		return nil, err
+	}
+	e.live.Store(gen)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	if e.text, err = openText(filepath.Join(dir, "text"), log); err != nil {
-		return e, err
-	}
-	for _, s := range cfg.Spaces {
-		if e.spaces[spaceName(s)] != nil {
-			return e, errkind.New(errkind.Invalid, "space %s is given twice", spaceName(s))
-		}
-		v, err := openVectors(filepath.Join(dir, "vectors"), s, log)
-		if err != nil {
-			return e, err
-		}
-		e.spaces[v.name] = v
+	if err := removeOthers(dir, gen.name); err != nil {
+		return nil, err
 	}
 	if deps.Metrics != nil {
 		for _, c := range []prometheus.Collector{e.took, e.items, e.fails} {
 			if err := deps.Metrics.Register(c); err != nil {
-				return e, fmt.Errorf("registering metrics of the search engine: %w", err)
+				return nil, fmt.Errorf("registering metrics of the search engine: %w", err)
 			}
 		}
 	}
 	return e, nil
 }
 
-// Close ends the engine. What Write returned nil for is kept; writes under way fail.
+// openLive opens the generation that is live, as long as it is.
+func (e *Engine) openLive() (*generation, error) {
+	for {
+		name, err := currentGeneration(e.dir)
+		if err != nil {
+			return nil, err
+		}
+		gen, err := openGeneration(e.dir, name, e.cfg.Spaces, e.log)
+		if err != nil {
+			return nil, err
+		}
+		// Another process may have swapped it before it let go of it. Who has the live one open is the one that swaps.
+		now, err := currentGeneration(e.dir)
+		if err == nil && now == name {
+			return gen, nil
+		}
+		if err := errors.Join(err, gen.close()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Close ends the engine. What Write returned nil for is kept; writes under way fail, and a rebuild under
+// way is given up.
 func (e *Engine) Close() error {
-	var errs []error
-	for _, v := range e.spaces {
-		errs = append(errs, v.index.Close())
+	e.closed.Store(true)
+	err := e.live.Load().close() // first, so that writes under way end
+	e.rebuilding.Lock()
+	defer e.rebuilding.Unlock()
+	if r := e.underway(); r != nil {
+		err = errors.Join(err, r.giveUp())
 	}
-	if e.text != nil {
-		errs = append(errs, e.text.close())
+	return errors.Join(err, e.live.Load().close()) // again, if it was swapped meanwhile
+}
+
+// reading calls f with the live generation, which stays open meanwhile.
+func (e *Engine) reading(f func(*generation) error) error {
+	for {
+		// One that was retired is live no more.
+		if g := e.live.Load(); g.enter() {
+			defer g.leave()
+			return f(g)
+		}
 	}
-	return errors.Join(errs...)
 }
 
 // Ready reports why the engine cannot be written, if so. It may still be searched.
 func (e *Engine) Ready(ctx context.Context) error {
-	return errors.Join(ctx.Err(), e.text.ready())
+	return errors.Join(ctx.Err(), e.live.Load().text.ready())
 }
 
 func (e *Engine) measure(operation string, begun time.Time, err error) {
@@ -119,33 +157,12 @@ func (e *Engine) measure(operation string, begun time.Time, err error) {
 // Write implements search.Writer.
 func (e *Engine) Write(ctx context.Context, b search.Batch) (err error) {
 	defer func(begun time.Time) { e.measure("write", begun, err) }(time.Now())
-	bySpace := map[string][]*pb.Embedding{}
-	for _, m := range b.Embeddings {
-		if _, err := e.space(m.GetSpace()); err != nil {
-			return fmt.Errorf("writing embedding %d of run %s: %w", m.GetOrdinal(), m.GetRun(), err)
-		}
-		bySpace[m.GetSpace()] = append(bySpace[m.GetSpace()], m)
-	}
-	// Each part waits for its own sync: together they take as long as the slowest.
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.text.write(gctx, b.Annotations) })
-	for space, embeddings := range bySpace {
-		g.Go(func() error { return e.spaces[space].write(gctx, embeddings) })
-	}
-	if err := g.Wait(); err != nil {
+	if err := e.writeBoth(ctx, b); err != nil {
 		return err
 	}
 	e.items.WithLabelValues("annotation").Add(float64(len(b.Annotations)))
 	e.items.WithLabelValues("embedding").Add(float64(len(b.Embeddings)))
 	return nil
-}
-
-func (e *Engine) space(name string) (*vectors, error) {
-	v, ok := e.spaces[name]
-	if !ok {
-		return nil, errkind.New(errkind.Invalid, "unknown space %q: there are %v", name, slices.Sorted(maps.Keys(e.spaces)))
-	}
-	return v, nil
 }
 
 // TrimRun implements search.Writer.
@@ -154,12 +171,7 @@ func (e *Engine) TrimRun(ctx context.Context, run string, annotations, embedding
 	if err := errors.Join(checkIdentity(run, annotations), checkIdentity(run, embeddings)); err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.text.remove(ctx, run, annotations) })
-	for _, v := range e.spaces {
-		g.Go(func() error { return v.remove(ctx, run, embeddings) })
-	}
-	return g.Wait()
+	return e.trimBoth(ctx, run, annotations, embeddings)
 }
 
 // DeleteRun implements search.Writer.
@@ -173,33 +185,34 @@ func (e *Engine) Text(ctx context.Context, q search.TextQuery) (hits []search.Hi
 	if err := checkText(q); err != nil {
 		return nil, err
 	}
-	return e.text.find(ctx, q)
+	err = e.reading(func(g *generation) (err error) { hits, err = g.text.find(ctx, q); return err })
+	return hits, err
 }
 
 // Vector implements search.Searcher.
 func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []search.Hit, err error) {
 	defer func(begun time.Time) { e.measure("vector", begun, err) }(time.Now())
-	if q.Scope == nil {
-		return nil, errNoScope
-	}
-	v, err := e.space(q.Space)
-	if err != nil {
-		return nil, err
-	}
-	return v.find(ctx, q)
+	err = e.reading(func(g *generation) (err error) { hits, err = g.vector(ctx, q); return err })
+	return hits, err
 }
 
 var errNoScope = errkind.New(errkind.Internal, "a question without a scope")
 
 // Languages implements search.Searcher.
-func (e *Engine) Languages(ctx context.Context, s *search.Scope) ([]string, error) {
+func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string, err error) {
 	if s == nil {
 		return nil, errNoScope
 	}
-	return e.text.languagesWithin(ctx, s)
+	err = e.reading(func(g *generation) (err error) { tags, err = g.text.languagesWithin(ctx, s); return err })
+	return tags, err
 }
 
 // Marks implements search.Searcher.
 func (e *Engine) Marks(q search.TextQuery, text, language string) [][2]int {
-	return e.text.marks(q, text, language)
+	return e.live.Load().text.marks(q, text, language)
+}
+
+// Dump implements search.Engine.
+func (e *Engine) Dump(ctx context.Context, w io.Writer) error {
+	return e.reading(func(g *generation) error { return g.dump(ctx, w) })
 }

@@ -37,6 +37,8 @@ type Exceptions struct {
 	// ScoresSeeHidden: frequencies of words count items outside the scope, so that scores
 	// and the order may change with them. What is found does not.
 	ScoresSeeHidden bool
+	// NoRebuild: the engine is no search.Rebuilder.
+	NoRebuild bool
 	// Judgements that the engine's analysis decides otherwise, by name.
 	Judgements []string
 }
@@ -59,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("dump tells the fold", func(t *testing.T) { testDump(t, h) })
 	t.Run("words as a model says", func(t *testing.T) { testModel(t, h) })
 	t.Run("vectors", func(t *testing.T) { testVectors(t, h) })
+	t.Run("rebuild", func(t *testing.T) { testRebuild(t, h) })
 	t.Run("closing", func(t *testing.T) { testClosing(t, h) })
 }
 

@@ -1,0 +1,256 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// A generation is one whole index, texts and vectors in one folder: the live one, or one that
+// is being filled beside it.
+type generation struct {
+	name   string // of its folder within the engine's, see currentFile
+	text   *text
+	spaces map[string]*vectors
+
+	mu      sync.Mutex
+	users   int
+	retired bool
+	idle    chan struct{} // closed when retired and without users
+}
+
+const (
+	// firstGeneration lies in the engine's folder itself; the others in folders of generationsDir.
+	firstGeneration = "."
+	generationsDir  = "generations"
+	// currentFile names the live generation. Where it is missing, that is the first.
+	currentFile = "current"
+
+	textDir    = "text"
+	vectorsDir = "vectors"
+)
+
+func openGeneration(dir, name string, spaces []*pb.Space, log *slog.Logger) (_ *generation, err error) {
+	g := &generation{name: name, spaces: map[string]*vectors{}, idle: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, g.close())
+		}
+	}()
+	at := filepath.Join(dir, name)
+	if g.text, err = openText(filepath.Join(at, textDir), log); err != nil {
+		return nil, err
+	}
+	for _, s := range spaces {
+		if g.spaces[spaceName(s)] != nil {
+			return nil, errkind.New(errkind.Invalid, "space %s is given twice", spaceName(s))
+		}
+		v, err := openVectors(filepath.Join(at, vectorsDir), s, log)
+		if err != nil {
+			return nil, err
+		}
+		g.spaces[v.name] = v
+	}
+	return g, nil
+}
+
+func (g *generation) close() error {
+	var errs []error
+	for _, v := range g.spaces {
+		errs = append(errs, v.index.Close())
+	}
+	if g.text != nil {
+		errs = append(errs, g.text.close())
+	}
+	return errors.Join(errs...)
+}
+
+// enter keeps the generation open until leave, unless it is retired.
+func (g *generation) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.retired {
+		return false
+	}
+	g.users++
+	return true
+}
+
+func (g *generation) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.users--; g.retired && g.users == 0 {
+		close(g.idle)
+	}
+}
+
+// retire lets nobody in any more, and waits for those within.
+func (g *generation) retire() {
+	g.mu.Lock()
+	if !g.retired {
+		g.retired = true
+		if g.users == 0 {
+			close(g.idle)
+		}
+	}
+	g.mu.Unlock()
+	<-g.idle
+}
+
+func (g *generation) space(name string) (*vectors, error) {
+	v, ok := g.spaces[name]
+	if !ok {
+		return nil, errkind.New(errkind.Invalid, "unknown space %q: there are %v", name, slices.Sorted(maps.Keys(g.spaces)))
+	}
+	return v, nil
+}
+
+func (g *generation) write(ctx context.Context, b search.Batch) error {
+	bySpace := map[string][]*pb.Embedding{}
+	for _, m := range b.Embeddings {
+		if _, err := g.space(m.GetSpace()); err != nil {
+			return fmt.Errorf("writing embedding %d of run %s: %w", m.GetOrdinal(), m.GetRun(), err)
+		}
+		bySpace[m.GetSpace()] = append(bySpace[m.GetSpace()], m)
+	}
+	// Each part waits for its own sync: together they take as long as the slowest.
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.text.write(gctx, b.Annotations) })
+	for space, embeddings := range bySpace {
+		group.Go(func() error { return g.spaces[space].write(gctx, embeddings) })
+	}
+	return group.Wait()
+}
+
+func (g *generation) trim(ctx context.Context, run string, annotations, embeddings int64) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.text.remove(ctx, run, annotations) })
+	for _, v := range g.spaces {
+		group.Go(func() error { return v.remove(ctx, run, embeddings) })
+	}
+	return group.Wait()
+}
+
+func (g *generation) vector(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
+	if q.Scope == nil {
+		return nil, errNoScope
+	}
+	v, err := g.space(q.Space)
+	if err != nil {
+		return nil, err
+	}
+	return v.find(ctx, q)
+}
+
+// dump writes of each run its annotations and then its embeddings by space. The
+// embeddings' lines are gathered before the first is written, some 200 bytes each.
+func (g *generation) dump(ctx context.Context, w io.Writer) error {
+	var vectors []dumpedVector
+	for _, v := range g.spaces {
+		err := v.dump(ctx, func(line dumpedVector) { vectors = append(vectors, line) })
+		if err != nil {
+			return fmt.Errorf("dumping space %s: %w", v.name, err)
+		}
+	}
+	slices.SortFunc(vectors, func(a, b dumpedVector) int {
+		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Space, b.Space), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Hash, b.Hash))
+	})
+	writeBefore := func(run string) error {
+		for len(vectors) > 0 && (run == "" || vectors[0].Run < run) {
+			if err := writeLine(w, vectors[0]); err != nil {
+				return err
+			}
+			vectors = vectors[1:]
+		}
+		return nil
+	}
+	err := g.text.dump(ctx, func(line dumpedText) error {
+		if err := writeBefore(line.Run); err != nil {
+			return err
+		}
+		return writeLine(w, line)
+	})
+	if err != nil {
+		return fmt.Errorf("dumping texts: %w", err)
+	}
+	return writeBefore("")
+}
+
+// currentGeneration reads which generation of a folder is live.
+func currentGeneration(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, currentFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return firstGeneration, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading which generation is live: %w", err)
+	}
+	name := strings.TrimSpace(string(b))
+	if !filepath.IsLocal(name) || filepath.Dir(name) != generationsDir {
+		return "", errkind.New(errkind.Invalid, "%s names %q, which is no generation: delete the folder and rebuild the engine from the store", filepath.Join(dir, currentFile), name)
+	}
+	return name, nil
+}
+
+// setCurrent makes a generation the live one, durably and at once.
+func setCurrent(dir, name string) error {
+	// What the pointer will lead to must be on disk first, its folder's name included.
+	for _, d := range []string{filepath.Join(dir, generationsDir), dir} {
+		if err := syncFolder(d); err != nil {
+			return err
+		}
+	}
+	temporary := filepath.Join(dir, currentFile+".new")
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(name + "\n")
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, filepath.Join(dir, currentFile)); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+// removeOthers removes what does not belong to the generation named: those before it, and those that were never
+// made live. It is called by who has that generation open, and so is the only one here.
+func removeOthers(dir, name string) error {
+	var errs []error
+	if name != firstGeneration {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, textDir)), os.RemoveAll(filepath.Join(dir, vectorsDir)))
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, generationsDir))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	for _, e := range entries {
+		if other := filepath.Join(generationsDir, e.Name()); other != name {
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, other)))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("removing earlier generations: %w", err)
+	}
+	return nil
+}
