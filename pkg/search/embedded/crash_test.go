@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +37,8 @@ func child() {
 	switch part {
 	case "write":
 		err = writeForever(dir)
+	case "rebuild":
+		err = rebuildForever(dir)
 	case "full":
 		err = fillDisk(dir)
 	default:
@@ -203,5 +207,104 @@ func TestFullDisk(t *testing.T) {
 	hits, err := e.Text(t.Context(), search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: "full77", Limit: 5})
 	if err != nil || len(hits) != 1 {
 		t.Fatalf("opened again: %v, %v", hits, err)
+	}
+}
+
+// rebuildForever swaps the engine again and again, each time with a word that tells how often that was, which it
+// prints once Commit returned.
+func rebuildForever(dir string) error {
+	ctx := context.Background()
+	e, err := embedded.Open(dir, embedded.Config{Spaces: []*pb.Space{small}}, embedded.Deps{})
+	if err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		word := fmt.Sprintf("p%dx%d", os.Getpid(), i)
+		r, err := e.Rebuild(ctx)
+		if err != nil {
+			return err
+		}
+		var b search.Batch
+		for k := range int64(rebuilt) {
+			b.Annotations = append(b.Annotations, line("run", k, word))
+			b.Embeddings = append(b.Embeddings, &pb.Embedding{Run: "run", Ordinal: k, Space: "small@1", Vector: []float32{1, 2}})
+		}
+		for _, part := range []search.Batch{{Annotations: b.Annotations[:rebuilt/2], Embeddings: b.Embeddings}, {Annotations: b.Annotations[rebuilt/2:]}} {
+			if err := r.Write(ctx, part); err != nil {
+				return err
+			}
+		}
+		if err := r.Commit(ctx); err != nil {
+			return err
+		}
+		fmt.Println(word)
+	}
+}
+
+const rebuilt = 40
+
+var small = &pb.Space{Name: "small", Version: "1", Dimension: 2, Metric: "cosine"}
+
+// A kill at any moment of a rebuild leaves the one engine or the other, whole, and nothing else in the folder.
+func TestKilledWhileRebuilding(t *testing.T) {
+	dir := t.TempDir()
+	rnd := rand.New(rand.NewPCG(21, 5))
+	committed := ""
+	for round := range 12 {
+		cmd, out := startChild(t, "rebuild", dir)
+		lines := bufio.NewScanner(out)
+		first := make(chan struct{})
+		ended := make(chan struct{})
+		last := committed
+		go func() {
+			defer close(ended)
+			for n := 0; lines.Scan(); n++ {
+				last = lines.Text()
+				if n == 0 {
+					close(first)
+				}
+			}
+		}()
+		<-first
+		time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond) // the moment is the test's input, nothing is waited for
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		_ = cmd.Wait()
+		committed = last
+
+		e, err := embedded.Open(dir, embedded.Config{Spaces: []*pb.Space{small}}, embedded.Deps{})
+		if err != nil {
+			t.Fatalf("round %d: opening what was killed: %v", round, err)
+		}
+		scope := search.NewScope([]string{"run"})
+		count := func(word string) int {
+			t.Helper()
+			hits, err := e.Text(t.Context(), search.TextQuery{Scope: scope, Words: word, Limit: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(hits)
+		}
+		// The kill may have come between the swap and its line.
+		var process, n int
+		if _, err := fmt.Sscanf(committed, "p%dx%d", &process, &n); err != nil {
+			t.Fatalf("round %d: the child printed %q", round, committed)
+		}
+		next := fmt.Sprintf("p%dx%d", process, n+1)
+		if a, b := count(committed), count(next); !(a == rebuilt && b == 0 || a == 0 && b == rebuilt) {
+			t.Errorf("round %d: %d lines of %s and %d of %s", round, a, committed, b, next)
+		}
+		hits, err := e.Vector(t.Context(), search.VectorQuery{Scope: scope, Space: "small@1", Vector: []float32{1, 2}, Limit: 100})
+		if err != nil || len(hits) != rebuilt {
+			t.Errorf("round %d: %d vectors, %v", round, len(hits), err)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, "generations", "*")); err != nil || len(left) != 1 {
+			t.Errorf("round %d: generations %v, %v", round, left, err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

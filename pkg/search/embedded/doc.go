@@ -37,4 +37,7 @@
 // Writes that wait at the same time become one Bleve batch (group commit) and one record of a
 // journal, which is synced while the batch is analysed. Scorch writes its segments behind, and what it
 // had not written is replayed from the journal when the engine is opened after a crash.
+//
+// All of that is one generation. Rebuild fills a second one in a folder of its own, and Commit renames the file current,
+// which names the live one; the folders of the others are removed then, or when the engine is next opened.
 package embedded
