@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 	"testing"
 )
 
@@ -39,10 +40,17 @@ func Begin(t testing.TB, name string) {
 		t.Skipf("figure %s: run it with make figures", name)
 	}
 	if only := os.Getenv("ONLY"); only != "" {
-		if ok, err := path.Match(only, name); err != nil || !ok {
+		if !picks(only, name) {
 			t.Skipf("figure %s: ONLY=%s does not pick it", name, only)
 		}
 	}
+}
+
+// picks reports whether a glob picks a name; a star goes past the slash, too.
+func picks(only, name string) bool {
+	flat := strings.NewReplacer("/", ".")
+	ok, err := path.Match(flat.Replace(only), flat.Replace(name))
+	return err == nil && ok
 }
 
 // Report prints the line, and adds it to the file that FIGURES_OUT names. A claim
