@@ -176,6 +176,9 @@ func (b *Blobs) resolveFile(name string) (*cinedexv1.MediaRef, error) {
 		// Whether a file exists outside the roots is nobody's business.
 		return nil, errkind.New(errkind.Denied, "%s is outside the folders that media may come from", name)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errkind.New(errkind.NotFound, "there is no file %s", name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("finding %s: %w", name, err)
 	}

@@ -189,7 +189,7 @@ func (r *Reader) streams(ctx context.Context, path string) (*probed, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("probing: %w", explain(path, stderr, err))
+		return nil, explain(path, stderr, err)
 	}
 	raw.complaints = stderr
 	return &raw, nil

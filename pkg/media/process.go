@@ -219,7 +219,7 @@ func (r *Reader) run(ctx context.Context, program string, args []string, read fu
 // matches wins.
 var complaints = []struct{ says, means string }{
 	{"not on whitelist", "is not a film: it is text, a playlist, or another format that is not taken"},
-	{"moov atom not found", "is cut short or was never finished: its index is missing"},
+	{"moov atom not found", "is cut short, was never finished, or is no film: its index is missing"},
 	{"file ended prematurely", "is cut short"},
 	{"partial file", "is cut short"},
 	{"end of file", "is cut short, or has nothing in it"},

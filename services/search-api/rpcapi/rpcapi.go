@@ -55,6 +55,9 @@ func New(deps Deps) (*Server, error) {
 // Register puts the service, health and reflection onto mux.
 func (s *Server) Register(mux *http.ServeMux) {
 	opts := []connect.HandlerOption{connect.WithReadMaxBytes(MaxRequestBytes), connect.WithInterceptors(errorsByKind{})}
+	for _, c := range jsonCodecs {
+		opts = append(opts, connect.WithCodec(c))
+	}
 	path, h := cinedexv1connect.NewSearchServiceHandler(s, opts...)
 	mux.Handle(path, Authenticate(s.deps.Authoriser, h, reject))
 	mux.Handle(grpchealth.NewHandler(health{s.deps.Gateway}))

@@ -1,0 +1,44 @@
+package rpcapi
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+// strictJSON reads requests as the rest of Cinedex reads what others wrote: a field that is
+// not known is named and refused. Connect's own codec passes over it, and a misspelt
+// filter that is passed over shows what was to be left out.
+type strictJSON struct{ name string }
+
+// Connect picks a codec by the whole of what follows "application/".
+var jsonCodecs = []strictJSON{{"json"}, {"json; charset=utf-8"}}
+
+func (c strictJSON) Name() string { return c.name }
+
+func (strictJSON) Marshal(v any) ([]byte, error) {
+	m, err := message(v)
+	if err != nil {
+		return nil, err
+	}
+	return protojson.Marshal(m)
+}
+
+func (strictJSON) Unmarshal(b []byte, v any) error {
+	m, err := message(v)
+	if err != nil {
+		return err
+	}
+	return schema.UnmarshalStrictJSON(b, m)
+}
+
+func message(v any) (proto.Message, error) {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("%T is no protobuf message", v)
+	}
+	return m, nil
+}
