@@ -56,6 +56,12 @@ func testCache(t testing.TB, artefacts ...string) model.Cache {
 // newWorld starts the platform over dir; a second one over the same folder, after stop, is a restart.
 func newWorld(t testing.TB, dir string, media ...string) *world {
 	t.Helper()
+	return newWorldWith(t, dir, func(*upConfig) {}, media...)
+}
+
+// newWorldWith is newWorld with some settings changed.
+func newWorldWith(t testing.TB, dir string, change func(*upConfig), media ...string) *world {
+	t.Helper()
 	cache := testCache(t)
 	cfg := defaultUp(dir)
 	cfg.Address, cfg.Broker.Port, cfg.Telemetry.AdminAddress = "127.0.0.1:0", 0, ""
@@ -65,6 +71,7 @@ func newWorld(t testing.TB, dir string, media ...string) *world {
 		t.Fatal(err)
 	}
 	cfg.Blobs.Roots = rs
+	change(&cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	logs, err := os.OpenFile(filepath.Join(dir, "test.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
