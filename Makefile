@@ -5,10 +5,19 @@ GO    ?= go
 export GOFLAGS ?= -buildvcs=false
 
 .DEFAULT_GOAL := help
+# Nodes of each server, and their first ports.
+KAFKA      ?= 1
+CASSANDRA  ?= 1
+OPENSEARCH ?= 1
+KAFKA_PORT      ?= 19092
+CASSANDRA_PORT  ?= 9042
+OPENSEARCH_PORT ?= 9201
+
+.PHONY: servers servers-stop servers-status
 .PHONY: help build demo test check setup figures bench lint generate stale fmt clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 build: ## build bin/cinedex
 	$(GO) build -o $(BIN) ./cmd/cinedex
@@ -19,6 +28,16 @@ demo: build ## fetch what is needed, ingest, search in three ways, serve (ONCE=1
 setup: build ## fetch models, media and programs that tests need
 	$(BIN) models fetch core demo
 	@scripts/system-packages
+
+servers: ## real Kafka, Cassandra and OpenSearch as processes on this machine (KAFKA=3 CASSANDRA=2)
+	@$(GO) run ./deploy/local start -kafka $(KAFKA) -cassandra $(CASSANDRA) -opensearch $(OPENSEARCH) \
+		-kafka-port $(KAFKA_PORT) -cassandra-port $(CASSANDRA_PORT) -opensearch-port $(OPENSEARCH_PORT)
+
+servers-status: ## which of them run, where, with how much memory
+	@$(GO) run ./deploy/local status
+
+servers-stop: ## stop them; their data stays
+	@$(GO) run ./deploy/local stop
 
 test: setup ## set up and pass everything
 	scripts/test

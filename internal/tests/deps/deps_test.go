@@ -55,6 +55,8 @@ var layers = func() map[string][]string {
 		"web":                  nil,
 
 		"cmd/cinedex": append([]string{"services/ingestor", "services/algo-runner", "services/indexer", "services/search-api"}, all...),
+		// Real servers for tests and for people; nothing that is built into Cinedex starts them.
+		"deploy/local": base,
 		// What develops and judges the whole may look at all of it, and nothing looks at that.
 		"internal": append([]string{"cmd/cinedex", "services/ingestor", "services/algo-runner", "services/indexer", "services/search-api"}, all...),
 	}

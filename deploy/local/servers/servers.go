@@ -1,0 +1,246 @@
+package servers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Config says what is started, and where.
+type Config struct {
+	// Kafka, Cassandra and OpenSearch are how many nodes of each are started: up to three, three and one.
+	// A Cassandra node has a loopback address to itself: 127.0.0.1, 127.0.0.2 and so on.
+	Kafka, Cassandra, OpenSearch int
+	// Dir gets a folder for each node. A cluster that was stopped goes on over its data.
+	Dir string
+	// Cache is where the servers' jars lie, or are fetched into; empty means the user's cache folder.
+	Cache string
+	// KafkaPort, CassandraPort and OpenSearchPort are the first node's; 0 takes what is free. Kafka's nodes
+	// use the ports up to 30 further on as well, Cassandra's the next one, and OpenSearch's is one of 9201 to 9299.
+	KafkaPort, CassandraPort, OpenSearchPort int
+	// KafkaSettings are added to the server.properties of each broker.
+	KafkaSettings map[string]string
+	// KafkaData holds the brokers' data instead of their folders, where a test fills a disk.
+	KafkaData string
+	// KafkaAdvertise returns the address that clients are told of the broker that listens at addr: that of a proxy, say.
+	KafkaAdvertise func(addr string) (string, error)
+	// Secure makes Kafka and Cassandra ask for TLS and a password. See Cluster.CAFile and KafkaUsers.
+	Secure bool
+	// KafkaUsers are users and their passwords beside Admin, who may do everything; they may do nothing yet.
+	KafkaUsers map[string]string
+	// Detached nodes outlive this process; Open finds them again.
+	Detached bool
+	// Progress is told what goes on, and may be nil.
+	Progress func(string)
+}
+
+// Admin is the user of a Secure Kafka that may do everything, and AdminPassword the password.
+// Cassandra's is its own: cassandra, cassandra.
+const (
+	Admin         = "admin"
+	AdminPassword = "admin-secret"
+)
+
+func (c *Config) validate() error {
+	for _, n := range []struct {
+		name      string
+		got, most int
+	}{{"Kafka", c.Kafka, 3}, {"Cassandra", c.Cassandra, 3}, {"OpenSearch", c.OpenSearch, 1}} {
+		if n.got < 0 || n.got > n.most {
+			return errkind.New(errkind.Invalid, "%d nodes of %s: between 0 and %d can be started", n.got, n.name, n.most)
+		}
+	}
+	if c.Kafka+c.Cassandra+c.OpenSearch == 0 {
+		return errkind.New(errkind.Invalid, "no server is asked for")
+	}
+	if c.Dir == "" {
+		return errkind.New(errkind.Invalid, "no folder is given for the servers' data")
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return fmt.Errorf("finding the servers' folder: %w", err)
+	}
+	c.Dir = dir
+	if c.Progress == nil {
+		c.Progress = func(string) {}
+	}
+	return nil
+}
+
+// A Cluster is what runs. A kind of server that was not asked for is nil.
+type Cluster struct {
+	Kafka      *Kafka      `json:"kafka,omitempty"`
+	Cassandra  *Cassandra  `json:"cassandra,omitempty"`
+	OpenSearch *OpenSearch `json:"opensearch,omitempty"`
+	// CAFile holds the authority of a Secure cluster's certificates, PEM.
+	CAFile string `json:"ca_file,omitempty"`
+
+	dir string
+}
+
+// Kafka is one broker, or three that keep three copies and of which one may be lost.
+type Kafka struct {
+	Nodes []*Node `json:"nodes"`
+}
+
+// Brokers are the addresses that clients begin with.
+func (k *Kafka) Brokers() []string { return addresses(k.Nodes) }
+
+// Cassandra is one node, or several in one datacentre, datacenter1.
+type Cassandra struct {
+	Nodes []*Node `json:"nodes"`
+}
+
+// Hosts are the host:port addresses of CQL; the port is the same for all.
+func (c *Cassandra) Hosts() []string { return addresses(c.Nodes) }
+
+// OpenSearch is one node.
+type OpenSearch struct {
+	Nodes []*Node `json:"nodes"`
+}
+
+// URL is where its API is.
+func (o *OpenSearch) URL() string { return "http://" + o.Nodes[0].Addr }
+
+func addresses(nodes []*Node) []string {
+	var all []string
+	for _, n := range nodes {
+		all = append(all, n.Addr)
+	}
+	return all
+}
+
+// Nodes returns all nodes.
+func (c *Cluster) Nodes() []*Node {
+	var all []*Node
+	if c.Kafka != nil {
+		all = append(all, c.Kafka.Nodes...)
+	}
+	if c.Cassandra != nil {
+		all = append(all, c.Cassandra.Nodes...)
+	}
+	if c.OpenSearch != nil {
+		all = append(all, c.OpenSearch.Nodes...)
+	}
+	return all
+}
+
+// patience is how long a node may take to answer, on a machine that has other things to do as well.
+const patience = 4 * time.Minute
+
+// Start starts servers and returns when all of them answer. On an error nothing is left running.
+func Start(ctx context.Context, cfg Config) (*Cluster, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if running, err := Open(cfg.Dir); err == nil && running.Running() > 0 {
+		return nil, errkind.New(errkind.Conflict, "servers run over %s already: use those, or stop them first (make servers-stop)", cfg.Dir)
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the servers' folder: %w", err)
+	}
+	c := &Cluster{dir: cfg.Dir}
+	if cfg.Secure {
+		if err := makeCertificates(cfg.Dir); err != nil {
+			return nil, fmt.Errorf("making certificates: %w", err)
+		}
+		c.CAFile = filepath.Join(cfg.Dir, caFile)
+	}
+	started, within := errgroup.WithContext(ctx)
+	if cfg.Kafka > 0 {
+		c.Kafka = &Kafka{}
+		started.Go(func() (err error) { c.Kafka.Nodes, err = startKafka(within, cfg); return err })
+	}
+	if cfg.Cassandra > 0 {
+		c.Cassandra = &Cassandra{}
+		started.Go(func() (err error) { c.Cassandra.Nodes, err = startCassandra(within, cfg); return err })
+	}
+	if cfg.OpenSearch > 0 {
+		c.OpenSearch = &OpenSearch{}
+		started.Go(func() (err error) { c.OpenSearch.Nodes, err = startOpenSearch(within, cfg); return err })
+	}
+	err := started.Wait()
+	if err == nil {
+		err = c.save()
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.Kill())
+	}
+	return c, nil
+}
+
+// Kill ends all nodes at once, as a loss of power would. What they have acknowledged is in their folders.
+func (c *Cluster) Kill() error {
+	var errs []error
+	for _, n := range c.Nodes() {
+		errs = append(errs, n.Kill())
+	}
+	return errors.Join(errs...)
+}
+
+// Stop lets all nodes end in order, and kills those that take too long.
+func (c *Cluster) Stop(ctx context.Context) error {
+	var all errgroup.Group
+	for _, n := range c.Nodes() {
+		all.Go(func() error { return n.Stop(ctx) })
+	}
+	return all.Wait()
+}
+
+// Running is how many nodes run.
+func (c *Cluster) Running() int {
+	n := 0
+	for _, node := range c.Nodes() {
+		if node.Running() {
+			n++
+		}
+	}
+	return n
+}
+
+const stateFile = "servers.json"
+
+func (c *Cluster) save() error {
+	b, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(c.dir, stateFile)
+	if err := os.WriteFile(file+".new", b, 0o644); err != nil {
+		return fmt.Errorf("writing down what runs: %w", err)
+	}
+	return os.Rename(file+".new", file)
+}
+
+// Open finds the cluster that was started over a folder, whether it still runs or not. It is NotFound where none was.
+func Open(dir string) (*Cluster, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errkind.New(errkind.NotFound, "no servers were started over %s", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what runs: %w", err)
+	}
+	c := &Cluster{dir: dir}
+	if err := json.Unmarshal(b, c); err != nil {
+		return nil, fmt.Errorf("reading what runs over %s: %w", dir, err)
+	}
+	for _, n := range c.Nodes() {
+		n.detached = true
+		n.progress = func(string) {}
+	}
+	return c, nil
+}

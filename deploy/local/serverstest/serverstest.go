@@ -1,0 +1,111 @@
+package serverstest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cinedex/cinedex/deploy/local/servers"
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Kafka returns the brokers that CINEDEX_TEST_KAFKA names, or else those that `make servers` has started.
+func Kafka(t testing.TB) []string {
+	t.Helper()
+	return strings.Split(running(t, "Kafka", servers.KafkaVariable), ",")
+}
+
+// Cassandra returns the host:port addresses that CINEDEX_TEST_CASSANDRA names, or else those of `make servers`.
+func Cassandra(t testing.TB) []string {
+	t.Helper()
+	return strings.Split(running(t, "Cassandra", servers.CassandraVariable), ",")
+}
+
+// OpenSearch returns the URL that CINEDEX_TEST_OPENSEARCH names, or else that of `make servers`.
+func OpenSearch(t testing.TB) string {
+	t.Helper()
+	return running(t, "OpenSearch", servers.OpenSearchVariable)
+}
+
+func running(t testing.TB, server, variable string) string {
+	t.Helper()
+	if v := os.Getenv(variable); v != "" {
+		return v
+	}
+	dir := os.Getenv("CINEDEX_SERVERS")
+	if dir == "" {
+		dir = filepath.Join(root(t), ".cinedex", "servers")
+	}
+	if c, err := servers.Open(dir); err == nil && c.Running() == len(c.Nodes()) {
+		for _, e := range c.Environment() {
+			if v, ok := strings.CutPrefix(e, variable+"="); ok {
+				return v
+			}
+		}
+	}
+	lack(t, "lacks a "+server+" that runs: `make servers` starts one, or "+variable+" names one")
+	return ""
+}
+
+// root is the repository's folder.
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the test")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func lack(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CINEDEX_REQUIRE_ALL") == "1" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// Start starts servers for this test alone. They are killed at its end, and where it failed the ends of their logs are told.
+func Start(t testing.TB, cfg servers.Config) *servers.Cluster {
+	t.Helper()
+	if cfg.Dir == "" {
+		cfg.Dir = t.TempDir()
+	}
+	cfg.Progress = func(s string) { t.Log(s) }
+	c, err := servers.Start(context.WithoutCancel(t.Context()), cfg)
+	if errkind.Of(err) == errkind.NotFound && err != nil {
+		lack(t, "lacks what starts servers: "+err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, n := range c.Nodes() {
+				t.Logf("the end of the log of %s:\n%s", n.Name, tail(n.Log()))
+			}
+		}
+		if err := c.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func tail(file string) string {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-3000):])
+}
