@@ -42,7 +42,8 @@ func newAlgorithms(o *output) *cobra.Command {
 			rows := []jsonAlgorithm{}
 			for _, a := range registry.All() {
 				s := a.Spec()
-				j := jsonAlgorithm{Name: s.GetName(), Version: s.GetVersion(), Summary: s.GetSummary(), Reads: s.GetReads(), Needs: s.GetNeeds(), Kinds: s.GetKinds(), Models: s.GetModels()}
+				j := jsonAlgorithm{Name: s.GetName(), Version: s.GetVersion(), Summary: s.GetSummary(),
+					Reads: some(s.GetReads()), Needs: some(s.GetNeeds()), Kinds: some(s.GetKinds()), Spaces: []string{}, Models: some(s.GetModels())}
 				for _, sp := range s.GetSpaces() {
 					j.Spaces = append(j.Spaces, schema.SpaceID(sp))
 				}
@@ -61,3 +62,6 @@ func newAlgorithms(o *output) *cobra.Command {
 		},
 	}
 }
+
+// some is a list that is never null in JSON.
+func some(s []string) []string { return append([]string{}, s...) }

@@ -95,7 +95,7 @@ func newSearch(o *output, h *home) *cobra.Command {
 
 Words alone look everywhere. dialogue:, look: and label: say where; AND, OR, NOT
 and WITHIN combine moments of the same asset; title:, series:, lang:, character:,
-kind: and confidence>= narrow. docs/guides/query.md has the whole language.`,
+kind: and confidence>= narrow. docs/guides/query-language.md has the whole language.`,
 		Example: `  cinedex search 'we have to go'
   cinedex search 'dialogue:"coffee" AND look:"rain" WITHIN 5s'
   cinedex search 'dialogue.phrase:"follow me" lang:en'

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+var update = flag.Bool("update", false, "renew the table of keys in docs/guides/configuration.md")
+
+const docsRoot = "../.."
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(docsRoot, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// documents returns README, ARCHITECTURE and the like, and the guides.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/guides/*.md", "docs/benchmarks/*.md", "docs/adr/*.md"} {
+		names, err := filepath.Glob(filepath.Join(docsRoot, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range names {
+			rel, _ := filepath.Rel(docsRoot, n)
+			out[rel] = document(t, rel)
+		}
+	}
+	return out
+}
+
+// Each command that a document types exists, with its flags.
+func TestDocumentedCommands(t *testing.T) {
+	// A command stands at the beginning of a line of a block, after a prompt or after a pipe, or is code within a sentence.
+	typed := regexp.MustCompile("(?m)(?:^\\$ |^|`|\\| ?)(?:bin/)?cinedex((?: [^\n`|]*(?:\\\\\n[^\n`|]*)*)?)")
+	block := regexp.MustCompile("(?ms)^```(?:sh|console)\n(.*?)^```|`cinedex [^`\n]+`")
+	seen := 0
+	for name, text := range documents(t) {
+		for _, code := range block.FindAllString(text, -1) {
+			for _, m := range typed.FindAllStringSubmatch(code, -1) {
+				words := shellWords(strings.ReplaceAll(m[1], "\\\n", " "))
+				if len(words) == 0 {
+					continue
+				}
+				seen++
+				cmd, rest, err := newRoot(os.Stdout, os.Stderr).Find(words)
+				if err != nil || cmd.Name() == "cinedex" && !strings.HasPrefix(words[0], "-") {
+					t.Errorf("%s: cinedex%s: no such command", name, m[1])
+					continue
+				}
+				if err := parses(cmd, rest); err != nil {
+					t.Errorf("%s: cinedex%s: %v", name, m[1], err)
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("found %d commands in the documents; are they written otherwise now?", seen)
+	}
+}
+
+// parses checks flags without running anything; the arguments of a usage line may be names.
+func parses(cmd *cobra.Command, args []string) error {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {}) // persistent flags are merged when they are asked for
+	cmd.InheritedFlags()
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") || a == "-" {
+			continue
+		}
+		n, _, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		f := cmd.Flags().Lookup(n)
+		if f == nil {
+			f = cmd.InheritedFlags().Lookup(n)
+		}
+		if f == nil && len(n) == 1 {
+			f = cmd.Flags().ShorthandLookup(n)
+		}
+		if f == nil && n != "help" && n != "version" {
+			return fmt.Errorf("no flag %s", a)
+		}
+	}
+	return nil
+}
+
+// shellWords divides a line as a shell would, as far as the documents need it.
+func shellWords(line string) (words []string) {
+	var w strings.Builder
+	var quote rune
+	begun := false
+	for _, r := range line {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			} else {
+				w.WriteRune(r)
+			}
+		case r == '\'' || r == '"':
+			quote, begun = r, true
+		case r == '#' && !begun:
+			return words
+		case r == ' ' || r == '\n':
+			if begun {
+				words = append(words, w.String())
+			}
+			w.Reset()
+			begun = false
+		case strings.ContainsRune("&;)", r):
+			if begun {
+				words = append(words, w.String())
+			}
+			return words
+		default:
+			w.WriteRune(r)
+			begun = true
+		}
+	}
+	if begun {
+		words = append(words, w.String())
+	}
+	return words
+}
+
+// The examples of docs/guides/json.md are what the commands print: each decodes into the command's own type
+// without a field left over, and leaves no field of it untold.
+func TestDocumentedJSON(t *testing.T) {
+	shapes := map[string]any{
+		"search":                     &jsonAnswer{},
+		"status":                     &jsonStatus{},
+		"algorithms":                 &struct{ Algorithms []jsonAlgorithm }{},
+		"models list, models verify": &struct{ Models []jsonModel }{},
+		"dead-letters list, dead-letters show": &struct {
+			Letters []jsonLetter `json:"dead_letters"`
+		}{},
+		"doctor": &struct{ Findings []finding }{},
+	}
+	sections := strings.Split(document(t, "docs/guides/json.md"), "\n## ")
+	block := regexp.MustCompile("(?s)```json\n(.*?)```")
+	for title, shape := range shapes {
+		found := false
+		for _, s := range sections {
+			if head, body, _ := strings.Cut(s, "\n"); head == title {
+				example := block.FindStringSubmatch(body)
+				if example == nil {
+					break
+				}
+				found = true
+				d := json.NewDecoder(strings.NewReader(example[1]))
+				d.DisallowUnknownFields()
+				if err := d.Decode(shape); err != nil {
+					t.Errorf("%s: %v", title, err)
+				}
+				var has any
+				if err := json.Unmarshal([]byte(example[1]), &has); err != nil {
+					t.Fatal(err)
+				}
+				untold(t, title, reflect.TypeOf(shape).Elem(), has)
+			}
+		}
+		if !found {
+			t.Errorf("docs/guides/json.md has no example of %s", title)
+		}
+	}
+}
+
+// untold reports the fields of a type that a value does not have.
+func untold(t *testing.T, at string, typ reflect.Type, value any) {
+	t.Helper()
+	switch typ.Kind() {
+	case reflect.Slice:
+		list, _ := value.([]any)
+		if len(list) == 0 && typ.Elem().Kind() == reflect.Struct {
+			t.Errorf("%s: the example is empty", at)
+		}
+		for _, v := range list {
+			untold(t, at, typ.Elem(), v)
+		}
+	case reflect.Struct:
+		if typ == reflect.TypeFor[time.Time]() {
+			return
+		}
+		m, _ := value.(map[string]any)
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "" {
+				name = strings.ToLower(f.Name)
+			}
+			v, ok := m[name]
+			if !ok {
+				t.Errorf("%s: the example does not tell of %s", at, name)
+				continue
+			}
+			untold(t, at+"."+name, f.Type, v)
+		}
+	}
+}
+
+// Empty lists are lists.
+func TestJSONHasNoNull(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newRoot(w, os.Stderr)
+	c.SetArgs([]string{"algorithms", "--json"})
+	if err := c.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(r); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "null") {
+		t.Errorf("null where a list is promised: %s", b.String())
+	}
+}
+
+const keysBegin, keysEnd = "<!-- keys: written by go test ./cmd/cinedex -run Configuration -update -->\n", "<!-- end of keys -->"
+
+// The table of keys in docs/guides/configuration.md is what the code has, in the words of its comments.
+func TestConfigurationIsDocumented(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| key | default | |\n|---|---|---|\n")
+	writeKeys(t, &b, "", reflect.ValueOf(defaultUp("HOME")))
+	name := "docs/guides/configuration.md"
+	text := document(t, name)
+	before, rest, ok := strings.Cut(text, keysBegin)
+	_, after, ok2 := strings.Cut(rest, keysEnd)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no table of keys between its two comments", name)
+	}
+	want := before + keysBegin + b.String() + keysEnd + after
+	if want == text {
+		return
+	}
+	if !*update {
+		t.Fatalf("the keys in %s are not those of the code; renew them: go test ./cmd/cinedex -run Configuration -update", name)
+	}
+	if err := os.WriteFile(filepath.Join(docsRoot, name), []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeKeys writes a row for each key of a configuration, as config.Load registers them.
+func writeKeys(t *testing.T, b *strings.Builder, prefix string, v reflect.Value) {
+	t.Helper()
+	comments := fieldComments(t, v.Type())
+	cwd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		tag, opts, _ := strings.Cut(f.Tag.Get("mapstructure"), ",")
+		if !f.IsExported() || tag == "-" || tag == "" && !strings.Contains(opts, "squash") {
+			continue
+		}
+		key := prefix + tag
+		if f.Type.Kind() == reflect.Struct {
+			if !strings.Contains(opts, "squash") {
+				key += "."
+			}
+			writeKeys(t, b, key, v.Field(i))
+			continue
+		}
+		def := fmt.Sprint(v.Field(i).Interface())
+		if s, ok := v.Field(i).Interface().([]string); ok {
+			def = strings.Join(s, ",")
+		}
+		if def = strings.ReplaceAll(def, cwd+string(filepath.Separator), ""); def != "" {
+			def = "`" + def + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, def, strings.ReplaceAll(comments[f.Name], "|", "\\|"))
+	}
+}
+
+// fieldComments reads what the source says of a struct's fields; a comment that begins a run of fields speaks of the first.
+func fieldComments(t *testing.T, typ reflect.Type) map[string]string {
+	t.Helper()
+	dir := filepath.Join(docsRoot, strings.TrimPrefix(typ.PkgPath(), "github.com/cinedex/cinedex/"))
+	if typ.PkgPath() == "main" || strings.HasSuffix(typ.PkgPath(), "cmd/cinedex") {
+		dir = "."
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			s, ok := n.(*ast.TypeSpec)
+			if !ok || s.Name.Name != typ.Name() {
+				return true
+			}
+			st, ok := s.Type.(*ast.StructType)
+			if !ok {
+				return false
+			}
+			for _, field := range st.Fields.List {
+				for _, id := range field.Names {
+					out[id.Name] = strings.Join(strings.Fields(field.Doc.Text()+" "+field.Comment.Text()), " ")
+				}
+			}
+			return false
+		})
+	}
+	return out
+}
