@@ -27,12 +27,27 @@ type Caller struct {
 	name   string
 	all    bool
 	titles map[string]struct{}
+	roles  []Role
 }
+
+// A Role is a right beyond reading.
+type Role string
+
+// The roles.
+const (
+	// Operator does the operators' work: replays, switches, rebuilds, dead letters.
+	Operator Role = "operator"
+	// Batch asks for runs on demand and takes their results away, of titles that the caller may see.
+	Batch Role = "batch"
+)
+
+// Roles are all that there are.
+var Roles = []Role{Operator, Batch}
 
 // NewCaller makes a caller who may see the titles given; the title "*" is every one.
 // Only Authorisers and tests call it.
-func NewCaller(name string, titles []string) *Caller {
-	c := &Caller{name: name, titles: make(map[string]struct{}, len(titles))}
+func NewCaller(name string, titles []string, roles ...Role) *Caller {
+	c := &Caller{name: name, titles: make(map[string]struct{}, len(titles)), roles: roles}
 	for _, t := range titles {
 		c.all = c.all || t == "*"
 		c.titles[t] = struct{}{}
@@ -40,8 +55,13 @@ func NewCaller(name string, titles []string) *Caller {
 	return c
 }
 
-// Name is for the audit line.
-func (c *Caller) Name() string { return c.name }
+// Name is for the audit line; nobody has none.
+func (c *Caller) Name() string {
+	if c == nil {
+		return ""
+	}
+	return c.name
+}
 
 // MaySee reports whether the caller may see a title. Nobody may see anything.
 func (c *Caller) MaySee(title string) bool {
@@ -50,6 +70,17 @@ func (c *Caller) MaySee(title string) bool {
 	}
 	_, ok := c.titles[title]
 	return ok || c.all
+}
+
+// Require returns nil to a caller who has the role, and the refusal to everybody else. Operators may all that batches may.
+func (c *Caller) Require(role Role) error {
+	if c == nil {
+		return errkind.New(errkind.Unauthenticated, "nobody is asking: send the header Authorization: Bearer TOKEN")
+	}
+	if slices.Contains(c.roles, role) || slices.Contains(c.roles, Operator) {
+		return nil
+	}
+	return errkind.New(errkind.Denied, "the token of %s lacks the role %q; whoever keeps the file of tokens can add it", c.name, role)
 }
 
 // Key is the same for two callers who may see the same titles, so that what is computed for one serves the other.
@@ -78,6 +109,7 @@ type Authoriser interface {
 //	  - name: trailer-team
 //	    sha256: 9f86d081884c7d65…   # of the token, so that the file holds no secret
 //	    titles: [big-buck-bunny]     # "*" for every title
+//	    roles: [batch]               # rights beyond reading: operator, batch
 type File struct {
 	path string
 
@@ -92,6 +124,7 @@ type tokenFile struct {
 		Name   string   `yaml:"name"`
 		SHA256 string   `yaml:"sha256"`
 		Titles []string `yaml:"titles"`
+		Roles  []Role   `yaml:"roles"`
 	} `yaml:"tokens"`
 }
 
@@ -122,7 +155,12 @@ func (f *File) read() error {
 		if err != nil || len(sum) != sha256.Size || t.Name == "" {
 			return errkind.New(errkind.Invalid, "reading tokens from %s: tokens[%d]: want a name, and a sha256 of 64 hex digits", f.path, i)
 		}
-		callers[[sha256.Size]byte(sum)] = NewCaller(t.Name, t.Titles)
+		for _, r := range t.Roles {
+			if !slices.Contains(Roles, r) {
+				return errkind.New(errkind.Invalid, "reading tokens from %s: tokens[%d].roles: %q is none of %q", f.path, i, r, Roles)
+			}
+		}
+		callers[[sha256.Size]byte(sum)] = NewCaller(t.Name, t.Titles, t.Roles...)
 	}
 	f.callers, f.changed, f.checked = callers, info.ModTime(), time.Now()
 	return nil
@@ -153,10 +191,10 @@ func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 	return c, nil
 }
 
-// WriteFile writes a token file with one token, for the demo and tests.
+// WriteFile writes a token file with one token that has every role, for the demo and tests.
 func WriteFile(path, name, token string, titles ...string) error {
 	sum := sha256.Sum256([]byte(token))
-	b := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %s\n    titles: [%s]\n",
+	b := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %s\n    titles: [%s]\n    roles: [operator]\n",
 		name, hex.EncodeToString(sum[:]), quoteAll(titles))
 	return os.WriteFile(path, []byte(b), 0o600)
 }

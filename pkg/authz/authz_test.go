@@ -102,3 +102,33 @@ func TestRefusesBadFiles(t *testing.T) {
 		})
 	}
 }
+
+func TestRoles(t *testing.T) {
+	var nobody *authz.Caller
+	for _, c := range []struct {
+		caller *authz.Caller
+		role   authz.Role
+		want   errkind.Kind
+	}{
+		{nobody, authz.Batch, errkind.Unauthenticated},
+		{authz.NewCaller("editor", []string{"*"}), authz.Batch, errkind.Denied},
+		{authz.NewCaller("editor", []string{"*"}), authz.Operator, errkind.Denied},
+		{authz.NewCaller("researcher", []string{"a"}, authz.Batch), authz.Operator, errkind.Denied},
+	} {
+		if err := c.caller.Require(c.role); !errkind.Is(err, c.want) {
+			t.Errorf("%s as %s: got %v, want %v", c.caller.Name(), c.role, err, c.want)
+		}
+	}
+	for _, role := range authz.Roles {
+		if err := authz.NewCaller("op", []string{"a"}, authz.Operator).Require(role); err != nil {
+			t.Errorf("an operator as %s: %v", role, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "tokens.yaml")
+	if err := os.WriteFile(path, []byte("tokens:\n  - name: x\n    sha256: "+strings.Repeat("0", 64)+"\n    titles: [a]\n    roles: [king]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := authz.OpenFile(path); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), "king") {
+		t.Errorf("an unknown role: %v", err)
+	}
+}

@@ -20,6 +20,12 @@ const (
 	Annotations   Topic = "annotations"
 	Embeddings    Topic = "embeddings"
 	DeadLetters   Topic = "dead-letters"
+
+	// What operators ask for has lanes of its own, so that live work never queues behind it.
+	RunsBatch           Topic = "runs.batch"
+	RunsBackfill        Topic = "runs.backfill"
+	AnnotationsBackfill Topic = "annotations.backfill"
+	EmbeddingsBackfill  Topic = "embeddings.backfill"
 )
 
 // Content types of an event's data.
@@ -83,7 +89,7 @@ var contracts = []Contract{
 		Topic: RunsRequested, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
 		Retention: 30 * day, Partitions: 24, EmbeddedPartitions: 4,
 		Summary: "Runs of algorithms over one asset, asked for together so that they can share one decoding.",
-		From:    []string{"algo-runner (planner)", "operators"}, To: []string{"algo-runner (executor)"},
+		From:    []string{"algo-runner (planner)"}, To: []string{"algo-runner (executor)"},
 	},
 	{
 		Topic: RunsFinished, Type: "cinedex.runs.finished.v1", Data: (*cinedexv1.RunFinished)(nil), ContentType: JSON,
@@ -102,6 +108,30 @@ var contracts = []Contract{
 		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 4,
 		Summary: "Consecutive embeddings of one run in one space.",
 		From:    []string{"algo-runner"}, To: []string{"indexer"},
+	},
+	{
+		Topic: RunsBatch, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
+		Retention: 30 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Summary: "Runs that a caller waits for on demand: executed behind live ones, and before those of a backfill.",
+		From:    []string{"indexer (batch jobs)"}, To: []string{"algo-runner (executor)"},
+	},
+	{
+		Topic: RunsBackfill, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
+		Retention: 30 * day, Partitions: 24, EmbeddedPartitions: 2,
+		Summary: "Runs over what is in the library already: executed when no live and no on-demand run waits.",
+		From:    []string{"indexer (replay jobs)"}, To: []string{"algo-runner (executor)"},
+	},
+	{
+		Topic: AnnotationsBackfill, Type: "cinedex.annotations.v1", Data: (*cinedexv1.AnnotationBatch)(nil), ContentType: Protobuf,
+		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Summary: "Consecutive annotations of one run of a backfill, or of a replay from the store or the log.",
+		From:    []string{"algo-runner", "indexer (replay jobs)"}, To: []string{"indexer"},
+	},
+	{
+		Topic: EmbeddingsBackfill, Type: "cinedex.embeddings.v1", Data: (*cinedexv1.EmbeddingBatch)(nil), ContentType: Protobuf,
+		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Summary: "Consecutive embeddings of one run of a backfill, or of a replay from the store or the log.",
+		From:    []string{"algo-runner", "indexer (replay jobs)"}, To: []string{"indexer"},
 	},
 	{
 		Topic: DeadLetters, Type: "cinedex.dead-letter.v1", SubjectOptional: true,

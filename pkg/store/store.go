@@ -24,13 +24,14 @@ type Store interface {
 	Annotations
 	Activation
 	Leases
+	Jobs
 
 	// Dump writes all that readers can see or could switch to, as of one moment, in
 	// a canonical order and form, one JSON object a line: assets, runs, annotations,
 	// embeddings, active runs, each in the order of their identities, as
 	// {"asset":...}, {"run":...} and so on with the message in schema.MarshalJSON's form. What only tells the
 	// history is left out: epochs, generations, the run seen before, whether a run was
-	// ever switched to, leases and markers.
+	// ever switched to, leases, jobs and markers.
 	Dump(ctx context.Context, w io.Writer) error
 	// Version grows with every change of the library: an asset put that was not
 	// there so before, an active run switched, a run deleted. What changes nothing leaves
@@ -174,6 +175,20 @@ type Leases interface {
 	// CheckEpoch fails with Conflict if an epoch above the given one was handed out under the name.
 	CheckEpoch(ctx context.Context, name string, epoch int64) error
 }
+
+// Jobs is the record of operators' work. A job is done under the lease JobLease.
+type Jobs interface {
+	// PutJob writes a job if the revision of the one that is there is still j's
+	// (0 where none is there), and returns what was written, with the revision grown
+	// by one. Conflict says that somebody else was quicker: read again, and decide again.
+	PutJob(ctx context.Context, j *pb.Job) (*pb.Job, error)
+	Job(ctx context.Context, id string) (*pb.Job, error)
+	// AllJobs yields every job in the order of ids.
+	AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error]
+}
+
+// JobLease is the name under which a job's workers are fenced.
+func JobLease(job string) string { return "job/" + job }
 
 // RunLease is the name under which a run's executions are fenced.
 func RunLease(run string) string { return "run/" + run }

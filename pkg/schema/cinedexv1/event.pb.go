@@ -252,7 +252,9 @@ type RunsRequested struct {
 	Asset string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
 	Runs  []*Run                 `protobuf:"bytes,2,rep,name=runs,proto3" json:"runs,omitempty"`
 	// "arrival", "dependency", "backfill", "batch".
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The job that asks, where one does.
+	Job           string `protobuf:"bytes,4,opt,name=job,proto3" json:"job,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,6 +306,13 @@ func (x *RunsRequested) GetRuns() []*Run {
 func (x *RunsRequested) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *RunsRequested) GetJob() string {
+	if x != nil {
+		return x.Job
 	}
 	return ""
 }
@@ -575,11 +584,12 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\x04name\x18\x05 \x01(\tR\x04name\"5\n" +
 	"\n" +
 	"MediaReady\x12'\n" +
-	"\x05asset\x18\x01 \x01(\v2\x11.cinedex.v1.AssetR\x05asset\"b\n" +
+	"\x05asset\x18\x01 \x01(\v2\x11.cinedex.v1.AssetR\x05asset\"t\n" +
 	"\rRunsRequested\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12#\n" +
 	"\x04runs\x18\x02 \x03(\v2\x0f.cinedex.v1.RunR\x04runs\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"0\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x10\n" +
+	"\x03job\x18\x04 \x01(\tR\x03job\"0\n" +
 	"\vRunFinished\x12!\n" +
 	"\x03run\x18\x01 \x01(\v2\x0f.cinedex.v1.RunR\x03run\"\xd7\x01\n" +
 	"\x0fAnnotationBatch\x12\x14\n" +

@@ -1052,7 +1052,9 @@ type Run struct {
 	Epoch int64 `protobuf:"varint,13,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Whether the run has been made the active one, once: a finish that is delivered
 	// again must not undo a later switch.
-	Activated     bool `protobuf:"varint,14,opt,name=activated,proto3" json:"activated,omitempty"`
+	Activated bool `protobuf:"varint,14,opt,name=activated,proto3" json:"activated,omitempty"`
+	// Not to be made active when it has finished: a backfill's run waits for an operator's switch.
+	Hold          bool `protobuf:"varint,15,opt,name=hold,proto3" json:"hold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1181,6 +1183,13 @@ func (x *Run) GetEpoch() int64 {
 func (x *Run) GetActivated() bool {
 	if x != nil {
 		return x.Activated
+	}
+	return false
+}
+
+func (x *Run) GetHold() bool {
+	if x != nil {
+		return x.Hold
 	}
 	return false
 }
@@ -1765,7 +1774,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x04kind\"$\n" +
 	"\n" +
 	"StringList\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\tR\x06values\"\xc0\x04\n" +
+	"\x06values\x18\x01 \x03(\tR\x06values\"\xd4\x04\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x1c\n" +
@@ -1786,7 +1795,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"error_kind\x18\v \x01(\tR\terrorKind\x12\x14\n" +
 	"\x05error\x18\f \x01(\tR\x05error\x12\x14\n" +
 	"\x05epoch\x18\r \x01(\x03R\x05epoch\x12\x1c\n" +
-	"\tactivated\x18\x0e \x01(\bR\tactivated\x1a=\n" +
+	"\tactivated\x18\x0e \x01(\bR\tactivated\x12\x12\n" +
+	"\x04hold\x18\x0f \x01(\bR\x04hold\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +

@@ -651,7 +651,9 @@ type SearchRequest struct {
 	// Milliseconds for the whole answer; parts that are late are named in `partial`. 0 means the service's own limit.
 	TimeoutMs int32 `protobuf:"varint,6,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	// "score" (default) or "time".
-	Order         string `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"`
+	Order string `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"`
+	// Answers as if these versions were active, by algorithm: for operators, before a switch.
+	Preview       map[string]string `protobuf:"bytes,8,rep,name=preview,proto3" json:"preview,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +735,13 @@ func (x *SearchRequest) GetOrder() string {
 		return x.Order
 	}
 	return ""
+}
+
+func (x *SearchRequest) GetPreview() map[string]string {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
 }
 
 type SearchResponse struct {
@@ -1937,6 +1946,382 @@ func (x *AssetStatus) GetActive() []*ActiveRun {
 	return nil
 }
 
+// CompareVersionsRequest asks for the answers to judged queries as two versions of an algorithm would give them.
+type CompareVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm     string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	Queries       []*JudgedQuery         `protobuf:"bytes,4,rep,name=queries,proto3" json:"queries,omitempty"`
+	Depth         int32                  `protobuf:"varint,5,opt,name=depth,proto3" json:"depth,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareVersionsRequest) Reset() {
+	*x = CompareVersionsRequest{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareVersionsRequest) ProtoMessage() {}
+
+func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
+func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CompareVersionsRequest) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *CompareVersionsRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *CompareVersionsRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *CompareVersionsRequest) GetQueries() []*JudgedQuery {
+	if x != nil {
+		return x.Queries
+	}
+	return nil
+}
+
+func (x *CompareVersionsRequest) GetDepth() int32 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+// JudgedQuery is a query and the moments that a person called right.
+type JudgedQuery struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Q             string                 `protobuf:"bytes,1,opt,name=q,proto3" json:"q,omitempty"`
+	Right         []*JudgedMoment        `protobuf:"bytes,2,rep,name=right,proto3" json:"right,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JudgedQuery) Reset() {
+	*x = JudgedQuery{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JudgedQuery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JudgedQuery) ProtoMessage() {}
+
+func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
+func (*JudgedQuery) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *JudgedQuery) GetQ() string {
+	if x != nil {
+		return x.Q
+	}
+	return ""
+}
+
+func (x *JudgedQuery) GetRight() []*JudgedMoment {
+	if x != nil {
+		return x.Right
+	}
+	return nil
+}
+
+type JudgedMoment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Asset         string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	Start         int64                  `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
+	End           int64                  `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JudgedMoment) Reset() {
+	*x = JudgedMoment{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JudgedMoment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JudgedMoment) ProtoMessage() {}
+
+func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
+func (*JudgedMoment) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *JudgedMoment) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *JudgedMoment) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *JudgedMoment) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+type CompareVersionsResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Queries []*Compared            `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
+	// Means over the queries.
+	Overlap       float64 `protobuf:"fixed64,2,opt,name=overlap,proto3" json:"overlap,omitempty"`
+	FromPrecision float64 `protobuf:"fixed64,3,opt,name=from_precision,json=fromPrecision,proto3" json:"from_precision,omitempty"`
+	ToPrecision   float64 `protobuf:"fixed64,4,opt,name=to_precision,json=toPrecision,proto3" json:"to_precision,omitempty"`
+	FromMrr       float64 `protobuf:"fixed64,5,opt,name=from_mrr,json=fromMrr,proto3" json:"from_mrr,omitempty"`
+	ToMrr         float64 `protobuf:"fixed64,6,opt,name=to_mrr,json=toMrr,proto3" json:"to_mrr,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareVersionsResponse) Reset() {
+	*x = CompareVersionsResponse{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareVersionsResponse) ProtoMessage() {}
+
+func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
+func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CompareVersionsResponse) GetQueries() []*Compared {
+	if x != nil {
+		return x.Queries
+	}
+	return nil
+}
+
+func (x *CompareVersionsResponse) GetOverlap() float64 {
+	if x != nil {
+		return x.Overlap
+	}
+	return 0
+}
+
+func (x *CompareVersionsResponse) GetFromPrecision() float64 {
+	if x != nil {
+		return x.FromPrecision
+	}
+	return 0
+}
+
+func (x *CompareVersionsResponse) GetToPrecision() float64 {
+	if x != nil {
+		return x.ToPrecision
+	}
+	return 0
+}
+
+func (x *CompareVersionsResponse) GetFromMrr() float64 {
+	if x != nil {
+		return x.FromMrr
+	}
+	return 0
+}
+
+func (x *CompareVersionsResponse) GetToMrr() float64 {
+	if x != nil {
+		return x.ToMrr
+	}
+	return 0
+}
+
+type Compared struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Q     string                 `protobuf:"bytes,1,opt,name=q,proto3" json:"q,omitempty"`
+	From  []*Hit                 `protobuf:"bytes,2,rep,name=from,proto3" json:"from,omitempty"`
+	To    []*Hit                 `protobuf:"bytes,3,rep,name=to,proto3" json:"to,omitempty"`
+	// Share of the moments that both give.
+	Overlap       float64 `protobuf:"fixed64,4,opt,name=overlap,proto3" json:"overlap,omitempty"`
+	FromPrecision float64 `protobuf:"fixed64,5,opt,name=from_precision,json=fromPrecision,proto3" json:"from_precision,omitempty"`
+	ToPrecision   float64 `protobuf:"fixed64,6,opt,name=to_precision,json=toPrecision,proto3" json:"to_precision,omitempty"`
+	FromMrr       float64 `protobuf:"fixed64,7,opt,name=from_mrr,json=fromMrr,proto3" json:"from_mrr,omitempty"`
+	ToMrr         float64 `protobuf:"fixed64,8,opt,name=to_mrr,json=toMrr,proto3" json:"to_mrr,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Compared) Reset() {
+	*x = Compared{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Compared) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Compared) ProtoMessage() {}
+
+func (x *Compared) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Compared.ProtoReflect.Descriptor instead.
+func (*Compared) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Compared) GetQ() string {
+	if x != nil {
+		return x.Q
+	}
+	return ""
+}
+
+func (x *Compared) GetFrom() []*Hit {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Compared) GetTo() []*Hit {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Compared) GetOverlap() float64 {
+	if x != nil {
+		return x.Overlap
+	}
+	return 0
+}
+
+func (x *Compared) GetFromPrecision() float64 {
+	if x != nil {
+		return x.FromPrecision
+	}
+	return 0
+}
+
+func (x *Compared) GetToPrecision() float64 {
+	if x != nil {
+		return x.ToPrecision
+	}
+	return 0
+}
+
+func (x *Compared) GetFromMrr() float64 {
+	if x != nil {
+		return x.FromMrr
+	}
+	return 0
+}
+
+func (x *Compared) GetToMrr() float64 {
+	if x != nil {
+		return x.ToMrr
+	}
+	return 0
+}
+
 var File_cinedex_v1_search_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_search_proto_rawDesc = "" +
@@ -1986,7 +2371,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05kinds\x18\x06 \x03(\tR\x05kinds\x12%\n" +
 	"\x0emin_confidence\x18\a \x01(\x02R\rminConfidence\x12\x14\n" +
 	"\x05start\x18\b \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\t \x01(\x03R\x03end\"\xd5\x01\n" +
+	"\x03end\x18\t \x01(\x03R\x03end\"\xd3\x02\n" +
 	"\rSearchRequest\x12'\n" +
 	"\x05query\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12\f\n" +
 	"\x01q\x18\x02 \x01(\tR\x01q\x12*\n" +
@@ -1995,7 +2380,11 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06cursor\x18\x05 \x01(\tR\x06cursor\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\x06 \x01(\x05R\ttimeoutMs\x12\x14\n" +
-	"\x05order\x18\a \x01(\tR\x05order\"\xd6\x01\n" +
+	"\x05order\x18\a \x01(\tR\x05order\x12@\n" +
+	"\apreview\x18\b \x03(\v2&.cinedex.v1.SearchRequest.PreviewEntryR\apreview\x1a:\n" +
+	"\fPreviewEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x01\n" +
 	"\x0eSearchResponse\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\x01R\x06tookMs\x124\n" +
@@ -2097,21 +2486,51 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"title_name\x18\x03 \x01(\tR\ttitleName\x12#\n" +
 	"\x04runs\x18\x04 \x03(\v2\x0f.cinedex.v1.RunR\x04runs\x12-\n" +
-	"\x06active\x18\x05 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active*\x92\x01\n" +
+	"\x06active\x18\x05 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\"\xa3\x01\n" +
+	"\x16CompareVersionsRequest\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x121\n" +
+	"\aqueries\x18\x04 \x03(\v2\x17.cinedex.v1.JudgedQueryR\aqueries\x12\x14\n" +
+	"\x05depth\x18\x05 \x01(\x05R\x05depth\"K\n" +
+	"\vJudgedQuery\x12\f\n" +
+	"\x01q\x18\x01 \x01(\tR\x01q\x12.\n" +
+	"\x05right\x18\x02 \x03(\v2\x18.cinedex.v1.JudgedMomentR\x05right\"L\n" +
+	"\fJudgedMoment\x12\x14\n" +
+	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x03R\x05start\x12\x10\n" +
+	"\x03end\x18\x03 \x01(\x03R\x03end\"\xdf\x01\n" +
+	"\x17CompareVersionsResponse\x12.\n" +
+	"\aqueries\x18\x01 \x03(\v2\x14.cinedex.v1.ComparedR\aqueries\x12\x18\n" +
+	"\aoverlap\x18\x02 \x01(\x01R\aoverlap\x12%\n" +
+	"\x0efrom_precision\x18\x03 \x01(\x01R\rfromPrecision\x12!\n" +
+	"\fto_precision\x18\x04 \x01(\x01R\vtoPrecision\x12\x19\n" +
+	"\bfrom_mrr\x18\x05 \x01(\x01R\afromMrr\x12\x15\n" +
+	"\x06to_mrr\x18\x06 \x01(\x01R\x05toMrr\"\xf4\x01\n" +
+	"\bCompared\x12\f\n" +
+	"\x01q\x18\x01 \x01(\tR\x01q\x12#\n" +
+	"\x04from\x18\x02 \x03(\v2\x0f.cinedex.v1.HitR\x04from\x12\x1f\n" +
+	"\x02to\x18\x03 \x03(\v2\x0f.cinedex.v1.HitR\x02to\x12\x18\n" +
+	"\aoverlap\x18\x04 \x01(\x01R\aoverlap\x12%\n" +
+	"\x0efrom_precision\x18\x05 \x01(\x01R\rfromPrecision\x12!\n" +
+	"\fto_precision\x18\x06 \x01(\x01R\vtoPrecision\x12\x19\n" +
+	"\bfrom_mrr\x18\a \x01(\x01R\afromMrr\x12\x15\n" +
+	"\x06to_mrr\x18\b \x01(\x01R\x05toMrr*\x92\x01\n" +
 	"\bTextMode\x12\x19\n" +
 	"\x15TEXT_MODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTEXT_MODE_WORDS\x10\x01\x12\x14\n" +
 	"\x10TEXT_MODE_PHRASE\x10\x02\x12\x13\n" +
 	"\x0fTEXT_MODE_FUZZY\x10\x03\x12\x14\n" +
 	"\x10TEXT_MODE_PREFIX\x10\x04\x12\x15\n" +
-	"\x11TEXT_MODE_MEANING\x10\x052\x8a\x03\n" +
+	"\x11TEXT_MODE_MEANING\x10\x052\xe6\x03\n" +
 	"\rSearchService\x12?\n" +
 	"\x06Search\x12\x19.cinedex.v1.SearchRequest\x1a\x1a.cinedex.v1.SearchResponse\x12K\n" +
 	"\n" +
 	"ListTitles\x12\x1d.cinedex.v1.ListTitlesRequest\x1a\x1e.cinedex.v1.ListTitlesResponse\x12E\n" +
 	"\bGetAsset\x12\x1b.cinedex.v1.GetAssetRequest\x1a\x1c.cinedex.v1.GetAssetResponse\x12Z\n" +
 	"\x0fListAnnotations\x12\".cinedex.v1.ListAnnotationsRequest\x1a#.cinedex.v1.ListAnnotationsResponse\x12H\n" +
-	"\tGetStatus\x12\x1c.cinedex.v1.GetStatusRequest\x1a\x1d.cinedex.v1.GetStatusResponseB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"\tGetStatus\x12\x1c.cinedex.v1.GetStatusRequest\x1a\x1d.cinedex.v1.GetStatusResponse\x12Z\n" +
+	"\x0fCompareVersions\x12\".cinedex.v1.CompareVersionsRequest\x1a#.cinedex.v1.CompareVersionsResponseB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_search_proto_rawDescOnce sync.Once
@@ -2126,7 +2545,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(TextMode)(0),                   // 0: cinedex.v1.TextMode
 	(*Query)(nil),                   // 1: cinedex.v1.Query
@@ -2153,13 +2572,19 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 22: cinedex.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),       // 23: cinedex.v1.GetStatusResponse
 	(*AssetStatus)(nil),             // 24: cinedex.v1.AssetStatus
-	nil,                             // 25: cinedex.v1.Leaf.AttributesEntry
-	(*Region)(nil),                  // 26: cinedex.v1.Region
-	(*Title)(nil),                   // 27: cinedex.v1.Title
-	(*Asset)(nil),                   // 28: cinedex.v1.Asset
-	(*Annotation)(nil),              // 29: cinedex.v1.Annotation
-	(*Run)(nil),                     // 30: cinedex.v1.Run
-	(*Value)(nil),                   // 31: cinedex.v1.Value
+	(*CompareVersionsRequest)(nil),  // 25: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 26: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 27: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 28: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 29: cinedex.v1.Compared
+	nil,                             // 30: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 31: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 32: cinedex.v1.Region
+	(*Title)(nil),                   // 33: cinedex.v1.Title
+	(*Asset)(nil),                   // 34: cinedex.v1.Asset
+	(*Annotation)(nil),              // 35: cinedex.v1.Annotation
+	(*Run)(nil),                     // 36: cinedex.v1.Run
+	(*Value)(nil),                   // 37: cinedex.v1.Value
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	6,  // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -2173,39 +2598,47 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	1,  // 8: cinedex.v1.Within.left:type_name -> cinedex.v1.Query
 	1,  // 9: cinedex.v1.Within.right:type_name -> cinedex.v1.Query
 	0,  // 10: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
-	25, // 11: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	30, // 11: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
 	1,  // 12: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
 	7,  // 13: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	10, // 14: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	11, // 15: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	13, // 16: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	26, // 17: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	12, // 18: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	16, // 19: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	27, // 20: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	28, // 21: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	28, // 22: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	19, // 23: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	29, // 24: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	24, // 25: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	30, // 26: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	19, // 27: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	31, // 28: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	8,  // 29: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	14, // 30: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	17, // 31: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	20, // 32: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	22, // 33: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	9,  // 34: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	15, // 35: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	18, // 36: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	21, // 37: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	23, // 38: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	34, // [34:39] is the sub-list for method output_type
-	29, // [29:34] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	31, // 14: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	10, // 15: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	11, // 16: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	13, // 17: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	32, // 18: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	12, // 19: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	16, // 20: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	33, // 21: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	34, // 22: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	34, // 23: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	19, // 24: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	35, // 25: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	24, // 26: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	36, // 27: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	19, // 28: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	26, // 29: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	27, // 30: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	29, // 31: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	11, // 32: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	11, // 33: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	37, // 34: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	8,  // 35: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	14, // 36: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	17, // 37: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	20, // 38: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	22, // 39: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	25, // 40: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	9,  // 41: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	15, // 42: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	18, // 43: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	21, // 44: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	23, // 45: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	28, // 46: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	41, // [41:47] is the sub-list for method output_type
+	35, // [35:41] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -2227,7 +2660,7 @@ func file_cinedex_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,6 +14,7 @@ const (
 	tableMarkers     = 'm'
 	tableActive      = 'V'
 	tableLeases      = 'L'
+	tableJobs        = 'J'
 	tableVersion     = 'v'
 )
 

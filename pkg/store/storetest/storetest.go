@@ -50,6 +50,7 @@ func Run(t *testing.T, h Harness) {
 		{"activating", testActivate},
 		{"leases", testLeases},
 		{"epochs never come back", testEpochs},
+		{"jobs", testJobs},
 		{"version", testVersion},
 		{"dump", testDump},
 		{"dump tells no history", testDumpOrder},

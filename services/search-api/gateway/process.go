@@ -94,6 +94,17 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if p.snap, err = g.lib.snapshot(ctx); err != nil {
 		return nil, err
 	}
+	if len(req.GetPreview()) > 0 {
+		if err := caller.Require(authz.Operator); err != nil {
+			return nil, fmt.Errorf("preview: %w", err)
+		}
+		if req.GetCursor() != "" {
+			return nil, errkind.New(errkind.Invalid, "cursor: a preview has one page; raise its limit")
+		}
+		if p.snap, err = g.preview(ctx, p.snap, req.GetPreview()); err != nil {
+			return nil, err
+		}
+	}
 	p.scope = p.snap.scope(caller, f)
 	if req.GetCursor() != "" {
 		if err := p.resume(g, caller, req.GetCursor()); err != nil {

@@ -171,6 +171,11 @@ func (s *Server) Search(ctx context.Context, req *connect.Request[pb.SearchReque
 	return respond(s.deps.Gateway.Search(ctx, CallerFrom(ctx), req.Msg))
 }
 
+// CompareVersions tells how the answers to judged queries change with a version.
+func (s *Server) CompareVersions(ctx context.Context, req *connect.Request[pb.CompareVersionsRequest]) (*connect.Response[pb.CompareVersionsResponse], error) {
+	return respond(s.deps.Gateway.Compare(ctx, CallerFrom(ctx), req.Msg))
+}
+
 func respond[T any](m *T, err error) (*connect.Response[T], error) {
 	if err != nil {
 		return nil, err

@@ -46,6 +46,9 @@ const (
 	SearchServiceListAnnotationsProcedure = "/cinedex.v1.SearchService/ListAnnotations"
 	// SearchServiceGetStatusProcedure is the fully-qualified name of the SearchService's GetStatus RPC.
 	SearchServiceGetStatusProcedure = "/cinedex.v1.SearchService/GetStatus"
+	// SearchServiceCompareVersionsProcedure is the fully-qualified name of the SearchService's
+	// CompareVersions RPC.
+	SearchServiceCompareVersionsProcedure = "/cinedex.v1.SearchService/CompareVersions"
 )
 
 // SearchServiceClient is a client for the cinedex.v1.SearchService service.
@@ -58,6 +61,8 @@ type SearchServiceClient interface {
 	ListAnnotations(context.Context, *connect.Request[cinedexv1.ListAnnotationsRequest]) (*connect.Response[cinedexv1.ListAnnotationsResponse], error)
 	// What is being worked on: assets, runs by state, activity.
 	GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error)
+	// How the answers to judged queries change with an algorithm's version; for operators.
+	CompareVersions(context.Context, *connect.Request[cinedexv1.CompareVersionsRequest]) (*connect.Response[cinedexv1.CompareVersionsResponse], error)
 }
 
 // NewSearchServiceClient constructs a client for the cinedex.v1.SearchService service. By default,
@@ -101,6 +106,12 @@ func NewSearchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(searchServiceMethods.ByName("GetStatus")),
 			connect.WithClientOptions(opts...),
 		),
+		compareVersions: connect.NewClient[cinedexv1.CompareVersionsRequest, cinedexv1.CompareVersionsResponse](
+			httpClient,
+			baseURL+SearchServiceCompareVersionsProcedure,
+			connect.WithSchema(searchServiceMethods.ByName("CompareVersions")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -111,6 +122,7 @@ type searchServiceClient struct {
 	getAsset        *connect.Client[cinedexv1.GetAssetRequest, cinedexv1.GetAssetResponse]
 	listAnnotations *connect.Client[cinedexv1.ListAnnotationsRequest, cinedexv1.ListAnnotationsResponse]
 	getStatus       *connect.Client[cinedexv1.GetStatusRequest, cinedexv1.GetStatusResponse]
+	compareVersions *connect.Client[cinedexv1.CompareVersionsRequest, cinedexv1.CompareVersionsResponse]
 }
 
 // Search calls cinedex.v1.SearchService.Search.
@@ -138,6 +150,11 @@ func (c *searchServiceClient) GetStatus(ctx context.Context, req *connect.Reques
 	return c.getStatus.CallUnary(ctx, req)
 }
 
+// CompareVersions calls cinedex.v1.SearchService.CompareVersions.
+func (c *searchServiceClient) CompareVersions(ctx context.Context, req *connect.Request[cinedexv1.CompareVersionsRequest]) (*connect.Response[cinedexv1.CompareVersionsResponse], error) {
+	return c.compareVersions.CallUnary(ctx, req)
+}
+
 // SearchServiceHandler is an implementation of the cinedex.v1.SearchService service.
 type SearchServiceHandler interface {
 	Search(context.Context, *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error)
@@ -148,6 +165,8 @@ type SearchServiceHandler interface {
 	ListAnnotations(context.Context, *connect.Request[cinedexv1.ListAnnotationsRequest]) (*connect.Response[cinedexv1.ListAnnotationsResponse], error)
 	// What is being worked on: assets, runs by state, activity.
 	GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error)
+	// How the answers to judged queries change with an algorithm's version; for operators.
+	CompareVersions(context.Context, *connect.Request[cinedexv1.CompareVersionsRequest]) (*connect.Response[cinedexv1.CompareVersionsResponse], error)
 }
 
 // NewSearchServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -187,6 +206,12 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(searchServiceMethods.ByName("GetStatus")),
 		connect.WithHandlerOptions(opts...),
 	)
+	searchServiceCompareVersionsHandler := connect.NewUnaryHandler(
+		SearchServiceCompareVersionsProcedure,
+		svc.CompareVersions,
+		connect.WithSchema(searchServiceMethods.ByName("CompareVersions")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/cinedex.v1.SearchService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case SearchServiceSearchProcedure:
@@ -199,6 +224,8 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 			searchServiceListAnnotationsHandler.ServeHTTP(w, r)
 		case SearchServiceGetStatusProcedure:
 			searchServiceGetStatusHandler.ServeHTTP(w, r)
+		case SearchServiceCompareVersionsProcedure:
+			searchServiceCompareVersionsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -226,4 +253,8 @@ func (UnimplementedSearchServiceHandler) ListAnnotations(context.Context, *conne
 
 func (UnimplementedSearchServiceHandler) GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.GetStatus is not implemented"))
+}
+
+func (UnimplementedSearchServiceHandler) CompareVersions(context.Context, *connect.Request[cinedexv1.CompareVersionsRequest]) (*connect.Response[cinedexv1.CompareVersionsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.CompareVersions is not implemented"))
 }
