@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"math"
+	"strings"
 
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -48,6 +51,24 @@ type Rebuild interface {
 	Commit(ctx context.Context) error
 	// Close gives up what was not committed, and deletes it. After Commit it does nothing.
 	Close() error
+}
+
+const (
+	// MaxLimit bounds how many hits one question may ask for; more are not given.
+	MaxLimit = 10_000
+	// MaxOrdinal bounds the ordinals of items.
+	MaxOrdinal = math.MaxUint32 - 1
+)
+
+// CheckItem reports why run and ordinal are no identity, if so.
+func CheckItem(run string, ordinal int64) error {
+	if run == "" || strings.ContainsAny(run, "/\x00") {
+		return errkind.New(errkind.Invalid, "run %q is no identity", run)
+	}
+	if ordinal < 0 || ordinal > MaxOrdinal {
+		return errkind.New(errkind.Invalid, "ordinal %d of run %s is out of range", ordinal, run)
+	}
+	return nil
 }
 
 // A Batch is what the indexer writes in one go: of any number of runs.
@@ -108,6 +129,9 @@ func (s *Scope) Runs() []string { return s.list }
 // Len returns how many runs the scope holds.
 func (s *Scope) Len() int { return len(s.list) }
 
+// ErrNoScope is the error of a question without a scope.
+var ErrNoScope = errkind.New(errkind.Internal, "a question without a scope")
+
 // Filter narrows a question further. The zero Filter narrows nothing.
 type Filter struct {
 	Kinds         []string // any of
@@ -149,6 +173,19 @@ type TextQuery struct {
 	// texts of that language. Empty means every language within the index.
 	Languages []string
 	Limit     int
+}
+
+// Check reports what no engine can answer.
+func (q TextQuery) Check() error {
+	switch {
+	case q.Scope == nil:
+		return ErrNoScope
+	case q.Mode > Prefix:
+		return errkind.New(errkind.Invalid, "unknown mode %d of words", q.Mode)
+	case q.Field > FieldLabel:
+		return errkind.New(errkind.Invalid, "unknown field %d of words", q.Field)
+	}
+	return nil
 }
 
 // A VectorQuery asks for embeddings near a vector.

@@ -3,34 +3,13 @@ package embedded
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
-	"encoding/json"
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// A dumpedVector is a line of Dump of an embedding.
-type dumpedVector struct {
-	Run       string `json:"run"`
-	Space     string `json:"space"`
-	Ordinal   int64  `json:"embedding"`
-	Asset     string `json:"asset"`
-	Kind      string `json:"kind,omitempty"`
-	Language  string `json:"language,omitempty"`
-	Character string `json:"character,omitempty"`
-	Start     int64  `json:"start"`
-	End       int64  `json:"end"`
-	// Hash is of the values as they are kept.
-	Hash string `json:"hash"`
-}
-
-func (v *vectors) dump(ctx context.Context, f func(dumpedVector)) error {
+func (v *vectors) dump(ctx context.Context, f func(search.EmbeddingLine)) error {
 	for row, err := range v.index.All(ctx) {
 		if err != nil {
 			return err
@@ -39,34 +18,16 @@ func (v *vectors) dump(ctx context.Context, f func(dumpedVector)) error {
 		if err != nil {
 			return err
 		}
-		h := xxhash.New()
-		if err := binary.Write(h, binary.LittleEndian, row.Values); err != nil {
-			return err
-		}
-		f(dumpedVector{
+		f(search.EmbeddingLine{
 			Run: g.run, Space: v.name, Ordinal: int64(row.Ordinal), Asset: g.asset, Kind: g.kind, Language: g.language,
-			Character: g.char, Start: row.Start, End: row.End, Hash: strconv.FormatUint(h.Sum64(), 16),
+			Character: g.char, Start: row.Start, End: row.End, Hash: search.HashVector(row.Values),
 		})
 	}
 	return nil
 }
 
-// A dumpedText is a line of Dump of an annotation: its fields in their order are the format.
-type dumpedText struct {
-	Run        string  `json:"run"`
-	Ordinal    int64   `json:"annotation"`
-	Asset      string  `json:"asset"`
-	Kind       string  `json:"kind"`
-	Language   string  `json:"language,omitempty"`
-	Start      int64   `json:"start"`
-	End        int64   `json:"end"`
-	Confidence float32 `json:"confidence"`
-	// Hash is of text, label and character.
-	Hash string `json:"hash"`
-}
-
 // dump calls f with every text in the order of run and ordinal. A document that is there twice is told twice.
-func (t *text) dump(ctx context.Context, f func(dumpedText) error) error {
+func (t *text) dump(ctx context.Context, f func(search.AnnotationLine) error) error {
 	s, err := t.snapshot()
 	if err != nil {
 		return err
@@ -102,7 +63,7 @@ func (t *text) dump(ctx context.Context, f func(dumpedText) error) error {
 			return err
 		}
 		cols := views[it.segment].cols
-		if err := f(dumpedText{
+		if err := f(search.AnnotationLine{
 			Run: cols.runs[cols.runOf[it.doc]], Ordinal: int64(cols.ordinals[it.doc]),
 			Asset: r.asset, Kind: r.kind, Language: r.language,
 			Start: int64(r.interval.Start), End: int64(r.interval.End),
@@ -110,18 +71,6 @@ func (t *text) dump(ctx context.Context, f func(dumpedText) error) error {
 		}); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// writeLine writes one object of Dump.
-func writeLine(w io.Writer, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encoding a line of the dump: %w", err)
-	}
-	if _, err := w.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("writing the dump: %w", err)
 	}
 	return nil
 }

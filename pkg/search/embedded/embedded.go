@@ -168,7 +168,7 @@ func (e *Engine) Write(ctx context.Context, b search.Batch) (err error) {
 // TrimRun implements search.Writer.
 func (e *Engine) TrimRun(ctx context.Context, run string, annotations, embeddings int64) (err error) {
 	defer func(begun time.Time) { e.measure("trim", begun, err) }(time.Now())
-	if err := errors.Join(checkIdentity(run, annotations), checkIdentity(run, embeddings)); err != nil {
+	if err := errors.Join(search.CheckItem(run, annotations), search.CheckItem(run, embeddings)); err != nil {
 		return err
 	}
 	return e.trimBoth(ctx, run, annotations, embeddings)
@@ -182,7 +182,7 @@ func (e *Engine) DeleteRun(ctx context.Context, run string) error {
 // Text implements search.Searcher.
 func (e *Engine) Text(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
 	defer func(begun time.Time) { e.measure("text", begun, err) }(time.Now())
-	if err := checkText(q); err != nil {
+	if err := q.Check(); err != nil {
 		return nil, err
 	}
 	err = e.reading(func(g *generation) (err error) { hits, err = g.text.find(ctx, q); return err })
@@ -196,12 +196,10 @@ func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []searc
 	return hits, err
 }
 
-var errNoScope = errkind.New(errkind.Internal, "a question without a scope")
-
 // Languages implements search.Searcher.
 func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string, err error) {
 	if s == nil {
-		return nil, errNoScope
+		return nil, search.ErrNoScope
 	}
 	err = e.reading(func(g *generation) (err error) { tags, err = g.text.languagesWithin(ctx, s); return err })
 	return tags, err
@@ -209,7 +207,7 @@ func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string,
 
 // Marks implements search.Searcher.
 func (e *Engine) Marks(q search.TextQuery, text, language string) [][2]int {
-	return e.live.Load().text.marks(q, text, language)
+	return e.live.Load().text.languages.Marks(q, text, language)
 }
 
 // Dump implements search.Engine.

@@ -1,25 +1,15 @@
 package embedded
 
 import (
-	"cmp"
 	"fmt"
-	"math"
-	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
 	segment "github.com/blevesearch/scorch_segment_api/v2"
 	"github.com/blevesearch/vellum/levenshtein"
-)
 
-const (
-	// maxAlternatives bounds how many terms may stand for one word. Which ones is decided by
-	// visible texts only: the nearest, then the most frequent.
-	maxAlternatives = 64
-	// Terms that are not what was asked count less, by letter changed and for being longer than typed.
-	changedWeight = 0.5
-	begunWeight   = 0.8
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
 // An expander looks up the visible terms of a field.
@@ -29,18 +19,18 @@ type expander struct {
 }
 
 // frequency is in how many visible documents the most frequent of the terms is.
-func (e expander) frequency(alts []alternative) (uint64, error) {
+func (e expander) frequency(alts []words.Alternative) (uint64, error) {
 	var most uint64
 	var reuse segment.PostingsList
 	for _, a := range alts {
-		n := a.docs
+		n := a.Docs
 		for _, v := range e.views {
-			if a.docs > 0 {
+			if a.Docs > 0 {
 				break
 			}
-			pl, err := v.postings(e.field, []byte(a.term), reuse)
+			pl, err := v.postings(e.field, []byte(a.Term), reuse)
 			if err != nil {
-				return 0, fmt.Errorf("looking up %q: %w", a.term, err)
+				return 0, fmt.Errorf("looking up %q: %w", a.Term, err)
 			}
 			n += pl.Count()
 			reuse = pl
@@ -50,18 +40,13 @@ func (e expander) frequency(alts []alternative) (uint64, error) {
 	return most, nil
 }
 
-type found struct {
-	distance uint8
-	count    uint64
-}
-
 // near returns the visible terms within the edit distance that the length of a word allows.
-func (e expander) near(word string) ([]alternative, error) {
-	distance := allowedDistance(word)
+func (e expander) near(word string) ([]words.Alternative, error) {
+	distance := words.AllowedDistance(word)
 	if distance == 0 {
-		return []alternative{{term: word, weight: 1}}, nil
+		return []words.Alternative{{Term: word, Weight: 1}}, nil
 	}
-	terms := map[string]found{}
+	terms := map[string]words.Found{}
 	look := func(distance uint8, from, to []byte) error {
 		builder, err := builders(distance)
 		if err != nil {
@@ -74,7 +59,7 @@ func (e expander) near(word string) ([]alternative, error) {
 		return e.each(dfa, from, to, func(term string, count uint64) {
 			_, d := dfa.MatchAndDistance(term)
 			f := terms[term]
-			terms[term] = found{d, f.count + count}
+			terms[term] = words.Found{Distance: d, Count: f.Count + count}
 		})
 	}
 	// Two changes are only looked for behind the right first letter, one anywhere: words that
@@ -95,63 +80,42 @@ func (e expander) near(word string) ([]alternative, error) {
 			}
 		}
 	}
-	terms[word] = found{0, terms[word].count} // so that it is never empty
-	return pick(terms, func(f found) float64 { return math.Pow(changedWeight, float64(f.distance)) }), nil
-}
-
-// allowedDistance is how many letters a word may differ by.
-func allowedDistance(word string) uint8 {
-	switch n := utf8.RuneCountInString(word); {
-	case n <= 2 || n > 64:
-		return 0
-	case n <= 5:
-		return 1
-	default:
-		return 2
-	}
+	terms[word] = words.Found{Count: terms[word].Count} // so that it is never empty
+	return words.Misspelt(terms), nil
 }
 
 // begun returns the visible terms that a word being typed may become.
-func (e expander) begun(lang *language, typed string) ([]alternative, error) {
-	terms := map[string]found{typed: {}}
-	for _, tok := range lang.words.Analyze([]byte(typed)) {
-		terms[string(tok.Term)] = found{}
+func (e expander) begun(lang *words.Language, typed string) ([]words.Alternative, error) {
+	terms := map[string]words.Found{typed: {}}
+	for _, tok := range lang.Words.Analyze([]byte(typed)) {
+		terms[string(tok.Term)] = words.Found{}
 	}
-	// One letter of an alphabet begins a good part of all words: that is no question yet.
-	if utf8.RuneCountInString(typed) < 2 && typed[0] < utf8.RuneSelf {
-		return pick(terms, func(found) float64 { return 1 }), nil
+	if !words.Expands(typed) {
+		return words.Begun(terms), nil
 	}
 	exact := len(terms)
 	err := e.each(nil, []byte(typed), after(typed), func(term string, count uint64) {
 		f, ok := terms[term]
 		if !ok {
-			f.distance = 1
+			f.Distance = 1
 		}
-		f.count += count
+		f.Count += count
 		terms[term] = f
 	})
 	if err != nil {
 		return nil, err
 	}
-	if lang.stems && len(terms) == exact {
-		// Terms are stems, and what is typed may have passed the end of its stem: "runni" of "run".
-		for n := len(typed) - 1; n >= max(3, len(typed)-4); n-- {
-			if utf8.RuneStart(typed[n]) {
-				if df, err := e.frequency([]alternative{{term: typed[:n], weight: 1}}); err != nil {
-					return nil, err
-				} else if df > 0 {
-					terms[typed[:n]] = found{1, df}
-					break
-				}
+	if lang.Stems && len(terms) == exact {
+		for _, shorter := range words.Shorter(typed) {
+			if df, err := e.frequency([]words.Alternative{{Term: shorter, Weight: 1}}); err != nil {
+				return nil, err
+			} else if df > 0 {
+				terms[shorter] = words.Found{Distance: 1, Count: df}
+				break
 			}
 		}
 	}
-	return pick(terms, func(f found) float64 {
-		if f.distance == 0 {
-			return 1
-		}
-		return begunWeight
-	}), nil
+	return words.Begun(terms), nil
 }
 
 // after is the first term that does not begin with prefix.
@@ -202,24 +166,6 @@ func (e expander) each(a segment.Automaton, from, to []byte, f func(term string,
 		}
 	}
 	return nil
-}
-
-// pick orders terms, and keeps as many as a clause may have.
-func pick(terms map[string]found, weight func(found) float64) []alternative {
-	list := make([]string, 0, len(terms))
-	for term := range terms {
-		list = append(list, term)
-	}
-	slices.SortFunc(list, func(a, b string) int {
-		x, y := terms[a], terms[b]
-		return cmp.Or(cmp.Compare(x.distance, y.distance), cmp.Compare(y.count, x.count), cmp.Compare(a, b))
-	})
-	list = list[:min(len(list), maxAlternatives)]
-	alts := make([]alternative, len(list))
-	for i, term := range list {
-		alts[i] = alternative{term, weight(terms[term]), terms[term].count}
-	}
-	return alts
 }
 
 // builders makes the tables of Levenshtein automata, transpositions counting as one change, once per distance.

@@ -148,7 +148,7 @@ func (g *generation) trim(ctx context.Context, run string, annotations, embeddin
 
 func (g *generation) vector(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
 	if q.Scope == nil {
-		return nil, errNoScope
+		return nil, search.ErrNoScope
 	}
 	v, err := g.space(q.Space)
 	if err != nil {
@@ -160,30 +160,30 @@ func (g *generation) vector(ctx context.Context, q search.VectorQuery) ([]search
 // dump writes of each run its annotations and then its embeddings by space. The
 // embeddings' lines are gathered before the first is written, some 200 bytes each.
 func (g *generation) dump(ctx context.Context, w io.Writer) error {
-	var vectors []dumpedVector
+	var vectors []search.EmbeddingLine
 	for _, v := range g.spaces {
-		err := v.dump(ctx, func(line dumpedVector) { vectors = append(vectors, line) })
+		err := v.dump(ctx, func(line search.EmbeddingLine) { vectors = append(vectors, line) })
 		if err != nil {
 			return fmt.Errorf("dumping space %s: %w", v.name, err)
 		}
 	}
-	slices.SortFunc(vectors, func(a, b dumpedVector) int {
+	slices.SortFunc(vectors, func(a, b search.EmbeddingLine) int {
 		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Space, b.Space), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Hash, b.Hash))
 	})
 	writeBefore := func(run string) error {
 		for len(vectors) > 0 && (run == "" || vectors[0].Run < run) {
-			if err := writeLine(w, vectors[0]); err != nil {
+			if err := search.WriteLine(w, vectors[0]); err != nil {
 				return err
 			}
 			vectors = vectors[1:]
 		}
 		return nil
 	}
-	err := g.text.dump(ctx, func(line dumpedText) error {
+	err := g.text.dump(ctx, func(line search.AnnotationLine) error {
 		if err := writeBefore(line.Run); err != nil {
 			return err
 		}
-		return writeLine(w, line)
+		return search.WriteLine(w, line)
 	})
 	if err != nil {
 		return fmt.Errorf("dumping texts: %w", err)

@@ -8,29 +8,12 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 	segment "github.com/blevesearch/scorch_segment_api/v2"
+
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
-
-// BM25 with the parameters that passages are usually ranked with, and an average length
-// that is fixed: see the package's documentation.
-const (
-	k1            = 0.9
-	lengthWeight  = 0.4
-	averageLength = 8
-)
-
-// slop is how many further words may stand between those of a phrase.
-const slop = 2
-
-// idf is always positive, so that more words are always better.
-func idf(docs, df uint64) float64 {
-	return math.Log(1 + (float64(docs)-float64(df)+0.5)/(float64(df)+0.5))
-}
 
 // saturation is BM25's part of frequency and length; norm is Bleve's, one over the square root of the length.
-func saturation(freq uint64, norm float64) float64 {
-	tf := float64(freq)
-	return tf * (k1 + 1) / (tf + k1*(1-lengthWeight) + k1*lengthWeight/averageLength/(norm*norm))
-}
+func saturation(freq uint64, norm float64) float64 { return words.Saturation(freq, 1/(norm*norm)) }
 
 // A cursor goes through the visible documents of one segment that a clause matches.
 type cursor struct {
@@ -103,15 +86,15 @@ type matcher struct {
 func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, error) {
 	if len(c.alternatives) == 1 {
 		a := c.alternatives[0]
-		pl, err := m.view.postings(m.field, []byte(a.term), nil)
+		pl, err := m.view.postings(m.field, []byte(a.Term), nil)
 		if err != nil {
-			return nil, nil, fmt.Errorf("looking up %q: %w", a.term, err)
+			return nil, nil, fmt.Errorf("looking up %q: %w", a.Term, err)
 		}
 		if pl.Count() == 0 {
 			return nil, nil, nil
 		}
 		it := pl.Iterator(true, true, positions, nil)
-		cur := &cursor{it: it, weight: a.weight * c.idf, bound: c.bound(), offset: c.offset}
+		cur := &cursor{it: it, weight: a.Weight * c.idf, bound: c.bound(), offset: c.offset}
 		if o, ok := it.(segment.OptimizablePostingsIterator); ok {
 			return cur, o.ActualBitmap(), nil
 		}
@@ -123,8 +106,8 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 	var it segment.PostingsIterator
 	for _, a := range c.alternatives {
 		var err error
-		if pl, err = m.view.postings(m.field, []byte(a.term), pl); err != nil {
-			return nil, nil, fmt.Errorf("looking up %q: %w", a.term, err)
+		if pl, err = m.view.postings(m.field, []byte(a.Term), pl); err != nil {
+			return nil, nil, fmt.Errorf("looking up %q: %w", a.Term, err)
 		}
 		if pl.Count() == 0 {
 			continue
@@ -136,7 +119,7 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 		if joined {
 			docs.Or(o.ActualBitmap())
 		}
-		weight := a.weight * c.idf
+		weight := a.Weight * c.idf
 		for {
 			p, err := it.Next()
 			if err != nil {
@@ -356,7 +339,7 @@ func phraseFactor(cursors []*cursor) float64 {
 			wanted := at + uint64(c.offset-cursors[i].offset)
 			next := uint64(math.MaxUint64)
 			for _, l := range c.locs {
-				if p := l.Pos(); p > at && p+slop >= wanted && p < next {
+				if p := l.Pos(); p > at && p+words.Slop >= wanted && p < next {
 					next = p
 				}
 			}
@@ -365,13 +348,13 @@ func phraseFactor(cursors []*cursor) float64 {
 				break
 			}
 			if next > wanted {
-				gaps += int(min(next-wanted, slop+1))
+				gaps += int(min(next-wanted, words.Slop+1))
 			} else {
 				gaps += int(wanted - next)
 			}
 			at = next
 		}
-		if gaps >= 0 && gaps <= slop && (best < 0 || gaps < best) {
+		if gaps >= 0 && gaps <= words.Slop && (best < 0 || gaps < best) {
 			best = gaps
 		}
 	}

@@ -13,14 +13,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/search"
-)
-
-const (
-	// maxLimit bounds how many hits one question may ask for.
-	maxLimit = 10_000
-	// maxQuestionBytes and maxWords bound what is looked at of a question: the rest of a longer one is ignored.
-	maxQuestionBytes = 4 << 10
-	maxWords         = 32
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
 // A view is one segment as one question sees it: documents outside its scope, filtered out or
@@ -135,11 +128,11 @@ func (v *view) filter(f search.Filter) error {
 	if len(f.Languages) > 0 {
 		wanted := make([]string, len(f.Languages))
 		for i, l := range f.Languages {
-			wanted[i] = canonical(l)
+			wanted[i] = words.Canonical(l)
 		}
 		err := keep(languageField, func(tag string) bool {
 			return slices.ContainsFunc(wanted, func(w string) bool {
-				return withinLanguage(tag, w)
+				return words.Within(tag, w)
 			})
 		}, nil)
 		if err != nil {
@@ -231,7 +224,7 @@ func (t *text) languagesWithin(ctx context.Context, scope *search.Scope) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	delete(counts, undetermined)
+	delete(counts, words.Undetermined)
 	tags := make([]string, 0, len(counts))
 	for tag := range counts {
 		tags = append(tags, tag)
@@ -250,9 +243,9 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 			t.log.Error("search panicked", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	limit := min(q.Limit, maxLimit)
-	words := clean(q.Words[:min(len(q.Words), maxQuestionBytes)])
-	if limit <= 0 || len(words) == 0 || q.Scope.Len() == 0 {
+	limit := min(q.Limit, search.MaxLimit)
+	asked := words.Question(q.Words)
+	if limit <= 0 || len(asked) == 0 || q.Scope.Len() == 0 {
 		return nil, nil
 	}
 	s, err := t.snapshot()
@@ -270,7 +263,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 		return nil, err
 	}
 	for _, f := range fields {
-		clauses, err := f.clauses(views, q.Mode, words)
+		clauses, err := f.clauses(views, q.Mode, asked)
 		if err != nil {
 			return nil, err
 		}
@@ -302,7 +295,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 // A field is what is searched in one go, with its analysis and its number of visible documents.
 type field struct {
 	name string
-	lang *language
+	lang *words.Language
 	docs uint64
 }
 
@@ -312,7 +305,7 @@ func (t *text) fields(views []*view, q search.TextQuery) ([]field, error) {
 		for _, v := range views {
 			n += v.live
 		}
-		return []field{{labelField, t.languages.label, n}}, nil
+		return []field{{labelField, t.languages.Label(), n}}, nil
 	}
 	counts, err := visibleLanguages(views)
 	if err != nil {
@@ -320,7 +313,7 @@ func (t *text) fields(views []*view, q search.TextQuery) ([]field, error) {
 	}
 	byBase := map[string]uint64{}
 	for tag, n := range counts {
-		byBase[baseOf(tag)] += n
+		byBase[words.BaseOf(tag)] += n
 	}
 	bases := make([]string, 0, len(byBase))
 	if len(q.Languages) == 0 {
@@ -329,14 +322,14 @@ func (t *text) fields(views []*view, q search.TextQuery) ([]field, error) {
 		}
 	}
 	for _, tag := range q.Languages {
-		if base := baseOf(canonical(tag)); byBase[base] > 0 && !slices.Contains(bases, base) {
+		if base := words.BaseOf(words.Canonical(tag)); byBase[base] > 0 && !slices.Contains(bases, base) {
 			bases = append(bases, base)
 		}
 	}
 	slices.Sort(bases)
 	fields := make([]field, 0, len(bases))
 	for _, base := range bases {
-		lang, err := t.languages.of(base)
+		lang, err := t.languages.Of(base)
 		if err != nil {
 			return nil, err
 		}
@@ -347,49 +340,43 @@ func (t *text) fields(views []*view, q search.TextQuery) ([]field, error) {
 
 // A clause is one word of a question: one term, or several that may stand for it.
 type clause struct {
-	alternatives []alternative
+	alternatives []words.Alternative
 	offset       int // position within the question, for phrases
 	idf          float64
-}
-
-type alternative struct {
-	term   string
-	weight float64
-	docs   uint64 // how many visible documents have it, where that is known already
 }
 
 // bound is the most that a document can gain by a clause.
 func (c *clause) bound() float64 {
 	w := 0.0
 	for _, a := range c.alternatives {
-		w = max(w, a.weight)
+		w = max(w, a.Weight)
 	}
-	return w * c.idf * (k1 + 1)
+	return w * c.idf * (words.K1 + 1)
 }
 
-func (f field) clauses(views []*view, mode search.TextMode, words []byte) ([]clause, error) {
+func (f field) clauses(views []*view, mode search.TextMode, asked []byte) ([]clause, error) {
 	var clauses []clause
 	add := func(term string, position int) {
-		if len(clauses) == maxWords {
+		if len(clauses) == words.MaxWords {
 			return
 		}
-		if mode != search.Phrase && slices.ContainsFunc(clauses, func(c clause) bool { return c.alternatives[0].term == term }) {
+		if mode != search.Phrase && slices.ContainsFunc(clauses, func(c clause) bool { return c.alternatives[0].Term == term }) {
 			return
 		}
-		clauses = append(clauses, clause{alternatives: []alternative{{term: term, weight: 1}}, offset: position})
+		clauses = append(clauses, clause{alternatives: []words.Alternative{{Term: term, Weight: 1}}, offset: position})
 	}
 	typed := ""
 	if mode == search.Prefix {
-		words, typed = f.lastWord(words)
+		asked, typed = f.lang.LastWord(asked)
 	}
-	for _, tok := range f.lang.words.Analyze(slices.Clone(words)) {
+	for _, tok := range f.lang.Words.Analyze(slices.Clone(asked)) {
 		add(string(tok.Term), tok.Position)
 	}
 	ex := expander{field: f.name, views: views}
 	switch {
 	case mode == search.Fuzzy:
 		for i := range clauses {
-			alts, err := ex.near(clauses[i].alternatives[0].term)
+			alts, err := ex.near(clauses[i].alternatives[0].Term)
 			if err != nil {
 				return nil, err
 			}
@@ -400,7 +387,7 @@ func (f field) clauses(views []*view, mode search.TextMode, words []byte) ([]cla
 		if err != nil {
 			return nil, err
 		}
-		if len(alts) > 0 && len(clauses) < maxWords {
+		if len(alts) > 0 && len(clauses) < words.MaxWords {
 			clauses = append(clauses, clause{alternatives: alts})
 		}
 	}
@@ -417,39 +404,14 @@ func (f field) clauses(views []*view, mode search.TextMode, words []byte) ([]cla
 			}
 			continue
 		}
-		c.idf = idf(f.docs, df)
+		c.idf = words.IDF(f.docs, df)
 		known = append(known, c)
 	}
 	if mode != search.Phrase {
 		// From the most frequent word to the rarest, in an order that only visible texts decide.
 		slices.SortFunc(known, func(a, b clause) int {
-			return cmp.Or(cmp.Compare(a.bound(), b.bound()), cmp.Compare(a.alternatives[0].term, b.alternatives[0].term))
+			return cmp.Or(cmp.Compare(a.bound(), b.bound()), cmp.Compare(a.alternatives[0].Term, b.alternatives[0].Term))
 		})
 	}
 	return known, nil
-}
-
-// lastWord splits what was typed into the words before and the one that is being typed.
-func (f field) lastWord(words []byte) (before []byte, typed string) {
-	tokens := f.lang.typed.Analyze(slices.Clone(words))
-	if len(tokens) == 0 {
-		return words, ""
-	}
-	last := tokens[len(tokens)-1]
-	if last.Start < 0 || last.Start > len(words) {
-		return words, string(last.Term)
-	}
-	return words[:last.Start], string(last.Term)
-}
-
-func checkText(q search.TextQuery) error {
-	switch {
-	case q.Scope == nil:
-		return errNoScope
-	case q.Mode > search.Prefix:
-		return errkind.New(errkind.Invalid, "unknown mode %d of words", q.Mode)
-	case q.Field > search.FieldLabel:
-		return errkind.New(errkind.Invalid, "unknown field %d of words", q.Field)
-	}
-	return nil
 }

@@ -88,7 +88,7 @@ func (r *rebuild) tellWrite(b search.Batch) {
 		r.folded.Wait()
 	}
 	note := func(run, space string, ordinal int64) {
-		if ordinal < 0 || ordinal > maxOrdinal {
+		if ordinal < 0 || ordinal > search.MaxOrdinal {
 			return // it is refused
 		}
 		k := itemsOf{run, space}
@@ -147,7 +147,7 @@ func (r *rebuild) begin(b search.Batch) (_ search.Batch, done func(), err error)
 			return false
 		}
 		told := r.told[itemsOf{run, space}]
-		return told == nil || ordinal < 0 || ordinal > maxOrdinal || !told.Contains(uint32(ordinal))
+		return told == nil || ordinal < 0 || ordinal > search.MaxOrdinal || !told.Contains(uint32(ordinal))
 	}
 	var kept search.Batch
 	runs := map[string]struct{}{}
@@ -193,7 +193,7 @@ func (r *rebuild) Write(ctx context.Context, b search.Batch) (err error) {
 
 // TrimRun implements search.Writer.
 func (r *rebuild) TrimRun(ctx context.Context, run string, annotations, embeddings int64) error {
-	if err := errors.Join(checkIdentity(run, annotations), checkIdentity(run, embeddings)); err != nil {
+	if err := errors.Join(search.CheckItem(run, annotations), search.CheckItem(run, embeddings)); err != nil {
 		return err
 	}
 	return r.within(func(g *generation) error { return g.trim(ctx, run, annotations, embeddings) })
@@ -216,7 +216,7 @@ func (r *rebuild) within(f func(*generation) error) error {
 
 // Text implements search.Searcher.
 func (r *rebuild) Text(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
-	if err := checkText(q); err != nil {
+	if err := q.Check(); err != nil {
 		return nil, err
 	}
 	err = r.within(func(g *generation) (err error) { hits, err = g.text.find(ctx, q); return err })
@@ -232,7 +232,7 @@ func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []sear
 // Languages implements search.Searcher.
 func (r *rebuild) Languages(ctx context.Context, s *search.Scope) (tags []string, err error) {
 	if s == nil {
-		return nil, errNoScope
+		return nil, search.ErrNoScope
 	}
 	err = r.within(func(g *generation) (err error) { tags, err = g.text.languagesWithin(ctx, s); return err })
 	return tags, err

@@ -5,17 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
-	"github.com/cespare/xxhash/v2"
-
-	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
 )
-
-// maxOrdinal bounds ordinals, so that they fit the tables of columns.
-const maxOrdinal = math.MaxUint32 - 1
 
 // documentID is run and ordinal such that the order of ids is the order of both.
 func documentID(run string, ordinal int64) string {
@@ -46,16 +40,6 @@ func parseDocumentID(id []byte) (run []byte, ordinal uint32, err error) {
 	return id[:len(id)-9], ordinal, nil
 }
 
-func checkIdentity(run string, ordinal int64) error {
-	if run == "" || strings.ContainsAny(run, "/\x00") {
-		return errkind.New(errkind.Invalid, "run %q is no identity", run)
-	}
-	if ordinal < 0 || ordinal > maxOrdinal {
-		return errkind.New(errkind.Invalid, "ordinal %d of run %s is out of range", ordinal, run)
-	}
-	return nil
-}
-
 // A row is what is stored beside the postings of a document: what a Hit and Dump tell of it.
 type row struct {
 	asset, kind, language string
@@ -70,7 +54,7 @@ func rowOf(a *pb.Annotation, language string) row {
 		asset: a.GetAsset(), kind: a.GetKind(), language: language,
 		interval:   schema.IntervalOf(a),
 		confidence: a.GetConfidence(),
-		hash:       xxhash.Sum64String(a.GetText() + "\x00" + a.GetLabel() + "\x00" + a.GetCharacter()),
+		hash:       search.HashText(a),
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
 // The fields of a document. Texts are in textField plus the base language.
@@ -35,8 +37,6 @@ const (
 )
 
 const (
-	// maxTextBytes is how much of a text is indexed: a hundred times the longest subtitle.
-	maxTextBytes = 64 << 10
 	// wordOptions keep positions, which phrases need; keyOptions keep only which documents.
 	wordOptions = index.IndexField | index.IncludeTermVectors
 	keyOptions  = index.IndexField | index.SkipFreqNorm
@@ -47,7 +47,7 @@ type text struct {
 	log       *slog.Logger
 	index     index.Index
 	queue     *index.AnalysisQueue
-	languages *languages
+	languages *words.Languages
 	columns   columnCache
 	commits   *committer
 	stale     chan struct{} // holds one when the segments changed
@@ -75,7 +75,7 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of texts: %w", err)
 	}
-	langs, err := newLanguages()
+	langs, err := words.NewLanguages()
 	if err != nil {
 		return nil, fmt.Errorf("preparing the analysis of languages: %w", err)
 	}
@@ -465,7 +465,7 @@ func (t *text) idsFrom(run string, from int64) ([]string, error) {
 		return nil, err
 	}
 	defer func() { _ = s.Close() }()
-	dict, err := s.FieldDictRange("_id", []byte(documentID(run, from)), []byte(documentID(run, maxOrdinal+1)))
+	dict, err := s.FieldDictRange("_id", []byte(documentID(run, from)), []byte(documentID(run, search.MaxOrdinal+1)))
 	if err != nil {
 		return nil, fmt.Errorf("reading the items of run %s: %w", run, err)
 	}
@@ -484,22 +484,22 @@ func (t *text) idsFrom(run string, from int64) ([]string, error) {
 }
 
 func (t *text) document(a *pb.Annotation) (index.Document, error) {
-	if err := checkIdentity(a.GetRun(), a.GetOrdinal()); err != nil {
+	if err := search.CheckItem(a.GetRun(), a.GetOrdinal()); err != nil {
 		return nil, err
 	}
 	tag := ""
 	d := document.NewDocument(documentID(a.GetRun(), a.GetOrdinal()))
 	if a.GetText() != "" {
-		tag = canonical(a.GetLanguage())
-		lang, err := t.languages.of(tag)
+		tag = words.Canonical(a.GetLanguage())
+		lang, err := t.languages.Of(tag)
 		if err != nil {
 			return nil, err
 		}
-		d.AddField(document.NewTextFieldCustom(textField+lang.base, nil, clean(a.GetText()), wordOptions, lang.words))
+		d.AddField(document.NewTextFieldCustom(textField+lang.Base, nil, words.Clean(a.GetText()), wordOptions, lang.Words))
 		d.AddField(key(languageField, tag))
 	}
 	if a.GetLabel() != "" {
-		d.AddField(document.NewTextFieldCustom(labelField, nil, clean(a.GetLabel()), wordOptions, t.languages.label.words))
+		d.AddField(document.NewTextFieldCustom(labelField, nil, words.Clean(a.GetLabel()), wordOptions, t.languages.Label().Words))
 	}
 	d.AddField(key(kindField, a.GetKind()))
 	if a.GetCharacter() != "" {
@@ -521,31 +521,4 @@ func lean(a *pb.Annotation) *pb.Annotation {
 		Start: a.GetStart(), End: a.GetEnd(), Text: valid(a.GetText()), Language: valid(a.GetLanguage()),
 		Label: valid(a.GetLabel()), Character: valid(a.GetCharacter()), Confidence: a.GetConfidence(),
 	}
-}
-
-// clean bounds a text and makes it valid UTF-8.
-func clean(s string) []byte {
-	if len(s) > maxTextBytes {
-		s = s[:maxTextBytes]
-	}
-	return []byte(strings.ToValidUTF8(s, " "))
-}
-
-// canonicalTags saves parsing the same few tags for every text.
-var canonicalTags sync.Map
-
-func canonical(tag string) string {
-	if tag == "" {
-		return undetermined
-	}
-	if c, ok := canonicalTags.Load(tag); ok {
-		return c.(string)
-	}
-	c, err := schema.CanonicalLanguage(tag)
-	if err != nil || c == "" {
-		c = undetermined
-		return c // not kept: there are as many wrong tags as one likes
-	}
-	canonicalTags.Store(tag, c)
-	return c
 }

@@ -17,6 +17,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
 // vectors is one space: a flat index, whose groups are the embeddings of one run that
@@ -42,7 +43,7 @@ const groupSeparator = "\x00"
 func groupOf(m *pb.Embedding) (group, error) {
 	g := group{run: m.GetRun(), asset: m.GetAsset(), kind: m.GetKind(), char: m.GetCharacter()}
 	if m.GetLanguage() != "" {
-		g.language = canonical(m.GetLanguage())
+		g.language = words.Canonical(m.GetLanguage())
 	}
 	parts := []string{g.run, g.asset, g.kind, g.language, g.char}
 	g.name = strings.Join(parts, groupSeparator)
@@ -67,12 +68,7 @@ func (g group) passes(f search.Filter) bool {
 	if len(f.Characters) > 0 && !slices.ContainsFunc(f.Characters, func(c string) bool { return strings.EqualFold(c, g.char) }) {
 		return false
 	}
-	return len(f.Languages) == 0 || slices.ContainsFunc(f.Languages, func(l string) bool { return withinLanguage(g.language, canonical(l)) })
-}
-
-// withinLanguage reports whether a tag is another or a part of it: "en-GB" is within "en".
-func withinLanguage(tag, of string) bool {
-	return tag == of || strings.HasPrefix(tag, of+"-")
+	return len(f.Languages) == 0 || slices.ContainsFunc(f.Languages, func(l string) bool { return words.Within(g.language, words.Canonical(l)) })
 }
 
 // spaceName is how embeddings and questions name a space.
@@ -123,7 +119,7 @@ func (v *vectors) write(ctx context.Context, embeddings []*pb.Embedding) error {
 	noted := map[string]bool{}
 	var elsewhere []flat.Key
 	for i, m := range embeddings {
-		if err := checkIdentity(m.GetRun(), m.GetOrdinal()); err != nil {
+		if err := search.CheckItem(m.GetRun(), m.GetOrdinal()); err != nil {
 			return err
 		}
 		g, err := groupOf(m)
@@ -165,7 +161,7 @@ func (v *vectors) remove(ctx context.Context, run string, from int64) error {
 }
 
 func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
-	limit := min(q.Limit, maxLimit)
+	limit := min(q.Limit, search.MaxLimit)
 	f := flat.Filter{Groups: v.visible(q.Scope, q.Filter)}
 	if span := q.Filter.Span; !span.Empty() {
 		f.Span = func(start, end int64) bool {
@@ -183,7 +179,7 @@ func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit,
 		if err != nil {
 			return nil, fmt.Errorf("searching space %s: %w", v.name, err)
 		}
-		if len(rows) == limit+more && limit > 0 && rows[limit-1].Score == rows[len(rows)-1].Score && more < maxLimit {
+		if len(rows) == limit+more && limit > 0 && rows[limit-1].Score == rows[len(rows)-1].Score && more < search.MaxLimit {
 			continue
 		}
 		hits := make([]search.Hit, len(rows))

@@ -1,4 +1,4 @@
-package embedded
+package words
 
 import (
 	"slices"
@@ -9,34 +9,34 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// marks finds the words of a question in a text, by the analysis that finds the text itself.
-func (t *text) marks(q search.TextQuery, in, tag string) [][2]int {
-	lang := t.languages.label
+// Marks finds the words of a question in a text, by the analysis that finds the text itself: see search.Searcher.
+func (l *Languages) Marks(q search.TextQuery, in, tag string) [][2]int {
+	lang := l.label
 	if q.Field == search.FieldText {
 		var err error
-		if lang, err = t.languages.of(canonical(tag)); err != nil {
+		if lang, err = l.Of(Canonical(tag)); err != nil {
 			return nil
 		}
 	}
-	words := clean(q.Words[:min(len(q.Words), maxQuestionBytes)])
+	words := Question(q.Words)
 	typed := ""
 	if q.Mode == search.Prefix {
-		words, typed = field{lang: lang}.lastWord(words)
+		words, typed = lang.LastWord(words)
 	}
 	var asked []string
-	for _, tok := range lang.words.Analyze(slices.Clone(words)) {
-		if term := string(tok.Term); len(asked) < maxWords && !slices.Contains(asked, term) {
+	for _, tok := range lang.Words.Analyze(slices.Clone(words)) {
+		if term := string(tok.Term); len(asked) < MaxWords && !slices.Contains(asked, term) {
 			asked = append(asked, term)
 		}
 	}
-	body := clean(in)
+	body := Clean(in)
 	var ranges [][2]int
 	mark := func(start, end int) {
 		if 0 <= start && start < end && end <= len(in) {
 			ranges = append(ranges, [2]int{start, end})
 		}
 	}
-	for _, tok := range lang.words.Analyze(slices.Clone(body)) {
+	for _, tok := range lang.Words.Analyze(slices.Clone(body)) {
 		term := string(tok.Term)
 		if slices.ContainsFunc(asked, func(word string) bool {
 			return word == term || q.Mode == search.Fuzzy && near(word, term)
@@ -45,7 +45,7 @@ func (t *text) marks(q search.TextQuery, in, tag string) [][2]int {
 		}
 	}
 	if typed != "" {
-		for _, tok := range lang.typed.Analyze(slices.Clone(body)) {
+		for _, tok := range lang.Typed.Analyze(slices.Clone(body)) {
 			if strings.HasPrefix(string(tok.Term), typed) {
 				mark(tok.Start, tok.End)
 			}
@@ -55,7 +55,7 @@ func (t *text) marks(q search.TextQuery, in, tag string) [][2]int {
 }
 
 func near(word, term string) bool {
-	return levenshtein.ComputeDistance(word, term) <= int(allowedDistance(word))
+	return levenshtein.ComputeDistance(word, term) <= int(AllowedDistance(word))
 }
 
 // disjoint orders ranges and joins those that overlap.

@@ -1,7 +1,9 @@
-package embedded
+package words
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -47,9 +49,9 @@ import (
 	_ "github.com/blevesearch/bleve/v2/analysis/tokenizer/unicode"
 )
 
-// undetermined is the language of texts that do not say theirs, and of those in a
+// Undetermined is the language of texts that do not say theirs, and of those in a
 // language that has no analysis of its own.
-const undetermined = "und"
+const Undetermined = "und"
 
 // bleveAnalyzers names the whole analysis that Bleve has for a base language.
 var bleveAnalyzers = map[string]string{
@@ -66,28 +68,29 @@ var stopLists = map[string]string{
 	"ga": "stop_ga", "gl": "stop_gl", "hy": "stop_hy", "id": "stop_id",
 }
 
-// A language is how the texts of one base language are turned into terms.
-type language struct {
-	base string
-	// words is applied to texts and to questions.
-	words analysis.Analyzer
-	// typed is words without stemming and stop words: for a word that is still being typed.
-	typed analysis.Analyzer
-	// stems reports whether terms may be shorter than the words that they are of.
-	stems bool
+// A Language is how the texts of one base language are turned into terms.
+type Language struct {
+	Base string
+	// Words is applied to texts and to questions.
+	Words analysis.Analyzer
+	// Typed is Words without stemming and stop words: for a word that is still being typed.
+	Typed analysis.Analyzer
+	// Stems reports whether terms may be shorter than the words that they are of.
+	Stems bool
 }
 
-// languages builds each analysis once, when it is first needed: some of them
+// Languages builds each analysis once, when it is first needed: some of them
 // carry tables of megabytes. It is safe for concurrent use.
-type languages struct {
+type Languages struct {
 	mu    sync.RWMutex
 	cache *registry.Cache
-	known map[string]*language
-	label *language
+	known map[string]*Language
+	label *Language
 }
 
-func newLanguages() (*languages, error) {
-	l := &languages{cache: registry.NewCache(), known: map[string]*language{}}
+// NewLanguages prepares the analyses.
+func NewLanguages() (*Languages, error) {
+	l := &Languages{cache: registry.NewCache(), known: map[string]*Language{}}
 	// Labels are names of what is seen, mostly nouns: only plurals are folded.
 	chain, err := l.chain("stemmer_en_plural")
 	if err != nil {
@@ -97,9 +100,12 @@ func newLanguages() (*languages, error) {
 	return l, nil
 }
 
-// of returns the analysis of a BCP 47 tag.
-func (l *languages) of(tag string) (*language, error) {
-	base := baseOf(tag)
+// Label returns the analysis of labels.
+func (l *Languages) Label() *Language { return l.label }
+
+// Of returns the analysis of a BCP 47 tag.
+func (l *Languages) Of(tag string) (*Language, error) {
+	base := BaseOf(tag)
 	l.mu.RLock()
 	lang := l.known[base]
 	l.mu.RUnlock()
@@ -120,7 +126,17 @@ func (l *languages) of(tag string) (*language, error) {
 	return lang, nil
 }
 
-func (l *languages) build(base string) (*analysis.DefaultAnalyzer, error) {
+// Own returns the base languages that have an analysis of their own, sorted.
+func Own() []string {
+	own := append(slices.Collect(maps.Keys(bleveAnalyzers)), slices.Collect(maps.Keys(stopLists))...)
+	own = append(own, korean)
+	slices.Sort(own)
+	return own
+}
+
+const korean = "ko"
+
+func (l *Languages) build(base string) (*analysis.DefaultAnalyzer, error) {
 	if name, ok := bleveAnalyzers[base]; ok {
 		a, err := l.cache.AnalyzerNamed(name)
 		if err != nil {
@@ -136,14 +152,14 @@ func (l *languages) build(base string) (*analysis.DefaultAnalyzer, error) {
 		return l.chain(stop)
 	}
 	chain, err := l.chain()
-	if err == nil && base == "ko" {
+	if err == nil && base == korean {
 		chain.TokenFilters = append(chain.TokenFilters, hangulFilter{})
 	}
 	return chain, err
 }
 
 // chain is words by UAX 29, lower case, the filters given, and accents folded.
-func (l *languages) chain(filters ...string) (*analysis.DefaultAnalyzer, error) {
+func (l *Languages) chain(filters ...string) (*analysis.DefaultAnalyzer, error) {
 	words, err := l.cache.TokenizerNamed("unicode")
 	if err != nil {
 		return nil, err
@@ -160,7 +176,7 @@ func (l *languages) chain(filters ...string) (*analysis.DefaultAnalyzer, error) 
 	return a, nil
 }
 
-func newLanguage(base string, chain *analysis.DefaultAnalyzer) *language {
+func newLanguage(base string, chain *analysis.DefaultAnalyzer) *Language {
 	typed := &analysis.DefaultAnalyzer{CharFilters: chain.CharFilters, Tokenizer: chain.Tokenizer}
 	stems := false
 	for _, f := range chain.TokenFilters {
@@ -174,16 +190,7 @@ func newLanguage(base string, chain *analysis.DefaultAnalyzer) *language {
 			typed.TokenFilters = append(typed.TokenFilters, f)
 		}
 	}
-	return &language{base: base, words: guarded{chain}, typed: guarded{typed}, stems: stems}
-}
-
-// baseOf returns the base language of a BCP 47 tag: "pt" of "pt-BR".
-func baseOf(tag string) string {
-	base, _, _ := strings.Cut(tag, "-")
-	if base == "" {
-		return undetermined
-	}
-	return base
+	return &Language{Base: base, Words: guarded{chain}, Typed: guarded{typed}, Stems: stems}
 }
 
 // guarded keeps a text that trips a bug in an analyzer from ending the process: such
