@@ -13,7 +13,7 @@ KAFKA_PORT      ?= 19092
 CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
-.PHONY: servers servers-stop servers-status
+.PHONY: servers servers-stop servers-status chaos
 .PHONY: help build demo test check setup figures bench lint generate stale fmt clean
 
 help: ## this list
@@ -44,6 +44,9 @@ test: setup ## set up and pass everything
 
 check: lint test ## what CI runs: lint, then everything else
 
+chaos: setup ## brokers, nodes, disks and networks fail on purpose, on real servers (ONLY=regexp picks)
+	ONLY='$(ONLY)' scripts/chaos
+
 figures: setup ## run every figure of docs/benchmarks again (ONLY=glob picks)
 	$(BIN) models fetch bench
 	ONLY='$(ONLY)' scripts/figures
@@ -59,5 +62,5 @@ generate: ## generate code from the protobuf and GraphQL schemas
 fmt: ## gofmt everything
 	gofmt -w $$(git ls-files '*.go')
 
-clean: ## remove what was built and the demo's data; the model cache stays
+clean: servers-stop ## remove what was built and the demo's data; the model cache stays
 	rm -rf bin .cinedex

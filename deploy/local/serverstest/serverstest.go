@@ -75,6 +75,15 @@ func lack(t testing.TB, what string) {
 	t.Skip(what)
 }
 
+// Chaos skips the test unless tests that do harm are asked for. They are named TestChaos…, start their own
+// servers, and take minutes.
+func Chaos(t testing.TB) {
+	t.Helper()
+	if os.Getenv("CHAOS") != "1" {
+		t.Skip("does harm to servers of its own, for minutes: run it with make chaos")
+	}
+}
+
 // Start starts servers for this test alone. They are killed at its end, and where it failed the ends of their logs are told.
 func Start(t testing.TB, cfg servers.Config) *servers.Cluster {
 	t.Helper()
