@@ -71,8 +71,8 @@ func Load(cfg any, file string, set []string) error {
 }
 
 // reserved are variables with our prefix that are not settings of a service:
-// where the cache of models is, and switches of the tests.
-var reserved = []string{"CACHE", "REQUIRE_ALL", "URL", "TOKEN", "CONFIG", "FFMPEG", "FFPROBE", "HOME", "SERVER", "SERVERS"}
+// where the cache of models and packages fetched by hand are, and switches of the tests.
+var reserved = []string{"CACHE", "REQUIRE_ALL", "URL", "TOKEN", "CONFIG", "FFMPEG", "FFPROBE", "HOME", "SERVER", "SERVERS", "PACKAGES"}
 
 func unknownEnv(known map[string]bool) []string {
 	names := map[string]bool{}

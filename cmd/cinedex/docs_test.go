@@ -18,6 +18,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cinedex/cinedex/config"
 )
 
 var update = flag.Bool("update", false, "renew the table of keys in docs/guides/configuration.md")
@@ -235,6 +237,25 @@ func TestJSONHasNoNull(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "null") {
 		t.Errorf("null where a list is promised: %s", b.String())
+	}
+}
+
+// The variables that a guide tells of beside settings keep no process from starting.
+func TestDocumentedVariables(t *testing.T) {
+	_, section, _ := strings.Cut(document(t, "docs/guides/configuration.md"), "## Variables that are no settings")
+	section, _, _ = strings.Cut(section, "\n## ")
+	names := regexp.MustCompile("`(CINEDEX_[A-Z_]+)`").FindAllStringSubmatch(section, -1)
+	if len(names) < 5 {
+		t.Fatalf("found %d variables", len(names))
+	}
+	for _, n := range names {
+		t.Run(n[1], func(t *testing.T) {
+			t.Setenv(n[1], "x")
+			cfg := defaultUp(t.TempDir())
+			if err := config.Load(&cfg, "", nil); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
