@@ -20,9 +20,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/query"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
 // The titles of the demo, by the names that the searches and the documents use.
@@ -156,7 +156,7 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 		case <-first.C:
 		}
 	}
-	if err := waitFor(rpcapi.WithCaller(ctx, caller), o, titles, server.GetStatus, u.Events); err != nil {
+	if err := waitFor(rpc.WithCaller(ctx, caller), o, titles, server.GetStatus, u.Events); err != nil {
 		return err
 	}
 	o.note("all watched %.0f s after the downloads", time.Since(began).Seconds())

@@ -17,8 +17,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
 // A world is the whole platform in this process, over a folder of the test's own.
@@ -117,7 +117,7 @@ func (w *world) ingest(ms ...*pb.MediaArrived) {
 		}
 		titles = append(titles, m.GetTitle().GetId())
 	}
-	ctx, cancel := context.WithTimeout(rpcapi.WithCaller(w.ctx, w.caller), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(rpc.WithCaller(w.ctx, w.caller), 15*time.Minute)
 	defer cancel()
 	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
@@ -204,7 +204,7 @@ func film(t testing.TB, f mediatest.Film, dir string) (*pb.MediaArrived, mediate
 
 func (w *world) status() *pb.GetStatusResponse {
 	w.t.Helper()
-	r, err := w.api.RPC.GetStatus(rpcapi.WithCaller(w.ctx, w.caller), connect.NewRequest(&pb.GetStatusRequest{}))
+	r, err := w.api.RPC.GetStatus(rpc.WithCaller(w.ctx, w.caller), connect.NewRequest(&pb.GetStatusRequest{}))
 	if err != nil {
 		w.t.Fatal(err)
 	}

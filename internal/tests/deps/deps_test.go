@@ -26,7 +26,7 @@ var layers = func() map[string][]string {
 		nouns     = append([]string{"pkg/schema"}, process...)
 		contracts = append([]string{"pkg/authz", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
-		all       = append([]string{"pkg/platform"}, shared...)
+		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
 	return map[string][]string{
 		"pkg/errkind":   nil,
@@ -41,6 +41,8 @@ var layers = func() map[string][]string {
 		"pkg/model":  nouns,
 		"pkg/query":  nouns,
 		"pkg/store":  nouns,
+
+		"pkg/rpc": append([]string{"pkg/authz"}, nouns...),
 
 		"pkg/algo":   contracts,
 		"pkg/search": contracts,

@@ -1,27 +1,23 @@
 // Package rpcapi serves the search API over gRPC, gRPC-Web and JSON, all three from
 // one ConnectRPC handler, with health and reflection beside it.
 //
-// Every call brings a token, as `Authorization: Bearer …` or in the cookie that the
-// web page sets; Authenticate turns it into the caller that the gateway asks for.
+// Package rpc says who is asking; the gateway what they may see.
 package rpcapi
 
 import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"connectrpc.com/connect"
-	"connectrpc.com/grpchealth"
-	"connectrpc.com/grpcreflect"
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
@@ -54,133 +50,19 @@ func New(deps Deps) (*Server, error) {
 
 // Register puts the service, health and reflection onto mux.
 func (s *Server) Register(mux *http.ServeMux) {
-	opts := []connect.HandlerOption{connect.WithReadMaxBytes(MaxRequestBytes), connect.WithInterceptors(errorsByKind{})}
-	for _, c := range jsonCodecs {
-		opts = append(opts, connect.WithCodec(c))
-	}
-	path, h := cinedexv1connect.NewSearchServiceHandler(s, opts...)
-	mux.Handle(path, Authenticate(s.deps.Authoriser, h, reject))
-	mux.Handle(grpchealth.NewHandler(health{s.deps.Gateway}))
-	r := grpcreflect.NewStaticReflector(cinedexv1connect.SearchServiceName, grpchealth.HealthV1ServiceName)
-	mux.Handle(grpcreflect.NewHandlerV1(r))
-	mux.Handle(grpcreflect.NewHandlerV1Alpha(r))
-}
-
-type health struct{ g *gateway.Gateway }
-
-// Check serves when the gateway can answer.
-func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
-	if req.Service != "" && req.Service != cinedexv1connect.SearchServiceName {
-		return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("no service %s", req.Service))
-	}
-	status := grpchealth.StatusServing
-	if h.g.Ready() != nil {
-		status = grpchealth.StatusNotServing
-	}
-	return &grpchealth.CheckResponse{Status: status}, nil
-}
-
-type callerKey struct{}
-
-// WithCaller puts a caller that an Authoriser made into the context, for calls within the process.
-func WithCaller(ctx context.Context, c *authz.Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, c)
-}
-
-// CallerFrom returns who is asking, or nil.
-func CallerFrom(ctx context.Context) *authz.Caller {
-	c, _ := ctx.Value(callerKey{}).(*authz.Caller)
-	return c
-}
-
-// Cookie is the cookie that carries a token for pages, pictures and films, which a
-// browser asks for without headers of ours.
-const Cookie = "cinedex_token"
-
-// Token returns the token of a request: the header's, else the cookie's.
-func Token(r *http.Request) string {
-	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return t
-	}
-	// A cookie is sent along by any page that makes the browser ask; only reads
-	// are served, and SameSite=Strict keeps other sites' pages from asking at all.
-	if c, err := r.Cookie(Cookie); err == nil {
-		return c.Value
-	}
-	return ""
-}
-
-// Authenticate lets through who is recognised, with the caller in the context;
-// refuse writes the answer to everybody else. It is the one way to a caller.
-func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := a.Authorise(r.Context(), Token(r))
-		if err != nil {
-			refuse(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), c)))
-	})
-}
-
-var errorWriter = connect.NewErrorWriter()
-
-// reject answers in the protocol that was asked in.
-func reject(w http.ResponseWriter, r *http.Request, err error) {
-	if errorWriter.IsSupported(r) {
-		_ = errorWriter.Write(w, r, asConnect(err))
-		return
-	}
-	http.Error(w, err.Error(), errkind.Of(err).HTTPStatus())
-}
-
-func asConnect(err error) *connect.Error {
-	var c *connect.Error
-	if errors.As(err, &c) {
-		return c
-	}
-	k := errkind.Of(err)
-	if k == errkind.Internal {
-		// What went wrong inside is for the log, not for the caller.
-		return connect.NewError(connect.CodeInternal, errors.New("something went wrong inside; the service's log says what"))
-	}
-	return connect.NewError(connect.Code(k.GRPCCode()), err)
-}
-
-// errorsByKind turns errors into connect's by the one table of errkind.
-type errorsByKind struct{}
-
-func (errorsByKind) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
-	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		resp, err := next(ctx, req)
-		if err != nil {
-			return nil, asConnect(err)
-		}
-		return resp, nil
-	}
-}
-func (errorsByKind) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-func (errorsByKind) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return next
+	path, h := cinedexv1connect.NewSearchServiceHandler(s, rpc.Options(MaxRequestBytes)...)
+	rpc.Mount(mux, s.deps.Authoriser, path, h)
+	rpc.Describe(mux, s.deps.Gateway.Ready, cinedexv1connect.SearchServiceName)
 }
 
 // Search answers a query.
 func (s *Server) Search(ctx context.Context, req *connect.Request[pb.SearchRequest]) (*connect.Response[pb.SearchResponse], error) {
-	return respond(s.deps.Gateway.Search(ctx, CallerFrom(ctx), req.Msg))
+	return rpc.Respond(s.deps.Gateway.Search(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
 // CompareVersions tells how the answers to judged queries change with a version.
 func (s *Server) CompareVersions(ctx context.Context, req *connect.Request[pb.CompareVersionsRequest]) (*connect.Response[pb.CompareVersionsResponse], error) {
-	return respond(s.deps.Gateway.Compare(ctx, CallerFrom(ctx), req.Msg))
-}
-
-func respond[T any](m *T, err error) (*connect.Response[T], error) {
-	if err != nil {
-		return nil, err
-	}
-	return connect.NewResponse(m), nil
+	return rpc.Respond(s.deps.Gateway.Compare(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
 const maxPage = 500
@@ -209,11 +91,11 @@ func page(n int, cursor string, limit int32) (from, to int, next string, err err
 
 // ListTitles returns the titles that the caller may see.
 func (s *Server) ListTitles(ctx context.Context, req *connect.Request[pb.ListTitlesRequest]) (*connect.Response[pb.ListTitlesResponse], error) {
-	return respond(s.listTitles(ctx, req.Msg))
+	return rpc.Respond(s.listTitles(ctx, req.Msg))
 }
 
 func (s *Server) listTitles(ctx context.Context, req *pb.ListTitlesRequest) (*pb.ListTitlesResponse, error) {
-	assets, _, err := s.deps.Gateway.Assets(ctx, CallerFrom(ctx))
+	assets, _, err := s.deps.Gateway.Assets(ctx, rpc.CallerFrom(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -234,8 +116,8 @@ func (s *Server) listTitles(ctx context.Context, req *pb.ListTitlesRequest) (*pb
 
 // GetAsset returns an asset and which run of each algorithm is active.
 func (s *Server) GetAsset(ctx context.Context, req *connect.Request[pb.GetAssetRequest]) (*connect.Response[pb.GetAssetResponse], error) {
-	a, active, err := s.deps.Gateway.Asset(ctx, CallerFrom(ctx), req.Msg.GetAsset())
-	return respond(&pb.GetAssetResponse{Asset: a, Active: active}, err)
+	a, active, err := s.deps.Gateway.Asset(ctx, rpc.CallerFrom(ctx), req.Msg.GetAsset())
+	return rpc.Respond(&pb.GetAssetResponse{Asset: a, Active: active}, err)
 }
 
 // ListAnnotations returns what the active runs say of an asset.
@@ -248,7 +130,7 @@ func (s *Server) ListAnnotations(ctx context.Context, req *connect.Request[pb.Li
 	if span.Start > 0 && span.End == 0 {
 		span.End = 1<<63 - 1
 	}
-	all, err := s.deps.Gateway.Annotations(ctx, CallerFrom(ctx), m.GetAsset(), m.GetKinds(), span)
+	all, err := s.deps.Gateway.Annotations(ctx, rpc.CallerFrom(ctx), m.GetAsset(), m.GetKinds(), span)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +143,7 @@ func (s *Server) ListAnnotations(ctx context.Context, req *connect.Request[pb.Li
 
 // GetStatus tells how far each asset is.
 func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error) {
-	assets, active, err := s.deps.Gateway.Assets(ctx, CallerFrom(ctx))
+	assets, active, err := s.deps.Gateway.Assets(ctx, rpc.CallerFrom(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -22,9 +22,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
-	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
 //go:embed page
@@ -56,7 +56,7 @@ func Register(mux *http.ServeMux, deps Deps) error {
 	}
 	a := &app{deps, page}
 	known := func(h http.HandlerFunc) http.Handler {
-		return rpcapi.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
+		return rpc.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
 	}
 	mux.HandleFunc("GET /{$}", a.index)
 	mux.HandleFunc("POST /login", a.login)
@@ -115,7 +115,7 @@ func (a *app) index(w http.ResponseWriter, r *http.Request) {
 	}
 	secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := "index.html"
-		if _, err := a.Authoriser.Authorise(r.Context(), rpcapi.Token(r)); err != nil {
+		if _, err := a.Authoriser.Authorise(r.Context(), rpc.Token(r)); err != nil {
 			name = "login.html"
 			w.Header().Set("Cache-Control", "no-store")
 		}
@@ -145,13 +145,13 @@ func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
 		a.fail(w, err)
 		return false
 	}
-	http.SetCookie(w, &http.Cookie{Name: rpcapi.Cookie, Value: token, Path: "/", HttpOnly: true, Secure: r.TLS != nil,
+	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Value: token, Path: "/", HttpOnly: true, Secure: r.TLS != nil,
 		SameSite: http.SameSiteStrictMode, MaxAge: 7 * 24 * 3600})
 	return true
 }
 
 func (a *app) logout(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: rpcapi.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -162,7 +162,7 @@ func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	ref, err := a.Gateway.Thumbnail(r.Context(), rpcapi.CallerFrom(r.Context()), r.PathValue("asset"), r.PathValue("run"), ordinal)
+	ref, err := a.Gateway.Thumbnail(r.Context(), rpc.CallerFrom(r.Context()), r.PathValue("asset"), r.PathValue("run"), ordinal)
 	if err != nil {
 		a.fail(w, err)
 		return
@@ -173,7 +173,7 @@ func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *app) media(w http.ResponseWriter, r *http.Request) {
-	asset, _, err := a.Gateway.Asset(r.Context(), rpcapi.CallerFrom(r.Context()), r.PathValue("asset"))
+	asset, _, err := a.Gateway.Asset(r.Context(), rpc.CallerFrom(r.Context()), r.PathValue("asset"))
 	if err != nil {
 		a.fail(w, err)
 		return

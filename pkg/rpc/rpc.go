@@ -1,0 +1,110 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Options are what every service's handler is made with: requests of at most so many
+// bytes, JSON whose misspelt fields are named, and errors by their kind. Interceptors
+// given see the call's own error.
+func Options(maxBytes int, inner ...connect.Interceptor) []connect.HandlerOption {
+	opts := []connect.HandlerOption{connect.WithReadMaxBytes(maxBytes), connect.WithInterceptors(append([]connect.Interceptor{errorsByKind{}}, inner...)...)}
+	for _, c := range jsonCodecs {
+		opts = append(opts, connect.WithCodec(c))
+	}
+	return opts
+}
+
+// Mount puts a service's handler onto mux, for those who are recognised.
+func Mount(mux *http.ServeMux, a authz.Authoriser, path string, h http.Handler) {
+	mux.Handle(path, Authenticate(a, h, reject))
+}
+
+// Describe puts health and reflection of the services named onto mux; ready says why they cannot answer now.
+func Describe(mux *http.ServeMux, ready func() error, services ...string) {
+	mux.Handle(grpchealth.NewHandler(health{ready, services}))
+	r := grpcreflect.NewStaticReflector(append(slices.Clone(services), grpchealth.HealthV1ServiceName)...)
+	mux.Handle(grpcreflect.NewHandlerV1(r))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(r))
+}
+
+type health struct {
+	ready    func() error
+	services []string
+}
+
+// Check serves when the services can answer.
+func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
+	if req.Service != "" && !slices.Contains(h.services, req.Service) {
+		return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("no service %s", req.Service))
+	}
+	status := grpchealth.StatusServing
+	if h.ready() != nil {
+		status = grpchealth.StatusNotServing
+	}
+	return &grpchealth.CheckResponse{Status: status}, nil
+}
+
+// Respond makes what a service's own function returned into what a handler returns.
+func Respond[T any](m *T, err error) (*connect.Response[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(m), nil
+}
+
+var errorWriter = connect.NewErrorWriter()
+
+// reject answers in the protocol that was asked in.
+func reject(w http.ResponseWriter, r *http.Request, err error) {
+	if errorWriter.IsSupported(r) {
+		_ = errorWriter.Write(w, r, asConnect(err))
+		return
+	}
+	http.Error(w, err.Error(), errkind.Of(err).HTTPStatus())
+}
+
+func asConnect(err error) *connect.Error {
+	var c *connect.Error
+	if errors.As(err, &c) {
+		return c
+	}
+	k := errkind.Of(err)
+	if k == errkind.Internal {
+		// What went wrong inside is for the log, not for the caller.
+		return connect.NewError(connect.CodeInternal, errors.New("something went wrong inside; the service's log says what"))
+	}
+	return connect.NewError(connect.Code(k.GRPCCode()), err)
+}
+
+// errorsByKind turns errors into connect's by the one table of errkind.
+type errorsByKind struct{}
+
+func (errorsByKind) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		resp, err := next(ctx, req)
+		if err != nil {
+			return nil, asConnect(err)
+		}
+		return resp, nil
+	}
+}
+
+func (errorsByKind) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+func (errorsByKind) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
