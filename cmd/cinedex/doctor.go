@@ -14,8 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/fetch"
+	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
 type finding struct {
@@ -26,13 +28,19 @@ type finding struct {
 }
 
 func newDoctor(o *output, h *home) *cobra.Command {
-	return &cobra.Command{
+	var file string
+	var set []string
+	c := &cobra.Command{
 		Use:     "doctor",
 		Short:   "Tell what this machine lacks, and how to get it",
-		Example: "  cinedex doctor\n  cinedex doctor --json | jq '.findings[] | select(.ok | not)'",
+		Long:    "Tell what this machine lacks, and how to get it; with --config, whether the servers that a service stands on can be used, too.",
+		Example: "  cinedex doctor\n  cinedex doctor --config config/indexer.yaml\n  cinedex doctor --json | jq '.findings[] | select(.ok | not)'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fs := examine(cmd.Context(), h)
+			if file != "" || len(set) > 0 {
+				fs = append(fs, servers(cmd.Context(), h, file, set)...)
+			}
 			wrong := 0
 			for _, f := range fs {
 				if !f.OK {
@@ -65,6 +73,37 @@ func newDoctor(o *output, h *home) *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().StringVar(&file, "config", "", "YAML file of any service")
+	c.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	return c
+}
+
+// servers examines what a service's configuration names.
+func servers(ctx context.Context, h *home, file string, set []string) (fs []finding) {
+	cfg := defaultUp(h.dir)
+	if err := config.Load(&cfg, file, set); err != nil {
+		return append(fs, finding{Check: "configuration", Detail: err.Error(), Remedy: "correct what it names"})
+	}
+	if cfg.Store.Engine == "cassandra" {
+		fs = append(fs, cassandra(ctx, cfg.Store.Cassandra))
+	}
+	return fs
+}
+
+func cassandra(ctx context.Context, cfg cassandrastore.Config) finding {
+	f := finding{Check: "store", Remedy: "see docs/guides/cassandra.md"}
+	cfg.Migrate = false // to look changes nothing
+	s, err := cassandrastore.Open(ctx, cfg, cassandrastore.Deps{})
+	if err != nil {
+		f.Detail = err.Error()
+		return f
+	}
+	defer s.Close()
+	if f.Detail, err = s.Describe(ctx); err != nil {
+		f.Detail = err.Error()
+	}
+	f.OK = err == nil
+	return f
 }
 
 func examine(ctx context.Context, h *home) []finding {

@@ -154,7 +154,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if _, err = u.Events.EnsureTopics(ctx, events.Layout{Replication: 1, Embedded: true}); err != nil {
 		return u, fmt.Errorf("making the topics: %w", err)
 	}
-	if err = u.OpenStore(cfg.Store); err != nil {
+	if err = u.OpenStore(ctx, cfg.Store); err != nil {
 		return u, err
 	}
 	u.models = builtin.Open(u.Cache, runtime.GOMAXPROCS(0))

@@ -18,6 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 	"github.com/cinedex/cinedex/pkg/telemetry"
 )
@@ -36,9 +37,10 @@ type Config struct {
 
 // StoreConfig says where the truth is.
 type StoreConfig struct {
-	// Engine is pebble: one folder, one process.
-	Engine string             `mapstructure:"engine"`
-	Pebble pebblestore.Config `mapstructure:"pebble"`
+	// Engine is pebble: one folder, one process; or cassandra: a cluster, any number of processes.
+	Engine    string                `mapstructure:"engine"`
+	Pebble    pebblestore.Config    `mapstructure:"pebble"`
+	Cassandra cassandrastore.Config `mapstructure:"cassandra"`
 }
 
 // SearchConfig says what finds things.
@@ -53,7 +55,7 @@ type SearchConfig struct {
 func Default(dir string) Config {
 	c := Config{
 		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: media.DefaultBlobs(),
-		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default()},
+		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default(), Cassandra: cassandrastore.Default()},
 		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search")},
 	}
 	c.Store.Pebble.Dir = filepath.Join(dir, "store")
@@ -65,8 +67,8 @@ func Default(dir string) Config {
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
-	if c.Store.Engine != "pebble" {
-		return errkind.New(errkind.Invalid, "store.engine: %q is not pebble", c.Store.Engine)
+	if err := c.Store.Validate(); err != nil {
+		return err
 	}
 	if c.Search.Engine != "embedded" {
 		return errkind.New(errkind.Invalid, "search.engine: %q is not embedded", c.Search.Engine)
@@ -84,6 +86,17 @@ func (c Config) Validate() error {
 		return fmt.Errorf("blobs.%w", err)
 	}
 	return nil
+}
+
+// Validate reports the first field that the engine cannot use.
+func (c StoreConfig) Validate() error {
+	switch c.Engine {
+	case "pebble":
+		return c.Pebble.Validate()
+	case "cassandra":
+		return c.Cassandra.Validate()
+	}
+	return errkind.New(errkind.Invalid, "store.engine: %q is neither pebble nor cassandra", c.Engine)
 }
 
 // Platform is what is open. A part that was not asked for is nil.
@@ -119,12 +132,17 @@ func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platf
 }
 
 // OpenStore opens the truth.
-func (p *Platform) OpenStore(c StoreConfig) error {
-	s, err := pebblestore.Open(c.Pebble, pebblestore.Deps{Log: p.Log, Registerer: p.Registry})
+func (p *Platform) OpenStore(ctx context.Context, c StoreConfig) (err error) {
+	if c.Engine == "cassandra" {
+		p.Store, err = cassandrastore.Open(ctx, c.Cassandra, cassandrastore.Deps{Log: p.Log, Registerer: p.Registry})
+	} else {
+		p.Store, err = pebblestore.Open(c.Pebble, pebblestore.Deps{Log: p.Log, Registerer: p.Registry})
+	}
 	if err != nil {
+		p.Store = nil // not a nil of one of their types
 		return err
 	}
-	p.Store, p.closers = s, append(p.closers, s)
+	p.closers = append(p.closers, p.Store)
 	return nil
 }
 

@@ -20,7 +20,7 @@ func (c config) Validate() error { return c.ServiceConfig.Validate() }
 func main() {
 	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex")}, runner.Default()}
 	platform.Main("algo-runner", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
-		if err := p.OpenStore(cfg.Store); err != nil {
+		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return platform.Part{}, err
 		}
 		if err := p.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {

@@ -18,12 +18,12 @@ func (c config) Validate() error { return c.ServiceConfig.Validate() }
 
 func main() {
 	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex")}, indexing.Default()}
-	platform.Main("indexer", &cfg, &cfg.ServiceConfig, func(_ context.Context, p *platform.Platform) (platform.Part, error) {
+	platform.Main("indexer", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
 		registry, err := builtin.Open(p.Cache, 1).Algorithms()
 		if err != nil {
 			return platform.Part{}, err
 		}
-		if err := p.OpenStore(cfg.Store); err != nil {
+		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return platform.Part{}, err
 		}
 		if err := p.OpenEngine(cfg.Search, registry.Spaces()); err != nil {

@@ -34,7 +34,7 @@ func main() {
 		if err != nil {
 			return platform.Part{}, err
 		}
-		if err := p.OpenStore(cfg.Store); err != nil {
+		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return platform.Part{}, err
 		}
 		if err := p.OpenEngine(cfg.Search, registry.Spaces()); err != nil {

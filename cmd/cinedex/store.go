@@ -1,0 +1,49 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cinedex/cinedex/config"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
+)
+
+// newStore is what operators do to the store itself.
+func newStore(o *output, h *home) *cobra.Command {
+	c := &cobra.Command{Use: "store", Short: "Look after the store of the production size"}
+	var file string
+	var set []string
+	migrate := &cobra.Command{
+		Use:   "migrate",
+		Short: "Make the keyspace, and bring its tables up to date",
+		Long: `Makes the keyspace that store.cassandra names where there is none, and brings its tables
+up to date. It can be run at any time, by any number at once, and again after it was
+stopped in the midst; services go on meanwhile.`,
+		Example: `  cinedex store migrate --config config/indexer.yaml
+  cinedex store migrate --set store.engine=cassandra --set store.cassandra.hosts=10.0.0.1:9042 --set store.cassandra.replication=dc1:3`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg := defaultUp(h.dir)
+			if err := config.Load(&cfg, file, set); err != nil {
+				return err
+			}
+			if cfg.Store.Engine != "cassandra" {
+				return errkind.New(errkind.Invalid, "store.engine is %s, which has nothing to migrate; give the configuration of a service with --config", cfg.Store.Engine)
+			}
+			if err := cassandrastore.Migrate(cmd.Context(), cfg.Store.Cassandra, slog.New(slog.NewTextHandler(o.err, nil))); err != nil {
+				return err
+			}
+			if o.json {
+				return o.value(map[string]any{"keyspace": cfg.Store.Cassandra.Keyspace, "migrated": true})
+			}
+			o.note("keyspace %s is up to date", cfg.Store.Cassandra.Keyspace)
+			return nil
+		},
+	}
+	migrate.Flags().StringVar(&file, "config", "", "YAML file of any service")
+	migrate.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	c.AddCommand(migrate)
+	return c
+}

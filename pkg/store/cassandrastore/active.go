@@ -1,0 +1,179 @@
+package cassandrastore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+
+	"github.com/gocql/gocql"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A pointer is the row that says which run of an algorithm is active, with what its changes need.
+type pointer struct {
+	active *pb.ActiveRun // nil where there is none
+	// told says that the version has grown for it as it is.
+	told     bool
+	revision gocql.UUID
+}
+
+const selectActive = "SELECT body, told, revision FROM runs WHERE library = ? AND asset = ? AND kind = ? AND name = ?"
+
+func (s *Store) pointer(ctx context.Context, read readFunc, asset, algorithm string) (p pointer, err error) {
+	var body []byte
+	err = read(ctx, selectActive, s.cfg.Library, asset, kindActive, algorithm).Scan(&body, &p.told, &p.revision)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return p, nil
+	}
+	if err == nil {
+		p.active, err = decode[pb.ActiveRun](body)
+	}
+	return p, err
+}
+
+// Activate implements store.Activation. The switch and the mark in the run's record are in one
+// partition, so that one compare-and-set makes both.
+func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (active *pb.ActiveRun, err error) {
+	err = s.do(ctx, "activate", "activating run "+next.GetId(), func() error {
+		if err := named(next.GetId(), next.GetAsset()); err != nil {
+			return err
+		}
+		return s.change(ctx, ofAsset(next.GetAsset()), func(read readFunc, revision gocql.UUID) (*swap, error) {
+			old, err := s.record(ctx, read, next.GetAsset(), next.GetId())
+			if err != nil {
+				return nil, err
+			}
+			run := old.run
+			switch {
+			case !old.there():
+				return nil, errkind.New(errkind.NotFound, "there is no run %s", next.GetId())
+			case run.GetState() != pb.RunState_RUN_STATE_FINISHED:
+				return nil, errkind.New(errkind.Invalid, "its state is %s: readers see finished runs only", run.GetState())
+			}
+			at, err := s.pointer(ctx, read, run.GetAsset(), run.GetAlgorithm())
+			if err != nil {
+				return nil, err
+			}
+			active = at.active
+			if active != nil && !at.told {
+				// The switch before, ours or another's, has yet to be told.
+				if err := s.tell(ctx); err != nil {
+					return nil, err
+				}
+				b := s.swap(ctx)
+				b.more = active.GetRun() != run.GetId()
+				b.Query("UPDATE runs SET told = true, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
+					revision, s.cfg.Library, run.GetAsset(), kindActive, run.GetAlgorithm(), at.revision)
+				return b, nil
+			}
+			switch active.GetRun() {
+			case run.GetId():
+				return nil, nil
+			case previous:
+			default:
+				return nil, errkind.New(errkind.Conflict, "the active run is %q, not %q", active.GetRun(), previous)
+			}
+			return s.switchTo(ctx, old, at, revision)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return active, nil
+}
+
+// switchTo is the change that makes a run the active one.
+func (s *Store) switchTo(ctx context.Context, next record, at pointer, revision gocql.UUID) (*swap, error) {
+	run := next.run
+	body, err := encode(&pb.ActiveRun{
+		Asset: run.GetAsset(), Algorithm: run.GetAlgorithm(), Run: run.GetId(), Version: run.GetVersion(),
+		Previous: at.active.GetRun(), Generation: at.active.GetGeneration() + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := s.swap(ctx)
+	b.more = true // it has yet to be told
+	if at.active == nil {
+		b.Query("INSERT INTO runs (library, asset, kind, name, body, told, revision) VALUES (?, ?, ?, ?, ?, false, ?) IF NOT EXISTS",
+			s.cfg.Library, run.GetAsset(), kindActive, run.GetAlgorithm(), body, revision)
+	} else {
+		b.Query("UPDATE runs SET body = ?, told = false, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
+			body, revision, s.cfg.Library, run.GetAsset(), kindActive, run.GetAlgorithm(), at.revision)
+	}
+	// The record changes even where it is marked already: a deletion that began before is refused by it.
+	run.Activated = true
+	return b, s.put(b, next, run, revision)
+}
+
+// Active implements store.Activation.
+func (s *Store) Active(ctx context.Context, asset string) (runs []*pb.ActiveRun, err error) {
+	err = s.do(ctx, "active", "reading active runs of "+asset, func() (err error) {
+		runs, err = s.active(ctx, asset)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return runs, nil
+}
+
+// AllActive implements store.Activation. It is one scan over all assets, in the order of their
+// partitions, and sorted here: a row is some hundred bytes, and those who ask keep all of them anyway.
+//
+// It reads at the level at which switches are committed, so it sees each one that was
+// acknowledged before it began. It does not see one whose writer ended half way, until the next look at that
+// asset completes it: for readers, that is when it happens. An asset that a page ends within is read again, whole.
+func (s *Store) AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error] {
+	return iterate(ctx, s, "all_active", "reading active runs", func(ctx context.Context, yield func(*pb.ActiveRun) bool) error {
+		all, err := s.allActive(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			if !yield(a) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) allActive(ctx context.Context) (all []*pb.ActiveRun, err error) {
+	rows := s.query(ctx, "SELECT asset, body FROM runs WHERE library = ? AND kind = ? ALLOW FILTERING", s.cfg.Library, kindActive).Iter()
+	var asset, before string
+	var body []byte
+	var cut []string
+	for page := false; ; {
+		page = rows.WillSwitchPage()
+		if !rows.Scan(&asset, &body) {
+			break
+		}
+		if page && asset == before && len(all) > 0 {
+			cut = append(cut, asset)
+		}
+		a, err := decode[pb.ActiveRun](body)
+		if err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		all, before = append(all, a), asset
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	for _, asset := range cut {
+		again, err := s.active(ctx, asset)
+		if err != nil {
+			return nil, err
+		}
+		all = append(slices.DeleteFunc(all, func(a *pb.ActiveRun) bool { return a.GetAsset() == asset }), again...)
+	}
+	slices.SortFunc(all, func(a, b *pb.ActiveRun) int {
+		return cmp.Or(cmp.Compare(a.GetAsset(), b.GetAsset()), cmp.Compare(a.GetAlgorithm(), b.GetAlgorithm()))
+	})
+	return all, nil
+}

@@ -1,0 +1,294 @@
+package cassandrastore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// Deps is what main builds.
+type Deps struct {
+	Log *slog.Logger
+	// Registerer takes the metrics; there are none where it is nil.
+	Registerer prometheus.Registerer
+	// Clock tells the time for leases; Cassandra's where it is nil.
+	Clock func() time.Time
+	// Wall is this machine's clock, which is compared with Cassandra's; time.Now where it is nil.
+	Wall func() time.Time
+}
+
+// inFlight bounds the batches that are on their way at once: enough to keep a node's writers busy from one
+// process, little enough that a node that slows down pushes back.
+const inFlight = 64
+
+// Store implements store.Store.
+type Store struct {
+	cfg         Config
+	log         *slog.Logger
+	session     *gocql.Session
+	consistency gocql.Consistency
+	serial      gocql.SerialConsistency
+	// clock tells the time for leases.
+	clock  func() time.Time
+	skew   *skew
+	stamps *stamps
+
+	slots   chan struct{}
+	extents extents
+	// changing has one change at a time of what one name stands for: of those that this process makes, one alone
+	// would win, and a lost compare-and-set costs the winner, too.
+	changing locks
+
+	seconds *prometheus.HistogramVec
+	errors  *prometheus.CounterVec
+	commits prometheus.Histogram
+	lost    prometheus.Counter
+
+	// calls counts what is running, so that Close waits for it. A call within a call,
+	// as by a reader of an iterator, is refused once closing has begun rather than deadlocked.
+	callsMu sync.Mutex
+	calls   sync.WaitGroup
+	closed  bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the cluster, and looks whether its tables are as this store
+// needs them and its clock as this machine's.
+func Open(ctx context.Context, cfg Config, deps Deps) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Wall == nil {
+		deps.Wall = time.Now
+	}
+	s := &Store{cfg: cfg, log: deps.Log, clock: deps.Clock, skew: &skew{wall: deps.Wall, most: cfg.MaxClockSkew},
+		slots: make(chan struct{}, inFlight), changing: newLocks()}
+	s.consistency, s.serial, _ = cfg.consistency()
+	s.stamps = &stamps{now: s.skew.now}
+	if s.clock == nil {
+		s.clock = s.skew.now
+	}
+	if err := s.measure(deps.Registerer); err != nil {
+		return nil, fmt.Errorf("opening the store in %s: %w", cfg.Keyspace, err)
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, fmt.Errorf("opening the store in keyspace %s: %w", cfg.Keyspace, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := s.connect(ctx)
+	if s.cfg.Migrate && (errors.Is(err, errNoKeyspace) || errors.Is(err, errBehind)) {
+		if err := Migrate(ctx, s.cfg, s.log); err != nil {
+			return err
+		}
+		err = s.connect(ctx)
+	}
+	switch {
+	case errors.Is(err, errNoKeyspace):
+		return errkind.New(errkind.Invalid, "there is no such keyspace; make it with `cinedex store migrate`, or set store.cassandra.migrate: true to have it made at start")
+	case errors.Is(err, errBehind):
+		return errkind.New(errkind.Invalid, "%w; bring them up to date with `cinedex store migrate`, or set store.cassandra.migrate: true to have it done at start", err)
+	}
+	return err
+}
+
+// connect opens the session, and closes it again where the store cannot be used.
+func (s *Store) connect(ctx context.Context) error {
+	session, err := connect(s.cfg, s.cfg.Keyspace, s.log)
+	if err != nil {
+		return err
+	}
+	err = checkTables(ctx, session, s.cfg)
+	if err == nil {
+		err = s.skew.measure(ctx, session)
+	}
+	if err != nil {
+		session.Close()
+		return err
+	}
+	s.session = session
+	return nil
+}
+
+// measure registers the metrics.
+func (s *Store) measure(r prometheus.Registerer) error {
+	buckets := prometheus.ExponentialBuckets(0.0005, 2, 16)
+	s.commits = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_store_commit_seconds",
+		Help: "From a write being ready to its being durable.", Buckets: buckets})
+	s.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_store_operation_seconds",
+		Help: "How long the store's operations take, iterators to their end.", Buckets: buckets}, []string{"operation"})
+	s.errors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_store_errors_total",
+		Help: "Operations that failed, by the kind of error."}, []string{"operation", "kind"})
+	s.lost = prometheus.NewCounter(prometheus.CounterOpts{Name: "cinedex_store_lost_swaps_total",
+		Help: "Compare-and-sets that had to be tried again, because another was first or the outcome was not told."})
+	if r == nil {
+		return nil
+	}
+	for _, c := range []prometheus.Collector{s.commits, s.seconds, s.errors, s.lost} {
+		if err := r.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errClosed = errkind.New(errkind.Unavailable, "the store is closed")
+
+// enter holds the store open for one call.
+func (s *Store) enter(ctx context.Context) (leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.callsMu.Lock()
+	defer s.callsMu.Unlock()
+	if s.closed {
+		return nil, errClosed
+	}
+	s.calls.Add(1)
+	return s.calls.Done, nil
+}
+
+// do is one call: it holds the store open, is timed, and its error says what was being done.
+func (s *Store) do(ctx context.Context, operation, doing string, f func() error) error {
+	leave, err := s.enter(ctx)
+	if err == nil {
+		defer leave()
+		defer s.time(operation, time.Now())
+		err = f()
+	}
+	return s.failed(operation, doing, err)
+}
+
+func (s *Store) time(operation string, start time.Time) {
+	s.seconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
+}
+
+// failed wraps and counts the error of an operation; nil stays nil.
+func (s *Store) failed(operation, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", doing, kinded(err))
+	s.errors.WithLabelValues(operation, errkind.Of(err).String()).Inc()
+	return err
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.callsMu.Lock()
+	was := s.closed
+	s.closed = true
+	s.callsMu.Unlock()
+	if !was {
+		s.calls.Wait()
+		s.session.Close()
+	}
+	return nil
+}
+
+// Ready implements store.Store. It measures the clock's skew again on the way.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.do(ctx, "ready", "asking whether the store is ready", func() error { return s.skew.measure(ctx, s.session) })
+}
+
+// The version is a counter: it never goes back, adding to it needs no reading, and an addition
+// whose outcome is not known may be made again, since how much it grows means nothing.
+
+// Version implements store.Store.
+func (s *Store) Version(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.do(ctx, "version", "reading the version", func() (err error) {
+		n, err = hedged(ctx, func(ctx context.Context) (n int64, err error) {
+			err = s.query(ctx, "SELECT changes FROM versions WHERE library = ?", s.cfg.Library).Scan(&n)
+			return n, err
+		})
+		if errors.Is(err, gocql.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n + 1, nil
+}
+
+// tell makes the version grow, after what it tells of is committed. Whoever made the change
+// keeps in its row that it has yet to be told, until it is: if this process ends in between, whoever comes upon the row next tells.
+func (s *Store) tell(ctx context.Context) error {
+	return s.query(ctx, "UPDATE versions SET changes = changes + 1 WHERE library = ?", s.cfg.Library).Exec()
+}
+
+// locks has one lock for each name, and now and then one for several.
+type locks struct {
+	seed maphash.Seed
+	of   [64]chan struct{}
+}
+
+func newLocks() locks {
+	l := locks{seed: maphash.MakeSeed()}
+	for i := range l.of {
+		l.of[i] = make(chan struct{}, 1)
+	}
+	return l
+}
+
+// hold takes the lock of a name, unless the context ends first.
+func (l *locks) hold(ctx context.Context, name string) (release func(), err error) {
+	lock := l.of[maphash.String(l.seed, name)%uint64(len(l.of))]
+	select {
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Describe says in a line where the store is and how it is.
+func (s *Store) Describe(ctx context.Context) (line string, err error) {
+	err = s.do(ctx, "describe", "describing the store", func() error {
+		var cluster, release, dc, replication string
+		err := s.query(ctx, "SELECT cluster_name, release_version, data_center FROM system.local").Scan(&cluster, &release, &dc)
+		if err != nil {
+			return err
+		}
+		options := map[string]string{}
+		if err := s.query(ctx, "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?", s.cfg.Keyspace).Scan(&options); err != nil {
+			return err
+		}
+		nodes := 1
+		var host string
+		if err := each(s.query(ctx, "SELECT host_id FROM system.peers"), func() error { nodes++; return nil }, &host); err != nil {
+			return err
+		}
+		delete(options, "class")
+		for _, dc := range slices.Sorted(maps.Keys(options)) {
+			replication += " " + dc + ":" + options[dc]
+		}
+		line = fmt.Sprintf("Cassandra %s, cluster %s (%d nodes), asked through %s; keyspace %s, copies%s, tables of version %d; this machine's clock is %s off",
+			release, cluster, nodes, dc, s.cfg.Keyspace, replication, len(migrations), s.skew.offset().Abs().Round(time.Millisecond))
+		return nil
+	})
+	return line, err
+}

@@ -1,0 +1,275 @@
+package cassandrastore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gocql/gocql"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A record is the row of a run, with what its changes need.
+type record struct {
+	run *pb.Run // nil where there is none
+	// deleted says that the run is being deleted: readers do not see it any more,
+	// and who comes upon it completes that.
+	deleted  bool
+	revision gocql.UUID
+}
+
+func (r record) there() bool { return r.run != nil && !r.deleted }
+
+const selectRun = "SELECT body, deleted, revision FROM runs WHERE library = ? AND asset = ? AND kind = ? AND name = ?"
+
+func (s *Store) record(ctx context.Context, read readFunc, asset, id string) (r record, err error) {
+	var body []byte
+	err = read(ctx, selectRun, s.cfg.Library, asset, kindRecord, id).Scan(&body, &r.deleted, &r.revision)
+	if errors.Is(err, gocql.ErrNotFound) {
+		return r, nil
+	}
+	if err == nil {
+		r.run, err = decode[pb.Run](body)
+	}
+	return r, err
+}
+
+// put adds to b what makes a run's record be r, if it is still old.
+func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
+	body, err := encode(r)
+	if err != nil {
+		return err
+	}
+	if old.run == nil {
+		b.Query("INSERT INTO runs (library, asset, kind, name, body, revision) VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS",
+			s.cfg.Library, r.GetAsset(), kindRecord, r.GetId(), body, revision)
+	} else {
+		b.Query("UPDATE runs SET body = ?, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
+			body, revision, s.cfg.Library, r.GetAsset(), kindRecord, r.GetId(), old.revision)
+	}
+	return nil
+}
+
+// ofAsset is the name under which what is said of an asset's runs is changed.
+func ofAsset(id string) string { return "runs/" + id }
+
+// changeRun is change of a run's record, with a deletion that somebody left unfinished completed first.
+func (s *Store) changeRun(ctx context.Context, asset, id string, decide func(old record, revision gocql.UUID) (*swap, error)) error {
+	return s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
+		old, err := s.record(ctx, read, asset, id)
+		switch {
+		case err != nil:
+			return nil, err
+		case old.deleted:
+			b, err := s.purge(ctx, asset, id, old)
+			if err == nil {
+				b.more = true
+			}
+			return b, err
+		}
+		return decide(old, revision)
+	})
+}
+
+// CreateRun implements store.Runs.
+func (s *Store) CreateRun(ctx context.Context, r *pb.Run) (there *pb.Run, err error) {
+	err = s.do(ctx, "create_run", "creating run "+r.GetId(), func() error {
+		if err := named(r.GetId(), r.GetAsset()); err != nil {
+			return err
+		}
+		return s.changeRun(ctx, r.GetAsset(), r.GetId(), func(old record, revision gocql.UUID) (*swap, error) {
+			if there = old.run; there != nil {
+				return nil, nil
+			}
+			there = proto.CloneOf(r)
+			b := s.swap(ctx)
+			return b, s.put(b, old, r, revision)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return there, nil
+}
+
+// FinishRun implements store.Runs.
+func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
+	return s.do(ctx, "finish_run", "finishing run "+r.GetId(), func() error {
+		if err := named(r.GetId(), r.GetAsset()); err != nil {
+			return err
+		}
+		switch r.GetState() {
+		case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+		default:
+			return errkind.New(errkind.Invalid, "%s is no end", r.GetState())
+		}
+		end := proto.CloneOf(r)
+		end.Activated = false // what is active has finished, so this one is not
+		return s.changeRun(ctx, r.GetAsset(), r.GetId(), func(old record, revision gocql.UUID) (*swap, error) {
+			switch {
+			case old.run.GetEpoch() > r.GetEpoch():
+				return nil, errkind.New(errkind.Conflict, "epoch %d is older than %d", r.GetEpoch(), old.run.GetEpoch())
+			case old.run.GetState() == pb.RunState_RUN_STATE_FINISHED: // and it stays so
+				return nil, nil
+			case proto.Equal(old.run, end):
+				return nil, nil
+			}
+			b := s.swap(ctx)
+			return b, s.put(b, old, end, revision)
+		})
+	})
+}
+
+// Run implements store.Runs.
+func (s *Store) Run(ctx context.Context, asset, id string) (*pb.Run, error) {
+	var r record
+	err := s.do(ctx, "run", "reading run "+id, func() (err error) {
+		if r, err = s.record(ctx, s.query, asset, id); err == nil && !r.there() {
+			err = errkind.New(errkind.NotFound, "there is no run %s", id)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.run, nil
+}
+
+// RunsOf implements store.Runs.
+func (s *Store) RunsOf(ctx context.Context, asset string) (runs []*pb.Run, err error) {
+	err = s.do(ctx, "runs_of", "reading runs of "+asset, func() (err error) {
+		runs, err = s.runsOf(ctx, asset)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return runs, nil
+}
+
+func (s *Store) runsOf(ctx context.Context, asset string) (runs []*pb.Run, err error) {
+	var body []byte
+	var deleted bool
+	q := s.query(ctx, "SELECT body, deleted FROM runs WHERE library = ? AND asset = ? AND kind = ?", s.cfg.Library, asset, kindRecord)
+	err = each(q, func() error {
+		if deleted {
+			return nil
+		}
+		r, err := decode[pb.Run](body)
+		runs = append(runs, r)
+		return err
+	}, &body, &deleted)
+	return runs, err
+}
+
+// DeleteRun implements store.Annotations. The record is marked first, by compare-and-set, so
+// that it cannot be activated any more; then all that the run wrote is deleted, and the record last: it is
+// what says that there is something left to delete.
+func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
+	return s.do(ctx, "delete_run", "deleting run "+run, func() error {
+		return s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
+			// The record before the pointers: a switch to the run in between changes it, and so the mark is refused.
+			old, err := s.record(ctx, read, asset, run)
+			if err != nil {
+				return nil, err
+			}
+			if old.deleted {
+				return s.purge(ctx, asset, run, old)
+			}
+			active, err := s.active(ctx, asset)
+			if err != nil {
+				return nil, err
+			}
+			for _, a := range active {
+				if a.GetRun() == run {
+					return nil, errkind.New(errkind.Conflict, "it is the active run of %s: switch to another first", a.GetAlgorithm())
+				}
+			}
+			if old.run == nil {
+				return nil, s.deleteItems(ctx, asset, run, 0)
+			}
+			b := s.swap(ctx)
+			b.more = true // all that it wrote
+			b.Query("UPDATE runs SET deleted = true, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
+				revision, s.cfg.Library, asset, kindRecord, run, old.revision)
+			return b, nil
+		})
+	})
+}
+
+// purge deletes what a run that is marked as deleted wrote, and returns the change that takes away its record.
+func (s *Store) purge(ctx context.Context, asset, run string, old record) (*swap, error) {
+	if err := s.deleteItems(ctx, asset, run, old.run.GetEpoch()); err != nil {
+		return nil, err
+	}
+	if err := s.tell(ctx); err != nil {
+		return nil, err
+	}
+	b := s.swap(ctx)
+	b.Query("DELETE FROM runs WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?", s.cfg.Library, asset, kindRecord, run, old.revision)
+	return b, nil
+}
+
+// active reads the active runs of an asset, by algorithm, after whatever was switched before.
+func (s *Store) active(ctx context.Context, asset string) (runs []*pb.ActiveRun, err error) {
+	var body []byte
+	q := s.linear(ctx, "SELECT body FROM runs WHERE library = ? AND asset = ? AND kind = ?", s.cfg.Library, asset, kindActive)
+	err = each(q, func() error {
+		a, err := decode[pb.ActiveRun](body)
+		runs = append(runs, a)
+		return err
+	}, &body)
+	return runs, err
+}
+
+// names are at most this long together: a partition's key has room for 65,535 bytes.
+const longestNames = 60_000
+
+// named refuses names that the tables cannot have.
+func named(names ...string) error {
+	n := 0
+	for _, name := range names {
+		if name == "" {
+			return errkind.New(errkind.Invalid, "an id is missing: assets need one, runs one and their asset's")
+		}
+		n += len(name)
+	}
+	if n > longestNames {
+		return errkind.New(errkind.Invalid, "its ids are %d bytes long, more than %d", n, longestNames)
+	}
+	return nil
+}
+
+// message is a pointer to the generated struct T.
+type message[T any] interface {
+	*T
+	proto.Message
+}
+
+// Rows are deterministic protobuf: equal rows are equal bytes.
+var marshal = proto.MarshalOptions{Deterministic: true}
+
+// largestRow is what one row may hold: half of what the server takes as one mutation by its defaults, and many times what the log carries.
+const largestRow = 8 << 20
+
+func encode(m proto.Message) ([]byte, error) {
+	b, err := marshal.Marshal(m)
+	if err != nil {
+		return nil, errkind.Wrap(errkind.Invalid, err)
+	}
+	if len(b) > largestRow {
+		return nil, errkind.New(errkind.Invalid, "it is %d bytes long, more than %d", len(b), largestRow)
+	}
+	return b, nil
+}
+
+func decode[T any, M message[T]](body []byte) (M, error) {
+	m := M(new(T))
+	if err := proto.Unmarshal(body, m); err != nil {
+		return nil, fmt.Errorf("decoding: %w", err)
+	}
+	return m, nil
+}

@@ -1,0 +1,47 @@
+package cassandrastore
+
+// A migration brings the tables from the version before it to its own. It is made of
+// statements that may be run again, since whoever ran them may have ended in between.
+type migration struct {
+	// needs is the oldest version of this list that a store may know and still use the tables: raised by a migration
+	// that those of before could not live with. While services are upgraded, old and new ones run side by side.
+	needs int
+	cql   []string
+}
+
+// Rows that are written once and deleted with their partition. See docs/adr/0030-cassandra-tables.md
+// for why unified compaction, and why its tiered side.
+const written = ` AND compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'T4', 'tombstone_threshold': '0.1', 'unchecked_tombstone_compaction': 'true'}`
+
+// Rows that are few, change in place and are read all the time: levelled, so that a read meets one file.
+const changed = ` AND compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'L4'}`
+
+// migrations are the tables' history: add to its end only. %s is the keyspace.
+var migrations = []migration{
+	{needs: 1, cql: []string{
+		`CREATE TABLE IF NOT EXISTS %s.assets (library text, shard smallint, id text, body blob, told boolean, revision uuid,
+			PRIMARY KEY ((library, shard), id)) WITH comment = 'the library, changed by compare-and-set'` + changed,
+		`CREATE TABLE IF NOT EXISTS %s.jobs (library text, shard smallint, id text, body blob, revision uuid,
+			PRIMARY KEY ((library, shard), id)) WITH comment = 'operators work, changed by compare-and-set'` + changed,
+		`CREATE TABLE IF NOT EXISTS %s.runs (library text, asset text, kind tinyint, name text, body blob, told boolean, deleted boolean, revision uuid,
+			PRIMARY KEY ((library, asset), kind, name)) WITH comment = 'active runs by algorithm (kind 0) and records of runs (kind 1), changed by compare-and-set'` + changed,
+		`CREATE TABLE IF NOT EXISTS %s.leases (library text, name text, epoch bigint, until bigint, holder text, revision uuid,
+			PRIMARY KEY ((library, name))) WITH comment = 'changed by compare-and-set'` + changed,
+		`CREATE TABLE IF NOT EXISTS %s.extents (library text, asset text, run text, part tinyint, bucket bigint, epoch bigint,
+			PRIMARY KEY ((library, asset, run), part, bucket)) WITH comment = 'buckets that a run has items in, and the highest epoch that wrote there'` + written,
+		`CREATE TABLE IF NOT EXISTS %s.annotations (library text, asset text, run text, bucket bigint, ordinal bigint, starts bigint, ends bigint, body blob,
+			PRIMARY KEY ((library, asset, run, bucket), ordinal)) WITH comment = 'Annotation; timestamps lead with the epoch'` + written,
+		`CREATE TABLE IF NOT EXISTS %s.embeddings (library text, asset text, run text, bucket bigint, ordinal bigint, starts bigint, ends bigint, body blob,
+			PRIMARY KEY ((library, asset, run, bucket), ordinal)) WITH comment = 'Embedding; timestamps lead with the epoch'
+			AND compression = {'class': 'LZ4Compressor', 'min_compress_ratio': '1.1'}` + written,
+		`CREATE TABLE IF NOT EXISTS %s.markers (library text, asset text, run text, epoch bigint, part tinyint, first bigint, count bigint,
+			PRIMARY KEY ((library, asset, run), epoch, part, first)) WITH comment = 'batches that are durable here and in the search engines'` + written,
+		`CREATE TABLE IF NOT EXISTS %s.versions (library text PRIMARY KEY, changes counter) WITH comment = 'how often the library changed'` + changed,
+	}},
+}
+
+// The kinds of rows in runs, in the order in which they are wanted most.
+const (
+	kindActive int8 = 0
+	kindRecord int8 = 1
+)
