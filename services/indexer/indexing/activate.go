@@ -1,14 +1,13 @@
 package indexing
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -99,18 +98,8 @@ func (s *Service) active(ctx context.Context, r *pb.Run) (run string, newer bool
 	}
 	for _, a := range active {
 		if a.GetAlgorithm() == r.GetAlgorithm() {
-			return a.GetRun(), compareVersions(a.GetVersion(), r.GetVersion()) > 0, nil
+			return a.GetRun(), schema.CompareVersions(a.GetVersion(), r.GetVersion()) > 0, nil
 		}
 	}
 	return "", false, nil
-}
-
-// compareVersions orders whole numbers as numbers, and anything else as text.
-func compareVersions(a, b string) int {
-	x, errX := strconv.Atoi(a)
-	y, errY := strconv.Atoi(b)
-	if errX == nil && errY == nil {
-		return cmp.Compare(x, y)
-	}
-	return cmp.Compare(a, b)
 }

@@ -218,6 +218,10 @@ func (w *writer) finish() *pb.Run {
 	must(err)
 	must(w.l.Store.WriteBatches(ctx, []store.Batch{{Asset: w.run.GetAsset(), Run: w.run.GetId(), Epoch: 1, Annotations: w.annotations, Embeddings: w.embeddings}}))
 	must(w.l.Engine.Write(ctx, search.Batch{Annotations: w.annotations, Embeddings: w.embeddings}))
+	must(w.l.Store.MarkIndexed(ctx, []store.Marker{
+		{Asset: w.run.GetAsset(), Run: w.run.GetId(), Epoch: 1, Part: store.PartAnnotations, Count: int64(len(w.annotations))},
+		{Asset: w.run.GetAsset(), Run: w.run.GetId(), Epoch: 1, Part: store.PartEmbeddings, Count: int64(len(w.embeddings))},
+	}))
 	w.run.State, w.run.Epoch = pb.RunState_RUN_STATE_FINISHED, 1
 	w.run.Annotations, w.run.Embeddings = int64(len(w.annotations)), int64(len(w.embeddings))
 	must(w.l.Store.FinishRun(ctx, w.run))

@@ -1,0 +1,465 @@
+package operating
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// switchLease is held by whoever switches runs or deletes runs for operators, a chunk at a time: a run
+// is not deleted while it is being switched to.
+const switchLease = "operating/switch"
+
+const (
+	// switchChunk is how many switches are noted before they are done, and done at once.
+	switchChunk = 256
+	// switchesAtOnce share the store's commits.
+	switchesAtOnce = 32
+	switchTTL      = 30 * time.Second
+)
+
+// An activator switches which version readers see. The same work done again, from any note that
+// it left, ends in the same runs.
+type activator struct {
+	store  store.Store
+	holder string // of the lease
+	sleep  func(context.Context, time.Duration) error
+}
+
+// A switching is one asset's: from the run that was seen when it was noted.
+type switching struct {
+	Asset string `json:"asset"`
+	From  string `json:"from,omitempty"`
+	To    string `json:"to"`
+}
+
+// activateNote is where the work goes on from.
+type activateNote struct {
+	After string `json:"after,omitempty"` // the last asset that was noted
+	// Pending are noted before they are done. Going back asks for what was seen before, and a switch changes what
+	// that is: done twice from anything but this note, it would go forth again.
+	Pending []switching `json:"pending,omitempty"`
+	Wave    int         `json:"wave"`
+	InWave  int64       `json:"in_wave"`
+	// FailedInWave is what the stop rule looks at.
+	FailedInWave int64 `json:"failed_in_wave"`
+	Switched     int64 `json:"switched"`
+	Refused      int64 `json:"refused"`
+}
+
+// checkActivate says what of the work cannot be meant.
+func checkActivate(w *pb.Activate) error {
+	switch {
+	case w.GetAlgorithm() == "":
+		return errkind.New(errkind.Invalid, "activate.algorithm: name the algorithm to switch")
+	case !(w.GetWave() >= 0 && w.GetWave() <= 1):
+		return errkind.New(errkind.Invalid, "activate.wave: a share of the assets, from 0 to 1; 0 is all at once")
+	case !(w.GetStopAt() >= 0 && w.GetStopAt() <= 1):
+		return errkind.New(errkind.Invalid, "activate.stop_at: a share of the assets of a wave, from 0 to 1")
+	case !(w.GetPauseSeconds() >= 0 && w.GetPauseSeconds() <= 7*24*3600):
+		return errkind.New(errkind.Invalid, "activate.pause_seconds: from 0 to a week")
+	}
+	return nil
+}
+
+// A standing is how one asset stands towards a switch.
+type standing struct {
+	to      *pb.Run       // nil: the asset has no such run
+	from    *pb.ActiveRun // nil: nothing is seen
+	already bool
+	refused error // why it cannot be switched to now
+}
+
+// standing looks at one asset: what is seen, what is to be, and whether it can be.
+func (a *activator) standing(ctx context.Context, w *pb.Activate, asset *pb.Asset) (standing, error) {
+	var st standing
+	active, err := a.store.Active(ctx, asset.GetId())
+	if err != nil {
+		return st, fmt.Errorf("reading the active runs of %s: %w", asset.GetId(), err)
+	}
+	for _, r := range active {
+		if r.GetAlgorithm() == w.GetAlgorithm() {
+			st.from = r
+		}
+	}
+	if w.GetVersion() == "" {
+		// Back: of the versions selected only, so that assets that were not switched are not switched back.
+		if st.from.GetPrevious() == "" || !selectsRun(w.GetSelection(), st.from.GetAlgorithm(), st.from.GetVersion()) {
+			return st, nil
+		}
+		st.to, err = a.store.Run(ctx, asset.GetId(), st.from.GetPrevious())
+		if errkind.Is(err, errkind.NotFound) {
+			st.to, err = &pb.Run{Id: st.from.GetPrevious(), Asset: asset.GetId()}, nil
+			st.refused = errkind.New(errkind.NotFound, "the run seen before was collected")
+		}
+		if err != nil {
+			return st, fmt.Errorf("reading run %s: %w", st.from.GetPrevious(), err)
+		}
+	} else {
+		runs, err := a.store.RunsOf(ctx, asset.GetId())
+		if err != nil {
+			return st, fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+		}
+		st.to = target(runs, w, st.from)
+	}
+	if st.to == nil || st.refused != nil {
+		return st, nil
+	}
+	if st.already = st.to.GetId() == st.from.GetRun(); st.already {
+		return st, nil
+	}
+	st.refused, err = a.whole(ctx, st.to)
+	return st, err
+}
+
+// target is the run of a version: the one seen, else the one seen before, else the one that read of the asset what the
+// one seen did, else any that has finished, else any at all.
+func target(runs []*pb.Run, w *pb.Activate, from *pb.ActiveRun) *pb.Run {
+	var seen, best *pb.Run
+	for _, r := range runs {
+		if r.GetId() == from.GetRun() {
+			seen = r
+		}
+	}
+	rank := func(r *pb.Run) int {
+		finished := r.GetState() == pb.RunState_RUN_STATE_FINISHED
+		switch {
+		case r.GetId() == from.GetRun():
+			return 5
+		case finished && r.GetId() == from.GetPrevious():
+			return 4
+		case finished && seen != nil && r.GetReads() == seen.GetReads():
+			return 3
+		case finished:
+			return 2
+		}
+		return 1
+	}
+	for _, r := range runs {
+		if r.GetAlgorithm() != w.GetAlgorithm() || r.GetVersion() != w.GetVersion() {
+			continue
+		}
+		if best == nil || rank(r) > rank(best) {
+			best = r
+		}
+	}
+	return best
+}
+
+// whole says why readers would not see all of a run, if so.
+func (a *activator) whole(ctx context.Context, r *pb.Run) (refused, err error) {
+	if r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+		return errkind.New(errkind.Conflict, "its run is %s, not finished", stateName(r.GetState())), nil
+	}
+	annotations, embeddings, err := a.store.Indexed(ctx, r.GetAsset(), r.GetId(), r.GetEpoch())
+	if err != nil {
+		return nil, fmt.Errorf("counting what is indexed of run %s: %w", r.GetId(), err)
+	}
+	if annotations < r.GetAnnotations() || embeddings < r.GetEmbeddings() {
+		return errkind.New(errkind.Conflict, "its run is not wholly indexed: %d of %d annotations, %d of %d embeddings",
+			annotations, r.GetAnnotations(), embeddings, r.GetEmbeddings()), nil
+	}
+	return nil, nil
+}
+
+func stateName(s pb.RunState) string {
+	switch s {
+	case pb.RunState_RUN_STATE_REQUESTED:
+		return "requested"
+	case pb.RunState_RUN_STATE_RUNNING:
+		return "running"
+	case pb.RunState_RUN_STATE_FINISHED:
+		return "finished"
+	case pb.RunState_RUN_STATE_FAILED:
+		return "failed"
+	case pb.RunState_RUN_STATE_CANCELLED:
+		return "cancelled"
+	}
+	return "unknown"
+}
+
+// plan says what the work would switch, and what it could not.
+func (a *activator) plan(ctx context.Context, w *pb.Activate) (plan, error) {
+	if err := checkActivate(w); err != nil {
+		return plan{}, err
+	}
+	var ready, already, absent, refused int64
+	var examples []string
+	for asset, err := range assetsOf(ctx, a.store, w.GetSelection(), "") {
+		if err != nil {
+			return plan{}, fmt.Errorf("reading the library: %w", err)
+		}
+		st, err := a.standing(ctx, w, asset)
+		if err != nil {
+			return plan{}, err
+		}
+		switch {
+		case st.to == nil:
+			absent++
+		case st.already:
+			already++
+		case st.refused != nil:
+			refused++
+			if len(examples) < fewExamples {
+				examples = append(examples, fmt.Sprintf("cannot be switched: %s (%s): %v", asset.GetId(), asset.GetTitle().GetId(), st.refused))
+			}
+		default:
+			ready++
+		}
+	}
+	if ready+already+refused == 0 {
+		if w.GetVersion() == "" {
+			return plan{}, errkind.New(errkind.NotFound, "no asset selected has a run of %s to go back to; `cinedex runs list` shows which runs there are", w.GetAlgorithm())
+		}
+		return plan{}, errkind.New(errkind.NotFound, "no asset selected has a run of %s@%s; `cinedex runs list` shows which runs there are", w.GetAlgorithm(), w.GetVersion())
+	}
+	to := w.GetAlgorithm() + "@" + w.GetVersion()
+	if w.GetVersion() == "" {
+		to = w.GetAlgorithm() + "'s run before"
+	}
+	lines := []string{fmt.Sprintf("switches %d assets to %s; %d see it already, %d have no such run, %d cannot be switched now", ready, to, already, absent, refused)}
+	lines = append(lines, examples...)
+	if w.GetWave() > 0 && w.GetWave() < 1 {
+		size := waveSize(w, ready+refused+already)
+		lines = append(lines, fmt.Sprintf("in waves of %d assets, %s apart; no further wave where more than %.3g %% of one could not be switched",
+			size, time.Duration(w.GetPauseSeconds()*float64(time.Second)), 100*w.GetStopAt()))
+	}
+	return plan{total: ready + refused + already, unit: "assets", lines: lines}, nil
+}
+
+func waveSize(w *pb.Activate, total int64) int64 {
+	if w.GetWave() == 0 {
+		return math.MaxInt64
+	}
+	return max(1, int64(math.Ceil(w.GetWave()*float64(total))))
+}
+
+// do switches, from where the note says. total is the plan's.
+func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor []byte, tell teller) error {
+	var n activateNote
+	if len(cursor) > 0 {
+		if err := json.Unmarshal(cursor, &n); err != nil {
+			return fmt.Errorf("reading where the switching was: %w", err)
+		}
+	}
+	size := waveSize(w, total)
+	note := func(lines ...string) error {
+		b, err := json.Marshal(n)
+		if err != nil {
+			return err
+		}
+		return tell(ctx, step{done: n.Switched + n.Refused, cursor: b, lines: lines})
+	}
+	var examples int
+	for {
+		lines, err := a.chunk(ctx, w, &n, note, size, &examples)
+		if err != nil {
+			return err
+		}
+		ended := lines == nil && len(n.Pending) == 0
+		if n.InWave >= size || ended {
+			if share := float64(n.FailedInWave) / float64(max(1, n.InWave)); n.FailedInWave > 0 && share > w.GetStopAt() {
+				if err := note(lines...); err != nil {
+					return err
+				}
+				return errkind.New(errkind.Conflict, "stopped after wave %d: %d of its %d assets could not be switched, more than %.3g %% allowed; %d are switched and stay so (`cinedex runs rollback` takes them back)",
+					n.Wave+1, n.FailedInWave, n.InWave, 100*w.GetStopAt(), n.Switched)
+			}
+			if !ended {
+				lines = append(lines, fmt.Sprintf("wave %d: %d assets, %d of them could not be switched", n.Wave+1, n.InWave, n.FailedInWave))
+				n.Wave, n.InWave, n.FailedInWave = n.Wave+1, 0, 0
+			}
+		}
+		if ended {
+			break
+		}
+		if err := note(lines...); err != nil {
+			return err
+		}
+		if n.InWave == 0 && n.Switched+n.Refused < total && w.GetPauseSeconds() > 0 {
+			if err := a.pause(ctx, time.Duration(w.GetPauseSeconds()*float64(time.Second)), note); err != nil {
+				return err
+			}
+		}
+	}
+	lines, err := a.dependants(ctx, w)
+	if err != nil {
+		return err
+	}
+	return note(append([]string{fmt.Sprintf("switched %d assets; %d could not be", n.Switched, n.Refused)}, lines...)...)
+}
+
+// pause waits between waves, and looks at what is wished meanwhile.
+func (a *activator) pause(ctx context.Context, d time.Duration, note func(...string) error) error {
+	for d > 0 {
+		part := min(d, time.Second)
+		if err := a.sleep(ctx, part); err != nil {
+			return err
+		}
+		if err := note(); err != nil {
+			return err
+		}
+		d -= part
+	}
+	return nil
+}
+
+// chunk notes the next switches and does them. Nil lines say that there was nothing left.
+func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, note func(...string) error, size int64, examples *int) (lines []string, err error) {
+	release, err := a.lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if len(n.Pending) == 0 {
+		after := n.After
+		for asset, err := range assetsOf(ctx, a.store, w.GetSelection(), n.After) {
+			if err != nil {
+				return nil, fmt.Errorf("reading the library: %w", err)
+			}
+			st, err := a.standing(ctx, w, asset)
+			if err != nil {
+				return nil, err
+			}
+			after = asset.GetId()
+			if st.to != nil {
+				n.Pending = append(n.Pending, switching{asset.GetId(), st.from.GetRun(), st.to.GetId()})
+			}
+			if len(n.Pending) == switchChunk || n.InWave+int64(len(n.Pending)) >= size {
+				break
+			}
+		}
+		if len(n.Pending) == 0 {
+			return nil, nil
+		}
+		n.After = after
+		if err := note(); err != nil {
+			return nil, err
+		}
+	}
+	refused := make([]error, len(n.Pending))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(switchesAtOnce)
+	for i, s := range n.Pending {
+		g.Go(func() error {
+			err := a.switchOne(gctx, w, s)
+			switch errkind.Of(err) {
+			case errkind.Conflict, errkind.NotFound, errkind.Invalid:
+				refused[i], err = err, nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	lines = []string{}
+	for i, s := range n.Pending {
+		n.InWave++
+		if refused[i] == nil {
+			n.Switched++
+			continue
+		}
+		n.Refused++
+		n.FailedInWave++
+		if *examples++; *examples <= fewExamples {
+			lines = append(lines, fmt.Sprintf("could not switch %s: %v", s.Asset, refused[i]))
+		}
+	}
+	n.Pending = nil
+	return lines, nil
+}
+
+// switchOne makes a run the one that readers see, if all of it can be found.
+func (a *activator) switchOne(ctx context.Context, w *pb.Activate, s switching) error {
+	r, err := a.store.Run(ctx, s.Asset, s.To)
+	if err != nil {
+		return fmt.Errorf("reading run %s: %w", s.To, err)
+	}
+	refused, err := a.whole(ctx, r)
+	if err = errors.Join(refused, err); err != nil {
+		return err
+	}
+	previous := s.From
+	for {
+		_, err := a.store.Activate(ctx, r, previous)
+		if !errkind.Is(err, errkind.Conflict) {
+			return err
+		}
+		// Somebody else was quicker. A version that was asked for goes in its place; going back from it was not asked for.
+		active, err := a.store.Active(ctx, s.Asset)
+		if err != nil {
+			return fmt.Errorf("reading the active runs of %s: %w", s.Asset, err)
+		}
+		i := slices.IndexFunc(active, func(r *pb.ActiveRun) bool { return r.GetAlgorithm() == w.GetAlgorithm() })
+		if i < 0 {
+			previous = ""
+			continue
+		}
+		if w.GetVersion() == "" && active[i].GetRun() != s.From {
+			return errkind.New(errkind.Conflict, "another run, %s, was switched to meanwhile", active[i].GetRun())
+		}
+		previous = active[i].GetRun()
+	}
+}
+
+// lease waits for the right to switch.
+func (a *activator) lease(ctx context.Context) (release func(), err error) {
+	for {
+		l, err := a.store.Acquire(ctx, switchLease, a.holder, switchTTL)
+		if err == nil {
+			return func() { _ = a.store.Release(context.WithoutCancel(ctx), l) }, nil
+		}
+		if !errkind.Is(err, errkind.Conflict) {
+			return nil, fmt.Errorf("waiting to switch: %w", err)
+		}
+		if err := a.sleep(ctx, 20*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// dependants tells which algorithms' active runs read a run of this one that readers do not see.
+func (a *activator) dependants(ctx context.Context, w *pb.Activate) ([]string, error) {
+	behind := map[string]int64{}
+	for asset, err := range assetsOf(ctx, a.store, w.GetSelection(), "") {
+		if err != nil {
+			return nil, fmt.Errorf("reading the library: %w", err)
+		}
+		active, err := a.store.Active(ctx, asset.GetId())
+		if err != nil {
+			return nil, fmt.Errorf("reading the active runs of %s: %w", asset.GetId(), err)
+		}
+		seen := ""
+		for _, r := range active {
+			if r.GetAlgorithm() == w.GetAlgorithm() {
+				seen = r.GetRun()
+			}
+		}
+		for _, r := range active {
+			run, err := a.store.Run(ctx, asset.GetId(), r.GetRun())
+			if errkind.Is(err, errkind.NotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("reading run %s: %w", r.GetRun(), err)
+			}
+			if read, ok := run.GetInputs()[w.GetAlgorithm()]; ok && read != seen {
+				behind[r.GetAlgorithm()+"@"+r.GetVersion()]++
+			}
+		}
+	}
+	return sortedLines(behind, func(name string, n int64) string {
+		return fmt.Sprintf("%s of %d assets was made from another run of %s than readers see now: replay it, or switch it, too", name, n, w.GetAlgorithm())
+	}), nil
+}

@@ -1,0 +1,57 @@
+package operating
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// assetsOf yields the assets of a selection that come after one, in the order of ids. What a selection
+// says of algorithms, topics and times is for those who look at runs and events.
+func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after string) iter.Seq2[*pb.Asset, error] {
+	return func(yield func(*pb.Asset, error) bool) {
+		if ids := sel.GetAssets(); len(ids) > 0 {
+			ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+			for _, id := range ids {
+				if id <= after {
+					continue
+				}
+				a, err := s.Asset(ctx, id)
+				if errkind.Is(err, errkind.NotFound) {
+					err = errkind.New(errkind.NotFound, "selection.assets: there is no asset %.64q", id)
+				}
+				if err == nil && !selects(sel, a) {
+					continue
+				}
+				if !yield(a, err) || err != nil {
+					return
+				}
+			}
+			return
+		}
+		for a, err := range s.AllAssets(ctx) {
+			if err == nil && (a.GetId() <= after || !selects(sel, a)) {
+				continue
+			}
+			if !yield(a, err) {
+				return
+			}
+		}
+	}
+}
+
+// selects reports whether an asset is of a selection's assets, titles and series.
+func selects(sel *pb.Selection, a *pb.Asset) bool {
+	return anyOf(sel.GetAssets(), a.GetId()) && anyOf(sel.GetTitles(), a.GetTitle().GetId()) && anyOf(sel.GetSeries(), a.GetTitle().GetSeries())
+}
+
+// selectsRun reports whether an algorithm's version is one of a selection's algorithms: "name", or "name@version".
+func selectsRun(sel *pb.Selection, algorithm, version string) bool {
+	return anyOf(sel.GetAlgorithms(), algorithm) || slices.Contains(sel.GetAlgorithms(), algorithm+"@"+version)
+}
+
+func anyOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }

@@ -1,0 +1,260 @@
+package operating
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+const (
+	// MinGrace is the least time that a run stays after it was replaced: pages of an answer that was begun before
+	// still find it.
+	MinGrace = 10 * time.Minute
+	// DefaultGrace is how long a run can be gone back to where nobody says otherwise.
+	DefaultGrace = 24 * time.Hour
+	// maxMarks bounds what one collection notes; the rest is for the next.
+	maxMarks = 50_000
+)
+
+// A collector deletes runs that nobody sees any more.
+//
+// The store keeps no times, so how long ago a run was replaced is known from an earlier collection: each notes, of
+// every asset and algorithm with something to delete, the generation of the switch; where a later one, a
+// grace afterwards, finds the same generation, nothing was switched in between, and what is not seen has
+// not been for that long.
+type collector struct {
+	store  store.Store
+	engine search.Writer
+	holder string
+	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error
+}
+
+// collectNote is where the work goes on from, and what it leaves for later ones.
+type collectNote struct {
+	After string `json:"after,omitempty"`
+	// Since is when the marks were begun, in milliseconds since 1970.
+	Since int64 `json:"since"`
+	// Marks are generations by a hash of asset and algorithm.
+	Marks   map[uint64]int64 `json:"marks,omitempty"`
+	Deleted int64            `json:"deleted"`
+	Kept    int64            `json:"kept"`
+	Left    int64            `json:"left,omitempty"` // not noted: too many
+	Done    int64            `json:"done"`
+}
+
+func checkCollect(w *pb.Collect) error {
+	if g := w.GetGraceSeconds(); g != 0 && g < int64(MinGrace.Seconds()) {
+		return errkind.New(errkind.Invalid, "collect.grace_seconds: at least %.0f, for the pages of answers that were begun before a switch; 0 is a day", MinGrace.Seconds())
+	}
+	return nil
+}
+
+func graceOf(w *pb.Collect) time.Duration {
+	if w.GetGraceSeconds() == 0 {
+		return DefaultGrace
+	}
+	return time.Duration(w.GetGraceSeconds()) * time.Second
+}
+
+// marks returns what earlier collections noted a grace ago or longer, the newest of them.
+func (c *collector) marks(ctx context.Context, w *pb.Collect) (map[uint64]int64, error) {
+	latest := c.now().Add(-graceOf(w)).UnixMilli()
+	var best collectNote
+	for j, err := range c.store.AllJobs(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("reading earlier collections: %w", err)
+		}
+		// A mark holds from when its asset was looked at, which is before the job ended.
+		if j.GetCollect() == nil || j.GetState() != pb.JobState_JOB_STATE_FINISHED || j.GetEndedMs() > latest || len(j.GetCursor()) == 0 {
+			continue
+		}
+		var n collectNote
+		if err := json.Unmarshal(j.GetCursor(), &n); err != nil {
+			return nil, fmt.Errorf("reading what collection %s noted: %w", j.GetId(), err)
+		}
+		if n.Since >= best.Since && len(n.Marks) > 0 {
+			best = n
+		}
+	}
+	return best.Marks, nil
+}
+
+func markOf(asset, algorithm string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(asset + "\x00" + algorithm))
+	return h.Sum64()
+}
+
+// unseen returns, by algorithm, the runs of an asset that a collection may delete once they have been unseen for long enough.
+// Runs that are under way, and those that wait to be switched to, stay.
+func (c *collector) unseen(ctx context.Context, w *pb.Collect, asset string) (map[string]*pb.ActiveRun, map[string][]*pb.Run, error) {
+	list, err := c.store.Active(ctx, asset)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the active runs of %s: %w", asset, err)
+	}
+	active := map[string]*pb.ActiveRun{}
+	for _, r := range list {
+		active[r.GetAlgorithm()] = r
+	}
+	runs, err := c.store.RunsOf(ctx, asset)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the runs of %s: %w", asset, err)
+	}
+	out := map[string][]*pb.Run{}
+	for _, r := range runs {
+		seen := active[r.GetAlgorithm()]
+		if seen == nil || seen.GetRun() == r.GetId() || !selectsRun(w.GetSelection(), r.GetAlgorithm(), r.GetVersion()) {
+			continue
+		}
+		switch r.GetState() {
+		case pb.RunState_RUN_STATE_FINISHED:
+			if !r.GetActivated() && schema.CompareVersions(r.GetVersion(), seen.GetVersion()) >= 0 {
+				continue // its switch is to come
+			}
+		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+			if schema.CompareVersions(r.GetVersion(), seen.GetVersion()) >= 0 {
+				continue // why it failed is still of interest
+			}
+		default:
+			continue
+		}
+		out[r.GetAlgorithm()] = append(out[r.GetAlgorithm()], r)
+	}
+	return active, out, nil
+}
+
+// plan says what would be deleted now, and what later.
+func (c *collector) plan(ctx context.Context, w *pb.Collect) (plan, error) {
+	if err := checkCollect(w); err != nil {
+		return plan{}, err
+	}
+	marks, err := c.marks(ctx, w)
+	if err != nil {
+		return plan{}, err
+	}
+	var assets, now, later, items int64
+	byName := map[string]int64{}
+	for asset, err := range assetsOf(ctx, c.store, w.GetSelection(), "") {
+		if err != nil {
+			return plan{}, fmt.Errorf("reading the library: %w", err)
+		}
+		assets++
+		active, unseen, err := c.unseen(ctx, w, asset.GetId())
+		if err != nil {
+			return plan{}, err
+		}
+		for algorithm, runs := range unseen {
+			if g, ok := marks[markOf(asset.GetId(), algorithm)]; !ok || g != active[algorithm].GetGeneration() {
+				later += int64(len(runs))
+				continue
+			}
+			now += int64(len(runs))
+			for _, r := range runs {
+				byName[r.GetAlgorithm()+"@"+r.GetVersion()]++
+				items += r.GetAnnotations() + r.GetEmbeddings()
+			}
+		}
+	}
+	lines := []string{
+		fmt.Sprintf("deletes %d runs with %d annotations and embeddings: they have been replaced for at least %s", now, items, graceOf(w)),
+		fmt.Sprintf("notes %d more that are not seen: a collection %s from now may delete them", later, graceOf(w)),
+	}
+	lines = append(lines, sortedLines(byName, func(name string, n int64) string { return fmt.Sprintf("%s: %d runs", name, n) })...)
+	return plan{total: assets, unit: "assets", lines: lines}, nil
+}
+
+// do deletes what may be deleted, and notes the rest.
+func (c *collector) do(ctx context.Context, w *pb.Collect, cursor []byte, tell teller) error {
+	n := collectNote{Since: c.now().UnixMilli()}
+	if len(cursor) > 0 {
+		if err := json.Unmarshal(cursor, &n); err != nil {
+			return fmt.Errorf("reading where the collection was: %w", err)
+		}
+	}
+	if n.Marks == nil {
+		n.Marks = map[uint64]int64{}
+	}
+	marks, err := c.marks(ctx, w)
+	if err != nil {
+		return err
+	}
+	note := func(lines ...string) error {
+		b, err := json.Marshal(n)
+		if err != nil {
+			return err
+		}
+		return tell(ctx, step{done: n.Done, cursor: b, lines: lines})
+	}
+	noted := c.now()
+	for asset, err := range assetsOf(ctx, c.store, w.GetSelection(), n.After) {
+		if err != nil {
+			return fmt.Errorf("reading the library: %w", err)
+		}
+		if err := c.asset(ctx, w, asset.GetId(), marks, &n); err != nil {
+			return err
+		}
+		n.After, n.Done = asset.GetId(), n.Done+1
+		if c.now().Sub(noted) > time.Second {
+			if err := note(); err != nil {
+				return err
+			}
+			noted = c.now()
+		}
+	}
+	lines := []string{fmt.Sprintf("deleted %d runs; %d more are not seen, and a collection %s from now may delete them", n.Deleted, n.Kept, graceOf(w))}
+	if n.Left > 0 {
+		lines = append(lines, fmt.Sprintf("%d assets' were too many to note at once; collect again", n.Left))
+	}
+	return note(lines...)
+}
+
+// asset deletes what has been unseen for a grace, of one asset, and notes what has not.
+func (c *collector) asset(ctx context.Context, w *pb.Collect, asset string, marks map[uint64]int64, n *collectNote) error {
+	_, unseen, err := c.unseen(ctx, w, asset)
+	if err != nil || len(unseen) == 0 {
+		return err
+	}
+	a := activator{store: c.store, holder: c.holder, sleep: c.sleep}
+	release, err := a.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	// Once more, now that nobody switches.
+	active, unseen, err := c.unseen(ctx, w, asset)
+	if err != nil {
+		return err
+	}
+	for algorithm, runs := range unseen {
+		mark, generation := markOf(asset, algorithm), active[algorithm].GetGeneration()
+		if g, ok := marks[mark]; !ok || g != generation {
+			if len(n.Marks) >= maxMarks {
+				n.Left++
+				continue
+			}
+			n.Marks[mark] = generation
+			n.Kept += int64(len(runs))
+			continue
+		}
+		for _, r := range runs {
+			// The search engine first: what is left there of a run that the store forgot, nobody would look for.
+			if err := c.engine.DeleteRun(ctx, r.GetId()); err != nil {
+				return fmt.Errorf("deleting run %s from the search engine: %w", r.GetId(), err)
+			}
+			if err := c.store.DeleteRun(ctx, asset, r.GetId()); err != nil {
+				return fmt.Errorf("deleting run %s from the store: %w", r.GetId(), err)
+			}
+			n.Deleted++
+		}
+	}
+	return nil
+}
