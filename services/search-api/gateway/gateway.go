@@ -24,6 +24,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/cinedex/cinedex/pkg/algo"
@@ -53,6 +54,9 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// maxPictures are decoded and encoded at once, whoever asks.
+const maxPictures = 4
 
 // Limits of one request.
 const (
@@ -88,6 +92,9 @@ type Gateway struct {
 	encoded  *lru.Cache[encodeKey, []float32]
 	encoding singleflight.Group
 	spans    *lru.Cache[string, []span] // shots and thumbnails, by run
+	// pictures bounds how many pictures are in hand at once: one decoded may take hundreds of
+	// megabytes, and a frame of a film a process, and one query may ask for many of both.
+	pictures *semaphore.Weighted
 
 	seconds *prometheus.HistogramVec
 	parts   *prometheus.HistogramVec
@@ -102,6 +109,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, deps: deps}
 	g.encoded, _ = lru.New[encodeKey, []float32](1024)
 	g.spans, _ = lru.New[string, []span](1024)
+	g.pictures = semaphore.NewWeighted(maxPictures)
 	g.lib.deps = &g.deps
 	f := promauto.With(deps.Registerer)
 	buckets := prometheus.ExponentialBuckets(0.0005, 2, 14)

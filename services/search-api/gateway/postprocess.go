@@ -54,6 +54,9 @@ func (pt *part) cutoff() float32 {
 // postprocess is the fourth part of the gateway: it makes moments of what the
 // searchers answered, puts them in order, and fills in one page of hits.
 func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.SearchResponse, error) {
+	if len(f.parts) == 1 && len(f.partial) == 1 {
+		return nil, fmt.Errorf("searching: %w", f.err)
+	}
 	if len(f.parts) > 0 && len(f.partial) == len(f.parts) {
 		return nil, fmt.Errorf("searching: no part was answered: %w", f.err)
 	}

@@ -285,6 +285,10 @@ func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
 			return errkind.New(errkind.Invalid, "the space %s has no encoder for pictures", pt.space)
 		}
 		return encoded(what, func(ctx context.Context) ([]float32, error) {
+			if err := g.pictures.Acquire(ctx, 1); err != nil {
+				return nil, errkind.New(errkind.Exhausted, "too many pictures are asked with at once; try again soon")
+			}
+			defer g.pictures.Release(1)
 			img, err := get(ctx)
 			if err != nil {
 				return nil, err

@@ -1,0 +1,68 @@
+package gateway_test
+
+import (
+	"image"
+	"image/color"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cinedex/cinedex/pkg/query"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/apitest"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+)
+
+// TestPicturesAtOnce asks with a dozen pictures in one query, and looks how many are in hand at a time.
+func TestPicturesAtOnce(t *testing.T) {
+	const asked, most = 12, 4
+	l := apitest.New(t)
+	l.Add(harbour())
+	var inHand, peak atomic.Int32
+	entered, leave := make(chan struct{}), make(chan struct{})
+	cfg := gateway.Default()
+	cfg.Timeout = time.Minute
+	g, err := gateway.New(cfg, gateway.Deps{
+		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Image: func([]byte) (image.Image, error) {
+			n := inHand.Add(1)
+			defer inHand.Add(-1)
+			for p := peak.Load(); n > p && !peak.CompareAndSwap(p, n); p = peak.Load() {
+			}
+			entered <- struct{}{}
+			<-leave
+			return image.NewRGBA(image.Rect(0, 0, 8, 8)), nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leaves []*pb.Query
+	for i := range asked {
+		leaves = append(leaves, query.Leaf(&pb.Leaf{Kind: "like_image", Image: picture(color.RGBA{R: uint8(i), A: 255})}))
+	}
+	answered := make(chan error, 1)
+	go func() {
+		_, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Query: query.Or(leaves...)})
+		answered <- err
+	}()
+	for range most {
+		<-entered
+	}
+	for range asked - most {
+		leave <- struct{}{} // one goes, and the next comes
+		<-entered
+	}
+	for range most {
+		leave <- struct{}{}
+	}
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	if p := peak.Load(); p != most {
+		t.Errorf("%d pictures were in hand at once, want %d", p, most)
+	}
+}
