@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
@@ -53,6 +54,13 @@ func Main(name string, cfg any, base *ServiceConfig, build func(context.Context,
 	}
 }
 
+// logReady reports whether the log answers, within the time that a probe has.
+func (p *Platform) logReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return p.Events.Ready(ctx)
+}
+
 func run(ctx context.Context, name string, base *ServiceConfig, build func(context.Context, *Platform) (Part, error)) (err error) {
 	p, err := Open(ctx, name, base.Config, os.Stderr)
 	if err != nil {
@@ -74,6 +82,9 @@ func run(ctx context.Context, name string, base *ServiceConfig, build func(conte
 	}
 	if a := base.Telemetry.AdminAddress; a != "" {
 		watched := actors
+		if part.Serve != nil { // what serves from the log is not ready without it
+			watched = append([]lifecycle.Actor{{Name: "log", Ready: p.logReady}}, actors...)
+		}
 		admin := p.Admin(func() error { return lifecycle.Ready(watched...) })
 		actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
 			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", a, admin)

@@ -149,6 +149,10 @@ func ListenError(name, address string, err error) error {
 	return fmt.Errorf("listening for %s on %s: %w", name, address, err)
 }
 
+// readTimeout bounds the reading of one request: the largest, a picture with a query, comes in
+// it over a slow line.
+const readTimeout = 2 * time.Minute
+
 // ServeListener is ServeHTTP over a listener that is already open. It serves
 // HTTP/1 and unencrypted HTTP/2, which gRPC clients speak.
 func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
@@ -158,7 +162,8 @@ func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
 	protocols.SetUnencryptedHTTP2(true)
 	s := &http.Server{
 		Handler: h, Protocols: &protocols,
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// A body may be slow, but must end; answers may take as long as a film is watched.
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	done := make(chan error, 1)
