@@ -47,6 +47,11 @@ func newAlgorithms(o *output) *cobra.Command {
 				for _, sp := range s.GetSpaces() {
 					j.Spaces = append(j.Spaces, schema.SpaceID(sp))
 				}
+				for _, list := range []*[]string{&j.Reads, &j.Needs, &j.Kinds, &j.Spaces, &j.Models} {
+					if *list == nil {
+						*list = []string{} // an empty list, for programs, and never null
+					}
+				}
 				rows = append(rows, j)
 			}
 			if o.json {

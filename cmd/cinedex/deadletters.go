@@ -25,13 +25,13 @@ type jsonLetter struct {
 }
 
 func newDeadLetters(o *output, h *home) *cobra.Command {
-	c := &cobra.Command{
+	c := group(&cobra.Command{
 		Use:   "dead-letters",
 		Short: "Look into what could not be handled, and try it again",
 		Example: `  cinedex dead-letters list
   cinedex dead-letters show ID
   cinedex dead-letters retry ID...`,
-	}
+	})
 	var topic, hop, asset string
 	list := func(cmd *cobra.Command, f events.LetterFilter, whole bool) error {
 		client, err := h.log(cmd.Context())
@@ -77,19 +77,22 @@ func newDeadLetters(o *output, h *home) *cobra.Command {
 		}
 		return w.Flush()
 	}
-	ls := &cobra.Command{Use: "list", Short: "List dead letters that are neither retried nor dropped", Args: args(cobra.NoArgs),
+	ls := &cobra.Command{Use: "list", Short: "List dead letters that are neither retried nor dropped",
+		Example: "  cinedex dead-letters list --topic media.arrived\n  cinedex dead-letters list --json | jq '.dead_letters[].reason'", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return list(cmd, events.LetterFilter{Topic: events.Topic(topic), Group: hop, Subject: asset}, false)
 		}}
 	ls.Flags().StringVar(&topic, "topic", "", "only of this topic")
 	ls.Flags().StringVar(&hop, "hop", "", "only of this hop")
 	ls.Flags().StringVar(&asset, "asset", "", "only of this asset")
-	show := &cobra.Command{Use: "show ID", Short: "Show one dead letter with its original bytes", Args: args(cobra.ExactArgs(1)),
+	show := &cobra.Command{Use: "show ID", Short: "Show one dead letter with its original bytes",
+		Example: "  cinedex dead-letters show 790820fd964781a9968adfc5e5cd356b", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return list(cmd, events.LetterFilter{IDs: a}, true)
 		}}
 	resolve := func(use, short, done string, do func(*events.Client, *cobra.Command, []string) (int, error)) *cobra.Command {
-		return &cobra.Command{Use: use + " ID...", Short: short, Args: args(cobra.MinimumNArgs(1)),
+		return &cobra.Command{Use: use + " ID...", Short: short,
+			Example: "  cinedex dead-letters " + use + " 790820fd964781a9968adfc5e5cd356b", Args: args(cobra.MinimumNArgs(1)),
 			RunE: func(cmd *cobra.Command, a []string) error {
 				client, err := h.log(cmd.Context())
 				if err != nil {

@@ -42,8 +42,10 @@ func newDoctor(o *output, h *home) *cobra.Command {
 				fs = append(fs, servers(cmd.Context(), h, file, set)...)
 			}
 			wrong := 0
-			for _, f := range fs {
-				if !f.OK {
+			for i, f := range fs {
+				if f.OK {
+					fs[i].Remedy = "" // nothing is to be done
+				} else {
 					wrong++
 				}
 			}
@@ -59,7 +61,7 @@ func newDoctor(o *output, h *home) *cobra.Command {
 						mark = "LACKS"
 					}
 					fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Check, f.Detail)
-					if f.Remedy != "" && !f.OK {
+					if f.Remedy != "" {
 						fmt.Fprintf(w, "\t\t→ %s\n", f.Remedy)
 					}
 				}

@@ -49,7 +49,7 @@ they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
 			for _, t := range texts {
 				lang, file, ok := strings.Cut(t, "=")
 				if !ok {
-					return fmt.Errorf("--text %s: want LANGUAGE=FILE: %w", t, errUsage)
+					return usage(cmd, fmt.Errorf("--text %s: want LANGUAGE=FILE", t))
 				}
 				u, err := mediaURL(file)
 				if err != nil {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -28,20 +29,29 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "cinedex:", err)
+	fmt.Fprintln(os.Stderr, "cinedex:", said(err))
 	if interrupted {
 		os.Exit(130)
 	}
 	os.Exit(exitCode(err))
 }
 
-// errUsage marks what cobra finds wrong with a command line.
-var errUsage = errors.New("see --help")
+// said is what a person reads of an error: what a service answered, without its code's name before it.
+func said(err error) string {
+	text := err.Error()
+	var c *connect.Error
+	if errors.As(err, &c) {
+		text = strings.ReplaceAll(text, c.Error(), c.Message())
+	}
+	return text
+}
+
+// usage is an error in what was typed, and where the help for it is.
+func usage(c *cobra.Command, err error) error {
+	return errkind.New(errkind.Invalid, "%w (see %s --help)", err, c.CommandPath())
+}
 
 func exitCode(err error) int {
-	if errors.Is(err, errUsage) {
-		return 2
-	}
 	switch kindOf(err) {
 	case errkind.Invalid:
 		return 2
@@ -93,8 +103,9 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	group(root)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w (cinedex %s --help): %w", err, c.Name(), errUsage)
+		return usage(c, err)
 	})
 	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON for programs, in the shape that docs/guides/json.md describes")
 	h := &home{}
@@ -108,6 +119,24 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	return root
 }
 
+// group makes a command of one that only holds others: alone it prints its help, and what it
+// does not hold is an error, with what may have been meant.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = func(c *cobra.Command, a []string) error {
+		if len(a) == 0 {
+			return nil
+		}
+		err := fmt.Errorf("unknown command %q", a[0])
+		c.SuggestionsMinimumDistance = 2
+		if near := c.SuggestionsFor(a[0]); len(near) > 0 {
+			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, ", "))
+		}
+		return usage(c, err)
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return c
+}
+
 func envOr(name, def string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
@@ -119,7 +148,7 @@ func envOr(name, def string) string {
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, a []string) error {
 		if err := check(c, a); err != nil {
-			return fmt.Errorf("%w (cinedex %s --help): %w", err, c.Name(), errUsage)
+			return usage(c, err)
 		}
 		return nil
 	}

