@@ -1,7 +1,8 @@
 // Command generate writes the code that comes from the .proto files, as
-// buf.gen.yaml says, or with -check tells what of the committed code is stale.
-// It compiles with the library that buf itself uses, so `buf generate` gives
-// the same bytes; it is here because buf takes minutes to build, and this seconds.
+// buf.gen.yaml says, and from the GraphQL schema, or with -check tells what of the
+// committed code is stale. It compiles with the library that buf itself uses, so
+// `buf generate` gives the same bytes; it is here because buf takes minutes to
+// build, and this seconds.
 //
 //	go -C tools run ./generate [-check]
 package main
@@ -47,26 +48,31 @@ func main() {
 }
 
 func generate(ctx context.Context, check bool) error {
-	plugins, err := readPlugins()
+	// In this order: answers over GraphQL are the protobuf messages.
+	for _, s := range []source{
+		{schema, []string{".pb.go", ".connect.go"}, generateProtobuf},
+		{graphqlAPI, []string{".go"}, func(context.Context) (map[string]string, error) { return generateGraphQL() }},
+	} {
+		if err := s.generate(ctx, check); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A source makes code: which files with such endings in a folder are to be there, and what they hold.
+type source struct {
+	dir      string
+	suffixes []string
+	fresh    func(context.Context) (map[string]string, error)
+}
+
+func (s source) generate(ctx context.Context, check bool) error {
+	fresh, err := s.fresh(ctx)
 	if err != nil {
 		return err
 	}
-	request, err := compile(ctx)
-	if err != nil {
-		return err
-	}
-	fresh := map[string]string{}
-	for _, p := range plugins {
-		request.Parameter = proto.String(p.Opt)
-		response, err := p.run(ctx, request)
-		if err != nil {
-			return fmt.Errorf("running %s: %w", strings.Join(p.Local, " "), err)
-		}
-		for _, f := range response.GetFile() {
-			fresh[path.Join(p.Out, f.GetName())] = f.GetContent()
-		}
-	}
-	stale, orphans, err := compare(fresh)
+	stale, orphans, err := s.compare(fresh)
 	if err != nil {
 		return err
 	}
@@ -76,7 +82,7 @@ func generate(ctx context.Context, check bool) error {
 			problems = append(problems, fmt.Errorf("%s is stale: run go -C tools run ./generate", name))
 		}
 		for _, name := range orphans {
-			problems = append(problems, fmt.Errorf("%s comes from no .proto file: remove it", name))
+			problems = append(problems, fmt.Errorf("%s comes from no schema: remove it", name))
 		}
 		return errors.Join(problems...)
 	}
@@ -91,14 +97,38 @@ func generate(ctx context.Context, check bool) error {
 		fmt.Println("wrote", name)
 	}
 	for _, name := range orphans {
-		fmt.Println("comes from no .proto file, remove it:", name)
+		fmt.Println("comes from no schema, remove it:", name)
 	}
 	return nil
 }
 
+// generateProtobuf returns what the plugins make of the .proto files.
+func generateProtobuf(ctx context.Context) (map[string]string, error) {
+	plugins, err := readPlugins()
+	if err != nil {
+		return nil, err
+	}
+	request, err := compile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fresh := map[string]string{}
+	for _, p := range plugins {
+		request.Parameter = proto.String(p.Opt)
+		response, err := p.run(ctx, request)
+		if err != nil {
+			return nil, fmt.Errorf("running %s: %w", strings.Join(p.Local, " "), err)
+		}
+		for _, f := range response.GetFile() {
+			fresh[path.Join(p.Out, f.GetName())] = f.GetContent()
+		}
+	}
+	return fresh, nil
+}
+
 // compare returns the names of files that are not as they would be written, and
 // of generated ones that would not be written.
-func compare(fresh map[string]string) (stale, orphans []string, err error) {
+func (s source) compare(fresh map[string]string) (stale, orphans []string, err error) {
 	for name, content := range fresh {
 		committed, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -108,14 +138,30 @@ func compare(fresh map[string]string) (stale, orphans []string, err error) {
 			stale = append(stale, name)
 		}
 	}
-	committed, err := filesIn(schema, ".pb.go", ".connect.go")
+	slices.Sort(stale)
+	committed, err := filesIn(s.dir, s.suffixes...)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, name := range committed {
-		if name = path.Join(schema, name); fresh[name] == "" {
+		if name = path.Join(s.dir, name); fresh[name] != "" {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			return nil, nil, err
+		}
+		if generated(b) {
 			orphans = append(orphans, name)
 		}
 	}
-	slices.Sort(stale)
-	return stale, orphans, err
+	return stale, orphans, nil
+}
+
+// generated reports whether a file says of itself what every generator writes first.
+func generated(file []byte) bool {
+	first, _, _ := bytes.Cut(file, []byte("\n"))
+	return bytes.HasPrefix(first, []byte("// Code generated ")) && bytes.HasSuffix(first, []byte(" DO NOT EDIT."))
 }
 
 // plugin is one of buf.gen.yaml: a generator, where its files go, and its option.

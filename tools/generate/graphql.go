@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/99designs/gqlgen/api"
+	"github.com/99designs/gqlgen/codegen/config"
+)
+
+// graphqlAPI is the package that gqlgen writes into, as the gqlgen.yml in it says.
+const graphqlAPI = "services/search-api/graphqlapi"
+
+// generateGraphQL returns what gqlgen makes of the GraphQL schema. gqlgen removes and writes files
+// where they lie, so it works in a likeness of the repository: links to everything but
+// the package that it writes, of which there is a copy without what it wrote before.
+func generateGraphQL() (fresh map[string]string, err error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	likeness, err := os.MkdirTemp("", "graphql")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(likeness)
+	if err := mirror(filepath.Join(here, root), likeness, graphqlAPI); err != nil {
+		return nil, fmt.Errorf("making a likeness of the repository: %w", err)
+	}
+	// gqlgen takes the names in its configuration from where it stands.
+	if err := os.Chdir(filepath.Join(likeness, graphqlAPI)); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if back := os.Chdir(here); err == nil {
+			err = back
+		}
+	}()
+	cfg, err := config.LoadConfig("gqlgen.yml")
+	if err != nil {
+		return nil, fmt.Errorf("reading %s/gqlgen.yml: %w", graphqlAPI, err)
+	}
+	if err := api.Generate(cfg); err != nil {
+		return nil, fmt.Errorf("generating %s: %w", graphqlAPI, err)
+	}
+	fresh = map[string]string{}
+	for _, name := range []string{cfg.Exec.Filename, cfg.Model.Filename} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		fresh[graphqlAPI+"/"+filepath.Base(name)] = string(b)
+	}
+	return fresh, nil
+}
+
+// mirror makes to a likeness of from: links to what is there, but real folders down to copied,
+// whose files are copied unless they are generated.
+func mirror(from, to, copied string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	next, rest, _ := strings.Cut(copied, "/")
+	for _, e := range entries {
+		source, target := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
+		switch {
+		case copied == "" && e.Type().IsRegular():
+			b, err := os.ReadFile(source)
+			if err != nil {
+				return err
+			}
+			if generated(b) {
+				continue
+			}
+			if err := os.WriteFile(target, b, 0o644); err != nil {
+				return err
+			}
+		case copied != "" && e.Name() == next:
+			if err := os.Mkdir(target, 0o755); err != nil {
+				return err
+			}
+			if err := mirror(source, target, rest); err != nil {
+				return err
+			}
+		case e.Name() == ".git":
+		default:
+			if err := os.Symlink(source, target); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
