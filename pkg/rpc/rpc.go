@@ -83,7 +83,7 @@ func asConnect(err error) *connect.Error {
 	k := errkind.Of(err)
 	if k == errkind.Internal {
 		// What went wrong inside is for the log, not for the caller.
-		return connect.NewError(connect.CodeInternal, errors.New("something went wrong inside; the service's log says what"))
+		return connect.NewError(connect.CodeInternal, errors.New(inside))
 	}
 	return connect.NewError(connect.Code(k.GRPCCode()), err)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -70,6 +71,7 @@ var (
 type Library struct {
 	Store  store.Store
 	Engine search.Engine
+	Blobs  *media.Blobs
 	t      testing.TB
 }
 
@@ -93,7 +95,9 @@ func New(t testing.TB) *Library {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
-	return &Library{Store: s, Engine: e, t: t}
+	l := &Library{Store: s, Engine: e, t: t}
+	l.openBlobs()
+	return l
 }
 
 // AssetOf is the id of the asset that a film with this title becomes.
@@ -105,10 +109,7 @@ func AssetOf(title string) string {
 // Add puts a film into the library with a finished and active run of each algorithm.
 func (l *Library) Add(f Film) *pb.Asset {
 	l.t.Helper()
-	rate := f.Rate
-	if rate == (schema.Rate{}) {
-		rate = schema.Rate{Num: 25, Den: 1}
-	}
+	rate := f.rate()
 	var seconds int64
 	for _, s := range f.Shots {
 		seconds += s.Seconds

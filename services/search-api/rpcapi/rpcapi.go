@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -35,6 +36,7 @@ type Deps struct {
 	Runs       store.Runs
 	// Planned returns the runs that an asset is to get.
 	Planned func(*pb.Asset) ([]*pb.Run, error)
+	Log     *slog.Logger
 }
 
 // Server implements SearchService; GraphQL is served from it, too.
@@ -50,7 +52,7 @@ func New(deps Deps) (*Server, error) {
 
 // Register puts the service, health and reflection onto mux.
 func (s *Server) Register(mux *http.ServeMux) {
-	path, h := cinedexv1connect.NewSearchServiceHandler(s, rpc.Options(MaxRequestBytes)...)
+	path, h := cinedexv1connect.NewSearchServiceHandler(s, rpc.Options(MaxRequestBytes, rpc.Logged(s.deps.Log))...)
 	rpc.Mount(mux, s.deps.Authoriser, path, h)
 	rpc.Describe(mux, s.deps.Gateway.Ready, cinedexv1connect.SearchServiceName)
 }
@@ -65,7 +67,8 @@ func (s *Server) CompareVersions(ctx context.Context, req *connect.Request[pb.Co
 	return rpc.Respond(s.deps.Gateway.Compare(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
-const maxPage = 500
+// MaxPage bounds the items of one page.
+const MaxPage = 500
 
 // page cuts one page out of n items: cursors are the number of the next item.
 func page(n int, cursor string, limit int32) (from, to int, next string, err error) {
@@ -75,8 +78,8 @@ func page(n int, cursor string, limit int32) (from, to int, next string, err err
 			return 0, 0, "", errkind.New(errkind.Invalid, "cursor: not one that was given out")
 		}
 	}
-	if limit < 0 || limit > maxPage {
-		return 0, 0, "", errkind.New(errkind.Invalid, "limit: must be from 1 to %d", maxPage)
+	if limit < 0 || limit > MaxPage {
+		return 0, 0, "", errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxPage)
 	}
 	if limit == 0 {
 		limit = 100

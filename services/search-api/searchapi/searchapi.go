@@ -20,6 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/graphqlapi"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 	"github.com/cinedex/cinedex/services/search-api/webapp"
 )
@@ -62,12 +63,15 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	rpc, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Runs: deps.Store, Planned: deps.Planned})
+	rpc, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Runs: deps.Store, Planned: deps.Planned, Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	rpc.Register(mux)
+	if err := graphqlapi.Register(mux, graphqlapi.Deps{RPC: rpc, Authoriser: deps.Authoriser, Log: deps.Log}); err != nil {
+		return nil, err
+	}
 	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
 		return nil, err
 	}

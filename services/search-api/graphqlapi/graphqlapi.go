@@ -1,0 +1,130 @@
+package graphqlapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/rpc"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
+)
+
+// Deps is what the handlers stand on.
+type Deps struct {
+	// RPC answers: over GraphQL as over everything else.
+	RPC        *rpcapi.Server
+	Authoriser authz.Authoriser
+	Log        *slog.Logger
+}
+
+// Register puts GraphQL and its explorer onto mux.
+func Register(mux *http.ServeMux, deps Deps) error {
+	a := api{deps}
+	server := handler.New(NewExecutableSchema(Config{Resolvers: resolvers{deps.RPC}, Complexity: complexity()}))
+	// Documents are parsed anew each time: it takes microseconds, and a cache would keep pictures in base64.
+	server.AddTransport(transport.POST{})
+	server.Use(extension.Introspection{}) // nobody gets here without a token
+	server.SetErrorPresenter(a.present)
+	server.SetRecoverFunc(func(_ context.Context, v any) error {
+		return failure{errkind.New(errkind.Internal, "panic: %v", v)}
+	})
+	restrain(server)
+	mux.Handle("POST /graphql", rpc.Authenticate(deps.Authoriser, a.bounded(server), func(w http.ResponseWriter, _ *http.Request, err error) {
+		a.refuse(w, errkind.Of(err).HTTPStatus(), err)
+	}))
+	return registerExplorer(mux, deps.Authoriser)
+}
+
+type api struct{ Deps }
+
+// bounded passes on one request that can be read, of a size that is allowed.
+func (a api) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		// Another site's page can make a browser send a form or plain text without asking first, but not JSON.
+		if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+			a.refuse(w, http.StatusUnsupportedMediaType, errkind.New(errkind.Invalid, "Content-Type: want application/json"))
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rpcapi.MaxRequestBytes))
+		if err != nil {
+			if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+				a.refuse(w, http.StatusRequestEntityTooLarge, errkind.New(errkind.Invalid, "the request has more than the %d bytes allowed", large.Limit))
+				return
+			}
+			a.refuse(w, http.StatusBadRequest, errkind.New(errkind.Invalid, "reading the request: %w", err))
+			return
+		}
+		if err := readable(body); err != nil {
+			a.refuse(w, http.StatusBadRequest, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// readable reports what is wrong with a request as JSON: gqlgen would give all of it back.
+func readable(body []byte) error {
+	var request struct {
+		Query         string
+		OperationName string
+		Variables     map[string]any
+		Extensions    map[string]any
+	}
+	err := json.Unmarshal(body, &request)
+	switch {
+	case err != nil:
+		return errkind.New(errkind.Invalid, `want one JSON object {"query": "…", "variables": {…}}: %w`, err)
+	case request.Query == "":
+		return errkind.New(errkind.Invalid, "query: say what is asked for")
+	}
+	return nil
+}
+
+// refuse answers what does not come as far as GraphQL, in its form.
+func (a api) refuse(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(graphql.Response{Errors: gqlerror.List{a.told(&gqlerror.Error{Err: failure{err}})}})
+}
+
+// failure marks what a resolver answered: everything else that goes wrong is the request's fault.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// present gives an error its place and its kind.
+func (a api) present(ctx context.Context, err error) *gqlerror.Error {
+	e := graphql.DefaultErrorPresenter(ctx, err)
+	if field := graphql.GetFieldContext(ctx); field != nil && field.Field.Field != nil && e.Locations == nil && field.Field.Position != nil {
+		e.Locations = []gqlerror.Location{{Line: field.Field.Position.Line, Column: field.Field.Position.Column}}
+	}
+	return a.told(e)
+}
+
+// told gives an error the kind that it has and the words that are for the caller.
+func (a api) told(e *gqlerror.Error) *gqlerror.Error {
+	kind := errkind.Invalid
+	if f := (failure{}); errors.As(e.Err, &f) {
+		kind, e.Message = rpc.Tell(a.Log, f.error)
+	}
+	if e.Extensions == nil {
+		e.Extensions = map[string]any{}
+	}
+	e.Extensions["code"] = kind.String()
+	return e
+}

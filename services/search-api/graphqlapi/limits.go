@@ -1,0 +1,116 @@
+package graphqlapi
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
+)
+
+// What one request may ask for.
+const (
+	// MaxTokens bounds the document that is parsed. A long query belongs into variables.
+	MaxTokens = 2000
+	// MaxDepth is above what the schema itself allows and what explorers ask of introspection.
+	MaxDepth = 16
+	// MaxFields bounds the fields of a document once its fragments are written out, which can
+	// double with each of them.
+	MaxFields = 2000
+	// MaxComplexity bounds the values of an answer, by the lists' limits where they have one and by
+	// their usual length otherwise: 200 hits with everything, or 100 titles.
+	MaxComplexity = 25_000
+	// searchCost is what a search costs before the first of its hits is given out.
+	searchCost = 1000
+)
+
+// restrain puts every limit in front of what executes: none of them needs an answer to be begun.
+func restrain(s *handler.Server) {
+	s.SetParserTokenLimit(MaxTokens)
+	s.Use(extent{})
+	s.Use(extension.FixedComplexityLimit(MaxComplexity))
+}
+
+// complexity is what each list costs: its limit, or its usual length, times what one item costs.
+func complexity() (c ComplexityRoot) {
+	paged := func(child int, limit int32, most int) int {
+		n := int(limit)
+		if n < 1 || n > most { // the service's own default, or a refusal
+			n = most
+		}
+		return 1 + n*child
+	}
+	c.Query.Search = func(child int, _ *string, _ *QueryInput, _ *FilterInput, limit int32, _ *string, _ *int32, _ Order) int {
+		return searchCost + paged(child, limit, gateway.MaxLimit)
+	}
+	c.Query.Titles = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
+	c.Query.Annotations = func(child int, _ string, _ []string, _, _ *int64, limit int32, _ *string) int {
+		return paged(child, limit, rpcapi.MaxPage)
+	}
+	usually := func(n int) func(int) int { return func(child int) int { return 1 + n*child } }
+	c.Query.Status = usually(50)
+	c.Hit.Evidence, c.Hit.Marks = usually(4), usually(4)
+	c.TitleEntry.Assets = usually(2)
+	c.Asset.Audio, c.Asset.Text = usually(2), usually(4)
+	c.AssetAnswer.Active, c.AssetStatus.Active, c.AssetStatus.Runs = usually(8), usually(8), usually(8)
+	return c
+}
+
+// extent refuses a document that is several operations, or too deep, or too many fields.
+type extent struct{}
+
+func (extent) ExtensionName() string                   { return "Extent" }
+func (extent) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (extent) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	refuse := func(at *ast.Position, format string, args ...any) *gqlerror.Error {
+		err := gqlerror.ErrorPosf(at, format, args...)
+		errcode.Set(err, errcode.ValidationFailed)
+		return err
+	}
+	if n := len(op.Doc.Operations); n > 1 {
+		return refuse(op.Doc.Operations[1].Position, "%d operations in one request are more than the 1 allowed", n)
+	}
+	m := measure{}
+	switch size := m.of(op.Operation.SelectionSet); {
+	case size.depth > MaxDepth:
+		return refuse(op.Operation.Position, "the operation is %d fields deep, more than the %d allowed", size.depth, MaxDepth)
+	case size.fields > MaxFields:
+		return refuse(op.Operation.Position, "the operation has more than the %d fields allowed, its fragments written out", MaxFields)
+	}
+	return nil
+}
+
+type size struct{ depth, fields int }
+
+// measure measures each fragment once, however often it is spread. Validation has made sure that
+// none spreads itself.
+type measure map[string]size
+
+func (m measure) of(set ast.SelectionSet) (total size) {
+	for _, s := range set {
+		var one size
+		switch s := s.(type) {
+		case *ast.Field:
+			one = m.of(s.SelectionSet)
+			one.depth, one.fields = one.depth+1, one.fields+1
+		case *ast.InlineFragment:
+			one = m.of(s.SelectionSet)
+		case *ast.FragmentSpread:
+			var known bool
+			if one, known = m[s.Name]; !known {
+				one = m.of(s.Definition.SelectionSet)
+				m[s.Name] = one
+			}
+		}
+		total.depth = max(total.depth, one.depth)
+		total.fields = min(total.fields+one.fields, MaxFields+1) // as much as matters, and never over the edge of an int
+	}
+	return total
+}

@@ -1,0 +1,131 @@
+package graphqlapi
+
+import (
+	"context"
+	"strings"
+
+	"connectrpc.com/connect"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/query"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
+)
+
+// resolvers ask the service as gRPC does; all below the first fields of a request is read from its answers.
+type resolvers struct{ rpc *rpcapi.Server }
+
+func (r resolvers) Query() QueryResolver { return r }
+
+// ask calls one method of the service.
+func ask[Q, A any](ctx context.Context, method func(context.Context, *connect.Request[Q]) (*connect.Response[A], error), request *Q) (*A, error) {
+	resp, err := method(ctx, connect.NewRequest(request))
+	if err != nil {
+		return nil, failure{err}
+	}
+	return resp.Msg, nil
+}
+
+// value is what an optional input holds.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func (r resolvers) Search(ctx context.Context, q *string, tree *QueryInput, filter *FilterInput, limit int32, cursor *string, timeoutMs *int32, order Order) (*pb.SearchResponse, error) {
+	t, err := tree.message("query")
+	if err != nil {
+		return nil, failure{err}
+	}
+	return ask(ctx, r.rpc.Search, &pb.SearchRequest{Q: value(q), Query: t, Filter: filter.message(), Limit: limit, Cursor: value(cursor),
+		TimeoutMs: value(timeoutMs), Order: strings.ToLower(string(order))})
+}
+
+func (r resolvers) Titles(ctx context.Context, limit int32, cursor *string) (*pb.ListTitlesResponse, error) {
+	return ask(ctx, r.rpc.ListTitles, &pb.ListTitlesRequest{Limit: limit, Cursor: value(cursor)})
+}
+
+func (r resolvers) Asset(ctx context.Context, id string) (*pb.GetAssetResponse, error) {
+	return ask(ctx, r.rpc.GetAsset, &pb.GetAssetRequest{Asset: id})
+}
+
+func (r resolvers) Annotations(ctx context.Context, asset string, kinds []string, start, end *int64, limit int32, cursor *string) (*pb.ListAnnotationsResponse, error) {
+	return ask(ctx, r.rpc.ListAnnotations, &pb.ListAnnotationsRequest{Asset: asset, Kinds: kinds, Start: value(start), End: value(end), Limit: limit, Cursor: value(cursor)})
+}
+
+func (r resolvers) Status(ctx context.Context) ([]*pb.AssetStatus, error) {
+	answer, err := ask(ctx, r.rpc.GetStatus, &pb.GetStatusRequest{})
+	return answer.GetAssets(), err
+}
+
+// message is the query as the service takes it; what is wrong with the whole is for the service to say.
+func (q *QueryInput) message(at string) (*pb.Query, error) {
+	if q == nil {
+		return nil, nil
+	}
+	list := func(name string, in []*QueryInput) (out []*pb.Query, err error) {
+		for _, c := range in {
+			m, err := c.message(at + "." + name)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, m)
+		}
+		return out, nil
+	}
+	var nodes []*pb.Query
+	if q.Leaf != nil {
+		nodes = append(nodes, query.Leaf(q.Leaf.message()))
+	}
+	if q.And != nil {
+		qs, err := list("and", q.And)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, query.And(qs...))
+	}
+	if q.Or != nil {
+		qs, err := list("or", q.Or)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, query.Or(qs...))
+	}
+	if q.Not != nil {
+		m, err := q.Not.message(at + ".not")
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, query.Not(m))
+	}
+	if w := q.Within; w != nil {
+		left, err := w.Left.message(at + ".within.left")
+		if err != nil {
+			return nil, err
+		}
+		right, err := w.Right.message(at + ".within.right")
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, query.Within(left, right, w.Gap))
+	}
+	if len(nodes) != 1 {
+		return nil, errkind.New(errkind.Invalid, "%s: set exactly one of leaf, and, or, not and within", at)
+	}
+	return nodes[0], nil
+}
+
+func (l *LeafInput) message() *pb.Leaf {
+	return &pb.Leaf{Kind: l.Kind, Text: value(l.Text), Mode: value(l.Mode), Image: l.Image, Asset: value(l.Asset), Timecode: value(l.Timecode),
+		Time: value(l.Time), Weight: float32(value(l.Weight)), Attributes: l.Attributes}
+}
+
+func (f *FilterInput) message() *pb.Filter {
+	if f == nil {
+		return nil
+	}
+	return &pb.Filter{Titles: f.Titles, Series: f.Series, Assets: f.Assets, Languages: f.Languages, Characters: f.Characters, Kinds: f.Kinds,
+		MinConfidence: float32(value(f.MinConfidence)), Start: value(f.Start), End: value(f.End)}
+}
