@@ -184,6 +184,7 @@ type ComplexityRoot struct {
 		Epoch       func(childComplexity int) int
 		Error       func(childComplexity int) int
 		ErrorKind   func(childComplexity int) int
+		Hold        func(childComplexity int) int
 		Id          func(childComplexity int) int
 		Inputs      func(childComplexity int) int
 		Parameters  func(childComplexity int) int
@@ -956,6 +957,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Run.ErrorKind(childComplexity), true
+	case "Run.hold":
+		if e.ComplexityRoot.Run.Hold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Run.Hold(childComplexity), true
 	case "Run.id":
 		if e.ComplexityRoot.Run.Id == nil {
 			break
@@ -1633,6 +1640,8 @@ func (ec *executionContext) childFields_Run(ctx context.Context, field graphql.C
 		return ec.fieldContext_Run_epoch(ctx, field)
 	case "activated":
 		return ec.fieldContext_Run_activated(ctx, field)
+	case "hold":
+		return ec.fieldContext_Run_hold(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Run", field.Name)
 }
@@ -4985,6 +4994,29 @@ func (ec *executionContext) _Run_activated(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Run_activated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Run", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Run_hold(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Run_hold(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hold, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Run_hold(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Run", field, false, false, "Boolean")
 }
 
@@ -8393,6 +8425,11 @@ func (ec *executionContext) _Run(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "activated":
 			out.Values[i] = ec._Run_activated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hold":
+			out.Values[i] = ec._Run_hold(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
