@@ -30,7 +30,13 @@ const EnvPrefix = "CINEDEX"
 // Load fills cfg, a pointer to a struct that holds the defaults and whose fields
 // carry mapstructure tags. file may be empty; set holds key=value pairs of the
 // command line. If cfg has Validate() error, it is called last.
-func Load(cfg any, file string, set []string) error {
+func Load(cfg any, file string, set []string) error { return load(cfg, file, set, true) }
+
+// LoadPart is Load for what needs a part of a service's configuration: keys of the file and the
+// environment that cfg does not have are left to the service. Those of set are not.
+func LoadPart(cfg any, file string, set []string) error { return load(cfg, file, set, false) }
+
+func load(cfg any, file string, set []string, whole bool) error {
 	v := viper.New()
 	v.SetEnvPrefix(EnvPrefix)
 	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_", "-", "_"))
@@ -43,18 +49,23 @@ func Load(cfg any, file string, set []string) error {
 			return errkind.New(errkind.Invalid, "reading configuration %s: %w", file, err)
 		}
 	}
+	given := v.AllKeys()
+	if !whole {
+		given = nil
+	}
 	for _, kv := range set {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok {
 			return errkind.New(errkind.Invalid, "--set %s: want key=value", kv)
 		}
 		v.Set(strings.ToLower(key), value)
+		given = append(given, strings.ToLower(key))
 	}
-	if unknown := unknownKeys(v.AllKeys(), known); len(unknown) > 0 {
+	if unknown := unknownKeys(given, known); len(unknown) > 0 {
 		return errkind.New(errkind.Invalid, "configuration has keys that do not exist: %s; known keys: %s",
 			strings.Join(unknown, ", "), strings.Join(sorted(known), ", "))
 	}
-	if unknown := unknownEnv(known); len(unknown) > 0 {
+	if unknown := unknownEnv(known); whole && len(unknown) > 0 {
 		return errkind.New(errkind.Invalid, "the environment sets what does not exist: %s; known keys: %s",
 			strings.Join(unknown, ", "), strings.Join(sorted(known), ", "))
 	}

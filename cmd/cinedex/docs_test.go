@@ -155,7 +155,8 @@ func TestDocumentedJSON(t *testing.T) {
 		"dead-letters list, dead-letters show": &struct {
 			Letters []jsonLetter `json:"dead_letters"`
 		}{},
-		"doctor": &struct{ Findings []finding }{},
+		"topics plan, topics apply": &jsonTopicPlan{},
+		"doctor":                    &struct{ Findings []finding }{},
 	}
 	sections := strings.Split(document(t, "docs/guides/json.md"), "\n## ")
 	block := regexp.MustCompile("(?s)```json\n(.*?)```")

@@ -114,7 +114,7 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	root.PersistentFlags().StringVar(&h.token, "token", os.Getenv("CINEDEX_TOKEN"), "token, instead of the home folder's (CINEDEX_TOKEN)")
 	root.AddCommand(
 		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newStatus(o, h),
-		newModels(o), newAlgorithms(o), newDeadLetters(o, h), newDoctor(o, h), newDump(o, h), newStore(o, h),
+		newModels(o), newAlgorithms(o), newTopics(o, h), newDeadLetters(o, h), newDoctor(o, h), newDump(o, h), newStore(o, h),
 	)
 	return root
 }

@@ -152,6 +152,9 @@ func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
 	if err == nil && len(res.Topics) == 1 {
 		err = res.Topics[0].Error
 	}
+	if errors.Is(err, kafka.UnknownTopicOrPartition) && c.hidden(ctx, topic) {
+		err = kafka.TopicAuthorizationFailed
+	}
 	if err != nil {
 		return 0, classify(err, "asking for the partitions of %s", topic)
 	}
@@ -163,6 +166,14 @@ func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
 	c.counts[topic] = n
 	c.mu.Unlock()
 	return n.n, nil
+}
+
+// hidden tells whether a topic that seems not to be there is one that this user may not see: kafka-go answers
+// questions for partitions out of what it knows of all topics, and there these two are the same.
+func (c *Client) hidden(ctx context.Context, topic string) bool {
+	res, err := c.kafka.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
+		{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{"retention.ms"}}}})
+	return err == nil && len(res.Resources) == 1 && errors.Is(res.Resources[0].Error, kafka.TopicAuthorizationFailed)
 }
 
 // classify marks an error of kafka-go by what its caller should do. What the network

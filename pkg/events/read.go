@@ -90,7 +90,7 @@ func (c *Client) readTo(ctx context.Context, topic Topic, end map[int]int64) ite
 				msgs, err := f.fetch(ctx, fetchWait)
 				if err != nil {
 					// A broker that is starting again is worth a few tries.
-					if b.b.NextBackOff() >= maxPublishBackoff/2 || !b.sleep(ctx, nil) {
+					if !errkind.Of(err).Retryable() || b.b.NextBackOff() >= maxPublishBackoff/2 || !b.sleep(ctx, nil) {
 						yield(nil, err)
 						return
 					}

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -77,6 +78,8 @@ func (s Subscription) withDefaults() Subscription {
 // no further batch, lets the running handlers finish within Drain, commits, leaves the group and
 // returns nil. A new group begins at the earliest event that the log still has.
 // While the log is away it waits and says so; topics that do not exist yet are waited for.
+// Topics that would lose what is unread (another cleanup policy, a retention below the contract's least) are Invalid;
+// what the brokers do not let this user do is Denied.
 func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler) error {
 	sub = sub.withDefaults()
 	if sub.Group == "" || len(sub.Topics) == 0 {
@@ -96,8 +99,15 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 		s.contracts[c.name(t)] = contract
 		names = append(names, c.name(t))
 	}
-	if err := s.waitForTopics(ctx, names); err != nil {
-		return nil //nolint:nilerr // ctx ended, which is the clean stop
+	if err := s.waitForTopics(ctx, names); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
+	}
+	if err := c.safe(ctx, sub.Topics); errkind.Of(err) == errkind.Invalid && err != nil {
+		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
+	} else if err != nil && ctx.Err() == nil {
+		s.log.Warn("not told whether the topics keep what is unread", "error", err)
 	}
 	group, err := s.join(names)
 	if err != nil {
@@ -106,6 +116,10 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	for ctx.Err() == nil {
 		gen, err := group.Next(ctx)
 		if err != nil {
+			if kindOf(err) == errkind.Denied {
+				s.leave(group)
+				return classify(err, "subscribing as %s", sub.Group)
+			}
 			if ctx.Err() == nil && !errors.Is(err, kafka.RebalanceInProgress) {
 				s.log.Warn("joining the group again", "error", err)
 			}
@@ -129,7 +143,7 @@ type subscriber struct {
 	conns     conns // to the group's coordinator
 }
 
-// waitForTopics returns an error only when ctx ended. kafka-go's groups spin over topics that are not there.
+// waitForTopics returns an error only when ctx ended, or where a topic is denied. kafka-go's groups spin over topics that are not there.
 func (s *subscriber) waitForTopics(ctx context.Context, names []string) error {
 	for _, name := range names {
 		b := newBackoff(time.Second)
@@ -137,6 +151,9 @@ func (s *subscriber) waitForTopics(ctx context.Context, names []string) error {
 			_, err := s.c.partitions(ctx, name)
 			if err == nil {
 				break
+			}
+			if errkind.Of(err) == errkind.Denied {
+				return err
 			}
 			if !told && ctx.Err() == nil {
 				told = true

@@ -44,7 +44,10 @@ const deadLetterRoom = 64 << 10
 // Forever is the retention of a topic from which nothing is ever removed by age.
 const Forever time.Duration = -1
 
-const day = 24 * time.Hour
+const (
+	day  = 24 * time.Hour
+	week = 7 * day
+)
 
 // A Contract says what a topic carries and how the log keeps it. docs/asyncapi.yaml is generated from these.
 type Contract struct {
@@ -63,6 +66,8 @@ type Contract struct {
 	Compacted bool
 	// Retention is how long the log keeps an event of a topic that is not compacted.
 	Retention time.Duration
+	// LeastRetention is the shortest that a cluster may have instead: what a hop that stood still needs to find its events again.
+	LeastRetention time.Duration
 	// Partitions is how many a cluster should have, and so the most members of a group that work at once.
 	Partitions int
 	// EmbeddedPartitions is the same for the broker inside the process.
@@ -75,7 +80,7 @@ type Contract struct {
 var contracts = []Contract{
 	{
 		Topic: MediaArrived, Type: "cinedex.media.arrived.v1", Data: (*cinedexv1.MediaArrived)(nil), ContentType: JSON,
-		Strict: true, SubjectOptional: true, Retention: 30 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Strict: true, SubjectOptional: true, Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
 		Summary: "A studio's upload system says that media lies somewhere, ready to be read. Also taken over HTTP. The subject may be left out, since the asset's id is not known yet.",
 		From:    []string{"studio upload systems"}, To: []string{"ingestor"},
 	},
@@ -83,53 +88,53 @@ var contracts = []Contract{
 		Topic: MediaReady, Type: "cinedex.media.ready.v1", Data: (*cinedexv1.MediaReady)(nil), ContentType: JSON,
 		Compacted: true, Retention: Forever, Partitions: 12, EmbeddedPartitions: 2,
 		Summary: "An asset, probed and with its tracks. Compacted: the last event of each asset is the library itself, and an event without data removes the asset.",
-		From:    []string{"ingestor"}, To: []string{"algo-runner", "search-api"},
+		From:    []string{"ingestor"}, To: []string{"algo-runner (planner)", "indexer"},
 	},
 	{
 		Topic: RunsRequested, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
-		Retention: 30 * day, Partitions: 24, EmbeddedPartitions: 4,
+		Retention: 30 * day, LeastRetention: week, Partitions: 24, EmbeddedPartitions: 4,
 		Summary: "Runs of algorithms over one asset, asked for together so that they can share one decoding.",
 		From:    []string{"algo-runner (planner)"}, To: []string{"algo-runner (executor)"},
 	},
 	{
 		Topic: RunsFinished, Type: "cinedex.runs.finished.v1", Data: (*cinedexv1.RunFinished)(nil), ContentType: JSON,
-		Retention: 30 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
 		Summary: "All that a run wrote is in the log, or the run failed.",
 		From:    []string{"algo-runner"}, To: []string{"indexer", "algo-runner (planner)"},
 	},
 	{
 		Topic: Annotations, Type: "cinedex.annotations.v1", Data: (*cinedexv1.AnnotationBatch)(nil), ContentType: Protobuf,
-		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 4,
+		Retention: week, LeastRetention: 3 * day, Partitions: 12, EmbeddedPartitions: 4,
 		Summary: "Consecutive annotations of one run.",
 		From:    []string{"algo-runner"}, To: []string{"indexer"},
 	},
 	{
 		Topic: Embeddings, Type: "cinedex.embeddings.v1", Data: (*cinedexv1.EmbeddingBatch)(nil), ContentType: Protobuf,
-		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 4,
+		Retention: week, LeastRetention: 3 * day, Partitions: 12, EmbeddedPartitions: 4,
 		Summary: "Consecutive embeddings of one run in one space.",
 		From:    []string{"algo-runner"}, To: []string{"indexer"},
 	},
 	{
 		Topic: RunsBatch, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
-		Retention: 30 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
 		Summary: "Runs that a caller waits for on demand: executed behind live ones, and before those of a backfill.",
 		From:    []string{"indexer (batch jobs)"}, To: []string{"algo-runner (executor)"},
 	},
 	{
 		Topic: RunsBackfill, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
-		Retention: 30 * day, Partitions: 24, EmbeddedPartitions: 2,
+		Retention: 30 * day, LeastRetention: week, Partitions: 24, EmbeddedPartitions: 2,
 		Summary: "Runs over what is in the library already: executed when no live and no on-demand run waits.",
 		From:    []string{"indexer (replay jobs)"}, To: []string{"algo-runner (executor)"},
 	},
 	{
 		Topic: AnnotationsBackfill, Type: "cinedex.annotations.v1", Data: (*cinedexv1.AnnotationBatch)(nil), ContentType: Protobuf,
-		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Retention: week, LeastRetention: 3 * day, Partitions: 12, EmbeddedPartitions: 2,
 		Summary: "Consecutive annotations of one run of a backfill, or of a replay from the store or the log.",
 		From:    []string{"algo-runner", "indexer (replay jobs)"}, To: []string{"indexer"},
 	},
 	{
 		Topic: EmbeddingsBackfill, Type: "cinedex.embeddings.v1", Data: (*cinedexv1.EmbeddingBatch)(nil), ContentType: Protobuf,
-		Retention: 7 * day, Partitions: 12, EmbeddedPartitions: 2,
+		Retention: week, LeastRetention: 3 * day, Partitions: 12, EmbeddedPartitions: 2,
 		Summary: "Consecutive embeddings of one run of a backfill, or of a replay from the store or the log.",
 		From:    []string{"algo-runner", "indexer (replay jobs)"}, To: []string{"indexer"},
 	},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,15 +31,15 @@ type Harness struct {
 	Brokers []string
 	// Layout of the topics that the suite makes.
 	Layout events.Layout
-	// Crash kills the broker without warning and starts it again, at the same addresses
-	// and over the same data. Tests that need it are skipped where it is nil.
+	// Crash kills the broker without warning and starts it again, at the same addresses and over the same data.
 	Crash func(t *testing.T)
-	// Compact makes the broker compact now; where it is nil compaction is only read, not forced.
-	Compact func(t *testing.T)
+	// Lacks are the exceptions: tests of the suite that this broker cannot pass, by name, and why.
+	Lacks map[string]string
 }
 
 // Run runs the whole suite.
 func Run(t *testing.T, h Harness) {
+	lacks := maps.Clone(h.Lacks)
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, *bench)
@@ -64,15 +65,26 @@ func Run(t *testing.T, h Harness) {
 		{"Snapshot", testSnapshot},
 		{"ShutdownDrains", testShutdownDrains},
 		{"ShutdownCancels", testShutdownCancels},
+		{"Compaction", testCompaction},
 		{"LostIsTold", testLostIsTold},
+		{"Retention", testRetention},
 		{"LateTopics", testLateTopics},
 		{"Drift", testDrift},
+		{"Plan", testPlan},
+		{"ShortRetention", testShortRetention},
 		{"Traces", testTraces},
 		{"BrokerCrash", testBrokerCrash},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			if why := lacks[test.name]; why != "" {
+				t.Skip("this broker's exception: " + why)
+			}
 			test.run(t, newBench(t, h))
 		})
+		delete(lacks, test.name)
+	}
+	for name := range lacks {
+		t.Errorf("an exception is declared for %q, which is no test of the suite", name)
 	}
 }
 

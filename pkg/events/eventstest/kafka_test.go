@@ -1,21 +1,36 @@
 package eventstest_test
 
 import (
-	"os"
-	"strings"
 	"testing"
 
+	"github.com/cinedex/cinedex/deploy/local/servers"
+	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/eventstest"
 )
 
 func TestMain(m *testing.M) { eventstest.Main(m) }
 
-// A real Kafka passes the suite unchanged.
+// A real Kafka passes the suite.
 func TestKafka(t *testing.T) {
-	brokers := os.Getenv("CINEDEX_TEST_KAFKA")
-	if brokers == "" {
-		t.Skip("lacks a Kafka: CINEDEX_TEST_KAFKA names no host:port")
-	}
-	eventstest.Run(t, eventstest.Harness{Brokers: strings.Split(brokers, ","), Layout: events.Layout{Replication: 1, Embedded: true}})
+	eventstest.Run(t, eventstest.Harness{
+		Brokers: serverstest.Kafka(t), Layout: events.Layout{Replication: 1, Embedded: true},
+		Lacks: map[string]string{"BrokerCrash": "it is shared with other tests; TestChaosKafka crashes brokers of its own"},
+	})
+}
+
+// Three brokers pass all of the suite, also while one of them is killed and comes back.
+func TestChaosKafka(t *testing.T) {
+	serverstest.Chaos(t)
+	c := serverstest.Start(t, servers.Config{Kafka: 3})
+	crashes := 0
+	eventstest.Run(t, eventstest.Harness{
+		Brokers: c.Kafka.Brokers(), Layout: events.Layout{Replication: 3, Embedded: true},
+		Crash: func(t *testing.T) {
+			crashes++
+			if err := c.Kafka.Nodes[crashes%3].Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	})
 }

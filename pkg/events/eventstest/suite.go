@@ -747,7 +747,7 @@ func testTransactionMarkers(t *testing.T, b *bench) {
 	}
 }
 
-// A snapshot of a compacted topic is the last event of each key, whether the broker has compacted or not.
+// A snapshot of a compacted topic is the last event of each key.
 func testSnapshot(t *testing.T, b *bench) {
 	b.topics(t)
 	ready := func(a int, name string) events.Event {
@@ -765,36 +765,28 @@ func testSnapshot(t *testing.T, b *bench) {
 	if err := b.foreign(t).ProduceSync(t.Context(), &kgo.Record{Topic: b.cfg.Prefix + string(events.MediaReady), Key: []byte(asset(5))}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	check := func() {
-		t.Helper()
-		got, err := b.c.Snapshot(t.Context(), events.MediaReady)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(got) != 18 {
-			t.Errorf("%d assets, want 18", len(got))
-		}
-		for a := range 20 {
-			d, ok := got[asset(a)]
-			want := "version 4"
-			if a == 4 {
-				want = "back"
-			}
-			if a == 3 || a == 5 {
-				if ok {
-					t.Errorf("%s was removed and is there", asset(a))
-				}
-				continue
-			}
-			if name := d.Data.(*cinedexv1.MediaReady).GetAsset().GetContainer(); name != want {
-				t.Errorf("%s is %q, want %q", asset(a), name, want)
-			}
-		}
+	got, err := b.c.Snapshot(t.Context(), events.MediaReady)
+	if err != nil {
+		t.Fatal(err)
 	}
-	check()
-	if b.h.Compact != nil {
-		b.h.Compact(t)
-		check()
+	if len(got) != 18 {
+		t.Errorf("%d assets, want 18", len(got))
+	}
+	for a := range 20 {
+		d, ok := got[asset(a)]
+		want := "version 4"
+		if a == 4 {
+			want = "back"
+		}
+		if a == 3 || a == 5 {
+			if ok {
+				t.Errorf("%s was removed and is there", asset(a))
+			}
+			continue
+		}
+		if name := d.Data.(*cinedexv1.MediaReady).GetAsset().GetContainer(); name != want {
+			t.Errorf("%s is %q, want %q", asset(a), name, want)
+		}
 	}
 	// A handler gets the removal as an event without data.
 	s := consume(t, b.c, events.Subscription{Topics: []events.Topic{events.MediaReady}}, nil)
@@ -807,6 +799,170 @@ func testSnapshot(t *testing.T, b *bench) {
 		}
 		return n == 3
 	})
+}
+
+// What compaction leaves is read without a stop: gaps, batches that it emptied, tombstones that it removed.
+// A group that was in the midst of what is gone goes on, and is told of no loss.
+func testCompaction(t *testing.T, b *bench) {
+	b.topics(t)
+	b.alter(t, events.MediaReady, map[string]string{"segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100",
+		"min.compaction.lag.ms": "0", "max.compaction.lag.ms": "1000"})
+	const assets, versions = 20, 30
+	ready := func(a int, name string) events.Event {
+		return events.Event{Subject: asset(a), Data: &cinedexv1.MediaReady{Asset: &cinedexv1.Asset{Id: asset(a), Container: name}}}
+	}
+	// A producer with an id of its own: the broker keeps its last batch, even when nothing is left in it.
+	var foreign []*kgo.Record
+	for i := range 300 {
+		foreign = append(foreign, &kgo.Record{Topic: b.cfg.Prefix + string(events.MediaReady), Key: []byte(asset(100 + i)), Value: []byte(`{"asset":{"id":"gone"}}`),
+			Headers: []kgo.RecordHeader{{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte("x")}, {Key: "ce_source", Value: []byte("/x")},
+				{Key: "ce_type", Value: []byte("cinedex.media.ready.v1")}, {Key: "content-type", Value: []byte("application/json")}}})
+	}
+	if err := b.foreign(t).ProduceSync(t.Context(), foreign...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	var evs []events.Event
+	for i := range foreign {
+		evs = append(evs, events.Event{Subject: asset(100 + i)})
+	}
+	for i := range versions {
+		for a := range assets {
+			evs = append(evs, ready(a, fmt.Sprint("version ", i)))
+		}
+	}
+	b.publish(t, events.MediaReady, evs...)
+	written := len(foreign) + len(evs)
+	// A group that has read some of it.
+	s := consume(t, b.c, events.Subscription{Topics: []events.Topic{events.MediaReady}, MaxBatch: 10}, nil)
+	eventually(t, "some were read", func() bool { return len(s.events()) > 100 })
+	s.stop(t)
+
+	left := func() int {
+		n := 0
+		for _, err := range b.c.ReadAll(t.Context(), events.MediaReady) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		return n
+	}
+	// A segment is closed, and so open to compaction, when something is written after its time.
+	want := make(map[string]string)
+	var ticked time.Time
+	eventually(t, "the broker compacts", func() bool {
+		if time.Since(ticked) > 500*time.Millisecond {
+			ticked = time.Now()
+			for a := range assets {
+				want[asset(a)] = ticked.String()
+				b.publish(t, events.MediaReady, ready(a, ticked.String()))
+			}
+		}
+		return left() < written/4
+	})
+	names := func(last map[string]events.Delivery) map[string]string {
+		m := make(map[string]string)
+		for a, d := range last {
+			if d.Data != nil {
+				m[a] = d.Data.(*cinedexv1.MediaReady).GetAsset().GetContainer()
+			}
+		}
+		return m
+	}
+	got, err := b.c.Snapshot(t.Context(), events.MediaReady)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, names(got)); diff != "" {
+		t.Errorf("snapshot: -want +got\n%s", diff)
+	}
+	early := s.events()
+	for _, group := range []string{"group", "another"} {
+		s := consume(t, b.c, events.Subscription{Group: group, Topics: []events.Topic{events.MediaReady}}, nil)
+		last := func() map[string]string {
+			all := make(map[string]events.Delivery)
+			seen := s.events()
+			if group == "group" {
+				seen = append(slices.Clone(early), seen...)
+			}
+			for _, d := range seen {
+				all[d.Subject] = d
+			}
+			return names(all)
+		}
+		eventually(t, "group "+group+" knows all assets", func() bool {
+			m := last()
+			for a, name := range want {
+				if m[a] != name {
+					return false
+				}
+			}
+			return true
+		})
+		s.stop(t)
+	}
+	if n := b.metric(t, "cinedex_events_lost_total", nil); n != 0 {
+		t.Errorf("%v events counted as lost, and compaction loses none", n)
+	}
+}
+
+// Retention that runs out under a handler that is too slow takes what was not read. All the rest comes, in
+// order, and how much is gone is told.
+func testRetention(t *testing.T, b *bench) {
+	b.topics(t)
+	big := func(i int) events.Event {
+		ev := numbered(asset(0), i)
+		ev.Data.(*cinedexv1.RunFinished).Run.Error = strings.Repeat("x", 100<<10)
+		return ev
+	}
+	entered, release := make(chan struct{}, 1000), make(chan struct{})
+	s := consume(t, b.c, events.Subscription{MaxBatch: 1, MaxBytes: 64 << 10}, func(ctx context.Context, _ []events.Delivery) error {
+		entered <- struct{}{}
+		select {
+		case <-release:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	n := 0
+	for ; n < 30; n++ {
+		b.publish(t, events.RunsFinished, big(n))
+	}
+	<-entered // the handler is busy with the first
+	b.alter(t, events.RunsFinished, map[string]string{"retention.ms": "500", "segment.ms": "200"})
+	eventually(t, "retention took most of them", func() bool {
+		left := 0
+		for _, err := range b.c.ReadAll(t.Context(), events.RunsFinished) {
+			if err == nil {
+				left++
+			}
+		}
+		return left <= 10
+	})
+	b.alter(t, events.RunsFinished, map[string]string{"retention.ms": "-1"})
+	for range 5 {
+		b.publish(t, events.RunsFinished, big(n))
+		n++
+	}
+	close(release)
+	eventually(t, "the last one is handled", func() bool {
+		seen := s.events()
+		return len(seen) > 0 && number(seen[len(seen)-1]) == int64(n-1)
+	})
+	seen := s.counts()
+	lost := b.metric(t, "cinedex_events_lost_total", map[string]string{"group": "group", "topic": string(events.RunsFinished)})
+	if lost == 0 || len(seen)+int(lost) != n {
+		t.Errorf("%d handled and %v told as lost, of %d", len(seen), lost, n)
+	}
+	highest := int64(-1)
+	for _, d := range s.events() {
+		if number(d) <= highest {
+			t.Errorf("event %d came after %d", number(d), highest)
+		}
+		highest = max(highest, number(d))
+	}
+	t.Logf("%d handled, %v lost, of %d", len(seen), lost, n)
 }
 
 // A subscription that is asked to stop lets its handlers finish, and commits what they did.
@@ -919,26 +1075,136 @@ func testLateTopics(t *testing.T, b *bench) {
 	s.sees(t, evs)
 }
 
+// alter changes settings of a topic behind everybody's back.
+func (b *bench) alter(t *testing.T, topic events.Topic, settings map[string]string) {
+	t.Helper()
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	r := kmsg.NewIncrementalAlterConfigsRequestResource()
+	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, b.cfg.Prefix+string(topic)
+	for name, value := range settings {
+		r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: name, Value: &value})
+	}
+	req.Resources = append(req.Resources, r)
+	if res, err := req.RequestWith(t.Context(), b.foreign(t)); err != nil || res.Resources[0].ErrorCode != 0 {
+		t.Fatalf("altering %s: %v %+v", topic, err, res)
+	}
+}
+
 func testDrift(t *testing.T, b *bench) {
 	b.topics(t)
 	drift, err := b.c.EnsureTopics(t.Context(), b.h.Layout)
 	if err != nil || len(drift) != 0 {
 		t.Fatalf("drift of topics just made: %v, %v", drift, err)
 	}
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	r := kmsg.NewIncrementalAlterConfigsRequestResource()
-	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, b.cfg.Prefix+string(events.MediaReady)
-	value := "delete"
-	r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: "cleanup.policy", Value: &value})
-	req.Resources = append(req.Resources, r)
-	if res, err := req.RequestWith(t.Context(), b.foreign(t)); err != nil || res.Resources[0].ErrorCode != 0 {
-		t.Fatalf("altering: %v %+v", err, res)
-	}
+	b.alter(t, events.MediaReady, map[string]string{"cleanup.policy": "delete"})
 	want := []events.Drift{{Topic: events.MediaReady, Setting: "cleanup.policy", Want: "compact", Got: "delete"}}
 	eventually(t, "the drift is told", func() bool {
 		drift, err := b.c.EnsureTopics(t.Context(), b.h.Layout)
 		return err == nil && slices.Equal(drift, want)
 	})
+}
+
+// A plan says what is missing and what differs, applying it mends all that can be mended without harm, and what is left has a reason.
+func testPlan(t *testing.T, b *bench) {
+	layout := b.h.Layout
+	plan, err := b.c.PlanTopics(t.Context(), layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Missing) != len(events.Contracts()) || len(plan.Drift) != 0 {
+		t.Fatalf("an empty cluster misses %d topics and has drift %v", len(plan.Missing), plan.Drift)
+	}
+	apply := func(more bool) []events.Drift {
+		t.Helper()
+		left, err := b.c.ApplyTopics(t.Context(), plan, more)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return left
+	}
+	if left := apply(false); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	differs := func(want ...events.Drift) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("the plan tells %v", want), func() bool {
+			plan, err = b.c.PlanTopics(t.Context(), layout)
+			return err == nil && len(plan.Missing) == 0 && slices.Equal(plan.Drift, want)
+		})
+	}
+	differs()
+	// Settings are changed back.
+	b.alter(t, events.Annotations, map[string]string{"retention.ms": "60000", "max.message.bytes": "1000"})
+	differs(events.Drift{Topic: events.Annotations, Setting: "max.message.bytes", Want: "4210688", Got: "1000"},
+		events.Drift{Topic: events.Annotations, Setting: "retention.ms", Want: "604800000", Got: "60000"})
+	if left := apply(false); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	differs()
+	// Partitions are added only where that is asked for.
+	layout.Embedded = !layout.Embedded
+	plan, err = b.c.PlanTopics(t.Context(), layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := len(plan.Drift)
+	if left := apply(false); len(left) != all || all == 0 || left[0].Obstacle(false) == "" {
+		t.Errorf("%d of %d are left: %v", len(left), all, left)
+	}
+	if left := apply(true); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	differs()
+	// They are never taken away.
+	layout.Embedded = !layout.Embedded
+	if plan, err = b.c.PlanTopics(t.Context(), layout); err != nil {
+		t.Fatal(err)
+	}
+	if left := apply(true); len(left) != all {
+		t.Errorf("%d of %d are left: %v", len(left), all, left)
+	}
+	for name, test := range map[string]struct {
+		change func(*events.Layout)
+		want   string
+	}{
+		"replication above brokers": {func(l *events.Layout) { l.Replication = plan.Brokers + 1 }, "add brokers, or ask for a replication of"},
+		"no replication":            {func(l *events.Layout) { l.Replication = 0 }, "less than 1"},
+		"too short a retention":     {func(l *events.Layout) { l.Retention = map[events.Topic]time.Duration{events.Embeddings: time.Hour} }, "set it to 72h0m0s or more"},
+		"a retention of for ever":   {func(l *events.Layout) { l.Retention = map[events.Topic]time.Duration{events.MediaReady: time.Hour} }, "kept for ever"},
+		"no such topic":             {func(l *events.Layout) { l.Retention = map[events.Topic]time.Duration{"media": time.Hour} }, `no topic "media"`},
+	} {
+		l := b.h.Layout
+		test.change(&l)
+		if _, err := b.c.PlanTopics(t.Context(), l); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// A subscription refuses topics that would lose what it has not read.
+func testShortRetention(t *testing.T, b *bench) {
+	b.topics(t)
+	for name, test := range map[string]struct {
+		topic    events.Topic
+		settings map[string]string
+		want     string
+	}{
+		"retention": {events.Annotations, map[string]string{"retention.ms": "3600000"}, "after 1h0m0s the log would remove what a hop that stood still has not read: set it to 72h0m0s or more"},
+		"policy":    {events.MediaReady, map[string]string{"cleanup.policy": "delete"}, "cleanup.policy=delete"},
+		"for ever":  {events.DeadLetters, map[string]string{"retention.ms": "3600000"}, "kept for ever"},
+	} {
+		b.alter(t, test.topic, test.settings)
+		var err error
+		eventually(t, name+" is refused", func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			err = b.c.Subscribe(ctx, events.Subscription{Group: "group", Topics: []events.Topic{test.topic}}, func(context.Context, []events.Delivery) error { return nil })
+			return err != nil
+		})
+		if errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "cinedex topics apply") {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
 }
 
 // A trace goes on from publishing to handling.
@@ -978,9 +1244,6 @@ func testTraces(t *testing.T, b *bench) {
 // The broker dies and comes back, twice, while events are published and handled: none
 // that was acknowledged is lost, and each asset's first come in order.
 func testBrokerCrash(t *testing.T, b *bench) {
-	if b.h.Crash == nil {
-		t.Skip("lacks a way to crash this broker")
-	}
 	b.topics(t)
 	s := consume(t, b.c, events.Subscription{}, nil)
 	ctx, stop := context.WithCancel(t.Context())
