@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; a main that needs S3 imports its driver beside
+	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
 	_ "gocloud.dev/blob/memblob"
 	"gocloud.dev/gcerrors"
 
