@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	flag.Parse()
+	if keyspace := os.Getenv(migrates); keyspace != "" {
+		os.Exit(migrateAlone(keyspace))
+	}
 	code := m.Run()
 	if len(run.hosts) > 0 {
 		if err := drop(run.hosts, run.keyspace); err != nil {

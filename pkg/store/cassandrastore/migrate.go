@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// A migration's lock runs out by itself, by the cluster's clock, if its holder ends. It is renewed before each statement.
-	lockSeconds = 120
+	// lockHolds is when a migration's lock runs out by itself, by the cluster's clock, if its holder ends. It is renewed before each statement.
+	lockHolds = 2 * time.Minute
 	// lookEvery is how soon one who waits for another's migration looks again.
 	lookEvery = 250 * time.Millisecond
 	// schemaTimeout is for statements that every node has to agree on.
@@ -41,7 +41,7 @@ func Migrate(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return fmt.Errorf("migrating keyspace %s: %w", cfg.Keyspace, err)
 	}
 	defer session.Close()
-	m := migrator{session: session, keyspace: cfg.Keyspace, log: log, id: gocql.TimeUUID()}
+	m := migrator{session: session, keyspace: cfg.Keyspace, log: log, id: gocql.TimeUUID(), holds: lockHolds}
 	if err := m.run(ctx, cfg); err != nil {
 		return fmt.Errorf("migrating keyspace %s: %w", cfg.Keyspace, kinded(err))
 	}
@@ -53,6 +53,7 @@ type migrator struct {
 	keyspace string
 	log      *slog.Logger
 	id       gocql.UUID
+	holds    time.Duration
 }
 
 func (m *migrator) run(ctx context.Context, cfg Config) error {
@@ -140,11 +141,11 @@ func (m *migrator) swap(ctx context.Context, cql string, args ...any) (applied b
 }
 
 func (m *migrator) lock(ctx context.Context) (bool, error) {
-	return m.swap(ctx, "INSERT INTO %s.migrations (name, holder) VALUES ('lock', ?) IF NOT EXISTS USING TTL ?", m.id, lockSeconds)
+	return m.swap(ctx, "INSERT INTO %s.migrations (name, holder) VALUES ('lock', ?) IF NOT EXISTS USING TTL ?", m.id, int(m.holds.Seconds()))
 }
 
 func (m *migrator) renew(ctx context.Context) error {
-	held, err := m.swap(ctx, "UPDATE %s.migrations USING TTL ? SET holder = ? WHERE name = 'lock' IF holder = ?", lockSeconds, m.id, m.id)
+	held, err := m.swap(ctx, "UPDATE %s.migrations USING TTL ? SET holder = ? WHERE name = 'lock' IF holder = ?", int(m.holds.Seconds()), m.id, m.id)
 	if err == nil && !held {
 		err = errkind.New(errkind.Conflict, "the lock ran out and another process goes on with it: start again")
 	}
