@@ -24,7 +24,7 @@ func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after stri
 				if errkind.Is(err, errkind.NotFound) {
 					err = errkind.New(errkind.NotFound, "selection.assets: there is no asset %.64q", id)
 				}
-				if err == nil && !selects(sel, a) {
+				if err == nil && !ofSelection(sel, a) {
 					continue
 				}
 				if !yield(a, err) || err != nil {
@@ -34,7 +34,7 @@ func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after stri
 			return
 		}
 		for a, err := range s.AllAssets(ctx) {
-			if err == nil && (a.GetId() <= after || !selects(sel, a)) {
+			if err == nil && (a.GetId() <= after || !ofSelection(sel, a)) {
 				continue
 			}
 			if !yield(a, err) {
@@ -44,14 +44,14 @@ func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after stri
 	}
 }
 
-// selects reports whether an asset is of a selection's assets, titles and series.
-func selects(sel *pb.Selection, a *pb.Asset) bool {
-	return anyOf(sel.GetAssets(), a.GetId()) && anyOf(sel.GetTitles(), a.GetTitle().GetId()) && anyOf(sel.GetSeries(), a.GetTitle().GetSeries())
+// ofSelection reports whether an asset is of a selection's assets, titles and series.
+func ofSelection(sel *pb.Selection, a *pb.Asset) bool {
+	return oneOf(sel.GetAssets(), a.GetId()) && oneOf(sel.GetTitles(), a.GetTitle().GetId()) && oneOf(sel.GetSeries(), a.GetTitle().GetSeries())
 }
 
 // selectsRun reports whether an algorithm's version is one of a selection's algorithms: "name", or "name@version".
 func selectsRun(sel *pb.Selection, algorithm, version string) bool {
-	return anyOf(sel.GetAlgorithms(), algorithm) || slices.Contains(sel.GetAlgorithms(), algorithm+"@"+version)
+	return oneOf(sel.GetAlgorithms(), algorithm) || slices.Contains(sel.GetAlgorithms(), algorithm+"@"+version)
 }
 
-func anyOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }
+func oneOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }
