@@ -59,6 +59,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("refusals", func(t *testing.T) { testRefusals(t, h) })
 	t.Run("found when Write returns", func(t *testing.T) { testFresh(t, h) })
 	t.Run("dump tells the fold", func(t *testing.T) { testDump(t, h) })
+	t.Run("what is kept as told", func(t *testing.T) { testAudit(t, h) })
 	t.Run("words as a model says", func(t *testing.T) { testModel(t, h) })
 	t.Run("vectors", func(t *testing.T) { testVectors(t, h) })
 	t.Run("rebuild", func(t *testing.T) { testRebuild(t, h) })
@@ -454,15 +455,19 @@ func testHostile(t *testing.T, h Harness) {
 	}
 }
 
-func testHostileItems(t *testing.T, h Harness) {
-	e := open(t, h)
+func hostileAnnotations() []*pb.Annotation {
 	var all []*pb.Annotation
 	for i, text := range hostile() {
 		for k, language := range []string{"en", "ar", "ja", "", "not a language", "pl", "hi"} {
 			all = append(all, &pb.Annotation{Run: "run-hostile", Ordinal: int64(10*i + k), Asset: "\x00", Kind: text[:min(len(text), 100)], Text: text, Label: text, Character: text[:min(len(text), 1000)], Language: language, Start: 5, End: -5, Confidence: -1})
 		}
 	}
-	write(t, e, all...)
+	return all
+}
+
+func testHostileItems(t *testing.T, h Harness) {
+	e := open(t, h)
+	write(t, e, hostileAnnotations()...)
 	write(t, e, corpus()...)
 	if got := names(find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse"})); len(got) != 2 {
 		t.Errorf("among hostile items: %v", got)

@@ -140,3 +140,6 @@ func (x *Index) Dump(ctx context.Context, w io.Writer) error {
 	}
 	return nil
 }
+
+// Kept returns the values that an index keeps of a vector.
+func Kept(v []float32, dim int, m Metric) ([]float32, error) { return normalised(v, dim, m) }

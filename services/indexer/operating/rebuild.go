@@ -1,0 +1,127 @@
+package operating
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/time/rate"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// A rebuilder makes the search engine anew from the store, beside the live one, and swaps it in once the two agree.
+type rebuilder struct {
+	store  store.Store
+	engine search.Engine
+}
+
+func checkRebuild(w *pb.Rebuild) error {
+	if !(w.GetRate() >= 0) {
+		return errkind.New(errkind.Invalid, "rebuild.rate: items a second, 0 or more; 0 is as fast as it goes")
+	}
+	return nil
+}
+
+// runs calls each with every run of the library that may have items.
+func (r *rebuilder) runs(ctx context.Context, each func(*pb.Run) error) error {
+	for asset, err := range r.store.AllAssets(ctx) {
+		if err != nil {
+			return fmt.Errorf("reading the library: %w", err)
+		}
+		runs, err := r.store.RunsOf(ctx, asset.GetId())
+		if err != nil {
+			return fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+		}
+		for _, run := range runs {
+			if err := each(run); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (plan, error) {
+	if err := checkRebuild(w); err != nil {
+		return plan{}, err
+	}
+	if _, ok := r.engine.(search.Rebuilder); !ok {
+		return plan{}, errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
+	}
+	var runs, items int64
+	err := r.runs(ctx, func(run *pb.Run) error {
+		runs++
+		items += run.GetAnnotations() + run.GetEmbeddings()
+		return nil
+	})
+	if err != nil {
+		return plan{}, err
+	}
+	return plan{total: runs, unit: "runs", lines: []string{
+		fmt.Sprintf("reads %d runs with %d items from the store into a fresh search engine beside the live one, which needs its space until the swap", runs, items),
+		"holds the fresh engine against the store, and swaps it in at once where they agree; searches and writes go on meanwhile",
+		"a rebuild that is paused or killed begins anew",
+	}}, nil
+}
+
+// do rebuilds. What came before a pause or a kill is given up with the fresh engine: whatever was
+// written meanwhile it does not have, and finding out what costs as much as filling it.
+func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell teller) (err error) {
+	engine, ok := r.engine.(search.Rebuilder)
+	if !ok {
+		return errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
+	}
+	fresh, err := engine.Rebuild(ctx)
+	if err != nil {
+		return fmt.Errorf("beginning a search engine beside the live one: %w", err)
+	}
+	defer func() {
+		if closeErr := fresh.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	limit := rate.NewLimiter(rate.Inf, copyBatch)
+	if w.GetRate() > 0 {
+		limit = rate.NewLimiter(rate.Limit(w.GetRate()), copyBatch)
+	}
+	var runs, items int64
+	err = r.runs(ctx, func(run *pb.Run) error {
+		err := copyRun(ctx, r.store, fresh, run, func(itemKey) bool { return true }, func(n int) error {
+			items += int64(n)
+			// Tokens for more than a burst are waited for in parts.
+			for n > 0 {
+				part := min(n, copyBatch)
+				if err := limit.WaitN(ctx, part); err != nil {
+					return err
+				}
+				n -= part
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		runs++
+		return tell(ctx, step{done: min(runs, total)})
+	})
+	if err != nil {
+		return err
+	}
+	v := newVerifier(r.store, fresh, nil)
+	v.auditor, _ = r.engine.(search.Auditor)
+	f, err := v.compare(ctx, nil, func(_, _ int64) {}, func(*difference) error { return nil })
+	if err != nil {
+		return fmt.Errorf("holding the fresh search engine against the store: %w", err)
+	}
+	if f.differences() > 0 {
+		_ = tell(ctx, step{done: runs, lines: f.lines()})
+		return errkind.New(errkind.Internal, "the fresh search engine differs from the store in %d items, and was not swapped in; the notes say in which", f.differences())
+	}
+	if err := fresh.Commit(ctx); err != nil {
+		return fmt.Errorf("swapping the search engine: %w", err)
+	}
+	return tell(ctx, step{done: total, lines: []string{fmt.Sprintf("filled a search engine with %d runs, %d items, and swapped it in", runs, items)}})
+}

@@ -1,0 +1,690 @@
+package operating
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// A verifier holds the store against a search engine, and can mend the engine.
+//
+// Both sides are read once. Of the engine's dump, which comes in the order of runs, one run at a time is kept as
+// hashes of its lines; the store's items of that run are held against them as the engine says it would keep them. What may
+// still change by itself is left out: runs that were not wholly indexed before the dump was begun, and those
+// whose end is another when a difference has been found.
+type verifier struct {
+	store   store.Store
+	engine  search.Engine
+	auditor search.Auditor // nil where the engine does not tell how it keeps items: then only what is there counts
+	log     logReader      // nil where the log is not asked for
+}
+
+// logReader is what verifying needs of the log.
+type logReader interface {
+	ReadAll(ctx context.Context, topic events.Topic) iter.Seq2[events.Delivery, error]
+	Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
+}
+
+func newVerifier(s store.Store, e search.Engine, log logReader) *verifier {
+	v := &verifier{store: s, engine: e, log: log}
+	v.auditor, _ = e.(search.Auditor)
+	return v
+}
+
+// An itemKey names an item of a run: an annotation, where space is empty, or an embedding.
+type itemKey struct {
+	space   string
+	ordinal int64
+}
+
+func (k itemKey) of(run string) string {
+	if k.space == "" {
+		return fmt.Sprintf("annotation %s/%d", run, k.ordinal)
+	}
+	return fmt.Sprintf("embedding %s/%d of %s", run, k.ordinal, k.space)
+}
+
+// A difference is what differs of one run.
+type difference struct {
+	run, asset string
+	record     *pb.Run // nil: the store knows nothing of the run
+	missing    []itemKey
+	different  []itemKey
+	extra      []itemKey
+}
+
+func (d *difference) none() bool { return len(d.missing)+len(d.different)+len(d.extra) == 0 }
+
+// found counts what differs.
+type found struct {
+	runs, items               int64 // looked at
+	missing, extra, different int64
+	orphans, mended, left     int64 // runs
+	examples                  []string
+}
+
+func (f *found) differences() int64 { return f.missing + f.extra + f.different }
+
+func (f *found) add(d *difference) {
+	f.missing += int64(len(d.missing))
+	f.different += int64(len(d.different))
+	f.extra += int64(len(d.extra))
+	if d.record == nil {
+		f.orphans++
+	}
+	for _, kind := range []struct {
+		what string
+		keys []itemKey
+	}{{"missing in the search engine", d.missing}, {"different", d.different}, {"not in the store", d.extra}} {
+		if len(kind.keys) > 0 && len(f.examples) < fewExamples {
+			f.examples = append(f.examples, fmt.Sprintf("%s: %s and %d more of its run (%s)", kind.what, kind.keys[0].of(d.run), len(kind.keys)-1, d.asset))
+		}
+	}
+}
+
+func (f *found) lines() []string {
+	lines := []string{fmt.Sprintf("looked at %d runs with %d items: %d items missing in the search engine, %d different, %d there that the store does not have (%d runs are unknown to it)",
+		f.runs, f.items, f.missing, f.different, f.extra, f.orphans)}
+	return append(lines, f.examples...)
+}
+
+// settled returns the runs of a selection that have finished and are wholly indexed: all of them must be found.
+func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*pb.Run, error) {
+	out := map[string]*pb.Run{}
+	for asset, err := range assetsOf(ctx, v.store, sel, "") {
+		if err != nil {
+			return nil, fmt.Errorf("reading the library: %w", err)
+		}
+		runs, err := v.store.RunsOf(ctx, asset.GetId())
+		if err != nil {
+			return nil, fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+		}
+		for _, r := range runs {
+			if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+				continue
+			}
+			annotations, embeddings, err := v.store.Indexed(ctx, r.GetAsset(), r.GetId(), r.GetEpoch())
+			if err != nil {
+				return nil, fmt.Errorf("counting what is indexed of run %s: %w", r.GetId(), err)
+			}
+			if annotations >= r.GetAnnotations() && embeddings >= r.GetEmbeddings() {
+				out[r.GetId()] = &pb.Run{Id: r.GetId(), Asset: r.GetAsset(), Epoch: r.GetEpoch(), Annotations: r.GetAnnotations(), Embeddings: r.GetEmbeddings()}
+			}
+		}
+	}
+	return out, nil
+}
+
+// compare calls each with every run that differs. It reports how far it is to progress.
+func (v *verifier) compare(ctx context.Context, sel *pb.Selection, progress func(done, total int64), each func(*difference) error) (*found, error) {
+	settled, err := v.settled(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	f, total := &found{}, int64(len(settled))
+	look := func(run string, held map[itemKey]uint64, asset string) error {
+		d, items, err := v.run(ctx, sel, settled[run], run, asset, held)
+		if err != nil {
+			return err
+		}
+		f.items += items
+		if settled[run] != nil {
+			f.runs++
+			delete(settled, run)
+			progress(f.runs, total)
+		}
+		if d == nil || d.none() {
+			return nil
+		}
+		f.add(d)
+		return each(d)
+	}
+	for group, err := range v.held(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if err := look(group.run, group.items, group.asset); err != nil {
+			return nil, err
+		}
+	}
+	for _, run := range slices.Sorted(maps.Keys(settled)) {
+		if err := look(run, nil, settled[run].GetAsset()); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// A heldRun is what the engine holds of one run.
+type heldRun struct {
+	run, asset string
+	items      map[itemKey]uint64
+}
+
+// held yields what the engine holds, a run at a time.
+func (v *verifier) held(ctx context.Context) iter.Seq2[heldRun, error] {
+	return func(yield func(heldRun, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		r, w := io.Pipe()
+		dumped := make(chan struct{})
+		go func() {
+			defer close(dumped)
+			w.CloseWithError(v.engine.Dump(ctx, w))
+		}()
+		defer func() { <-dumped }()
+		defer r.CloseWithError(errLeft)
+
+		var now heldRun
+		lines := bufio.NewReaderSize(r, 1<<16)
+		for {
+			line, err := lines.ReadBytes('\n')
+			if errors.Is(err, io.EOF) && len(line) == 0 {
+				break
+			}
+			if err != nil {
+				yield(heldRun{}, fmt.Errorf("reading what the search engine holds: %w", err))
+				return
+			}
+			var l struct {
+				Run        string `json:"run"`
+				Asset      string `json:"asset"`
+				Space      string `json:"space"`
+				Annotation int64  `json:"annotation"`
+				Embedding  int64  `json:"embedding"`
+			}
+			if err := json.Unmarshal(line, &l); err != nil {
+				yield(heldRun{}, fmt.Errorf("reading a line of what the search engine holds: %w", err))
+				return
+			}
+			if l.Run != now.run {
+				if now.items != nil && !yield(now, nil) {
+					return
+				}
+				now = heldRun{l.Run, l.Asset, map[itemKey]uint64{}}
+			}
+			key := itemKey{"", l.Annotation}
+			if l.Space != "" {
+				key = itemKey{l.Space, l.Embedding}
+			}
+			now.items[key] = xxhash.Sum64(line)
+		}
+		if now.items != nil {
+			yield(now, nil)
+		}
+	}
+}
+
+var errLeft = errors.New("the reader has left")
+
+// run compares one run. settled is nil of a run that may still change; what is not of the selection gives nil.
+func (v *verifier) run(ctx context.Context, sel *pb.Selection, settled *pb.Run, id, asset string, held map[itemKey]uint64) (*difference, int64, error) {
+	d := &difference{run: id, asset: asset}
+	if settled == nil {
+		known, err := v.known(ctx, asset, id)
+		if err != nil || known {
+			return nil, 0, err // under way, failed, or not of the selection
+		}
+		a, err := v.store.Asset(ctx, asset)
+		if errkind.Is(err, errkind.NotFound) {
+			a, err = &pb.Asset{Id: asset}, nil
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("reading asset %s: %w", asset, err)
+		}
+		if !ofSelection(sel, a) || len(sel.GetAlgorithms()) > 0 {
+			return nil, 0, nil
+		}
+		d.extra = sortedKeys(held)
+		return d, int64(len(held)), nil
+	}
+	d.record, d.asset = settled, settled.GetAsset()
+	var items int64
+	look := func(key itemKey, line any, kept bool) error {
+		if !kept {
+			return nil
+		}
+		items++
+		have, ok := held[key]
+		delete(held, key)
+		if !ok {
+			d.missing = append(d.missing, key)
+			return nil
+		}
+		if v.auditor == nil {
+			return nil
+		}
+		b, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		if xxhash.Sum64(append(b, '\n')) != have {
+			d.different = append(d.different, key)
+		}
+		return nil
+	}
+	for a, err := range v.store.AnnotationsOf(ctx, d.asset, id, store.Span{}) {
+		if err == nil {
+			line, kept := v.keptAnnotation(a)
+			err = look(itemKey{"", a.GetOrdinal()}, line, kept)
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("reading annotations of run %s: %w", id, err)
+		}
+	}
+	for e, err := range v.store.EmbeddingsOf(ctx, d.asset, id, store.Span{}) {
+		if err == nil {
+			line, kept := v.keptEmbedding(e)
+			err = look(itemKey{e.GetSpace(), e.GetOrdinal()}, line, kept)
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("reading embeddings of run %s: %w", id, err)
+		}
+	}
+	d.extra = sortedKeys(held)
+	if d.none() {
+		return d, items, nil
+	}
+	// It may have been collected, or have been executed again, since the dump was begun.
+	same, err := v.same(ctx, settled)
+	if err != nil || !same {
+		return nil, items, err
+	}
+	return d, items, nil
+}
+
+func (v *verifier) keptAnnotation(a *pb.Annotation) (any, bool) {
+	if v.auditor != nil {
+		return v.auditor.KeptAnnotation(a)
+	}
+	return nil, a.GetText() != "" || a.GetLabel() != ""
+}
+
+func (v *verifier) keptEmbedding(e *pb.Embedding) (any, bool) {
+	if v.auditor != nil {
+		return v.auditor.KeptEmbedding(e)
+	}
+	return nil, true
+}
+
+func sortedKeys(held map[itemKey]uint64) []itemKey {
+	return slices.SortedFunc(maps.Keys(held), func(a, b itemKey) int {
+		return cmp.Or(cmp.Compare(a.space, b.space), cmp.Compare(a.ordinal, b.ordinal))
+	})
+}
+
+// same reports whether a run is still as it was.
+func (v *verifier) same(ctx context.Context, was *pb.Run) (bool, error) {
+	r, err := v.store.Run(ctx, was.GetAsset(), was.GetId())
+	if errkind.Is(err, errkind.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading run %s: %w", was.GetId(), err)
+	}
+	return r.GetEpoch() == was.GetEpoch() && r.GetState() == pb.RunState_RUN_STATE_FINISHED, nil
+}
+
+// known reports whether the store has anything of a run: its record, or items, which come before it.
+func (v *verifier) known(ctx context.Context, asset, id string) (bool, error) {
+	_, err := v.store.Run(ctx, asset, id)
+	if !errkind.Is(err, errkind.NotFound) {
+		return err == nil, err
+	}
+	for _, err := range v.store.AnnotationsOf(ctx, asset, id, store.Span{}) {
+		return err == nil, err
+	}
+	for _, err := range v.store.EmbeddingsOf(ctx, asset, id, store.Span{}) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// mend makes in the engine what differs of a run as it is in the store. It reports whether it could: what is too much
+// in the midst of a run that readers see can only be taken away with the rest of it.
+func (v *verifier) mend(ctx context.Context, d *difference, holder string, a *activator) (bool, error) {
+	// Neither switched nor collected meanwhile.
+	release, err := a.lease(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	if d.record == nil {
+		known, err := v.known(ctx, d.asset, d.run)
+		if err != nil || known {
+			return true, err
+		}
+		return true, v.engine.DeleteRun(ctx, d.run)
+	}
+	if same, err := v.same(ctx, d.record); err != nil || !same {
+		return true, err
+	}
+	want := map[itemKey]bool{}
+	for _, k := range slices.Concat(d.missing, d.different) {
+		want[k] = true
+	}
+	whole := true
+	if len(d.extra) > 0 {
+		beyond := !slices.ContainsFunc(d.extra, func(k itemKey) bool {
+			return k.space == "" && k.ordinal < d.record.GetAnnotations() || k.space != "" && k.ordinal < d.record.GetEmbeddings()
+		})
+		seen, err := v.seen(ctx, d.record)
+		switch {
+		case err != nil:
+			return false, err
+		case beyond:
+			err = v.engine.TrimRun(ctx, d.run, d.record.GetAnnotations(), d.record.GetEmbeddings())
+		case seen:
+			whole = false
+		default:
+			want = nil // all of it
+			err = v.engine.DeleteRun(ctx, d.run)
+		}
+		if err != nil {
+			return false, fmt.Errorf("taking what is too much of run %s from the search engine: %w", d.run, err)
+		}
+	}
+	if want != nil && len(want) == 0 {
+		return whole, nil
+	}
+	err = copyRun(ctx, v.store, v.engine, d.record, func(k itemKey) bool { return want == nil || want[k] }, func(int) error { return nil })
+	return whole, err
+}
+
+func (v *verifier) seen(ctx context.Context, r *pb.Run) (bool, error) {
+	active, err := v.store.Active(ctx, r.GetAsset())
+	if err != nil {
+		return false, fmt.Errorf("reading the active runs of %s: %w", r.GetAsset(), err)
+	}
+	return slices.ContainsFunc(active, func(a *pb.ActiveRun) bool { return a.GetRun() == r.GetId() }), nil
+}
+
+// copyBatch is how many items go into an engine in one write.
+const copyBatch = 1000
+
+// copyRun writes what the store has of a run into an engine; paced is called with the number of items before each write.
+func copyRun(ctx context.Context, s store.Annotations, to search.Writer, r *pb.Run, want func(itemKey) bool, paced func(int) error) error {
+	var b search.Batch
+	flush := func(least int) error {
+		n := len(b.Annotations) + len(b.Embeddings)
+		if n < least || n == 0 {
+			return nil
+		}
+		if err := paced(n); err != nil {
+			return err
+		}
+		if err := to.Write(ctx, b); err != nil {
+			return fmt.Errorf("writing run %s to the search engine: %w", r.GetId(), err)
+		}
+		b = search.Batch{}
+		return nil
+	}
+	for a, err := range s.AnnotationsOf(ctx, r.GetAsset(), r.GetId(), store.Span{}) {
+		if err != nil {
+			return fmt.Errorf("reading annotations of run %s: %w", r.GetId(), err)
+		}
+		if want(itemKey{"", a.GetOrdinal()}) {
+			b.Annotations = append(b.Annotations, a)
+		}
+		if err := flush(copyBatch); err != nil {
+			return err
+		}
+	}
+	for e, err := range s.EmbeddingsOf(ctx, r.GetAsset(), r.GetId(), store.Span{}) {
+		if err != nil {
+			return fmt.Errorf("reading embeddings of run %s: %w", r.GetId(), err)
+		}
+		if want(itemKey{e.GetSpace(), e.GetOrdinal()}) {
+			b.Embeddings = append(b.Embeddings, e)
+		}
+		if err := flush(copyBatch); err != nil {
+			return err
+		}
+	}
+	return flush(0)
+}
+
+func checkVerify(w *pb.Verify) error {
+	if w.GetLog() && w.GetRepair() {
+		return errkind.New(errkind.Invalid, "verify.repair: mends the search engine from the store; what the log has and the store has not, `cinedex replay --source log` brings back")
+	}
+	return nil
+}
+
+// plan says how much there is to be looked at.
+func (v *verifier) plan(ctx context.Context, w *pb.Verify) (plan, error) {
+	if err := checkVerify(w); err != nil {
+		return plan{}, err
+	}
+	settled, err := v.settled(ctx, w.GetSelection())
+	if err != nil {
+		return plan{}, err
+	}
+	var items int64
+	for _, r := range settled {
+		items += r.GetAnnotations() + r.GetEmbeddings()
+	}
+	lines := []string{fmt.Sprintf("reads %d runs with %d items from the store, and all that the search engine holds", len(settled), items)}
+	if w.GetLog() {
+		lines = append(lines, "reads the library, the ends of runs and what they wrote from the log, as far as it reaches back")
+	}
+	if w.GetRepair() {
+		lines = append(lines, "writes into the search engine what differs, and deletes from it what the store does not have")
+	}
+	if v.auditor == nil {
+		lines = append(lines, "this search engine does not tell how it keeps items: what is there is compared, not what it says")
+	}
+	return plan{total: int64(len(settled)), unit: "runs", lines: lines}, nil
+}
+
+// do verifies, and repairs where that is asked for. It begins anew after a kill: it is a reading, and
+// what is mended already does not differ any more.
+func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell teller) error {
+	var mended, left int64
+	var leftExamples []string
+	f, err := v.compare(ctx, w.GetSelection(), func(done, _ int64) { _ = tell(ctx, step{done: done}) }, func(d *difference) error {
+		if !w.GetRepair() {
+			return nil
+		}
+		whole, err := v.mend(ctx, d, a.holder, a)
+		if err != nil {
+			return err
+		}
+		if whole {
+			mended++
+			return nil
+		}
+		if left++; left <= fewExamples {
+			leftExamples = append(leftExamples, fmt.Sprintf("left: run %s of %s is seen by readers and has items too many in its midst; `cinedex rebuild` mends that without their seeing half of it", d.run, d.asset))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	lines := f.lines()
+	if w.GetRepair() {
+		lines = append(lines, fmt.Sprintf("mended %d runs, left %d", mended, left))
+		lines = append(lines, leftExamples...)
+	}
+	differs := f.differences()
+	if w.GetLog() {
+		l, err := v.againstLog(ctx, w.GetSelection())
+		if err != nil {
+			return err
+		}
+		lines = append(lines, l.lines()...)
+		differs += l.differences()
+	}
+	if err := tell(ctx, step{done: f.runs, lines: lines}); err != nil {
+		return err
+	}
+	switch {
+	case left > 0:
+		return errkind.New(errkind.Conflict, "%d runs could not be mended; the notes say which", left)
+	case differs > 0 && !w.GetRepair():
+		return errkind.New(errkind.Conflict, "%d items differ; the notes say which, and `cinedex repair` mends the search engine", differs)
+	}
+	return nil
+}
+
+// A logFound is what the log has and the store has not.
+type logFound struct {
+	events                         int64
+	assets, ends, items, unhandled int64
+	examples                       []string
+}
+
+func (f *logFound) differences() int64 { return f.assets + f.ends + f.items }
+
+func (f *logFound) lines() []string {
+	lines := []string{fmt.Sprintf("looked at %d events of the log: %d assets, %d ends of runs and %d items are in it and not in the store; %d events wait to be handled, which is no difference",
+		f.events, f.assets, f.ends, f.items, f.unhandled)}
+	return append(lines, f.examples...)
+}
+
+func (f *logFound) example(format string, args ...any) {
+	if len(f.examples) < fewExamples {
+		f.examples = append(f.examples, fmt.Sprintf(format, args...))
+	}
+}
+
+// logTopics are folded into the store, by the groups that fold them.
+var logTopics = []struct {
+	group  string
+	topics []events.Topic
+}{
+	{"indexer", []events.Topic{events.MediaReady, events.RunsFinished, events.Annotations, events.Embeddings}},
+}
+
+// againstLog holds the store against what the log still has and the indexer has handled. A run that is gone from the
+// store was collected, and what a lease that was lost had written was refused: neither is a difference.
+func (v *verifier) againstLog(ctx context.Context, sel *pb.Selection) (*logFound, error) {
+	f := &logFound{}
+	for _, g := range logTopics {
+		for _, topic := range g.topics {
+			lag, err := v.log.Lag(ctx, g.group, topic)
+			if err != nil {
+				return nil, fmt.Errorf("asking how far the indexer is: %w", err)
+			}
+			handled := map[int]int64{}
+			for _, l := range lag {
+				handled[l.Partition] = l.Committed
+			}
+			// Of a compacted topic only the last event of each key counts.
+			last := map[string]events.Delivery{}
+			for d, err := range v.log.ReadAll(ctx, topic) {
+				if errkind.Is(err, errkind.Invalid) {
+					continue // it is in the dead letters
+				}
+				if err != nil {
+					return nil, fmt.Errorf("reading %s: %w", topic, err)
+				}
+				f.events++
+				if d.Offset >= handled[d.Partition] {
+					f.unhandled++
+					continue
+				}
+				if topic == events.MediaReady {
+					last[d.Subject] = d
+					continue
+				}
+				if err := v.inStore(ctx, sel, d, f); err != nil {
+					return nil, err
+				}
+			}
+			for _, d := range last {
+				if err := v.inStore(ctx, sel, d, f); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return f, nil
+}
+
+// inStore holds one event against the store.
+func (v *verifier) inStore(ctx context.Context, sel *pb.Selection, d events.Delivery, f *logFound) error {
+	asset, err := v.store.Asset(ctx, d.Subject)
+	if errkind.Is(err, errkind.NotFound) {
+		asset, err = nil, nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading asset %s: %w", d.Subject, err)
+	}
+	if m, ok := d.Data.(*pb.MediaReady); ok {
+		if asset == nil && ofSelection(sel, m.GetAsset()) {
+			f.assets++
+			f.example("in the log and not in the store: asset %s (%s)", d.Subject, m.GetAsset().GetTitle().GetId())
+		}
+		return nil
+	}
+	if asset != nil && !ofSelection(sel, asset) {
+		return nil
+	}
+	record := func(run string) (*pb.Run, error) {
+		r, err := v.store.Run(ctx, d.Subject, run)
+		if errkind.Is(err, errkind.NotFound) {
+			return nil, nil
+		}
+		return r, err
+	}
+	switch m := d.Data.(type) {
+	case *pb.RunFinished:
+		r, err := record(m.GetRun().GetId())
+		if err != nil || r == nil || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+			return err
+		}
+		if s := r.GetState(); (s == pb.RunState_RUN_STATE_REQUESTED || s == pb.RunState_RUN_STATE_RUNNING) && m.GetRun().GetEpoch() >= r.GetEpoch() {
+			f.ends++
+			f.example("in the log and not in the store: the end of run %s (%s)", r.GetId(), stateName(m.GetRun().GetState()))
+		}
+	case *pb.AnnotationBatch:
+		return v.batchInStore(ctx, sel, m.GetAsset(), m.GetRun(), m.GetEpoch(), m.GetFirst(), int64(len(m.GetAnnotations())), record, f, func(n int64) error {
+			_, err := v.store.Annotation(ctx, m.GetAsset(), m.GetRun(), n)
+			return err
+		})
+	case *pb.EmbeddingBatch:
+		return v.batchInStore(ctx, sel, m.GetAsset(), m.GetRun(), m.GetEpoch(), m.GetFirst(), int64(len(m.GetEmbeddings())), record, f, func(n int64) error {
+			_, err := v.store.Embedding(ctx, m.GetAsset(), m.GetRun(), n)
+			return err
+		})
+	}
+	return nil
+}
+
+func (v *verifier) batchInStore(ctx context.Context, sel *pb.Selection, asset, run string, epoch, first, n int64,
+	record func(string) (*pb.Run, error), f *logFound, item func(int64) error,
+) error {
+	r, err := record(run)
+	if err != nil || r == nil || r.GetEpoch() != epoch || r.GetState() != pb.RunState_RUN_STATE_FINISHED || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+		return err
+	}
+	for i := range n {
+		err := item(first + i)
+		if errkind.Is(err, errkind.NotFound) {
+			f.items++
+			f.example("in the log and not in the store: item %d of run %s", first+i, run)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading item %d of run %s: %w", first+i, run, err)
+		}
+	}
+	return nil
+}
