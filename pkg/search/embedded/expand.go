@@ -3,11 +3,8 @@ package embedded
 import (
 	"fmt"
 	"strings"
-	"sync"
-	"unicode/utf8"
 
 	segment "github.com/blevesearch/scorch_segment_api/v2"
-	"github.com/blevesearch/vellum/levenshtein"
 
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
@@ -42,42 +39,22 @@ func (e expander) frequency(alts []words.Alternative) (uint64, error) {
 
 // near returns the visible terms within the edit distance that the length of a word allows.
 func (e expander) near(word string) ([]words.Alternative, error) {
-	distance := words.AllowedDistance(word)
-	if distance == 0 {
+	nearness, err := words.Near(word)
+	if err != nil {
+		return nil, err
+	}
+	if nearness.Most == 0 {
 		return []words.Alternative{{Term: word, Weight: 1}}, nil
 	}
 	terms := map[string]words.Found{}
-	look := func(distance uint8, from, to []byte) error {
-		builder, err := builders(distance)
-		if err != nil {
-			return err
-		}
-		dfa, err := builder.BuildDfa(word, distance)
-		if err != nil {
-			return fmt.Errorf("building the automaton of %q: %w", word, err)
-		}
-		return e.each(dfa, from, to, func(term string, count uint64) {
-			_, d := dfa.MatchAndDistance(term)
-			f := terms[term]
-			terms[term] = words.Found{Distance: d, Count: f.Count + count}
-		})
-	}
-	// Two changes are only looked for behind the right first letter, one anywhere: words that
-	// are wrong from the start on are rare, and looking for them reads nearly all the terms.
-	if distance == 1 {
-		if err := look(1, nil, nil); err != nil {
-			return nil, err
-		}
-	} else {
-		_, size := utf8.DecodeRuneInString(word)
-		first, next := []byte(word[:size]), after(word[:size])
-		for _, part := range []struct {
-			distance uint8
-			from, to []byte
-		}{{1, nil, first}, {2, first, next}, {1, next, nil}} {
-			if err := look(part.distance, part.from, part.to); err != nil {
-				return nil, err
+	for _, part := range nearness.Parts() {
+		err := e.each(part.Automaton, part.From, part.To, func(term string, count uint64) {
+			if d, ok := nearness.Distance(term); ok {
+				terms[term] = words.Found{Distance: d, Count: terms[term].Count + count}
 			}
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	terms[word] = words.Found{Count: terms[word].Count} // so that it is never empty
@@ -94,7 +71,7 @@ func (e expander) begun(lang *words.Language, typed string) ([]words.Alternative
 		return words.Begun(terms), nil
 	}
 	exact := len(terms)
-	err := e.each(nil, []byte(typed), after(typed), func(term string, count uint64) {
+	err := e.each(nil, []byte(typed), words.After(typed), func(term string, count uint64) {
 		f, ok := terms[term]
 		if !ok {
 			f.Distance = 1
@@ -116,18 +93,6 @@ func (e expander) begun(lang *words.Language, typed string) ([]words.Alternative
 		}
 	}
 	return words.Begun(terms), nil
-}
-
-// after is the first term that does not begin with prefix.
-func after(prefix string) []byte {
-	end := []byte(prefix)
-	for i := len(end) - 1; i >= 0; i-- {
-		if end[i] < 0xff {
-			end[i]++
-			return end[:i+1]
-		}
-	}
-	return nil
 }
 
 // each calls f with the terms that an automaton takes and a range holds, and in how many visible
@@ -167,19 +132,3 @@ func (e expander) each(a segment.Automaton, from, to []byte, f func(term string,
 	}
 	return nil
 }
-
-// builders makes the tables of Levenshtein automata, transpositions counting as one change, once per distance.
-var builders = func() func(distance uint8) (*levenshtein.LevenshteinAutomatonBuilder, error) {
-	one := sync.OnceValues(func() (*levenshtein.LevenshteinAutomatonBuilder, error) {
-		return levenshtein.NewLevenshteinAutomatonBuilder(1, true)
-	})
-	two := sync.OnceValues(func() (*levenshtein.LevenshteinAutomatonBuilder, error) {
-		return levenshtein.NewLevenshteinAutomatonBuilder(2, true)
-	})
-	return func(distance uint8) (*levenshtein.LevenshteinAutomatonBuilder, error) {
-		if distance == 1 {
-			return one()
-		}
-		return two()
-	}
-}()

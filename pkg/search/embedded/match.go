@@ -361,5 +361,5 @@ func phraseFactor(cursors []*cursor) float64 {
 	if best < 0 {
 		return 0
 	}
-	return 1 / float64(1+best)
+	return words.PhraseFactor(best)
 }

@@ -71,3 +71,19 @@ func Canonical(tag string) string {
 	canonicalTags.Store(tag, c)
 	return c
 }
+
+// A Token is a term at its place in a text, from 1.
+type Token struct {
+	Term     string
+	Position int
+}
+
+// Tokens analyses a text, which may be written over.
+func (l *Language) Tokens(text []byte) []Token {
+	stream := l.Words.Analyze(text)
+	tokens := make([]Token, len(stream))
+	for i, t := range stream {
+		tokens[i] = Token{string(t.Term), t.Position}
+	}
+	return tokens
+}

@@ -18,6 +18,9 @@ const (
 // Slop is how many further words may stand between those of a phrase.
 const Slop = 2
 
+// PhraseFactor is what a phrase counts with so many words more or fewer between its own than were asked, up to Slop.
+func PhraseFactor(gaps int) float64 { return 1 / float64(1+gaps) }
+
 // IDF is what a term weighs that is in df of so many texts. It is always positive, so that more words are always better.
 func IDF(docs, df uint64) float64 {
 	return math.Log(1 + (float64(docs)-float64(df)+0.5)/(float64(df)+0.5))
@@ -30,9 +33,9 @@ func Saturation(freq uint64, length float64) float64 {
 }
 
 const (
-	// maxAlternatives bounds how many terms may stand for one word. Which ones is decided by
+	// MaxAlternatives bounds how many terms may stand for one word. Which ones is decided by
 	// visible texts only: the nearest, then the most frequent.
-	maxAlternatives = 64
+	MaxAlternatives = 64
 	// Terms that are not what was asked count less, by letter changed and for being longer than typed.
 	changedWeight = 0.5
 	begunWeight   = 0.8
@@ -76,7 +79,7 @@ func pick(terms map[string]Found, weight func(Found) float64) []Alternative {
 		x, y := terms[a], terms[b]
 		return cmp.Or(cmp.Compare(x.Distance, y.Distance), cmp.Compare(y.Count, x.Count), cmp.Compare(a, b))
 	})
-	list = list[:min(len(list), maxAlternatives)]
+	list = list[:min(len(list), MaxAlternatives)]
 	alts := make([]Alternative, len(list))
 	for i, term := range list {
 		alts[i] = Alternative{term, weight(terms[term]), terms[term].Count}

@@ -1,0 +1,231 @@
+package opensearch
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/opensearch-project/opensearch-go/v4"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// client speaks to the cluster, and knows what its errors mean.
+type client struct {
+	os        *opensearch.Client
+	transport *http.Transport
+	timeout   time.Duration
+	nodes     string
+}
+
+func newClient(cfg Config) (*client, error) {
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.CAFile != "" {
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading ca_file: %w", err)
+		}
+		tlsConfig.RootCAs = x509.NewCertPool()
+		if !tlsConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errkind.New(errkind.Invalid, "ca_file: %s holds no certificate", cfg.CAFile)
+		}
+	}
+	c := &client{timeout: cfg.Timeout, nodes: cfg.nodes(), transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true,
+		TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
+	}}
+	var err error
+	c.os, err = opensearch.NewClient(opensearch.Config{
+		Addresses: cfg.URLs, Username: cfg.Username, Password: cfg.Password, Transport: c.transport,
+		// Another node is tried at once; pausing is retry's.
+		MaxRetries: max(1, len(cfg.URLs)-1), RetryOnStatus: []int{http.StatusBadGateway},
+	})
+	if err != nil {
+		return nil, errkind.New(errkind.Invalid, "making a client of %s: %w", cfg.nodes(), err)
+	}
+	return c, nil
+}
+
+func (c *client) close() { c.transport.CloseIdleConnections() }
+
+// A failure is what the cluster answers instead of a result.
+type failure struct {
+	Status int
+	Type   string
+	Reason string
+}
+
+func (f *failure) Error() string {
+	return fmt.Sprintf("%s (%s, status %d)", f.Reason, f.Type, f.Status)
+}
+
+// isFailure reports whether an error is of one of these types of the cluster's.
+func isFailure(err error, types ...string) bool {
+	var f *failure
+	if !errors.As(err, &f) {
+		return false
+	}
+	for _, t := range types {
+		if f.Type == t {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	indexNotFound   = "index_not_found_exception"
+	aliasesNotFound = "aliases_not_found_exception"
+	indexExists     = "resource_already_exists_exception"
+)
+
+// kindOf is what a caller should do about a failure.
+func (f *failure) kind() errkind.Kind {
+	switch {
+	case f.Status == http.StatusTooManyRequests, f.Status == http.StatusRequestEntityTooLarge, f.Type == "cluster_block_exception":
+		return errkind.Exhausted
+	case f.Status == http.StatusUnauthorized, f.Status == http.StatusForbidden:
+		// The credentials are the operator's: whoever asked, or wrote, has done nothing wrong, and may try again once they are
+		// right. Open says it as Denied.
+		return errkind.Unavailable
+	case f.Status == http.StatusNotFound:
+		return errkind.Unavailable // an index that is being made, or was deleted
+	case f.Status == http.StatusConflict:
+		return errkind.Conflict
+	case f.Status >= 500:
+		return errkind.Unavailable
+	}
+	return errkind.Internal
+}
+
+func wrap(f *failure) error { return errkind.Wrap(f.kind(), f) }
+
+// raw is a body of lines rather than of one JSON object.
+type raw []byte
+
+// do sends one request and decodes its answer into out, which may be nil.
+func (c *client) do(ctx context.Context, method, path string, body, out any) error {
+	return c.within(ctx, c.timeout, method, path, body, out)
+}
+
+func (c *client) within(ctx context.Context, timeout time.Duration, method, path string, body, out any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var reader io.Reader
+	kind := "application/json"
+	switch b := body.(type) {
+	case nil:
+	case raw:
+		reader, kind = bytes.NewReader(b), "application/x-ndjson"
+	default:
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encoding a request: %w", err)
+		}
+		reader = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(bounded, method, path, reader)
+	if err != nil {
+		return fmt.Errorf("making a request: %w", err)
+	}
+	if reader != nil {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := c.os.Perform(req)
+	if err == nil {
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode >= 300 {
+			return wrap(decodeFailure(resp))
+		}
+		if out == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+		} else {
+			err = json.NewDecoder(resp.Body).Decode(out)
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case bounded.Err() != nil:
+		return errkind.New(errkind.Unavailable, "OpenSearch at %s did not answer within %v", c.nodes, timeout)
+	}
+	return errkind.New(errkind.Unavailable, "speaking to OpenSearch at %s: %w", c.nodes, err)
+}
+
+func decodeFailure(resp *http.Response) *failure {
+	f := &failure{Status: resp.StatusCode, Type: "unknown"}
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	var body struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(b, &body) == nil && len(body.Error) > 0 {
+		var e struct {
+			Type      string                                           `json:"type"`
+			Reason    string                                           `json:"reason"`
+			RootCause []struct{ Type, Reason string }                  `json:"root_cause"`
+			Failed    []struct{ Reason struct{ Type, Reason string } } `json:"failed_shards"`
+		}
+		if json.Unmarshal(body.Error, &e) == nil {
+			f.Type, f.Reason = e.Type, e.Reason
+			if len(e.RootCause) > 0 && e.Type == "search_phase_execution_exception" {
+				f.Type, f.Reason = e.RootCause[0].Type, e.RootCause[0].Reason
+			}
+			return f
+		}
+		_ = json.Unmarshal(body.Error, &f.Reason) // some errors are a text
+		return f
+	}
+	f.Reason = strings.TrimSpace(string(b[:min(len(b), 200)]))
+	return f
+}
+
+// writePatience bounds how long a write is tried again within one call; the caller's own retries follow.
+const writePatience = 60 * time.Second
+
+// retry does what may succeed a little later again and again: the cluster pushes back, or is away.
+func retry(ctx context.Context, again func(error) bool, do func() error) error {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = 50*time.Millisecond, 5*time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := do()
+		if err != nil && !again(err) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(b), backoff.WithMaxElapsedTime(writePatience))
+	var p *backoff.PermanentError
+	if errors.As(err, &p) {
+		return p.Unwrap()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// passing reports whether an error may be gone a little later.
+func passing(err error) bool {
+	k := errkind.Of(err)
+	return (k == errkind.Exhausted || k == errkind.Unavailable) && !refused(err) && !errors.Is(err, errClosed)
+}
+
+// refused reports whether the cluster does not take our credentials: waiting does not mend that.
+func refused(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && f.Type != "cluster_block_exception" && (f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden)
+}

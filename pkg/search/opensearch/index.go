@@ -1,0 +1,275 @@
+package opensearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search/words"
+)
+
+// refreshInterval is how often what was written becomes visible: half of it is what Write waits for on average.
+const refreshInterval = "100ms"
+
+// format numbers the layout of documents. An index of another one is refused, and rebuilt.
+const format = 1
+
+// leftOut stands in a text's terms where its analysis left a word out, so that positions are kept. No analysis makes it a term.
+const leftOut = "_"
+
+// maxTermLetters is where terms are cut.
+const maxTermLetters = 256
+
+// similarity scores a term by its document alone; what it weighs is counted among visible texts and comes as the boost.
+var similarity = fmt.Sprintf("double tf = doc.freq; return query.boost * tf * %v / (tf + %v + %v * doc.length);",
+	words.K1+1, words.K1*(1-words.LengthWeight), words.K1*words.LengthWeight/words.AverageLength)
+
+type object = map[string]any
+
+func settings(cfg Config, knn bool) object {
+	index := object{
+		"number_of_shards": cfg.Shards, "number_of_replicas": cfg.Replicas,
+		"refresh_interval":    refreshInterval,
+		"translog.durability": "request",
+		// Fuzzy questions choose terms by a pattern that spells all near ones out.
+		"max_regex_length": 100_000,
+	}
+	if knn {
+		index["knn"] = true
+		return object{"index": index}
+	}
+	return object{
+		"index":      index,
+		"similarity": object{"own": object{"type": "scripted", "script": object{"source": similarity}}},
+		"analysis": object{
+			"filter":    object{"left_out": object{"type": "stop", "stopwords": []string{leftOut}}},
+			"tokenizer": object{"terms": object{"type": "whitespace", "max_token_length": 4 * maxTermLetters}},
+			"analyzer":  object{"terms": object{"type": "custom", "tokenizer": "terms", "filter": []string{"left_out"}}},
+		},
+	}
+}
+
+var (
+	keyword = object{"type": "keyword"}
+	long    = object{"type": "long"}
+	// kept is in the source alone.
+	kept = object{"type": "keyword", "index": false, "doc_values": false}
+	// counted is there to be aggregated.
+	counted = object{"type": "keyword", "index": false, "norms": false}
+)
+
+func textMapping() object {
+	analysed := object{"type": "text", "analyzer": "terms", "similarity": "own"}
+	languages := object{words.Undetermined: analysed}
+	for _, base := range words.Own() {
+		languages[base] = analysed
+	}
+	return object{
+		"dynamic": "strict",
+		"_meta":   object{"format": format},
+		"_source": object{"excludes": []string{"text", "terms", "label", "labels"}},
+		"properties": object{
+			"run": keyword, "ordinal": long, "asset": kept, "kind": keyword, "person": keyword,
+			"language": keyword, "base": keyword,
+			"start": long, "end": long, "empty": object{"type": "boolean"}, "confidence": object{"type": "float"}, "hash": kept,
+			"text": object{"properties": languages}, "terms": counted,
+			"label": analysed, "labels": counted,
+			"folded": object{"type": "boolean"},
+		},
+	}
+}
+
+func spaceMapping(s *pb.Space) object {
+	metric := "innerproduct" // of vectors brought to length 1, where the metric is the cosine
+	if s.GetMetric() == l2 {
+		metric = "l2"
+	}
+	return object{
+		"dynamic": "strict",
+		"_meta":   object{"format": format, "space": spaceName(s), "dimension": s.GetDimension(), "metric": s.GetMetric()},
+		"_source": object{"excludes": []string{"vector"}},
+		"properties": object{
+			"run": keyword, "ordinal": long, "asset": kept, "kind": keyword, "person": keyword, "character": kept,
+			"language": keyword, "start": long, "end": long, "empty": object{"type": "boolean"}, "hash": kept,
+			"vector": object{"type": "knn_vector", "dimension": s.GetDimension(), "method": object{
+				"name": "hnsw", "engine": "lucene", "space_type": metric, "parameters": object{"m": 16, "ef_construction": 128},
+			}},
+			"folded": object{"type": "boolean"},
+		},
+	}
+}
+
+func trimsMapping() object {
+	return object{"dynamic": "strict", "properties": object{"run": keyword, "annotations": long, "embeddings": long}}
+}
+
+// A part is one kind of index: the texts, or a space. Its name is that of its live alias.
+type part struct {
+	name    string
+	space   *pb.Space // nil: the texts
+	mapping object
+}
+
+func (p part) next() string { return p.name + ".next" }
+
+func (p part) index(generation string) string { return p.name + "." + generation }
+
+// fold is the alias that a Rebuild writes what comes from the store to, as long as it lasts.
+func (p part) fold(generation string) string { return p.index(generation) + ".fold" }
+
+const firstGeneration = "1"
+
+func newGeneration() string { return "g" + strconv.FormatInt(time.Now().UnixNano(), 36) }
+
+func (e *Engine) trims() part { return part{name: e.cfg.Prefix + ".trims", mapping: trimsMapping()} }
+
+func spaceName(s *pb.Space) string { return s.GetName() + "@" + s.GetVersion() }
+
+// partOf is the part of a space. Names of indices are of lower-case letters and few signs: a hash keeps others apart.
+func partOf(prefix string, s *pb.Space) part {
+	name := spaceName(s)
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
+	plain = plain[:min(len(plain), 80)]
+	return part{name: fmt.Sprintf("%s.space.%s-%08x", prefix, plain, uint32(xxhash.Sum64String(name))), space: s, mapping: spaceMapping(s)}
+}
+
+const (
+	cosine = "cosine"
+	dot    = "dot"
+	l2     = "l2"
+)
+
+func checkSpace(s *pb.Space) error {
+	name := spaceName(s)
+	switch m := s.GetMetric(); {
+	case s.GetName() == "" || s.GetVersion() == "" || strings.ContainsAny(name, "/\x00"):
+		return errkind.New(errkind.Invalid, "%q is no name of a space", name)
+	case m != cosine && m != dot && m != l2:
+		return errkind.New(errkind.Invalid, "space %s: metric %q is none of cosine, dot, l2", name, m)
+	case s.GetDimension() < 1 || s.GetDimension() > 16_000:
+		return errkind.New(errkind.Invalid, "space %s: dimension %d is not within 1 and 16000", name, s.GetDimension())
+	}
+	return nil
+}
+
+// create makes an index with aliases, unless it is there.
+func (e *Engine) create(ctx context.Context, p part, generation string, aliases ...string) error {
+	names := object{}
+	for _, a := range aliases {
+		names[a] = object{}
+	}
+	err := e.client.do(ctx, http.MethodPut, "/"+p.index(generation), object{
+		"settings": settings(e.cfg, p.space != nil), "mappings": p.mapping, "aliases": names,
+	}, nil)
+	var f *failure
+	switch {
+	case err == nil || isFailure(err, indexExists):
+		return nil
+	case errors.As(err, &f) && f.Status == http.StatusBadRequest && strings.Contains(f.Reason, "knn"):
+		return errkind.New(errkind.Invalid, "making index %s: install the k-NN plugin on every node: %w", p.index(generation), err)
+	case errors.As(err, &f) && f.Status == http.StatusBadRequest:
+		return errkind.New(errkind.Invalid, "making index %s: %w", p.index(generation), err)
+	}
+	return fmt.Errorf("making index %s: %w", p.index(generation), err)
+}
+
+// live returns the index behind a part's alias, empty if there is none.
+func (e *Engine) indexOf(ctx context.Context, alias string) (string, error) {
+	var found map[string]any
+	err := e.client.do(ctx, http.MethodGet, "/_alias/"+alias, nil, &found)
+	var f *failure
+	if errors.As(err, &f) && f.Status == http.StatusNotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking up %s: %w", alias, err)
+	}
+	names := make([]string, 0, 1)
+	for name := range found {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	if len(names) > 1 {
+		return "", errkind.New(errkind.Invalid, "alias %s leads to %s: two clusters' snapshots or two first starts were mixed up; take it off all but one", alias, strings.Join(names, " and "))
+	}
+	return names[0], nil
+}
+
+// ensure makes a part that is not there, and checks that one that is fits.
+func (e *Engine) ensure(ctx context.Context, p part) error {
+	index, err := e.indexOf(ctx, p.name)
+	if err != nil {
+		return err
+	}
+	if index == "" {
+		if err := e.create(ctx, p, firstGeneration, p.name); err != nil {
+			return err
+		}
+		index = p.index(firstGeneration)
+	}
+	var found map[string]struct {
+		Mappings struct {
+			Meta struct {
+				Format    int    `json:"format"`
+				Space     string `json:"space"`
+				Dimension int32  `json:"dimension"`
+				Metric    string `json:"metric"`
+			} `json:"_meta"`
+		} `json:"mappings"`
+	}
+	if err := e.client.do(ctx, http.MethodGet, "/"+index+"/_mapping", nil, &found); err != nil {
+		return fmt.Errorf("reading the mapping of %s: %w", index, err)
+	}
+	m := found[index].Mappings.Meta
+	remedy := fmt.Sprintf("stop what writes it, delete index %s, start again and fill it from the store (cinedex rebuild)", index)
+	if m.Format != format {
+		return errkind.New(errkind.Invalid, "index %s is of format %d, and this version writes %d: %s", index, m.Format, format, remedy)
+	}
+	if s := p.space; s != nil {
+		if m.Space != spaceName(s) {
+			return errkind.New(errkind.Invalid, "index %s is of space %q and not of %s: choose another prefix", index, m.Space, spaceName(s))
+		}
+		if m.Dimension != s.GetDimension() || m.Metric != s.GetMetric() {
+			return errkind.New(errkind.Invalid, "space %s: index %s holds vectors of dimension %d and metric %s, and the encoder makes %d and %s: give the encoder's space a new version, or %s",
+				spaceName(s), index, m.Dimension, m.Metric, s.GetDimension(), s.GetMetric(), remedy)
+		}
+	}
+	return nil
+}
+
+// checkServer refuses a server that this package does not know how to speak to.
+func (e *Engine) checkServer(ctx context.Context) error {
+	var info struct {
+		Version struct {
+			Distribution string `json:"distribution"`
+			Number       string `json:"number"`
+		} `json:"version"`
+	}
+	if err := e.client.do(ctx, http.MethodGet, "/", nil, &info); err != nil {
+		if refused(err) {
+			return errkind.New(errkind.Denied, "OpenSearch at %s refuses user %q: check username and password, and the user's role: %w", e.client.nodes, e.cfg.Username, err)
+		}
+		return fmt.Errorf("asking for the version: %w", err)
+	}
+	var major, minor int
+	_, err := fmt.Sscanf(info.Version.Number, "%d.%d", &major, &minor)
+	if err != nil || info.Version.Distribution != "opensearch" || major < 2 || major == 2 && minor < 19 {
+		return errkind.New(errkind.Invalid, "%s answers as %s %s: OpenSearch 2.19 or later is needed", e.client.nodes, info.Version.Distribution, info.Version.Number)
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package opensearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/words"
+)
+
+// Deps is what main builds. The zero Deps logs nothing and measures nothing.
+type Deps struct {
+	// Spaces are those that embeddings may be of. One that the cluster does not hold is added; one
+	// that is left out is kept there, and not to be asked.
+	Spaces  []*pb.Space
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Engine is a search.Engine on a cluster, which any number of processes may have open.
+type Engine struct {
+	cfg       Config
+	log       *slog.Logger
+	client    *client
+	languages *words.Languages
+	text      part
+	spaces    map[string]part
+	scopes    scopes
+	closed    atomic.Bool
+	// exactBelow is the constant, less in tests of the graph.
+	exactBelow int
+
+	// next is what is known of a rebuild under way, of any process.
+	next struct {
+		sync.Mutex
+		underway bool
+		asOf     time.Time
+	}
+	// rebuilding is held while a rebuild of this process begins or ends; fresh is the one under way.
+	rebuilding sync.Mutex
+	fresh      *rebuild
+
+	took  *prometheus.HistogramVec // by operation
+	items *prometheus.CounterVec   // by kind of item
+	fails *prometheus.CounterVec   // by operation and kind of error
+	again prometheus.Counter
+}
+
+var (
+	_ search.Engine    = (*Engine)(nil)
+	_ search.Rebuilder = (*Engine)(nil)
+)
+
+var errClosed = errkind.New(errkind.Unavailable, "the search engine is closed")
+
+// Open opens the engine on the cluster, and makes its indices where there are none. A space of another dimension or
+// metric than its index is an error of kind Invalid; refused credentials are Denied; a cluster
+// that does not answer is Unavailable.
+func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	log := deps.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{
+		cfg: cfg, log: log, spaces: map[string]part{}, exactBelow: exactBelow,
+		text: part{name: cfg.Prefix + ".text", mapping: textMapping()},
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cinedex_search_seconds", Help: "How long operations of the search engine took.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"operation"}),
+		items: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cinedex_search_items_total", Help: "Items written to the search engine.",
+		}, []string{"item"}),
+		fails: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cinedex_search_errors_total", Help: "Operations of the search engine that failed.",
+		}, []string{"operation", "kind"}),
+		again: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cinedex_search_retries_total", Help: "Bulk requests that were sent again, since the cluster pushed back or was away.",
+		}),
+	}
+	if e.languages, err = words.NewLanguages(); err != nil {
+		return nil, fmt.Errorf("preparing the analysis of languages: %w", err)
+	}
+	for _, s := range deps.Spaces {
+		if err := checkSpace(s); err != nil {
+			return nil, err
+		}
+		if _, twice := e.spaces[spaceName(s)]; twice {
+			return nil, errkind.New(errkind.Invalid, "space %s is given twice", spaceName(s))
+		}
+		e.spaces[spaceName(s)] = partOf(cfg.Prefix, s)
+	}
+	if e.client, err = newClient(cfg); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			e.client.close()
+		}
+	}()
+	if err := e.checkServer(ctx); err != nil {
+		return nil, err
+	}
+	for _, p := range e.parts() {
+		if err := e.ensure(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	if deps.Metrics != nil {
+		for _, c := range []prometheus.Collector{e.took, e.items, e.fails, e.again} {
+			if err := deps.Metrics.Register(c); err != nil {
+				return nil, fmt.Errorf("registering metrics of the search engine: %w", err)
+			}
+		}
+	}
+	return e, nil
+}
+
+// parts are the texts and then the spaces by name.
+func (e *Engine) parts() []part {
+	all := []part{e.text}
+	for _, name := range slices.Sorted(maps.Keys(e.spaces)) {
+		all = append(all, e.spaces[name])
+	}
+	return all
+}
+
+// Close ends the engine, and gives a rebuild under way up. Calls under way end as they would have.
+func (e *Engine) Close() error {
+	e.rebuilding.Lock()
+	defer e.rebuilding.Unlock()
+	if e.closed.Load() {
+		return nil
+	}
+	var err error
+	if e.fresh != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), e.cfg.Timeout)
+		defer cancel()
+		err = e.fresh.giveUp(ctx)
+	}
+	e.closed.Store(true)
+	e.client.close()
+	return err
+}
+
+// Ready reports why the engine cannot be used, if so.
+func (e *Engine) Ready(ctx context.Context) error {
+	if e.closed.Load() {
+		return errClosed
+	}
+	for _, p := range e.parts() {
+		var health struct {
+			Status string `json:"status"`
+		}
+		if err := e.client.do(ctx, http.MethodGet, "/_cluster/health/"+p.name+"?timeout=1s", nil, &health); err != nil {
+			return fmt.Errorf("asking for the health of %s: %w", p.name, err)
+		}
+		if health.Status == "red" {
+			return errkind.New(errkind.Unavailable, "index %s has shards that no node holds", p.name)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) measure(operation string, begun time.Time, err error) {
+	e.took.WithLabelValues(operation).Observe(time.Since(begun).Seconds())
+	if err != nil {
+		e.fails.WithLabelValues(operation, errkind.Of(err).String()).Inc()
+	}
+}
+
+func (e *Engine) space(name string) (part, error) {
+	p, ok := e.spaces[name]
+	if !ok {
+		return part{}, errkind.New(errkind.Invalid, "unknown space %q: there are %v", name, slices.Sorted(maps.Keys(e.spaces)))
+	}
+	return p, nil
+}
+
+// live addresses the parts that are served.
+func live(p part) string { return p.name }
+
+// Text implements search.Searcher.
+func (e *Engine) Text(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
+	defer func(begun time.Time) { e.measure("text", begun, err) }(time.Now())
+	err = e.reading(func() error { hits, err = e.findText(ctx, live, q); return err })
+	return hits, err
+}
+
+// Vector implements search.Searcher.
+func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []search.Hit, err error) {
+	defer func(begun time.Time) { e.measure("vector", begun, err) }(time.Now())
+	err = e.reading(func() error { hits, err = e.findVector(ctx, live, q); return err })
+	return hits, err
+}
+
+// Languages implements search.Searcher.
+func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string, err error) {
+	err = e.reading(func() error { tags, err = e.languagesWithin(ctx, live, s); return err })
+	return tags, err
+}
+
+// reading asks once more where an index was swapped and deleted between two requests.
+func (e *Engine) reading(ask func() error) error {
+	if e.closed.Load() {
+		return errClosed
+	}
+	err := ask()
+	if isFailure(err, indexNotFound, "search_context_missing_exception", "no_shard_available_action_exception", "index_closed_exception", "shard_not_found_exception") {
+		err = ask()
+	}
+	return err
+}
+
+// Marks implements search.Searcher.
+func (e *Engine) Marks(q search.TextQuery, text, language string) [][2]int {
+	return e.languages.Marks(q, text, language)
+}
+
+// TrimRun implements search.Writer.
+func (e *Engine) TrimRun(ctx context.Context, run string, annotations, embeddings int64) (err error) {
+	defer func(begun time.Time) { e.measure("trim", begun, err) }(time.Now())
+	if err := errors.Join(checkItem(run, annotations), checkItem(run, embeddings)); err != nil {
+		return err
+	}
+	return e.trimBoth(ctx, run, annotations, embeddings)
+}
+
+// DeleteRun implements search.Writer.
+func (e *Engine) DeleteRun(ctx context.Context, run string) error { return e.TrimRun(ctx, run, 0, 0) }

@@ -1,0 +1,590 @@
+package opensearch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/words"
+)
+
+// maxClauses is how many terms one query may name: the cluster takes 1,024 (indices.query.bool.max_clause_count).
+const maxClauses = 900
+
+// findText answers a question about words: which languages there are to look in, what the words weigh there,
+// and then what is found.
+func (e *Engine) findText(ctx context.Context, at func(part) string, q search.TextQuery) ([]search.Hit, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	limit := min(q.Limit, search.MaxLimit)
+	asked := words.Question(q.Words)
+	if limit <= 0 || len(asked) == 0 || q.Scope.Len() == 0 {
+		return nil, nil
+	}
+	index := at(e.text)
+	visible, err := e.visible(q.Scope, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := e.fields(ctx, index, visible, q, asked)
+	if err != nil {
+		return nil, fmt.Errorf("counting texts: %w", err)
+	}
+	if err := e.count(ctx, index, visible, fields); err != nil {
+		return nil, fmt.Errorf("counting words: %w", err)
+	}
+	var searches []any
+	var queries []any
+	used := 0
+	flush := func() {
+		if len(queries) > 0 {
+			searches = append(searches, object{
+				"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
+				"query": object{"bool": object{
+					"filter": append(slices.Clone(visible), late(q.Filter, true)...),
+					"should": queries, "minimum_should_match": 1,
+				}},
+			})
+		}
+		queries, used = nil, 0
+	}
+	for _, f := range fields {
+		clauses := f.clauses()
+		if len(clauses) == 0 {
+			continue
+		}
+		query, cost := f.query(clauses)
+		if used+cost > maxClauses {
+			flush()
+		}
+		queries, used = append(queries, query), used+cost
+	}
+	flush()
+	return e.search(ctx, index, searches, limit)
+}
+
+// A field is one language's texts, or the labels, and what a question asks of them.
+type field struct {
+	name  string
+	terms string // the field with the terms of each document
+	base  string // of texts that share their field with other languages
+	lang  *words.Language
+	mode  search.TextMode
+	docs  uint64 // visible ones
+
+	words []word
+}
+
+// A word is one of a question, with what may stand for it.
+type word struct {
+	exact    []string // the terms that are it
+	offset   int
+	typed    string // if it is being typed
+	shorter  []string
+	nearness *words.Nearness // if it may be misspelt
+
+	counts map[string]uint64      // of exact and shorter
+	found  map[string]words.Found // by typed and nearness
+}
+
+// fields says where to look: in the texts of the languages that are visible and asked for, or in the labels.
+func (e *Engine) fields(ctx context.Context, index string, visible []any, q search.TextQuery, asked []byte) ([]*field, error) {
+	var fields []*field
+	if q.Field == search.FieldLabel {
+		fields = []*field{{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode}}
+	} else {
+		counts, err := e.countTexts(ctx, index, visible, "base")
+		if err != nil {
+			return nil, err
+		}
+		bases := make([]string, 0, len(counts))
+		for base := range counts {
+			if len(q.Languages) == 0 || slices.ContainsFunc(q.Languages, func(tag string) bool { return words.BaseOf(words.Canonical(valid(tag))) == base }) {
+				bases = append(bases, base)
+			}
+		}
+		slices.Sort(bases)
+		for _, base := range bases {
+			lang, err := e.languages.Of(base)
+			if err != nil {
+				return nil, err
+			}
+			f := &field{name: "text." + fieldOf(base), terms: "terms", lang: lang, mode: q.Mode, docs: counts[base]}
+			if !own[base] {
+				f.base = base
+			}
+			fields = append(fields, f)
+		}
+	}
+	for _, f := range fields {
+		if err := f.ask(slices.Clone(asked)); err != nil {
+			return nil, err
+		}
+	}
+	return fields, nil
+}
+
+// countTexts counts the visible texts by language, or by base language.
+func (e *Engine) countTexts(ctx context.Context, index string, visible []any, by string) (map[string]uint64, error) {
+	var answer struct {
+		Aggregations struct {
+			By buckets `json:"by"`
+		} `json:"aggregations"`
+	}
+	err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", object{
+		"size": 0, "track_total_hits": false, "query": all(visible...),
+		"aggs": object{"by": object{"terms": object{"field": by, "size": 10_000}}},
+	}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]uint64{}
+	for _, b := range answer.Aggregations.By.Buckets {
+		counts[b.Key] = b.Count
+	}
+	return counts, nil
+}
+
+func (e *Engine) languagesWithin(ctx context.Context, at func(part) string, s *search.Scope) ([]string, error) {
+	if s == nil {
+		return nil, search.ErrNoScope
+	}
+	if s.Len() == 0 {
+		return nil, ctx.Err()
+	}
+	visible, err := e.visible(s, search.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	counts, err := e.countTexts(ctx, at(e.text), visible, "language")
+	if err != nil {
+		return nil, fmt.Errorf("counting languages: %w", err)
+	}
+	delete(counts, words.Undetermined)
+	tags := make([]string, 0, len(counts))
+	for tag := range counts {
+		tags = append(tags, tag)
+	}
+	slices.Sort(tags)
+	return tags, nil
+}
+
+// ask analyses a question's words as the field's texts are.
+func (f *field) ask(asked []byte) error {
+	typed := ""
+	if f.mode == search.Prefix {
+		asked, typed = f.lang.LastWord(asked)
+	}
+	for _, t := range f.lang.Tokens(slices.Clone(asked)) {
+		s := term(t.Term)
+		if s == "" || len(f.words) == words.MaxWords {
+			continue
+		}
+		if f.mode != search.Phrase && slices.ContainsFunc(f.words, func(w word) bool { return w.exact[0] == s }) {
+			continue
+		}
+		w := word{exact: []string{s}, offset: t.Position}
+		if f.mode == search.Fuzzy {
+			var err error
+			if w.nearness, err = words.Near(s); err != nil {
+				return err
+			}
+		}
+		f.words = append(f.words, w)
+	}
+	if typed = term(typed); typed != "" && len(f.words) < words.MaxWords {
+		w := word{exact: []string{typed}}
+		for _, t := range f.lang.Tokens([]byte(typed)) {
+			if s := term(t.Term); s != "" && !slices.Contains(w.exact, s) {
+				w.exact = append(w.exact, s)
+			}
+		}
+		if words.Expands(typed) {
+			w.typed = typed
+			if f.lang.Stems {
+				w.shorter = words.Shorter(typed)
+			}
+		}
+		f.words = append(f.words, w)
+	}
+	return nil
+}
+
+// only narrows a query to the field's own texts.
+func (f *field) only(query any) any {
+	if f.base == "" {
+		return query
+	}
+	return all(object{"term": object{"base": f.base}}, query)
+}
+
+type bucket struct {
+	Key   string `json:"key"`
+	Count uint64 `json:"doc_count"`
+}
+
+type buckets struct {
+	Buckets []bucket `json:"buckets"`
+}
+
+// count asks, within what is visible, how many documents have each term, and which terms may stand for words.
+func (e *Engine) count(ctx context.Context, index string, visible []any, fields []*field) error {
+	exact := map[string]any{}
+	aggs := object{}
+	// expand counts the terms of documents that a query finds, as far as a pattern takes them.
+	expand := func(name string, f *field, query object, pattern string, size int) {
+		aggs[name] = object{
+			"filter": f.only(query),
+			"aggs": object{"terms": object{"terms": object{
+				"field": f.terms, "include": pattern, "size": size, "shard_size": maxExpansions,
+				"order": []any{object{"_count": "desc"}, object{"_key": "asc"}},
+			}}},
+		}
+	}
+	for i, f := range fields {
+		for k, w := range f.words {
+			for _, t := range slices.Concat(w.exact, w.shorter) {
+				exact[strconv.Itoa(i)+" "+t] = f.only(object{"term": object{f.name: t}})
+			}
+			name := fmt.Sprintf("%d %d", i, k)
+			switch {
+			case w.typed != "":
+				expand(name, f, object{"prefix": object{f.name: object{"value": w.typed, "rewrite": "constant_score"}}}, quote(w.typed)+".*", words.MaxAlternatives+len(w.exact))
+			case w.nearness != nil && w.nearness.Most > 0:
+				expand(name, f, near(f.name, w.exact[0], w.nearness.Most), nearPattern(w.exact[0], w.nearness.Most), maxExpansions)
+			}
+		}
+	}
+	if len(exact) == 0 {
+		return nil
+	}
+	aggs["exact"] = object{"filters": object{"filters": exact}}
+	var answer struct {
+		Hits struct {
+			Total struct {
+				Value uint64 `json:"value"`
+			} `json:"total"`
+		} `json:"hits"`
+		Aggregations map[string]json.RawMessage `json:"aggregations"`
+	}
+	err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", object{"size": 0, "track_total_hits": true, "query": all(visible...), "aggs": aggs}, &answer)
+	if err != nil {
+		return err
+	}
+	var counted struct {
+		Buckets map[string]bucket `json:"buckets"`
+	}
+	if err := json.Unmarshal(answer.Aggregations["exact"], &counted); err != nil {
+		return fmt.Errorf("decoding counts: %w", err)
+	}
+	for i, f := range fields {
+		if f.name == "label" {
+			f.docs = answer.Hits.Total.Value
+		}
+		for k := range f.words {
+			w := &f.words[k]
+			w.counts, w.found = map[string]uint64{}, map[string]words.Found{}
+			for _, t := range slices.Concat(w.exact, w.shorter) {
+				w.counts[t] = counted.Buckets[strconv.Itoa(i)+" "+t].Count
+			}
+			expanded, ok := answer.Aggregations[fmt.Sprintf("%d %d", i, k)]
+			if !ok {
+				continue
+			}
+			var terms struct {
+				Terms buckets `json:"terms"`
+			}
+			if err := json.Unmarshal(expanded, &terms); err != nil {
+				return fmt.Errorf("decoding terms: %w", err)
+			}
+			for _, b := range terms.Terms.Buckets {
+				distance := uint8(1)
+				if w.nearness != nil {
+					var near bool
+					if distance, near = w.nearness.Distance(b.Key); !near {
+						continue
+					}
+				}
+				w.found[b.Key] = words.Found{Distance: distance, Count: b.Count}
+			}
+		}
+	}
+	return nil
+}
+
+// maxExpansions bounds the terms that are looked at for one word: the most frequent visible ones. The cluster takes 65,535 buckets.
+const maxExpansions = 10_000
+
+// near finds the documents with a term near a word: by one letter anywhere, by two behind the right first letter.
+func near(field, word string, most uint8) object {
+	fuzzy := func(distance uint8, same int) object {
+		// Rewritten so, no term is left out for others.
+		return object{"fuzzy": object{field: object{"value": word, "fuzziness": distance, "prefix_length": same, "transpositions": true, "rewrite": "constant_score"}}}
+	}
+	if most < 2 {
+		return fuzzy(1, 0)
+	}
+	return object{"bool": object{"should": []any{fuzzy(1, 0), fuzzy(2, 1)}, "minimum_should_match": 1}}
+}
+
+// nearPattern takes all terms near a word and few others: what is near is decided by its automaton.
+func nearPattern(word string, most uint8) string {
+	letters := []rune(word)
+	n := len(letters)
+	if n > 24 {
+		return fmt.Sprintf(".{%d,%d}", n-int(most), n+int(most))
+	}
+	part := func(from, to int) string { return quote(string(letters[from:to])) }
+	var p []string
+	if most == 2 {
+		p = append(p, fmt.Sprintf("%s.{%d,%d}", part(0, 1), n-3, n+1))
+	}
+	for i := range letters {
+		p = append(p, part(0, i)+".?"+part(i+1, n), part(0, i)+"."+part(i, n))
+		if i+1 < n {
+			p = append(p, part(0, i)+part(i+1, i+2)+part(i, i+1)+part(i+2, n))
+		}
+	}
+	return strings.Join(append(p, part(0, n)+"."), "|")
+}
+
+// quote takes the meaning from the signs of Lucene's patterns.
+func quote(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < utf8.RuneSelf && !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9') {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// A clause is a word with the terms that stand for it, none of which weighs nothing.
+type clause struct {
+	terms  []words.Alternative
+	offset int
+	idf    float64
+}
+
+// clauses are what is looked for, nil if nothing can be found.
+func (f *field) clauses() []clause {
+	var known []clause
+	for _, w := range f.words {
+		terms := w.alternatives()
+		var df uint64
+		terms = slices.DeleteFunc(terms, func(a words.Alternative) bool {
+			df = max(df, a.Docs)
+			return a.Docs == 0
+		})
+		if df == 0 {
+			// A word of which nothing is visible matches nothing: it ends a question that asks for all of them.
+			if f.mode == search.AllWords || f.mode == search.Phrase {
+				return nil
+			}
+			continue
+		}
+		// Texts may have been added since they were counted.
+		known = append(known, clause{terms, w.offset, words.IDF(max(f.docs, df), df)})
+	}
+	if total := countTerms(known); total > maxClauses {
+		for i := range known {
+			most := maxClauses / len(known)
+			known[i].terms = known[i].terms[:min(len(known[i].terms), most)]
+		}
+	}
+	return known
+}
+
+func countTerms(clauses []clause) (n int) {
+	for _, c := range clauses {
+		n += len(c.terms)
+	}
+	return n
+}
+
+func (w word) alternatives() []words.Alternative {
+	terms := map[string]words.Found{}
+	for _, t := range w.exact {
+		terms[t] = words.Found{Count: w.counts[t]}
+	}
+	exact := len(terms)
+	for t, found := range w.found {
+		if _, ok := terms[t]; !ok {
+			terms[t] = found
+		}
+	}
+	if w.nearness != nil {
+		return words.Misspelt(terms)
+	}
+	if w.typed != "" && len(terms) == exact {
+		for _, s := range w.shorter {
+			if n := w.counts[s]; n > 0 {
+				terms[s] = words.Found{Distance: 1, Count: n}
+				break
+			}
+		}
+	}
+	return words.Begun(terms)
+}
+
+// query is the field's part of a search, and how many terms it names.
+func (f *field) query(clauses []clause) (query any, cost int) {
+	var parts []any
+	for _, c := range clauses {
+		var terms []any
+		for _, t := range c.terms {
+			terms = append(terms, object{"term": object{f.name: object{"value": t.Term, "boost": t.Weight * c.idf}}})
+		}
+		if len(terms) == 1 {
+			parts = append(parts, terms[0])
+		} else {
+			parts = append(parts, object{"dis_max": object{"queries": terms}})
+		}
+	}
+	cost = countTerms(clauses) + 1
+	switch {
+	case f.mode == search.Phrase && len(clauses) > 1:
+		// Words in between cost: see words.PhraseFactor.
+		var functions []any
+		for gaps := range words.Slop + 1 {
+			functions = append(functions, object{"filter": f.inOrder(clauses, gaps), "weight": words.PhraseFactor(gaps)})
+		}
+		cost *= 8
+		query = object{"function_score": object{
+			"query":     object{"bool": object{"must": parts, "filter": []any{f.inOrder(clauses, words.Slop)}}},
+			"functions": functions, "score_mode": "first", "boost_mode": "multiply",
+		}}
+	case f.mode == search.AllWords || f.mode == search.Phrase:
+		query = object{"bool": object{"must": parts}}
+	default:
+		query = object{"bool": object{"should": parts, "minimum_should_match": 1}}
+	}
+	if f.base != "" {
+		query = object{"bool": object{"must": []any{query}, "filter": []any{object{"term": object{"base": f.base}}}}}
+	}
+	return query, cost
+}
+
+// inOrder finds clauses in their order with as many words more or fewer between them than were asked. Words that were left
+// out of the question, as stop words are, leave their place open.
+func (f *field) inOrder(clauses []clause, gaps int) object {
+	holes := make([]int, len(clauses)-1)
+	for i := range holes {
+		holes[i] = max(0, clauses[i+1].offset-clauses[i].offset-1)
+	}
+	var ways []any
+	var fewer func(i, left int, holes []int)
+	fewer = func(i, left int, holes []int) {
+		if len(ways) == maxWays {
+			return
+		}
+		if i == len(holes) {
+			ways = append(ways, f.span(clauses, holes, left))
+			return
+		}
+		for n := range min(left, holes[i]) + 1 {
+			less := slices.Clone(holes)
+			less[i] -= n
+			fewer(i+1, left-n, less)
+		}
+	}
+	fewer(0, gaps, holes)
+	if len(ways) == 1 {
+		return ways[0].(object)
+	}
+	return object{"bool": object{"should": ways, "minimum_should_match": 1}}
+}
+
+// maxWays bounds the combinations of open places that may be filled by fewer words: those of four and more holes are
+// not all tried.
+const maxWays = 12
+
+func (f *field) span(clauses []clause, holes []int, slop int) object {
+	var spans []any
+	for i, c := range clauses {
+		if i > 0 && holes[i-1] > 0 {
+			spans = append(spans, object{"span_gap": object{f.name: holes[i-1]}})
+		}
+		spans = append(spans, object{"span_term": object{f.name: c.terms[0].Term}})
+	}
+	return object{"span_near": object{"clauses": spans, "slop": slop, "in_order": true}}
+}
+
+// hitFields is what a Hit is made of.
+var hitFields = []string{"run", "ordinal", "asset", "kind", "language", "start", "end"}
+
+type found struct {
+	Error json.RawMessage `json:"error"`
+	Hits  struct {
+		Hits []struct {
+			Score  float32 `json:"_score"`
+			Source body    `json:"_source"`
+		} `json:"hits"`
+	} `json:"hits"`
+}
+
+func (f found) list() []search.Hit {
+	hits := make([]search.Hit, len(f.Hits.Hits))
+	for i, h := range f.Hits.Hits {
+		s := h.Source
+		hits[i] = search.Hit{
+			Run: s.Run, Ordinal: s.Ordinal, Asset: s.Asset, Kind: s.Kind, Language: s.Language,
+			Interval: schema.Interval{Start: schema.Time(s.Start), End: schema.Time(s.End)}, Score: float64(h.Score),
+		}
+	}
+	return hits
+}
+
+// search sends searches, nearly always one, and joins what they find.
+func (e *Engine) search(ctx context.Context, index string, searches []any, limit int) ([]search.Hit, error) {
+	switch len(searches) {
+	case 0:
+		return nil, nil
+	case 1:
+		var answer found
+		if err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", searches[0], &answer); err != nil {
+			return nil, fmt.Errorf("searching: %w", err)
+		}
+		return answer.list(), nil
+	}
+	var lines bytes.Buffer
+	for _, s := range searches {
+		b, err := json.Marshal(s)
+		if err != nil {
+			return nil, fmt.Errorf("encoding a search: %w", err)
+		}
+		lines.WriteString("{}\n")
+		lines.Write(b)
+		lines.WriteByte('\n')
+	}
+	var answers struct {
+		Responses []found `json:"responses"`
+	}
+	if err := e.client.do(ctx, http.MethodPost, "/"+index+"/_msearch", raw(lines.Bytes()), &answers); err != nil {
+		return nil, fmt.Errorf("searching: %w", err)
+	}
+	var hits []search.Hit
+	for _, a := range answers.Responses {
+		if len(a.Error) > 0 {
+			f := &failure{Status: http.StatusServiceUnavailable, Type: "unknown", Reason: string(a.Error)}
+			_ = json.Unmarshal(a.Error, f)
+			return nil, fmt.Errorf("searching: %w", wrap(f))
+		}
+		hits = append(hits, a.list()...)
+	}
+	slices.SortFunc(hits, search.CompareHits)
+	return hits[:min(limit, len(hits))], nil
+}

@@ -1,0 +1,371 @@
+package opensearch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+const (
+	// resolveEvery is how long a process goes on without looking whether a rebuild has begun. A rebuild begins that much
+	// before it reads the store: a write that did not know of it yet had reached the store before.
+	resolveEvery = time.Second
+	// drain is how long what was live is kept after the swap, for searches that began before.
+	drain = 2 * time.Second
+)
+
+var errEnded = errkind.New(errkind.Conflict, "this rebuild has ended: it was committed, given up, or another was begun")
+
+// underway reports whether a rebuild is under way, in whatever process, as of a moment ago.
+func (e *Engine) underway(ctx context.Context) (bool, error) {
+	e.next.Lock()
+	defer e.next.Unlock()
+	now := time.Now()
+	if now.Sub(e.next.asOf) < resolveEvery {
+		return e.next.underway, nil
+	}
+	index, err := e.indexOf(ctx, e.text.next())
+	if err != nil {
+		return false, err
+	}
+	e.next.underway, e.next.asOf = index != "", now
+	return e.next.underway, nil
+}
+
+func (e *Engine) forget() {
+	e.next.Lock()
+	defer e.next.Unlock()
+	e.next.asOf = time.Time{}
+}
+
+// A rebuild is a second set of indices. Every process writes to it through the aliases .next; what comes from the
+// store is written through aliases of its own, where nothing newer is, and is marked, so that what was trimmed
+// meanwhile can be told from what was written meanwhile.
+type rebuild struct {
+	engine     *Engine
+	generation string
+
+	mu    sync.Mutex
+	ended bool
+}
+
+var _ search.Rebuild = (*rebuild)(nil)
+
+// Rebuild implements search.Rebuilder.
+func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
+	e.rebuilding.Lock()
+	defer e.rebuilding.Unlock()
+	if e.closed.Load() {
+		return nil, errClosed
+	}
+	if e.fresh != nil {
+		e.fresh.end()
+		e.fresh = nil
+	}
+	if err := e.removeLeft(ctx); err != nil {
+		return nil, fmt.Errorf("removing what an earlier rebuild left: %w", err)
+	}
+	r := &rebuild{engine: e, generation: newGeneration()}
+	// The texts come last: their alias is what writers look for.
+	parts := append([]part{e.trims()}, e.parts()[1:]...)
+	for _, p := range append(parts, e.text) {
+		if err := e.create(ctx, p, r.generation, p.next(), p.fold(r.generation)); err != nil {
+			return nil, errors.Join(fmt.Errorf("beginning a rebuild: %w", err), e.removeGeneration(ctx, r.generation))
+		}
+	}
+	e.fresh = r
+	e.forget()
+	wait := time.NewTimer(resolveEvery + resolveEvery/4)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return r, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), r.giveUp(context.WithoutCancel(ctx)))
+	}
+}
+
+// removeLeft deletes the indices that are not live.
+func (e *Engine) removeLeft(ctx context.Context) error {
+	var found map[string]struct {
+		Aliases map[string]any `json:"aliases"`
+	}
+	pattern := strings.Join([]string{e.cfg.Prefix + ".text.*", e.cfg.Prefix + ".space.*", e.cfg.Prefix + ".trims.*"}, ",")
+	if err := e.client.do(ctx, http.MethodGet, "/"+pattern+"/_alias", nil, &found); err != nil {
+		return err
+	}
+	var left []string
+	for index, f := range found {
+		alias := index[:strings.LastIndexByte(index, '.')]
+		if _, live := f.Aliases[alias]; !live {
+			left = append(left, index)
+		}
+	}
+	return e.removeIndices(ctx, left)
+}
+
+func (e *Engine) removeGeneration(ctx context.Context, generation string) error {
+	names := []string{e.trims().index(generation)}
+	for _, p := range e.parts() {
+		names = append(names, p.index(generation))
+	}
+	return e.removeIndices(ctx, names)
+}
+
+func (e *Engine) removeIndices(ctx context.Context, names []string) error {
+	slices.Sort(names)
+	for chunk := range slices.Chunk(names, 50) { // of a URL's length
+		if err := e.client.do(ctx, http.MethodDelete, "/"+strings.Join(chunk, ",")+"?ignore_unavailable=true", nil, nil); err != nil {
+			return fmt.Errorf("deleting indices: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *rebuild) at(p part) string { return p.index(r.generation) }
+
+func (r *rebuild) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}
+
+// within calls f as long as the rebuild is under way; that its indices are gone means that it is not.
+func (r *rebuild) within(f func() error) error {
+	r.mu.Lock()
+	ended := r.ended
+	r.mu.Unlock()
+	if ended {
+		return errEnded
+	}
+	err := f()
+	if errors.Is(err, errGone) || isFailure(err, indexNotFound) {
+		return errEnded
+	}
+	return err
+}
+
+// Write implements search.Writer.
+func (r *rebuild) Write(ctx context.Context, b search.Batch) (err error) {
+	defer func(begun time.Time) { r.engine.measure("rebuild", begun, err) }(time.Now())
+	return r.within(func() error {
+		docs, err := r.engine.documents(b)
+		if err != nil {
+			return err
+		}
+		entries := make([]entry, len(docs))
+		for i, d := range docs {
+			d.body.Folded = true
+			doc, err := d.encode()
+			if err != nil {
+				return err
+			}
+			// What is there was written later, or by this fold.
+			entries[i] = entry{d.part.fold(r.generation), "create", d.id, doc}
+		}
+		return r.engine.bulk(ctx, entries)
+	})
+}
+
+// TrimRun implements search.Writer.
+func (r *rebuild) TrimRun(ctx context.Context, run string, annotations, embeddings int64) error {
+	if err := errors.Join(checkItem(run, annotations), checkItem(run, embeddings)); err != nil {
+		return err
+	}
+	return r.within(func() error {
+		return r.engine.trim(ctx, func(p part) []string { return []string{p.fold(r.generation)} }, valid(run), annotations, embeddings)
+	})
+}
+
+// DeleteRun implements search.Writer.
+func (r *rebuild) DeleteRun(ctx context.Context, run string) error { return r.TrimRun(ctx, run, 0, 0) }
+
+// Text implements search.Searcher.
+func (r *rebuild) Text(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
+	err = r.within(func() (err error) { hits, err = r.engine.findText(ctx, r.at, q); return err })
+	return hits, err
+}
+
+// Vector implements search.Searcher.
+func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []search.Hit, err error) {
+	err = r.within(func() (err error) { hits, err = r.engine.findVector(ctx, r.at, q); return err })
+	return hits, err
+}
+
+// Languages implements search.Searcher.
+func (r *rebuild) Languages(ctx context.Context, s *search.Scope) (tags []string, err error) {
+	err = r.within(func() (err error) { tags, err = r.engine.languagesWithin(ctx, r.at, s); return err })
+	return tags, err
+}
+
+// Marks implements search.Searcher.
+func (r *rebuild) Marks(q search.TextQuery, text, language string) [][2]int {
+	return r.engine.Marks(q, text, language)
+}
+
+// Dump implements search.Engine.
+func (r *rebuild) Dump(ctx context.Context, w io.Writer) error {
+	return r.within(func() error { return r.engine.dump(ctx, r.at, w) })
+}
+
+// Ready implements search.Engine.
+func (r *rebuild) Ready(ctx context.Context) error {
+	return r.within(func() error {
+		for _, p := range r.engine.parts() {
+			if index, err := r.engine.indexOf(ctx, p.fold(r.generation)); err != nil || index == "" {
+				return errors.Join(err, errGone)
+			}
+		}
+		return nil
+	})
+}
+
+// Commit implements search.Rebuild.
+func (r *rebuild) Commit(ctx context.Context) error {
+	e := r.engine
+	e.rebuilding.Lock()
+	defer e.rebuilding.Unlock()
+	if e.fresh != r {
+		return errEnded
+	}
+	old, err := r.swap(ctx)
+	if err != nil {
+		if errors.Is(err, errEnded) {
+			r.end()
+			e.fresh = nil
+		}
+		return err
+	}
+	r.end()
+	e.fresh = nil
+	e.forget()
+	// From here on it is done. What is not deleted now is when the next rebuild begins.
+	wait := time.NewTimer(drain)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	if err := e.removeIndices(context.WithoutCancel(ctx), append(old, e.trims().index(r.generation))); err != nil {
+		e.log.Warn("deleting the indices before", "error", err)
+	}
+	return nil
+}
+
+// swap moves the aliases in one request, which the cluster applies as one, and returns the indices that were live.
+func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
+	e := r.engine
+	if err := r.trimAgain(ctx); err != nil {
+		return nil, fmt.Errorf("deleting what was trimmed meanwhile: %w", err)
+	}
+	var actions []any
+	act := func(verb, index, alias string) {
+		o := object{"index": index, "alias": alias}
+		if verb == "remove" {
+			o["must_exist"] = true // else another rebuild began
+		}
+		actions = append(actions, object{verb: o})
+	}
+	for _, p := range e.parts() {
+		was, err := e.indexOf(ctx, p.name)
+		if err != nil {
+			return nil, err
+		}
+		if was == p.index(r.generation) {
+			return nil, nil // an earlier call moved them, and did not hear of it
+		}
+		if was != "" {
+			old = append(old, was)
+			act("remove", was, p.name)
+		}
+		act("remove", p.index(r.generation), p.next())
+		act("remove", p.index(r.generation), p.fold(r.generation))
+		act("add", p.index(r.generation), p.name)
+	}
+	trims := e.trims()
+	act("remove", trims.index(r.generation), trims.next())
+	act("remove", trims.index(r.generation), trims.fold(r.generation))
+	err = e.client.do(ctx, http.MethodPost, "/_aliases", object{"actions": actions}, nil)
+	if isFailure(err, indexNotFound, aliasesNotFound) {
+		return nil, errEnded
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making the rebuilt engine the live one: %w", err)
+	}
+	return old, nil
+}
+
+// trimAgain deletes what came from the store after the live engine was told to trim it.
+func (r *rebuild) trimAgain(ctx context.Context) error {
+	e := r.engine
+	type bounds struct{ annotations, embeddings int64 }
+	least := map[string]bounds{}
+	trims := r.at(e.trims())
+	if err := e.client.do(ctx, http.MethodPost, "/"+trims+"/_refresh", nil, nil); err != nil {
+		if isFailure(err, indexNotFound) {
+			return errEnded
+		}
+		return err
+	}
+	type trimmed struct {
+		Run         string `json:"run"`
+		Annotations int64  `json:"annotations"`
+		Embeddings  int64  `json:"embeddings"`
+	}
+	for t, err := range walk[trimmed](ctx, e, trims, "run", "annotations", "embeddings") {
+		if err != nil {
+			return err
+		}
+		b, ok := least[t.Run]
+		if !ok {
+			b = bounds{t.Annotations, t.Embeddings}
+		}
+		least[t.Run] = bounds{min(b.annotations, t.Annotations), min(b.embeddings, t.Embeddings)}
+	}
+	var texts, vectors []any
+	for run, b := range least {
+		texts, vectors = append(texts, beyond(run, b.annotations)), append(vectors, beyond(run, b.embeddings))
+	}
+	for _, p := range e.parts() {
+		queries := vectors
+		if p.space == nil {
+			queries = texts
+		}
+		for chunk := range slices.Chunk(queries, 200) {
+			query := object{"bool": object{"filter": []any{object{"term": object{"folded": true}}}, "should": chunk, "minimum_should_match": 1}}
+			if err := e.remove(ctx, []string{p.fold(r.generation)}, query); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close implements search.Rebuild.
+func (r *rebuild) Close() error {
+	r.engine.rebuilding.Lock()
+	defer r.engine.rebuilding.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), r.engine.cfg.Timeout)
+	defer cancel()
+	return r.giveUp(ctx)
+}
+
+// giveUp is called with rebuilding held.
+func (r *rebuild) giveUp(ctx context.Context) error {
+	if r.engine.fresh != r {
+		return nil
+	}
+	r.end()
+	r.engine.fresh = nil
+	r.engine.forget()
+	return r.engine.removeGeneration(ctx, r.generation)
+}

@@ -1,0 +1,120 @@
+package opensearch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+const (
+	// exactBelow is up to how many visible vectors are all compared. At 512 dimensions that takes some ten milliseconds.
+	exactBelow = 20_000
+	// leastNeighbours is how many the graph is asked for at least: its recall grows with it.
+	leastNeighbours = 400
+)
+
+// findVector compares all vectors that pass, where they are few, and searches the graph among them where they are many.
+func (e *Engine) findVector(ctx context.Context, at func(part) string, q search.VectorQuery) ([]search.Hit, error) {
+	if q.Scope == nil {
+		return nil, search.ErrNoScope
+	}
+	p, err := e.space(q.Space)
+	if err != nil {
+		return nil, err
+	}
+	v, err := comparable(q.Vector, p.space)
+	if err != nil {
+		return nil, err
+	}
+	limit := min(q.Limit, search.MaxLimit)
+	if limit <= 0 || q.Scope.Len() == 0 {
+		return nil, ctx.Err()
+	}
+	visible, err := e.visible(q.Scope, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	visible = append(visible, late(q.Filter, false)...)
+	index := at(p)
+	few, err := e.few(ctx, index, visible)
+	if err != nil {
+		return nil, fmt.Errorf("counting vectors of space %s: %w", q.Space, err)
+	}
+	var hits []search.Hit
+	if few {
+		hits, err = e.compare(ctx, index, p, visible, v, limit)
+	} else {
+		hits, err = e.neighbours(ctx, index, visible, v, limit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("searching space %s: %w", q.Space, err)
+	}
+	for i := range hits {
+		hits[i].Score = similarityOf(p.space.GetMetric(), hits[i].Score)
+	}
+	// Scores of the cluster's that differ may be the same similarity once they are told in 32 bits.
+	slices.SortFunc(hits, search.CompareHits)
+	return hits[:min(limit, len(hits))], nil
+}
+
+// few reports whether no more vectors are visible than are compared one by one.
+func (e *Engine) few(ctx context.Context, index string, visible []any) (bool, error) {
+	var answer struct {
+		Hits struct {
+			Total struct {
+				Value    int    `json:"value"`
+				Relation string `json:"relation"`
+			} `json:"total"`
+		} `json:"hits"`
+	}
+	err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", object{"size": 0, "track_total_hits": e.exactBelow + 1, "query": all(visible...)}, &answer)
+	return answer.Hits.Total.Value <= e.exactBelow, err
+}
+
+func (e *Engine) compare(ctx context.Context, index string, p part, visible []any, v []float32, limit int) ([]search.Hit, error) {
+	metric := "innerproduct"
+	if p.space.GetMetric() == l2 {
+		metric = "l2"
+	}
+	return e.search(ctx, index, []any{object{
+		"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
+		"query": object{"script_score": object{
+			"query":  all(visible...),
+			"script": object{"lang": "knn", "source": "knn_score", "params": object{"field": "vector", "query_value": v, "space_type": metric}},
+		}},
+	}}, limit)
+}
+
+// neighbours asks the graph. Equal vectors are common, as short lines of dialogue repeat: so that those
+// cut off are the last by run and ordinal, more are asked for until the score falls.
+func (e *Engine) neighbours(ctx context.Context, index string, visible []any, v []float32, limit int) ([]search.Hit, error) {
+	for k := max(limit+limit/4, leastNeighbours); ; k *= 4 {
+		k = min(k, search.MaxLimit)
+		hits, err := e.search(ctx, index, []any{object{
+			"size": k, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
+			"query": object{"knn": object{"vector": object{"vector": v, "k": k, "filter": all(visible...)}}},
+		}}, k)
+		if err != nil {
+			return nil, err
+		}
+		if k < search.MaxLimit && len(hits) >= k && hits[limit-1].Score == hits[len(hits)-1].Score {
+			continue
+		}
+		return hits, nil
+	}
+}
+
+// similarityOf is the metric's own of what the cluster scores by, which is never negative.
+func similarityOf(metric string, score float64) float64 {
+	switch {
+	case metric == l2:
+		return 1 - 1/score
+	case score >= 1:
+		return score - 1
+	default:
+		return 1 - 1/score
+	}
+}

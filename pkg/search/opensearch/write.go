@@ -1,0 +1,253 @@
+package opensearch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+const (
+	// bulkBytes is how large a bulk request may be before another is begun, and bulksAtOnce how many of one Write are
+	// under way together.
+	bulkBytes   = 5 << 20
+	bulksAtOnce = 4
+	// deleting a run may take longer than any other request.
+	deleteTimeout = 10 * time.Minute
+)
+
+// An entry is one document within a bulk request.
+type entry struct {
+	target string // an alias
+	action string // index or create
+	id     string
+	doc    []byte
+}
+
+func (n entry) size() int { return len(n.target) + len(n.id) + len(n.doc) + 64 }
+
+// Write implements search.Writer.
+func (e *Engine) Write(ctx context.Context, b search.Batch) (err error) {
+	defer func(begun time.Time) { e.measure("write", begun, err) }(time.Now())
+	if e.closed.Load() {
+		return errClosed
+	}
+	docs, err := e.documents(b)
+	if err != nil || len(docs) == 0 {
+		return err
+	}
+	if err := e.writeBoth(ctx, docs); err != nil {
+		return err
+	}
+	e.items.WithLabelValues("annotation").Add(float64(len(b.Annotations)))
+	e.items.WithLabelValues("embedding").Add(float64(len(b.Embeddings)))
+	return nil
+}
+
+// writeBoth writes into what is live, and into what is being filled beside it.
+func (e *Engine) writeBoth(ctx context.Context, docs []document) error {
+	return e.both(ctx, func(underway bool) error {
+		entries := make([]entry, 0, 2*len(docs))
+		for _, d := range docs {
+			doc, err := d.encode()
+			if err != nil {
+				return err
+			}
+			entries = append(entries, entry{d.part.name, "index", d.id, doc})
+			if underway {
+				entries = append(entries, entry{d.part.next(), "index", d.id, doc})
+			}
+		}
+		return e.bulk(ctx, entries)
+	})
+}
+
+// both calls do with whether a rebuild is under way, and again if that has changed meanwhile: what is written only to
+// what was live a moment ago must reach what is live now.
+func (e *Engine) both(ctx context.Context, do func(underway bool) error) error {
+	for {
+		underway, err := e.underway(ctx)
+		if err != nil {
+			return err
+		}
+		err = do(underway)
+		if !underway || !errors.Is(err, errGone) {
+			return err
+		}
+		e.forget()
+	}
+}
+
+// errGone is that an alias leads nowhere.
+var errGone = errkind.New(errkind.Unavailable, "an index is missing")
+
+// bulk sends entries in requests of some megabytes, and returns when all are durable and visible.
+func (e *Engine) bulk(ctx context.Context, entries []entry) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(bulksAtOnce)
+	for len(entries) > 0 {
+		n, size := 0, 0
+		for n < len(entries) && (n == 0 || size+entries[n].size() <= bulkBytes) {
+			size += entries[n].size()
+			n++
+		}
+		part := entries[:n]
+		entries = entries[n:]
+		g.Go(func() error { return e.send(ctx, part) })
+	}
+	return g.Wait()
+}
+
+// send sends one bulk request, and what the cluster pushed back of it again.
+func (e *Engine) send(ctx context.Context, entries []entry) error {
+	first := true
+	return retry(ctx, passing, func() error {
+		if !first {
+			e.again.Inc()
+		}
+		first = false
+		left, err := e.sendOnce(ctx, entries)
+		if err == nil || len(left) > 0 {
+			entries = left
+		}
+		return err
+	})
+}
+
+// sendOnce returns the entries that are to be sent again, where it is not all of them, and why.
+func (e *Engine) sendOnce(ctx context.Context, entries []entry) (left []entry, err error) {
+	var lines bytes.Buffer
+	for _, n := range entries {
+		head, err := json.Marshal(object{n.action: object{"_index": n.target, "_id": n.id}})
+		if err != nil {
+			return nil, fmt.Errorf("encoding a bulk request: %w", err)
+		}
+		lines.Write(head)
+		lines.WriteByte('\n')
+		lines.Write(n.doc)
+		lines.WriteByte('\n')
+	}
+	var answer struct {
+		Errors bool `json:"errors"`
+		Items  []map[string]struct {
+			Status int `json:"status"`
+			Error  struct{ Type, Reason string }
+		} `json:"items"`
+	}
+	const path = "/_bulk?refresh=wait_for&require_alias=true&filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"
+	if err := e.client.do(ctx, http.MethodPost, path, raw(lines.Bytes()), &answer); err != nil {
+		return nil, fmt.Errorf("writing %d items: %w", len(entries), err)
+	}
+	if !answer.Errors {
+		return nil, nil
+	}
+	if len(answer.Items) != len(entries) {
+		return nil, errkind.New(errkind.Internal, "writing %d items: the answer tells of %d", len(entries), len(answer.Items))
+	}
+	var pushed error
+	for i, it := range answer.Items {
+		r := it[entries[i].action]
+		if r.Status < 300 || r.Status == http.StatusConflict && entries[i].action == "create" {
+			continue
+		}
+		f := &failure{Status: r.Status, Type: r.Error.Type, Reason: r.Error.Reason}
+		err := wrap(f)
+		switch {
+		case r.Status == http.StatusNotFound:
+			return nil, fmt.Errorf("writing item %s to %s: %w: %w", entries[i].id, entries[i].target, errGone, f)
+		case r.Status == http.StatusBadRequest:
+			return nil, errkind.New(errkind.Invalid, "writing item %s: %w", entries[i].id, f)
+		case !passing(err):
+			return nil, fmt.Errorf("writing item %s: %w", entries[i].id, err)
+		}
+		left = append(left, entries[i])
+		pushed = err
+	}
+	if pushed != nil {
+		return left, fmt.Errorf("writing %d items, of which %d were pushed back: %w", len(entries), len(left), pushed)
+	}
+	return nil, nil
+}
+
+// trimBoth deletes from what is live, and from what is being filled beside it, whose rebuild is told.
+func (e *Engine) trimBoth(ctx context.Context, run string, annotations, embeddings int64) error {
+	if e.closed.Load() {
+		return errClosed
+	}
+	run = valid(run)
+	return e.both(ctx, func(underway bool) error {
+		targets := func(p part) []string { return []string{p.name} }
+		if underway {
+			err := e.client.do(ctx, http.MethodPost, "/"+e.trims().next()+"/_doc?require_alias=true", object{"run": run, "annotations": annotations, "embeddings": embeddings}, nil)
+			if isFailure(err, indexNotFound) {
+				return fmt.Errorf("telling the rebuild: %w", errGone)
+			}
+			if err != nil {
+				return fmt.Errorf("telling the rebuild that run %s was trimmed: %w", run, err)
+			}
+			targets = func(p part) []string { return []string{p.name, p.next()} }
+		}
+		return e.trim(ctx, targets, run, annotations, embeddings)
+	})
+}
+
+func (e *Engine) trim(ctx context.Context, targets func(part) []string, run string, annotations, embeddings int64) error {
+	g, ctx := errgroup.WithContext(ctx)
+	remove := func(names []string, from int64) {
+		g.Go(func() error {
+			if err := e.remove(ctx, names, beyond(run, from)); err != nil {
+				return fmt.Errorf("deleting from run %s: %w", run, err)
+			}
+			return nil
+		})
+	}
+	remove(targets(e.text), annotations)
+	var names []string
+	for _, p := range e.spaces {
+		names = append(names, targets(p)...)
+	}
+	if len(names) > 0 {
+		remove(names, embeddings)
+	}
+	return g.Wait()
+}
+
+// beyond is what a run has from an ordinal on.
+func beyond(run string, from int64) object {
+	return object{"bool": object{"filter": []any{
+		object{"term": object{"run": run}}, object{"range": object{"ordinal": object{"gte": from}}},
+	}}}
+}
+
+// remove deletes what a query finds, and returns when it is found no more. What is changed while it is
+// being deleted is looked at again.
+func (e *Engine) remove(ctx context.Context, names []string, query object) error {
+	at := "/" + strings.Join(names, ",")
+	return retry(ctx, passing, func() error {
+		// What was written by a call that failed may not be visible yet.
+		if err := e.client.do(ctx, http.MethodPost, at+"/_refresh?ignore_unavailable=true", nil, nil); err != nil {
+			return err
+		}
+		var answer struct {
+			VersionConflicts int   `json:"version_conflicts"`
+			Failures         []any `json:"failures"`
+		}
+		err := e.client.within(ctx, deleteTimeout, http.MethodPost, at+"/_delete_by_query?conflicts=proceed&refresh=true&ignore_unavailable=true", object{"query": query}, &answer)
+		if err != nil {
+			return err
+		}
+		if n := answer.VersionConflicts + len(answer.Failures); n > 0 {
+			return errkind.New(errkind.Unavailable, "%d documents could not be deleted yet", n)
+		}
+		return nil
+	})
+}

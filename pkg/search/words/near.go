@@ -1,0 +1,115 @@
+package words
+
+import (
+	"fmt"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/blevesearch/vellum/levenshtein"
+)
+
+// Nearness tells which terms a word that is misspelt may stand for, letters that changed places counting as one change.
+type Nearness struct {
+	// Most is how many letters a term may differ by at most: 0, 1 or 2.
+	Most uint8
+	word string
+	one  *levenshtein.DFA // within one letter
+	two  *levenshtein.DFA // within two, if Most is
+}
+
+// Near makes the nearness to a word.
+func Near(word string) (*Nearness, error) {
+	n := &Nearness{Most: AllowedDistance(word), word: word}
+	var err error
+	if n.Most >= 1 {
+		if n.one, err = automaton(word, 1); err != nil {
+			return nil, err
+		}
+	}
+	if n.Most >= 2 {
+		if n.two, err = automaton(word, 2); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// Distance returns how many letters a term differs by, if it is near. Two changes only count behind the right first
+// letter, one anywhere: words that are wrong from the start on are rare, and looking for them reads nearly all terms.
+func (n *Nearness) Distance(term string) (uint8, bool) {
+	if n.Most == 0 {
+		return 0, term == n.word
+	}
+	if ok, d := n.one.MatchAndDistance(term); ok {
+		return d, true
+	}
+	if n.two == nil || first(term) != first(n.word) {
+		return 0, false
+	}
+	ok, d := n.two.MatchAndDistance(term)
+	return d, ok
+}
+
+// A Part is a range of terms, From included and To not, nil without a bound, with an automaton that takes those near.
+type Part struct {
+	Automaton *levenshtein.DFA
+	From, To  []byte
+}
+
+// Parts cover all near terms, each once.
+func (n *Nearness) Parts() []Part {
+	switch n.Most {
+	case 0:
+		return nil
+	case 1:
+		return []Part{{Automaton: n.one}}
+	}
+	f := first(n.word)
+	from, to := []byte(f), After(f)
+	return []Part{{n.one, nil, from}, {n.two, from, to}, {n.one, to, nil}}
+}
+
+func first(s string) string {
+	_, size := utf8.DecodeRuneInString(s)
+	return s[:size]
+}
+
+// After is the first term that does not begin with prefix.
+func After(prefix string) []byte {
+	end := []byte(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i] < 0xff {
+			end[i]++
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+func automaton(word string, distance uint8) (*levenshtein.DFA, error) {
+	builder, err := builders(distance)
+	if err != nil {
+		return nil, fmt.Errorf("preparing automata of distance %d: %w", distance, err)
+	}
+	dfa, err := builder.BuildDfa(word, distance)
+	if err != nil {
+		return nil, fmt.Errorf("building the automaton of %q: %w", word, err)
+	}
+	return dfa, nil
+}
+
+// builders makes the tables of Levenshtein automata, transpositions counting as one change, once per distance.
+var builders = func() func(distance uint8) (*levenshtein.LevenshteinAutomatonBuilder, error) {
+	one := sync.OnceValues(func() (*levenshtein.LevenshteinAutomatonBuilder, error) {
+		return levenshtein.NewLevenshteinAutomatonBuilder(1, true)
+	})
+	two := sync.OnceValues(func() (*levenshtein.LevenshteinAutomatonBuilder, error) {
+		return levenshtein.NewLevenshteinAutomatonBuilder(2, true)
+	})
+	return func(distance uint8) (*levenshtein.LevenshteinAutomatonBuilder, error) {
+		if distance == 1 {
+			return one()
+		}
+		return two()
+	}
+}()
