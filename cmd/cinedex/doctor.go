@@ -17,6 +17,7 @@ import (
 	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/fetch"
+	"github.com/cinedex/cinedex/pkg/search/opensearch"
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
@@ -88,6 +89,14 @@ func servers(ctx context.Context, h *home, file string, set []string) (fs []find
 	}
 	if cfg.Store.Engine == "cassandra" {
 		fs = append(fs, cassandra(ctx, cfg.Store.Cassandra))
+	}
+	if cfg.Search.Engine == "opensearch" {
+		f := finding{Check: "search engine", OK: true, Remedy: "see search.opensearch in docs/guides/configuration.md"}
+		var err error
+		if f.Detail, err = opensearch.Describe(ctx, cfg.Search.OpenSearch); err != nil {
+			f.OK, f.Detail = false, err.Error()
+		}
+		fs = append(fs, f)
 	}
 	return fs
 }

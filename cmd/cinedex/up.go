@@ -162,7 +162,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if err != nil {
 		return u, err
 	}
-	if err = u.OpenEngine(cfg.Search, registry.Spaces()); err != nil {
+	if err = u.OpenEngine(ctx, cfg.Search, registry.Spaces()); err != nil {
 		return u, err
 	}
 	if err = u.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {

@@ -17,6 +17,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded"
+	"github.com/cinedex/cinedex/pkg/search/opensearch"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
@@ -45,10 +46,26 @@ type StoreConfig struct {
 
 // SearchConfig says what finds things.
 type SearchConfig struct {
-	// Engine is embedded: Bleve and the flat vector index in one folder, one process.
+	// Engine is embedded: Bleve and the flat vector index in one folder, one process; or opensearch: a cluster, any number
+	// of processes.
 	Engine string `mapstructure:"engine"`
 	// Dir is the embedded engine's folder.
-	Dir string `mapstructure:"dir"`
+	Dir        string            `mapstructure:"dir"`
+	OpenSearch opensearch.Config `mapstructure:"opensearch"`
+}
+
+// Validate reports the first field that cannot be used.
+func (c SearchConfig) Validate() error {
+	switch c.Engine {
+	case "embedded":
+	case "opensearch":
+		if err := c.OpenSearch.Validate(); err != nil {
+			return fmt.Errorf("search.opensearch.%w", err)
+		}
+	default:
+		return errkind.New(errkind.Invalid, "search.engine: %q is neither embedded nor opensearch", c.Engine)
+	}
+	return nil
 }
 
 // Default keeps everything below dir.
@@ -56,7 +73,7 @@ func Default(dir string) Config {
 	c := Config{
 		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: media.DefaultBlobs(),
 		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default(), Cassandra: cassandrastore.Default()},
-		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search")},
+		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search"), OpenSearch: opensearch.Default()},
 	}
 	c.Store.Pebble.Dir = filepath.Join(dir, "store")
 	if abs, err := filepath.Abs(filepath.Join(dir, "media")); err == nil {
@@ -70,8 +87,8 @@ func (c Config) Validate() error {
 	if err := c.Store.Validate(); err != nil {
 		return err
 	}
-	if c.Search.Engine != "embedded" {
-		return errkind.New(errkind.Invalid, "search.engine: %q is not embedded", c.Search.Engine)
+	if err := c.Search.Validate(); err != nil {
+		return err
 	}
 	if err := c.Telemetry.Validate(); err != nil {
 		return fmt.Errorf("telemetry.%w", err)
@@ -147,12 +164,17 @@ func (p *Platform) OpenStore(ctx context.Context, c StoreConfig) (err error) {
 }
 
 // OpenEngine opens the search engine for the spaces given.
-func (p *Platform) OpenEngine(c SearchConfig, spaces []*pb.Space) error {
-	e, err := embedded.Open(c.Dir, embedded.Config{Spaces: spaces}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
+func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.Space) (err error) {
+	if c.Engine == "opensearch" {
+		p.Engine, err = opensearch.Open(ctx, c.OpenSearch, opensearch.Deps{Spaces: spaces, Log: p.Log, Metrics: p.Registry})
+	} else {
+		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
+	}
 	if err != nil {
+		p.Engine = nil // not a nil of one of their types
 		return fmt.Errorf("opening the search engine: %w", err)
 	}
-	p.Engine, p.closers = e, append(p.closers, e)
+	p.closers = append(p.closers, p.Engine)
 	return nil
 }
 

@@ -26,7 +26,7 @@ func main() {
 		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return platform.Part{}, err
 		}
-		if err := p.OpenEngine(cfg.Search, registry.Spaces()); err != nil {
+		if err := p.OpenEngine(ctx, cfg.Search, registry.Spaces()); err != nil {
 			return platform.Part{}, err
 		}
 		s, err := indexing.New(cfg.Indexing, indexing.Deps{Events: p.Events, Store: p.Store, Engine: p.Engine, Log: p.Log, Registerer: p.Registry})

@@ -37,7 +37,7 @@ func main() {
 		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return platform.Part{}, err
 		}
-		if err := p.OpenEngine(cfg.Search, registry.Spaces()); err != nil {
+		if err := p.OpenEngine(ctx, cfg.Search, registry.Spaces()); err != nil {
 			return platform.Part{}, err
 		}
 		if err := p.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {

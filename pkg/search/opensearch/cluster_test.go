@@ -62,7 +62,9 @@ func newFaults(t testing.TB, cfg Config, start func(*httptest.Server)) *faults {
 	return f
 }
 
-func (f *faults) set(answer func(w http.ResponseWriter, r *http.Request) bool) { f.answer.Store(&answer) }
+func (f *faults) set(answer func(w http.ResponseWriter, r *http.Request) bool) {
+	f.answer.Store(&answer)
+}
 
 func refuse(w http.ResponseWriter, status int, kind, reason string) bool {
 	w.Header().Set("Content-Type", "application/json")

@@ -188,7 +188,7 @@ func (e *Engine) create(ctx context.Context, p part, generation string, aliases 
 	return fmt.Errorf("making index %s: %w", p.index(generation), err)
 }
 
-// live returns the index behind a part's alias, empty if there is none.
+// indexOf returns the index behind an alias, empty if there is none.
 func (e *Engine) indexOf(ctx context.Context, alias string) (string, error) {
 	var found map[string]any
 	err := e.client.do(ctx, http.MethodGet, "/_alias/"+alias, nil, &found)
@@ -222,6 +222,11 @@ func (e *Engine) ensure(ctx context.Context, p part) error {
 		}
 		index = p.index(firstGeneration)
 	}
+	return e.fits(ctx, p, index)
+}
+
+// fits reports why an index cannot be a part's, if so.
+func (e *Engine) fits(ctx context.Context, p part, index string) error {
 	var found map[string]struct {
 		Mappings struct {
 			Meta struct {
@@ -253,7 +258,7 @@ func (e *Engine) ensure(ctx context.Context, p part) error {
 }
 
 // checkServer refuses a server that this package does not know how to speak to.
-func (e *Engine) checkServer(ctx context.Context) error {
+func (e *Engine) checkServer(ctx context.Context) (version string, err error) {
 	var info struct {
 		Version struct {
 			Distribution string `json:"distribution"`
@@ -262,14 +267,55 @@ func (e *Engine) checkServer(ctx context.Context) error {
 	}
 	if err := e.client.do(ctx, http.MethodGet, "/", nil, &info); err != nil {
 		if refused(err) {
-			return errkind.New(errkind.Denied, "OpenSearch at %s refuses user %q: check username and password, and the user's role: %w", e.client.nodes, e.cfg.Username, err)
+			return "", errkind.New(errkind.Denied, "OpenSearch at %s refuses user %q: check username and password, and the user's role: %w", e.client.nodes, e.cfg.Username, err)
 		}
-		return fmt.Errorf("asking for the version: %w", err)
+		return "", fmt.Errorf("asking for the version: %w", err)
 	}
 	var major, minor int
-	_, err := fmt.Sscanf(info.Version.Number, "%d.%d", &major, &minor)
+	_, err = fmt.Sscanf(info.Version.Number, "%d.%d", &major, &minor)
 	if err != nil || info.Version.Distribution != "opensearch" || major < 2 || major == 2 && minor < 19 {
-		return errkind.New(errkind.Invalid, "%s answers as %s %s: OpenSearch 2.19 or later is needed", e.client.nodes, info.Version.Distribution, info.Version.Number)
+		return "", errkind.New(errkind.Invalid, "%s answers as %s %s: OpenSearch 2.19 or later is needed", e.client.nodes, info.Version.Distribution, info.Version.Number)
 	}
-	return nil
+	return info.Version.Number, nil
+}
+
+// Describe looks at the cluster as Open would, changes nothing there, and says what it found.
+func Describe(ctx context.Context, cfg Config) (string, error) {
+	if err := cfg.Validate(); err != nil {
+		return "", err
+	}
+	c, err := newClient(cfg)
+	if err != nil {
+		return "", err
+	}
+	defer c.close()
+	e := &Engine{cfg: cfg, client: c, text: part{name: cfg.Prefix + ".text"}}
+	version, err := e.checkServer(ctx)
+	if err != nil {
+		return "", err
+	}
+	said := fmt.Sprintf("OpenSearch %s at %s", version, c.nodes)
+	index, err := e.indexOf(ctx, e.text.name)
+	if err != nil {
+		return "", err
+	}
+	if index == "" {
+		return said + ", without an index yet: the first start makes it", nil
+	}
+	if err := e.fits(ctx, e.text, index); err != nil {
+		return "", err
+	}
+	if err := e.Ready(ctx); err != nil {
+		return "", err
+	}
+	var texts struct {
+		Count int `json:"count"`
+	}
+	if err := c.do(ctx, http.MethodGet, "/"+e.text.name+"/_count", nil, &texts); err != nil {
+		return "", fmt.Errorf("counting texts: %w", err)
+	}
+	if underway, err := e.underway(ctx); err != nil || underway {
+		return said + fmt.Sprintf(", %d texts, being rebuilt", texts.Count), err
+	}
+	return said + fmt.Sprintf(", %d texts", texts.Count), nil
 }

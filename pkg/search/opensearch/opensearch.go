@@ -113,7 +113,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 			e.client.close()
 		}
 	}()
-	if err := e.checkServer(ctx); err != nil {
+	if _, err := e.checkServer(ctx); err != nil {
 		return nil, err
 	}
 	for _, p := range e.parts() {
