@@ -58,7 +58,11 @@ type Server struct {
 func (l *Library) Serve(tokens map[string][]string, change ...func(*gateway.Config, *searchapi.Deps)) *Server {
 	l.t.Helper()
 	cfg := gateway.Default()
-	deps := searchapi.Deps{Store: l.Store, Engine: l.Engine, Encoders: Encoders(), Authoriser: l.authoriser(tokens), Blobs: l.Blobs,
+	reader, err := media.NewReader(media.Default(), media.Tools{FFmpeg: Need(l.t, "ffmpeg"), FFprobe: Need(l.t, "ffprobe")}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	deps := searchapi.Deps{Store: l.Store, Engine: l.Engine, Encoders: Encoders(), Authoriser: l.authoriser(tokens), Blobs: l.Blobs, Reader: reader,
 		Planned: func(*pb.Asset) ([]*pb.Run, error) { return nil, nil },
 		Log:     slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Registerer: prometheus.NewRegistry()}
 	for _, c := range change {

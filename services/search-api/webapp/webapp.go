@@ -12,6 +12,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -45,7 +46,8 @@ type Deps struct {
 
 type app struct {
 	Deps
-	page fs.FS
+	page   fs.FS
+	asking *template.Template
 }
 
 // Register puts the page and what it shows onto mux.
@@ -54,7 +56,11 @@ func Register(mux *http.ServeMux, deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("reading the page: %w", err)
 	}
-	a := &app{deps, page}
+	asking, err := template.ParseFS(page, "login.html")
+	if err != nil {
+		return fmt.Errorf("reading the page: %w", err)
+	}
+	a := &app{deps, page, asking}
 	known := func(h http.HandlerFunc) http.Handler {
 		return rpc.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
 	}
@@ -92,7 +98,7 @@ func (a *app) assets() http.Handler {
 	server := http.StripPrefix("/app/", http.FileServerFS(a.page))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, "/app/")
-		if tags[name] == "" || name == "index.html" {
+		if tags[name] == "" || strings.HasSuffix(name, ".html") {
 			http.NotFound(w, r)
 			return
 		}
@@ -113,13 +119,20 @@ func (a *app) index(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := "index.html"
-		if _, err := a.Authoriser.Authorise(r.Context(), rpc.Token(r)); err != nil {
-			name = "login.html"
-			w.Header().Set("Cache-Control", "no-store")
-		}
-		http.ServeFileFS(w, r, a.page, name)
+	if _, err := a.Authoriser.Authorise(r.Context(), rpc.Token(r)); err != nil {
+		a.askToken(w, r, http.StatusOK, "")
+		return
+	}
+	secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, a.page, "index.html") })).ServeHTTP(w, r)
+}
+
+// askToken gives the page that a token is typed into, with what was wrong with the last one.
+func (a *app) askToken(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	secure(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_ = a.asking.Execute(w, problem)
 	})).ServeHTTP(w, r)
 }
 
@@ -142,7 +155,8 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 // enter sets the cookie for a token that opens something.
 func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
 	if _, err := a.Authoriser.Authorise(r.Context(), token); err != nil {
-		a.fail(w, err)
+		kind, text := rpc.Tell(a.Log, err)
+		a.askToken(w, r, kind.HTTPStatus(), text)
 		return false
 	}
 	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Value: token, Path: "/", HttpOnly: true, Secure: r.TLS != nil,

@@ -2,8 +2,8 @@
 // GraphiQL over this service's own GraphQL. The cookie of the page at / is the token.
 
 const first = `# Every moment that matches, at its exact frame. Ctrl+Enter asks; the book on the left is the schema.
-query Moments($q: String!) {
-  search(q: $q, limit: 10) {
+query Moments {
+  search(q: "dialogue:hello", limit: 10) {
     noGoodMatch
     hits {
       titleName
@@ -23,8 +23,6 @@ ReactDOM.createRoot(document.getElementById('graphiql')).render(
   e(GraphiQL, {
     fetcher: GraphiQL.createFetcher({ url: '/graphql' }),
     defaultQuery: first,
-    defaultTabs: [{ query: first, variables: '{"q": "dialogue:hello"}' }],
-    defaultEditorToolsVisibility: 'variables',
     shouldPersistHeaders: false,
     isHeadersEditorEnabled: false,
   }, e(GraphiQL.Logo, null, e('a', { className: 'brand', href: '/' }, 'Cinedex'))),

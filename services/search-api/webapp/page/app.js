@@ -43,18 +43,19 @@ function request() {
   }
 }
 
-let running = null;
+let running = null, timer = 0;
 async function search({ more = false } = {}) {
   const req = request();
   running?.abort();
-  if (!req) { render([], false); say(''); return; }
+  timer = 0;
+  if (!req) { render([], false); say(''); busy(false); return; }
+  busy(true);
   if (more) req.cursor = state.cursor;
   running = new AbortController();
   const { signal } = running;
   const began = performance.now();
   try {
     const a = await call('Search', req, signal);
-    // While a word is being typed, its beginning is what is said; meaning follows with the answer above.
     if (signal.aborted) return;
     state.cursor = a.cursor || '';
     render(a.hits || [], more);
@@ -70,7 +71,11 @@ async function search({ more = false } = {}) {
     say(e.message, true);
   }
   remember();
+  if (!timer) busy(false);
 }
+
+// busy says, to those who listen to the page as well, whether the hits are not yet those of what is typed.
+function busy(is) { $('hits').ariaBusy = String(is); }
 
 function say(text, bad = false) { $('status').textContent = text; $('status').classList.toggle('bad', bad); }
 
@@ -137,19 +142,21 @@ async function play(i) {
   playing = h; rate = null;
   const v = $('video');
   const src = h.media;
-  // The middle of the frame: a time at its very edge may show the one before.
-  const at = () => { v.currentTime = (Number(h.startMs || 0) + (rate ? 500 / rate : 10)) / 1000; };
+  // The middle of the first frame: a time at its very edge may show the one before.
+  const start = Number(h.startMs || 0), frames = Number(h.endFrame || 0) - Number(h.startFrame || 0);
+  const half = frames > 0 ? (Number(h.endMs || 0) - start) / frames / 2 : 10;
+  const at = () => { v.currentTime = (start + half) / 1000; };
   if (v.getAttribute('src') !== src) { v.src = src; v.addEventListener('loadedmetadata', at, { once: true }); } else at();
   detail(h);
   if (!$('player').open) $('player').showModal();
+  v.play().catch(() => {});
   try {
     const { asset } = await call('GetAsset', { asset: h.asset });
     if (playing !== h) return;
     playing.video = asset.video;
     rate = asset.video ? asset.video.rate.num / asset.video.rate.den : null;
-    if (v.readyState) at();
+    requestAnimationFrame(tick);
   } catch { /* the film plays without it; frame steps wait for it */ }
-  v.play().catch(() => {});
 }
 
 function detail(h) {
@@ -216,8 +223,7 @@ $('video').addEventListener('error', () => say('The browser cannot play this fil
 
 // ---- asking
 
-let timer = 0;
-function soon() { clearTimeout(timer); timer = setTimeout(search, 130); }
+function soon() { busy(true); clearTimeout(timer); timer = setTimeout(search, 130); }
 $('box').addEventListener('input', () => { state.like = null; soon(); });
 $('form').addEventListener('submit', e => { e.preventDefault(); clearTimeout(timer); search(); });
 for (const id of ['title', 'lang']) $(id).addEventListener('change', () => search());
@@ -283,7 +289,8 @@ addEventListener('keydown', e => {
       case '.': step(1); break;
       case 'l': likeThis(); break;
       case 'c': copy(); break;
-      case ' ': if (e.target.tagName === 'BUTTON') return; $('video').paused ? $('video').play() : $('video').pause(); break;
+      case ' ': if (e.target.matches('button, video')) return; // they know the key themselves
+        $('video').paused ? $('video').play() : $('video').pause(); break;
       default: return;
     }
     e.preventDefault();
