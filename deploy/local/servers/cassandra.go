@@ -89,10 +89,11 @@ func cassandraNode(cfg Config, i int, hosts []string, port int, jre, jars string
 	if len(agents) != 1 {
 		return nil, errkind.New(errkind.Internal, "%s has no jamm: remove the folder, and it is fetched again", jars)
 	}
-	n.Command = []string{jre, "-Xms512m", fmt.Sprintf("-Xmx%dm", n.HeapMB), "-XX:MaxDirectMemorySize=512m", "-XX:+ExitOnOutOfMemoryError", "-javaagent:" + agents[0],
-		"-Dcassandra.config=file://" + filepath.Join(conf, "cassandra.yaml"), "-Dcassandra.storagedir=" + filepath.Join(n.Dir, "data"),
+	n.Command = append([]string{jre}, cfg.javaOptions(n.HeapMB)...)
+	n.Command = append(n.Command, "-Xms512m", "-XX:MaxDirectMemorySize=512m", "-javaagent:"+agents[0],
+		"-Dcassandra.config=file://"+filepath.Join(conf, "cassandra.yaml"), "-Dcassandra.storagedir="+filepath.Join(n.Dir, "data"),
 		"-Dcassandra-foreground=yes", "-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=1000",
-		"-Djdk.attach.allowAttachSelf=true", "-Dio.netty.tryReflectionSetAccessible=true"}
+		"-Djdk.attach.allowAttachSelf=true", "-Dio.netty.tryReflectionSetAccessible=true")
 	for _, p := range cassandraExports {
 		n.Command = append(n.Command, "--add-exports", p+"=ALL-UNNAMED")
 	}

@@ -101,8 +101,8 @@ func kafkaNode(cfg Config, i, first int, jre, jars string) (*Node, error) {
 	if err := os.WriteFile(log4j, kafkaRelease.file("log4j2.xml"), 0o644); err != nil {
 		return nil, fmt.Errorf("configuring %s: %w", n.Name, err)
 	}
-	n.Command = []string{jre, fmt.Sprintf("-Xmx%dm", n.HeapMB), "-XX:+ExitOnOutOfMemoryError", "-Dlog4j2.configurationFile=" + log4j,
-		"-cp", filepath.Join(jars, "lib", "*"), "kafka.Kafka", properties}
+	n.Command = append([]string{jre}, cfg.javaOptions(n.HeapMB)...)
+	n.Command = append(n.Command, "-Dlog4j2.configurationFile="+log4j, "-cp", filepath.Join(jars, "lib", "*"), "kafka.Kafka", properties)
 	settings := kafkaSettings(cfg, n, i, first)
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(settings)) {

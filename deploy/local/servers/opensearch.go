@@ -49,9 +49,10 @@ func startOpenSearch(ctx context.Context, cfg Config) ([]*Node, error) {
 			return nil, fmt.Errorf("configuring %s: %w", n.Name, err)
 		}
 	}
-	n.Command = []string{jre, fmt.Sprintf("-Xmx%dm", n.HeapMB), "-XX:MaxDirectMemorySize=512m", "-XX:+ExitOnOutOfMemoryError",
-		"-cp", filepath.Join(jars, "lib", "*") + string(os.PathListSeparator) + filepath.Join(jars, "plugins", "*"), "org.codelibs.opensearch.runner.OpenSearchRunner",
-		"-basePath", n.Dir, "-numOfNode", "1", "-baseHttpPort", fmt.Sprint(port - 1), "-clusterName", "cinedex-local",
-		"-pluginTypes", "org.opensearch.knn.plugin.KNNPlugin"}
+	n.Command = append([]string{jre}, cfg.javaOptions(n.HeapMB)...)
+	n.Command = append(n.Command, "-XX:MaxDirectMemorySize=512m",
+		"-cp", filepath.Join(jars, "lib", "*")+string(os.PathListSeparator)+filepath.Join(jars, "plugins", "*"), "org.codelibs.opensearch.runner.OpenSearchRunner",
+		"-basePath", n.Dir, "-numOfNode", "1", "-baseHttpPort", fmt.Sprint(port-1), "-clusterName", "cinedex-local",
+		"-pluginTypes", "org.opensearch.knn.plugin.KNNPlugin")
 	return []*Node{n}, n.Start(ctx)
 }

@@ -37,6 +37,8 @@ type Config struct {
 	Secure bool
 	// KafkaUsers are users and their passwords beside Admin, who may do everything; they may do nothing yet.
 	KafkaUsers map[string]string
+	// Quick has Java compile in its first stage only: a start then takes half the work, and what is done much later is slower.
+	Quick bool
 	// Detached nodes outlive this process; Open finds them again.
 	Detached bool
 	// Progress is told what goes on, and may be nil.
@@ -132,6 +134,15 @@ func (c *Cluster) Nodes() []*Node {
 		all = append(all, c.OpenSearch.Nodes...)
 	}
 	return all
+}
+
+// javaOptions are those of every server's Java.
+func (c Config) javaOptions(heapMB int) []string {
+	o := []string{fmt.Sprintf("-Xmx%dm", heapMB), "-XX:+ExitOnOutOfMemoryError"}
+	if c.Quick {
+		o = append(o, "-XX:TieredStopAtLevel=1")
+	}
+	return o
 }
 
 // patience is how long a node may take to answer, on a machine that has other things to do as well.

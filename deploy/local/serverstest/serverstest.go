@@ -91,6 +91,7 @@ func Start(t testing.TB, cfg servers.Config) *servers.Cluster {
 		cfg.Dir = t.TempDir()
 	}
 	cfg.Progress = func(s string) { t.Log(s) }
+	cfg.Quick = os.Getenv("FIGURES") != "1" // a figure is of what runs for long
 	c, err := servers.Start(context.WithoutCancel(t.Context()), cfg)
 	if errkind.Of(err) == errkind.NotFound && err != nil {
 		lack(t, "lacks what starts servers: "+err.Error())
