@@ -25,9 +25,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/events/broker"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/rpc"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/pkg/telemetry"
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
+	"github.com/cinedex/cinedex/services/indexer/operating"
+	"github.com/cinedex/cinedex/services/indexer/operatorapi"
 	"github.com/cinedex/cinedex/services/ingestor/ingest"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
@@ -43,27 +47,28 @@ type upConfig struct {
 	// Broker is the log inside the process.
 	Broker broker.Config `mapstructure:"broker"`
 
-	Ingest   ingest.Config   `mapstructure:"ingest"`
-	Runner   runner.Config   `mapstructure:"runner"`
-	Indexing indexing.Config `mapstructure:"indexing"`
-	Gateway  gateway.Config  `mapstructure:"gateway"`
+	Ingest    ingest.Config    `mapstructure:"ingest"`
+	Runner    runner.Config    `mapstructure:"runner"`
+	Indexing  indexing.Config  `mapstructure:"indexing"`
+	Operating operating.Config `mapstructure:"operating"`
+	Gateway   gateway.Config   `mapstructure:"gateway"`
 }
 
 func defaultUp(dir string) upConfig {
 	c := upConfig{
 		Config: platform.Default(dir), Address: "127.0.0.1:8080", TokenFile: filepath.Join(dir, "tokens.yaml"),
 		Broker: broker.Default(filepath.Join(dir, "log")),
-		Ingest: ingest.Default(), Runner: runner.Default(), Indexing: indexing.Default(), Gateway: gateway.Default(),
+		Ingest: ingest.Default(), Runner: runner.Default(), Indexing: indexing.Default(), Operating: operating.Default(), Gateway: gateway.Default(),
 	}
 	c.Broker.Port = 9092
 	c.Telemetry.AdminAddress = "127.0.0.1:8081"
 	// A worker of the same name takes its own leases back at once: after a crash nothing waits.
-	c.Runner.Worker = "up"
+	c.Runner.Worker, c.Operating.Worker = "up", "up"
 	return c
 }
 
 func (c upConfig) Validate() error {
-	for _, v := range []interface{ Validate() error }{c.Config, c.Broker, c.Ingest, c.Runner, c.Indexing, c.Gateway} {
+	for _, v := range []interface{ Validate() error }{c.Config, c.Broker, c.Ingest, c.Runner, c.Indexing, c.Operating, c.Gateway} {
 		if err := v.Validate(); err != nil {
 			return err
 		}
@@ -188,6 +193,14 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if err != nil {
 		return u, err
 	}
+	jobs, err := operating.New(cfg.Operating, operating.Deps{Events: u.Events, Store: u.Store, Engine: u.Engine, Registry: registry, Log: u.Log, Registerer: u.Registry})
+	if err != nil {
+		return u, err
+	}
+	operators, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: u.Events, Authoriser: authoriser, Log: u.Log})
+	if err != nil {
+		return u, err
+	}
 	api, err := searchapi.New(cfg.Gateway, searchapi.Deps{
 		Store: u.Store, Engine: u.Engine, Encoders: u.models.Encoders(), Authoriser: authoriser, Planned: registry.Runs,
 		Blobs: u.Blobs, Reader: u.Reader, Log: u.Log, Registerer: u.Registry,
@@ -198,10 +211,13 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	u.api, u.gateway = api, api.Gateway
 	mux := http.NewServeMux()
 	ing.Register(mux)
+	operators.Register(mux)
+	rpc.Describe(mux, api.Gateway.Ready, cinedexv1connect.SearchServiceName, cinedexv1connect.OperatorServiceName)
 	mux.Handle("/", api.Handler)
 
 	u.actors = []lifecycle.Actor{
 		{Name: "indexer", Serve: idx.Serve, Ready: idx.Ready},
+		{Name: "operating", Serve: jobs.Serve, Ready: jobs.Ready},
 		{Name: "search-api", Serve: func(ctx context.Context) error { return telemetry.ServeListener(ctx, u.listener, mux) }, Ready: api.Gateway.Ready},
 		{Name: "algo-runner", Serve: run.Serve, Ready: run.Ready},
 		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},

@@ -1,24 +1,36 @@
-// Command indexer folds what runs wrote into the store and the search engines, and activates finished runs.
+// Command indexer folds what runs wrote into the store and the search engines, activates finished runs, and does operators' work.
 package main
 
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
+	"github.com/cinedex/cinedex/services/indexer/operating"
+	"github.com/cinedex/cinedex/services/indexer/operatorapi"
 )
 
 type config struct {
 	platform.ServiceConfig `mapstructure:",squash"`
-	Indexing               indexing.Config `mapstructure:"indexing"`
+	// TokenFile holds who may do operators' work; without it nobody is answered.
+	TokenFile string           `mapstructure:"token_file"`
+	Indexing  indexing.Config  `mapstructure:"indexing"`
+	Operating operating.Config `mapstructure:"operating"`
 }
 
 func (c config) Validate() error { return c.ServiceConfig.Validate() }
 
 func main() {
-	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex")}, indexing.Default()}
+	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", indexing.Default(), operating.Default()}
 	platform.Main("indexer", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
+		authoriser, err := authz.OpenFile(cfg.TokenFile)
+		if err != nil {
+			return platform.Part{}, err
+		}
 		registry, err := builtin.Open(p.Cache, 1).Algorithms()
 		if err != nil {
 			return platform.Part{}, err
@@ -33,6 +45,20 @@ func main() {
 		if err != nil {
 			return platform.Part{}, err
 		}
-		return platform.Part{Serve: s.Serve, Ready: s.Ready}, nil
+		jobs, err := operating.New(cfg.Operating, operating.Deps{Events: p.Events, Store: p.Store, Engine: p.Engine, Registry: registry, Log: p.Log, Registerer: p.Registry})
+		if err != nil {
+			return platform.Part{}, err
+		}
+		api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: p.Events, Authoriser: authoriser, Log: p.Log})
+		if err != nil {
+			return platform.Part{}, err
+		}
+		serve := func(ctx context.Context) error {
+			g, ctx := errgroup.WithContext(ctx)
+			g.Go(func() error { return s.Serve(ctx) })
+			g.Go(func() error { return jobs.Serve(ctx) })
+			return g.Wait()
+		}
+		return platform.Part{Serve: serve, Ready: s.Ready, Handler: api.Handler()}, nil
 	})
 }

@@ -1,0 +1,97 @@
+package operating
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// selectionOf returns over what a job goes; nil where its work has no selection.
+func selectionOf(j *pb.Job) *pb.Selection {
+	switch w := j.GetWork().(type) {
+	case *pb.Job_Replay:
+		return made(&w.Replay.Selection)
+	case *pb.Job_Activate:
+		return made(&w.Activate.Selection)
+	case *pb.Job_Collect:
+		return made(&w.Collect.Selection)
+	case *pb.Job_Verify:
+		return made(&w.Verify.Selection)
+	case *pb.Job_Batch:
+		return made(&w.Batch.Selection)
+	}
+	return nil
+}
+
+func made(s **pb.Selection) *pb.Selection {
+	if *s == nil {
+		*s = &pb.Selection{}
+	}
+	return *s
+}
+
+// narrow holds a selection to what the caller may see. What is named and not to be seen does not
+// exist for them; where everything is meant and they may see a part, that part is meant.
+func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Selection) error {
+	if sel == nil {
+		return nil
+	}
+	if sel.GetFromMs() < 0 || sel.GetToMs() < 0 || sel.GetToMs() > 0 && sel.GetToMs() <= sel.GetFromMs() {
+		return errkind.New(errkind.Invalid, "selection.from_ms, selection.to_ms: want 0 <= from < to; a to of 0 is none")
+	}
+	assets, titles, series := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	var visible []string
+	hidden := false
+	for a, err := range s.deps.Store.AllAssets(ctx) {
+		if err != nil {
+			return fmt.Errorf("reading the library: %w", err)
+		}
+		if !caller.MaySee(a.GetTitle().GetId()) {
+			hidden = hidden || ofSelection(sel, a)
+			continue
+		}
+		assets[a.GetId()], titles[a.GetTitle().GetId()], series[a.GetTitle().GetSeries()] = true, true, true
+		if ofSelection(sel, a) {
+			visible = append(visible, a.GetId())
+		}
+	}
+	for _, named := range []struct {
+		what string
+		want []string
+		have map[string]bool
+	}{{"asset", sel.GetAssets(), assets}, {"title", sel.GetTitles(), titles}, {"series", sel.GetSeries(), series}} {
+		for _, id := range named.want {
+			if !named.have[id] {
+				return errkind.New(errkind.NotFound, "selection: there is no %s %.64q", named.what, id)
+			}
+		}
+	}
+	if len(visible) == 0 && (len(assets) > 0 || hidden) {
+		return errkind.New(errkind.NotFound, "selection: no asset is of all of %s", strings.Join(describe(sel), ", "))
+	}
+	if hidden {
+		sel.Assets, sel.Titles, sel.Series = visible, nil, nil
+	}
+	return nil
+}
+
+// describe says what a selection asks of an asset.
+func describe(sel *pb.Selection) []string {
+	var out []string
+	for _, part := range []struct {
+		name   string
+		values []string
+	}{{"asset", sel.GetAssets()}, {"title", sel.GetTitles()}, {"series", sel.GetSeries()}} {
+		if len(part.values) > 0 {
+			out = append(out, part.name+" "+strings.Join(part.values, "|"))
+		}
+	}
+	if len(out) == 0 {
+		return []string{"the whole library"}
+	}
+	return out
+}
