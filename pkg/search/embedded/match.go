@@ -13,7 +13,9 @@ import (
 )
 
 // saturation is BM25's part of frequency and length; norm is Bleve's, one over the square root of the length.
-func saturation(freq uint64, norm float64) float64 { return words.Saturation(freq, 1/(norm*norm)) }
+func saturation(freq uint64, norm float64) float64 {
+	return words.Saturation(freq, float64(words.Length(uint64(math.Round(1/(norm*norm))))))
+}
 
 // A cursor goes through the visible documents of one segment that a clause matches.
 type cursor struct {

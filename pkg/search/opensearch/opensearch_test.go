@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,13 +11,11 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"go.uber.org/goleak"
 
+	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/searchtest"
 )
-
-// addressVariable names the cluster that tests may make indices on.
-const addressVariable = "CINEDEX_TEST_OPENSEARCH"
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
@@ -29,12 +26,8 @@ var session = fmt.Sprintf("t%x", time.Now().UnixNano())
 
 func configFor(t testing.TB, name string) Config {
 	t.Helper()
-	address := os.Getenv(addressVariable)
-	if address == "" {
-		t.Skipf("no OpenSearch: set %s to the address of one, such as http://127.0.0.1:9201 (make servers starts one)", addressVariable)
-	}
 	c := Default()
-	c.URLs = strings.Split(address, ",")
+	c.URLs = strings.Split(serverstest.OpenSearch(t), ",")
 	c.Prefix = fmt.Sprintf("%s-%x", session, xxhash.Sum64String(name))
 	return c
 }

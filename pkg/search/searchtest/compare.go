@@ -36,13 +36,13 @@ func Compare(t *testing.T, one, other Harness) {
 	})
 	t.Run("modes, filters, languages and pages", func(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(17, 4))
-		for range 150 {
+		for range 60 {
 			c.text(t, "", question(rnd))
 		}
 	})
 	t.Run("vectors", func(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(18, 4))
-		for range 60 {
+		for range 20 {
 			v := make([]float32, space.GetDimension())
 			for i := range v {
 				v[i] = float32(rnd.NormFloat64())

@@ -3,6 +3,7 @@ package words
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 )
@@ -24,6 +25,18 @@ func PhraseFactor(gaps int) float64 { return 1 / float64(1+gaps) }
 // IDF is what a term weighs that is in df of so many texts. It is always positive, so that more words are always better.
 func IDF(docs, df uint64) float64 {
 	return math.Log(1 + (float64(docs)-float64(df)+0.5)/(float64(df)+0.5))
+}
+
+// Length is the length of a text in terms as it is weighed: beyond 40 in steps, which is how Lucene keeps lengths in one
+// byte (org.apache.lucene.util.SmallFloat.intToByte4), so that both engines weigh long texts alike.
+func Length(terms uint64) uint64 {
+	const exact = 24
+	if terms < exact+16 {
+		return terms
+	}
+	over := terms - exact
+	shift := bits.Len64(over) - 4 // four binary digits are kept
+	return exact + over>>shift<<shift
 }
 
 // Saturation is BM25's part of a term's frequency in a text and of the text's length in terms.
