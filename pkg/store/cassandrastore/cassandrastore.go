@@ -213,14 +213,16 @@ func (s *Store) Ready(ctx context.Context) error {
 }
 
 // The version is a counter: it never goes back, adding to it needs no reading, and an addition
-// whose outcome is not known may be made again, since how much it grows means nothing.
+// whose outcome is not known may be made again, since how much it grows means nothing. It has
+// a name because a key of one column must not be empty, as Config.Library may be.
+const versionName = "library"
 
 // Version implements store.Store.
 func (s *Store) Version(ctx context.Context) (int64, error) {
 	var n int64
 	err := s.do(ctx, "version", "reading the version", func() (err error) {
 		n, err = hedged(ctx, func(ctx context.Context) (n int64, err error) {
-			err = s.query(ctx, "SELECT changes FROM versions WHERE library = ?", s.cfg.Library).Scan(&n)
+			err = s.query(ctx, "SELECT changes FROM versions WHERE library = ? AND name = ?", s.cfg.Library, versionName).Scan(&n)
 			return n, err
 		})
 		if errors.Is(err, gocql.ErrNotFound) {
@@ -237,7 +239,7 @@ func (s *Store) Version(ctx context.Context) (int64, error) {
 // tell makes the version grow, after what it tells of is committed. Whoever made the change
 // keeps in its row that it has yet to be told, until it is: if this process ends in between, whoever comes upon the row next tells.
 func (s *Store) tell(ctx context.Context) error {
-	return s.query(ctx, "UPDATE versions SET changes = changes + 1 WHERE library = ?", s.cfg.Library).Exec()
+	return s.query(ctx, "UPDATE versions SET changes = changes + 1 WHERE library = ? AND name = ?", s.cfg.Library, versionName).Exec()
 }
 
 // locks has one lock for each name, and now and then one for several.
@@ -286,8 +288,12 @@ func (s *Store) Describe(ctx context.Context) (line string, err error) {
 		for _, dc := range slices.Sorted(maps.Keys(options)) {
 			replication += " " + dc + ":" + options[dc]
 		}
-		line = fmt.Sprintf("Cassandra %s, cluster %s (%d nodes), asked through %s; keyspace %s, copies%s, tables of version %d; this machine's clock is %s off",
-			release, cluster, nodes, dc, s.cfg.Keyspace, replication, len(migrations), s.skew.offset().Abs().Round(time.Millisecond))
+		var sync string
+		if err := s.query(ctx, "SELECT value FROM system_views.settings WHERE name = 'commitlog_sync'").Scan(&sync); err != nil {
+			return err
+		}
+		line = fmt.Sprintf("Cassandra %s, cluster %s (%d nodes), asked through %s; keyspace %s, copies%s, commit log synced in mode %s, tables of version %d; this machine's clock is %s off",
+			release, cluster, nodes, dc, s.cfg.Keyspace, replication, sync, len(migrations), s.skew.offset().Abs().Round(time.Millisecond))
 		return nil
 	})
 	return line, err

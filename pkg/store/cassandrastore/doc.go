@@ -12,7 +12,7 @@
 //	annotations  asset run bucket            ordinal                         writing again
 //	embeddings   asset run bucket            ordinal                         writing again
 //	markers      asset run                   epoch part first                writing again
-//	versions                                 a counter                       adding
+//	versions     name                        a counter                       adding
 //	migrations   name                                                        compare-and-set
 //
 // Every partition's key begins with Config.Library. A bucket is 1,024 ordinals, so no partition grows with its run; extents
@@ -27,8 +27,10 @@
 // apart from what is written afterwards. WriteBatches under a lower epoch than a row's therefore changes nothing, where pebblestore
 // would write it: both leave it to the caller to ask CheckEpoch first.
 //
-// A write that returned nil is acknowledged by a majority of its copies, and reads ask a majority; whether that
-// survives the loss of power of all of them at once is the servers' commitlog_sync. Active, CheckEpoch and every compare-and-set that was
+// A write that returned nil is acknowledged by a majority of its copies, and reads ask a majority. What that survives beyond the loss
+// of a minority is the servers' commitlog_sync: with periodic, as Cassandra ships, kill -9 of a lone node takes what it
+// acknowledged in the last moment with it, leases and switches included (TestNodeRestarts saw it), so one copy needs group or batch;
+// three copies on three machines need it only against the loss of power of all. Active, CheckEpoch and every compare-and-set that was
 // lost or not told of read linearizably; the other reads see all that was acknowledged before they began.
 //
 // Dump is as of one moment for what nobody writes to meanwhile: a cluster has no snapshots. This is the one difference

@@ -97,7 +97,7 @@ func connectError(c Config, err error) error {
 	switch {
 	case errors.Is(err, errNoKeyspace):
 		return err
-	case has("username and/or password", "Bad credentials", "Username and/or password", "bad credentials"):
+	case has("password are incorrect", "Bad credentials", "bad credentials"):
 		return errkind.New(errkind.Unauthenticated, "Cassandra at %s refuses store.cassandra.username and password: %w", at, err)
 	case has("authentication required"):
 		return errkind.New(errkind.Unauthenticated, "Cassandra at %s asks who this is: set store.cassandra.username and password: %w", at, err)

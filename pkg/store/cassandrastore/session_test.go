@@ -68,7 +68,7 @@ func TestHedged(t *testing.T) {
 			asked := make(chan struct{})
 			got, err := hedged(t.Context(), func(ctx context.Context) (string, error) {
 				if ctx.Value(askedBefore{}) != nil {
-					defer close(asked)
+					close(asked)
 					return test.second(ctx, nil)
 				}
 				return test.first(ctx, asked)

@@ -36,7 +36,7 @@ var migrations = []migration{
 			AND compression = {'class': 'LZ4Compressor', 'min_compress_ratio': '1.1'}` + written,
 		`CREATE TABLE IF NOT EXISTS %s.markers (library text, asset text, run text, epoch bigint, part tinyint, first bigint, count bigint,
 			PRIMARY KEY ((library, asset, run), epoch, part, first)) WITH comment = 'batches that are durable here and in the search engines'` + written,
-		`CREATE TABLE IF NOT EXISTS %s.versions (library text PRIMARY KEY, changes counter) WITH comment = 'how often the library changed'` + changed,
+		`CREATE TABLE IF NOT EXISTS %s.versions (library text, name text, changes counter, PRIMARY KEY ((library, name))) WITH comment = 'how often the library changed'` + changed,
 	}},
 }
 
