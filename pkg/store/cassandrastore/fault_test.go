@@ -42,7 +42,7 @@ func TestNodeRestarts(t *testing.T) {
 	}
 	cluster := serverstest.Start(t, servers.Config{Cassandra: 1, Secure: true})
 	node := cluster.Cassandra.Nodes[0]
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 
 	cfg := cassandrastore.Default()
@@ -153,7 +153,7 @@ func TestNodeRestarts(t *testing.T) {
 			}
 		}
 	}
-	for round := range 3 {
+	for round := range 2 {
 		if !further(10) {
 			t.Errorf("round %d: the load does not go on: %v", round, ctx.Err())
 			break
