@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -90,20 +89,36 @@ func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 			return nil
 		}
 		defer func(start time.Time) { s.commits.Observe(time.Since(start).Seconds()) }(time.Now())
-		// Where rows are is durable before the rows are, so that none is ever out of reach of readers and of deletions.
-		if err := s.extend(ctx, all); err != nil {
-			return err
-		}
-		return send(ctx, s, all, func(ctx context.Context, r *rows) error {
-			b := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(elsewhere{}).WithTimestamp(r.stamp)
-			b.Entries = make([]gocql.BatchEntry, len(r.of))
-			for i, x := range r.of {
-				b.Entries[i] = gocql.BatchEntry{Stmt: inserts[r.part], Idempotent: true,
-					Args: []any{s.cfg.Library, r.asset, r.run, r.bucket, x.ordinal, int64(x.at.Start), int64(x.at.End), x.body}}
+		var writes []func(context.Context) error
+		seen := map[extent]bool{}
+		for _, r := range all {
+			if !seen[r.extent] {
+				seen[r.extent] = true
+				writes = append(writes, func(ctx context.Context) error { return s.extend(ctx, r.extent, r.stamp) })
 			}
-			return s.session.ExecuteBatch(b)
-		})
+			writes = append(writes, func(ctx context.Context) error { return s.insert(ctx, r) })
+		}
+		return send(ctx, s, writes, func(ctx context.Context, write func(context.Context) error) error { return write(ctx) })
 	})
+}
+
+// insert writes rows in one batch.
+func (s *Store) insert(ctx context.Context, r *rows) error {
+	b := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(elsewhere{}).WithTimestamp(r.stamp)
+	b.Entries = make([]gocql.BatchEntry, len(r.of))
+	for i, x := range r.of {
+		b.Entries[i] = gocql.BatchEntry{Stmt: inserts[r.part], Idempotent: true,
+			Args: []any{s.cfg.Library, r.asset, r.run, r.bucket, x.ordinal, int64(x.at.Start), int64(x.at.End), x.body}}
+	}
+	return s.session.ExecuteBatch(b)
+}
+
+// extend writes that a run has items in a bucket. It is written again with every batch, and beside the rows: what is remembered of it
+// could have been deleted meanwhile, with the run, by another process, and rows that are there without it
+// are those of a write that was not acknowledged, which is made again.
+func (s *Store) extend(ctx context.Context, x extent, stamp int64) error {
+	return s.query(ctx, "INSERT INTO extents (library, asset, run, part, bucket, epoch) VALUES (?, ?, ?, ?, ?, ?)",
+		s.cfg.Library, x.asset, x.run, int8(x.part), x.bucket, x.epoch).WithTimestamp(stamp).Exec()
 }
 
 // split encodes the items of a batch and adds them to all, in pieces of one partition each.
@@ -153,67 +168,6 @@ func cmpErr(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// extents are those that this process knows to be durable. One may be deleted by another process, with its run: an
-// execution that is still writing then has lost its lease, and a later one has another epoch.
-type extents struct {
-	mu    sync.Mutex
-	known map[extent]struct{}
-}
-
-// mostExtents bounds what is remembered; it is forgotten all at once, and learned again with a write each.
-const mostExtents = 1 << 16
-
-// unknown returns those of all that are not known yet, each once.
-func (e *extents) unknown(all []*rows) (out []extent) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	seen := map[extent]struct{}{}
-	for _, r := range all {
-		if _, ok := e.known[r.extent]; ok {
-			continue
-		}
-		if _, ok := seen[r.extent]; !ok {
-			seen[r.extent] = struct{}{}
-			out = append(out, r.extent)
-		}
-	}
-	return out
-}
-
-func (e *extents) learn(all []extent) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.known == nil || len(e.known)+len(all) > mostExtents {
-		e.known = map[extent]struct{}{}
-	}
-	for _, x := range all {
-		e.known[x] = struct{}{}
-	}
-}
-
-func (e *extents) forget(asset, run string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for x := range e.known {
-		if x.asset == asset && x.run == run {
-			delete(e.known, x)
-		}
-	}
-}
-
-// extend makes durable which buckets the rows are in.
-func (s *Store) extend(ctx context.Context, all []*rows) error {
-	unknown := s.extents.unknown(all)
-	err := send(ctx, s, unknown, func(ctx context.Context, x extent) error {
-		return s.query(ctx, "INSERT INTO extents (library, asset, run, part, bucket, epoch) VALUES (?, ?, ?, ?, ?, ?)",
-			s.cfg.Library, x.asset, x.run, int8(x.part), x.bucket, x.epoch).WithTimestamp(s.stamps.stamp(x.epoch)).Exec()
-	})
-	if err == nil {
-		s.extents.learn(unknown)
-	}
-	return err
 }
 
 // extentsOf reads the buckets that a run has items in, in their order.
@@ -333,7 +287,6 @@ func (s *Store) deleteItems(ctx context.Context, asset, run string, epoch int64)
 		return err
 	}
 	stamp := s.stampOver(all)
-	s.extents.forget(asset, run)
 	err = send(ctx, s, all, func(ctx context.Context, x extent) error {
 		return s.query(ctx, "DELETE FROM "+tables[x.part]+" WHERE library = ? AND asset = ? AND run = ? AND bucket = ?",
 			s.cfg.Library, asset, run, x.bucket).WithTimestamp(stamp).Exec()

@@ -45,8 +45,7 @@ type Store struct {
 	skew   *skew
 	stamps *stamps
 
-	slots   chan struct{}
-	extents extents
+	slots chan struct{}
 	// changing has one change at a time of what one name stands for: of those that this process makes, one alone
 	// would win, and a lost compare-and-set costs the winner, too.
 	changing locks

@@ -157,6 +157,13 @@ func TestEpochsOverClocks(t *testing.T) {
 	write(behind, 3, 1, "third")
 	want("executed again by a machine that is behind whoever deleted it", "third")
 
+	// The log is replayed after another process deleted the run: the same execution's rows come again.
+	if err := ahead.DeleteRun(ctx, "a", "r"); err != nil {
+		t.Fatal(err)
+	}
+	write(behind, 3, 1, "third")
+	want("replayed after it was deleted elsewhere", "third")
+
 	// Leases run out by Cassandra's clock for both.
 	l, err := behind.Acquire(ctx, "l", "one", time.Minute)
 	if err != nil {
