@@ -182,8 +182,13 @@ func fillDisk(dir string) error {
 	if err := e.Write(ctx, search.Batch{Annotations: big}); err != nil {
 		return fmt.Errorf("writing after: %w", err)
 	}
-	if err := e.Ready(ctx); err != nil {
-		return fmt.Errorf("ready after: %w", err)
+	// What the index could not write is written behind the journal, a little later.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if err := e.Ready(ctx); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			return fmt.Errorf("ready after: %w", err)
+		}
 	}
 	hits, err := e.Text(ctx, search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: "full77", Limit: 5})
 	if err != nil || len(hits) != 1 {
