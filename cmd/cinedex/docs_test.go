@@ -156,7 +156,17 @@ func TestDocumentedJSON(t *testing.T) {
 			Letters []jsonLetter `json:"dead_letters"`
 		}{},
 		"topics plan, topics apply": &jsonTopicPlan{},
-		"doctor":                    &struct{ Findings []finding }{},
+		"runs list": &struct {
+			Runs   []jsonListedRun
+			Cursor string
+		}{},
+		"runs compare": &jsonComparison{},
+		"runs activate, runs rollback, runs gc, rebuild, verify, repair, batch submit": &jobJSON{},
+		"batch get": &struct {
+			Batch string
+			Files []jsonResultFile
+		}{},
+		"doctor": &struct{ Findings []finding }{},
 	}
 	sections := strings.Split(document(t, "docs/guides/json.md"), "\n## ")
 	block := regexp.MustCompile("(?s)```json\n(.*?)```")

@@ -193,7 +193,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if err != nil {
 		return u, err
 	}
-	jobs, err := operating.New(cfg.Operating, operating.Deps{Events: u.Events, Store: u.Store, Engine: u.Engine, Registry: registry, Log: u.Log, Registerer: u.Registry})
+	jobs, err := operating.New(cfg.Operating, operating.Deps{Events: u.Events, Store: u.Store, Engine: u.Engine, Registry: registry, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
 	if err != nil {
 		return u, err
 	}

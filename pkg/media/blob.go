@@ -465,6 +465,17 @@ func (b *Blobs) Put(ctx context.Context, key, contentType string, content io.Rea
 	return &cinedexv1.MediaRef{Key: key}, nil
 }
 
+// Delete removes a blob of the own bucket. Removing what is not there is no error.
+func (b *Blobs) Delete(ctx context.Context, key string) error {
+	if err := ownKey(key); err != nil {
+		return err
+	}
+	if err := b.own.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return fmt.Errorf("deleting %s: %w", key, blobError(err))
+	}
+	return nil
+}
+
 // syncFile brings a file and its name to the disk.
 func syncFile(name string) error {
 	for _, p := range []string{name, filepath.Dir(name)} {

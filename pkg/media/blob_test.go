@@ -89,6 +89,20 @@ func TestOwnBucket(t *testing.T) {
 			if _, err := b.Read(t.Context(), &cinedexv1.MediaRef{Key: "none"}, 10); errkind.Of(err) != errkind.NotFound {
 				t.Errorf("a key that is not there: %v", err)
 			}
+			if _, err := b.Put(t.Context(), "gone/soon", "", strings.NewReader("x")); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second time it is not there
+				if err := b.Delete(t.Context(), "gone/soon"); err != nil {
+					t.Errorf("deleting: %v", err)
+				}
+			}
+			if _, err := b.Read(t.Context(), &cinedexv1.MediaRef{Key: "gone/soon"}, 10); errkind.Of(err) != errkind.NotFound {
+				t.Errorf("a key that was deleted: %v", err)
+			}
+			if err := b.Delete(t.Context(), "../x"); errkind.Of(err) != errkind.Invalid {
+				t.Errorf("deleting outside the bucket: %v", err)
+			}
 			for _, key := range []string{"", "../x", "a/../b", "/a", "a//b", "a b", ".hidden", "a/", "é"} {
 				if _, err := b.Put(t.Context(), key, "", strings.NewReader("x")); errkind.Of(err) != errkind.Invalid {
 					t.Errorf("key %q: %v", key, err)

@@ -178,13 +178,22 @@ func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.
 	return nil
 }
 
-// OpenMedia opens the buckets and finds the programs that read films.
-func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b media.BlobConfig) error {
+// OpenBlobs opens the buckets.
+func (p *Platform) OpenBlobs(ctx context.Context, b media.BlobConfig) error {
 	blobs, err := media.OpenBlobs(ctx, b)
 	if err != nil {
 		return fmt.Errorf("opening media: %w", err)
 	}
 	p.Blobs, p.closers = blobs, append(p.closers, blobs)
+	return nil
+}
+
+// OpenMedia opens the buckets and finds the programs that read films.
+func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b media.BlobConfig) error {
+	err := p.OpenBlobs(ctx, b)
+	if err != nil {
+		return err
+	}
 	var tools media.Tools
 	if tools.FFmpeg, err = p.Cache.Tool("ffmpeg"); err != nil {
 		return err

@@ -41,11 +41,14 @@ func main() {
 		if err := p.OpenEngine(ctx, cfg.Search, registry.Spaces()); err != nil {
 			return platform.Part{}, err
 		}
+		if err := p.OpenBlobs(ctx, cfg.Blobs); err != nil {
+			return platform.Part{}, err
+		}
 		s, err := indexing.New(cfg.Indexing, indexing.Deps{Events: p.Events, Store: p.Store, Engine: p.Engine, Log: p.Log, Registerer: p.Registry})
 		if err != nil {
 			return platform.Part{}, err
 		}
-		jobs, err := operating.New(cfg.Operating, operating.Deps{Events: p.Events, Store: p.Store, Engine: p.Engine, Registry: registry, Log: p.Log, Registerer: p.Registry})
+		jobs, err := operating.New(cfg.Operating, operating.Deps{Events: p.Events, Store: p.Store, Engine: p.Engine, Registry: registry, Blobs: p.Blobs, Log: p.Log, Registerer: p.Registry})
 		if err != nil {
 			return platform.Part{}, err
 		}

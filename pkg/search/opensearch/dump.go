@@ -121,13 +121,13 @@ func (e *Engine) dump(ctx context.Context, at func(part) string, w io.Writer) er
 }
 
 func (k *walker) line() any {
-	d := k.doc
 	if k.space != "" {
-		return search.EmbeddingLine{
-			Run: d.Run, Space: k.space, Ordinal: d.Ordinal, Asset: d.Asset, Kind: d.Kind, Language: d.Language,
-			Character: d.Character, Start: d.Start, End: d.End, Hash: d.Hash,
-		}
+		return k.doc.embeddingLine(k.space)
 	}
+	return k.doc.annotationLine()
+}
+
+func (d *body) annotationLine() search.AnnotationLine {
 	l := search.AnnotationLine{
 		Run: d.Run, Ordinal: d.Ordinal, Asset: d.Asset, Kind: d.Kind, Language: d.Language, Start: d.Start, End: d.End, Hash: d.Hash,
 	}
@@ -135,4 +135,11 @@ func (k *walker) line() any {
 		l.Confidence = *d.Confidence
 	}
 	return l
+}
+
+func (d *body) embeddingLine(space string) search.EmbeddingLine {
+	return search.EmbeddingLine{
+		Run: d.Run, Space: space, Ordinal: d.Ordinal, Asset: d.Asset, Kind: d.Kind, Language: d.Language,
+		Character: d.Character, Start: d.Start, End: d.End, Hash: d.Hash,
+	}
 }

@@ -14,7 +14,7 @@ func testAudit(t *testing.T, h Harness) {
 	e := open(t, h)
 	audit, ok := e.(search.Auditor)
 	if !ok {
-		t.Skipf("a %T is no search.Auditor", e)
+		t.Fatalf("a %T is no search.Auditor", e)
 	}
 	items := append(corpus(), hostileAnnotations()...)
 	write(t, e, items...)

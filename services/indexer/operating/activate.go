@@ -258,11 +258,13 @@ func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor 
 		if err != nil {
 			return err
 		}
-		return tell(ctx, step{done: n.Switched + n.Refused, cursor: b, lines: lines})
+		return tell(ctx, step{done: n.Switched + n.Refused, cursor: b, lines: lines, first: len(n.Pending) > 0})
 	}
 	var examples int
+	assets := &assetReader{from: a.store, sel: w.GetSelection()}
+	defer assets.close()
 	for {
-		lines, err := a.chunk(ctx, w, &n, note, size, &examples)
+		lines, err := a.chunk(ctx, w, &n, note, size, assets, &examples)
 		if err != nil {
 			return err
 		}
@@ -287,6 +289,7 @@ func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor 
 			return err
 		}
 		if n.InWave == 0 && n.Switched+n.Refused < total && w.GetPauseSeconds() > 0 {
+			assets.close()
 			if err := a.pause(ctx, time.Duration(w.GetPauseSeconds()*float64(time.Second)), note); err != nil {
 				return err
 			}
@@ -315,7 +318,7 @@ func (a *activator) pause(ctx context.Context, d time.Duration, note func(...str
 }
 
 // chunk notes the next switches and does them. Nil lines say that there was nothing left.
-func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, note func(...string) error, size int64, examples *int) (lines []string, err error) {
+func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, note func(...string) error, size int64, assets *assetReader, examples *int) (lines []string, err error) {
 	release, err := a.lease(ctx)
 	if err != nil {
 		return nil, err
@@ -323,9 +326,13 @@ func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, 
 	defer release()
 	if len(n.Pending) == 0 {
 		after := n.After
-		for asset, err := range assetsOf(ctx, a.store, w.GetSelection(), n.After) {
+		for {
+			asset, err := assets.next(ctx, after)
 			if err != nil {
 				return nil, fmt.Errorf("reading the library: %w", err)
+			}
+			if asset == nil {
+				break
 			}
 			st, err := a.standing(ctx, w, asset)
 			if err != nil {

@@ -55,3 +55,30 @@ func selectsRun(sel *pb.Selection, algorithm, version string) bool {
 }
 
 func oneOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }
+
+// An assetReader goes through a selection in pieces, and goes on where it was until it is closed.
+type assetReader struct {
+	from store.Assets
+	sel  *pb.Selection
+	pull func() (*pb.Asset, error, bool)
+	stop func()
+}
+
+// next returns the next asset, the one that comes after an id where the reader was closed; nil at the end.
+func (r *assetReader) next(ctx context.Context, after string) (*pb.Asset, error) {
+	if r.pull == nil {
+		r.pull, r.stop = iter.Pull2(assetsOf(ctx, r.from, r.sel, after))
+	}
+	a, err, ok := r.pull()
+	if !ok {
+		return nil, nil
+	}
+	return a, err
+}
+
+func (r *assetReader) close() {
+	if r.stop != nil {
+		r.stop()
+	}
+	r.pull, r.stop = nil, nil
+}

@@ -31,6 +31,13 @@ type Plan struct {
 }
 
 // kinds is the table: a new kind of job is a file beside this one and a line here.
-func kinds(deps Deps) map[string]Kind {
-	return map[string]Kind{}
+func kinds(cfg Config, deps Deps) map[string]Kind {
+	return map[string]Kind{
+		"activate": activating{deps},
+		"gc":       collecting{deps},
+		"rebuild":  rebuilding{deps},
+		"verify":   verifying{deps},
+		"repair":   verifying{deps},
+		"batch":    batching{deps, cfg.Batch},
+	}
 }

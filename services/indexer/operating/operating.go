@@ -29,6 +29,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/media"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -43,10 +44,14 @@ type Config struct {
 	LeaseTTL time.Duration `mapstructure:"lease_ttl"`
 	// Jobs is how many jobs of each kind are done here at once: a switch never waits behind a replay.
 	Jobs int `mapstructure:"jobs"`
+	// Batch bounds what one caller may ask for on demand.
+	Batch BatchLimits `mapstructure:"batch"`
 }
 
 // Default does two jobs of each kind at once.
-func Default() Config { return Config{LeaseTTL: 15 * time.Second, Jobs: 2} }
+func Default() Config {
+	return Config{LeaseTTL: 15 * time.Second, Jobs: 2, Batch: DefaultBatchLimits()}
+}
 
 // Validate names the first field that cannot be worked with.
 func (c Config) Validate() error {
@@ -56,7 +61,7 @@ func (c Config) Validate() error {
 	case c.Jobs < 1:
 		return errkind.New(errkind.Invalid, "operating.jobs: must be at least 1")
 	}
-	return nil
+	return c.Batch.Validate()
 }
 
 // Deps is what main builds.
@@ -65,7 +70,9 @@ type Deps struct {
 	Store  store.Store
 	Engine search.Engine
 	// Registry knows every algorithm, candidates included.
-	Registry   *algo.Registry
+	Registry *algo.Registry
+	// Blobs keeps the results of batches; without it there are none.
+	Blobs      *media.Blobs
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -98,7 +105,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg.Worker = host
 	}
 	f := promauto.With(deps.Registerer)
-	return &Service{cfg: cfg, deps: deps, kinds: kinds(deps), kick: make(chan struct{}, 1), here: map[string]string{},
+	return &Service{cfg: cfg, deps: deps, kinds: kinds(cfg, deps), kick: make(chan struct{}, 1), here: map[string]string{},
 		ended:   f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_jobs_total", Help: "Jobs that ended here, by kind and state."}, []string{"kind", "state"}),
 		working: f.NewGaugeVec(prometheus.GaugeOpts{Name: "cinedex_jobs_working", Help: "Jobs being done here, by kind."}, []string{"kind"}),
 		done:    f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_job_items_total", Help: "What jobs have done, in the unit of their kind."}, []string{"kind"}),

@@ -81,7 +81,7 @@ func openStore(t *testing.T) store.Store {
 // worker makes a service over s that does "rebuild" jobs by k.
 func worker(t *testing.T, s store.Store, name string, k Kind) *Service {
 	t.Helper()
-	svc, err := New(Config{Worker: name, LeaseTTL: 3 * time.Second, Jobs: 2}, Deps{Store: s, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+	svc, err := New(Config{Worker: name, LeaseTTL: 3 * time.Second, Jobs: 2, Batch: DefaultBatchLimits()}, Deps{Store: s, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,8 @@ type step struct {
 	done   int64
 	cursor []byte
 	lines  []string // for a person
+	// first has the step noted before the work goes on.
+	first bool
 }
 
 // A teller makes a step durable. Its error ends the work: it was paused, cancelled, or lost its lease.

@@ -239,7 +239,7 @@ func TestRepairInTheMidst(t *testing.T) {
 			if !errkind.Is(err, errkind.Conflict) || !strings.Contains(told, "`cinedex rebuild` mends that") {
 				t.Errorf("of a run that readers see: %q, %v", told, err)
 			}
-			rebuild(t, l, &pb.Rebuild{})
+			rebuilt(t, l, &pb.Rebuild{})
 			if told, err := verify(t, l, &pb.Verify{}); err != nil {
 				t.Errorf("after a rebuild: %q, %v", told, err)
 			}
@@ -247,7 +247,7 @@ func TestRepairInTheMidst(t *testing.T) {
 	}
 }
 
-func rebuild(t testing.TB, l *apitest.Library, w *pb.Rebuild) record {
+func rebuilt(t testing.TB, l *apitest.Library, w *pb.Rebuild) record {
 	t.Helper()
 	b := rebuilder{store: l.Store, engine: l.Engine}
 	p, err := b.plan(t.Context(), w)
@@ -336,11 +336,11 @@ func TestRebuildUnderReadingAndWriting(t *testing.T) {
 		}
 	})
 	for range 4 {
-		rebuild(t, l, &pb.Rebuild{})
+		rebuilt(t, l, &pb.Rebuild{})
 	}
 	close(stop)
 	wg.Wait()
-	rebuild(t, l, &pb.Rebuild{Rate: 100_000})
+	rebuilt(t, l, &pb.Rebuild{Rate: 100_000})
 	for _, r := range added {
 		if err := l.Engine.DeleteRun(t.Context(), r.GetId()); err != nil {
 			t.Fatal(err)

@@ -49,6 +49,7 @@ func New(deps Deps) (*Server, error) {
 func (s *Server) Register(mux *http.ServeMux) {
 	path, h := cinedexv1connect.NewOperatorServiceHandler(s, rpc.Options(MaxRequestBytes, audit{s.deps.Log})...)
 	rpc.Mount(mux, s.deps.Authoriser, path, h)
+	rpc.Mount(mux, s.deps.Authoriser, "GET "+BatchesPath+"{job}/{name}", http.HandlerFunc(s.file))
 }
 
 // Handler is the service alone, with health and reflection beside it.

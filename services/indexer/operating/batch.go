@@ -1,0 +1,352 @@
+package operating
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// A batcher runs algorithms over a selection on demand, and leaves what they said as files in the bucket.
+//
+// The assets are fixed when the job is taken in, by the rights of who asked; what comes later, or is forbidden to them, is
+// not in it. Runs that are there are used, those that are missing are requested behind live work and
+// before backfills. The manifest is written last: without it there is no result.
+type batcher struct {
+	store    store.Store
+	registry planner
+	events   publisher
+	bucket   bucket
+	sleep    func(context.Context, time.Duration) error
+	limits   BatchLimits
+}
+
+// BatchLimits are what one caller may ask for.
+type BatchLimits struct {
+	// Jobs of one caller that have not ended.
+	Jobs int `mapstructure:"jobs"`
+	// Assets of one job.
+	Assets int `mapstructure:"assets"`
+}
+
+// DefaultBatchLimits are two jobs of a thousand assets.
+func DefaultBatchLimits() BatchLimits { return BatchLimits{Jobs: 2, Assets: 1000} }
+
+// Validate names the first field that cannot be worked with.
+func (l BatchLimits) Validate() error {
+	if l.Jobs < 1 || l.Assets < 1 {
+		return errkind.New(errkind.Invalid, "operating.batch: jobs and assets must be at least 1")
+	}
+	return nil
+}
+
+// planner derives the runs of an asset, inputs first.
+type planner interface {
+	Runs(asset *pb.Asset) ([]*pb.Run, error)
+}
+
+// publisher is what requesting needs of the log.
+type publisher interface {
+	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
+}
+
+// bucket is where results lie.
+type bucket interface {
+	Put(ctx context.Context, key, contentType string, content io.Reader) (*pb.MediaRef, error)
+	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
+	Delete(ctx context.Context, key string) error
+}
+
+// reasonBatch is how the runs of a batch are requested.
+const reasonBatch = "batch"
+
+// batchNote is where a batch goes on from.
+type batchNote struct {
+	// Requested is the last asset whose missing runs were requested.
+	Requested string `json:"requested,omitempty"`
+	// Failed are the epochs under which runs had failed before they were requested here: they are tried again.
+	Failed map[string]int64 `json:"failed,omitempty"`
+}
+
+// A wanted run is one that a batch is to tell of.
+type wantedRun struct {
+	asset *pb.Asset
+	run   *pb.Run
+	// request are the run and those of its inputs that are missing, inputs first; empty where the run is there.
+	request []*pb.Run
+}
+
+func formatsOf(w *pb.Batch) []string {
+	if len(w.GetFormats()) == 0 {
+		return []string{"jsonl", "parquet"}
+	}
+	return w.GetFormats()
+}
+
+func checkBatch(w *pb.Batch) error {
+	if len(w.GetSelection().GetAlgorithms()) == 0 {
+		return errkind.New(errkind.Invalid, "batch.selection.algorithms: name at least one algorithm; `cinedex algorithms list` shows which there are")
+	}
+	for _, f := range w.GetFormats() {
+		if f != "jsonl" && f != "parquet" {
+			return errkind.New(errkind.Invalid, "batch.formats: %.20q is neither jsonl nor parquet", f)
+		}
+	}
+	return nil
+}
+
+// wanted returns what a batch is to tell of an asset, by algorithm; skipped names those that do not apply to it.
+func (b *batcher) wanted(ctx context.Context, w *pb.Batch, asset *pb.Asset) (wanted []wantedRun, skipped []string, err error) {
+	planned, err := b.registry.Runs(asset)
+	if err != nil {
+		return nil, nil, fmt.Errorf("deriving the runs of %s: %w", asset.GetId(), err)
+	}
+	there, err := b.store.RunsOf(ctx, asset.GetId())
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+	}
+	active, err := b.store.Active(ctx, asset.GetId())
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the active runs of %s: %w", asset.GetId(), err)
+	}
+	names := slices.Compact(slices.Sorted(slices.Values(w.GetSelection().GetAlgorithms())))
+	for _, name := range names {
+		algorithm, version, _ := strings.Cut(name, "@")
+		var seen *pb.ActiveRun
+		if i := slices.IndexFunc(active, func(r *pb.ActiveRun) bool { return r.GetAlgorithm() == algorithm }); i >= 0 {
+			seen = active[i]
+		}
+		if version == "" {
+			version = seen.GetVersion() // what readers see, where they see something
+		}
+		i := slices.IndexFunc(planned, func(r *pb.Run) bool {
+			return r.GetAlgorithm() == algorithm && (version == "" || r.GetVersion() == version)
+		})
+		if i >= 0 {
+			version = planned[i].GetVersion()
+		}
+		r := target(there, &pb.Activate{Algorithm: algorithm, Version: version}, seen)
+		switch {
+		case r.GetState() == pb.RunState_RUN_STATE_FINISHED:
+			wanted = append(wanted, wantedRun{asset: asset, run: r})
+		case i >= 0:
+			wanted = append(wanted, wantedRun{asset: asset, run: planned[i], request: missing(planned, planned[i], there, active)})
+		default:
+			skipped = append(skipped, name)
+		}
+	}
+	return wanted, skipped, nil
+}
+
+// missing returns a run and those of its inputs that have not finished, inputs first. Where readers see another
+// run of the algorithm, they go on seeing that.
+func missing(planned []*pb.Run, run *pb.Run, there []*pb.Run, active []*pb.ActiveRun) []*pb.Run {
+	need := map[string]bool{run.GetId(): true}
+	for _, r := range slices.Backward(planned) { // those that read come behind what they read
+		if need[r.GetId()] {
+			for _, id := range r.GetInputs() {
+				need[id] = true
+			}
+		}
+	}
+	var out []*pb.Run
+	for _, r := range planned {
+		finished := slices.ContainsFunc(there, func(t *pb.Run) bool {
+			return t.GetId() == r.GetId() && t.GetState() == pb.RunState_RUN_STATE_FINISHED
+		})
+		if need[r.GetId()] && !finished {
+			r.Hold = slices.ContainsFunc(active, func(a *pb.ActiveRun) bool { return a.GetAlgorithm() == r.GetAlgorithm() })
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// plan says what a batch would run and tell. It fixes the assets in the job.
+func (b *batcher) plan(ctx context.Context, j *pb.Job) (plan, error) {
+	w := j.GetBatch()
+	if err := checkBatch(w); err != nil {
+		return plan{}, err
+	}
+	mine := 0
+	for other, err := range b.store.AllJobs(ctx) {
+		if err != nil {
+			return plan{}, fmt.Errorf("reading the jobs: %w", err)
+		}
+		if other.GetId() != j.GetId() && other.GetBatch() != nil && other.GetCaller() == j.GetCaller() && !Ended(other.GetState()) {
+			mine++
+		}
+	}
+	if mine >= b.limits.Jobs {
+		return plan{}, errkind.New(errkind.Exhausted, "batch: %s has %d batches that have not ended, the most allowed (operating.batch.jobs); wait for one, or cancel it: `cinedex batch list`", j.GetCaller(), mine)
+	}
+	var assets []string
+	var runs, request, items int64
+	skipped := map[string]int64{}
+	for asset, err := range assetsOf(ctx, b.store, w.GetSelection(), "") {
+		if err != nil {
+			return plan{}, fmt.Errorf("reading the library: %w", err)
+		}
+		if assets = append(assets, asset.GetId()); len(assets) > b.limits.Assets {
+			return plan{}, errkind.New(errkind.Exhausted, "batch.selection: more than the %d assets allowed (operating.batch.assets); ask for parts", b.limits.Assets)
+		}
+		wanted, not, err := b.wanted(ctx, w, asset)
+		if err != nil {
+			return plan{}, err
+		}
+		for _, name := range not {
+			skipped[name]++
+		}
+		for _, r := range wanted {
+			runs++
+			request += int64(len(r.request))
+			items += r.run.GetAnnotations()
+		}
+	}
+	if runs == 0 {
+		return plan{}, errkind.New(errkind.NotFound, "batch: none of %s applies to any asset selected, in a version that is there or can be run here", strings.Join(w.GetSelection().GetAlgorithms(), ", "))
+	}
+	// What is taken in later, the caller has not asked for, and might not be allowed to see.
+	w.Selection.Assets, w.Selection.Titles, w.Selection.Series = assets, nil, nil
+	lines := []string{
+		fmt.Sprintf("tells what %d runs over %d assets say: %d annotations are there, %d runs are to be executed first", runs, len(assets), items, request),
+		fmt.Sprintf("writes %s into the bucket under %s", strings.Join(formatsOf(w), " and "), resultPrefix(j.GetId())),
+	}
+	lines = append(lines, sortedLines(skipped, func(name string, n int64) string {
+		return fmt.Sprintf("%s does not apply to %d of the assets, or is not there in that version", name, n)
+	})...)
+	return plan{total: runs, unit: "runs", lines: lines}, nil
+}
+
+// do requests what is missing, waits for it, and writes the result.
+func (b *batcher) do(ctx context.Context, j *pb.Job, tell teller) error {
+	n := batchNote{Failed: map[string]int64{}}
+	if len(j.GetCursor()) > 0 {
+		if err := json.Unmarshal(j.GetCursor(), &n); err != nil {
+			return fmt.Errorf("reading where the batch was: %w", err)
+		}
+	}
+	var all []wantedRun
+	for asset, err := range assetsOf(ctx, b.store, j.GetBatch().GetSelection(), "") {
+		if err != nil {
+			return fmt.Errorf("reading the library: %w", err)
+		}
+		wanted, _, err := b.wanted(ctx, j.GetBatch(), asset)
+		if err != nil {
+			return err
+		}
+		all = append(all, wanted...)
+		if asset.GetId() <= n.Requested {
+			continue
+		}
+		if err := b.request(ctx, j.GetId(), asset, wanted, &n); err != nil {
+			return err
+		}
+		n.Requested = asset.GetId()
+	}
+	cursor, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	all, err = b.wait(ctx, all, &n, func(done int64) error { return tell(ctx, step{done: done, cursor: cursor}) })
+	if err != nil {
+		return err
+	}
+	files, err := b.write(ctx, j, all)
+	if err != nil {
+		return err
+	}
+	var rows, bytes int64
+	for _, f := range files {
+		rows, bytes = rows+f.Rows, bytes+f.Bytes
+	}
+	return tell(ctx, step{done: int64(len(all)), cursor: cursor, lines: []string{fmt.Sprintf("wrote %d files with %d rows, %d bytes, under %s", len(files), rows, bytes, resultPrefix(j.GetId()))}})
+}
+
+// request asks for the runs of one asset that are missing, together, so that they share one decoding.
+func (b *batcher) request(ctx context.Context, job string, asset *pb.Asset, wanted []wantedRun, n *batchNote) error {
+	var runs []*pb.Run
+	for _, w := range wanted {
+		for _, r := range w.request {
+			if !slices.ContainsFunc(runs, func(o *pb.Run) bool { return o.GetId() == r.GetId() }) {
+				runs = append(runs, r)
+			}
+		}
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	for _, r := range runs {
+		known, err := b.store.CreateRun(ctx, r)
+		if err != nil {
+			return fmt.Errorf("recording run %s: %w", r.GetId(), err)
+		}
+		if s := known.GetState(); s == pb.RunState_RUN_STATE_FAILED || s == pb.RunState_RUN_STATE_CANCELLED {
+			n.Failed[r.GetId()] = known.GetEpoch()
+		}
+	}
+	err := b.events.Publish(ctx, events.RunsBatch, events.Event{Subject: asset.GetId(), Data: &pb.RunsRequested{Asset: asset.GetId(), Runs: runs, Reason: reasonBatch, Job: job}})
+	if err != nil {
+		return fmt.Errorf("requesting runs of %s: %w", asset.GetId(), err)
+	}
+	return nil
+}
+
+// waitEvery is how often a batch looks whether its runs have ended.
+const waitEvery = time.Second
+
+// wait returns the runs as they finished, once all of them are wholly in the store.
+func (b *batcher) wait(ctx context.Context, all []wantedRun, n *batchNote, progress func(int64) error) ([]wantedRun, error) {
+	a := activator{store: b.store}
+	for {
+		var done int64
+		var failed []string
+		var kind errkind.Kind
+		for i, w := range all {
+			r, err := b.store.Run(ctx, w.asset.GetId(), w.run.GetId())
+			if errkind.Is(err, errkind.NotFound) {
+				return nil, errkind.New(errkind.Conflict, "run %s of %s was deleted while the batch waited; submit it again", w.run.GetAlgorithm(), w.asset.GetId())
+			}
+			if err != nil {
+				return nil, fmt.Errorf("reading run %s: %w", w.run.GetId(), err)
+			}
+			switch r.GetState() {
+			case pb.RunState_RUN_STATE_FINISHED:
+				refused, err := a.whole(ctx, r)
+				if err != nil {
+					return nil, err
+				}
+				if refused == nil {
+					done++
+					all[i].run = r
+				}
+			case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+				if before, ok := n.Failed[r.GetId()]; ok && r.GetEpoch() <= before {
+					continue // it is being tried again
+				}
+				failed = append(failed, fmt.Sprintf("%s@%s of %s: %s", r.GetAlgorithm(), r.GetVersion(), r.GetAsset(), r.GetError()))
+				kind = errkind.NotFound
+			}
+		}
+		if err := progress(done); err != nil {
+			return nil, err
+		}
+		switch {
+		case done == int64(len(all)):
+			return all, nil
+		case done+int64(len(failed)) == int64(len(all)):
+			return nil, errkind.New(kind, "%d of %d runs failed, so there is no result; ask without them: %s", len(failed), len(all), strings.Join(failed[:min(len(failed), 5)], "; "))
+		}
+		if err := b.sleep(ctx, waitEvery); err != nil {
+			return nil, err
+		}
+	}
+}

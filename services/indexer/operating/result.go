@@ -1,0 +1,411 @@
+package operating
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+// ResultSchema is the version of a result's manifest and of its rows.
+const ResultSchema = "cinedex.batch.1"
+
+// ManifestName is the file that makes a result whole.
+const ManifestName = "manifest.json"
+
+// maxManifestBytes bounds a manifest that is read.
+const maxManifestBytes = 64 << 20
+
+func resultPrefix(job string) string { return "batches/" + job + "/" }
+
+// A Manifest is what a batch's result consists of.
+type Manifest struct {
+	Schema     string           `json:"schema"`
+	Job        string           `json:"job"`
+	Created    time.Time        `json:"created"` // when the job was taken in
+	Selection  json.RawMessage  `json:"selection"`
+	Algorithms []ManifestRunsOf `json:"algorithms"`
+	Files      []ManifestFile   `json:"files"`
+}
+
+// ManifestRunsOf are the runs of one version of an algorithm.
+type ManifestRunsOf struct {
+	Algorithm string        `json:"algorithm"`
+	Version   string        `json:"version"`
+	Runs      []ManifestRun `json:"runs"`
+}
+
+// ManifestRun is one run that the rows are of.
+type ManifestRun struct {
+	Run         string `json:"run"`
+	Asset       string `json:"asset"`
+	Title       string `json:"title"`
+	Annotations int64  `json:"annotations"`
+	Embeddings  int64  `json:"embeddings"`
+}
+
+// ManifestFile is one file beside the manifest.
+type ManifestFile struct {
+	Name   string `json:"name"`
+	Format string `json:"format"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// An AnnotationRow is a row of annotations.jsonl and annotations.parquet. Times are from the start of the picture.
+type AnnotationRow struct {
+	Title       string   `json:"title" parquet:"title,dict"`
+	Asset       string   `json:"asset" parquet:"asset,dict"`
+	Algorithm   string   `json:"algorithm" parquet:"algorithm,dict"`
+	Version     string   `json:"version" parquet:"version,dict"`
+	Run         string   `json:"run" parquet:"run,dict"`
+	Ordinal     int64    `json:"ordinal" parquet:"ordinal"`
+	Kind        string   `json:"kind" parquet:"kind,dict"`
+	StartFlicks int64    `json:"start_flicks" parquet:"start_flicks"`
+	EndFlicks   int64    `json:"end_flicks" parquet:"end_flicks"`
+	StartMS     int64    `json:"start_ms" parquet:"start_ms"`
+	EndMS       int64    `json:"end_ms" parquet:"end_ms"`
+	Text        string   `json:"text,omitempty" parquet:"text"`
+	Language    string   `json:"language,omitempty" parquet:"language,dict"`
+	Label       string   `json:"label,omitempty" parquet:"label,dict"`
+	Character   string   `json:"character,omitempty" parquet:"character,dict"`
+	Confidence  float32  `json:"confidence" parquet:"confidence"`
+	X           *float32 `json:"x,omitempty" parquet:"x,optional"`
+	Y           *float32 `json:"y,omitempty" parquet:"y,optional"`
+	W           *float32 `json:"w,omitempty" parquet:"w,optional"`
+	H           *float32 `json:"h,omitempty" parquet:"h,optional"`
+	// Attributes is a JSON object; empty where there are none.
+	Attributes string `json:"attributes,omitempty" parquet:"attributes"`
+}
+
+// An EmbeddingRow is a row of embeddings.jsonl and embeddings.parquet.
+type EmbeddingRow struct {
+	Title       string    `json:"title" parquet:"title,dict"`
+	Asset       string    `json:"asset" parquet:"asset,dict"`
+	Algorithm   string    `json:"algorithm" parquet:"algorithm,dict"`
+	Version     string    `json:"version" parquet:"version,dict"`
+	Run         string    `json:"run" parquet:"run,dict"`
+	Ordinal     int64     `json:"ordinal" parquet:"ordinal"`
+	Space       string    `json:"space" parquet:"space,dict"`
+	StartFlicks int64     `json:"start_flicks" parquet:"start_flicks"`
+	EndFlicks   int64     `json:"end_flicks" parquet:"end_flicks"`
+	StartMS     int64     `json:"start_ms" parquet:"start_ms"`
+	EndMS       int64     `json:"end_ms" parquet:"end_ms"`
+	Of          string    `json:"of,omitempty" parquet:"of"`
+	Kind        string    `json:"kind,omitempty" parquet:"kind,dict"`
+	Language    string    `json:"language,omitempty" parquet:"language,dict"`
+	Character   string    `json:"character,omitempty" parquet:"character,dict"`
+	Vector      []float32 `json:"vector" parquet:"vector,list"`
+}
+
+func annotationRow(w wantedRun, a *pb.Annotation) (AnnotationRow, error) {
+	row := AnnotationRow{
+		Title: w.asset.GetTitle().GetId(), Asset: a.GetAsset(), Algorithm: w.run.GetAlgorithm(), Version: w.run.GetVersion(), Run: a.GetRun(), Ordinal: a.GetOrdinal(),
+		Kind: a.GetKind(), StartFlicks: a.GetStart(), EndFlicks: a.GetEnd(), StartMS: schema.Millis(schema.Time(a.GetStart())), EndMS: schema.Millis(schema.Time(a.GetEnd())),
+		Text: a.GetText(), Language: a.GetLanguage(), Label: a.GetLabel(), Character: a.GetCharacter(), Confidence: a.GetConfidence(),
+	}
+	if r := a.GetRegion(); r != nil {
+		x, y, w, h := r.GetX(), r.GetY(), r.GetW(), r.GetH()
+		row.X, row.Y, row.W, row.H = &x, &y, &w, &h
+	}
+	if len(a.GetAttributes()) > 0 {
+		values := map[string]any{}
+		for name, v := range a.GetAttributes() {
+			values[name] = plain(v)
+		}
+		b, err := json.Marshal(values)
+		if err != nil {
+			return row, fmt.Errorf("encoding the attributes of annotation %s: %w", schema.ItemID(a.GetRun(), a.GetOrdinal()), err)
+		}
+		row.Attributes = string(b)
+	}
+	return row, nil
+}
+
+// plain is a value as JSON has it; bytes are base64.
+func plain(v *pb.Value) any {
+	switch k := v.GetKind().(type) {
+	case *pb.Value_Text:
+		return k.Text
+	case *pb.Value_Number:
+		return k.Number
+	case *pb.Value_Flag:
+		return k.Flag
+	case *pb.Value_Integer:
+		return k.Integer
+	case *pb.Value_Texts:
+		return k.Texts.GetValues()
+	case *pb.Value_Data:
+		return k.Data
+	}
+	return nil
+}
+
+func embeddingRow(w wantedRun, e *pb.Embedding) (EmbeddingRow, error) {
+	return EmbeddingRow{
+		Title: w.asset.GetTitle().GetId(), Asset: e.GetAsset(), Algorithm: w.run.GetAlgorithm(), Version: w.run.GetVersion(), Run: e.GetRun(), Ordinal: e.GetOrdinal(),
+		Space: e.GetSpace(), StartFlicks: e.GetStart(), EndFlicks: e.GetEnd(), StartMS: schema.Millis(schema.Time(e.GetStart())), EndMS: schema.Millis(schema.Time(e.GetEnd())),
+		Of: e.GetOf(), Kind: e.GetKind(), Language: e.GetLanguage(), Character: e.GetCharacter(), Vector: e.GetVector(),
+	}, nil
+}
+
+// write leaves the result in the bucket, the manifest last. What it leaves unfinished is removed, or
+// written again under the same names by the next attempt.
+func (b *batcher) write(ctx context.Context, j *pb.Job, all []wantedRun) (files []ManifestFile, err error) {
+	slices.SortStableFunc(all, func(x, y wantedRun) int {
+		return cmp.Or(cmp.Compare(x.asset.GetTitle().GetId(), y.asset.GetTitle().GetId()), cmp.Compare(x.asset.GetId(), y.asset.GetId()), cmp.Compare(x.run.GetAlgorithm(), y.run.GetAlgorithm()), cmp.Compare(x.run.GetVersion(), y.run.GetVersion()))
+	})
+	prefix := resultPrefix(j.GetId())
+	defer func() {
+		if err == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		for _, f := range files {
+			_ = b.bucket.Delete(ctx, prefix+f.Name)
+		}
+		files = nil
+	}()
+	put := func(name, format, contentType string, fill func(io.Writer) (int64, error)) error {
+		f, err := b.put(ctx, prefix, name, format, contentType, fill)
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
+		files = append(files, f)
+		return nil
+	}
+	annotations := func(yield func(AnnotationRow, error) bool) { b.annotations(ctx, all, yield) }
+	embeddings := func(yield func(EmbeddingRow, error) bool) { b.embeddings(ctx, all, yield) }
+	for _, format := range formatsOf(j.GetBatch()) {
+		var err error
+		if format == "jsonl" {
+			err = put("annotations.jsonl", format, "application/jsonl", func(w io.Writer) (int64, error) { return lines(w, annotations) })
+		} else {
+			err = put("annotations.parquet", format, "application/vnd.apache.parquet", func(w io.Writer) (int64, error) { return table(w, annotations) })
+		}
+		if err == nil && j.GetBatch().GetEmbeddings() {
+			if format == "jsonl" {
+				err = put("embeddings.jsonl", format, "application/jsonl", func(w io.Writer) (int64, error) { return lines(w, embeddings) })
+			} else {
+				err = put("embeddings.parquet", format, "application/vnd.apache.parquet", func(w io.Writer) (int64, error) { return table(w, embeddings) })
+			}
+		}
+		if err != nil {
+			return files, err
+		}
+	}
+	m, err := manifest(j, all, files)
+	if err != nil {
+		return files, err
+	}
+	if _, err := b.bucket.Put(ctx, prefix+ManifestName, "application/json", strings.NewReader(m)); err != nil {
+		return files, fmt.Errorf("writing the manifest: %w", err)
+	}
+	return files, nil
+}
+
+func manifest(j *pb.Job, all []wantedRun, files []ManifestFile) (string, error) {
+	selection, err := schema.MarshalJSON(j.GetBatch().GetSelection())
+	if err != nil {
+		return "", err
+	}
+	m := Manifest{Schema: ResultSchema, Job: j.GetId(), Created: time.UnixMilli(j.GetCreatedMs()).UTC(), Selection: selection, Files: files}
+	for _, w := range all {
+		i := slices.IndexFunc(m.Algorithms, func(a ManifestRunsOf) bool {
+			return a.Algorithm == w.run.GetAlgorithm() && a.Version == w.run.GetVersion()
+		})
+		if i < 0 {
+			i = len(m.Algorithms)
+			m.Algorithms = append(m.Algorithms, ManifestRunsOf{Algorithm: w.run.GetAlgorithm(), Version: w.run.GetVersion()})
+		}
+		m.Algorithms[i].Runs = append(m.Algorithms[i].Runs, ManifestRun{w.run.GetId(), w.asset.GetId(), w.asset.GetTitle().GetId(), w.run.GetAnnotations(), w.run.GetEmbeddings()})
+	}
+	b, err := json.MarshalIndent(m, "", "  ")
+	return string(b) + "\n", err
+}
+
+// put writes one file, and counts and hashes it on the way.
+func (b *batcher) put(ctx context.Context, prefix, name, format, contentType string, fill func(io.Writer) (int64, error)) (ManifestFile, error) {
+	r, w := io.Pipe()
+	sum := sha256.New()
+	counted := &counter{w: io.MultiWriter(w, sum)}
+	var rows int64
+	filled := make(chan struct{})
+	go func() {
+		defer close(filled)
+		buffered := bufio.NewWriterSize(counted, 1<<16)
+		n, err := fill(buffered)
+		if err == nil {
+			err = buffered.Flush()
+		}
+		rows = n
+		w.CloseWithError(err)
+	}()
+	_, err := b.bucket.Put(ctx, prefix+name, contentType, r)
+	r.CloseWithError(errLeft)
+	<-filled
+	if err != nil {
+		return ManifestFile{}, err
+	}
+	return ManifestFile{Name: name, Format: format, Rows: rows, Bytes: counted.n, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// lines writes rows as JSON, one a line.
+func lines[T any](w io.Writer, rows iter.Seq2[T, error]) (n int64, err error) {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for row, err := range rows {
+		if err != nil {
+			return n, err
+		}
+		if err := enc.Encode(row); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// rowGroup bounds the rows that are kept in memory before they are written.
+const rowGroup = 50_000
+
+// table writes rows as Parquet.
+func table[T any](w io.Writer, rows iter.Seq2[T, error]) (n int64, err error) {
+	p := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(rowGroup), parquet.CreatedBy("cinedex", ResultSchema, ""))
+	chunk := make([]T, 0, 512)
+	for row, err := range rows {
+		if err != nil {
+			return n, err
+		}
+		if chunk = append(chunk, row); len(chunk) == cap(chunk) {
+			if _, err := p.Write(chunk); err != nil {
+				return n, err
+			}
+			n, chunk = n+int64(len(chunk)), chunk[:0]
+		}
+	}
+	if _, err := p.Write(chunk); err != nil {
+		return n, err
+	}
+	return n + int64(len(chunk)), p.Close()
+}
+
+// annotations yields the rows of all runs, in their order. A run of which not all is there any more is a
+// Conflict: it was collected meanwhile, and half of it is no result.
+func (b *batcher) annotations(ctx context.Context, all []wantedRun, yield func(AnnotationRow, error) bool) {
+	for _, w := range all {
+		var n int64
+		for a, err := range b.store.AnnotationsOf(ctx, w.asset.GetId(), w.run.GetId(), store.Span{}) {
+			var row AnnotationRow
+			if err == nil {
+				row, err = annotationRow(w, a)
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+			n++
+		}
+		if n != w.run.GetAnnotations() {
+			yield(AnnotationRow{}, halved(w, "annotations", n, w.run.GetAnnotations()))
+			return
+		}
+	}
+}
+
+func (b *batcher) embeddings(ctx context.Context, all []wantedRun, yield func(EmbeddingRow, error) bool) {
+	for _, w := range all {
+		var n int64
+		for e, err := range b.store.EmbeddingsOf(ctx, w.asset.GetId(), w.run.GetId(), store.Span{}) {
+			var row EmbeddingRow
+			if err == nil {
+				row, err = embeddingRow(w, e)
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+			n++
+		}
+		if n != w.run.GetEmbeddings() {
+			yield(EmbeddingRow{}, halved(w, "embeddings", n, w.run.GetEmbeddings()))
+			return
+		}
+	}
+}
+
+func halved(w wantedRun, what string, have, want int64) error {
+	return errkind.New(errkind.Conflict, "run %s of %s has %d of its %d %s: it was deleted meanwhile; submit the batch again", w.run.GetId(), w.asset.GetId(), have, want, what)
+}
+
+// A resultReader reads what batches left.
+type resultReader interface {
+	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
+}
+
+// resultOf returns the manifest of a job that finished, and its bytes. A caller who may no longer see all of its titles may not
+// see the result.
+func resultOf(ctx context.Context, from resultReader, caller *authz.Caller, j *pb.Job) (*Manifest, []byte, error) {
+	if j.GetBatch() == nil {
+		return nil, nil, errkind.New(errkind.Invalid, "job %s is no batch; it has no result", j.GetId())
+	}
+	if j.GetState() != pb.JobState_JOB_STATE_FINISHED {
+		return nil, nil, errkind.New(errkind.NotFound, "job %s has not finished, so there is no result", j.GetId())
+	}
+	b, err := from.Read(ctx, &pb.MediaRef{Key: resultPrefix(j.GetId()) + ManifestName}, maxManifestBytes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the result of job %s: %w", j.GetId(), err)
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, nil, fmt.Errorf("reading the manifest of job %s: %w", j.GetId(), err)
+	}
+	for _, a := range m.Algorithms {
+		for _, r := range a.Runs {
+			if !caller.MaySee(r.Title) {
+				return nil, nil, errkind.New(errkind.NotFound, "job %s has no result that you may see", j.GetId())
+			}
+		}
+	}
+	return m, b, nil
+}
+
+// resultRef is where a file of a result lies.
+func resultRef(job, name string) *pb.MediaRef { return &pb.MediaRef{Key: resultPrefix(job) + name} }
+
+// resultFiles are the files of a result, the manifest first, as the API tells them.
+func resultFiles(m *Manifest, manifest []byte) []*pb.ResultFile {
+	sum := sha256.Sum256(manifest)
+	out := []*pb.ResultFile{{Name: ManifestName, Blob: resultRef(m.Job, ManifestName), Sha256: hex.EncodeToString(sum[:]), Bytes: int64(len(manifest))}}
+	for _, f := range m.Files {
+		out = append(out, &pb.ResultFile{Name: f.Name, Blob: resultRef(m.Job, f.Name), Sha256: f.SHA256, Bytes: f.Bytes, Rows: f.Rows})
+	}
+	return out
+}
