@@ -1,0 +1,41 @@
+package platform_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/telemetry"
+)
+
+// What cannot be used of the search engine is refused by the name of its key.
+func TestSearchConfig(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*platform.SearchConfig)
+		says   string
+	}{
+		"unknown":  {func(c *platform.SearchConfig) { c.Engine = "solr" }, `search.engine: "solr" is neither embedded nor opensearch`},
+		"no nodes": {func(c *platform.SearchConfig) { c.Engine, c.OpenSearch.URLs = "opensearch", nil }, "search.opensearch.urls: name a node"},
+		"password in the clear": {func(c *platform.SearchConfig) {
+			c.Engine, c.OpenSearch.Username, c.OpenSearch.Password = "opensearch", "a", "b"
+		}, "search.opensearch.urls:"},
+	} {
+		cfg := platform.Default(t.TempDir())
+		c.change(&cfg.Search)
+		if err := cfg.Validate(); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	cfg := platform.Default(t.TempDir())
+	cfg.Search.Engine = "opensearch"
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	cfg.Search.OpenSearch.URLs = []string{"http://127.0.0.1:1"}
+	p := &platform.Platform{Telemetry: &telemetry.Telemetry{}}
+	if err := p.OpenEngine(context.Background(), cfg.Search, nil); errkind.Of(err) != errkind.Unavailable || p.Engine != nil {
+		t.Errorf("a cluster that is not there: %v, %v", err, p.Engine)
+	}
+}
