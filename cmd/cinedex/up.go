@@ -82,6 +82,7 @@ func (c upConfig) Validate() error {
 func newUp(o *output, h *home) *cobra.Command {
 	var file string
 	var set, roots []string
+	var check bool
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run the whole platform in this process",
@@ -102,6 +103,10 @@ data in the home folder, until stopped. No Java, no other server.`,
 				}
 				cfg.Blobs.Roots = append(cfg.Blobs.Roots, abs)
 			}
+			if check {
+				o.note("the configuration is right")
+				return nil
+			}
 			u, err := start(cmd.Context(), o.err, h, cfg)
 			if err != nil {
 				return err
@@ -112,6 +117,7 @@ data in the home folder, until stopped. No Java, no other server.`,
 	}
 	c.Flags().StringVar(&file, "config", "", "YAML file, see config/up.yaml")
 	c.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	c.Flags().BoolVar(&check, "check", false, "read the configuration, say what is wrong with it, and end")
 	c.Flags().StringArrayVar(&roots, "media", nil, "folder that films may be ingested from; may be repeated")
 	return c
 }

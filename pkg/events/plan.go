@@ -99,6 +99,11 @@ func (c Contract) settings(layout Layout) map[string]string {
 	return s
 }
 
+// On says how the topic is made on a cluster of this layout.
+func (c Contract) On(layout Layout) Missing {
+	return Missing{c.Topic, c.partitions(layout), layout.Replication, c.settings(layout)}
+}
+
 func (c Contract) retention(layout Layout) time.Duration {
 	if r, ok := layout.Retention[c.Topic]; ok {
 		return r
@@ -174,7 +179,7 @@ func (c *Client) PlanTopics(ctx context.Context, layout Layout) (Plan, error) {
 	for _, t := range contracts {
 		is, ok := have[c.name(t.Topic)]
 		if !ok {
-			p.Missing = append(p.Missing, Missing{t.Topic, t.partitions(layout), layout.Replication, t.settings(layout)})
+			p.Missing = append(p.Missing, t.On(layout))
 			continue
 		}
 		if want := t.partitions(layout); is.partitions != want {

@@ -41,11 +41,12 @@ func Main(name string, cfg any, base *ServiceConfig, build func(context.Context,
 	var set settings
 	file := flag.String("config", "", "YAML file, see config/"+name+".yaml")
 	flag.Var(&set, "set", "one setting, key=value; may be repeated")
+	check := flag.Bool("check", false, "read the configuration, say what is wrong with it, and end")
 	flag.Parse()
 	ctx, stop := lifecycle.SignalContext(context.Background())
 	defer stop()
 	err := config.Load(cfg, *file, set)
-	if err == nil {
+	if err == nil && !*check {
 		err = run(ctx, name, base, build)
 	}
 	if err != nil {
