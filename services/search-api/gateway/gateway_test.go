@@ -609,3 +609,26 @@ func TestPartialAnswers(t *testing.T) {
 		t.Errorf("got %v, %v", resp, err)
 	}
 }
+
+// A picture that a decoder panics over costs the part that it was for, and nothing else.
+func TestPanickingDecoder(t *testing.T) {
+	l := apitest.New(t)
+	l.Add(harbour())
+	g, err := gateway.New(gateway.Default(), gateway.Deps{
+		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(),
+		Image: func([]byte) (image.Image, error) { panic("a decoder's mistake") },
+		Log:   slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alike := &pb.Query{Node: &pb.Query_Leaf{Leaf: &pb.Leaf{Kind: "like_image", Image: picture(apitest.Red)}}}
+	if _, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Query: alike}); !errkind.Is(err, errkind.Internal) {
+		t.Errorf("the picture alone: %v", err)
+	}
+	spoken := &pb.Query{Node: &pb.Query_Leaf{Leaf: &pb.Leaf{Kind: "dialogue", Text: "coffee", Mode: pb.TextMode_TEXT_MODE_WORDS}}}
+	r, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Query: &pb.Query{Node: &pb.Query_Or{Or: &pb.Or{Queries: []*pb.Query{alike, spoken}}}}})
+	if err != nil || len(r.GetHits()) == 0 || len(r.GetPartial()) != 1 || strings.Contains(r.GetPartial()[0].GetError(), "mistake") {
+		t.Errorf("beside words: %v, %v", r, err)
+	}
+}

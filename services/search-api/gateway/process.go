@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"image"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -260,7 +261,13 @@ func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
 			pt.vectors = [][]float32{v}
 			return nil
 		}
-		done := g.encoding.DoChan(pt.space+"\x00"+what, func() (any, error) {
+		done := g.encoding.DoChan(pt.space+"\x00"+what, func() (_ any, err error) {
+			// A decoder or a model that panics over what somebody sent is this part's failure, and no process's end.
+			defer func() {
+				if r := recover(); r != nil {
+					err = errkind.New(errkind.Internal, "encoding for %s panicked: %v\n%s", pt.space, r, debug.Stack())
+				}
+			}()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), encodeTimeout)
 			defer cancel()
 			v, err := make(ctx)
