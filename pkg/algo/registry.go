@@ -2,7 +2,9 @@ package algo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -11,20 +13,29 @@ import (
 
 // A Registry is the algorithms of a process, in an order in which each comes after
 // those whose output it reads. It does not change, and may be used by many at once.
+//
+// Of each name one version is current: what arrives gets it. Further versions are candidates,
+// which run where an operator asks for them by version, until one of them is made the current one.
 type Registry struct {
-	order    []Algorithm
-	byName   map[string]Algorithm
-	producer map[string]Algorithm // by kind and by space id
-	inputs   map[string][]Algorithm
+	order      []Algorithm
+	candidates []Algorithm
+	byName     map[string]Algorithm
+	byVersion  map[string]Algorithm   // by "name@version", candidates included
+	producer   map[string]Algorithm   // by kind and by space id
+	inputs     map[string][]Algorithm // by "name@version"
 }
+
+// versionID names one version of an algorithm.
+func versionID(a Algorithm) string { return a.Spec().GetName() + "@" + a.Spec().GetVersion() }
 
 // NewRegistry checks the algorithms against each other. Two of one name, two that write
 // the same kind or space, a need that nobody writes and a circle of needs are errors of kind Invalid.
 func NewRegistry(list ...Algorithm) (*Registry, error) {
 	r := &Registry{
-		byName:   make(map[string]Algorithm),
-		producer: make(map[string]Algorithm),
-		inputs:   make(map[string][]Algorithm),
+		byName:    make(map[string]Algorithm),
+		byVersion: make(map[string]Algorithm),
+		producer:  make(map[string]Algorithm),
+		inputs:    make(map[string][]Algorithm),
 	}
 	for _, a := range list {
 		if err := r.add(a); err != nil {
@@ -32,27 +43,75 @@ func NewRegistry(list ...Algorithm) (*Registry, error) {
 		}
 	}
 	for _, a := range list {
-		spec := a.Spec()
-		for _, need := range spec.GetNeeds() {
-			from, ok := r.producer[need]
-			if !ok {
-				return nil, errkind.New(errkind.Invalid, "algorithm %s needs %q, which no algorithm writes", spec.GetName(), need)
-			}
-			if !slices.Contains(r.inputs[spec.GetName()], from) {
-				r.inputs[spec.GetName()] = append(r.inputs[spec.GetName()], from)
-			}
+		if err := r.connect(a); err != nil {
+			return nil, err
 		}
 	}
 	return r, r.sort(list)
 }
 
-func (r *Registry) add(a Algorithm) error {
+// WithCandidates returns the registry with further versions, which only those who ask for them by version get. A
+// candidate reads what current algorithms write, and spaces that other candidates do; a version that is there twice, and a
+// need that nobody writes, are errors of kind Invalid.
+func (r *Registry) WithCandidates(list ...Algorithm) (*Registry, error) {
+	next := &Registry{order: r.order, candidates: slices.Concat(r.candidates, list), byName: r.byName,
+		byVersion: maps.Clone(r.byVersion), producer: maps.Clone(r.producer), inputs: maps.Clone(r.inputs)}
+	for _, a := range list {
+		if err := next.check(a); err != nil {
+			return nil, err
+		}
+		for _, s := range a.Spec().GetSpaces() {
+			if _, there := next.producer[schema.SpaceID(s)]; !there {
+				next.producer[schema.SpaceID(s)] = a
+			}
+		}
+	}
+	for _, a := range list {
+		if err := next.connect(a); err != nil {
+			return nil, err
+		}
+	}
+	return next, nil
+}
+
+// connect finds out whose output an algorithm reads.
+func (r *Registry) connect(a Algorithm) error {
+	id := versionID(a)
+	for _, need := range a.Spec().GetNeeds() {
+		from, ok := r.producer[need]
+		if !ok {
+			return errkind.New(errkind.Invalid, "algorithm %s needs %q, which no algorithm writes", a.Spec().GetName(), need)
+		}
+		if !slices.Contains(r.inputs[id], from) {
+			r.inputs[id] = append(slices.Clone(r.inputs[id]), from)
+		}
+	}
+	return nil
+}
+
+// check holds what every version must be, and remembers it.
+func (r *Registry) check(a Algorithm) error {
 	spec := a.Spec()
 	if err := schema.Validate(spec); err != nil {
 		return fmt.Errorf("registering algorithm %q: %w", spec.GetName(), err)
 	}
+	if _, twice := r.byVersion[versionID(a)]; twice {
+		return errkind.New(errkind.Invalid, "algorithm %s is there twice", versionID(a))
+	}
+	if _, ok := a.(FrameReader); ok && !reads(spec, schema.ReadsVideo) {
+		return errkind.New(errkind.Invalid, "algorithm %s asks for frames and does not declare that it reads video", spec.GetName())
+	}
+	r.byVersion[versionID(a)] = a
+	return nil
+}
+
+func (r *Registry) add(a Algorithm) error {
+	spec := a.Spec()
 	if _, twice := r.byName[spec.GetName()]; twice {
 		return errkind.New(errkind.Invalid, "two algorithms are called %s", spec.GetName())
+	}
+	if err := r.check(a); err != nil {
+		return err
 	}
 	r.byName[spec.GetName()] = a
 	writes := slices.Clone(spec.GetKinds())
@@ -64,9 +123,6 @@ func (r *Registry) add(a Algorithm) error {
 			return errkind.New(errkind.Invalid, "algorithms %s and %s both write %q", other.Spec().GetName(), spec.GetName(), w)
 		}
 		r.producer[w] = a
-	}
-	if _, ok := a.(FrameReader); ok && !reads(spec, schema.ReadsVideo) {
-		return errkind.New(errkind.Invalid, "algorithm %s asks for frames and does not declare that it reads video", spec.GetName())
 	}
 	return nil
 }
@@ -85,7 +141,7 @@ func (r *Registry) sort(list []Algorithm) error {
 			return errkind.New(errkind.Invalid, "algorithm %s needs, through others, its own output", name)
 		}
 		state[name] = visiting
-		for _, in := range r.inputs[name] {
+		for _, in := range r.inputs[versionID(a)] {
 			if err := visit(in); err != nil {
 				return err
 			}
@@ -102,10 +158,28 @@ func (r *Registry) sort(list []Algorithm) error {
 	return nil
 }
 
-// All returns every algorithm, inputs before those that read them.
+// All returns the current version of every algorithm, inputs before those that read them.
 func (r *Registry) All() []Algorithm { return slices.Clone(r.order) }
 
-// Algorithm returns the one of this name.
+// Versions returns every version of every algorithm, the current ones first.
+func (r *Registry) Versions() []Algorithm { return slices.Concat(r.order, r.candidates) }
+
+// Find returns the algorithm that "name" or "name@version" stands for.
+func (r *Registry) Find(ref string) (Algorithm, error) {
+	if a, ok := r.byVersion[ref]; ok {
+		return a, nil
+	}
+	if a, ok := r.byName[ref]; ok {
+		return a, nil
+	}
+	var known []string
+	for _, a := range r.Versions() {
+		known = append(known, versionID(a))
+	}
+	return nil, errkind.New(errkind.NotFound, "no algorithm is %.100q; there are %s", ref, strings.Join(known, ", "))
+}
+
+// Algorithm returns the current one of this name.
 func (r *Registry) Algorithm(name string) (Algorithm, error) {
 	if a, ok := r.byName[name]; ok {
 		return a, nil
@@ -116,54 +190,83 @@ func (r *Registry) Algorithm(name string) (Algorithm, error) {
 // Producer returns the algorithm that writes a kind or a space ("name@version"), nil where none does.
 func (r *Registry) Producer(need string) Algorithm { return r.producer[need] }
 
-// Inputs returns the algorithms whose output the named one reads.
-func (r *Registry) Inputs(name string) []Algorithm { return slices.Clone(r.inputs[name]) }
+// Inputs returns the algorithms whose output the current one of this name reads.
+func (r *Registry) Inputs(name string) []Algorithm {
+	if a := r.byName[name]; a != nil {
+		return slices.Clone(r.inputs[versionID(a)])
+	}
+	return nil
+}
 
 // Spaces returns every space that is written here.
 func (r *Registry) Spaces() []*pb.Space {
 	var out []*pb.Space
-	for _, a := range r.order {
-		out = append(out, a.Spec().GetSpaces()...)
+	for _, a := range r.Versions() {
+		for _, s := range a.Spec().GetSpaces() {
+			if !slices.ContainsFunc(out, func(o *pb.Space) bool { return schema.SpaceID(o) == schema.SpaceID(s) }) {
+				out = append(out, s)
+			}
+		}
 	}
 	return out
 }
 
-// Runs derives the run of every algorithm that applies to the asset, inputs first: the
+// Runs derives the run of every current algorithm that applies to the asset, inputs first: the
 // asset has what the algorithm reads, and all its inputs apply. Identities follow from
 // the asset, the algorithms and their versions alone, so a run's inputs are known
 // before they have run.
-func (r *Registry) Runs(asset *pb.Asset) ([]*pb.Run, error) {
-	var out []*pb.Run
-	ids := make(map[string]string)
-next:
-	for _, a := range r.order {
-		spec := a.Spec()
-		if !has(asset, spec.GetReads()) {
-			continue
+func (r *Registry) Runs(asset *pb.Asset) ([]*pb.Run, error) { return r.Derive(asset, r.order...) }
+
+// Derive is Runs for the algorithms given, candidates perhaps, and for what they read.
+func (r *Registry) Derive(asset *pb.Asset, list ...Algorithm) ([]*pb.Run, error) {
+	d := deriving{r: r, asset: asset, runs: make(map[string]*pb.Run)}
+	for _, a := range list {
+		if _, err := d.run(a); err != nil {
+			return nil, err
 		}
-		run := &pb.Run{
-			Asset: asset.GetId(), Algorithm: spec.GetName(), Version: spec.GetVersion(),
-			Parameters: spec.GetParameters(), State: pb.RunState_RUN_STATE_REQUESTED,
-		}
-		for _, in := range r.inputs[spec.GetName()] {
-			id, applies := ids[in.Spec().GetName()]
-			if !applies {
-				continue next
-			}
-			if run.Inputs == nil {
-				run.Inputs = make(map[string]string)
-			}
-			run.Inputs[in.Spec().GetName()] = id
-		}
-		var err error
-		if run.Reads, err = schema.ReadsFingerprint(asset, spec.GetReads()); err != nil {
-			return nil, fmt.Errorf("deriving the run of %s: %w", spec.GetName(), err)
-		}
-		run.Id = schema.RunID(run)
-		ids[spec.GetName()] = run.Id
-		out = append(out, run)
 	}
-	return out, nil
+	return d.out, nil
+}
+
+// deriving collects runs over one asset.
+type deriving struct {
+	r     *Registry
+	asset *pb.Asset
+	runs  map[string]*pb.Run // by "name@version"; nil where it does not apply
+	out   []*pb.Run
+}
+
+func (d *deriving) run(a Algorithm) (*pb.Run, error) {
+	id, spec := versionID(a), a.Spec()
+	if run, done := d.runs[id]; done {
+		return run, nil
+	}
+	d.runs[id] = nil
+	if !has(d.asset, spec.GetReads()) {
+		return nil, nil
+	}
+	run := &pb.Run{
+		Asset: d.asset.GetId(), Algorithm: spec.GetName(), Version: spec.GetVersion(),
+		Parameters: spec.GetParameters(), State: pb.RunState_RUN_STATE_REQUESTED,
+	}
+	for _, in := range d.r.inputs[id] {
+		input, err := d.run(in)
+		if err != nil || input == nil {
+			return nil, err
+		}
+		if run.Inputs == nil {
+			run.Inputs = make(map[string]string)
+		}
+		run.Inputs[in.Spec().GetName()] = input.GetId()
+	}
+	var err error
+	if run.Reads, err = schema.ReadsFingerprint(d.asset, spec.GetReads()); err != nil {
+		return nil, fmt.Errorf("deriving the run of %s: %w", spec.GetName(), err)
+	}
+	run.Id = schema.RunID(run)
+	d.runs[id] = run
+	d.out = append(d.out, run)
+	return run, nil
 }
 
 // WithFrames reports whether the named algorithm runs while a film is decoded: it reads
@@ -176,10 +279,11 @@ func (r *Registry) WithFrames(name string) bool {
 	if _, frames := a.(FrameReader); frames {
 		return true
 	}
-	if len(a.Spec().GetReads()) > 0 || len(r.inputs[name]) == 0 {
+	inputs := r.inputs[versionID(a)]
+	if len(a.Spec().GetReads()) > 0 || len(inputs) == 0 {
 		return false
 	}
-	for _, in := range r.inputs[name] {
+	for _, in := range inputs {
 		if !r.WithFrames(in.Spec().GetName()) {
 			return false
 		}

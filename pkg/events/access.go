@@ -30,7 +30,7 @@ var accesses = []Access{
 	},
 	{
 		User: "indexer", Groups: []string{"indexer"},
-		Reads:  []Topic{MediaReady, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill},
+		Reads:  []Topic{MediaReady, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
 		Writes: []Topic{RunsBatch, RunsBackfill, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
 	},
 }

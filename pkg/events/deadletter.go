@@ -166,11 +166,14 @@ type LetterFilter struct {
 	Topic   Topic
 	Group   string
 	Subject string
+	// Reason is a kind of error, or a part of the reason's text.
+	Reason string
 }
 
 func (f LetterFilter) picks(l *Letter) bool {
 	return (len(f.IDs) == 0 || slices.Contains(f.IDs, l.ID)) && (f.Topic == "" || f.Topic == l.Topic) &&
-		(f.Group == "" || f.Group == l.Group) && (f.Subject == "" || f.Subject == l.Subject)
+		(f.Group == "" || f.Group == l.Group) && (f.Subject == "" || f.Subject == l.Subject) &&
+		(f.Reason == "" || f.Reason == l.Kind.String() || strings.Contains(l.Reason, f.Reason))
 }
 
 // DeadLetters yields the letters that are neither retried nor dropped, oldest first within a partition.

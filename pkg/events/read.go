@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -107,4 +108,91 @@ func (c *Client) readTo(ctx context.Context, topic Topic, end map[int]int64) ite
 			}
 		}
 	}
+}
+
+// A Bound is what the log has of one partition: the events from First up to, but without, End.
+type Bound struct {
+	Partition  int
+	First, End int64
+}
+
+// Bounds returns what the log has of each partition of a topic.
+func (c *Client) Bounds(ctx context.Context, topic Topic) ([]Bound, error) {
+	n, err := c.partitions(ctx, c.name(topic))
+	if err != nil {
+		return nil, err
+	}
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	offsets, err := c.offsetsOf(ctx, c.name(topic), all)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Bound, n)
+	for p := range out {
+		out[p] = Bound{p, offsets[p].FirstOffset, offsets[p].LastOffset}
+	}
+	return out, nil
+}
+
+// ReadPartition yields the events of one partition with offsets from (inclusive) to (exclusive), as no member of
+// any group. A message that cannot be decoded is yielded with an Invalid error and does not end
+// the sequence. lost is told how many the log had removed before they were read.
+func (c *Client) ReadPartition(ctx context.Context, topic Topic, partition int, from, to int64, lost func(n int64)) iter.Seq2[Delivery, error] {
+	return func(yield func(Delivery, error) bool) {
+		contract, ok := ContractOf(topic)
+		if !ok {
+			yield(Delivery{}, errkind.New(errkind.NotFound, "reading: no topic %q", topic))
+			return
+		}
+		f := fetcher{c: c, contract: contract, topic: c.name(topic), partition: partition, next: from, bytes: maxFetch, log: c.log, lost: lost}
+		b := newBackoff(maxPublishBackoff)
+		for f.next < to {
+			msgs, err := f.fetch(ctx, fetchWait)
+			if err != nil {
+				if ctx.Err() != nil || b.b.NextBackOff() >= maxPublishBackoff/2 || !b.sleep(ctx, nil) {
+					yield(Delivery{}, err)
+					return
+				}
+				continue
+			}
+			for _, m := range msgs {
+				if m.offset >= to {
+					return
+				}
+				d, err := decode(contract, m)
+				if err != nil {
+					d = Delivery{Topic: topic, Partition: partition, Offset: m.offset, Logged: m.time, message: m}
+				}
+				if !yield(d, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Republish puts delivered events into a topic of the same type once more: key, value and headers as they were.
+func (c *Client) Republish(ctx context.Context, to Topic, ds ...Delivery) error {
+	contract, ok := ContractOf(to)
+	if !ok {
+		return errkind.New(errkind.Invalid, "publishing: no topic %q", to)
+	}
+	now := time.Now()
+	msgs := make([]*message, len(ds))
+	for i, d := range ds {
+		if d.message == nil || d.Type != contract.Type {
+			return errkind.New(errkind.Invalid, "publishing event %d of %d again: type %q is not that of topic %s, %q", i+1, len(ds), d.Type, to, contract.Type)
+		}
+		msgs[i] = &message{partition: anyPartition, time: now, key: d.message.key, value: d.message.value, headers: d.message.headers}
+	}
+	err := c.publisher.publish(ctx, to, msgs)
+	result := "ok"
+	if err != nil {
+		result = errkind.Of(err).String()
+	}
+	c.metrics.published.WithLabelValues(string(to), result).Add(float64(len(ds)))
+	return err
 }

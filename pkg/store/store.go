@@ -30,7 +30,7 @@ type Store interface {
 	// a canonical order and form, one JSON object a line: assets, runs, annotations,
 	// embeddings, active runs, each in the order of their identities, as
 	// {"asset":...}, {"run":...} and so on with the message in schema.MarshalJSON's form. What only tells the
-	// history is left out: epochs, generations, the run seen before, whether a run was
+	// history is left out: epochs, generations, how long executions took, the run seen before, whether a run was
 	// ever switched to, leases, jobs and markers.
 	Dump(ctx context.Context, w io.Writer) error
 	// Version grows with every change of the library: an asset put that was not

@@ -71,9 +71,10 @@ func (m *Models) Close() error {
 	return errors.Join(errs...)
 }
 
-// Algorithms returns every algorithm that comes with Cinedex.
+// Algorithms returns every algorithm that comes with Cinedex: the versions that arrivals get, and the candidates that a
+// replay may ask for.
 func (m *Models) Algorithms() (*algo.Registry, error) {
-	return algo.NewRegistry(
+	current, err := algo.NewRegistry(
 		shots.New(m.transnet),
 		thumbnails.New(),
 		pictures.New(m.efficientnet, m.head),
@@ -81,6 +82,10 @@ func (m *Models) Algorithms() (*algo.Registry, error) {
 		dialogue.New(),
 		sentences.New(m.sentences),
 	)
+	if err != nil {
+		return nil, err
+	}
+	return current.WithCandidates(labels.NewPooled())
 }
 
 // Encoders returns the encoder of each space, by "name@version".

@@ -25,37 +25,56 @@ const (
 	most = 3
 )
 
+// leastPooled is the mean probability over a shot's frames below which pooled labels are left out. Lower than least,
+// since a thing need not be in sight all along; high enough that one frame's guess in a long shot is not enough.
+const leastPooled = 0.1
+
 // Algorithm is the algorithm "labels".
-type Algorithm struct{}
+type Algorithm struct {
+	spec   *pb.AlgorithmSpec
+	pooled bool
+}
 
-// New returns the algorithm.
-func New() Algorithm { return Algorithm{} }
+// New returns version 1: a shot shows what its best frame shows.
+func New() Algorithm {
+	return Algorithm{spec: describe("1", "What is seen in each shot, by name")}
+}
 
-var spec = &pb.AlgorithmSpec{
-	Name: "labels", Version: "1", Summary: "What is seen in each shot, by name",
-	Needs: []string{schema.SpaceID(pictures.Space)},
-	Kinds: []string{schema.KindLabel},
+// NewPooled returns version 2: a shot shows what its frames show together, so that a
+// single frame in which the classifier was sure of something wrong does not name the shot.
+func NewPooled() Algorithm {
+	return Algorithm{spec: describe("2", "What is seen in each shot, by name, over all of its frames"), pooled: true}
+}
+
+func describe(version, summary string) *pb.AlgorithmSpec {
+	return &pb.AlgorithmSpec{
+		Name: "labels", Version: version, Summary: summary,
+		Needs: []string{schema.SpaceID(pictures.Space)},
+		Kinds: []string{schema.KindLabel},
+	}
 }
 
 // Spec implements algo.Algorithm.
-func (Algorithm) Spec() *pb.AlgorithmSpec { return spec }
+func (a Algorithm) Spec() *pb.AlgorithmSpec { return a.spec }
 
 // shot gathers what is seen in the frames of one shot, which come one after the other.
 type shot struct {
 	of   string
 	when schema.Interval
-	best map[string]float64 // by name
+	best map[string]float64 // by name: of the best frame, or the sum over all
+	// frames that were seen of it.
+	frames int
 }
 
 // Annotate implements algo.Algorithm.
-func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
+func (a Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
 	var s shot
 	for e, err := range in.Embeddings(ctx, schema.SpaceID(pictures.Space)) {
 		if err != nil {
 			return err
 		}
 		if e.GetOf() != s.of {
-			if err := s.write(ctx, out); err != nil {
+			if err := s.write(ctx, out, a.pooled); err != nil {
 				return err
 			}
 			s = shot{of: e.GetOf(), best: make(map[string]float64)}
@@ -66,18 +85,30 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 			return err
 		}
 		for _, c := range classes {
-			s.best[c.Name] = max(s.best[c.Name], c.Probability)
+			if a.pooled {
+				s.best[c.Name] += c.Probability
+			} else {
+				s.best[c.Name] = max(s.best[c.Name], c.Probability)
+			}
 		}
+		s.frames++
 	}
-	return s.write(ctx, out)
+	return s.write(ctx, out, a.pooled)
 }
 
-func (s *shot) write(ctx context.Context, out algo.Output) error {
+func (s *shot) write(ctx context.Context, out algo.Output, pooled bool) error {
+	enough := least
+	if pooled {
+		enough = leastPooled
+		for name := range s.best {
+			s.best[name] /= float64(s.frames)
+		}
+	}
 	classes := slices.SortedFunc(maps.Keys(s.best), func(a, b string) int {
 		return cmp.Or(cmp.Compare(s.best[b], s.best[a]), cmp.Compare(a, b))
 	})
 	for _, c := range classes[:min(len(classes), most)] {
-		if s.best[c] < least {
+		if s.best[c] < enough {
 			break
 		}
 		_, err := out.Annotation(ctx, &pb.Annotation{

@@ -1054,7 +1054,9 @@ type Run struct {
 	// again must not undo a later switch.
 	Activated bool `protobuf:"varint,14,opt,name=activated,proto3" json:"activated,omitempty"`
 	// Not to be made active when it has finished: a backfill's run waits for an operator's switch.
-	Hold          bool `protobuf:"varint,15,opt,name=hold,proto3" json:"hold,omitempty"`
+	Hold bool `protobuf:"varint,15,opt,name=hold,proto3" json:"hold,omitempty"`
+	// How long the execution took, in milliseconds: what the cost of the next ones is estimated from.
+	TookMs        int64 `protobuf:"varint,16,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1192,6 +1194,13 @@ func (x *Run) GetHold() bool {
 		return x.Hold
 	}
 	return false
+}
+
+func (x *Run) GetTookMs() int64 {
+	if x != nil {
+		return x.TookMs
+	}
+	return 0
 }
 
 // An Annotation is what a run says of an interval, and perhaps of a region.
@@ -1774,7 +1783,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x04kind\"$\n" +
 	"\n" +
 	"StringList\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\tR\x06values\"\xd4\x04\n" +
+	"\x06values\x18\x01 \x03(\tR\x06values\"\xed\x04\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x1c\n" +
@@ -1796,7 +1805,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x05error\x18\f \x01(\tR\x05error\x12\x14\n" +
 	"\x05epoch\x18\r \x01(\x03R\x05epoch\x12\x1c\n" +
 	"\tactivated\x18\x0e \x01(\bR\tactivated\x12\x12\n" +
-	"\x04hold\x18\x0f \x01(\bR\x04hold\x1a=\n" +
+	"\x04hold\x18\x0f \x01(\bR\x04hold\x12\x17\n" +
+	"\atook_ms\x18\x10 \x01(\x03R\x06tookMs\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +

@@ -44,7 +44,7 @@ func (s *Store) dump(ctx context.Context, w io.Writer) error {
 			return err
 		}
 		for _, r := range runs {
-			r.Epoch, r.Activated = 0, false
+			r.Epoch, r.Activated, r.TookMs = 0, false, 0
 			if err := writeLine(w, "run", r); err != nil {
 				return err
 			}

@@ -23,7 +23,7 @@ func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 	defer now.Close()
 	d := dumper{ctx: ctx, from: now, to: bufio.NewWriter(w)}
 	dump(&d, tableAssets, "asset", func(*pb.Asset) {})
-	dump(&d, tableRuns, "run", func(r *pb.Run) { r.Epoch, r.Activated = 0, false })
+	dump(&d, tableRuns, "run", func(r *pb.Run) { r.Epoch, r.Activated, r.TookMs = 0, false, 0 })
 	dump(&d, tableAnnotations, "annotation", func(*pb.Annotation) {})
 	dump(&d, tableEmbeddings, "embedding", func(*pb.Embedding) {})
 	dump(&d, tableActive, "active", func(a *pb.ActiveRun) { a.Generation, a.Previous = 0, "" })

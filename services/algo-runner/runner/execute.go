@@ -15,23 +15,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// execute is the run hop: runs that were requested become annotations and embeddings.
-func (s *Service) execute(ctx context.Context, batch []events.Delivery) error {
-	for _, d := range batch {
-		m, ok := d.Data.(*pb.RunsRequested)
-		if !ok || m.GetAsset() != d.Subject {
-			return errkind.New(errkind.Invalid, "the event requests no runs of its subject")
-		}
-		s.metrics.late.Observe(max(0, time.Since(d.Logged).Seconds()))
-		if err := s.request(ctx, m); err != nil {
-			return fmt.Errorf("executing runs of %s: %w", d.Subject, err)
-		}
-	}
-	return nil
-}
-
 // request brings every run of a request to its end, or says why it should be tried again.
-func (s *Service) request(ctx context.Context, m *pb.RunsRequested) error {
+func (s *Service) request(ctx context.Context, m *pb.RunsRequested, in lane) error {
 	asset, err := s.deps.Store.Asset(ctx, m.GetAsset())
 	if err != nil {
 		return fmt.Errorf("reading the asset: %w", err)
@@ -44,7 +29,7 @@ func (s *Service) request(ctx context.Context, m *pb.RunsRequested) error {
 	for attempt := 1; len(todo) > 0; attempt++ {
 		var again []*pb.Run
 		var later error
-		ends, err := s.group(ctx, asset, todo)
+		ends, err := s.group(ctx, asset, todo, in)
 		if err != nil {
 			return err
 		}
@@ -66,17 +51,19 @@ func (s *Service) request(ctx context.Context, m *pb.RunsRequested) error {
 
 // todo returns the runs of a request that have yet to be executed, inputs first.
 func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested) (todo []*pb.Run, unknown, err error) {
-	byAlgorithm := make(map[string]*pb.Run)
+	byVersion := make(map[string]*pb.Run)
 	for _, r := range m.GetRuns() {
 		if err := s.known(asset, r); err != nil {
 			unknown = errors.Join(unknown, err)
 			continue
 		}
-		byAlgorithm[r.GetAlgorithm()] = r
+		byVersion[r.GetAlgorithm()+"@"+r.GetVersion()] = r
 	}
-	for _, a := range s.deps.Registry.All() {
-		r := byAlgorithm[a.Spec().GetName()]
-		if r == nil || s.done.has(r.GetId()) {
+	// Who asks by hand wants what failed tried again.
+	byHand := m.GetReason() != reasonArrival && m.GetReason() != reasonDependency
+	for _, a := range s.deps.Registry.Versions() {
+		r := byVersion[a.Spec().GetName()+"@"+a.Spec().GetVersion()]
+		if r == nil || s.done.has(r.GetId()) || s.failed.has(r.GetId()) && !byHand {
 			continue
 		}
 		there, err := s.deps.Store.Run(ctx, r.GetAsset(), r.GetId())
@@ -87,8 +74,7 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 		case pb.RunState_RUN_STATE_FINISHED:
 			continue
 		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-			// Who asks by hand wants it tried again.
-			if m.GetReason() == reasonArrival || m.GetReason() == reasonDependency {
+			if !byHand {
 				continue
 			}
 		}
@@ -99,15 +85,11 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 
 // known checks that a run is what it says, and of an algorithm that is here.
 func (s *Service) known(asset *pb.Asset, r *pb.Run) error {
-	a, err := s.deps.Registry.Algorithm(r.GetAlgorithm())
-	if err != nil {
+	if _, err := s.deps.Registry.Find(r.GetAlgorithm() + "@" + r.GetVersion()); err != nil {
 		return err
 	}
 	if r.GetAsset() != asset.GetId() || r.GetId() != schema.RunID(r) {
 		return errkind.New(errkind.Invalid, "run %q is not what its identity says", r.GetId())
-	}
-	if r.GetVersion() != a.Spec().GetVersion() {
-		return errkind.New(errkind.NotFound, "algorithm %s is here as version %s, not %s", r.GetAlgorithm(), a.Spec().GetVersion(), r.GetVersion())
 	}
 	return nil
 }
@@ -148,7 +130,7 @@ func (s *Service) settle(ctx context.Context, e *execution, attempt int) (again 
 	if err := s.deps.Events.Publish(ctx, events.RunsFinished, events.Event{Subject: r.GetAsset(), Data: &pb.RunFinished{Run: r}}); err != nil {
 		return false, fmt.Errorf("telling that run %s failed: %w", r.GetId(), err)
 	}
-	s.done.add(r.GetId())
+	s.failed.add(r.GetId())
 	s.metrics.executed.WithLabelValues(name, "failed").Inc()
 	log.Error("failed", "kind", kind.String(), "attempts", attempt, "error", e.err)
 	return false, nil

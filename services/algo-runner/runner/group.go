@@ -20,6 +20,7 @@ import (
 // A group is the runs of one request that are executed together.
 type group struct {
 	s         *Service
+	lane      lane
 	asset     *pb.Asset
 	broken    error        // why nothing can be made of the asset
 	members   []*execution // inputs first
@@ -29,12 +30,12 @@ type group struct {
 
 // group executes runs over one asset, all at once, and returns how each ended. An error
 // means that none was executed.
-func (s *Service) group(ctx context.Context, asset *pb.Asset, runs []*pb.Run) (_ []*execution, err error) {
-	g := &group{s: s, asset: asset}
+func (s *Service) group(ctx context.Context, asset *pb.Asset, runs []*pb.Run, in lane) (_ []*execution, err error) {
+	g := &group{s: s, asset: asset, lane: in}
 	var clock schema.Clock
 	clock, g.broken = s.clock(ctx, asset)
 	for _, r := range runs {
-		a, err := s.deps.Registry.Algorithm(r.GetAlgorithm())
+		a, err := s.deps.Registry.Find(r.GetAlgorithm() + "@" + r.GetVersion())
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +105,7 @@ func (g *group) open(ctx context.Context, e *execution) {
 		return
 	}
 	spec := e.algorithm.Spec()
-	e.out = &output{service: g.s, run: e.run, spaces: make(map[string]*pb.Space)}
+	e.out = &output{service: g.s, lane: g.lane, run: e.run, spaces: make(map[string]*pb.Space)}
 	for _, sp := range spec.GetSpaces() {
 		e.out.spaces[schema.SpaceID(sp)] = sp
 	}
@@ -197,6 +198,7 @@ func (g *group) run(ctx context.Context) {
 		members.Go(func() {
 			defer e.end()
 			start := time.Now()
+			e.out.began = start
 			e.err = g.annotate(ctx, e)
 			e.took = time.Since(start)
 		})

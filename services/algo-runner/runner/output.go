@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -24,8 +25,10 @@ const (
 // output is what one execution writes: algo.Output.
 type output struct {
 	service *Service
+	lane    lane
 	run     *pb.Run // with the lease's epoch
 	spaces  map[string]*pb.Space
+	began   time.Time
 
 	annotations pending[*pb.Annotation]
 	embeddings  pending[*pb.Embedding]
@@ -132,7 +135,7 @@ func (o *output) flushAnnotations(ctx context.Context) error {
 	if len(o.annotations.items) == 0 {
 		return nil
 	}
-	err := o.publish(ctx, events.Annotations, &pb.AnnotationBatch{
+	err := o.publish(ctx, o.lane.annotations, &pb.AnnotationBatch{
 		Asset: o.run.GetAsset(), Run: o.run.GetId(), Epoch: o.run.GetEpoch(),
 		Algorithm: o.run.GetAlgorithm(), Version: o.run.GetVersion(),
 		First: o.annotations.first, Annotations: o.annotations.items,
@@ -149,7 +152,7 @@ func (o *output) flushEmbeddings(ctx context.Context) error {
 	if len(o.embeddings.items) == 0 {
 		return nil
 	}
-	err := o.publish(ctx, events.Embeddings, &pb.EmbeddingBatch{
+	err := o.publish(ctx, o.lane.embeddings, &pb.EmbeddingBatch{
 		Asset: o.run.GetAsset(), Run: o.run.GetId(), Epoch: o.run.GetEpoch(),
 		Algorithm: o.run.GetAlgorithm(), Version: o.run.GetVersion(),
 		First: o.embeddings.first, Space: o.space, Embeddings: o.embeddings.items,
@@ -183,5 +186,6 @@ func (o *output) finish(ctx context.Context) error {
 	r := proto.CloneOf(o.run)
 	r.State = pb.RunState_RUN_STATE_FINISHED
 	r.Annotations, r.Embeddings = o.annotations.next(), o.embeddings.next()
+	r.TookMs = max(1, time.Since(o.began).Milliseconds())
 	return o.publish(ctx, events.RunsFinished, &pb.RunFinished{Run: r})
 }

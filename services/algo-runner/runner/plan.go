@@ -94,8 +94,8 @@ func (s *Service) requestedTogether(algorithm string) bool {
 
 // planAfter requests the runs that read a finished one and were not requested with it.
 func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
-	if finished.GetState() != pb.RunState_RUN_STATE_FINISHED {
-		return nil
+	if finished.GetState() != pb.RunState_RUN_STATE_FINISHED || finished.GetHold() {
+		return nil // what reads a run that is held is its operator's to ask for
 	}
 	asset, err := s.deps.Store.Asset(ctx, finished.GetAsset())
 	if err != nil {

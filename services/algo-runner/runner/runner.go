@@ -1,5 +1,8 @@
 // Package runner plans which algorithms look at which assets, and executes them.
 //
+// Live work goes first: what an operator asked for (runs.batch, behind it runs.backfill) is
+// executed only while nothing before it waits or runs, and is given up for it and begun anew (lane.go).
+//
 // The planner turns media.ready and runs.finished into runs.requested: a run for
 // every algorithm that applies and whose inputs exist, once, by memo in the store. The
 // executor turns runs.requested into annotations, embeddings and runs.finished. Runs of one
@@ -14,7 +17,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"log/slog"
 	"os"
@@ -22,6 +24,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -64,6 +67,7 @@ func (c Config) Validate() error {
 type Log interface {
 	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
 	Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error
+	Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
 }
 
 // Store is what the runner needs of the store.
@@ -74,6 +78,7 @@ type Store interface {
 	Indexed(ctx context.Context, asset, run string, epoch int64) (annotations, embeddings int64, err error)
 	AnnotationsOf(ctx context.Context, asset, run string, span store.Span) iter.Seq2[*pb.Annotation, error]
 	EmbeddingsOf(ctx context.Context, asset, run string, span store.Span) iter.Seq2[*pb.Embedding, error]
+	Job(ctx context.Context, id string) (*pb.Job, error)
 	Ready(ctx context.Context) error
 }
 
@@ -108,7 +113,9 @@ type Service struct {
 	deps    Deps
 	films   chan struct{} // one token for each film being decoded
 	metrics *metrics
+	gate    *gate
 	done    *recent // runs that finished here, perhaps not yet recorded in the store
+	failed  *recent // and those that failed
 }
 
 // New makes a runner; it opens nothing.
@@ -126,28 +133,26 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Progress == nil {
 		deps.Progress = func(Progress) {}
 	}
-	return &Service{cfg: cfg, deps: deps, films: make(chan struct{}, cfg.Films), metrics: newMetrics(deps.Registerer), done: &recent{}}, nil
+	return &Service{cfg: cfg, deps: deps, films: make(chan struct{}, cfg.Films), metrics: newMetrics(deps.Registerer),
+		gate: newGate(deps.Events, deps.Log), done: &recent{}, failed: &recent{}}, nil
 }
 
 // Serve plans and executes until ctx ends. A film that is being looked at then is looked at again by whoever comes next.
 func (s *Service) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ends := make(chan error, 2)
-	go func() {
-		ends <- s.deps.Events.Subscribe(ctx, events.Subscription{
-			Group: "planner", Topics: []events.Topic{events.MediaReady, events.RunsFinished},
-		}, s.plan)
-	}()
-	go func() {
-		ends <- s.deps.Events.Subscribe(ctx, events.Subscription{
-			Group: "algo-runner", Topics: []events.Topic{events.RunsRequested},
-			MaxBatch: 1, Drain: 3 * time.Second,
-		}, s.execute)
-	}()
-	first := <-ends
-	cancel()
-	return errors.Join(first, <-ends)
+	var subscriptions errgroup.Group
+	subscribe := func(sub events.Subscription, handle events.Handler) {
+		subscriptions.Go(func() error {
+			defer cancel() // one that ends ends all
+			return s.deps.Events.Subscribe(ctx, sub, handle)
+		})
+	}
+	subscribe(events.Subscription{Group: events.HopPlanner.Group, Topics: events.HopPlanner.Topics}, s.plan)
+	for i, l := range lanes {
+		subscribe(events.Subscription{Group: l.hop.Group, Topics: l.hop.Topics, MaxBatch: 1, Drain: 3 * time.Second}, s.executeIn(i))
+	}
+	return subscriptions.Wait()
 }
 
 // Ready reports whether the store answers and every model file is there.

@@ -70,6 +70,9 @@ func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
 			return fmt.Errorf("trimming run %s in the search engine: %w", id, err)
 		}
 	}
+	if r.GetHold() {
+		return nil // whole and findable: an operator switches to it
+	}
 	for {
 		previous, newer, err := s.active(ctx, r)
 		if err != nil || newer {

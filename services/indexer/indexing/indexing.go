@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -29,15 +30,21 @@ import (
 type Config struct {
 	// Batch is the most events that are written together.
 	Batch int `mapstructure:"batch"`
+	// BackfillRate is the most annotations and embeddings of the backfill lanes that are folded a second; 0 is as many as live
+	// folding leaves room for.
+	BackfillRate float64 `mapstructure:"backfill_rate"`
 }
 
-// Default returns batches of 128 events.
-func Default() Config { return Config{Batch: 128} }
+// Default returns batches of 128 events, and a backfill that searches hardly feel on two processors.
+func Default() Config { return Config{Batch: 128, BackfillRate: 30_000} }
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
 	if c.Batch < 1 || c.Batch > 10_000 {
 		return errkind.New(errkind.Invalid, "indexing.batch: must be from 1 to 10000")
+	}
+	if c.BackfillRate < 0 {
+		return errkind.New(errkind.Invalid, "indexing.backfill_rate: must be 0 or more")
 	}
 	return nil
 }
@@ -60,6 +67,7 @@ type Deps struct {
 type Service struct {
 	cfg  Config
 	deps Deps
+	lane lane
 
 	items     *prometheus.CounterVec
 	refused   *prometheus.CounterVec
@@ -73,7 +81,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	f := promauto.With(deps.Registerer)
-	return &Service{cfg: cfg, deps: deps,
+	return &Service{cfg: cfg, deps: deps, lane: newLane(cfg.BackfillRate),
 		items:     f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_indexed_items_total", Help: "Annotations and embeddings made durable and findable, redelivered ones included."}, []string{"part"}),
 		refused:   f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_indexer_refused_batches_total", Help: "Batches and finishes refused because their epoch is not the run's any more."}, []string{"topic"}),
 		activated: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_runs_activated_total", Help: "Runs made the active one, by algorithm."}, []string{"algorithm"}),
@@ -89,13 +97,20 @@ func (s *Service) Ready() error {
 	return s.deps.Store.Ready(ctx)
 }
 
-// Serve indexes until ctx ends.
+// Serve indexes until ctx ends: what is live, and behind it what operators have replayed.
 func (s *Service) Serve(ctx context.Context) error {
-	return s.deps.Events.Subscribe(ctx, events.Subscription{
-		Group:    "indexer",
-		Topics:   []events.Topic{events.MediaReady, events.Annotations, events.Embeddings, events.RunsFinished},
-		MaxBatch: s.cfg.Batch,
-	}, s.handle)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return s.deps.Events.Subscribe(ctx, events.Subscription{
+			Group: events.HopIndexer.Group, Topics: events.HopIndexer.Topics, MaxBatch: s.cfg.Batch,
+		}, s.lane.live(s.handle))
+	})
+	g.Go(func() error {
+		return s.deps.Events.Subscribe(ctx, events.Subscription{
+			Group: events.HopIndexerBackfill.Group, Topics: events.HopIndexerBackfill.Topics, MaxBatch: backfillBatch, Workers: 1,
+		}, s.lane.backfill(s.handle))
+	})
+	return g.Wait()
 }
 
 // handle does what the topic of a batch asks for.

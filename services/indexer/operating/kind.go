@@ -39,5 +39,6 @@ func kinds(cfg Config, deps Deps) map[string]Kind {
 		"verify":   verifying{deps},
 		"repair":   verifying{deps},
 		"batch":    batching{deps, cfg.Batch},
+		"replay":   &replay{deps},
 	}
 }

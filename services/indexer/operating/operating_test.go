@@ -260,8 +260,22 @@ func TestRetriesByKindOfError(t *testing.T) {
 	}
 }
 
-// deaf is a store that a worker cannot renew its leases in.
-type deaf struct{ store.Store }
+// deaf is a store that a worker is cut off from as soon as it has taken a lease: it can neither renew it nor give it back nor take another.
+type deaf struct {
+	store.Store
+	took *atomic.Bool
+}
+
+func (d deaf) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (store.Lease, error) {
+	if d.took.Swap(true) {
+		return store.Lease{}, errkind.New(errkind.Unavailable, "cut off")
+	}
+	return d.Store.Acquire(ctx, name, holder, ttl)
+}
+
+func (deaf) Release(context.Context, store.Lease) error {
+	return errkind.New(errkind.Unavailable, "cut off")
+}
 
 func (deaf) Renew(context.Context, store.Lease, time.Duration) (store.Lease, error) {
 	return store.Lease{}, errkind.New(errkind.Unavailable, "cut off")
@@ -271,7 +285,7 @@ func (deaf) Renew(context.Context, store.Lease, time.Duration) (store.Lease, err
 func TestLostLease(t *testing.T) {
 	st := openStore(t)
 	first := &counting{total: 5, steps: steps(0)}
-	a := worker(t, deaf{st}, "a", first)
+	a := worker(t, deaf{st, &atomic.Bool{}}, "a", first)
 	a.cfg.LeaseTTL = 400 * time.Millisecond
 	serve(t, a)
 	id := submit(t, a, "").GetId()

@@ -34,7 +34,8 @@ type Deps struct {
 // Server implements OperatorService.
 type Server struct {
 	cinedexv1connect.UnimplementedOperatorServiceHandler
-	deps Deps
+	deps  Deps
+	rates rates
 }
 
 // New makes the server. Without an authoriser nobody is answered, so none is an error.

@@ -99,6 +99,6 @@ func (s *Service) Ready() error {
 // Serve turns arrived media into assets until ctx ends.
 func (s *Service) Serve(ctx context.Context) error {
 	return s.deps.Events.Subscribe(ctx, events.Subscription{
-		Group: "ingestor", Topics: []events.Topic{events.MediaArrived}, MaxBatch: 1, Workers: s.cfg.Workers,
+		Group: events.HopIngestor.Group, Topics: events.HopIngestor.Topics, MaxBatch: 1, Workers: s.cfg.Workers,
 	}, s.handle)
 }

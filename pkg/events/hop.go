@@ -1,0 +1,23 @@
+package events
+
+// A Hop is a consumer group and what it reads: how a subscription, its lag and its dead letters are called.
+type Hop struct {
+	Group  string
+	Topics []Topic
+}
+
+// The hops of the flow, and behind them those of operators' lanes.
+var (
+	HopIngestor        = Hop{"ingestor", []Topic{MediaArrived}}
+	HopPlanner         = Hop{"planner", []Topic{MediaReady, RunsFinished}}
+	HopRunner          = Hop{"algo-runner", []Topic{RunsRequested}}
+	HopRunnerBatch     = Hop{"algo-runner-batch", []Topic{RunsBatch}}
+	HopRunnerBackfill  = Hop{"algo-runner-backfill", []Topic{RunsBackfill}}
+	HopIndexer         = Hop{"indexer", []Topic{MediaReady, Annotations, Embeddings, RunsFinished}}
+	HopIndexerBackfill = Hop{"indexer-backfill", []Topic{AnnotationsBackfill, EmbeddingsBackfill}}
+)
+
+// Hops returns all of them, in the order of the flow.
+func Hops() []Hop {
+	return []Hop{HopIngestor, HopPlanner, HopRunner, HopRunnerBatch, HopRunnerBackfill, HopIndexer, HopIndexerBackfill}
+}

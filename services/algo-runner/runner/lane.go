@@ -1,0 +1,200 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A lane is where requests come from, and where what their runs write goes.
+type lane struct {
+	hop                     events.Hop
+	annotations, embeddings events.Topic
+}
+
+// lanes are in the order in which they go first.
+var lanes = []lane{
+	{events.HopRunner, events.Annotations, events.Embeddings},
+	{events.HopRunnerBatch, events.Annotations, events.Embeddings},
+	{events.HopRunnerBackfill, events.AnnotationsBackfill, events.EmbeddingsBackfill},
+}
+
+// errYield ends an execution that something more urgent has come in the way of.
+var errYield = errkind.New(errkind.Unavailable, "what is more urgent has come")
+
+// A gate lets a lane's requests through while nothing of the lanes before it waits or runs.
+type gate struct {
+	log interface {
+		Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
+	}
+	say *slog.Logger
+
+	mu      sync.Mutex
+	busy    []int // requests of each lane that wait or run here
+	changed chan struct{}
+	running map[*through]bool
+}
+
+// through is a request that was let through.
+type through struct {
+	lane int
+	end  context.CancelCauseFunc
+}
+
+func newGate(log Log, say *slog.Logger) *gate {
+	return &gate{log: log, say: say, busy: make([]int, len(lanes)), changed: make(chan struct{}), running: map[*through]bool{}}
+}
+
+// askEvery is how often other processes' work is looked at while a lane waits for it.
+const askEvery = time.Second
+
+// enter waits for the lane's turn. The context returned ends with errYield when something of a lane before
+// this one comes; leave is to be called in any case.
+func (g *gate) enter(ctx context.Context, lane int) (_ context.Context, leave func(), err error) {
+	g.change(func() {
+		g.busy[lane]++
+		for t := range g.running {
+			if t.lane > lane {
+				t.end(errYield)
+			}
+		}
+	})
+	leave = func() { g.change(func() { g.busy[lane]-- }) }
+	for {
+		g.mu.Lock()
+		first, changed := g.first(lane), g.changed
+		g.mu.Unlock()
+		if first {
+			// Then nobody here is in the way; perhaps another process's partition has something.
+			elsewhere, err := g.elsewhere(ctx, lane)
+			if err != nil {
+				g.say.Warn("looking whether live work waits", "error", err)
+			}
+			if err == nil && !elsewhere {
+				if work, left := g.pass(ctx, lane, leave); work != nil {
+					return work, left, nil
+				}
+				continue
+			}
+		}
+		t := time.NewTimer(askEvery)
+		select {
+		case <-changed:
+			t.Stop()
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, leave, ctx.Err()
+		}
+	}
+}
+
+// pass lets a request through, unless something has come since it was looked.
+func (g *gate) pass(ctx context.Context, lane int, leave func()) (context.Context, func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.first(lane) {
+		return nil, nil
+	}
+	work, end := context.WithCancelCause(ctx)
+	t := &through{lane, end}
+	g.running[t] = true
+	return work, func() {
+		g.mu.Lock()
+		delete(g.running, t)
+		g.mu.Unlock()
+		end(nil)
+		leave()
+	}
+}
+
+// first reports whether nothing of the lanes before waits or runs here. The lock is held.
+func (g *gate) first(lane int) bool {
+	for _, n := range g.busy[:lane] {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *gate) change(what func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	what()
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// elsewhere reports whether the log has something for the lanes before that is not done.
+func (g *gate) elsewhere(ctx context.Context, lane int) (bool, error) {
+	for _, l := range lanes[:lane] {
+		lags, err := g.log.Lag(ctx, l.hop.Group, l.hop.Topics...)
+		if err != nil {
+			return false, fmt.Errorf("reading the lag of %s: %w", l.hop.Group, err)
+		}
+		for _, p := range lags {
+			if p.Lag > 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// executeIn is the run hop of one lane.
+func (s *Service) executeIn(n int) events.Handler {
+	return func(ctx context.Context, batch []events.Delivery) error {
+		for _, d := range batch {
+			m, ok := d.Data.(*pb.RunsRequested)
+			if !ok || m.GetAsset() != d.Subject {
+				return errkind.New(errkind.Invalid, "the event requests no runs of its subject")
+			}
+			s.metrics.late.Observe(max(0, time.Since(d.Logged).Seconds()))
+			if err := s.inTurn(ctx, n, m); err != nil {
+				return fmt.Errorf("executing runs of %s: %w", d.Subject, err)
+			}
+		}
+		return nil
+	}
+}
+
+// inTurn executes a request when it is its lane's turn, as often as it takes.
+func (s *Service) inTurn(ctx context.Context, n int, m *pb.RunsRequested) error {
+	for {
+		work, leave, err := s.gate.enter(ctx, n)
+		if err != nil {
+			leave()
+			return err
+		}
+		var unwanted bool
+		if unwanted, err = s.withdrawn(work, m.GetJob()); err == nil && !unwanted {
+			err = s.request(work, m, lanes[n])
+		}
+		yielded := err != nil && ctx.Err() == nil && errors.Is(context.Cause(work), errYield)
+		leave()
+		if !yielded {
+			return err
+		}
+		s.deps.Log.Info("gave way to live work", "asset", m.GetAsset(), "job", m.GetJob())
+	}
+}
+
+// withdrawn reports whether the job that asked was cancelled.
+func (s *Service) withdrawn(ctx context.Context, job string) (bool, error) {
+	if job == "" {
+		return false, nil
+	}
+	j, err := s.deps.Store.Job(ctx, job)
+	if err != nil && !errkind.Is(err, errkind.NotFound) {
+		return false, fmt.Errorf("reading job %s: %w", job, err)
+	}
+	return j.GetState() == pb.JobState_JOB_STATE_CANCELLED, nil
+}

@@ -1,0 +1,341 @@
+package operating
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+const (
+	// reasonBackfill is why a replay's runs are requested.
+	reasonBackfill = "backfill"
+	// aheadAssets is how many assets' runs are requested and have not ended: what a cancelled job leaves behind in the lane at most.
+	aheadAssets = 4
+	// endsEvery is how often it is looked whether runs have ended.
+	endsEvery = 200 * time.Millisecond
+)
+
+// libraryCursor is how far a backfill is: the runs of all assets up to this one have ended.
+type libraryCursor struct {
+	After        string
+	Done, Failed int64
+}
+
+// algorithms returns the versions that a selection names; the current ones where it names none.
+func (r *replay) algorithms(sel *pb.Selection) ([]algo.Algorithm, error) {
+	if len(sel.GetAlgorithms()) == 0 {
+		return r.deps.Registry.All(), nil
+	}
+	var out []algo.Algorithm
+	for i, ref := range sel.GetAlgorithms() {
+		a, err := r.deps.Registry.Find(ref)
+		if err != nil {
+			return nil, fmt.Errorf("selection.algorithms[%d]: %w", i, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// A missingRun is one to request, and the epoch of its record: an end under a later one is this request's.
+type missingRun struct {
+	run   *pb.Run
+	epoch int64
+}
+
+// wanted returns the runs over an asset that have yet to be made: those chosen, and what they read. What has finished
+// is not made again; what failed only where that is asked for.
+func (r *replay) wanted(ctx context.Context, m *pb.Replay, asset *pb.Asset, chosen []algo.Algorithm) (out []missingRun, finished, failed int64, err error) {
+	runs, err := r.deps.Registry.Derive(asset, chosen...)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	dead := map[string]bool{}
+next:
+	for _, run := range runs {
+		known, err := r.deps.Store.Run(ctx, asset.GetId(), run.GetId())
+		if err != nil && !errkind.Is(err, errkind.NotFound) {
+			return nil, 0, 0, fmt.Errorf("reading run %s: %w", run.GetId(), err)
+		}
+		for _, in := range run.GetInputs() {
+			if dead[in] {
+				dead[run.GetId()] = true
+				failed++
+				continue next
+			}
+		}
+		switch known.GetState() {
+		case pb.RunState_RUN_STATE_FINISHED:
+			finished++
+			continue
+		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+			if !m.GetFailed() {
+				dead[run.GetId()] = true
+				failed++
+				continue
+			}
+		}
+		run.Hold = !m.GetActivate()
+		out = append(out, missingRun{run, known.GetEpoch()})
+	}
+	return out, finished, failed, nil
+}
+
+func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
+	chosen, err := r.algorithms(m.GetSelection())
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Unit: "runs"}
+	byVersion := map[string]int64{}
+	var assets, finished, failed int64
+	costs := costs{}
+	var known, unknown int64
+	for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), "") {
+		if err != nil {
+			return nil, err
+		}
+		if err := costs.learn(ctx, r, a.GetId(), schema.Time(a.GetDuration()).Seconds()); err != nil {
+			return nil, err
+		}
+		want, done, dead, err := r.wanted(ctx, m, a, chosen)
+		if err != nil {
+			return nil, err
+		}
+		finished, failed = finished+done, failed+dead
+		if len(want) > 0 {
+			assets++
+		}
+		for _, w := range want {
+			p.Total++
+			byVersion[w.run.GetAlgorithm()+"@"+w.run.GetVersion()]++
+		}
+	}
+	if len(byVersion) > 0 {
+		// A second time, now that what such runs took is known. Runs over one asset go at once: the longest counts.
+		for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), "") {
+			if err != nil {
+				return nil, err
+			}
+			want, _, _, err := r.wanted(ctx, m, a, chosen)
+			if err != nil {
+				return nil, err
+			}
+			var longest float64
+			for _, w := range want {
+				s, ok := costs.of(w.run.GetAlgorithm(), schema.Time(a.GetDuration()).Seconds())
+				if !ok {
+					unknown++
+					continue
+				}
+				known++
+				longest = max(longest, s)
+			}
+			p.Seconds += longest
+		}
+	}
+	p.Lines = append(p.Lines, fmt.Sprintf("%d assets", assets))
+	p.Lines = append(p.Lines, sortedLines(byVersion, func(v string, n int64) string { return fmt.Sprintf("%s: %d runs", v, n) })...)
+	if finished > 0 {
+		p.Lines = append(p.Lines, fmt.Sprintf("%d runs have finished already and are not made again", finished))
+	}
+	if failed > 0 {
+		p.Lines = append(p.Lines, fmt.Sprintf("%d runs have failed, or read one that has; `failed` tries them again", failed))
+	}
+	if !m.GetActivate() {
+		p.Lines = append(p.Lines, "the runs are held: readers go on seeing what they see until an `activate` job switches")
+	}
+	switch {
+	case known > 0:
+		p.From = fmt.Sprintf("%d finished runs of the same algorithms", costs.n())
+		if unknown > 0 {
+			p.From += fmt.Sprintf("; of %d runs nothing is known", unknown)
+		}
+	default:
+		p.Seconds = 0
+	}
+	if m.GetRate() > 0 && float64(assets)/m.GetRate() > p.Seconds {
+		p.Seconds, p.From = float64(assets)/m.GetRate(), "the rate"
+	}
+	return p, nil
+}
+
+// costs are what runs took, by algorithm.
+type costs map[string]*cost
+
+type cost struct {
+	took, media float64 // seconds
+	runs        int64
+}
+
+// enough runs of one algorithm are known to tell what the next take.
+const enoughRuns = 200
+
+func (c costs) learn(ctx context.Context, r *replay, asset string, seconds float64) error {
+	runs, err := r.deps.Store.RunsOf(ctx, asset)
+	if err != nil {
+		return fmt.Errorf("reading the runs of %s: %w", asset, err)
+	}
+	for _, run := range runs {
+		if run.GetTookMs() == 0 || run.GetState() != pb.RunState_RUN_STATE_FINISHED {
+			continue
+		}
+		if c[run.GetAlgorithm()] == nil {
+			c[run.GetAlgorithm()] = &cost{}
+		}
+		if k := c[run.GetAlgorithm()]; k.runs < enoughRuns {
+			k.took, k.media, k.runs = k.took+float64(run.GetTookMs())/1000, k.media+seconds, k.runs+1
+		}
+	}
+	return nil
+}
+
+func (c costs) of(algorithm string, seconds float64) (float64, bool) {
+	k := c[algorithm]
+	if k == nil || k.media <= 0 {
+		return 0, false
+	}
+	return k.took / k.media * seconds, true
+}
+
+func (c costs) n() (n int64) {
+	for _, k := range c {
+		n += k.runs
+	}
+	return n
+}
+
+// outstanding is an asset whose runs were requested.
+type outstanding struct {
+	asset string
+	runs  []missingRun
+	total int64
+}
+
+// doLibrary requests runs, a few assets at a time, and waits until they have ended and are indexed.
+func (r *replay) doLibrary(ctx context.Context, w *Work, m *pb.Replay) error {
+	chosen, err := r.algorithms(m.GetSelection())
+	if err != nil {
+		return err
+	}
+	j := w.Job()
+	var c libraryCursor
+	if err := readCursor(j.GetCursor(), &c); err != nil {
+		return err
+	}
+	limit := limiter(m.GetRate(), 1)
+	next, stop := iter.Pull2(assetsOf(ctx, r.deps.Store, m.GetSelection(), c.After))
+	defer stop()
+	var window []*outstanding
+	tick := time.NewTicker(endsEvery)
+	defer tick.Stop()
+	for more := true; ; {
+		for more && len(window) < aheadAssets {
+			a, err, ok := next()
+			if !ok {
+				more = false
+				break
+			}
+			if err != nil {
+				return err
+			}
+			o, err := r.request(ctx, j.GetId(), m, a, chosen, limit.Wait)
+			if err != nil {
+				return err
+			}
+			window = append(window, o)
+		}
+		for _, o := range window {
+			if err := r.look(ctx, o, &c); err != nil {
+				return err
+			}
+		}
+		moved := false
+		for len(window) > 0 && len(window[0].runs) == 0 {
+			c.After, window, moved = window[0].asset, window[1:], true
+		}
+		w.Progress(c.Done, max(j.GetTotal(), c.Done), writeCursor(c))
+		if len(window) == 0 && !more {
+			break
+		}
+		if moved && more {
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if c.Failed > 0 {
+		w.Note("%d runs failed; `cinedex status` says why, and a replay with `failed` tries them again", c.Failed)
+	}
+	w.Progress(j.GetTotal(), j.GetTotal(), writeCursor(c))
+	return nil
+}
+
+// request records and publishes what is wanted of one asset.
+func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.Asset, chosen []algo.Algorithm, wait func(context.Context) error) (*outstanding, error) {
+	want, _, _, err := r.wanted(ctx, m, a, chosen)
+	o := &outstanding{asset: a.GetId(), runs: want}
+	if err != nil || len(want) == 0 {
+		return o, err
+	}
+	if err := wait(ctx); err != nil {
+		return nil, err
+	}
+	req := &pb.RunsRequested{Asset: a.GetId(), Reason: reasonBackfill, Job: job}
+	for _, w := range want {
+		known, err := r.deps.Store.CreateRun(ctx, w.run)
+		if err != nil {
+			return nil, fmt.Errorf("recording the request of run %s: %w", w.run.GetId(), err)
+		}
+		if known.GetState() == pb.RunState_RUN_STATE_REQUESTED || known.GetState() == pb.RunState_RUN_STATE_RUNNING {
+			w.run.Hold = known.GetHold() // whoever asked first decides
+		}
+		req.Runs = append(req.Runs, proto.CloneOf(w.run))
+	}
+	if err := r.deps.Events.Publish(ctx, events.RunsBackfill, events.Event{Subject: a.GetId(), Data: req}); err != nil {
+		return nil, fmt.Errorf("requesting runs over %s: %w", a.GetId(), err)
+	}
+	return o, nil
+}
+
+// look takes out of what is outstanding the runs that have ended: failed since they were asked for, or finished with all that they wrote indexed.
+func (r *replay) look(ctx context.Context, o *outstanding, c *libraryCursor) error {
+	var left []missingRun
+	for _, w := range o.runs {
+		run, err := r.deps.Store.Run(ctx, o.asset, w.run.GetId())
+		if err != nil && !errkind.Is(err, errkind.NotFound) {
+			return fmt.Errorf("reading run %s: %w", w.run.GetId(), err)
+		}
+		switch run.GetState() {
+		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+			if run.GetEpoch() > w.epoch {
+				c.Done, c.Failed = c.Done+1, c.Failed+1
+				continue
+			}
+		case pb.RunState_RUN_STATE_FINISHED:
+			a, e, err := r.deps.Store.Indexed(ctx, o.asset, run.GetId(), run.GetEpoch())
+			if err != nil {
+				return fmt.Errorf("counting what is indexed of run %s: %w", run.GetId(), err)
+			}
+			if a >= run.GetAnnotations() && e >= run.GetEmbeddings() {
+				c.Done++
+				continue
+			}
+		}
+		left = append(left, w)
+	}
+	o.runs = left
+	return nil
+}
