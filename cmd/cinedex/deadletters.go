@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
 
 type jsonLetter struct {
@@ -32,25 +37,27 @@ func newDeadLetters(o *output, h *home) *cobra.Command {
   cinedex dead-letters show ID
   cinedex dead-letters retry ID...`,
 	})
-	var topic, hop, asset string
-	list := func(cmd *cobra.Command, f events.LetterFilter, whole bool) error {
-		client, err := h.log(cmd.Context())
+	filter := func(c *cobra.Command, f *pb.LetterFilter) {
+		c.Flags().StringVar(&f.Topic, "topic", "", "only of this topic")
+		c.Flags().StringVar(&f.Hop, "hop", "", "only of this hop")
+		c.Flags().StringVar(&f.Asset, "asset", "", "only of this asset")
+		c.Flags().StringVar(&f.Reason, "reason", "", "only of this kind of error, or with this in the reason's text")
+	}
+	list := func(cmd *cobra.Command, f *pb.LetterFilter, whole bool) error {
+		client, e, err := h.operators()
 		if err != nil {
 			return err
 		}
-		defer client.Close()
+		r, err := client.ListDeadLetters(cmd.Context(), connect.NewRequest(&pb.ListDeadLettersRequest{Filter: f, Limit: maxLetters}))
+		if err != nil {
+			return h.explain(e, err)
+		}
 		rows := []jsonLetter{}
-		for l, err := range client.DeadLetters(cmd.Context(), f) {
-			if err != nil {
-				o.note("a letter cannot be read: %v", err)
-				if l.ID == "" {
-					return err
-				}
-				continue
-			}
-			j := jsonLetter{ID: l.ID, Topic: string(l.Topic), Hop: l.Group, Asset: l.Subject, Kind: l.Kind.String(), Reason: l.Reason, Attempts: l.Attempts, Time: l.Time, Bytes: len(l.Value)}
+		for _, l := range r.Msg.GetLetters() {
+			j := jsonLetter{ID: l.GetId(), Topic: l.GetTopic(), Hop: l.GetHop(), Asset: l.GetAsset(), Kind: l.GetKind(), Reason: l.GetReason(), Attempts: int(l.GetAttempts()),
+				Time: time.UnixMilli(l.GetTimeMs()).UTC(), Bytes: len(l.GetValue())}
 			if whole {
-				j.Value, j.Base64 = l.Message()
+				j.Value, j.Base64 = events.Letter{Value: l.GetValue()}.Message()
 			}
 			rows = append(rows, j)
 		}
@@ -78,44 +85,64 @@ func newDeadLetters(o *output, h *home) *cobra.Command {
 		return w.Flush()
 	}
 	ls := &cobra.Command{Use: "list", Short: "List dead letters that are neither retried nor dropped",
-		Example: "  cinedex dead-letters list --topic media.arrived\n  cinedex dead-letters list --json | jq '.dead_letters[].reason'", Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return list(cmd, events.LetterFilter{Topic: events.Topic(topic), Group: hop, Subject: asset}, false)
-		}}
-	ls.Flags().StringVar(&topic, "topic", "", "only of this topic")
-	ls.Flags().StringVar(&hop, "hop", "", "only of this hop")
-	ls.Flags().StringVar(&asset, "asset", "", "only of this asset")
+		Example: "  cinedex dead-letters list --topic media.arrived\n  cinedex dead-letters list --json | jq '.dead_letters[].reason'", Args: args(cobra.NoArgs)}
+	listed := &pb.LetterFilter{}
+	filter(ls, listed)
+	ls.RunE = func(cmd *cobra.Command, _ []string) error { return list(cmd, listed, false) }
 	show := &cobra.Command{Use: "show ID", Short: "Show one dead letter with its original bytes",
 		Example: "  cinedex dead-letters show 790820fd964781a9968adfc5e5cd356b", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			return list(cmd, events.LetterFilter{IDs: a}, true)
+			return list(cmd, &pb.LetterFilter{Ids: a}, true)
 		}}
-	resolve := func(use, short, done string, do func(*events.Client, *cobra.Command, []string) (int, error)) *cobra.Command {
-		return &cobra.Command{Use: use + " ID...", Short: short,
-			Example: "  cinedex dead-letters " + use + " 790820fd964781a9968adfc5e5cd356b", Args: args(cobra.MinimumNArgs(1)),
+	type resolving func(context.Context, cinedexv1connect.OperatorServiceClient, *pb.LetterFilter, bool) (int64, error)
+	resolve := func(use, short, done string, do resolving) *cobra.Command {
+		f := &pb.LetterFilter{}
+		var dry bool
+		c := &cobra.Command{Use: use + " [ID...]", Short: short,
+			Example: "  cinedex dead-letters " + use + " 790820fd964781a9968adfc5e5cd356b\n  cinedex dead-letters " + use + " --hop algo-runner --reason unavailable --dry-run",
 			RunE: func(cmd *cobra.Command, a []string) error {
-				client, err := h.log(cmd.Context())
+				if f.Ids = a; len(a) == 0 && f.GetTopic() == "" && f.GetHop() == "" && f.GetAsset() == "" && f.GetReason() == "" {
+					return usage(cmd, errors.New("which letters? Give their ids, or --topic, --hop, --asset or --reason"))
+				}
+				client, e, err := h.operators()
 				if err != nil {
 					return err
 				}
-				defer client.Close()
-				n, err := do(client, cmd, a)
+				n, err := do(cmd.Context(), client, f, dry)
 				if err != nil {
-					return err
+					return h.explain(e, err)
 				}
 				if o.json {
-					return o.value(map[string]int{done: n})
+					return o.value(map[string]int64{done: n})
+				}
+				if dry {
+					o.printf("%d would be %s\n", n, done)
+					return nil
 				}
 				o.printf("%d %s\n", n, done)
 				return nil
 			}}
+		filter(c, f)
+		c.Flags().BoolVar(&dry, "dry-run", false, "tell how many, and do nothing")
+		return c
 	}
 	c.AddCommand(ls, show,
-		resolve("retry", "Put messages back into their topics, byte for byte", "retried", func(c *events.Client, cmd *cobra.Command, ids []string) (int, error) {
-			return c.Retry(cmd.Context(), ids...)
+		resolve("retry", "Put messages back into their topics, byte for byte", "retried", func(ctx context.Context, c cinedexv1connect.OperatorServiceClient, f *pb.LetterFilter, dry bool) (int64, error) {
+			r, err := c.RetryDeadLetters(ctx, connect.NewRequest(&pb.RetryDeadLettersRequest{Filter: f, DryRun: dry}))
+			if err != nil {
+				return 0, err
+			}
+			return r.Msg.GetLetters(), nil
 		}),
-		resolve("drop", "Say that messages are dealt with", "dropped", func(c *events.Client, cmd *cobra.Command, ids []string) (int, error) {
-			return c.Drop(cmd.Context(), ids...)
+		resolve("drop", "Say that messages are dealt with", "dropped", func(ctx context.Context, c cinedexv1connect.OperatorServiceClient, f *pb.LetterFilter, dry bool) (int64, error) {
+			r, err := c.DropDeadLetters(ctx, connect.NewRequest(&pb.DropDeadLettersRequest{Filter: f, DryRun: dry}))
+			if err != nil {
+				return 0, err
+			}
+			return r.Msg.GetLetters(), nil
 		}))
 	return c
 }
+
+// maxLetters is how many letters are listed at once.
+const maxLetters = 1000

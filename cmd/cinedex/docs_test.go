@@ -161,7 +161,9 @@ func TestDocumentedJSON(t *testing.T) {
 			Cursor string
 		}{},
 		"runs compare": &jsonComparison{},
-		"runs activate, runs rollback, runs gc, rebuild, verify, repair, batch submit": &jobJSON{},
+		"replay, runs activate, runs rollback, runs gc, rebuild, verify, repair, batch submit": &jobJSON{},
+		"jobs list": &struct{ Jobs []jobEntry }{},
+		"lag":       &struct{ Lags []jsonLag }{},
 		"batch get": &struct {
 			Batch string
 			Files []jsonResultFile
