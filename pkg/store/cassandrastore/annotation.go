@@ -22,7 +22,7 @@ const (
 	// run that says something of each frame of a film has some hundred, read side by side.
 	bucketRows = 1024
 	// batchBytes is when a batch of rows is sent. One partition's batch is one mutation, so the server's thresholds for batches
-	// are not asked; BenchmarkBatchBytes tells how the size was chosen.
+	// are not asked. It is some hundred labels, or eight vectors of 512 numbers: TestFigureWrites holds it beside batches of fifty rows.
 	batchBytes = 16 << 10
 )
 

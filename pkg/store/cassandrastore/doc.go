@@ -47,4 +47,9 @@
 // A request is repeated on another node only where that is safe, which all but compare-and-sets are; those whose outcome was not told are read
 // back. Reads that take long are asked of a second node (see hedged). What fails all the same is Unavailable, and
 // the hop that asked tries again. ADR 0031 has what was found out about the driver.
+//
+// # Figures
+//
+// TestFigureWrites, client and node on two cores: 34,900 annotations a second in the indexer's batches, 1.06 of a bare loop of
+// the driver's batches of fifty rows in the same run.
 package cassandrastore
