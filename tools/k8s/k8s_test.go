@@ -83,13 +83,35 @@ func strimziDefinitions(t *testing.T) string {
 	return out
 }
 
-func build(t *testing.T, overlay string) resmap.ResMap {
+func kustomize(t *testing.T, dir string) resmap.ResMap {
 	t.Helper()
-	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(manifests, "overlays", overlay))
+	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
-		t.Fatalf("building %s: %v", overlay, err)
+		t.Fatalf("building %s: %v", dir, err)
 	}
 	return m
+}
+
+func build(t *testing.T, overlay string) resmap.ResMap {
+	t.Helper()
+	return kustomize(t, filepath.Join(manifests, "overlays", overlay))
+}
+
+// cassDefinitions are cass-operator's as it installs them: patched by its own kustomization, without which
+// the configuration of Cassandra would have to be base64.
+func cassDefinitions(t *testing.T) string {
+	t.Helper()
+	out := t.TempDir()
+	for i, r := range kustomize(t, filepath.Join(module(t, cassOperator), "config/crd")).Resources() {
+		b, err := r.AsYAML()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(out, fmt.Sprintf("%d.yaml", i)), b, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
 }
 
 func TestManifests(t *testing.T) {
@@ -97,7 +119,7 @@ func TestManifests(t *testing.T) {
 		openapiclient.NewHardcodedBuiltins(kubernetes),
 		openapiclient.NewLocalCRDFiles(
 			os.DirFS(filepath.Join(module(t, keda), "config/crd/bases")),
-			os.DirFS(filepath.Join(module(t, cassOperator), "config/crd/bases")),
+			os.DirFS(cassDefinitions(t)),
 			os.DirFS(strimziDefinitions(t)),
 		)))
 	if err != nil {
