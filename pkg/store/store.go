@@ -61,8 +61,8 @@ type Runs interface {
 	CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error)
 	// FinishRun records the end of a run, whether or not it was created: finished
 	// with its counts, or failed or cancelled with the error; any other state is Invalid.
-	// An end under a lower epoch than the one recorded is a Conflict. A finished run
-	// stays as it finished: a later end is no error and changes nothing.
+	// An end under a lower epoch than the one recorded, or than one that was handed out under RunLease,
+	// is a Conflict. A finished run stays as it finished: a later end is no error and changes nothing.
 	FinishRun(ctx context.Context, r *pb.Run) error
 	Run(ctx context.Context, asset, id string) (*pb.Run, error)
 	// RunsOf returns every run of an asset in the order of ids.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // A record is the row of a run, with what its changes need.
@@ -116,6 +117,14 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 				return nil, nil
 			case proto.Equal(old.run, end):
 				return nil, nil
+			}
+			// The lease lies in another partition, so one that is handed out while the swap is under way is not seen.
+			lease := store.RunLease(r.GetId())
+			switch last, err := s.lease(ctx, s.linear, lease); {
+			case err != nil:
+				return nil, err
+			case last.Epoch > r.GetEpoch():
+				return nil, errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", r.GetEpoch(), lease, last.Epoch)
 			}
 			b := s.swap(ctx)
 			return b, s.put(b, old, end, revision)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -131,9 +132,17 @@ func (s *Store) hold(ctx context.Context, e *edit, l lock) error {
 	return nil
 }
 
+// lockOf is the lock of a name. Leases have locks of their own, which may be taken after another one, and never before.
+func (s *Store) lockOf(name string) lock {
+	if strings.HasPrefix(name, ofLease("")) {
+		return s.leases.named(name)
+	}
+	return s.names.named(name)
+}
+
 func (s *Store) prepare(ctx context.Context, e *edit, name string, change func(*edit) error) error {
 	if name != "" {
-		if err := s.hold(ctx, e, s.names.named(name)); err != nil {
+		if err := s.hold(ctx, e, s.lockOf(name)); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,8 @@ type Store struct {
 	commits prometheus.Observer
 
 	// names holds every read-then-write apart: by asset, and by name for leases.
-	names locks
+	names  locks
+	leases locks
 	// versions is held by what makes the version grow, so that it is durable in its order.
 	versions lock
 	version  atomic.Int64
@@ -104,7 +105,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	s := &Store{
 		cfg: cfg, log: deps.Log, clock: deps.Clock,
 		disk:  &disk{FS: deps.FS, log: deps.Log, closing: make(chan struct{})},
-		names: newLocks(), versions: newLock(), failed: make(chan struct{}),
+		names: newLocks(), leases: newLocks(), versions: newLock(), failed: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("opening the store in %s: %w", cfg.Dir, err)

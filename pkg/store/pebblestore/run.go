@@ -59,6 +59,17 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 		case old.GetState() == pb.RunState_RUN_STATE_FINISHED:
 			return nil // and it stays so
 		}
+		// No lease is handed out until this end is durable.
+		lease := store.RunLease(r.GetId())
+		if err := s.hold(ctx, e, s.lockOf(ofLease(lease))); err != nil {
+			return err
+		}
+		switch last, err := s.lease(lease); {
+		case err != nil:
+			return err
+		case last.Epoch > r.GetEpoch():
+			return errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", r.GetEpoch(), lease, last.Epoch)
+		}
 		r = proto.CloneOf(r)
 		r.Activated = false // what is active has finished, so this one is not
 		if proto.Equal(r, old) {

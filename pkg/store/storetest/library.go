@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -131,6 +132,19 @@ func testFinishRun(t *testing.T, h Harness) {
 		told.Activated = true
 		ok(t, s.FinishRun(ctx, told))
 		equal(t, "the run", must(s.Run(ctx, "a", "told"))(t), finished(run("a", "told"), 1, 0, 0))
+	})
+	t.Run("another has the lease", func(t *testing.T) {
+		r := run("a", "leased")
+		first := must(s.Acquire(ctx, store.RunLease(r.GetId()), "one", time.Minute))(t)
+		ok(t, s.Release(ctx, first))
+		second := must(s.Acquire(ctx, store.RunLease(r.GetId()), "two", time.Minute))(t)
+		kind(t, "the end of the first execution", s.FinishRun(ctx, finished(r, first.Epoch, 2, 3)), errkind.Conflict)
+		kind(t, "its failure", s.FinishRun(ctx, ended(r, failed, first.Epoch, 0, 0)), errkind.Conflict)
+		ok(t, s.FinishRun(ctx, finished(r, second.Epoch, 2, 3)))
+		ok(t, s.Release(ctx, second))
+		must(s.Acquire(ctx, store.RunLease(r.GetId()), "three", time.Minute))(t)
+		ok(t, s.FinishRun(ctx, finished(r, second.Epoch, 2, 3))) // told again
+		equal(t, "the run", must(s.Run(ctx, "a", "leased"))(t), finished(r, second.Epoch, 2, 3))
 	})
 	t.Run("never created", func(t *testing.T) {
 		ok(t, s.FinishRun(ctx, finished(run("a", "new"), 1, 2, 3)))

@@ -13,6 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // request brings every run of a request to its end, or says why it should be tried again.
@@ -63,7 +64,14 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 	byHand := m.GetReason() != reasonArrival && m.GetReason() != reasonDependency
 	for _, a := range s.deps.Registry.Versions() {
 		r := byVersion[a.Spec().GetName()+"@"+a.Spec().GetVersion()]
-		if r == nil || s.done.has(r.GetId()) || s.failed.has(r.GetId()) && !byHand {
+		if r == nil {
+			continue
+		}
+		ended, err := s.endedHere(ctx, r.GetId(), byHand)
+		if err != nil {
+			return nil, nil, err
+		}
+		if ended {
 			continue
 		}
 		there, err := s.deps.Store.Run(ctx, r.GetAsset(), r.GetId())
@@ -81,6 +89,26 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 		todo = append(todo, r)
 	}
 	return todo, unknown, nil
+}
+
+// endedHere reports whether a run has ended in this process, recorded yet or not. An end does not count once a later execution
+// has begun, here or elsewhere: the indexer refuses the one and waits for the other's.
+func (s *Service) endedHere(ctx context.Context, run string, byHand bool) (bool, error) {
+	epoch, ended := s.done.epoch(run)
+	if !ended && !byHand {
+		epoch, ended = s.failed.epoch(run)
+	}
+	if !ended {
+		return false, nil
+	}
+	err := s.deps.Store.CheckEpoch(ctx, store.RunLease(run), epoch)
+	if errkind.Is(err, errkind.Conflict) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("checking that the end of run %s counts: %w", run, err)
+	}
+	return true, nil
 }
 
 // known checks that a run is what it says, and of an algorithm that is here.
@@ -104,7 +132,7 @@ func (s *Service) settle(ctx context.Context, e *execution, attempt int) (again 
 	}
 	s.metrics.seconds.WithLabelValues(name).Observe(e.took.Seconds())
 	if e.err == nil {
-		s.done.add(e.run.GetId())
+		s.done.add(e.run.GetId(), e.run.GetEpoch())
 		s.metrics.executed.WithLabelValues(name, "finished").Inc()
 		log.Info("finished", "seconds", e.took.Seconds(), "annotations", e.out.annotations.next(), "embeddings", e.out.embeddings.next())
 		return false, nil
@@ -130,7 +158,7 @@ func (s *Service) settle(ctx context.Context, e *execution, attempt int) (again 
 	if err := s.deps.Events.Publish(ctx, events.RunsFinished, events.Event{Subject: r.GetAsset(), Data: &pb.RunFinished{Run: r}}); err != nil {
 		return false, fmt.Errorf("telling that run %s failed: %w", r.GetId(), err)
 	}
-	s.failed.add(r.GetId())
+	s.failed.add(r.GetId(), r.GetEpoch())
 	s.metrics.executed.WithLabelValues(name, "failed").Inc()
 	log.Error("failed", "kind", kind.String(), "attempts", attempt, "error", e.err)
 	return false, nil

@@ -180,34 +180,36 @@ func (s *Service) models(a algo.Algorithm) error {
 	return nil
 }
 
-// recent remembers the last runs that ended.
+// recent remembers the last runs that ended, and under which epoch.
 type recent struct {
-	mu    sync.Mutex
-	set   map[string]bool
-	order []string
+	mu     sync.Mutex
+	epochs map[string]int64
+	order  []string
 }
 
 const remembered = 4096
 
-func (r *recent) add(run string) {
+func (r *recent) add(run string, epoch int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.set == nil {
-		r.set = make(map[string]bool)
+	if r.epochs == nil {
+		r.epochs = make(map[string]int64)
 	}
-	if r.set[run] {
+	_, known := r.epochs[run]
+	r.epochs[run] = epoch
+	if known {
 		return
 	}
-	r.set[run] = true
 	r.order = append(r.order, run)
 	if len(r.order) > remembered {
-		delete(r.set, r.order[0])
+		delete(r.epochs, r.order[0])
 		r.order = r.order[1:]
 	}
 }
 
-func (r *recent) has(run string) bool {
+func (r *recent) epoch(run string) (epoch int64, ended bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set[run]
+	epoch, ended = r.epochs[run]
+	return epoch, ended
 }

@@ -20,10 +20,7 @@ func (s *Service) finished(ctx context.Context, batch []events.Delivery) error {
 			return errkind.New(errkind.Invalid, "the event names no run of its subject")
 		}
 		r := m.GetRun()
-		err := s.deps.Store.CheckEpoch(ctx, store.RunLease(r.GetId()), r.GetEpoch())
-		if err == nil {
-			err = s.deps.Store.FinishRun(ctx, r)
-		}
+		err := s.deps.Store.FinishRun(ctx, r)
 		if errkind.Is(err, errkind.Conflict) {
 			s.refused.WithLabelValues(string(events.RunsFinished)).Inc()
 			s.deps.Log.Warn("refused the end of an execution that lost its lease", "run", r.GetId(), "epoch", r.GetEpoch())

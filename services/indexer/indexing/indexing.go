@@ -255,24 +255,21 @@ func (s *Service) current(ctx context.Context, topic events.Topic, all []store.B
 }
 
 // stale reports whether an execution may not write: a later one has the lease, or
-// the run has ended under another epoch, whose rows must stay as they are.
+// the run has ended under another epoch, whose rows must stay as they are. The record is read after the
+// lease: a run that ended before its lease went on to another keeps all that was written of it.
 func (s *Service) stale(ctx context.Context, asset, run string, epoch int64) (bool, error) {
+	lost := s.deps.Store.CheckEpoch(ctx, store.RunLease(run), epoch)
+	if lost != nil && !errkind.Is(lost, errkind.Conflict) {
+		return false, fmt.Errorf("checking the epoch of run %s: %w", run, lost)
+	}
 	r, err := s.deps.Store.Run(ctx, asset, run)
-	switch {
-	case errkind.Is(err, errkind.NotFound):
-	case err != nil:
+	if err != nil && !errkind.Is(err, errkind.NotFound) {
 		return false, fmt.Errorf("reading run %s: %w", run, err)
-	case r.GetState() == pb.RunState_RUN_STATE_FINISHED:
+	}
+	if r.GetState() == pb.RunState_RUN_STATE_FINISHED {
 		return r.GetEpoch() != epoch, nil
 	}
-	err = s.deps.Store.CheckEpoch(ctx, store.RunLease(run), epoch)
-	if errkind.Is(err, errkind.Conflict) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("checking the epoch of run %s: %w", run, err)
-	}
-	return false, nil
+	return lost != nil, nil
 }
 
 func markers(bs []store.Batch) []store.Marker {
