@@ -1,0 +1,273 @@
+package sim
+
+import (
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/pkg/store/pebblestore"
+)
+
+// A disk holds the store of a world. What was not synced is lost when the store crashes.
+type disk struct {
+	out   *outside
+	fs    *vfs.MemFS
+	now   atomic.Int64 // the world's time
+	store *pebblestore.Store
+}
+
+func newDisk(out *outside) (*disk, error) {
+	d := &disk{out: out, fs: vfs.NewCrashableMem()}
+	var err error
+	out.do(func() { err = d.open() })
+	return d, err
+}
+
+func (d *disk) open() (err error) {
+	cfg := pebblestore.Config{Dir: "/store", CacheBytes: 1 << 20}
+	d.store, err = pebblestore.Open(cfg, pebblestore.Deps{
+		Log: slog.New(slog.DiscardHandler), FS: d.fs, Clock: func() time.Time { return time.Unix(0, d.now.Load()) },
+	})
+	return err
+}
+
+// crash loses a part of what was not synced, from nothing to all, and opens the store over the rest.
+func (d *disk) crash(rnd *rand.Rand) (err error) {
+	d.out.do(func() {
+		old := d.store
+		d.fs = d.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rnd.IntN(101), RNG: rnd})
+		_ = old.Close()
+		err = d.open()
+	})
+	return err
+}
+
+func (d *disk) close() {
+	d.out.do(func() { _ = d.store.Close() })
+}
+
+// do asks the store at a time of the world.
+func (d *disk) do(f func(ctx context.Context, s *pebblestore.Store)) {
+	d.now.Store(time.Now().UnixNano())
+	d.out.do(func() { f(context.Background(), d.store) })
+}
+
+// gated is the store as one process sees it: each call waits at the gate, and may fail.
+type gated struct {
+	p *process
+}
+
+var _ store.Store = gated{}
+
+func ask[T any](ctx context.Context, g gated, what string, f func(ctx context.Context, s *pebblestore.Store) (T, error)) (out T, err error) {
+	passed := g.p.pass(ctx, "store "+what, func() error {
+		var got T
+		var failed error
+		err := g.p.world.faulty(StoreBefore, StoreAfter, func() error {
+			g.p.world.disk.do(func(ctx context.Context, s *pebblestore.Store) { got, failed = f(ctx, s) })
+			return failed
+		})
+		if err == nil {
+			out = got
+		}
+		return err
+	})
+	if passed != nil {
+		var none T
+		return none, passed
+	}
+	return out, nil
+}
+
+func tell(ctx context.Context, g gated, what string, f func(ctx context.Context, s *pebblestore.Store) error) error {
+	_, err := ask(ctx, g, what, func(ctx context.Context, s *pebblestore.Store) (struct{}, error) { return struct{}{}, f(ctx, s) })
+	return err
+}
+
+// each reads a sequence whole, in one call.
+func each[T any](ctx context.Context, g gated, what string, f func(ctx context.Context, s *pebblestore.Store) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		all, err := ask(ctx, g, what, func(ctx context.Context, s *pebblestore.Store) ([]T, error) { return collect(f(ctx, s)) })
+		for _, v := range all {
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var out []T
+	for v, err := range seq {
+		if err != nil {
+			return out, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (g gated) PutAsset(ctx context.Context, a *pb.Asset) error {
+	return tell(ctx, g, "put "+a.GetId(), func(ctx context.Context, s *pebblestore.Store) error { return s.PutAsset(ctx, a) })
+}
+
+func (g gated) Asset(ctx context.Context, id string) (*pb.Asset, error) {
+	return ask(ctx, g, "asset "+id, func(ctx context.Context, s *pebblestore.Store) (*pb.Asset, error) { return s.Asset(ctx, id) })
+}
+
+func (g gated) AllAssets(ctx context.Context) iter.Seq2[*pb.Asset, error] {
+	return each(ctx, g, "assets", func(ctx context.Context, s *pebblestore.Store) iter.Seq2[*pb.Asset, error] { return s.AllAssets(ctx) })
+}
+
+func (g gated) CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error) {
+	return ask(ctx, g, "create "+r.GetId(), func(ctx context.Context, s *pebblestore.Store) (*pb.Run, error) { return s.CreateRun(ctx, r) })
+}
+
+func (g gated) FinishRun(ctx context.Context, r *pb.Run) error {
+	return tell(ctx, g, "finish "+r.GetId(), func(ctx context.Context, s *pebblestore.Store) error { return s.FinishRun(ctx, r) })
+}
+
+func (g gated) Run(ctx context.Context, asset, id string) (*pb.Run, error) {
+	return ask(ctx, g, "run "+id, func(ctx context.Context, s *pebblestore.Store) (*pb.Run, error) { return s.Run(ctx, asset, id) })
+}
+
+func (g gated) RunsOf(ctx context.Context, asset string) ([]*pb.Run, error) {
+	return ask(ctx, g, "runs of "+asset, func(ctx context.Context, s *pebblestore.Store) ([]*pb.Run, error) { return s.RunsOf(ctx, asset) })
+}
+
+func (g gated) WriteBatches(ctx context.Context, batches []store.Batch) error {
+	if g.p.world.bug == countedIDs {
+		batches = counted(g.p, batches)
+	}
+	return tell(ctx, g, "write "+batches[0].Run, func(ctx context.Context, s *pebblestore.Store) error {
+		if g.p.world.half {
+			batches = batches[:(len(batches)+1)/2]
+		}
+		return s.WriteBatches(ctx, batches)
+	})
+}
+
+func (g gated) MarkIndexed(ctx context.Context, markers []store.Marker) error {
+	return tell(ctx, g, "mark "+markers[0].Run, func(ctx context.Context, s *pebblestore.Store) error { return s.MarkIndexed(ctx, markers) })
+}
+
+func (g gated) Indexed(ctx context.Context, asset, run string, epoch int64) (annotations, embeddings int64, err error) {
+	n, err := ask(ctx, g, "indexed "+run, func(ctx context.Context, s *pebblestore.Store) (n [2]int64, err error) {
+		n[0], n[1], err = s.Indexed(ctx, asset, run, epoch)
+		return n, err
+	})
+	if err == nil && g.p.world.bug == switchEarly {
+		return 1 << 40, 1 << 40, nil
+	}
+	return n[0], n[1], err
+}
+
+func (g gated) TrimRun(ctx context.Context, asset, run string, annotations, embeddings int64) error {
+	return tell(ctx, g, "trim "+run, func(ctx context.Context, s *pebblestore.Store) error {
+		return s.TrimRun(ctx, asset, run, annotations, embeddings)
+	})
+}
+
+func (g gated) DeleteRun(ctx context.Context, asset, run string) error {
+	return tell(ctx, g, "delete "+run, func(ctx context.Context, s *pebblestore.Store) error { return s.DeleteRun(ctx, asset, run) })
+}
+
+func (g gated) Annotation(ctx context.Context, asset, run string, ordinal int64) (*pb.Annotation, error) {
+	return ask(ctx, g, "annotation "+run, func(ctx context.Context, s *pebblestore.Store) (*pb.Annotation, error) {
+		return s.Annotation(ctx, asset, run, ordinal)
+	})
+}
+
+func (g gated) Embedding(ctx context.Context, asset, run string, ordinal int64) (*pb.Embedding, error) {
+	return ask(ctx, g, "embedding "+run, func(ctx context.Context, s *pebblestore.Store) (*pb.Embedding, error) {
+		return s.Embedding(ctx, asset, run, ordinal)
+	})
+}
+
+func (g gated) AnnotationsOf(ctx context.Context, asset, run string, span store.Span) iter.Seq2[*pb.Annotation, error] {
+	return each(ctx, g, "annotations "+run, func(ctx context.Context, s *pebblestore.Store) iter.Seq2[*pb.Annotation, error] {
+		return s.AnnotationsOf(ctx, asset, run, span)
+	})
+}
+
+func (g gated) EmbeddingsOf(ctx context.Context, asset, run string, span store.Span) iter.Seq2[*pb.Embedding, error] {
+	return each(ctx, g, "embeddings "+run, func(ctx context.Context, s *pebblestore.Store) iter.Seq2[*pb.Embedding, error] {
+		return s.EmbeddingsOf(ctx, asset, run, span)
+	})
+}
+
+func (g gated) Activate(ctx context.Context, next *pb.Run, previous string) (*pb.ActiveRun, error) {
+	return ask(ctx, g, "activate "+next.GetId(), func(ctx context.Context, s *pebblestore.Store) (*pb.ActiveRun, error) {
+		a, err := s.Activate(ctx, next, previous)
+		if err == nil {
+			g.p.world.switched(a, g.p)
+		}
+		return a, err
+	})
+}
+
+func (g gated) Active(ctx context.Context, asset string) ([]*pb.ActiveRun, error) {
+	return ask(ctx, g, "active "+asset, func(ctx context.Context, s *pebblestore.Store) ([]*pb.ActiveRun, error) { return s.Active(ctx, asset) })
+}
+
+func (g gated) AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error] {
+	return each(ctx, g, "all active", func(ctx context.Context, s *pebblestore.Store) iter.Seq2[*pb.ActiveRun, error] {
+		return s.AllActive(ctx)
+	})
+}
+
+func (g gated) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (store.Lease, error) {
+	return ask(ctx, g, "acquire "+name, func(ctx context.Context, s *pebblestore.Store) (store.Lease, error) {
+		return s.Acquire(ctx, name, holder, ttl)
+	})
+}
+
+func (g gated) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (store.Lease, error) {
+	return ask(ctx, g, "renew "+l.Name, func(ctx context.Context, s *pebblestore.Store) (store.Lease, error) { return s.Renew(ctx, l, ttl) })
+}
+
+func (g gated) Release(ctx context.Context, l store.Lease) error {
+	return tell(ctx, g, "release "+l.Name, func(ctx context.Context, s *pebblestore.Store) error { return s.Release(ctx, l) })
+}
+
+func (g gated) CheckEpoch(ctx context.Context, name string, epoch int64) error {
+	if g.p.world.bug == noFencing || g.p.world.bug == oldMemory && !g.p.indexer {
+		return nil
+	}
+	return tell(ctx, g, "check "+name, func(ctx context.Context, s *pebblestore.Store) error { return s.CheckEpoch(ctx, name, epoch) })
+}
+
+func (g gated) PutJob(ctx context.Context, j *pb.Job) (*pb.Job, error) {
+	return ask(ctx, g, "put job "+j.GetId(), func(ctx context.Context, s *pebblestore.Store) (*pb.Job, error) { return s.PutJob(ctx, j) })
+}
+
+func (g gated) Job(ctx context.Context, id string) (*pb.Job, error) {
+	return ask(ctx, g, "job "+id, func(ctx context.Context, s *pebblestore.Store) (*pb.Job, error) { return s.Job(ctx, id) })
+}
+
+func (g gated) AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error] {
+	return each(ctx, g, "jobs", func(ctx context.Context, s *pebblestore.Store) iter.Seq2[*pb.Job, error] { return s.AllJobs(ctx) })
+}
+
+func (g gated) Dump(ctx context.Context, w io.Writer) error {
+	return tell(ctx, g, "dump", func(ctx context.Context, s *pebblestore.Store) error { return s.Dump(ctx, w) })
+}
+
+func (g gated) Version(ctx context.Context) (int64, error) {
+	return ask(ctx, g, "version", func(ctx context.Context, s *pebblestore.Store) (int64, error) { return s.Version(ctx) })
+}
+
+func (g gated) Ready(ctx context.Context) error { return nil }
+func (g gated) Close() error                    { return nil }
