@@ -406,3 +406,22 @@ func (l *simlog) replay(g *group, topic events.Topic) {
 		}
 	}
 }
+
+// Lag tells how far a group is behind.
+func (l logged) Lag(ctx context.Context, name string, topics ...events.Topic) (out []events.PartitionLag, err error) {
+	w := l.p.world
+	err = l.p.pass(ctx, "lag of "+name, func() error {
+		for _, t := range topics {
+			for n := range partitions {
+				at := events.PartitionLag{Topic: t, Partition: n, Committed: -1, End: int64(len(w.log.lanes[lane{t, n}]))}
+				if g := w.log.groups[name]; g != nil && g.cursors[lane{t, n}] != nil {
+					at.Committed = g.cursors[lane{t, n}].committed
+				}
+				at.Lag = at.End - max(0, at.Committed)
+				out = append(out, at)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
