@@ -18,7 +18,7 @@ import (
 // which a search has found its last line.
 func TestFigureFound(t *testing.T) {
 	figure.Begin(t, "opensearch/found")
-	const rate, size, seconds = 2000, 50, 20
+	const rate, size, seconds = 2000, 128, 20 // as the indexer writes them
 	e := openEngine(t, t.Name())
 	rnd := rand.New(rand.NewPCG(1, 2))
 	vocabulary := make([]string, 20_000)
