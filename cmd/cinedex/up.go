@@ -208,7 +208,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		return u, err
 	}
 	api, err := searchapi.New(cfg.Gateway, searchapi.Deps{
-		Store: u.Store, Engine: u.Engine, Encoders: u.models.Encoders(), Authoriser: authoriser, Planned: registry.Runs,
+		Store: u.Store, Engine: u.Engine, Encoders: u.models.Encoders(), Spaces: registry.SpacesOf, Authoriser: authoriser, Planned: registry.Runs,
 		Blobs: u.Blobs, Reader: u.Reader, Log: u.Log, Registerer: u.Registry,
 	})
 	if err != nil {

@@ -211,6 +211,19 @@ func (r *Registry) Spaces() []*pb.Space {
 	return out
 }
 
+// SpacesOf returns the ids of the spaces that a version of an algorithm writes.
+func (r *Registry) SpacesOf(algorithm, version string) []string {
+	a, ok := r.byVersion[algorithm+"@"+version]
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, s := range a.Spec().GetSpaces() {
+		out = append(out, schema.SpaceID(s))
+	}
+	return out
+}
+
 // Runs derives the run of every current algorithm that applies to the asset, inputs first: the
 // asset has what the algorithm reads, and all its inputs apply. Identities follow from
 // the asset, the algorithms and their versions alone, so a run's inputs are known

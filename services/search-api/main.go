@@ -43,7 +43,7 @@ func main() {
 		if err := p.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {
 			return platform.Part{}, err
 		}
-		s, err := searchapi.New(cfg.Gateway, searchapi.Deps{Store: p.Store, Engine: p.Engine, Encoders: models.Encoders(), Authoriser: authoriser,
+		s, err := searchapi.New(cfg.Gateway, searchapi.Deps{Store: p.Store, Engine: p.Engine, Encoders: models.Encoders(), Spaces: registry.SpacesOf, Authoriser: authoriser,
 			Planned: registry.Runs, Blobs: p.Blobs, Reader: p.Reader, Log: p.Log, Registerer: p.Registry})
 		if err != nil {
 			return platform.Part{}, err

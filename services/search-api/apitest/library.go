@@ -27,6 +27,7 @@ import (
 // The spaces that the gateway asks.
 const (
 	Pictures  = "efficientnet-lite2@1"
+	Pictures2 = "efficientnet-lite2@2" // another generation: the same pictures are elsewhere in it
 	Sentences = "e5-small@1"
 	dimension = 64
 )
@@ -90,7 +91,7 @@ func New(t testing.TB) *Library {
 		n, v, _ := strings.Cut(name, "@")
 		return &pb.Space{Name: n, Version: v, Dimension: dimension, Metric: "cosine"}
 	}
-	e, err := embedded.Open(t.TempDir(), embedded.Config{Spaces: []*pb.Space{space(Pictures), space(Sentences)}}, embedded.Deps{Metrics: prometheus.NewRegistry()})
+	e, err := embedded.Open(t.TempDir(), embedded.Config{Spaces: []*pb.Space{space(Pictures), space(Pictures2), space(Sentences)}}, embedded.Deps{Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +174,42 @@ func (l *Library) Said(a *pb.Asset, version string, lines []Line) []*pb.Run {
 	return []*pb.Run{dialogue.finish(), sentences.finish()}
 }
 
+// Seen writes a run of version 2 of pictures, into a space of its own, finished but not active.
+func (l *Library) Seen(a *pb.Asset, shots []Shot) *pb.Run {
+	l.t.Helper()
+	pictures := l.run(a, "pictures", "2")
+	var at schema.Time
+	for _, s := range shots {
+		for range s.Seconds {
+			pictures.embed(&pb.Embedding{Space: Pictures2, Start: int64(at), End: int64(at + schema.Second), Kind: schema.KindShot, Vector: turned(colourVector(s.Colour))})
+			at += schema.Second
+		}
+	}
+	return pictures.finish()
+}
+
+// SpacesOf says which spaces versions write.
+func SpacesOf(algorithm, version string) []string {
+	switch algorithm + "@" + version {
+	case "pictures@1":
+		return []string{Pictures}
+	case "pictures@2":
+		return []string{Pictures2}
+	case "sentences@1", "sentences@2":
+		return []string{Sentences}
+	}
+	return nil
+}
+
+// turned is a vector as the second generation has it.
+func turned(v []float32) []float32 {
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[(i+7)%len(v)] = -x
+	}
+	return out
+}
+
 // Switch makes a run the active one.
 func (l *Library) Switch(r *pb.Run, previous string) {
 	l.t.Helper()
@@ -229,18 +266,25 @@ func (w *writer) finish() *pb.Run {
 	return w.run
 }
 
-// Encoders are for the two spaces: a picture is its mean colour, which "red", "green" and
+// Encoders are for these spaces: a picture is its mean colour, which "red", "green" and
 // "blue" say in words; a sentence is its bag of words.
 func Encoders() map[string]algo.Encoder {
+	word := func(text string) []float32 {
+		if c, ok := map[string]color.RGBA{"red": Red, "green": Green, "blue": Blue}[text]; ok {
+			return colourVector(c)
+		}
+		return wordsVector(text)
+	}
 	return map[string]algo.Encoder{
 		Pictures: {
 			Picture: func(_ context.Context, img image.Image) ([]float32, error) { return colourVector(mean(img)), nil },
-			Text: func(_ context.Context, text string) ([]float32, error) {
-				if c, ok := map[string]color.RGBA{"red": Red, "green": Green, "blue": Blue}[text]; ok {
-					return colourVector(c), nil
-				}
-				return wordsVector(text), nil
+			Text:    func(_ context.Context, text string) ([]float32, error) { return word(text), nil },
+		},
+		Pictures2: {
+			Picture: func(_ context.Context, img image.Image) ([]float32, error) {
+				return turned(colourVector(mean(img))), nil
 			},
+			Text: func(_ context.Context, text string) ([]float32, error) { return turned(word(text)), nil },
 		},
 		Sentences: {Text: func(_ context.Context, text string) ([]float32, error) { return wordsVector(text), nil }},
 	}

@@ -72,6 +72,8 @@ type Deps struct {
 	Engine search.Searcher
 	// Encoders by space, "name@version".
 	Encoders map[string]algo.Encoder
+	// Spaces returns the spaces that a version of an algorithm writes; nil where there is one version of each space.
+	Spaces func(algorithm, version string) []string
 	// Image decodes a picture from outside, within limits.
 	Image func(data []byte) (image.Image, error)
 	// Frame returns exactly one frame of an asset.

@@ -72,7 +72,7 @@ func open(t testing.TB, l *apitest.Library, engine search.Searcher, cfg gateway.
 		engine = l.Engine
 	}
 	g, err := gateway.New(cfg, gateway.Deps{
-		Store: l.Store, Engine: engine, Encoders: apitest.Encoders(),
+		Store: l.Store, Engine: engine, Encoders: apitest.Encoders(), Spaces: apitest.SpacesOf,
 		Image: func(b []byte) (image.Image, error) {
 			img, err := png.Decode(bytes.NewReader(b))
 			return img, errkind.Wrap(errkind.Invalid, err)
@@ -630,5 +630,57 @@ func TestPanickingDecoder(t *testing.T) {
 	r, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Query: &pb.Query{Node: &pb.Query_Or{Or: &pb.Or{Queries: []*pb.Query{alike, spoken}}}}})
 	if err != nil || len(r.GetHits()) == 0 || len(r.GetPartial()) != 1 || strings.Contains(r.GetPartial()[0].GetError(), "mistake") {
 		t.Errorf("beside words: %v, %v", r, err)
+	}
+}
+
+// While a switch to a version with a space of its own goes through the library, both generations are asked, each with its own encoder.
+func TestBothGenerations(t *testing.T) {
+	l := apitest.New(t)
+	first := l.Add(harbour())
+	second := mountain("mountain")
+	a := l.Add(second)
+	g := open(t, l, nil, gateway.Default())
+	ask := func(what string) []string {
+		t.Helper()
+		r, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: picture(apitest.Red)})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.GetPartial()) > 0 {
+			t.Errorf("%s: partial: %v", what, r.GetPartial())
+		}
+		var out []string
+		for _, h := range r.GetHits() {
+			for _, e := range h.GetEvidence() {
+				if e.GetScore() > 0.9 {
+					out = append(out, h.GetTitle()+" by pictures@"+e.GetVersion())
+				}
+			}
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	if got := ask("before"); !slices.Equal(got, []string{"harbour by pictures@1", "mountain by pictures@1"}) {
+		t.Errorf("before the switch: %v", got)
+	}
+	previous := func(asset string) string {
+		active, err := l.Store.Active(t.Context(), asset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range active {
+			if r.GetAlgorithm() == "pictures" {
+				return r.GetRun()
+			}
+		}
+		return ""
+	}
+	l.Switch(l.Seen(a, second.Shots), previous(a.GetId()))
+	if got := ask("between"); !slices.Equal(got, []string{"harbour by pictures@1", "mountain by pictures@2"}) {
+		t.Errorf("in the midst of the switch: %v", got)
+	}
+	l.Switch(l.Seen(first, harbour().Shots), previous(first.GetId()))
+	if got := ask("after"); !slices.Equal(got, []string{"harbour by pictures@2", "mountain by pictures@2"}) {
+		t.Errorf("after the switch: %v", got)
 	}
 }

@@ -28,7 +28,8 @@ type snapshot struct {
 	runs    map[string]*pb.ActiveRun // by run
 
 	mu     sync.Mutex
-	scopes map[string]*search.Scope // by who asks and for what
+	scopes map[string]*search.Scope   // by who asks and for what
+	wrote  map[*search.Scope][]string // the spaces that a scope's runs have written, sorted
 }
 
 // An entry is an asset with what is needed to place a moment in it.
@@ -201,9 +202,41 @@ func (s *snapshot) scope(caller *authz.Caller, f *pb.Filter) *search.Scope {
 	sc := search.NewScope(runs)
 	if len(s.scopes) >= 256 { // many callers with many filters: begin again rather than grow
 		clear(s.scopes)
+		clear(s.wrote)
 	}
 	s.scopes[key] = sc
 	return sc
+}
+
+// spaces returns the spaces that the runs of a scope have written. It looks at nothing but what the scope shows.
+func (s *snapshot) spaces(scope *search.Scope, of func(algorithm, version string) []string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if wrote, ok := s.wrote[scope]; ok {
+		return wrote
+	}
+	type version struct{ algorithm, version string }
+	seen := map[version]bool{}
+	var wrote []string
+	for _, id := range scope.Runs() {
+		r := s.runs[id]
+		v := version{r.GetAlgorithm(), r.GetVersion()}
+		if seen[v] {
+			continue
+		}
+		seen[v] = true
+		for _, space := range of(v.algorithm, v.version) {
+			if !slices.Contains(wrote, space) {
+				wrote = append(wrote, space)
+			}
+		}
+	}
+	slices.Sort(wrote)
+	if s.wrote == nil {
+		s.wrote = map[*search.Scope][]string{}
+	}
+	s.wrote[scope] = wrote
+	return wrote
 }
 
 func anyOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }

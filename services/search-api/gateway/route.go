@@ -3,6 +3,7 @@ package gateway
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -10,7 +11,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// The spaces and algorithms that the leaves below know by name.
+// The spaces and algorithms that the leaves below know by name. Of a space this is the version that is asked where
+// no run in sight has written another: see spacesOf.
 const (
 	spacePictures  = "efficientnet-lite2@1"
 	spaceSentences = "e5-small@1"
@@ -90,26 +92,52 @@ func (g *Gateway) route(p *processed) []*part {
 			if len(p.filter.GetCharacters()) > 0 && kindOf(s) != schema.KindDialogue {
 				continue // pictures do not know who is who
 			}
-			pt := &part{number: len(parts), leaf: l, source: s, filter: f, mode: textMode(l.GetMode())}
-			if s.kind != "" {
-				pt.filter.Kinds = []string{s.kind}
+			for _, space := range g.spacesOf(p, s.space) {
+				pt := &part{number: len(parts), leaf: l, source: s, filter: f, mode: textMode(l.GetMode())}
+				pt.space = space
+				if s.kind != "" {
+					pt.filter.Kinds = []string{s.kind}
+				}
+				if kindOf(s) != schema.KindDialogue {
+					// What is seen is in no language.
+					pt.filter.Languages = nil
+				}
+				parts = append(parts, pt)
 			}
-			if kindOf(s) != schema.KindDialogue {
-				// What is seen is in no language.
-				pt.filter.Languages = nil
-			}
-			parts = append(parts, pt)
 		}
 	}
 	return parts
 }
 
+// spacesOf returns the versions of a space to ask: those that the runs in sight have written, so that while a
+// switch goes through the library both generations answer, each asked with its own encoder. A source of words has none.
+func (g *Gateway) spacesOf(p *processed, space string) []string {
+	if space == "" || g.deps.Spaces == nil {
+		return []string{space}
+	}
+	var out []string
+	for _, id := range p.snap.spaces(p.scope, g.deps.Spaces) {
+		if spaceName(id) == spaceName(space) {
+			out = append(out, id)
+		}
+	}
+	if len(out) == 0 {
+		return []string{space}
+	}
+	return out
+}
+
+func spaceName(id string) string {
+	name, _, _ := strings.Cut(id, "@")
+	return name
+}
+
 // kindOf is the kind of annotation that a source's hits stand for.
 func kindOf(s source) string {
-	switch s.space {
-	case spaceSentences:
+	switch spaceName(s.space) {
+	case spaceName(spaceSentences):
 		return schema.KindDialogue
-	case spacePictures:
+	case spaceName(spacePictures):
 		return schema.KindShot
 	}
 	return s.kind

@@ -27,9 +27,11 @@ import (
 
 // Deps is what main builds.
 type Deps struct {
-	Store      store.Store
-	Engine     search.Searcher
-	Encoders   map[string]algo.Encoder
+	Store    store.Store
+	Engine   search.Searcher
+	Encoders map[string]algo.Encoder
+	// Spaces returns the spaces that a version of an algorithm writes.
+	Spaces     func(algorithm, version string) []string
 	Authoriser authz.Authoriser
 	// Planned returns the runs that an asset is to get, for telling which are still missing.
 	Planned    func(*pb.Asset) ([]*pb.Run, error)
@@ -52,7 +54,7 @@ const maxBlob = 256 << 20
 // New makes the search API; it opens nothing.
 func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	g, err := gateway.New(cfg, gateway.Deps{
-		Store: deps.Store, Engine: deps.Engine, Encoders: deps.Encoders,
+		Store: deps.Store, Engine: deps.Engine, Encoders: deps.Encoders, Spaces: deps.Spaces,
 		Image: func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
 		Frame: frames{deps.Blobs, deps.Reader}.at,
 		Blob: func(ctx context.Context, ref *pb.MediaRef) ([]byte, error) {
