@@ -101,3 +101,50 @@ func TestRunsAreDerived(t *testing.T) {
 		}
 	}
 }
+
+func version(p plain, v string) plain {
+	return plain{&pb.AlgorithmSpec{Name: p.spec.GetName(), Version: v, Reads: p.spec.GetReads(), Needs: p.spec.GetNeeds(), Kinds: p.spec.GetKinds(), Spaces: p.spec.GetSpaces()}}
+}
+
+// A candidate is nothing that arrivals get: it runs where it is asked for by version, and reads what current versions write.
+func TestCandidates(t *testing.T) {
+	shots, labels := spec("shots", list("video"), nil, list("shots")), spec("labels", nil, list("shots"), list("labels"))
+	reg, err := algo.NewRegistry(shots, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := version(labels, "2")
+	with, err := reg.WithCandidates(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asset := &pb.Asset{Id: "a", Video: &pb.VideoTrack{Frames: 1}}
+	runs, err := with.Runs(asset)
+	if err != nil || len(runs) != 2 || runs[1].GetVersion() != "1" {
+		t.Errorf("arrivals get %v, %v", runs, err)
+	}
+	asked, err := with.Derive(asset, second)
+	if err != nil || len(asked) != 2 || asked[0].GetAlgorithm() != "shots" || asked[1].GetVersion() != "2" {
+		t.Fatalf("who asks for the candidate gets %v, %v", asked, err)
+	}
+	if asked[1].GetInputs()["shots"] != runs[0].GetId() || asked[1].GetId() == runs[1].GetId() {
+		t.Errorf("the candidate's run is %v beside %v", asked[1], runs)
+	}
+	for ref, want := range map[string]algo.Algorithm{"labels": labels, "labels@1": labels, "labels@2": second} {
+		if a, err := with.Find(ref); err != nil || a != want {
+			t.Errorf("%s is %v, %v", ref, a, err)
+		}
+	}
+	if _, err := with.Find("labels@3"); !errkind.Is(err, errkind.NotFound) || !strings.Contains(err.Error(), "labels@2") {
+		t.Errorf("labels@3: %v", err)
+	}
+	if len(with.All()) != 2 || len(with.Versions()) != 3 || len(reg.Versions()) != 2 {
+		t.Errorf("there are %d current ones of %d, before %d", len(with.All()), len(with.Versions()), len(reg.Versions()))
+	}
+	if _, err := with.WithCandidates(second); !errkind.Is(err, errkind.Invalid) {
+		t.Errorf("a candidate twice: %v", err)
+	}
+	if _, err := reg.WithCandidates(spec("c", nil, list("nothing"), list("x"))); !errkind.Is(err, errkind.Invalid) {
+		t.Errorf("a candidate that needs what nobody writes: %v", err)
+	}
+}
