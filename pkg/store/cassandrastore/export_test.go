@@ -14,6 +14,7 @@ func Newest() int { return len(migrations) }
 
 // MigrateAndEnd is a Migrate whose process ends after n statements, with the lock held, which then runs out.
 func MigrateAndEnd(ctx context.Context, cfg Config, n int, holds time.Duration) error {
+	cfg.Timeout = schemaTimeout
 	session, err := connect(cfg, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
