@@ -12,7 +12,10 @@ import (
 
 // newStore is what operators do to the store itself.
 func newStore(o *output, h *home) *cobra.Command {
-	c := &cobra.Command{Use: "store", Short: "Look after the store of the production size"}
+	c := &cobra.Command{
+		Use: "store", Short: "Look after the store of the production size",
+		Example: `  cinedex store migrate --config config/indexer.yaml`,
+	}
 	var file string
 	var set []string
 	migrate := &cobra.Command{
