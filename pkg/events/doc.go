@@ -14,7 +14,7 @@
 //   - An error's kind (errkind) decides what follows: Unavailable and Exhausted are
 //     retried for as long as it takes, Internal a bounded number of times, Conflict counts as
 //     done by somebody else, and what is wrong for good goes to the dead letters at once.
-//     A batch that fails so is narrowed to single messages, so that its mates are handled.
+//     A batch that fails so is narrowed by halves to the messages that do, so that their mates are handled.
 //   - A dead letter keeps the value, the key and every header as they were, byte for
 //     byte, and Retry puts exactly that back into the topic it came from.
 //   - Memory is bounded on both sides: publishing blocks when too much is in flight, and

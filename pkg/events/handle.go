@@ -70,7 +70,7 @@ func (p *partition) handleBatch(stop, work context.Context, batch []Delivery) bo
 			}
 		default:
 			if len(batch) > 1 {
-				return p.handleSingly(stop, work, batch)
+				return p.handleHalves(stop, work, batch)
 			}
 			if kind == errkind.Conflict {
 				p.s.log.Debug("somebody else did it", "topic", string(p.contract.Topic), "partition", p.id, "offset", last.Offset, "error", err)
@@ -93,10 +93,12 @@ func (p *partition) handleBatch(stop, work context.Context, batch []Delivery) bo
 	}
 }
 
-// handleSingly narrows a failing batch to its messages, so that only the one that is poison is put aside.
-func (p *partition) handleSingly(stop, work context.Context, batch []Delivery) bool {
-	for i := range batch {
-		if stop.Err() != nil || !p.handleBatch(stop, work, batch[i:i+1:i+1]) {
+// handleHalves narrows a failing batch, by halves, to the messages that are poison: the others are still
+// handled many at a time, so that one poison in each batch does not make every batch as slow as its messages one by one.
+func (p *partition) handleHalves(stop, work context.Context, batch []Delivery) bool {
+	half := len(batch) / 2
+	for _, part := range [][]Delivery{batch[:half:half], batch[half:]} {
+		if stop.Err() != nil || !p.handleBatch(stop, work, part) {
 			return false
 		}
 	}

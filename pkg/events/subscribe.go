@@ -39,7 +39,7 @@ type Subscription struct {
 // A Handler does what a hop does with a batch: events of one partition of one topic, in order.
 // When it returns nil, its effects are durable. It may be given the same event again,
 // also after having succeeded, and must be idempotent. The batch is the handler's to keep.
-// A handler that gets an error from a batch of several is called again for each alone.
+// A handler that gets an error from a batch of several is called again for each half, down to the events alone that fail.
 type Handler func(ctx context.Context, batch []Delivery) error
 
 const (

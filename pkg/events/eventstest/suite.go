@@ -328,8 +328,9 @@ func testPoisonIsolation(t *testing.T, b *bench) {
 	evs := finished(3, 100)
 	poison := map[string]bool{asset(0) + "/17": true, asset(1) + "/0": true, asset(2) + "/99": true}
 	b.publish(t, events.RunsFinished, evs...)
-	largest := atomic.Int64{}
+	largest, calls := atomic.Int64{}, atomic.Int64{}
 	s := consume(t, b.c, events.Subscription{MaxBatch: 64}, func(_ context.Context, batch []events.Delivery) error {
+		calls.Add(1)
 		largest.Store(max(largest.Load(), int64(len(batch))))
 		for _, d := range batch {
 			if poison[key(d)] {
@@ -352,6 +353,10 @@ func testPoisonIsolation(t *testing.T, b *bench) {
 	}
 	if largest.Load() < 2 {
 		t.Error("no batch was ever larger than one event, so nothing was narrowed")
+	}
+	// By halves it takes some 14 calls for each; one by one it would be as many as there are messages in the three batches.
+	if n := calls.Load(); n > 100 {
+		t.Errorf("%d calls for %d events with %d poison: the others are not handled together", n, len(evs), len(poison))
 	}
 }
 
