@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -57,6 +58,9 @@ func (c *Client) committed(ctx context.Context, group, topic string, partitions 
 		res, err := c.kafka.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.cfg.Prefix + group, Topics: map[string][]int{topic: partitions}})
 		if err == nil {
 			err = res.Error
+		}
+		if errors.Is(err, kafka.GroupIdNotFound) {
+			return nil // nobody has joined it yet, so it has committed nothing
 		}
 		if err != nil {
 			return err
