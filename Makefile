@@ -22,8 +22,13 @@ help: ## this list
 build: ## build bin/cinedex
 	$(GO) build -o $(BIN) ./cmd/cinedex
 
-demo: build ## fetch what is needed, ingest, search in three ways, serve (ONCE=1 ends, FULL=1 the whole film)
+demo: build ## fetch what is needed, ingest, search in three ways, serve (ONCE=1 ends, FULL=1 the whole film, SIZE=production over make servers)
+ifeq ($(SIZE),production)
+	$(MAKE) --no-print-directory servers
+	$(BIN) demo --home .cinedex/production --config config/production.yaml
+else
 	$(BIN) demo
+endif
 
 setup: build ## fetch models, media and programs that tests need
 	$(BIN) models fetch core demo

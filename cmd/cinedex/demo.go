@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
@@ -34,7 +35,7 @@ const (
 
 func newDemo(o *output, h *home) *cobra.Command {
 	var full, once bool
-	var address string
+	var address, file string
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Fetch what is needed, ingest films with known truth and a real one, and search them",
@@ -44,16 +45,17 @@ Elephants Dream, searches them in three ways, and serves until stopped.`,
 		Example: "  cinedex demo\n  cinedex demo --once      # ends after the searches\n  cinedex demo --full      # the whole of Big Buck Bunny",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), o, h, address, full, once)
+			return demo(cmd.Context(), o, h, file, address, full, once)
 		},
 	}
 	c.Flags().BoolVar(&full, "full", os.Getenv("FULL") == "1", "ingest the whole of Big Buck Bunny (FULL=1)")
 	c.Flags().BoolVar(&once, "once", os.Getenv("ONCE") == "1", "end after the searches (ONCE=1)")
+	c.Flags().StringVar(&file, "config", "", "YAML file, see config/up.yaml; config/production.yaml is for the servers of make servers")
 	c.Flags().StringVar(&address, "address", "127.0.0.1:8080", "address of the page and the API; port 0 takes a free one")
 	return c
 }
 
-func demo(ctx context.Context, o *output, h *home, address string, full, once bool) error {
+func demo(ctx context.Context, o *output, h *home, file, address string, full, once bool) error {
 	cache, err := model.OpenCache("")
 	if err != nil {
 		return err
@@ -68,8 +70,11 @@ func demo(ctx context.Context, o *output, h *home, address string, full, once bo
 		return err
 	}
 	cfg := defaultUp(h.dir)
-	cfg.Address = address
 	cfg.Telemetry.LogLevel = "warn"
+	if err := config.Load(&cfg, file, nil); err != nil {
+		return err
+	}
+	cfg.Address = address
 	if strings.HasSuffix(address, ":0") {
 		cfg.Broker.Port, cfg.Telemetry.AdminAddress = 0, ""
 	}

@@ -44,6 +44,11 @@ type upConfig struct {
 	Address string `mapstructure:"address"`
 	// TokenFile holds who may see which titles; made with one token where it is missing.
 	TokenFile string `mapstructure:"token_file"`
+	// Size is embedded, with the log inside this process, or production: the services in this
+	// process, over the Kafka, store and search engine that kafka, store and search name.
+	Size string `mapstructure:"size"`
+	// Replication is how many brokers keep each topic that is made, in production.
+	Replication int `mapstructure:"replication"`
 	// Broker is the log inside the process.
 	Broker broker.Config `mapstructure:"broker"`
 
@@ -54,9 +59,15 @@ type upConfig struct {
 	Gateway   gateway.Config   `mapstructure:"gateway"`
 }
 
+// The sizes.
+const (
+	sizeEmbedded   = "embedded"
+	sizeProduction = "production"
+)
+
 func defaultUp(dir string) upConfig {
 	c := upConfig{
-		Config: platform.Default(dir), Address: "127.0.0.1:8080", TokenFile: filepath.Join(dir, "tokens.yaml"),
+		Config: platform.Default(dir), Size: sizeEmbedded, Replication: 1, Address: "127.0.0.1:8080", TokenFile: filepath.Join(dir, "tokens.yaml"),
 		Broker: broker.Default(filepath.Join(dir, "log")),
 		Ingest: ingest.Default(), Runner: runner.Default(), Indexing: indexing.Default(), Operating: operating.Default(), Gateway: gateway.Default(),
 	}
@@ -72,6 +83,9 @@ func (c upConfig) Validate() error {
 		if err := v.Validate(); err != nil {
 			return err
 		}
+	}
+	if c.Size != sizeEmbedded && c.Size != sizeProduction {
+		return errkind.New(errkind.Invalid, "size: %q is neither %s nor %s", c.Size, sizeEmbedded, sizeProduction)
 	}
 	if c.Address == "" || c.TokenFile == "" {
 		return errkind.New(errkind.Invalid, "address and token_file must be set")
@@ -154,15 +168,19 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if u.token, err = ensureTokens(h.dir, cfg.TokenFile); err != nil {
 		return u, err
 	}
-	cfg.Broker.Logger = slog.New(slog.DiscardHandler)
-	if u.broker, err = broker.Open(cfg.Broker); err != nil {
-		return u, err
+	layout := events.Layout{Replication: cfg.Replication}
+	if cfg.Size == sizeEmbedded {
+		layout = events.Layout{Replication: 1, Embedded: true}
+		cfg.Broker.Logger = slog.New(slog.DiscardHandler)
+		if u.broker, err = broker.Open(cfg.Broker); err != nil {
+			return u, err
+		}
+		cfg.Kafka.Brokers = []string{u.broker.Addr()}
 	}
-	cfg.Kafka.Brokers = []string{u.broker.Addr()}
 	if u.Platform, err = platform.Open(ctx, "cinedex", cfg.Config, logs); err != nil {
 		return u, err
 	}
-	if _, err = u.Events.EnsureTopics(ctx, events.Layout{Replication: 1, Embedded: true}); err != nil {
+	if _, err = u.Events.EnsureTopics(ctx, layout); err != nil {
 		return u, fmt.Errorf("making the topics: %w", err)
 	}
 	if err = u.OpenStore(ctx, cfg.Store); err != nil {
