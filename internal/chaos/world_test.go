@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -22,8 +21,6 @@ import (
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
