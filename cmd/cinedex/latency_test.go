@@ -74,7 +74,7 @@ func publishedToFound(t *testing.T, rate int, during time.Duration) latencyResul
 	w := newWorld(t, t.TempDir())
 	assets := make([]string, 100)
 	for i := range assets {
-		assets[i] = schema.AssetID(fmt.Sprintf("%064x", 1+i))
+		assets[i] = schema.AssetID(fmt.Sprintf("%032x%032x", 1+i, 1+i))
 		a := &pb.Asset{Id: assets[i], Title: &pb.Title{Id: fmt.Sprintf("title-%d", i), Name: fmt.Sprintf("Title %d", i)}, Duration: int64(3600 * schema.Second),
 			Audio: []*pb.AudioTrack{{Codec: "aac", SampleRate: 48000, Channels: 2}}}
 		if err := w.Store.PutAsset(w.ctx, a); err != nil {

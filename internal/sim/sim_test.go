@@ -129,7 +129,7 @@ func many(t *testing.T) {
 func TestBugs(t *testing.T) {
 	for _, b := range []bug{commitFirst, noFencing, skipErrors, switchEarly, countedIDs, noAcks, oldMemory} {
 		t.Run(string(b), func(t *testing.T) {
-			const most = 500
+			const most = 3000
 			for i := range most {
 				plan := plans.Example(i)
 				if o := run(t, plan, b, nil); o.err != nil {

@@ -627,8 +627,8 @@ func (w *world) buried() error {
 }
 
 func asset(i int) *pb.Asset {
-	return &pb.Asset{Id: schema.AssetID(fmt.Sprintf("%064x", i+1)), Title: &pb.Title{Id: fmt.Sprintf("title-%d", i), Name: "A title"},
-		Sha256: fmt.Sprintf("%064x", i+1), Duration: int64(schema.Second) * 100, Container: "matroska", Media: &pb.MediaRef{Bucket: "b", Key: "k"}}
+	return &pb.Asset{Id: schema.AssetID(fmt.Sprintf("%032x%032x", i+1, i+1)), Title: &pb.Title{Id: fmt.Sprintf("title-%d", i), Name: "A title"},
+		Sha256: fmt.Sprintf("%032x%032x", i+1, i+1), Duration: int64(schema.Second) * 100, Container: "matroska", Media: &pb.MediaRef{Bucket: "b", Key: "k"}}
 }
 
 var space = &pb.Space{Name: "sim", Version: "1", Dimension: 4, Metric: "cosine"}

@@ -54,7 +54,7 @@ func (w *world) bunny(seconds int) *pb.Asset {
 // again is the same film as another asset, so that its runs are others.
 func again(a *pb.Asset, n int) *pb.Asset {
 	a = proto.CloneOf(a)
-	a.Sha256 = fmt.Sprintf("%064x", n)
+	a.Sha256 = fmt.Sprintf("%032x%032x", n, n)
 	a.Id = fmt.Sprintf("%032x", n)
 	return a
 }

@@ -18,8 +18,8 @@ func TestFigureRollback(t *testing.T) {
 	const assets, rounds = 1000, 5
 	l := apitest.New(t)
 	for i := range assets {
-		id := schema.AssetID(fmt.Sprintf("%064x", i+1))
-		a := &pb.Asset{Id: id, Sha256: fmt.Sprintf("%064x", i+1), Title: &pb.Title{Id: fmt.Sprintf("title-%04d", i)}}
+		id := schema.AssetID(fmt.Sprintf("%032x%032x", i+1, i+1))
+		a := &pb.Asset{Id: id, Sha256: fmt.Sprintf("%032x%032x", i+1, i+1), Title: &pb.Title{Id: fmt.Sprintf("title-%04d", i)}}
 		if err := l.Store.PutAsset(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
