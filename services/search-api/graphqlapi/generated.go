@@ -190,6 +190,7 @@ type ComplexityRoot struct {
 		Parameters  func(childComplexity int) int
 		Reads       func(childComplexity int) int
 		State       func(childComplexity int) int
+		TookMs      func(childComplexity int) int
 		Version     func(childComplexity int) int
 	}
 
@@ -993,6 +994,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Run.State(childComplexity), true
+	case "Run.tookMs":
+		if e.ComplexityRoot.Run.TookMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Run.TookMs(childComplexity), true
 	case "Run.version":
 		if e.ComplexityRoot.Run.Version == nil {
 			break
@@ -1640,6 +1647,8 @@ func (ec *executionContext) childFields_Run(ctx context.Context, field graphql.C
 		return ec.fieldContext_Run_epoch(ctx, field)
 	case "activated":
 		return ec.fieldContext_Run_activated(ctx, field)
+	case "tookMs":
+		return ec.fieldContext_Run_tookMs(ctx, field)
 	case "hold":
 		return ec.fieldContext_Run_hold(ctx, field)
 	}
@@ -4995,6 +5004,29 @@ func (ec *executionContext) _Run_activated(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_Run_activated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Run", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Run_tookMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Run_tookMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TookMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Run_tookMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Run", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Run_hold(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Run) (ret graphql.Marshaler) {
@@ -8425,6 +8457,11 @@ func (ec *executionContext) _Run(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "activated":
 			out.Values[i] = ec._Run_activated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tookMs":
+			out.Values[i] = ec._Run_tookMs(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
