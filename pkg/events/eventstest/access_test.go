@@ -145,9 +145,15 @@ func TestKafkaAccess(t *testing.T) {
 				for _, err := range c.ReadAll(t.Context(), contract.Topic) {
 					read = err
 				}
+				if contract.Data == nil && errkind.Is(read, errkind.Invalid) {
+					read = nil // it was read, and is no event
+				}
 				expect(t, "reading "+string(contract.Topic), read, slices.Contains(a.Reads, contract.Topic))
 			}
 			for _, topic := range a.Reads {
+				if c, _ := events.ContractOf(topic); c.Data == nil {
+					continue // dead letters are looked into, and not consumed
+				}
 				for _, group := range a.Groups {
 					expect(t, "consuming "+string(topic)+" as "+group, handles(t, c, group, topic), true)
 				}
