@@ -250,13 +250,7 @@ func (d *doing) follow(ctx context.Context, o *output, h *home, client cinedexv1
 func jobError(j *pb.Job) error {
 	switch j.GetState() {
 	case pb.JobState_JOB_STATE_FAILED:
-		kind := errkind.Internal
-		for k := errkind.Internal; k <= errkind.Cancelled; k++ {
-			if k.String() == j.GetErrorKind() {
-				kind = k
-			}
-		}
-		return errkind.Wrap(kind, errors.New(j.GetError()))
+		return errkind.Wrap(errkind.Named(j.GetErrorKind()), errors.New(j.GetError()))
 	case pb.JobState_JOB_STATE_CANCELLED:
 		return errkind.New(errkind.Cancelled, "job %s was cancelled", j.GetId())
 	case pb.JobState_JOB_STATE_PAUSED:

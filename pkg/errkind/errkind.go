@@ -67,6 +67,16 @@ func (k Kind) row() row {
 // String returns the kind's name in snake case, as metrics and dead letters carry it.
 func (k Kind) String() string { return k.row().name }
 
+// Named returns the kind of this name, as String gives it; Internal for a name that is none.
+func Named(name string) Kind {
+	for k, r := range table {
+		if r.name == name {
+			return Kind(k)
+		}
+	}
+	return Internal
+}
+
 // HTTPStatus returns the status that answers a request that failed so.
 func (k Kind) HTTPStatus() int { return k.row().http }
 

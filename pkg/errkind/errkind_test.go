@@ -44,6 +44,9 @@ func TestOf(t *testing.T) {
 // (conflict); no kind may ask for both a retry and the dead letters.
 func TestTableIsConsistent(t *testing.T) {
 	for k := errkind.Internal; k <= errkind.Cancelled; k++ {
+		if got := errkind.Named(k.String()); got != k {
+			t.Errorf("the kind named %v is %v", k, got)
+		}
 		if k.Retryable() && k.Poison() {
 			t.Errorf("%v is both retried and poison", k)
 		}

@@ -128,7 +128,7 @@ func decodeLetter(m *message) (Letter, error) {
 		case attrReason:
 			l.Reason = v
 		case attrKind:
-			l.Kind = kindNamed(v)
+			l.Kind = errkind.Named(v)
 		case attrHop:
 			l.Group = v
 		case attrAttempts:
@@ -149,15 +149,6 @@ func decodeLetter(m *message) (Letter, error) {
 		return l, errkind.New(errkind.Invalid, "dead letter at partition %d, offset %d cannot be read: %s", m.partition, m.offset, strings.Join(errs, "; "))
 	}
 	return l, nil
-}
-
-func kindNamed(name string) errkind.Kind {
-	for k := errkind.Internal; k <= errkind.Cancelled; k++ {
-		if k.String() == name {
-			return k
-		}
-	}
-	return errkind.Internal
 }
 
 // A LetterFilter picks dead letters; empty fields pick all.
