@@ -261,6 +261,10 @@ func (g gated) AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error] {
 	return each(ctx, g, "jobs", func(ctx context.Context, s *pebblestore.Store) iter.Seq2[*pb.Job, error] { return s.AllJobs(ctx) })
 }
 
+func (g gated) Partner(ctx context.Context, role, id string, adopt bool) (string, error) {
+	return ask(ctx, g, "partner", func(ctx context.Context, s *pebblestore.Store) (string, error) { return s.Partner(ctx, role, id, adopt) })
+}
+
 func (g gated) Dump(ctx context.Context, w io.Writer) error {
 	return tell(ctx, g, "dump", func(ctx context.Context, s *pebblestore.Store) error { return s.Dump(ctx, w) })
 }

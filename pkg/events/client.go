@@ -43,6 +43,7 @@ type Client struct {
 	mu     sync.Mutex
 	closed bool
 	counts map[string]partitionCount // partitions of topics, as last seen
+	guard  func(ctx context.Context, id string) error
 }
 
 type partitionCount struct {
@@ -55,9 +56,9 @@ func New(cfg Config, deps Deps) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring events: %w", err)
 	}
-	tlsConfig, err := cfg.TLS.config()
+	tlsConfig, err := cfg.TLS.Load()
 	if err != nil {
-		return nil, fmt.Errorf("configuring events: %w", err)
+		return nil, fmt.Errorf("configuring events: tls.%w", err)
 	}
 	mechanism, err := cfg.SASL.mechanism()
 	if err != nil {
@@ -118,6 +119,26 @@ func (c *Client) Ready(ctx context.Context) error {
 		return err
 	})
 	return classify(err, "asking %s whether it is there", strings.Join(c.cfg.Brokers, ","))
+}
+
+// Guard has check asked with the log's identity by every subscription that begins from now on, before it
+// reads anything. An error of check is the subscription's, but that what is Unavailable is asked again.
+func (c *Client) Guard(check func(ctx context.Context, id string) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.guard = check
+}
+
+// identity is the cluster's, and where in it the topics are.
+func (c *Client) identity(ctx context.Context) (id string, err error) {
+	err = ask(ctx, func(ctx context.Context) error {
+		res, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
+		if err == nil {
+			id = res.ClusterID + "/" + c.cfg.Prefix
+		}
+		return err
+	})
+	return id, classify(err, "asking %s which cluster it is", strings.Join(c.cfg.Brokers, ","))
 }
 
 // name is the topic's name in the log.

@@ -1,12 +1,9 @@
 package events
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -19,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
 // Config is what an operator sets about the log.
@@ -40,21 +38,9 @@ type Config struct {
 	// SessionTimeout is how long the cluster waits for a consumer that went silent before others get its partitions.
 	SessionTimeout time.Duration `mapstructure:"session_timeout"`
 	// TLS to the brokers.
-	TLS TLS `mapstructure:"tls"`
+	TLS tlsclient.Config `mapstructure:"tls"`
 	// SASL is how this process says who it is.
 	SASL SASL `mapstructure:"sasl"`
-}
-
-// TLS says whether and how connections are encrypted.
-type TLS struct {
-	Enabled bool `mapstructure:"enabled"`
-	// CAFile holds the authorities to trust, PEM; the system's where it is empty.
-	CAFile string `mapstructure:"ca_file"`
-	// CertFile and KeyFile are this client's certificate, PEM, where brokers ask for one.
-	CertFile string `mapstructure:"cert_file"`
-	KeyFile  string `mapstructure:"key_file"`
-	// ServerName overrides the name that the broker's certificate must carry.
-	ServerName string `mapstructure:"server_name"`
 }
 
 // SASL is a user known to the brokers.
@@ -103,8 +89,8 @@ func (c Config) Validate() error {
 	if c.SessionTimeout < 6*time.Second || c.SessionTimeout > 5*time.Minute {
 		return errkind.New(errkind.Invalid, "session_timeout: %s is not between 6s and 5m, which brokers allow", c.SessionTimeout)
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		return errkind.New(errkind.Invalid, "tls: cert_file and key_file go together")
+	if err := c.TLS.Validate(); err != nil {
+		return fmt.Errorf("tls.%w", err)
 	}
 	switch c.SASL.Mechanism {
 	case "", "plain", "scram-sha-256", "scram-sha-512":
@@ -136,31 +122,6 @@ func compressionOf(name string) (kafka.Compression, error) {
 		return compress.Zstd, nil
 	}
 	return 0, errkind.New(errkind.Invalid, "compression: %q is none of none, gzip, snappy, lz4, zstd", name)
-}
-
-func (t TLS) config() (*tls.Config, error) {
-	if !t.Enabled {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading tls.ca_file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errkind.New(errkind.Invalid, "tls.ca_file: %s holds no certificate", t.CAFile)
-		}
-	}
-	if t.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, errkind.New(errkind.Invalid, "reading tls.cert_file and tls.key_file: %w", err)
-		}
-		c.Certificates = []tls.Certificate{cert}
-	}
-	return c, nil
 }
 
 func (s SASL) mechanism() (sasl.Mechanism, error) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
 // cluster is a broker in memory, whose answers a test can bend.
@@ -234,15 +235,15 @@ func TestConfigValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*Config){
-		"brokers: none":         func(c *Config) { c.Brokers = nil },
-		"brokers: \"x\"":        func(c *Config) { c.Brokers = []string{"x"} },
-		"source:":               func(c *Config) { c.Source = "" },
-		"compression: \"rar\"":  func(c *Config) { c.Compression = "rar" },
-		"in_flight_bytes: 5":    func(c *Config) { c.InFlightBytes = 5 },
-		"publish_timeout: 0s":   func(c *Config) { c.PublishTimeout = 0 },
-		"session_timeout: 1s":   func(c *Config) { c.SessionTimeout = time.Second },
-		"tls: cert_file":        func(c *Config) { c.TLS.CertFile = "x" },
-		"sasl.mechanism: \"x\"": func(c *Config) { c.SASL.Mechanism = "x" },
+		"brokers: none":              func(c *Config) { c.Brokers = nil },
+		"brokers: \"x\"":             func(c *Config) { c.Brokers = []string{"x"} },
+		"source:":                    func(c *Config) { c.Source = "" },
+		"compression: \"rar\"":       func(c *Config) { c.Compression = "rar" },
+		"in_flight_bytes: 5":         func(c *Config) { c.InFlightBytes = 5 },
+		"publish_timeout: 0s":        func(c *Config) { c.PublishTimeout = 0 },
+		"session_timeout: 1s":        func(c *Config) { c.SessionTimeout = time.Second },
+		"tls.cert_file and key_file": func(c *Config) { c.TLS.CertFile = "x" },
+		"sasl.mechanism: \"x\"":      func(c *Config) { c.SASL.Mechanism = "x" },
 	} {
 		c := Default()
 		change(&c)
@@ -252,7 +253,7 @@ func TestConfigValidate(t *testing.T) {
 		}
 	}
 	c := Default()
-	c.TLS = TLS{Enabled: true, CAFile: "/nowhere/ca.pem"}
+	c.TLS = tlsclient.Config{Enabled: true, CAFile: "/nowhere/ca.pem"}
 	if _, err := New(c, Deps{}); err == nil || !strings.Contains(err.Error(), "tls.ca_file") {
 		t.Errorf("%v", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
 // certificate makes one for 127.0.0.1, which is its own authority, and writes it down.
@@ -53,7 +54,7 @@ func TestSecurity(t *testing.T) {
 			defer k.Close()
 			good := func(c *Config) {
 				c.PublishTimeout = 2 * time.Second
-				c.TLS = TLS{Enabled: true, CAFile: ca}
+				c.TLS = tlsclient.Config{Enabled: true, CAFile: ca}
 				c.SASL = SASL{Mechanism: name, Username: "user", Password: "pass"}
 			}
 			c := newClient(t, k, good)

@@ -109,6 +109,11 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	} else if err != nil && ctx.Err() == nil {
 		s.log.Warn("not told whether the topics keep what is unread", "error", err)
 	}
+	if err := s.guarded(ctx); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
+	}
 	group, err := s.join(names)
 	if err != nil {
 		return err
@@ -165,6 +170,29 @@ func (s *subscriber) waitForTopics(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+// guarded asks the client's guard about the log.
+func (s *subscriber) guarded(ctx context.Context) error {
+	s.c.mu.Lock()
+	check := s.c.guard
+	s.c.mu.Unlock()
+	if check == nil {
+		return nil
+	}
+	for b := newBackoff(time.Second); ; {
+		id, err := s.c.identity(ctx)
+		if err == nil {
+			err = check(ctx, id)
+		}
+		if errkind.Of(err) != errkind.Unavailable || err == nil {
+			return err
+		}
+		s.log.Warn("not told yet whether this is the right log", "error", err)
+		if !b.sleep(ctx, nil) {
+			return ctx.Err()
+		}
+	}
 }
 
 func (s *subscriber) join(names []string) (*kafka.ConsumerGroup, error) {

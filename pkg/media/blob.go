@@ -78,7 +78,9 @@ type Blobs struct {
 	folder string // of the own bucket, where it is one
 	roots  []string
 	client *http.Client
-	cache  *fetched
+	// longest is the constant, less in tests.
+	longest time.Duration
+	cache   *fetched
 
 	mu     sync.Mutex
 	others map[string]*blob.Bucket
@@ -89,7 +91,7 @@ func OpenBlobs(ctx context.Context, cfg BlobConfig) (*Blobs, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("checking the blob configuration: %w", err)
 	}
-	b := &Blobs{cfg: cfg, others: map[string]*blob.Bucket{}, client: guardedClient(cfg.Hosts, cfg.AllowPrivate)}
+	b := &Blobs{cfg: cfg, others: map[string]*blob.Bucket{}, client: guardedClient(cfg.Hosts, cfg.AllowPrivate), longest: longestWait}
 	for _, r := range cfg.Roots {
 		real, err := filepath.EvalSymlinks(r)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -82,7 +83,48 @@ func public(a netip.Addr) bool {
 	return !slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-func (b *Blobs) openWeb(ctx context.Context, address string) (*Blob, error) {
+// A host that sends less than leastBytes within longestWait is given up: it would hold a worker for as long as it likes.
+const (
+	longestWait = time.Minute
+	leastBytes  = 64 << 10
+)
+
+// steady is a body that is given up when it comes too slowly. Only the time that reading waits for it counts.
+type steady struct {
+	io.ReadCloser
+	cancel  context.CancelFunc
+	longest time.Duration
+
+	waited time.Duration
+	got    int
+}
+
+func (s *steady) Read(p []byte) (int, error) {
+	late := time.AfterFunc(s.longest-s.waited, s.cancel)
+	begun := time.Now()
+	n, err := s.ReadCloser.Read(p)
+	s.waited += time.Since(begun)
+	if s.got += n; !late.Stop() && !errors.Is(err, io.EOF) {
+		return n, errkind.New(errkind.Unavailable, "the host sent %d bytes within %s: it is too slow, or stopped", s.got, s.longest)
+	}
+	if s.got >= leastBytes {
+		s.got, s.waited = 0, 0
+	}
+	return n, err
+}
+
+func (s *steady) Close() error {
+	s.cancel()
+	return s.ReadCloser.Close()
+}
+
+func (b *Blobs) openWeb(ctx context.Context, address string) (_ *Blob, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		if err != nil {
+			cancel()
+		}
+	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errkind.Wrap(errkind.Invalid, err)
@@ -103,7 +145,7 @@ func (b *Blobs) openWeb(ctx context.Context, address string) (*Blob, error) {
 		if res.Header.Get("ETag") == "" && res.Header.Get("Last-Modified") == "" {
 			version = rand.Text() // nothing tells two versions apart, so each fetching is its own
 		}
-		return &Blob{res.Body, res.ContentLength, version, modified}, nil
+		return &Blob{&steady{ReadCloser: res.Body, cancel: cancel, longest: b.longest}, res.ContentLength, version, modified}, nil
 	case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone:
 		kind = errkind.NotFound
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:

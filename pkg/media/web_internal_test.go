@@ -1,9 +1,72 @@
 package media
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
 )
+
+// A host that sends a byte now and then, or nothing any more, is given up; one that is slow and sends enough is not, and
+// neither is one whose bytes are taken slowly.
+func TestStalledHost(t *testing.T) {
+	size := 3 * leastBytes
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		piece, pause := 1, 20*time.Millisecond
+		switch r.URL.Path {
+		case "/stops":
+			piece, pause = size/2, time.Hour
+		case "/slow":
+			piece, pause = leastBytes, 200*time.Millisecond
+		case "/fast":
+			piece = size
+		}
+		for sent := 0; sent < size && r.Context().Err() == nil; sent += piece {
+			_, _ = w.Write(make([]byte, piece))
+			w.(http.Flusher).Flush()
+			select {
+			case <-time.After(pause):
+			case <-r.Context().Done():
+			}
+		}
+	}))
+	defer server.Close()
+	cfg := DefaultBlobs()
+	cfg.Bucket = "file://" + filepath.ToSlash(t.TempDir())
+	cfg.Hosts, cfg.AllowPrivate = []string{strings.TrimPrefix(server.URL, "http://")}, true
+	b, err := OpenBlobs(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	b.longest = time.Second
+	for path, late := range map[string]bool{"/drips": true, "/stops": true, "/slow": false, "/fast": false} {
+		o, err := b.openWeb(t.Context(), server.URL+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path == "/fast" {
+			time.Sleep(2 * b.longest)
+		}
+		n, err := io.Copy(io.Discard, o)
+		if late && (errkind.Of(err) != errkind.Unavailable || !strings.Contains(fmt.Sprint(err), "too slow")) {
+			t.Errorf("%s: %d bytes, %v", path, n, err)
+		}
+		if !late && (err != nil || n != int64(size)) {
+			t.Errorf("%s: %d bytes, %v", path, n, err)
+		}
+		if err := o.Close(); err != nil {
+			t.Errorf("%s: closing: %v", path, err)
+		}
+	}
+}
 
 func TestPublic(t *testing.T) {
 	for address, want := range map[string]bool{

@@ -39,7 +39,10 @@ type Config struct {
 // StoreConfig says where the truth is.
 type StoreConfig struct {
 	// Engine is pebble: one folder, one process; or cassandra: a cluster, any number of processes.
-	Engine    string                `mapstructure:"engine"`
+	Engine string `mapstructure:"engine"`
+	// Adopt takes the log and the search engine that are configured as the store's own, whichever they were before: for the one
+	// start after either was moved on purpose.
+	Adopt     bool                  `mapstructure:"adopt"`
 	Pebble    pebblestore.Config    `mapstructure:"pebble"`
 	Cassandra cassandrastore.Config `mapstructure:"cassandra"`
 }
@@ -126,6 +129,7 @@ type Platform struct {
 	Reader *media.Reader
 	Cache  model.Cache
 
+	adopt   bool
 	closers []io.Closer
 }
 
@@ -160,13 +164,31 @@ func (p *Platform) OpenStore(ctx context.Context, c StoreConfig) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.Store)
+	p.adopt = c.Adopt
+	p.Events.Guard(func(ctx context.Context, id string) error { return p.belongs(ctx, "log", id) })
 	return nil
 }
 
-// OpenEngine opens the search engine for the spaces given.
+// belongs refuses a server that is not the one that the store's data came from, or went to.
+func (p *Platform) belongs(ctx context.Context, role, id string) error {
+	was, err := p.Store.Partner(ctx, role, id, p.adopt)
+	if err != nil {
+		return err
+	}
+	if was != id {
+		return errkind.New(errkind.Invalid, "the store belongs with the %s %s, and the configured one is %s: two clusters are mixed up. "+
+			"Configure those that belong together, or, if the %s was moved on purpose, start once with store.adopt=true", role, was, id, role)
+	}
+	return nil
+}
+
+// OpenEngine opens the search engine for the spaces given; the store must be open.
 func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.Space) (err error) {
 	if c.Engine == "opensearch" {
-		p.Engine, err = opensearch.Open(ctx, c.OpenSearch, opensearch.Deps{Spaces: spaces, Log: p.Log, Metrics: p.Registry})
+		p.Engine, err = opensearch.Open(ctx, c.OpenSearch, opensearch.Deps{
+			Spaces: spaces, Log: p.Log, Metrics: p.Registry,
+			Belongs: func(ctx context.Context, id string) error { return p.belongs(ctx, "search engine", id) },
+		})
 	} else {
 		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
 	}

@@ -25,6 +25,7 @@ type Store interface {
 	Activation
 	Leases
 	Jobs
+	Partners
 
 	// Dump writes all that readers can see or could switch to, as of one moment, in
 	// a canonical order and form, one JSON object a line: assets, runs, annotations,
@@ -185,6 +186,14 @@ type Jobs interface {
 	Job(ctx context.Context, id string) (*pb.Job, error)
 	// AllJobs yields every job in the order of ids.
 	AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error]
+}
+
+// Partners are the other servers that the data belongs with: a store that meets another log than the one it
+// was filled from, or a search engine that was filled from another store, would answer wrongly without any error.
+type Partners interface {
+	// Partner returns the identity of the server that plays a role for this store: the first that was told,
+	// until one is told to be adopted. Of many who tell one at once, one is first and all hear of it.
+	Partner(ctx context.Context, role, id string, adopt bool) (string, error)
 }
 
 // JobLease is the name under which a job's workers are fenced.

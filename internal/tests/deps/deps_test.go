@@ -22,7 +22,7 @@ const root = "../../.."
 var layers = func() map[string][]string {
 	var (
 		base      = []string{"pkg/errkind"}
-		process   = append([]string{"pkg/lifecycle", "pkg/telemetry"}, base...)
+		process   = append([]string{"pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/schema"}, process...)
 		contracts = append([]string{"pkg/authz", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
@@ -33,6 +33,7 @@ var layers = func() map[string][]string {
 		"pkg/schema":    base,
 		"pkg/lifecycle": base,
 		"pkg/telemetry": base,
+		"pkg/tlsclient": base,
 		"config":        base,
 
 		"pkg/authz":  nouns,

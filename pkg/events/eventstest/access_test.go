@@ -18,6 +18,7 @@ import (
 	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
 // grant makes the access control entries of an access, and no others.
@@ -68,7 +69,7 @@ func TestKafkaAccess(t *testing.T) {
 	config := func(user, password string) events.Config {
 		cfg := events.Default()
 		cfg.Brokers, cfg.Prefix = cluster.Kafka.Brokers(), "secure."
-		cfg.TLS = events.TLS{Enabled: true, CAFile: cluster.CAFile}
+		cfg.TLS = tlsclient.Config{Enabled: true, CAFile: cluster.CAFile}
 		cfg.SASL = events.SASL{Mechanism: "scram-sha-512", Username: user, Password: password}
 		cfg.PublishTimeout, cfg.SessionTimeout = 5*time.Second, 6*time.Second
 		return cfg

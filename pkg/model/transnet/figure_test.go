@@ -1,6 +1,7 @@
 package transnet_test
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +57,12 @@ func TestFigureParity(t *testing.T) {
 	}
 	cmd := exec.Command(python, append([]string{filepath.Join("..", "testdata", "parity.py"), film, out, "--weights", weights}, engine...)...)
 	cmd.Env = append(os.Environ(), "CINEDEX_FFMPEG="+ffmpeg)
-	b, err := cmd.CombinedOutput()
+	var progress bytes.Buffer
+	cmd.Stderr = &progress
+	b, err := cmd.Output()
+	if err != nil && len(b) == 0 {
+		t.Fatalf("running the network in Python: %v: %s", err, progress.Bytes())
+	}
 	figure.Report(t, true, figure.Result{Name: "shots/parity",
 		Claim:    "TransNetV2 in Go against the same weights in Python, the whole of Big Buck Bunny: same boundaries, largest difference of probability < 1e-4",
 		Measured: strings.TrimSpace(string(b)), Pass: err == nil, Note: "Python by " + engine[1]})

@@ -3,14 +3,11 @@ package opensearch
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -18,6 +15,7 @@ import (
 	"github.com/opensearch-project/opensearch-go/v4"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
 // client speaks to the cluster, and knows what its errors mean.
@@ -29,22 +27,14 @@ type client struct {
 }
 
 func newClient(cfg Config) (*client, error) {
-	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading ca_file: %w", err)
-		}
-		tlsConfig.RootCAs = x509.NewCertPool()
-		if !tlsConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errkind.New(errkind.Invalid, "ca_file: %s holds no certificate", cfg.CAFile)
-		}
+	tlsConfig, err := tlsclient.Config{Enabled: true, CAFile: cfg.CAFile}.Load()
+	if err != nil {
+		return nil, err
 	}
 	c := &client{timeout: cfg.Timeout, nodes: cfg.nodes(), transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 	}}
-	var err error
 	c.os, err = opensearch.NewClient(opensearch.Config{
 		Addresses: cfg.URLs, Username: cfg.Username, Password: cfg.Password, Transport: c.transport,
 		// Another node is tried at once; pausing is retry's.

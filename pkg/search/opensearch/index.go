@@ -258,25 +258,26 @@ func (e *Engine) fits(ctx context.Context, p part, index string) error {
 }
 
 // checkServer refuses a server that this package does not know how to speak to.
-func (e *Engine) checkServer(ctx context.Context) (version string, err error) {
+func (e *Engine) checkServer(ctx context.Context) (version, cluster string, err error) {
 	var info struct {
-		Version struct {
+		ClusterUUID string `json:"cluster_uuid"`
+		Version     struct {
 			Distribution string `json:"distribution"`
 			Number       string `json:"number"`
 		} `json:"version"`
 	}
 	if err := e.client.do(ctx, http.MethodGet, "/", nil, &info); err != nil {
 		if refused(err) {
-			return "", errkind.New(errkind.Denied, "OpenSearch at %s refuses user %q: check username and password, and the user's role: %w", e.client.nodes, e.cfg.Username, err)
+			return "", "", errkind.New(errkind.Denied, "OpenSearch at %s refuses user %q: check username and password, and the user's role: %w", e.client.nodes, e.cfg.Username, err)
 		}
-		return "", fmt.Errorf("asking for the version: %w", err)
+		return "", "", fmt.Errorf("asking for the version: %w", err)
 	}
 	var major, minor int
 	_, err = fmt.Sscanf(info.Version.Number, "%d.%d", &major, &minor)
 	if err != nil || info.Version.Distribution != "opensearch" || major < 2 || major == 2 && minor < 19 {
-		return "", errkind.New(errkind.Invalid, "%s answers as %s %s: OpenSearch 2.19 or later is needed", e.client.nodes, info.Version.Distribution, info.Version.Number)
+		return "", "", errkind.New(errkind.Invalid, "%s answers as %s %s: OpenSearch 2.19 or later is needed", e.client.nodes, info.Version.Distribution, info.Version.Number)
 	}
-	return info.Version.Number, nil
+	return info.Version.Number, info.ClusterUUID, nil
 }
 
 // Describe looks at the cluster as Open would, changes nothing there, and says what it found.
@@ -290,7 +291,7 @@ func Describe(ctx context.Context, cfg Config) (string, error) {
 	}
 	defer c.close()
 	e := &Engine{cfg: cfg, client: c, text: part{name: cfg.Prefix + ".text"}}
-	version, err := e.checkServer(ctx)
+	version, _, err := e.checkServer(ctx)
 	if err != nil {
 		return "", err
 	}

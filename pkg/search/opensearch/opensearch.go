@@ -27,6 +27,8 @@ type Deps struct {
 	Spaces  []*pb.Space
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
+	// Belongs, if given, is asked with the identity of the cluster's indices before any is made or used; an error of it is Open's.
+	Belongs func(ctx context.Context, id string) error
 }
 
 // Engine is a search.Engine on a cluster, which any number of processes may have open.
@@ -113,8 +115,14 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 			e.client.close()
 		}
 	}()
-	if _, err := e.checkServer(ctx); err != nil {
+	_, cluster, err := e.checkServer(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if deps.Belongs != nil {
+		if err := deps.Belongs(ctx, cluster+"/"+cfg.Prefix); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range e.parts() {
 		if err := e.ensure(ctx, p); err != nil {

@@ -1,10 +1,7 @@
 package cassandrastore
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,6 +10,7 @@ import (
 	"github.com/gocql/gocql"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
 // Config is what an operator sets.
@@ -32,7 +30,7 @@ type Config struct {
 	Username string `mapstructure:"username"`
 	Password string `mapstructure:"password"`
 	// TLS to the nodes.
-	TLS TLS `mapstructure:"tls"`
+	TLS tlsclient.Config `mapstructure:"tls"`
 	// Migrate makes the keyspace and brings its tables up to date at start. Where it
 	// is false, a start with a keyspace that is missing or behind is refused, and
 	// `cinedex store migrate` does it.
@@ -43,18 +41,6 @@ type Config struct {
 	Timeout time.Duration `mapstructure:"timeout"`
 	// MaxClockSkew is the most that this machine's clock may differ from the cluster's: well below the shortest lease.
 	MaxClockSkew time.Duration `mapstructure:"max_clock_skew"`
-}
-
-// TLS says whether and how connections are encrypted.
-type TLS struct {
-	Enabled bool `mapstructure:"enabled"`
-	// CAFile holds the authorities to trust, PEM; the system's where it is empty.
-	CAFile string `mapstructure:"ca_file"`
-	// CertFile and KeyFile are this client's certificate, PEM, where nodes ask for one.
-	CertFile string `mapstructure:"cert_file"`
-	KeyFile  string `mapstructure:"key_file"`
-	// ServerName is the name that every node's certificate must carry; the host's where it is empty.
-	ServerName string `mapstructure:"server_name"`
 }
 
 // Default is one node on this machine.
@@ -90,8 +76,8 @@ func (c Config) Validate() error {
 	if (c.Username == "") != (c.Password == "") {
 		return invalid("username and password go together")
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		return invalid("tls: cert_file and key_file go together")
+	if err := c.TLS.Validate(); err != nil {
+		return fmt.Errorf("store.cassandra.tls.%w", err)
 	}
 	if _, err := c.replication(); err != nil {
 		return err
@@ -131,26 +117,4 @@ func (c Config) replication() (string, error) {
 		out += fmt.Sprintf(", '%s': %d", dc, n)
 	}
 	return out + "}", nil
-}
-
-func (t TLS) config() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading store.cassandra.tls.ca_file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errkind.New(errkind.Invalid, "store.cassandra.tls.ca_file: %s holds no certificate", t.CAFile)
-		}
-	}
-	if t.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, errkind.New(errkind.Invalid, "reading store.cassandra.tls.cert_file and key_file: %w", err)
-		}
-		c.Certificates = []tls.Certificate{cert}
-	}
-	return c, nil
 }

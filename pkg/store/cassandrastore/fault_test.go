@@ -15,6 +15,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
+	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
 // persist does what a hop does with an error that may pass: the same again, until it is done.
@@ -54,7 +55,7 @@ func TestNodeRestarts(t *testing.T) {
 		}
 	}
 	refused("without TLS", errkind.Unavailable, "store.cassandra.tls.enabled")
-	cfg.TLS = cassandrastore.TLS{Enabled: true}
+	cfg.TLS = tlsclient.Config{Enabled: true}
 	refused("without its authority", errkind.Invalid, "store.cassandra.tls")
 	cfg.TLS.CAFile = cluster.CAFile
 	refused("without a password", errkind.Unauthenticated, "store.cassandra.username")

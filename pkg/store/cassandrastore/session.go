@@ -53,9 +53,9 @@ func connect(c Config, keyspace string, log *slog.Logger) (*gocql.Session, error
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.Username, Password: c.Password}
 	}
 	if c.TLS.Enabled {
-		conf, err := c.TLS.config()
+		conf, err := c.TLS.Load()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("store.cassandra.tls.%w", err)
 		}
 		cluster.SslOpts = &gocql.SslOptions{Config: conf, EnableHostVerification: true}
 	}

@@ -38,6 +38,10 @@ var migrations = []migration{
 			PRIMARY KEY ((library, asset, run), epoch, part, first)) WITH comment = 'batches that are durable here and in the search engines'` + written,
 		`CREATE TABLE IF NOT EXISTS %s.versions (library text, name text, changes counter, PRIMARY KEY ((library, name))) WITH comment = 'how often the library changed'` + changed,
 	}},
+	{needs: 1, cql: []string{
+		`CREATE TABLE IF NOT EXISTS %s.partners (library text, role text, id text, revision uuid,
+			PRIMARY KEY ((library), role)) WITH comment = 'the log and the search engine that the library belongs with, changed by compare-and-set'` + changed,
+	}},
 }
 
 // The kinds of rows in runs, in the order in which they are wanted most.

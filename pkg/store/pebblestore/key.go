@@ -16,6 +16,7 @@ const (
 	tableLeases      = 'L'
 	tableJobs        = 'J'
 	tableVersion     = 'v'
+	tablePartners    = 'P'
 )
 
 // key builds a table's key of texts. Each ends with 00 01, and a 00 within it is

@@ -51,6 +51,7 @@ func Run(t *testing.T, h Harness) {
 		{"leases", testLeases},
 		{"epochs never come back", testEpochs},
 		{"jobs", testJobs},
+		{"partners", testPartners},
 		{"version", testVersion},
 		{"dump", testDump},
 		{"dump tells no history", testDumpOrder},

@@ -1,0 +1,57 @@
+// Package tlsclient is the settings by which clients of every server encrypt their connections, and what crypto/tls makes of them.
+package tlsclient
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Config says whether and how connections are encrypted.
+type Config struct {
+	Enabled bool `mapstructure:"enabled"`
+	// CAFile holds the authorities to trust, PEM; the system's where it is empty.
+	CAFile string `mapstructure:"ca_file"`
+	// CertFile and KeyFile are this client's certificate, PEM, where servers ask for one.
+	CertFile string `mapstructure:"cert_file"`
+	KeyFile  string `mapstructure:"key_file"`
+	// ServerName is the name that every server's certificate must carry; the host's where it is empty.
+	ServerName string `mapstructure:"server_name"`
+}
+
+// Validate reports the first field that cannot be used, without reading files.
+func (c Config) Validate() error {
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return errkind.New(errkind.Invalid, "cert_file and key_file: give both or neither")
+	}
+	return nil
+}
+
+// Load reads the files. It returns nil where TLS is not enabled. Errors begin with the field's key.
+func (c Config) Load() (*tls.Config, error) {
+	if !c.Enabled {
+		return nil, nil
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errkind.New(errkind.Invalid, "ca_file: %s holds no certificate", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, errkind.New(errkind.Invalid, "cert_file and key_file: %w", err)
+		}
+		out.Certificates = []tls.Certificate{cert}
+	}
+	return out, nil
+}
