@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,9 @@ func picks(only, name string) bool {
 	ok, err := path.Match(flat.Replace(only), flat.Replace(name))
 	return err == nil && ok
 }
+
+// Median is the middle one, of an even number the higher of the two in the middle.
+func Median(xs []float64) float64 { return slices.Sorted(slices.Values(xs))[len(xs)/2] }
 
 // Report prints the line, and adds it to the file that FIGURES_OUT names. A claim
 // that does not hold is told; it fails the test only where hard is set,

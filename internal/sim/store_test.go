@@ -262,7 +262,9 @@ func (g gated) AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error] {
 }
 
 func (g gated) Partner(ctx context.Context, role, id string, adopt bool) (string, error) {
-	return ask(ctx, g, "partner", func(ctx context.Context, s *pebblestore.Store) (string, error) { return s.Partner(ctx, role, id, adopt) })
+	return ask(ctx, g, "partner", func(ctx context.Context, s *pebblestore.Store) (string, error) {
+		return s.Partner(ctx, role, id, adopt)
+	})
 }
 
 func (g gated) Dump(ctx context.Context, w io.Writer) error {

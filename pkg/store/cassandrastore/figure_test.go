@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -140,10 +139,10 @@ func TestFigureWrites(t *testing.T) {
 	for i := range ours {
 		ratios = append(ratios, ours[i]/theirs[i])
 	}
-	ratio := median(ratios)
+	ratio := figure.Median(ratios)
 	figure.Report(t, false, figure.Result{
 		Name: "cassandra/writes", Claim: "annotations written to Cassandra ≥ 0.9 of a bare loop of driver batches",
-		Measured: fmt.Sprintf("%.0f rows/s, bare %.0f (medians of %d turns)", median(ours), median(theirs), turns), Ratio: ratio, Pass: ratio >= 0.9,
+		Measured: fmt.Sprintf("%.0f rows/s, bare %.0f (medians of %d turns)", figure.Median(ours), figure.Median(theirs), turns), Ratio: ratio, Pass: ratio >= 0.9,
 		Note: "client and server share the machine",
 	})
 }
@@ -156,9 +155,4 @@ func queued[T any](all []T) <-chan T {
 	}
 	close(c)
 	return c
-}
-
-func median(xs []float64) float64 {
-	xs = slices.Sorted(slices.Values(xs))
-	return xs[len(xs)/2]
 }
