@@ -118,6 +118,9 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	if err != nil {
 		return err
 	}
+	// A coordinator that is being started or moved refuses for a while, and is asked less and less often. kafka-go's
+	// group waits with its next attempt until the error of the last one was taken.
+	pause := newBackoff(maxPublishBackoff)
 	for ctx.Err() == nil {
 		gen, err := group.Next(ctx)
 		if err != nil {
@@ -127,9 +130,11 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 			}
 			if ctx.Err() == nil && !errors.Is(err, kafka.RebalanceInProgress) {
 				s.log.Warn("joining the group again", "error", err)
+				pause.sleep(ctx, nil)
 			}
 			continue
 		}
+		pause = newBackoff(maxPublishBackoff)
 		c.metrics.rebalances.WithLabelValues(sub.Group).Inc()
 		s.serve(ctx, group, gen)
 	}
