@@ -371,8 +371,10 @@ type AnnotationBatch struct {
 	Algorithm string                 `protobuf:"bytes,4,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	Version   string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
 	// Ordinals are first .. first+len-1.
-	First         int64         `protobuf:"varint,6,opt,name=first,proto3" json:"first,omitempty"`
-	Annotations   []*Annotation `protobuf:"bytes,7,rep,name=annotations,proto3" json:"annotations,omitempty"`
+	First       int64         `protobuf:"varint,6,opt,name=first,proto3" json:"first,omitempty"`
+	Annotations []*Annotation `protobuf:"bytes,7,rep,name=annotations,proto3" json:"annotations,omitempty"`
+	// What is carried was read from the store, by a replay: the search engines alone are to be written.
+	Stored        bool `protobuf:"varint,8,opt,name=stored,proto3" json:"stored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,17 +458,26 @@ func (x *AnnotationBatch) GetAnnotations() []*Annotation {
 	return nil
 }
 
+func (x *AnnotationBatch) GetStored() bool {
+	if x != nil {
+		return x.Stored
+	}
+	return false
+}
+
 // EmbeddingBatch is consecutive embeddings of one run in one space: type cinedex.embeddings.v1, protobuf.
 type EmbeddingBatch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Asset         string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
-	Run           string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
-	Epoch         int64                  `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Algorithm     string                 `protobuf:"bytes,4,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	Version       string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
-	First         int64                  `protobuf:"varint,6,opt,name=first,proto3" json:"first,omitempty"`
-	Space         *Space                 `protobuf:"bytes,7,opt,name=space,proto3" json:"space,omitempty"`
-	Embeddings    []*Embedding           `protobuf:"bytes,8,rep,name=embeddings,proto3" json:"embeddings,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Asset      string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	Run        string                 `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	Epoch      int64                  `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Algorithm  string                 `protobuf:"bytes,4,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Version    string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	First      int64                  `protobuf:"varint,6,opt,name=first,proto3" json:"first,omitempty"`
+	Space      *Space                 `protobuf:"bytes,7,opt,name=space,proto3" json:"space,omitempty"`
+	Embeddings []*Embedding           `protobuf:"bytes,8,rep,name=embeddings,proto3" json:"embeddings,omitempty"`
+	// As of AnnotationBatch.
+	Stored        bool `protobuf:"varint,9,opt,name=stored,proto3" json:"stored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -557,6 +568,13 @@ func (x *EmbeddingBatch) GetEmbeddings() []*Embedding {
 	return nil
 }
 
+func (x *EmbeddingBatch) GetStored() bool {
+	if x != nil {
+		return x.Stored
+	}
+	return false
+}
+
 var File_cinedex_v1_event_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_event_proto_rawDesc = "" +
@@ -591,7 +609,7 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x10\n" +
 	"\x03job\x18\x04 \x01(\tR\x03job\"0\n" +
 	"\vRunFinished\x12!\n" +
-	"\x03run\x18\x01 \x01(\v2\x0f.cinedex.v1.RunR\x03run\"\xd7\x01\n" +
+	"\x03run\x18\x01 \x01(\v2\x0f.cinedex.v1.RunR\x03run\"\xef\x01\n" +
 	"\x0fAnnotationBatch\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x14\n" +
@@ -599,7 +617,8 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\talgorithm\x18\x04 \x01(\tR\talgorithm\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\tR\aversion\x12\x14\n" +
 	"\x05first\x18\x06 \x01(\x03R\x05first\x128\n" +
-	"\vannotations\x18\a \x03(\v2\x16.cinedex.v1.AnnotationR\vannotations\"\xfc\x01\n" +
+	"\vannotations\x18\a \x03(\v2\x16.cinedex.v1.AnnotationR\vannotations\x12\x16\n" +
+	"\x06stored\x18\b \x01(\bR\x06stored\"\x94\x02\n" +
 	"\x0eEmbeddingBatch\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x10\n" +
 	"\x03run\x18\x02 \x01(\tR\x03run\x12\x14\n" +
@@ -610,7 +629,8 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\x05space\x18\a \x01(\v2\x11.cinedex.v1.SpaceR\x05space\x125\n" +
 	"\n" +
 	"embeddings\x18\b \x03(\v2\x15.cinedex.v1.EmbeddingR\n" +
-	"embeddingsB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"embeddings\x12\x16\n" +
+	"\x06stored\x18\t \x01(\bR\x06storedB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_event_proto_rawDescOnce sync.Once

@@ -150,25 +150,33 @@ func (s *Service) fold(ctx context.Context, batch []events.Delivery) error {
 	if err != nil || len(live) == 0 {
 		return err
 	}
-	if err := s.deps.Store.WriteBatches(ctx, live); err != nil {
-		return fmt.Errorf("writing to the store: %w", err)
-	}
+	var rows []store.Batch
 	var found search.Batch
 	for _, b := range live {
+		if !b.stored {
+			rows = append(rows, b.Batch)
+		}
 		found.Annotations = append(found.Annotations, b.Annotations...)
 		found.Embeddings = append(found.Embeddings, b.Embeddings...)
+	}
+	if len(rows) > 0 {
+		if err := s.deps.Store.WriteBatches(ctx, rows); err != nil {
+			return fmt.Errorf("writing to the store: %w", err)
+		}
 	}
 	if err := s.deps.Engine.Write(ctx, found); err != nil {
 		return fmt.Errorf("writing to the search engine: %w", err)
 	}
-	if err := s.deps.Store.MarkIndexed(ctx, markers(live)); err != nil {
-		return fmt.Errorf("marking what is indexed: %w", err)
-	}
 	s.items.WithLabelValues("annotations").Add(float64(len(found.Annotations)))
 	s.items.WithLabelValues("embeddings").Add(float64(len(found.Embeddings)))
-
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := s.deps.Store.MarkIndexed(ctx, markers(rows)); err != nil {
+		return fmt.Errorf("marking what is indexed: %w", err)
+	}
 	tried := map[string]bool{}
-	for _, b := range live {
+	for _, b := range rows {
 		if !tried[b.Run] {
 			tried[b.Run] = true
 			if err := s.tryActivate(ctx, b.Asset, b.Run); err != nil {
@@ -179,20 +187,27 @@ func (s *Service) fold(ctx context.Context, batch []events.Delivery) error {
 	return nil
 }
 
+// A batch is what an event carries.
+type batch struct {
+	store.Batch
+	// stored says that the store has it: it came from there, by a replay.
+	stored bool
+}
+
 // batches reads the events as the store takes them, and checks that they are what they say.
-func batches(ds []events.Delivery) ([]store.Batch, error) {
-	out := make([]store.Batch, 0, len(ds))
+func batches(ds []events.Delivery) ([]batch, error) {
+	out := make([]batch, 0, len(ds))
 	for _, d := range ds {
-		var b store.Batch
+		var b batch
 		switch m := d.Data.(type) {
 		case *pb.AnnotationBatch:
-			b = store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Annotations: m.GetAnnotations()}
+			b = batch{store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Annotations: m.GetAnnotations()}, m.GetStored()}
 		case *pb.EmbeddingBatch:
-			b = store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Embeddings: m.GetEmbeddings()}
+			b = batch{store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Embeddings: m.GetEmbeddings()}, m.GetStored()}
 		default:
 			return nil, errkind.New(errkind.Invalid, "the event carries no batch")
 		}
-		if err := check(d.Subject, b); err != nil {
+		if err := check(d.Subject, b.Batch); err != nil {
 			return nil, err
 		}
 		out = append(out, b)
@@ -227,18 +242,19 @@ func check(subject string, b store.Batch) error {
 	return nil
 }
 
-// current drops the batches of executions that may not write any more.
-func (s *Service) current(ctx context.Context, topic events.Topic, all []store.Batch) ([]store.Batch, error) {
+// current drops the batches of executions that may not write any more, and those of runs that were deleted after a replay had read them.
+func (s *Service) current(ctx context.Context, topic events.Topic, all []batch) ([]batch, error) {
 	type execution struct {
-		run   string
-		epoch int64
+		run    string
+		epoch  int64
+		stored bool
 	}
 	stale := map[execution]bool{}
 	live := all[:0]
 	for _, b := range all {
-		k := execution{b.Run, b.Epoch}
+		k := execution{b.Run, b.Epoch, b.stored}
 		if _, known := stale[k]; !known {
-			old, err := s.stale(ctx, b.Asset, b.Run, b.Epoch)
+			old, err := s.stale(ctx, b)
 			if err != nil {
 				return nil, err
 			}
@@ -246,7 +262,7 @@ func (s *Service) current(ctx context.Context, topic events.Topic, all []store.B
 		}
 		if stale[k] {
 			s.refused.WithLabelValues(string(topic)).Inc()
-			s.deps.Log.Warn("refused a batch of an execution that lost its lease", "run", b.Run, "epoch", b.Epoch, "first", b.First)
+			s.deps.Log.Warn("refused a batch of an execution that lost its lease, or of a run that is gone", "run", b.Run, "epoch", b.Epoch, "first", b.First)
 			continue
 		}
 		live = append(live, b)
@@ -257,17 +273,20 @@ func (s *Service) current(ctx context.Context, topic events.Topic, all []store.B
 // stale reports whether an execution may not write: a later one has the lease, or
 // the run has ended under another epoch, whose rows must stay as they are. The record is read after the
 // lease: a run that ended before its lease went on to another keeps all that was written of it.
-func (s *Service) stale(ctx context.Context, asset, run string, epoch int64) (bool, error) {
-	lost := s.deps.Store.CheckEpoch(ctx, store.RunLease(run), epoch)
+func (s *Service) stale(ctx context.Context, b batch) (bool, error) {
+	lost := s.deps.Store.CheckEpoch(ctx, store.RunLease(b.Run), b.Epoch)
 	if lost != nil && !errkind.Is(lost, errkind.Conflict) {
-		return false, fmt.Errorf("checking the epoch of run %s: %w", run, lost)
+		return false, fmt.Errorf("checking the epoch of run %s: %w", b.Run, lost)
 	}
-	r, err := s.deps.Store.Run(ctx, asset, run)
-	if err != nil && !errkind.Is(err, errkind.NotFound) {
-		return false, fmt.Errorf("reading run %s: %w", run, err)
+	r, err := s.deps.Store.Run(ctx, b.Asset, b.Run)
+	if errkind.Is(err, errkind.NotFound) {
+		return lost != nil || b.stored, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading run %s: %w", b.Run, err)
 	}
 	if r.GetState() == pb.RunState_RUN_STATE_FINISHED {
-		return r.GetEpoch() != epoch, nil
+		return r.GetEpoch() != b.Epoch, nil
 	}
 	return lost != nil, nil
 }

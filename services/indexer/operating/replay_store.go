@@ -145,7 +145,7 @@ func (r *replay) publishRun(ctx context.Context, run *pb.Run, c *storeCursor, ou
 			return nil
 		}
 		annotations.Asset, annotations.Run, annotations.Epoch = run.GetAsset(), run.GetId(), run.GetEpoch()
-		annotations.Algorithm, annotations.Version, annotations.First = run.GetAlgorithm(), run.GetVersion(), c.Annotations
+		annotations.Algorithm, annotations.Version, annotations.First, annotations.Stored = run.GetAlgorithm(), run.GetVersion(), c.Annotations, true
 		c.Annotations, c.Done = c.Annotations+n, c.Done+n
 		err := out.add(ctx, events.AnnotationsBackfill, run.GetAsset(), annotations, size, int(n), c.Done, writeCursor(c))
 		annotations, size = &pb.AnnotationBatch{}, 0
@@ -158,12 +158,13 @@ func (r *replay) publishRun(ctx context.Context, run *pb.Run, c *storeCursor, ou
 		if a.GetOrdinal() < c.Annotations {
 			continue
 		}
-		if one := proto.Size(a); len(annotations.GetAnnotations()) == replayItems || size > 0 && size+one > replayBytes {
+		one := proto.Size(a)
+		if len(annotations.GetAnnotations()) == replayItems || size > 0 && size+one > replayBytes {
 			if err := send(); err != nil {
 				return err
 			}
 		}
-		annotations.Annotations, size = append(annotations.Annotations, a), size+proto.Size(a)
+		annotations.Annotations, size = append(annotations.Annotations, a), size+one
 	}
 	if err := send(); err != nil {
 		return err
@@ -179,7 +180,7 @@ func (r *replay) publishRun(ctx context.Context, run *pb.Run, c *storeCursor, ou
 			return err
 		}
 		vectors.Asset, vectors.Run, vectors.Epoch, vectors.Space = run.GetAsset(), run.GetId(), run.GetEpoch(), space
-		vectors.Algorithm, vectors.Version, vectors.First = run.GetAlgorithm(), run.GetVersion(), c.Embeddings
+		vectors.Algorithm, vectors.Version, vectors.First, vectors.Stored = run.GetAlgorithm(), run.GetVersion(), c.Embeddings, true
 		c.Embeddings, c.Done = c.Embeddings+n, c.Done+n
 		err = out.add(ctx, events.EmbeddingsBackfill, run.GetAsset(), vectors, size, int(n), c.Done, writeCursor(c))
 		vectors, size = &pb.EmbeddingBatch{}, 0
@@ -193,12 +194,13 @@ func (r *replay) publishRun(ctx context.Context, run *pb.Run, c *storeCursor, ou
 			continue
 		}
 		have := vectors.GetEmbeddings()
-		if one := proto.Size(e); len(have) == replayItems || size > 0 && size+one > replayBytes || len(have) > 0 && have[0].GetSpace() != e.GetSpace() {
+		one := proto.Size(e)
+		if len(have) == replayItems || size > 0 && size+one > replayBytes || len(have) > 0 && have[0].GetSpace() != e.GetSpace() {
 			if err := sendVectors(); err != nil {
 				return err
 			}
 		}
-		vectors.Embeddings, size = append(vectors.Embeddings, e), size+proto.Size(e)
+		vectors.Embeddings, size = append(vectors.Embeddings, e), size+one
 	}
 	return sendVectors()
 }

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/cinedex/cinedex/deploy/local/serverstest"
+	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
+	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
+)
+
+// apart are the services, each of which runs as a process of its own.
+var apart = []string{"ingestor", "algo-runner", "indexer", "search-api"}
+
+// TestFigureServices runs the four services as processes over real servers, has them watch the demo's films and answer, and holds their
+// peaks of memory against what the manifests allow.
+func TestFigureServices(t *testing.T) {
+	figure.Begin(t, "services/apart")
+	brokers, hosts, url := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
+	cache := testCache(t, "big-buck-bunny", "elephants-dream-en")
+	bin, home := t.TempDir(), t.TempDir()
+	for _, name := range apart {
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(bin, name), "../../services/"+name).CombinedOutput(); err != nil {
+			t.Fatalf("building %s: %v: %s", name, err, out)
+		}
+	}
+	own := fmt.Sprintf("apart_%x", time.Now().UnixNano())
+	cassandra := cassandrastore.Default()
+	cassandra.Hosts, cassandra.Keyspace = hosts, own
+	if err := cassandrastore.Migrate(t.Context(), cassandra, nil); err != nil {
+		t.Fatal(err)
+	}
+	kafka := events.Default()
+	kafka.Brokers, kafka.Prefix = brokers, own+"."
+	log, err := events.New(kafka, events.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if _, err := log.EnsureTopics(t.Context(), events.Layout{Replication: 1}); err != nil {
+		t.Fatal(err)
+	}
+	tokens := filepath.Join(home, "tokens.yaml")
+	const token = "a token of the test's"
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "tokens:\n  - {name: test, sha256: %x, titles: [\"*\"], roles: [operator]}\n", sha256.Sum256([]byte(token))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	films := filepath.Join(home, "films")
+	arrivals, err := makeFilms(t.Context(), &output{out: os.Stderr, err: os.Stderr}, cache, films, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed, err := roots(films, cache.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logged := []string{"kafka.brokers=" + strings.Join(brokers, ","), "kafka.prefix=" + own + "."}
+	store := []string{"store.engine=cassandra", "store.cassandra.hosts=" + strings.Join(hosts, ","), "store.cassandra.keyspace=" + own}
+	search := []string{"search.engine=opensearch", "search.opensearch.urls=" + url, "search.opensearch.prefix=" + own}
+	blobs := []string{"blobs.bucket=file://" + filepath.ToSlash(filepath.Join(home, "media")), "blobs.roots=" + strings.Join(allowed, ",")}
+	who := []string{"token_file=" + tokens}
+	wants := map[string][][]string{
+		"ingestor": {logged, blobs}, "algo-runner": {logged, store, blobs},
+		"indexer": {logged, store, search, blobs, who}, "search-api": {logged, store, search, blobs, who},
+	}
+	if err := os.MkdirAll(filepath.Join(home, "media"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	addresses, processes := map[string]string{}, map[string]*os.Process{}
+	for _, name := range apart {
+		var sets []string
+		for _, s := range wants[name] {
+			sets = append(sets, s...)
+		}
+		addresses[name], processes[name] = service(t, filepath.Join(bin, name), cache.Dir(), sets...)
+	}
+	began := time.Now()
+	for _, m := range arrivals {
+		if _, err := send(t.Context(), endpoint{Server: "http://" + addresses["ingestor"]}, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hc := &http.Client{Transport: bearer{token, http.DefaultTransport}, Timeout: time.Minute}
+	client := cinedexv1connect.NewSearchServiceClient(hc, "http://"+addresses["search-api"], connect.WithProtoJSON())
+	for tick := time.NewTicker(500 * time.Millisecond); ; <-tick.C {
+		r, err := client.GetStatus(t.Context(), connect.NewRequest(&pb.GetStatusRequest{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, total, failed, seen := tally(r.Msg, titlesOf(arrivals))
+		if failed != "" {
+			t.Fatal(failed)
+		}
+		if seen == len(arrivals) && done == total {
+			tick.Stop()
+			break
+		}
+		if time.Since(began) > 20*time.Minute {
+			t.Fatalf("%d of %d runs have ended", done, total)
+		}
+	}
+	took := time.Since(began)
+	found := 0
+	for _, q := range []string{"dialogue:harbour", "look:flowers title:big-buck-bunny", `dialogue:"the machine is like a clockwork"`} {
+		r, err := client.Search(context.Background(), connect.NewRequest(&pb.SearchRequest{Q: q, Limit: 3}))
+		if err != nil {
+			t.Fatalf("asking %s: %v", q, err)
+		}
+		if len(r.Msg.GetHits()) > 0 && len(r.Msg.GetPartial()) == 0 {
+			found++
+		}
+	}
+	letters := 0
+	for range log.DeadLetters(t.Context(), events.LetterFilter{}) {
+		letters++
+	}
+	within, told := true, ""
+	for _, name := range apart {
+		peak, limit := peakOf(t, processes[name].Pid), limitOf(t, name)
+		within = within && peak <= limit
+		told += fmt.Sprintf(", %s %d of %d MiB", name, peak>>20, limit>>20)
+	}
+	figure.Report(t, false, figure.Result{Name: "services/apart", Claim: "the four services as processes over real servers: the demo's films watched and found; each peak of memory within the manifests' limit",
+		Measured: fmt.Sprintf("three films watched in %.0f s, %d of 3 searches answered, %d dead letters; peaks%s", took.Seconds(), found, letters, told),
+		Pass:     within && found == 3 && letters == 0, Note: "peaks are VmHWM, without ffmpeg, which is a process of its own"})
+}
+
+// service starts one and returns its address once it answers. It is ended with the test.
+func service(t *testing.T, bin, cache string, sets ...string) (string, *os.Process) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	// The algo-runner has no API of its own: what all have is health.
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	health := admin.Addr().String()
+	admin.Close()
+	args := []string{"--set", "address=" + address, "--set", "telemetry.admin_address=" + health, "--set", "telemetry.log_level=warn"}
+	for _, s := range sets {
+		args = append(args, "--set", s)
+	}
+	var said bytes.Buffer
+	cmd := exec.Command(bin, args...)
+	cmd.Env, cmd.Dir = append(os.Environ(), "CINEDEX_CACHE="+cache), t.TempDir()
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		<-ended
+		if t.Failed() {
+			t.Logf("%s said:\n%s", filepath.Base(bin), tail(said.Bytes(), 4000))
+		}
+	})
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if r, err := http.Get("http://" + health + "/readyz"); err == nil {
+			r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return address, cmd.Process
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not ready: %s", filepath.Base(bin), said.String())
+		}
+	}
+}
+
+// peakOf is the most memory that a process has held, in bytes.
+func peakOf(t *testing.T, pid int) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(b)
+	if m == nil {
+		t.Fatalf("no VmHWM of process %d", pid)
+	}
+	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kb << 10
+}
+
+// limitOf is the memory that the manifests allow a service, in bytes: that of its last container, those before it are done when it starts.
+func limitOf(t *testing.T, service string) int64 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "deploy", "k8s", "base", service+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`limits: \{memory: (\d+)Gi\}`).FindAllSubmatch(b, -1)
+	if len(all) == 0 {
+		t.Fatalf("the manifest of %s sets no limit", service)
+	}
+	gi, err := strconv.ParseInt(string(all[len(all)-1][1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gi << 30
+}
