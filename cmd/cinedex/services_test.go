@@ -33,7 +33,7 @@ var apart = []string{"ingestor", "algo-runner", "indexer", "search-api"}
 // TestFigureServices runs the four services as processes over real servers, has them watch the demo's films and answer, and holds their
 // peaks of memory against what the manifests allow.
 func TestFigureServices(t *testing.T) {
-	figure.Begin(t, "services/apart")
+	figure.Begin(t, "apart/services")
 	brokers, hosts, url := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
 	cache := testCache(t, "big-buck-bunny", "elephants-dream-en")
 	bin, home := t.TempDir(), t.TempDir()
@@ -138,7 +138,7 @@ func TestFigureServices(t *testing.T) {
 		within = within && peak <= limit
 		told += fmt.Sprintf(", %s %d of %d MiB", name, peak>>20, limit>>20)
 	}
-	figure.Report(t, false, figure.Result{Name: "services/apart", Claim: "the four services as processes over real servers: the demo's films watched and found; each peak of memory within the manifests' limit",
+	figure.Report(t, false, figure.Result{Name: "apart/services", Claim: "the four services as processes over real servers: the demo's films watched and found; each peak of memory within the manifests' limit",
 		Measured: fmt.Sprintf("three films watched in %.0f s, %d of 3 searches answered, %d dead letters; peaks%s", took.Seconds(), found, letters, told),
 		Pass:     within && found == 3 && letters == 0, Note: "peaks are VmHWM, without ffmpeg, which is a process of its own"})
 }
