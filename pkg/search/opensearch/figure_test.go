@@ -18,7 +18,7 @@ import (
 // which a search has found its last line.
 func TestFigureFound(t *testing.T) {
 	figure.Begin(t, "opensearch/found")
-	const rate, size, seconds = 2000, 128, 20 // as the indexer writes them
+	const rate, size, warm, seconds = 2000, 128, 15, 20 // as the indexer writes them
 	e := openEngine(t, t.Name())
 	rnd := rand.New(rand.NewPCG(1, 2))
 	vocabulary := make([]string, 20_000)
@@ -26,18 +26,18 @@ func TestFigureFound(t *testing.T) {
 		vocabulary[i] = fmt.Sprintf("w%x", rnd.Uint32())
 	}
 	zipf := rand.NewZipf(rnd, 1.1, 5, uint64(len(vocabulary)-1))
-	batch := func(n int, word string) []*pb.Annotation {
+	batch := func(phase string, n int, word string) []*pb.Annotation {
 		all := make([]*pb.Annotation, size)
 		for i := range all {
 			text := word
 			for range 7 {
 				text += " " + vocabulary[zipf.Uint64()]
 			}
-			all[i] = line(fmt.Sprintf("run-%d", n/10), int64(n%10*size+i), text)
+			all[i] = line(fmt.Sprintf("%s-%d", phase, n/10), int64(n%10*size+i), text)
 		}
 		return all
 	}
-	measure := func(batches int) []time.Duration {
+	measure := func(phase string, batches int) []time.Duration {
 		var mu sync.Mutex
 		var took []time.Duration
 		var wg sync.WaitGroup
@@ -45,7 +45,7 @@ func TestFigureFound(t *testing.T) {
 		for n := range batches {
 			due := begun.Add(time.Duration(n) * time.Second * size / rate)
 			word := fmt.Sprintf("b%dx%d", n, begun.UnixNano())
-			all := batch(n, word)
+			all := batch(phase, n, word)
 			time.Sleep(time.Until(due)) // the rate is the figure's input
 			wg.Go(func() {
 				if err := e.Write(t.Context(), search.Batch{Annotations: all}); err != nil {
@@ -66,8 +66,8 @@ func TestFigureFound(t *testing.T) {
 		slices.Sort(took)
 		return took
 	}
-	measure(3 * rate / size) // warm
-	took := measure(seconds * rate / size)
+	measure("warm", warm*rate/size) // until the server has compiled what it runs
+	took := measure("run", seconds*rate/size)
 	if len(took) == 0 {
 		t.Fatal("nothing was measured")
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // refreshInterval is how often what was written becomes visible: half of it is what Write waits for on average.
-const refreshInterval = "100ms"
+const refreshInterval = "50ms"
 
 // format numbers the layout of documents. An index of another one is refused, and rebuilt.
 const format = 1
