@@ -218,6 +218,10 @@ func untold(t *testing.T, at string, typ reflect.Type, value any) {
 		m, _ := value.(map[string]any)
 		for i := range typ.NumField() {
 			f := typ.Field(i)
+			if f.Anonymous {
+				untold(t, at, f.Type, value)
+				continue
+			}
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name == "" {
 				name = strings.ToLower(f.Name)

@@ -12,23 +12,14 @@ import (
 
 // jobEntry is a job in `jobs list --json` and `jobs show --json`.
 type jobEntry struct {
-	ID         string    `json:"id"`
-	Kind       string    `json:"kind"`
-	State      string    `json:"state"`
-	Done       int64     `json:"done"`
-	Total      int64     `json:"total"`
-	Unit       string    `json:"unit"`
-	Notes      []string  `json:"notes"`
-	ErrorKind  string    `json:"error_kind,omitempty"`
-	Error      string    `json:"error,omitempty"`
+	jobJSON
 	Caller     string    `json:"caller"`
 	Created    time.Time `json:"created"`
 	EtaSeconds *float64  `json:"eta_seconds,omitempty"`
 }
 
 func jobEntryOf(j *pb.Job) jobEntry {
-	a := jobAsJSON(j)
-	return jobEntry{a.ID, a.Kind, a.State, a.Done, a.Total, a.Unit, a.Notes, a.ErrorKind, a.Error, j.GetCaller(), time.UnixMilli(j.GetCreatedMs()).UTC(), nil}
+	return jobEntry{jobAsJSON(j), j.GetCaller(), time.UnixMilli(j.GetCreatedMs()).UTC(), nil}
 }
 
 func newJobs(o *output, h *home) *cobra.Command {

@@ -16,6 +16,7 @@ import (
 	"github.com/gocql/gocql"
 
 	"github.com/cinedex/cinedex/deploy/local/serverstest"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 	"github.com/cinedex/cinedex/pkg/store/storetest"
@@ -105,4 +106,31 @@ func TestStore(t *testing.T) {
 			return open(t, config(t, name), cassandrastore.Deps{Clock: clock})
 		},
 	})
+}
+
+// An installation that has its keyspace alone needs no name: every table has a place for what has none.
+func TestUnnamedLibrary(t *testing.T) {
+	cfg := config(t, "")
+	cfg.Library = ""
+	s := open(t, cfg, cassandrastore.Deps{})
+	defer s.Close()
+	ctx := t.Context()
+	run := &pb.Run{Asset: "unnamed", Id: "run", Algorithm: "shots", Version: "1", State: pb.RunState_RUN_STATE_FINISHED, Annotations: 1, Epoch: 1}
+	batch := store.Batch{Asset: run.Asset, Run: run.Id, Epoch: 1, Annotations: []*pb.Annotation{{Asset: run.Asset, Run: run.Id}}}
+	for what, do := range map[string]func() error{
+		"an asset": func() error { return s.PutAsset(ctx, &pb.Asset{Id: run.Asset}) },
+		"a run":    func() error { return s.FinishRun(ctx, run) },
+		"a batch":  func() error { return s.WriteBatches(ctx, []store.Batch{batch}) },
+		"a marker": func() error {
+			return s.MarkIndexed(ctx, []store.Marker{{Asset: run.Asset, Run: run.Id, Epoch: 1, Count: 1}})
+		},
+		"a lease":   func() error { _, err := s.Acquire(ctx, "unnamed", "me", time.Minute); return err },
+		"a job":     func() error { _, err := s.PutJob(ctx, &pb.Job{Id: "unnamed"}); return err },
+		"a partner": func() error { _, err := s.Partner(ctx, "log", "a", false); return err },
+		"a version": func() error { _, err := s.Version(ctx); return err },
+	} {
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -40,7 +40,7 @@ var migrations = []migration{
 	}},
 	{needs: 1, cql: []string{
 		`CREATE TABLE IF NOT EXISTS %s.partners (library text, role text, id text, revision uuid,
-			PRIMARY KEY ((library), role)) WITH comment = 'the log and the search engine that the library belongs with, changed by compare-and-set'` + changed,
+			PRIMARY KEY ((library, role))) WITH comment = 'the log and the search engine that the library belongs with, changed by compare-and-set'` + changed,
 	}},
 }
 
