@@ -99,7 +99,8 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
 	byVersion := map[string]int64{}
 	var assets, finished, failed int64
 	costs := costs{}
-	var known, unknown int64
+	var unknown int64
+	known := map[string]int64{} // runs that the estimate is taken from, by algorithm
 	for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), "") {
 		if err != nil {
 			return nil, err
@@ -137,7 +138,7 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
 					unknown++
 					continue
 				}
-				known++
+				known[w.run.GetAlgorithm()] = costs[w.run.GetAlgorithm()].runs
 				longest = max(longest, s)
 			}
 			p.Seconds += longest
@@ -155,8 +156,12 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
 		p.Lines = append(p.Lines, "the runs are held: readers go on seeing what they see until an `activate` job switches")
 	}
 	switch {
-	case known > 0:
-		p.From = fmt.Sprintf("%d finished runs of the same algorithms", costs.n())
+	case len(known) > 0:
+		var n int64
+		for _, runs := range known {
+			n += runs
+		}
+		p.From = fmt.Sprintf("%d finished runs of the same algorithms, which ran beside others", n)
 		if unknown > 0 {
 			p.From += fmt.Sprintf("; of %d runs nothing is known", unknown)
 		}
@@ -205,13 +210,6 @@ func (c costs) of(algorithm string, seconds float64) (float64, bool) {
 		return 0, false
 	}
 	return k.took / k.media * seconds, true
-}
-
-func (c costs) n() (n int64) {
-	for _, k := range c {
-		n += k.runs
-	}
-	return n
 }
 
 // outstanding is an asset whose runs were requested.
