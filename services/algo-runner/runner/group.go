@@ -88,11 +88,15 @@ func (g *group) acquire(ctx context.Context) error {
 	return nil
 }
 
-// release gives the leases back, also when ctx has ended.
+// release gives the leases back, also when ctx has ended. That of a run that finished runs out by itself: somebody who took it
+// before the indexer has recorded the end would have that end refused, and may give up himself.
 func (g *group) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	for _, l := range g.leases {
+	for i, l := range g.leases {
+		if e := g.members[i]; e.out != nil && e.err == nil {
+			continue
+		}
 		if err := g.s.deps.Store.Release(ctx, l); err != nil {
 			g.s.deps.Log.Warn("giving a lease back", "lease", l.Name, "error", err)
 		}
