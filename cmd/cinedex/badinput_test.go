@@ -331,14 +331,8 @@ func badEvents(t *testing.T, k *kinds, w *world) {
 
 // eventWithoutLog holds what a studio is told while the log is away.
 func eventWithoutLog(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := l.Addr().String()
-	l.Close()
 	cfg := events.Default()
-	cfg.Brokers, cfg.PublishTimeout = []string{nobody}, 300*time.Millisecond
+	cfg.Brokers, cfg.PublishTimeout = []string{freeAddress(t)}, 300*time.Millisecond
 	log, err := events.New(cfg, events.Deps{})
 	if err != nil {
 		t.Fatal(err)

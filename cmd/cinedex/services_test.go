@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -134,7 +133,11 @@ func TestFigureServices(t *testing.T) {
 	}
 	within, told := true, ""
 	for _, name := range apart {
-		peak, limit := peakOf(t, processes[name].Pid), limitOf(t, name)
+		peak, err := figure.Peak(processes[name].Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		limit := limitOf(t, name)
 		within = within && peak <= limit
 		told += fmt.Sprintf(", %s %d of %d MiB", name, peak>>20, limit>>20)
 	}
@@ -146,19 +149,8 @@ func TestFigureServices(t *testing.T) {
 // service starts one and returns its address once it answers. It is ended with the test.
 func service(t *testing.T, bin, cache string, sets ...string) (string, *os.Process) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
 	// The algo-runner has no API of its own: what all have is health.
-	admin, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	health := admin.Addr().String()
-	admin.Close()
+	address, health := freeAddress(t), freeAddress(t)
 	args := []string{"--set", "address=" + address, "--set", "telemetry.admin_address=" + health, "--set", "telemetry.log_level=warn"}
 	for _, s := range sets {
 		args = append(args, "--set", s)
@@ -190,24 +182,6 @@ func service(t *testing.T, bin, cache string, sets ...string) (string, *os.Proce
 			t.Fatalf("%s is not ready: %s", filepath.Base(bin), said.String())
 		}
 	}
-}
-
-// peakOf is the most memory that a process has held, in bytes.
-func peakOf(t *testing.T, pid int) int64 {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(b)
-	if m == nil {
-		t.Fatalf("no VmHWM of process %d", pid)
-	}
-	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kb << 10
 }
 
 // limitOf is the memory that the manifests allow a service, in bytes: that of its last container, those before it are done when it starts.

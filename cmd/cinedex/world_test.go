@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,17 @@ func need(t testing.TB, what string, err error) {
 		t.Fatalf("lacks %s: %v", what, err)
 	}
 	t.Skipf("lacks %s: %v", what, err)
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func testCache(t testing.TB, artefacts ...string) model.Cache {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -56,6 +57,21 @@ func picks(only, name string) bool {
 
 // Median is the middle one, of an even number the higher of the two in the middle.
 func Median(xs []float64) float64 { return slices.Sorted(slices.Values(xs))[len(xs)/2] }
+
+// Peak is the most memory that a process has held, in bytes (VmHWM of proc_pid_status(5)).
+func Peak(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, fmt.Errorf("process %d tells no VmHWM", pid)
+}
 
 // Report prints the line, and adds it to the file that FIGURES_OUT names. A claim
 // that does not hold is told; it fails the test only where hard is set,

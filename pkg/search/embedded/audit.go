@@ -3,6 +3,7 @@ package embedded
 import (
 	"strconv"
 
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
@@ -31,7 +32,7 @@ func (e *Engine) KeptAnnotation(a *pb.Annotation) (search.AnnotationLine, bool) 
 // KeptEmbedding implements search.Auditor.
 func (e *Engine) KeptEmbedding(m *pb.Embedding) (search.EmbeddingLine, bool) {
 	for _, s := range e.cfg.Spaces {
-		if spaceName(s) != m.GetSpace() {
+		if schema.SpaceID(s) != m.GetSpace() {
 			continue
 		}
 		g, err := groupOf(m)

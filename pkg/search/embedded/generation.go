@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 )
@@ -57,8 +58,8 @@ func openGeneration(dir, name string, spaces []*pb.Space, log *slog.Logger) (_ *
 		return nil, err
 	}
 	for _, s := range spaces {
-		if g.spaces[spaceName(s)] != nil {
-			return nil, errkind.New(errkind.Invalid, "space %s is given twice", spaceName(s))
+		if g.spaces[schema.SpaceID(s)] != nil {
+			return nil, errkind.New(errkind.Invalid, "space %s is given twice", schema.SpaceID(s))
 		}
 		v, err := openVectors(filepath.Join(at, vectorsDir), s, log)
 		if err != nil {

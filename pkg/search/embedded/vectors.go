@@ -72,10 +72,8 @@ func (g group) passes(f search.Filter) bool {
 }
 
 // spaceName is how embeddings and questions name a space.
-func spaceName(s *pb.Space) string { return s.GetName() + "@" + s.GetVersion() }
-
 func openVectors(dir string, s *pb.Space, log *slog.Logger) (*vectors, error) {
-	name := spaceName(s)
+	name := schema.SpaceID(s)
 	if s.GetName() == "" || s.GetVersion() == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {
 		return nil, errkind.New(errkind.Invalid, "%q is no name of a space", name)
 	}

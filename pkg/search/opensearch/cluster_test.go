@@ -388,10 +388,10 @@ func TestFigureGraph(t *testing.T) {
 			}
 			var all []*pb.Embedding
 			for i := range 4000 {
-				all = append(all, &pb.Embedding{Run: fmt.Sprintf("run-%d", i%40), Ordinal: int64(i / 40), Asset: "x", Space: spaceName(s), Vector: random(), End: 9})
+				all = append(all, &pb.Embedding{Run: fmt.Sprintf("run-%d", i%40), Ordinal: int64(i / 40), Asset: "x", Space: schema.SpaceID(s), Vector: random(), End: 9})
 			}
 			for range 50 { // and some that are equal
-				all = append(all, &pb.Embedding{Run: "run-0", Ordinal: int64(len(all)), Asset: "x", Space: spaceName(s), Vector: all[0].Vector, End: 9})
+				all = append(all, &pb.Embedding{Run: "run-0", Ordinal: int64(len(all)), Asset: "x", Space: schema.SpaceID(s), Vector: all[0].Vector, End: 9})
 			}
 			if err := e.Write(t.Context(), search.Batch{Embeddings: all}); err != nil {
 				t.Fatal(err)
@@ -403,7 +403,7 @@ func TestFigureGraph(t *testing.T) {
 			for name, scope := range map[string]*search.Scope{"all": search.NewScope(runs), "one in twenty": search.NewScope(runs[:2])} {
 				found, wanted := 0, 0
 				for range 30 {
-					q := search.VectorQuery{Scope: scope, Space: spaceName(s), Vector: random(), Limit: 10}
+					q := search.VectorQuery{Scope: scope, Space: schema.SpaceID(s), Vector: random(), Limit: 10}
 					e.exactBelow = exactBelow
 					exact, err := e.Vector(t.Context(), q)
 					if err != nil {
@@ -427,7 +427,7 @@ func TestFigureGraph(t *testing.T) {
 				figure.Report(t, false, figure.Result{Name: "opensearch/graph", Claim: "recall@10 ≥ 0.99 of comparing all, " + metric + ", runs in scope: " + name,
 					Measured: fmt.Sprintf("%d of %d", found, wanted), Pass: float64(found) >= 0.99*float64(wanted)})
 			}
-			q := search.VectorQuery{Scope: search.NewScope(runs), Space: spaceName(s), Vector: all[0].Vector, Limit: 51}
+			q := search.VectorQuery{Scope: search.NewScope(runs), Space: schema.SpaceID(s), Vector: all[0].Vector, Limit: 51}
 			e.exactBelow = 0
 			whole, err := e.Vector(t.Context(), q)
 			if err != nil {

@@ -222,7 +222,7 @@ func term(s string) string {
 // comparable returns a vector checked and, for the cosine, brought to length 1.
 func comparable(v []float32, s *pb.Space) ([]float32, error) {
 	if len(v) != int(s.GetDimension()) {
-		return nil, errkind.New(errkind.Invalid, "vector of dimension %d in space %s of %d", len(v), spaceName(s), s.GetDimension())
+		return nil, errkind.New(errkind.Invalid, "vector of dimension %d in space %s of %d", len(v), schema.SpaceID(s), s.GetDimension())
 	}
 	var sum float64
 	for i, x := range v {

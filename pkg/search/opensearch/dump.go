@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/cinedex/cinedex/pkg/schema"
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
@@ -89,7 +90,7 @@ func (e *Engine) dump(ctx context.Context, at func(part) string, w io.Writer) er
 		defer stop()
 		k := &walker{next: next}
 		if p.space != nil {
-			k.space = spaceName(p.space)
+			k.space = schema.SpaceID(p.space)
 		}
 		if err := k.step(); err != nil {
 			return fmt.Errorf("dumping: %w", err)

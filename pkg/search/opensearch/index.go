@@ -13,6 +13,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
@@ -95,7 +96,7 @@ func spaceMapping(s *pb.Space) object {
 	}
 	return object{
 		"dynamic": "strict",
-		"_meta":   object{"format": format, "space": spaceName(s), "dimension": s.GetDimension(), "metric": s.GetMetric()},
+		"_meta":   object{"format": format, "space": schema.SpaceID(s), "dimension": s.GetDimension(), "metric": s.GetMetric()},
 		"_source": object{"excludes": []string{"vector"}},
 		"properties": object{
 			"run": keyword, "ordinal": long, "asset": kept, "kind": keyword, "person": keyword, "character": kept,
@@ -132,11 +133,9 @@ func newGeneration() string { return "g" + strconv.FormatInt(time.Now().UnixNano
 
 func (e *Engine) trims() part { return part{name: e.cfg.Prefix + ".trims", mapping: trimsMapping()} }
 
-func spaceName(s *pb.Space) string { return s.GetName() + "@" + s.GetVersion() }
-
 // partOf is the part of a space. Names of indices are of lower-case letters and few signs: a hash keeps others apart.
 func partOf(prefix string, s *pb.Space) part {
-	name := spaceName(s)
+	name := schema.SpaceID(s)
 	plain := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_':
@@ -155,7 +154,7 @@ const (
 )
 
 func checkSpace(s *pb.Space) error {
-	name := spaceName(s)
+	name := schema.SpaceID(s)
 	switch m := s.GetMetric(); {
 	case s.GetName() == "" || s.GetVersion() == "" || strings.ContainsAny(name, "/\x00"):
 		return errkind.New(errkind.Invalid, "%q is no name of a space", name)
@@ -246,12 +245,12 @@ func (e *Engine) fits(ctx context.Context, p part, index string) error {
 		return errkind.New(errkind.Invalid, "index %s is of format %d, and this version writes %d: %s", index, m.Format, format, remedy)
 	}
 	if s := p.space; s != nil {
-		if m.Space != spaceName(s) {
-			return errkind.New(errkind.Invalid, "index %s is of space %q and not of %s: choose another prefix", index, m.Space, spaceName(s))
+		if m.Space != schema.SpaceID(s) {
+			return errkind.New(errkind.Invalid, "index %s is of space %q and not of %s: choose another prefix", index, m.Space, schema.SpaceID(s))
 		}
 		if m.Dimension != s.GetDimension() || m.Metric != s.GetMetric() {
 			return errkind.New(errkind.Invalid, "space %s: index %s holds vectors of dimension %d and metric %s, and the encoder makes %d and %s: give the encoder's space a new version, or %s",
-				spaceName(s), index, m.Dimension, m.Metric, s.GetDimension(), s.GetMetric(), remedy)
+				schema.SpaceID(s), index, m.Dimension, m.Metric, s.GetDimension(), s.GetMetric(), remedy)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/words"
@@ -102,10 +103,10 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 		if err := checkSpace(s); err != nil {
 			return nil, err
 		}
-		if _, twice := e.spaces[spaceName(s)]; twice {
-			return nil, errkind.New(errkind.Invalid, "space %s is given twice", spaceName(s))
+		if _, twice := e.spaces[schema.SpaceID(s)]; twice {
+			return nil, errkind.New(errkind.Invalid, "space %s is given twice", schema.SpaceID(s))
 		}
-		e.spaces[spaceName(s)] = partOf(cfg.Prefix, s)
+		e.spaces[schema.SpaceID(s)] = partOf(cfg.Prefix, s)
 	}
 	if e.client, err = newClient(cfg); err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ type Store struct {
 	db      *pebble.DB
 	commits prometheus.Observer
 
-	// names holds every read-then-write apart: by asset, and by name for leases.
+	// names and leases hold every read-then-write apart, by what it changes: see lockOf.
 	names  locks
 	leases locks
 	// versions is held by what makes the version grow, so that it is durable in its order.

@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -192,20 +191,11 @@ func TestFigurePipeline(t *testing.T) {
 
 // peak is the most memory that this process has had since resetPeak.
 func peak(t testing.TB) int64 {
-	b, err := os.ReadFile("/proc/self/status")
+	n, err := figure.Peak(os.Getpid())
 	if err != nil {
 		lacking(t, err)
 	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kb << 10
-		}
-	}
-	return 0
+	return n
 }
 
 func resetPeak(t testing.TB) {

@@ -172,23 +172,21 @@ func TestDeadLetters(t *testing.T) {
 	if err != nil || dry.Msg.GetLetters() != 1 || len(list(nil)) != 3 {
 		t.Errorf("a dry run: %v, %v", dry, err)
 	}
-	var before []events.Delivery
-	for d, err := range w.events.ReadAll(t.Context(), events.RunsFinished) {
-		if err != nil {
-			t.Fatal(err)
+	finished := func() (all []events.Delivery) {
+		t.Helper()
+		for d, err := range w.events.ReadAll(t.Context(), events.RunsFinished) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, d)
 		}
-		before = append(before, d)
+		return all
 	}
+	before := finished()
 	if r, err := op.RetryDeadLetters(t.Context(), connect.NewRequest(&pb.RetryDeadLettersRequest{Filter: &pb.LetterFilter{Asset: "one"}})); err != nil || r.Msg.GetLetters() != 1 {
 		t.Errorf("retrying: %v, %v", r, err)
 	}
-	var again []events.Delivery
-	for d, err := range w.events.ReadAll(t.Context(), events.RunsFinished) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		again = append(again, d)
-	}
+	again := finished()
 	same := 0
 	for _, d := range again {
 		if d.Subject == "one" {
