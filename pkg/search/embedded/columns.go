@@ -3,6 +3,7 @@ package embedded
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
@@ -16,7 +17,10 @@ type columns struct {
 	runs     []string
 	runOf    []uint32          // by document number, an index into runs
 	ordinals []uint32          // by document number
+	byRun    map[string]uint32 // a run's index in runs
 	docs     []*roaring.Bitmap // by index of the run: its documents
+	// first and last are, by index of the run, the ordinals that its documents lie between.
+	first, last []uint32
 
 	mu      sync.Mutex
 	hidden  map[string]*roaring.Bitmap // by the runs allowed, as a bit set
@@ -28,8 +32,7 @@ const hiddenKept = 8
 
 func newColumns(seg *scorch.SegmentSnapshot) (*columns, error) {
 	n := seg.Segment().Count()
-	c := &columns{runOf: make([]uint32, n), ordinals: make([]uint32, n), hidden: map[string]*roaring.Bitmap{}}
-	index := map[string]uint32{}
+	c := &columns{runOf: make([]uint32, n), ordinals: make([]uint32, n), byRun: map[string]uint32{}, hidden: map[string]*roaring.Bitmap{}}
 	for doc := uint64(0); doc < n; doc++ {
 		id, err := seg.DocID(doc)
 		if err != nil {
@@ -39,16 +42,18 @@ func newColumns(seg *scorch.SegmentSnapshot) (*columns, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, ok := index[string(run)]
+		r, ok := c.byRun[string(run)]
 		if !ok {
 			r = uint32(len(c.runs))
-			index[string(run)] = r
+			c.byRun[string(run)] = r
 			c.runs = append(c.runs, string(run))
 			c.docs = append(c.docs, roaring.New())
+			c.first, c.last = append(c.first, ordinal), append(c.last, ordinal)
 		}
 		c.runOf[doc] = r
 		c.ordinals[doc] = ordinal
 		c.docs[r].Add(uint32(doc))
+		c.first[r], c.last[r] = min(c.first[r], ordinal), max(c.last[r], ordinal)
 	}
 	for _, d := range c.docs {
 		d.RunOptimize()
@@ -109,6 +114,17 @@ type columnsOnce struct {
 	once sync.Once
 	c    *columns
 	err  error
+	made atomic.Pointer[columns] // c, once it is there
+}
+
+// made returns the columns of a segment if they are there already, or nil.
+func (cc *columnCache) made(seg *scorch.SegmentSnapshot) *columns {
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	if e := cc.by[seg.Id()]; e != nil {
+		return e.made.Load()
+	}
+	return nil
 }
 
 func (cc *columnCache) of(seg *scorch.SegmentSnapshot) (*columns, error) {
@@ -122,7 +138,10 @@ func (cc *columnCache) of(seg *scorch.SegmentSnapshot) (*columns, error) {
 		cc.by[seg.Id()] = e
 	}
 	cc.mu.Unlock()
-	e.once.Do(func() { e.c, e.err = newColumns(seg) })
+	e.once.Do(func() {
+		e.c, e.err = newColumns(seg)
+		e.made.Store(e.c)
+	})
 	if e.err != nil {
 		cc.mu.Lock()
 		if cc.by[seg.Id()] == e {

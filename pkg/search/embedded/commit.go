@@ -20,6 +20,7 @@ const maxGroup = 5000
 type change struct {
 	annotations []*pb.Annotation
 	docs        []index.Document // of the annotations
+	rows        [][]byte         // of the annotations: what is stored of each
 	deletes     []string
 	done        chan error // buffered
 }

@@ -40,7 +40,9 @@ func child() {
 	case "rebuild":
 		err = rebuildForever(dir)
 	case "full":
-		err = fillDisk(dir)
+		err = fillDisk(dir, false)
+	case "full and killed":
+		err = fillDisk(dir, true)
 	default:
 		err = fmt.Errorf("unknown part %q", part)
 	}
@@ -132,8 +134,9 @@ func TestKilledKeepsWhatWasAcknowledged(t *testing.T) {
 	}
 }
 
-// fillDisk has the system refuse larger files, as a full disk does, and takes the limit away again.
-func fillDisk(dir string) error {
+// fillDisk has the system refuse larger files, as a full disk does, and takes the limit away again. leave has it end there, as a
+// kill would, once what was refused is written.
+func fillDisk(dir string, leave bool) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	ctx := context.Background()
 	e, err := embedded.Open(dir, embedded.Config{}, embedded.Deps{})
@@ -182,6 +185,9 @@ func fillDisk(dir string) error {
 	if err := e.Write(ctx, search.Batch{Annotations: big}); err != nil {
 		return fmt.Errorf("writing after: %w", err)
 	}
+	if leave {
+		os.Exit(0) // with what the index has in memory alone
+	}
 	// What the index could not write is written behind the journal, a little later.
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if err := e.Ready(ctx); err == nil {
@@ -198,20 +204,24 @@ func fillDisk(dir string) error {
 }
 
 func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	cmd, out := startChild(t, "full", dir)
-	said, _ := io.ReadAll(out)
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
-	e, err := embedded.Open(dir, embedded.Config{}, embedded.Deps{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = e.Close() }()
-	hits, err := e.Text(t.Context(), search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: "full77", Limit: 5})
-	if err != nil || len(hits) != 1 {
-		t.Fatalf("opened again: %v, %v", hits, err)
+	for _, part := range []string{"full", "full and killed"} {
+		t.Run(part, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd, out := startChild(t, part, dir)
+			said, _ := io.ReadAll(out)
+			if err := cmd.Wait(); err != nil {
+				t.Fatalf("%v\n%s", err, said)
+			}
+			e, err := embedded.Open(dir, embedded.Config{}, embedded.Deps{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = e.Close() }()
+			hits, err := e.Text(t.Context(), search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: "full77", Limit: 5})
+			if err != nil || len(hits) != 1 {
+				t.Fatalf("opened again: %v, %v", hits, err)
+			}
+		})
 	}
 }
 

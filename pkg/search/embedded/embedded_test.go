@@ -2,6 +2,8 @@ package embedded_test
 
 import (
 	"bytes"
+	"io/fs"
+	"path/filepath"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -120,4 +122,90 @@ func TestEmbeddingChangesGroup(t *testing.T) {
 	if err != nil || len(hits) != 0 {
 		t.Errorf("by its earlier character: %v, %v", hits, err)
 	}
+}
+
+// What a replay writes again costs nothing, and whatever is different about it is written.
+func TestWrittenAgain(t *testing.T) {
+	dir := t.TempDir()
+	e, err := embedded.Open(dir, embedded.Config{}, embedded.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	logged := func() (size int64) {
+		err := filepath.WalkDir(filepath.Join(dir, "text", "journal"), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			size += info.Size()
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return size
+	}
+	scope := search.NewScope([]string{"run"})
+	find := func(word string, want int) {
+		t.Helper()
+		// A question reads which items the segments hold, as the engine does by itself a little later.
+		hits, err := e.Text(t.Context(), search.TextQuery{Scope: scope, Words: word, Limit: 10})
+		if err != nil || len(hits) != want {
+			t.Fatalf("%s: %v, %v; want %d", word, hits, err, want)
+		}
+	}
+	write := func(lines ...*pb.Annotation) (grown bool) {
+		t.Helper()
+		before := logged()
+		if err := e.Write(t.Context(), search.Batch{Annotations: lines}); err != nil {
+			t.Fatal(err)
+		}
+		return logged() > before
+	}
+	lines := []*pb.Annotation{line("run", 0, "lighthouse"), line("run", 1, "harbour"), line("run", 2, "harbour")}
+	write(lines...)
+	find("harbour", 2)
+	if write(lines...) || write(lines[1]) {
+		t.Error("lines that are indexed as they are were written again")
+	}
+	for name, change := range map[string]func(*pb.Annotation){
+		"text":       func(a *pb.Annotation) { a.Text = "tide" },
+		"language":   func(a *pb.Annotation) { a.Language = "de" },
+		"character":  func(a *pb.Annotation) { a.Character = "Mara" },
+		"label":      func(a *pb.Annotation) { a.Label = "boat" },
+		"kind":       func(a *pb.Annotation) { a.Kind = "sign" },
+		"asset":      func(a *pb.Annotation) { a.Asset = "another" },
+		"start":      func(a *pb.Annotation) { a.Start = 1 },
+		"end":        func(a *pb.Annotation) { a.End++ },
+		"confidence": func(a *pb.Annotation) { a.Confidence = 0.5 },
+	} {
+		changed := line("run", 1, "harbour")
+		change(changed)
+		if !write(changed) {
+			t.Errorf("another %s was not written", name)
+		}
+		find("lighthouse", 1)
+		if !write(lines[1]) {
+			t.Errorf("a line whose %s was another was not written as it was", name)
+		}
+		find("harbour", 2)
+	}
+	// Where one write has an item twice, the last counts.
+	if !write(line("run", 1, "tide"), lines[1]) {
+		t.Error("a line that is there twice was passed over")
+	}
+	find("tide", 0)
+	if !write(lines[1], line("run", 1, "tide")) {
+		t.Error("a line that is there twice was passed over")
+	}
+	find("tide", 1)
+	if err := e.DeleteRun(t.Context(), "run"); err != nil {
+		t.Fatal(err)
+	}
+	find("harbour", 0)
+	if !write(lines...) {
+		t.Error("lines that were deleted were not written")
+	}
+	find("harbour", 2)
 }

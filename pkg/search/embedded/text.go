@@ -66,6 +66,8 @@ type text struct {
 	unwritten int        // changes that are in the journal and in memory, and not yet in the index's files
 	// writeErr and appendErr are the last errors of writing the index and the journal, nil after a write that went well.
 	writeErr, appendErr error
+	// unlogged says that something that is not in the journal may be unwritten.
+	unlogged bool
 }
 
 // maxUnwritten is how many changes may wait for the index to write them before writers do.
@@ -191,11 +193,11 @@ func (t *text) write(ctx context.Context, annotations []*pb.Annotation) error {
 			continue
 		}
 		a = lean(a)
-		d, err := t.document(a)
+		d, row, err := t.document(a)
 		if err != nil {
 			return err
 		}
-		c.annotations, c.docs = append(c.annotations, a), append(c.docs, d)
+		c.annotations, c.docs, c.rows = append(c.annotations, a), append(c.docs, d), append(c.rows, row)
 		if c.size() == maxGroup {
 			if err := t.commits.do(ctx, c); err != nil {
 				return t.writeError(err)
@@ -242,6 +244,10 @@ func (t *text) commit(changes []*change) error {
 	if err := t.waitForRoom(); err != nil {
 		return err
 	}
+	changes, err := t.changed(changes)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
 	record, err := encodeChanges(changes)
 	if err != nil {
 		return err
@@ -271,6 +277,7 @@ func (t *text) commit(changes []*change) error {
 	}
 	t.mu.Lock()
 	t.appendErr = appendErr
+	t.unlogged = t.unlogged || appendErr != nil
 	t.mu.Unlock()
 	return errors.Join(appendErr, indexErr)
 }
@@ -298,6 +305,7 @@ func (t *text) apply(changes []*change, written func()) error {
 		t.mu.Lock()
 		t.unwritten -= n
 		t.writeErr = nil
+		t.unlogged = t.unlogged && t.unwritten > 0
 		t.progress.Broadcast()
 		t.mu.Unlock()
 		written()
@@ -411,7 +419,7 @@ func (t *text) decodeChange(b []byte) (*change, error) {
 			if err := proto.Unmarshal(body, a); err != nil {
 				return nil, fmt.Errorf("decoding an annotation: %w", err)
 			}
-			d, err := t.document(a)
+			d, _, err := t.document(a)
 			if err != nil {
 				return nil, err
 			}
@@ -483,9 +491,10 @@ func (t *text) idsFrom(run string, from int64) ([]string, error) {
 	}
 }
 
-func (t *text) document(a *pb.Annotation) (index.Document, error) {
+// document is what is indexed of an annotation, with the row that is stored of it.
+func (t *text) document(a *pb.Annotation) (_ index.Document, stored []byte, err error) {
 	if err := search.CheckItem(a.GetRun(), a.GetOrdinal()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tag := ""
 	d := document.NewDocument(documentID(a.GetRun(), a.GetOrdinal()))
@@ -493,7 +502,7 @@ func (t *text) document(a *pb.Annotation) (index.Document, error) {
 		tag = words.Canonical(a.GetLanguage())
 		lang, err := t.languages.Of(tag)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		d.AddField(document.NewTextFieldCustom(textField+lang.Base, nil, words.Clean(a.GetText()), wordOptions, lang.Words))
 		d.AddField(key(languageField, tag))
@@ -505,8 +514,9 @@ func (t *text) document(a *pb.Annotation) (index.Document, error) {
 	if a.GetCharacter() != "" {
 		d.AddField(key(personField, strings.ToLower(a.GetCharacter())))
 	}
-	d.AddField(document.NewTextFieldCustom(rowField, nil, rowOf(a, tag).encode(), index.StoreField, nil))
-	return d, nil
+	stored = rowOf(a, tag).encode()
+	d.AddField(document.NewTextFieldCustom(rowField, nil, stored, index.StoreField, nil))
+	return d, stored, nil
 }
 
 func key(field, value string) document.Field {
