@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -170,6 +169,7 @@ func buildCommand(t testing.TB) string {
 type commandHome struct {
 	t               testing.TB
 	bin, dir, media string
+	config          string // a file of settings, or empty
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -179,12 +179,20 @@ type commandHome struct {
 
 func (c *commandHome) home() *home { return &home{dir: c.dir} }
 
+// configured is how the command is told the settings.
+func (c *commandHome) configured() []string {
+	if c.config == "" {
+		return nil
+	}
+	return []string{"--config", c.config}
+}
+
 // up starts the process, and returns once it answers.
 func (c *commandHome) up() {
 	c.t.Helper()
 	// It listens wherever there is room: the address of the one before may be taken by then.
-	c.cmd = exec.Command(c.bin, "--home", c.dir, "up", "--media", c.media, "--set", "address=127.0.0.1:0",
-		"--set", "broker.port=0", "--set", "telemetry.admin_address=", "--set", "telemetry.log_level=warn")
+	c.cmd = exec.Command(c.bin, append([]string{"--home", c.dir, "up", "--media", c.media, "--set", "address=127.0.0.1:0",
+		"--set", "broker.port=0", "--set", "telemetry.admin_address=", "--set", "telemetry.log_level=warn"}, c.configured()...)...)
 	c.said.Reset()
 	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
 	if err := c.cmd.Start(); err != nil {
@@ -355,25 +363,32 @@ func (c *commandHome) judge(r *crashResult, ms []*pb.MediaArrived) {
 	}
 }
 
-// sameDump compares what `cinedex dump` writes of two homes, and tells the first line that differs.
+// dump is what `cinedex dump` writes of a home that nothing runs over.
+func (c *commandHome) dump(what string) []byte {
+	c.t.Helper()
+	cmd := exec.Command(c.bin, append([]string{"--home", c.dir, "dump", what}, c.configured()...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		c.t.Fatalf("dumping %s: %v: %s", what, err, said.String())
+	}
+	return out
+}
+
 func sameDump(t testing.TB, what string, a, b *commandHome) (same bool, size int) {
 	t.Helper()
-	var dumps [2][]byte
-	for i, c := range []*commandHome{a, b} {
-		var exit *exec.ExitError
-		out, err := exec.Command(c.bin, "--home", c.dir, "dump", what).Output()
-		if errors.As(err, &exit) {
-			t.Fatalf("dumping %s: %v: %s", what, err, exit.Stderr)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		dumps[i] = out
+	x, y := a.dump(what), b.dump(what)
+	return sameBytes(t, what, x, y), len(x)
+}
+
+// sameBytes compares the dumps of two, or of one at two times, and tells the first line that differs.
+func sameBytes(t testing.TB, what string, a, b []byte) bool {
+	t.Helper()
+	if bytes.Equal(a, b) {
+		return true
 	}
-	if bytes.Equal(dumps[0], dumps[1]) {
-		return true, len(dumps[0])
-	}
-	x, y := strings.Split(string(dumps[0]), "\n"), strings.Split(string(dumps[1]), "\n")
+	x, y := strings.Split(string(a), "\n"), strings.Split(string(b), "\n")
 	for i := range max(len(x), len(y)) {
 		var l, r string
 		if i < len(x) {
@@ -387,5 +402,5 @@ func sameDump(t testing.TB, what string, a, b *commandHome) (same bool, size int
 			break
 		}
 	}
-	return false, len(dumps[0])
+	return false
 }

@@ -1,53 +1,66 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io"
-	"log/slog"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
-	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
-	"github.com/cinedex/cinedex/pkg/search/embedded"
-	"github.com/cinedex/cinedex/pkg/store/pebblestore"
+	"github.com/cinedex/cinedex/pkg/platform"
 )
 
 // newDump writes what the store and the search engine hold, in their canonical form. It
-// is how two Cinedexes are compared; the folder must not be in use.
+// is how two Cinedexes are compared; a folder must not be in use.
 func newDump(o *output, h *home) *cobra.Command {
-	return &cobra.Command{
-		Use:       "dump store|search",
-		Short:     "Write all that the store or the search engine of a stopped Cinedex holds",
-		Long:      "One JSON object a line, in a canonical order: the same library gives the same bytes, however it came about.",
-		Example:   "  cinedex dump store --home .cinedex | sha256sum",
+	var file string
+	var set []string
+	c := &cobra.Command{
+		Use:   "dump store|search",
+		Short: "Write all that the store or the search engine of a stopped Cinedex holds",
+		Long: `One JSON object a line, in a canonical order: the same library gives the same bytes, however it came about.
+Of clusters, which others may be writing meanwhile, each part is as of the moment in which it is read.`,
+		Example: `  cinedex dump store --home .cinedex | sha256sum
+  cinedex dump search --config config/production.yaml`,
 		ValidArgs: []string{"store", "search"},
 		Args:      args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			ctx := cmd.Context()
-			quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-			if a[0] == "store" {
-				cfg := pebblestore.Default()
-				cfg.Dir = filepath.Join(h.dir, "store")
-				s, err := pebblestore.Open(cfg, pebblestore.Deps{Log: quiet})
-				if err != nil {
-					return err
-				}
-				defer s.Close()
-				return s.Dump(ctx, o.out)
-			}
-			models := builtin.Open(model.Cache{}, 1)
-			registry, err := models.Algorithms()
-			if err != nil {
+			cfg := defaultUp(h.dir)
+			if err := config.Load(&cfg, file, set); err != nil {
 				return err
 			}
-			e, err := embedded.Open(filepath.Join(h.dir, "search"), embedded.Config{Spaces: registry.Spaces()}, embedded.Deps{Log: quiet})
-			if err != nil {
-				return errkind.New(errkind.Of(err), "opening the search engine: %w", err)
-			}
-			defer e.Close()
-			return e.Dump(ctx, o.out)
+			return dump(cmd.Context(), cfg.Config, a[0], o.out)
 		},
 	}
+	c.Flags().StringVar(&file, "config", "", "YAML file of any service")
+	c.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	return c
+}
+
+func dump(ctx context.Context, cfg platform.Config, what string, out io.Writer) (err error) {
+	p, err := platform.Open(ctx, "dump", cfg, io.Discard)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	// A search engine of its own folder needs no store, which may be in use.
+	if what == "store" || cfg.Search.Engine != "embedded" {
+		if err := p.OpenStore(ctx, cfg.Store); err != nil {
+			return err
+		}
+	}
+	if what == "store" {
+		return p.Store.Dump(ctx, out)
+	}
+	registry, err := builtin.Open(model.Cache{}, 1).Algorithms()
+	if err != nil {
+		return err
+	}
+	if err := p.OpenEngine(ctx, cfg.Search, registry.Spaces()); err != nil {
+		return err
+	}
+	return p.Engine.Dump(ctx, out)
 }

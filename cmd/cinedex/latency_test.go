@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/internal/synthetic"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -152,7 +153,7 @@ func (w *world) publishRun(asset string, n int) (findable, error) {
 		at := int64(schema.Second) * int64(2*i)
 		batch.Annotations = append(batch.Annotations, &pb.Annotation{Run: run.Id, Asset: asset, Ordinal: int64(i), Kind: schema.KindDialogue,
 			Start: at, End: at + int64(schema.Second), Language: "en", Confidence: 1,
-			Text: fmt.Sprintf("the %s of %s waits for the %s by the harbour", ordinary[(n+i)%len(ordinary)], ordinary[(n*7+3*i)%len(ordinary)], ordinary[(n*3+i*i)%len(ordinary)])})
+			Text: synthetic.Text(n, i)})
 	}
 	batch.Annotations[latencyRun-1].Text += " " + f.word
 	f.published = time.Now()
@@ -165,9 +166,6 @@ func (w *world) publishRun(asset string, n int) (findable, error) {
 	f.acknowledged = time.Now()
 	return f, nil
 }
-
-var ordinary = []string{"captain", "morning", "letter", "garden", "winter", "engine", "station", "mirror", "doctor", "island", "window", "orchard",
-	"market", "bridge", "candle", "thunder", "village", "sailor", "summer", "kitchen", "ladder", "pocket", "river"}
 
 // bareWrites takes the times of what nothing that indexes and stores can be faster than.
 func bareWrites(t *testing.T) (bleves, pebbles []time.Duration) {
@@ -185,7 +183,7 @@ func bareWrites(t *testing.T) (bleves, pebbles []time.Duration) {
 	for n := range 60 {
 		b, p := index.NewBatch(), db.NewBatch()
 		for i := range 250 {
-			text := fmt.Sprintf("the %s of %s waits for the %s by the harbour", ordinary[(n+i)%len(ordinary)], ordinary[(n*7+3*i)%len(ordinary)], ordinary[(n*3+i*i)%len(ordinary)])
+			text := synthetic.Text(n, i)
 			id := fmt.Sprintf("%d/%d", n, i)
 			if err := b.Index(id, map[string]string{"text": text}); err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/internal/synthetic"
 	"github.com/cinedex/cinedex/pkg/events"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
@@ -33,30 +35,9 @@ var apart = []string{"ingestor", "algo-runner", "indexer", "search-api"}
 // peaks of memory against what the manifests allow.
 func TestFigureServices(t *testing.T) {
 	figure.Begin(t, "apart/services")
-	brokers, hosts, url := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
+	on := newOwnServers(t)
 	cache := testCache(t, "big-buck-bunny", "elephants-dream-en")
-	bin, home := t.TempDir(), t.TempDir()
-	for _, name := range apart {
-		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(bin, name), "../../services/"+name).CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v: %s", name, err, out)
-		}
-	}
-	own := fmt.Sprintf("apart_%x", time.Now().UnixNano())
-	cassandra := cassandrastore.Default()
-	cassandra.Hosts, cassandra.Keyspace = hosts, own
-	if err := cassandrastore.Migrate(t.Context(), cassandra, nil); err != nil {
-		t.Fatal(err)
-	}
-	kafka := events.Default()
-	kafka.Brokers, kafka.Prefix = brokers, own+"."
-	log, err := events.New(kafka, events.Deps{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	if _, err := log.EnsureTopics(t.Context(), events.Layout{Replication: 1}); err != nil {
-		t.Fatal(err)
-	}
+	bin, home := buildServices(t), t.TempDir()
 	tokens := filepath.Join(home, "tokens.yaml")
 	const token = "a token of the test's"
 	if err := os.WriteFile(tokens, fmt.Appendf(nil, "tokens:\n  - {name: test, sha256: %x, titles: [\"*\"], roles: [operator]}\n", sha256.Sum256([]byte(token))), 0o600); err != nil {
@@ -71,14 +52,11 @@ func TestFigureServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logged := []string{"kafka.brokers=" + strings.Join(brokers, ","), "kafka.prefix=" + own + "."}
-	store := []string{"store.engine=cassandra", "store.cassandra.hosts=" + strings.Join(hosts, ","), "store.cassandra.keyspace=" + own}
-	search := []string{"search.engine=opensearch", "search.opensearch.urls=" + url, "search.opensearch.prefix=" + own}
 	blobs := []string{"blobs.bucket=file://" + filepath.ToSlash(filepath.Join(home, "media")), "blobs.roots=" + strings.Join(allowed, ",")}
 	who := []string{"token_file=" + tokens}
 	wants := map[string][][]string{
-		"ingestor": {logged, blobs}, "algo-runner": {logged, store, blobs},
-		"indexer": {logged, store, search, blobs, who}, "search-api": {logged, store, search, blobs, who},
+		"ingestor": {on.kafka, blobs}, "algo-runner": {on.kafka, on.cassandra, blobs},
+		"indexer": {on.kafka, on.cassandra, on.opensearch, blobs, who}, "search-api": {on.kafka, on.cassandra, on.opensearch, blobs, who},
 	}
 	if err := os.MkdirAll(filepath.Join(home, "media"), 0o755); err != nil {
 		t.Fatal(err)
@@ -128,7 +106,7 @@ func TestFigureServices(t *testing.T) {
 		}
 	}
 	letters := 0
-	for range log.DeadLetters(t.Context(), events.LetterFilter{}) {
+	for range on.log.DeadLetters(t.Context(), events.LetterFilter{}) {
 		letters++
 	}
 	within, told := true, ""
@@ -144,6 +122,140 @@ func TestFigureServices(t *testing.T) {
 	figure.Report(t, false, figure.Result{Name: "apart/services", Claim: "the four services as processes over real servers: the demo's films watched and found; each peak of memory within the manifests' limit",
 		Measured: fmt.Sprintf("three films watched in %.0f s, %d of 3 searches answered, %d dead letters; peaks%s", took.Seconds(), found, letters, told),
 		Pass:     within && found == 3 && letters == 0, Note: "peaks are VmHWM, without ffmpeg, which is a process of its own"})
+}
+
+// TestFigureBehind starts an indexer that is a million messages behind, and one that is so by some thousands, and watches their memory.
+func TestFigureBehind(t *testing.T) {
+	figure.Begin(t, "apart/behind")
+	bin, cache := buildServices(t), testCache(t)
+	few, many := behind(t, bin, cache.Dir(), 20_000), behind(t, bin, cache.Dir(), 1_000_000)
+	limit := limitOf(t, "indexer")
+	ratio := float64(many.peaks[3]) / float64(few.peaks[3])
+	figure.Report(t, false, figure.Result{Name: "apart/behind", Claim: "an indexer 1M messages behind, over real servers, does not grow: its peak ≤ 1.3 of one that is 20,000 behind, and within the manifest's limit",
+		Measured: fmt.Sprintf("peak %d MiB of %d, by quarters of what it was behind %d, %d, %d, %d; 20,000 behind: %d MiB; it had caught up in %.0f s, %.0f messages/s of one annotation each",
+			many.peaks[3]>>20, limit>>20, many.peaks[0]>>20, many.peaks[1]>>20, many.peaks[2]>>20, many.peaks[3]>>20, few.peaks[3]>>20, many.took.Seconds(), 1_000_000/many.took.Seconds()),
+		Ratio: ratio, Pass: ratio <= 1.3 && many.peaks[3] <= limit, Note: "peaks are VmHWM"})
+}
+
+type caughtUp struct {
+	peaks [4]int64 // when each quarter was done
+	took  time.Duration
+}
+
+// behind logs n messages of one annotation each, and has an indexer begin with them.
+func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
+	t.Helper()
+	t.Run(fmt.Sprint(n), func(t *testing.T) {
+		on := newOwnServers(t)
+		for batches, finished := range (synthetic.Library{Annotations: int(n), Run: int(n / 20), Event: 1, TextEvery: 10}).Events() {
+			for part := range slices.Chunk(batches, 5000) {
+				if err := on.log.Publish(t.Context(), events.Annotations, part...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := on.log.Publish(t.Context(), events.RunsFinished, finished); err != nil {
+				t.Fatal(err)
+			}
+		}
+		home := t.TempDir()
+		tokens := filepath.Join(home, "tokens.yaml")
+		if err := os.WriteFile(tokens, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, process := service(t, filepath.Join(bin, "indexer"), cache, slices.Concat(on.kafka, on.cassandra, on.opensearch,
+			[]string{"token_file=" + tokens, "blobs.bucket=file://" + filepath.ToSlash(home)})...)
+		quarters := 0
+		for tick := time.NewTicker(250 * time.Millisecond); quarters < len(c.peaks); <-tick.C {
+			lags, err := on.log.Lag(t.Context(), events.HopIndexer.Group, events.HopIndexer.Topics...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := int64(0)
+			for _, l := range lags {
+				left += l.Lag
+			}
+			peak, err := figure.Peak(process.Pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for quarters < len(c.peaks) && left <= (n+20)*int64(3-quarters)/4 {
+				c.peaks[quarters] = peak
+				quarters++
+			}
+			if time.Since(began) > 20*time.Minute {
+				t.Fatalf("it is %d messages behind", left)
+			}
+		}
+		c.took = time.Since(began)
+		if seen := activeRuns(t, on); seen != 20 {
+			t.Errorf("%d of 20 runs are seen", seen)
+		}
+	})
+	return c
+}
+
+// activeRuns counts the runs that readers see.
+func activeRuns(t *testing.T, on ownServers) (n int) {
+	t.Helper()
+	s, err := cassandrastore.Open(t.Context(), on.store, cassandrastore.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, err := range s.AllActive(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// ownServers are topics, tables and indices of a test's own, with the settings that lead to them.
+type ownServers struct {
+	log                          *events.Client
+	store                        cassandrastore.Config
+	kafka, cassandra, opensearch []string
+}
+
+func newOwnServers(t *testing.T) ownServers {
+	t.Helper()
+	brokers, hosts, url := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
+	own := fmt.Sprintf("apart_%x", time.Now().UnixNano())
+	on := ownServers{
+		store:      cassandrastore.Default(),
+		kafka:      []string{"kafka.brokers=" + strings.Join(brokers, ","), "kafka.prefix=" + own + "."},
+		cassandra:  []string{"store.engine=cassandra", "store.cassandra.hosts=" + strings.Join(hosts, ","), "store.cassandra.keyspace=" + own},
+		opensearch: []string{"search.engine=opensearch", "search.opensearch.urls=" + url, "search.opensearch.prefix=" + own},
+	}
+	on.store.Hosts, on.store.Keyspace = hosts, own
+	if err := cassandrastore.Migrate(t.Context(), on.store, nil); err != nil {
+		t.Fatal(err)
+	}
+	kafka := events.Default()
+	kafka.Brokers, kafka.Prefix = brokers, own+"."
+	var err error
+	if on.log, err = events.New(kafka, events.Deps{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = on.log.Close() })
+	if _, err := on.log.EnsureTopics(t.Context(), events.Layout{Replication: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return on
+}
+
+// buildServices builds the four into a folder.
+func buildServices(t *testing.T) (bin string) {
+	t.Helper()
+	bin = t.TempDir()
+	for _, name := range apart {
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(bin, name), "../../services/"+name).CombinedOutput(); err != nil {
+			t.Fatalf("building %s: %v: %s", name, err, out)
+		}
+	}
+	return bin
 }
 
 // service starts one and returns its address once it answers. It is ended with the test.

@@ -17,19 +17,26 @@ import (
 	"github.com/cinedex/cinedex/internal/figure"
 )
 
+// productionFile is settings of the production size over the servers that run here, with topics, tables and indices of the test's own.
+func productionFile(t *testing.T) string {
+	t.Helper()
+	kafka, cassandra, opensearch := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
+	own := fmt.Sprintf("size_%x", time.Now().UnixNano())
+	settings := fmt.Sprintf("size: production\nreplication: 1\nkafka: {brokers: [%s], prefix: %q}\nstore: {engine: cassandra, cassandra: {hosts: [%s], keyspace: %s, migrate: true}}\nsearch: {engine: opensearch, opensearch: {urls: [%q], prefix: %q}}\n",
+		strings.Join(kafka, ", "), own+".", strings.Join(cassandra, ", "), own, opensearch, own)
+	file := filepath.Join(t.TempDir(), "production.yaml")
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // TestFigureSizes runs the demo in both sizes, each from an empty folder, and holds the answers of its searches against each other.
 func TestFigureSizes(t *testing.T) {
 	figure.Begin(t, "demo/sizes")
-	kafka, cassandra, opensearch := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
+	production := productionFile(t)
 	cache := testCache(t, "big-buck-bunny", "elephants-dream-en")
 	bin := buildCommand(t)
-	own := fmt.Sprintf("demo_%x", time.Now().UnixNano())
-	production := filepath.Join(t.TempDir(), "production.yaml")
-	settings := fmt.Sprintf("size: production\nreplication: 1\nkafka: {brokers: [%s], prefix: %q}\nstore: {engine: cassandra, cassandra: {hosts: [%s], keyspace: %s, migrate: true}}\nsearch: {engine: opensearch, opensearch: {urls: [%q], prefix: %q}}\n",
-		strings.Join(kafka, ", "), own+".", strings.Join(cassandra, ", "), own, opensearch, own)
-	if err := os.WriteFile(production, []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	demo := func(line ...string) (answers []string, took time.Duration) {
 		t.Helper()
 		dir := t.TempDir()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/algo"
@@ -32,6 +33,41 @@ func TestFigureFencing(t *testing.T) {
 		Claim:    "a worker held past its leases and woken: 100 of 100 writes refused",
 		Measured: fmt.Sprintf("%d of %d refused, %d runs changed", refused, n, changed), Pass: refused == n && changed == 0,
 		Note: "real runners, indexer, Pebble store and broker in one process; each held write lands in the log after the other worker's run is seen"})
+}
+
+// An end that was logged while no indexer ran, and whose lease has gone on to a worker that gave up, leaves no run that never ends.
+func TestRefusedEndIsAskedAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx, a := t.Context(), asset(1)
+	if err := w.store.PutAsset(ctx, a); err != nil {
+		t.Fatal(err)
+	}
+	registry := must[*algo.Registry](t)(algo.NewRegistry(says("")))
+	r := must[[]*pb.Run](t)(registry.Runs(a))[0]
+	r = must[*pb.Run](t)(w.store.CreateRun(ctx, r))
+	for _, who := range []string{"first", "second"} {
+		lease := must[store.Lease](t)(w.store.Acquire(ctx, store.RunLease(r.GetId()), who, time.Minute))
+		if who == "first" {
+			end := proto.CloneOf(r)
+			end.State, end.Epoch = pb.RunState_RUN_STATE_FINISHED, lease.Epoch
+			if err := w.events.Publish(ctx, events.RunsFinished, events.Event{Subject: a.GetId(), Data: &pb.RunFinished{Run: end}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.store.Release(ctx, lease); err != nil {
+			t.Fatal(err)
+		}
+	}
+	metrics := prometheus.NewRegistry()
+	w.indexer(w.events, metrics)
+	w.worker("third", time.Minute, w.events, w.store, says("I am third"))
+	w.until("the run is seen", func() bool { return len(must[[]*pb.ActiveRun](t)(activeRuns(w))) == 1 })
+	if got := must[*pb.Annotation](t)(w.store.Annotation(ctx, a.GetId(), r.GetId(), 0)); got.GetText() != "I am third" {
+		t.Errorf("readers see %q", got.GetText())
+	}
+	if n := refusedOf(t, metrics, events.RunsFinished); n != 1 {
+		t.Errorf("%d ends were refused", n)
+	}
 }
 
 // standing is a worker's view of the world while it stands still: it was handed requests, took the leases, and hangs in its

@@ -48,12 +48,12 @@ func TestFigurePoison(t *testing.T) {
 }
 
 // faulty is the log for an indexer with a bug: it cannot take what is marked.
-type faulty struct{ log *events.Client }
+type faulty struct{ *events.Client }
 
 const marked = "this one kills it"
 
 func (f faulty) Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error {
-	return f.log.Subscribe(ctx, sub, func(ctx context.Context, batch []events.Delivery) error {
+	return f.Client.Subscribe(ctx, sub, func(ctx context.Context, batch []events.Delivery) error {
 		for _, d := range batch {
 			if m, ok := d.Data.(*pb.AnnotationBatch); ok && m.GetAnnotations()[0].GetText() == marked {
 				return errkind.New(errkind.Invalid, "the bug")
@@ -103,7 +103,7 @@ func numbered(prefix string, i int, text string) events.Event {
 }
 
 // index publishes n events at a rate (0: as fast as it goes), poisoned says which of them are, and returns once the others are indexed.
-func index(t *testing.T, w *world, prefix string, n, rate int, poisoned func(i int) bool, wrap func(*events.Client) indexing.Subscriber) (s *timed, p99 time.Duration) {
+func index(t *testing.T, w *world, prefix string, n, rate int, poisoned func(i int) bool, wrap func(*events.Client) indexing.Log) (s *timed, p99 time.Duration) {
 	t.Helper()
 	s = &timed{Store: w.store, at: map[string]time.Time{}}
 	x := must[*indexing.Service](t)(indexing.New(indexing.Default(), indexing.Deps{Events: wrap(w.events), Store: s, Engine: w.engine, Log: discard, Registerer: prometheus.NewRegistry()}))
@@ -156,7 +156,7 @@ func index(t *testing.T, w *world, prefix string, n, rate int, poisoned func(i i
 
 func none(int) bool { return false }
 
-func sound(c *events.Client) indexing.Subscriber { return c }
+func sound(c *events.Client) indexing.Log { return c }
 
 func poisonFree(t *testing.T, w *world, n, rate int) (*timed, time.Duration) {
 	t.Helper()
@@ -167,7 +167,7 @@ func poisonFree(t *testing.T, w *world, n, rate int) (*timed, time.Duration) {
 func poison(t *testing.T, w *world, n, rate int) (r poisoned) {
 	ctx := t.Context()
 	isPoison := func(i int) bool { return i%100 == 37 }
-	_, r.p99 = index(t, w, "poison", n, rate, isPoison, func(c *events.Client) indexing.Subscriber { return faulty{c} })
+	_, r.p99 = index(t, w, "poison", n, rate, isPoison, func(c *events.Client) indexing.Log { return faulty{c} })
 	want := map[string][]byte{} // the values of the poison, by run
 	for i := range n {
 		if isPoison(i) {

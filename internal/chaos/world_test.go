@@ -83,7 +83,7 @@ func (w *world) serve(serve func(context.Context) error) (stop func()) {
 	return stop
 }
 
-func (w *world) indexer(log indexing.Subscriber, metrics prometheus.Registerer) (stop func()) {
+func (w *world) indexer(log indexing.Log, metrics prometheus.Registerer) (stop func()) {
 	w.t.Helper()
 	s := must[*indexing.Service](w.t)(indexing.New(indexing.Default(), indexing.Deps{Events: log, Store: w.store, Engine: w.engine, Log: discard, Registerer: metrics}))
 	return w.serve(s.Serve)

@@ -31,7 +31,7 @@ var accesses = []Access{
 	{
 		User: "indexer", Groups: []string{"indexer"},
 		Reads:  []Topic{MediaReady, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
-		Writes: []Topic{RunsBatch, RunsBackfill, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
+		Writes: []Topic{RunsRequested, RunsBatch, RunsBackfill, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
 	},
 }
 

@@ -24,6 +24,16 @@ const (
 	ReadsText  = "text"
 )
 
+// Why runs are requested: media arrived, another run finished that they read, an operator's replay or batch asked, or the end
+// of an execution was refused.
+const (
+	ReasonArrival    = "arrival"
+	ReasonDependency = "dependency"
+	ReasonBackfill   = "backfill"
+	ReasonBatch      = "batch"
+	ReasonRefused    = "refused"
+)
+
 // CanonicalLanguage returns a BCP 47 tag in canonical form: "EN-us" and "en_US"
 // become "en-US", "iw" becomes "he", "eng" becomes "en". A tag that is not
 // well formed, or names a language that does not exist, is refused.

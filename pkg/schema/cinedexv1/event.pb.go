@@ -251,7 +251,7 @@ type RunsRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Asset string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
 	Runs  []*Run                 `protobuf:"bytes,2,rep,name=runs,proto3" json:"runs,omitempty"`
-	// "arrival", "dependency", "backfill", "batch".
+	// "arrival", "dependency", "backfill", "batch", "refused".
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The job that asks, where one does.
 	Job           string `protobuf:"bytes,4,opt,name=job,proto3" json:"job,omitempty"`

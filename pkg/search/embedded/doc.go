@@ -35,7 +35,7 @@
 // postings. The texts themselves are the store's; Dump tells them by their hash.
 //
 // Writes that wait at the same time become one Bleve batch (group commit) and one record of a
-// journal, which is synced while the batch is analysed. Scorch writes its segments behind, and what it
+// journal, which is synced while the batch is analysed. What is indexed already just as it is written is left out of both. Scorch writes its segments behind, and what it
 // had not written is replayed from the journal when the engine is opened after a crash.
 //
 // All of that is one generation. Rebuild fills a second one in a folder of its own, and Commit renames the file current,

@@ -61,7 +61,7 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 		byVersion[r.GetAlgorithm()+"@"+r.GetVersion()] = r
 	}
 	// Who asks by hand wants what failed tried again.
-	byHand := m.GetReason() != reasonArrival && m.GetReason() != reasonDependency
+	byHand := m.GetReason() != schema.ReasonArrival && m.GetReason() != schema.ReasonDependency
 	for _, a := range s.deps.Registry.Versions() {
 		r := byVersion[a.Spec().GetName()+"@"+a.Spec().GetVersion()]
 		if r == nil {

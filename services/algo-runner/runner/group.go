@@ -89,7 +89,7 @@ func (g *group) acquire(ctx context.Context) error {
 }
 
 // release gives the leases back, also when ctx has ended. That of a run that finished runs out by itself: somebody who took it
-// before the indexer has recorded the end would have that end refused, and may give up himself.
+// before the indexer has recorded the end would have that end refused, and the run executed once more.
 func (g *group) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()

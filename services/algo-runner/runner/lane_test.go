@@ -65,7 +65,7 @@ func TestLanes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ask(events.RunsBackfill, "backfill", "", asked...)
+	ask(events.RunsBackfill, schema.ReasonBackfill, "", asked...)
 	w.until("executing the backfill", 20*time.Second, func() bool { return candidate.began.Load() == 1 })
 
 	w.arrive(fresh)
@@ -105,7 +105,7 @@ func TestLanes(t *testing.T) {
 	// A cancelled job's request is passed over.
 	job := must[*pb.Job](t)(w.store.PutJob(t.Context(), &pb.Job{Id: "cancelled", State: pb.JobState_JOB_STATE_CANCELLED}))
 	live := must[[]*pb.Run](t)(reg.Derive(old, current))
-	ask(events.RunsBackfill, "backfill", job.GetId(), live...)
+	ask(events.RunsBackfill, schema.ReasonBackfill, job.GetId(), live...)
 	w.until("passing over", 20*time.Second, func() bool {
 		lags, err := w.events.Lag(t.Context(), events.HopRunnerBackfill.Group, events.HopRunnerBackfill.Topics...)
 		if err != nil {

@@ -8,13 +8,8 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-)
-
-// Why runs were requested.
-const (
-	reasonArrival    = "arrival"
-	reasonDependency = "dependency"
 )
 
 // plan is the request hop: what is ready, or has become possible, is asked for.
@@ -67,10 +62,10 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 			with.runs = append(with.runs, r)
 		}
 	}
-	if err := s.ask(ctx, asset.GetId(), reasonArrival, other.runs...); err != nil {
+	if err := s.ask(ctx, asset.GetId(), schema.ReasonArrival, other.runs...); err != nil {
 		return err
 	}
-	return s.ask(ctx, asset.GetId(), reasonArrival, film.runs...)
+	return s.ask(ctx, asset.GetId(), schema.ReasonArrival, film.runs...)
 }
 
 // together is the runs of one request.
@@ -132,7 +127,7 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 			return err
 		}
 		if wanted {
-			if err := s.ask(ctx, asset.GetId(), reasonDependency, r); err != nil {
+			if err := s.ask(ctx, asset.GetId(), schema.ReasonDependency, r); err != nil {
 				return err
 			}
 		}

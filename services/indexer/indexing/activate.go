@@ -24,6 +24,9 @@ func (s *Service) finished(ctx context.Context, batch []events.Delivery) error {
 		if errkind.Is(err, errkind.Conflict) {
 			s.refused.WithLabelValues(string(events.RunsFinished)).Inc()
 			s.deps.Log.Warn("refused the end of an execution that lost its lease", "run", r.GetId(), "epoch", r.GetEpoch())
+			if err := s.askAgain(ctx, r); err != nil {
+				return err
+			}
 			continue
 		}
 		if err != nil {
@@ -33,6 +36,35 @@ func (s *Service) finished(ctx context.Context, batch []events.Delivery) error {
 			return err
 		}
 		s.visible.Observe(time.Since(d.Logged).Seconds())
+	}
+	return nil
+}
+
+// askAgain asks for a run whose end was refused, unless it has ended since. The lease is with another execution, which may give up:
+// where the end was logged and not yet recorded, as while no indexer runs, nothing else would have the run executed then.
+func (s *Service) askAgain(ctx context.Context, refused *pb.Run) error {
+	there, err := s.deps.Store.Run(ctx, refused.GetAsset(), refused.GetId())
+	if errkind.Is(err, errkind.NotFound) {
+		return nil // deleted since it was requested: nobody waits for it
+	}
+	if err != nil {
+		return fmt.Errorf("reading run %s: %w", refused.GetId(), err)
+	}
+	switch there.GetState() {
+	case pb.RunState_RUN_STATE_FINISHED:
+		return nil
+	case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+		if there.GetEpoch() > refused.GetEpoch() {
+			return nil
+		}
+	}
+	r := &pb.Run{Id: refused.GetId(), Asset: refused.GetAsset(), Algorithm: refused.GetAlgorithm(), Version: refused.GetVersion(),
+		Parameters: refused.GetParameters(), Inputs: refused.GetInputs(), Reads: refused.GetReads(), Hold: refused.GetHold(), State: pb.RunState_RUN_STATE_REQUESTED}
+	err = s.deps.Events.Publish(ctx, events.RunsRequested, events.Event{
+		Subject: r.GetAsset(), Data: &pb.RunsRequested{Asset: r.GetAsset(), Runs: []*pb.Run{r}, Reason: schema.ReasonRefused},
+	})
+	if err != nil {
+		return fmt.Errorf("asking again for run %s: %w", r.GetId(), err)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -23,9 +22,9 @@ import (
 
 	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/internal/synthetic"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
-	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded"
@@ -35,39 +34,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 )
-
-// As the algo-runner cuts them.
-const (
-	linesOfRun   = 5000
-	linesOfEvent = 500
-)
-
-var said = []string{"harbour", "keeper", "lantern", "coffee", "winter", "letter", "island", "ferry", "window", "garden", "doctor", "summer", "brother", "river", "morning", "train"}
-
-// library is finished runs of n annotations, of which every textEvery-th has a text, as events.
-func library(n, textEvery int) (batches, finishes []events.Event) {
-	r := rand.New(rand.NewPCG(uint64(n), uint64(textEvery)))
-	word := func() string { return said[r.IntN(len(said))] }
-	for i := range n / linesOfRun {
-		run := &pb.Run{Asset: schema.AssetID(fmt.Sprintf("%032x", 1+i)), Algorithm: "filled", Version: "1", State: pb.RunState_RUN_STATE_FINISHED, Annotations: linesOfRun, Epoch: 1}
-		run.Id = schema.RunID(run)
-		for first := 0; first < linesOfRun; first += linesOfEvent {
-			b := &pb.AnnotationBatch{Asset: run.Asset, Run: run.Id, Epoch: 1, Algorithm: run.Algorithm, Version: run.Version, First: int64(first)}
-			for j := first; j < first+linesOfEvent; j++ {
-				at := int64(schema.Second) * int64(2*j)
-				a := &pb.Annotation{Run: run.Id, Asset: run.Asset, Ordinal: int64(j), Kind: schema.KindShot, Start: at, End: at + int64(schema.Second), Confidence: r.Float32()}
-				if j%textEvery == 0 {
-					a.Kind, a.Language = schema.KindDialogue, "en"
-					a.Text = fmt.Sprintf("the %s of %s waits for the %s by the %s", word(), word(), word(), word())
-				}
-				b.Annotations = append(b.Annotations, a)
-			}
-			batches = append(batches, events.Event{Subject: run.Asset, Data: b})
-		}
-		finishes = append(finishes, events.Event{Subject: run.Asset, Data: &pb.RunFinished{Run: run}})
-	}
-	return batches, finishes
-}
 
 // timed is a store that notes when the first annotations are written and when so many runs are active.
 type timed struct {
@@ -104,13 +70,12 @@ func publish(t *testing.T, c *events.Client, n, textEvery int) {
 	if _, err := c.EnsureTopics(t.Context(), events.Layout{Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
-	batches, finishes := library(n, textEvery)
-	for len(batches) > 0 {
-		k := min(100, len(batches))
-		if err := c.Publish(t.Context(), events.Annotations, batches[:k]...); err != nil {
+	var finishes []events.Event
+	for batches, finished := range synthetic.Of(n, textEvery).Events() {
+		if err := c.Publish(t.Context(), events.Annotations, batches...); err != nil {
 			t.Fatal(err)
 		}
-		batches = batches[k:]
+		finishes = append(finishes, finished)
 	}
 	if err := c.Publish(t.Context(), events.RunsFinished, finishes...); err != nil {
 		t.Fatal(err)
@@ -120,7 +85,7 @@ func publish(t *testing.T, c *events.Client, n, textEvery int) {
 // index has the indexer read what was published, from the first write until readers see every run, and returns annotations a second.
 func index(t *testing.T, c *events.Client, s store.Store, e search.Writer, n int) float64 {
 	t.Helper()
-	w := &timed{Store: s, runs: int64(n / linesOfRun), done: make(chan time.Time, 1)}
+	w := &timed{Store: s, runs: int64(synthetic.Of(n, 1).Runs()), done: make(chan time.Time, 1)}
 	service, err := indexing.New(indexing.Default(), indexing.Deps{Events: c, Store: w, Engine: e, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +165,10 @@ func TestFigureEmbedded(t *testing.T) {
 // bare writes a library's annotations to a Pebble and a Bleve of one field, both at once and each durably, and returns annotations a second.
 func bare(t *testing.T, n int) float64 {
 	t.Helper()
-	batches, _ := library(n, 1)
+	var batches []events.Event
+	for of := range synthetic.Of(n, 1).Events() {
+		batches = append(batches, of...)
+	}
 	db, err := pebble.Open(t.TempDir(), &pebble.Options{Logger: quiet{}})
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,7 @@
 // What holds: an event's offset is committed only after everything that it stands
 // for is durable in the store and in the search engines. Handling anything twice
 // gives the same rows. A batch under an epoch that is no longer the run's, or of a
-// run that has ended under another epoch, is refused. A run is activated once all of
+// run that has ended under another epoch, is refused; a run whose end is refused is asked for again. A run is activated once all of
 // it can be found, never before, and once only: what operators switch afterwards
 // stays switched.
 package indexing
@@ -49,14 +49,15 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Subscriber is what the hop needs of the log.
-type Subscriber interface {
+// Log is what the hop needs of the log.
+type Log interface {
 	Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error
+	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
 }
 
 // Deps is what main builds.
 type Deps struct {
-	Events     Subscriber
+	Events     Log
 	Store      store.Store
 	Engine     search.Writer
 	Log        *slog.Logger

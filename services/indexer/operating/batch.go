@@ -11,6 +11,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -64,9 +65,6 @@ type bucket interface {
 	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 	Delete(ctx context.Context, key string) error
 }
-
-// reasonBatch is how the runs of a batch are requested.
-const reasonBatch = "batch"
 
 // batchNote is where a batch goes on from.
 type batchNote struct {
@@ -293,7 +291,7 @@ func (b *batcher) request(ctx context.Context, job string, asset *pb.Asset, want
 			n.Failed[r.GetId()] = known.GetEpoch()
 		}
 	}
-	err := b.events.Publish(ctx, events.RunsBatch, events.Event{Subject: asset.GetId(), Data: &pb.RunsRequested{Asset: asset.GetId(), Runs: runs, Reason: reasonBatch, Job: job}})
+	err := b.events.Publish(ctx, events.RunsBatch, events.Event{Subject: asset.GetId(), Data: &pb.RunsRequested{Asset: asset.GetId(), Runs: runs, Reason: schema.ReasonBatch, Job: job}})
 	if err != nil {
 		return fmt.Errorf("requesting runs of %s: %w", asset.GetId(), err)
 	}

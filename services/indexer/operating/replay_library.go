@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// reasonBackfill is why a replay's runs are requested.
-	reasonBackfill = "backfill"
 	// aheadAssets is how many assets' runs are requested and have not ended: what a cancelled job leaves behind in the lane at most.
 	aheadAssets = 4
 	// endsEvery is how often it is looked whether runs have ended.
@@ -291,7 +289,7 @@ func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.As
 	if err := wait(ctx); err != nil {
 		return nil, err
 	}
-	req := &pb.RunsRequested{Asset: a.GetId(), Reason: reasonBackfill, Job: job}
+	req := &pb.RunsRequested{Asset: a.GetId(), Reason: schema.ReasonBackfill, Job: job}
 	for _, w := range want {
 		known, err := r.deps.Store.CreateRun(ctx, w.run)
 		if err != nil {
