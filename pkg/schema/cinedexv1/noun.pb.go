@@ -1055,7 +1055,8 @@ type Run struct {
 	Activated bool `protobuf:"varint,14,opt,name=activated,proto3" json:"activated,omitempty"`
 	// Not to be made active when it has finished: a backfill's run waits for an operator's switch.
 	Hold bool `protobuf:"varint,15,opt,name=hold,proto3" json:"hold,omitempty"`
-	// How long the execution took, in milliseconds: what the cost of the next ones is estimated from.
+	// How long the execution took by itself, in milliseconds, without waiting for those that it ran beside: what the cost of the next ones is
+	// estimated from.
 	TookMs        int64 `protobuf:"varint,16,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

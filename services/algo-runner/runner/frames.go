@@ -7,6 +7,8 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -19,11 +21,14 @@ import (
 type projector struct {
 	specs   []media.FrameSpec
 	viewers []*viewer
+	decoded atomic.Int64 // how long it has waited for frames from the decoder, in nanoseconds
 }
 
 // A viewer is one algorithm in front of the film.
 type viewer struct {
+	film   *projector
 	spec   int
+	waited atomic.Int64 // how long the algorithm has waited for frames, in nanoseconds
 	frames chan algo.Frame
 	left   chan struct{} // closed when the algorithm has ended, and takes no more
 	ended  chan struct{} // closed after the last frame
@@ -43,7 +48,7 @@ func (p *projector) view(spec media.FrameSpec, video *pb.VideoTrack) *viewer {
 	}
 	w, h := spec.Size(video)
 	v := &viewer{
-		spec:   i,
+		film: p, spec: i,
 		frames: make(chan algo.Frame, min(max(queueBytes/max(3*w*h, 1), 8), 256)),
 		left:   make(chan struct{}), ended: make(chan struct{}),
 	}
@@ -54,6 +59,7 @@ func (p *projector) view(spec media.FrameSpec, video *pb.VideoTrack) *viewer {
 // show decodes the film to its end, or until nobody looks any more. It returns the number of frames shown.
 func (p *projector) show(ctx context.Context, reader *media.Reader, film media.Source) (shown int64) {
 	err := func() error {
+		begun := time.Now()
 		stream, err := reader.Decode(ctx, film, p.specs...)
 		if err != nil {
 			return fmt.Errorf("starting to decode: %w", err)
@@ -61,6 +67,7 @@ func (p *projector) show(ctx context.Context, reader *media.Reader, film media.S
 		defer stream.Close()
 		for {
 			f, err := stream.Next()
+			p.decoded.Add(int64(time.Since(begun)))
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
@@ -72,6 +79,7 @@ func (p *projector) show(ctx context.Context, reader *media.Reader, film media.S
 			if err != nil || !looking {
 				return err
 			}
+			begun = time.Now()
 		}
 	}()
 	for _, v := range p.viewers {
@@ -116,8 +124,10 @@ func (v *viewer) all(ctx context.Context) iter.Seq2[algo.Frame, error] {
 				continue
 			default:
 			}
+			begun := time.Now()
 			select {
 			case f := <-v.frames:
+				v.waited.Add(int64(time.Since(begun)))
 				if !yield(f, nil) {
 					return
 				}
@@ -125,6 +135,7 @@ func (v *viewer) all(ctx context.Context) iter.Seq2[algo.Frame, error] {
 				yield(algo.Frame{}, context.Cause(ctx))
 				return
 			case <-v.ended:
+				v.waited.Add(int64(time.Since(begun)))
 				if len(v.frames) > 0 {
 					continue
 				}

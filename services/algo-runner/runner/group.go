@@ -251,7 +251,7 @@ func (g *group) annotate(ctx context.Context, e *execution) (err error) {
 		}
 		return err
 	}
-	return e.out.finish(ctx)
+	return e.out.finish(ctx, func() time.Duration { return e.in.own(e.out.began) })
 }
 
 // looking reports whether any member that will run reads frames. It is asked before they run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -24,6 +25,23 @@ type input struct {
 	embeddings  map[string]*reader[*pb.Embedding]
 	// finished are the input runs that have ended before, by kind and by space.
 	finished map[string]*pb.Run
+}
+
+// own is how long the execution would have taken by itself, or somewhat less than that: from its beginning, but for the time in which it
+// waited for those of its group, and with the decoding that it would have waited for alone.
+func (in *input) own(began time.Time) time.Duration {
+	took := time.Since(began)
+	own := took
+	for _, r := range in.annotations {
+		own -= time.Duration(r.waited.Load())
+	}
+	for _, r := range in.embeddings {
+		own -= time.Duration(r.waited.Load())
+	}
+	if v := in.viewer; v != nil {
+		own += time.Duration(v.film.decoded.Load() - v.waited.Load())
+	}
+	return min(own, took)
 }
 
 func (in *input) Asset() *pb.Asset    { return in.asset }

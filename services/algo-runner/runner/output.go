@@ -175,8 +175,8 @@ func (o *output) publish(ctx context.Context, topic events.Topic, data proto.Mes
 	return nil
 }
 
-// finish publishes what is left, and then that the run has finished.
-func (o *output) finish(ctx context.Context) error {
+// finish publishes what is left, and then that the run has finished, with how long it took by itself.
+func (o *output) finish(ctx context.Context, took func() time.Duration) error {
 	if err := o.flushAnnotations(ctx); err != nil {
 		return err
 	}
@@ -186,6 +186,6 @@ func (o *output) finish(ctx context.Context) error {
 	r := proto.CloneOf(o.run)
 	r.State = pb.RunState_RUN_STATE_FINISHED
 	r.Annotations, r.Embeddings = o.annotations.next(), o.embeddings.next()
-	r.TookMs = max(1, time.Since(o.began).Milliseconds())
+	r.TookMs = max(1, took().Milliseconds())
 	return o.publish(ctx, events.RunsFinished, &pb.RunFinished{Run: r})
 }

@@ -192,6 +192,40 @@ func TestPanicIsTheAlgorithmsOwn(t *testing.T) {
 	}
 }
 
+// What a run took is its own: not what it waited for a slow one that looks at the same film, or that it reads.
+func TestTookIsTheRunsOwn(t *testing.T) {
+	w := newWorld(t)
+	quick := watching{&fake{spec: spec("quick", video), annotate: tally("quick")}}
+	slow := watching{&fake{spec: spec("slow", video), annotate: func(ctx context.Context, in algo.Input, out algo.Output) error {
+		for f, err := range in.Frames(ctx) {
+			if err != nil {
+				return err
+			}
+			time.Sleep(4 * time.Millisecond) // a model that takes its time
+			if err := note(ctx, in, out, "slow", f.N); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}}
+	reader := &fake{spec: spec("reader", nil, "slow"), annotate: echo("slow", "reader")}
+	film := small
+	film.Scenes = []mediatest.Scene{{Frames: 900, Seed: 5}} // more than a queue holds
+	asset, _ := w.film(film)
+	w.serve(must[*algo.Registry](t)(algo.NewRegistry(quick, slow, reader)))
+	w.arrive(asset)
+	w.until("ended", time.Minute, w.ended(asset, "quick", "slow", "reader"))
+	runs := w.runs("")
+	if took := runs["slow"].GetTookMs(); took < 3600 {
+		t.Errorf("slow took %d ms", took)
+	}
+	for _, name := range []string{"quick", "reader"} {
+		if took := runs[name].GetTookMs(); took < 1 || took > 1800 {
+			t.Errorf("%s took %d ms", name, took)
+		}
+	}
+}
+
 // What may pass is tried again, and only for those that have not finished; what will not is told.
 func TestErrorsByKind(t *testing.T) {
 	w := newWorld(t)

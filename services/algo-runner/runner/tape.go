@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // A tape carries what one execution writes to those of its group that read it, each at
@@ -21,9 +23,10 @@ type tape[T any] struct {
 }
 
 type reader[T any] struct {
-	tape *tape[T]
-	next int
-	done bool
+	tape   *tape[T]
+	next   int
+	done   bool
+	waited atomic.Int64 // in nanoseconds
 }
 
 func newTape[T any]() *tape[T] { return &tape[T]{changed: make(chan struct{})} }
@@ -107,8 +110,10 @@ func (r *reader[T]) wait(ctx context.Context) (v T, ok bool, err error) {
 		if ended {
 			return v, false, err
 		}
+		begun := time.Now()
 		select {
 		case <-changed:
+			r.waited.Add(int64(time.Since(begun)))
 		case <-ctx.Done():
 			return v, false, context.Cause(ctx)
 		}

@@ -159,7 +159,7 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
 		for _, runs := range known {
 			n += runs
 		}
-		p.From = fmt.Sprintf("%d finished runs of the same algorithms, which ran beside others", n)
+		p.From = fmt.Sprintf("%d finished runs of the same algorithms", n)
 		if unknown > 0 {
 			p.From += fmt.Sprintf("; of %d runs nothing is known", unknown)
 		}

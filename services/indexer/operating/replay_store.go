@@ -3,6 +3,7 @@ package operating
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"google.golang.org/protobuf/proto"
 
@@ -137,72 +138,66 @@ const (
 
 // publishRun publishes what a run wrote from the cursor on.
 func (r *replay) publishRun(ctx context.Context, run *pb.Run, c *storeCursor, out *lanesOut) error {
-	annotations := &pb.AnnotationBatch{}
-	size := 0
-	send := func() error {
-		n := int64(len(annotations.GetAnnotations()))
-		if n == 0 {
-			return nil
-		}
-		annotations.Asset, annotations.Run, annotations.Epoch = run.GetAsset(), run.GetId(), run.GetEpoch()
-		annotations.Algorithm, annotations.Version, annotations.First, annotations.Stored = run.GetAlgorithm(), run.GetVersion(), c.Annotations, true
+	err := inEvents(r.deps.Store.AnnotationsOf(ctx, run.GetAsset(), run.GetId(), store.Span{}), c.Annotations, alike, func(as []*pb.Annotation, size int) error {
+		b := &pb.AnnotationBatch{Asset: run.GetAsset(), Run: run.GetId(), Epoch: run.GetEpoch(), Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
+			First: c.Annotations, Annotations: as, Stored: true}
+		n := int64(len(as))
 		c.Annotations, c.Done = c.Annotations+n, c.Done+n
-		err := out.add(ctx, events.AnnotationsBackfill, run.GetAsset(), annotations, size, int(n), c.Done, writeCursor(c))
-		annotations, size = &pb.AnnotationBatch{}, 0
-		return err
+		return out.add(ctx, events.AnnotationsBackfill, run.GetAsset(), b, size, len(as), c.Done, writeCursor(*c))
+	})
+	if err != nil {
+		return fmt.Errorf("publishing the annotations of run %s: %w", run.GetId(), err)
 	}
-	for a, err := range r.deps.Store.AnnotationsOf(ctx, run.GetAsset(), run.GetId(), store.Span{}) {
-		if err != nil {
-			return fmt.Errorf("reading the annotations of run %s: %w", run.GetId(), err)
-		}
-		if a.GetOrdinal() < c.Annotations {
-			continue
-		}
-		one := proto.Size(a)
-		if len(annotations.GetAnnotations()) == replayItems || size > 0 && size+one > replayBytes {
-			if err := send(); err != nil {
-				return err
-			}
-		}
-		annotations.Annotations, size = append(annotations.Annotations, a), size+one
-	}
-	if err := send(); err != nil {
-		return err
-	}
-	vectors := &pb.EmbeddingBatch{}
-	sendVectors := func() error {
-		n := int64(len(vectors.GetEmbeddings()))
-		if n == 0 {
-			return nil
-		}
-		space, err := r.space(vectors.GetEmbeddings()[0])
+	sameSpace := func(a, b *pb.Embedding) bool { return a.GetSpace() == b.GetSpace() }
+	err = inEvents(r.deps.Store.EmbeddingsOf(ctx, run.GetAsset(), run.GetId(), store.Span{}), c.Embeddings, sameSpace, func(es []*pb.Embedding, size int) error {
+		space, err := r.space(es[0])
 		if err != nil {
 			return err
 		}
-		vectors.Asset, vectors.Run, vectors.Epoch, vectors.Space = run.GetAsset(), run.GetId(), run.GetEpoch(), space
-		vectors.Algorithm, vectors.Version, vectors.First, vectors.Stored = run.GetAlgorithm(), run.GetVersion(), c.Embeddings, true
+		b := &pb.EmbeddingBatch{Asset: run.GetAsset(), Run: run.GetId(), Epoch: run.GetEpoch(), Space: space, Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
+			First: c.Embeddings, Embeddings: es, Stored: true}
+		n := int64(len(es))
 		c.Embeddings, c.Done = c.Embeddings+n, c.Done+n
-		err = out.add(ctx, events.EmbeddingsBackfill, run.GetAsset(), vectors, size, int(n), c.Done, writeCursor(c))
-		vectors, size = &pb.EmbeddingBatch{}, 0
-		return err
+		return out.add(ctx, events.EmbeddingsBackfill, run.GetAsset(), b, size, len(es), c.Done, writeCursor(*c))
+	})
+	if err != nil {
+		return fmt.Errorf("publishing the embeddings of run %s: %w", run.GetId(), err)
 	}
-	for e, err := range r.deps.Store.EmbeddingsOf(ctx, run.GetAsset(), run.GetId(), store.Span{}) {
+	return nil
+}
+
+// An item is an annotation or an embedding.
+type item interface {
+	proto.Message
+	GetOrdinal() int64
+}
+
+func alike(_, _ *pb.Annotation) bool { return true }
+
+// inEvents calls send with as many items as one event carries, from an ordinal on; together tells which may be in one event.
+func inEvents[T item](items iter.Seq2[T, error], from int64, together func(a, b T) bool, send func(some []T, size int) error) error {
+	var some []T
+	size := 0
+	for it, err := range items {
 		if err != nil {
-			return fmt.Errorf("reading the embeddings of run %s: %w", run.GetId(), err)
+			return err
 		}
-		if e.GetOrdinal() < c.Embeddings {
+		if it.GetOrdinal() < from {
 			continue
 		}
-		have := vectors.GetEmbeddings()
-		one := proto.Size(e)
-		if len(have) == replayItems || size > 0 && size+one > replayBytes || len(have) > 0 && have[0].GetSpace() != e.GetSpace() {
-			if err := sendVectors(); err != nil {
+		one := proto.Size(it)
+		if len(some) > 0 && (len(some) == replayItems || size+one > replayBytes || !together(some[0], it)) {
+			if err := send(some, size); err != nil {
 				return err
 			}
+			some, size = nil, 0
 		}
-		vectors.Embeddings, size = append(vectors.Embeddings, e), size+one
+		some, size = append(some, it), size+one
 	}
-	return sendVectors()
+	if len(some) == 0 {
+		return nil
+	}
+	return send(some, size)
 }
 
 // space describes the space of an embedding.
