@@ -36,18 +36,18 @@ func TestReplayCrash(t *testing.T) {
 
 func TestFigureBackfill(t *testing.T) {
 	figure.Begin(t, "backfill/replay")
-	reportBackfill(t, "backfill", "", 5000)
+	reportBackfill(t, "backfill/", "", 5000)
 }
 
 // The same over real servers, whose live rate is the one that the figure opensearch/found is promised at.
 func TestFigureBackfillProduction(t *testing.T) {
 	figure.Begin(t, "backfill/production")
-	reportBackfill(t, "backfill/production", productionFile(t), 2000)
+	reportBackfill(t, "backfill/production-", productionFile(t), 2000)
 }
 
 func reportBackfill(t *testing.T, name, config string, liveRate float64) {
 	for _, r := range (replayed{config: config, annotations: 1_000_000, kills: 1, searches: 500}).backfill(t) {
-		figure.Report(t, false, figure.Result{Name: name + "-" + r.source,
+		figure.Report(t, false, figure.Result{Name: name + r.source,
 			Claim: fmt.Sprintf("1M annotations, one text in ten, folded again from the %s: ≥ 5x the live rate of %.0f/s; search p99 meanwhile ≤ 1.2 of quiet; after kill -9 in the midst dumps identical", r.source, liveRate),
 			Measured: fmt.Sprintf("%d annotations in %.1f s of work, %.0f/s (%.1fx); search p50 %.1f → %.1f ms, p99 %.1f → %.1f ms (%.2fx, %d and %d searches); %d kills, dumps of %d and %d bytes %s",
 				r.items, r.worked.Seconds(), r.rate, r.rate/liveRate, ms(quantile(r.quiet, 0.5)), ms(quantile(r.busy, 0.5)), ms(quantile(r.quiet, 0.99)), ms(quantile(r.busy, 0.99)), r.slower(),

@@ -77,6 +77,9 @@ type Batch struct {
 	Annotations []*pb.Annotation
 	// Embeddings of the spaces that the engine was opened with; one of another is Invalid.
 	Embeddings []*pb.Embedding
+	// Again says that all of it has been written before, as far as the caller knows. An engine that would rather look than write
+	// may leave alone what searches find already, just as it is.
+	Again bool
 }
 
 // Writer folds items in.

@@ -181,6 +181,53 @@ func TestPushedBack(t *testing.T) {
 	}
 }
 
+// What a replay writes again is not indexed again.
+func TestReplayedIsLeftAlone(t *testing.T) {
+	space := &pb.Space{Name: "small", Version: "1", Dimension: 4, Metric: "cosine"}
+	e := openEngine(t, t.Name(), space)
+	indexed := func() (n int) {
+		t.Helper()
+		for _, p := range e.parts() {
+			var stats struct {
+				All struct {
+					Primaries struct {
+						Indexing struct {
+							Total int `json:"index_total"`
+						} `json:"indexing"`
+					} `json:"primaries"`
+				} `json:"_all"`
+			}
+			if err := e.client.do(t.Context(), http.MethodGet, "/"+p.name+"/_stats/indexing", nil, &stats); err != nil {
+				t.Fatal(err)
+			}
+			n += stats.All.Primaries.Indexing.Total
+		}
+		return n
+	}
+	b := search.Batch{Again: true}
+	for i := range int64(2500) { // more than one request reads
+		b.Annotations = append(b.Annotations, line("run", i, fmt.Sprintf("line %d of the harbour", i)))
+	}
+	for i := range int64(10) {
+		b.Embeddings = append(b.Embeddings, &pb.Embedding{Run: "run", Ordinal: i, Space: "small@1", Vector: []float32{1, 2, 3, float32(i) / 7}})
+	}
+	for _, want := range []int{2510, 2510} {
+		if err := e.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if n := indexed(); n != want {
+			t.Errorf("%d documents were indexed, want %d", n, want)
+		}
+	}
+	b.Annotations[1700].Text, b.Embeddings[3].Vector[3] = "another line", 9
+	if err := e.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if n := indexed(); n != 2512 {
+		t.Errorf("%d documents were indexed, want the two that changed as well", n)
+	}
+}
+
 func TestBulksAreSizedByBytes(t *testing.T) {
 	cfg := configFor(t, t.Name())
 	t.Cleanup(func() { deleteIndices(t, cfg) })

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +47,7 @@ func (e *Engine) Write(ctx context.Context, b search.Batch) (err error) {
 	if err != nil || len(docs) == 0 {
 		return err
 	}
-	if err := e.writeBoth(ctx, docs); err != nil {
+	if err := e.writeBoth(ctx, docs, b.Again); err != nil {
 		return err
 	}
 	e.items.WithLabelValues("annotation").Add(float64(len(b.Annotations)))
@@ -53,9 +55,15 @@ func (e *Engine) Write(ctx context.Context, b search.Batch) (err error) {
 	return nil
 }
 
-// writeBoth writes into what is live, and into what is being filled beside it.
-func (e *Engine) writeBoth(ctx context.Context, docs []document) error {
+// writeBoth writes into what is live, and into what is being filled beside it. again is that what is live may have all of it.
+func (e *Engine) writeBoth(ctx context.Context, docs []document, again bool) error {
 	return e.both(ctx, func(underway bool) error {
+		if again && !underway { // a rebuild is told of everything
+			var err error
+			if docs, err = e.changed(ctx, docs); err != nil {
+				return err
+			}
+		}
 		entries := make([]entry, 0, 2*len(docs))
 		for _, d := range docs {
 			doc, err := d.encode()
@@ -69,6 +77,46 @@ func (e *Engine) writeBoth(ctx context.Context, docs []document) error {
 		}
 		return e.bulk(ctx, entries)
 	})
+}
+
+// looksAtOnce is how many documents one request reads.
+const looksAtOnce = 1000
+
+// changed leaves out the documents that searches find just as they are.
+func (e *Engine) changed(ctx context.Context, docs []document) (left []document, err error) {
+	for some := range slices.Chunk(docs, looksAtOnce) {
+		wanted := make([]object, len(some))
+		for i, d := range some {
+			wanted[i] = object{"_index": d.part.name, "_id": d.id}
+		}
+		var answer struct {
+			Docs []struct {
+				Source *body `json:"_source"`
+			} `json:"docs"`
+		}
+		err := retry(ctx, passing, func() error {
+			// What was written and not refreshed since is not found yet, and so does not count.
+			return e.client.do(ctx, http.MethodPost, "/_mget?realtime=false&filter_path=docs._source,docs._id", object{"docs": wanted}, &answer)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("looking for %d items that may be there: %w", len(some), err)
+		}
+		if len(answer.Docs) != len(some) {
+			return nil, errkind.New(errkind.Internal, "looking for %d items that may be there: the answer tells of %d", len(some), len(answer.Docs))
+		}
+		for i, d := range some {
+			// Texts and vectors are indexed and not kept: the hash tells them from others.
+			there, want := answer.Docs[i].Source, d.body
+			want.Text, want.Terms, want.Label, want.Labels, want.Vector = nil, nil, "", nil, nil
+			if there != nil {
+				there.Folded = false // of the rebuild that made the index
+			}
+			if there == nil || !reflect.DeepEqual(*there, want) {
+				left = append(left, d)
+			}
+		}
+	}
+	return left, nil
 }
 
 // both calls do with whether a rebuild is under way, and again if that has changed meanwhile: what is written only to

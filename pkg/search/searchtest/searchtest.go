@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -51,6 +52,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("hidden items leave no trace", func(t *testing.T) { testNoTrace(t, h) })
 	t.Run("order and limit", func(t *testing.T) { testOrder(t, h) })
 	t.Run("writing again", func(t *testing.T) { testRewrite(t, h) })
+	t.Run("replayed", func(t *testing.T) { testReplayed(t, h) })
 	t.Run("trim and delete", func(t *testing.T) { testTrim(t, h) })
 	t.Run("languages", func(t *testing.T) { testLanguages(t, h) })
 	t.Run("marks", func(t *testing.T) { testMarks(t, h) })
@@ -312,6 +314,62 @@ func testRewrite(t *testing.T, h Harness) {
 	if before == dumpOf(t, e) {
 		t.Error("the dump does not tell another text")
 	}
+}
+
+// What was written before is written once more, some of it not as it was.
+func testReplayed(t *testing.T, h Harness) {
+	e := open(t, h)
+	audit, ok := e.(search.Auditor)
+	if !ok {
+		t.Fatal("the engine does not say how it keeps items")
+	}
+	line := func() *pb.Annotation {
+		return &pb.Annotation{Run: "run", Ordinal: 1, Asset: "asset", Kind: schema.KindDialogue, Text: "harbour", Language: "en", Confidence: 1, End: int64(schema.Second)}
+	}
+	vector := func() *pb.Embedding {
+		return &pb.Embedding{Run: "run", Ordinal: 1, Asset: "asset", Space: schema.SpaceID(space), Kind: schema.KindDialogue, Language: "en", End: int64(schema.Second), Vector: vectors(1)[0].GetVector()}
+	}
+	replay := func(what string, a *pb.Annotation, m *pb.Embedding) {
+		t.Helper()
+		if err := e.Write(t.Context(), search.Batch{Annotations: []*pb.Annotation{a}, Embeddings: []*pb.Embedding{m}, Again: true}); err != nil {
+			t.Fatal(err)
+		}
+		keptA, _ := audit.KeptAnnotation(a)
+		keptM, _ := audit.KeptEmbedding(m)
+		var want bytes.Buffer
+		if err := errors.Join(search.WriteLine(&want, keptA), search.WriteLine(&want, keptM)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), dumpOf(t, e)); diff != "" {
+			t.Errorf("%s:\n%s", what, diff)
+		}
+		hits := find(t, e, search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: a.GetText()})
+		if len(hits) != 1 || hits[0].Asset != a.GetAsset() {
+			t.Errorf("%s: found %v", what, hits)
+		}
+	}
+	replay("nothing was there", line(), vector())
+	replay("the same", line(), vector())
+	for name, change := range map[string]func(*pb.Annotation, *pb.Embedding){
+		"text and values": func(a *pb.Annotation, m *pb.Embedding) { a.Text, m.Vector = "tide", vectors(2)[1].GetVector() },
+		"language":        func(a *pb.Annotation, m *pb.Embedding) { a.Language, m.Language = "de", "de" },
+		"character":       func(a *pb.Annotation, m *pb.Embedding) { a.Character, m.Character = "Mara", "Mara" },
+		"label":           func(a *pb.Annotation, m *pb.Embedding) { a.Label = "boat" },
+		"kind":            func(a *pb.Annotation, m *pb.Embedding) { a.Kind, m.Kind = "sign", "sign" },
+		"asset":           func(a *pb.Annotation, m *pb.Embedding) { a.Asset, m.Asset = "another", "another" },
+		"start":           func(a *pb.Annotation, m *pb.Embedding) { a.Start, m.Start = 1, 1 },
+		"end":             func(a *pb.Annotation, m *pb.Embedding) { a.End, m.End = a.GetEnd()+1, m.GetEnd()+1 },
+		"confidence":      func(a *pb.Annotation, m *pb.Embedding) { a.Confidence = 0.5 },
+	} {
+		a, m := line(), vector()
+		change(a, m)
+		replay("another "+name, a, m)
+		replay("as before another "+name, line(), vector())
+	}
+	if err := e.DeleteRun(t.Context(), "run"); err != nil {
+		t.Fatal(err)
+	}
+	replay("what was deleted", line(), vector())
 }
 
 func testTrim(t *testing.T, h Harness) {

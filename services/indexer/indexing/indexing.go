@@ -152,8 +152,9 @@ func (s *Service) fold(ctx context.Context, batch []events.Delivery) error {
 		return err
 	}
 	var rows []store.Batch
-	var found search.Batch
+	found := search.Batch{Again: true}
 	for _, b := range live {
+		found.Again = found.Again && b.again
 		if !b.stored {
 			rows = append(rows, b.Batch)
 		}
@@ -193,6 +194,8 @@ type batch struct {
 	store.Batch
 	// stored says that the store has it: it came from there, by a replay.
 	stored bool
+	// again says that its run had finished before: it comes once more.
+	again bool
 }
 
 // batches reads the events as the store takes them, and checks that they are what they say.
@@ -202,9 +205,9 @@ func batches(ds []events.Delivery) ([]batch, error) {
 		var b batch
 		switch m := d.Data.(type) {
 		case *pb.AnnotationBatch:
-			b = batch{store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Annotations: m.GetAnnotations()}, m.GetStored()}
+			b = batch{Batch: store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Annotations: m.GetAnnotations()}, stored: m.GetStored()}
 		case *pb.EmbeddingBatch:
-			b = batch{store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Embeddings: m.GetEmbeddings()}, m.GetStored()}
+			b = batch{Batch: store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Embeddings: m.GetEmbeddings()}, stored: m.GetStored()}
 		default:
 			return nil, errkind.New(errkind.Invalid, "the event carries no batch")
 		}
@@ -250,18 +253,20 @@ func (s *Service) current(ctx context.Context, topic events.Topic, all []batch) 
 		epoch  int64
 		stored bool
 	}
-	stale := map[execution]bool{}
+	type standing struct{ stale, finished bool }
+	known := map[execution]standing{}
 	live := all[:0]
 	for _, b := range all {
 		k := execution{b.Run, b.Epoch, b.stored}
-		if _, known := stale[k]; !known {
-			old, err := s.stale(ctx, b)
+		if _, ok := known[k]; !ok {
+			stale, finished, err := s.stale(ctx, b)
 			if err != nil {
 				return nil, err
 			}
-			stale[k] = old
+			known[k] = standing{stale, finished}
 		}
-		if stale[k] {
+		b.again = known[k].finished
+		if known[k].stale {
 			s.refused.WithLabelValues(string(topic)).Inc()
 			s.deps.Log.Warn("refused a batch of an execution that lost its lease, or of a run that is gone", "run", b.Run, "epoch", b.Epoch, "first", b.First)
 			continue
@@ -273,23 +278,23 @@ func (s *Service) current(ctx context.Context, topic events.Topic, all []batch) 
 
 // stale reports whether an execution may not write: a later one has the lease, or
 // the run has ended under another epoch, whose rows must stay as they are. The record is read after the
-// lease: a run that ended before its lease went on to another keeps all that was written of it.
-func (s *Service) stale(ctx context.Context, b batch) (bool, error) {
+// lease: a run that ended before its lease went on to another keeps all that was written of it. finished is whether the run has.
+func (s *Service) stale(ctx context.Context, b batch) (stale, finished bool, err error) {
 	lost := s.deps.Store.CheckEpoch(ctx, store.RunLease(b.Run), b.Epoch)
 	if lost != nil && !errkind.Is(lost, errkind.Conflict) {
-		return false, fmt.Errorf("checking the epoch of run %s: %w", b.Run, lost)
+		return false, false, fmt.Errorf("checking the epoch of run %s: %w", b.Run, lost)
 	}
 	r, err := s.deps.Store.Run(ctx, b.Asset, b.Run)
 	if errkind.Is(err, errkind.NotFound) {
-		return lost != nil || b.stored, nil
+		return lost != nil || b.stored, false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading run %s: %w", b.Run, err)
+		return false, false, fmt.Errorf("reading run %s: %w", b.Run, err)
 	}
 	if r.GetState() == pb.RunState_RUN_STATE_FINISHED {
-		return r.GetEpoch() != b.Epoch, nil
+		return r.GetEpoch() != b.Epoch, true, nil
 	}
-	return lost != nil, nil
+	return lost != nil, false, nil
 }
 
 func markers(bs []store.Batch) []store.Marker {
