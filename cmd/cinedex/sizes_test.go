@@ -22,7 +22,7 @@ func productionFile(t *testing.T) string {
 	t.Helper()
 	kafka, cassandra, opensearch := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
 	own := fmt.Sprintf("size_%x", time.Now().UnixNano())
-	settings := fmt.Sprintf("size: production\nreplication: 1\nkafka: {brokers: [%s], prefix: %q}\nstore: {engine: cassandra, cassandra: {hosts: [%s], keyspace: %s, migrate: true}}\nsearch: {engine: opensearch, opensearch: {urls: [%q], prefix: %q}}\n",
+	settings := fmt.Sprintf("size: production\nreplication: 1\nkafka: {brokers: [%s], prefix: %q}\nstore: {engine: cassandra, cassandra: {hosts: [%s], keyspace: %s, migrate: true}}\nsearch: {engine: opensearch, opensearch: {urls: [%q], prefix: %q}}\nindexing: {backfill_rate: 11000}\n",
 		strings.Join(kafka, ", "), own+".", strings.Join(cassandra, ", "), own, opensearch, own)
 	file := filepath.Join(t.TempDir(), "production.yaml")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {

@@ -32,8 +32,8 @@ func newLane(itemsPerSecond float64) lane {
 	return l
 }
 
-// burst is what the limiter lets through at once: the items of one full batch of events.
-const burst = 8192
+// burst is what the limiter lets through at once: the items of one batch of events, as the algo-runner cuts them.
+const burst = backfillBatch * 512
 
 // live counts what is live while it is handled.
 func (l *lane) live(handle events.Handler) events.Handler {
