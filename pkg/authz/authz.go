@@ -10,7 +10,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -146,7 +148,9 @@ func (f *File) read() error {
 	var tf tokenFile
 	d := yaml.NewDecoder(strings.NewReader(string(b)))
 	d.KnownFields(true)
-	if err := d.Decode(&tf); err != nil {
+	if err := d.Decode(&tf); errors.Is(err, io.EOF) {
+		return errkind.New(errkind.Invalid, "reading tokens from %s: it is empty; want `tokens:` and a list, or `tokens: []` to let nobody in", f.path)
+	} else if err != nil {
 		return errkind.New(errkind.Invalid, "reading tokens from %s: %w", f.path, err)
 	}
 	callers := map[[sha256.Size]byte]*Caller{}

@@ -91,7 +91,7 @@ func TestChangesAreSeenAndBadOnesIgnored(t *testing.T) {
 
 func TestRefusesBadFiles(t *testing.T) {
 	for name, body := range map[string]string{
-		"unknown field": "tokens: [{name: a, token: b}]", "short hash": "tokens: [{name: a, sha256: ab}]", "not yaml": "tokens: [",
+		"unknown field": "tokens: [{name: a, token: b}]", "short hash": "tokens: [{name: a, sha256: ab}]", "not yaml": "tokens: [", "empty": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "t.yaml")
