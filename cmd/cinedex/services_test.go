@@ -150,11 +150,10 @@ func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 	t.Helper()
 	t.Run(fmt.Sprint(n), func(t *testing.T) {
 		on := newOwnServers(t)
-		for batches, finished := range (synthetic.Library{Annotations: int(n), Run: int(n / 20), Event: 1, TextEvery: 10}).Events() {
-			for part := range slices.Chunk(batches, 5000) {
-				if err := on.log.Publish(t.Context(), events.Annotations, part...); err != nil {
-					t.Fatal(err)
-				}
+		library := synthetic.Library{Annotations: int(n), Run: 1000, Event: 1, TextEvery: 10}
+		for batches, finished := range library.Events() {
+			if err := on.log.Publish(t.Context(), events.Annotations, batches...); err != nil {
+				t.Fatal(err)
 			}
 			if err := on.log.Publish(t.Context(), events.RunsFinished, finished); err != nil {
 				t.Fatal(err)
@@ -182,7 +181,7 @@ func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for quarters < len(c.peaks) && left <= (n+20)*int64(3-quarters)/4 {
+			for quarters < len(c.peaks) && left <= (n+int64(library.Runs()))*int64(3-quarters)/4 {
 				c.peaks[quarters] = peak
 				quarters++
 			}
@@ -191,8 +190,8 @@ func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 			}
 		}
 		c.took = time.Since(began)
-		if seen := activeRuns(t, on); seen != 20 {
-			t.Errorf("%d of 20 runs are seen", seen)
+		if seen := activeRuns(t, on); seen != library.Runs() {
+			t.Errorf("%d of %d runs are seen", seen, library.Runs())
 		}
 	})
 	return c
