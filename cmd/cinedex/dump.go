@@ -41,6 +41,7 @@ Of clusters, which others may be writing meanwhile, each part is as of the momen
 }
 
 func dump(ctx context.Context, cfg platform.Config, what string, out io.Writer) (err error) {
+	cfg.Store.Cassandra.Migrate, cfg.Store.Adopt = false, false // it only reads
 	p, err := platform.Open(ctx, "dump", cfg, io.Discard)
 	if err != nil {
 		return err

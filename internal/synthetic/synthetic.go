@@ -14,7 +14,7 @@ import (
 // A Library is n annotations in runs of equal length.
 type Library struct {
 	Annotations int
-	// Run is how many annotations a run has, Event how many of them one event carries: as the algo-runner cuts them, unless set.
+	// Run is how many annotations a run has, Event how many of them one event carries.
 	Run, Event int
 	// TextEvery is that one annotation in so many is a line of dialogue, the others are shots.
 	TextEvery int

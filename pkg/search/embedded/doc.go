@@ -35,8 +35,9 @@
 // postings. The texts themselves are the store's; Dump tells them by their hash.
 //
 // Writes that wait at the same time become one Bleve batch (group commit) and one record of a
-// journal, which is synced while the batch is analysed. What is indexed already just as it is written is left out of both. Scorch writes its segments behind, and what it
-// had not written is replayed from the journal when the engine is opened after a crash.
+// journal, which is synced while the batch is analysed. What is indexed already just as it is written
+// is left out of both. Scorch writes its segments behind, and what it had not written is replayed from
+// the journal when the engine is opened after a crash.
 //
 // All of that is one generation. Rebuild fills a second one in a folder of its own, and Commit renames the file current,
 // which names the live one; the folders of the others are removed then, or when the engine is next opened.

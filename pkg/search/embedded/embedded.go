@@ -67,7 +67,7 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"operation"}),
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cinedex_search_items_total", Help: "Items written to the embedded search engine.",
+			Name: "cinedex_search_items_total", Help: "Items that the embedded search engine was told, those that it had already included.",
 		}, []string{"item"}),
 		fails: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cinedex_search_errors_total", Help: "Operations of the embedded search engine that failed.",

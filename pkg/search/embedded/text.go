@@ -66,8 +66,8 @@ type text struct {
 	unwritten int        // changes that are in the journal and in memory, and not yet in the index's files
 	// writeErr and appendErr are the last errors of writing the index and the journal, nil after a write that went well.
 	writeErr, appendErr error
-	// unlogged says that something that is not in the journal may be unwritten.
-	unlogged bool
+	// doubtful says that a write has failed since the index was opened: what can be found may be other than what the journal would bring back.
+	doubtful bool
 }
 
 // maxUnwritten is how many changes may wait for the index to write them before writers do.
@@ -277,7 +277,7 @@ func (t *text) commit(changes []*change) error {
 	}
 	t.mu.Lock()
 	t.appendErr = appendErr
-	t.unlogged = t.unlogged || appendErr != nil
+	t.doubtful = t.doubtful || appendErr != nil || indexErr != nil
 	t.mu.Unlock()
 	return errors.Join(appendErr, indexErr)
 }
@@ -305,7 +305,6 @@ func (t *text) apply(changes []*change, written func()) error {
 		t.mu.Lock()
 		t.unwritten -= n
 		t.writeErr = nil
-		t.unlogged = t.unlogged && t.unwritten > 0
 		t.progress.Broadcast()
 		t.mu.Unlock()
 		written()

@@ -105,10 +105,10 @@ func without(changes []*change, same map[string]bool) (left []*change) {
 	return left
 }
 
-// sure reports whether all that can be found is durable: in the index's files or in the journal. After an append that failed
-// it may not be, until the index has written everything.
+// sure reports whether what can be found is what would be found after a crash. Once a write has failed it may not be, until the index
+// is opened again.
 func (t *text) sure() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.unlogged
+	return !t.doubtful
 }

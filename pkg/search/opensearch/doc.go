@@ -27,7 +27,8 @@
 //
 // # What holds, and how
 //
-// A document's id is the item's run and ordinal, so that a replay writes the same documents. Write returns when the
+// A document's id is the item's run and ordinal, so that a replay writes the same documents, or leaves them
+// alone where they are found just as they would be written; a change of the analysis takes a rebuild. Write returns when the
 // translog is synced (index.translog.durability request) and the next refresh, every refreshInterval, has made
 // the documents visible. Bulk requests are sized by bytes; where the cluster pushes back (429), or is away for a while, they
 // are sent again after a pause, as long as the caller waits and writePatience allows.

@@ -95,7 +95,8 @@ func (e *Engine) changed(ctx context.Context, docs []document) (left []document,
 			} `json:"docs"`
 		}
 		err := retry(ctx, passing, func() error {
-			// What was written and not refreshed since is not found yet, and so does not count.
+			// What was written and not refreshed since is not found yet, and so does not count, whether it is the same or another: the
+			// writes of one writer each wait for their refresh.
 			return e.client.do(ctx, http.MethodPost, "/_mget?realtime=false&filter_path=docs._source,docs._id", object{"docs": wanted}, &answer)
 		})
 		if err != nil {

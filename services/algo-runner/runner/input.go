@@ -27,21 +27,22 @@ type input struct {
 	finished map[string]*pb.Run
 }
 
-// own is how long the execution would have taken by itself, or somewhat less than that: from its beginning, but for the time in which it
-// waited for those of its group, and with the decoding that it would have waited for alone.
+// own is about how long the execution would have taken by itself: from its beginning, but for the time in which it waited for those of its
+// group, and with the decoding that it would have waited for alone.
 func (in *input) own(began time.Time) time.Duration {
 	took := time.Since(began)
-	own := took
+	if v := in.viewer; v != nil {
+		// Who looks at the film reads what else it needs beside it: waiting for that is not time of its own.
+		return min(took, took+time.Duration(v.film.decoded.Load()-v.waited.Load()))
+	}
+	var waited int64
 	for _, r := range in.annotations {
-		own -= time.Duration(r.waited.Load())
+		waited = max(waited, r.waited.Load())
 	}
 	for _, r := range in.embeddings {
-		own -= time.Duration(r.waited.Load())
+		waited = max(waited, r.waited.Load())
 	}
-	if v := in.viewer; v != nil {
-		own += time.Duration(v.film.decoded.Load() - v.waited.Load())
-	}
-	return min(own, took)
+	return took - time.Duration(waited)
 }
 
 func (in *input) Asset() *pb.Asset    { return in.asset }

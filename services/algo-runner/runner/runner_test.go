@@ -209,15 +209,41 @@ func TestTookIsTheRunsOwn(t *testing.T) {
 		return nil
 	}}}
 	reader := &fake{spec: spec("reader", nil, "slow"), annotate: echo("slow", "reader")}
+	// It takes its time as well, and reads the slow one beside the film, as what goes by shots does.
+	both := watching{&fake{spec: spec("both", video, "slow"), annotate: func(ctx context.Context, in algo.Input, out algo.Output) error {
+		read := make(chan error, 1)
+		go func() {
+			for _, err := range in.Annotations(ctx, "slow") {
+				if err != nil {
+					read <- err
+					return
+				}
+			}
+			read <- nil
+		}()
+		for f, err := range in.Frames(ctx) {
+			if err != nil {
+				return err
+			}
+			time.Sleep(2 * time.Millisecond)
+			if err := note(ctx, in, out, "both", f.N); err != nil {
+				return err
+			}
+		}
+		return <-read
+	}}}
 	film := small
 	film.Scenes = []mediatest.Scene{{Frames: 900, Seed: 5}} // more than a queue holds
 	asset, _ := w.film(film)
-	w.serve(must[*algo.Registry](t)(algo.NewRegistry(quick, slow, reader)))
+	w.serve(must[*algo.Registry](t)(algo.NewRegistry(quick, slow, reader, both)))
 	w.arrive(asset)
-	w.until("ended", time.Minute, w.ended(asset, "quick", "slow", "reader"))
+	w.until("ended", time.Minute, w.ended(asset, "quick", "slow", "reader", "both"))
 	runs := w.runs("")
 	if took := runs["slow"].GetTookMs(); took < 3600 {
 		t.Errorf("slow took %d ms", took)
+	}
+	if took := runs["both"].GetTookMs(); took < 1800 {
+		t.Errorf("both took %d ms", took)
 	}
 	for _, name := range []string{"quick", "reader"} {
 		if took := runs[name].GetTookMs(); took < 1 || took > 1800 {

@@ -54,13 +54,17 @@ func (s *Service) askAgain(ctx context.Context, refused *pb.Run) error {
 	case pb.RunState_RUN_STATE_FINISHED:
 		return nil
 	case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-		if there.GetEpoch() > refused.GetEpoch() {
+		if there.GetEpoch() >= refused.GetEpoch() {
 			return nil
 		}
 	}
 	r := &pb.Run{Id: refused.GetId(), Asset: refused.GetAsset(), Algorithm: refused.GetAlgorithm(), Version: refused.GetVersion(),
 		Parameters: refused.GetParameters(), Inputs: refused.GetInputs(), Reads: refused.GetReads(), Hold: refused.GetHold(), State: pb.RunState_RUN_STATE_REQUESTED}
-	err = s.deps.Events.Publish(ctx, events.RunsRequested, events.Event{
+	lane := events.RunsRequested
+	if r.GetHold() {
+		lane = events.RunsBackfill
+	}
+	err = s.deps.Events.Publish(ctx, lane, events.Event{
 		Subject: r.GetAsset(), Data: &pb.RunsRequested{Asset: r.GetAsset(), Runs: []*pb.Run{r}, Reason: schema.ReasonRefused},
 	})
 	if err != nil {

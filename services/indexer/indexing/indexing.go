@@ -194,7 +194,7 @@ type batch struct {
 	store.Batch
 	// stored says that the store has it: it came from there, by a replay.
 	stored bool
-	// again says that its run had finished before: it comes once more.
+	// again says that all of its run has been indexed before: it comes once more.
 	again bool
 }
 
@@ -253,19 +253,19 @@ func (s *Service) current(ctx context.Context, topic events.Topic, all []batch) 
 		epoch  int64
 		stored bool
 	}
-	type standing struct{ stale, finished bool }
+	type standing struct{ stale, indexed bool }
 	known := map[execution]standing{}
 	live := all[:0]
 	for _, b := range all {
 		k := execution{b.Run, b.Epoch, b.stored}
 		if _, ok := known[k]; !ok {
-			stale, finished, err := s.stale(ctx, b)
+			stale, indexed, err := s.stale(ctx, b)
 			if err != nil {
 				return nil, err
 			}
-			known[k] = standing{stale, finished}
+			known[k] = standing{stale, indexed}
 		}
-		b.again = known[k].finished
+		b.again = b.stored || known[k].indexed
 		if known[k].stale {
 			s.refused.WithLabelValues(string(topic)).Inc()
 			s.deps.Log.Warn("refused a batch of an execution that lost its lease, or of a run that is gone", "run", b.Run, "epoch", b.Epoch, "first", b.First)
@@ -278,8 +278,9 @@ func (s *Service) current(ctx context.Context, topic events.Topic, all []batch) 
 
 // stale reports whether an execution may not write: a later one has the lease, or
 // the run has ended under another epoch, whose rows must stay as they are. The record is read after the
-// lease: a run that ended before its lease went on to another keeps all that was written of it. finished is whether the run has.
-func (s *Service) stale(ctx context.Context, b batch) (stale, finished bool, err error) {
+// lease: a run that ended before its lease went on to another keeps all that was written of it. indexed is whether all of the run
+// has been before, as it has once it was made the active one.
+func (s *Service) stale(ctx context.Context, b batch) (stale, indexed bool, err error) {
 	lost := s.deps.Store.CheckEpoch(ctx, store.RunLease(b.Run), b.Epoch)
 	if lost != nil && !errkind.Is(lost, errkind.Conflict) {
 		return false, false, fmt.Errorf("checking the epoch of run %s: %w", b.Run, lost)
@@ -292,7 +293,7 @@ func (s *Service) stale(ctx context.Context, b batch) (stale, finished bool, err
 		return false, false, fmt.Errorf("reading run %s: %w", b.Run, err)
 	}
 	if r.GetState() == pb.RunState_RUN_STATE_FINISHED {
-		return r.GetEpoch() != b.Epoch, true, nil
+		return r.GetEpoch() != b.Epoch, r.GetActivated(), nil
 	}
 	return lost != nil, false, nil
 }

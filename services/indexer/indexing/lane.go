@@ -3,6 +3,7 @@ package indexing
 import (
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -13,8 +14,12 @@ import (
 // backfillBatch is how many events of a backfill are folded together: few, since what is live waits for at most one such batch.
 const backfillBatch = 4
 
+// patience is how long a batch of a backfill waits for a moment without anything live. Where there is none, as while an indexer
+// is behind, one batch goes on beside what is live, so that a backfill ends at all.
+const patience = time.Second
+
 // A lane keeps what operators have replayed behind what is live: it is folded by one
-// worker, only while nothing live is being folded, and not faster than its rate.
+// worker, only while nothing live is being folded or its patience is over, and not faster than its rate.
 type lane struct {
 	limit *rate.Limiter
 
@@ -63,8 +68,11 @@ func (l *lane) backfill(handle events.Handler) events.Handler {
 		l.mu.Lock()
 		idle := l.idle
 		l.mu.Unlock()
+		over := time.NewTimer(patience)
+		defer over.Stop()
 		select {
 		case <-idle:
+		case <-over.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
