@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -42,8 +43,19 @@ func free(addr string) error {
 	return fmt.Errorf("trying to listen on %s: %w", addr, err)
 }
 
-// freePorts finds consecutive ports that nothing listens on, on each of the hosts.
+// given are the ports that freePorts has given out: who got them listens on them some seconds later, and others look meanwhile.
+var given struct {
+	sync.Mutex
+	ports map[int]bool
+}
+
+// freePorts finds consecutive ports that nothing listens on, on each of the hosts, and that were not given to another in this process.
 func freePorts(n int, hosts ...string) (int, error) {
+	given.Lock()
+	defer given.Unlock()
+	if given.ports == nil {
+		given.ports = map[int]bool{}
+	}
 search:
 	for range 100 {
 		l, err := net.Listen("tcp", net.JoinHostPort(hosts[0], "0"))
@@ -55,12 +67,18 @@ search:
 		if first+n > 1<<16 {
 			continue
 		}
-		for _, host := range hosts {
-			for p := range n {
+		for p := range n {
+			if given.ports[first+p] {
+				continue search
+			}
+			for _, host := range hosts {
 				if free(address(host, first+p)) != nil {
 					continue search
 				}
 			}
+		}
+		for p := range n {
+			given.ports[first+p] = true
 		}
 		return first, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -198,4 +199,30 @@ func TestReleases(t *testing.T) {
 			t.Errorf("%s has %d sums", r, n)
 		}
 	}
+}
+
+// Servers that are started at once, and listen some seconds after they were given their ports, are given different ones.
+func TestPortsAreGivenOnce(t *testing.T) {
+	var mu sync.Mutex
+	by := map[int]int{}
+	var all sync.WaitGroup
+	for who := range 60 {
+		all.Go(func() {
+			n := 1 + who%10
+			first, err := freePorts(n, "127.0.0.1")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for p := first; p < first+n; p++ {
+				if other, ok := by[p]; ok {
+					t.Errorf("port %d was given to both %d and %d", p, other, who)
+				}
+				by[p] = who
+			}
+		})
+	}
+	all.Wait()
 }
