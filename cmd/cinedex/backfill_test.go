@@ -20,6 +20,7 @@ import (
 	"github.com/cinedex/cinedex/internal/synthetic"
 	"github.com/cinedex/cinedex/pkg/events"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // TestReplayCrash kills `cinedex up` while it folds a library again.
@@ -167,13 +168,7 @@ func (w *world) fill(l synthetic.Library) float64 {
 	}
 	deadline := time.Now().Add(5 * time.Minute)
 	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
-		active := 0
-		for _, err := range w.Store.AllActive(w.ctx) {
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			active++
-		}
+		active := countActive(w.t, w.Store)
 		if active == l.Runs() {
 			tick.Stop()
 			return float64(l.Annotations) / time.Since(began).Seconds()
@@ -185,6 +180,18 @@ func (w *world) fill(l synthetic.Library) float64 {
 			w.t.Fatalf("%d of %d runs are seen", active, l.Runs())
 		}
 	}
+}
+
+// countActive is how many runs readers see.
+func countActive(t testing.TB, s store.Store) (n int) {
+	t.Helper()
+	for _, err := range s.AllActive(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
 }
 
 // says runs the command beside the one that is up.

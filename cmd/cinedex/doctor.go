@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/fetch"
 	"github.com/cinedex/cinedex/pkg/search/opensearch"
@@ -29,8 +28,7 @@ type finding struct {
 }
 
 func newDoctor(o *output, h *home) *cobra.Command {
-	var file string
-	var set []string
+	var from settings
 	c := &cobra.Command{
 		Use:     "doctor",
 		Short:   "Tell what this machine lacks, and how to get it",
@@ -39,8 +37,8 @@ func newDoctor(o *output, h *home) *cobra.Command {
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fs := examine(cmd.Context(), h)
-			if file != "" || len(set) > 0 {
-				fs = append(fs, servers(cmd.Context(), h, file, set)...)
+			if from.file != "" || len(from.set) > 0 {
+				fs = append(fs, servers(cmd.Context(), h, from)...)
 			}
 			wrong := 0
 			for i, f := range fs {
@@ -76,15 +74,14 @@ func newDoctor(o *output, h *home) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&file, "config", "", "YAML file of any service")
-	c.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	from.flags(c, "YAML file of any service")
 	return c
 }
 
 // servers examines what a service's configuration names.
-func servers(ctx context.Context, h *home, file string, set []string) (fs []finding) {
-	cfg := defaultUp(h.dir)
-	if err := config.Load(&cfg, file, set); err != nil {
+func servers(ctx context.Context, h *home, from settings) (fs []finding) {
+	cfg, err := from.load(h)
+	if err != nil {
 		return append(fs, finding{Check: "configuration", Detail: err.Error(), Remedy: "correct what it names"})
 	}
 	if cfg.Store.Engine == "cassandra" {
@@ -92,7 +89,6 @@ func servers(ctx context.Context, h *home, file string, set []string) (fs []find
 	}
 	if cfg.Search.Engine == "opensearch" {
 		f := finding{Check: "search engine", OK: true, Remedy: "see search.opensearch in docs/guides/configuration.md"}
-		var err error
 		if f.Detail, err = opensearch.Describe(ctx, cfg.Search.OpenSearch); err != nil {
 			f.OK, f.Detail = false, err.Error()
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/platform"
@@ -16,8 +15,7 @@ import (
 // newDump writes what the store and the search engine hold, in their canonical form. It
 // is how two Cinedexes are compared; a folder must not be in use.
 func newDump(o *output, h *home) *cobra.Command {
-	var file string
-	var set []string
+	var from settings
 	c := &cobra.Command{
 		Use:   "dump store|search",
 		Short: "Write all that the store or the search engine of a stopped Cinedex holds",
@@ -28,15 +26,14 @@ Of clusters, which others may be writing meanwhile, each part is as of the momen
 		ValidArgs: []string{"store", "search"},
 		Args:      args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			cfg := defaultUp(h.dir)
-			if err := config.Load(&cfg, file, set); err != nil {
+			cfg, err := from.load(h)
+			if err != nil {
 				return err
 			}
 			return dump(cmd.Context(), cfg.Config, a[0], o.out)
 		},
 	}
-	c.Flags().StringVar(&file, "config", "", "YAML file of any service")
-	c.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	from.flags(c, "YAML file of any service")
 	return c
 }
 

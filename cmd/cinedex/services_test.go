@@ -173,10 +173,7 @@ func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			left := int64(0)
-			for _, l := range lags {
-				left += l.Lag
-			}
+			left := events.Waiting(lags)
 			peak, err := figure.Peak(process.Pid)
 			if err != nil {
 				t.Fatal(err)
@@ -190,28 +187,16 @@ func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 			}
 		}
 		c.took = time.Since(began)
-		if seen := activeRuns(t, on); seen != library.Runs() {
+		s, err := cassandrastore.Open(t.Context(), on.store, cassandrastore.Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if seen := countActive(t, s); seen != library.Runs() {
 			t.Errorf("%d of %d runs are seen", seen, library.Runs())
 		}
 	})
 	return c
-}
-
-// activeRuns counts the runs that readers see.
-func activeRuns(t *testing.T, on ownServers) (n int) {
-	t.Helper()
-	s, err := cassandrastore.Open(t.Context(), on.store, cassandrastore.Deps{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	for _, err := range s.AllActive(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-	}
-	return n
 }
 
 // ownServers are topics, tables and indices of a test's own, with the settings that lead to them.

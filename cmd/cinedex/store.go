@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
@@ -16,8 +15,7 @@ func newStore(o *output, h *home) *cobra.Command {
 		Use: "store", Short: "Look after the store of the production size",
 		Example: `  cinedex store migrate --config config/indexer.yaml`,
 	}
-	var file string
-	var set []string
+	var from settings
 	migrate := &cobra.Command{
 		Use:   "migrate",
 		Short: "Make the keyspace, and bring its tables up to date",
@@ -28,8 +26,8 @@ stopped in the midst; services go on meanwhile.`,
   cinedex store migrate --set store.engine=cassandra --set store.cassandra.hosts=10.0.0.1:9042 --set store.cassandra.replication=dc1:3`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg := defaultUp(h.dir)
-			if err := config.Load(&cfg, file, set); err != nil {
+			cfg, err := from.load(h)
+			if err != nil {
 				return err
 			}
 			if cfg.Store.Engine != "cassandra" {
@@ -45,8 +43,7 @@ stopped in the midst; services go on meanwhile.`,
 			return nil
 		},
 	}
-	migrate.Flags().StringVar(&file, "config", "", "YAML file of any service")
-	migrate.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	from.flags(migrate, "YAML file of any service")
 	c.AddCommand(migrate)
 	return c
 }

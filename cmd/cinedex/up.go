@@ -93,9 +93,27 @@ func (c upConfig) Validate() error {
 	return nil
 }
 
+// settings are what --config and --set of a command say.
+type settings struct {
+	file string
+	set  []string
+}
+
+// flags gives the command both; file says what the first one names.
+func (s *settings) flags(c *cobra.Command, file string) {
+	c.Flags().StringVar(&s.file, "config", "", file)
+	c.Flags().StringArrayVar(&s.set, "set", nil, "one setting, key=value; may be repeated")
+}
+
+func (s *settings) load(h *home) (upConfig, error) {
+	cfg := defaultUp(h.dir)
+	err := config.Load(&cfg, s.file, s.set)
+	return cfg, err
+}
+
 func newUp(o *output, h *home) *cobra.Command {
-	var file string
-	var set, roots []string
+	var from settings
+	var roots []string
 	var check bool
 	c := &cobra.Command{
 		Use:   "up",
@@ -106,8 +124,8 @@ data in the home folder, until stopped. No Java, no other server.`,
   cinedex up --config config/up.yaml --set address=127.0.0.1:9000`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg := defaultUp(h.dir)
-			if err := config.Load(&cfg, file, set); err != nil {
+			cfg, err := from.load(h)
+			if err != nil {
 				return err
 			}
 			for _, r := range roots {
@@ -129,8 +147,7 @@ data in the home folder, until stopped. No Java, no other server.`,
 			return u.serve(cmd.Context())
 		},
 	}
-	c.Flags().StringVar(&file, "config", "", "YAML file, see config/up.yaml")
-	c.Flags().StringArrayVar(&set, "set", nil, "one setting, key=value; may be repeated")
+	from.flags(c, "YAML file, see config/up.yaml")
 	c.Flags().BoolVar(&check, "check", false, "read the configuration, say what is wrong with it, and end")
 	c.Flags().StringArrayVar(&roots, "media", nil, "folder that films may be ingested from; may be repeated")
 	return c

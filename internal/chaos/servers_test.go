@@ -409,9 +409,7 @@ func (r *rig) rest(c *events.Client, st store.Store, children map[string]*proces
 		for _, hop := range []events.Hop{events.HopIndexer, events.HopPlanner, events.HopRunner} {
 			lags, e := c.Lag(ctx, hop.Group, hop.Topics...)
 			err = errors.Join(err, e)
-			for _, l := range lags {
-				behind += l.Lag
-			}
+			behind += events.Waiting(lags)
 		}
 		cancel()
 		if err == nil && seen == assetsEach && behind == 0 {
@@ -460,10 +458,7 @@ func judge(ctx context.Context, c *events.Client, st store.Store, e search.Engin
 		if err != nil && ctx.Err() != nil {
 			break
 		}
-		behind = 0
-		for _, l := range lags {
-			behind += l.Lag
-		}
+		behind = events.Waiting(lags)
 		if err != nil || len(lags) == 0 {
 			behind = 1
 		}

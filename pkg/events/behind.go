@@ -18,6 +18,14 @@ type TopicLag struct {
 	Handled int64
 }
 
+// Waiting is how many messages are to be handled in all of the partitions.
+func Waiting(lags []PartitionLag) (n int64) {
+	for _, l := range lags {
+		n += l.Lag
+	}
+	return n
+}
+
 // Behind returns how far a hop is behind in each of its topics.
 func (c *Client) Behind(ctx context.Context, hop Hop) ([]TopicLag, error) {
 	lags, err := c.Lag(ctx, hop.Group, hop.Topics...)

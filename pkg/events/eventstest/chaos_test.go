@@ -174,11 +174,7 @@ func TestChaosKafkaLosesOne(t *testing.T) {
 				if err != nil {
 					return false
 				}
-				left := int64(0)
-				for _, l := range lag {
-					left += l.Lag
-				}
-				return left == 0
+				return events.Waiting(lag) == 0
 			})
 			// What the log holds is in order, whoever handled it.
 			var log []events.Delivery

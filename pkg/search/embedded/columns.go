@@ -112,9 +112,8 @@ type columnCache struct {
 
 type columnsOnce struct {
 	once sync.Once
-	c    *columns
+	made atomic.Pointer[columns]
 	err  error
-	made atomic.Pointer[columns] // c, once it is there
 }
 
 // made returns the columns of a segment if they are there already, or nil.
@@ -139,8 +138,9 @@ func (cc *columnCache) of(seg *scorch.SegmentSnapshot) (*columns, error) {
 	}
 	cc.mu.Unlock()
 	e.once.Do(func() {
-		e.c, e.err = newColumns(seg)
-		e.made.Store(e.c)
+		var c *columns
+		c, e.err = newColumns(seg)
+		e.made.Store(c)
 	})
 	if e.err != nil {
 		cc.mu.Lock()
@@ -149,7 +149,7 @@ func (cc *columnCache) of(seg *scorch.SegmentSnapshot) (*columns, error) {
 		}
 		cc.mu.Unlock()
 	}
-	return e.c, e.err
+	return e.made.Load(), e.err
 }
 
 // keep forgets the segments that a snapshot no longer holds. A question that still reads an

@@ -71,7 +71,6 @@ func (g group) passes(f search.Filter) bool {
 	return len(f.Languages) == 0 || slices.ContainsFunc(f.Languages, func(l string) bool { return words.Within(g.language, words.Canonical(l)) })
 }
 
-// spaceName is how embeddings and questions name a space.
 func openVectors(dir string, s *pb.Space, log *slog.Logger) (*vectors, error) {
 	name := schema.SpaceID(s)
 	if s.GetName() == "" || s.GetVersion() == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {

@@ -201,10 +201,9 @@ func (g *group) run(ctx context.Context) {
 		}
 		members.Go(func() {
 			defer e.end()
-			start := time.Now()
-			e.out.began = start
+			e.in.began = time.Now()
 			e.err = g.annotate(ctx, e)
-			e.took = time.Since(start)
+			e.took = time.Since(e.in.began)
 		})
 	}
 	if looking {
@@ -251,7 +250,7 @@ func (g *group) annotate(ctx context.Context, e *execution) (err error) {
 		}
 		return err
 	}
-	return e.out.finish(ctx, func() time.Duration { return e.in.own(e.out.began) })
+	return e.out.finish(ctx, e.in.own)
 }
 
 // looking reports whether any member that will run reads frames. It is asked before they run.

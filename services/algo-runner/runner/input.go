@@ -19,6 +19,7 @@ type input struct {
 	service *Service
 	asset   *pb.Asset
 	clock   schema.Clock
+	began   time.Time
 	viewer  *viewer // nil where it reads no frames
 	// What other executions of the group are writing, by kind and by space.
 	annotations map[string]*reader[*pb.Annotation]
@@ -29,8 +30,8 @@ type input struct {
 
 // own is about how long the execution would have taken by itself: from its beginning, but for the time in which it waited for those of its
 // group, and with the decoding that it would have waited for alone.
-func (in *input) own(began time.Time) time.Duration {
-	took := time.Since(began)
+func (in *input) own() time.Duration {
+	took := time.Since(in.began)
 	if v := in.viewer; v != nil {
 		// Who looks at the film reads what else it needs beside it: waiting for that is not time of its own.
 		return min(took, took+time.Duration(v.film.decoded.Load()-v.waited.Load()))

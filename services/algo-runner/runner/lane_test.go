@@ -111,11 +111,7 @@ func TestLanes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var n int64
-		for _, l := range lags {
-			n += l.Lag
-		}
-		return n == 0
+		return events.Waiting(lags) == 0
 	})
 	if n := current.began.Load(); n != 1 {
 		t.Errorf("what a cancelled job asked for was executed: %d", n)

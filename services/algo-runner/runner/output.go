@@ -28,7 +28,6 @@ type output struct {
 	lane    lane
 	run     *pb.Run // with the lease's epoch
 	spaces  map[string]*pb.Space
-	began   time.Time
 
 	annotations pending[*pb.Annotation]
 	embeddings  pending[*pb.Embedding]

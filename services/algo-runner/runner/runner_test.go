@@ -111,12 +111,16 @@ type watching struct{ *fake }
 func (watching) Frames(*pb.Asset) media.FrameSpec { return media.FrameSpec{Width: 32, Height: 18} }
 
 // tally writes an annotation of a kind for every frame.
-func tally(kind string) func(context.Context, algo.Input, algo.Output) error {
+func tally(kind string) func(context.Context, algo.Input, algo.Output) error { return paced(kind, 0) }
+
+// paced does so as a model that takes its time.
+func paced(kind string, pace time.Duration) func(context.Context, algo.Input, algo.Output) error {
 	return func(ctx context.Context, in algo.Input, out algo.Output) error {
 		for f, err := range in.Frames(ctx) {
 			if err != nil {
 				return err
 			}
+			time.Sleep(pace)
 			if err := note(ctx, in, out, kind, f.N); err != nil {
 				return err
 			}
@@ -196,18 +200,7 @@ func TestPanicIsTheAlgorithmsOwn(t *testing.T) {
 func TestTookIsTheRunsOwn(t *testing.T) {
 	w := newWorld(t)
 	quick := watching{&fake{spec: spec("quick", video), annotate: tally("quick")}}
-	slow := watching{&fake{spec: spec("slow", video), annotate: func(ctx context.Context, in algo.Input, out algo.Output) error {
-		for f, err := range in.Frames(ctx) {
-			if err != nil {
-				return err
-			}
-			time.Sleep(4 * time.Millisecond) // a model that takes its time
-			if err := note(ctx, in, out, "slow", f.N); err != nil {
-				return err
-			}
-		}
-		return nil
-	}}}
+	slow := watching{&fake{spec: spec("slow", video), annotate: paced("slow", 4*time.Millisecond)}}
 	reader := &fake{spec: spec("reader", nil, "slow"), annotate: echo("slow", "reader")}
 	// It takes its time as well, and reads the slow one beside the film, as what goes by shots does.
 	both := watching{&fake{spec: spec("both", video, "slow"), annotate: func(ctx context.Context, in algo.Input, out algo.Output) error {
@@ -221,14 +214,8 @@ func TestTookIsTheRunsOwn(t *testing.T) {
 			}
 			read <- nil
 		}()
-		for f, err := range in.Frames(ctx) {
-			if err != nil {
-				return err
-			}
-			time.Sleep(2 * time.Millisecond)
-			if err := note(ctx, in, out, "both", f.N); err != nil {
-				return err
-			}
+		if err := paced("both", 2*time.Millisecond)(ctx, in, out); err != nil {
+			return err
 		}
 		return <-read
 	}}}

@@ -126,11 +126,7 @@ func (r *replay) keepUp(ctx context.Context, most int64) error {
 		if err != nil {
 			return fmt.Errorf("looking how far the folding is: %w", err)
 		}
-		var behind int64
-		for _, l := range lags {
-			behind += l.Lag
-		}
-		if behind <= most {
+		if events.Waiting(lags) <= most {
 			return nil
 		}
 		select {
