@@ -41,10 +41,14 @@ const (
 	Operator Role = "operator"
 	// Batch asks for runs on demand and takes their results away, of titles that the caller may see.
 	Batch Role = "batch"
+	// Ingest sends events of media that arrived, of titles that the caller may see.
+	Ingest Role = "ingest"
+	// Retitle moves an asset that is known to another title. The caller must be allowed both titles, and needs Ingest as well.
+	Retitle Role = "retitle"
 )
 
 // Roles are all that there are.
-var Roles = []Role{Operator, Batch}
+var Roles = []Role{Operator, Batch, Ingest, Retitle}
 
 // NewCaller makes a caller who may see the titles given; the title "*" is every one.
 // Only Authorisers and tests call it.
@@ -74,12 +78,13 @@ func (c *Caller) MaySee(title string) bool {
 	return ok || c.all
 }
 
-// Require returns nil to a caller who has the role, and the refusal to everybody else. Operators may all that batches may.
+// Require returns nil to a caller who has the role, and the refusal to everybody else. Operator includes Batch. It does not include
+// Ingest and Retitle: who may run jobs over the library does not by that decide which title a film belongs to.
 func (c *Caller) Require(role Role) error {
 	if c == nil {
 		return errkind.New(errkind.Unauthenticated, "nobody is asking: send the header Authorization: Bearer TOKEN")
 	}
-	if slices.Contains(c.roles, role) || slices.Contains(c.roles, Operator) {
+	if slices.Contains(c.roles, role) || role == Batch && slices.Contains(c.roles, Operator) {
 		return nil
 	}
 	return errkind.New(errkind.Denied, "the token of %s lacks the role %q; whoever keeps the file of tokens can add it", c.name, role)
@@ -111,7 +116,7 @@ type Authoriser interface {
 //	  - name: trailer-team
 //	    sha256: 9f86d081884c7d65…   # of the token, so that the file holds no secret
 //	    titles: [big-buck-bunny]     # "*" for every title
-//	    roles: [batch]               # rights beyond reading: operator, batch
+//	    roles: [batch]               # rights beyond reading: operator, batch, ingest, retitle
 type File struct {
 	path string
 
@@ -198,7 +203,7 @@ func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 // WriteFile writes a token file with one token that has every role, for the demo and tests.
 func WriteFile(path, name, token string, titles ...string) error {
 	sum := sha256.Sum256([]byte(token))
-	b := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %s\n    titles: [%s]\n    roles: [operator]\n",
+	b := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %s\n    titles: [%s]\n    roles: [operator, batch, ingest, retitle]\n",
 		name, hex.EncodeToString(sum[:]), quoteAll(titles))
 	return os.WriteFile(path, []byte(b), 0o600)
 }
