@@ -42,6 +42,8 @@ type upConfig struct {
 	platform.Config `mapstructure:",squash"`
 	// Address serves the search API, the page, and POST /events.
 	Address string `mapstructure:"address"`
+	// Proxies are the addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+	Proxies []string `mapstructure:"proxies"`
 	// TokenFile holds who may see which titles; made with one token where it is missing.
 	TokenFile string `mapstructure:"token_file"`
 	// Size is embedded, with the log inside this process, or production: the services in this
@@ -90,7 +92,8 @@ func (c upConfig) Validate() error {
 	if c.Address == "" || c.TokenFile == "" {
 		return errkind.New(errkind.Invalid, "address and token_file must be set")
 	}
-	return nil
+	_, err := rpc.ParseProxies(c.Proxies)
+	return err
 }
 
 // settings are what --config and --set of a command say.
@@ -250,6 +253,10 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		return u, err
 	}
 	u.api, u.gateway = api, api.Gateway
+	proxies, err := rpc.ParseProxies(cfg.Proxies)
+	if err != nil {
+		return u, err
+	}
 	mux := http.NewServeMux()
 	ing.Register(mux)
 	operators.Register(mux)
@@ -259,7 +266,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	u.actors = []lifecycle.Actor{
 		{Name: "indexer", Serve: idx.Serve, Ready: idx.Ready},
 		{Name: "operating", Serve: jobs.Serve, Ready: jobs.Ready},
-		{Name: "search-api", Serve: func(ctx context.Context) error { return telemetry.ServeListener(ctx, u.listener, mux) }, Ready: api.Gateway.Ready},
+		{Name: "search-api", Serve: func(ctx context.Context) error { return telemetry.ServeListener(ctx, u.listener, proxies.Handler(mux)) }, Ready: api.Gateway.Ready},
 		{Name: "algo-runner", Serve: run.Serve, Ready: run.Ready},
 		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},
 	}

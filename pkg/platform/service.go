@@ -11,6 +11,7 @@ import (
 
 	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/telemetry"
 )
 
@@ -19,6 +20,16 @@ type ServiceConfig struct {
 	Config `mapstructure:",squash"`
 	// Address serves the service's API, where it has one.
 	Address string `mapstructure:"address"`
+	// Proxies are the addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+	Proxies []string `mapstructure:"proxies"`
+}
+
+// Validate reports the first field that cannot be used.
+func (c ServiceConfig) Validate() error {
+	if _, err := rpc.ParseProxies(c.Proxies); err != nil {
+		return err
+	}
+	return c.Config.Validate()
 }
 
 // A Part is a service as Main runs it: what serves until its context ends, and the HTTP API, if any.
@@ -77,8 +88,12 @@ func run(ctx context.Context, name string, base *ServiceConfig, build func(conte
 		actors = append(actors, lifecycle.Actor{Name: name, Serve: part.Serve, Ready: part.Ready})
 	}
 	if part.Handler != nil {
+		proxies, err := rpc.ParseProxies(base.Proxies)
+		if err != nil {
+			return err
+		}
 		actors = append(actors, lifecycle.Actor{Name: name + " http", Ready: part.Ready, Serve: func(ctx context.Context) error {
-			return telemetry.ServeHTTP(ctx, name+" (address)", base.Address, part.Handler)
+			return telemetry.ServeHTTP(ctx, name+" (address)", base.Address, proxies.Handler(part.Handler))
 		}})
 	}
 	if a := base.Telemetry.AdminAddress; a != "" {

@@ -49,7 +49,7 @@ var layers = func() map[string][]string {
 		"pkg/search": contracts,
 
 		// Chooses the implementations, so it knows them all; only what runs services knows it.
-		"pkg/platform": shared,
+		"pkg/platform": append([]string{"pkg/rpc"}, shared...),
 
 		"services/ingestor":    all,
 		"services/algo-runner": all,

@@ -109,9 +109,12 @@ func (a *app) assets() http.Handler {
 }
 
 // index gives the page. A token in the address, as `cinedex demo` prints it, becomes a
-// cookie and goes from the address bar at once.
+// cookie and goes from the address bar at once. Neither a cache nor the next page's server
+// gets to know an address that carries a token.
 func (a *app) index(w http.ResponseWriter, r *http.Request) {
 	if token := r.URL.Query().Get("token"); token != "" {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
 		if a.enter(w, r, token) {
 			q := r.URL.Query()
 			q.Del("token")
@@ -159,13 +162,13 @@ func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
 		a.askToken(w, r, kind.HTTPStatus(), text)
 		return false
 	}
-	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Value: token, Path: "/", HttpOnly: true, Secure: r.TLS != nil,
+	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Value: token, Path: "/", HttpOnly: true, Secure: rpc.OriginOf(r).HTTPS,
 		SameSite: http.SameSiteStrictMode, MaxAge: 7 * 24 * 3600})
 	return true
 }
 
 func (a *app) logout(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: rpc.OriginOf(r).HTTPS, SameSite: http.SameSiteStrictMode})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
