@@ -24,7 +24,7 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/schema"}, process...)
-		contracts = append([]string{"pkg/authz", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
@@ -36,6 +36,7 @@ var layers = func() map[string][]string {
 		"pkg/tlsclient": base,
 		"config":        base,
 
+		"pkg/audit":  base,
 		"pkg/authz":  nouns,
 		"pkg/events": nouns,
 		"pkg/media":  nouns,
@@ -43,7 +44,7 @@ var layers = func() map[string][]string {
 		"pkg/query":  nouns,
 		"pkg/store":  nouns,
 
-		"pkg/rpc": append([]string{"pkg/authz"}, nouns...),
+		"pkg/rpc": append([]string{"pkg/audit", "pkg/authz"}, nouns...),
 
 		"pkg/algo":   contracts,
 		"pkg/search": contracts,

@@ -1,0 +1,183 @@
+package audit
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/felixge/httpsnoop"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A Call is one call while it is served: what Log.Handler writes a line of. Its methods are safe for concurrent use, and do nothing on a nil Call.
+type Call struct {
+	log *Log
+
+	mu         sync.Mutex
+	e          Entry
+	asked      bool // somebody came to a door; other requests, such as those for the page's script, leave no line
+	recognised bool
+}
+
+type callKey struct{}
+
+// From returns the call that ctx belongs to, or nil.
+func From(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
+func (c *Call) note(do func(e *Entry)) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	do(&c.e)
+}
+
+// Caller notes who asks, by name and token. A caller who was not recognised has no name.
+func (c *Call) Caller(name, token string) {
+	c.note(func(e *Entry) {
+		c.asked, c.recognised = true, name != ""
+		e.Caller, e.Token = name, Fingerprint(token)
+	})
+}
+
+// Admit returns the refusal of a call that could not be recorded; see Log.Admit.
+func (c *Call) Admit() error {
+	if c == nil {
+		return nil
+	}
+	return c.log.Admit()
+}
+
+// About notes the asset, job or selection that the call names.
+func (c *Call) About(subject string) { c.note(func(e *Entry) { e.About = clip(subject) }) }
+
+// Query notes a query in its one-line form, and the pictures that it was asked with.
+func (c *Call) Query(query string, pictures ...[]byte) {
+	c.note(func(e *Entry) {
+		if query != "" && len(e.Queries) < MaxQueries {
+			e.Queries = append(e.Queries, clip(query))
+		}
+		for _, p := range pictures[:min(len(pictures), MaxPictures-len(e.Pictures))] {
+			e.Pictures = append(e.Pictures, PictureOf(p))
+		}
+	})
+}
+
+// Told notes the titles that the answer tells of, and how many things of them. A title may be given more than once.
+func (c *Call) Told(hits int, titles ...string) {
+	c.note(func(e *Entry) {
+		e.Hits += hits
+		seen := make(map[string]bool, len(e.Titles))
+		for _, t := range e.Titles {
+			seen[t] = true
+		}
+		for _, t := range titles {
+			if !seen[t] {
+				seen[t] = true
+				e.Titles = append(e.Titles, t)
+			}
+		}
+	})
+}
+
+// Partial notes that a part of the answer is missing.
+func (c *Call) Partial() {
+	c.note(func(e *Entry) {
+		if e.Outcome == "" || e.Outcome == ok {
+			e.Outcome = "partial"
+		}
+	})
+}
+
+// End notes how the call ended; nil is well. Of several ends the first that is not well counts.
+func (c *Call) End(err error) {
+	c.note(func(e *Entry) {
+		switch {
+		case err == nil && e.Outcome == "":
+			e.Outcome = ok
+		case err != nil && (e.Outcome == "" || e.Outcome == ok || e.Outcome == "partial"):
+			e.Outcome, e.Reason = errkind.Of(err).String(), clip(err.Error())
+		}
+	})
+}
+
+const ok = "ok"
+
+// Peer returns the address of whoever is connected, without its port.
+func Peer(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
+}
+
+// Handler writes one line for each call that next serves and that names its caller. It MUST be the outermost handler that sets
+// the request's context, so that it sees the route. from returns the caller's address; nil is Peer.
+func (l *Log) Handler(from func(*http.Request) string, next http.Handler) http.Handler {
+	if l == nil {
+		return next
+	}
+	if from == nil {
+		from = Peer
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &Call{log: l, e: Entry{Time: l.deps.Now(), From: from(r)}}
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		m := httpsnoop.Metrics{Code: http.StatusOK}
+		began := time.Now()
+		// Deferred: a handler that is aborted has answered, too.
+		defer func() { c.write(r, w.Header(), m, time.Since(began)) }()
+		m.CaptureMetrics(w, func(w http.ResponseWriter) { next.ServeHTTP(w, r) })
+	})
+}
+
+func (c *Call) write(r *http.Request, answer http.Header, m httpsnoop.Metrics, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.asked {
+		return
+	}
+	e := c.e
+	e.Call = r.Pattern
+	if e.Call == "" || strings.HasSuffix(e.Call, "/") {
+		e.Call = r.URL.Path // of a procedure the route is only the service
+	}
+	if e.Outcome == "" {
+		e.Outcome = outcomeOf(m.Code, answer)
+	}
+	e.TitlesTotal, e.Bytes = len(e.Titles), m.Written
+	e.TookMs = float64(took.Microseconds()) / 1000
+	// An error has been told to the log, and whoever asked has been answered.
+	if c.recognised {
+		_ = c.log.Write(e)
+	} else {
+		_ = c.log.writeRefused(e)
+	}
+}
+
+// outcomeOf returns how a call ended of which nobody noted the end: a file that was served, or a request that was refused before it was understood.
+func outcomeOf(status int, answer http.Header) string {
+	switch {
+	case status < 400 && strings.HasPrefix(answer.Get("Content-Type"), "application/grpc"):
+		return errkind.Invalid.String() // gRPC says so in its trailer
+	case status < 400:
+		return ok
+	}
+	for k := errkind.Internal; k <= errkind.Cancelled; k++ {
+		if k.HTTPStatus() == status {
+			return k.String()
+		}
+	}
+	if status < 500 {
+		return errkind.Invalid.String()
+	}
+	return errkind.Internal.String()
+}
