@@ -20,8 +20,8 @@ var accesses = []Access{
 	},
 	{
 		User: "ingestor", Groups: []string{"ingestor"},
-		Reads:  []Topic{MediaArrived},
-		Writes: []Topic{MediaArrived, MediaReady, DeadLetters},
+		Reads:  []Topic{MediaArrived, MediaAccepted},
+		Writes: []Topic{MediaAccepted, MediaReady, DeadLetters},
 	},
 	{
 		User: "algo-runner", Groups: []string{"algo-runner", "planner"},

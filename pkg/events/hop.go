@@ -8,7 +8,7 @@ type Hop struct {
 
 // The hops of the flow, and behind them those of operators' lanes.
 var (
-	HopIngestor        = Hop{"ingestor", []Topic{MediaArrived}}
+	HopIngestor        = Hop{"ingestor", []Topic{MediaArrived, MediaAccepted}}
 	HopPlanner         = Hop{"planner", []Topic{MediaReady, RunsFinished}}
 	HopRunner          = Hop{"algo-runner", []Topic{RunsRequested}}
 	HopRunnerBatch     = Hop{"algo-runner-batch", []Topic{RunsBatch}}

@@ -14,6 +14,7 @@ type Topic string
 // The topics. The key of every message is the asset's id, so that order holds per asset.
 const (
 	MediaArrived  Topic = "media.arrived"
+	MediaAccepted Topic = "media.accepted"
 	MediaReady    Topic = "media.ready"
 	RunsRequested Topic = "runs.requested"
 	RunsFinished  Topic = "runs.finished"
@@ -81,8 +82,14 @@ var contracts = []Contract{
 	{
 		Topic: MediaArrived, Type: "cinedex.media.arrived.v1", Data: (*cinedexv1.MediaArrived)(nil), ContentType: JSON,
 		Strict: true, SubjectOptional: true, Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
-		Summary: "A studio's upload system says that media lies somewhere, ready to be read. Also taken over HTTP. The subject may be left out, since the asset's id is not known yet.",
+		Summary: "A studio's upload system says that media lies somewhere, ready to be read. Also taken over HTTP. The subject may be left out, since the asset's id is not known yet. Who may write this topic may name any title for media that is not known, and cannot move known media to another title.",
 		From:    []string{"studio upload systems"}, To: []string{"ingestor"},
+	},
+	{
+		Topic: MediaAccepted, Type: "cinedex.media.accepted.v1", Data: (*cinedexv1.MediaAccepted)(nil), ContentType: JSON,
+		Strict: true, SubjectOptional: true, Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
+		Summary: "An event that the ingestor took over HTTP, with the rights that the sender's token had then. Nobody but the ingestor may write this topic.",
+		From:    []string{"ingestor"}, To: []string{"ingestor"},
 	},
 	{
 		Topic: MediaReady, Type: "cinedex.media.ready.v1", Data: (*cinedexv1.MediaReady)(nil), ContentType: JSON,

@@ -32,7 +32,7 @@ type Store interface {
 	// embeddings, active runs, each in the order of their identities, as
 	// {"asset":...}, {"run":...} and so on with the message in schema.MarshalJSON's form. What only tells the
 	// history is left out: epochs, generations, how long executions took, the run seen before, whether a run was
-	// ever switched to, leases, jobs and markers.
+	// ever switched to, assets' revisions and when their titles were decided, leases, jobs and markers.
 	Dump(ctx context.Context, w io.Writer) error
 	// Version grows with every change of the library: an asset put that was not
 	// there so before, an active run switched, a run deleted. What changes nothing leaves
@@ -48,7 +48,10 @@ type Store interface {
 
 // Assets is the library.
 type Assets interface {
-	// PutAsset writes an asset whole, in place of what was there under its id.
+	// PutAsset writes an asset whole, in place of one of a lower revision under its id. It is the compare-and-set of the library: who
+	// changes an asset MUST read it, and put it with its revision grown by one. Conflict: an asset of the same or a higher revision
+	// is there. Who changes the asset reads again, and decides again. Who folds the log goes on: the store knows more.
+	// Putting what is there is no error. An asset of revision 0 replaces another of revision 0.
 	PutAsset(ctx context.Context, a *pb.Asset) error
 	Asset(ctx context.Context, id string) (*pb.Asset, error)
 	// AllAssets yields every asset in the order of ids.

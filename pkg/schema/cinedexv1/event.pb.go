@@ -34,8 +34,10 @@ type MediaArrived struct {
 	// Timed text that lies beside the media.
 	Text []*SideCar `protobuf:"bytes,4,rep,name=text,proto3" json:"text,omitempty"`
 	// Overrides what the file says of itself.
-	StartTimecode string            `protobuf:"bytes,5,opt,name=start_timecode,json=startTimecode,proto3" json:"start_timecode,omitempty"`
-	EidrEdit      string            `protobuf:"bytes,6,opt,name=eidr_edit,json=eidrEdit,proto3" json:"eidr_edit,omitempty"`
+	StartTimecode string `protobuf:"bytes,5,opt,name=start_timecode,json=startTimecode,proto3" json:"start_timecode,omitempty"`
+	EidrEdit      string `protobuf:"bytes,6,opt,name=eidr_edit,json=eidrEdit,proto3" json:"eidr_edit,omitempty"`
+	// The asset keeps the side-cars of this event and drops those of earlier events. Otherwise the asset keeps both.
+	ReplaceText   bool              `protobuf:"varint,7,opt,name=replace_text,json=replaceText,proto3" json:"replace_text,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -113,9 +115,89 @@ func (x *MediaArrived) GetEidrEdit() string {
 	return ""
 }
 
+func (x *MediaArrived) GetReplaceText() bool {
+	if x != nil {
+		return x.ReplaceText
+	}
+	return false
+}
+
 func (x *MediaArrived) GetAttributes() map[string]*Value {
 	if x != nil {
 		return x.Attributes
+	}
+	return nil
+}
+
+// MediaAccepted is an event that the ingestor took over HTTP, with the rights that the sender's token had then:
+// type cinedex.media.accepted.v1. Only the ingestor writes its topic, so that no writer of media.arrived can claim rights.
+type MediaAccepted struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Arrived *MediaArrived          `protobuf:"bytes,1,opt,name=arrived,proto3" json:"arrived,omitempty"`
+	// Name of the token.
+	Caller string `protobuf:"bytes,2,opt,name=caller,proto3" json:"caller,omitempty"`
+	// When the event was accepted, in milliseconds since 1970.
+	AcceptedMs int64 `protobuf:"varint,3,opt,name=accepted_ms,json=acceptedMs,proto3" json:"accepted_ms,omitempty"`
+	// Titles that the sender may move a known asset from and to; "*" is every title. Empty: no asset may be moved.
+	Retitle       []string `protobuf:"bytes,4,rep,name=retitle,proto3" json:"retitle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MediaAccepted) Reset() {
+	*x = MediaAccepted{}
+	mi := &file_cinedex_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MediaAccepted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MediaAccepted) ProtoMessage() {}
+
+func (x *MediaAccepted) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MediaAccepted.ProtoReflect.Descriptor instead.
+func (*MediaAccepted) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *MediaAccepted) GetArrived() *MediaArrived {
+	if x != nil {
+		return x.Arrived
+	}
+	return nil
+}
+
+func (x *MediaAccepted) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *MediaAccepted) GetAcceptedMs() int64 {
+	if x != nil {
+		return x.AcceptedMs
+	}
+	return 0
+}
+
+func (x *MediaAccepted) GetRetitle() []string {
+	if x != nil {
+		return x.Retitle
 	}
 	return nil
 }
@@ -136,7 +218,7 @@ type SideCar struct {
 
 func (x *SideCar) Reset() {
 	*x = SideCar{}
-	mi := &file_cinedex_v1_event_proto_msgTypes[1]
+	mi := &file_cinedex_v1_event_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -148,7 +230,7 @@ func (x *SideCar) String() string {
 func (*SideCar) ProtoMessage() {}
 
 func (x *SideCar) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_event_proto_msgTypes[1]
+	mi := &file_cinedex_v1_event_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -161,7 +243,7 @@ func (x *SideCar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SideCar.ProtoReflect.Descriptor instead.
 func (*SideCar) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SideCar) GetUrl() string {
@@ -209,7 +291,7 @@ type MediaReady struct {
 
 func (x *MediaReady) Reset() {
 	*x = MediaReady{}
-	mi := &file_cinedex_v1_event_proto_msgTypes[2]
+	mi := &file_cinedex_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -221,7 +303,7 @@ func (x *MediaReady) String() string {
 func (*MediaReady) ProtoMessage() {}
 
 func (x *MediaReady) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_event_proto_msgTypes[2]
+	mi := &file_cinedex_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -234,7 +316,7 @@ func (x *MediaReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaReady.ProtoReflect.Descriptor instead.
 func (*MediaReady) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *MediaReady) GetAsset() *Asset {
@@ -261,7 +343,7 @@ type RunsRequested struct {
 
 func (x *RunsRequested) Reset() {
 	*x = RunsRequested{}
-	mi := &file_cinedex_v1_event_proto_msgTypes[3]
+	mi := &file_cinedex_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -273,7 +355,7 @@ func (x *RunsRequested) String() string {
 func (*RunsRequested) ProtoMessage() {}
 
 func (x *RunsRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_event_proto_msgTypes[3]
+	mi := &file_cinedex_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -286,7 +368,7 @@ func (x *RunsRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunsRequested.ProtoReflect.Descriptor instead.
 func (*RunsRequested) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RunsRequested) GetAsset() string {
@@ -327,7 +409,7 @@ type RunFinished struct {
 
 func (x *RunFinished) Reset() {
 	*x = RunFinished{}
-	mi := &file_cinedex_v1_event_proto_msgTypes[4]
+	mi := &file_cinedex_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -339,7 +421,7 @@ func (x *RunFinished) String() string {
 func (*RunFinished) ProtoMessage() {}
 
 func (x *RunFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_event_proto_msgTypes[4]
+	mi := &file_cinedex_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -352,7 +434,7 @@ func (x *RunFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunFinished.ProtoReflect.Descriptor instead.
 func (*RunFinished) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RunFinished) GetRun() *Run {
@@ -381,7 +463,7 @@ type AnnotationBatch struct {
 
 func (x *AnnotationBatch) Reset() {
 	*x = AnnotationBatch{}
-	mi := &file_cinedex_v1_event_proto_msgTypes[5]
+	mi := &file_cinedex_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -393,7 +475,7 @@ func (x *AnnotationBatch) String() string {
 func (*AnnotationBatch) ProtoMessage() {}
 
 func (x *AnnotationBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_event_proto_msgTypes[5]
+	mi := &file_cinedex_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -406,7 +488,7 @@ func (x *AnnotationBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotationBatch.ProtoReflect.Descriptor instead.
 func (*AnnotationBatch) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AnnotationBatch) GetAsset() string {
@@ -484,7 +566,7 @@ type EmbeddingBatch struct {
 
 func (x *EmbeddingBatch) Reset() {
 	*x = EmbeddingBatch{}
-	mi := &file_cinedex_v1_event_proto_msgTypes[6]
+	mi := &file_cinedex_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +578,7 @@ func (x *EmbeddingBatch) String() string {
 func (*EmbeddingBatch) ProtoMessage() {}
 
 func (x *EmbeddingBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_event_proto_msgTypes[6]
+	mi := &file_cinedex_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +591,7 @@ func (x *EmbeddingBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingBatch.ProtoReflect.Descriptor instead.
 func (*EmbeddingBatch) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EmbeddingBatch) GetAsset() string {
@@ -580,20 +662,27 @@ var File_cinedex_v1_event_proto protoreflect.FileDescriptor
 const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x16cinedex/v1/event.proto\x12\n" +
-	"cinedex.v1\x1a\x15cinedex/v1/noun.proto\"\xea\x02\n" +
+	"cinedex.v1\x1a\x15cinedex/v1/noun.proto\"\x8d\x03\n" +
 	"\fMediaArrived\x12'\n" +
 	"\x05title\x18\x01 \x01(\v2\x11.cinedex.v1.TitleR\x05title\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x16\n" +
 	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x12'\n" +
 	"\x04text\x18\x04 \x03(\v2\x13.cinedex.v1.SideCarR\x04text\x12%\n" +
 	"\x0estart_timecode\x18\x05 \x01(\tR\rstartTimecode\x12\x1b\n" +
-	"\teidr_edit\x18\x06 \x01(\tR\beidrEdit\x12H\n" +
+	"\teidr_edit\x18\x06 \x01(\tR\beidrEdit\x12!\n" +
+	"\freplace_text\x18\a \x01(\bR\vreplaceText\x12H\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2(.cinedex.v1.MediaArrived.AttributesEntryR\n" +
 	"attributes\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"w\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\x96\x01\n" +
+	"\rMediaAccepted\x122\n" +
+	"\aarrived\x18\x01 \x01(\v2\x18.cinedex.v1.MediaArrivedR\aarrived\x12\x16\n" +
+	"\x06caller\x18\x02 \x01(\tR\x06caller\x12\x1f\n" +
+	"\vaccepted_ms\x18\x03 \x01(\x03R\n" +
+	"acceptedMs\x12\x18\n" +
+	"\aretitle\x18\x04 \x03(\tR\aretitle\"w\n" +
 	"\aSideCar\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x16\n" +
@@ -644,40 +733,42 @@ func file_cinedex_v1_event_proto_rawDescGZIP() []byte {
 	return file_cinedex_v1_event_proto_rawDescData
 }
 
-var file_cinedex_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_cinedex_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cinedex_v1_event_proto_goTypes = []any{
 	(*MediaArrived)(nil),    // 0: cinedex.v1.MediaArrived
-	(*SideCar)(nil),         // 1: cinedex.v1.SideCar
-	(*MediaReady)(nil),      // 2: cinedex.v1.MediaReady
-	(*RunsRequested)(nil),   // 3: cinedex.v1.RunsRequested
-	(*RunFinished)(nil),     // 4: cinedex.v1.RunFinished
-	(*AnnotationBatch)(nil), // 5: cinedex.v1.AnnotationBatch
-	(*EmbeddingBatch)(nil),  // 6: cinedex.v1.EmbeddingBatch
-	nil,                     // 7: cinedex.v1.MediaArrived.AttributesEntry
-	(*Title)(nil),           // 8: cinedex.v1.Title
-	(*Asset)(nil),           // 9: cinedex.v1.Asset
-	(*Run)(nil),             // 10: cinedex.v1.Run
-	(*Annotation)(nil),      // 11: cinedex.v1.Annotation
-	(*Space)(nil),           // 12: cinedex.v1.Space
-	(*Embedding)(nil),       // 13: cinedex.v1.Embedding
-	(*Value)(nil),           // 14: cinedex.v1.Value
+	(*MediaAccepted)(nil),   // 1: cinedex.v1.MediaAccepted
+	(*SideCar)(nil),         // 2: cinedex.v1.SideCar
+	(*MediaReady)(nil),      // 3: cinedex.v1.MediaReady
+	(*RunsRequested)(nil),   // 4: cinedex.v1.RunsRequested
+	(*RunFinished)(nil),     // 5: cinedex.v1.RunFinished
+	(*AnnotationBatch)(nil), // 6: cinedex.v1.AnnotationBatch
+	(*EmbeddingBatch)(nil),  // 7: cinedex.v1.EmbeddingBatch
+	nil,                     // 8: cinedex.v1.MediaArrived.AttributesEntry
+	(*Title)(nil),           // 9: cinedex.v1.Title
+	(*Asset)(nil),           // 10: cinedex.v1.Asset
+	(*Run)(nil),             // 11: cinedex.v1.Run
+	(*Annotation)(nil),      // 12: cinedex.v1.Annotation
+	(*Space)(nil),           // 13: cinedex.v1.Space
+	(*Embedding)(nil),       // 14: cinedex.v1.Embedding
+	(*Value)(nil),           // 15: cinedex.v1.Value
 }
 var file_cinedex_v1_event_proto_depIdxs = []int32{
-	8,  // 0: cinedex.v1.MediaArrived.title:type_name -> cinedex.v1.Title
-	1,  // 1: cinedex.v1.MediaArrived.text:type_name -> cinedex.v1.SideCar
-	7,  // 2: cinedex.v1.MediaArrived.attributes:type_name -> cinedex.v1.MediaArrived.AttributesEntry
-	9,  // 3: cinedex.v1.MediaReady.asset:type_name -> cinedex.v1.Asset
-	10, // 4: cinedex.v1.RunsRequested.runs:type_name -> cinedex.v1.Run
-	10, // 5: cinedex.v1.RunFinished.run:type_name -> cinedex.v1.Run
-	11, // 6: cinedex.v1.AnnotationBatch.annotations:type_name -> cinedex.v1.Annotation
-	12, // 7: cinedex.v1.EmbeddingBatch.space:type_name -> cinedex.v1.Space
-	13, // 8: cinedex.v1.EmbeddingBatch.embeddings:type_name -> cinedex.v1.Embedding
-	14, // 9: cinedex.v1.MediaArrived.AttributesEntry.value:type_name -> cinedex.v1.Value
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	9,  // 0: cinedex.v1.MediaArrived.title:type_name -> cinedex.v1.Title
+	2,  // 1: cinedex.v1.MediaArrived.text:type_name -> cinedex.v1.SideCar
+	8,  // 2: cinedex.v1.MediaArrived.attributes:type_name -> cinedex.v1.MediaArrived.AttributesEntry
+	0,  // 3: cinedex.v1.MediaAccepted.arrived:type_name -> cinedex.v1.MediaArrived
+	10, // 4: cinedex.v1.MediaReady.asset:type_name -> cinedex.v1.Asset
+	11, // 5: cinedex.v1.RunsRequested.runs:type_name -> cinedex.v1.Run
+	11, // 6: cinedex.v1.RunFinished.run:type_name -> cinedex.v1.Run
+	12, // 7: cinedex.v1.AnnotationBatch.annotations:type_name -> cinedex.v1.Annotation
+	13, // 8: cinedex.v1.EmbeddingBatch.space:type_name -> cinedex.v1.Space
+	14, // 9: cinedex.v1.EmbeddingBatch.embeddings:type_name -> cinedex.v1.Embedding
+	15, // 10: cinedex.v1.MediaArrived.AttributesEntry.value:type_name -> cinedex.v1.Value
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_event_proto_init() }
@@ -692,7 +783,7 @@ func file_cinedex_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_event_proto_rawDesc), len(file_cinedex_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -215,7 +215,12 @@ type Asset struct {
 	Audio     []*AudioTrack `protobuf:"bytes,9,rep,name=audio,proto3" json:"audio,omitempty"`
 	Text      []*TextTrack  `protobuf:"bytes,10,rep,name=text,proto3" json:"text,omitempty"`
 	// EIDR edit identity, where given: timecodes belong to the edit.
-	EidrEdit      string            `protobuf:"bytes,11,opt,name=eidr_edit,json=eidrEdit,proto3" json:"eidr_edit,omitempty"`
+	EidrEdit string `protobuf:"bytes,11,opt,name=eidr_edit,json=eidrEdit,proto3" json:"eidr_edit,omitempty"`
+	// Grows by one with each change of what the library says of the asset. 0: written before revisions were kept.
+	Revision int64 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
+	// When the event arrived that decided the title, in milliseconds since 1970; 0 where that is not known.
+	// An older event does not move the asset to another title.
+	TitledMs      int64             `protobuf:"varint,13,opt,name=titled_ms,json=titledMs,proto3" json:"titled_ms,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -326,6 +331,20 @@ func (x *Asset) GetEidrEdit() string {
 		return x.EidrEdit
 	}
 	return ""
+}
+
+func (x *Asset) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Asset) GetTitledMs() int64 {
+	if x != nil {
+		return x.TitledMs
+	}
+	return 0
 }
 
 func (x *Asset) GetAttributes() map[string]*Value {
@@ -1707,7 +1726,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"attributes\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\x96\x04\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\xcf\x04\n" +
 	"\x05Asset\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x05title\x18\x02 \x01(\v2\x11.cinedex.v1.TitleR\x05title\x12*\n" +
@@ -1721,7 +1740,9 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x05audio\x18\t \x03(\v2\x16.cinedex.v1.AudioTrackR\x05audio\x12)\n" +
 	"\x04text\x18\n" +
 	" \x03(\v2\x15.cinedex.v1.TextTrackR\x04text\x12\x1b\n" +
-	"\teidr_edit\x18\v \x01(\tR\beidrEdit\x12A\n" +
+	"\teidr_edit\x18\v \x01(\tR\beidrEdit\x12\x1a\n" +
+	"\brevision\x18\f \x01(\x03R\brevision\x12\x1b\n" +
+	"\ttitled_ms\x18\r \x01(\x03R\btitledMs\x12A\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2!.cinedex.v1.Asset.AttributesEntryR\n" +
 	"attributes\x1aP\n" +

@@ -8,10 +8,10 @@ import (
 
 	"github.com/gocql/gocql"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // shards is how many partitions assets are spread over, and jobs. Each is in the order of ids, so that
@@ -61,12 +61,16 @@ func (s *Store) PutAsset(ctx context.Context, a *pb.Asset) error {
 			row, err := s.asset(read(ctx, selectAsset, at...))
 			b := s.swap(ctx)
 			b.more = true // it has yet to be told
+			if err != nil {
+				return nil, err
+			}
+			write, err := store.Replaces(a, row.asset)
 			switch {
 			case err != nil:
 				return nil, err
 			case row.asset == nil:
 				b.Query("INSERT INTO assets (library, shard, id, body, told, revision) VALUES (?, ?, ?, ?, false, ?) IF NOT EXISTS", append(at[:3:3], body, revision)...)
-			case !proto.Equal(row.asset, a):
+			case write:
 				b.Query("UPDATE assets SET body = ?, told = false, revision = ? WHERE library = ? AND shard = ? AND id = ? IF revision = ?",
 					body, revision, at[0], at[1], at[2], row.revision)
 			case row.told:

@@ -31,8 +31,14 @@ func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 }
 
 func (s *Store) dump(ctx context.Context, w io.Writer) error {
-	if err := writeAll(w, "asset", s.AllAssets(ctx)); err != nil {
-		return err
+	for a, err := range s.AllAssets(ctx) {
+		if err == nil {
+			store.ForgetHistory(a)
+			err = writeLine(w, "asset", a)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	assets, err := s.partitions(ctx, "SELECT DISTINCT library, asset FROM runs", false)
 	if err != nil {

@@ -4,10 +4,9 @@ import (
 	"context"
 	"iter"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // ofAsset is the name under which what is said of an asset and its runs is changed.
@@ -21,9 +20,12 @@ func (s *Store) PutAsset(ctx context.Context, a *pb.Asset) error {
 	return s.edit(ctx, "putting asset "+a.GetId(), ofAsset(a.GetId()), func(e *edit) error {
 		k, old := key(tableAssets, a.GetId()), &pb.Asset{}
 		switch err := s.get(k, old, "asset"); {
-		case err == nil && proto.Equal(old, a):
-			return nil
-		case err != nil && !errkind.Is(err, errkind.NotFound):
+		case errkind.Is(err, errkind.NotFound):
+			old = nil
+		case err != nil:
+			return err
+		}
+		if write, err := store.Replaces(a, old); err != nil || !write {
 			return err
 		}
 		e.library = true

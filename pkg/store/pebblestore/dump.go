@@ -10,6 +10,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // Dump implements store.Store.
@@ -22,7 +23,7 @@ func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 	now := s.db.NewSnapshot()
 	defer now.Close()
 	d := dumper{ctx: ctx, from: now, to: bufio.NewWriter(w)}
-	dump(&d, tableAssets, "asset", func(*pb.Asset) {})
+	dump(&d, tableAssets, "asset", store.ForgetHistory)
 	dump(&d, tableRuns, "run", func(r *pb.Run) { r.Epoch, r.Activated, r.TookMs = 0, false, 0 })
 	dump(&d, tableAnnotations, "annotation", func(*pb.Annotation) {})
 	dump(&d, tableEmbeddings, "embedding", func(*pb.Embedding) {})

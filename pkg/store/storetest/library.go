@@ -1,9 +1,12 @@
 package storetest
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -41,6 +44,52 @@ func testAssets(t *testing.T, h Harness) {
 	equal(t, "all assets", ids(list(t, s.AllAssets(ctx))), sorted(append([]string(nil), odd...)...))
 	for _, id := range odd {
 		equal(t, "asset "+id, must(s.Asset(ctx, id))(t), asset(id))
+	}
+}
+
+// testRevisions holds PutAsset to be a compare-and-set.
+func testRevisions(t *testing.T, h Harness) {
+	s, ctx := open(t, h), t.Context()
+	at := func(revision int64, name string) *pb.Asset {
+		a := asset("a")
+		a.Revision, a.Title.Name = revision, name
+		return a
+	}
+	ok(t, s.PutAsset(ctx, at(0, "before revisions")))
+	ok(t, s.PutAsset(ctx, at(0, "before revisions, again")))
+	ok(t, s.PutAsset(ctx, at(1, "first")))
+	ok(t, s.PutAsset(ctx, at(1, "first")))
+	kind(t, "another of the same revision", s.PutAsset(ctx, at(1, "other")), errkind.Conflict)
+	kind(t, "one from before revisions", s.PutAsset(ctx, at(0, "first")), errkind.Conflict)
+	ok(t, s.PutAsset(ctx, at(3, "third"))) // the log tells of the last only
+	kind(t, "one that was passed over", s.PutAsset(ctx, at(2, "second")), errkind.Conflict)
+	equal(t, "the asset", must(s.Asset(ctx, "a"))(t), at(3, "third"))
+
+	const writers, each = 4, 5
+	var g errgroup.Group
+	for w := range writers {
+		g.Go(func() error {
+			for n := 0; n < each; {
+				a, err := s.Asset(ctx, "a")
+				if err != nil {
+					return err
+				}
+				a.Revision++
+				a.Title.Name += fmt.Sprintf(" %d/%d", w, n)
+				switch err := s.PutAsset(ctx, a); {
+				case err == nil:
+					n++
+				case !errkind.Is(err, errkind.Conflict):
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	ok(t, g.Wait())
+	got := must(s.Asset(ctx, "a"))(t)
+	if changes := strings.Count(got.GetTitle().GetName(), "/"); got.GetRevision() != 3+writers*each || changes != writers*each {
+		t.Errorf("revision %d with %d changes, want each of %d", got.GetRevision(), changes, writers*each)
 	}
 }
 

@@ -38,6 +38,7 @@ func Run(t *testing.T, h Harness) {
 		run  func(*testing.T, Harness)
 	}{
 		{"assets", testAssets},
+		{"revisions of an asset", testRevisions},
 		{"creating runs", testCreateRun},
 		{"finishing runs", testFinishRun},
 		{"items", testItems},

@@ -63,7 +63,9 @@ func testDumpOrder(t *testing.T, h Harness) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		var tells []func() error
 		for _, a := range []string{"a", "b"} {
-			tells = append(tells, func() error { return s.PutAsset(ctx, asset(a)) })
+			told := asset(a)
+			told.Revision, told.TitledMs = int64(seed)+1, int64(seed)
+			tells = append(tells, func() error { return s.PutAsset(ctx, told) })
 			for _, id := range []string{"r1", "r2"} {
 				x := run(a, id)
 				tells = append(tells, func() error { _, err := s.CreateRun(ctx, x); return err },

@@ -32,7 +32,11 @@ func (s *Service) plan(ctx context.Context, batch []events.Delivery) error {
 // planAsset requests all that can run now. It may be called any number of times.
 func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	// The executor must find what it is asked about, however far the indexer is.
-	if err := s.deps.Store.PutAsset(ctx, asset); err != nil {
+	err := s.deps.Store.PutAsset(ctx, asset)
+	if errkind.Is(err, errkind.Conflict) { // the store knows a later revision, whose tracks may be others
+		asset, err = s.deps.Store.Asset(ctx, asset.GetId())
+	}
+	if err != nil {
 		return fmt.Errorf("putting the asset into the library: %w", err)
 	}
 	runs, err := s.deps.Registry.Runs(asset)

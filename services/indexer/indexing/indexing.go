@@ -133,7 +133,8 @@ func (s *Service) assets(ctx context.Context, batch []events.Delivery) error {
 		if !ok {
 			continue // a tombstone: removing titles is an operator's work, done with their runs
 		}
-		if err := s.deps.Store.PutAsset(ctx, ready.GetAsset()); err != nil {
+		// Conflict: the store knows a later revision. An event that comes once more moves nothing back.
+		if err := s.deps.Store.PutAsset(ctx, ready.GetAsset()); err != nil && !errkind.Is(err, errkind.Conflict) {
 			return fmt.Errorf("putting asset %s into the library: %w", d.Subject, err)
 		}
 	}

@@ -278,7 +278,7 @@ func (r *replay) restoreAssets(ctx context.Context, f *logFilter) (n int, err er
 		if !errkind.Is(err, errkind.NotFound) {
 			return n, fmt.Errorf("reading asset %s: %w", id, err)
 		}
-		if err := r.deps.Store.PutAsset(ctx, m.GetAsset()); err != nil {
+		if err := r.deps.Store.PutAsset(ctx, m.GetAsset()); err != nil && !errkind.Is(err, errkind.Conflict) {
 			return n, fmt.Errorf("putting asset %s into the library: %w", id, err)
 		}
 		n++
