@@ -15,7 +15,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"syscall"
+	"time"
 )
 
 // Kind says what an error means to whoever has to act on it.
@@ -131,3 +133,37 @@ func Of(err error) Kind {
 
 // Is reports whether err is of kind k.
 func Is(err error, k Kind) bool { return err != nil && Of(err) == k }
+
+type later struct {
+	after time.Duration
+	err   error
+}
+
+func (e *later) Error() string { return e.err.Error() }
+func (e *later) Unwrap() error { return e.err }
+
+// WithRetryAfter says that what failed with err may succeed after d. Doors tell it to the caller: as Retry-After over
+// HTTP. A nil error stays nil.
+func WithRetryAfter(d time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &later{d, err}
+}
+
+// RetryAfter returns what WithRetryAfter said of err, at any depth.
+func RetryAfter(err error) (d time.Duration, ok bool) {
+	if l := (*later)(nil); errors.As(err, &l) {
+		return l.after, true
+	}
+	return 0, false
+}
+
+// RetryAfterSeconds is RetryAfter as the header has it: whole seconds, rounded up and 1 at least; "" where err says none.
+func RetryAfterSeconds(err error) string {
+	d, ok := RetryAfter(err)
+	if !ok {
+		return ""
+	}
+	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -53,5 +54,18 @@ func TestTableIsConsistent(t *testing.T) {
 		if k.HTTPStatus() < 400 || k.GRPCCode() == 0 {
 			t.Errorf("%v has no error status", k)
 		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	err := fmt.Errorf("asking: %w", errkind.WithRetryAfter(1500*time.Millisecond, errkind.New(errkind.Exhausted, "too much")))
+	if d, ok := errkind.RetryAfter(err); !ok || d != 1500*time.Millisecond || errkind.Of(err) != errkind.Exhausted || errkind.RetryAfterSeconds(err) != "2" || err.Error() != "asking: too much" {
+		t.Errorf("got %s, %t, %s, %q of %q", d, ok, errkind.Of(err), errkind.RetryAfterSeconds(err), err)
+	}
+	if s := errkind.RetryAfterSeconds(errkind.WithRetryAfter(time.Millisecond, errkind.New(errkind.Exhausted, "x"))); s != "1" {
+		t.Errorf("a millisecond is told as %q seconds", s)
+	}
+	if _, ok := errkind.RetryAfter(errkind.New(errkind.Exhausted, "x")); ok || errkind.RetryAfterSeconds(nil) != "" || errkind.WithRetryAfter(time.Second, nil) != nil {
+		t.Error("a time is told of what has none")
 	}
 }

@@ -22,7 +22,7 @@ const root = "../../.."
 var layers = func() map[string][]string {
 	var (
 		base      = []string{"pkg/errkind"}
-		process   = append([]string{"pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
+		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/schema"}, process...)
 		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
@@ -31,6 +31,7 @@ var layers = func() map[string][]string {
 	return map[string][]string{
 		"pkg/errkind":   nil,
 		"pkg/schema":    base,
+		"pkg/fair":      base,
 		"pkg/lifecycle": base,
 		"pkg/telemetry": base,
 		"pkg/tlsclient": base,

@@ -1,0 +1,135 @@
+package fair
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Limits are what one caller may ask.
+type Limits struct {
+	// Concurrent is how many requests of one caller are answered at once; 0 is no limit.
+	Concurrent int `mapstructure:"concurrent"`
+	// PerSecond is the cost that one caller may cause a second, over long; 0 is no limit. A cost of 1 is about a
+	// millisecond of one processor.
+	PerSecond float64 `mapstructure:"per_second"`
+	// Burst is the cost that one caller may cause at once after a pause.
+	Burst int `mapstructure:"burst"`
+}
+
+// Validate reports the first field that cannot be used.
+func (l Limits) Validate() error {
+	switch {
+	case l.Concurrent < 0:
+		return errkind.New(errkind.Invalid, "concurrent must be 0 or more")
+	case l.PerSecond < 0 || math.IsInf(l.PerSecond, 0) || math.IsNaN(l.PerSecond):
+		return errkind.New(errkind.Invalid, "per_second must be 0 or more")
+	case l.PerSecond > 0 && l.Burst < 1:
+		return errkind.New(errkind.Invalid, "burst must be 1 or more where per_second limits")
+	}
+	return nil
+}
+
+// A Limiter holds callers to Limits. It is for any number of goroutines, and starts none. A nil *Limiter limits nothing.
+type Limiter struct {
+	limits  Limits
+	metrics *Metrics
+	now     func() time.Time
+
+	mu      sync.Mutex
+	callers map[string]*account
+}
+
+type account struct {
+	open   int // requests that are being answered
+	bucket *rate.Limiter
+}
+
+// NewLimiter makes a limiter; metrics may be nil.
+func NewLimiter(l Limits, m *Metrics) *Limiter {
+	return &Limiter{limits: l, metrics: m, now: time.Now, callers: map[string]*account{}}
+}
+
+// Enter begins a request of a caller, which costs so much. The caller of Enter MUST call leave once, when the request is
+// answered. The error is of kind Exhausted, and carries the time after which the same request may be let in.
+func (l *Limiter) Enter(who string, cost float64) (leave func(), err error) {
+	if l == nil {
+		return func() {}, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.account(who)
+	if l.limits.Concurrent > 0 && a.open >= l.limits.Concurrent {
+		l.metrics.refuse("concurrent")
+		return nil, errkind.WithRetryAfter(time.Second, errkind.New(errkind.Exhausted,
+			"%d of your requests are being answered already, as many as are allowed; ask again when one is", a.open))
+	}
+	if err := l.charge(a, cost); err != nil {
+		return nil, err
+	}
+	a.open++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		a.open--
+	}, nil
+}
+
+// Charge adds to what a request costs that was let in. The error is that of Enter.
+func (l *Limiter) Charge(who string, cost float64) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.charge(l.account(who), cost)
+}
+
+func (l *Limiter) charge(a *account, cost float64) error {
+	if l.limits.PerSecond == 0 {
+		return nil
+	}
+	now := l.now()
+	// What costs more than all that can be saved up is let in when all of it is saved up.
+	r := a.bucket.ReserveN(now, min(int(math.Ceil(cost)), l.limits.Burst))
+	wait := r.DelayFrom(now)
+	if wait == 0 {
+		return nil
+	}
+	r.CancelAt(now) // a refusal costs nothing
+	l.metrics.refuse("cost")
+	return errkind.WithRetryAfter(wait, errkind.New(errkind.Exhausted, "you ask for more than is allowed; ask again in %s", wait.Round(100*time.Millisecond)+100*time.Millisecond))
+}
+
+// account returns what is known of a caller. Callers who ask nothing and may ask all are forgotten when there are many.
+func (l *Limiter) account(who string) *account {
+	if a := l.callers[who]; a != nil {
+		return a
+	}
+	if len(l.callers) >= maxAccounts {
+		now := l.now()
+		for name, a := range l.callers {
+			if a.open == 0 && a.bucket.TokensAt(now) >= float64(l.limits.Burst) {
+				delete(l.callers, name)
+			}
+		}
+		// Still as many are addresses by the thousand: a quarter of them begins anew, so that memory is bounded.
+		for name, a := range l.callers {
+			if len(l.callers) <= maxAccounts*3/4 {
+				break
+			}
+			if a.open == 0 {
+				delete(l.callers, name)
+			}
+		}
+	}
+	a := &account{bucket: rate.NewLimiter(rate.Limit(l.limits.PerSecond), l.limits.Burst)}
+	l.callers[who] = a
+	return a
+}
+
+const maxAccounts = 16 << 10

@@ -1,0 +1,214 @@
+package fair
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// MaxWaiting bounds the items of one caller in one queue. A request of the most leaves has an eighth of them.
+const MaxWaiting = 2048
+
+// Config is what the owner of a queue chooses.
+type Config struct {
+	// Name is how metrics call the queue.
+	Name string
+	// Slots is how many items are served at once; below 1 means 1.
+	Slots int
+	// Quick is the cost up to which an item may take the last slot; 0 lets every item take it.
+	Quick float64
+	// Metrics may be nil.
+	Metrics *Metrics
+}
+
+// A Queue hands out slots. It is for any number of goroutines, and starts none.
+type Queue struct {
+	cfg Config
+
+	mu      sync.Mutex
+	busy    int     // slots that are taken
+	long    int     // slots that are taken by items above Quick
+	now     float64 // virtual time: the start of the item that was served last
+	seen    uint64  // items that ever waited
+	callers map[string]*caller
+	waiting map[*caller]struct{} // callers with items
+}
+
+// A caller is given the slot when its next start is the earliest.
+type caller struct {
+	start float64 // virtual time at which the next item starts, unless the queue is already beyond it
+	items []*item // that wait, in the order of their coming
+}
+
+type item struct {
+	cost    float64
+	number  uint64
+	granted chan struct{} // closed when the item has a slot
+}
+
+// NewQueue makes a queue.
+func NewQueue(cfg Config) *Queue {
+	cfg.Slots = max(1, cfg.Slots)
+	return &Queue{cfg: cfg, callers: map[string]*caller{}, waiting: map[*caller]struct{}{}}
+}
+
+// Acquire waits for a slot, for an item of this cost, and returns what gives the slot back. The unit of cost is the
+// caller's to choose; all items of one queue MUST use the same.
+//
+// The caller MUST call release once, when the work is done. Errors: the context's own error if it ended first; Exhausted
+// where MaxWaiting items of the same caller wait already.
+func (q *Queue) Acquire(ctx context.Context, who string, cost float64) (release func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, it, err := q.enter(who, cost)
+	if err != nil {
+		q.cfg.Metrics.refuse("waiting")
+		return nil, err
+	}
+	release = func() { q.release(cost) }
+	if it == nil {
+		q.cfg.Metrics.waited(q.cfg.Name, 0)
+		return release, nil
+	}
+	began := time.Now()
+	select {
+	case <-it.granted:
+		q.cfg.Metrics.waited(q.cfg.Name, time.Since(began))
+		return release, nil
+	case <-ctx.Done():
+		q.leave(c, it)
+		q.cfg.Metrics.drop(q.cfg.Name)
+		return nil, fmt.Errorf("waiting for a free slot: %w", ctx.Err())
+	}
+}
+
+// enter gives an item a slot and returns no item, or puts the item into its caller's queue.
+func (q *Queue) enter(who string, cost float64) (*caller, *item, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c := q.callerOf(who)
+	if len(q.waiting) == 0 && q.fits(cost) {
+		q.serve(c, cost)
+		return c, nil, nil
+	}
+	if len(c.items) >= MaxWaiting {
+		return nil, nil, errkind.WithRetryAfter(time.Second, errkind.New(errkind.Exhausted,
+			"%d parts of your searches wait already; ask for less at once, or again in a second", MaxWaiting))
+	}
+	it := &item{cost: cost, number: q.seen, granted: make(chan struct{})}
+	q.seen++
+	c.items = append(c.items, it)
+	q.waiting[c] = struct{}{}
+	q.dispatch() // an item may pass those that the last slot is not for
+	return c, it, nil
+}
+
+// fits reports whether an item may be served now, if its turn has come.
+func (q *Queue) fits(cost float64) bool {
+	if q.isLong(cost) && q.long >= max(1, q.cfg.Slots-1) {
+		return false
+	}
+	return q.busy < q.cfg.Slots
+}
+
+func (q *Queue) isLong(cost float64) bool { return q.cfg.Quick > 0 && cost > q.cfg.Quick }
+
+// serve gives a slot to the next item of a caller.
+func (q *Queue) serve(c *caller, cost float64) {
+	q.busy++
+	if q.isLong(cost) {
+		q.long++
+	}
+	q.now = max(q.now, c.start)
+	c.start = q.now + cost
+}
+
+// dispatch serves items until no slot is free or no item fits.
+func (q *Queue) dispatch() {
+	for q.busy < q.cfg.Slots {
+		c := q.first()
+		if c == nil {
+			return
+		}
+		it := c.items[0]
+		c.items[0] = nil
+		if c.items = c.items[1:]; len(c.items) == 0 {
+			delete(q.waiting, c)
+		}
+		q.serve(c, it.cost)
+		close(it.granted)
+	}
+}
+
+// first returns the caller whose turn it is, of those whose next item fits. Callers that wait are few: as many at most as
+// have tokens.
+func (q *Queue) first() (best *caller) {
+	for c := range q.waiting {
+		if !q.fits(c.items[0].cost) {
+			continue
+		}
+		if best == nil || q.before(c, best) {
+			best = c
+		}
+	}
+	return best
+}
+
+func (q *Queue) before(a, b *caller) bool {
+	// A caller who was away starts now, whatever it was given before.
+	if x, y := max(a.start, q.now), max(b.start, q.now); x != y {
+		return x < y
+	}
+	return a.items[0].number < b.items[0].number
+}
+
+func (q *Queue) release(cost float64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy--
+	if q.isLong(cost) {
+		q.long--
+	}
+	q.dispatch()
+}
+
+// leave takes an item away that nobody waits for.
+func (q *Queue) leave(c *caller, it *item) {
+	q.mu.Lock()
+	for i, other := range c.items {
+		if other == it {
+			if c.items = append(c.items[:i], c.items[i+1:]...); len(c.items) == 0 {
+				delete(q.waiting, c)
+			}
+			q.dispatch() // the item behind may fit where this one did not
+			q.mu.Unlock()
+			return
+		}
+	}
+	q.mu.Unlock()
+	q.release(it.cost) // the slot came as the context ended
+}
+
+// maxCallers is how many callers are remembered before those who do not wait are forgotten: what they were given lately with them.
+const maxCallers = 1024
+
+func (q *Queue) callerOf(who string) *caller {
+	c := q.callers[who]
+	if c != nil {
+		return c
+	}
+	if len(q.callers) >= maxCallers {
+		for name, c := range q.callers {
+			if len(c.items) == 0 {
+				delete(q.callers, name)
+			}
+		}
+	}
+	c = &caller{}
+	q.callers[who] = c
+	return c
+}
