@@ -611,7 +611,7 @@ func fullDisk(t *testing.T) {
 		t.Skip("lacks the right to mount a small disk")
 	}
 	home, dir := t.TempDir(), t.TempDir()
-	if err := syscall.Mount("tmpfs", home, "tmpfs", 0, "size=600m"); err != nil {
+	if err := syscall.Mount("tmpfs", home, "tmpfs", 0, "size=600m,mode=700"); err != nil {
 		t.Skipf("lacks the right to mount a small disk: %v", err)
 	}
 	t.Cleanup(func() {

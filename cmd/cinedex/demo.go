@@ -20,6 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -64,6 +65,9 @@ func demo(ctx context.Context, o *output, h *home, file, address string, full, o
 		return err
 	}
 	began := time.Now()
+	if err := platform.MakePrivate(h.dir); err != nil {
+		return fmt.Errorf("opening the home folder: %w", err)
+	}
 	films := filepath.Join(h.dir, "films")
 	arrivals, err := makeFilms(ctx, o, cache, films, full)
 	if err != nil {
@@ -81,7 +85,7 @@ func demo(ctx context.Context, o *output, h *home, file, address string, full, o
 	if cfg.Blobs.Roots, err = roots(films, cache.Dir()); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(h.dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(filepath.Join(h.dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}

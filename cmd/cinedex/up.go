@@ -172,8 +172,8 @@ type running struct {
 
 // start opens everything in the order in which it is needed; what was opened is closed again if a later part fails.
 func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *running, err error) {
-	if err := os.MkdirAll(h.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making the home folder: %w", err)
+	if err := platform.MakePrivate(h.dir); err != nil {
+		return nil, fmt.Errorf("opening the home folder: %w", err)
 	}
 	u = &running{cfg: cfg, home: h}
 	defer func() {

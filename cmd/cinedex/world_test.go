@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -107,6 +108,7 @@ func newWorldWith(t testing.TB, dir string, change func(*upConfig), media ...str
 			t.Errorf("stopping: %v", err)
 		}
 		logs.Close()
+		keptPrivate(t, dir)
 		if t.Failed() {
 			if b, err := os.ReadFile(logs.Name()); err == nil {
 				t.Logf("what the services said:\n%s", tail(b, 4000))
@@ -115,6 +117,24 @@ func newWorldWith(t testing.TB, dir string, change func(*upConfig), media ...str
 	}
 	t.Cleanup(w.stop)
 	return w
+}
+
+// keptPrivate holds that nobody but the owner can read anything in the home folder: folders 0700, files 0600.
+func keptPrivate(t testing.TB, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Type()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is %s: others can read it", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }

@@ -54,6 +54,7 @@ func Main(name string, cfg any, base *ServiceConfig, build func(context.Context,
 	flag.Var(&set, "set", "one setting, key=value; may be repeated")
 	check := flag.Bool("check", false, "read the configuration, say what is wrong with it, and end")
 	flag.Parse()
+	KeepPrivate()
 	ctx, stop := lifecycle.SignalContext(context.Background())
 	defer stop()
 	err := config.Load(cfg, *file, set)

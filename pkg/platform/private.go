@@ -1,0 +1,59 @@
+//go:build unix
+
+package platform
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// others are the permissions of everybody but the owner.
+const others = 0o077
+
+// KeepPrivate lets what this process creates from now on be read by its owner alone: folders 0700, files 0600. Unreleased films
+// lie there, and what is said in them. A file that is meant for others is given its mode after it was made.
+func KeepPrivate() { syscall.Umask(others) }
+
+// MakePrivate makes the folder and takes it, with all that lies in it, away from everybody but its owner. Where the folder is
+// another's, as a volume of Kubernetes is, its mode stays; what this process makes in it is private all the same.
+//
+// Errors: Invalid where the folder is shared by design (sticky, as /tmp is).
+func MakePrivate(dir string) error {
+	KeepPrivate()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder %s: %w", dir, err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("looking at the folder %s: %w", dir, err)
+	}
+	if info.Mode()&fs.ModeSticky != 0 {
+		return errkind.New(errkind.Invalid, "the folder %s is one that everybody may write to (sticky): films that are not released are kept in a folder of your own; give another, or chmod 700 this one", dir)
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); info.Mode().Perm()&others == 0 || ok && int(owner.Uid) != os.Geteuid() {
+		return nil
+	}
+	// An earlier version left the folder open. What lies below is closed first, so that a process that is killed here begins again.
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir || !d.IsDir() && !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil || info.Mode().Perm()&others == 0 {
+			return err
+		}
+		return os.Chmod(path, info.Mode().Perm()&^others)
+	})
+	if err == nil {
+		err = os.Chmod(dir, info.Mode().Perm()&^others)
+	}
+	if err != nil {
+		return fmt.Errorf("taking the folder %s away from others: %w", dir, err)
+	}
+	return nil
+}
