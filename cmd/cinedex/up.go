@@ -74,6 +74,7 @@ func defaultUp(dir string) upConfig {
 		Ingest: ingest.Default(), Runner: runner.Default(), Indexing: indexing.Default(), Operating: operating.Default(), Gateway: gateway.Default(),
 	}
 	c.Broker.Port = 9092
+	c.Audit.File = filepath.Join(dir, "audit", "audit.jsonl")
 	c.Telemetry.AdminAddress = "127.0.0.1:8081"
 	// A worker of the same name takes its own leases back at once: after a crash nothing waits.
 	c.Runner.Worker, c.Operating.Worker = "up", "up"
@@ -217,7 +218,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if err = u.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {
 		return u, err
 	}
-	authoriser, err := authz.OpenFile(cfg.TokenFile)
+	authoriser, err := u.OpenTokens(cfg.TokenFile)
 	if err != nil {
 		return u, err
 	}
@@ -271,7 +272,8 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},
 	}
 	if cfg.Telemetry.AdminAddress != "" {
-		ready := func() error { return lifecycle.Ready(u.actors...) }
+		watched := append(u.Watched(), u.actors...)
+		ready := func() error { return lifecycle.Ready(watched...) }
 		admin := u.Admin(ready)
 		u.actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
 			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", cfg.Telemetry.AdminAddress, admin)
@@ -315,22 +317,28 @@ func (u *running) close() error {
 	return errors.Join(errs...)
 }
 
-// ensureTokens makes a token that sees every title where there is no file of tokens,
-// and returns the one that it made, now or earlier.
+// ensureTokens makes a token that sees every title where there is no file of tokens, and returns the token that it made, now or earlier.
+//
+// The token is kept before the file that admits it, and each file is written wholly or not at all. A crash between the two leaves a
+// token that nothing admits yet; the next start writes the file for it.
 func ensureTokens(dir, file string) (string, error) {
 	own := filepath.Join(dir, "token")
-	if b, err := os.ReadFile(own); err == nil {
-		return strings.TrimSpace(string(b)), nil
+	b, err := os.ReadFile(own)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
-		return "", err // somebody's own file: its tokens are theirs to know
+	token := strings.TrimSpace(string(b))
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+		return token, err // where the token is empty, the file is somebody's own: its tokens are theirs to know
 	}
-	token := rand.Text()
+	if token == "" {
+		token = rand.Text()
+		if err := authz.WriteSecret(own, []byte(token+"\n")); err != nil {
+			return "", fmt.Errorf("making the token: %w", err)
+		}
+	}
 	if err := authz.WriteFile(file, "owner", token, "*"); err != nil {
 		return "", fmt.Errorf("making the file of tokens: %w", err)
-	}
-	if err := os.WriteFile(own, []byte(token+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("making the token: %w", err)
 	}
 	return token, nil
 }

@@ -8,18 +8,9 @@ package authz
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"os"
+	"maps"
 	"slices"
-	"strings"
-	"sync"
-	"time"
-
-	"gopkg.in/yaml.v3"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -78,16 +69,31 @@ func (c *Caller) MaySee(title string) bool {
 	return ok || c.all
 }
 
-// Require returns nil to a caller who has the role, and the refusal to everybody else. Operator includes Batch. It does not include
+// Require returns nil to a caller who has the role, and the refusal to everybody else.
+//
+// Operator includes Batch, and works on the whole library: a caller who may not see every title is refused. It does not include
 // Ingest and Retitle: who may run jobs over the library does not by that decide which title a film belongs to.
 func (c *Caller) Require(role Role) error {
 	if c == nil {
 		return errkind.New(errkind.Unauthenticated, "nobody is asking: send the header Authorization: Bearer TOKEN")
 	}
-	if slices.Contains(c.roles, role) || role == Batch && slices.Contains(c.roles, Operator) {
+	operator := slices.Contains(c.roles, Operator) && c.all
+	if role == Operator && operator || role == Batch && operator || role != Operator && slices.Contains(c.roles, role) {
 		return nil
 	}
 	return errkind.New(errkind.Denied, "the token of %s lacks the role %q; whoever keeps the file of tokens can add it", c.name, role)
+}
+
+// SeesAll reports whether nothing is hidden from the caller.
+func (c *Caller) SeesAll() bool { return c != nil && c.all }
+
+// Same reports whether two callers have the same name and rights.
+func (c *Caller) Same(o *Caller) bool {
+	if c == nil || o == nil {
+		return c == o
+	}
+	sorted := func(roles []Role) []Role { return slices.Compact(slices.Sorted(slices.Values(roles))) }
+	return c.name == o.name && maps.Equal(c.titles, o.titles) && slices.Equal(sorted(c.roles), sorted(o.roles))
 }
 
 // Key is the same for two callers who may see the same titles, so that what is computed for one serves the other.
@@ -108,110 +114,4 @@ type Authoriser interface {
 	// Authorise returns the caller a token stands for. Unauthenticated says that the
 	// token is missing or unknown, Denied that it may see no title at all.
 	Authorise(ctx context.Context, token string) (*Caller, error)
-}
-
-// File is an Authoriser over a YAML file, read again when it changes:
-//
-//	tokens:
-//	  - name: trailer-team
-//	    sha256: 9f86d081884c7d65…   # of the token, so that the file holds no secret
-//	    titles: [big-buck-bunny]     # "*" for every title
-//	    roles: [batch]               # rights beyond reading: operator, batch, ingest, retitle
-type File struct {
-	path string
-
-	mu      sync.Mutex
-	checked time.Time
-	changed time.Time
-	callers map[[sha256.Size]byte]*Caller
-}
-
-type tokenFile struct {
-	Tokens []struct {
-		Name   string   `yaml:"name"`
-		SHA256 string   `yaml:"sha256"`
-		Titles []string `yaml:"titles"`
-		Roles  []Role   `yaml:"roles"`
-	} `yaml:"tokens"`
-}
-
-// OpenFile reads a token file.
-func OpenFile(path string) (*File, error) {
-	f := &File{path: path}
-	return f, f.read()
-}
-
-func (f *File) read() error {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return fmt.Errorf("reading tokens: %w", err)
-	}
-	b, err := os.ReadFile(f.path)
-	if err != nil {
-		return fmt.Errorf("reading tokens: %w", err)
-	}
-	var tf tokenFile
-	d := yaml.NewDecoder(strings.NewReader(string(b)))
-	d.KnownFields(true)
-	if err := d.Decode(&tf); errors.Is(err, io.EOF) {
-		return errkind.New(errkind.Invalid, "reading tokens from %s: it is empty; want `tokens:` and a list, or `tokens: []` to let nobody in", f.path)
-	} else if err != nil {
-		return errkind.New(errkind.Invalid, "reading tokens from %s: %w", f.path, err)
-	}
-	callers := map[[sha256.Size]byte]*Caller{}
-	for i, t := range tf.Tokens {
-		sum, err := hex.DecodeString(t.SHA256)
-		if err != nil || len(sum) != sha256.Size || t.Name == "" {
-			return errkind.New(errkind.Invalid, "reading tokens from %s: tokens[%d]: want a name, and a sha256 of 64 hex digits", f.path, i)
-		}
-		for _, r := range t.Roles {
-			if !slices.Contains(Roles, r) {
-				return errkind.New(errkind.Invalid, "reading tokens from %s: tokens[%d].roles: %q is none of %q", f.path, i, r, Roles)
-			}
-		}
-		callers[[sha256.Size]byte(sum)] = NewCaller(t.Name, t.Titles, t.Roles...)
-	}
-	f.callers, f.changed, f.checked = callers, info.ModTime(), time.Now()
-	return nil
-}
-
-// Authorise implements Authoriser. The token is looked up by its hash, so how
-// long that takes tells nothing of the tokens that there are.
-func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if time.Since(f.checked) > time.Second {
-		f.checked = time.Now()
-		if info, err := os.Stat(f.path); err == nil && !info.ModTime().Equal(f.changed) {
-			// A file that cannot be read keeps what was known: an editor's half-saved file locks nobody out.
-			_ = f.read()
-		}
-	}
-	if token == "" {
-		return nil, errkind.New(errkind.Unauthenticated, "no token: send the header Authorization: Bearer TOKEN")
-	}
-	c, ok := f.callers[sha256.Sum256([]byte(token))]
-	switch {
-	case !ok:
-		return nil, errkind.New(errkind.Unauthenticated, "the token is not known")
-	case len(c.titles) == 0:
-		return nil, errkind.New(errkind.Denied, "the token of %s may see no titles; ask whoever gave it to you", c.name)
-	}
-	return c, nil
-}
-
-// WriteFile writes a token file with one token that has every role, for the demo and tests.
-func WriteFile(path, name, token string, titles ...string) error {
-	sum := sha256.Sum256([]byte(token))
-	b := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %s\n    titles: [%s]\n    roles: [operator, batch, ingest, retitle]\n",
-		name, hex.EncodeToString(sum[:]), quoteAll(titles))
-	return os.WriteFile(path, []byte(b), 0o600)
-}
-
-func quoteAll(ss []string) string {
-	q := make([]string, len(ss))
-	for i, s := range ss {
-		q[i] = fmt.Sprintf("%q", s)
-	}
-	return strings.Join(q, ", ")
 }

@@ -10,8 +10,11 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/cinedex/cinedex/pkg/audit"
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/model"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -32,6 +35,7 @@ type Config struct {
 	Search    SearchConfig     `mapstructure:"search"`
 	Media     media.Config     `mapstructure:"media"`
 	Blobs     media.BlobConfig `mapstructure:"blobs"`
+	Audit     audit.Config     `mapstructure:"audit"`
 	// ModelCache is the folder of the model files; empty means the user's cache folder.
 	ModelCache string `mapstructure:"model_cache"`
 }
@@ -74,7 +78,7 @@ func (c SearchConfig) Validate() error {
 // Default keeps everything below dir.
 func Default(dir string) Config {
 	c := Config{
-		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: media.DefaultBlobs(),
+		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: media.DefaultBlobs(), Audit: audit.Default(),
 		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default(), Cassandra: cassandrastore.Default()},
 		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search"), OpenSearch: opensearch.Default()},
 	}
@@ -105,7 +109,7 @@ func (c Config) Validate() error {
 	if err := c.Blobs.Validate(); err != nil {
 		return fmt.Errorf("blobs.%w", err)
 	}
-	return nil
+	return c.Audit.Validate()
 }
 
 // Validate reports the first field that the engine cannot use.
@@ -129,8 +133,10 @@ type Platform struct {
 	Reader *media.Reader
 	Cache  model.Cache
 
+	service string
 	adopt   bool
 	closers []io.Closer
+	watched []lifecycle.Actor // beside the service's own parts
 }
 
 // Open makes a platform with the log and the model cache; the other parts are opened by the methods below,
@@ -140,7 +146,7 @@ func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platf
 	if err != nil {
 		return nil, err
 	}
-	p := &Platform{Telemetry: t}
+	p := &Platform{Telemetry: t, service: service}
 	p.closers = append(p.closers, t)
 	if p.Cache, err = model.OpenCache(c.ModelCache); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -199,6 +205,30 @@ func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.
 	p.closers = append(p.closers, p.Engine)
 	return nil
 }
+
+// OpenTokens reads the file that says who may do what. The service is not ready while the file is wrong.
+func (p *Platform) OpenTokens(file string) (*authz.File, error) {
+	f, err := authz.OpenFile(file, authz.Deps{Log: p.Log, Registerer: p.Registry})
+	if err != nil {
+		return nil, err
+	}
+	p.watched = append(p.watched, lifecycle.Actor{Name: "token_file", Ready: f.Ready})
+	return f, nil
+}
+
+// OpenAudit opens the audit log. The service is not ready while lines cannot be written.
+func (p *Platform) OpenAudit(c audit.Config) (*audit.Log, error) {
+	l, err := audit.Open(c, audit.Deps{Service: p.service, Log: p.Log, Registerer: p.Registry})
+	if err != nil {
+		return nil, err
+	}
+	p.OnClose(l)
+	p.watched = append(p.watched, lifecycle.Actor{Name: "audit", Ready: l.Ready})
+	return l, nil
+}
+
+// Watched are the parts that readiness depends on beside the services: they are given to lifecycle.Ready.
+func (p *Platform) Watched() []lifecycle.Actor { return p.watched }
 
 // OpenBlobs opens the buckets.
 func (p *Platform) OpenBlobs(ctx context.Context, b media.BlobConfig) error {

@@ -98,9 +98,9 @@ func run(ctx context.Context, name string, base *ServiceConfig, build func(conte
 		}})
 	}
 	if a := base.Telemetry.AdminAddress; a != "" {
-		watched := actors
+		watched := append(p.Watched(), actors...)
 		if part.Serve != nil { // what serves from the log is not ready without it
-			watched = append([]lifecycle.Actor{{Name: "log", Ready: p.logReady}}, actors...)
+			watched = append([]lifecycle.Actor{{Name: "log", Ready: p.logReady}}, watched...)
 		}
 		admin := p.Admin(func() error { return lifecycle.Ready(watched...) })
 		actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {

@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
-	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 	"github.com/cinedex/cinedex/services/indexer/operating"
@@ -27,7 +26,7 @@ func (c config) Validate() error { return c.ServiceConfig.Validate() }
 func main() {
 	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", indexing.Default(), operating.Default()}
 	platform.Main("indexer", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
-		authoriser, err := authz.OpenFile(cfg.TokenFile)
+		authoriser, err := p.OpenTokens(cfg.TokenFile)
 		if err != nil {
 			return platform.Part{}, err
 		}

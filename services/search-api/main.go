@@ -6,7 +6,6 @@ import (
 	"runtime"
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
-	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
@@ -24,7 +23,7 @@ func (c config) Validate() error { return c.ServiceConfig.Validate() }
 func main() {
 	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", gateway.Default()}
 	platform.Main("search-api", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
-		authoriser, err := authz.OpenFile(cfg.TokenFile)
+		authoriser, err := p.OpenTokens(cfg.TokenFile)
 		if err != nil {
 			return platform.Part{}, err
 		}

@@ -98,7 +98,7 @@ func (l *Library) authoriser(tokens map[string][]string) authz.Authoriser {
 	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
-	a, err := authz.OpenFile(path)
+	a, err := authz.OpenFile(path, authz.Deps{})
 	if err != nil {
 		l.t.Fatal(err)
 	}

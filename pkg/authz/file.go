@@ -1,0 +1,400 @@
+package authz
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"gopkg.in/yaml.v3"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+const (
+	// lookEvery is how often the file is read while somebody asks.
+	lookEvery = 400 * time.Millisecond
+	// halfSaved is how long after it was last right a broken file changes nothing: an editor may be writing it.
+	// A change of the file counts within lookEvery, a broken file within halfSaved and lookEvery.
+	halfSaved = 800 * time.Millisecond
+	// maxFileBytes is room for ten thousand tokens.
+	maxFileBytes = 4 << 20
+)
+
+// RevokedWithin bounds the time between a change of the file and its effect on calls that begin later.
+const RevokedWithin = halfSaved + lookEvery
+
+// File is an Authoriser over a YAML file, read again when its content changes:
+//
+//	tokens:
+//	  - name: trailer-team
+//	    sha256: 9f86d081884c7d65…   # of the token, so that the file holds no secret
+//	    titles: [big-buck-bunny]     # "*" for every title
+//	    roles: [batch]               # rights beyond reading: operator (needs titles ["*"]), batch, ingest, retitle
+//
+// Two entries may have one name, so that a token can be replaced without a gap; two entries with one sha256 are refused.
+//
+// A file that becomes wrong while it is in use is told in the log, in the metric cinedex_tokens_broken and by Ready. Until it is right again,
+// only those are let in whose entries still stand in it exactly as in the last file that was right.
+type File struct {
+	path string
+	deps Deps
+
+	mu      sync.Mutex
+	looked  time.Time
+	sum     hash             // of the content that was last acted on
+	good    map[hash]*Caller // of the last file that was right
+	goodAt  time.Time        // when the file was last seen to be right
+	callers map[hash]*Caller // those who are let in
+	broken  error
+}
+
+type hash [sha256.Size]byte
+
+// Deps is what main builds. All of it may be left out.
+type Deps struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// OpenFile reads a token file. Errors: Invalid for a file that is wrong in any way.
+func OpenFile(path string, deps Deps) (*File, error) {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	f := &File{path: path, deps: deps}
+	b, err := readFile(path)
+	if err == nil {
+		f.callers, err = parse(b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading tokens from %s: %w", path, err)
+	}
+	f.looked = deps.Now()
+	f.sum, f.good, f.goodAt = sha256.Sum256(b), f.callers, f.looked
+	m := promauto.With(deps.Registerer)
+	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_tokens_broken", Help: "1 while the file of tokens is wrong, so that tokens may be refused."}, func() float64 {
+		if f.Ready() != nil {
+			return 1
+		}
+		return 0
+	})
+	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_tokens_accepted", Help: "Tokens that are let in."}, func() float64 {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.look()
+		return float64(len(f.callers))
+	})
+	return f, nil
+}
+
+// Authorise implements Authoriser. The token is looked up by its hash, so how
+// long that takes tells nothing of the tokens that there are.
+func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.look()
+	if token == "" {
+		return nil, errkind.New(errkind.Unauthenticated, "no token: send the header Authorization: Bearer TOKEN")
+	}
+	c, ok := f.callers[sha256.Sum256([]byte(token))]
+	switch {
+	case !ok:
+		return nil, errkind.New(errkind.Unauthenticated, "the token is not known")
+	case len(c.titles) == 0:
+		return nil, errkind.New(errkind.Denied, "the token of %s may see no titles; ask whoever gave it to you", c.name)
+	}
+	return c, nil
+}
+
+// Ready returns what is wrong with the file, and whom that keeps out.
+func (f *File) Ready() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.look()
+	if f.broken == nil {
+		return nil
+	}
+	return errkind.New(errkind.Unavailable, "token_file %s is wrong, and %d of %d tokens are refused until it is right: %w", f.path, len(f.good)-len(f.callers), len(f.good), f.broken)
+}
+
+// look reads the file if the last look was a while ago. The content decides and not the file's time: a file may be replaced within
+// the clock's resolution, or with its time kept.
+func (f *File) look() {
+	now := f.deps.Now()
+	if now.Sub(f.looked) < lookEvery {
+		return
+	}
+	f.looked = now
+	b, err := readFile(f.path)
+	sum := hash(sha256.Sum256(b))
+	if err == nil && f.broken == nil && sum == f.sum {
+		f.goodAt = now
+		return
+	}
+	callers := f.good
+	if err == nil {
+		callers, err = parse(b)
+	}
+	switch {
+	case err == nil:
+		f.callers, f.good, f.goodAt, f.broken, f.sum = callers, callers, now, nil, sum
+		f.deps.Log.Info("the file of tokens was read again", "file", f.path, "tokens", len(callers))
+	case now.Sub(f.goodAt) < halfSaved:
+	default:
+		changed := f.broken == nil || sum != f.sum || err.Error() != f.broken.Error()
+		f.callers, f.broken, f.sum = standing(b, f.good), err, sum
+		if changed {
+			f.deps.Log.Error("the file of tokens is wrong; tokens that do not stand in it as before are refused until it is right", "file", f.path,
+				"refused", len(f.good)-len(f.callers), "of", len(f.good), "error", err)
+		}
+	}
+}
+
+// readFile reads a file that may be anything by now: a folder, a pipe, or larger than memory.
+func readFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its writer
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errkind.New(errkind.Invalid, "it is no regular file; want a YAML file, or a link to one")
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(b) > maxFileBytes {
+		return nil, errkind.New(errkind.Invalid, "it has more than the %d bytes allowed", maxFileBytes)
+	}
+	return b, err
+}
+
+// An entry is one token of the file.
+type entry struct {
+	Name   string   `yaml:"name"`
+	SHA256 string   `yaml:"sha256"`
+	Titles []string `yaml:"titles"`
+	Roles  []Role   `yaml:"roles"`
+}
+
+// key is the hash by which the entry's token is recognised.
+func (e entry) key() (hash, error) {
+	sum, err := hex.DecodeString(e.SHA256)
+	if err != nil || len(sum) != sha256.Size {
+		return hash{}, errkind.New(errkind.Invalid, "sha256: want 64 hex digits: printf %%s TOKEN | sha256sum")
+	}
+	return hash(sum), nil
+}
+
+// caller is whom the entry stands for.
+func (e entry) caller() (*Caller, error) {
+	if e.Name == "" {
+		return nil, errkind.New(errkind.Invalid, "name: must be set")
+	}
+	for _, r := range e.Roles {
+		if !slices.Contains(Roles, r) {
+			return nil, errkind.New(errkind.Invalid, "roles: %q is none of %q", r, Roles)
+		}
+	}
+	if slices.Contains(e.Titles, "") {
+		return nil, errkind.New(errkind.Invalid, `titles: one is empty; name titles by their ids, or "*" for every title`)
+	}
+	if slices.Contains(e.Roles, Operator) && !slices.Contains(e.Titles, "*") {
+		return nil, errkind.New(errkind.Invalid, `roles: %q works on the whole library, so it needs titles: ["*"]; for work within titles give the role %q`, Operator, Batch)
+	}
+	return NewCaller(e.Name, e.Titles, e.Roles...), nil
+}
+
+// parse reads a whole file. Nothing of a file that is wrong is returned.
+func parse(b []byte) (map[hash]*Caller, error) {
+	var all struct {
+		Tokens []entry `yaml:"tokens"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	err := d.Decode(&all)
+	if errors.Is(err, io.EOF) {
+		return nil, errkind.New(errkind.Invalid, "it is empty; want `tokens:` and a list, or `tokens: []` to let nobody in")
+	}
+	if err != nil {
+		return nil, errkind.New(errkind.Invalid, "%w", err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errkind.New(errkind.Invalid, "it has more than one YAML document; put all tokens into one list")
+	}
+	callers, at := map[hash]*Caller{}, map[hash]int{}
+	for i, e := range all.Tokens {
+		key, err := e.key()
+		if err != nil {
+			return nil, errkind.New(errkind.Invalid, "tokens[%d].%w", i, err)
+		}
+		if first, twice := at[key]; twice {
+			return nil, errkind.New(errkind.Invalid, "tokens[%d].sha256: tokens[%d] has the same; delete one of the two", i, first)
+		}
+		at[key] = i
+		if callers[key], err = e.caller(); err != nil {
+			return nil, errkind.New(errkind.Invalid, "tokens[%d].%w", i, err)
+		}
+	}
+	return callers, nil
+}
+
+// standing returns those of the callers given whose entries stand in a file that is wrong exactly as they did. Whatever cannot be
+// shown to stand there is left out.
+func standing(b []byte, good map[hash]*Caller) map[hash]*Caller {
+	out, times := map[hash]*Caller{}, map[hash]int{}
+	for _, e := range entriesOf(b) {
+		key, err := e.key()
+		if err != nil {
+			continue
+		}
+		times[key]++
+		if c, err := e.caller(); err == nil && good[key].Same(c) {
+			out[key] = good[key]
+		}
+	}
+	for key, n := range times {
+		if n > 1 {
+			delete(out, key)
+		}
+	}
+	return out
+}
+
+// entriesOf returns the entries of a file that is wrong as far as each can be read by itself.
+func entriesOf(b []byte) []entry {
+	var out []entry
+	var root yaml.Node
+	if yaml.Unmarshal(b, &root) == nil {
+		for _, n := range tokensOf(&root) {
+			if e, ok := entryOf(n); ok {
+				out = append(out, e)
+			}
+		}
+		return out
+	}
+	for _, part := range itemsOf(b) {
+		var list yaml.Node
+		if yaml.Unmarshal([]byte(part), &list) != nil || len(list.Content) != 1 || len(list.Content[0].Content) != 1 {
+			continue
+		}
+		if e, ok := entryOf(list.Content[0].Content[0]); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// tokensOf returns the items below the one key "tokens" of a document.
+func tokensOf(root *yaml.Node) []*yaml.Node {
+	if len(root.Content) != 1 || root.Content[0].Kind != yaml.MappingNode {
+		return nil
+	}
+	var found []*yaml.Node
+	pairs := root.Content[0].Content
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i].Value == "tokens" {
+			if found != nil {
+				return nil // which of the two counts, nobody can say
+			}
+			found = pairs[i+1].Content
+		}
+	}
+	return found
+}
+
+// entryOf reads one item. A field that is not known or that stands twice makes the item unreadable.
+func entryOf(n *yaml.Node) (e entry, ok bool) {
+	if n.Kind != yaml.MappingNode {
+		return e, false
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !slices.Contains([]string{"name", "sha256", "titles", "roles"}, n.Content[i].Value) {
+			return e, false
+		}
+	}
+	return e, n.Decode(&e) == nil // refuses fields that stand twice
+}
+
+// itemsOf cuts the text below "tokens:" into its items, for a file that is no YAML as a whole.
+func itemsOf(b []byte) []string {
+	var items []string
+	within, indent := false, -1
+	for line := range strings.Lines(string(b)) {
+		text := strings.TrimLeft(line, " ")
+		depth := len(line) - len(text)
+		item := strings.HasPrefix(text, "- ")
+		switch {
+		case strings.TrimSpace(text) == "" || text[0] == '#':
+		case depth == 0 && !item: // another key, or another document
+			key, _, _ := strings.Cut(text, "#")
+			within, indent = strings.TrimSpace(key) == "tokens:", -1
+		case within && item && (indent < 0 || depth <= indent):
+			items, indent = append(items, line), depth
+		case within && indent >= 0:
+			items[len(items)-1] += line
+		}
+	}
+	return items
+}
+
+// WriteFile writes a token file with one token that has every role, for the first start and tests. Operators' work needs every title.
+func WriteFile(path, name, token string, titles ...string) error {
+	roles := []Role{Operator, Batch, Ingest, Retitle}
+	if !slices.Contains(titles, "*") {
+		roles = roles[1:]
+	}
+	sum := sha256.Sum256([]byte(token))
+	b, err := yaml.Marshal(map[string][]entry{"tokens": {{Name: name, SHA256: hex.EncodeToString(sum[:]), Titles: titles, Roles: roles}}})
+	if err != nil {
+		return err
+	}
+	return WriteSecret(path, append([]byte("# Tokens are kept as their sha256: printf %s TOKEN | sha256sum\n"), b...))
+}
+
+// WriteSecret writes a file that only its owner may read, wholly or not at all: a crash leaves the file that was there before, or the new one.
+func WriteSecret(path string, content []byte) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
