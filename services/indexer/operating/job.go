@@ -51,9 +51,14 @@ func kindOf(j *pb.Job) (string, error) {
 	return "", errkind.New(errkind.Invalid, "job: say what is to be done: replay, activate, collect, rebuild, verify or batch")
 }
 
-// JobID derives a job's identity from its kind, its work and its key.
+// JobID derives a job's identity from its kind, its work and its key, and of a batch from its caller as well: a batch belongs to who
+// asked, and a caller must not learn from it that somebody else asked for the same.
 func JobID(j *pb.Job) (string, error) {
-	b, err := schema.MarshalJSON(&pb.Job{Kind: j.GetKind(), Key: j.GetKey(), Work: j.GetWork()})
+	of := &pb.Job{Kind: j.GetKind(), Key: j.GetKey(), Work: j.GetWork()}
+	if j.GetBatch() != nil {
+		of.Caller = j.GetCaller()
+	}
+	b, err := schema.MarshalJSON(of)
 	if err != nil {
 		return "", err
 	}
@@ -124,8 +129,9 @@ func (s *Service) lookNow() {
 	}
 }
 
-// mine refuses a job to callers whose work it is not. To those who may only ask for batches, others' jobs do not exist.
-func mine(caller *authz.Caller, j *pb.Job) error {
+// mine refuses a job to callers whose work it is not. To those who may only ask for batches, others' jobs do not exist, and neither does
+// a job of their own over an asset that they may not see any more: its selection, counts, notes and errors tell of the asset.
+func (s *Service) mine(ctx context.Context, caller *authz.Caller, j *pb.Job) error {
 	if caller.Require(authz.Operator) == nil {
 		return nil
 	}
@@ -134,6 +140,18 @@ func mine(caller *authz.Caller, j *pb.Job) error {
 	}
 	if j.GetKind() != "batch" || j.GetCaller() != caller.Name() {
 		return noJob(j.GetId())
+	}
+	if caller.SeesAll() {
+		return nil
+	}
+	for _, id := range j.GetBatch().GetSelection().GetAssets() { // taking a batch in has fixed them
+		a, err := s.deps.Store.Asset(ctx, id)
+		if errkind.Is(err, errkind.NotFound) || err == nil && !caller.MaySee(a.GetTitle().GetId()) {
+			return noJob(j.GetId())
+		}
+		if err != nil {
+			return fmt.Errorf("reading asset %s: %w", id, err)
+		}
 	}
 	return nil
 }
@@ -154,7 +172,10 @@ func (s *Service) Job(ctx context.Context, caller *authz.Caller, id string) (*pb
 	if err != nil {
 		return nil, fmt.Errorf("reading job %s: %w", id, err)
 	}
-	return j, mine(caller, j)
+	if err := s.mine(ctx, caller, j); err != nil {
+		return nil, err
+	}
+	return j, nil
 }
 
 // Jobs returns the jobs that the caller may see, the newest first: of the kinds given, and only those that have not ended unless all are asked for.
@@ -167,8 +188,14 @@ func (s *Service) Jobs(ctx context.Context, caller *authz.Caller, kinds []string
 		if err != nil {
 			return nil, fmt.Errorf("reading the jobs: %w", err)
 		}
-		if (len(kinds) == 0 || slices.Contains(kinds, j.GetKind())) && (all || !Ended(j.GetState())) && mine(caller, j) == nil {
+		if len(kinds) > 0 && !slices.Contains(kinds, j.GetKind()) || !all && Ended(j.GetState()) {
+			continue
+		}
+		switch err := s.mine(ctx, caller, j); {
+		case err == nil:
 			out = append(out, j)
+		case !errkind.Is(err, errkind.NotFound):
+			return nil, err
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *pb.Job) int {

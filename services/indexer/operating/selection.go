@@ -35,7 +35,8 @@ func made(s **pb.Selection) *pb.Selection {
 }
 
 // narrow holds a selection to what the caller may see. What is named and not to be seen does not
-// exist for them; where everything is meant and they may see a part, that part is meant.
+// exist for them. The selection of a caller who may see a part of the library becomes the assets of that part, whether or not the library
+// has more: the job that follows, its identity included, must not tell.
 func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Selection) error {
 	if sel == nil {
 		return nil
@@ -45,13 +46,11 @@ func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Sele
 	}
 	assets, titles, series := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	var visible []string
-	hidden := false
 	for a, err := range s.deps.Store.AllAssets(ctx) {
 		if err != nil {
 			return fmt.Errorf("reading the library: %w", err)
 		}
 		if !caller.MaySee(a.GetTitle().GetId()) {
-			hidden = hidden || ofSelection(sel, a)
 			continue
 		}
 		assets[a.GetId()], titles[a.GetTitle().GetId()], series[a.GetTitle().GetSeries()] = true, true, true
@@ -70,10 +69,10 @@ func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Sele
 			}
 		}
 	}
-	if len(visible) == 0 && (len(assets) > 0 || hidden) {
+	if len(visible) == 0 && (len(assets) > 0 || !caller.SeesAll()) {
 		return errkind.New(errkind.NotFound, "selection: no asset is of all of %s", strings.Join(describe(sel), ", "))
 	}
-	if hidden {
+	if !caller.SeesAll() {
 		sel.Assets, sel.Titles, sel.Series = visible, nil, nil
 	}
 	return nil
