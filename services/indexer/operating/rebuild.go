@@ -19,7 +19,7 @@ type rebuilder struct {
 }
 
 func checkRebuild(w *pb.Rebuild) error {
-	if !(w.GetRate() >= 0) {
+	if !finiteRate(w.GetRate()) {
 		return errkind.New(errkind.Invalid, "rebuild.rate: items a second, 0 or more; 0 is as fast as it goes")
 	}
 	return nil

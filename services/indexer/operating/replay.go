@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -28,8 +29,8 @@ const (
 func (r *replay) Plan(ctx context.Context, j *pb.Job) (*Plan, error) {
 	m := j.GetReplay()
 	switch {
-	case m.GetRate() < 0:
-		return nil, errkind.New(errkind.Invalid, "replay.rate: must be 0 or more")
+	case !finiteRate(m.GetRate()):
+		return nil, errkind.New(errkind.Invalid, "replay.rate: assets or items a second, 0 or more; 0 is as fast as it goes")
 	case m.GetSource() != sourceLibrary && (m.GetActivate() || m.GetFailed()):
 		return nil, errkind.New(errkind.Invalid, "replay.activate, replay.failed: only runs over the library can be activated or tried again")
 	case m.GetSource() != sourceLog && (len(m.GetSelection().GetTopics()) > 0 || m.GetSelection().GetFromMs() > 0 || m.GetSelection().GetToMs() > 0):
@@ -136,3 +137,6 @@ func (r *replay) keepUp(ctx context.Context, most int64) error {
 		}
 	}
 }
+
+// finiteRate reports whether a rate that somebody asked for can be kept; NaN and the infinities cannot.
+func finiteRate(r float64) bool { return r >= 0 && !math.IsInf(r, 0) }
