@@ -125,6 +125,7 @@ func badToPlatform(t *testing.T, k *kinds) {
 			t.Errorf("%s: %d hits", m.GetTitle().GetId(), len(r.GetHits()))
 		}
 	}
+	t.Run("attacks", func(t *testing.T) { attackPlatform(t, w, home, tokens, dir) })
 }
 
 func writeTokens(t *testing.T, path string, tokens map[string][]string) {

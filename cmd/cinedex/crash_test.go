@@ -169,7 +169,8 @@ func buildCommand(t testing.TB) string {
 type commandHome struct {
 	t               testing.TB
 	bin, dir, media string
-	config          string // a file of settings, or empty
+	config          string   // a file of settings, or empty
+	set             []string // settings of this home alone, key=value
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -193,6 +194,9 @@ func (c *commandHome) up() {
 	// It listens wherever there is room: the address of the one before may be taken by then.
 	c.cmd = exec.Command(c.bin, append([]string{"--home", c.dir, "up", "--media", c.media, "--set", "address=127.0.0.1:0",
 		"--set", "broker.port=0", "--set", "telemetry.admin_address=", "--set", "telemetry.log_level=warn"}, c.configured()...)...)
+	for _, kv := range c.set {
+		c.cmd.Args = append(c.cmd.Args, "--set", kv)
+	}
 	c.said.Reset()
 	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
 	if err := c.cmd.Start(); err != nil {
