@@ -370,7 +370,7 @@ func fileAttacks() []attack {
 			if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
 				x.t.Fatal(err)
 			}
-			if _, err := authz.OpenFile(path); err != nil {
+			if _, err := authz.OpenFile(path, authz.Deps{}); err != nil {
 				return verdict{"refused", err.Error()}
 			}
 			return verdict{"taken", ""}
@@ -398,7 +398,6 @@ func fileAttacks() []attack {
 		}
 		return a
 	}
-	open := func(a attack) attack { a.open = true; return a }
 	entry := func(fields string) string { return "tokens:\n  - {name: a, sha256: " + sha + fields + "}\n" }
 	return []attack{
 		tokens("empty", "refused", "empty", ""),
@@ -408,8 +407,8 @@ func fileAttacks() []attack {
 		tokens("a token in place of its hash", "refused", "", "tokens: [{name: a, token: secret, titles: [x]}]"),
 		tokens("no name", "refused", "name", "tokens: [{sha256: "+sha+", titles: [x]}]"),
 		tokens("a role that there is not", "refused", "king", entry(", titles: [x], roles: [king]")),
-		open(tokens("two tokens of one hash", "refused", "", "tokens:\n  - {name: a, sha256: "+sha+", titles: [x]}\n  - {name: b, sha256: "+sha+", titles: [\"*\"]}\n")),
-		open(tokens("the same hash in capitals", "refused", "", "tokens:\n  - {name: a, sha256: "+sha+", titles: [x]}\n  - {name: b, sha256: "+strings.ToUpper(sha)+", titles: [\"*\"]}\n")),
+		tokens("two tokens of one hash", "refused", "", "tokens:\n  - {name: a, sha256: "+sha+", titles: [x]}\n  - {name: b, sha256: "+sha+", titles: [\"*\"]}\n"),
+		tokens("the same hash in capitals", "refused", "", "tokens:\n  - {name: a, sha256: "+sha+", titles: [x]}\n  - {name: b, sha256: "+strings.ToUpper(sha)+", titles: [\"*\"]}\n"),
 		tokens("a key twice", "refused", "", "tokens: []\ntokens: []\n"),
 		tokens("a title list that is a number", "refused", "", "tokens: [{name: a, sha256: "+sha+", titles: 7}]"),
 		tokens("names that stand for each other without end", "refused", "", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\ntokens: *b\n"),
