@@ -196,13 +196,43 @@ func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.
 			Belongs: func(ctx context.Context, id string) error { return p.belongs(ctx, "search engine", id) },
 		})
 	} else {
-		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
+		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces, Mend: p.Store != nil}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
 	}
 	if err != nil {
 		p.Engine = nil // not a nil of one of their types
 		return fmt.Errorf("opening the search engine: %w", err)
 	}
 	p.closers = append(p.closers, p.Engine)
+	if e, ok := p.Engine.(*embedded.Engine); ok && p.Store != nil {
+		return p.recognise(ctx, e)
+	}
+	return nil
+}
+
+// recognise finds out whether the embedded engine was filled from this store. An engine whose folder was emptied or
+// exchanged holds less than the store, and looks like any other.
+func (p *Platform) recognise(ctx context.Context, e *embedded.Engine) error {
+	const role = "embedded search engine"
+	known, err := p.Store.Partner(ctx, role, e.ID(), p.adopt)
+	if err != nil {
+		return fmt.Errorf("asking the store for its search engine: %w", err)
+	}
+	e.OnWhole(func(ctx context.Context) error {
+		_, err := p.Store.Partner(ctx, role, e.ID(), true)
+		return err
+	})
+	if known != e.ID() {
+		return e.Doubt("it is another search engine than the one that was filled from this store: its folder was emptied, exchanged or set aside")
+	}
+	if !e.Made() {
+		return nil
+	}
+	for _, err := range p.Store.AllActive(ctx) {
+		if err != nil {
+			return fmt.Errorf("reading what the search engine is to hold: %w", err)
+		}
+		return e.Doubt("it is empty, and the store is not")
+	}
 	return nil
 }
 

@@ -24,6 +24,35 @@ type Engine interface {
 	Close() error
 }
 
+// A Lacker is an engine that can lose what it holds, and knows when it has. Engines are asked for it by a type assertion.
+type Lacker interface {
+	// Lacking returns why the engine may hold less than the store; nil where it holds all. A Rebuild that commits ends it.
+	Lacking() *Lack
+}
+
+// A Lack is why an engine may hold less than the store.
+type Lack struct {
+	Reason string
+	// Serves says that the engine answers meanwhile. Otherwise each question is of kind Unavailable, since an answer
+	// that lacks something looks like any other.
+	Serves bool
+}
+
+// Error is what a question is answered with meanwhile.
+func (l *Lack) Error() error {
+	return errkind.New(errkind.Unavailable, "the search engine does not hold all that the store has, and answers once it has been filled anew (`cinedex jobs list` shows how far that is): %s", l.Reason)
+}
+
+// Whole reports why an engine holds less than the store and does not answer, if so.
+func Whole(e Searcher) error {
+	if l, ok := e.(Lacker); ok {
+		if why := l.Lacking(); why != nil && !why.Serves {
+			return why.Error()
+		}
+	}
+	return nil
+}
+
 // A Rebuilder is an engine that can be filled anew beside what it serves, and swapped at once.
 // Engines are asked for it by a type assertion.
 type Rebuilder interface {

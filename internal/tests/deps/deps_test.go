@@ -76,6 +76,7 @@ var owners = map[string]string{
 	"github.com/gocql/gocql":                   "pkg/store/cassandrastore",
 	"github.com/apache/cassandra-gocql-driver": "pkg/store/cassandrastore",
 	"github.com/blevesearch":                   "pkg/search",
+	"go.etcd.io/bbolt":                         "pkg/search/embedded",
 	"github.com/opensearch-project":            "pkg/search/opensearch",
 	"github.com/spf13/viper":                   "config",
 	"github.com/spf13/cobra":                   "cmd/cinedex",

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +22,10 @@ import (
 
 // Config is what an operator sets.
 type Config struct {
+	// Mend sets a damaged engine aside, in a folder beside it, and begins an empty one, which Lacking then speaks of.
+	// Without it, damage is an error of Open.
+	Mend bool
+
 	// Spaces are those that embeddings may be of. One that the folder does not hold is added; one
 	// that is left out is kept on disk, and not to be asked.
 	Spaces []*pb.Space
@@ -32,9 +39,17 @@ type Deps struct {
 
 // Engine is a search.Engine in one folder, which one process may have open at a time.
 type Engine struct {
-	dir string
-	cfg Config
-	log *slog.Logger
+	dir  string
+	cfg  Config
+	log  *slog.Logger
+	lock *os.File
+
+	// self guards record and lack. made says that Open made the folder.
+	self   sync.Mutex
+	record record
+	made   bool
+	lack   atomic.Pointer[search.Lack]
+	whole  func(context.Context) error
 
 	live   atomic.Pointer[generation]
 	closed atomic.Bool
@@ -54,7 +69,8 @@ var _ search.Engine = (*Engine)(nil)
 
 // Open opens the engine in dir, and makes it if there is none. A space of another dimension or
 // metric than it was made with is an error of kind Invalid; a folder that another process has
-// open is one of kind Unavailable.
+// open is one of kind Unavailable. Every file is held against its checksums first; damage is
+// an error of kind Internal that names the file, or set aside: see Config.Mend.
 func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 	log := deps.Log
 	if log == nil {
@@ -73,11 +89,10 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 			Name: "cinedex_search_errors_total", Help: "Operations of the embedded search engine that failed.",
 		}, []string{"operation", "kind"}),
 	}
-	gen, err := e.openLive()
-	if err != nil {
+	if err := e.open(); err != nil {
 		return nil, err
 	}
-	e.live.Store(gen)
+	gen := e.live.Load()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -85,6 +100,12 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 	}()
 	if err := removeOthers(dir, gen.name); err != nil {
 		return nil, err
+	}
+	if torn := gen.torn(); torn != "" {
+		log.Warn("a record at the end of a log of the search engine was cut off: whatever it was, the engine is filled anew beside the live one", "where", torn)
+		if err := e.doubt(search.Lack{Reason: torn, Serves: true}); err != nil {
+			return nil, err
+		}
 	}
 	if deps.Metrics != nil {
 		for _, c := range []prometheus.Collector{e.took, e.items, e.fails} {
@@ -96,32 +117,141 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 	return e, nil
 }
 
-// openLive opens the generation that is live, as long as it is.
-func (e *Engine) openLive() (*generation, error) {
-	for {
-		name, err := currentGeneration(e.dir)
+// open opens the live generation, of an empty engine where the one that is there is damaged and Config.Mend says so.
+func (e *Engine) open() error {
+	if err := e.openLive(); err == nil || damageIn(err) == nil || !e.cfg.Mend {
+		if damageIn(err) != nil {
+			err = fmt.Errorf("%w; the store has all that the search engine holds, and `cinedex rebuild` fills it anew", err)
+		}
+		return err
+	} else {
+		aside, err2 := setAside(e.dir, time.Now().UTC().Format("20060102T150405"))
+		if err2 != nil {
+			return errors.Join(err, err2)
+		}
+		e.log.Error("the search engine is damaged: it was set aside, and is filled anew from the store", "error", err, "aside", aside)
+		if err2 := e.openLive(); err2 != nil {
+			return errors.Join(err, err2)
+		}
+		return e.doubt(search.Lack{Reason: fmt.Sprintf("%v; it was set aside in %s", err, aside)})
+	}
+}
+
+// openLive opens the generation that is live.
+func (e *Engine) openLive() (err error) {
+	if err := os.MkdirAll(e.dir, 0o700); err != nil {
+		return fmt.Errorf("making the search engine's folder: %w", err)
+	}
+	lock, err := lockFolder(e.dir)
+	if err != nil {
+		return err
+	}
+	defer func() {
 		if err != nil {
-			return nil, err
+			err = errors.Join(err, lock.Close())
 		}
-		gen, err := openGeneration(e.dir, name, e.cfg.Spaces, e.log)
-		if err != nil {
-			return nil, err
-		}
-		// Another process may have swapped it before it let go of it. Who has the live one open is the one that swaps.
-		now, err := currentGeneration(e.dir)
-		if err == nil && now == name {
-			return gen, nil
-		}
-		if err := errors.Join(err, gen.close()); err != nil {
-			return nil, err
+	}()
+	rec, known, err := readRecord(e.dir)
+	if err != nil {
+		return err
+	}
+	name, err := currentGeneration(e.dir)
+	if err != nil {
+		return err
+	}
+	at := filepath.Join(e.dir, name)
+	_, missing := os.Stat(filepath.Join(at, textDir))
+	if known && missing != nil {
+		return damage(filepath.Join(at, textDir), "it is missing")
+	}
+	for _, s := range rec.Spaces {
+		if _, err := os.Stat(filepath.Join(at, vectorsDir, s)); err != nil {
+			return damage(filepath.Join(at, vectorsDir, s), "it is missing")
 		}
 	}
+	gen, err := openGeneration(e.dir, name, e.cfg.Spaces, e.log)
+	if d := damageIn(err); d != nil {
+		// Opening the rest may have cut off or changed what tells of the damage.
+		rec.Lacking, rec.Serves = d.Error(), false
+		return errors.Join(err, rec.write(e.dir))
+	}
+	if err != nil {
+		return err
+	}
+	for s := range gen.spaces {
+		if !slices.Contains(rec.Spaces, s) {
+			rec.Spaces = append(rec.Spaces, s)
+			known = false
+		}
+	}
+	if !known {
+		slices.Sort(rec.Spaces)
+		if err := rec.write(e.dir); err != nil {
+			return errors.Join(err, gen.close())
+		}
+	}
+	e.lock, e.record, e.made = lock, rec, missing != nil
+	if rec.Lacking != "" {
+		e.lack.Store(&search.Lack{Reason: rec.Lacking, Serves: rec.Serves})
+	}
+	e.live.Store(gen)
+	return nil
+}
+
+// ID names the folder of this engine: one that is made anew in its place has another.
+func (e *Engine) ID() string { return e.record.ID }
+
+// Made reports whether Open found nothing and made the folder.
+func (e *Engine) Made() bool { return e.made }
+
+// Lacking implements search.Lacker.
+func (e *Engine) Lacking() *search.Lack { return e.lack.Load() }
+
+// Doubt says that the engine may hold less than the store, for a reason that the engine cannot see. It is remembered until
+// a Rebuild commits.
+func (e *Engine) Doubt(reason string) error { return e.doubt(search.Lack{Reason: reason}) }
+
+func (e *Engine) doubt(l search.Lack) error {
+	e.self.Lock()
+	defer e.self.Unlock()
+	if e.lack.Load() != nil {
+		return nil
+	}
+	e.record.Lacking, e.record.Serves = l.Reason, l.Serves
+	if err := e.record.write(e.dir); err != nil {
+		return fmt.Errorf("noting that the search engine is to be filled anew: %w", err)
+	}
+	e.lack.Store(&l)
+	return nil
+}
+
+// OnWhole has f called whenever the engine has been filled anew.
+func (e *Engine) OnWhole(f func(context.Context) error) { e.whole = f }
+
+// filled notes that the engine holds all that the store has.
+func (e *Engine) filled(ctx context.Context) error {
+	e.self.Lock()
+	defer e.self.Unlock()
+	if e.record.Lacking != "" {
+		e.record.Lacking, e.record.Serves = "", false
+		if err := e.record.write(e.dir); err != nil {
+			return err
+		}
+	}
+	e.lack.Store(nil)
+	if e.whole != nil {
+		return e.whole(ctx)
+	}
+	return nil
 }
 
 // Close ends the engine. What Write returned nil for is kept; writes under way fail, and a rebuild under
 // way is given up.
 func (e *Engine) Close() error {
-	e.closed.Store(true)
+	if e.closed.Swap(true) {
+		return nil
+	}
+	defer e.lock.Close()
 	err := e.live.Load().close() // first, so that writes under way end
 	e.rebuilding.Lock()
 	defer e.rebuilding.Unlock()
@@ -134,17 +264,39 @@ func (e *Engine) Close() error {
 // reading calls f with the live generation, which stays open meanwhile.
 func (e *Engine) reading(f func(*generation) error) error {
 	for {
+		if l := e.lack.Load(); l != nil && !l.Serves {
+			return l.Error()
+		}
 		// One that was retired is live no more.
 		if g := e.live.Load(); g.enter() {
 			defer g.leave()
-			return f(g)
+			return e.noticed(readable(g.dir, func() error { return f(g) }))
 		}
 	}
 }
 
-// Ready reports why the engine cannot be written, if so. It may still be searched.
+// noticed passes an error on. If it is of damage that was found while reading, the engine is filled anew.
+func (e *Engine) noticed(err error) error {
+	d := damageIn(err)
+	if d == nil || e.closed.Load() {
+		return err
+	}
+	if e.lack.Load() == nil {
+		e.log.Error("the search engine is damaged: it is filled anew from the store beside the live one", "error", err)
+	}
+	if doubtErr := e.doubt(search.Lack{Reason: d.Error()}); doubtErr != nil {
+		return errors.Join(err, doubtErr)
+	}
+	return e.lack.Load().Error()
+}
+
+// Ready reports why the engine cannot be written or searched, if so.
 func (e *Engine) Ready(ctx context.Context) error {
-	return errors.Join(ctx.Err(), e.live.Load().text.ready())
+	err := errors.Join(ctx.Err(), e.live.Load().text.ready())
+	if l := e.lack.Load(); l != nil && !l.Serves {
+		err = errors.Join(err, l.Error())
+	}
+	return err
 }
 
 func (e *Engine) measure(operation string, begun time.Time, err error) {

@@ -20,12 +20,15 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
 )
 
 // A generation is one whole index, texts and vectors in one folder: the live one, or one that
 // is being filled beside it.
 type generation struct {
 	name   string // of its folder within the engine's, see currentFile
+	dir    string // the folder itself
+	opened bool   // all of its parts
 	text   *text
 	spaces map[string]*vectors
 
@@ -54,6 +57,14 @@ func openGeneration(dir, name string, spaces []*pb.Space, log *slog.Logger) (_ *
 		}
 	}()
 	at := filepath.Join(dir, name)
+	g.dir = at
+	sealed, err := inspect(at)
+	if err != nil {
+		return nil, err
+	}
+	if err := breakSeal(at); err != nil {
+		return nil, err
+	}
 	if g.text, err = openText(filepath.Join(at, textDir), log); err != nil {
 		return nil, err
 	}
@@ -67,6 +78,10 @@ func openGeneration(dir, name string, spaces []*pb.Space, log *slog.Logger) (_ *
 		}
 		g.spaces[v.name] = v
 	}
+	if torn := g.torn(); sealed && torn != "" {
+		return nil, &flat.Damage{Path: at, What: torn}
+	}
+	g.opened = true
 	return g, nil
 }
 
@@ -78,7 +93,20 @@ func (g *generation) close() error {
 	if g.text != nil {
 		errs = append(errs, g.text.close())
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil || !g.opened {
+		return err
+	}
+	g.opened = false
+	return writeSeal(g.dir)
+}
+
+// torn says where a log ended in a record that was cut or damaged when the generation was opened; empty where all ended well.
+func (g *generation) torn() string {
+	torn := g.text.journal.torn
+	for _, v := range g.spaces {
+		torn = cmp.Or(torn, v.index.Torn())
+	}
+	return torn
 }
 
 // enter keeps the generation open until leave, unless it is retired.
@@ -196,14 +224,21 @@ func (g *generation) dump(ctx context.Context, w io.Writer) error {
 func currentGeneration(dir string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(dir, currentFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return firstGeneration, nil
+		left, err := filepath.Glob(filepath.Join(dir, generationsDir, "*", textDir))
+		if _, first := os.Stat(filepath.Join(dir, textDir)); err == nil && errors.Is(first, os.ErrNotExist) && len(left) > 0 {
+			err = damage(filepath.Join(dir, currentFile), "it is missing, and generations are there")
+		}
+		return firstGeneration, err
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading which generation is live: %w", err)
 	}
 	name := strings.TrimSpace(string(b))
 	if !filepath.IsLocal(name) || filepath.Dir(name) != generationsDir {
-		return "", errkind.New(errkind.Invalid, "%s names %q, which is no generation: delete the folder and rebuild the engine from the store", filepath.Join(dir, currentFile), name)
+		return "", damage(filepath.Join(dir, currentFile), "it names %.64q, which is no generation", name)
+	}
+	if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, os.ErrNotExist) {
+		return "", damage(filepath.Join(dir, currentFile), "it names %s, which is missing", name)
 	}
 	return name, nil
 }
@@ -239,7 +274,9 @@ func setCurrent(dir, name string) error {
 func removeOthers(dir, name string) error {
 	var errs []error
 	if name != firstGeneration {
-		errs = append(errs, os.RemoveAll(filepath.Join(dir, textDir)), os.RemoveAll(filepath.Join(dir, vectorsDir)))
+		for _, part := range []string{sealFile, textDir, vectorsDir} {
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, part)))
+		}
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, generationsDir))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
 )
 
 // A journal makes batches durable before the index has written them: one append and
@@ -26,6 +29,9 @@ type journal struct {
 
 	mu    sync.Mutex
 	files []*journalFile // oldest first, the current one last
+
+	// torn says where a file ended in a record that was cut or damaged when the journal was opened; empty where all ended well.
+	torn string
 }
 
 // journalFile counts the records that the index does not have yet.
@@ -43,7 +49,7 @@ const (
 	journalFileIdle = 256 << 10
 )
 
-const recordHead = 8 // length and checksum, 32 bits each
+const recordHead = 8 // length and checksum, 32 bits each, as in flat's log
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -67,10 +73,11 @@ func openJournal(dir string, replay func(records [][]byte) error) (*journal, err
 	}
 	slices.Sort(numbers)
 	for _, n := range numbers {
-		records, err := readJournal(j.path(n))
+		records, torn, err := readJournal(j.path(n))
 		if err != nil {
 			return nil, err
 		}
+		j.torn = cmp.Or(j.torn, torn)
 		if len(records) > 0 {
 			if err := replay(records); err != nil {
 				return nil, fmt.Errorf("replaying the journal: %w", err)
@@ -88,14 +95,14 @@ func openJournal(dir string, replay func(records [][]byte) error) (*journal, err
 
 func (j *journal) path(n uint64) string { return filepath.Join(j.dir, fmt.Sprintf("%016d.log", n)) }
 
-// readJournal returns the whole records of a file. A record that is cut or damaged was
-// never acknowledged: appending stops at the first that fails.
-func readJournal(path string) ([][]byte, error) {
-	b, err := os.ReadFile(path)
+// readJournal returns the records of a file up to the first that is cut or damaged, and says where that one is. After a
+// crash it may be one that was never acknowledged, since appending stops at the first that fails. It may as well be damage.
+func readJournal(path string) (records [][]byte, torn string, err error) {
+	all, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the journal: %w", err)
+		return nil, "", fmt.Errorf("reading the journal: %w", err)
 	}
-	var records [][]byte
+	b := all
 	for len(b) >= recordHead {
 		n, sum := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
 		if uint64(len(b)-recordHead) < uint64(n) {
@@ -108,7 +115,14 @@ func readJournal(path string) ([][]byte, error) {
 		records = append(records, record)
 		b = b[recordHead+n:]
 	}
-	return records, nil
+	if len(b) > 0 {
+		at := len(all) - len(b)
+		if next := flat.NextFrame(all, at); next > 0 {
+			return nil, "", damage(path, "bad record at %d before a good one at %d", at, next)
+		}
+		torn = fmt.Sprintf("%s: the record at %d was cut or damaged, %d bytes before the end", path, at, len(b))
+	}
+	return records, torn, nil
 }
 
 // append makes a record durable. The function that it returns is to be called when the index

@@ -278,6 +278,9 @@ func (r *rebuild) Commit(ctx context.Context) error {
 	r.ended = true
 	r.mu.Unlock()
 	// From here on it is done; what is left behind is removed when the folder is next opened.
+	if err := e.filled(ctx); err != nil {
+		e.log.Warn("noting that the search engine was filled anew: it is done again at the next start", "error", err)
+	}
 	old.retire()
 	if err := errors.Join(old.close(), removeOthers(e.dir, r.gen.name)); err != nil {
 		e.log.Warn("removing the generation before", "generation", old.name, "error", err)

@@ -100,7 +100,7 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 		},
 	}, t.queue)
 	if err == nil {
-		err = t.index.Open()
+		err = guarded(filepath.Join(dir, boltFile), t.index.Open)
 	}
 	if err != nil {
 		release()

@@ -84,6 +84,9 @@ type Service struct {
 	kinds map[string]Kind
 	kick  chan struct{} // one token: there may be something to do
 
+	// filling is the lack for which a rebuild was submitted; for Serve alone.
+	filling *search.Lack
+
 	mu   sync.Mutex
 	here map[string]string // kinds of the jobs that are being done here, by id
 
@@ -112,11 +115,11 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}, nil
 }
 
-// Ready reports whether the store answers.
+// Ready reports whether the store answers, and the search engine holds all of it.
 func (s *Service) Ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return s.deps.Store.Ready(ctx)
+	return errors.Join(s.deps.Store.Ready(ctx), search.Whole(s.deps.Engine))
 }
 
 // lookEvery is how soon a job is found that another process took in, or whose worker died.
@@ -129,6 +132,9 @@ func (s *Service) Serve(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
+		if err := s.fill(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Log.Warn("having the search engine filled anew", "error", err)
+		}
 		if err := s.look(ctx, &running); err != nil && ctx.Err() == nil {
 			s.deps.Log.Warn("looking for jobs", "error", err)
 		}

@@ -3,6 +3,7 @@ package operating
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -11,6 +12,44 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
 )
+
+// fill has the search engine filled anew once it knows that it holds less than the store. The job is like any other: it
+// is listed, shows how far it is, and goes on after a kill. One that is cancelled or fails is for an operator to submit again.
+func (s *Service) fill(ctx context.Context) error {
+	l, ok := s.deps.Engine.(search.Lacker)
+	if !ok {
+		return nil
+	}
+	lack := l.Lacking()
+	if lack == nil || lack == s.filling {
+		return nil
+	}
+	j := &pb.Job{Kind: "rebuild", Key: "by itself, " + time.Now().UTC().Format(time.RFC3339Nano), Caller: "cinedex", State: pb.JobState_JOB_STATE_WAITING,
+		Work: &pb.Job_Rebuild{Rebuild: &pb.Rebuild{}}, CreatedMs: time.Now().UnixMilli()}
+	for other, err := range s.deps.Store.AllJobs(ctx) {
+		if err != nil {
+			return fmt.Errorf("reading the jobs: %w", err)
+		}
+		if other.GetKind() == j.Kind && !Ended(other.GetState()) {
+			s.filling = lack // it was begun before a restart, or by an operator
+			return nil
+		}
+	}
+	p, err := s.kinds[j.Kind].Plan(ctx, j)
+	if err != nil {
+		return err
+	}
+	if j.Id, err = JobID(j); err != nil {
+		return err
+	}
+	j.Total, j.Unit = p.Total, p.Unit
+	if _, err := s.deps.Store.PutJob(ctx, j); err != nil {
+		return fmt.Errorf("submitting a job: %w", err)
+	}
+	s.deps.Log.Warn("the search engine is filled anew from the store", "job", j.GetId(), "runs", p.Total, "reason", lack.Reason)
+	s.filling = lack
+	return nil
+}
 
 // A rebuilder makes the search engine anew from the store, beside the live one, and swaps it in once the two agree.
 type rebuilder struct {

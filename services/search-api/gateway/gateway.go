@@ -125,7 +125,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 func (g *Gateway) Ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return g.deps.Store.Ready(ctx)
+	return errors.Join(g.deps.Store.Ready(ctx), search.Whole(g.deps.Engine))
 }
 
 // Search answers one query of one caller.

@@ -64,6 +64,9 @@ type Index struct {
 	merging sync.Mutex
 	next    uint64
 
+	// torn says where the log ended in a record that was cut or damaged; empty where it ended well.
+	torn string
+
 	compaction gate
 	seal       chan struct{}
 	merge      chan struct{}
@@ -135,6 +138,9 @@ func (x *Index) load() error {
 		return err
 	}
 	if m == nil {
+		if err := x.neverOpened(); err != nil {
+			return err
+		}
 		m = &manifest{dim: x.cfg.Dim, metric: x.cfg.Metric, space: x.cfg.Space, next: 1, firstLog: 1, centre: x.limits.centre}
 		// The log comes first: a manifest promises that it is there.
 		l, err := createLog(x.dir, m.firstLog)
@@ -178,7 +184,7 @@ func (x *Index) load() error {
 			return err
 		}
 		if last {
-			x.log = l
+			x.log, x.torn = l, l.torn
 		} else {
 			l.file.Close()
 			t.finish()
@@ -187,6 +193,28 @@ func (x *Index) load() error {
 	}
 	return nil
 }
+
+// neverOpened reports what there is in a folder without a manifest: at most the empty log of an Open that was killed.
+func (x *Index) neverOpened() error {
+	entries, err := os.ReadDir(x.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if held := strings.HasPrefix(e.Name(), "segment-") || strings.HasPrefix(e.Name(), "log-") && info.Size() > 0; held {
+			return corrupt(manifestPath(x.dir), "it is missing, and %s is there", e.Name())
+		}
+	}
+	return nil
+}
+
+// Torn says where a record at the end of the log was cut or damaged, and has been cut off; empty where the log ended well.
+// After a crash that record may be one that was never acknowledged. After anything else it is damage.
+func (x *Index) Torn() string { return x.torn }
 
 // sweep removes files that the manifest does not know, and returns the logs to replay in their order.
 func (x *Index) sweep(m *manifest) (logs []uint64, err error) {

@@ -25,6 +25,7 @@ type log struct {
 	file logFile
 	path string
 	size int64 // up to the end of the last good frame
+	torn string
 }
 
 // A logFile is what the log needs of an *os.File; tests put disks that fill up in its place.
@@ -95,7 +96,7 @@ func replayLog(dir string, number uint64, last bool, apply func(payload []byte) 
 			break
 		}
 		if err := apply(payload); err != nil {
-			return nil, corrupt(path, "frame at %d: %w", at, err)
+			return nil, corrupt(path, "frame at %d: %v", at, err)
 		}
 		at += frameHeader + len(payload)
 	}
@@ -103,26 +104,43 @@ func replayLog(dir string, number uint64, last bool, apply func(payload []byte) 
 		if !last {
 			return nil, corrupt(path, "bad frame at %d, though a later log exists", at)
 		}
-		if len(data) >= at+frameHeader {
-			next := at + frameHeader + int(binary.LittleEndian.Uint32(data[at:]))
-			if next < len(data) {
-				if _, ok := frameAt(data, next); ok {
-					return nil, corrupt(path, "bad frame at %d before a good one at %d", at, next)
-				}
-			}
+		if next := NextFrame(data, at); next > 0 {
+			return nil, corrupt(path, "bad frame at %d before a good one at %d", at, next)
 		}
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("opening log: %w", err)
 	}
+	torn := ""
 	if at < len(data) {
+		torn = fmt.Sprintf("%s: the record at %d was cut or damaged, %d bytes before the end", path, at, len(data)-at)
 		if err := errors.Join(f.Truncate(int64(at)), f.Sync()); err != nil {
 			f.Close()
 			return nil, fmt.Errorf("cutting off the torn end of %s: %w", path, err)
 		}
 	}
-	return &log{file: f, path: path, size: int64(at)}, nil
+	return &log{file: f, path: path, size: int64(at), torn: torn}, nil
+}
+
+// nextFrameBytes bounds what NextFrame sums, since any four bytes may look like a length.
+const nextFrameBytes = 1 << 30
+
+// NextFrame returns where a good frame begins behind the bad one at an offset; 0 where none is found. The length of
+// the bad frame may be what is damaged in it, so every offset is looked at.
+func NextFrame(data []byte, bad int) int {
+	summed := 0
+	for at := bad + 1; at+frameHeader <= len(data) && summed < nextFrameBytes; at++ {
+		length := int(binary.LittleEndian.Uint32(data[at:]))
+		if length == 0 || length > len(data)-at-frameHeader {
+			continue
+		}
+		summed += length
+		if _, ok := frameAt(data, at); ok {
+			return at
+		}
+	}
+	return 0
 }
 
 // frameAt returns the payload of the good frame at an offset.

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-
-	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
 // A segment file holds sealed rows, sorted by group name and ordinal:
@@ -95,8 +93,13 @@ func segmentPath(dir string, number uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("segment-%08d", number))
 }
 
+// A Damage is the error of a file that holds other bytes than were written. It is of kind Internal.
+type Damage struct{ Path, What string }
+
+func (d *Damage) Error() string { return d.Path + " is damaged: " + d.What }
+
 func corrupt(path, format string, args ...any) error {
-	return errkind.New(errkind.Internal, "%s is corrupt: %w", path, fmt.Errorf(format, args...))
+	return &Damage{path, fmt.Sprintf(format, args...)}
 }
 
 // openSegment maps a sealed file; intern gives a group its number within this process.
