@@ -36,7 +36,7 @@ func TestDamage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the command in processes of their own")
 	}
-	r := damage(t, 1, 0)
+	r := damage(t, 1, 0, "texts", "vectors")
 	if !r.ok() {
 		t.Errorf("of %d cases: %d silent losses, %d wrong answers, %d panics, %d not mended\n%s", r.cases, r.silent, r.wrong, r.panics, r.unmended, r.table())
 	}
@@ -44,7 +44,7 @@ func TestDamage(t *testing.T) {
 
 func TestFigureDamage(t *testing.T) {
 	figure.Begin(t, "hostile/damage")
-	r := damage(t, 7, 500)
+	r := damage(t, 7, 500, "")
 	fmt.Print(r.table())
 	figure.Report(t, true, figure.Result{Name: "hostile/damage",
 		Claim: "500 seeded flips and truncations over every file of a home: each is told or harmless; 0 silent losses, 0 wrong answers, 0 panics; after the advised command the dumps equal the undisturbed ones, or what is lost is named",
@@ -159,8 +159,8 @@ func classOf(path string) string {
 	return parts[0]
 }
 
-// damage makes a home, and harms copies of it: one place of each class of file, cut and flipped, and then, seeded, up to n cases.
-func damage(t *testing.T, seed uint64, n int) *damaged {
+// damage makes a home, and harms copies of it: one place of each class of file that begins with one of those given, and then, seeded, up to n cases.
+func damage(t *testing.T, seed uint64, n int, of ...string) *damaged {
 	testCache(t)
 	r := &damaged{seed: seed, classes: map[string]map[string]int{}}
 	if s := os.Getenv("DAMAGE_SEED"); s != "" {
@@ -174,7 +174,7 @@ func damage(t *testing.T, seed uint64, n int) *damaged {
 	if want.Start != "" || len(want.Unready) > 0 || len(want.Last) == 0 || strings.Contains(strings.Join(want.Last, " "), "error") {
 		t.Fatalf("the undamaged home: %+v", want)
 	}
-	harms := harmsOf(t, home, rand.New(rand.NewPCG(r.seed, 1)), n)
+	harms := harmsOf(t, home, rand.New(rand.NewPCG(r.seed, 1)), n, of)
 	seen := map[string]bool{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -203,7 +203,7 @@ func damage(t *testing.T, seed uint64, n int) *damaged {
 }
 
 // harmsOf are two of each class, and seeded ones up to n in which every class has its turn.
-func harmsOf(t *testing.T, home string, rnd *rand.Rand, n int) (harms []harm) {
+func harmsOf(t *testing.T, home string, rnd *rand.Rand, n int, classesOf []string) (harms []harm) {
 	t.Helper()
 	byClass := map[string][]harm{}
 	err := filepath.WalkDir(home, func(path string, e fs.DirEntry, err error) error {
@@ -221,16 +221,17 @@ func harmsOf(t *testing.T, home string, rnd *rand.Rand, n int) (harms []harm) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	only := os.Getenv("DAMAGE_ONLY")
+	if only := os.Getenv("DAMAGE_ONLY"); only != "" {
+		classesOf = []string{only}
+	}
 	some := func(class string, cut bool) {
-		if only != "" && !strings.Contains(class, only) {
-			return
-		}
 		of := byClass[class]
 		h := of[rnd.IntN(len(of))]
 		harms = append(harms, harm{path: h.path, class: class, cut: cut, at: rnd.Int64N(h.at), bits: 1 << rnd.IntN(8)})
 	}
-	classes := sortedNames(byClass)
+	classes := slices.DeleteFunc(sortedNames(byClass), func(class string) bool {
+		return !slices.ContainsFunc(classesOf, func(of string) bool { return strings.HasPrefix(class, of) })
+	})
 	for _, class := range classes {
 		some(class, n > 0 && rnd.IntN(2) == 0)
 	}
