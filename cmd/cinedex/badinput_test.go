@@ -632,7 +632,7 @@ func fullDisk(t *testing.T) {
 	}
 	// Below the store's reserve, with some room left for the log.
 	fill(t, ballast, int64(st.Bavail)*st.Bsize-(200<<20))
-	probe := httptest.NewServer(w.Admin(func() error { return lifecycle.Ready(w.actors...) }))
+	probe := httptest.NewServer(w.Admin(func() error { return lifecycle.Ready(w.actors...) }, func() error { return lifecycle.Alive(w.actors...) }))
 	defer probe.Close()
 	ready := func() (int, string) {
 		req, err := http.NewRequest(http.MethodGet, probe.URL+"/readyz", nil)

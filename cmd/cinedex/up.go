@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -189,16 +188,19 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if u.token, err = ensureTokens(h.dir, cfg.TokenFile); err != nil {
 		return u, err
 	}
+	if u.Platform, err = platform.Begin(ctx, "cinedex", cfg.Config, logs); err != nil {
+		return u, err
+	}
 	layout := events.Layout{Replication: cfg.Replication}
 	if cfg.Size == sizeEmbedded {
 		layout = events.Layout{Replication: 1, Embedded: true}
-		cfg.Broker.Logger = slog.New(slog.DiscardHandler)
+		cfg.Broker.Logger, cfg.Broker.Registerer = u.Log, u.Registry
 		if u.broker, err = broker.Open(cfg.Broker); err != nil {
 			return u, err
 		}
 		cfg.Kafka.Brokers = []string{u.broker.Addr()}
 	}
-	if u.Platform, err = platform.Open(ctx, "cinedex", cfg.Config, logs); err != nil {
+	if err = u.OpenEvents(cfg.Kafka); err != nil {
 		return u, err
 	}
 	if _, err = u.Events.EnsureTopics(ctx, layout); err != nil {
@@ -271,10 +273,13 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		{Name: "algo-runner", Serve: run.Serve, Ready: run.Ready},
 		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},
 	}
+	if u.broker != nil {
+		// First, since all others stand on it: it stops last, and ends the process when its disk fails.
+		u.actors = append([]lifecycle.Actor{{Name: "log", Serve: u.broker.Serve, Ready: u.broker.Ready, Alive: u.broker.Alive}}, u.actors...)
+	}
 	if cfg.Telemetry.AdminAddress != "" {
 		watched := append(u.Watched(), u.actors...)
-		ready := func() error { return lifecycle.Ready(watched...) }
-		admin := u.Admin(ready)
+		admin := u.Admin(func() error { return lifecycle.Ready(watched...) }, func() error { return lifecycle.Alive(watched...) })
 		u.actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
 			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", cfg.Telemetry.AdminAddress, admin)
 		}}}, u.actors...)

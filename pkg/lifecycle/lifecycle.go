@@ -25,6 +25,9 @@ type Actor struct {
 	Serve func(ctx context.Context) error
 	// Ready says whether the actor can do its work now; nil means always.
 	Ready func() error
+	// Alive says whether the actor can come back by itself. An error means that only another process will serve: an
+	// orchestrator ends this one. What passes by itself, as a server that is away, MUST NOT be an error. nil means always.
+	Alive func() error
 }
 
 // StopTimeout bounds how long one actor may drain before the next is stopped.
@@ -101,6 +104,19 @@ func serve(ctx context.Context, a Actor) (err error) {
 		}
 	}()
 	return a.Serve(ctx)
+}
+
+// Alive returns the first reason why one of the actors will not serve again in this process.
+func Alive(actors ...Actor) error {
+	for _, a := range actors {
+		if a.Alive == nil {
+			continue
+		}
+		if err := a.Alive(); err != nil {
+			return fmt.Errorf("%s: %w", a.Name, err)
+		}
+	}
+	return nil
 }
 
 // Ready returns the first reason why one of the actors cannot work now.

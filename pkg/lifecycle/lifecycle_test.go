@@ -84,3 +84,15 @@ func TestReadyNamesThePart(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAlive(t *testing.T) {
+	gone := errors.New("nothing is taken any more")
+	well := lifecycle.Actor{Name: "indexer", Alive: func() error { return nil }}
+	quiet := lifecycle.Actor{Name: "admin"}
+	if err := lifecycle.Alive(quiet, well); err != nil {
+		t.Error(err)
+	}
+	if err := lifecycle.Alive(quiet, well, lifecycle.Actor{Name: "log", Alive: func() error { return gone }}); !errors.Is(err, gone) || !strings.HasPrefix(err.Error(), "log: ") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -142,6 +142,18 @@ type Platform struct {
 // Open makes a platform with the log and the model cache; the other parts are opened by the methods below,
 // so that a service opens what it needs. Close closes them all.
 func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platform, error) {
+	p, err := Begin(ctx, service, c, logs)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.OpenEvents(c.Kafka); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Begin makes a platform without the log, for a process that first starts a log of its own and has it tell what it meets.
+func Begin(ctx context.Context, service string, c Config, logs io.Writer) (*Platform, error) {
 	t, err := telemetry.New(ctx, service, c.Telemetry, logs)
 	if err != nil {
 		return nil, err
@@ -151,11 +163,17 @@ func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platf
 	if p.Cache, err = model.OpenCache(c.ModelCache); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	if p.Events, err = events.New(c.Kafka, events.Deps{Logger: t.Log, Registerer: t.Registry, Tracer: t.Tracer}); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	p.closers = append(p.closers, p.Events)
 	return p, nil
+}
+
+// OpenEvents makes the client of the log.
+func (p *Platform) OpenEvents(c events.Config) error {
+	client, err := events.New(c, events.Deps{Logger: p.Log, Registerer: p.Registry, Tracer: p.Tracer})
+	if err != nil {
+		return err
+	}
+	p.Events, p.closers = client, append(p.closers, client)
+	return nil
 }
 
 // OpenStore opens the truth.

@@ -102,7 +102,7 @@ func run(ctx context.Context, name string, base *ServiceConfig, build func(conte
 		if part.Serve != nil { // what serves from the log is not ready without it
 			watched = append([]lifecycle.Actor{{Name: "log", Ready: p.logReady}}, watched...)
 		}
-		admin := p.Admin(func() error { return lifecycle.Ready(watched...) })
+		admin := p.Admin(func() error { return lifecycle.Ready(watched...) }, func() error { return lifecycle.Alive(watched...) })
 		actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
 			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", a, admin)
 		}}}, actors...)

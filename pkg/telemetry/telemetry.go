@@ -115,20 +115,25 @@ func (t *Telemetry) Close() error {
 	return t.shutdown(ctx)
 }
 
-// Admin returns the handler of /livez, /readyz and /metrics. ready gives the
-// reason why the process should get no traffic now, or nil.
-func (t *Telemetry) Admin(ready func() error) http.Handler {
+// Admin returns the handler of /livez, /readyz and /metrics. ready gives the reason why the process should get no traffic
+// now, or nil. alive gives the reason why the process will not serve again and is better ended, or nil.
+func (t *Telemetry) Admin(ready, alive func() error) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
+	mux.Handle("GET /livez", check(alive))
+	mux.Handle("GET /readyz", check(ready))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// check answers 200, or 503 with the reason.
+func check(state func() error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := state(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		io.WriteString(w, "ok\n")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{}))
-	return mux
 }
 
 // ServeHTTP serves h on address until ctx ends, then drains for up to ten

@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -25,6 +28,8 @@ type Config struct {
 	Port int `mapstructure:"port"`
 	// Logger may be nil.
 	Logger *slog.Logger `mapstructure:"-"`
+	// Registerer takes the metrics; there are none where it is nil.
+	Registerer prometheus.Registerer `mapstructure:"-"`
 }
 
 // Default returns the configuration of a broker in the folder.
@@ -44,11 +49,13 @@ func (c Config) Validate() error {
 // A Broker is one running broker.
 type Broker struct {
 	cluster *kfake.Cluster
+	syncer  *syncer
+	probes  probes
 	lock    *os.File
 	dir     string
 	addr    string
 	stop    context.CancelFunc
-	trimmed chan struct{} // closed when nothing is trimmed any more
+	chores  sync.WaitGroup // trimming and probing
 }
 
 // openTimeout bounds the making of the topics, which is all that Open waits for besides the disk.
@@ -68,6 +75,10 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("opening the embedded broker: %w", err)
 	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("opening the embedded broker: %w", err)
+	}
 	lock, err := lockDir(cfg.Dir)
 	if err != nil {
 		return nil, err
@@ -77,11 +88,12 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 		lock.Close()
 		return nil, fmt.Errorf("opening the embedded broker: %w", err)
 	}
+	syncs := newSyncer(cfg.Dir, fsync, log, m)
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.Ports(cfg.Port),
 		kfake.DataDir(cfg.Dir),
-		kfake.ListenFn(newSyncer(cfg.Dir, fsync, log).listen),
+		kfake.ListenFn(syncs.listen),
 		kfake.WithLogger(logger{log}),
 		kfake.BrokerConfigs(map[string]string{
 			"message.max.bytes": strconv.Itoa(events.MaxBytes + 128<<10),
@@ -100,12 +112,25 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 		return nil, fmt.Errorf("opening the embedded broker in %s: %w", cfg.Dir, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Broker{cluster: cluster, lock: lock, dir: cfg.Dir, addr: cluster.ListenAddrs()[0], stop: stop, trimmed: make(chan struct{})}
-	go b.keepTrimmed(ctx, log)
-	if err := b.ensureTopics(log); err != nil {
+	b := &Broker{cluster: cluster, syncer: syncs, lock: lock, dir: cfg.Dir, addr: cluster.ListenAddrs()[0], stop: stop}
+	b.chores.Go(func() { b.keepTrimmed(ctx, log) })
+	if err := b.begin(ctx, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the embedded broker: %w", err), b.Close())
 	}
+	b.chores.Go(func() { b.keepProbing(ctx) })
 	return b, nil
+}
+
+// begin makes the topics, and publishes the first probe.
+func (b *Broker) begin(ctx context.Context, log *slog.Logger) error {
+	if err := b.ensureTopics(log); err != nil {
+		return err
+	}
+	segment := map[string]string{"segment.bytes": probeSegmentBytes}
+	if err := b.cluster.CreateTopic(probeTopic, 1, segment); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("making the topic of probes: %w", err)
+	}
+	return b.probe(ctx)
 }
 
 // Addr is the broker's host:port.
@@ -114,7 +139,7 @@ func (b *Broker) Addr() string { return b.addr }
 // Close stops the broker and writes its snapshot. Clients are to be closed before.
 func (b *Broker) Close() error {
 	b.stop()
-	<-b.trimmed
+	b.chores.Wait()
 	b.cluster.Close()
 	return b.lock.Close()
 }

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
@@ -115,6 +117,59 @@ func TestSuite(t *testing.T) {
 			"Compaction": "it keeps every event of a compacted topic, since kfake's compaction would lose some in a crash",
 			"Retention":  "it removes nothing that a group has yet to read",
 		}})
+}
+
+// The process is out of descriptors for a moment, with more callers at its port than it can take. Afterwards it takes connections
+// and events again.
+func TestOutOfDescriptors(t *testing.T) {
+	p := start(t)
+	if err := client(t, p.addr()).Publish(t.Context(), events.RunsFinished, events.Event{Subject: "before", Data: &cinedexv1.RunFinished{}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		restore := squeeze(t, p.cmd.Process.Pid, 2)
+		var hoard []net.Conn
+		for range 20 {
+			c, err := net.DialTimeout("tcp", p.addr(), time.Second)
+			if err == nil {
+				hoard = append(hoard, c)
+			}
+		}
+		if len(hoard) == 0 {
+			t.Fatal("no connection at all")
+		}
+		time.Sleep(20 * time.Millisecond) // for a refused Accept or two
+		restore()
+		for _, c := range hoard {
+			c.Close()
+		}
+		// A client of its own, so that its connections are new.
+		if err := client(t, p.addr()).Publish(t.Context(), events.RunsFinished, events.Event{Subject: "after", Data: &cinedexv1.RunFinished{}}); err != nil {
+			t.Fatalf("afterwards: %v", err)
+		}
+	}
+}
+
+// squeeze lets a process open only so many more files, until restore is called.
+func squeeze(t *testing.T, pid, more int) (restore func()) {
+	t.Helper()
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var was unix.Rlimit
+	now := uint64(len(open) + more)
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: now, Max: was.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &was, nil); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func client(t *testing.T, addr string) *events.Client {

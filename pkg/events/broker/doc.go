@@ -8,6 +8,10 @@
 //     producer leaves only after its record batch is synced (see sync.go). A group's offset is never
 //     written before the records up to it are synced. Topics and their settings are kept as well. A torn tail is cut off at the next start.
 //   - One process at a time uses a folder; a second is refused.
+//   - A process that is out of descriptors for a moment takes connections again afterwards. Connections are bounded: the
+//     one that was idle the longest makes room.
+//   - After a sync that failed nothing is acknowledged any more, and Serve returns: the process ends.
+//   - Ready tells whether the last probe, a record published over a new connection every few seconds, was acknowledged.
 //
 // # Its limits
 //

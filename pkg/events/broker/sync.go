@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,7 +15,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -29,18 +35,33 @@ import (
 // maxRequest bounds what a connection may make the broker allocate.
 const maxRequest = 64 << 20
 
+//
+// The kernel forgets what it could not write once it has told so: a sync that succeeds after one that failed says
+// nothing about the records before. After a failed sync the broker therefore acknowledges nothing more, and its owner
+// ends the process (Broker.Serve).
+
 // A syncer syncs the files of partitions.
 type syncer struct {
-	dir   string // where kfake keeps the partitions
-	fsync func(path string) error
-	log   *slog.Logger
+	dir     string // where kfake keeps the partitions
+	fsync   func(path string) error
+	log     *slog.Logger
+	metrics *metrics
+	ctx     context.Context // of logging only
+
+	failOnce sync.Once
+	failed   chan struct{} // closed at the first sync that failed
+	failure  error         // written before failed is closed
 
 	mu         sync.Mutex
 	partitions map[string]*partitionSync
+	// refused are the idempotent producers of whom a batch could not be written. kfake counts the batch as written: it would
+	// acknowledge the producer's next attempt without writing it.
+	refused map[int64]bool
 }
 
-func newSyncer(dataDir string, fsync func(string) error, log *slog.Logger) *syncer {
-	return &syncer{dir: filepath.Join(dataDir, "partitions"), fsync: fsync, log: log, partitions: make(map[string]*partitionSync)}
+func newSyncer(dataDir string, fsync func(string) error, log *slog.Logger, m *metrics) *syncer {
+	return &syncer{dir: filepath.Join(dataDir, "partitions"), fsync: fsync, log: log, metrics: m, ctx: context.Background(),
+		failed: make(chan struct{}), partitions: make(map[string]*partitionSync), refused: make(map[int64]bool)}
 }
 
 // listen is kfake's way to open its port.
@@ -49,12 +70,47 @@ func (s *syncer) listen(network, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return syncedListener{l, s}, nil
+	return newListener(l, s, connectionLimit()), nil
+}
+
+// fail ends all acknowledging.
+func (s *syncer) fail(err error) {
+	s.failOnce.Do(func() {
+		s.failure = errkind.New(errkind.Internal, "the disk of the embedded log failed, and what was not acknowledged may be gone: "+
+			"look at the disk, then start again: %w", err)
+		close(s.failed)
+	})
+}
+
+// broken returns why nothing may be acknowledged any more, or nil.
+func (s *syncer) broken() error {
+	select {
+	case <-s.failed:
+		return s.failure
+	default:
+		return nil
+	}
 }
 
 // flush returns when all that was written to the partitions before the call is on disk.
 // Without names it is all partitions.
 func (s *syncer) flush(names []string) error {
+	err := s.flushAll(names)
+	if err != nil && !passes(err) {
+		s.fail(err)
+	}
+	if broken := s.broken(); broken != nil {
+		return broken
+	}
+	return err
+}
+
+// passes tells whether a sync was not tried, for want of something that comes back by itself.
+func passes(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EINTR)
+}
+
+func (s *syncer) flushAll(names []string) error {
 	if names == nil {
 		entries, err := os.ReadDir(s.dir)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -136,6 +192,9 @@ func (p *partitionSync) sync() error {
 			continue
 		}
 		info, err := e.Info()
+		if errors.Is(err, os.ErrNotExist) {
+			continue // trimmed
+		}
 		if err != nil {
 			return err
 		}
@@ -167,27 +226,31 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-type syncedListener struct {
-	net.Listener
-	s *syncer
-}
-
-func (l syncedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &syncedConn{Conn: c, s: l.s, produced: make(map[int32][]string)}, nil
-}
-
 // syncedConn reads requests whole, so that it knows what they are about, and holds answers back until the disk has what they say.
 type syncedConn struct {
 	net.Conn
 	s    *syncer
-	rest []byte // of the request being read
+	rest []byte       // of the request being read
+	used atomic.Int64 // when its last request came, in nanoseconds
+	// closed is told once.
+	closed func(*syncedConn)
+	once   sync.Once
 
 	mu       sync.Mutex
-	produced map[int32][]string // the partitions of produce requests not yet answered, by correlation id
+	produced map[int32]produced // produce requests not yet answered, by correlation id
+}
+
+// produced is what a produce request wrote to.
+type produced struct {
+	version    int16
+	partitions []string // nil: they cannot be told
+	producers  []int64  // the idempotent ones
+}
+
+// Close counts the connection out.
+func (c *syncedConn) Close() error {
+	c.once.Do(func() { c.closed(c) })
+	return c.Conn.Close()
 }
 
 func (c *syncedConn) Read(p []byte) (int, error) {
@@ -216,6 +279,7 @@ func (c *syncedConn) next() error {
 	if _, err := io.ReadFull(c.Conn, request[4:]); err != nil {
 		return err
 	}
+	c.used.Store(time.Now().UnixNano())
 	key := int16(binary.BigEndian.Uint16(request[4:]))
 	version := int16(binary.BigEndian.Uint16(request[6:]))
 	if kmsg.RequestForKey(key) == nil {
@@ -223,8 +287,12 @@ func (c *syncedConn) next() error {
 	}
 	switch key {
 	case int16(kmsg.Produce):
+		p := producedTo(version, request[12:])
+		if id, refused := c.s.isRefused(p.producers); refused {
+			return c.refuse("producer %d, a batch of whom could not be written: it must begin anew", id)
+		}
 		c.mu.Lock()
-		c.produced[int32(binary.BigEndian.Uint32(request[8:]))] = producedTo(version, request[12:])
+		c.produced[int32(binary.BigEndian.Uint32(request[8:]))] = p
 		c.mu.Unlock()
 	case int16(kmsg.OffsetCommit):
 		// Were an offset to outlive the records before it, others would take their
@@ -242,11 +310,14 @@ func (c *syncedConn) Write(answer []byte) (int, error) {
 	if len(answer) >= 8 {
 		id := int32(binary.BigEndian.Uint32(answer[4:]))
 		c.mu.Lock()
-		partitions, held := c.produced[id]
+		p, held := c.produced[id]
 		delete(c.produced, id)
 		c.mu.Unlock()
 		if held {
-			if err := c.s.flush(partitions); err != nil {
+			if len(p.producers) > 0 && unwritten(p.version, answer) {
+				c.s.refuse(p.producers)
+			}
+			if err := c.s.flush(p.partitions); err != nil {
 				return 0, c.failed(err)
 			}
 		}
@@ -266,37 +337,91 @@ func (c *syncedConn) failed(err error) error {
 	return err
 }
 
-// body is a request without its client's name; ok is false for what kfake will refuse itself.
-func body(req kmsg.Request, version int16, b []byte) (ok bool) {
-	n := int(int16(binary.BigEndian.Uint16(b)))
-	b = b[2:]
-	if n > len(b) {
-		return false
+func (s *syncer) refuse(producers []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range producers {
+		s.refused[id] = true
 	}
-	b = b[max(n, 0):]
-	req.SetVersion(version)
-	return !req.IsFlexible() && req.ReadFrom(b) == nil
 }
 
-// producedTo returns the partitions' folders; nil means that they cannot be told, as with
-// the newer versions that kafka-go does not speak, which name topics by number.
-func producedTo(version int16, b []byte) []string {
-	req := kmsg.NewPtrProduceRequest()
-	if !body(req, version, b) {
-		return nil
-	}
-	var names []string
-	for _, t := range req.Topics {
-		for _, p := range t.Partitions {
-			names = append(names, folder(t.Topic, p.Partition))
+func (s *syncer) isRefused(producers []int64) (int64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range producers {
+		if s.refused[id] {
+			return id, true
 		}
 	}
-	return names
+	return 0, false
 }
 
+// body is a request without its client's name and tags; ok is false for what kfake will refuse itself.
+func body(req kmsg.Request, version int16, b []byte) (ok bool) {
+	r := kbin.Reader{Src: b}
+	r.NullableString()
+	req.SetVersion(version)
+	if req.IsFlexible() {
+		kmsg.SkipTags(&r)
+	}
+	return r.Complete() == nil && req.ReadFrom(r.Src) == nil
+}
+
+// producedTo returns what a produce request writes to.
+func producedTo(version int16, b []byte) produced {
+	p := produced{version: version}
+	req := kmsg.NewPtrProduceRequest()
+	if !body(req, version, b) {
+		return p
+	}
+	for _, t := range req.Topics {
+		for _, part := range t.Partitions {
+			p.partitions = append(p.partitions, folder(t.Topic, part.Partition))
+			if id, ok := producerOf(part.Records); ok {
+				p.producers = append(p.producers, id)
+			}
+		}
+	}
+	if version >= 13 {
+		p.partitions = nil // topics have numbers there
+	}
+	return p
+}
+
+// producerOf returns the idempotent producer of a record batch.
+func producerOf(batch []byte) (id int64, ok bool) {
+	if len(batch) < batchHeader {
+		return 0, false
+	}
+	id = int64(binary.BigEndian.Uint64(batch[43:]))
+	return id, id >= 0
+}
+
+// unwritten tells whether the answer to a produce request says that kfake could not write.
+func unwritten(version int16, answer []byte) bool {
+	res := kmsg.NewPtrProduceResponse()
+	res.SetVersion(version)
+	r := kbin.Reader{Src: answer[8:]}
+	if res.IsFlexible() {
+		kmsg.SkipTags(&r)
+	}
+	if res.ReadFrom(r.Src) != nil {
+		return true // to be safe
+	}
+	for _, t := range res.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode == kerr.UnknownServerError.Code {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// committedOf returns the partitions' folders; nil means that they cannot be told.
 func committedOf(version int16, b []byte) []string {
 	req := kmsg.NewPtrOffsetCommitRequest()
-	if !body(req, version, b) {
+	if !body(req, version, b) || version >= 10 {
 		return nil
 	}
 	var names []string

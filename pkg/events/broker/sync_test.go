@@ -4,12 +4,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -20,6 +25,7 @@ import (
 type disk struct {
 	held  atomic.Pointer[chan struct{}]
 	fails atomic.Bool
+	short atomic.Bool // of descriptors: the file cannot be opened
 	syncs atomic.Int64
 }
 
@@ -32,6 +38,9 @@ func (d *disk) fsync(path string) error {
 	}
 	if d.fails.Load() {
 		return errors.New("the disk is broken")
+	}
+	if d.short.Load() {
+		return &os.PathError{Op: "open", Path: path, Err: syscall.EMFILE}
 	}
 	return syncFile(path)
 }
@@ -61,7 +70,7 @@ func finished(i int) events.Event {
 // Nothing is acknowledged before it is synced, nor when it cannot be.
 func TestAcknowledgedAfterSync(t *testing.T) {
 	d := &disk{}
-	_, c := onDisk(t, d)
+	b, c := onDisk(t, d)
 	hold := make(chan struct{})
 	d.held.Store(&hold)
 	done := make(chan error, 1)
@@ -87,13 +96,105 @@ func TestAcknowledgedAfterSync(t *testing.T) {
 	if d.syncs.Load() == before {
 		t.Error("acknowledged without a sync")
 	}
-	d.fails.Store(true)
+	d.short.Store(true)
 	if err := c.Publish(t.Context(), events.RunsFinished, finished(2)); errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("short of descriptors: %v", err)
+	}
+	d.short.Store(false)
+	if err := c.Publish(t.Context(), events.RunsFinished, finished(3)); err != nil {
+		t.Errorf("with descriptors again: %v", err)
+	}
+	if b.Ready() != nil || b.Alive() != nil {
+		t.Errorf("with descriptors again: %v, %v", b.Ready(), b.Alive())
+	}
+	d.fails.Store(true)
+	if err := c.Publish(t.Context(), events.RunsFinished, finished(4)); errkind.Of(err) != errkind.Unavailable {
 		t.Errorf("with a broken disk: %v", err)
 	}
+	// The kernel may have dropped what it could not write: a later sync that succeeds proves nothing.
 	d.fails.Store(false)
-	if err := c.Publish(t.Context(), events.RunsFinished, finished(3)); err != nil {
-		t.Errorf("with the disk whole again: %v", err)
+	if err := c.Publish(t.Context(), events.RunsFinished, finished(5)); errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("after a sync that failed: %v", err)
+	}
+	if err := b.Serve(t.Context()); errkind.Of(err) != errkind.Internal {
+		t.Errorf("the owner is told %v", err)
+	}
+	if b.Ready() == nil || b.Alive() == nil {
+		t.Error("ready or alive after a sync that failed")
+	}
+}
+
+// A connection that is only held open makes room for the others.
+func TestIdlestConnectionMakesRoom(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ := newMetrics(nil)
+	in := newListener(l, newSyncer(t.TempDir(), syncFile, slog.New(slog.DiscardHandler), m), 4)
+	defer in.Close()
+	conns := make(chan net.Conn, 10)
+	go func() {
+		for {
+			c, err := in.Accept()
+			if err != nil {
+				close(conns)
+				return
+			}
+			conns <- c
+		}
+	}()
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	busy := dial()
+	server := <-conns
+	for range 9 {
+		dial()
+		<-conns
+		server.(*syncedConn).used.Store(time.Now().UnixNano())
+	}
+	if n := len(in.conns); n != 4 {
+		t.Errorf("%d connections, want 4", n)
+	}
+	if _, err := server.Write([]byte("hello")); err != nil {
+		t.Error(err)
+	}
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(busy, got); err != nil {
+		t.Errorf("the connection in use: %v", err)
+	}
+}
+
+// kfake counts a batch of an idempotent producer as written even where it could not be: the next attempt would be acknowledged.
+func TestUnwrittenBatchIsNotAcknowledgedLater(t *testing.T) {
+	d := &disk{}
+	b, _ := onDisk(t, d)
+	dir := filepath.Join(b.dir, "partitions", folder(string(events.RunsFinished), 0))
+	inTheWay := filepath.Join(dir, "0.dat")
+	if err := os.MkdirAll(inTheWay, 0o700); err != nil { // a folder in the file's place: it cannot be opened
+		t.Fatal(err)
+	}
+	produce := func() error {
+		record := []byte{12, 0, 0, 0, 1, 1, 0}
+		_, err := b.produce(t.Context(), produceRequest(string(events.RunsFinished), encodeBatch(kmsg.RecordBatch{Magic: 2, ProducerID: 7, NumRecords: 1, Records: record})))
+		return err
+	}
+	if err := produce(); err == nil {
+		t.Error("acknowledged what cannot be written")
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	if err := produce(); err == nil {
+		if left, err := segmentsOf(dir); err != nil || len(left) == 0 {
+			t.Errorf("acknowledged, and not written: %v, %v", left, err)
+		}
 	}
 }
 

@@ -82,7 +82,6 @@ func segmentsOf(dir string) ([]segment, error) {
 
 // keepTrimmed trims the log soon after the start, when the groups are known, and every now and then.
 func (b *Broker) keepTrimmed(ctx context.Context, log *slog.Logger) {
-	defer close(b.trimmed)
 	t := time.NewTimer(time.Minute)
 	defer t.Stop()
 	for {
