@@ -14,7 +14,7 @@ CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
 .PHONY: servers servers-stop servers-status chaos
-.PHONY: help build demo test check setup figures bench lint generate stale fmt clean
+.PHONY: help build demo test check setup figures bench race release lint generate stale fmt clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,7 +47,8 @@ servers-stop: ## stop them; their data stays
 test: setup ## set up and pass everything
 	scripts/test
 
-check: lint test ## what CI runs: lint, then everything else
+check: lint test ## what CI runs: lint, every test, then some packages under the race detector
+	scripts/race
 
 chaos: setup ## brokers, nodes, disks and networks fail on purpose, on real servers (ONLY=regexp picks)
 	ONLY='$(ONLY)' scripts/chaos
@@ -57,6 +58,12 @@ figures: setup ## run every figure of docs/benchmarks again (ONLY=glob picks)
 	ONLY='$(ONLY)' scripts/figures
 
 bench: figures ## the same as figures
+
+race: setup ## every package under the race detector, real servers left out (CI runs it over those of scripts/race)
+	scripts/race all
+
+release: ## dist/: programs, SBOM (CycloneDX), licences, checksums (VERIFY=1 builds twice and compares the bytes)
+	go -C tools/release run . $(if $(VERIFY),-verify)
 
 lint: ## buf lint and breaking, staleness of generated code, vet, gofmt
 	scripts/lint

@@ -18,6 +18,9 @@ type jsonModel struct {
 	Present bool   `json:"present"`
 	Path    string `json:"path"`
 	Size    int64  `json:"size"`
+	SHA256  string `json:"sha256"`
+	// Package is the package URL (purl) of the distribution that the file is taken from; missing for a file that is made from others.
+	Package string `json:"package,omitempty"`
 	License string `json:"license"`
 	Purpose string `json:"purpose"`
 	Error   string `json:"error,omitempty"`
@@ -86,7 +89,7 @@ downloaded while serving.`,
 func printModels(o *output, list []fetch.Status) (wrong int, err error) {
 	rows := []jsonModel{}
 	for _, s := range list {
-		j := jsonModel{ID: s.ID, Group: s.Group, Present: s.Present, Path: s.Path, Size: s.Size, License: s.License, Purpose: s.Purpose}
+		j := jsonModel{ID: s.ID, Group: s.Group, Present: s.Present, Path: s.Path, Size: s.Size, SHA256: s.SHA256, Package: s.Package.PURL(), License: s.License, Purpose: s.Purpose}
 		if s.Err != nil && !errkind.Is(s.Err, errkind.NotFound) {
 			j.Error = s.Err.Error()
 			wrong++

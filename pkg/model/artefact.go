@@ -2,6 +2,7 @@ package model
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -50,6 +51,14 @@ type Package struct {
 	File     string // name of the distribution file
 	Size     int64
 	SHA256   string
+}
+
+// PURL returns the package URL (github.com/package-url/purl-spec) of the package; "" for none.
+func (p *Package) PURL() string {
+	if p == nil {
+		return ""
+	}
+	return "pkg:" + string(p.Registry) + "/" + strings.ReplaceAll(strings.ToLower(p.Name), "@", "%40") + "@" + p.Version
 }
 
 // Registry is the kind of index that serves a package.
