@@ -36,7 +36,7 @@ func TestDamage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the command in processes of their own")
 	}
-	r := damage(t, 1, 0, "texts", "vectors")
+	r := damage(t, 1, 0, "texts", "vectors", "store")
 	if !r.ok() {
 		t.Errorf("of %d cases: %d silent losses, %d wrong answers, %d panics, %d not mended\n%s", r.cases, r.silent, r.wrong, r.panics, r.unmended, r.table())
 	}
@@ -44,7 +44,13 @@ func TestDamage(t *testing.T) {
 
 func TestFigureDamage(t *testing.T) {
 	figure.Begin(t, "hostile/damage")
-	r := damage(t, 7, 500, "")
+	n := 500
+	if s := os.Getenv("DAMAGE_N"); s != "" {
+		if _, err := fmt.Sscan(s, &n); err != nil {
+			t.Fatalf("DAMAGE_N: %v", err)
+		}
+	}
+	r := damage(t, 7, n, "")
 	fmt.Print(r.table())
 	figure.Report(t, true, figure.Result{Name: "hostile/damage",
 		Claim: "500 seeded flips and truncations over every file of a home: each is told or harmless; 0 silent losses, 0 wrong answers, 0 panics; after the advised command the dumps equal the undisturbed ones, or what is lost is named",

@@ -86,7 +86,7 @@ func newWorldWith(t testing.TB, dir string, change func(*upConfig), media ...str
 	cfg.Blobs.Roots = rs
 	change(&cfg)
 	ctx, cancel := context.WithCancel(context.Background())
-	logs, err := os.OpenFile(filepath.Join(dir, "test.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	logs, err := os.OpenFile(filepath.Join(dir, "test.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}

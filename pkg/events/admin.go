@@ -52,6 +52,47 @@ func (c *Client) Lag(ctx context.Context, group string, topics ...Topic) ([]Part
 	return all, nil
 }
 
+// Rewind has a group begin again with the oldest event that the log has of its topics. Nobody may be a member of the group.
+func (c *Client) Rewind(ctx context.Context, group string, topics ...Topic) error {
+	offsets := map[string][]kafka.OffsetCommit{}
+	for _, t := range topics {
+		name := c.name(t)
+		n, err := c.partitions(ctx, name)
+		if err != nil {
+			return err
+		}
+		ids := make([]int, n)
+		for i := range ids {
+			ids[i] = i
+		}
+		bounds, err := c.offsetsOf(ctx, name, ids)
+		if err != nil {
+			return err
+		}
+		for _, p := range ids {
+			offsets[name] = append(offsets[name], kafka.OffsetCommit{Partition: p, Offset: bounds[p].FirstOffset})
+		}
+	}
+	err := ask(ctx, func(ctx context.Context) error {
+		res, err := c.kafka.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: c.cfg.Prefix + group, GenerationID: -1, Topics: offsets})
+		if err != nil {
+			return err
+		}
+		for _, parts := range res.Topics {
+			for _, p := range parts {
+				if p.Error != nil {
+					return p.Error
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return classify(err, "rewinding group %s", group)
+	}
+	return nil
+}
+
 func (c *Client) committed(ctx context.Context, group, topic string, partitions []int) (map[int]int64, error) {
 	committed := make(map[int]int64)
 	err := ask(ctx, func(ctx context.Context) error {

@@ -128,7 +128,7 @@ func (s *Store) marked(ctx context.Context, prefix []byte) (n int64, err error) 
 		n += max(0, upto-max(first, end))
 		end = max(end, upto)
 	}
-	return n, it.Error()
+	return n, s.noticed(it.Error())
 }
 
 // Annotation implements store.Annotations.

@@ -22,7 +22,7 @@ func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 	defer leave()
 	now := s.db.NewSnapshot()
 	defer now.Close()
-	d := dumper{ctx: ctx, from: now, to: bufio.NewWriter(w)}
+	d := dumper{ctx: ctx, store: s, from: now, to: bufio.NewWriter(w)}
 	dump(&d, tableAssets, "asset", store.ForgetHistory)
 	dump(&d, tableRuns, "run", func(r *pb.Run) { r.Epoch, r.Activated, r.TookMs = 0, false, 0 })
 	dump(&d, tableAnnotations, "annotation", func(*pb.Annotation) {})
@@ -39,10 +39,11 @@ func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 
 // dumper keeps the first error, after which it does nothing.
 type dumper struct {
-	ctx  context.Context
-	from *pebble.Snapshot
-	to   *bufio.Writer
-	err  error
+	ctx   context.Context
+	store *Store
+	from  *pebble.Snapshot
+	to    *bufio.Writer
+	err   error
 }
 
 // dump writes a table, without what forget takes away.
@@ -50,7 +51,7 @@ func dump[T any, M message[T]](d *dumper, table byte, name string, forget func(M
 	if d.err != nil {
 		return
 	}
-	for m, err := range scanFrom[T, M](d.ctx, d.from, key(table), nil, name+"s") {
+	for m, err := range scanFrom[T, M](d.ctx, d.store, d.from, key(table), nil, name+"s") {
 		var line []byte
 		if err == nil {
 			forget(m)

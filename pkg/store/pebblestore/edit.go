@@ -191,7 +191,7 @@ func (s *Store) loadVersion() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading the version: %w", err)
+		return fmt.Errorf("reading the version: %w", s.noticed(err))
 	}
 	defer closer.Close()
 	if len(v) != 8 {

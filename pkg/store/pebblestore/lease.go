@@ -34,7 +34,7 @@ func (s *Store) lease(name string) (store.Lease, error) {
 		return l, nil
 	}
 	if err != nil {
-		return l, fmt.Errorf("reading lease %s: %w", name, err)
+		return l, fmt.Errorf("reading lease %s: %w", name, s.noticed(err))
 	}
 	defer closer.Close()
 	if len(v) < 16 {

@@ -25,7 +25,7 @@ func (s *Store) Partner(ctx context.Context, role, id string, adopt bool) (partn
 				return err
 			}
 		case !errors.Is(err, pebble.ErrNotFound):
-			return fmt.Errorf("reading it: %w", err)
+			return fmt.Errorf("reading it: %w", s.noticed(err))
 		}
 		partner = id
 		return e.Set(k, []byte(id), nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,9 @@ type Store struct {
 	failed   chan struct{}
 	failedBy error
 
+	// damage is the first that was found; nil mostly.
+	damage atomic.Pointer[Damage]
+
 	// calls counts what is running, so that Close waits for it. A call within a call,
 	// as by a reader of an iterator, is refused once closing has begun rather than deadlocked.
 	callsMu sync.Mutex
@@ -136,7 +140,10 @@ func (s *Store) open() (err error) {
 	if err := s.free(openBytes, "what opening may need"); err != nil {
 		return err
 	}
-	if s.db, err = openPebble(s.cfg, held, s.disk, s.log); err != nil {
+	if err := s.inspect(); err != nil {
+		return err
+	}
+	if s.db, err = s.openPebble(held); err != nil {
 		return err
 	}
 	s.lock = held
@@ -146,24 +153,31 @@ func (s *Store) open() (err error) {
 	return nil
 }
 
-func openPebble(cfg Config, held *pebble.Lock, d *disk, log *slog.Logger) (db *pebble.DB, err error) {
+func (s *Store) openPebble(held *pebble.Lock) (db *pebble.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil { // Fatalf: see logger
 			err = fmt.Errorf("%v", r)
 		}
+		if err != nil && (pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist)) {
+			err = s.damaged(s.cfg.Dir, err.Error())
+		}
 	}()
-	cache := pebble.NewCache(cfg.CacheBytes)
+	cache := pebble.NewCache(s.cfg.CacheBytes)
 	defer cache.Unref()
-	return pebble.Open(cfg.Dir, &pebble.Options{
-		FS: d, Lock: held, Cache: cache, Logger: logger{log},
+	return pebble.Open(s.cfg.Dir, &pebble.Options{
+		FS: s.disk, Lock: held, Cache: cache, Logger: logger{s.log},
 		FormatMajorVersion: pebble.FormatNewest,
 		MemTableSize:       memTableBytes,
 		EventListener: &pebble.EventListener{
 			// The read that met it fails, too. By default Pebble would end the process for one bad block.
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				log.Error("the store has a damaged block", "path", info.Path, "details", info.Details)
+				_ = s.damaged(info.Path, fmt.Sprint(info.Details))
 			},
-			BackgroundError: func(err error) { log.Error("the store could not tidy up; it will try again", "error", err) },
+			BackgroundError: func(err error) {
+				if !pebble.IsCorruptionError(err) { // which is told once, and met again and again
+					s.log.Error("the store could not tidy up; it will try again", "error", err)
+				}
+			},
 		},
 	})
 }
@@ -217,7 +231,13 @@ func (s *Store) Close() error {
 	done := make(chan error, 1)
 	go func() {
 		s.calls.Wait()
-		done <- errors.Join(s.db.Close(), s.lock.Close())
+		err := s.db.Close()
+		if err == nil && s.damage.Load() == nil {
+			if sealErr := s.seal(); sealErr != nil {
+				s.log.Warn("sealing the store that was closed: its files are looked through at the next start as after a crash", "error", sealErr)
+			}
+		}
+		done <- errors.Join(err, s.lock.Close())
 	}()
 	look := time.NewTicker(retry)
 	defer look.Stop()
@@ -243,6 +263,9 @@ func (s *Store) Ready(ctx context.Context) error {
 		return err
 	}
 	defer leave()
+	if d := s.damage.Load(); d != nil {
+		return errkind.Wrap(errkind.Internal, d)
+	}
 	return s.writable()
 }
 

@@ -25,7 +25,7 @@ func (s *Store) get(k []byte, m proto.Message, what string) error {
 		return errkind.New(errkind.NotFound, "there is no %s", what)
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", what, err)
+		return fmt.Errorf("reading %s: %w", what, s.noticed(err))
 	}
 	defer closer.Close()
 	if err := proto.Unmarshal(v, m); err != nil {
@@ -62,16 +62,16 @@ func scanSome[T any, M message[T]](ctx context.Context, s *Store, prefix []byte,
 			return
 		}
 		defer leave()
-		scanFrom[T, M](ctx, s.db, prefix, wanted, what)(yield)
+		scanFrom[T, M](ctx, s, s.db, prefix, wanted, what)(yield)
 	}
 }
 
 // scanFrom is scanSome over the store or a snapshot of it, for a call that has entered.
-func scanFrom[T any, M message[T]](ctx context.Context, from pebble.Reader, prefix []byte, wanted func(row []byte) bool, what string) iter.Seq2[M, error] {
+func scanFrom[T any, M message[T]](ctx context.Context, s *Store, from pebble.Reader, prefix []byte, wanted func(row []byte) bool, what string) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		it, err := from.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 		if err != nil {
-			yield(nil, fmt.Errorf("reading %s: %w", what, err))
+			yield(nil, fmt.Errorf("reading %s: %w", what, s.noticed(err)))
 			return
 		}
 		defer it.Close()
@@ -88,7 +88,7 @@ func scanFrom[T any, M message[T]](ctx context.Context, from pebble.Reader, pref
 				err = proto.Unmarshal(row, m)
 			}
 			if err != nil {
-				yield(nil, fmt.Errorf("reading %s: %w", what, err))
+				yield(nil, fmt.Errorf("reading %s: %w", what, s.noticed(err)))
 				return
 			}
 			if !yield(m, nil) {
@@ -96,7 +96,7 @@ func scanFrom[T any, M message[T]](ctx context.Context, from pebble.Reader, pref
 			}
 		}
 		if err := it.Error(); err != nil {
-			yield(nil, fmt.Errorf("reading %s: %w", what, err))
+			yield(nil, fmt.Errorf("reading %s: %w", what, s.noticed(err)))
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (s *Store) TrimRun(ctx context.Context, asset, run string, annotations, emb
 // DeleteRun implements store.Annotations.
 func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 	return s.edit(ctx, "deleting run "+run, ofAsset(asset), func(e *edit) error {
-		active, err := collect(scanFrom[pb.ActiveRun](ctx, s.db, key(tableActive, asset), nil, "active runs"))
+		active, err := collect(scanFrom[pb.ActiveRun](ctx, s, s.db, key(tableActive, asset), nil, "active runs"))
 		if err != nil {
 			return err
 		}

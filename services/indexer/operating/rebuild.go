@@ -51,6 +51,22 @@ func (s *Service) fill(ctx context.Context) error {
 	return nil
 }
 
+// Rebuild makes the search engine anew from the store, here and now, where no service does jobs. It reports how many of how many
+// runs are done to progress, and returns what is to be said of it.
+func Rebuild(ctx context.Context, s store.Store, e search.Engine, w *pb.Rebuild, progress func(done, total int64)) (lines []string, err error) {
+	r := rebuilder{s, e}
+	p, err := r.plan(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	err = r.do(ctx, w, p.total, func(_ context.Context, s step) error {
+		progress(s.done, p.total)
+		lines = append(lines, s.lines...)
+		return nil
+	})
+	return lines, err
+}
+
 // A rebuilder makes the search engine anew from the store, beside the live one, and swaps it in once the two agree.
 type rebuilder struct {
 	store  store.Store

@@ -1,0 +1,366 @@
+package pebblestore
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A file of the store is damaged where its bytes are other than those that were written. Pebble tells damage of its tables
+// when it reads them. A bad record at the end of its log or its manifest it takes for one that was being written when the
+// process died, and goes on without; so it does with good ones behind it that lie in the same 32 KiB. Both files are
+// therefore looked through before Pebble opens them, and a store that was closed is held against the seal that Close wrote.
+
+// A Damage is the error of a store of which a file holds other bytes than were written. It is of kind Internal.
+type Damage struct{ Path, What string }
+
+func (d *Damage) Error() string {
+	return d.Path + " is damaged: " + d.What + "; stop Cinedex, and `cinedex rebuild store` mends it from what can be read and from the log"
+}
+
+func damageIn(err error) *Damage {
+	var d *Damage
+	if errors.As(err, &d) {
+		return d
+	}
+	return nil
+}
+
+// sealFile says what the files of the store were when it was closed. It is removed when the store is opened, so that it is there
+// only of a store that nothing has been written to since.
+const sealFile = "CLOSED"
+
+type seal struct {
+	Files []sealedFile `json:"files"`
+}
+
+type sealedFile struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+	// Sum is the checksum of a file that Pebble does not hold against one of its own, or not all of it.
+	Sum *uint32 `json:"sum,omitempty"`
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// summed reports whether a seal has a checksum of a file: tables have their own, block by block.
+func summed(name string) bool { return !strings.HasSuffix(name, ".sst") }
+
+func (s *Store) seal() error {
+	var out seal
+	names, err := s.disk.List(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == sealFile || name == "LOCK" || strings.HasPrefix(name, "marker.") || strings.HasPrefix(name, sealFile) {
+			continue
+		}
+		path := s.disk.PathJoin(s.cfg.Dir, name)
+		info, err := s.disk.Stat(path)
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			continue
+		}
+		f := sealedFile{Name: name, Size: info.Size()}
+		if summed(name) {
+			b, err := readFile(s.disk, path)
+			if err != nil {
+				return err
+			}
+			sum := crc32.Checksum(b, castagnoli)
+			f.Sum = &sum
+		}
+		out.Files = append(out.Files, f)
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	text = fmt.Appendf(text, "\n%08x\n", crc32.Checksum(text, castagnoli))
+	path := s.disk.PathJoin(s.cfg.Dir, sealFile)
+	f, err := s.disk.FS.Create(path+".new", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = s.disk.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = s.syncDir()
+	}
+	return err
+}
+
+func (s *Store) syncDir() error {
+	d, err := s.disk.OpenDir(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func readFile(fs vfs.FS, path string) ([]byte, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// inspect looks through the files of a store that nobody has open, and breaks its seal.
+func (s *Store) inspect() error {
+	names, err := s.disk.List(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	marked, held := false, ""
+	for _, name := range names {
+		have[name] = true
+		marked = marked || strings.HasPrefix(name, "marker.manifest.")
+		if strings.HasSuffix(name, ".sst") || strings.HasPrefix(name, "MANIFEST-") {
+			held = name
+		}
+	}
+	if !marked && held != "" {
+		return &Damage{s.disk.PathJoin(s.cfg.Dir, "marker.manifest"), "it is missing, and " + held + " is there"}
+	}
+	if have[sealFile] {
+		held, err := s.holdSeal(have)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(s.disk.Remove(s.disk.PathJoin(s.cfg.Dir, sealFile)), s.syncDir()); err != nil || held {
+			return err
+		}
+	}
+	for _, name := range names {
+		look := inspectLog
+		if strings.HasPrefix(name, "MANIFEST-") {
+			look = inspectManifest
+		} else if !strings.HasSuffix(name, ".log") {
+			continue
+		}
+		path := s.disk.PathJoin(s.cfg.Dir, name)
+		b, err := readFile(s.disk, path)
+		if err != nil {
+			return err
+		}
+		torn, err := look(path, b)
+		if err != nil {
+			return err
+		}
+		if torn != "" {
+			s.log.Warn("a record at the end of the store's log was cut off: whatever it was, the log of events has it, and `cinedex verify --log` holds the store against that", "where", torn)
+		}
+	}
+	return nil
+}
+
+// holdSeal holds the files of a store that was closed against its seal. held is false where the seal is what is damaged.
+func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
+	path := s.disk.PathJoin(s.cfg.Dir, sealFile)
+	b, err := readFile(s.disk, path)
+	if err != nil {
+		return false, err
+	}
+	text, sum, _ := strings.Cut(string(b), "\n")
+	var was seal
+	if sum != fmt.Sprintf("%08x\n", crc32.Checksum([]byte(text), castagnoli)) || json.Unmarshal([]byte(text), &was) != nil {
+		// It tells of the other files, and they are whole as far as they tell themselves.
+		s.log.Warn("what tells how the store was closed is damaged: its files are looked through as after a crash", "path", path)
+		return false, nil
+	}
+	for _, f := range was.Files {
+		path := s.disk.PathJoin(s.cfg.Dir, f.Name)
+		if !have[f.Name] {
+			return false, &Damage{path, "it is missing"}
+		}
+		info, err := s.disk.Stat(path)
+		if err != nil {
+			return false, err
+		}
+		what := ""
+		if info.Size() != f.Size {
+			what = fmt.Sprintf("it has %d bytes, and had %d when the store was closed", info.Size(), f.Size)
+		} else if f.Sum != nil {
+			b, err := readFile(s.disk, path)
+			if err != nil {
+				return false, err
+			}
+			if crc32.Checksum(b, castagnoli) != *f.Sum {
+				what = "its checksum is another than when the store was closed"
+				if strings.HasSuffix(f.Name, ".log") {
+					what += where(path, b)
+				}
+			}
+		}
+		if what == "" {
+			continue
+		}
+		if strings.HasPrefix(f.Name, "OPTIONS-") {
+			// Nothing is kept in it: Pebble writes another.
+			s.log.Warn("a file of settings of the store was damaged, and is written anew", "path", path, "what", what)
+			if err := s.disk.Remove(path); err != nil {
+				return false, err
+			}
+			continue
+		}
+		return false, &Damage{path, what}
+	}
+	return true, nil
+}
+
+// where says what a log's own checksums tell of its damage.
+func where(path string, b []byte) string {
+	torn, err := inspectLog(path, b)
+	if d := damageIn(err); d != nil {
+		return ": " + d.What
+	}
+	if torn != "" {
+		return ": " + torn
+	}
+	return ""
+}
+
+// The chunks of Pebble's log and manifest (record.go of its package record): blocks of 32 KiB, each a sequence of chunks of
+// checksum, length, type, and, in a log, the log's number and how far it was synced; then the bytes.
+const (
+	blockSize = 32 << 10
+	// A manifest's chunks are of the types 1 to 4, a log's of 9 to 12.
+	manifestHead, logHead   = 7, 19
+	manifestTypes, logTypes = 1, 9
+)
+
+// A chunk is one that is good.
+type chunk struct {
+	end    int
+	number uint32 // of a log
+	synced uint64 // of a log
+}
+
+// chunkAt returns the good chunk at an offset.
+func chunkAt(b []byte, at, head int, first byte) (chunk, bool) {
+	left := min(blockSize-at%blockSize, len(b)-at)
+	if left < head {
+		return chunk{}, false
+	}
+	le := binary.LittleEndian
+	length, kind := int(le.Uint16(b[at+4:])), b[at+6]
+	if kind < first || kind > first+3 || head+length > left {
+		return chunk{}, false
+	}
+	c := chunk{end: at + head + length}
+	sum := crc32.Checksum(b[at+6:c.end], castagnoli)
+	if le.Uint32(b[at:]) != (sum>>15|sum<<17)+0xa282ead8 {
+		return chunk{}, false
+	}
+	if head == logHead {
+		c.number, c.synced = le.Uint32(b[at+7:]), le.Uint64(b[at+11:])
+	}
+	return c, true
+}
+
+// goodEnd returns where the good chunks of a file end, and the number of its log.
+func goodEnd(b []byte, head int, first byte) (at int, number uint32) {
+	for at < len(b) {
+		if left := blockSize - at%blockSize; left < head && allZero(b[at:min(at+left, len(b))]) {
+			at += left
+			continue
+		}
+		c, ok := chunkAt(b, at, head, first)
+		if !ok || at > 0 && c.number != number {
+			return at, number
+		}
+		at, number = c.end, c.number
+	}
+	return min(at, len(b)), number
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// inspectLog looks for a chunk behind a bad one that says that the log was synced beyond the bad one. Chunks of another number are
+// what was in the file before: Pebble writes over old logs. torn says where the log ends otherwise than by being closed.
+func inspectLog(path string, b []byte) (torn string, err error) {
+	bad, number := goodEnd(b, logHead, logTypes)
+	if bad >= len(b) || allZero(b[bad:]) {
+		return "", nil
+	}
+	if bad == 0 {
+		// The number is the file's name.
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if _, err := fmt.Sscanf(name, "%d.log", &number); err != nil {
+			return "", nil
+		}
+	}
+	for at := bad + 1; at < len(b); at++ {
+		if c, ok := chunkAt(b, at, logHead, logTypes); ok && c.number == number && c.synced > uint64(bad) {
+			return "", &Damage{path, fmt.Sprintf("bad record at %d before a good one at %d", bad, at)}
+		}
+	}
+	if closedAt(b, bad, number) {
+		return "", nil
+	}
+	return fmt.Sprintf("%s: the record at %d was cut or damaged, %d bytes before the end", path, bad, len(b)-bad), nil
+}
+
+// closedAt reports whether a log ends at an offset as Pebble ends one: by a head without checksum, of the next number.
+func closedAt(b []byte, at int, number uint32) bool {
+	le := binary.LittleEndian
+	return len(b)-at >= 11 && le.Uint32(b[at+7:]) != number && le.Uint32(b[at+7:]) != 0
+}
+
+// inspectManifest takes a bad record at the end of a manifest for damage as well: each is synced before anything relies on it,
+// and a store that goes on without one has lost what it says.
+func inspectManifest(path string, b []byte) (torn string, err error) {
+	bad, _ := goodEnd(b, manifestHead, manifestTypes)
+	if bad >= len(b) || allZero(b[bad:]) {
+		return "", nil
+	}
+	return "", &Damage{path, fmt.Sprintf("bad record at %d of %d bytes", bad, len(b))}
+}
+
+// noticed passes an error of reading on. Damage that it tells of is remembered: the store is not ready from then on.
+func (s *Store) noticed(err error) error {
+	if err == nil || !pebble.IsCorruptionError(err) {
+		return err
+	}
+	if d := s.damage.Load(); d != nil {
+		return errkind.Wrap(errkind.Internal, d)
+	}
+	return s.damaged(s.cfg.Dir, err.Error())
+}
+
+// damaged remembers damage, and returns the first that was found.
+func (s *Store) damaged(path, what string) error {
+	what, _, _ = strings.Cut(what, "\n")
+	d := &Damage{path, what}
+	if s.damage.CompareAndSwap(nil, d) {
+		s.log.Error("the store is damaged", "path", path, "what", what)
+	}
+	return errkind.Wrap(errkind.Internal, s.damage.Load())
+}

@@ -1,0 +1,204 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// A Salvaged says what Salvage could read.
+type Salvaged struct {
+	// Aside is the folder that the damaged store was moved to; empty where there was no damage.
+	Aside string
+	// Damage is what was damaged.
+	Damage []string
+	// Rows were read from the damaged store. Gaps is in how many places rows are known to be missing; others may be missing unseen.
+	Rows, Gaps int64
+}
+
+// Salvage sets a damaged store aside, and makes one in its place of all that can be read from it. A log that is damaged is read up to
+// the damage. What cannot be read is the caller's to fold again from the log of events. A store without damage is left as it
+// is. Conflict says that another process has it open.
+func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, err error) {
+	damaged, err := look(ctx, cfg, log)
+	if err != nil || damaged == nil {
+		return out, err
+	}
+	out.Damage = append(out.Damage, damaged.Error())
+	out.Aside = strings.TrimRight(cfg.Dir, string(filepath.Separator)) + "-damaged-" + time.Now().UTC().Format("20060102T150405.000")
+	if err := os.Rename(cfg.Dir, out.Aside); err != nil {
+		return out, fmt.Errorf("setting the damaged store aside: %w", err)
+	}
+	old, opened := openDamaged(cfg, out.Aside, log, &out)
+	fresh, err := Open(cfg, Deps{Log: log})
+	if err != nil {
+		if old != nil {
+			err = errors.Join(err, old.Close())
+		}
+		return out, err
+	}
+	defer func() { err = errors.Join(err, fresh.Close()) }()
+	if opened != nil {
+		out.Gaps++
+		out.Damage = append(out.Damage, fmt.Sprintf("nothing of it can be read: %v", opened))
+		return out, nil
+	}
+	defer func() { _ = old.Close() }() // whatever it meets, it was read
+	for _, table := range tables {
+		if err := copyReadable(ctx, old, fresh.db, key(table), &out); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// tables are all that there are.
+var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableVersion}
+
+// look opens the store and reads all of it. It returns the damage that it met.
+func look(ctx context.Context, cfg Config, log *slog.Logger) (*Damage, error) {
+	if _, err := os.Stat(cfg.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, errkind.New(errkind.NotFound, "there is no store in %s", cfg.Dir)
+	}
+	s, err := Open(cfg, Deps{Log: log})
+	if d := damageIn(err); d != nil {
+		return d, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	it, err := s.db.NewIterWithContext(ctx, nil)
+	if err == nil {
+		for ok := it.First(); ok; ok = it.Next() {
+			if _, err = it.ValueAndErr(); err != nil {
+				break
+			}
+		}
+		err = errors.Join(err, it.Close())
+	}
+	err = errors.Join(s.noticed(err), s.Close())
+	return s.damage.Load(), errWithout(err, s.damage.Load())
+}
+
+// errWithout is an error that is not damage alone.
+func errWithout(err error, d *Damage) error {
+	if d != nil {
+		return nil
+	}
+	return err
+}
+
+// openDamaged opens what was set aside, without a log from where it is damaged on, and without a seal.
+func openDamaged(cfg Config, dir string, log *slog.Logger, out *Salvaged) (db *pebble.DB, err error) {
+	cfg.Dir = dir
+	s := &Store{cfg: cfg, log: log, disk: &disk{FS: vfs.Default, log: log, closing: make(chan struct{})}}
+	if err := os.Remove(filepath.Join(dir, sealFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		return nil, err
+	}
+	cut := false
+	for _, path := range logs { // in their order
+		if cut {
+			if err := os.Rename(path, path+".damaged"); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := inspectLog(path, b); err == nil {
+			continue
+		}
+		cut = true
+		out.Gaps++
+		bad, _ := goodEnd(b, logHead, logTypes)
+		if err := errors.Join(os.WriteFile(path+".damaged", b, 0o600), os.Truncate(path, int64(bad))); err != nil {
+			return nil, err
+		}
+	}
+	held, err := pebble.LockDirectory(dir, s.disk)
+	if err != nil {
+		return nil, err
+	}
+	if db, err = s.openPebble(held); err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	return db, nil
+}
+
+// copyBytes is how much is copied at once.
+const copyBytes = 4 << 20
+
+// copyReadable copies what can be read of a table: from its beginning to the first row that cannot, and from its end back to the last.
+func copyReadable(ctx context.Context, from, to *pebble.DB, prefix []byte, out *Salvaged) error {
+	it, err := from.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		out.Gaps++
+		return ctx.Err()
+	}
+	forth := it
+	defer forth.Close()
+	b := to.NewBatch()
+	defer func() { b.Close() }()
+	flush := func(least int) error {
+		if b.Len() < least || b.Empty() {
+			return nil
+		}
+		if err := b.Commit(pebble.Sync); err != nil {
+			return fmt.Errorf("copying what can be read: %w", err)
+		}
+		b.Close()
+		b = to.NewBatch()
+		return ctx.Err()
+	}
+	row := func() error {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return nil // the iterator tells it next
+		}
+		if err := b.Set(it.Key(), v, nil); err != nil {
+			return err
+		}
+		out.Rows++
+		return flush(copyBytes)
+	}
+	last := append([]byte(nil), prefix...)
+	for ok := it.First(); ok; ok = it.Next() {
+		last = append(last[:0], it.Key()...)
+		if err := row(); err != nil {
+			return err
+		}
+	}
+	if it.Error() == nil {
+		return flush(0)
+	}
+	out.Gaps++
+	back, err := from.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: append(last, 0), UpperBound: after(prefix)})
+	if err != nil {
+		return errors.Join(ctx.Err(), flush(0))
+	}
+	defer back.Close()
+	it = back
+	for ok := it.Last(); ok; ok = it.Prev() {
+		if err := row(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(flush(0), ctx.Err())
+}
