@@ -121,6 +121,12 @@ func (r *Reader) Decode(ctx context.Context, src Source, specs ...FrameSpec) (*S
 	return r.decode(ctx, src, excerpt{}, specs)
 }
 
+// A frame in one size has at most so many pixels: 4096 x 2304. Frames that wait take memory, three bytes a pixel.
+const maxFrame = 4096 * 2304
+
+// maxTall bounds the height that follows from a width: a film's header may claim any shape.
+const maxTall = 16
+
 func checkSpecs(src Source, specs []FrameSpec) error {
 	if src.Video == nil || src.Clock == nil || src.Clock.Frames() == 0 {
 		return errkind.New(errkind.Invalid, "%s has no pictures to decode", filepath.Base(src.Path))
@@ -130,6 +136,12 @@ func checkSpecs(src Source, specs []FrameSpec) error {
 	}
 	for _, s := range specs {
 		w, h := s.Size(src.Video)
+		if s.Fit == Keep && h > maxTall*w {
+			return errkind.New(errkind.Invalid, "%s is more than %d times as high as wide: its pictures are not decoded", filepath.Base(src.Path), maxTall)
+		}
+		if int64(w)*int64(h) > maxFrame {
+			return errkind.New(errkind.Invalid, "pictures of %dx%d have more than the %d pixels that a frame may have", w, h, maxFrame)
+		}
 		if w < 1 || h < 1 || w > 16384 || h > 16384 || s.Stride < 0 {
 			return errkind.New(errkind.Invalid, "pictures of %dx%d, every %d, cannot be decoded", w, h, s.Stride)
 		}

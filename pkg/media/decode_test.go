@@ -19,6 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 func TestProbeAndDecodeAgreeWithTheTruth(t *testing.T) {
@@ -517,5 +518,28 @@ func TestLimitsOfTheDecoder(t *testing.T) {
 	}
 	if errkind.Of(err) != errkind.Exhausted {
 		t.Errorf("more memory than allowed: %v", err)
+	}
+}
+
+// TestTallFilms: a film's header may claim any shape; no frame is decoded whose height follows from an absurd one.
+func TestTallFilms(t *testing.T) {
+	r := reader(t)
+	film := suite(t)["film-25"].Path
+	clock, err := schema.ClockOf(&cinedexv1.VideoTrack{Rate: &cinedexv1.FrameRate{Num: 25, Den: 1}, Frames: 100}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		video *cinedexv1.VideoTrack
+		spec  media.FrameSpec
+		says  string
+	}{
+		"tall":   {&cinedexv1.VideoTrack{Width: 16, Height: 512}, media.FrameSpec{Width: 300, Fit: media.Keep}, "as high as wide"},
+		"pixels": {&cinedexv1.VideoTrack{Width: 16, Height: 32, SarNum: 1, SarDen: 4000}, media.FrameSpec{Width: 300, Fit: media.Keep}, "as high as wide"},
+		"large":  {&cinedexv1.VideoTrack{Width: 1920, Height: 1080}, media.FrameSpec{Width: 16384, Height: 16384}, "pixels"},
+	} {
+		if _, err := r.Decode(t.Context(), media.Source{Path: film, Video: c.video, Clock: clock}, c.spec); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want an error saying %q", name, err, c.says)
+		}
 	}
 }

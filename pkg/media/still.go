@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	_ "image/gif" // the formats that DecodeImage takes register themselves
 	"image/jpeg"
 	_ "image/png"
@@ -19,34 +20,65 @@ import (
 // ImageLimits bound a still picture that somebody uploads.
 type ImageLimits struct {
 	// Bytes of the file.
-	Bytes int64 `mapstructure:"bytes"`
-	// Pixels of the picture: decoding needs up to twelve bytes for each.
-	Pixels int64 `mapstructure:"pixels"`
+	Bytes int64
+	// Side is the most pixels of the width and of the height.
+	Side int
+	// Pixels of the picture.
+	Pixels int64
+	// Memory that decoding may take, in bytes, as ImageMemory counts it.
+	Memory int64
 }
 
 // DefaultImageLimits take what cameras and editing suites give.
-func DefaultImageLimits() ImageLimits { return ImageLimits{Bytes: 20 << 20, Pixels: 50_000_000} }
+func DefaultImageLimits() ImageLimits {
+	return ImageLimits{Bytes: 20 << 20, Side: 16_384, Pixels: 50_000_000, Memory: 1 << 30}
+}
+
+// ImageMemory checks a picture's header against the limits and returns how many bytes
+// DecodeImage takes for it at most, the decoded picture among them. It allocates
+// nothing by the picture's size. All that is wrong with the picture is of kind Invalid.
+func ImageMemory(data []byte, limits ImageLimits) (int64, error) {
+	_, memory, err := measure(data, limits)
+	return memory, err
+}
+
+func measure(data []byte, limits ImageLimits) (format string, memory int64, err error) {
+	switch {
+	case len(data) == 0:
+		return "", 0, errkind.New(errkind.Invalid, "the picture is empty")
+	case int64(len(data)) > limits.Bytes:
+		return "", 0, fmt.Errorf("the picture has %d bytes, and at most %d are taken: %w", len(data), limits.Bytes, ErrTooLarge)
+	}
+	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
+	switch {
+	case errors.Is(err, image.ErrFormat):
+		return "", 0, errkind.New(errkind.Invalid, "the picture is not a JPEG, PNG, GIF, WebP or BMP")
+	case err != nil:
+		return "", 0, errkind.New(errkind.Invalid, "the picture's header is damaged: %w", err)
+	case cfg.Width <= 0 || cfg.Height <= 0:
+		return "", 0, errkind.New(errkind.Invalid, "the picture has no size")
+	case cfg.Width > limits.Side || cfg.Height > limits.Side:
+		return "", 0, fmt.Errorf("the picture is %d x %d, and each side may have %d pixels: %w", cfg.Width, cfg.Height, limits.Side, ErrTooLarge)
+	case int64(cfg.Width) > limits.Pixels/int64(cfg.Height):
+		return "", 0, fmt.Errorf("the picture is %d x %d, and at most %d pixels are taken: %w", cfg.Width, cfg.Height, limits.Pixels, ErrTooLarge)
+	}
+	memory, ok := decoderMemory(format, data, int64(cfg.Width), int64(cfg.Height))
+	switch {
+	case !ok:
+		return "", 0, errkind.New(errkind.Invalid, "the %s's header is damaged", format)
+	case memory > limits.Memory:
+		return "", 0, fmt.Errorf("decoding the %s of %d x %d takes %d MiB, and at most %d are given: %w", format, cfg.Width, cfg.Height, memory>>20, limits.Memory>>20, ErrTooLarge)
+	}
+	return format, memory, nil
+}
 
 // DecodeImage decodes a JPEG, PNG, GIF (its first picture), WebP or BMP, turned
 // upright where a camera noted how it was held. The picture is measured before
 // anything is allocated for it. All that is wrong with it is of kind Invalid.
 func DecodeImage(data []byte, limits ImageLimits) (image.Image, error) {
-	switch {
-	case len(data) == 0:
-		return nil, errkind.New(errkind.Invalid, "the picture is empty")
-	case int64(len(data)) > limits.Bytes:
-		return nil, fmt.Errorf("the picture has %d bytes, and at most %d are taken: %w", len(data), limits.Bytes, ErrTooLarge)
-	}
-	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
-	switch {
-	case errors.Is(err, image.ErrFormat):
-		return nil, errkind.New(errkind.Invalid, "the picture is not a JPEG, PNG, GIF, WebP or BMP")
-	case err != nil:
-		return nil, errkind.New(errkind.Invalid, "the picture's header is damaged: %w", err)
-	case cfg.Width <= 0 || cfg.Height <= 0:
-		return nil, errkind.New(errkind.Invalid, "the picture has no size")
-	case int64(cfg.Width) > limits.Pixels/int64(cfg.Height):
-		return nil, fmt.Errorf("the picture is %d x %d, and at most %d pixels are taken: %w", cfg.Width, cfg.Height, limits.Pixels, ErrTooLarge)
+	format, _, err := measure(data, limits)
+	if err != nil {
+		return nil, err
 	}
 	img, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -111,38 +143,60 @@ func orientation(data []byte) int {
 	return upright
 }
 
-// upright turns and mirrors img from an EXIF orientation to 1.
+// upright turns and mirrors img from an EXIF orientation to 1. It copies no pixels:
+// a copy of a photograph would take more memory than the photograph.
 func upright(img image.Image, orientation int) image.Image {
-	if orientation == 1 {
+	src, ok := img.(image.RGBA64Image) // all of the standard library's are
+	if orientation == 1 || !ok {
 		return img
 	}
-	b := img.Bounds()
+	b := src.Bounds()
 	w, h := b.Dx(), b.Dy()
 	if orientation >= 5 {
 		w, h = h, w
 	}
-	out := image.NewRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			var sx, sy int
-			switch orientation {
-			case 2:
-				sx, sy = w-1-x, y
-			case 3:
-				sx, sy = w-1-x, h-1-y
-			case 4:
-				sx, sy = x, h-1-y
-			case 5:
-				sx, sy = y, x
-			case 6:
-				sx, sy = y, w-1-x
-			case 7:
-				sx, sy = h-1-y, w-1-x
-			default: // 8
-				sx, sy = h-1-y, x
-			}
-			out.Set(x, y, img.At(b.Min.X+sx, b.Min.Y+sy))
-		}
+	return &turned{src, orientation, image.Rect(0, 0, w, h)}
+}
+
+// turned shows a picture turned and mirrored.
+type turned struct {
+	src         image.RGBA64Image
+	orientation int
+	bounds      image.Rectangle
+}
+
+func (t *turned) ColorModel() color.Model { return t.src.ColorModel() }
+func (t *turned) Bounds() image.Rectangle { return t.bounds }
+
+func (t *turned) At(x, y int) color.Color {
+	x, y = t.source(x, y)
+	return t.src.At(x, y)
+}
+
+func (t *turned) RGBA64At(x, y int) color.RGBA64 {
+	x, y = t.source(x, y)
+	return t.src.RGBA64At(x, y)
+}
+
+// source returns where a pixel lies in the picture as it is stored.
+func (t *turned) source(x, y int) (int, int) {
+	right, bottom := t.bounds.Dx()-1, t.bounds.Dy()-1
+	switch t.orientation {
+	case 2:
+		x = right - x
+	case 3:
+		x, y = right-x, bottom-y
+	case 4:
+		y = bottom - y
+	case 5:
+		x, y = y, x
+	case 6:
+		x, y = y, right-x
+	case 7:
+		x, y = bottom-y, right-x
+	case 8:
+		x, y = bottom-y, x
 	}
-	return out
+	b := t.src.Bounds()
+	return b.Min.X + x, b.Min.Y + y
 }

@@ -2,9 +2,6 @@ package efficientnet
 
 import (
 	"context"
-	"image"
-
-	"golang.org/x/image/draw"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
@@ -100,18 +97,4 @@ func (m *Model) give(c *onnx.Call) {
 	default:
 		_ = c.Close()
 	}
-}
-
-// Square squeezes a picture into the square that the model looks at, by bicubic
-// interpolation as ffmpeg's scaler does, so that a still and a frame of a film
-// that show the same give nearly the same vector. What is transparent becomes
-// black.
-func Square(img image.Image) []byte {
-	scaled := image.NewRGBA(image.Rect(0, 0, Side, Side))
-	draw.CatmullRom.Scale(scaled, scaled.Bounds(), img, img.Bounds(), draw.Src, nil)
-	out := make([]byte, 0, SquareSize)
-	for i := 0; i < len(scaled.Pix); i += 4 {
-		out = append(out, scaled.Pix[i], scaled.Pix[i+1], scaled.Pix[i+2])
-	}
-	return out
 }

@@ -269,8 +269,9 @@ func openGateway(t testing.TB, l *apitest.Library) *gateway.Gateway {
 	t.Helper()
 	g, err := gateway.New(gateway.Default(), gateway.Deps{
 		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(),
-		Image: func([]byte) (image.Image, error) { return nil, errkind.New(errkind.Invalid, "no pictures here") },
-		Log:   slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		ImageMemory: func([]byte) (int64, error) { return 0, nil },
+		Image:       func([]byte) (image.Image, error) { return nil, errkind.New(errkind.Invalid, "no pictures here") },
+		Log:         slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		t.Fatal(err)

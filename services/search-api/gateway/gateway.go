@@ -24,11 +24,11 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/budget"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -42,21 +42,32 @@ type Config struct {
 	Timeout time.Duration `mapstructure:"timeout"`
 	// Candidates is how many results each searcher is asked for.
 	Candidates int `mapstructure:"candidates"`
+	// PictureMemory is how many bytes the pictures and frames of all requests may take at once while they are decoded.
+	PictureMemory int64 `mapstructure:"picture_memory"`
 }
 
-// Default returns two seconds and five hundred candidates.
-func Default() Config { return Config{Timeout: 2 * time.Second, Candidates: 500} }
+// Default returns two seconds, five hundred candidates, and memory for a photograph of 50 megapixels.
+func Default() Config {
+	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20}
+}
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
 	if c.Timeout <= 0 || c.Candidates < MaxLimit || c.Candidates > 10_000 {
 		return errkind.New(errkind.Invalid, "search: timeout must be above 0 and candidates from %d to 10000", MaxLimit)
 	}
+	if c.PictureMemory < frameMemory {
+		return errkind.New(errkind.Invalid, "search: picture_memory must be at least %d bytes: a frame of a film takes as much", frameMemory)
+	}
 	return nil
 }
 
-// maxPictures are decoded and encoded at once, whoever asks.
-const maxPictures = 4
+// What one picture takes of the budget beside the memory for decoding it, and one frame of a film altogether.
+// A frame has a process of its own, which the frame's claim bounds, too.
+const (
+	encoderMemory = 16 << 20
+	frameMemory   = 48 << 20
+)
 
 // Limits of one request.
 const (
@@ -74,6 +85,8 @@ type Deps struct {
 	Encoders map[string]algo.Encoder
 	// Spaces returns the spaces that a version of an algorithm writes; nil where there is one version of each space.
 	Spaces func(algorithm, version string) []string
+	// ImageMemory returns how many bytes Image takes at most for a picture from outside, and refuses what Image would.
+	ImageMemory func(data []byte) (int64, error)
 	// Image decodes a picture from outside, within limits.
 	Image func(data []byte) (image.Image, error)
 	// Frame returns exactly one frame of an asset.
@@ -94,9 +107,9 @@ type Gateway struct {
 	encoded  *lru.Cache[encodeKey, []float32]
 	encoding singleflight.Group
 	spans    *lru.Cache[string, []span] // shots and thumbnails, by run
-	// pictures bounds how many pictures are in hand at once: one decoded may take hundreds of
-	// megabytes, and a frame of a film a process, and one query may ask for many of both.
-	pictures *semaphore.Weighted
+	// pictures bounds the memory of pictures and frames: one may take hundreds of megabytes, and one query may
+	// ask for many.
+	pictures *budget.Budget
 
 	seconds *prometheus.HistogramVec
 	parts   *prometheus.HistogramVec
@@ -111,7 +124,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, deps: deps}
 	g.encoded, _ = lru.New[encodeKey, []float32](1024)
 	g.spans, _ = lru.New[string, []span](1024)
-	g.pictures = semaphore.NewWeighted(maxPictures)
+	g.pictures = budget.New(cfg.PictureMemory)
 	g.lib.deps = &g.deps
 	f := promauto.With(deps.Registerer)
 	buckets := prometheus.ExponentialBuckets(0.0005, 2, 14)

@@ -73,6 +73,7 @@ func open(t testing.TB, l *apitest.Library, engine search.Searcher, cfg gateway.
 	}
 	g, err := gateway.New(cfg, gateway.Deps{
 		Store: l.Store, Engine: engine, Encoders: apitest.Encoders(), Spaces: apitest.SpacesOf,
+		ImageMemory: func([]byte) (int64, error) { return 0, nil },
 		Image: func(b []byte) (image.Image, error) {
 			img, err := png.Decode(bytes.NewReader(b))
 			return img, errkind.Wrap(errkind.Invalid, err)
@@ -603,7 +604,9 @@ func TestPartialAnswers(t *testing.T) {
 		t.Errorf("got %v, %v", resp, err)
 	}
 	// The request's own deadline is shorter than the service's.
-	g = open(t, l, failing{Searcher: l.Engine, vector: late}, gateway.Config{Timeout: time.Hour, Candidates: 500})
+	patient := gateway.Default()
+	patient.Timeout = time.Hour
+	g = open(t, l, failing{Searcher: l.Engine, vector: late}, patient)
 	resp, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Q: "dialogue:coffee", TimeoutMs: 200})
 	if err != nil || len(resp.GetPartial()) != 1 || len(resp.GetHits()) == 0 {
 		t.Errorf("got %v, %v", resp, err)
@@ -616,8 +619,9 @@ func TestPanickingDecoder(t *testing.T) {
 	l.Add(harbour())
 	g, err := gateway.New(gateway.Default(), gateway.Deps{
 		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(),
-		Image: func([]byte) (image.Image, error) { panic("a decoder's mistake") },
-		Log:   slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		ImageMemory: func([]byte) (int64, error) { return 0, nil },
+		Image:       func([]byte) (image.Image, error) { panic("a decoder's mistake") },
+		Log:         slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		t.Fatal(err)

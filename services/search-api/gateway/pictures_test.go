@@ -4,12 +4,14 @@ import (
 	"image"
 	"image/color"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
@@ -25,8 +27,10 @@ func TestPicturesAtOnce(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	cfg := gateway.Default()
 	cfg.Timeout = time.Minute
+	cfg.PictureMemory = most * 16 << 20 // an encoder alone takes 16 MiB
 	g, err := gateway.New(cfg, gateway.Deps{
 		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		ImageMemory: func([]byte) (int64, error) { return 0, nil },
 		Image: func([]byte) (image.Image, error) {
 			n := inHand.Add(1)
 			defer inHand.Add(-1)
@@ -64,5 +68,37 @@ func TestPicturesAtOnce(t *testing.T) {
 	}
 	if p := peak.Load(); p != most {
 		t.Errorf("%d pictures were in hand at once, want %d", p, most)
+	}
+}
+
+// TestPictureMemory: a picture that needs more than the budget is refused before it is decoded.
+func TestPictureMemory(t *testing.T) {
+	l := apitest.New(t)
+	l.Add(harbour())
+	var need int64
+	g, err := gateway.New(gateway.Default(), gateway.Deps{
+		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		ImageMemory: func([]byte) (int64, error) { return need, nil },
+		Image: func([]byte) (image.Image, error) {
+			if need > gateway.Default().PictureMemory {
+				t.Error("the picture is decoded all the same")
+			}
+			return image.NewRGBA(image.Rect(0, 0, 8, 8)), nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() error {
+		_, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: picture(color.RGBA{A: 255})})})
+		return err
+	}
+	need = 1 << 30
+	if err := ask(); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), "1040 MiB") {
+		t.Errorf("a picture that needs a gigabyte: %v", err)
+	}
+	need = 1 << 20
+	if err := ask(); err != nil {
+		t.Errorf("a small picture after it: %v", err)
 	}
 }

@@ -287,15 +287,20 @@ func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
 			return fmt.Errorf("encoding for %s: %w", pt.space, ctx.Err())
 		}
 	}
-	picture := func(what string, get func(context.Context) (image.Image, error)) error {
+	picture := func(what string, memory func() (int64, error), get func(context.Context) (image.Image, error)) error {
 		if enc.Picture == nil {
 			return errkind.New(errkind.Invalid, "the space %s has no encoder for pictures", pt.space)
 		}
 		return encoded(what, func(ctx context.Context) ([]float32, error) {
-			if err := g.pictures.Acquire(ctx, 1); err != nil {
-				return nil, errkind.New(errkind.Exhausted, "too many pictures are asked with at once; try again soon")
+			need, err := memory()
+			if err != nil {
+				return nil, err
 			}
-			defer g.pictures.Release(1)
+			release, err := g.pictures.Claim(ctx, need)
+			if err != nil {
+				return nil, err
+			}
+			defer release()
 			img, err := get(ctx)
 			if err != nil {
 				return nil, err
@@ -309,12 +314,16 @@ func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
 		if err != nil {
 			return err
 		}
-		return picture(fmt.Sprintf("frame:%s#%d", e.asset.GetId(), n), func(ctx context.Context) (image.Image, error) {
+		return picture(fmt.Sprintf("frame:%s#%d", e.asset.GetId(), n), func() (int64, error) { return frameMemory, nil }, func(ctx context.Context) (image.Image, error) {
 			return g.deps.Frame(ctx, e.asset, e.clock, n)
 		})
 	case len(l.GetImage()) > 0:
 		sum := sha256.Sum256(l.GetImage())
-		return picture("image:"+string(sum[:]), func(context.Context) (image.Image, error) { return g.deps.Image(l.GetImage()) })
+		memory := func() (int64, error) {
+			n, err := g.deps.ImageMemory(l.GetImage())
+			return n + encoderMemory, err
+		}
+		return picture("image:"+string(sum[:]), memory, func(context.Context) (image.Image, error) { return g.deps.Image(l.GetImage()) })
 	case enc.Text == nil:
 		return errkind.New(errkind.Invalid, "the space %s has no encoder for words", pt.space)
 	}

@@ -55,8 +55,9 @@ const maxBlob = 256 << 20
 func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	g, err := gateway.New(cfg, gateway.Deps{
 		Store: deps.Store, Engine: deps.Engine, Encoders: deps.Encoders, Spaces: deps.Spaces,
-		Image: func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
-		Frame: frames{deps.Blobs, deps.Reader}.at,
+		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
+		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
+		Frame:       frames{deps.Blobs, deps.Reader}.at,
 		Blob: func(ctx context.Context, ref *pb.MediaRef) ([]byte, error) {
 			return deps.Blobs.Read(ctx, ref, maxBlob)
 		},
