@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/base64"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,14 +40,23 @@ func (e errorAt) errorf(format string, args ...any) error {
 	return errkind.New(errkind.Invalid, "query, column %d: "+format, append([]any{col}, args...)...)
 }
 
+// lex cuts a line into tokens. It counts as it reads, so nothing is kept of a line
+// beyond the limits: bytes outside pictures, tokens, and bytes of pictures.
 func lex(in string) ([]token, error) {
 	var toks []token
 	i, glue := 0, false
+	pictures := 0 // bytes of the line that are pictures
 	add := func(k tokenKind, text string, n int) {
 		toks = append(toks, token{k, text, i, glue})
 		i, glue = i+n, true
 	}
 	for i < len(in) {
+		if i-pictures > MaxLength {
+			return nil, errTooLong
+		}
+		if len(toks) >= MaxTokens {
+			return nil, errorAt{in, i}.errorf("more than the %d words and signs allowed; ask for less at once", MaxTokens)
+		}
 		r, n := utf8.DecodeRuneInString(in[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
@@ -56,15 +66,18 @@ func lex(in string) ([]token, error) {
 		case unicode.IsControl(r):
 			return nil, errorAt{in, i}.errorf("control character %U", r)
 		case r == '"':
-			text, used, err := unquote(in, i)
+			text, used, err := unquote(in, i, MaxLength)
 			if err != nil {
 				return nil, err
 			}
 			add(tokQuoted, text, used)
 		case strings.HasPrefix(in[i:], `b"`):
-			text, used, err := unquote(in, i+1)
+			text, used, err := unquote(in, i+1, base64.StdEncoding.EncodedLen(MaxImageBytes))
 			if err != nil {
 				return nil, err
+			}
+			if pictures += used - len(`""`); pictures > base64.StdEncoding.EncodedLen(MaxImagesBytes) {
+				return nil, errorAt{in, i}.errorf("the pictures have more than the %d bytes allowed; make them smaller", MaxImagesBytes)
 			}
 			add(tokData, text, used+1)
 		case strings.HasPrefix(in[i:], ">="):
@@ -72,11 +85,11 @@ func lex(in string) ([]token, error) {
 		case strings.ContainsRune(stops, r):
 			add(tokPunct, string(r), n)
 		default:
-			end := strings.IndexFunc(in[i:], func(r rune) bool {
+			end := strings.IndexFunc(in[i:min(len(in), i+MaxLength+1)], func(r rune) bool {
 				return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(stops, r) || r == utf8.RuneError
 			})
 			if end < 0 {
-				end = len(in) - i
+				end = min(len(in)-i, MaxLength+1)
 			}
 			if strings.HasPrefix(in[i+max(end-1, 0):], ">=") && end > 1 {
 				end-- // the word ended at the equals sign of a comparison
@@ -85,14 +98,22 @@ func lex(in string) ([]token, error) {
 			add(tokWord, in[i:i+end], end)
 		}
 	}
+	if len(in)-pictures > MaxLength {
+		return nil, errTooLong
+	}
 	toks = append(toks, token{tokEnd, "", len(in), false})
 	return toks, nil
 }
 
-// unquote reads a string in double quotes, in which a backslash takes the next character as it is.
-func unquote(in string, at int) (text string, used int, err error) {
+var errTooLong = errkind.New(errkind.Invalid, "query: more than the %d bytes allowed, pictures aside; ask for less at once", MaxLength)
+
+// unquote reads a string in double quotes of at most so many bytes, in which a backslash takes the next character as it is.
+func unquote(in string, at, most int) (text string, used int, err error) {
 	var b strings.Builder
 	for i := at + 1; i < len(in); i++ {
+		if b.Len() > most {
+			return "", 0, errorAt{in, at}.errorf("more than the %d bytes allowed between quotation marks", most)
+		}
 		switch in[i] {
 		case '"':
 			if !utf8.ValidString(b.String()) {

@@ -11,13 +11,21 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Limits that keep a query's cost in hand; Parse and Validate refuse what is over.
+// Limits that keep a query's cost in hand; Parse, Validate and ValidateFilter refuse what is over.
 const (
-	MaxLength = 16 << 10 // bytes of the one-line form, pictures aside
-	MaxDepth  = 16
-	MaxLeaves = 32
-	MaxText   = 2 << 10 // bytes of one leaf's words
-	MaxGap    = time.Hour
+	MaxLength      = 16 << 10 // bytes of the one-line form, and of all texts of a tree; pictures aside
+	MaxTokens      = 4096     // words and signs of the one-line form
+	MaxDepth       = 16
+	MaxLeaves      = 32
+	MaxText        = 2 << 10 // bytes of one leaf's words
+	MaxWords       = 256     // of one leaf
+	MaxName        = 256     // bytes of an identity, a timecode, a value of a filter
+	MaxAttributes  = 16      // of one leaf
+	MaxListed      = 64      // texts of one attribute
+	MaxFiltered    = 1000    // values of a filter, all its lists together
+	MaxImageBytes  = 8 << 20 // of one picture, decoded from base64
+	MaxImagesBytes = 8 << 20 // of all pictures of a query
+	MaxGap         = time.Hour
 )
 
 // flicksPerNano is exact as a ratio: 705,600,000 flicks are 1,000,000,000 ns.
@@ -42,13 +50,6 @@ var modes = map[string]pb.TextMode{
 // Parse reads the one-line form. The filter is nil where the line has none; the
 // query is nil where the line has filters alone.
 func Parse(in string) (*pb.Query, *pb.Filter, error) {
-	// A picture within the line is measured by Validate, after it is decoded.
-	if len(in) > MaxLength && !strings.Contains(in, `:b"`) {
-		return nil, nil, errkind.New(errkind.Invalid, "query: %d bytes are more than the %d allowed; ask for less at once", len(in), MaxLength)
-	}
-	if len(in) > 32<<20 {
-		return nil, nil, errkind.New(errkind.Invalid, "query: %d bytes are more than any query may have", len(in))
-	}
 	toks, err := lex(in)
 	if err != nil {
 		return nil, nil, err
@@ -59,7 +60,7 @@ func Parse(in string) (*pb.Query, *pb.Filter, error) {
 		return nil, nil, err
 	}
 	if t := p.peek(); t.kind != tokEnd {
-		return nil, nil, p.errorf(t, "did not expect %q here", t.text)
+		return nil, nil, p.errorf(t, "did not expect %.40q here", t.text)
 	}
 	if q == nil && p.filter == nil {
 		return nil, nil, errkind.New(errkind.Invalid, "query: nothing is asked for")
@@ -68,6 +69,9 @@ func Parse(in string) (*pb.Query, *pb.Filter, error) {
 		if err := Validate(q); err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := ValidateFilter(p.filter); err != nil {
+		return nil, nil, err
 	}
 	return q, p.filter, nil
 }
@@ -234,7 +238,7 @@ func (p *parser) unary(depth int) (*pb.Query, error) {
 		}
 		return p.words()
 	}
-	return nil, p.errorf(t, "did not expect %q here", t.text)
+	return nil, p.errorf(t, "did not expect %.40q here", t.text)
 }
 
 // words takes a run of bare words as one leaf.
@@ -323,12 +327,12 @@ func (p *parser) named() (*pb.Query, error) {
 		l.Kind = long
 	}
 	if !kindName(l.Kind) {
-		return nil, p.errorf(head, "%q is no name of a kind: small letters, digits and _", name)
+		return nil, p.errorf(head, "%.70q is no name of a kind: small letters, digits and _", name)
 	}
 	if hasMode {
 		m, ok := modes[mode]
 		if !ok {
-			return nil, p.errorf(head, "%q is no mode; there are words, phrase, fuzzy, prefix, meaning", mode)
+			return nil, p.errorf(head, "%.40q is no mode; there are words, phrase, fuzzy, prefix, meaning", mode)
 		}
 		l.Mode = m
 	}
@@ -338,7 +342,7 @@ func (p *parser) named() (*pb.Query, error) {
 		}
 	}
 	if t := p.next(); !t.is(":") {
-		return nil, p.errorf(t, "want a colon after %s", head.text)
+		return nil, p.errorf(t, "want a colon after %.70s", head.text)
 	}
 	if err := p.value(l); err != nil {
 		return nil, err
@@ -398,7 +402,7 @@ func (p *parser) attributes(l *pb.Leaf) error {
 			return p.errorf(name, "want the name of an attribute")
 		}
 		if t := p.next(); !t.is("=") {
-			return p.errorf(t, "want = after %s", name.text)
+			return p.errorf(t, "want = after %.70s", name.text)
 		}
 		v, err := p.attribute()
 		if err != nil {
@@ -513,7 +517,7 @@ func (p *parser) values(head token, set func(*pb.Filter, string) error) error {
 	for {
 		t := p.next()
 		if t.kind != tokWord && t.kind != tokQuoted || t.text == "" {
-			return p.errorf(t, "want a value after %s:", head.text)
+			return p.errorf(t, "want a value after %.70s:", head.text)
 		}
 		v := t.text
 		// Identities may hold colons.

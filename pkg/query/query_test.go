@@ -1,6 +1,8 @@
 package query_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -106,6 +108,68 @@ func TestErrorsSayWhere(t *testing.T) {
 				t.Errorf("got %v, want Invalid with %q", err, want)
 			}
 		})
+	}
+}
+
+// TestLimitsWhateverIsInTheLine: a line that holds what begins a picture is bounded like every other.
+func TestLimitsWhateverIsInTheLine(t *testing.T) {
+	long := strings.Repeat("something ", query.MaxLength/10+1)
+	many := strings.Repeat("(", query.MaxTokens+1)
+	data := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
+	for name, c := range map[string]struct{ in, says string }{
+		"a long line":                      {long, "more than the 16384 bytes allowed, pictures aside"},
+		"with a picture's beginning":       {`like_image:b"AAAA" ` + long, "pictures aside"},
+		"with it at the end":               {long + ` like_image:b"AAAA"`, "pictures aside"},
+		"within quotation marks":           {`":b\"" ` + long, "pictures aside"},
+		"a long word":                      {`x:b"" ` + strings.Repeat("a", 1<<20), "pictures aside"},
+		"a long quotation":                 {`x:b"AAAA" "` + strings.Repeat("a", 1<<20), "between quotation marks"},
+		"spaces":                           {`x:b"AAAA" ` + strings.Repeat(" ", 1<<20), "pictures aside"},
+		"many signs":                       {`x:b"AAAA" ` + many, "words and signs"},
+		"a large picture":                  {`like_image:b"` + data(query.MaxImageBytes+3) + `"`, "quotation marks"},
+		"two pictures, too large together": {`like_image:b"` + data(query.MaxImageBytes/2+3) + `" like_image:b"` + data(query.MaxImageBytes/2) + `"`, "pictures have more"},
+		"words of a leaf":                  {`"` + strings.Repeat("a ", query.MaxWords+1) + `"`, "257 words are more than the 256 allowed"},
+		"values of a filter":               {"coffee title:" + strings.Repeat("a,", query.MaxFiltered) + "a", "1000 values allowed"},
+		"a long value":                     {"coffee title:" + strings.Repeat("a", query.MaxName+1), "257 bytes are more than the 256 allowed"},
+		"many attributes":                  {"dialogue[" + strings.Join(attributes(query.MaxAttributes+1), ",") + "]:coffee", "17 are more than the 16 allowed"},
+		"a long list":                      {`dialogue[a=(` + strings.Repeat(`"",`, query.MaxListed) + `"")]:coffee`, "65 texts is longer"},
+	} {
+		_, _, err := query.Parse(c.in)
+		if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) || len(err.Error()) > 300 {
+			t.Errorf("%s: %.400v, want a short error saying %q", name, err, c.says)
+		}
+	}
+	if _, _, err := query.Parse(`like_image:b"` + data(query.MaxImageBytes) + `"`); err != nil {
+		t.Errorf("the largest picture: %.300v", err)
+	}
+}
+
+func attributes(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf("a%d=1", i))
+	}
+	return out
+}
+
+// TestTreeLimits: a tree that comes as protobuf is bounded as a line is.
+func TestTreeLimits(t *testing.T) {
+	leaf := func(l *pb.Leaf) *pb.Query { return query.Leaf(l) }
+	texts := make([]*pb.Query, 10)
+	for i := range texts {
+		texts[i] = leaf(&pb.Leaf{Kind: "any", Text: strings.Repeat("a", query.MaxText)})
+	}
+	half := &pb.Leaf{Kind: "like_image", Image: make([]byte, query.MaxImageBytes/2+1)}
+	for name, c := range map[string]struct {
+		q    *pb.Query
+		says string
+	}{
+		"texts":    {query.Or(texts...), "all texts together"},
+		"pictures": {query.Or(leaf(half), leaf(half)), "all pictures together"},
+		"asset":    {leaf(&pb.Leaf{Kind: "like_shot", Asset: strings.Repeat("a", query.MaxName+1)}), "asset and timecode"},
+		"data":     {leaf(&pb.Leaf{Kind: "any", Text: "a", Attributes: map[string]*pb.Value{"a": {Kind: &pb.Value_Data{Data: make([]byte, query.MaxImagesBytes+1)}}}}), "all data together"},
+	} {
+		if err := query.Validate(c.q); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want an error saying %q", name, err, c.says)
+		}
 	}
 }
 

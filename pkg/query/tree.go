@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -61,18 +62,35 @@ func Walk(q *pb.Query, f func(*pb.Leaf)) {
 // Validate checks a tree that came from outside: its shape, its size and each leaf.
 // It does not know which kinds are served.
 func Validate(q *pb.Query) error {
-	leaves := 0
-	if err := validate(q, "query", 0, false, &leaves); err != nil {
-		return err
-	}
-	if leaves > MaxLeaves {
-		return errkind.New(errkind.Invalid, "query: %d things are asked for at once, more than the %d allowed", leaves, MaxLeaves)
+	return (&extent{}).validate(q, "query", 0, false)
+}
+
+// ValidateFilter checks the size of a filter that came from outside.
+func ValidateFilter(f *pb.Filter) error {
+	values := 0
+	for _, list := range []struct {
+		name string
+		of   []string
+	}{{"titles", f.GetTitles()}, {"series", f.GetSeries()}, {"assets", f.GetAssets()}, {"languages", f.GetLanguages()}, {"characters", f.GetCharacters()}, {"kinds", f.GetKinds()}} {
+		if values += len(list.of); values > MaxFiltered {
+			return errkind.New(errkind.Invalid, "filter: more than the %d values allowed in all its lists", MaxFiltered)
+		}
+		for i, v := range list.of {
+			if len(v) > MaxName {
+				return errkind.New(errkind.Invalid, "filter.%s[%d]: %d bytes are more than the %d allowed", list.name, i, len(v), MaxName)
+			}
+		}
 	}
 	return nil
 }
 
+// extent is how much of a query has been seen; its methods end at the first thing over a limit.
+type extent struct {
+	leaves, text, pictures int
+}
+
 // validate: negatable says that the node stands in an And, where a Not has something to take away from.
-func validate(q *pb.Query, at string, depth int, negatable bool, leaves *int) error {
+func (e *extent) validate(q *pb.Query, at string, depth int, negatable bool) error {
 	if depth > MaxDepth+1 {
 		return errkind.New(errkind.Invalid, "%s: nested more than %d deep", at, MaxDepth)
 	}
@@ -85,7 +103,7 @@ func validate(q *pb.Query, at string, depth int, negatable bool, leaves *int) er
 			if _, not := c.GetNode().(*pb.Query_Not); !not {
 				positive = true
 			}
-			if err := validate(c, at+"."+name, depth+1, and, leaves); err != nil {
+			if err := e.validate(c, at+"."+name, depth+1, and); err != nil {
 				return err
 			}
 		}
@@ -96,8 +114,7 @@ func validate(q *pb.Query, at string, depth int, negatable bool, leaves *int) er
 	}
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		*leaves++
-		return validateLeaf(n.Leaf, at+".leaf")
+		return e.leaf(n.Leaf, at+".leaf")
 	case *pb.Query_And:
 		return list(n.And.GetQueries(), "and", true)
 	case *pb.Query_Or:
@@ -109,25 +126,73 @@ func validate(q *pb.Query, at string, depth int, negatable bool, leaves *int) er
 		if _, twice := n.Not.GetQuery().GetNode().(*pb.Query_Not); twice {
 			return errkind.New(errkind.Invalid, "%s.not: NOT NOT", at)
 		}
-		return validate(n.Not.GetQuery(), at+".not", depth+1, false, leaves)
+		return e.validate(n.Not.GetQuery(), at+".not", depth+1, false)
 	case *pb.Query_Within:
 		if g := n.Within.GetGap(); g < 0 || g > int64(MaxGap.Seconds())*flicksPerSecond {
 			return errkind.New(errkind.Invalid, "%s.within.gap: must be from 0 to %s", at, MaxGap)
 		}
-		if err := validate(n.Within.GetLeft(), at+".within.left", depth+1, false, leaves); err != nil {
+		if err := e.validate(n.Within.GetLeft(), at+".within.left", depth+1, false); err != nil {
 			return err
 		}
-		return validate(n.Within.GetRight(), at+".within.right", depth+1, false, leaves)
+		return e.validate(n.Within.GetRight(), at+".within.right", depth+1, false)
 	}
 	return errkind.New(errkind.Invalid, "%s: an empty node", at)
 }
 
-func validateLeaf(l *pb.Leaf, at string) error {
+// leaf counts a leaf and checks it.
+func (e *extent) leaf(l *pb.Leaf, at string) error {
+	e.leaves++
+	e.text += len(l.GetText())
+	e.pictures += len(l.GetImage())
+	switch {
+	case e.leaves > MaxLeaves:
+		return errkind.New(errkind.Invalid, "query: %d things are asked for at once, more than the %d allowed", e.leaves, MaxLeaves)
+	case e.text > MaxLength:
+		return errkind.New(errkind.Invalid, "query: all texts together have more than the %d bytes allowed", MaxLength)
+	case len(l.GetImage()) > MaxImageBytes:
+		return errkind.New(errkind.Invalid, "%s.image: the picture has %d bytes, more than the %d allowed; make it smaller", at, len(l.GetImage()), MaxImageBytes)
+	case e.pictures > MaxImagesBytes:
+		return errkind.New(errkind.Invalid, "%s.image: all pictures together have more than the %d bytes allowed; make them smaller", at, MaxImagesBytes)
+	case len(l.GetAsset()) > MaxName || len(l.GetTimecode()) > MaxName:
+		return errkind.New(errkind.Invalid, "%s: asset and timecode may have %d bytes each", at, MaxName)
+	}
+	if err := e.attributes(l.GetAttributes(), at); err != nil {
+		return err
+	}
+	return checkLeaf(l, at)
+}
+
+func (e *extent) attributes(of map[string]*pb.Value, at string) error {
+	if len(of) > MaxAttributes {
+		return errkind.New(errkind.Invalid, "%s.attributes: %d are more than the %d allowed", at, len(of), MaxAttributes)
+	}
+	for name, v := range of {
+		texts := v.GetTexts().GetValues()
+		e.text += len(name) + len(v.GetText())
+		e.pictures += len(v.GetData())
+		for _, t := range texts {
+			e.text += len(t)
+		}
+		switch {
+		case len(texts) > MaxListed:
+			return errkind.New(errkind.Invalid, "%s.attributes: a list of %d texts is longer than the %d allowed", at, len(texts), MaxListed)
+		case e.text > MaxLength:
+			return errkind.New(errkind.Invalid, "query: all texts together have more than the %d bytes allowed", MaxLength)
+		case e.pictures > MaxImagesBytes:
+			return errkind.New(errkind.Invalid, "query: all data together has more than the %d bytes allowed", MaxImagesBytes)
+		}
+	}
+	return nil
+}
+
+func checkLeaf(l *pb.Leaf, at string) error {
 	switch {
 	case !kindName(l.GetKind()):
 		return errkind.New(errkind.Invalid, "%s.kind: %.70q is no name of a kind: small letters, digits and _", at, l.GetKind())
 	case len(l.GetText()) > MaxText:
 		return errkind.New(errkind.Invalid, "%s.text: %d bytes are more than the %d allowed", at, len(l.GetText()), MaxText)
+	case words(l.GetText()) > MaxWords:
+		return errkind.New(errkind.Invalid, "%s.text: %d words are more than the %d allowed", at, words(l.GetText()), MaxWords)
 	case !cleanText(l.GetText()):
 		return errkind.New(errkind.Invalid, "%s.text: not UTF-8, or with control characters", at)
 	case !(l.GetWeight() >= 0) || math.IsInf(float64(l.GetWeight()), 0):
@@ -157,6 +222,14 @@ func cleanText(s string) bool {
 		}
 	}
 	return true
+}
+
+// words counts what stands between spaces.
+func words(s string) (n int) {
+	for range strings.FieldsSeq(s) {
+		n++
+	}
+	return n
 }
 
 func hasLetter(s string) bool {

@@ -30,6 +30,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/budget"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -74,7 +75,7 @@ const (
 	DefaultLimit  = 20
 	MaxLimit      = 200
 	MaxOffset     = 2000    // how deep pages go
-	MaxImageBytes = 8 << 20 // of a picture that is asked with
+	MaxImageBytes = query.MaxImageBytes // of a picture that is asked with
 )
 
 // Deps is what main builds.

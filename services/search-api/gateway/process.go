@@ -78,15 +78,18 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	case p.limit < 0 || p.limit > MaxLimit:
 		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxLimit)
 	}
+	if len(req.GetCursor()) > maxCursor {
+		return nil, errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
+	}
+	if len(req.GetPreview()) > maxPreview {
+		return nil, errkind.New(errkind.Invalid, "preview: %d algorithms are more than the %d allowed", len(req.GetPreview()), maxPreview)
+	}
 	if req.GetTimeoutMs() < 0 {
 		return nil, errkind.New(errkind.Invalid, "timeout_ms: must be 0 or more")
 	}
 	for _, l := range query.Leaves(p.tree) {
 		if _, ok := leaves[l.GetKind()]; !ok {
 			return nil, errkind.New(errkind.Invalid, "query: nothing serves %q; there are %s", l.GetKind(), strings.Join(leafKinds(), ", "))
-		}
-		if len(l.GetImage()) > MaxImageBytes {
-			return nil, errkind.New(errkind.Invalid, "query: the picture has %d bytes, more than the %d allowed; make it smaller", len(l.GetImage()), MaxImageBytes)
 		}
 	}
 	p.filter = f
@@ -127,6 +130,12 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	return p, nil
 }
 
+// A cursor that was given out has fewer than 64 bytes; a preview shows few algorithms at once.
+const (
+	maxCursor  = 64
+	maxPreview = 32
+)
+
 func checkFilter(f *pb.Filter) error {
 	if c := f.GetMinConfidence(); !(c >= 0 && c <= 1) {
 		return errkind.New(errkind.Invalid, "filter.minConfidence: must be from 0 to 1")
@@ -134,10 +143,8 @@ func checkFilter(f *pb.Filter) error {
 	if f.GetStart() < 0 || f.GetEnd() < 0 || f.GetEnd() > 0 && f.GetEnd() <= f.GetStart() {
 		return errkind.New(errkind.Invalid, "filter.start, filter.end: want 0 <= start < end, in flicks; an end of 0 is none")
 	}
-	for _, list := range [][]string{f.GetTitles(), f.GetSeries(), f.GetAssets(), f.GetLanguages(), f.GetCharacters(), f.GetKinds()} {
-		if len(list) > 1000 {
-			return errkind.New(errkind.Invalid, "filter: %d values in one list are more than the 1000 allowed", len(list))
-		}
+	if err := query.ValidateFilter(f); err != nil {
+		return err
 	}
 	for i, l := range f.GetLanguages() {
 		tag, err := schema.CanonicalLanguage(l)
