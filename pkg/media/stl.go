@@ -16,6 +16,8 @@ import (
 const (
 	gsiBytes = 1024
 	ttiBytes = 128
+	// maxBlocks is more than the header's five digits can count.
+	maxBlocks = 100_000
 )
 
 func isSTL(data []byte) bool {
@@ -47,6 +49,9 @@ func (p *textParser) stl(data []byte) error {
 	labels := stlLabels{scale}
 	origin := p.stlStart(header, data[gsiBytes:], labels)
 
+	if n := (len(data) - gsiBytes) / ttiBytes; n > maxBlocks {
+		return fmt.Errorf("the STL has %d blocks, and at most %d are taken: %w", n, maxBlocks, ErrTooLarge)
+	}
 	var text []string
 	for i := 0; gsiBytes+(i+1)*ttiBytes <= len(data); i++ {
 		block := data[gsiBytes+i*ttiBytes:][:ttiBytes]
@@ -75,7 +80,7 @@ func (p *textParser) stl(data []byte) error {
 			})
 		}
 		text = nil
-		if p.full {
+		if p.over != nil {
 			break
 		}
 	}

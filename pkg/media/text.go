@@ -66,14 +66,18 @@ type TextOptions struct {
 // Bounds of a text track: far above any film's, and small beside what a hostile one could ask for.
 const (
 	MaxTextBytes = 16 << 20
-	maxCues      = 200_000
-	maxCueText   = 8 << 10
-	maxBad       = 1000
+	maxCues      = 50_000  // 24 hours with a cue every two seconds
+	maxCueText   = 8 << 10 // bytes of one cue
+	maxCuesText  = 8 << 20 // bytes of all cues
+	maxLines     = 400_000 // of SRT and WebVTT
+	maxMarkup    = 400_000 // tags of TTML, and attributes
+	maxBad       = 1000    // cues that are named; the others are counted
 )
 
 // ParseText reads a timed text in any of its formats and encodings. A cue that is
 // wrong is left out and named in Bad. What makes the whole useless, every cue
-// being wrong among it, is an error of kind Invalid.
+// being wrong among it, is an error of kind Invalid. A text over a limit is refused
+// as a whole, with the limit: no text is cut.
 //
 // SRT, WebVTT and TTML are parsed here, since go-astisub gives up a file at its
 // first bad cue and rounds frames and ticks to nanoseconds. The character tables
@@ -100,6 +104,9 @@ func ParseText(data []byte, opts TextOptions) (*TimedText, error) {
 	}
 	t.Encoding = encoding
 	if t.Format, err = textFormat(text, opts); err != nil {
+		return nil, err
+	}
+	if err := boundedMarkup(text, t.Format); err != nil {
 		return nil, err
 	}
 	switch t.Format {
@@ -150,20 +157,42 @@ func textFormat(text string, opts TextOptions) (string, error) {
 	return "", errkind.New(errkind.Invalid, "the text is not SRT, WebVTT, TTML or STL")
 }
 
+// boundedMarkup counts what a parser allocates for before the parser begins.
+func boundedMarkup(text, format string) error {
+	count := func(what, s string, most int) error {
+		if n := strings.Count(text, s); n > most {
+			return fmt.Errorf("the text has %d %s, and at most %d are taken: %w", n, what, most, ErrTooLarge)
+		}
+		return nil
+	}
+	if format == "ttml" {
+		return cmp.Or(count("tags", "<", maxMarkup), count("attributes", "=", maxMarkup))
+	}
+	return cmp.Or(count("lines", "\n", maxLines), count("lines", "\r", maxLines))
+}
+
 type textParser struct {
 	out  *TimedText
 	opts TextOptions
-	full bool
+	// text is the bytes of all cues; more is the bad cues that are counted only.
+	text, more int
+	// over says which limit the text is over.
+	over error
 }
 
 func (p *textParser) bad(line int, format string, args ...any) {
 	if len(p.out.Bad) < maxBad {
 		p.out.Bad = append(p.out.Bad, BadCue{line, fmt.Sprintf(format, args...)})
+		return
 	}
+	p.more++
 }
 
 // add takes a cue over unless something is wrong with it.
 func (p *textParser) add(line int, c Cue) {
+	if p.over != nil {
+		return
+	}
 	if len(c.Text) > 2*maxCueText { // before any work is done on it
 		p.bad(line, "has more than %d bytes", maxCueText)
 		return
@@ -174,11 +203,6 @@ func (p *textParser) add(line int, c Cue) {
 	}
 	c.Text = withoutDashes(c.Text)
 	switch {
-	case len(p.out.Cues) >= maxCues:
-		if !p.full {
-			p.bad(line, "comes after %d others, and no more are taken", maxCues)
-		}
-		p.full = true
 	case c.Start < 0:
 		p.bad(line, "starts before the film")
 	case c.End < c.Start:
@@ -189,13 +213,24 @@ func (p *textParser) add(line int, c Cue) {
 		p.bad(line, "has no words")
 	case len(c.Text) > maxCueText:
 		p.bad(line, "has more than %d bytes", maxCueText)
+	case len(p.out.Cues) >= maxCues:
+		p.over = fmt.Errorf("the text has more than the %d cues that are taken: %w", maxCues, ErrTooLarge)
+	case p.text+len(c.Text) > maxCuesText:
+		p.over = fmt.Errorf("the text's cues have more than the %d bytes that are taken: %w", maxCuesText, ErrTooLarge)
 	default:
+		p.text += len(c.Text)
 		p.out.Cues = append(p.out.Cues, c)
 	}
 }
 
 func (p *textParser) finish() (*TimedText, error) {
+	if p.more > 0 {
+		last := &p.out.Bad[len(p.out.Bad)-1]
+		last.Reason += fmt.Sprintf("; %d more cues are wrong", p.more)
+	}
 	switch t := p.out; {
+	case p.over != nil:
+		return nil, p.over
 	case len(t.Cues) > 0:
 		slices.SortStableFunc(t.Cues, func(a, b Cue) int {
 			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))

@@ -3,6 +3,7 @@ package media
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -33,6 +34,8 @@ type ttmlNode struct {
 // maxDepth of TTML's elements: body, div, p and a few spans.
 const maxDepth = 32
 
+var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
+
 // ttml reads a document's paragraphs, and spans that have times of their own
 // inside a paragraph that has none.
 func (p *textParser) ttml(text string) error {
@@ -62,6 +65,9 @@ func (p *textParser) ttml(text string) error {
 		words.Reset()
 	}
 	for {
+		if p.over != nil {
+			break
+		}
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			break
@@ -137,9 +143,9 @@ func (p *textParser) ttml(text string) error {
 				agents[agent] = tidy(string(t))
 			case in == "p" || in == "span":
 				// Line ends of the source are spaces; lines end at <br/>.
-				words.WriteString(strings.NewReplacer("\n", " ", "\r", " ").Replace(string(t)))
+				words.WriteString(lineEnds.Replace(string(t)))
 				if words.Len() > MaxTextBytes {
-					return ErrTooLarge
+					return fmt.Errorf("a paragraph of the TTML has more than %d bytes: %w", MaxTextBytes, ErrTooLarge)
 				}
 			}
 		}

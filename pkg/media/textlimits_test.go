@@ -1,0 +1,106 @@
+package media_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/media"
+)
+
+// cuesOf writes n cues in a format, and what stands at its beginning and end.
+var cuesOf = map[string]func(n int) []byte{
+	"srt": func(n int) []byte { return repeated("", "1\n00:00:%02d,000 --> 00:01:00,000\nHello\n\n", "", n) },
+	"vtt": func(n int) []byte { return repeated("WEBVTT\n\n", "00:%02d.000 --> 01:00.000\nHello\n\n", "", n) },
+	"ttml": func(n int) []byte {
+		return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><body><div>`, `<p begin="%ds" end="60s">Hello</p>`, `</div></body></tt>`, n)
+	},
+}
+
+func repeated(head, cue, tail string, n int) []byte {
+	var b bytes.Buffer
+	b.WriteString(head)
+	for i := range n {
+		fmt.Fprintf(&b, cue, i%50)
+	}
+	b.WriteString(tail)
+	return b.Bytes()
+}
+
+// TestTextLimits: a text over a limit is refused as a whole, with the limit.
+func TestTextLimits(t *testing.T) {
+	const most = 50_000
+	type limit struct {
+		data []byte
+		opts media.TextOptions
+		says string
+	}
+	limits := map[string]limit{
+		"srt of blank lines":   {append(cuesOf["srt"](1), bytes.Repeat([]byte("\n"), 400_001)...), media.TextOptions{Format: "srt"}, "400000"},
+		"ttml of empty tags":   {repeated(`<tt xmlns="http://www.w3.org/ns/ttml">`, "<a n%d>", "</tt>", 400_001), media.TextOptions{}, "tags, and at most 400000"},
+		"ttml of attributes":   {repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><p `, `a%d="" `, "></p></tt>", 400_001), media.TextOptions{}, "attributes, and at most 400000"},
+		"cues with many bytes": {repeated("WEBVTT\n\n", "00:%02d.000 --> 01:00.000\n"+strings.Repeat("word ", 1500)+"\n\n", "", 1200), media.TextOptions{}, "8388608 bytes"},
+		"stl of many blocks":   {append(stl("25", "00000000"), make([]byte, 128*100_001)...), media.TextOptions{}, "100001 blocks"},
+	}
+	for format, cues := range cuesOf {
+		limits[format+" of many cues"] = limit{cues(most + 1), media.TextOptions{Format: format}, "50000 cues"}
+		got, err := media.ParseText(cues(2000), media.TextOptions{Format: format})
+		if err != nil || len(got.Cues) != 2000 || len(got.Bad) != 0 {
+			t.Errorf("%s: 2000 cues: %v", format, err)
+		}
+	}
+	for name, c := range limits {
+		_, err := media.ParseText(c.data, c.opts)
+		if !errors.Is(err, media.ErrTooLarge) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want an error saying %q", name, err, c.says)
+		}
+	}
+	// Bad cues beyond those that are named are counted.
+	got, err := media.ParseText(append(cuesOf["srt"](1), repeated("", "2\n00:00:%02d,000 --> 00:00:00,000\nBack\n\n", "", 1500)...), media.TextOptions{Format: "srt"})
+	if err != nil || len(got.Bad) != 1000 || !strings.Contains(got.Bad[999].Reason, "500 more cues are wrong") {
+		t.Errorf("1500 bad cues: %d named, %v", len(got.Bad), err)
+	}
+}
+
+// TestTextIsLinear: sixteen times the text takes about sixteen times the time. Quadratic work would take 256 times as long.
+func TestTextIsLinear(t *testing.T) {
+	inputs := map[string]func(n int) []byte{
+		"one cue of srt":     func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "line %d\n", "", n) },
+		"stray lines of srt": func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\na\n\n", "line %d\n\n", "", n) },
+		"open tags of srt":   func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "<i %d", "\n", n) },
+		"spans of ttml": func(n int) []byte {
+			return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><body><p begin="1s" end="2s">`, `<span begin="1s" end="2s">%d</span>`, `</p></body></tt>`, n)
+		},
+	}
+	for format, cues := range cuesOf {
+		inputs[format] = cues
+	}
+	for name, input := range inputs {
+		format, _, _ := strings.Cut(name, " ")
+		if i := strings.LastIndex(name, " "); i > 0 {
+			format = name[i+1:]
+		}
+		best := func(n int) time.Duration {
+			data, least := input(n), time.Duration(1<<62)
+			for range 5 {
+				began := time.Now()
+				_, _ = media.ParseText(data, media.TextOptions{Format: format})
+				least = min(least, time.Since(began))
+			}
+			return max(least, 100*time.Microsecond)
+		}
+		// A busy machine may spoil a measurement, not three of them.
+		var small, large time.Duration
+		for range 3 {
+			if small, large = best(500), best(8000); large <= 64*small {
+				break
+			}
+		}
+		if large > 64*small {
+			t.Errorf("%s: %s for 500, %s for 8000", name, small, large)
+		}
+	}
+}
