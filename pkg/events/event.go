@@ -67,6 +67,11 @@ func decodeData(c Contract, contentType string, data []byte) (proto.Message, err
 			err = schema.UnmarshalJSON(data, m)
 		}
 	case media == Protobuf || media == "application/x-protobuf":
+		if c.Strict {
+			if err := schema.CheckProtobuf(data, m.ProtoReflect().Descriptor()); err != nil {
+				return nil, fmt.Errorf("reading %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+			}
+		}
 		if err = proto.Unmarshal(data, m); err != nil {
 			err = errkind.New(errkind.Invalid, "reading %s: %w", m.ProtoReflect().Descriptor().Name(), readable(err))
 		}

@@ -16,6 +16,7 @@ import (
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
 )
 
 // A RequestError says why an HTTP request could not be read as CloudEvents, and with what status to answer.
@@ -78,6 +79,11 @@ func cloudEvents(h http.Header, body []byte) ([]cloudevent.Event, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if contentType != "" && err != nil {
 		return nil, refuse(http.StatusUnsupportedMediaType, errkind.Invalid, "content type %q: %w", contentType, err)
+	}
+	if media != Protobuf && media != "application/x-protobuf" {
+		if err := schema.CheckJSON(body); err != nil {
+			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the body: %w", err)
+		}
 	}
 	switch media {
 	case cloudevent.ApplicationCloudEventsBatchJSON:

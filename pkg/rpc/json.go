@@ -35,6 +35,30 @@ func (strictJSON) Unmarshal(b []byte, v any) error {
 	return schema.UnmarshalStrictJSON(b, m)
 }
 
+// boundedProtobuf reads requests as Connect's own codec does, but counts what is in them first.
+type boundedProtobuf struct{}
+
+func (boundedProtobuf) Name() string { return "proto" }
+
+func (boundedProtobuf) Marshal(v any) ([]byte, error) {
+	m, err := message(v)
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(m)
+}
+
+func (boundedProtobuf) Unmarshal(b []byte, v any) error {
+	m, err := message(v)
+	if err != nil {
+		return err
+	}
+	if err := schema.CheckProtobuf(b, m.ProtoReflect().Descriptor()); err != nil {
+		return err
+	}
+	return proto.Unmarshal(b, m)
+}
+
 func message(v any) (proto.Message, error) {
 	m, ok := v.(proto.Message)
 	if !ok {

@@ -4,9 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -34,5 +36,26 @@ func TestStrictJSON(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestProtobufIsCounted: a small request of protobuf that would become a large tree is refused before it is parsed.
+func TestProtobufIsCounted(t *testing.T) {
+	var list []byte
+	for range schema.MaxValues + 1 {
+		list = append(list, 0x0a, 0x00) // an empty query in a list of them
+	}
+	and := protowire.AppendBytes(protowire.AppendTag(nil, (&pb.Query{}).ProtoReflect().Descriptor().Fields().ByName("and").Number(), protowire.BytesType), list)
+	err := (boundedProtobuf{}).Unmarshal(and, &pb.Query{})
+	if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), "100000 values") {
+		t.Errorf("got %v", err)
+	}
+	b, err := (boundedProtobuf{}).Marshal(&pb.SearchRequest{Q: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &pb.SearchRequest{}
+	if err := (boundedProtobuf{}).Unmarshal(b, got); err != nil || got.GetQ() != "a" {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

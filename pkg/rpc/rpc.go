@@ -20,6 +20,7 @@ import (
 // given see the call's own error.
 func Options(maxBytes int, inner ...connect.Interceptor) []connect.HandlerOption {
 	opts := []connect.HandlerOption{connect.WithReadMaxBytes(maxBytes), connect.WithInterceptors(append([]connect.Interceptor{errorsByKind{}}, inner...)...)}
+	opts = append(opts, connect.WithCodec(boundedProtobuf{}))
 	for _, c := range jsonCodecs {
 		opts = append(opts, connect.WithCodec(c))
 	}

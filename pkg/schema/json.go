@@ -46,6 +46,9 @@ func UnmarshalJSON(b []byte, m proto.Message) error {
 // error, since it is a misspelt one more often than a new one. The error is of
 // kind Invalid and holds FieldErrors where a field is to blame.
 func UnmarshalStrictJSON(b []byte, m proto.Message) error {
+	if err := CheckJSON(b); err != nil {
+		return fmt.Errorf("reading %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+	}
 	if err := protojson.Unmarshal(b, m); err != nil {
 		return diagnose(b, m, err, true)
 	}

@@ -74,7 +74,7 @@ const (
 const (
 	DefaultLimit  = 20
 	MaxLimit      = 200
-	MaxOffset     = 2000    // how deep pages go
+	MaxOffset     = 2000                // how deep pages go
 	MaxImageBytes = query.MaxImageBytes // of a picture that is asked with
 )
 

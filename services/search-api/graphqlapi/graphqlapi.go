@@ -19,6 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/rpc"
+	"github.com/cinedex/cinedex/pkg/schema"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
@@ -84,6 +85,9 @@ func readable(body []byte) error {
 		OperationName string
 		Variables     map[string]any
 		Extensions    map[string]any
+	}
+	if err := schema.CheckJSON(body); err != nil {
+		return err
 	}
 	err := json.Unmarshal(body, &request)
 	switch {
