@@ -139,6 +139,9 @@ func writeTokens(t *testing.T, path string, tokens map[string][]string) {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&b, "  - name: %s\n    sha256: %s\n    titles: %s\n", token, hex.EncodeToString(sum[:]), list)
+		if token == "all" {
+			b.WriteString("    roles: [ingest, retitle]\n")
+		}
 	}
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -253,15 +256,11 @@ func (w *world) lettersOf(t *testing.T, n int) map[string]events.Letter {
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
 		got := map[string]events.Letter{}
-		for l, err := range w.Events.DeadLetters(w.ctx, events.LetterFilter{Topic: events.MediaArrived}) {
+		for l, err := range w.Events.DeadLetters(w.ctx, events.LetterFilter{Group: events.HopIngestor.Group}) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var m pb.MediaArrived
-			if err := schema.UnmarshalJSON(l.Value, &m); err != nil {
-				t.Fatal(err)
-			}
-			got[m.GetTitle().GetId()] = l
+			got[arrivedIn(l).GetTitle().GetId()] = l
 		}
 		if len(got) >= n || time.Now().After(deadline) {
 			return got
@@ -322,7 +321,7 @@ func badEvents(t *testing.T, k *kinds, w *world) {
 		{"another content type", "text/csv", []byte("a,b"), 415, "application/cloudevents+json"},
 	} {
 		k.run(t, c.name, func(t *testing.T) {
-			status, _, body := w.call(t, "/events", "", c.contentType, c.body)
+			status, _, body := w.call(t, "/events", "all", c.contentType, c.body)
 			if status != c.status || !strings.Contains(body, c.says) {
 				t.Errorf("%d %s, want %d with %q", status, body, c.status, c.says)
 			}
@@ -339,7 +338,13 @@ func eventWithoutLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	s, err := ingest.New(ingest.Default(), ingest.Deps{Events: log, Log: discard, Registerer: prometheus.NewRegistry()})
+	tokens := filepath.Join(t.TempDir(), "tokens.yaml")
+	writeTokens(t, tokens, map[string][]string{"all": {"*"}})
+	authoriser, err := authz.OpenFile(tokens, authz.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ingest.New(ingest.Default(), ingest.Deps{Events: log, Authoriser: authoriser, Log: discard, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,6 +357,7 @@ func eventWithoutLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", structured)
+	req.Header.Set("Authorization", "Bearer all")
 	status, header, body := answered(t, req)
 	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || !strings.Contains(body, "putting the events into the log") {
 		t.Errorf("%d, Retry-After %q, %s", status, header.Get("Retry-After"), body)

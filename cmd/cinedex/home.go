@@ -14,6 +14,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
@@ -39,11 +40,10 @@ func (h *home) write(e endpoint) error {
 	if err != nil {
 		return err
 	}
-	tmp := h.endpointFile() + ".new"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+	if err := authz.WriteSecret(h.endpointFile(), b); err != nil {
 		return fmt.Errorf("writing down the address: %w", err)
 	}
-	return os.Rename(tmp, h.endpointFile())
+	return nil
 }
 
 // endpoint returns where to ask: what the flags say, else what the folder says.

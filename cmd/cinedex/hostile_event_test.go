@@ -95,13 +95,13 @@ func eventAttacks() []attack {
 		inBinary("a thousand extensions", "application/json", "400|431", "", []byte(`{"title":{"id":"x"}}`), extensions(1000)...),
 		inBinary("an extension of sixty thousand bytes", "application/json", "400|431", "", []byte(`{"title":{"id":"x"}}`), "Ce-Long: "+strings.Repeat("x", 60_000)),
 		inBinary("a time that is none", "application/json", "400", "", []byte(good), "Ce-Time: yesterday"),
-		{door: "events", name: "no token", open: true, want: "401|403", act: func(x *target) verdict {
+		{door: "events", name: "no token", want: "401|403", act: func(x *target) verdict {
 			return x.send(http.MethodPost, "/events", "", structured, fmt.Appendf(nil, arrivedAs, good))
 		}},
-		{door: "events", name: "a token that only reads", open: true, want: "401|403", act: func(x *target) verdict {
+		{door: "events", name: "a token that only reads", want: "401|403", act: func(x *target) verdict {
 			return x.send(http.MethodPost, "/events", x.reader, structured, fmt.Appendf(nil, arrivedAs, good))
 		}},
-		{door: "events", name: "a token in a cookie", open: true, want: "401|403", act: func(x *target) verdict {
+		{door: "events", name: "a token in a cookie", want: "401|403", act: func(x *target) verdict {
 			return x.send(http.MethodPost, "/events", "", structured, fmt.Appendf(nil, arrivedAs, good), "Cookie: cinedex_token="+x.ingest)
 		}},
 		{door: "events", name: "by GET", want: "404|405", act: func(x *target) verdict {
@@ -278,7 +278,7 @@ func retitled(x *target) verdict {
 		if w := x.send(http.MethodPost, searchPath+"GetAsset", x.some, "application/json", fmt.Appendf(nil, `{"asset":%q}`, x.hidden)); w.is == "200" {
 			return verdict{"moved", w.said}
 		}
-		if l, ok := x.letter(events.MediaArrived, filepath.Base(path)); ok && strings.Contains(string(l.Value), `"crash-1"`) {
+		if l, ok := x.letter(events.MediaAccepted, filepath.Base(path)); ok && strings.Contains(string(l.Value), `"crash-1"`) {
 			return verdict{"aside", l.Reason}
 		}
 	}

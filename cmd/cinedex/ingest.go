@@ -100,6 +100,7 @@ they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
 	f.StringVar(&m.StartTimecode, "start-timecode", "", "timecode of the first frame, instead of what the file says")
 	f.StringVar(&m.Sha256, "sha256", "", "what the bytes must hash to")
 	f.StringArrayVar(&texts, "text", nil, "timed text beside the film, LANGUAGE=FILE; may be repeated")
+	f.BoolVar(&m.ReplaceText, "replace-text", false, "drop the side-cars of earlier events; otherwise the film keeps them")
 	f.BoolVar(&wait, "wait", false, "wait until it can be searched")
 	return c
 }
@@ -160,6 +161,8 @@ func send(ctx context.Context, e endpoint, m *pb.MediaArrived) (string, error) {
 			kind = errkind.Unavailable
 		} else if resp.StatusCode == http.StatusUnauthorized {
 			kind = errkind.Unauthenticated
+		} else if resp.StatusCode == http.StatusForbidden {
+			kind = errkind.Denied
 		}
 		return "", errkind.New(kind, "the event was not taken (%d): %s", resp.StatusCode, answer.Error)
 	}
@@ -176,14 +179,26 @@ type letters interface {
 
 // refused returns the reason why media of one of the titles was put aside since began.
 func refused(ctx context.Context, log letters, titles []string, began time.Time) error {
-	for l, err := range log.DeadLetters(ctx, events.LetterFilter{Topic: events.MediaArrived}) {
+	for l, err := range log.DeadLetters(ctx, events.LetterFilter{Group: events.HopIngestor.Group}) {
 		if err != nil || l.Time.Before(began) {
 			continue // an unreadable letter is for `dead-letters list`
 		}
-		var m pb.MediaArrived
-		if schema.UnmarshalJSON(l.Value, &m) == nil && slices.Contains(titles, m.GetTitle().GetId()) {
+		if slices.Contains(titles, arrivedIn(l).GetTitle().GetId()) {
 			return errkind.New(l.Kind, "%s (dead letter %s)", l.Reason, l.ID)
 		}
+	}
+	return nil
+}
+
+// arrivedIn returns the event in a letter of the ingestor; nil where there is none that can be read.
+func arrivedIn(l events.Letter) *pb.MediaArrived {
+	var arrived pb.MediaArrived
+	if l.Topic == events.MediaArrived && schema.UnmarshalJSON(l.Value, &arrived) == nil {
+		return &arrived
+	}
+	var accepted pb.MediaAccepted
+	if l.Topic == events.MediaAccepted && schema.UnmarshalJSON(l.Value, &accepted) == nil {
+		return accepted.GetArrived()
 	}
 	return nil
 }

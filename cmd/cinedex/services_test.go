@@ -40,7 +40,7 @@ func TestFigureServices(t *testing.T) {
 	bin, home := buildServices(t), t.TempDir()
 	tokens := filepath.Join(home, "tokens.yaml")
 	const token = "a token of the test's"
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "tokens:\n  - {name: test, sha256: %x, titles: [\"*\"], roles: [operator]}\n", sha256.Sum256([]byte(token))), 0o600); err != nil {
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "tokens:\n  - {name: test, sha256: %x, titles: [\"*\"], roles: [operator, ingest]}\n", sha256.Sum256([]byte(token))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	films := filepath.Join(home, "films")
@@ -55,7 +55,7 @@ func TestFigureServices(t *testing.T) {
 	blobs := []string{"blobs.bucket=file://" + filepath.ToSlash(filepath.Join(home, "media")), "blobs.roots=" + strings.Join(allowed, ",")}
 	who := []string{"token_file=" + tokens}
 	wants := map[string][][]string{
-		"ingestor": {on.kafka, blobs}, "algo-runner": {on.kafka, on.cassandra, blobs},
+		"ingestor": {on.kafka, on.cassandra, blobs, who}, "algo-runner": {on.kafka, on.cassandra, blobs},
 		"indexer": {on.kafka, on.cassandra, on.opensearch, blobs, who}, "search-api": {on.kafka, on.cassandra, on.opensearch, blobs, who},
 	}
 	if err := os.MkdirAll(filepath.Join(home, "media"), 0o755); err != nil {
@@ -71,7 +71,7 @@ func TestFigureServices(t *testing.T) {
 	}
 	began := time.Now()
 	for _, m := range arrivals {
-		if _, err := send(t.Context(), endpoint{Server: "http://" + addresses["ingestor"]}, m); err != nil {
+		if _, err := send(t.Context(), endpoint{Server: "http://" + addresses["ingestor"], Token: token}, m); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -225,7 +225,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		return u, err
 	}
 
-	ing, err := ingest.New(cfg.Ingest, ingest.Deps{Events: u.Events, Reader: u.Reader, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
+	ing, err := ingest.New(cfg.Ingest, ingest.Deps{Events: u.Events, Library: u.Store, Authoriser: authoriser, Reader: u.Reader, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
 	if err != nil {
 		return u, err
 	}
@@ -322,10 +322,13 @@ func (u *running) close() error {
 	return errors.Join(errs...)
 }
 
-// ensureTokens makes a token that sees every title where there is no file of tokens, and returns the token that it made, now or earlier.
+// ownerName is the name of the token that the first start makes.
+const ownerName = "owner"
+
+// ensureTokens makes a token that may do everything where there is no file of tokens, and returns the token that it made, now or earlier.
 //
 // The token is kept before the file that admits it, and each file is written wholly or not at all. A crash between the two leaves a
-// token that nothing admits yet; the next start writes the file for it.
+// token that nothing admits yet; the next start writes the file for it. A file as earlier releases made it gets the roles that are new.
 func ensureTokens(dir, file string) (string, error) {
 	own := filepath.Join(dir, "token")
 	b, err := os.ReadFile(own)
@@ -333,8 +336,12 @@ func ensureTokens(dir, file string) (string, error) {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
 	token := strings.TrimSpace(string(b))
-	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-		return token, err // where the token is empty, the file is somebody's own: its tokens are theirs to know
+	there, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("reading the file of tokens: %w", err)
+	}
+	if err == nil && !authz.Outdated(there, ownerName, token) {
+		return token, nil // where the token is empty, the file is somebody's own: its tokens are theirs to know
 	}
 	if token == "" {
 		token = rand.Text()
@@ -342,7 +349,7 @@ func ensureTokens(dir, file string) (string, error) {
 			return "", fmt.Errorf("making the token: %w", err)
 		}
 	}
-	if err := authz.WriteFile(file, "owner", token, "*"); err != nil {
+	if err := authz.WriteFile(file, ownerName, token, "*"); err != nil {
 		return "", fmt.Errorf("making the file of tokens: %w", err)
 	}
 	return token, nil

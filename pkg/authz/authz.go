@@ -69,6 +69,17 @@ func (c *Caller) MaySee(title string) bool {
 	return ok || c.all
 }
 
+// Titles returns the titles that the caller may see, sorted; "*" alone is every one.
+func (c *Caller) Titles() []string {
+	if c == nil {
+		return nil
+	}
+	if c.all {
+		return []string{"*"}
+	}
+	return slices.Sorted(maps.Keys(c.titles))
+}
+
 // Require returns nil to a caller who has the role, and the refusal to everybody else.
 //
 // Operator includes Batch, and works on the whole library: a caller who may not see every title is refused. It does not include
@@ -101,12 +112,7 @@ func (c *Caller) Key() string {
 	if c.all {
 		return "*"
 	}
-	ts := make([]string, 0, len(c.titles))
-	for t := range c.titles {
-		ts = append(ts, t)
-	}
-	slices.Sort(ts)
-	return fmt.Sprintf("%q", ts)
+	return fmt.Sprintf("%q", c.Titles())
 }
 
 // An Authoriser recognises callers by the token that they bring.

@@ -25,9 +25,15 @@ func CallerFrom(ctx context.Context) *authz.Caller {
 // browser asks for without headers of ours.
 const Cookie = "cinedex_token"
 
+// Bearer returns the token of a request's header. What changes the library takes no other: a browser sends a cookie along by itself,
+// and never this header.
+func Bearer(r *http.Request) (token string, ok bool) {
+	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
 // Token returns the token of a request: the header's, else the cookie's.
 func Token(r *http.Request) string {
-	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+	if t, ok := Bearer(r); ok {
 		return t
 	}
 	// A cookie is sent along by any page that makes the browser ask; SameSite=Strict

@@ -1,19 +1,17 @@
 package ingest
 
 import (
-	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
-	"strings"
+	"time"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -23,7 +21,8 @@ import (
 //
 //	202  the log has them; the body lists their ids
 //	400  not an event, or a field is wrong, which the body names
-//	401  no token, or an unknown one, where tokens are asked for
+//	401  no token in the header Authorization, or an unknown one
+//	403  the token lacks the role ingest, or may not send events of a title
 //	413  the body is too large     415  the content type is none of CloudEvents'
 //	503  the log does not answer; Retry-After says when to try again
 func (s *Service) Register(mux *http.ServeMux) { mux.HandleFunc("POST /events", s.accept) }
@@ -73,9 +72,10 @@ func fields(err error) []string {
 	return paths
 }
 
-// take reads the request's events, checks them all, and puts them into the log in one go.
+// take reads the request's events, checks them all, and puts them into the log in one go, each with what its sender may.
 func (s *Service) take(r *http.Request) ([]string, error) {
-	if err := s.allowed(r); err != nil {
+	caller, err := s.sender(r)
+	if err != nil {
 		return nil, err
 	}
 	evs, err := events.FromHTTP(r, events.MediaArrived, s.cfg.MaxEventBytes)
@@ -83,61 +83,51 @@ func (s *Service) take(r *http.Request) ([]string, error) {
 		return nil, err
 	}
 	ids := make([]string, len(evs))
+	now := time.Now().UnixMilli()
 	for i, ev := range evs {
-		m, ok := ev.Data.(*pb.MediaArrived)
-		if !ok {
-			return nil, errkind.New(errkind.Invalid, "event %d of %d has no data", i+1, len(evs))
-		}
-		if err := schema.Validate(m); err != nil {
+		m, err := s.permitted(caller, ev)
+		if err != nil {
 			if len(evs) > 1 {
 				err = fmt.Errorf("event %d of %d: %w", i+1, len(evs), err)
 			}
 			return nil, err
 		}
-		ids[i] = ev.ID
+		accepted := &pb.MediaAccepted{Arrived: m, Caller: caller.Name(), AcceptedMs: now}
+		if caller.Require(authz.Retitle) == nil {
+			accepted.Retitle = caller.Titles()
+		}
+		ids[i], evs[i].Type, evs[i].Data = ev.ID, "", accepted
 	}
-	if err := s.deps.Events.Publish(r.Context(), events.MediaArrived, evs...); err != nil {
+	if err := s.deps.Events.Publish(r.Context(), events.MediaAccepted, evs...); err != nil {
 		return nil, fmt.Errorf("putting the events into the log: %w", err)
 	}
 	return ids, nil
 }
 
-func (s *Service) allowed(r *http.Request) error {
-	if s.tokens == nil {
-		return nil
+// sender returns who sends events. A cookie is not looked at: a browser sends it along for any page that makes it post.
+func (s *Service) sender(r *http.Request) (*authz.Caller, error) {
+	token, ok := rpc.Bearer(r)
+	if !ok {
+		return nil, errkind.New(errkind.Unauthenticated, "events are taken with a token: send the header Authorization: Bearer TOKEN")
 	}
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !s.tokens[digest(token)] {
-		return errkind.New(errkind.Unauthenticated, "events are taken with a token: send the header Authorization: Bearer TOKEN")
-	}
-	return nil
-}
-
-func digest(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
-}
-
-// readTokens reads the sha256 of each token, one a line; # begins a comment.
-func readTokens(path string) (map[string]bool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Open(path)
+	caller, err := s.deps.Authoriser.Authorise(r.Context(), token)
 	if err != nil {
-		return nil, fmt.Errorf("reading the tokens that may send events: %w", err)
+		return nil, err
 	}
-	defer f.Close()
-	tokens := map[string]bool{}
-	for sc, n := bufio.NewScanner(f), 1; sc.Scan(); n++ {
-		line, _, _ := strings.Cut(sc.Text(), "#")
-		if line = strings.ToLower(strings.TrimSpace(line)); line == "" {
-			continue
-		}
-		if b, err := hex.DecodeString(line); err != nil || len(b) != sha256.Size {
-			return nil, errkind.New(errkind.Invalid, "reading %s: line %d is no sha256 in hex", path, n)
-		}
-		tokens[line] = true
+	return caller, caller.Require(authz.Ingest)
+}
+
+// permitted returns what an event says, if it is right and its sender may say so.
+func (s *Service) permitted(caller *authz.Caller, ev events.Event) (*pb.MediaArrived, error) {
+	m, ok := ev.Data.(*pb.MediaArrived)
+	if !ok {
+		return nil, errkind.New(errkind.Invalid, "the event has no data")
 	}
-	return tokens, nil
+	if err := schema.Validate(m); err != nil {
+		return nil, err
+	}
+	if title := m.GetTitle().GetId(); !caller.MaySee(title) {
+		return nil, errkind.New(errkind.Denied, "title.id: the token of %s may not send events of title %s; whoever keeps the file of tokens can add the title", caller.Name(), title)
+	}
+	return m, nil
 }

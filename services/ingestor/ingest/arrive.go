@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,18 +36,15 @@ func (s *Service) handle(ctx context.Context, batch []events.Delivery) error {
 }
 
 func (s *Service) one(ctx context.Context, d events.Delivery) error {
-	m, ok := d.Data.(*pb.MediaArrived)
-	if !ok {
-		return errkind.New(errkind.Invalid, "the event has no data")
-	}
-	if err := schema.Validate(m); err != nil {
+	m, err := arrivalOf(d)
+	if err != nil {
 		return err
 	}
 	asset, err := s.arrive(ctx, m)
 	if err != nil {
 		return fmt.Errorf("ingesting %s: %w", m.GetUrl(), err)
 	}
-	if err := s.deps.Events.Publish(ctx, events.MediaReady, events.Event{Subject: asset.GetId(), Data: &pb.MediaReady{Asset: asset}}); err != nil {
+	if err := s.publish(ctx, asset); err != nil {
 		return fmt.Errorf("putting asset %s into the log: %w", asset.GetId(), err)
 	}
 	s.deps.Log.Info("media ready", "asset", asset.GetId(), "title", asset.GetTitle().GetId(), "url", m.GetUrl(),
@@ -54,9 +52,34 @@ func (s *Service) one(ctx context.Context, d events.Delivery) error {
 	return nil
 }
 
-// arrive makes an asset of what an event says: find the bytes, hash them, look
-// inside, take the text tracks along.
-func (s *Service) arrive(ctx context.Context, m *pb.MediaArrived) (*pb.Asset, error) {
+// An arrival is one event, with what its sender may.
+type arrival struct {
+	*pb.MediaArrived
+	// caller is the name of the token that the event was sent with; empty for an event that was written to media.arrived.
+	caller string
+	// atMs is when the event was accepted or, where it was written to media.arrived, logged.
+	atMs int64
+	// retitle are the titles that the sender may move assets from and to; "*" is every title.
+	retitle []string
+}
+
+func arrivalOf(d events.Delivery) (arrival, error) {
+	var a arrival
+	switch m := d.Data.(type) {
+	case *pb.MediaArrived:
+		a = arrival{MediaArrived: m, atMs: d.Logged.UnixMilli()}
+	case *pb.MediaAccepted:
+		a = arrival{MediaArrived: m.GetArrived(), caller: m.GetCaller(), atMs: m.GetAcceptedMs(), retitle: m.GetRetitle()}
+	}
+	if a.MediaArrived == nil {
+		return a, errkind.New(errkind.Invalid, "the event has no data")
+	}
+	return a, schema.Validate(a.MediaArrived)
+}
+
+// arrive makes an asset of what an event says, and puts it into the library: find the bytes, hash them, see what is known of them,
+// look inside, take the text tracks along.
+func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 	ref, err := s.deps.Blobs.Resolve(m.GetUrl())
 	if err != nil {
 		return nil, field("url", err)
@@ -68,6 +91,29 @@ func (s *Service) arrive(ctx context.Context, m *pb.MediaArrived) (*pb.Asset, er
 	if want := m.GetSha256(); want != "" && !strings.EqualFold(want, sum) {
 		return nil, errkind.New(errkind.Invalid, "sha256: the event says %s, the bytes say %s: the file was changed or not wholly there", want, sum)
 	}
+	for {
+		known, err := s.known(ctx, schema.AssetID(sum))
+		if err != nil {
+			return nil, err
+		}
+		if err := s.mayTitle(known, m); err != nil {
+			return nil, err
+		}
+		a, err := s.look(ctx, ref, schema.AssetID(sum), known, m)
+		if err != nil {
+			return nil, err
+		}
+		a.Sha256, a.SizeBytes, a.Media = sum, size, ref
+		err = s.enter(ctx, known, a, m)
+		if errkind.Is(err, errkind.Conflict) {
+			continue // another event changed the asset meanwhile: decide again
+		}
+		return a, err
+	}
+}
+
+// look probes the media, and takes its text tracks and those beside it along.
+func (s *Service) look(ctx context.Context, ref *pb.MediaRef, id string, known *pb.Asset, m arrival) (*pb.Asset, error) {
 	path, release, err := s.deps.Blobs.Local(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("reading the media: %w", err)
@@ -77,20 +123,15 @@ func (s *Service) arrive(ctx context.Context, m *pb.MediaArrived) (*pb.Asset, er
 	if err != nil {
 		return nil, fmt.Errorf("probing the media: %w", err)
 	}
-	a := film.Asset
-	a.Id, a.Sha256, a.SizeBytes, a.Media = schema.AssetID(sum), sum, size, ref
-	a.Title, a.EidrEdit, a.Attributes = m.GetTitle(), m.GetEidrEdit(), m.GetAttributes()
-	if v := a.GetVideo(); v != nil {
-		if err := s.video(ctx, film, m.GetStartTimecode()); err != nil {
+	film.Asset.Id = id
+	if film.Asset.GetVideo() != nil {
+		if err := s.video(ctx, film, cmp.Or(m.GetStartTimecode(), known.GetVideo().GetStartTimecode())); err != nil {
 			return nil, err
 		}
 	} else if m.GetStartTimecode() != "" {
 		return nil, errkind.New(errkind.Invalid, "start_timecode: the media has no pictures to count")
 	}
-	if err := s.text(ctx, path, a, m.GetText()); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return film.Asset, s.text(ctx, path, film.Asset, m.GetText())
 }
 
 // video applies what the event says of the pictures, and keeps the frame table of a variable rate.

@@ -2,13 +2,20 @@
 // algorithms can watch.
 //
 // accept.go takes the event over HTTP and answers once the log has it; arrive.go
-// takes it from the log, whoever put it there, and probes, hashes and publishes.
+// takes it from the log, whoever put it there, and probes and hashes; library.go decides
+// what the library says of the asset then, and publishes it.
 //
-// What holds: an event that was accepted is never lost, and ends as media.ready or
-// as a dead letter with the reason. The same event twice, and the same file under a
-// second event, are one asset, since an asset's identity is its content's hash.
-// Bytes stay where they are; what the ingestor itself makes (text tracks as WebVTT,
-// frame tables) goes to Cinedex's own bucket under names that are hashes.
+// Guarantees:
+//
+//   - An event that was accepted is never lost. It ends as media.ready or as a dead letter with the reason.
+//   - The same event twice, and the same file under a second event, are one asset, since an asset's identity is the hash of its content.
+//   - No event is taken over HTTP without a token of the role ingest, for titles that the token names. Over Kafka the broker's
+//     access control list decides who may write media.arrived.
+//   - A known asset changes its title only by an event of a sender who had the role retitle and both titles. The event came over
+//     HTTP then: only the ingestor writes media.accepted. An event that is older than the one that decided the title changes nothing.
+//   - What an event leaves out stays as it was.
+//   - Bytes stay where they are. What the ingestor itself makes (text tracks as WebVTT, frame tables) goes to Cinedex's own bucket
+//     under names that are hashes.
 package ingest
 
 import (
@@ -19,9 +26,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/cinedex/cinedex/pkg/audit"
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/media"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // Config is what an operator sets.
@@ -30,8 +40,6 @@ type Config struct {
 	MaxEventBytes int64 `mapstructure:"max_event_bytes"`
 	// Workers is how many films are probed at once.
 	Workers int `mapstructure:"workers"`
-	// Tokens that may send events over HTTP, one a line in this file; empty lets everybody on the address in.
-	TokenFile string `mapstructure:"token_file"`
 }
 
 // Default takes bodies up to 1 MiB and probes two films at once.
@@ -52,9 +60,20 @@ type Log interface {
 	Ready(ctx context.Context) error
 }
 
+// Library is what the hop needs of the store.
+type Library interface {
+	Asset(ctx context.Context, id string) (*pb.Asset, error)
+	PutAsset(ctx context.Context, a *pb.Asset) error
+}
+
 // Deps is what main builds.
 type Deps struct {
-	Events     Log
+	Events  Log
+	Library Library
+	// Authoriser recognises who sends events over HTTP. Without one there is no ingestor.
+	Authoriser authz.Authoriser
+	// Audit records changes of title; nil records none.
+	Audit      *audit.Log
 	Reader     *media.Reader
 	Blobs      *media.Blobs
 	Log        *slog.Logger
@@ -63,26 +82,24 @@ type Deps struct {
 
 // Service is the ingestor.
 type Service struct {
-	cfg    Config
-	deps   Deps
-	tokens map[string]bool
+	cfg  Config
+	deps Deps
 
 	accepted *prometheus.CounterVec
 	arrived  *prometheus.CounterVec
 	seconds  prometheus.Histogram
 }
 
-// New makes an ingestor; it opens nothing but the file of tokens.
+// New makes an ingestor; it opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	tokens, err := readTokens(cfg.TokenFile)
-	if err != nil {
-		return nil, err
+	if deps.Authoriser == nil {
+		return nil, errkind.New(errkind.Invalid, "the ingestor takes no event without a token: set token_file to the file of tokens")
 	}
 	f := promauto.With(deps.Registerer)
-	return &Service{cfg: cfg, deps: deps, tokens: tokens,
+	return &Service{cfg: cfg, deps: deps,
 		accepted: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_ingest_requests_total", Help: "Requests with events, by status."}, []string{"status"}),
 		arrived:  f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_media_arrived_total", Help: "Media handled, by outcome."}, []string{"result"}),
 		seconds:  f.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_media_arrive_seconds", Help: "From reading an event to the asset being in the log.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 14)}),

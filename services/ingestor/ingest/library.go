@@ -1,0 +1,161 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/audit"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// known returns what the library says of an asset; nil where it says nothing.
+func (s *Service) known(ctx context.Context, id string) (*pb.Asset, error) {
+	a, err := s.deps.Library.Asset(ctx, id)
+	if errkind.Is(err, errkind.NotFound) {
+		return nil, nil
+	}
+	return a, err
+}
+
+// mayTitle decides whether an event may give an asset the title that it names. Any event may title an asset that is not known.
+//
+// Conflict says that a later event decided the title: the event came once more, or late, and changes nothing. Denied says that the
+// sender lacks the right. The refusal does not name the title that the asset has, since the sender may not be allowed to know it.
+func (s *Service) mayTitle(known *pb.Asset, m arrival) error {
+	from, to := known.GetTitle().GetId(), m.GetTitle().GetId()
+	if known == nil || from == to {
+		return nil
+	}
+	if m.atMs <= known.GetTitledMs() {
+		s.deps.Log.Info("passed over an event that is older than the title of its asset", "asset", known.GetId(), "title", from, "event_title", to, "caller", m.caller)
+		return errkind.New(errkind.Conflict, "the title of asset %s was decided by a later event", known.GetId())
+	}
+	if m.mayMove(from) && m.mayMove(to) {
+		return nil
+	}
+	err := errkind.New(errkind.Denied, "title.id: asset %s is known under another title, which it keeps: moving it takes an event over HTTP, by a token of the role retitle that names both titles", known.GetId())
+	s.deps.Log.Warn("refused to move an asset to another title", "asset", known.GetId(), "title", from, "event_title", to, "caller", m.caller)
+	s.record(known.GetId(), from, to, m, err)
+	return err
+}
+
+func (m arrival) mayMove(title string) bool {
+	return slices.Contains(m.retitle, "*") || slices.Contains(m.retitle, title)
+}
+
+// record writes a change of title, or its refusal, into the audit log.
+func (s *Service) record(asset, from, to string, m arrival, refusal error) {
+	e := audit.Entry{Call: "retitle", Caller: m.caller, About: asset, Detail: fmt.Sprintf("from %s to %s", from, to), Titles: []string{from, to}, Outcome: "ok"}
+	if refusal != nil {
+		e.Outcome, e.Reason = errkind.Of(refusal).String(), refusal.Error()
+	}
+	_ = s.deps.Audit.Write(e) // the audit log holds what it cannot write, and says so
+}
+
+// enter puts an asset into the library as it is after an event: a holds what the event and the bytes say, and gets what known adds.
+// It is the one place where the library of assets changes. Conflict says that the asset is not any more what known says.
+func (s *Service) enter(ctx context.Context, known, a *pb.Asset, m arrival) error {
+	join(known, a, m)
+	if proto.Equal(known, a) {
+		return nil // the same event, or one that says the same
+	}
+	a.Revision++
+	if err := s.deps.Library.PutAsset(ctx, a); err != nil {
+		return fmt.Errorf("putting asset %s into the library: %w", a.GetId(), err)
+	}
+	if from, to := known.GetTitle().GetId(), a.GetTitle().GetId(); known != nil && from != to {
+		s.deps.Log.Warn("moved an asset to another title", "asset", a.GetId(), "from", from, "to", to, "caller", m.caller)
+		s.record(a.GetId(), from, to, m, nil)
+	}
+	return nil
+}
+
+// join gives a what the event says and, where the event leaves something out, what is known.
+func join(known, a *pb.Asset, m arrival) {
+	a.Title = proto.CloneOf(m.GetTitle())
+	a.EidrEdit = cmp.Or(m.GetEidrEdit(), known.GetEidrEdit())
+	a.Attributes = joinAttributes(known.GetAttributes(), m.GetAttributes())
+	a.Revision, a.TitledMs = known.GetRevision(), known.GetTitledMs()
+	if known.GetTitle().GetId() == m.GetTitle().GetId() {
+		joinTitle(known.GetTitle(), a.GetTitle())
+	} else {
+		// Nothing that describes the old title goes over to the new one.
+		a.TitledMs = m.atMs
+	}
+	if !m.GetReplaceText() {
+		a.Text = joinText(known.GetText(), a.GetText())
+	}
+}
+
+func joinTitle(known, t *pb.Title) {
+	t.Name, t.Series = cmp.Or(t.GetName(), known.GetName()), cmp.Or(t.GetSeries(), known.GetSeries())
+	t.Season, t.Episode = cmp.Or(t.GetSeason(), known.GetSeason()), cmp.Or(t.GetEpisode(), known.GetEpisode())
+	t.OriginalLanguage = cmp.Or(t.GetOriginalLanguage(), known.GetOriginalLanguage())
+	t.Credit, t.Eidr = cmp.Or(t.GetCredit(), known.GetCredit()), cmp.Or(t.GetEidr(), known.GetEidr())
+	t.Attributes = joinAttributes(known.GetAttributes(), t.GetAttributes())
+}
+
+func joinAttributes(known, given map[string]*pb.Value) map[string]*pb.Value {
+	if len(known) == 0 {
+		return given
+	}
+	joined := maps.Clone(known)
+	maps.Copy(joined, given)
+	return joined
+}
+
+// joinText returns the tracks of the file, the side-cars that are known, and then those that are new: an event that comes once more
+// changes nothing. A side-car is known by its content, its language and its role.
+func joinText(known, tracks []*pb.TextTrack) []*pb.TextTrack {
+	var joined, given []*pb.TextTrack
+	for _, t := range tracks {
+		if inside(t) {
+			joined = append(joined, t)
+		} else {
+			given = append(given, t)
+		}
+	}
+	for _, k := range known {
+		if inside(k) {
+			continue // the bytes are the same, and so are the tracks within them
+		}
+		same := func(t *pb.TextTrack) bool {
+			return t.GetSha256() == k.GetSha256() && t.GetLanguage() == k.GetLanguage() && t.GetRole() == k.GetRole()
+		}
+		if i := slices.IndexFunc(given, same); i >= 0 {
+			given[i].Name = cmp.Or(given[i].GetName(), k.GetName())
+			k = given[i]
+			given = slices.Delete(given, i, i+1)
+		}
+		joined = append(joined, k)
+	}
+	return append(joined, given...)
+}
+
+func inside(t *pb.TextTrack) bool { return t.GetIndex() >= 0 }
+
+// publish puts what the library says of an asset into media.ready. The last event there MUST be what the library says: of two events
+// that are handled at once, the one that changed the library first may publish last. So every publisher looks afterwards, and
+// publishes again where the library has gone on.
+func (s *Service) publish(ctx context.Context, a *pb.Asset) error {
+	for {
+		if err := s.deps.Events.Publish(ctx, events.MediaReady, events.Event{Subject: a.GetId(), Data: &pb.MediaReady{Asset: a}}); err != nil {
+			return err
+		}
+		now, err := s.deps.Library.Asset(ctx, a.GetId())
+		if err != nil {
+			return fmt.Errorf("reading the asset: %w", err)
+		}
+		if now.GetRevision() <= a.GetRevision() {
+			return nil
+		}
+		a = now
+	}
+}
