@@ -220,6 +220,10 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if err = u.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {
 		return u, err
 	}
+	record, err := u.OpenAudit(cfg.Audit)
+	if err != nil {
+		return u, err
+	}
 	authoriser, err := u.OpenTokens(cfg.TokenFile)
 	if err != nil {
 		return u, err
@@ -244,12 +248,12 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if err != nil {
 		return u, err
 	}
-	operators, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: u.Events, Authoriser: authoriser, Log: u.Log})
+	operators, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: u.Events, Authoriser: authoriser, Audit: record, Log: u.Log})
 	if err != nil {
 		return u, err
 	}
 	api, err := searchapi.New(cfg.Gateway, searchapi.Deps{
-		Store: u.Store, Engine: u.Engine, Encoders: u.models.Encoders(), Spaces: registry.SpacesOf, Authoriser: authoriser, Planned: registry.Runs,
+		Store: u.Store, Engine: u.Engine, Encoders: u.models.Encoders(), Spaces: registry.SpacesOf, Authoriser: authoriser, Audit: record, Planned: registry.Runs,
 		Blobs: u.Blobs, Reader: u.Reader, Log: u.Log, Registerer: u.Registry,
 	})
 	if err != nil {

@@ -88,7 +88,7 @@ func entries(t *testing.T, path string) (all []Entry, broken int) {
 // example is the line that docs/guides/audit.md shows.
 var example = Entry{
 	Time: noon, Service: "search-api", Call: "/cinedex.v1.SearchService/Search", Caller: "trailer-team", Token: Fingerprint("secret"), From: "10.1.2.3",
-	Queries: []string{`look:"red sports car at night" AND image:…`}, Pictures: []Picture{PictureOf([]byte("picture"))},
+	Queries: []string{`look:"red sports car at night" AND image:b"dfeYFP1d"`}, Pictures: []Picture{PictureOf([]byte("picture"))},
 	Titles: []string{"big-buck-bunny", "sintel"}, TitlesTotal: 2, Hits: 7, Bytes: 5120, Outcome: "ok", TookMs: 21.75,
 }
 

@@ -21,6 +21,7 @@ type Call struct {
 	e          Entry
 	asked      bool // somebody came to a door; other requests, such as those for the page's script, leave no line
 	recognised bool
+	titles     map[string]bool // all of them; the entry names the first
 }
 
 type callKey struct{}
@@ -75,13 +76,15 @@ func (c *Call) Query(query string, pictures ...[]byte) {
 func (c *Call) Told(hits int, titles ...string) {
 	c.note(func(e *Entry) {
 		e.Hits += hits
-		seen := make(map[string]bool, len(e.Titles))
-		for _, t := range e.Titles {
-			seen[t] = true
-		}
 		for _, t := range titles {
-			if !seen[t] {
-				seen[t] = true
+			if c.titles[t] {
+				continue
+			}
+			if c.titles == nil {
+				c.titles = map[string]bool{}
+			}
+			c.titles[t] = true
+			if e.TitlesTotal++; e.TitlesTotal <= MaxTitles {
 				e.Titles = append(e.Titles, t)
 			}
 		}
@@ -153,7 +156,7 @@ func (c *Call) write(r *http.Request, answer http.Header, m httpsnoop.Metrics, t
 	if e.Outcome == "" {
 		e.Outcome = outcomeOf(m.Code, answer)
 	}
-	e.TitlesTotal, e.Bytes = len(e.Titles), m.Written
+	e.Bytes = m.Written
 	e.TookMs = float64(took.Microseconds()) / 1000
 	// An error has been told to the log, and whoever asked has been answered.
 	if c.recognised {

@@ -2,10 +2,15 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
 type callerKey struct{}
@@ -44,15 +49,99 @@ func Token(r *http.Request) string {
 	return ""
 }
 
-// Authenticate lets through who is recognised, with the caller in the context;
-// refuse writes the answer to everybody else. It is the one way to a caller.
+// Authenticate lets through who is recognised, with the caller in the context; refuse writes the answer to everybody else. It is the one
+// way to a caller, and notes the caller for the audit log.
+//
+// A call that outlives its caller's rights is ended: its context is cancelled and its connection closed soon after the token is
+// taken away or has other rights.
 func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := a.Authorise(r.Context(), Token(r))
+		token := Token(r)
+		c, err := Recognise(r, a, token)
 		if err != nil {
 			refuse(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), c)))
+		ctx, cancel := context.WithCancelCause(WithCaller(r.Context(), c))
+		defer cancel(nil)
+		watch := watchRights(a, token, c, func(why error) {
+			audit.From(ctx).End(why)
+			cancel(why)
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // ends a write that a slow reader holds up
+		})
+		defer watch.stop()
+		next.ServeHTTP(w, r.WithContext(ctx))
+		if watch.stop() {
+			panic(http.ErrAbortHandler) // a part of an answer must not look like the whole
+		}
 	})
+}
+
+// Recognise returns the caller that a token stands for, and notes for the audit log who came and how they were refused.
+func Recognise(r *http.Request, a authz.Authoriser, token string) (*authz.Caller, error) {
+	call := audit.From(r.Context())
+	c, err := a.Authorise(r.Context(), token)
+	call.Caller(c.Name(), token)
+	if err == nil {
+		err = call.Admit()
+	}
+	if err != nil {
+		call.End(err)
+		return nil, err
+	}
+	return c, nil
+}
+
+// Recorded writes a line of the audit log for each call that next serves.
+func Recorded(l *audit.Log, next http.Handler) http.Handler {
+	return l.Handler(func(r *http.Request) string {
+		if a := OriginOf(r).Address; a.IsValid() {
+			return a.String()
+		}
+		return r.RemoteAddr
+	}, next)
+}
+
+// rightsEvery is how often the rights of a call that is under way are looked at.
+const rightsEvery = 400 * time.Millisecond
+
+// A rightsWatch looks at a caller's rights until it is stopped.
+type rightsWatch struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	stopped bool
+	lost    bool
+}
+
+// watchRights calls lost once, if the token has no longer the rights of c.
+func watchRights(a authz.Authoriser, token string, c *authz.Caller, lost func(why error)) *rightsWatch {
+	w := &rightsWatch{}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(rightsEvery, func() {
+		now, err := a.Authorise(context.Background(), token)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch {
+		case w.stopped:
+		case err != nil:
+			w.lost = true
+			lost(fmt.Errorf("while the call was under way: %w", err))
+		case !now.Same(c):
+			w.lost = true
+			lost(errkind.New(errkind.Denied, "the rights of the token of %s changed while the call was under way; call again", c.Name()))
+		default:
+			w.timer.Reset(rightsEvery)
+		}
+	})
+	return w
+}
+
+// stop ends the watch, and reports whether rights were lost. It may be called more than once.
+func (w *rightsWatch) stop() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.timer.Stop()
+	return w.lost
 }

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -89,12 +90,13 @@ func asConnect(err error) *connect.Error {
 	return connect.NewError(connect.Code(k.GRPCCode()), err)
 }
 
-// errorsByKind turns errors into connect's by the one table of errkind.
+// errorsByKind turns errors into connect's by the one table of errkind, and notes for the audit log how the call ended.
 type errorsByKind struct{}
 
 func (errorsByKind) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		resp, err := next(ctx, req)
+		audit.From(ctx).End(err)
 		if err != nil {
 			return nil, asConnect(err)
 		}

@@ -30,6 +30,10 @@ func main() {
 		if err != nil {
 			return platform.Part{}, err
 		}
+		record, err := p.OpenAudit(cfg.Audit)
+		if err != nil {
+			return platform.Part{}, err
+		}
 		registry, err := builtin.Open(p.Cache, 1).Algorithms()
 		if err != nil {
 			return platform.Part{}, err
@@ -51,7 +55,7 @@ func main() {
 		if err != nil {
 			return platform.Part{}, err
 		}
-		api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: p.Events, Authoriser: authoriser, Log: p.Log})
+		api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: p.Events, Authoriser: authoriser, Audit: record, Log: p.Log})
 		if err != nil {
 			return platform.Part{}, err
 		}

@@ -27,6 +27,10 @@ func main() {
 		if err != nil {
 			return platform.Part{}, err
 		}
+		record, err := p.OpenAudit(cfg.Audit)
+		if err != nil {
+			return platform.Part{}, err
+		}
 		models := builtin.Open(p.Cache, runtime.GOMAXPROCS(0))
 		p.OnClose(models)
 		registry, err := models.Algorithms()
@@ -42,7 +46,7 @@ func main() {
 		if err := p.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {
 			return platform.Part{}, err
 		}
-		s, err := searchapi.New(cfg.Gateway, searchapi.Deps{Store: p.Store, Engine: p.Engine, Encoders: models.Encoders(), Spaces: registry.SpacesOf, Authoriser: authoriser,
+		s, err := searchapi.New(cfg.Gateway, searchapi.Deps{Store: p.Store, Engine: p.Engine, Encoders: models.Encoders(), Spaces: registry.SpacesOf, Authoriser: authoriser, Audit: record,
 			Planned: registry.Runs, Blobs: p.Blobs, Reader: p.Reader, Log: p.Log, Registerer: p.Registry})
 		if err != nil {
 			return platform.Part{}, err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -143,7 +144,16 @@ func (s *Service) manifest(ctx context.Context, caller *authz.Caller, id string)
 	if err != nil {
 		return nil, nil, err
 	}
-	return resultOf(ctx, s.deps.Blobs, caller, j)
+	m, b, err := resultOf(ctx, s.deps.Blobs, caller, j)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range m.Algorithms {
+		for _, r := range a.Runs {
+			audit.From(ctx).Told(0, r.Title)
+		}
+	}
+	return m, b, nil
 }
 
 // OpenResult opens one file of a result. Close it.

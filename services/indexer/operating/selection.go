@@ -10,6 +10,30 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
+// Selection returns over what a job goes, as it stands in the job; nil where there is none.
+func Selection(j *pb.Job) *pb.Selection {
+	if w, ok := workOf(j).(interface{ GetSelection() *pb.Selection }); ok {
+		return w.GetSelection()
+	}
+	return nil
+}
+
+func workOf(j *pb.Job) any {
+	switch w := j.GetWork().(type) {
+	case *pb.Job_Replay:
+		return w.Replay
+	case *pb.Job_Activate:
+		return w.Activate
+	case *pb.Job_Collect:
+		return w.Collect
+	case *pb.Job_Verify:
+		return w.Verify
+	case *pb.Job_Batch:
+		return w.Batch
+	}
+	return nil
+}
+
 // selectionOf returns over what a job goes; nil where its work has no selection.
 func selectionOf(j *pb.Job) *pb.Selection {
 	switch w := j.GetWork().(type) {

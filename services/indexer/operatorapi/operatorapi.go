@@ -7,10 +7,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"connectrpc.com/connect"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -28,7 +28,9 @@ type Deps struct {
 	Operating  *operating.Service
 	Events     *events.Client
 	Authoriser authz.Authoriser
-	Log        *slog.Logger
+	// Audit gets a line of each call; nil keeps none.
+	Audit *audit.Log
+	Log   *slog.Logger
 }
 
 // Server implements OperatorService.
@@ -48,9 +50,13 @@ func New(deps Deps) (*Server, error) {
 
 // Register puts the service onto mux.
 func (s *Server) Register(mux *http.ServeMux) {
-	path, h := cinedexv1connect.NewOperatorServiceHandler(s, rpc.Options(MaxRequestBytes, audit{s.deps.Log})...)
-	rpc.Mount(mux, s.deps.Authoriser, path, h)
-	rpc.Mount(mux, s.deps.Authoriser, "GET "+BatchesPath+"{job}/{name}", http.HandlerFunc(s.file))
+	path, h := cinedexv1connect.NewOperatorServiceHandler(s, rpc.Options(MaxRequestBytes, rpc.Logged(s.deps.Log), noted)...)
+	doors := http.NewServeMux()
+	rpc.Mount(doors, s.deps.Authoriser, path, h)
+	rpc.Mount(doors, s.deps.Authoriser, "GET "+BatchesPath+"{job}/{name}", http.HandlerFunc(s.file))
+	recorded := rpc.Recorded(s.deps.Audit, doors)
+	mux.Handle(path, recorded)
+	mux.Handle(BatchesPath, recorded)
 }
 
 // Handler is the service alone, with health and reflection beside it.
@@ -61,43 +67,53 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// audit writes a line for each call: who did what to what, and how it ended.
-type audit struct{ log *slog.Logger }
-
-func (a audit) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+// noted notes for the audit log what each call is about, and what its answer tells of.
+var noted = connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		began := time.Now()
+		call := audit.From(ctx)
+		call.About(subject(req.Any()))
 		resp, err := next(ctx, req)
-		result := "ok"
-		if err != nil {
-			result = errkind.Of(err).String()
+		if err == nil {
+			told(call, resp.Any())
 		}
-		attrs := []any{"caller", rpc.CallerFrom(ctx).Name(), "call", req.Spec().Procedure, "of", subject(req.Any()), "result", result, "took", time.Since(began)}
-		if err != nil {
-			attrs = append(attrs, "error", err)
-		}
-		a.log.Info("operator", attrs...)
 		return resp, err
+	}
+})
+
+// told notes what an answer tells of. Titles of results are noted where their manifests are read.
+func told(call *audit.Call, answer any) {
+	switch m := answer.(type) {
+	case *pb.ListJobsResponse:
+		for _, j := range m.GetJobs() {
+			toldJob(call, j)
+		}
+	case *pb.ListRunsResponse:
+		for _, r := range m.GetRuns() {
+			call.Told(1, r.GetTitle())
+		}
+	case *pb.ListDeadLettersResponse:
+		call.Told(len(m.GetLetters()))
+	case interface{ GetLetters() int64 }:
+		call.Told(int(m.GetLetters()))
+	case *pb.GetResultResponse:
+		call.Told(len(m.GetFiles()))
+	case interface{ GetJob() *pb.Job }:
+		toldJob(call, m.GetJob())
 	}
 }
 
-func (audit) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-
-func (audit) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return next
+func toldJob(call *audit.Call, j *pb.Job) {
+	call.About(j.GetKind() + " " + j.GetId())
+	call.Told(1, operating.Selection(j).GetTitles()...)
 }
 
 // subject is what a call is about, where its request says so.
 func subject(req any) string {
 	switch m := req.(type) {
 	case interface{ GetJob() *pb.Job }:
-		id, err := operating.JobID(m.GetJob())
-		if err != nil {
-			return ""
-		}
-		return id
+		return operating.Selection(m.GetJob()).String()
+	case interface{ GetSelection() *pb.Selection }:
+		return m.GetSelection().String()
 	case interface{ GetId() string }:
 		return m.GetId()
 	case interface{ GetFilter() *pb.LetterFilter }:

@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -95,12 +96,17 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	log := slog.New(slog.NewTextHandler(w.audit, nil))
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	record, err := audit.Open(audit.Default(), audit.Deps{Output: w.audit, Service: "indexer", Registerer: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = record.Close() })
 	jobs, err := operating.New(operating.Default(), operating.Deps{Events: w.events, Store: s, Log: log, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: w.events, Log: log, Authoriser: known{
+	api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: w.events, Log: log, Audit: record, Authoriser: known{
 		"op": authz.NewCaller("op", []string{"*"}, authz.Operator), "reader": authz.NewCaller("reader", []string{"*"}),
 	}})
 	if err != nil {
@@ -249,10 +255,15 @@ func TestRolesAndAudit(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"caller=reader", "call=/cinedex.v1.OperatorService/DropDeadLetters", "result=denied"} {
+	for _, want := range []string{
+		`"call":"/cinedex.v1.OperatorService/DropDeadLetters","caller":"reader"`, `"outcome":"denied"`, `"outcome":"unauthenticated"`, `"from":"127.0.0.1"`, `"token":"` + audit.Fingerprint("reader") + `"`,
+	} {
 		if !strings.Contains(w.audit.String(), want) {
-			t.Errorf("the audit has no %q: %s", want, w.audit.String())
+			t.Errorf("the audit log has no %q: %s", want, w.audit.String())
 		}
+	}
+	if n := strings.Count(w.audit.String(), "\n"); n != 14 {
+		t.Errorf("%d lines of 14 calls", n)
 	}
 }
 

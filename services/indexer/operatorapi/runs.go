@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -28,17 +29,19 @@ const BatchesPath = "/batches/"
 
 // file serves one file of a result to whose it is.
 func (s *Server) file(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
 	id, name := r.PathValue("job"), r.PathValue("name")
 	caller := rpc.CallerFrom(r.Context())
+	call := audit.From(r.Context())
+	call.About("batch " + id + " " + name)
 	b, f, err := s.deps.Operating.OpenResult(r.Context(), caller, id, name)
 	if err != nil {
 		kind, text := rpc.Tell(s.deps.Log, err)
-		s.deps.Log.Info("operator", "caller", caller.Name(), "call", "batches", "of", id, "file", name, "result", kind.String())
+		call.End(err)
 		http.Error(w, text, kind.HTTPStatus())
 		return
 	}
 	defer b.Close()
+	call.Told(1)
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", "attachment; filename="+strconv.Quote(name))
@@ -46,5 +49,4 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-cache")
 	http.ServeContent(w, r, name, time.Time{}, b)
-	s.deps.Log.Info("operator", "caller", caller.Name(), "call", "batches", "of", id, "file", name, "took", time.Since(began))
 }

@@ -145,9 +145,13 @@ func (g *Gateway) Ready() error {
 // Search answers one query of one caller.
 func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (resp *pb.SearchResponse, err error) {
 	began := time.Now()
-	defer func() { g.observe(caller, req, resp, err, time.Since(began)) }()
+	var q *processed
+	defer func() {
+		g.observe(resp, err, time.Since(began))
+		note(ctx, req, q, resp, err)
+	}()
 
-	q, err := g.process(ctx, caller, req)
+	q, err = g.process(ctx, caller, req)
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +175,8 @@ func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.Sear
 
 var errLate = errors.New("not answered in time")
 
-// observe measures, and writes the audit line of a read.
-func (g *Gateway) observe(caller *authz.Caller, req *pb.SearchRequest, resp *pb.SearchResponse, err error, took time.Duration) {
+// observe measures an answer.
+func (g *Gateway) observe(resp *pb.SearchResponse, err error, took time.Duration) {
 	result := "ok"
 	switch {
 	case err != nil:
@@ -181,20 +185,4 @@ func (g *Gateway) observe(caller *authz.Caller, req *pb.SearchRequest, resp *pb.
 		result = "partial"
 	}
 	g.seconds.WithLabelValues(result).Observe(took.Seconds())
-	if caller == nil {
-		return
-	}
-	query := resp.GetQuery()
-	if query == "" {
-		query = req.GetQ()
-	}
-	g.deps.Log.Info("search", "caller", caller.Name(), "query", clip(query, 200), "hits", len(resp.GetHits()),
-		"result", result, "took", took)
-}
-
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n] + "…"
 }

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -257,10 +258,13 @@ func (g *Gateway) Asset(ctx context.Context, caller *authz.Caller, id string) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	call := audit.From(ctx)
+	call.About(id)
 	e, err := s.visible(caller, id)
 	if err != nil {
 		return nil, nil, err
 	}
+	call.Told(1, e.asset.GetTitle().GetId())
 	return e.asset, e.runs(), nil
 }
 
@@ -291,10 +295,13 @@ func (g *Gateway) Annotations(ctx context.Context, caller *authz.Caller, asset s
 	if err != nil {
 		return nil, err
 	}
+	call := audit.From(ctx)
+	call.About(asset)
 	e, err := s.visible(caller, asset)
 	if err != nil {
 		return nil, err
 	}
+	call.Told(0, e.asset.GetTitle().GetId())
 	var out []*pb.Annotation
 	for _, r := range e.runs() {
 		for a, err := range g.deps.Store.AnnotationsOf(ctx, asset, r.GetRun(), span) {
@@ -318,13 +325,17 @@ func (g *Gateway) Thumbnail(ctx context.Context, caller *authz.Caller, asset, ru
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.visible(caller, asset); err != nil {
+	call := audit.From(ctx)
+	call.About(asset)
+	e, err := s.visible(caller, asset)
+	if err != nil {
 		return nil, err
 	}
 	a, err := g.deps.Store.Annotation(ctx, asset, run, ordinal)
 	if err != nil || a.GetKind() != schema.KindThumbnail {
 		return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")
 	}
+	call.Told(1, e.asset.GetTitle().GetId())
 	return &pb.MediaRef{Bucket: a.GetAttributes()["bucket"].GetText(), Key: a.GetAttributes()["blob"].GetText()}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/rpc"
@@ -114,6 +115,11 @@ func (f failure) Unwrap() error { return f.error }
 // present gives an error its place and its kind.
 func (a api) present(ctx context.Context, err error) *gqlerror.Error {
 	e := graphql.DefaultErrorPresenter(ctx, err)
+	if f := (failure{}); errors.As(err, &f) {
+		audit.From(ctx).End(f.error)
+	} else {
+		audit.From(ctx).End(errkind.New(errkind.Invalid, "%w", err))
+	}
 	if field := graphql.GetFieldContext(ctx); field != nil && field.Field.Field != nil && e.Locations == nil && field.Field.Position != nil {
 		e.Locations = []gqlerror.Location{{Line: field.Field.Position.Line, Column: field.Field.Position.Column}}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/rpc"
@@ -114,6 +115,9 @@ func (s *Server) listTitles(ctx context.Context, req *pb.ListTitlesRequest) (*pb
 	if err != nil {
 		return nil, err
 	}
+	for _, t := range titles[from:to] {
+		audit.From(ctx).Told(len(t.GetAssets()), t.GetTitle().GetId())
+	}
 	return &pb.ListTitlesResponse{Titles: titles[from:to], Cursor: next}, nil
 }
 
@@ -141,6 +145,7 @@ func (s *Server) ListAnnotations(ctx context.Context, req *connect.Request[pb.Li
 	if err != nil {
 		return nil, err
 	}
+	audit.From(ctx).Told(to - from)
 	return connect.NewResponse(&pb.ListAnnotationsResponse{Annotations: all[from:to], Cursor: next}), nil
 }
 
@@ -167,6 +172,7 @@ func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusR
 			}
 		}
 		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
+		audit.From(ctx).Told(1, a.GetTitle().GetId())
 		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()]})
 	}
 	return connect.NewResponse(resp), nil

@@ -13,8 +13,10 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -34,7 +36,9 @@ type Deps struct {
 	Spaces     func(algorithm, version string) []string
 	Authoriser authz.Authoriser
 	// Planned returns the runs that an asset is to get, for telling which are still missing.
-	Planned    func(*pb.Asset) ([]*pb.Run, error)
+	Planned func(*pb.Asset) ([]*pb.Run, error)
+	// Audit gets a line of each call; nil keeps none.
+	Audit      *audit.Log
 	Blobs      *media.Blobs
 	Reader     *media.Reader
 	Log        *slog.Logger
@@ -66,19 +70,19 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	rpc, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Runs: deps.Store, Planned: deps.Planned, Log: deps.Log})
+	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Runs: deps.Store, Planned: deps.Planned, Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	rpc.Register(mux)
-	if err := graphqlapi.Register(mux, graphqlapi.Deps{RPC: rpc, Authoriser: deps.Authoriser, Log: deps.Log}); err != nil {
+	api.Register(mux)
+	if err := graphqlapi.Register(mux, graphqlapi.Deps{RPC: api, Authoriser: deps.Authoriser, Log: deps.Log}); err != nil {
 		return nil, err
 	}
 	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
 		return nil, err
 	}
-	return &Service{Gateway: g, RPC: rpc, Handler: otelhttp.NewHandler(mux, "search-api")}, nil
+	return &Service{Gateway: g, RPC: api, Handler: otelhttp.NewHandler(rpc.Recorded(deps.Audit, mux), "search-api")}, nil
 }
 
 // frames fetches single frames for "shots like this one".

@@ -157,7 +157,7 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 
 // enter sets the cookie for a token that opens something.
 func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
-	if _, err := a.Authoriser.Authorise(r.Context(), token); err != nil {
+	if _, err := rpc.Recognise(r, a.Authoriser, token); err != nil {
 		kind, text := rpc.Tell(a.Log, err)
 		a.askToken(w, r, kind.HTTPStatus(), text)
 		return false
@@ -220,6 +220,7 @@ func (a *app) serve(w http.ResponseWriter, r *http.Request, ref *pb.MediaRef) {
 	}
 	defer f.Close()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
 	http.ServeContent(w, r, "", time.Time{}, f)
 }
 
