@@ -40,7 +40,10 @@ func TestRightsEndWhileACallIsUnderWay(t *testing.T) {
 	editor := authz.NewCaller("editor", []string{"a", "b"}, authz.Batch)
 	for change, after := range map[string]*authz.Caller{"taken away": nil, "fewer titles": authz.NewCaller("editor", []string{"a"}, authz.Batch), "a role less": authz.NewCaller("editor", []string{"a", "b"})} {
 		for what, serve := range map[string]func(w http.ResponseWriter, r *http.Request) error{
-			"waits": func(_ http.ResponseWriter, r *http.Request) error { <-r.Context().Done(); return context.Cause(r.Context()) },
+			"waits": func(_ http.ResponseWriter, r *http.Request) error {
+				<-r.Context().Done()
+				return context.Cause(r.Context())
+			},
 			"sends": func(w http.ResponseWriter, _ *http.Request) error { return fill(w) },
 		} {
 			for reader, reads := range map[string]bool{"reads": true, "stopped": false} {
