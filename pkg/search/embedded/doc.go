@@ -41,4 +41,11 @@
 //
 // All of that is one generation. Rebuild fills a second one in a folder of its own, and Commit renames the file current,
 // which names the live one; the folders of the others are removed then, or when the engine is next opened.
+//
+// # Damage
+//
+// Open holds every file against checksums before it is used: Bleve verifies none. A generation that was closed is also held
+// against its seal, the file CLOSED. Damage is an error that names the file. With Config.Mend the damaged engine is set aside, and an
+// empty one takes its place. Lacking then says why, questions are Unavailable, and a Rebuild that commits ends both. A record that was
+// cut at the end of a log after a crash makes the engine lack as well, but it answers. ENGINE holds the engine's identity and what it lacks.
 package embedded

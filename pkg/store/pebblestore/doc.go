@@ -31,7 +31,14 @@
 // with room made, so does writing. Where others fill the disk to the last byte, Pebble's writes wait
 // for room (see disk.go). Where the log cannot be written for another reason, nothing can be promised
 // of writes any more: they are Unavailable until the store is opened again, and reading goes on. A manifest that
-// cannot be written ends the process, as Pebble demands. A damaged block fails the reads that meet it.
+// cannot be written ends the process, as Pebble demands.
+//
+// # Damage
+//
+// Open looks through Pebble's log and manifest, since Pebble takes damage there for a torn end, and holds a store that was closed
+// against its seal, the file CLOSED. Damage is an error that names the file and the offset. A damaged block of a table fails
+// the reads that meet it, and Ready names the table from then on. Salvage makes a store of what can be read of a damaged one.
+// A record at the end of the log that is bad after a crash is cut off and told: the log of events has what it said.
 //
 // # Figures
 //

@@ -517,7 +517,11 @@ func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell tell
 	if err != nil {
 		return err
 	}
-	lines := f.lines()
+	leftOut, err := v.unfinished(ctx, w.GetSelection())
+	if err != nil {
+		return err
+	}
+	lines := append(f.lines(), leftOut)
 	if w.GetRepair() {
 		lines = append(lines, fmt.Sprintf("mended %d runs, left %d", mended, left))
 		lines = append(lines, leftExamples...)
