@@ -33,13 +33,17 @@ func main() {
 		if err != nil {
 			return platform.Part{}, fmt.Errorf("token_file: no event is taken without a token: %w", err)
 		}
+		record, err := p.OpenAudit(cfg.Audit)
+		if err != nil {
+			return platform.Part{}, err
+		}
 		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return platform.Part{}, err
 		}
 		if err := p.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {
 			return platform.Part{}, err
 		}
-		s, err := ingest.New(cfg.Ingest, ingest.Deps{Events: p.Events, Library: p.Store, Authoriser: authoriser, Reader: p.Reader, Blobs: p.Blobs, Log: p.Log, Registerer: p.Registry})
+		s, err := ingest.New(cfg.Ingest, ingest.Deps{Events: p.Events, Library: p.Store, Authoriser: authoriser, Audit: record, Reader: p.Reader, Blobs: p.Blobs, Log: p.Log, Registerer: p.Registry})
 		if err != nil {
 			return platform.Part{}, err
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -25,7 +26,9 @@ import (
 //	403  the token lacks the role ingest, or may not send events of a title
 //	413  the body is too large     415  the content type is none of CloudEvents'
 //	503  the log does not answer; Retry-After says when to try again
-func (s *Service) Register(mux *http.ServeMux) { mux.HandleFunc("POST /events", s.accept) }
+func (s *Service) Register(mux *http.ServeMux) {
+	mux.Handle("POST /events", rpc.Recorded(s.deps.Audit, http.HandlerFunc(s.accept)))
+}
 
 type acceptance struct {
 	Accepted []string `json:"accepted,omitempty"`
@@ -36,6 +39,7 @@ type acceptance struct {
 
 func (s *Service) accept(w http.ResponseWriter, r *http.Request) {
 	ids, err := s.take(r)
+	audit.From(r.Context()).End(err)
 	status := http.StatusAccepted
 	answer := acceptance{Accepted: ids}
 	if err != nil {
@@ -92,6 +96,7 @@ func (s *Service) take(r *http.Request) ([]string, error) {
 			}
 			return nil, err
 		}
+		audit.From(r.Context()).Told(1, m.GetTitle().GetId())
 		accepted := &pb.MediaAccepted{Arrived: m, Caller: caller.Name(), AcceptedMs: now}
 		if caller.Require(authz.Retitle) == nil {
 			accepted.Retitle = caller.Titles()
@@ -108,9 +113,10 @@ func (s *Service) take(r *http.Request) ([]string, error) {
 func (s *Service) sender(r *http.Request) (*authz.Caller, error) {
 	token, ok := rpc.Bearer(r)
 	if !ok {
+		audit.From(r.Context()).Caller("", "")
 		return nil, errkind.New(errkind.Unauthenticated, "events are taken with a token: send the header Authorization: Bearer TOKEN")
 	}
-	caller, err := s.deps.Authoriser.Authorise(r.Context(), token)
+	caller, err := rpc.Recognise(r, s.deps.Authoriser, token)
 	if err != nil {
 		return nil, err
 	}

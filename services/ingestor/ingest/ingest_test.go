@@ -324,13 +324,21 @@ func TestTitles(t *testing.T) {
 	w.sends("mover-of-open", arrived("open", url))
 	w.wantTitle("by a token of both titles", "open")
 
-	var outcomes []string
+	var outcomes, posted []string
 	for line := range strings.Lines(w.audit.String()) {
 		var e audit.Entry
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)
 		}
-		outcomes = append(outcomes, fmt.Sprintf("%s %q %s %s", e.Call, e.Caller, strings.Join(e.Titles, ">"), e.Outcome))
+		told := fmt.Sprintf("%s %q %s %s", e.Call, e.Caller, strings.Join(e.Titles, ">"), e.Outcome)
+		if e.Call == "POST /events" {
+			posted = append(posted, told)
+		} else {
+			outcomes = append(outcomes, told)
+		}
+	}
+	if want := []string{`POST /events "owner" hidden ok`, `POST /events "sender-of-open" open ok`, `POST /events "mover-of-open" open ok`, `POST /events "owner" other ok`, `POST /events "mover-of-open" open ok`}; !slices.Equal(posted, want) {
+		t.Errorf("the audit log says of events\n%s\nwant\n%s", strings.Join(posted, "\n"), strings.Join(want, "\n"))
 	}
 	want := []string{`retitle "sender-of-open" hidden>open denied`, `retitle "mover-of-open" hidden>open denied`, `retitle "" hidden>open denied`, `retitle "" hidden>open denied`,
 		`retitle "owner" hidden>other ok`, `retitle "mover-of-open" other>open ok`}
