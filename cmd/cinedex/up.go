@@ -41,6 +41,8 @@ type upConfig struct {
 	platform.Config `mapstructure:",squash"`
 	// Address serves the search API, the page, and POST /events.
 	Address string `mapstructure:"address"`
+	// Hosts are the names under which the API may be asked, beside localhost, the host of the address, and any IP address.
+	Hosts []string `mapstructure:"hosts"`
 	// Proxies are the addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	Proxies []string `mapstructure:"proxies"`
 	// TokenFile holds who may see which titles; made with one token where it is missing.
@@ -91,6 +93,9 @@ func (c upConfig) Validate() error {
 	}
 	if c.Address == "" || c.TokenFile == "" {
 		return errkind.New(errkind.Invalid, "address and token_file must be set")
+	}
+	if err := rpc.CheckHosts(c.Hosts); err != nil {
+		return err
 	}
 	_, err := rpc.ParseProxies(c.Proxies)
 	return err
@@ -273,7 +278,9 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	u.actors = []lifecycle.Actor{
 		{Name: "indexer", Serve: idx.Serve, Ready: idx.Ready},
 		{Name: "operating", Serve: jobs.Serve, Ready: jobs.Ready},
-		{Name: "search-api", Serve: func(ctx context.Context) error { return telemetry.ServeListener(ctx, u.listener, proxies.Handler(mux)) }, Ready: api.Gateway.Ready},
+		{Name: "search-api", Serve: func(ctx context.Context) error {
+			return telemetry.ServeListener(ctx, u.listener, rpc.Guard(cfg.Address, cfg.Hosts, proxies.Handler(mux)))
+		}, Ready: api.Gateway.Ready},
 		{Name: "algo-runner", Serve: run.Serve, Ready: run.Ready},
 		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},
 	}
@@ -285,7 +292,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		watched := append(u.Watched(), u.actors...)
 		admin := u.Admin(func() error { return lifecycle.Ready(watched...) }, func() error { return lifecycle.Alive(watched...) })
 		u.actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
-			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", cfg.Telemetry.AdminAddress, admin)
+			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", cfg.Telemetry.AdminAddress, rpc.Guard(cfg.Telemetry.AdminAddress, cfg.Hosts, admin))
 		}}}, u.actors...)
 	}
 	return u, h.write(endpoint{Server: u.server(), Brokers: cfg.Kafka.Brokers, Token: u.token, PID: os.Getpid()})

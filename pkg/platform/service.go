@@ -20,6 +20,8 @@ type ServiceConfig struct {
 	Config `mapstructure:",squash"`
 	// Address serves the service's API, where it has one.
 	Address string `mapstructure:"address"`
+	// Hosts are the names under which the API may be asked, beside localhost, the host of the address, and any IP address.
+	Hosts []string `mapstructure:"hosts"`
 	// Proxies are the addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	Proxies []string `mapstructure:"proxies"`
 }
@@ -27,6 +29,9 @@ type ServiceConfig struct {
 // Validate reports the first field that cannot be used.
 func (c ServiceConfig) Validate() error {
 	if _, err := rpc.ParseProxies(c.Proxies); err != nil {
+		return err
+	}
+	if err := rpc.CheckHosts(c.Hosts); err != nil {
 		return err
 	}
 	return c.Config.Validate()
@@ -94,7 +99,7 @@ func run(ctx context.Context, name string, base *ServiceConfig, build func(conte
 			return err
 		}
 		actors = append(actors, lifecycle.Actor{Name: name + " http", Ready: part.Ready, Serve: func(ctx context.Context) error {
-			return telemetry.ServeHTTP(ctx, name+" (address)", base.Address, proxies.Handler(part.Handler))
+			return telemetry.ServeHTTP(ctx, name+" (address)", base.Address, rpc.Guard(base.Address, base.Hosts, proxies.Handler(part.Handler)))
 		}})
 	}
 	if a := base.Telemetry.AdminAddress; a != "" {
@@ -104,7 +109,7 @@ func run(ctx context.Context, name string, base *ServiceConfig, build func(conte
 		}
 		admin := p.Admin(func() error { return lifecycle.Ready(watched...) }, func() error { return lifecycle.Alive(watched...) })
 		actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
-			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", a, admin)
+			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", a, rpc.Guard(a, base.Hosts, admin))
 		}}}, actors...)
 	}
 	p.Log.Info("started", "address", base.Address, "admin", base.Telemetry.AdminAddress)

@@ -1,0 +1,75 @@
+package rpc
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// AnyHost in a list of hosts takes every name: for a server behind a proxy that checks the name itself.
+const AnyHost = "*"
+
+// CheckHosts reports the first entry of a list of hosts that is no host name. The kind is Invalid.
+func CheckHosts(hosts []string) error {
+	for i, h := range hosts {
+		if h == "" || h != AnyHost && strings.ContainsAny(h, "/:*@ ") {
+			return errkind.New(errkind.Invalid, "hosts[%d]: %q is no host name; want cinedex.example.org, without scheme and port, or %q for every name", i, h, AnyHost)
+		}
+	}
+	return nil
+}
+
+// Guard lets through requests that are meant for this server, and refuses what a page of another site makes a browser send.
+//
+// A request whose Host is a name that the server does not know is answered 421. Whoever owns a name can have it lead to an address
+// in the caller's own network, so that a page under that name reads the answers of a server there (DNS rebinding). Known are
+// localhost, the host of the address that the server listens on, and the hosts given. An IP address passes: a browser that was
+// given an address has asked no name server, so nothing can be rebound. Probes of Kubernetes ask so. A request without a Host passes:
+// no browser sends one.
+//
+// A request that changes something and that a browser sends for a page of another origin is answered 403, by Sec-Fetch-Site or Origin
+// (net/http.CrossOriginProtection). Pages of the hosts given are of the same origin, since a proxy may have changed the Host.
+// A program that is no browser sends neither header, and passes.
+func Guard(address string, hosts []string, next http.Handler) http.Handler {
+	known := []string{"localhost"}
+	if listen, _, err := net.SplitHostPort(address); err == nil && listen != "" {
+		known = append(known, hostName(listen))
+	}
+	cross := http.NewCrossOriginProtection()
+	for _, h := range hosts {
+		known = append(known, hostName(h))
+		for _, scheme := range []string{"http://", "https://"} {
+			if h != AnyHost {
+				_ = cross.AddTrustedOrigin(scheme + h) // CheckHosts has let it through
+			}
+		}
+	}
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the request comes from a page of another site, and may not change anything here", http.StatusForbidden)
+	}))
+	guarded := cross.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := hostName(r.Host); h != "" && !isAddress(h) && !slices.Contains(known, h) && !slices.Contains(known, AnyHost) {
+			http.Error(w, "this server does not answer to the name of the request's Host header; add the name to `hosts` in the server's configuration", http.StatusMisdirectedRequest)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// hostName is the name of a Host header as it is compared: without port, brackets and the root's dot, in lower case.
+func hostName(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
