@@ -73,10 +73,12 @@ type ComplexityRoot struct {
 		EidrEdit   func(childComplexity int) int
 		Id         func(childComplexity int) int
 		Media      func(childComplexity int) int
+		Revision   func(childComplexity int) int
 		Sha256     func(childComplexity int) int
 		SizeBytes  func(childComplexity int) int
 		Text       func(childComplexity int) int
 		Title      func(childComplexity int) int
+		TitledMs   func(childComplexity int) int
 		Video      func(childComplexity int) int
 	}
 
@@ -458,6 +460,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Asset.Media(childComplexity), true
+	case "Asset.revision":
+		if e.ComplexityRoot.Asset.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Asset.Revision(childComplexity), true
 	case "Asset.sha256":
 		if e.ComplexityRoot.Asset.Sha256 == nil {
 			break
@@ -482,6 +490,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Asset.Title(childComplexity), true
+	case "Asset.titledMs":
+		if e.ComplexityRoot.Asset.TitledMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Asset.TitledMs(childComplexity), true
 	case "Asset.video":
 		if e.ComplexityRoot.Asset.Video == nil {
 			break
@@ -1437,6 +1451,10 @@ func (ec *executionContext) childFields_Asset(ctx context.Context, field graphql
 		return ec.fieldContext_Asset_text(ctx, field)
 	case "eidrEdit":
 		return ec.fieldContext_Asset_eidrEdit(ctx, field)
+	case "revision":
+		return ec.fieldContext_Asset_revision(ctx, field)
+	case "titledMs":
+		return ec.fieldContext_Asset_titledMs(ctx, field)
 	case "attributes":
 		return ec.fieldContext_Asset_attributes(ctx, field)
 	}
@@ -2932,6 +2950,52 @@ func (ec *executionContext) _Asset_eidrEdit(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Asset_eidrEdit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Asset", field, false, false, "String")
+}
+
+func (ec *executionContext) _Asset_revision(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Asset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Asset_revision(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Asset_revision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Asset", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Asset_titledMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Asset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Asset_titledMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TitledMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Asset_titledMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Asset", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Asset_attributes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Asset) (ret graphql.Marshaler) {
@@ -7722,6 +7786,16 @@ func (ec *executionContext) _Asset(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "eidrEdit":
 			out.Values[i] = ec._Asset_eidrEdit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revision":
+			out.Values[i] = ec._Asset_revision(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "titledMs":
+			out.Values[i] = ec._Asset_titledMs(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

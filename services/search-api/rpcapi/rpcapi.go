@@ -105,6 +105,7 @@ func (s *Server) listTitles(ctx context.Context, req *pb.ListTitlesRequest) (*pb
 	}
 	var titles []*pb.TitleEntry // assets come by title
 	for _, a := range assets {
+		a = shownAsset(rpc.CallerFrom(ctx), a)
 		if n := len(titles); n > 0 && titles[n-1].GetTitle().GetId() == a.GetTitle().GetId() {
 			titles[n-1].Assets = append(titles[n-1].Assets, a)
 			continue
@@ -124,7 +125,7 @@ func (s *Server) listTitles(ctx context.Context, req *pb.ListTitlesRequest) (*pb
 // GetAsset returns an asset and which run of each algorithm is active.
 func (s *Server) GetAsset(ctx context.Context, req *connect.Request[pb.GetAssetRequest]) (*connect.Response[pb.GetAssetResponse], error) {
 	a, active, err := s.deps.Gateway.Asset(ctx, rpc.CallerFrom(ctx), req.Msg.GetAsset())
-	return rpc.Respond(&pb.GetAssetResponse{Asset: a, Active: active}, err)
+	return rpc.Respond(&pb.GetAssetResponse{Asset: shownAsset(rpc.CallerFrom(ctx), a), Active: active}, err)
 }
 
 // ListAnnotations returns what the active runs say of an asset.
@@ -146,7 +147,11 @@ func (s *Server) ListAnnotations(ctx context.Context, req *connect.Request[pb.Li
 		return nil, err
 	}
 	audit.From(ctx).Told(to - from)
-	return connect.NewResponse(&pb.ListAnnotationsResponse{Annotations: all[from:to], Cursor: next}), nil
+	shown := make([]*pb.Annotation, 0, to-from)
+	for _, a := range all[from:to] {
+		shown = append(shown, shownAnnotation(rpc.CallerFrom(ctx), a))
+	}
+	return connect.NewResponse(&pb.ListAnnotationsResponse{Annotations: shown, Cursor: next}), nil
 }
 
 // GetStatus tells how far each asset is.
@@ -170,6 +175,9 @@ func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusR
 				p.State = pb.RunState_RUN_STATE_UNSPECIFIED // it waits for what it reads
 				runs = append(runs, p)
 			}
+		}
+		for i, r := range runs {
+			runs[i] = shownRun(rpc.CallerFrom(ctx), r)
 		}
 		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
 		audit.From(ctx).Told(1, a.GetTitle().GetId())

@@ -15,6 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -61,9 +62,10 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 		Store: deps.Store, Engine: deps.Engine, Encoders: deps.Encoders, Spaces: deps.Spaces,
 		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
 		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
-		Frame:       frames{deps.Blobs, deps.Reader}.at,
+		Frame:       frames{deps.Blobs, deps.Reader, deps.Log}.at,
 		Blob: func(ctx context.Context, ref *pb.MediaRef) ([]byte, error) {
-			return deps.Blobs.Read(ctx, ref, maxBlob)
+			b, err := deps.Blobs.Read(ctx, ref, maxBlob)
+			return b, unreadable(deps.Log, "reading a blob", "", err)
 		},
 		Log: deps.Log, Registerer: deps.Registerer,
 	})
@@ -89,17 +91,27 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 type frames struct {
 	blobs  *media.Blobs
 	reader *media.Reader
+	log    *slog.Logger
+}
+
+// unreadable tells callers that media cannot be read, and the log why: the error names files.
+func unreadable(log *slog.Logger, doing, asset string, err error) error {
+	if err == nil || errkind.Is(err, errkind.Cancelled) {
+		return err
+	}
+	log.Error(doing, "asset", asset, "error", err)
+	return errkind.New(errkind.Of(err), "%s: it cannot be read now; the service's log says why", doing)
 }
 
 func (f frames) at(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error) {
 	path, release, err := f.blobs.Local(ctx, a.GetMedia())
 	if err != nil {
-		return nil, fmt.Errorf("reading the media of %s: %w", a.GetId(), err)
+		return nil, unreadable(f.log, "reading the media of "+a.GetId(), a.GetId(), err)
 	}
 	defer release()
 	p, err := f.reader.FrameAt(ctx, media.Source{Path: path, Video: a.GetVideo(), Clock: clock}, n, media.FrameSpec{Width: 640, Height: 360, Fit: media.Keep})
 	if err != nil {
-		return nil, fmt.Errorf("reading frame %d of %s: %w", n, a.GetId(), err)
+		return nil, unreadable(f.log, fmt.Sprintf("reading frame %d of %s", n, a.GetId()), a.GetId(), err)
 	}
 	return p.Image(), nil
 }

@@ -215,7 +215,9 @@ func mediaType(a *pb.Asset) string {
 func (a *app) serve(w http.ResponseWriter, r *http.Request, ref *pb.MediaRef) {
 	f, err := a.Blobs.Open(r.Context(), ref)
 	if err != nil {
-		a.fail(w, err)
+		// The error names files.
+		a.Log.Error("serving media", "path", r.URL.Path, "error", err)
+		a.fail(w, errkind.New(errkind.Of(err), "this cannot be read now; the service's log says why"))
 		return
 	}
 	defer f.Close()

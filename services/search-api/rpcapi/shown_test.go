@@ -1,0 +1,103 @@
+package rpcapi_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/apitest"
+)
+
+// TestReadersSeeNoPaths asks every method, GraphQL and the pages of a library whose media lie under a marked path.
+func TestReadersSeeNoPaths(t *testing.T) {
+	const mark = "marked-path"
+	marked := func(key string) *pb.MediaRef { return &pb.MediaRef{Bucket: "file:///" + mark + "/films", Key: key} }
+	l := apitest.New(t)
+	a := l.Add(apitest.Film{Title: "harbour", Name: "The Harbour", Media: marked("harbour.mp4"), Container: "mp4",
+		Text:  []*pb.TextTrack{{Language: "en", Format: "srt", Media: marked("harbour.srt"), Index: -1}},
+		Shots: []apitest.Shot{{Seconds: 10, Colour: apitest.Red, Label: "lighthouse", LabelConfidence: 0.9}},
+		Lines: []apitest.Line{{From: 1, To: 3, Language: "en", Text: "A black coffee, captain."}}, Thumbnail: func(int) *pb.MediaRef { return marked("0.jpg") }})
+	failed := &pb.Run{Id: "failed", Asset: a.GetId(), Algorithm: "dialogue", Version: "9", State: pb.RunState_RUN_STATE_FAILED, ErrorKind: "internal", Error: "reading /" + mark + "/films/harbour.mp4", Epoch: 1}
+	if err := l.Store.FinishRun(t.Context(), failed); err != nil {
+		t.Fatal(err)
+	}
+	s := l.Serve(map[string][]string{"reader": {"*"}})
+
+	asset := `"asset":"` + a.GetId() + `"`
+	frame := `{"q":"frame:\"` + a.GetId() + `@1s\""}`
+	bodies := map[string][]string{
+		"Search":          {`{"q":"coffee"}`, `{"q":"label:lighthouse"}`, `{"q":"look:red"}`, frame, `{"q":"coffee OR frame:\"` + a.GetId() + `@1s\""}`, `{"q":"("}`},
+		"ListTitles":      {`{}`},
+		"GetAsset":        {`{` + asset + `}`, `{"asset":"none"}`},
+		"ListAnnotations": {`{` + asset + `}`, `{"asset":"none"}`},
+		"GetStatus":       {`{}`},
+		"CompareVersions": {`{"algorithm":"dialogue","from":"1","to":"2","queries":[{"q":"coffee"}]}`},
+	}
+	methods := pb.File_cinedex_v1_search_proto.Services().ByName("SearchService").Methods()
+	answers := map[string]string{}
+	for i := range methods.Len() {
+		name := string(methods.Get(i).Name())
+		if len(bodies[name]) == 0 {
+			t.Errorf("%s: the test has no request for it", name)
+		}
+		for _, body := range bodies[name] {
+			b, _ := post(t, s, "reader", "application/json", service+name, []byte(body))
+			answers[name+" "+body] = string(b)
+		}
+	}
+	ref := "media { bucket key }"
+	all := "id " + ref + " text { language " + ref + " } video { frameTable { bucket key } } attributes"
+	for _, q := range []string{
+		"{ titles { titles { assets { " + all + " } } } }", `{ asset(id: "` + a.GetId() + `") { asset { ` + all + ` } } }`,
+		`{ annotations(asset: "` + a.GetId() + `") { annotations { kind text attributes } } }`, "{ status { runs { algorithm error errorKind } } }",
+		`{ search(q: "frame:\"` + a.GetId() + `@1s\"") { hits { media thumbnail } partial { error } } }`,
+	} {
+		body, err := json.Marshal(map[string]string{"query": q})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := post(t, s, "reader", "application/json", "/graphql", body)
+		answers["GraphQL "+q] = string(b)
+	}
+	thumbnails := ""
+	active, err := l.Store.Active(t.Context(), a.GetId())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range active {
+		if r.GetAlgorithm() == "thumbnails" {
+			thumbnails = "/thumbnails/" + a.GetId() + "/" + r.GetRun() + "/0.jpg"
+		}
+	}
+	for _, path := range []string{"/media/" + a.GetId(), thumbnails} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer reader")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers["GET "+path] = string(b)
+	}
+	for asked, answer := range answers {
+		if strings.Contains(answer, mark) || strings.Contains(answer, "file:") {
+			t.Errorf("%s tells where media lie: %s", asked, answer)
+		}
+	}
+	if got := answers["GetAsset {"+asset+"}"]; !strings.Contains(got, "/media/"+a.GetId()) || !strings.Contains(got, "harbour") {
+		t.Errorf("GetAsset answers %s", got)
+	}
+	if got := answers["GetStatus {}"]; !strings.Contains(got, "operators see why") {
+		t.Errorf("GetStatus answers %s", got)
+	}
+}
