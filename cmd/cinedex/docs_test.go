@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cinedex/cinedex/config"
+	"github.com/cinedex/cinedex/pkg/events/broker"
 )
 
 var update = flag.Bool("update", false, "renew the table of keys in docs/guides/configuration.md")
@@ -168,7 +169,8 @@ func TestDocumentedJSON(t *testing.T) {
 			Batch string
 			Files []jsonResultFile
 		}{},
-		"doctor": &struct{ Findings []finding }{},
+		"doctor":                &struct{ Findings []finding }{},
+		"log check, log repair": &struct{ Damages []broker.Damage }{},
 	}
 	sections := strings.Split(document(t, "docs/guides/json.md"), "\n## ")
 	block := regexp.MustCompile("(?s)```json\n(.*?)```")

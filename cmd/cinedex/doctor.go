@@ -141,6 +141,7 @@ func examine(ctx context.Context, h *home) []finding {
 		fs = append(fs, f)
 	}
 	fs = append(fs, disk(h.dir), writable(h.dir))
+	fs = append(fs, lostEvents(h)...)
 	e, err := h.endpoint()
 	if err != nil {
 		// Nothing runs: then the ports must be free.

@@ -83,10 +83,9 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Members of groups that a clean stop left there are gone; remembered, they would hold up the first to join.
-	if err := os.Remove(filepath.Join(cfg.Dir, "session_state.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := prepare(cfg.Dir, log); err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("opening the embedded broker: %w", err)
+		return nil, fmt.Errorf("opening the embedded broker in %s: %w", cfg.Dir, err)
 	}
 	syncs := newSyncer(cfg.Dir, fsync, log, m)
 	cluster, err := kfake.NewCluster(
@@ -130,7 +129,10 @@ func (b *Broker) begin(ctx context.Context, log *slog.Logger) error {
 	if err := b.cluster.CreateTopic(probeTopic, 1, segment); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("making the topic of probes: %w", err)
 	}
-	return b.probe(ctx)
+	if err := b.probe(ctx); err != nil {
+		return err
+	}
+	return keepLayout(b.dir)
 }
 
 // Addr is the broker's host:port.
@@ -141,6 +143,7 @@ func (b *Broker) Close() error {
 	b.stop()
 	b.chores.Wait()
 	b.cluster.Close()
+	b.syncer.close()
 	return b.lock.Close()
 }
 

@@ -155,6 +155,9 @@ type partitionSync struct {
 	ended   int // the number of the last sync that ended well
 	// synced is the size up to which each segment is on disk. A segment that is not in it has a name that is not on disk either.
 	synced map[string]int64
+	// marked is the watermark as it was written last.
+	marked   watermark
+	markFile *os.File
 }
 
 func (p *partitionSync) flush() error {
@@ -215,7 +218,46 @@ func (p *partitionSync) sync() error {
 		}
 	}
 	maps.Copy(p.synced, sizes)
+	p.mark(sizes)
 	return nil
+}
+
+// mark writes the watermark. It is evidence for the next start and no more: where it cannot be written, it is older.
+func (p *partitionSync) mark(sizes map[string]int64) {
+	w := watermark{base: -1}
+	for name, size := range sizes {
+		base, err := strconv.ParseInt(strings.TrimSuffix(name, ".dat"), 10, 64)
+		if err == nil && base > w.base {
+			w = watermark{base, size}
+		}
+	}
+	if w.base < p.marked.base || w == p.marked {
+		return
+	}
+	if p.markFile == nil {
+		f, err := os.OpenFile(filepath.Join(p.dir, watermarkFile), os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return
+		}
+		p.markFile = f
+	}
+	if _, err := p.markFile.WriteAt(w.encode(), 0); err == nil {
+		p.marked = w
+	}
+}
+
+// close closes the files of watermarks, once nothing is synced any more.
+func (s *syncer) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.partitions {
+		p.syncing.Lock()
+		if p.markFile != nil {
+			_ = p.markFile.Close()
+			p.markFile = nil
+		}
+		p.syncing.Unlock()
+	}
 }
 
 func syncFile(path string) error {
