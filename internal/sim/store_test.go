@@ -267,6 +267,16 @@ func (g gated) Partner(ctx context.Context, role, id string, adopt bool) (string
 	})
 }
 
+func (g gated) Reach(ctx context.Context, group string, reached []store.Position) error {
+	return tell(ctx, g, "reach", func(ctx context.Context, s *pebblestore.Store) error { return s.Reach(ctx, group, reached) })
+}
+
+func (g gated) Positions(ctx context.Context, group string) ([]store.Position, error) {
+	return ask(ctx, g, "positions", func(ctx context.Context, s *pebblestore.Store) ([]store.Position, error) {
+		return s.Positions(ctx, group)
+	})
+}
+
 func (g gated) Dump(ctx context.Context, w io.Writer) error {
 	return tell(ctx, g, "dump", func(ctx context.Context, s *pebblestore.Store) error { return s.Dump(ctx, w) })
 }

@@ -34,6 +34,9 @@ func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool 
 // mark says that a message and all before it are done.
 func (p *partition) mark(m *message) {
 	p.offsets.mark(p.s.c.name(p.contract.Topic), p.id, m.offset+1)
+	if told := p.s.sub.Reached; told != nil {
+		told(p.contract.Topic, p.id, m.offset+1)
+	}
 }
 
 // handleBatch calls the handler until the batch is done. The kind of an error says how to go on.

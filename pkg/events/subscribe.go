@@ -32,9 +32,17 @@ type Subscription struct {
 	Workers int
 	// Drain is how long a handler may go on after the subscription was asked to stop. Default 10 s.
 	Drain time.Duration
+	// Rewind returns from where to read partitions whose effects are known to reach less far than what the group has committed, as
+	// after the store that keeps the effects was restored from a backup. It is asked once, before the first event. Optional.
+	Rewind func(ctx context.Context) (Offsets, error)
+	// Reached is told of each partition how far it is done, dead letters included, in order. It MUST NOT block. Optional.
+	Reached func(topic Topic, partition int, next int64)
 	// Attempts is how often an event that fails with Internal is tried before it is put aside. Default 5.
 	Attempts int
 }
+
+// Offsets are offsets of the next event to read, by topic and partition.
+type Offsets map[Topic]map[int]int64
 
 // A Handler does what a hop does with a batch: events of one partition of one topic, in order.
 // When it returns nil, its effects are durable. It may be given the same event again,
@@ -114,6 +122,11 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	} else if err != nil {
 		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
 	}
+	if err := s.askRewind(ctx); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
+	}
 	group, err := s.join(names)
 	if err != nil {
 		return err
@@ -151,6 +164,64 @@ type subscriber struct {
 	log       *slog.Logger
 	slots     *semaphore.Weighted
 	conns     conns // to the group's coordinator
+	rewind    Offsets
+}
+
+// askRewind asks for the offsets to rewind to until they are known.
+func (s *subscriber) askRewind(ctx context.Context) (err error) {
+	if s.sub.Rewind == nil {
+		return nil
+	}
+	for b := newBackoff(time.Second); ; {
+		s.rewind, err = s.sub.Rewind(ctx)
+		if err == nil {
+			err = s.tellShorter(ctx)
+		}
+		if err == nil || !errkind.Of(err).Retryable() {
+			return err
+		}
+		s.log.Warn("not told yet from where to read", "error", err)
+		if !b.sleep(ctx, nil) {
+			return ctx.Err()
+		}
+	}
+}
+
+// tellShorter tells of partitions that end before what was read of them: the log was lost, or restored from a backup.
+func (s *subscriber) tellShorter(ctx context.Context) error {
+	for topic, of := range s.rewind {
+		n, err := s.c.partitions(ctx, s.c.name(topic))
+		if err != nil {
+			return err
+		}
+		ids := make([]int, n)
+		for i := range ids {
+			ids[i] = i
+		}
+		bounds, err := s.c.offsetsOf(ctx, s.c.name(topic), ids)
+		if err != nil {
+			return err
+		}
+		for _, p := range ids {
+			if next := of[p]; next > bounds[p].LastOffset {
+				s.log.Error("the log is shorter than what was read of it: it was lost, or restored from a backup", "topic", string(topic), "partition", p,
+					"end", bounds[p].LastOffset, "read", next)
+			}
+		}
+	}
+	return nil
+}
+
+// start is where to begin with a partition that the group has committed up to. A partition is rewound once: what is read
+// after that is in the store.
+func (s *subscriber) start(topic Topic, partition int, committed int64) int64 {
+	from, known := s.rewind[topic][partition]
+	delete(s.rewind[topic], partition)
+	if !known || committed < 0 || from >= committed {
+		return committed
+	}
+	s.log.Warn("reading again what the store lacks", "topic", string(topic), "partition", partition, "offset", from, "committed", committed, "events", committed-from)
+	return from
 }
 
 // waitForTopics returns an error only when ctx ended, or where a topic is denied. kafka-go's groups spin over topics that are not there.
@@ -258,7 +329,7 @@ func (s *subscriber) generation(ctx context.Context, ended <-chan struct{}, gen 
 	var partitions []*partition
 	for topic, assigned := range gen.Assignments {
 		for _, a := range assigned {
-			partitions = append(partitions, &partition{s: s, contract: s.contracts[topic], id: a.ID, next: a.Offset, offsets: offsets})
+			partitions = append(partitions, &partition{s: s, contract: s.contracts[topic], id: a.ID, next: s.start(s.contracts[topic].Topic, a.ID, a.Offset), offsets: offsets})
 		}
 	}
 	s.log.Debug("joined the group", "generation", gen.ID, "partitions", len(partitions))

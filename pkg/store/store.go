@@ -26,6 +26,7 @@ type Store interface {
 	Leases
 	Jobs
 	Partners
+	Positions
 
 	// Dump writes all that readers can see or could switch to, as of one moment, in
 	// a canonical order and form, one JSON object a line: assets, runs, annotations,
@@ -197,6 +198,23 @@ type Partners interface {
 	// Partner returns the identity of the server that plays a role for this store: the first that was told,
 	// until one is told to be adopted. Of many who tell one at once, one is first and all hear of it.
 	Partner(ctx context.Context, role, id string, adopt bool) (string, error)
+}
+
+// A Position is how far a group has read a partition of the log: everything before Next is in the store.
+type Position struct {
+	Topic     string
+	Partition int
+	Next      int64
+}
+
+// Positions keep with the rows how far the log was read for them: a store that was restored from a backup, or lost its end, so
+// tells from where the log must be read again. The group's own offsets, which the log keeps, do not know that.
+type Positions interface {
+	// Reach records how far a group has read, in place of what was recorded of those partitions, be it more or less. The
+	// caller MUST have written what the events before stand for; it MAY record positions late.
+	Reach(ctx context.Context, group string, reached []Position) error
+	// Positions returns what was recorded of a group, in any order.
+	Positions(ctx context.Context, group string) ([]Position, error)
 }
 
 // JobLease is the name under which a job's workers are fenced.

@@ -42,6 +42,10 @@ var migrations = []migration{
 		`CREATE TABLE IF NOT EXISTS %s.partners (library text, role text, id text, revision uuid,
 			PRIMARY KEY ((library, role))) WITH comment = 'the log and the search engine that the library belongs with, changed by compare-and-set'` + changed,
 	}},
+	{needs: 1, cql: []string{
+		`CREATE TABLE IF NOT EXISTS %s.positions (library text, reader text, topic text, part int, next bigint,
+			PRIMARY KEY ((library, reader), topic, part)) WITH comment = 'how far the log was read for the rows'` + changed,
+	}},
 }
 
 // The kinds of rows in runs, in the order in which they are wanted most.

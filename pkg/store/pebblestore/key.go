@@ -17,6 +17,7 @@ const (
 	tableJobs        = 'J'
 	tableVersion     = 'v'
 	tablePartners    = 'P'
+	tablePositions   = 'o'
 )
 
 // key builds a table's key of texts. Each ends with 00 01, and a 00 within it is

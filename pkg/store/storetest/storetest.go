@@ -53,6 +53,7 @@ func Run(t *testing.T, h Harness) {
 		{"epochs never come back", testEpochs},
 		{"jobs", testJobs},
 		{"partners", testPartners},
+		{"positions", testPositions},
 		{"version", testVersion},
 		{"dump", testDump},
 		{"dump tells no history", testDumpOrder},

@@ -100,17 +100,28 @@ func (s *Service) Ready() error {
 
 // Serve indexes until ctx ends: what is live, and behind it what operators have replayed.
 func (s *Service) Serve(ctx context.Context) error {
+	live, backfill := newPositions(s.deps.Store, events.HopIndexer.Group), newPositions(s.deps.Store, events.HopIndexerBackfill.Group)
+	defer func() { // after the last handler
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastKeep)
+		defer cancel()
+		s.keepAll(last, []*positions{live, backfill})
+	}()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return s.deps.Events.Subscribe(ctx, events.Subscription{
-			Group: events.HopIndexer.Group, Topics: events.HopIndexer.Topics, MaxBatch: s.cfg.Batch,
+			Group: events.HopIndexer.Group, Topics: events.HopIndexer.Topics, MaxBatch: s.cfg.Batch, Reached: live.note,
+			Rewind: func(ctx context.Context) (events.Offsets, error) { return s.rewind(ctx, events.HopIndexer, live) },
 		}, s.lane.live(s.handle))
 	})
 	g.Go(func() error {
 		return s.deps.Events.Subscribe(ctx, events.Subscription{
-			Group: events.HopIndexerBackfill.Group, Topics: events.HopIndexerBackfill.Topics, MaxBatch: backfillBatch, Workers: 1,
+			Group: events.HopIndexerBackfill.Group, Topics: events.HopIndexerBackfill.Topics, MaxBatch: backfillBatch, Workers: 1, Reached: backfill.note,
+			Rewind: func(ctx context.Context) (events.Offsets, error) {
+				return s.rewind(ctx, events.HopIndexerBackfill, backfill)
+			},
 		}, s.lane.backfill(s.handle))
 	})
+	g.Go(func() error { return s.keepPositions(ctx, live, backfill) })
 	return g.Wait()
 }
 

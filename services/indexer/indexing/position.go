@@ -1,0 +1,122 @@
+package indexing
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+const (
+	// keepEvery is how late the store knows how far the log was read, and so how much is read again after a crash. A
+	// position that is written late is never ahead of the rows, and costs no batch anything.
+	keepEvery = time.Second
+	// lastKeep bounds the writing of positions once the process is told to stop.
+	lastKeep = 2 * time.Second
+)
+
+// positions are how far a group has read the log, kept with the store's rows.
+type positions struct {
+	store store.Positions
+	group string
+
+	mu      sync.Mutex
+	reached map[store.Position]int64 // by the position without its offset; what the store does not know yet
+}
+
+func newPositions(s store.Positions, group string) *positions {
+	return &positions{store: s, group: group, reached: make(map[store.Position]int64)}
+}
+
+// note is told how far a partition is done.
+func (p *positions) note(topic events.Topic, partition int, next int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reached[store.Position{Topic: string(topic), Partition: partition}] = next
+}
+
+// keep writes what the store does not know yet.
+func (p *positions) keep(ctx context.Context) error {
+	p.mu.Lock()
+	reached := p.reached
+	p.reached = make(map[store.Position]int64, len(reached))
+	p.mu.Unlock()
+	if len(reached) == 0 {
+		return nil
+	}
+	all := make([]store.Position, 0, len(reached))
+	for at, next := range reached {
+		at.Next = next
+		all = append(all, at)
+	}
+	err := p.store.Reach(ctx, p.group, all)
+	if err != nil {
+		p.mu.Lock()
+		for at, next := range reached {
+			if _, newer := p.reached[at]; !newer {
+				p.reached[at] = next
+			}
+		}
+		p.mu.Unlock()
+	}
+	return err
+}
+
+// rewind returns how far the store's rows reach. A store that knows of no position and holds no asset was lost or is new: the
+// log is read from its start then. One with assets is of a version that kept no positions.
+func (s *Service) rewind(ctx context.Context, hop events.Hop, p *positions) (events.Offsets, error) {
+	known, err := p.store.Positions(ctx, p.group)
+	if err != nil {
+		return nil, fmt.Errorf("asking how far the log was read: %w", err)
+	}
+	from := make(events.Offsets)
+	for _, t := range hop.Topics {
+		from[t] = make(map[int]int64)
+	}
+	for _, at := range known {
+		if of := from[events.Topic(at.Topic)]; of != nil {
+			of[at.Partition] = at.Next
+		}
+	}
+	if len(known) > 0 {
+		return from, nil
+	}
+	for _, err := range s.deps.Store.AllAssets(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("asking whether the store is empty: %w", err)
+		}
+		return nil, nil
+	}
+	for t, of := range from {
+		contract, _ := events.ContractOf(t)
+		for partition := range max(contract.Partitions, contract.EmbeddedPartitions) {
+			of[partition] = 0
+		}
+	}
+	return from, nil
+}
+
+// keepPositions writes positions until ctx ends. It never ends before: a store that refuses is asked again.
+func (s *Service) keepPositions(ctx context.Context, all ...*positions) error {
+	t := time.NewTicker(keepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			s.keepAll(ctx, all)
+		}
+	}
+}
+
+func (s *Service) keepAll(ctx context.Context, all []*positions) {
+	for _, p := range all {
+		if err := p.keep(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Log.Warn("the store does not take how far the log was read, and is told again", "group", p.group, "error", err)
+		}
+	}
+}
