@@ -24,6 +24,8 @@ func TestOf(t *testing.T) {
 		"outermost wins":   {errkind.Wrap(errkind.Unavailable, errkind.New(errkind.NotFound, "x")), errkind.Unavailable},
 		"cancelled":        {fmt.Errorf("reading: %w", context.Canceled), errkind.Cancelled},
 		"disk full":        {&fs.PathError{Op: "write", Path: "f", Err: syscall.ENOSPC}, errkind.Exhausted},
+		"no descriptors":   {&fs.PathError{Op: "open", Path: "f", Err: syscall.EMFILE}, errkind.Unavailable},
+		"no process":       {&fs.PathError{Op: "fork/exec", Path: "f", Err: syscall.EAGAIN}, errkind.Unavailable},
 		"missing file":     {&fs.PathError{Op: "open", Path: "f", Err: syscall.ENOENT}, errkind.NotFound},
 		"formatted causes": {errkind.New(errkind.Conflict, "swapping: %w", cause), errkind.Conflict},
 	} {
