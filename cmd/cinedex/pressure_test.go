@@ -29,7 +29,7 @@ func TestPressure(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the command")
 	}
-	pressure(t, 6)
+	pressure(t, 4)
 }
 
 func TestFigurePressure(t *testing.T) {

@@ -6,7 +6,8 @@
 //
 //   - An acknowledged event survives a kill -9, and the loss of power: the answer to its
 //     producer leaves only after its record batch is synced (see sync.go). A group's offset is never
-//     written before the records up to it are synced. Topics and their settings are kept as well. A torn tail is cut off at the next start.
+//     written before the records up to it are synced. Topics and their settings are kept as well. A torn tail is cut off
+//     at the next start; anything else that is not as it was acknowledged is damage, and refused with a DamageError (check.go).
 //   - One process at a time uses a folder; a second is refused.
 //   - A process that is out of descriptors for a moment takes connections again afterwards. Connections are bounded: the
 //     one that was idle the longest makes room.
