@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"image"
@@ -662,8 +663,18 @@ func fullDisk(t *testing.T) {
 	if r := w.search(&pb.SearchRequest{Q: "dialogue.phrase:" + linesOf(4)[0]}); len(r.GetHits()) != 1 {
 		t.Errorf("reading on a full disk: %d hits", len(r.GetHits()))
 	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
+	// With no room for the log an event is refused, soon and with the reason, so that its sender keeps it.
+	last := filepath.Join(home, "last")
+	fillWhole(t, last)
+	began := time.Now()
+	_, err := send(w.ctx, endpoint{Server: w.server(), Token: w.token}, after)
+	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "make room, and events are taken again") || took > 15*time.Second {
+		t.Errorf("an event on a full disk: %v after %s; want at once what to do", err, took)
+	}
+	for _, f := range []string{last, ballast} {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
 	}
 	until(t, "ready again", func() bool { status, _ := ready(); return status == http.StatusOK })
 	// What had arrived meanwhile goes on by itself.
@@ -672,6 +683,23 @@ func fullDisk(t *testing.T) {
 	})
 	for l, err := range w.Events.DeadLetters(w.ctx, events.LetterFilter{}) {
 		t.Errorf("dead letter: %s %s, %v", l.Topic, l.Reason, err)
+	}
+}
+
+// fillWhole writes until the disk takes nothing more.
+func fillWhole(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -234,7 +234,11 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		return u, err
 	}
 
-	ing, err := ingest.New(cfg.Ingest, ingest.Deps{Events: u.Events, Library: u.Store, Authoriser: authoriser, Audit: record, Reader: u.Reader, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
+	var logReady func() error
+	if u.broker != nil {
+		logReady = u.broker.Ready
+	}
+	ing, err := ingest.New(cfg.Ingest, ingest.Deps{Events: u.Events, LogReady: logReady, Library: u.Store, Authoriser: authoriser, Audit: record, Reader: u.Reader, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
 	if err != nil {
 		return u, err
 	}

@@ -57,6 +57,9 @@ func (b *Broker) Ready() error {
 	if err := b.syncer.broken(); err != nil {
 		return err
 	}
+	if err := room(b.dir); err != nil {
+		return err
+	}
 	failing, well := b.probes.last()
 	if failing != nil {
 		return errkind.New(errkind.Unavailable, "the embedded log does not take events: %w", failing)

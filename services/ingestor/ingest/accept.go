@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,10 +26,16 @@ import (
 //	401  no token in the header Authorization, or an unknown one
 //	403  the token lacks the role ingest, or may not send events of a title
 //	413  the body is too large     415  the content type is none of CloudEvents'
-//	503  the log does not answer; Retry-After says when to try again
+//	503  the log does not answer within acceptTimeout, or its disk is full; Retry-After says when to try again
 func (s *Service) Register(mux *http.ServeMux) {
 	mux.Handle("POST /events", rpc.Recorded(s.deps.Audit, http.HandlerFunc(s.accept)))
 }
+
+// acceptTimeout is how long a sender waits for the log. A sender keeps its event and sends the event again, so an early answer costs
+// nothing, and a late answer costs the sender a connection.
+const acceptTimeout = 5 * time.Second
+
+var errLogLate = errkind.New(errkind.Unavailable, "the log took no event within %s; it may take these yet, and taking an event twice does no harm: send them again", acceptTimeout)
 
 type acceptance struct {
 	Accepted []string `json:"accepted,omitempty"`
@@ -103,10 +110,26 @@ func (s *Service) take(r *http.Request) ([]string, error) {
 		}
 		ids[i], evs[i].Type, evs[i].Data = ev.ID, "", accepted
 	}
-	if err := s.deps.Events.Publish(r.Context(), events.MediaAccepted, evs...); err != nil {
+	if err := s.intoLog(r.Context(), evs); err != nil {
 		return nil, fmt.Errorf("putting the events into the log: %w", err)
 	}
 	return ids, nil
+}
+
+// intoLog puts events into the log, unless the log is known to take none now or is late.
+func (s *Service) intoLog(ctx context.Context, evs []events.Event) error {
+	if s.deps.LogReady != nil {
+		if err := s.deps.LogReady(); err != nil {
+			return err
+		}
+	}
+	within, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	err := s.deps.Events.Publish(within, events.MediaAccepted, evs...)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		return errLogLate
+	}
+	return err
 }
 
 // sender returns who sends events. A cookie is not looked at: a browser sends it along for any page that makes it post.

@@ -68,8 +68,10 @@ type Library interface {
 
 // Deps is what main builds.
 type Deps struct {
-	Events  Log
-	Library Library
+	Events Log
+	// LogReady says why the log takes no event now, its disk being full for one; nil where only an attempt tells.
+	LogReady func() error
+	Library  Library
 	// Authoriser recognises who sends events over HTTP. Without one there is no ingestor.
 	Authoriser authz.Authoriser
 	// Audit records changes of title; nil records none.
