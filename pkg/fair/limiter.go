@@ -37,6 +37,7 @@ func (l Limits) Validate() error {
 // A Limiter holds callers to Limits. It is for any number of goroutines, and starts none. A nil *Limiter limits nothing.
 type Limiter struct {
 	limits  Limits
+	reason  string
 	metrics *Metrics
 	now     func() time.Time
 
@@ -49,9 +50,9 @@ type account struct {
 	bucket *rate.Limiter
 }
 
-// NewLimiter makes a limiter; metrics may be nil.
-func NewLimiter(l Limits, m *Metrics) *Limiter {
-	return &Limiter{limits: l, metrics: m, now: time.Now, callers: map[string]*account{}}
+// NewLimiter makes a limiter. Metrics, which may be nil, count what costs too much under the reason given.
+func NewLimiter(l Limits, m *Metrics, reason string) *Limiter {
+	return &Limiter{limits: l, reason: reason, metrics: m, now: time.Now, callers: map[string]*account{}}
 }
 
 // Enter begins a request of a caller, which costs so much. The caller of Enter MUST call leave once, when the request is
@@ -101,7 +102,7 @@ func (l *Limiter) charge(a *account, cost float64) error {
 		return nil
 	}
 	r.CancelAt(now) // a refusal costs nothing
-	l.metrics.refuse("cost")
+	l.metrics.refuse(l.reason)
 	return errkind.WithRetryAfter(wait, errkind.New(errkind.Exhausted, "you ask for more than is allowed; ask again in %s", wait.Round(100*time.Millisecond)+100*time.Millisecond))
 }
 

@@ -13,7 +13,7 @@ import (
 func TestLimiter(t *testing.T) {
 	now := time.Unix(1000, 0)
 	m := NewMetrics(prometheus.NewRegistry())
-	l := NewLimiter(Limits{Concurrent: 2, PerSecond: 10, Burst: 100}, m)
+	l := NewLimiter(Limits{Concurrent: 2, PerSecond: 10, Burst: 100}, m, "cost")
 	l.now = func() time.Time { return now }
 	enter := func(who string, cost float64, want time.Duration) func() {
 		t.Helper()
@@ -45,7 +45,7 @@ func TestLimiter(t *testing.T) {
 }
 
 func TestNoLimits(t *testing.T) {
-	for _, l := range []*Limiter{nil, NewLimiter(Limits{}, nil)} {
+	for _, l := range []*Limiter{nil, NewLimiter(Limits{}, nil, "cost")} {
 		for range 1000 {
 			if _, err := l.Enter("a", 1e9); err != nil {
 				t.Fatal(err)
@@ -58,7 +58,7 @@ func TestNoLimits(t *testing.T) {
 }
 
 func TestAccountsAreForgotten(t *testing.T) {
-	l := NewLimiter(Limits{PerSecond: 1, Burst: 10}, nil)
+	l := NewLimiter(Limits{PerSecond: 1, Burst: 10}, nil, "cost")
 	for i := range 3 * maxAccounts {
 		if _, err := l.Enter(fmt.Sprint(i), 5); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -74,6 +76,7 @@ func reject(w http.ResponseWriter, r *http.Request, err error) {
 		_ = errorWriter.Write(w, r, asConnect(err))
 		return
 	}
+	SetRetryAfter(w.Header(), err)
 	http.Error(w, err.Error(), errkind.Of(err).HTTPStatus())
 }
 
@@ -87,7 +90,14 @@ func asConnect(err error) *connect.Error {
 		// What went wrong inside is for the log, not for the caller.
 		return connect.NewError(connect.CodeInternal, errors.New(inside))
 	}
-	return connect.NewError(connect.Code(k.GRPCCode()), err)
+	told := connect.NewError(connect.Code(k.GRPCCode()), err)
+	if after, ok := errkind.RetryAfter(err); ok {
+		SetRetryAfter(told.Meta(), err) // a header over HTTP, a trailer over gRPC
+		if d, err := connect.NewErrorDetail(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)}); err == nil {
+			told.AddDetail(d)
+		}
+	}
+	return told
 }
 
 // errorsByKind turns errors into connect's by the one table of errkind, and notes for the audit log how the call ended.

@@ -18,7 +18,12 @@ type config struct {
 	Gateway   gateway.Config `mapstructure:"gateway"`
 }
 
-func (c config) Validate() error { return c.ServiceConfig.Validate() }
+func (c config) Validate() error {
+	if err := c.ServiceConfig.Validate(); err != nil {
+		return err
+	}
+	return c.Gateway.Validate()
+}
 
 func main() {
 	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", gateway.Default()}

@@ -91,14 +91,26 @@ func (m *Models) Algorithms() (*algo.Registry, error) {
 // Encoders returns the encoder of each space, by "name@version".
 func (m *Models) Encoders() map[string]algo.Encoder {
 	return map[string]algo.Encoder{
-		schema.SpaceID(sentences.Space): {Text: func(ctx context.Context, text string) ([]float32, error) {
-			model, err := m.sentences.Get()
-			if err != nil {
-				return nil, err
-			}
-			return model.Query(ctx, text)
-		}},
+		schema.SpaceID(sentences.Space): {
+			Text: func(ctx context.Context, text string) ([]float32, error) {
+				model, err := m.sentences.Get()
+				if err != nil {
+					return nil, err
+				}
+				return model.Query(ctx, text)
+			},
+			Cost: e5.Cost,
+		},
 		schema.SpaceID(pictures.Space): {
+			From: schema.SpaceID(sentences.Space),
+			Place: func(vector []float32) ([]float32, error) {
+				w, err := m.words.Get()
+				if err != nil {
+					return nil, err
+				}
+				return w.Place(vector)
+			},
+			Cost: e5.Cost,
 			Text: func(ctx context.Context, text string) ([]float32, error) {
 				w, err := m.words.Get()
 				if err != nil {

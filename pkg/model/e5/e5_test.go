@@ -2,6 +2,7 @@ package e5
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -184,6 +185,46 @@ func TestCleanHoldsWhatTheLibraryNeeds(t *testing.T) {
 			t.Fatalf("%q becomes %q when cleaned again", out, clean(out))
 		}
 	})
+}
+
+func TestCost(t *testing.T) {
+	for _, c := range []struct {
+		name, text  string
+		least, most float64
+	}{
+		{"nothing", "", 5, 5},
+		{"a few words", "coffee in the harbour", 9, 12},
+		{"a long text", strings.Repeat("coffee in the harbour ", 22), 120, 130},
+		{"a longer one", strings.Repeat("coffee in the harbour ", 1000), 165, 165},
+		{"no letters", strings.Repeat("誰", 40), 45, 45},
+		{"signs", "1!?1!?", 11, 11},
+		{"letters in no order", strings.Repeat("xqzjkvw", 20), 140, 150},
+	} {
+		if got := Cost(c.text); got < c.least || got > c.most {
+			t.Errorf("%s costs %g, want from %g to %g", c.name, got, c.least, c.most)
+		}
+	}
+	// What is cut costs what is left; a text of a language is not cut before MaxRunes.
+	for _, text := range []string{strings.Repeat("誰か", 1000), strings.Repeat("x1!?", 1000), strings.Repeat("xqzjkvw", 1000)} {
+		if cut := upTo(text, MaxQueryTokens); Cost(cut) > 5+MaxQueryTokens || Cost(cut) < 4+MaxQueryTokens || !strings.HasPrefix(text, cut) {
+			t.Errorf("%.10q… is cut to %d bytes, which cost %g", text, len(cut), Cost(cut))
+		}
+	}
+	if text := clean(strings.Repeat("Nobody sails before the storm has gone. ", 100)); upTo(text, MaxQueryTokens) != text {
+		t.Error("a text of a language is cut")
+	}
+}
+
+// A context that has ended ends the call, though a processor is free.
+func TestContextFirst(t *testing.T) {
+	m := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		if _, err := m.Query(ctx, "a lamp"); !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v, want that the context ended", err)
+		}
+	}
 }
 
 func BenchmarkQuery(b *testing.B) {

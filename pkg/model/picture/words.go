@@ -61,6 +61,14 @@ func (w *Words) Vector(ctx context.Context, text string) ([]float32, error) {
 	return w.place(sentence), nil
 }
 
+// Place is Vector for a text whose sentence vector, as e5's Query makes it, is known.
+func (w *Words) Place(sentence []float32) ([]float32, error) {
+	if len(sentence) != e5.Dim {
+		return nil, errkind.New(errkind.Invalid, "placing words among pictures: a sentence vector of %d numbers, want %d", len(sentence), e5.Dim)
+	}
+	return w.place(sentence), nil
+}
+
 func (w *Words) place(sentence []float32) []float32 {
 	centred := make([]float32, e5.Dim)
 	for i, v := range sentence {

@@ -17,6 +17,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"log/slog"
 	"time"
@@ -24,12 +25,12 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/budget"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -45,11 +46,18 @@ type Config struct {
 	Candidates int `mapstructure:"candidates"`
 	// PictureMemory is how many bytes the pictures and frames of all requests may take at once while they are decoded.
 	PictureMemory int64 `mapstructure:"picture_memory"`
+	// Searches is how many questions the engine is asked at once, which callers share fairly. 0 is for the embedded
+	// engine, which shares the processors with the encoders; of a cluster, it is what the cluster answers at once.
+	Searches int `mapstructure:"searches"`
+	// Limits are what each caller may ask.
+	Limits fair.Limits `mapstructure:"limits"`
 }
 
-// Default returns two seconds, five hundred candidates, and memory for a photograph of 50 megapixels.
+// Default returns two seconds, five hundred candidates, and limits that no editor meets who types and looks at pages of
+// thumbnails: four processors' time, and as much as forty seconds of it at once. There is memory for a photograph of 50
+// megapixels.
 func Default() Config {
-	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20}
+	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20, Limits: fair.Limits{Concurrent: 128, PerSecond: 4000, Burst: 40_000}}
 }
 
 // Validate reports the first field that cannot be used.
@@ -59,6 +67,12 @@ func (c Config) Validate() error {
 	}
 	if c.PictureMemory < frameMemory {
 		return errkind.New(errkind.Invalid, "search: picture_memory must be at least %d bytes: a frame of a film takes as much", frameMemory)
+	}
+	if c.Searches < 0 {
+		return errkind.New(errkind.Invalid, "search: searches must be 0 or more")
+	}
+	if err := c.Limits.Validate(); err != nil {
+		return fmt.Errorf("search: limits: %w", err)
 	}
 	return nil
 }
@@ -90,12 +104,16 @@ type Deps struct {
 	ImageMemory func(data []byte) (int64, error)
 	// Image decodes a picture from outside, within limits.
 	Image func(data []byte) (image.Image, error)
+	// Charge refuses a query that costs more than its caller may ask now; nil refuses none.
+	Charge func(c *authz.Caller, cost float64) error
 	// Frame returns exactly one frame of an asset.
 	Frame func(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error)
 	// Blob returns a small blob, such as a frame table.
 	Blob       func(ctx context.Context, ref *pb.MediaRef) ([]byte, error)
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
+	// Metrics are of the queues; nil counts nothing.
+	Metrics *fair.Metrics
 }
 
 // Gateway answers queries.
@@ -104,12 +122,12 @@ type Gateway struct {
 	deps Deps
 	lib  library
 
-	// encoded keeps vectors of what was asked lately: typing asks for the same text again and again.
-	encoded  *lru.Cache[encodeKey, []float32]
-	encoding singleflight.Group
-	spans    *lru.Cache[string, []span] // shots and thumbnails, by run
+	shares
+	encoded  *vectorCache
+	encoding flights
+	spans    *lru.Cache[string, []span] // shots and thumbnails, by run: what everybody who may see the run may know
 	// pictures bounds the memory of pictures and frames: one may take hundreds of megabytes, and one query may
-	// ask for many.
+	// ask for many. A claim is made by whoever has a slot already, so that the order is the queue's.
 	pictures *budget.Budget
 
 	seconds *prometheus.HistogramVec
@@ -123,7 +141,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{cfg: cfg, deps: deps}
-	g.encoded, _ = lru.New[encodeKey, []float32](1024)
+	g.shares = newShares(cfg, deps.Metrics)
+	g.encoded = newVectorCache()
 	g.spans, _ = lru.New[string, []span](1024)
 	g.pictures = budget.New(cfg.PictureMemory)
 	g.lib.deps = &g.deps
@@ -155,13 +174,19 @@ func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.Sear
 	if err != nil {
 		return nil, err
 	}
+	parts := g.route(q)
+	if g.deps.Charge != nil {
+		if err := g.deps.Charge(caller, g.cost(parts)); err != nil {
+			return nil, err
+		}
+	}
 	limit := g.cfg.Timeout
 	if t := time.Duration(req.GetTimeoutMs()) * time.Millisecond; t > 0 {
 		limit = min(limit, t)
 	}
 	partsCtx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
-	found := g.ask(partsCtx, q, g.route(q))
+	found := g.ask(partsCtx, q, parts)
 	if err := ctx.Err(); err != nil {
 		return nil, errkind.New(errkind.Cancelled, "the caller went away: %w", err)
 	}

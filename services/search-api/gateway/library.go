@@ -29,7 +29,7 @@ type snapshot struct {
 	runs    map[string]*pb.ActiveRun // by run
 
 	mu     sync.Mutex
-	scopes map[string]*search.Scope   // by who asks and for what
+	scopes map[string]*search.Scope   // by who asks and for what: nobody learns what others asked for
 	wrote  map[*search.Scope][]string // the spaces that a scope's runs have written, sorted
 }
 
@@ -182,7 +182,7 @@ func (s *snapshot) visible(caller *authz.Caller, asset string) (*entry, error) {
 // authorisation, the choice of titles and run switching meet: everything
 // downstream sees through it.
 func (s *snapshot) scope(caller *authz.Caller, f *pb.Filter) *search.Scope {
-	key := fmt.Sprintf("%s|%q|%q|%q", caller.Key(), f.GetTitles(), f.GetSeries(), f.GetAssets())
+	key := fmt.Sprintf("%q|%s|%q|%q|%q", caller.Name(), caller.Key(), f.GetTitles(), f.GetSeries(), f.GetAssets())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sc := s.scopes[key]; sc != nil {

@@ -7,16 +7,15 @@ import (
 	"encoding/base64"
 	"fmt"
 	"image"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -25,6 +24,8 @@ import (
 
 // processed is a query that was understood: checked, resolved against one snapshot, ready to be routed.
 type processed struct {
+	who     string // whose turn it is in queues
+	own     string // what is kept for this caller alone is kept under: the name, and what the caller may see
 	tree    *pb.Query
 	filter  *pb.Filter
 	printed string
@@ -41,7 +42,7 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if caller == nil {
 		return nil, errNobody
 	}
-	p := &processed{tree: req.GetQuery(), limit: int(req.GetLimit())}
+	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), tree: req.GetQuery(), limit: int(req.GetLimit())}
 	f := proto.CloneOf(req.GetFilter()) // languages are made canonical below
 	switch {
 	case req.GetQ() != "" && p.tree != nil:
@@ -242,12 +243,6 @@ func (p *processed) resume(g *Gateway, caller *authz.Caller, cursor string) erro
 	return errkind.New(errkind.Invalid, "cursor: the library has changed too much since; search again")
 }
 
-// encodeKey is what a vector was made from: a text, or the hash of a picture.
-type encodeKey struct {
-	space string
-	what  string
-}
-
 // encode gives a part that asks a space the vectors to ask it with, made by that space's own encoder.
 func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
 	l := pt.leaf
@@ -256,89 +251,98 @@ func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
 		pt.vectors, err = g.shotVectors(ctx, p, pt.space, l)
 		return err
 	}
-	enc, ok := g.deps.Encoders[pt.space]
-	if !ok {
-		return errkind.New(errkind.Unavailable, "nothing encodes into the space %s", pt.space)
+	v, err := g.vectorOf(ctx, p, pt.space, l)
+	if err != nil {
+		return err
 	}
-	// What is the same vector is made once, whoever asks for it and however often. A caller
-	// that stops waiting does not stop the work: the next one finds it done.
-	encoded := func(what string, make func(context.Context) ([]float32, error)) error {
-		k := encodeKey{pt.space, what}
-		if v, ok := g.encoded.Get(k); ok {
-			pt.vectors = [][]float32{v}
-			return nil
-		}
-		done := g.encoding.DoChan(pt.space+"\x00"+what, func() (_ any, err error) {
-			// A decoder or a model that panics over what somebody sent is this part's failure, and no process's end.
-			defer func() {
-				if r := recover(); r != nil {
-					err = errkind.New(errkind.Internal, "encoding for %s panicked: %v\n%s", pt.space, r, debug.Stack())
-				}
-			}()
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), encodeTimeout)
-			defer cancel()
-			v, err := make(ctx)
-			if err == nil {
-				g.encoded.Add(k, v)
-			}
-			return v, err
-		})
-		select {
-		case r := <-done:
-			if r.Err != nil {
-				return fmt.Errorf("encoding for %s: %w", pt.space, r.Err)
-			}
-			pt.vectors = [][]float32{r.Val.([]float32)}
-			return nil
-		case <-ctx.Done():
-			return fmt.Errorf("encoding for %s: %w", pt.space, ctx.Err())
-		}
-	}
-	picture := func(what string, memory func() (int64, error), get func(context.Context) (image.Image, error)) error {
-		if enc.Picture == nil {
-			return errkind.New(errkind.Invalid, "the space %s has no encoder for pictures", pt.space)
-		}
-		return encoded(what, func(ctx context.Context) ([]float32, error) {
-			need, err := memory()
-			if err != nil {
-				return nil, err
-			}
-			release, err := g.pictures.Claim(ctx, need)
-			if err != nil {
-				return nil, err
-			}
-			defer release()
-			img, err := get(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return enc.Picture(ctx, img)
-		})
-	}
+	pt.vectors = [][]float32{v}
+	return nil
+}
+
+// vectorOf encodes what one leaf asks with: a frame of a film, a picture, or words.
+func (g *Gateway) vectorOf(ctx context.Context, p *processed, space string, l *pb.Leaf) ([]float32, error) {
 	switch {
 	case l.GetKind() == "like_frame":
 		e, n, err := p.place(l)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return picture(fmt.Sprintf("frame:%s#%d", e.asset.GetId(), n), func() (int64, error) { return frameMemory, nil }, func(ctx context.Context) (image.Image, error) {
-			return g.deps.Frame(ctx, e.asset, e.clock, n)
+		return g.pictureVector(ctx, p, encodeKey{space, fmt.Sprintf("frame:%s#%d", e.asset.GetId(), n)}, func(ctx context.Context) (*picture, error) {
+			return g.frame(ctx, p, e, n)
 		})
 	case len(l.GetImage()) > 0:
 		sum := sha256.Sum256(l.GetImage())
-		memory := func() (int64, error) {
+		return g.pictureVector(ctx, p, encodeKey{space, "image:" + string(sum[:])}, func(context.Context) (*picture, error) {
 			n, err := g.deps.ImageMemory(l.GetImage())
-			return n + encoderMemory, err
-		}
-		return picture("image:"+string(sum[:]), memory, func(context.Context) (image.Image, error) { return g.deps.Image(l.GetImage()) })
-	case enc.Text == nil:
-		return errkind.New(errkind.Invalid, "the space %s has no encoder for words", pt.space)
+			return &picture{n + encoderMemory, func() (image.Image, error) { return g.deps.Image(l.GetImage()) }}, err
+		})
 	}
-	return encoded("text:"+l.GetText(), func(ctx context.Context) ([]float32, error) { return enc.Text(ctx, l.GetText()) })
+	return g.textVector(ctx, p, space, l.GetText())
 }
 
-// encodeTimeout bounds one encoding, which goes on after the caller's own deadline.
-const encodeTimeout = 30 * time.Second
+// A picture is to be decoded, which takes so much memory at most.
+type picture struct {
+	memory int64
+	decode func() (image.Image, error)
+}
+
+// pictureVector encodes the picture that get returns, which is decoded when it is the caller's turn.
+func (g *Gateway) pictureVector(ctx context.Context, p *processed, k encodeKey, get func(context.Context) (*picture, error)) ([]float32, error) {
+	enc, ok := g.deps.Encoders[k.space]
+	switch {
+	case !ok:
+		return nil, errkind.New(errkind.Unavailable, "nothing encodes into the space %s", k.space)
+	case enc.Picture == nil:
+		return nil, errkind.New(errkind.Invalid, "the space %s has no encoder for pictures", k.space)
+	}
+	return g.once(ctx, p, k, func(ctx context.Context) ([]float32, error) {
+		pic, err := get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		leave, err := g.claim(ctx, g.processors, p.who, pictureCost, pic.memory)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		img, err := pic.decode()
+		if err != nil {
+			return nil, err
+		}
+		if err := ctx.Err(); err != nil { // nobody waits any more
+			return nil, err
+		}
+		return enc.Picture(ctx, img)
+	})
+}
+
+// frame fetches a frame of a film, when it is the caller's turn. A frame that has been fetched is small.
+func (g *Gateway) frame(ctx context.Context, p *processed, e *entry, n int64) (*picture, error) {
+	leave, err := g.claim(ctx, g.frames, p.who, frameCost, frameMemory)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	img, err := g.deps.Frame(ctx, e.asset, e.clock, n)
+	return &picture{encoderMemory, func() (image.Image, error) { return img, nil }}, err
+}
+
+// claim takes a slot of a queue, and then the memory for a picture. Nobody waits for a slot who holds memory.
+func (g *Gateway) claim(ctx context.Context, queue *fair.Queue, who string, cost float64, memory int64) (leave func(), err error) {
+	release, err := queue.Acquire(ctx, who, cost)
+	if err != nil {
+		return nil, err
+	}
+	free, err := g.pictures.Claim(ctx, memory)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return func() {
+		free()
+		release()
+	}, nil
+}
 
 // place resolves where a leaf points: the asset and the frame.
 func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
@@ -362,6 +366,9 @@ func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
 	}
 	return e, n, nil
 }
+
+// maxShotVectors is how many frames of a shot it is looked for by.
+const maxShotVectors = 8
 
 // shotVectors returns what is stored for the shot that a leaf points into, so that nothing is encoded again.
 func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l *pb.Leaf) ([][]float32, error) {
@@ -390,10 +397,10 @@ func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l
 	if len(vs) == 0 {
 		return nil, errkind.New(errkind.NotFound, "the shot at %s has no embedding in %s yet", e.scale.Format(n), space)
 	}
-	if len(vs) > 8 { // a long shot: evenly chosen frames stand for it
-		few := make([][]float32, 8)
+	if len(vs) > maxShotVectors { // a long shot: evenly chosen frames stand for it
+		few := make([][]float32, maxShotVectors)
 		for i := range few {
-			few[i] = vs[i*len(vs)/8]
+			few[i] = vs[i*len(vs)/maxShotVectors]
 		}
 		vs = few
 	}

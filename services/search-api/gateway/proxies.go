@@ -76,18 +76,18 @@ func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search
 		Words: pt.leaf.GetText(), Limit: g.cfg.Candidates,
 	}
 	if pt.mode != search.AnyWord {
-		hits, err := g.deps.Engine.Text(ctx, q)
+		hits, err := g.text(ctx, p, q)
 		pt.complete = len(hits)
 		return hits, err
 	}
 	q.Mode = search.AllWords
-	hits, err := g.deps.Engine.Text(ctx, q)
+	hits, err := g.text(ctx, p, q)
 	if err != nil {
 		return nil, err
 	}
 	pt.complete = len(hits)
 	q.Mode = search.AnyWord
-	some, err := g.deps.Engine.Text(ctx, q)
+	some, err := g.text(ctx, p, q)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +107,26 @@ func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search
 	return hits, nil
 }
 
+// text asks the engine one question of words, when it is the caller's turn.
+func (g *Gateway) text(ctx context.Context, p *processed, q search.TextQuery) ([]search.Hit, error) {
+	release, err := g.engine.Acquire(ctx, p.who, g.costOfWords(q.Words))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return g.deps.Engine.Text(ctx, q)
+}
+
+// vector asks the engine for the neighbours of one vector, when it is the caller's turn.
+func (g *Gateway) vector(ctx context.Context, p *processed, q search.VectorQuery) ([]search.Hit, error) {
+	release, err := g.engine.Acquire(ctx, p.who, g.costOfVector())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return g.deps.Engine.Vector(ctx, q)
+}
+
 // askVector maps a part to the neighbours of its vectors. Where there are several,
 // for the frames of a shot, an item counts by the nearest of them.
 func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
@@ -119,7 +139,7 @@ func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]sear
 	}
 	best := map[item]search.Hit{}
 	for _, v := range pt.vectors {
-		hits, err := g.deps.Engine.Vector(ctx, search.VectorQuery{Scope: p.scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: g.cfg.Candidates})
+		hits, err := g.vector(ctx, p, search.VectorQuery{Scope: p.scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: g.cfg.Candidates})
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,9 @@ type Deps struct {
 	// RPC answers: over GraphQL as over everything else.
 	RPC        *rpcapi.Server
 	Authoriser authz.Authoriser
-	Log        *slog.Logger
+	// Limits hold callers to their share; nil limits nobody.
+	Limits *rpc.Limits
+	Log    *slog.Logger
 }
 
 // Register puts GraphQL and its explorer onto mux.
@@ -44,7 +46,7 @@ func Register(mux *http.ServeMux, deps Deps) error {
 		return failure{errkind.New(errkind.Internal, "panic: %v", v)}
 	})
 	restrain(server)
-	mux.Handle("POST /graphql", rpc.Authenticate(deps.Authoriser, a.bounded(server), func(w http.ResponseWriter, _ *http.Request, err error) {
+	mux.Handle("POST /graphql", deps.Limits.Authenticate(deps.Authoriser, a.bounded(server), func(w http.ResponseWriter, _ *http.Request, err error) {
 		a.refuse(w, errkind.Of(err).HTTPStatus(), err)
 	}))
 	return registerExplorer(mux, deps.Authoriser)
@@ -136,5 +138,8 @@ func (a api) told(e *gqlerror.Error) *gqlerror.Error {
 		e.Extensions = map[string]any{}
 	}
 	e.Extensions["code"] = kind.String()
+	if after, ok := errkind.RetryAfter(e.Err); ok {
+		e.Extensions["retryAfter"] = after.Seconds()
+	}
 	return e
 }

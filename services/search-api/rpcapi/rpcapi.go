@@ -34,7 +34,9 @@ const MaxRequestBytes = 12 << 20
 type Deps struct {
 	Gateway    *gateway.Gateway
 	Authoriser authz.Authoriser
-	Runs       store.Runs
+	// Limits hold callers to their share; nil limits nobody.
+	Limits *rpc.Limits
+	Runs   store.Runs
 	// Planned returns the runs that an asset is to get.
 	Planned func(*pb.Asset) ([]*pb.Run, error)
 	Log     *slog.Logger
@@ -54,7 +56,7 @@ func New(deps Deps) (*Server, error) {
 // Register puts the service, health and reflection onto mux.
 func (s *Server) Register(mux *http.ServeMux) {
 	path, h := cinedexv1connect.NewSearchServiceHandler(s, rpc.Options(MaxRequestBytes, rpc.Logged(s.deps.Log))...)
-	rpc.Mount(mux, s.deps.Authoriser, path, h)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
 	rpc.Describe(mux, s.deps.Gateway.Ready, cinedexv1connect.SearchServiceName)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -58,6 +59,8 @@ const maxBlob = 256 << 20
 
 // New makes the search API; it opens nothing.
 func New(cfg gateway.Config, deps Deps) (*Service, error) {
+	metrics := fair.NewMetrics(deps.Registerer)
+	limits := rpc.NewLimits(cfg.Limits, metrics)
 	g, err := gateway.New(cfg, gateway.Deps{
 		Store: deps.Store, Engine: deps.Engine, Encoders: deps.Encoders, Spaces: deps.Spaces,
 		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
@@ -67,21 +70,21 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 			b, err := deps.Blobs.Read(ctx, ref, maxBlob)
 			return b, unreadable(deps.Log, "reading a blob", "", err)
 		},
-		Log: deps.Log, Registerer: deps.Registerer,
+		Charge: limits.Charge, Log: deps.Log, Registerer: deps.Registerer, Metrics: metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Runs: deps.Store, Planned: deps.Planned, Log: deps.Log})
+	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Planned: deps.Planned, Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	api.Register(mux)
-	if err := graphqlapi.Register(mux, graphqlapi.Deps{RPC: api, Authoriser: deps.Authoriser, Log: deps.Log}); err != nil {
+	if err := graphqlapi.Register(mux, graphqlapi.Deps{RPC: api, Authoriser: deps.Authoriser, Limits: limits, Log: deps.Log}); err != nil {
 		return nil, err
 	}
-	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
+	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
 		return nil, err
 	}
 	return &Service{Gateway: g, RPC: api, Handler: otelhttp.NewHandler(rpc.Recorded(deps.Audit, mux), "search-api")}, nil

@@ -40,8 +40,10 @@ type Blobs interface {
 type Deps struct {
 	Gateway    *gateway.Gateway
 	Authoriser authz.Authoriser
-	Blobs      Blobs
-	Log        *slog.Logger
+	// Limits hold callers to their share, and whoever is no caller by address; nil limits nobody.
+	Limits *rpc.Limits
+	Blobs  Blobs
+	Log    *slog.Logger
 }
 
 type app struct {
@@ -62,7 +64,7 @@ func Register(mux *http.ServeMux, deps Deps) error {
 	}
 	a := &app{deps, page, asking}
 	known := func(h http.HandlerFunc) http.Handler {
-		return rpc.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
+		return deps.Limits.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
 	}
 	mux.HandleFunc("GET /{$}", a.index)
 	mux.HandleFunc("POST /login", a.login)
@@ -123,6 +125,10 @@ func (a *app) index(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, err := a.Authoriser.Authorise(r.Context(), rpc.Token(r)); err != nil {
+		if err = a.Limits.Refused(r, err); errkind.Is(err, errkind.Exhausted) {
+			a.fail(w, err)
+			return
+		}
 		a.askToken(w, r, http.StatusOK, "")
 		return
 	}
@@ -158,6 +164,8 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 // enter sets the cookie for a token that opens something.
 func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
 	if _, err := rpc.Recognise(r, a.Authoriser, token); err != nil {
+		err = a.Limits.Refused(r, err)
+		rpc.SetRetryAfter(w.Header(), err)
 		kind, text := rpc.Tell(a.Log, err)
 		a.askToken(w, r, kind.HTTPStatus(), text)
 		return false
@@ -233,6 +241,7 @@ func (a *app) fail(w http.ResponseWriter, err error) {
 		a.Log.Error("serving the page", "error", err)
 		text = "something went wrong; the service's log says what"
 	}
+	rpc.SetRetryAfter(w.Header(), err)
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, text, k.HTTPStatus())
 }

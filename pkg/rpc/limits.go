@@ -1,0 +1,96 @@
+package rpc
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/cinedex/cinedex/pkg/audit"
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/fair"
+)
+
+// Limits hold those who ask to a share of the service: each caller by name, and whoever brings no token that is known by
+// address. A nil *Limits limits nobody.
+//
+// A refusal is of kind Exhausted: 429 over HTTP, RESOURCE_EXHAUSTED over gRPC, with Retry-After.
+type Limits struct {
+	callers   *fair.Limiter
+	strangers *fair.Limiter
+}
+
+// Of whoever brings no token that is known: a page with some hundred pictures whose cookie has run out is below it.
+var strangers = fair.Limits{PerSecond: 20, Burst: 500}
+
+// NewLimits makes limits of which each caller has these.
+func NewLimits(each fair.Limits, m *fair.Metrics) *Limits {
+	return &Limits{fair.NewLimiter(each, m, "cost"), fair.NewLimiter(strangers, m, "unauthenticated")}
+}
+
+// Charge adds to what the request of a caller costs, by what it turns out to ask: see fair.Limiter.
+func (l *Limits) Charge(c *authz.Caller, cost float64) error {
+	if l == nil {
+		return nil
+	}
+	return l.callers.Charge(c.Name(), cost)
+}
+
+// Refused counts a request that err refuses for want of a token that is known, and returns what to answer: err, or that
+// this address asks too often. A token that is known is never held up by who else is behind its address.
+func (l *Limits) Refused(r *http.Request, err error) error {
+	if l == nil || !errkind.Is(err, errkind.Unauthenticated) {
+		return err
+	}
+	if limited := l.strangers.Charge(network(OriginOf(r).Address), 1); limited != nil {
+		return fmt.Errorf("too many requests without a token that is known: %w", limited)
+	}
+	return err
+}
+
+// network is the address by which a stranger is known: of IPv6, where one host has 2^64 of them, the first half.
+func network(a netip.Addr) string {
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+// requestCost is what each request costs, whatever it asks.
+const requestCost = 1
+
+// Authenticate is the function Authenticate within the limits.
+func (l *Limits) Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	if l == nil {
+		return Authenticate(a, next, refuse)
+	}
+	answer := func(w http.ResponseWriter, r *http.Request, err error) {
+		SetRetryAfter(w.Header(), err)
+		audit.From(r.Context()).End(err)
+		refuse(w, r, err)
+	}
+	entered := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leave, err := l.callers.Enter(CallerFrom(r.Context()).Name(), requestCost)
+		if err != nil {
+			answer(w, r, err)
+			return
+		}
+		defer leave()
+		next.ServeHTTP(w, r)
+	})
+	return Authenticate(a, entered, func(w http.ResponseWriter, r *http.Request, err error) { answer(w, r, l.Refused(r, err)) })
+}
+
+// Mount is the function Mount within the limits.
+func (l *Limits) Mount(mux *http.ServeMux, a authz.Authoriser, path string, h http.Handler) {
+	mux.Handle(path, l.Authenticate(a, h, reject))
+}
+
+// SetRetryAfter sets the header Retry-After where err says when to come back.
+func SetRetryAfter(h http.Header, err error) {
+	if s := errkind.RetryAfterSeconds(err); s != "" {
+		h.Set("Retry-After", s)
+	}
+}

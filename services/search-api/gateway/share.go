@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"runtime"
+	"strings"
+
+	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/fair"
+)
+
+// Costs are about milliseconds of one processor, so that what callers are given can be compared.
+const (
+	quickCost   = 30 // a text of some hundred letters; what costs more never has every slot
+	pictureCost = 40 // decoding and encoding
+	frameCost   = 150
+	vectorCost  = 2
+	textCost    = 1 // of a question of few words
+)
+
+// frameSlots is how many frames of films are fetched at once: each is a process, or a download.
+const frameSlots = 4
+
+// shares are the queues in which callers wait for what is scarce.
+type shares struct {
+	// processors are for encoding, and for the engine where it runs in this process.
+	processors *fair.Queue
+	// engine is for questions to the engine.
+	engine *fair.Queue
+	// frames is for fetching frames of films.
+	frames *fair.Queue
+}
+
+func newShares(cfg Config, m *fair.Metrics) shares {
+	s := shares{
+		processors: fair.NewQueue(fair.Config{Name: "processors", Slots: runtime.GOMAXPROCS(0), Quick: quickCost, Metrics: m}),
+		frames:     fair.NewQueue(fair.Config{Name: "frames", Slots: frameSlots, Metrics: m}),
+	}
+	if s.engine = s.processors; cfg.Searches > 0 {
+		s.engine = fair.NewQueue(fair.Config{Name: "engine", Slots: cfg.Searches, Metrics: m})
+	}
+	return s
+}
+
+// costOfWords is the cost of one question of words to an engine.
+func (g *Gateway) costOfWords(words string) float64 {
+	n := 1 + strings.Count(words, " ")
+	return (textCost + float64(n)/10) * float64(g.cfg.Candidates) / 500
+}
+
+func (g *Gateway) costOfVector() float64 { return vectorCost * float64(g.cfg.Candidates) / 500 }
+
+// cost is what all parts of a query cost together, before anything is known to be remembered.
+func (g *Gateway) cost(parts []*part) (sum float64) {
+	encoded := map[encodeKey]bool{}
+	for _, pt := range parts {
+		sum += g.costOfPart(pt, encoded)
+	}
+	return sum
+}
+
+// costOfPart counts words and pictures once that several parts ask with.
+func (g *Gateway) costOfPart(pt *part, encoded map[encodeKey]bool) float64 {
+	l := pt.leaf
+	switch {
+	case pt.space == "":
+		return 2 * g.costOfWords(l.GetText())
+	case l.GetKind() == "like_shot":
+		return maxShotVectors * g.costOfVector()
+	}
+	space, cost := pt.space, pictureCost+0.0
+	switch {
+	case l.GetKind() == "like_frame":
+		cost += frameCost
+	case len(l.GetImage()) == 0:
+		enc := g.deps.Encoders[space]
+		if enc.Place != nil {
+			space = enc.From
+		}
+		cost = costOfText(g.deps.Encoders[space], l.GetText())
+	}
+	k := encodeKey{space, l.GetKind() + "\x00" + l.GetText() + string(l.GetImage()) + l.GetAsset()}
+	if len(l.GetText()) > 0 {
+		k.what = l.GetText()
+	}
+	if encoded[k] {
+		cost = 0
+	}
+	encoded[k] = true
+	return cost + g.costOfVector()
+}
+
+func costOfText(enc algo.Encoder, text string) float64 {
+	if enc.Cost == nil {
+		return 1
+	}
+	return enc.Cost(text)
+}
