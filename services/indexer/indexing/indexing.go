@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -231,31 +233,55 @@ func batches(ds []events.Delivery) ([]batch, error) {
 	return out, nil
 }
 
-// check holds what a batch must be for its rows to land where its markers say.
+// check holds what a batch must be for its rows to land where its markers say, and what its items must be for searches to be able to
+// place them. Whoever may write to the log may have written the batch by hand.
 func check(subject string, b store.Batch) error {
 	switch {
-	case b.Asset == "" || b.Run == "" || b.First < 0:
-		return errkind.New(errkind.Invalid, "batch: asset, run and first must be set")
+	case b.Asset == "" || b.Run == "" || b.First < 0 || b.Epoch < 0:
+		return errkind.New(errkind.Invalid, "batch: asset, run, epoch and first must be set")
+	case len(b.Annotations)+len(b.Embeddings) == 0:
+		return errkind.New(errkind.Invalid, "batch: it is empty")
 	case subject != b.Asset:
 		return errkind.New(errkind.Invalid, "batch: its subject is %q, its asset %q; order would be lost", subject, b.Asset)
 	}
-	item := func(i int, run, asset string, ordinal int64) error {
+	item := func(i int, run, asset string, ordinal, start, end int64, r *pb.Region) error {
+		switch {
+		case start < 0 || end < start:
+			return errkind.New(errkind.Invalid, "batch: item %d runs from %d to %d; want 0 <= start <= end", i, start, end)
+		case r != nil && !within(r):
+			return errkind.New(errkind.Invalid, "batch: the region of item %d must lie in 0 to 1 of the picture", i)
+		}
 		if run != b.Run || asset != b.Asset || ordinal != b.First+int64(i) {
 			return errkind.New(errkind.Invalid, "batch: item %d is %s/%s/%d, want %s/%s/%d", i, asset, run, ordinal, b.Asset, b.Run, b.First+int64(i))
 		}
 		return nil
 	}
 	for i, a := range b.Annotations {
-		if err := item(i, a.GetRun(), a.GetAsset(), a.GetOrdinal()); err != nil {
+		if err := item(i, a.GetRun(), a.GetAsset(), a.GetOrdinal(), a.GetStart(), a.GetEnd(), a.GetRegion()); err != nil {
 			return err
+		}
+		if (i == 0 || a.GetKind() != b.Annotations[i-1].GetKind()) && !schema.ValidName(a.GetKind()) {
+			return errkind.New(errkind.Invalid, "batch: item %d is of the kind %.40q, which is no name", i, a.GetKind())
+		}
+		if c := a.GetConfidence(); !(c >= 0 && c <= 1) {
+			return errkind.New(errkind.Invalid, "batch: the confidence of item %d is %v; want 0 to 1", i, c)
+		}
+		if n := len(a.GetText()); n > schema.MaxAnnotation && utf8.RuneCountInString(a.GetText()) > schema.MaxAnnotation {
+			return errkind.New(errkind.Invalid, "batch: the text of item %d has more than the %d characters allowed", i, schema.MaxAnnotation)
 		}
 	}
 	for i, e := range b.Embeddings {
-		if err := item(i, e.GetRun(), e.GetAsset(), e.GetOrdinal()); err != nil {
+		if err := item(i, e.GetRun(), e.GetAsset(), e.GetOrdinal(), e.GetStart(), e.GetEnd(), e.GetRegion()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// within reports whether a region lies in the picture; sums of 32-bit floats may pass 1 by a rounding.
+func within(r *pb.Region) bool {
+	const most = 1 + 1e-5
+	return r.GetX() >= 0 && r.GetY() >= 0 && r.GetW() >= 0 && r.GetH() >= 0 && r.GetX()+r.GetW() <= most && r.GetY()+r.GetH() <= most
 }
 
 // current drops the batches of executions that may not write any more, and those of runs that were deleted after a replay had read them.
