@@ -22,7 +22,10 @@ import (
 	"testing"
 	"time"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -360,25 +363,38 @@ const manyCallers = 64
 // addTokens adds to the home's file of tokens the callers that the attacks need.
 func (x *target) addTokens(file string) {
 	x.t.Helper()
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	type entry struct {
+		Name   string
+		SHA256 string
+		Titles []string
+		Roles  []string
+	}
+	var tokens struct{ Tokens []entry }
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = yaml.Unmarshal(b, &tokens)
+	}
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	defer f.Close()
-	add := func(name, titles, roles string) string {
+	add := func(name, titles string, roles ...string) string {
 		token := "attack-token-of-" + name
 		sum := sha256.Sum256([]byte(token))
-		if _, err := fmt.Fprintf(f, "  - name: %s\n    sha256: %s\n    titles: [%s]\n    roles: [%s]\n", name, hex.EncodeToString(sum[:]), titles, roles); err != nil {
-			x.t.Fatal(err)
-		}
+		tokens.Tokens = append(tokens.Tokens, entry{name, hex.EncodeToString(sum[:]), strings.Fields(titles), roles})
 		return token
 	}
-	x.reader, x.some, x.nothing = add("reader", `"*"`, ""), add("some", `"crash-1"`, ""), add("nothing", "", "")
+	x.reader, x.some, x.nothing = add("reader", "*"), add("some", "crash-1"), add("nothing", "")
 	// It may send events of every title, and move no film from one to another.
-	x.ingest = add("ingest", `"*"`, "ingest")
-	x.operator, x.batch = add("operator", `"*"`, "operator"), add("batch", `"crash-1"`, "batch")
+	x.ingest = add("ingest", "*", "ingest")
+	x.operator, x.batch = add("operator", "*", "operator"), add("batch", "crash-1", "batch")
 	for i := range manyCallers {
-		x.many = append(x.many, add(fmt.Sprintf("many-%d", i), `"*"`, ""))
+		x.many = append(x.many, add(fmt.Sprintf("many-%d", i), "*"))
+	}
+	if b, err = yaml.Marshal(tokens); err == nil {
+		err = authz.WriteSecret(file, b)
+	}
+	if err != nil {
+		x.t.Fatal(err)
 	}
 }
 
