@@ -491,7 +491,7 @@ func logAttacks() []attack {
 		write("a run that is not derived", events.RunsRequested, "aside", func(x *target, word string) kafka.Message {
 			return event(x.asset, "cinedex.runs.requested.v1", "application/json", fmt.Appendf(nil, `{"asset":%q,"runs":[{"id":%q,"asset":%q,"algorithm":"shots","version":"1"}],"reason":"attack"}`, x.asset, strings.Repeat("0", 32), x.asset), header{Key: "ce_word", Value: []byte(word)})
 		}),
-		write("no run", events.RunsRequested, "aside", func(x *target, word string) kafka.Message {
+		write("no run", events.RunsRequested, "passed over", func(x *target, word string) kafka.Message {
 			return event(x.asset, "cinedex.runs.requested.v1", "application/json", fmt.Appendf(nil, `{"asset":%q,"runs":[],"reason":"attack"}`, x.asset), header{Key: "ce_word", Value: []byte(word)})
 		}),
 		write("a run of another asset", events.RunsRequested, "aside", func(x *target, word string) kafka.Message {
