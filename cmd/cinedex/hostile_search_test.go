@@ -201,6 +201,12 @@ func messageAttacks() []attack {
 	send("a time to live that is none", "400", "", func(x *target) verdict {
 		return x.send(http.MethodPost, searchPath+"Search", x.reader, "application/json", body, "Connect-Timeout-Ms: -5")
 	})
+	for i := range as {
+		switch as[i].name {
+		case "a million empty nodes", "a million titles in a filter", "a body of thirteen million bytes", "compressed to a thousandth":
+			as[i].costly = true
+		}
+	}
 	return append(as, protocolAttacks()...)
 }
 
