@@ -110,7 +110,7 @@ func question(n int) string {
 	case 3:
 		return "dialogue.prefix:" + word(0)[:3]
 	}
-	return fmt.Sprintf("dialogue.words:%s OR dialogue.words:%s title:title-%d", word(0), word(2), n%8)
+	return fmt.Sprintf("(dialogue.words:%s OR dialogue.words:%s) title:title-%d", word(0), word(2), n%8)
 }
 
 // A feed gives a home the runs of a synthetic library through its log, and asks it.
