@@ -213,16 +213,16 @@ func (u *running) still(ctx context.Context) ([]byte, error) {
 		if a.GetTitle().GetId() != demoBunny {
 			continue
 		}
-		path, release, err := u.Blobs.Local(ctx, a.GetMedia())
+		film, err := u.Blobs.OpenAsset(ctx, a)
 		if err != nil {
 			return nil, err
 		}
-		defer release()
+		defer film.Close()
 		clock, err := schema.ClockOf(a.GetVideo(), nil)
 		if err != nil {
 			return nil, err
 		}
-		p, err := u.Reader.FrameAt(ctx, media.Source{Path: path, Video: a.GetVideo(), Clock: clock}, clock.FrameAt(75*schema.Second), media.FrameSpec{Width: 400, Height: 225, Fit: media.Keep})
+		p, err := u.Reader.FrameAt(ctx, media.Source{Path: film.Path(), Video: a.GetVideo(), Clock: clock}, clock.FrameAt(75*schema.Second), media.FrameSpec{Width: 400, Height: 225, Fit: media.Keep})
 		if err != nil {
 			return nil, err
 		}

@@ -111,12 +111,12 @@ func (r *framesResult) boundaries(t *testing.T, name string, clock schema.Clock,
 // asBurntIn holds a hit against the picture at its frame.
 func (w *world) asBurntIn(a *pb.Asset, clock schema.Clock, truth mediatest.Truth, line mediatest.Line, h *pb.Hit) bool {
 	w.t.Helper()
-	path, release, err := w.Blobs.Local(w.ctx, a.GetMedia())
+	file, err := w.Blobs.OpenAsset(w.ctx, a)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer release()
-	src := media.Source{Path: path, Video: a.GetVideo(), Clock: clock}
+	defer file.Close()
+	src := media.Source{Path: file.Path(), Video: a.GetVideo(), Clock: clock}
 	p, err := w.Reader.FrameAt(w.ctx, src, h.GetStartFrame(), media.FrameSpec{Width: int(a.GetVideo().GetWidth()), Height: int(a.GetVideo().GetHeight())})
 	if err != nil {
 		w.t.Fatal(err)

@@ -144,12 +144,12 @@ func TestFigureReverse(t *testing.T) {
 	w := bunnyWorld(t)
 	a := w.asset(demoBunny)
 	clock := w.clock(a)
-	path, release, err := w.Blobs.Local(w.ctx, a.GetMedia())
+	file, err := w.Blobs.OpenAsset(w.ctx, a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer release()
-	src := media.Source{Path: path, Video: a.GetVideo(), Clock: clock}
+	defer file.Close()
+	src := media.Source{Path: file.Path(), Video: a.GetVideo(), Clock: clock}
 
 	const seed = 20261124
 	r := rand.New(rand.NewPCG(seed, 1))

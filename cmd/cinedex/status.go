@@ -22,6 +22,7 @@ type jsonAsset struct {
 	Title string    `json:"title"`
 	Name  string    `json:"name"`
 	Runs  []jsonRun `json:"runs"`
+	Bytes string    `json:"bytes,omitempty"`
 }
 
 type jsonRun struct {
@@ -44,7 +45,7 @@ func newStatus(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
 		Short:   "Tell how far each asset is",
-		Long:    "Tells of every asset which runs were asked for, how they ended, and which of them searches see.",
+		Long:    "Tells of every asset which runs were asked for, how they ended, and which of them searches see.\nSays where the bytes of an asset are no longer those that arrived.",
 		Example: "  cinedex status\n  cinedex status --json | jq '.assets[].runs[] | select(.state == \"failed\")'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -77,6 +78,9 @@ func newStatus(o *output, h *home) *cobra.Command {
 						fmt.Fprintf(w, "\t\t\t%s\n", r.Error)
 					}
 				}
+				if a.Bytes != "" {
+					fmt.Fprintf(w, "%s\t%.12s\tits bytes are %s\n", a.Title, a.Asset, a.Bytes)
+				}
 			}
 			return w.Flush()
 		},
@@ -90,7 +94,7 @@ func statusOf(r *pb.GetStatusResponse) jsonStatus {
 		for _, v := range a.GetActive() {
 			active[v.GetRun()] = true
 		}
-		j := jsonAsset{Asset: a.GetAsset(), Title: a.GetTitle(), Name: a.GetTitleName(), Runs: []jsonRun{}}
+		j := jsonAsset{Asset: a.GetAsset(), Title: a.GetTitle(), Name: a.GetTitleName(), Runs: []jsonRun{}, Bytes: a.GetBytes()}
 		for _, r := range a.GetRuns() {
 			j.Runs = append(j.Runs, jsonRun{r.GetId(), r.GetAlgorithm(), r.GetVersion(), stateNames[r.GetState()], active[r.GetId()], r.GetAnnotations(), r.GetEmbeddings(), r.GetError()})
 		}

@@ -8,17 +8,19 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
 	_ "gocloud.dev/blob/memblob"
@@ -41,9 +43,10 @@ type BlobConfig struct {
 	Hosts []string `mapstructure:"hosts"`
 	// AllowPrivate lets those hosts have private or loopback addresses.
 	AllowPrivate bool `mapstructure:"allow_private"`
-	// CacheDir holds media fetched from elsewhere while they are decoded; empty means a folder in the system's temporary one.
+	// CacheDir holds media that were fetched from buckets and hosts; empty means a folder in the system's temporary one. The folder must belong to
+	// the user that runs Cinedex, and be closed to all others. Several processes may share one.
 	CacheDir string `mapstructure:"cache_dir"`
-	// CacheBytes bounds that folder.
+	// CacheBytes bounds that folder, over restarts and for all processes that share it.
 	CacheBytes int64 `mapstructure:"cache_bytes"`
 	// MaxBytes is the largest media taken.
 	MaxBytes int64 `mapstructure:"max_bytes"`
@@ -81,13 +84,15 @@ type Blobs struct {
 	// longest is the constant, less in tests.
 	longest time.Duration
 	cache   *fetched
+	hashed  *hashes
+	watch   *watch
 
 	mu     sync.Mutex
 	others map[string]*blob.Bucket
 }
 
 // OpenBlobs opens the own bucket and resolves the roots. Close it.
-func OpenBlobs(ctx context.Context, cfg BlobConfig) (*Blobs, error) {
+func OpenBlobs(ctx context.Context, cfg BlobConfig, deps BlobDeps) (*Blobs, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("checking the blob configuration: %w", err)
 	}
@@ -119,14 +124,28 @@ func OpenBlobs(ctx context.Context, cfg BlobConfig) (*Blobs, error) {
 		dir = filepath.Join(os.TempDir(), fmt.Sprintf("cinedex-media-%d", os.Getuid()))
 	}
 	b.cache = newFetched(dir, cfg.CacheBytes)
+	if len(cfg.Hosts)+len(cfg.Buckets) > 0 {
+		if _, err := b.cache.folder(); err != nil {
+			own.Close()
+			return nil, err
+		}
+	}
+	b.hashed, b.watch = newHashes(), newWatch(deps)
 	return b, nil
 }
 
-// Close closes all buckets.
+// BlobDeps are what Blobs report to. Both may be nil.
+type BlobDeps struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Close ends what is being fetched or hashed, and closes all buckets.
 func (b *Blobs) Close() error {
+	b.hashed.Close()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	err := b.own.Close()
+	err := errors.Join(b.own.Close(), b.cache.Close())
 	for _, o := range b.others {
 		err = errors.Join(err, o.Close())
 	}
@@ -317,20 +336,34 @@ func (b *Blobs) Open(ctx context.Context, ref *cinedexv1.MediaRef) (*Blob, error
 	return o, nil
 }
 
-func openFile(name string) (*Blob, error) {
+// openRegular opens a file. A pipe or a device would block or never end, so the file is looked at before and after it is opened, and
+// opening does not wait.
+func openRegular(name string) (*os.File, fingerprint, error) {
 	st, err := os.Stat(name)
 	if err != nil {
-		return nil, err
+		return nil, fingerprint{}, err
 	}
-	// A pipe or a device would block or never end; opening one may, too.
 	if !st.Mode().IsRegular() {
-		return nil, errkind.New(errkind.Invalid, "%s is not a file", filepath.Base(name))
+		return nil, fingerprint{}, errkind.New(errkind.Invalid, "%s is not a file", filepath.Base(name))
 	}
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fingerprint{}, err
+	}
+	print, err := fingerprintOf(f)
+	if err != nil {
+		f.Close()
+		return nil, fingerprint{}, err
+	}
+	return f, print, nil
+}
+
+func openFile(name string) (*Blob, error) {
+	f, print, err := openRegular(name)
 	if err != nil {
 		return nil, err
 	}
-	return &Blob{f, st.Size(), fmt.Sprintf("%d-%d", st.Size(), st.ModTime().UnixNano()), st.ModTime()}, nil
+	return &Blob{f, print.size, print.version(), time.Unix(0, print.modified)}, nil
 }
 
 func openObject(ctx context.Context, bucket *blob.Bucket, key string) (*Blob, error) {
@@ -342,7 +375,11 @@ func openObject(ctx context.Context, bucket *blob.Bucket, key string) (*Blob, er
 	if err != nil {
 		return nil, blobError(err)
 	}
-	return &Blob{r, r.Size(), fmt.Sprintf("%s-%d-%d", attrs.ETag, attrs.Size, attrs.ModTime.UnixNano()), attrs.ModTime}, nil
+	return &Blob{r, r.Size(), objectSight(attrs).version, attrs.ModTime}, nil
+}
+
+func objectSight(attrs *blob.Attributes) sight {
+	return sight{size: attrs.Size, version: fmt.Sprintf("%s-%d-%d", attrs.ETag, attrs.Size, attrs.ModTime.UnixNano()), modified: attrs.ModTime}
 }
 
 // bounded ends a blob that turns out longer than it said, and one whose context ended.
@@ -373,7 +410,8 @@ func (b *bounded) Seek(offset int64, whence int) (int64, error) {
 	return s.Seek(offset, whence)
 }
 
-// Read returns a whole small blob, of at most limit bytes.
+// Read returns a whole small blob, of at most limit bytes. A blob of our own whose name tells its sha256 is compared with it; kind
+// Conflict where the bytes are others.
 func (b *Blobs) Read(ctx context.Context, ref *cinedexv1.MediaRef, limit int64) ([]byte, error) {
 	o, err := b.Open(ctx, ref)
 	if err != nil {
@@ -387,8 +425,24 @@ func (b *Blobs) Read(ctx context.Context, ref *cinedexv1.MediaRef, limit int64) 
 	if int64(len(data)) > limit {
 		return nil, fmt.Errorf("%s has more than %d bytes: %w", path.Base(ref.GetKey()), limit, ErrTooLarge)
 	}
+	if want := NamedSum(ref); want != "" {
+		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want {
+			return nil, errkind.New(errkind.Conflict, "%s is damaged: its bytes are not those that its name tells", ref.GetKey())
+		}
+	}
 	return data, nil
 }
+
+// NamedSum returns the sha256 that the name of one of our own blobs begins with, and "" where the name holds none.
+func NamedSum(ref *cinedexv1.MediaRef) string {
+	stem, _, _ := strings.Cut(path.Base(ref.GetKey()), ".")
+	if ref.GetBucket() != "" || !sumForm.MatchString(stem) {
+		return ""
+	}
+	return stem
+}
+
+var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // Hash returns the sha256 of a blob in lowercase hex, and its size. One over the
 // limit is refused before it is read.
@@ -403,28 +457,6 @@ func (b *Blobs) Hash(ctx context.Context, ref *cinedexv1.MediaRef) (sum string, 
 		return "", 0, fmt.Errorf("hashing %s: %w", ref.GetKey(), err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), size, nil
-}
-
-// Local returns the path of a file with the blob's bytes, for ffmpeg. A blob that
-// lies elsewhere is fetched first, once for all who ask meanwhile. The path holds
-// until release is called.
-func (b *Blobs) Local(ctx context.Context, ref *cinedexv1.MediaRef) (path string, release func(), err error) {
-	at, err := b.find(ctx, ref)
-	if err != nil {
-		return "", nil, err
-	}
-	if at.path != "" {
-		if _, err := os.Stat(at.path); err != nil {
-			return "", nil, fmt.Errorf("finding %s: %w", ref.GetKey(), err)
-		}
-		return at.path, func() {}, nil
-	}
-	o, err := b.Open(ctx, ref)
-	if err != nil {
-		return "", nil, err
-	}
-	defer o.Close()
-	return b.cache.get(ctx, ref.GetBucket()+"\n"+ref.GetKey()+"\n"+o.Version, o)
 }
 
 var keyForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._=-]*(/[A-Za-z0-9][A-Za-z0-9._=-]*)*$`)
@@ -511,146 +543,4 @@ func blobError(err error) error {
 		return errkind.Wrap(errkind.Unavailable, err)
 	}
 	return err
-}
-
-// fetched is a folder of files brought from elsewhere, bounded in bytes. What
-// nobody uses goes, least recently used first.
-type fetched struct {
-	dir   string
-	limit int64
-
-	mu    sync.Mutex
-	files map[string]*fetchedFile
-	order []*fetchedFile // least recently used first
-	bytes int64
-}
-
-type fetchedFile struct {
-	path  string
-	ready chan struct{} // closed when the fetching has ended
-	err   error
-	size  int64
-	users int
-}
-
-func newFetched(dir string, limit int64) *fetched {
-	return &fetched{dir: dir, limit: limit, files: map[string]*fetchedFile{}}
-}
-
-func (c *fetched) get(ctx context.Context, id string, from *Blob) (string, func(), error) {
-	sum := sha256.Sum256([]byte(id))
-	name := hex.EncodeToString(sum[:16])
-	c.mu.Lock()
-	f := c.files[name]
-	mine := f == nil
-	if mine {
-		f = &fetchedFile{path: filepath.Join(c.dir, name), ready: make(chan struct{})}
-		c.files[name] = f
-		c.order = append(c.order, f)
-	}
-	f.users++
-	c.mu.Unlock()
-	release := sync.OnceFunc(func() { c.release(f) })
-	if mine {
-		f.err = c.fetch(f, from)
-		if f.err != nil {
-			c.forget(name, f)
-		}
-		close(f.ready)
-	}
-	select {
-	case <-f.ready:
-	case <-ctx.Done():
-		release()
-		return "", nil, fmt.Errorf("waiting for a file to be fetched: %w", context.Cause(ctx))
-	}
-	if f.err != nil {
-		release()
-		return "", nil, fmt.Errorf("fetching: %w", f.err)
-	}
-	return f.path, release, nil
-}
-
-func (c *fetched) fetch(f *fetchedFile, from *Blob) (err error) {
-	if err := c.room(max(from.Size, 0)); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(c.dir, "part-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		tmp.Close()
-		if err != nil {
-			os.Remove(tmp.Name())
-			c.account(f, -f.size)
-		}
-	}()
-	// Each megabyte is accounted for as it comes: a size told ahead may be wrong.
-	for {
-		n, err := io.CopyN(tmp, from, 1<<20)
-		c.account(f, n)
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			err = c.room(0)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if from.Size >= 0 && f.size != from.Size {
-		return errkind.New(errkind.Unavailable, "%d of %d bytes came", f.size, from.Size)
-	}
-	return os.Rename(tmp.Name(), f.path)
-}
-
-func (c *fetched) account(f *fetchedFile, n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f.size += n
-	c.bytes += n
-}
-
-// room makes room for more bytes by letting go of what nobody uses.
-func (c *fetched) room(more int64) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := 0; c.bytes+more > c.limit && i < len(c.order); {
-		f := c.order[i]
-		if f.users > 0 {
-			i++
-			continue
-		}
-		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		c.bytes -= f.size
-		c.order = slices.Delete(c.order, i, i+1)
-		delete(c.files, filepath.Base(f.path))
-	}
-	if c.bytes+more > c.limit {
-		return errkind.New(errkind.Exhausted, "the folder for fetched media is full of files in use")
-	}
-	return nil
-}
-
-func (c *fetched) forget(name string, f *fetchedFile) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.files, name)
-	c.order = slices.DeleteFunc(c.order, func(o *fetchedFile) bool { return o == f })
-}
-
-func (c *fetched) release(f *fetchedFile) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f.users--
-	if i := slices.Index(c.order, f); i >= 0 {
-		c.order = append(slices.Delete(c.order, i, i+1), f)
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"image"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,7 +128,7 @@ const maxTall = 16
 
 func checkSpecs(src Source, specs []FrameSpec) error {
 	if src.Video == nil || src.Clock == nil || src.Clock.Frames() == 0 {
-		return errkind.New(errkind.Invalid, "%s has no pictures to decode", filepath.Base(src.Path))
+		return errkind.New(errkind.Invalid, "%s has no pictures to decode", nameOf(src.Path))
 	}
 	if len(specs) == 0 {
 		return errkind.New(errkind.Invalid, "decoding needs at least one size of picture")
@@ -137,7 +136,7 @@ func checkSpecs(src Source, specs []FrameSpec) error {
 	for _, s := range specs {
 		w, h := s.Size(src.Video)
 		if s.Fit == Keep && h > maxTall*w {
-			return errkind.New(errkind.Invalid, "%s is more than %d times as high as wide: its pictures are not decoded", filepath.Base(src.Path), maxTall)
+			return errkind.New(errkind.Invalid, "%s is more than %d times as high as wide: its pictures are not decoded", nameOf(src.Path), maxTall)
 		}
 		if int64(w)*int64(h) > maxFrame {
 			return errkind.New(errkind.Invalid, "pictures of %dx%d have more than the %d pixels that a frame may have", w, h, maxFrame)
@@ -316,7 +315,7 @@ func (s *Stream) watch(stall time.Duration) (stop func()) {
 		}
 		s.mu.Unlock()
 		if idle >= stall {
-			s.cancel(errkind.New(errkind.Invalid, "%s gave no frame for %s", filepath.Base(s.src.Path), stall))
+			s.cancel(errkind.New(errkind.Invalid, "%s gave no frame for %s", nameOf(s.src.Path), stall))
 			return
 		}
 		timer.Reset(stall - idle)
@@ -505,7 +504,7 @@ func (s *Stream) checkMissing() error {
 	total := s.src.Clock.Frames()
 	if s.missing > max(total/10, min(10, total-1)) {
 		return errkind.New(errkind.Invalid, "%s is damaged: only %d of its %d frames, or fewer, can be decoded",
-			filepath.Base(s.src.Path), total-s.missing, total)
+			nameOf(s.src.Path), total-s.missing, total)
 	}
 	return nil
 }

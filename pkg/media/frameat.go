@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -22,13 +21,13 @@ func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpe
 		return nil, err
 	}
 	if n < 0 || n >= src.Clock.Frames() {
-		return nil, errkind.New(errkind.NotFound, "%s has frames 0 to %d, and no frame %d", filepath.Base(src.Path), src.Clock.Frames()-1, n)
+		return nil, errkind.New(errkind.NotFound, "%s has frames 0 to %d, and no frame %d", nameOf(src.Path), src.Clock.Frames()-1, n)
 	}
 	p, err := r.seekFrame(ctx, src, n, spec)
 	if p != nil || err != nil {
 		return p, err
 	}
-	r.log.Debug("decoding from the beginning for one frame", "file", filepath.Base(src.Path), "frame", n)
+	r.log.Debug("decoding from the beginning for one frame", "file", nameOf(src.Path), "frame", n)
 	s, err := r.Decode(ctx, src, spec)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +42,7 @@ func (f *Film) Clock() (schema.Clock, error) { return schema.ClockOf(f.Asset.Get
 // What is wrong with the file is an error of kind Invalid.
 func (r *Reader) Probe(ctx context.Context, path string) (*Film, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
-		errkind.New(errkind.Invalid, "%s takes longer than %s to probe", filepath.Base(path), r.cfg.ProbeTimeout))
+		errkind.New(errkind.Invalid, "%s takes longer than %s to probe", nameOf(path), r.cfg.ProbeTimeout))
 	defer cancel()
 
 	size, err := r.inspect(path)
@@ -66,17 +65,17 @@ func (r *Reader) Probe(ctx context.Context, path string) (*Film, error) {
 			return nil, err
 		}
 	case len(film.Asset.Audio) == 0:
-		return nil, errkind.New(errkind.Invalid, "%s has neither pictures nor sound", filepath.Base(path))
+		return nil, errkind.New(errkind.Invalid, "%s has neither pictures nor sound", nameOf(path))
 	}
 	if film.Asset.Duration <= 0 {
-		return nil, errkind.New(errkind.Invalid, "%s has a duration of zero", filepath.Base(path))
+		return nil, errkind.New(errkind.Invalid, "%s has a duration of zero", nameOf(path))
 	}
 	return film, nil
 }
 
 // inspect refuses what need not be probed to be refused, at no cost.
 func (r *Reader) inspect(path string) (size int64, err error) {
-	name := filepath.Base(path)
+	name := nameOf(path)
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, fmt.Errorf("opening %s: %w", name, err)
@@ -178,7 +177,7 @@ func (r *Reader) streams(ctx context.Context, path string) (*probed, error) {
 			return fmt.Errorf("reading ffprobe's answer: %w", err)
 		}
 		if len(text) > maxDescription {
-			return errkind.New(errkind.Invalid, "%s has too many streams or tags to describe", filepath.Base(path))
+			return errkind.New(errkind.Invalid, "%s has too many streams or tags to describe", nameOf(path))
 		}
 		if len(bytes.TrimSpace(text)) == 0 {
 			return nil
@@ -272,7 +271,7 @@ func languageOf(tags map[string]string) string {
 
 // describePicture fills the video track and the frame table.
 func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, s *stream, film *Film) error {
-	name := filepath.Base(path)
+	name := nameOf(path)
 	base, ok := parseTicks(s.TimeBase)
 	if !ok || s.Width <= 0 || s.Height <= 0 {
 		if strings.Contains(raw.complaints, "Picture size") {
@@ -430,7 +429,7 @@ func (r *Reader) packetTimes(ctx context.Context, path string, s *stream) (t tim
 		if declared, err := strconv.ParseInt(s.Count, 10, 64); err == nil && declared > packets {
 			of = fmt.Sprintf(": %d of %d frames are there", packets, declared)
 		}
-		return timestamps{}, false, errkind.New(errkind.Invalid, "%s is cut short%s", filepath.Base(path), of)
+		return timestamps{}, false, errkind.New(errkind.Invalid, "%s is cut short%s", nameOf(path), of)
 	}
 	return t, complete, nil
 }
@@ -447,7 +446,7 @@ func (r *Reader) decodedTimes(ctx context.Context, path string) (t timestamps, e
 
 func (r *Reader) countFrames(path string, n int) error {
 	if int64(n) > r.cfg.MaxFrames {
-		return fmt.Errorf("%s has more than %d frames: %w", filepath.Base(path), r.cfg.MaxFrames, ErrTooLarge)
+		return fmt.Errorf("%s has more than %d frames: %w", nameOf(path), r.cfg.MaxFrames, ErrTooLarge)
 	}
 	return nil
 }

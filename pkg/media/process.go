@@ -234,7 +234,7 @@ func explain(path, stderr string, err error) error {
 	if !errors.As(err, &exit) {
 		return err
 	}
-	name := filepath.Base(path)
+	name := nameOf(path)
 	low := strings.ToLower(stderr)
 	// The second is what the loader of shared libraries says of the same.
 	if strings.Contains(low, "cannot allocate memory") || strings.Contains(low, "failed to map segment") {

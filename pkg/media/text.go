@@ -8,7 +8,6 @@ import (
 	"html"
 	"io"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -509,7 +508,7 @@ func vttTime(ms schema.Time) string {
 // stream's, as Probe told it; start is the picture's place on the container's clock.
 func (r *Reader) TextTrack(ctx context.Context, path string, index int32, start schema.Time) (*TimedText, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
-		errkind.New(errkind.Invalid, "%s takes longer than %s to read a text track of", filepath.Base(path), r.cfg.ProbeTimeout))
+		errkind.New(errkind.Invalid, "%s takes longer than %s to read a text track of", nameOf(path), r.cfg.ProbeTimeout))
 	defer cancel()
 	if _, err := r.inspect(path); err != nil {
 		return nil, err

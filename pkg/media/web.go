@@ -2,7 +2,8 @@ package media
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -118,6 +121,47 @@ func (s *steady) Close() error {
 	return s.ReadCloser.Close()
 }
 
+// sight is what the place of a blob tells of it without reading it.
+type sight struct {
+	size     int64  // -1 where the place does not tell
+	version  string // "" where nothing tells two versions apart
+	modified time.Time
+}
+
+// webSight reads an answer's headers. The address of a version is hashed where it is long: it is kept for each asset.
+func webSight(res *http.Response) sight {
+	s := sight{size: res.ContentLength}
+	s.modified, _ = http.ParseTime(res.Header.Get("Last-Modified"))
+	if _, total, ok := strings.Cut(res.Header.Get("Content-Range"), "/"); ok && res.StatusCode == http.StatusPartialContent {
+		s.size = -1
+		if n, err := strconv.ParseInt(total, 10, 64); err == nil && n >= 0 {
+			s.size = n
+		}
+	}
+	etag, modified := res.Header.Get("ETag"), res.Header.Get("Last-Modified")
+	if etag+modified == "" {
+		return s
+	}
+	if s.version = etag + " " + modified; len(s.version) > 128 {
+		sum := sha256.Sum256([]byte(s.version))
+		s.version = hex.EncodeToString(sum[:])
+	}
+	return s
+}
+
+// peekWeb asks for one byte, and so for what the host tells of all: not every host answers HEAD.
+func (b *Blobs) peekWeb(ctx context.Context, address string) (sight, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.longest)
+	defer cancel()
+	res, err := b.get(ctx, address, "bytes=0-0")
+	if err != nil {
+		return sight{}, err
+	}
+	res.Body.Close()
+	return webSight(res), nil
+}
+
+// openWeb opens what lies at a web address.
 func (b *Blobs) openWeb(ctx context.Context, address string) (_ *Blob, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -125,9 +169,22 @@ func (b *Blobs) openWeb(ctx context.Context, address string) (_ *Blob, err error
 			cancel()
 		}
 	}()
+	res, err := b.get(ctx, address, "")
+	if err != nil {
+		return nil, err
+	}
+	s := webSight(res)
+	return &Blob{&steady{ReadCloser: res.Body, cancel: cancel, longest: b.longest}, s.size, s.version, s.modified}, nil
+}
+
+// get asks for a web address, or for a range of it. The answer is one that has bytes; its body is to be closed.
+func (b *Blobs) get(ctx context.Context, address, span string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errkind.Wrap(errkind.Invalid, err)
+	}
+	if span != "" {
+		req.Header.Set("Range", span)
 	}
 	res, err := b.client.Do(req)
 	if err != nil {
@@ -139,13 +196,8 @@ func (b *Blobs) openWeb(ctx context.Context, address string) (_ *Blob, err error
 	}
 	kind := errkind.Unavailable
 	switch {
-	case res.StatusCode == http.StatusOK:
-		modified, _ := http.ParseTime(res.Header.Get("Last-Modified"))
-		version := fmt.Sprintf("%s-%s-%d", res.Header.Get("ETag"), res.Header.Get("Last-Modified"), res.ContentLength)
-		if res.Header.Get("ETag") == "" && res.Header.Get("Last-Modified") == "" {
-			version = rand.Text() // nothing tells two versions apart, so each fetching is its own
-		}
-		return &Blob{&steady{ReadCloser: res.Body, cancel: cancel, longest: b.longest}, res.ContentLength, version, modified}, nil
+	case res.StatusCode == http.StatusOK, res.StatusCode == http.StatusPartialContent && span != "":
+		return res, nil
 	case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone:
 		kind = errkind.NotFound
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:

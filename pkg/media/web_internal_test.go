@@ -41,7 +41,7 @@ func TestStalledHost(t *testing.T) {
 	cfg := DefaultBlobs()
 	cfg.Bucket = "file://" + filepath.ToSlash(t.TempDir())
 	cfg.Hosts, cfg.AllowPrivate = []string{strings.TrimPrefix(server.URL, "http://")}, true
-	b, err := OpenBlobs(t.Context(), cfg)
+	b, err := OpenBlobs(t.Context(), cfg, BlobDeps{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,12 +88,12 @@ func TestS3(t *testing.T) {
 	if rest, err := io.ReadAll(o); err != nil || !bytes.Equal(rest, film[1_000_000:]) {
 		t.Errorf("from the middle: %d bytes, %v", len(rest), err)
 	}
-	local, release, err := p.Blobs.Local(ctx, ref)
+	file, err := p.Blobs.Take(ctx, ref)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer release()
-	if got, err := os.ReadFile(local); err != nil || !bytes.Equal(got, film) {
+	defer file.Close()
+	if got, err := os.ReadFile(file.Path()); err != nil || !bytes.Equal(got, film) {
 		t.Errorf("fetched for decoding: %d bytes, %v", len(got), err)
 	}
 }

@@ -280,7 +280,7 @@ func (p *Platform) Watched() []lifecycle.Actor { return p.watched }
 
 // OpenBlobs opens the buckets.
 func (p *Platform) OpenBlobs(ctx context.Context, b media.BlobConfig) error {
-	blobs, err := media.OpenBlobs(ctx, b)
+	blobs, err := media.OpenBlobs(ctx, b, media.BlobDeps{Log: p.Log, Registerer: p.Registry})
 	if err != nil {
 		return fmt.Errorf("opening media: %w", err)
 	}

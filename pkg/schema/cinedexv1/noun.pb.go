@@ -358,8 +358,12 @@ func (x *Asset) GetAttributes() map[string]*Value {
 type MediaRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// gocloud.dev/blob bucket URL, for example file:///films or s3://bucket. Empty means Cinedex's own media bucket.
-	Bucket        string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	Key    string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// When the bytes were last changed, in Unix milliseconds, as their place told when they were hashed. 0 in records of before and for Cinedex's own bytes.
+	ModifiedMs int64 `protobuf:"varint,3,opt,name=modified_ms,json=modifiedMs,proto3" json:"modified_ms,omitempty"`
+	// What the place called this version of the bytes when they were hashed: the ETag of an object, the inode and change time of a file.
+	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,6 +408,20 @@ func (x *MediaRef) GetBucket() string {
 func (x *MediaRef) GetKey() string {
 	if x != nil {
 		return x.Key
+	}
+	return ""
+}
+
+func (x *MediaRef) GetModifiedMs() int64 {
+	if x != nil {
+		return x.ModifiedMs
+	}
+	return 0
+}
+
+func (x *MediaRef) GetVersion() string {
+	if x != nil {
+		return x.Version
 	}
 	return ""
 }
@@ -1748,10 +1766,13 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"attributes\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"4\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"o\n" +
 	"\bMediaRef\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\tR\x03key\"\xfd\x02\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1f\n" +
+	"\vmodified_ms\x18\x03 \x01(\x03R\n" +
+	"modifiedMs\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"\xfd\x02\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +

@@ -761,7 +761,9 @@ type Verify struct {
 	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
 	Log       bool                   `protobuf:"varint,2,opt,name=log,proto3" json:"log,omitempty"`
 	// Mend in the search engine what differs, from the store.
-	Repair        bool `protobuf:"varint,3,opt,name=repair,proto3" json:"repair,omitempty"`
+	Repair bool `protobuf:"varint,3,opt,name=repair,proto3" json:"repair,omitempty"`
+	// Hash the bytes of every asset, in place of comparing their size and time.
+	Deep          bool `protobuf:"varint,4,opt,name=deep,proto3" json:"deep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,6 +815,13 @@ func (x *Verify) GetLog() bool {
 func (x *Verify) GetRepair() bool {
 	if x != nil {
 		return x.Repair
+	}
+	return false
+}
+
+func (x *Verify) GetDeep() bool {
+	if x != nil {
+		return x.Deep
 	}
 	return false
 }
@@ -2441,11 +2450,12 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\tselection\x18\x01 \x01(\v2\x15.cinedex.v1.SelectionR\tselection\x12#\n" +
 	"\rgrace_seconds\x18\x02 \x01(\x03R\fgraceSeconds\"\x1d\n" +
 	"\aRebuild\x12\x12\n" +
-	"\x04rate\x18\x01 \x01(\x01R\x04rate\"g\n" +
+	"\x04rate\x18\x01 \x01(\x01R\x04rate\"{\n" +
 	"\x06Verify\x123\n" +
 	"\tselection\x18\x01 \x01(\v2\x15.cinedex.v1.SelectionR\tselection\x12\x10\n" +
 	"\x03log\x18\x02 \x01(\bR\x03log\x12\x16\n" +
-	"\x06repair\x18\x03 \x01(\bR\x06repair\"v\n" +
+	"\x06repair\x18\x03 \x01(\bR\x06repair\x12\x12\n" +
+	"\x04deep\x18\x04 \x01(\bR\x04deep\"v\n" +
 	"\x05Batch\x123\n" +
 	"\tselection\x18\x01 \x01(\v2\x15.cinedex.v1.SelectionR\tselection\x12\x18\n" +
 	"\aformats\x18\x02 \x03(\tR\aformats\x12\x1e\n" +

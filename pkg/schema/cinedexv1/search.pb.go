@@ -1871,12 +1871,14 @@ func (x *GetStatusResponse) GetAssets() []*AssetStatus {
 }
 
 type AssetStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Asset         string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	TitleName     string                 `protobuf:"bytes,3,opt,name=title_name,json=titleName,proto3" json:"title_name,omitempty"`
-	Runs          []*Run                 `protobuf:"bytes,4,rep,name=runs,proto3" json:"runs,omitempty"`
-	Active        []*ActiveRun           `protobuf:"bytes,5,rep,name=active,proto3" json:"active,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Asset     string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	Title     string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	TitleName string                 `protobuf:"bytes,3,opt,name=title_name,json=titleName,proto3" json:"title_name,omitempty"`
+	Runs      []*Run                 `protobuf:"bytes,4,rep,name=runs,proto3" json:"runs,omitempty"`
+	Active    []*ActiveRun           `protobuf:"bytes,5,rep,name=active,proto3" json:"active,omitempty"`
+	// What is wrong with the asset's bytes; empty where they are as they were when the asset arrived, as far as can be told without reading them.
+	Bytes         string `protobuf:"bytes,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1944,6 +1946,13 @@ func (x *AssetStatus) GetActive() []*ActiveRun {
 		return x.Active
 	}
 	return nil
+}
+
+func (x *AssetStatus) GetBytes() string {
+	if x != nil {
+		return x.Bytes
+	}
+	return ""
 }
 
 // CompareVersionsRequest asks for the answers to judged queries as two versions of an algorithm would give them.
@@ -2479,14 +2488,15 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"\x12\n" +
 	"\x10GetStatusRequest\"D\n" +
 	"\x11GetStatusResponse\x12/\n" +
-	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\"\xac\x01\n" +
+	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\"\xc2\x01\n" +
 	"\vAssetStatus\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1d\n" +
 	"\n" +
 	"title_name\x18\x03 \x01(\tR\ttitleName\x12#\n" +
 	"\x04runs\x18\x04 \x03(\v2\x0f.cinedex.v1.RunR\x04runs\x12-\n" +
-	"\x06active\x18\x05 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\"\xa3\x01\n" +
+	"\x06active\x18\x05 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\tR\x05bytes\"\xa3\x01\n" +
 	"\x16CompareVersionsRequest\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +

@@ -83,12 +83,12 @@ var filmAlgorithms = []string{"shots", "thumbnails", "pictures", "labels"}
 func (w *world) bare(asset *pb.Asset, clock schema.Clock, specs []media.FrameSpec, shots *transnet.Model, pictures *efficientnet.Model) {
 	w.t.Helper()
 	ctx := w.t.Context()
-	path, release, err := w.blobs.Local(ctx, asset.GetMedia())
+	file, err := w.blobs.OpenAsset(ctx, asset)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer release()
-	stream := must[*media.Stream](w.t)(w.reader.Decode(ctx, media.Source{Path: path, Video: asset.GetVideo(), Clock: clock}, specs...))
+	defer file.Close()
+	stream := must[*media.Stream](w.t)(w.reader.Decode(ctx, media.Source{Path: file.Path(), Video: asset.GetVideo(), Clock: clock}, specs...))
 	defer stream.Close()
 	small, large := make(chan algo.Frame, 256), make(chan algo.Frame, 20)
 	var wg sync.WaitGroup

@@ -148,17 +148,16 @@ func (v *viewer) all(ctx context.Context) iter.Seq2[algo.Frame, error] {
 	}
 }
 
-// film opens an asset's pictures: a local file, and the clock of its frames.
-func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source, release func(), err error) {
+// film opens an asset's pictures: the bytes that arrived, and the clock of their frames. Close the file.
+func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source, file *media.AssetFile, err error) {
 	clock, err := s.clock(ctx, asset)
 	if err != nil {
 		return film, nil, err
 	}
-	path, release, err := s.deps.Blobs.Local(ctx, asset.GetMedia())
-	if err != nil {
+	if file, err = s.deps.Blobs.OpenAsset(ctx, asset); err != nil {
 		return film, nil, fmt.Errorf("opening the film: %w", err)
 	}
-	return media.Source{Path: path, Video: asset.GetVideo(), Clock: clock}, release, nil
+	return media.Source{Path: file.Path(), Video: asset.GetVideo(), Clock: clock}, file, nil
 }
 
 // undeclared is an error for what an algorithm asks for and has not declared.

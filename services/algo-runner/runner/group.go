@@ -1,17 +1,20 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -26,6 +29,7 @@ type group struct {
 	members   []*execution // inputs first
 	leases    []store.Lease
 	projector projector
+	film      atomic.Pointer[media.AssetFile] // nil until the film is opened
 }
 
 // group executes runs over one asset, all at once, and returns how each ended. An error
@@ -109,7 +113,7 @@ func (g *group) open(ctx context.Context, e *execution) {
 		return
 	}
 	spec := e.algorithm.Spec()
-	e.out = &output{service: g.s, lane: g.lane, run: e.run, spaces: make(map[string]*pb.Space)}
+	e.out = &output{service: g.s, lane: g.lane, run: e.run, unchanged: g.unchanged, spaces: make(map[string]*pb.Space)}
 	for _, sp := range spec.GetSpaces() {
 		e.out.spaces[schema.SpaceID(sp)] = sp
 	}
@@ -212,6 +216,17 @@ func (g *group) run(ctx context.Context) {
 	members.Wait()
 	close(stop)
 	background.Wait()
+	if film := g.film.Load(); film != nil {
+		film.Close()
+	}
+}
+
+// unchanged fails where the film was changed since it was opened. Nothing that a run made of it may be published then.
+func (g *group) unchanged() error {
+	if film := g.film.Load(); film != nil {
+		return film.Unchanged()
+	}
+	return nil
 }
 
 // end tells those that read this execution, and the projector, that it has ended.
@@ -248,7 +263,8 @@ func (g *group) annotate(ctx context.Context, e *execution) (err error) {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		return err
+		// A file that was overwritten looks like a damaged film.
+		return cmp.Or(g.unchanged(), err)
 	}
 	return e.out.finish(ctx, e.in.own)
 }
@@ -265,7 +281,7 @@ func (g *group) looking() bool {
 
 // show decodes the film for those that look at it.
 func (g *group) show(ctx context.Context) {
-	film, release, err := g.s.film(ctx, g.asset)
+	film, file, err := g.s.film(ctx, g.asset)
 	if err != nil {
 		for _, v := range g.projector.viewers {
 			v.err = err
@@ -273,7 +289,7 @@ func (g *group) show(ctx context.Context) {
 		}
 		return
 	}
-	defer release()
+	g.film.Store(file)
 	g.s.metrics.decoding.Inc()
 	defer g.s.metrics.decoding.Dec()
 	g.s.metrics.frames.Add(float64(g.projector.show(ctx, g.s.deps.Reader, film)))

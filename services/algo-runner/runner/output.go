@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,8 @@ type output struct {
 	lane    lane
 	run     *pb.Run // with the lease's epoch
 	spaces  map[string]*pb.Space
+	// unchanged fails where the film is no longer what the run began to read.
+	unchanged func() error
 
 	annotations pending[*pb.Annotation]
 	embeddings  pending[*pb.Embedding]
@@ -118,11 +121,13 @@ func (o *output) Embedding(ctx context.Context, e *pb.Embedding) error {
 	return nil
 }
 
+// Blob names a blob by its sha256 first, so that every reader can tell whether the bytes are still those that the run wrote.
 func (o *output) Blob(ctx context.Context, name, contentType string, data []byte) (*pb.MediaRef, error) {
-	if err := o.check(ctx); err != nil {
+	if err := o.mayPublish(ctx); err != nil {
 		return nil, err
 	}
-	return o.service.deps.Blobs.Put(ctx, "runs/"+o.run.GetAsset()+"/"+o.run.GetId()+"/"+name, contentType, bytes.NewReader(data))
+	sum := sha256.Sum256(data)
+	return o.service.deps.Blobs.Put(ctx, fmt.Sprintf("runs/%s/%s/%x.%s", o.run.GetAsset(), o.run.GetId(), sum, name), contentType, bytes.NewReader(data))
 }
 
 func (o *output) Progress(done, total int64) {
@@ -164,8 +169,16 @@ func (o *output) flushEmbeddings(ctx context.Context) error {
 	return nil
 }
 
-func (o *output) publish(ctx context.Context, topic events.Topic, data proto.Message) error {
+// mayPublish reports why nothing of this execution may leave: its context ended, or its film was changed.
+func (o *output) mayPublish(ctx context.Context) error {
 	if err := o.check(ctx); err != nil {
+		return err
+	}
+	return o.unchanged()
+}
+
+func (o *output) publish(ctx context.Context, topic events.Topic, data proto.Message) error {
+	if err := o.mayPublish(ctx); err != nil {
 		return err
 	}
 	if err := o.service.deps.Events.Publish(ctx, topic, events.Event{Subject: o.run.GetAsset(), Data: data}); err != nil {

@@ -3,6 +3,8 @@ package runner_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -88,7 +90,7 @@ func newWorld(t testing.TB) *world {
 	bcfg := media.DefaultBlobs()
 	bcfg.Bucket = (&url.URL{Scheme: "file", Path: filepath.Join(w.dir, "media")}).String()
 	bcfg.Roots = []string{w.dir}
-	w.blobs = must[*media.Blobs](t)(media.OpenBlobs(t.Context(), bcfg))
+	w.blobs = must[*media.Blobs](t)(media.OpenBlobs(t.Context(), bcfg, media.BlobDeps{}))
 	t.Cleanup(func() { _ = w.blobs.Close() })
 	w.reader = must[*media.Reader](t)(media.NewReader(media.Default(), w.tools, w.log))
 	return w
@@ -127,7 +129,7 @@ func (w *world) asset(path string) *pb.Asset {
 		if err := media.WriteWebVTT(&b, text.Cues); err != nil {
 			w.t.Fatal(err)
 		}
-		track.Media = must[*pb.MediaRef](w.t)(w.blobs.Put(w.t.Context(), "text/"+track.GetSha256()+".vtt", "text/vtt", &b))
+		track.Media = must[*pb.MediaRef](w.t)(w.blobs.Put(w.t.Context(), fmt.Sprintf("text/%x.vtt", sha256.Sum256(b.Bytes())), "text/vtt", &b))
 	}
 	if a.GetVideo().GetVariableRate() {
 		film := must[*media.Film](w.t)(w.reader.Probe(w.t.Context(), path))

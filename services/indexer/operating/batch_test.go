@@ -127,7 +127,7 @@ func newDesk(t testing.TB) *desk {
 	cfg := media.DefaultBlobs()
 	cfg.Bucket = "file://" + filepath.ToSlash(d.folder)
 	var err error
-	if d.blobs, err = media.OpenBlobs(t.Context(), cfg); err != nil {
+	if d.blobs, err = media.OpenBlobs(t.Context(), cfg, media.BlobDeps{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.blobs.Close() })

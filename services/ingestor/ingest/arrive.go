@@ -84,10 +84,12 @@ func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 	if err != nil {
 		return nil, field("url", err)
 	}
-	sum, size, err := s.deps.Blobs.Hash(ctx, ref)
+	file, err := s.deps.Blobs.Take(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("reading the media: %w", err)
 	}
+	defer file.Close()
+	sum := file.Sum
 	if want := m.GetSha256(); want != "" && !strings.EqualFold(want, sum) {
 		return nil, errkind.New(errkind.Invalid, "sha256: the event says %s, the bytes say %s: the file was changed or not wholly there", want, sum)
 	}
@@ -99,11 +101,11 @@ func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 		if err := s.mayTitle(known, m); err != nil {
 			return nil, err
 		}
-		a, err := s.look(ctx, ref, schema.AssetID(sum), known, m)
+		a, err := s.look(ctx, file, schema.AssetID(sum), known, m)
 		if err != nil {
 			return nil, err
 		}
-		a.Sha256, a.SizeBytes, a.Media = sum, size, ref
+		a.Sha256, a.SizeBytes, a.Media = sum, file.Size, file.Ref
 		err = s.enter(ctx, known, a, m)
 		if errkind.Is(err, errkind.Conflict) {
 			continue // another event changed the asset meanwhile: decide again
@@ -113,12 +115,8 @@ func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 }
 
 // look probes the media, and takes its text tracks and those beside it along.
-func (s *Service) look(ctx context.Context, ref *pb.MediaRef, id string, known *pb.Asset, m arrival) (*pb.Asset, error) {
-	path, release, err := s.deps.Blobs.Local(ctx, ref)
-	if err != nil {
-		return nil, fmt.Errorf("reading the media: %w", err)
-	}
-	defer release()
+func (s *Service) look(ctx context.Context, file *media.AssetFile, id string, known *pb.Asset, m arrival) (*pb.Asset, error) {
+	path := file.Path()
 	film, err := s.deps.Reader.Probe(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("probing the media: %w", err)
@@ -131,7 +129,13 @@ func (s *Service) look(ctx context.Context, ref *pb.MediaRef, id string, known *
 	} else if m.GetStartTimecode() != "" {
 		return nil, errkind.New(errkind.Invalid, "start_timecode: the media has no pictures to count")
 	}
-	return film.Asset, s.text(ctx, path, film.Asset, m.GetText())
+	if err := s.text(ctx, path, film.Asset, m.GetText()); err != nil {
+		return nil, err
+	}
+	if err := file.Unchanged(); err != nil {
+		return nil, fmt.Errorf("reading the media: %w", err)
+	}
+	return film.Asset, nil
 }
 
 // video applies what the event says of the pictures, and keeps the frame table of a variable rate.

@@ -99,7 +99,7 @@ func newWorld(t *testing.T, change func(*Deps)) *world {
 	deps := Deps{
 		Events: w.events, Library: w.store, Log: log, Registerer: prometheus.NewRegistry(),
 		Reader: must[*media.Reader](t)(media.NewReader(media.Default(), tools, log)),
-		Blobs:  must[*media.Blobs](t)(media.OpenBlobs(t.Context(), blobs)),
+		Blobs:  must[*media.Blobs](t)(media.OpenBlobs(t.Context(), blobs, media.BlobDeps{})),
 	}
 	t.Cleanup(func() { _ = deps.Blobs.Close() })
 	tokens := filepath.Join(home, "tokens.yaml")

@@ -55,6 +55,8 @@ type Film struct {
 	Shots                       []Shot
 	Lines                       []Line
 	Media                       *pb.MediaRef
+	Sha256                      string // of the media; made of the title where it is empty
+	Bytes                       int64  // of the media
 	Container                   string
 	Text                        []*pb.TextTrack
 	// Thumbnail gives where the picture of a shot is; nil names a blob that is not there.
@@ -118,9 +120,11 @@ func (l *Library) Add(f Film) *pb.Asset {
 	for _, line := range f.Lines {
 		seconds = max(seconds, line.To)
 	}
-	sum := sha256.Sum256([]byte(f.Title))
+	if f.Sha256 == "" {
+		f.Sha256 = fmt.Sprintf("%x", sha256.Sum256([]byte(f.Title)))
+	}
 	a := &pb.Asset{
-		Id: AssetOf(f.Title), Sha256: hex.EncodeToString(sum[:]), Media: f.Media, Container: f.Container, Text: f.Text,
+		Id: AssetOf(f.Title), Sha256: f.Sha256, SizeBytes: f.Bytes, Media: f.Media, Container: f.Container, Text: f.Text,
 		Title:    &pb.Title{Id: f.Title, Name: f.Name, Series: f.Series, Credit: f.Credit},
 		Duration: int64(schema.Time(seconds) * schema.Second),
 		Video: &pb.VideoTrack{Width: 64, Height: 36, Rate: &pb.FrameRate{Num: int32(rate.Num), Den: int32(rate.Den)},

@@ -135,6 +135,7 @@ func (l *Library) Shoot(f Film) Film {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	f.Sha256, f.Bytes = fmt.Sprintf("%x", sha256.Sum256(film)), int64(len(film))
 	f.Media, f.Container = l.put(f.Title+".mp4", "video/mp4", film), "mov,mp4,m4a,3gp,3g2,mj2"
 	f.Thumbnail = func(shot int) *pb.MediaRef {
 		var b bytes.Buffer
@@ -158,7 +159,7 @@ func (l *Library) put(key, contentType string, b []byte) *pb.MediaRef {
 func (l *Library) openBlobs() {
 	cfg := media.DefaultBlobs()
 	cfg.Bucket = "file://" + l.t.TempDir()
-	blobs, err := media.OpenBlobs(l.t.Context(), cfg)
+	blobs, err := media.OpenBlobs(l.t.Context(), cfg, media.BlobDeps{})
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -331,6 +331,12 @@ func (g *Gateway) Thumbnail(ctx context.Context, caller *authz.Caller, asset, ru
 	if err != nil {
 		return nil, err
 	}
+	// The pictures of a run that has not finished may be of a film that was overwritten while the run decoded it.
+	if s.runs[run] == nil {
+		if r, err := g.deps.Store.Run(ctx, asset, run); err != nil || r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+			return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")
+		}
+	}
 	a, err := g.deps.Store.Annotation(ctx, asset, run, ordinal)
 	if err != nil || a.GetKind() != schema.KindThumbnail {
 		return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")

@@ -90,6 +90,7 @@ type ComplexityRoot struct {
 	AssetStatus struct {
 		Active    func(childComplexity int) int
 		Asset     func(childComplexity int) int
+		Bytes     func(childComplexity int) int
 		Runs      func(childComplexity int) int
 		Title     func(childComplexity int) int
 		TitleName func(childComplexity int) int
@@ -152,8 +153,10 @@ type ComplexityRoot struct {
 	}
 
 	MediaRef struct {
-		Bucket func(childComplexity int) int
-		Key    func(childComplexity int) int
+		Bucket     func(childComplexity int) int
+		Key        func(childComplexity int) int
+		ModifiedMs func(childComplexity int) int
+		Version    func(childComplexity int) int
 	}
 
 	PartialFailure struct {
@@ -528,6 +531,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssetStatus.Asset(childComplexity), true
+	case "AssetStatus.bytes":
+		if e.ComplexityRoot.AssetStatus.Bytes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssetStatus.Bytes(childComplexity), true
 	case "AssetStatus.runs":
 		if e.ComplexityRoot.AssetStatus.Runs == nil {
 			break
@@ -827,6 +836,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MediaRef.Key(childComplexity), true
+	case "MediaRef.modifiedMs":
+		if e.ComplexityRoot.MediaRef.ModifiedMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MediaRef.ModifiedMs(childComplexity), true
+	case "MediaRef.version":
+		if e.ComplexityRoot.MediaRef.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MediaRef.Version(childComplexity), true
 
 	case "PartialFailure.error":
 		if e.ComplexityRoot.PartialFailure.Error == nil {
@@ -1483,6 +1504,8 @@ func (ec *executionContext) childFields_AssetStatus(ctx context.Context, field g
 		return ec.fieldContext_AssetStatus_runs(ctx, field)
 	case "active":
 		return ec.fieldContext_AssetStatus_active(ctx, field)
+	case "bytes":
+		return ec.fieldContext_AssetStatus_bytes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssetStatus", field.Name)
 }
@@ -1605,6 +1628,10 @@ func (ec *executionContext) childFields_MediaRef(ctx context.Context, field grap
 		return ec.fieldContext_MediaRef_bucket(ctx, field)
 	case "key":
 		return ec.fieldContext_MediaRef_key(ctx, field)
+	case "modifiedMs":
+		return ec.fieldContext_MediaRef_modifiedMs(ctx, field)
+	case "version":
+		return ec.fieldContext_MediaRef_version(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MediaRef", field.Name)
 }
@@ -3218,6 +3245,29 @@ func (ec *executionContext) fieldContext_AssetStatus_active(_ context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _AssetStatus_bytes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.AssetStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssetStatus_bytes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bytes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AssetStatus_bytes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssetStatus", field, false, false, "String")
+}
+
 func (ec *executionContext) _AudioTrack_index(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.AudioTrack) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4300,6 +4350,52 @@ func (ec *executionContext) _MediaRef_key(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_MediaRef_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MediaRef", field, false, false, "String")
+}
+
+func (ec *executionContext) _MediaRef_modifiedMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.MediaRef) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MediaRef_modifiedMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ModifiedMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MediaRef_modifiedMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MediaRef", field, false, false, "Int")
+}
+
+func (ec *executionContext) _MediaRef_version(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.MediaRef) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MediaRef_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MediaRef_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MediaRef", field, false, false, "String")
 }
 
@@ -7895,6 +7991,11 @@ func (ec *executionContext) _AssetStatus(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "bytes":
+			out.Values[i] = ec._AssetStatus_bytes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -8262,6 +8363,16 @@ func (ec *executionContext) _MediaRef(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "key":
 			out.Values[i] = ec._MediaRef_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "modifiedMs":
+			out.Values[i] = ec._MediaRef_modifiedMs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._MediaRef_version(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -39,7 +39,9 @@ type Deps struct {
 	Runs   store.Runs
 	// Planned returns the runs that an asset is to get.
 	Planned func(*pb.Asset) ([]*pb.Run, error)
-	Log     *slog.Logger
+	// Look tells what is wrong with an asset's bytes, without reading them; "" for nothing.
+	Look func(context.Context, *pb.Asset) string
+	Log  *slog.Logger
 }
 
 // Server implements SearchService; GraphQL is served from it, too.
@@ -183,7 +185,7 @@ func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusR
 		}
 		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
 		audit.From(ctx).Told(1, a.GetTitle().GetId())
-		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()]})
+		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()], Bytes: s.deps.Look(ctx, a)})
 	}
 	return connect.NewResponse(resp), nil
 }

@@ -75,7 +75,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Planned: deps.Planned, Log: deps.Log})
+	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Planned: deps.Planned, Look: deps.Blobs.Look, Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -107,14 +107,17 @@ func unreadable(log *slog.Logger, doing, asset string, err error) error {
 }
 
 func (f frames) at(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error) {
-	path, release, err := f.blobs.Local(ctx, a.GetMedia())
+	file, err := f.blobs.OpenAsset(ctx, a)
 	if err != nil {
-		return nil, unreadable(f.log, "reading the media of "+a.GetId(), a.GetId(), err)
+		return nil, err
 	}
-	defer release()
-	p, err := f.reader.FrameAt(ctx, media.Source{Path: path, Video: a.GetVideo(), Clock: clock}, n, media.FrameSpec{Width: 640, Height: 360, Fit: media.Keep})
+	defer file.Close()
+	p, err := f.reader.FrameAt(ctx, media.Source{Path: file.Path(), Video: a.GetVideo(), Clock: clock}, n, media.FrameSpec{Width: 640, Height: 360, Fit: media.Keep})
 	if err != nil {
 		return nil, unreadable(f.log, fmt.Sprintf("reading frame %d of %s", n, a.GetId()), a.GetId(), err)
+	}
+	if err := file.Unchanged(); err != nil {
+		return nil, err
 	}
 	return p.Image(), nil
 }

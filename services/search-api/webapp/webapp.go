@@ -7,10 +7,12 @@
 package webapp
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -33,7 +35,8 @@ var files embed.FS
 
 // Blobs is what the handlers need of media storage.
 type Blobs interface {
-	Open(ctx context.Context, ref *pb.MediaRef) (*media.Blob, error)
+	OpenAsset(ctx context.Context, a *pb.Asset) (*media.AssetFile, error)
+	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 }
 
 // Deps is what the handlers stand on.
@@ -194,18 +197,46 @@ func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
 	w.Header().Set("Cache-Control", "private, max-age=86400, immutable") // a run's pictures never change
-	a.serve(w, r, ref)
+	picture, err := a.Blobs.Read(r.Context(), ref, maxThumbnail)
+	if err != nil {
+		// The error names files.
+		a.Log.Error("serving a thumbnail", "path", r.URL.Path, "error", err)
+		a.fail(w, errkind.New(errkind.Of(err), "this cannot be read now; the service's log says why"))
+		return
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(picture))
 }
 
+// maxThumbnail bounds what is read into memory for one picture.
+const maxThumbnail = 8 << 20
+
+// patience is how long a request waits for a film that is fetched or hashed first. The fetching goes on, and the next request finds more done.
+const patience = 20 * time.Second
+
+// media serves the bytes of an asset that arrived, and no others. They never change, so their hash is their ETag: a player that goes on
+// where it was interrupted gets the rest of the same film.
 func (a *app) media(w http.ResponseWriter, r *http.Request) {
 	asset, _, err := a.Gateway.Asset(r.Context(), rpc.CallerFrom(r.Context()), r.PathValue("asset"))
 	if err != nil {
 		a.fail(w, err)
 		return
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	film, err := a.Blobs.OpenAsset(ctx, asset)
+	if err != nil {
+		a.fail(w, err)
+		return
+	}
+	defer film.Close()
 	w.Header().Set("Content-Type", mediaType(asset))
 	w.Header().Set("Cache-Control", "private, max-age=3600")
-	a.serve(w, r, asset.GetMedia())
+	w.Header().Set("ETag", strconv.Quote(film.Sum))
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
+	http.ServeContent(w, r, "", time.Time{}, film)
 }
 
 func mediaType(a *pb.Asset) string {
@@ -220,24 +251,16 @@ func mediaType(a *pb.Asset) string {
 	return "application/octet-stream"
 }
 
-func (a *app) serve(w http.ResponseWriter, r *http.Request, ref *pb.MediaRef) {
-	f, err := a.Blobs.Open(r.Context(), ref)
-	if err != nil {
-		// The error names files.
-		a.Log.Error("serving media", "path", r.URL.Path, "error", err)
-		a.fail(w, errkind.New(errkind.Of(err), "this cannot be read now; the service's log says why"))
-		return
-	}
-	defer f.Close()
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
-	http.ServeContent(w, r, "", time.Time{}, f)
-}
-
 // fail answers with the error's status; what went wrong inside goes to the log.
 func (a *app) fail(w http.ResponseWriter, err error) {
 	k, text := errkind.Of(err), err.Error()
-	if k == errkind.Internal || k == errkind.Unavailable {
+	var refused *media.AssetError
+	if errors.As(err, &refused) {
+		text = refused.Error() // and the log has the rest already
+		if k.Retryable() {
+			w.Header().Set("Retry-After", "5")
+		}
+	} else if k == errkind.Internal || k == errkind.Unavailable {
 		a.Log.Error("serving the page", "error", err)
 		text = "something went wrong; the service's log says what"
 	}
