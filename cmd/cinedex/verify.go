@@ -9,13 +9,15 @@ import (
 func newVerify(o *output, h *home) *cobra.Command {
 	var s selection
 	var d doing
-	var log bool
+	var log, deep bool
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Hold the search engine against the store, and say what differs",
+		Short: "Hold the search engine and the buckets against the store, and say what differs",
 		Long: `Tells which items are missing in the search engine, which are there otherwise than the store has
 them, and which are there that the store does not have: how many of each, and examples. What is being
-written is left out. It changes nothing. Exit code 1 says that something differs.`,
+written is left out. Looks at the bytes of each asset, too: whether size and time are those of its
+arrival; --deep hashes them. Looks for text tracks, frame tables and thumbnails in the bucket, and counts
+what nothing refers to. It changes nothing. Exit code 1 says that something differs.`,
 		Example: `  cinedex verify
   cinedex verify --title big-buck-bunny --algorithm dialogue
   cinedex verify --log --json | jq .notes`,
@@ -25,12 +27,13 @@ written is left out. It changes nothing. Exit code 1 says that something differs
 			if err != nil {
 				return err
 			}
-			_, err = d.do(cmd, o, h, &pb.Job{Work: &pb.Job_Verify{Verify: &pb.Verify{Selection: sel, Log: log}}})
+			_, err = d.do(cmd, o, h, &pb.Job{Work: &pb.Job_Verify{Verify: &pb.Verify{Selection: sel, Log: log, Deep: deep}}})
 			return err
 		},
 	}
 	s.flags(c, true)
 	d.flags(c)
+	c.Flags().BoolVar(&deep, "deep", false, "hash the bytes of every asset, in place of comparing size and time")
 	c.Flags().BoolVar(&log, "log", false, "hold the store against the log, too, as far as the log reaches back")
 	return c
 }

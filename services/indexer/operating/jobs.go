@@ -95,7 +95,11 @@ func (k rebuilding) Do(ctx context.Context, w *Work) error {
 type verifying struct{ deps Deps }
 
 func (k verifying) verifier() *verifier {
-	return newVerifier(k.deps.Store, k.deps.Engine, k.deps.Events)
+	v := newVerifier(k.deps.Store, k.deps.Engine, k.deps.Events)
+	if k.deps.Blobs != nil {
+		v.blobs = k.deps.Blobs
+	}
+	return v
 }
 
 func (k verifying) Plan(ctx context.Context, j *pb.Job) (*Plan, error) {

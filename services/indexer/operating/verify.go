@@ -32,6 +32,7 @@ type verifier struct {
 	engine  search.Engine
 	auditor search.Auditor // nil where the engine does not tell how it keeps items: then only what is there counts
 	log     logReader      // nil where the log is not asked for
+	blobs   verifiedBytes  // nil where no bucket is known: then bytes are not looked at
 }
 
 // logReader is what verifying needs of the log.
@@ -460,6 +461,9 @@ func copyRun(ctx context.Context, s store.Annotations, to search.Writer, r *pb.R
 }
 
 func checkVerify(w *pb.Verify) error {
+	if w.GetDeep() && w.GetRepair() {
+		return errkind.New(errkind.Invalid, "verify.repair: mends the search engine from the store; what is wrong with bytes, `cinedex verify --deep` tells how to mend")
+	}
 	if w.GetLog() && w.GetRepair() {
 		return errkind.New(errkind.Invalid, "verify.repair: mends the search engine from the store; what the log has and the store has not, `cinedex replay --source log` brings back")
 	}
@@ -483,13 +487,21 @@ func (v *verifier) plan(ctx context.Context, w *pb.Verify) (plan, error) {
 	if w.GetLog() {
 		lines = append(lines, "reads the library, the ends of runs and what they wrote from the log, as far as it reaches back")
 	}
+	total := int64(len(settled))
+	if v.looksAtBytes(w) {
+		assets, line, err := v.planBytes(ctx, w)
+		if err != nil {
+			return plan{}, err
+		}
+		total, lines = total+assets, append(lines, line)
+	}
 	if w.GetRepair() {
 		lines = append(lines, "writes into the search engine what differs, and deletes from it what the store does not have")
 	}
 	if v.auditor == nil {
 		lines = append(lines, "this search engine does not tell how it keeps items: what is there is compared, not what it says")
 	}
-	return plan{total: int64(len(settled)), unit: "runs", lines: lines}, nil
+	return plan{total: total, unit: "runs and assets", lines: lines}, nil
 }
 
 // do verifies, and repairs where that is asked for. It begins anew after a kill: it is a reading, and
@@ -535,14 +547,22 @@ func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell tell
 		lines = append(lines, l.lines()...)
 		differs += l.differences()
 	}
-	if err := tell(ctx, step{done: f.runs, lines: lines}); err != nil {
+	done := f.runs
+	if v.looksAtBytes(w) {
+		b, err := v.bytesOf(ctx, w.GetSelection(), w.GetDeep(), func(assets int64) error { return tell(ctx, step{done: f.runs + assets}) })
+		if err != nil {
+			return err
+		}
+		lines, differs, done = append(lines, b.lines()...), differs+b.differences(), done+b.assets
+	}
+	if err := tell(ctx, step{done: done, lines: lines}); err != nil {
 		return err
 	}
 	switch {
 	case left > 0:
 		return errkind.New(errkind.Conflict, "%d runs could not be mended; the notes say which", left)
 	case differs > 0 && !w.GetRepair():
-		return errkind.New(errkind.Conflict, "%d items differ; the notes say which, and `cinedex repair` mends the search engine", differs)
+		return errkind.New(errkind.Conflict, "%d items, assets or artefacts differ; the notes say which, and `cinedex repair` mends the search engine", differs)
 	}
 	return nil
 }

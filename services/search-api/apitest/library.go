@@ -75,6 +75,7 @@ type Library struct {
 	Store  store.Store
 	Engine search.Engine
 	Blobs  *media.Blobs
+	Folder string // of Blobs' own bucket
 	t      testing.TB
 }
 

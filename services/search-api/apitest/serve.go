@@ -142,7 +142,7 @@ func (l *Library) Shoot(f Film) Film {
 		if err := jpeg.Encode(&b, Still(f.Shots[shot].Colour), nil); err != nil {
 			l.t.Fatal(err)
 		}
-		return l.put(fmt.Sprintf("%s/%d.jpg", f.Title, shot), "image/jpeg", b.Bytes())
+		return l.put(fmt.Sprintf("runs/%s/thumbnails/%x.%d.jpg", AssetOf(f.Title), sha256.Sum256(b.Bytes()), shot), "image/jpeg", b.Bytes())
 	}
 	return f
 }
@@ -158,7 +158,8 @@ func (l *Library) put(key, contentType string, b []byte) *pb.MediaRef {
 
 func (l *Library) openBlobs() {
 	cfg := media.DefaultBlobs()
-	cfg.Bucket = "file://" + l.t.TempDir()
+	l.Folder = l.t.TempDir()
+	cfg.Bucket = "file://" + l.Folder
 	blobs, err := media.OpenBlobs(l.t.Context(), cfg, media.BlobDeps{})
 	if err != nil {
 		l.t.Fatal(err)

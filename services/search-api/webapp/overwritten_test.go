@@ -1,0 +1,131 @@
+package webapp_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
+	"github.com/cinedex/cinedex/services/search-api/apitest"
+)
+
+// A film that was overwritten is neither played nor searched by frame under its old identity, and status tells of it. Restored, it is there again.
+func TestOverwrittenFilm(t *testing.T) {
+	l := apitest.New(t)
+	shot := l.Shoot(harbour("harbour"))
+	a := l.Add(shot)
+	blue := harbour("blue")
+	for i := range blue.Shots {
+		blue.Shots[i].Colour = apitest.Blue
+	}
+	l.Add(l.Shoot(blue))
+	s := l.Serve(tokens)
+	path := filepath.Join(l.Folder, shot.Media.GetKey())
+	film, other := contents(t, path), contents(t, filepath.Join(l.Folder, "blue.mp4"))
+
+	get := func(span string) (*http.Response, []byte) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/media/"+a.GetId(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer all")
+		if span != "" {
+			req.Header.Set("Range", span)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, body
+	}
+	client := cinedexv1connect.NewSearchServiceClient(http.DefaultClient, s.URL, connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			req.Header().Set("Authorization", "Bearer all")
+			return next(ctx, req)
+		}
+	})))
+	// The vector of a frame is remembered, so each search is for another frame.
+	frame := 0
+	likeFrame := func() error {
+		frame++
+		_, err := client.Search(t.Context(), connect.NewRequest(&pb.SearchRequest{Query: &pb.Query{Node: &pb.Query_Leaf{Leaf: &pb.Leaf{Kind: "like_frame", Asset: a.GetId(), Timecode: fmt.Sprintf("01:00:15:%02d", frame)}}}}))
+		return err
+	}
+	bytesOf := func() string {
+		t.Helper()
+		r, err := client.GetStatus(t.Context(), connect.NewRequest(&pb.GetStatusRequest{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range r.Msg.GetAssets() {
+			if s.GetAsset() == a.GetId() {
+				return s.GetBytes()
+			}
+		}
+		t.Fatal("the asset has no status")
+		return ""
+	}
+	plays := func() {
+		t.Helper()
+		resp, body := get("bytes=100-199")
+		if resp.StatusCode != http.StatusPartialContent || !bytes.Equal(body, film[100:200]) || resp.Header.Get("ETag") != fmt.Sprintf("%q", a.GetSha256()) {
+			t.Errorf("a range: %s, %d bytes, ETag %s", resp.Status, len(body), resp.Header.Get("ETag"))
+		}
+		if err := likeFrame(); err != nil {
+			t.Errorf("like this frame: %v", err)
+		}
+		if text := bytesOf(); text != "" {
+			t.Errorf("status says that the bytes are %q", text)
+		}
+	}
+	plays()
+	if err := os.WriteFile(path, other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, span := range []string{"", "bytes=100-199"} {
+		resp, body := get(span)
+		if resp.StatusCode != http.StatusConflict || !strings.Contains(string(body), "not those that arrived") || strings.Contains(string(body), l.Folder) || resp.Header.Get("ETag") != "" {
+			t.Errorf("overwritten, range %q: %s, %.200s", span, resp.Status, body)
+		}
+	}
+	if err := likeFrame(); connect.CodeOf(err) != connect.CodeAborted || !strings.Contains(err.Error(), "not those that arrived") || strings.Contains(err.Error(), l.Folder) {
+		t.Errorf("overwritten, like this frame: %v", err)
+	}
+	if text := bytesOf(); !strings.Contains(text, "not those that arrived") {
+		t.Errorf("overwritten, status says that the bytes are %q", text)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := get(""); resp.StatusCode != http.StatusNotFound || strings.Contains(string(body), l.Folder) {
+		t.Errorf("removed: %s, %.200s", resp.Status, body)
+	}
+	if err := os.WriteFile(path, film, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plays()
+}
+
+func contents(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
