@@ -3,6 +3,7 @@ package access
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -127,7 +128,9 @@ func revoked(t *testing.T, r authztest.Revocation) map[string]time.Duration {
 	t.Cleanup(func() { _ = record.Close() })
 	w := newWorld(t, tokens, "a")
 	film := apitest.Film{Title: "b", Container: "mp4", Shots: []apitest.Shot{{Seconds: 2, Colour: apitest.Blue}}, Lines: []apitest.Line{{From: 0, To: 1, Language: "en", Text: "A storm."}, {From: 1, To: 2, Language: "en", Text: "One more storm."}}}
-	if film.Media, err = w.library.Blobs.Put(t.Context(), "b.mp4", "video/mp4", bytes.NewReader(make([]byte, filmBytes))); err != nil {
+	content := make([]byte, filmBytes)
+	film.Sha256, film.Bytes = fmt.Sprintf("%x", sha256.Sum256(content)), filmBytes
+	if film.Media, err = w.library.Blobs.Put(t.Context(), "b.mp4", "video/mp4", bytes.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
 	b := w.library.Add(film)

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -236,7 +237,20 @@ func (a *app) media(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", strconv.Quote(film.Sum))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
-	http.ServeContent(w, r, "", time.Time{}, film)
+	http.ServeContent(w, r, "", time.Time{}, &until{film, r.Context()})
+}
+
+// until is a film that ends with its request: a caller whose token is taken away gets no more of it.
+type until struct {
+	io.ReadSeeker
+	ctx context.Context
+}
+
+func (u *until) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.ReadSeeker.Read(p)
 }
 
 func mediaType(a *pb.Asset) string {
