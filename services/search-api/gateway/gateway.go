@@ -86,10 +86,13 @@ const (
 
 // Limits of one request.
 const (
-	DefaultLimit  = 20
-	MaxLimit      = 200
-	MaxOffset     = 2000                // how deep pages go
-	MaxImageBytes = query.MaxImageBytes // of a picture that is asked with
+	DefaultLimit = 20
+	MaxLimit     = 200
+	MaxOffset    = 2000 // how deep pages go
+	MaxEvidence  = 32   // of one hit
+	// MaxResponseBytes bounds the hits of one page; the cursor leads to the others.
+	MaxResponseBytes = 2 << 20
+	MaxImageBytes    = query.MaxImageBytes // of a picture that is asked with
 )
 
 // Deps is what main builds.

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -80,12 +82,59 @@ func (s settled) add(asset string, iv schema.Interval, score float64, a, b []evi
 	m.evidence = support(m.evidence, support(a, b))
 }
 
-// maxMoments bounds what a pairing may grow to; the best are kept.
-const maxMoments = 5000
+func (s settled) list() []*moment { return slices.SortedFunc(maps.Values(s), byScore) }
 
-func (s settled) list() []*moment {
-	out := slices.SortedFunc(maps.Values(s), byScore)
-	return out[:min(len(out), maxMoments)]
+const (
+	// maxMoments bounds what a pairing may grow to; the best are kept.
+	maxMoments = 5000
+	// maxSteps bounds the pairs that are looked at for one query, weighed by their evidence: about a second of work.
+	maxSteps = 2_000_000
+)
+
+// A tally counts the work on one query. Over maxSteps, or when the caller has gone,
+// the functions of the algebra return at once what they have, and err says why.
+type tally struct {
+	ctx   context.Context
+	steps int
+	err   error
+	// cut says that of some inner part only the best maxMoments moments were kept.
+	cut bool
+}
+
+// spend counts n steps and reports whether the work may go on.
+func (t *tally) spend(n int) bool {
+	const rarely = 1 << 12
+	before := t.steps
+	t.steps += n
+	switch {
+	case t.err != nil:
+	case t.steps > maxSteps:
+		t.err = errkind.New(errkind.Invalid, "query: its parts meet in more than %d ways; ask for less at once, or narrow it by title", maxSteps)
+	case before/rarely != t.steps/rarely && t.ctx.Err() != nil:
+		t.err = errkind.New(errkind.Cancelled, "the caller went away: %w", t.ctx.Err())
+	}
+	return t.err == nil
+}
+
+// best returns the best maxMoments of a list in order, and notes when there were more.
+func (t *tally) best(ms []*moment) []*moment {
+	if len(ms) > maxMoments {
+		t.cut = true
+		return ms[:maxMoments]
+	}
+	return ms
+}
+
+// trim keeps the best of what is settled where it has grown to twice what will be kept.
+// Scores only grow, so a moment among the best at the end is among the best all along.
+func (t *tally) trim(s settled) {
+	if len(s) < 2*maxMoments {
+		return
+	}
+	for _, m := range s.list()[maxMoments:] {
+		delete(s, m.place())
+	}
+	t.cut = true
 }
 
 // A timeline is one asset's moments by start, for sweeping over them.
@@ -127,47 +176,55 @@ func (l *timeline) around(iv schema.Interval, gap schema.Time) []*moment {
 }
 
 // allOf is And: the time that moments of both share.
-func allOf(a, b []*moment) []*moment {
+func (t *tally) allOf(a, b []*moment) []*moment {
 	lines, out := timelines(b), settled{}
 	for _, x := range a {
 		for _, y := range lines[x.asset].around(x.Interval, 0) {
+			if !t.spend(1 + len(x.evidence)*len(y.evidence)) {
+				return nil
+			}
 			if iv := x.Intersect(y.Interval); !iv.Empty() {
 				out.add(x.asset, iv, x.score+y.score, x.evidence, y.evidence)
+				t.trim(out)
 			}
 		}
 	}
-	return out.list()
+	return t.best(out.list())
 }
 
 // closeBy is Within: the span of moments of both that are at most gap apart.
 // Each moment of a is paired with the best of b near it, so that a talkative scene does not fill the answer.
-func closeBy(a, b []*moment, gap schema.Time) []*moment {
+func (t *tally) closeBy(a, b []*moment, gap schema.Time) []*moment {
 	lines, out := timelines(b), settled{}
 	for _, x := range a {
 		var best *moment
 		for _, y := range lines[x.asset].around(x.Interval, gap) {
+			if !t.spend(1) {
+				return nil
+			}
 			if x.Gap(y.Interval) <= gap && (best == nil || byScore(y, best) < 0) {
 				best = y
 			}
 		}
 		if best != nil {
 			out.add(x.asset, x.Hull(best.Interval), x.score+best.score, x.evidence, best.evidence)
+			t.trim(out)
 		}
 	}
-	return out.list()
+	return t.best(out.list())
 }
 
 // without takes away what overlaps a moment of b.
-func without(a, b []*moment) []*moment {
+func (t *tally) without(a, b []*moment) []*moment {
 	lines := timelines(b)
 	return slices.DeleteFunc(slices.Clone(a), func(x *moment) bool {
-		return slices.ContainsFunc(lines[x.asset].around(x.Interval, 0), func(y *moment) bool { return x.Overlaps(y.Interval) })
+		return slices.ContainsFunc(lines[x.asset].around(x.Interval, 0), func(y *moment) bool { return !t.spend(1) || x.Overlaps(y.Interval) })
 	})
 }
 
 // anyOfThem is Or: overlapping moments of the same asset become one, at the interval
 // of the best of them, since that is where to land; each list that supports it adds its best score once.
-func anyOfThem(lists ...[]*moment) []*moment {
+func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 	type listed struct {
 		*moment
 		list int
@@ -203,6 +260,9 @@ func anyOfThem(lists ...[]*moment) []*moment {
 		from, _ := slices.BinarySearchFunc(l.kept, m.Start-l.longest, startsAt)
 		to, _ := slices.BinarySearchFunc(l.kept, m.End, startsAt)
 		var best *supported
+		if !t.spend(1 + max(to-from, 0) + len(m.evidence)) {
+			return nil
+		}
 		for _, k := range l.kept[min(from, to):to] {
 			if sameMoment(k.Interval, m.Interval) && (best == nil || k.number < best.number) {
 				best = k
@@ -221,10 +281,13 @@ func anyOfThem(lists ...[]*moment) []*moment {
 			best.lists |= bit
 			best.score += m.score
 		}
+		if !t.spend(len(best.evidence) * len(m.evidence)) {
+			return nil
+		}
 		best.evidence = support(best.evidence, m.evidence)
 	}
 	slices.SortFunc(out, byScore)
-	return out[:min(len(out), maxMoments)]
+	return t.best(out)
 }
 
 // sameMoment: two intervals are one moment where they share half of the shorter one.
@@ -247,9 +310,27 @@ func rrf(weight float64, rank int) float64 { return weight / float64(rrfK+rank) 
 // failed found nothing, so what it would have taken away under a NOT stays: the answer names it.
 type evaluation struct {
 	*found
+	*tally
 	p *processed
 	// snap says which interval a hit stands for.
 	snap func(*part, search.Hit) schema.Interval
+}
+
+// all returns the moments of the whole query. Where the best go first, pages end before maxMoments, and nothing is
+// missing from them when the outermost part is cut.
+func (e evaluation) all() []*moment {
+	or := e.p.tree.GetOr()
+	if or == nil || e.p.byTime {
+		return e.of(e.p.tree, 0)
+	}
+	var lists [][]*moment
+	for _, c := range or.GetQueries() {
+		lists = append(lists, e.of(c, 0))
+	}
+	inner := e.cut
+	ms := e.anyOfThem(lists...)
+	e.cut = inner
+	return ms
 }
 
 // of returns the moments of q whose every leaf is at least so confident.
@@ -262,9 +343,9 @@ func (e evaluation) of(q *pb.Query, floor float32) []*moment {
 		for _, c := range n.Or.GetQueries() {
 			lists = append(lists, e.of(c, floor))
 		}
-		return anyOfThem(lists...)
+		return e.anyOfThem(lists...)
 	case *pb.Query_Within:
-		return closeBy(e.of(n.Within.GetLeft(), floor), e.of(n.Within.GetRight(), floor), schema.Time(n.Within.GetGap()))
+		return e.closeBy(e.of(n.Within.GetLeft(), floor), e.of(n.Within.GetRight(), floor), schema.Time(n.Within.GetGap()))
 	case *pb.Query_And:
 		var wanted, unwanted []*pb.Query
 		for _, c := range n.And.GetQueries() {
@@ -276,11 +357,11 @@ func (e evaluation) of(q *pb.Query, floor float32) []*moment {
 		}
 		ms := e.of(wanted[0], floor)
 		for _, c := range wanted[1:] {
-			ms = allOf(ms, e.of(c, floor))
+			ms = e.allOf(ms, e.of(c, floor))
 		}
 		for _, c := range unwanted {
 			// A list of neighbours has no end, so only what is called a match is taken away.
-			ms = without(ms, e.of(c, max(floor, matchConfidence)))
+			ms = e.without(ms, e.of(c, max(floor, matchConfidence)))
 		}
 		return ms
 	}
@@ -325,5 +406,5 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 	if len(lists) == 1 {
 		return lists[0]
 	}
-	return anyOfThem(lists...)
+	return e.anyOfThem(lists...)
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -27,6 +28,9 @@ func moments(name string, part *part) *rapid.Generator[[]*moment] {
 		return set.list()
 	})
 }
+
+// counted counts the work of one call.
+func counted() *tally { return &tally{ctx: context.Background()} }
 
 // show is what of a list counts: places and scores in order.
 func show(ms []*moment) []string {
@@ -98,9 +102,9 @@ func TestAlgebraIsTheSlowOne(t *testing.T) {
 				not = append(not, x)
 			}
 		}
-		equal(t, "and", show(allOf(a, b)), show(best(and)))
-		equal(t, "within", show(closeBy(a, b, gap)), show(best(within)))
-		equal(t, "not", show(without(a, b)), show(not))
+		equal(t, "and", show(counted().allOf(a, b)), show(best(and)))
+		equal(t, "within", show(counted().closeBy(a, b, gap)), show(best(within)))
+		equal(t, "not", show(counted().without(a, b)), show(not))
 
 		// Or: each in the order of scores joins the first kept that is the same moment, or is kept.
 		type kept struct {
@@ -134,7 +138,7 @@ func TestAlgebraIsTheSlowOne(t *testing.T) {
 			orMoments = append(orMoments, k.moment)
 		}
 		slices.SortFunc(orMoments, byScore)
-		equal(t, "or", show(anyOfThem(a, b)), show(orMoments))
+		equal(t, "or", show(counted().anyOfThem(a, b)), show(orMoments))
 
 		equal(t, "the left list afterwards", showWhy(a), before[0])
 		equal(t, "the right list afterwards", showWhy(b), before[1])
@@ -144,19 +148,19 @@ func TestAlgebraIsTheSlowOne(t *testing.T) {
 func TestAlgebraLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := moments("a", left).Draw(t, "a"), moments("b", right).Draw(t, "b"), moments("c", third).Draw(t, "c")
-		equal(t, "and commutes", showWhy(allOf(a, b)), showWhy(allOf(b, a)))
-		equal(t, "or commutes", showWhy(anyOfThem(a, b)), showWhy(anyOfThem(b, a)))
-		equal(t, "or of three in any order", showWhy(anyOfThem(a, b, c)), showWhy(anyOfThem(c, a, b)))
-		equal(t, "and is associative", show(allOf(allOf(a, b), c)), show(allOf(a, allOf(b, c))))
-		equal(t, "nots commute", show(without(without(a, b), c)), show(without(without(a, c), b)))
-		equal(t, "nothing is left of a without a", show(without(a, a)), []string{})
-		equal(t, "nothing and a", show(allOf(nil, a)), []string{})
-		for _, m := range allOf(a, b) {
+		equal(t, "and commutes", showWhy(counted().allOf(a, b)), showWhy(counted().allOf(b, a)))
+		equal(t, "or commutes", showWhy(counted().anyOfThem(a, b)), showWhy(counted().anyOfThem(b, a)))
+		equal(t, "or of three in any order", showWhy(counted().anyOfThem(a, b, c)), showWhy(counted().anyOfThem(c, a, b)))
+		equal(t, "and is associative", show(counted().allOf(counted().allOf(a, b), c)), show(counted().allOf(a, counted().allOf(b, c))))
+		equal(t, "nots commute", show(counted().without(counted().without(a, b), c)), show(counted().without(counted().without(a, c), b)))
+		equal(t, "nothing is left of a without a", show(counted().without(a, a)), []string{})
+		equal(t, "nothing and a", show(counted().allOf(nil, a)), []string{})
+		for _, m := range counted().allOf(a, b) {
 			if !slices.ContainsFunc(a, func(x *moment) bool { return x.Covers(m.Interval) && x.asset == m.asset }) {
 				t.Fatalf("%v is in none of the left", m.place())
 			}
 		}
-		for name, ms := range map[string][]*moment{"and": allOf(a, b), "or": anyOfThem(a, b), "within": closeBy(a, b, 3)} {
+		for name, ms := range map[string][]*moment{"and": counted().allOf(a, b), "or": counted().anyOfThem(a, b), "within": counted().closeBy(a, b, 3)} {
 			if !slices.IsSortedFunc(ms, byScore) {
 				t.Fatalf("%s is not in the order of scores: %q", name, show(ms))
 			}
@@ -197,7 +201,7 @@ func BenchmarkOr(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		anyOfThem(lists...)
+		counted().anyOfThem(lists...)
 	}
 }
 
@@ -210,6 +214,6 @@ func BenchmarkAnd(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		allOf(lists[0], lists[1])
+		counted().allOf(lists[0], lists[1])
 	}
 }

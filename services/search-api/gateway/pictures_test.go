@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -103,5 +105,36 @@ func TestPictureMemory(t *testing.T) {
 	need = 1 << 20
 	if err := ask(); err != nil {
 		t.Errorf("a small picture after it: %v", err)
+	}
+}
+
+// TestAnswersAreBounded: a page ends before its hits are too many bytes, and the cursors lead to all of them.
+func TestAnswersAreBounded(t *testing.T) {
+	const lines = 300
+	film := apitest.Film{Title: "talk", Name: "Talk", Shots: []apitest.Shot{{Seconds: 10 * lines, Colour: apitest.Red}}}
+	for i := range lines {
+		film.Lines = append(film.Lines, apitest.Line{From: int64(10 * i), To: int64(10*i + 1), Language: "en", Text: fmt.Sprintf("lamp %d %s", i, strings.Repeat("word ", 1500))})
+	}
+	l := apitest.New(t)
+	l.Add(film)
+	g := open(t, l, nil, gateway.Default())
+	seen, pages := map[int64]bool{}, 0
+	for cursor := ""; ; pages++ {
+		resp, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Q: "dialogue.words:lamp", Limit: gateway.MaxLimit, Cursor: cursor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := proto.Size(resp); n > gateway.MaxResponseBytes+64<<10 {
+			t.Errorf("page %d has %d bytes", pages, n)
+		}
+		for _, h := range resp.GetHits() {
+			seen[h.GetStart()] = true
+		}
+		if cursor = resp.GetCursor(); cursor == "" {
+			break
+		}
+	}
+	if len(seen) != lines || pages < 2 {
+		t.Errorf("%d of %d hits on %d pages", len(seen), lines, pages+1)
 	}
 }

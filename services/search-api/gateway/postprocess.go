@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -64,21 +66,40 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	ms := evaluation{f, p, snap}.of(p.tree, 0)
+	work := &tally{ctx: ctx}
+	ms := evaluation{f, work, p, snap}.all()
+	if work.err != nil {
+		return nil, work.err
+	}
 	if p.byTime {
 		slices.SortFunc(ms, byTime)
 	}
 	resp := &pb.SearchResponse{Query: p.printed, Partial: f.partial, NoGoodMatch: noGoodMatch(f, ms)}
 	page := ms[min(p.offset, len(ms)):min(p.offset+p.limit, len(ms))]
-	if next := p.offset + len(page); next < len(ms) && next <= MaxOffset {
-		resp.Cursor = p.cursor(next)
-	}
-	for _, m := range page {
-		h, err := g.hit(ctx, p, m)
+	size, less := 0, false
+	for i, m := range page {
+		h, trimmed, err := g.hit(ctx, p, m)
 		if err != nil {
 			return nil, err
 		}
+		if size += proto.Size(h); size > MaxResponseBytes && i > 0 {
+			page = page[:i] // the rest is on the next page
+			break
+		}
+		less = less || trimmed
 		resp.Hits = append(resp.Hits, h)
+	}
+	if next := p.offset + len(page); next < len(ms) && next <= MaxOffset {
+		resp.Cursor = p.cursor(next)
+	}
+	bounded := func(part, format string, args ...any) {
+		resp.Partial = append(resp.Partial, &pb.PartialFailure{Part: part, Kind: errkind.Exhausted.String(), Error: fmt.Sprintf(format, args...)})
+	}
+	if work.cut {
+		bounded("moments", "a part of the query has more than %d moments, and its best were taken; narrow the query for the others", maxMoments)
+	}
+	if less {
+		bounded("evidence", "a hit has more than %d pieces of evidence, and its best are shown", MaxEvidence)
 	}
 	return resp, nil
 }
@@ -128,8 +149,9 @@ func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*pa
 	}, nil
 }
 
-// hit fills in a moment: where it is in every way of counting, what was said, and why it is here.
-func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (*pb.Hit, error) {
+// hit fills in a moment: where it is in every way of counting, what was said, and why it is here. trimmed says that
+// only the best of the evidence is shown.
+func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (_ *pb.Hit, trimmed bool, err error) {
 	e := p.snap.assets[m.asset]
 	t := e.asset.GetTitle()
 	h := &pb.Hit{
@@ -142,17 +164,18 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (*pb.Hit, er
 		h.StartTimecode, h.EndTimecode = e.scale.Format(h.StartFrame), e.scale.Format(h.EndFrame)
 	}
 	if err := g.thumbnail(ctx, e, m, h); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	slices.SortFunc(m.evidence, byRank)
+	shown := m.evidence[:min(len(m.evidence), MaxEvidence)]
 	var said []spokenEvidence
-	for _, ev := range m.evidence {
+	for _, ev := range shown {
 		pe, about, err := g.evidence(ctx, p, ev)
 		if errkind.Is(err, errkind.NotFound) {
 			continue // collected since the cursor's snapshot
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		h.Evidence = append(h.Evidence, pe)
 		confidence := ev.confidence
@@ -168,7 +191,7 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (*pb.Hit, er
 		}
 	}
 	g.quote(h, said)
-	return h, nil
+	return h, len(shown) < len(m.evidence), nil
 }
 
 type spokenEvidence struct {
