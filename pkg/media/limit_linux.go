@@ -1,26 +1,57 @@
 package media
 
 import (
+	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
 )
+
+// setLimit is the system's call, for one resource of one process.
+type setLimit func(pid, resource int, n uint64) error
+
+func prlimit(pid, resource int, n uint64) error {
+	return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: n, Max: n}, nil)
+}
 
 // limit sets what a child may use. It is set from outside, right after the
 // start, since Go cannot run code between fork and exec; by then the child has
-// read nothing of the file. A limit that cannot be set (a child that has ended
-// already) is no error.
-func limit(pid int, memory int64) {
-	set := func(resource int, n uint64) {
-		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: n, Max: n}, nil)
+// read nothing of the file.
+//
+// A child that has ended already needs no limits. Without the limit of memory the
+// child MUST NOT go on: err is of kind Unavailable. Of the other limits, unset names
+// those that could not be set: the child is harmless without them, and it is for the
+// operator to know.
+func limit(set setLimit, pid int, memory int64) (unset []string, err error) {
+	failed := func(resource int, n uint64) error {
+		if err := set(pid, resource, n); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+		return nil
 	}
 	if memory > 0 {
-		set(unix.RLIMIT_AS, uint64(memory))
+		if err := failed(unix.RLIMIT_AS, uint64(memory)); err != nil {
+			return nil, errkind.New(errkind.Unavailable, "the system does not limit a decoder's memory (RLIMIT_AS), so none is run; allow prlimit, or set media.max_memory to 0 and limit the memory of the service: %w", err)
+		}
 	}
-	set(unix.RLIMIT_CORE, 0)
-	// It writes to pipes only, so it may not grow any file.
-	set(unix.RLIMIT_FSIZE, 0)
-	set(unix.RLIMIT_NOFILE, 64)
+	for _, l := range []struct {
+		name     string
+		resource int
+		n        uint64
+	}{
+		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
+		// It writes to pipes only, so it may not grow any file.
+		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, 0},
+		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, 64},
+	} {
+		if err := failed(l.resource, l.n); err != nil {
+			unset = append(unset, fmt.Sprintf("%s: %v", l.name, err))
+		}
+	}
+	return unset, nil
 }
 
 // widen asks for a pipe that holds some frames, so that a decoder and its reader

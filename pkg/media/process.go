@@ -71,6 +71,9 @@ type Reader struct {
 	cfg   Config
 	tools Tools
 	log   *slog.Logger
+
+	setLimit  setLimit
+	unlimited sync.Once // logs the limits that cannot be set
 }
 
 // NewReader returns a Reader that runs the given programs.
@@ -81,7 +84,7 @@ func NewReader(cfg Config, tools Tools, log *slog.Logger) (*Reader, error) {
 	if tools.FFmpeg == "" || tools.FFprobe == "" {
 		return nil, errkind.New(errkind.Invalid, "ffmpeg and ffprobe must both be named")
 	}
-	return &Reader{cfg: cfg, tools: tools, log: log}, nil
+	return &Reader{cfg: cfg, tools: tools, log: log, setLimit: prlimit}, nil
 }
 
 // containers are the demuxers that a file may be read with. Everything that
@@ -171,7 +174,17 @@ func (r *Reader) start(p *process) error {
 		}
 		return errkind.Wrap(errkind.Unavailable, fmt.Errorf("starting %s: %w", filepath.Base(p.cmd.Path), err))
 	}
-	limit(p.cmd.Process.Pid, r.cfg.MaxMemory)
+	unset, err := limit(r.setLimit, p.cmd.Process.Pid, r.cfg.MaxMemory)
+	if err != nil {
+		_ = p.cmd.Cancel()
+		_ = p.cmd.Wait()
+		return fmt.Errorf("starting %s: %w", filepath.Base(p.cmd.Path), err)
+	}
+	if len(unset) > 0 {
+		r.unlimited.Do(func() {
+			r.log.Warn("decoders run without some limits: the system refuses to set them", "limits", strings.Join(unset, ", "))
+		})
+	}
 	return nil
 }
 
