@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -67,6 +68,10 @@ func (a api) bounded(next http.Handler) http.Handler {
 		if err != nil {
 			if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 				a.refuse(w, http.StatusRequestEntityTooLarge, errkind.New(errkind.Invalid, "the request has more than the %d bytes allowed", large.Limit))
+				return
+			}
+			if kind := errkind.Of(err); kind == errkind.Exhausted {
+				a.refuse(w, kind.HTTPStatus(), fmt.Errorf("reading the request: %w", err))
 				return
 			}
 			a.refuse(w, http.StatusBadRequest, errkind.New(errkind.Invalid, "reading the request: %w", err))

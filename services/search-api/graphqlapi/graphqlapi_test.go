@@ -30,6 +30,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/graphqlapi"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
@@ -408,6 +409,11 @@ func TestErrors(t *testing.T) {
 		{"too complex", "all", request(`{ titles(limit: 500) { titles { title { id name } assets { id sha256 container duration text { language format cues } audio { language codec } video { codec width height } } } } }`, nil), 200, "invalid", "complexity", ""},
 		{"many searches", "all", request("{"+strings.Join(aliases(30, `search(q: "a", limit: 1) { query }`), " ")+"}", nil), 200, "invalid", "complexity", ""},
 		{"too complex by a variable", "all", request(`query($n: Int!) { titles(limit: $n) { titles { title { id name } assets { id sha256 container duration text { language format cues } audio { language codec } video { codec width height } } } } }`, map[string]any{"n": 500}), 200, "invalid", "complexity", ""},
+		{"many directives", "all", request("{ status { asset "+strings.Repeat("@include(if: true) ", 101)+"} }", nil), 400, "invalid", "", ""},
+		{"many directives, one a field", "all", request("{ status { "+strings.Join(aliases(101, "asset @include(if: true)"), " ")+" } }", nil), 400, "invalid", "101 directives", "1:1"},
+		{"many values", "all", request("{ status { asset } }", map[string]any{"x": make([]int, 100_001)}), 400, "invalid", "100000 values", ""},
+		{"deep variables", "all", `{"query": "{ status { asset } }", "variables": {"x": ` + strings.Repeat("[", 101) + strings.Repeat("]", 101) + `}}`, 400, "invalid", "100 levels", ""},
+		{"many mistakes", "all", request("{ status { "+strings.Join(aliases(300, "smell"), " ")+" } }", nil), 400, "invalid", "smell", ""},
 		{"too large", "all", request("{ status { asset } }", map[string]any{"x": strings.Repeat("a", rpcapi.MaxRequestBytes)}), 413, "invalid", "bytes allowed", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -421,6 +427,9 @@ func TestErrors(t *testing.T) {
 			}
 			if test.at != "" && (len(e.Locations) == 0 || fmt.Sprintf("%d:%d", e.Locations[0].Line, e.Locations[0].Column) != test.at) {
 				t.Errorf("%s: at %v, want %s", e.Message, e.Locations, test.at)
+			}
+			if len(a.Errors) > graphqlapi.MaxErrors+1 {
+				t.Errorf("%d errors are told", len(a.Errors))
 			}
 			if len(e.Message) > 600 {
 				t.Errorf("the request is given back: %.100s…", e.Message)

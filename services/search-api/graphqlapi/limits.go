@@ -26,6 +26,10 @@ const (
 	// MaxComplexity bounds the values of an answer, by the lists' limits where they have one and by
 	// their usual length otherwise: 200 hits with everything, or 100 titles.
 	MaxComplexity = 25_000
+	// MaxDirectives bounds the directives of a document: @skip and @include may stand on every field.
+	MaxDirectives = 100
+	// MaxErrors bounds the errors of an answer: each word of a document may be wrong by itself.
+	MaxErrors = 20
 	// searchCost is what a search costs before the first of its hits is given out.
 	searchCost = 1000
 )
@@ -35,6 +39,15 @@ func restrain(s *handler.Server) {
 	s.SetParserTokenLimit(MaxTokens)
 	s.Use(extent{})
 	s.Use(extension.FixedComplexityLimit(MaxComplexity))
+	s.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+		resp := next(ctx)
+		if n := len(resp.Errors); n > MaxErrors {
+			more := gqlerror.Errorf("%d more errors", n-MaxErrors)
+			errcode.Set(more, errcode.ValidationFailed)
+			resp.Errors = append(resp.Errors[:MaxErrors:MaxErrors], more)
+		}
+		return resp
+	})
 }
 
 // complexity is what each list costs: its limit, or its usual length, times what one item costs.
@@ -77,6 +90,9 @@ func (extent) MutateOperationContext(_ context.Context, op *graphql.OperationCon
 	if n := len(op.Doc.Operations); n > 1 {
 		return refuse(op.Doc.Operations[1].Position, "%d operations in one request are more than the 1 allowed", n)
 	}
+	if n := directives(op.Doc); n > MaxDirectives {
+		return refuse(op.Operation.Position, "%d directives are more than the %d allowed", n, MaxDirectives)
+	}
 	m := measure{}
 	switch size := m.of(op.Operation.SelectionSet); {
 	case size.depth > MaxDepth:
@@ -85,6 +101,34 @@ func (extent) MutateOperationContext(_ context.Context, op *graphql.OperationCon
 		return refuse(op.Operation.Position, "the operation has more than the %d fields allowed, its fragments written out", MaxFields)
 	}
 	return nil
+}
+
+// directives counts those of a whole document.
+func directives(doc *ast.QueryDocument) (n int) {
+	var of func(ast.SelectionSet)
+	of = func(set ast.SelectionSet) {
+		for _, s := range set {
+			switch s := s.(type) {
+			case *ast.Field:
+				n += len(s.Directives)
+				of(s.SelectionSet)
+			case *ast.InlineFragment:
+				n += len(s.Directives)
+				of(s.SelectionSet)
+			case *ast.FragmentSpread:
+				n += len(s.Directives)
+			}
+		}
+	}
+	for _, o := range doc.Operations {
+		n += len(o.Directives)
+		of(o.SelectionSet)
+	}
+	for _, f := range doc.Fragments {
+		n += len(f.Directives)
+		of(f.SelectionSet)
+	}
+	return n
 }
 
 type size struct{ depth, fields int }

@@ -15,6 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/budget"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/media"
@@ -87,7 +88,8 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
 		return nil, err
 	}
-	return &Service{Gateway: g, RPC: api, Handler: otelhttp.NewHandler(rpc.Recorded(deps.Audit, mux), "search-api")}, nil
+	handler := boundBodies(rpc.Recorded(deps.Audit, mux), budget.New(bodiesMemory))
+	return &Service{Gateway: g, RPC: api, Handler: otelhttp.NewHandler(handler, "search-api")}, nil
 }
 
 // frames fetches single frames for "shots like this one".

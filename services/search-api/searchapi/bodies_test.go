@@ -1,0 +1,54 @@
+package searchapi
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/cinedex/cinedex/pkg/budget"
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// TestBodiesShareMemory: a large body waits for the memory of others, a small one does not.
+func TestBodiesShareMemory(t *testing.T) {
+	b := budget.New(1 << 20)
+	var got int
+	var readErr error
+	h := boundBodies(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(r.Body)
+		got, readErr = len(data), err
+	}), b)
+	send := func(ctx context.Context, n int, encoding string) {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(make([]byte, n)))
+		if encoding != "" {
+			r.Header.Set("Content-Encoding", encoding)
+		}
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	send(t.Context(), 300<<10, "")
+	if got != 300<<10 || readErr != nil {
+		t.Fatalf("a large body alone: %d bytes, %v", got, readErr)
+	}
+	release, err := b.Claim(t.Context(), 1<<20) // what the request before took is free again
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if send(ended, 300<<10, ""); errkind.Of(readErr) != errkind.Exhausted || got > smallBody {
+		t.Errorf("a large body beside others: %d bytes, %v", got, readErr)
+	}
+	if send(ended, smallBody-1, ""); got != smallBody-1 || readErr != nil {
+		t.Errorf("a small body beside others: %d bytes, %v", got, readErr)
+	}
+	if send(ended, 100, "gzip"); errkind.Of(readErr) == errkind.Internal || got != 0 {
+		t.Errorf("a compressed body: %d bytes, %v", got, readErr)
+	}
+	release()
+	if send(t.Context(), 400<<10, ""); errkind.Of(readErr) != errkind.Invalid {
+		t.Errorf("a body that can never fit: %d bytes, %v", got, readErr)
+	}
+}
