@@ -120,8 +120,8 @@ func (r *Reader) Decode(ctx context.Context, src Source, specs ...FrameSpec) (*S
 	return r.decode(ctx, src, excerpt{}, specs)
 }
 
-// A frame in one size has at most so many pixels: 4096 x 2304. Frames that wait take memory, three bytes a pixel.
-const maxFrame = 4096 * 2304
+// A frame in one size has at most so many pixels, as a coded picture has (maxPixels).
+const maxFrame = 8192 * 8192
 
 // maxTall bounds the height that follows from a width: a film's header may claim any shape.
 const maxTall = 16
@@ -190,6 +190,8 @@ type mark struct {
 const (
 	// ahead is how many frames may wait when the reader is the slower one.
 	ahead = 16
+	// aheadBytes is how many bytes of frames may wait then, where frames are large.
+	aheadBytes = 256 << 20
 	// maxQueued bounds the pictures that wait because the pipes are out of step: far
 	// above what ffmpeg's own queues can hold back.
 	maxQueued = 1 << 30
@@ -392,7 +394,7 @@ func (s *Stream) readPictures(i int, pipe io.Reader) {
 		s.moved = time.Now()
 		over := s.queued > maxQueued
 		s.cond.Broadcast()
-		for len(s.queues[i]) >= ahead && s.ready() && s.ctx.Err() == nil {
+		for (len(s.queues[i]) >= ahead || s.queued >= aheadBytes) && s.ready() && s.ctx.Err() == nil {
 			s.cond.Wait()
 		}
 		s.mu.Unlock()
