@@ -515,6 +515,109 @@ func TestCursorSurvivesASwitch(t *testing.T) {
 	}
 }
 
+// What a caller may see is judged by the titles that assets have now, whatever snapshot a cursor names.
+func TestCursorAfterAMove(t *testing.T) {
+	storm := func(title string) apitest.Film {
+		f := apitest.Film{Title: title, Shots: []apitest.Shot{{Seconds: 60, Colour: apitest.Red}}}
+		for i := range 10 {
+			f.Lines = append(f.Lines, apitest.Line{From: int64(3 * i), To: int64(3*i + 1), Language: "en", Text: fmt.Sprintf("storm of %s number %d", title, i)})
+		}
+		return f
+	}
+	l := apitest.New(t)
+	moving := proto.CloneOf(l.Add(storm("moving")))
+	elsewhere := proto.CloneOf(l.Add(storm("elsewhere")))
+	l.Add(storm("staying"))
+	g := open(t, l, nil, gateway.Default())
+	move := func(a *pb.Asset, title string) {
+		t.Helper()
+		a.Title, a.Revision = &pb.Title{Id: title, Name: title}, a.GetRevision()+1
+		if err := l.Store.PutAsset(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := authz.NewCaller("reader", []string{"moving", "staying"})
+	both := authz.NewCaller("both", []string{"moving", "staying", "secret"})
+	stayer := authz.NewCaller("stayer", []string{"staying"})
+	page := func(c *authz.Caller, q, cursor string) (*pb.SearchResponse, error) {
+		return g.Search(t.Context(), c, &pb.SearchRequest{Q: q, Limit: 4, Cursor: cursor})
+	}
+	const words = `dialogue.words:storm`
+	place := fmt.Sprintf(`shot:"%s@5s" OR dialogue.words:storm`, moving.GetId())
+	type held struct {
+		name   string
+		caller *authz.Caller
+		q      string
+		cursor string
+	}
+	var cursors []held
+	hold := func(name string, c *authz.Caller, q string) {
+		t.Helper()
+		r, err := page(c, q, "")
+		if err != nil || r.GetCursor() == "" {
+			t.Fatalf("%s: no first page with a cursor: %v, %v", name, r, err)
+		}
+		cursors = append(cursors, held{name, c, q, r.GetCursor()})
+	}
+	hold("words", reader, words)
+	hold("a place", reader, place)
+	hold("one title", reader, words+" title:moving")
+	hold("one asset", reader, words+" asset:"+moving.GetId())
+
+	still, err := page(stayer, words, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := page(both, words, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const refused = "the library has changed too much since; search again"
+	refuse := func(when string) {
+		t.Helper()
+		for _, h := range cursors {
+			r, err := page(h.caller, h.q, h.cursor)
+			if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), refused) {
+				t.Errorf("%s, a cursor of %s: %d hits, %v, want %q", when, h.name, len(r.GetHits()), err, refused)
+			}
+		}
+	}
+	move(moving, "secret")
+	refuse("after the move")
+	// Later versions of the library change nothing about it.
+	l.Add(mountain("mountain"))
+	refuse("after another film")
+	// Who sees both titles goes on, and reads the title of now.
+	r, err := page(both, words, whole.GetCursor())
+	if err != nil {
+		t.Fatalf("a cursor of somebody who sees both titles: %v", err)
+	}
+	for _, h := range r.GetHits() {
+		if h.GetTitle() == "moving" {
+			t.Errorf("a hit under the title of before: %v", h)
+		}
+	}
+	// Nor does somebody go on whose runs are those of a kept snapshot alone.
+	var dialogue *pb.ActiveRun
+	active, err := l.Store.Active(t.Context(), moving.GetId())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range active {
+		if a.GetAlgorithm() == "dialogue" {
+			dialogue = a
+		}
+	}
+	l.Switch(l.Said(moving, "2", storm("another").Lines)[0], dialogue.GetRun())
+	move(moving, "moving")
+	refuse("after a switch and the way back")
+	// A cursor of somebody to whom no move is visible goes on: a refusal would tell of the moves.
+	move(elsewhere, "secret")
+	if r, err := page(stayer, words, still.GetCursor()); err != nil || len(r.GetHits()) != 4 {
+		t.Errorf("a cursor of somebody who sees none of it: %d hits, %v", len(r.GetHits()), err)
+	}
+}
+
 // A question that is asked twice is answered alike, whatever comes back first.
 func TestSameQuestionSameBytes(t *testing.T) {
 	_, g := opened(t, harbour(), mountain("mountain"))

@@ -27,6 +27,7 @@ type snapshot struct {
 	assets  map[string]*entry
 	order   []string                 // ids of assets, by title
 	runs    map[string]*pb.ActiveRun // by run
+	moved   map[string]bool          // assets that have another title in a newer snapshot, or are gone: nobody sees them here
 
 	mu     sync.Mutex
 	scopes map[string]*search.Scope   // by who asks and for what: nobody learns what others asked for
@@ -74,11 +75,40 @@ func (l *library) snapshot(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.hide(s.movedSince(old))
 	if l.kept = append(l.kept, s); len(l.kept) > keptSnapshots {
 		l.kept = slices.Delete(l.kept, 0, 1)
 	}
 	l.current.Store(s)
 	return s, nil
+}
+
+// movedSince returns the assets of an older snapshot that have another title in s, or are not in s.
+func (s *snapshot) movedSince(old *snapshot) map[string]bool {
+	moved := map[string]bool{}
+	if old == nil {
+		return moved
+	}
+	for id, was := range old.assets {
+		if e := s.assets[id]; e == nil || e.asset.GetTitle().GetId() != was.asset.GetTitle().GetId() {
+			moved[id] = true
+		}
+	}
+	return moved
+}
+
+// hide takes assets out of the sight of every kept snapshot. What a caller may see is judged by the title that an asset has
+// now: a cursor from before a move would otherwise go on showing the asset under the title that it had.
+// A snapshot never changes, so that a kept one is replaced. The caller MUST hold l.mu.
+func (l *library) hide(moved map[string]bool) {
+	if len(moved) == 0 {
+		return
+	}
+	for i, s := range l.kept {
+		all := maps.Clone(moved)
+		maps.Copy(all, s.moved)
+		l.kept[i] = &snapshot{version: s.version, assets: s.assets, order: s.order, runs: s.runs, moved: all, scopes: map[string]*search.Scope{}}
+	}
 }
 
 // load reads the library. The version is read first: what changes meanwhile makes
@@ -172,7 +202,7 @@ func (l *library) newestFirst() []*snapshot {
 // visible returns an asset if the caller may see it.
 func (s *snapshot) visible(caller *authz.Caller, asset string) (*entry, error) {
 	e := s.assets[asset]
-	if e == nil || !caller.MaySee(e.asset.GetTitle().GetId()) {
+	if e == nil || s.moved[asset] || !caller.MaySee(e.asset.GetTitle().GetId()) {
 		return nil, errkind.New(errkind.NotFound, "there is no asset %.64q", asset)
 	}
 	return e, nil
@@ -192,7 +222,7 @@ func (s *snapshot) scope(caller *authz.Caller, f *pb.Filter) *search.Scope {
 	for _, id := range s.order {
 		e := s.assets[id]
 		t := e.asset.GetTitle()
-		if !caller.MaySee(t.GetId()) || !anyOf(f.GetTitles(), t.GetId()) || !anyOf(f.GetSeries(), t.GetSeries()) || !anyOf(f.GetAssets(), id) {
+		if s.moved[id] || !caller.MaySee(t.GetId()) || !anyOf(f.GetTitles(), t.GetId()) || !anyOf(f.GetSeries(), t.GetSeries()) || !anyOf(f.GetAssets(), id) {
 			continue
 		}
 		for _, r := range e.active {

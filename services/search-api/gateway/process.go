@@ -226,7 +226,7 @@ func (p *processed) hash() []byte {
 }
 
 // resume goes back to the snapshot that a cursor was given in: the newest in which the same
-// question sees the same runs.
+// question sees the same runs. Of each kept snapshot the caller sees the assets that still have the title that they had in it.
 func (p *processed) resume(g *Gateway, caller *authz.Caller, cursor string) error {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	offset, n := protowire.ConsumeVarint(b)
