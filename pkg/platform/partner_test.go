@@ -14,6 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
 	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/search"
 )
 
 // two opens the store in dir over one log after another, and returns what reading from each says.
@@ -119,5 +120,59 @@ func TestAnotherSearchEngine(t *testing.T) {
 	}
 	if err := open("partner-two", true); err != nil {
 		t.Errorf("another, adopted: %v", err)
+	}
+}
+
+// Indices that were deleted beside a store that knows them are made anew by the next start, and do not answer until a rebuild.
+func TestSearchIndicesDeleted(t *testing.T) {
+	url := serverstest.OpenSearch(t)
+	log, err := broker.Open(broker.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cfg := platform.Default(t.TempDir())
+	cfg.Kafka.Brokers = []string{log.Addr()}
+	cfg.Search.Engine = "opensearch"
+	cfg.Search.OpenSearch.URLs, cfg.Search.OpenSearch.Prefix = []string{url}, "partner-deleted"
+	remove := func(ctx context.Context) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(ctx, http.MethodDelete, url+"/partner-deleted.*", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	remove(t.Context())
+	t.Cleanup(func() { remove(context.Background()) })
+	whole := func() error {
+		t.Helper()
+		p, err := platform.Open(t.Context(), "test", cfg, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if err := p.OpenStore(t.Context(), cfg.Store); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.OpenEngine(t.Context(), cfg.Search, nil); err != nil {
+			t.Fatal(err)
+		}
+		return search.Whole(p.Engine)
+	}
+	for range 2 {
+		if err := whole(); err != nil {
+			t.Errorf("before: %v", err)
+		}
+	}
+	remove(t.Context())
+	for range 2 {
+		if err := whole(); errkind.Of(err) != errkind.Unavailable || !strings.Contains(err.Error(), "cinedex rebuild search") {
+			t.Errorf("indices that were deleted: %v", err)
+		}
 	}
 }

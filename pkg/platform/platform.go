@@ -5,6 +5,7 @@ package platform
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -212,6 +213,7 @@ func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.
 		p.Engine, err = opensearch.Open(ctx, c.OpenSearch, opensearch.Deps{
 			Spaces: spaces, Log: p.Log, Metrics: p.Registry,
 			Belongs: func(ctx context.Context, id string) error { return p.belongs(ctx, "search engine", id) },
+			Filled:  p.filled,
 		})
 	} else {
 		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces, Mend: p.Store != nil}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
@@ -252,6 +254,20 @@ func (p *Platform) recognise(ctx context.Context, e *embedded.Engine) error {
 		return e.Doubt("it is empty, and the store is not")
 	}
 	return nil
+}
+
+// filled returns the identity of the search indices that were filled from this store. Indices that were emptied or made anew carry another.
+func (p *Platform) filled(ctx context.Context, id string, empty bool) (string, error) {
+	if empty {
+		for _, err := range p.Store.AllActive(ctx) {
+			if err != nil {
+				return "", fmt.Errorf("reading what the search engine is to hold: %w", err)
+			}
+			id = rand.Text() // nothing was filled from this store
+			break
+		}
+	}
+	return p.Store.Partner(ctx, "search indices", id, p.adopt)
 }
 
 // OpenTokens reads the file that says who may do what. The service is not ready while the file is wrong.

@@ -70,7 +70,7 @@ func (e *DamageError) Error() string {
 	for _, d := range e.Damages {
 		all = append(all, d.String())
 	}
-	return "the embedded log is damaged: " + strings.Join(all, "; ") + ": restore the log's folder from a backup, or go on without what is lost: cinedex log repair"
+	return "the embedded log is damaged: " + strings.Join(all, "; ") + ": restore the log's folder from a backup, or go on without what is lost: `cinedex log repair`"
 }
 
 // Unwrap gives the error its kind, Internal.

@@ -16,7 +16,7 @@ import (
 // walkPage is how many documents are read in one request.
 const walkPage = 2000
 
-// walk goes through all documents of an index, in the order of the fields named, as of when it began.
+// walk goes through all items of an index, in the order of the fields named, as of when it began.
 func walk[T any](ctx context.Context, e *Engine, index string, order ...string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
@@ -32,7 +32,7 @@ func walk[T any](ctx context.Context, e *Engine, index string, order ...string) 
 		}()
 		var after []json.RawMessage
 		for {
-			request := object{"size": walkPage, "sort": order, "track_total_hits": false, "pit": object{"id": pit.ID, "keep_alive": "5m"}}
+			request := object{"size": walkPage, "query": items(), "sort": order, "track_total_hits": false, "pit": object{"id": pit.ID, "keep_alive": "5m"}}
 			if after != nil {
 				request["search_after"] = after
 			}

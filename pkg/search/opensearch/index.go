@@ -308,14 +308,12 @@ func Describe(ctx context.Context, cfg Config) (string, error) {
 	if err := e.Ready(ctx); err != nil {
 		return "", err
 	}
-	var texts struct {
-		Count int `json:"count"`
-	}
-	if err := c.do(ctx, http.MethodGet, "/"+e.text.name+"/_count", nil, &texts); err != nil {
-		return "", fmt.Errorf("counting texts: %w", err)
+	texts, err := e.countItems(ctx)
+	if err != nil {
+		return "", err
 	}
 	if underway, err := e.underway(ctx); err != nil || underway {
-		return said + fmt.Sprintf(", %d texts, being rebuilt", texts.Count), err
+		return said + fmt.Sprintf(", %d texts, being rebuilt", texts), err
 	}
-	return said + fmt.Sprintf(", %d texts", texts.Count), nil
+	return said + fmt.Sprintf(", %d texts", texts), nil
 }

@@ -30,6 +30,10 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	// Belongs, if given, is asked with the identity of the cluster's indices before any is made or used; an error of it is Open's.
 	Belongs func(ctx context.Context, id string) error
+	// Filled, if given, is called once by Open with the identity that the indices carry, and returns the identity of the indices that
+	// were filled from the store. Where the two differ the engine is lacking until a Rebuild commits. empty says that the indices hold
+	// no text and had no identity before: a store that has something must return another identity then.
+	Filled func(ctx context.Context, id string, empty bool) (string, error)
 }
 
 // Engine is a search.Engine on a cluster, which any number of processes may have open.
@@ -51,6 +55,13 @@ type Engine struct {
 		underway bool
 		asOf     time.Time
 	}
+	// mark is the identity that every index must carry; lack is what came of looking for it.
+	mark string
+	lack struct {
+		sync.Mutex
+		asOf time.Time
+		why  *search.Lack
+	}
 	// rebuilding is held while a rebuild of this process begins or ends; fresh is the one under way.
 	rebuilding sync.Mutex
 	fresh      *rebuild
@@ -64,6 +75,7 @@ type Engine struct {
 var (
 	_ search.Engine    = (*Engine)(nil)
 	_ search.Rebuilder = (*Engine)(nil)
+	_ search.Lacker    = (*Engine)(nil)
 )
 
 var errClosed = errkind.New(errkind.Unavailable, "the search engine is closed")
@@ -129,6 +141,9 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 		if err := e.ensure(ctx, p); err != nil {
 			return nil, err
 		}
+	}
+	if err := e.recognise(ctx, deps.Filled); err != nil {
+		return nil, err
 	}
 	if deps.Metrics != nil {
 		for _, c := range []prometheus.Collector{e.took, e.items, e.fails, e.again} {
@@ -207,33 +222,44 @@ func live(p part) string { return p.name }
 // Text implements search.Searcher.
 func (e *Engine) Text(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
 	defer func(begun time.Time) { e.measure("text", begun, err) }(time.Now())
-	err = e.reading(func() error { hits, err = e.findText(ctx, live, q); return err })
+	err = e.reading(ctx, func() (bool, error) { hits, err = e.findText(ctx, live, q); return len(hits) > 0, err })
 	return hits, err
 }
 
 // Vector implements search.Searcher.
 func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []search.Hit, err error) {
 	defer func(begun time.Time) { e.measure("vector", begun, err) }(time.Now())
-	err = e.reading(func() error { hits, err = e.findVector(ctx, live, q); return err })
+	err = e.reading(ctx, func() (bool, error) { hits, err = e.findVector(ctx, live, q); return len(hits) > 0, err })
 	return hits, err
 }
 
 // Languages implements search.Searcher.
 func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string, err error) {
-	err = e.reading(func() error { tags, err = e.languagesWithin(ctx, live, s); return err })
+	err = e.reading(ctx, func() (bool, error) { tags, err = e.languagesWithin(ctx, live, s); return len(tags) > 0, err })
 	return tags, err
 }
 
-// reading asks once more where an index was swapped and deleted between two requests.
-func (e *Engine) reading(ask func() error) error {
+// reading asks once more where an index was swapped and deleted between two requests. Nothing is asked of an engine that lacks
+// something, and that nothing was found is only believed of an engine that does not.
+func (e *Engine) reading(ctx context.Context, ask func() (found bool, err error)) error {
 	if e.closed.Load() {
 		return errClosed
 	}
-	err := ask()
-	if isFailure(err, indexNotFound, "search_context_missing_exception", "no_shard_available_action_exception", "index_closed_exception", "shard_not_found_exception") {
-		err = ask()
+	if lack, _ := e.lacking(ctx, resolveEvery); lack != nil { // a cluster that does not answer fails the question
+		return lack.Error()
 	}
-	return err
+	found, err := ask()
+	if isFailure(err, indexNotFound, "search_context_missing_exception", "no_shard_available_action_exception", "index_closed_exception", "shard_not_found_exception") {
+		found, err = ask()
+	}
+	if found || err != nil && !isFailure(err, indexNotFound) {
+		return err
+	}
+	lack, lookErr := e.lacking(ctx, 0)
+	if lack != nil {
+		return lack.Error()
+	}
+	return errors.Join(err, lookErr)
 }
 
 // Marks implements search.Searcher.

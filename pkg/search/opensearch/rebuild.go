@@ -248,6 +248,7 @@ func (r *rebuild) Commit(ctx context.Context) error {
 	r.end()
 	e.fresh = nil
 	e.forget()
+	e.lookAgain()
 	// From here on it is done. What is not deleted now is when the next rebuild begins.
 	wait := time.NewTimer(drain)
 	defer wait.Stop()
@@ -294,6 +295,9 @@ func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
 	trims := e.trims()
 	act("remove", trims.index(r.generation), trims.next())
 	act("remove", trims.index(r.generation), trims.fold(r.generation))
+	if err := r.mark(ctx); err != nil {
+		return nil, err
+	}
 	err = e.client.do(ctx, http.MethodPost, "/_aliases", object{"actions": actions}, nil)
 	if isFailure(err, indexNotFound, aliasesNotFound) {
 		return nil, errEnded
