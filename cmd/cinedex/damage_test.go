@@ -42,6 +42,38 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestSearchFolderDeleted deletes the folder of the search engine between two starts. The second start gives no empty answer: it is not ready,
+// fills the engine anew from the store, and then answers as before.
+func TestSearchFolderDeleted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the command in processes of their own")
+	}
+	testCache(t)
+	home := damageHome(t)
+	want := probe(t, copyHome(t, home), nil)
+	for _, search := range []string{"search", "search/vectors"} {
+		dir := copyHome(t, home)
+		if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(search))); err != nil {
+			t.Fatal(err)
+		}
+		got := probe(t, dir, nil)
+		for i, a := range got.First {
+			if a != want.Last[i] && !strings.HasPrefix(a, "error: ") {
+				t.Errorf("%s: answer %d before the engine was filled: %q, want %q", search, i, a, want.Last[i])
+			}
+		}
+		if !strings.Contains(got.Log, "the search engine is filled anew from the store") {
+			t.Errorf("%s: the log does not tell it:\n%s", search, got.Log)
+		}
+		if !slices.ContainsFunc(slices.Concat(got.Unready, got.First), func(s string) bool { return strings.Contains(s, "does not hold all that the store has") }) {
+			t.Errorf("%s: neither readiness nor an answer tells it: %q, %q", search, got.Unready, got.First)
+		}
+		if !got.whole(want) {
+			t.Errorf("%s: after it was filled: %+v, want %+v", search, got, want)
+		}
+	}
+}
+
 func TestFigureDamage(t *testing.T) {
 	figure.Begin(t, "hostile/damage")
 	n := 500
