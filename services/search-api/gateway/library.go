@@ -298,6 +298,17 @@ func (g *Gateway) Asset(ctx context.Context, caller *authz.Caller, id string) (*
 	return e.asset, e.runs(), nil
 }
 
+// Sees reports whether the caller may see an asset now: nil, or NotFound. A transfer that takes long asks again and again, so that
+// the transfer ends once the asset has moved out of its caller's sight. It adds nothing to the line of the audit log.
+func (g *Gateway) Sees(ctx context.Context, caller *authz.Caller, asset string) error {
+	s, err := g.see(ctx, caller)
+	if err != nil {
+		return err
+	}
+	_, err = s.visible(caller, asset)
+	return err
+}
+
 func (e *entry) runs() []*pb.ActiveRun {
 	return slices.SortedFunc(maps.Values(e.active), func(a, b *pb.ActiveRun) int { return cmp.Compare(a.GetAlgorithm(), b.GetAlgorithm()) })
 }

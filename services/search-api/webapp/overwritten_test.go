@@ -3,15 +3,20 @@ package webapp_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
@@ -119,6 +124,67 @@ func TestOverwrittenFilm(t *testing.T) {
 		t.Fatal(err)
 	}
 	plays()
+}
+
+// A film that moves to a title that its reader may not see is not sent on to that reader.
+func TestMovedFilm(t *testing.T) {
+	l := apitest.New(t)
+	shot := l.Shoot(harbour("harbour"))
+	path := filepath.Join(l.Folder, shot.Media.GetKey())
+	// A box of 32 MiB that players pass over makes the transfer outlast the buffers of a connection.
+	const size = 32 << 20
+	box := make([]byte, size)
+	binary.BigEndian.PutUint32(box, size)
+	copy(box[4:], "free")
+	film := append(contents(t, path), box...)
+	if err := os.WriteFile(path, film, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shot.Sha256, shot.Bytes = fmt.Sprintf("%x", sha256.Sum256(film)), int64(len(film))
+	a := proto.CloneOf(l.Add(shot))
+	s := l.Serve(tokens)
+	move := func(title string) {
+		t.Helper()
+		a.Title, a.Revision = &pb.Title{Id: title}, a.GetRevision()+1
+		if err := l.Store.PutAsset(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name, to string
+		whole    bool
+	}{{"a move out of sight", "hidden", false}, {"a move within sight", "harbour", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			move("harbour")
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := new(net.Dialer).DialContext(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				return conn, conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+			}}}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/media/"+a.GetId(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer harbour-only")
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			got, err := io.CopyN(io.Discard, resp.Body, 64<<10)
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Fatalf("before: %s, %v", resp.Status, err)
+			}
+			move(c.to)
+			time.Sleep(time.Second) // the transfer waits for its reader meanwhile, for longer than the time between two looks
+			rest, err := io.Copy(io.Discard, resp.Body)
+			if whole := err == nil && got+rest == int64(len(film)); whole != c.whole {
+				t.Errorf("%d of %d bytes were sent, %v", got+rest, len(film), err)
+			}
+		})
+	}
 }
 
 func contents(t *testing.T, path string) []byte {

@@ -237,18 +237,32 @@ func (a *app) media(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", strconv.Quote(film.Sum))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
-	http.ServeContent(w, r, "", time.Time{}, &until{film, r.Context()})
+	http.ServeContent(w, r, "", time.Time{}, &until{ReadSeeker: film, ctx: r.Context(), looked: time.Now(), look: func() error {
+		return a.Gateway.Sees(r.Context(), rpc.CallerFrom(r.Context()), asset.GetId())
+	}})
 }
 
-// until is a film that ends with its request: a caller whose token is taken away gets no more of it.
+// seenEvery is how often a transfer asks whether its caller may still see the film.
+const seenEvery = 400 * time.Millisecond
+
+// until is a film that ends with its request, and with its caller's sight of it: a caller whose token is taken away gets no more of it,
+// nor does a caller after the film was moved to a title that the caller may not see.
 type until struct {
 	io.ReadSeeker
-	ctx context.Context
+	ctx    context.Context
+	look   func() error
+	looked time.Time
 }
 
 func (u *until) Read(p []byte) (int, error) {
 	if u.ctx.Err() != nil {
 		return 0, context.Cause(u.ctx)
+	}
+	if time.Since(u.looked) >= seenEvery {
+		if err := u.look(); err != nil {
+			return 0, err
+		}
+		u.looked = time.Now()
 	}
 	return u.ReadSeeker.Read(p)
 }
