@@ -380,6 +380,23 @@ const manyCallers = 64
 // addTokens adds to the home's file of tokens the callers that the attacks need.
 func (x *target) addTokens(file string) {
 	x.t.Helper()
+	moreTokens(x.t, file, func(add addToken) {
+		x.reader, x.some, x.nothing = add("reader", "*"), add("some", "crash-1"), add("nothing", "")
+		// It may send events of every title, and move no film from one to another.
+		x.ingest = add("ingest", "*", "ingest")
+		x.operator, x.batch = add("operator", "*", "operator"), add("batch", "crash-1", "batch")
+		for i := range manyCallers {
+			x.many = append(x.many, add(fmt.Sprintf("many-%d", i), "*"))
+		}
+	})
+}
+
+// An addToken adds a caller of some titles, which are divided by spaces, and returns the caller's token.
+type addToken func(name, titles string, roles ...string) string
+
+// moreTokens adds callers to a file of tokens.
+func moreTokens(t testing.TB, file string, more func(addToken)) {
+	t.Helper()
 	type entry struct {
 		Name   string
 		SHA256 string
@@ -392,26 +409,19 @@ func (x *target) addTokens(file string) {
 		err = yaml.Unmarshal(b, &tokens)
 	}
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
-	add := func(name, titles string, roles ...string) string {
+	more(func(name, titles string, roles ...string) string {
 		token := "attack-token-of-" + name
 		sum := sha256.Sum256([]byte(token))
 		tokens.Tokens = append(tokens.Tokens, entry{name, hex.EncodeToString(sum[:]), strings.Fields(titles), roles})
 		return token
-	}
-	x.reader, x.some, x.nothing = add("reader", "*"), add("some", "crash-1"), add("nothing", "")
-	// It may send events of every title, and move no film from one to another.
-	x.ingest = add("ingest", "*", "ingest")
-	x.operator, x.batch = add("operator", "*", "operator"), add("batch", "crash-1", "batch")
-	for i := range manyCallers {
-		x.many = append(x.many, add(fmt.Sprintf("many-%d", i), "*"))
-	}
+	})
 	if b, err = yaml.Marshal(tokens); err == nil {
 		err = authz.WriteSecret(file, b)
 	}
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
