@@ -124,36 +124,41 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// inspect looks through the files of a store that nobody has open, and breaks its seal.
-func (s *Store) inspect() error {
+// inspect looks through the files of a store that nobody has open, and breaks its seal. fresh says that there is no store yet.
+func (s *Store) inspect() (fresh bool, err error) {
 	names, err := s.disk.List(s.cfg.Dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	have := map[string]bool{}
-	marked, held := false, ""
+	marker, held := "", ""
 	for _, name := range names {
 		have[name] = true
-		marked = marked || strings.HasPrefix(name, "marker.manifest.")
+		if strings.HasPrefix(name, "marker.manifest.") {
+			marker = max(marker, name)
+		}
 		if strings.HasSuffix(name, ".sst") || strings.HasPrefix(name, "MANIFEST-") {
 			held = name
 		}
 	}
-	if !marked && held != "" {
-		return &Damage{s.disk.PathJoin(s.cfg.Dir, "marker.manifest"), "it is missing, and " + held + " is there"}
+	if marker == "" && held != "" {
+		return false, &Damage{s.disk.PathJoin(s.cfg.Dir, "marker.manifest"), "it is missing, and " + held + " is there"}
 	}
 	if have[sealFile] {
 		held, err := s.holdSeal(have)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := errors.Join(s.disk.Remove(s.disk.PathJoin(s.cfg.Dir, sealFile)), s.syncDir()); err != nil || held {
-			return err
+			return false, err
 		}
 	}
 	for _, name := range names {
 		look := inspectLog
 		if strings.HasPrefix(name, "MANIFEST-") {
+			if !strings.HasSuffix(marker, "."+name) {
+				continue // a crash left it before it was in use, or after
+			}
 			look = inspectManifest
 		} else if !strings.HasSuffix(name, ".log") {
 			continue
@@ -161,20 +166,26 @@ func (s *Store) inspect() error {
 		path := s.disk.PathJoin(s.cfg.Dir, name)
 		b, err := readFile(s.disk, path)
 		if err != nil {
-			return err
+			return false, err
 		}
 		torn, err := look(path, b)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if torn != "" {
 			s.log.Warn("a record at the end of the store's log was cut off: whatever it was, the log of events has it, and `cinedex verify --log` holds the store against that", "where", torn)
 		}
 	}
-	return nil
+	return marker == "", nil
 }
 
-// holdSeal holds the files of a store that was closed against its seal. held is false where the seal is what is damaged.
+// ofPebble reports whether a file is one that Pebble makes when it opens or writes a store.
+func ofPebble(name string) bool {
+	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".log") || strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "OPTIONS-")
+}
+
+// holdSeal holds the files of a store that was closed against its seal. held is false where the seal itself is damaged, and where it
+// tells of an earlier close: releases that know of no seal leave it, and write the store.
 func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 	path := s.disk.PathJoin(s.cfg.Dir, sealFile)
 	b, err := readFile(s.disk, path)
@@ -187,6 +198,16 @@ func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 		// It tells of the other files, and they are whole as far as they tell themselves.
 		s.log.Warn("what tells how the store was closed is damaged: its files are looked through as after a crash", "path", path)
 		return false, nil
+	}
+	sealed := map[string]bool{}
+	for _, f := range was.Files {
+		sealed[f.Name] = true
+	}
+	for name := range have {
+		if ofPebble(name) && !sealed[name] {
+			s.log.Info("an earlier release had the store open since it was sealed: its files are looked through as after a crash", "file", name)
+			return false, nil
+		}
 	}
 	for _, f := range was.Files {
 		path := s.disk.PathJoin(s.cfg.Dir, f.Name)
@@ -244,9 +265,10 @@ func where(path string, b []byte) string {
 // checksum, length, type, and, in a log, the log's number and how far it was synced; then the bytes.
 const (
 	blockSize = 32 << 10
-	// A manifest's chunks are of the types 1 to 4, a log's of 9 to 12.
-	manifestHead, logHead   = 7, 19
-	manifestTypes, logTypes = 1, 9
+	// A manifest's chunks are of the types 1 to 4, a log's of 9 to 12. The log that a store of earlier releases began with has
+	// those of 5 to 8, which do not say how far the log was synced.
+	manifestHead, oldLogHead, logHead    = 7, 11, 19
+	manifestTypes, oldLogTypes, logTypes = 1, 5, 9
 )
 
 // A chunk is one that is good.
@@ -259,11 +281,14 @@ type chunk struct {
 // chunkAt returns the good chunk at an offset.
 func chunkAt(b []byte, at, head int, first byte) (chunk, bool) {
 	left := min(blockSize-at%blockSize, len(b)-at)
-	if left < head {
+	if left < manifestHead {
 		return chunk{}, false
 	}
 	le := binary.LittleEndian
 	length, kind := int(le.Uint16(b[at+4:])), b[at+6]
+	if first == logTypes && kind >= oldLogTypes && kind < logTypes {
+		head, first = oldLogHead, oldLogTypes
+	}
 	if kind < first || kind > first+3 || head+length > left {
 		return chunk{}, false
 	}
@@ -272,8 +297,11 @@ func chunkAt(b []byte, at, head int, first byte) (chunk, bool) {
 	if le.Uint32(b[at:]) != (sum>>15|sum<<17)+0xa282ead8 {
 		return chunk{}, false
 	}
+	if head >= oldLogHead {
+		c.number = le.Uint32(b[at+7:])
+	}
 	if head == logHead {
-		c.number, c.synced = le.Uint32(b[at+7:]), le.Uint64(b[at+11:])
+		c.synced = le.Uint64(b[at+11:])
 	}
 	return c, true
 }

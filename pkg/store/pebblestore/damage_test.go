@@ -215,3 +215,81 @@ func TestNoDamage(t *testing.T) {
 		t.Errorf("a torn end is not told: %s", said.String())
 	}
 }
+
+// The first log of a store tells of its damage as well, and a crash that harms nothing is not told as one that did.
+func TestFirstLog(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s, err := openAt(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		run := fmt.Sprintf("run-%d", i)
+		batch := store.Batch{Asset: "asset", Run: run, Epoch: 1, Annotations: []*pb.Annotation{{Asset: "asset", Run: run, Text: strings.Repeat(run, 20)}}}
+		if err := s.WriteBatches(t.Context(), []store.Batch{batch}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dump := dumpOf(t, s)
+	crashed := []string{filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "damaged")}
+	for _, to := range crashed {
+		if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	var said bytes.Buffer
+	cfg := pebblestore.Default()
+	cfg.Dir, cfg.MinFreeBytes = crashed[0], 0
+	if s, err = pebblestore.Open(cfg, pebblestore.Deps{Log: slog.New(slog.NewTextHandler(&said, nil))}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if dumpOf(t, s) != dump || strings.Contains(said.String(), "cut off") {
+		t.Errorf("a crash of a new store: %s", said.String())
+	}
+
+	changed(t, crashed[1], "*.log", flipAt(0.5))
+	if s, err := openAt(crashed[1]); errkind.Of(err) != errkind.Internal {
+		t.Errorf("a record in the middle of a new store's log was damaged, and opening says %v", err)
+		if err == nil {
+			s.Close()
+		}
+	}
+}
+
+// A release that knows of no seal leaves the seal where it is, and writes the store. A manifest that is not in use may hold anything.
+func TestWhatOthersLeave(t *testing.T) {
+	dir, _ := written(t, false)
+	seal, err := os.ReadFile(filepath.Join(dir, "CLOSED"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := openAt(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := store.Batch{Asset: "asset", Run: "later", Epoch: 1, Annotations: []*pb.Annotation{{Asset: "asset", Run: "later"}}}
+	if err := s.WriteBatches(t.Context(), []store.Batch{batch}); err != nil {
+		t.Fatal(err)
+	}
+	dump := dumpOf(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"CLOSED": seal, "MANIFEST-999999": []byte("cut while it was being made")} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err = openAt(dir); err != nil {
+		t.Fatalf("opening a store that an earlier release wrote: %v", err)
+	}
+	defer s.Close()
+	if dumpOf(t, s) != dump {
+		t.Error("what the earlier release wrote is not there")
+	}
+}

@@ -140,11 +140,21 @@ func (s *Store) open() (err error) {
 	if err := s.free(openBytes, "what opening may need"); err != nil {
 		return err
 	}
-	if err := s.inspect(); err != nil {
+	fresh, err := s.inspect()
+	if err != nil {
 		return err
 	}
 	if s.db, err = s.openPebble(held); err != nil {
 		return err
+	}
+	if fresh {
+		// Pebble makes a store in its oldest format and raises it then. The first log does not say how far it was synced: see inspectLog.
+		if err := s.db.Close(); err != nil {
+			return err
+		}
+		if s.db, err = s.openPebble(held); err != nil {
+			return err
+		}
 	}
 	s.lock = held
 	if err := s.loadVersion(); err != nil {
