@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 // An expander looks up the visible terms of a field.
 type expander struct {
+	ctx   context.Context
 	field string
 	views []*view
 }
@@ -20,6 +22,9 @@ func (e expander) frequency(alts []words.Alternative) (uint64, error) {
 	var most uint64
 	var reuse segment.PostingsList
 	for _, a := range alts {
+		if err := e.ctx.Err(); err != nil {
+			return 0, err
+		}
 		n := a.Docs
 		for _, v := range e.views {
 			if a.Docs > 0 {
@@ -95,10 +100,14 @@ func (e expander) begun(lang *words.Language, typed string) ([]words.Alternative
 	return words.Begun(terms), nil
 }
 
+// checkTerms is how many terms are looked at between two looks at the context. Each has a list of documents.
+const checkTerms = 64
+
 // each calls f with the terms that an automaton takes and a range holds, and in how many visible
 // documents of a segment each one is; terms of hidden documents only are passed over.
 func (e expander) each(a segment.Automaton, from, to []byte, f func(term string, count uint64)) error {
 	var reuse segment.PostingsList
+	n := 0
 	for _, v := range e.views {
 		d, err := v.dictionary(e.field)
 		if err != nil {
@@ -119,6 +128,11 @@ func (e expander) each(a segment.Automaton, from, to []byte, f func(term string,
 			}
 			if entry == nil {
 				break
+			}
+			if n++; n%checkTerms == 0 {
+				if err := e.ctx.Err(); err != nil {
+					return err
+				}
 			}
 			pl, err := d.PostingsList([]byte(entry.Term), v.except, reuse)
 			if err != nil {

@@ -106,6 +106,7 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 	gains := m.scratch()
 	var pl segment.PostingsList
 	var it segment.PostingsIterator
+	looked := 0
 	for _, a := range c.alternatives {
 		var err error
 		if pl, err = m.view.postings(m.field, []byte(a.Term), pl); err != nil {
@@ -129,6 +130,11 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 			}
 			if p == nil {
 				break
+			}
+			if looked++; looked%checkEvery == 0 {
+				if err := m.ctx.Err(); err != nil {
+					return nil, nil, err
+				}
 			}
 			n := p.Number()
 			if !joined {

@@ -49,9 +49,12 @@ func (v *view) dictionary(field string) (segment.TermDictionary, error) {
 }
 
 // views makes the views of a snapshot, without the segments in which nothing is visible.
-func (t *text) views(s *scorch.IndexSnapshot, scope *search.Scope, f search.Filter) ([]*view, error) {
+func (t *text) views(ctx context.Context, s *scorch.IndexSnapshot, scope *search.Scope, f search.Filter) ([]*view, error) {
 	var views []*view
 	for _, seg := range s.Segments() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		cols, err := t.columns.of(seg)
 		if err != nil {
 			return nil, err
@@ -216,7 +219,7 @@ func (t *text) languagesWithin(ctx context.Context, scope *search.Scope) ([]stri
 		return nil, err
 	}
 	defer func() { _ = s.Close() }()
-	views, err := t.views(s, scope, search.Filter{})
+	views, err := t.views(ctx, s, scope, search.Filter{})
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +256,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 		return nil, err
 	}
 	defer func() { _ = s.Close() }()
-	views, err := t.views(s, q.Scope, q.Filter)
+	views, err := t.views(ctx, s, q.Scope, q.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +266,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 		return nil, err
 	}
 	for _, f := range fields {
-		clauses, err := f.clauses(views, q.Mode, asked)
+		clauses, err := f.clauses(ctx, views, q.Mode, asked)
 		if err != nil {
 			return nil, err
 		}
@@ -354,7 +357,7 @@ func (c *clause) bound() float64 {
 	return w * c.idf * (words.K1 + 1)
 }
 
-func (f field) clauses(views []*view, mode search.TextMode, asked []byte) ([]clause, error) {
+func (f field) clauses(ctx context.Context, views []*view, mode search.TextMode, asked []byte) ([]clause, error) {
 	var clauses []clause
 	add := func(term string, position int) {
 		if len(clauses) == words.MaxWords {
@@ -372,7 +375,7 @@ func (f field) clauses(views []*view, mode search.TextMode, asked []byte) ([]cla
 	for _, tok := range f.lang.Words.Analyze(slices.Clone(asked)) {
 		add(string(tok.Term), tok.Position)
 	}
-	ex := expander{field: f.name, views: views}
+	ex := expander{ctx: ctx, field: f.name, views: views}
 	switch {
 	case mode == search.Fuzzy:
 		for i := range clauses {

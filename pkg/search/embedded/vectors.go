@@ -83,7 +83,7 @@ func openVectors(dir string, s *pb.Space, log *slog.Logger) (*vectors, error) {
 		return nil, fmt.Errorf("opening space %s: %w", name, err)
 	}
 	v := &vectors{name: name, index: index, runs: map[string][]group{}}
-	index.Match(func(name string) bool {
+	_, _ = index.Match(context.Background(), func(name string) bool {
 		var g group
 		if g, err = parseGroup(name); err == nil {
 			v.runs[g.run] = append(v.runs[g.run], g)
@@ -159,7 +159,11 @@ func (v *vectors) remove(ctx context.Context, run string, from int64) error {
 
 func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
 	limit := min(q.Limit, search.MaxLimit)
-	f := flat.Filter{Groups: v.visible(q.Scope, q.Filter)}
+	groups, err := v.visible(ctx, q.Scope, q.Filter)
+	if err != nil {
+		return nil, fmt.Errorf("searching space %s: %w", v.name, err)
+	}
+	f := flat.Filter{Groups: groups}
 	if span := q.Filter.Span; !span.Empty() {
 		f.Span = func(start, end int64) bool {
 			return schema.Interval{Start: schema.Time(start), End: schema.Time(end)}.Overlaps(span)
@@ -197,9 +201,9 @@ func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit,
 
 // visible returns the groups that a question may look into. It goes through the names of all, which
 // a writer that is syncing does not hold up.
-func (v *vectors) visible(scope *search.Scope, f search.Filter) *flat.Set {
+func (v *vectors) visible(ctx context.Context, scope *search.Scope, f search.Filter) (*flat.Set, error) {
 	narrowed := len(f.Kinds)+len(f.Characters)+len(f.Languages) > 0
-	return v.index.Match(func(name string) bool {
+	return v.index.Match(ctx, func(name string) bool {
 		run, _, _ := strings.Cut(name, groupSeparator)
 		if !scope.Has(run) {
 			return false

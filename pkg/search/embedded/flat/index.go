@@ -329,16 +329,24 @@ func (x *Index) Set(names ...string) *Set {
 	return s
 }
 
-// Match returns the set of the groups whose names pass.
-func (x *Index) Match(pass func(name string) bool) *Set {
+// Match returns the set of the groups whose names pass. The error is the context's.
+func (x *Index) Match(ctx context.Context, pass func(name string) bool) (*Set, error) {
 	s := &Set{}
 	for id, name := range x.groups.list() {
+		if id%matchEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
 		if pass(name) {
 			s.add(uint32(id))
 		}
 	}
-	return s
+	return s, nil
 }
+
+// matchEvery is how many names are looked at between two looks at the context.
+const matchEvery = 1024
 
 // Stats tells how an index stands.
 type Stats struct {

@@ -288,6 +288,11 @@ func (s *search) scanTail(ctx context.Context, t *top, v *tailView) error {
 	c := s.column(t, &v.rows)
 	c.groups = v.groups
 	for b := range v.blocks() {
+		if b > 0 && b%cancelEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
 		mask := bitsOf(0, v.n-b*blockRows) &^ v.dead.word(b)
 		if s.groups != nil {
 			for i, g := range v.groups[b*blockRows : min(v.n, (b+1)*blockRows)] {
