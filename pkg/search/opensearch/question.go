@@ -136,6 +136,10 @@ func (e *Engine) fields(ctx context.Context, index string, visible []any, q sear
 	return fields, nil
 }
 
+// counting is the path of a search for counts alone. Only such searches are remembered by a cluster's request cache, which all
+// callers share: they bypass it, so that the time of an answer tells nothing of what others searched for.
+func counting(index string) string { return "/" + index + "/_search?request_cache=false" }
+
 // countTexts counts the visible texts by language, or by base language.
 func (e *Engine) countTexts(ctx context.Context, index string, visible []any, by string) (map[string]uint64, error) {
 	var answer struct {
@@ -143,7 +147,7 @@ func (e *Engine) countTexts(ctx context.Context, index string, visible []any, by
 			By buckets `json:"by"`
 		} `json:"aggregations"`
 	}
-	err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", object{
+	err := e.client.do(ctx, http.MethodPost, counting(index), object{
 		"size": 0, "track_total_hits": false, "query": all(visible...),
 		"aggs": object{"by": object{"terms": object{"field": by, "size": 10_000}}},
 	}, &answer)
@@ -279,7 +283,7 @@ func (e *Engine) count(ctx context.Context, index string, visible []any, fields 
 		} `json:"hits"`
 		Aggregations map[string]json.RawMessage `json:"aggregations"`
 	}
-	err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", object{"size": 0, "track_total_hits": true, "query": all(visible...), "aggs": aggs}, &answer)
+	err := e.client.do(ctx, http.MethodPost, counting(index), object{"size": 0, "track_total_hits": true, "query": all(visible...), "aggs": aggs}, &answer)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (e *Engine) few(ctx context.Context, index string, visible []any) (bool, er
 			} `json:"total"`
 		} `json:"hits"`
 	}
-	err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", object{"size": 0, "track_total_hits": e.exactBelow + 1, "query": all(visible...)}, &answer)
+	err := e.client.do(ctx, http.MethodPost, counting(index), object{"size": 0, "track_total_hits": e.exactBelow + 1, "query": all(visible...)}, &answer)
 	return answer.Hits.Total.Value <= e.exactBelow, err
 }
 
