@@ -14,6 +14,7 @@
 //   - Items of one caller are served in the order in which they came.
 //   - An item whose context ends leaves the queue at once, and costs its caller nothing.
 //   - Items above Config.Quick never hold the last slot, so a quick item finds a slot within the time of a quick item.
+//   - A caller never has more than Config.Each slots.
 //
 // An item that has a slot is not interrupted: its work MUST look at its context.
 //

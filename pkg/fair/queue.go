@@ -20,6 +20,8 @@ type Config struct {
 	Slots int
 	// Quick is the cost up to which an item may take the last slot; 0 lets every item take it.
 	Quick float64
+	// Each is how many slots one caller may have at once; 0 is all of them.
+	Each int
 	// Metrics may be nil.
 	Metrics *Metrics
 }
@@ -41,6 +43,7 @@ type Queue struct {
 type caller struct {
 	start float64 // virtual time at which the next item starts, unless the queue is already beyond it
 	items []*item // that wait, in the order of their coming
+	held  int     // slots
 }
 
 type item struct {
@@ -69,7 +72,7 @@ func (q *Queue) Acquire(ctx context.Context, who string, cost float64) (release 
 		q.cfg.Metrics.refuse("waiting")
 		return nil, err
 	}
-	release = func() { q.release(cost) }
+	release = func() { q.release(c, cost) }
 	if it == nil {
 		q.cfg.Metrics.waited(q.cfg.Name, 0)
 		return release, nil
@@ -91,7 +94,7 @@ func (q *Queue) enter(who string, cost float64) (*caller, *item, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := q.callerOf(who)
-	if len(q.waiting) == 0 && q.fits(cost) {
+	if len(q.waiting) == 0 && q.fits(c, cost) {
 		q.serve(c, cost)
 		return c, nil, nil
 	}
@@ -108,7 +111,10 @@ func (q *Queue) enter(who string, cost float64) (*caller, *item, error) {
 }
 
 // fits reports whether an item may be served now, if its turn has come.
-func (q *Queue) fits(cost float64) bool {
+func (q *Queue) fits(c *caller, cost float64) bool {
+	if q.cfg.Each > 0 && c.held >= q.cfg.Each {
+		return false
+	}
 	if q.isLong(cost) && q.long >= max(1, q.cfg.Slots-1) {
 		return false
 	}
@@ -120,6 +126,7 @@ func (q *Queue) isLong(cost float64) bool { return q.cfg.Quick > 0 && cost > q.c
 // serve gives a slot to the next item of a caller.
 func (q *Queue) serve(c *caller, cost float64) {
 	q.busy++
+	c.held++
 	if q.isLong(cost) {
 		q.long++
 	}
@@ -148,7 +155,7 @@ func (q *Queue) dispatch() {
 // have tokens.
 func (q *Queue) first() (best *caller) {
 	for c := range q.waiting {
-		if !q.fits(c.items[0].cost) {
+		if !q.fits(c, c.items[0].cost) {
 			continue
 		}
 		if best == nil || q.before(c, best) {
@@ -166,10 +173,11 @@ func (q *Queue) before(a, b *caller) bool {
 	return a.items[0].number < b.items[0].number
 }
 
-func (q *Queue) release(cost float64) {
+func (q *Queue) release(c *caller, cost float64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.busy--
+	c.held--
 	if q.isLong(cost) {
 		q.long--
 	}
@@ -190,7 +198,7 @@ func (q *Queue) leave(c *caller, it *item) {
 		}
 	}
 	q.mu.Unlock()
-	q.release(it.cost) // the slot came as the context ended
+	q.release(c, it.cost) // the slot came as the context ended
 }
 
 // maxCallers is how many callers are remembered before those who do not wait are forgotten: what they were given lately with them.
@@ -203,7 +211,7 @@ func (q *Queue) callerOf(who string) *caller {
 	}
 	if len(q.callers) >= maxCallers {
 		for name, c := range q.callers {
-			if len(c.items) == 0 {
+			if len(c.items) == 0 && c.held == 0 {
 				delete(q.callers, name)
 			}
 		}

@@ -64,7 +64,7 @@ func (d *desk) look() {
 }
 
 func (d *desk) end(t *ticket) {
-	d.q.release(t.cost)
+	d.q.release(t.c, t.cost)
 	d.look()
 }
 
@@ -177,6 +177,29 @@ func TestOneSlot(t *testing.T) {
 	d.end(a)
 	if len(d.served) != 2 || d.served[1] != b {
 		t.Error("a long item does not get the only slot")
+	}
+}
+
+// TestEach: one caller never has all the slots, whatever it asks for, and leaves the others' turns as they are.
+func TestEach(t *testing.T) {
+	d := &desk{q: NewQueue(Config{Slots: 4, Each: 3})}
+	for range 32 {
+		d.ask("hostile", 150)
+	}
+	if len(d.served) != 3 {
+		t.Fatalf("%d slots of 4 are one caller's, want 3", len(d.served))
+	}
+	honest := d.ask("honest", 150)
+	if len(d.served) != 4 || d.served[3] != honest {
+		t.Fatal("another caller waits while a slot is free")
+	}
+	d.end(honest)
+	if len(d.served) != 4 {
+		t.Error("the slot that the other caller gave back went to the caller who has three")
+	}
+	d.end(d.served[0])
+	if len(d.served) != 5 {
+		t.Errorf("%d items were served, want 5: a slot of the hostile caller's own is free", len(d.served))
 	}
 }
 

@@ -33,7 +33,7 @@ type shares struct {
 func newShares(cfg Config, m *fair.Metrics) shares {
 	s := shares{
 		processors: fair.NewQueue(fair.Config{Name: "processors", Slots: runtime.GOMAXPROCS(0), Quick: quickCost, Metrics: m}),
-		frames:     fair.NewQueue(fair.Config{Name: "frames", Slots: frameSlots, Metrics: m}),
+		frames:     fair.NewQueue(fair.Config{Name: "frames", Slots: frameSlots, Each: frameSlots - 1, Metrics: m}),
 	}
 	if s.engine = s.processors; cfg.Searches > 0 {
 		s.engine = fair.NewQueue(fair.Config{Name: "engine", Slots: cfg.Searches, Metrics: m})
