@@ -26,6 +26,10 @@ func TestFirstStartIsCutOff(t *testing.T) {
 			token := admitted(t, dir)
 			write(t, filepath.Join(dir, "tokens.yaml"), fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: owner\n    sha256: %x\n    titles: [\"*\"]\n    roles: [operator]\n", sha256.Sum256([]byte(token))))
 		},
+		"a file from before the roles": func(t *testing.T, dir string) {
+			token := admitted(t, dir)
+			write(t, filepath.Join(dir, "tokens.yaml"), fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: owner\n    sha256: %x\n    titles: [\"*\"]\n", sha256.Sum256([]byte(token))))
+		},
 		"an older version's empty token": func(t *testing.T, dir string) { write(t, filepath.Join(dir, "token"), "") },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -373,10 +373,13 @@ func WriteFile(path, name, token string, titles ...string) error {
 	return WriteSecret(path, append([]byte("# Tokens are kept as their sha256: printf %s TOKEN | sha256sum\n"), b...))
 }
 
-// Outdated reports whether b is the token file that releases before the roles ingest and retitle wrote for a token of every title.
+// Outdated reports whether b is the token file that releases before the roles ingest and retitle wrote for a token of every title:
+// without roles at first, and then with the role operator.
 func Outdated(b []byte, name, token string) bool {
-	return string(b) == fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %x\n    titles: [\"*\"]\n    roles: [operator]\n",
+	first := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %x\n    titles: [\"*\"]\n",
 		name, sha256.Sum256([]byte(token)))
+	roles, ok := strings.CutPrefix(string(b), first)
+	return ok && slices.Contains([]string{"", "    roles: [operator]\n"}, roles)
 }
 
 // WriteSecret writes a file that only its owner may read, wholly or not at all: a crash leaves the file that was there before, or the new one.
