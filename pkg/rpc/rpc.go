@@ -36,12 +36,18 @@ func Mount(mux *http.ServeMux, a authz.Authoriser, path string, h http.Handler) 
 }
 
 // Describe puts health and reflection of the services named onto mux; ready says why they cannot answer now.
+//
+// Both answer without a token, so a message of more than describeBytes is refused before it is read.
 func Describe(mux *http.ServeMux, ready func() error, services ...string) {
-	mux.Handle(grpchealth.NewHandler(health{ready, services}))
+	bounded := connect.WithReadMaxBytes(describeBytes)
+	mux.Handle(grpchealth.NewHandler(health{ready, services}, bounded))
 	r := grpcreflect.NewStaticReflector(append(slices.Clone(services), grpchealth.HealthV1ServiceName)...)
-	mux.Handle(grpcreflect.NewHandlerV1(r))
-	mux.Handle(grpcreflect.NewHandlerV1Alpha(r))
+	mux.Handle(grpcreflect.NewHandlerV1(r, bounded))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(r, bounded))
 }
+
+// describeBytes is room for the name of a service or of a symbol.
+const describeBytes = 4 << 10
 
 type health struct {
 	ready    func() error

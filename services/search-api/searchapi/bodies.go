@@ -2,6 +2,7 @@ package searchapi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -25,7 +26,8 @@ const (
 )
 
 // boundBodies lets all requests' bodies take bodiesMemory together. Memory is claimed when a body turns out to be
-// large, which is after the caller was recognised, and released when the request is answered.
+// large, and released when the request is answered. next MUST recognise the caller before it reads a body: whoever has no
+// token would keep the memory from others.
 func boundBodies(next http.Handler, b *budget.Budget) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := &claimingBody{ReadCloser: r.Body, ctx: r.Context(), budget: b, need: rpcapi.MaxRequestBytes, control: http.NewResponseController(w)}
@@ -74,5 +76,9 @@ func (b *claimingBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.free -= int64(n)
+	if b.release != nil && errors.Is(err, io.EOF) {
+		// The deadline is for the body. Over HTTP/1 it would end a request that takes longer to be answered.
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
 	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/budget"
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -51,4 +52,26 @@ func TestBodiesShareMemory(t *testing.T) {
 	if send(t.Context(), 400<<10, ""); errkind.Of(readErr) != errkind.Invalid {
 		t.Errorf("a body that can never fit: %d bytes, %v", got, readErr)
 	}
+}
+
+// TestBodyDeadlineEndsWithTheBody: the time for sending a body is no limit of the time for answering.
+func TestBodyDeadlineEndsWithTheBody(t *testing.T) {
+	b := budget.New(bodiesMemory)
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	boundBodies(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }), b).
+		ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, 300<<10))))
+	if len(w.set) < 2 || w.set[0].IsZero() || !w.set[len(w.set)-1].IsZero() {
+		t.Errorf("deadlines for reading were %v, want one while the body comes and none after it", w.set)
+	}
+}
+
+// deadlines notes the deadlines that were set.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
@@ -88,8 +89,14 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
 		return nil, err
 	}
-	handler := boundBodies(rpc.Recorded(deps.Audit, mux), budget.New(bodiesMemory))
-	return &Service{Gateway: g, RPC: api, Handler: otelhttp.NewHandler(handler, "search-api")}, nil
+	recorded := rpc.Recorded(deps.Audit, mux)
+	bounded := boundBodies(recorded, budget.New(bodiesMemory))
+	doors := http.NewServeMux()
+	for _, path := range []string{"/" + cinedexv1connect.SearchServiceName + "/", "/graphql"} {
+		doors.Handle(path, bounded)
+	}
+	doors.Handle("/", recorded) // reads no large body
+	return &Service{Gateway: g, RPC: api, Handler: otelhttp.NewHandler(doors, "search-api")}, nil
 }
 
 // frames fetches single frames for "shots like this one".
