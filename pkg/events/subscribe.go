@@ -33,9 +33,11 @@ type Subscription struct {
 	// Drain is how long a handler may go on after the subscription was asked to stop. Default 10 s.
 	Drain time.Duration
 	// Rewind returns from where to read partitions whose effects are known to reach less far than what the group has committed, as
-	// after the store that keeps the effects was restored from a backup. It is asked once, before the first event. Optional.
+	// after the store that keeps the effects was restored from a backup. It is asked whenever partitions were assigned, before
+	// their first event: another member may have read them meanwhile, and what was rewound may not be committed yet. Optional.
 	Rewind func(ctx context.Context) (Offsets, error)
-	// Reached is told of each partition how far it is done, dead letters included, in order. It MUST NOT block. Optional.
+	// Reached is told of each partition how far it is done, dead letters included, in order; and where a partition is begun that
+	// Rewind does not know. It MUST NOT block. Optional.
 	Reached func(topic Topic, partition int, next int64)
 	// Attempts is how often an event that fails with Internal is tried before it is put aside. Default 5.
 	Attempts int
@@ -122,11 +124,6 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	} else if err != nil {
 		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
 	}
-	if err := s.askRewind(ctx); ctx.Err() != nil {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
-	}
 	group, err := s.join(names)
 	if err != nil {
 		return err
@@ -149,6 +146,10 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 		}
 		pause = newBackoff(maxPublishBackoff)
 		c.metrics.rebalances.WithLabelValues(sub.Group).Inc()
+		if err := s.askRewind(ctx); ctx.Err() == nil && err != nil {
+			s.leave(group)
+			return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
+		}
 		s.serve(ctx, group, gen)
 	}
 	s.leave(group)
@@ -165,6 +166,7 @@ type subscriber struct {
 	slots     *semaphore.Weighted
 	conns     conns // to the group's coordinator
 	rewind    Offsets
+	shorter   bool // the log is shorter than what was read of it, and that was told
 }
 
 // askRewind asks for the offsets to rewind to until they are known.
@@ -174,7 +176,7 @@ func (s *subscriber) askRewind(ctx context.Context) (err error) {
 	}
 	for b := newBackoff(time.Second); ; {
 		s.rewind, err = s.sub.Rewind(ctx)
-		if err == nil {
+		if err == nil && !s.shorter {
 			err = s.tellShorter(ctx)
 		}
 		if err == nil || !errkind.Of(err).Retryable() {
@@ -204,6 +206,7 @@ func (s *subscriber) tellShorter(ctx context.Context) error {
 		}
 		for _, p := range ids {
 			if next := of[p]; next > bounds[p].LastOffset {
+				s.shorter = true
 				s.log.Error("the log is shorter than what was read of it: it was lost, or restored from a backup", "topic", string(topic), "partition", p,
 					"end", bounds[p].LastOffset, "read", next)
 			}
@@ -212,11 +215,12 @@ func (s *subscriber) tellShorter(ctx context.Context) error {
 	return nil
 }
 
-// start is where to begin with a partition that the group has committed up to. A partition is rewound once: what is read
-// after that is in the store.
+// start is where to begin with a partition that the group has committed up to.
 func (s *subscriber) start(topic Topic, partition int, committed int64) int64 {
 	from, known := s.rewind[topic][partition]
-	delete(s.rewind[topic], partition)
+	if !known && s.sub.Rewind != nil && s.sub.Reached != nil {
+		s.sub.Reached(topic, partition, max(committed, 0))
+	}
 	if !known || committed < 0 || from >= committed {
 		return committed
 	}

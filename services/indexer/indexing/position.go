@@ -65,10 +65,18 @@ func (p *positions) keep(ctx context.Context) error {
 	return err
 }
 
-// rewind returns how far the store's rows reach. A store that knows of no position and holds no asset was lost or is new: the
-// log is read from its start then. One with assets is of a version that kept no positions.
+// rewind returns how far the store's rows reach.
 func (s *Service) rewind(ctx context.Context, hop events.Hop, p *positions) (events.Offsets, error) {
+	if err := p.keep(ctx); err != nil {
+		return nil, fmt.Errorf("writing how far the log was read: %w", err)
+	}
 	known, err := p.store.Positions(ctx, p.group)
+	if err == nil && len(known) == 0 {
+		if err := s.beginEmpty(ctx); err != nil {
+			return nil, err
+		}
+		known, err = p.store.Positions(ctx, p.group)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("asking how far the log was read: %w", err)
 	}
@@ -81,22 +89,42 @@ func (s *Service) rewind(ctx context.Context, hop events.Hop, p *positions) (eve
 			of[at.Partition] = at.Next
 		}
 	}
-	if len(known) > 0 {
-		return from, nil
-	}
+	return from, nil
+}
+
+// morePartitions is for topics that operators gave more partitions than their contracts say.
+const morePartitions = 4
+
+// beginEmpty records of a store that holds no asset that the log is to be read from its start: it was lost, or is new. That MUST be
+// in the store before its first asset is, for each group, since a store with assets and without positions is one of a version
+// that kept none: its groups go on at what they have committed.
+func (s *Service) beginEmpty(ctx context.Context) error {
 	for _, err := range s.deps.Store.AllAssets(ctx) {
 		if err != nil {
-			return nil, fmt.Errorf("asking whether the store is empty: %w", err)
+			return fmt.Errorf("asking whether the store is empty: %w", err)
 		}
-		return nil, nil
+		return nil
 	}
-	for t, of := range from {
-		contract, _ := events.ContractOf(t)
-		for partition := range max(contract.Partitions, contract.EmbeddedPartitions) {
-			of[partition] = 0
+	for _, hop := range []events.Hop{events.HopIndexerBackfill, events.HopIndexer} {
+		known, err := s.deps.Store.Positions(ctx, hop.Group)
+		if err != nil {
+			return fmt.Errorf("asking how far the log was read: %w", err)
+		}
+		if len(known) > 0 {
+			continue
+		}
+		var all []store.Position
+		for _, t := range hop.Topics {
+			contract, _ := events.ContractOf(t)
+			for partition := range morePartitions * max(contract.Partitions, contract.EmbeddedPartitions) {
+				all = append(all, store.Position{Topic: string(t), Partition: partition})
+			}
+		}
+		if err := s.deps.Store.Reach(ctx, hop.Group, all); err != nil {
+			return fmt.Errorf("recording that the log is to be read from its start: %w", err)
 		}
 	}
-	return from, nil
+	return nil
 }
 
 // keepPositions writes positions until ctx ends. It never ends before: a store that refuses is asked again.
