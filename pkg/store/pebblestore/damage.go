@@ -141,6 +141,9 @@ func (s *Store) inspect() (fresh bool, err error) {
 			held = name
 		}
 	}
+	if have[salvagingFile] && !s.salvaging {
+		return false, &Damage{s.cfg.Dir, "its salvage was cut short"}
+	}
 	if marker == "" && held != "" {
 		return false, &Damage{s.disk.PathJoin(s.cfg.Dir, "marker.manifest"), "it is missing, and " + held + " is there"}
 	}

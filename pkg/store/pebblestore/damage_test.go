@@ -2,6 +2,8 @@ package pebblestore_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -291,5 +293,50 @@ func TestWhatOthersLeave(t *testing.T) {
 	defer s.Close()
 	if dumpOf(t, s) != dump {
 		t.Error("what the earlier release wrote is not there")
+	}
+}
+
+// A salvage that was cut short leaves a store that cannot be opened, and is begun anew; after it the log is to be read again.
+func TestSalvageCutShort(t *testing.T) {
+	dir, dump := written(t, false)
+	for session := range 2 { // what the first wrote is in tables once the second has opened it
+		s, err := openAt(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if session == 0 {
+			err = s.Reach(t.Context(), "indexer", []store.Position{{Topic: "media.ready", Partition: 1, Next: 7}})
+		} else {
+			err = s.PutAsset(t.Context(), &pb.Asset{Id: "asset"})
+		}
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed(t, dir, "*.log", flipAt(0.2))
+	cfg := pebblestore.Default()
+	cfg.Dir, cfg.MinFreeBytes = dir, 0
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := pebblestore.Salvage(ctx, cfg, slog.New(slog.DiscardHandler)); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a salvage that is cut short: %v", err)
+	}
+	if s, err := openAt(dir); errkind.Of(err) != errkind.Internal || !strings.Contains(err.Error(), "`cinedex rebuild store`") {
+		t.Errorf("opening a store whose salvage was cut short: %v", err)
+		if err == nil {
+			s.Close()
+		}
+	}
+	if got := salvaged(t, dir, dump); got.Rows < 1600 {
+		t.Errorf("%d rows were salvaged, want 1600: %q", got.Rows, got.Damage)
+	}
+	s, err := openAt(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	at, err := s.Positions(t.Context(), "indexer")
+	if err != nil || len(at) != 1 || at[0].Next != 0 || at[0].Partition != 1 {
+		t.Errorf("after a salvage, the log was read to %v, %v", at, err)
 	}
 }

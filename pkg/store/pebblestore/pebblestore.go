@@ -52,6 +52,8 @@ type Deps struct {
 	Clock func() time.Time
 	// FS is for tests of failing disks; the operating system's where it is nil.
 	FS vfs.FS
+
+	salvaging bool // by Salvage
 }
 
 // memTableBytes is what is kept in memory before it becomes a table on disk: some
@@ -79,6 +81,8 @@ type Store struct {
 	failOnce sync.Once
 	failed   chan struct{}
 	failedBy error
+
+	salvaging bool
 
 	// damage is the first that was found; nil mostly.
 	damage atomic.Pointer[Damage]
@@ -109,7 +113,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	s := &Store{
 		cfg: cfg, log: deps.Log, clock: deps.Clock,
 		disk:  &disk{FS: deps.FS, log: deps.Log, closing: make(chan struct{})},
-		names: newLocks(), leases: newLocks(), versions: newLock(), failed: make(chan struct{}),
+		names: newLocks(), leases: newLocks(), versions: newLock(), failed: make(chan struct{}), salvaging: deps.salvaging,
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("opening the store in %s: %w", cfg.Dir, err)

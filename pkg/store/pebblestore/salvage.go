@@ -27,43 +27,132 @@ type Salvaged struct {
 	Rows, Gaps int64
 }
 
+// salvagingFile is in a store that Salvage has not filled yet, and names the folder of the damaged one. Such a store cannot be opened.
+const salvagingFile = "SALVAGING"
+
 // Salvage sets a damaged store aside, and makes one in its place of all that can be read from it. A log that is damaged is read up to
-// the damage. What cannot be read is the caller's to fold again from the log of events. A store without damage is left as it
-// is. Conflict says that another process has it open.
+// the damage. What cannot be read is the caller's to fold again from the log of events: positions are those of a log that has not
+// been read. A store without damage is left as it is. A Salvage that was cut short is begun anew. Conflict says that another process has
+// the store open.
 func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, err error) {
-	damaged, err := look(ctx, cfg, log)
-	if err != nil || damaged == nil {
+	again, err := cutShort(cfg.Dir)
+	if err != nil {
 		return out, err
 	}
-	out.Damage = append(out.Damage, damaged.Error())
-	out.Aside = strings.TrimRight(cfg.Dir, string(filepath.Separator)) + "-damaged-" + time.Now().UTC().Format("20060102T150405.000")
-	if err := os.Rename(cfg.Dir, out.Aside); err != nil {
-		return out, fmt.Errorf("setting the damaged store aside: %w", err)
+	if again != "" {
+		out.Aside, out.Damage = again, append(out.Damage, "an earlier salvage of "+again+" was cut short, and is begun anew")
+		if err := emptied(cfg.Dir); err != nil {
+			return out, err
+		}
+	} else {
+		damaged, err := look(ctx, cfg, log)
+		if err != nil || damaged == nil {
+			return out, err
+		}
+		out.Damage = append(out.Damage, damaged.Error())
+		out.Aside = strings.TrimRight(cfg.Dir, string(filepath.Separator)) + "-damaged-" + time.Now().UTC().Format("20060102T150405.000")
+		if err := setAside(cfg.Dir, out.Aside); err != nil {
+			return out, fmt.Errorf("setting the damaged store aside: %w", err)
+		}
 	}
-	old, opened := openDamaged(cfg, out.Aside, log, &out)
-	fresh, err := Open(cfg, Deps{Log: log})
+	old, held, opened := openDamaged(cfg, out.Aside, log, &out)
+	fresh, err := Open(cfg, Deps{Log: log, salvaging: true})
 	if err != nil {
 		if old != nil {
-			err = errors.Join(err, old.Close())
+			err = errors.Join(err, old.Close(), held.Close())
 		}
 		return out, err
 	}
-	defer func() { err = errors.Join(err, fresh.Close()) }()
+	defer func() {
+		if err == nil {
+			err = errors.Join(os.Remove(filepath.Join(cfg.Dir, salvagingFile)), fresh.syncDir())
+		}
+		err = errors.Join(err, fresh.Close())
+	}()
 	if opened != nil {
 		out.Gaps++
 		out.Damage = append(out.Damage, fmt.Sprintf("nothing of it can be read: %v", opened))
 		return out, nil
 	}
-	defer func() { _ = old.Close() }() // whatever it meets, it was read
+	defer func() { _, _ = old.Close(), held.Close() }() // whatever it meets, it was read
 	for _, table := range tables {
 		if err := copyReadable(ctx, old, fresh.db, key(table), &out); err != nil {
 			return out, err
 		}
 	}
-	return out, nil
+	return out, unread(old, fresh.db)
 }
 
-// tables are all that there are.
+// cutShort returns the folder of the damaged store where a Salvage did not come to its end.
+func cutShort(dir string) (aside string, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, salvagingFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	aside = string(b)
+	if _, err := os.Stat(aside); err != nil {
+		return "", fmt.Errorf("the salvage of %q was cut short, and cannot go on: %w", aside, err)
+	}
+	return aside, nil
+}
+
+// emptied removes what a Salvage that was cut short had written.
+func emptied(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != salvagingFile {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
+
+// setAside moves a damaged store, and puts a folder in its place that says so.
+func setAside(dir, aside string) error {
+	next := strings.TrimRight(dir, string(filepath.Separator)) + "-salvaging"
+	if err := errors.Join(os.RemoveAll(next), os.MkdirAll(next, 0o700)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(next, salvagingFile), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(aside)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, aside); err != nil {
+		return err
+	}
+	return os.Rename(next, dir)
+}
+
+// unread copies positions as those of a log that has not been read: whoever opens the store next reads the log again, though the
+// process may die before its groups are rewound.
+func unread(from, to *pebble.DB) error {
+	prefix := key(tablePositions)
+	it, err := from.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return nil //nolint:nilerr // it cannot be read: the groups are rewound
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		row, err := it.ValueAndErr()
+		if err != nil || len(row) < 16 {
+			continue
+		}
+		row = append(make([]byte, 8), row[8:]...)
+		if err := to.Set(it.Key(), row, pebble.Sync); err != nil {
+			return fmt.Errorf("copying positions: %w", err)
+		}
+	}
+	return nil
+}
+
+// tables are all but those of positions, see unread.
 var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableVersion}
 
 // look opens the store and reads all of it. It returns the damage that it met.
@@ -100,27 +189,27 @@ func errWithout(err error, d *Damage) error {
 }
 
 // openDamaged opens what was set aside, without a log from where it is damaged on, and without a seal.
-func openDamaged(cfg Config, dir string, log *slog.Logger, out *Salvaged) (db *pebble.DB, err error) {
+func openDamaged(cfg Config, dir string, log *slog.Logger, out *Salvaged) (db *pebble.DB, held *pebble.Lock, err error) {
 	cfg.Dir = dir
 	s := &Store{cfg: cfg, log: log, disk: &disk{FS: vfs.Default, log: log, closing: make(chan struct{})}}
 	if err := os.Remove(filepath.Join(dir, sealFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, nil, err
 	}
 	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cut := false
 	for _, path := range logs { // in their order
 		if cut {
 			if err := os.Rename(path, path+".damaged"); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			continue
 		}
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if _, err := inspectLog(path, b); err == nil {
 			continue
@@ -129,17 +218,16 @@ func openDamaged(cfg Config, dir string, log *slog.Logger, out *Salvaged) (db *p
 		out.Gaps++
 		bad, _ := goodEnd(b, logHead, logTypes)
 		if err := errors.Join(os.WriteFile(path+".damaged", b, 0o600), os.Truncate(path, int64(bad))); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	held, err := pebble.LockDirectory(dir, s.disk)
-	if err != nil {
-		return nil, err
+	if held, err = pebble.LockDirectory(dir, s.disk); err != nil {
+		return nil, nil, err
 	}
 	if db, err = s.openPebble(held); err != nil {
-		return nil, errors.Join(err, held.Close())
+		return nil, nil, errors.Join(err, held.Close())
 	}
-	return db, nil
+	return db, held, nil
 }
 
 // copyBytes is how much is copied at once.
