@@ -425,7 +425,10 @@ func advised(dir string, line []string) string {
 	}
 	defer os.Remove(out.Name())
 	root := newRoot(out, out)
-	root.SetArgs(append([]string{"--home", dir}, append(line, "--yes")...))
+	if line[0] == "rebuild" {
+		line = append(line, "--yes")
+	}
+	root.SetArgs(append([]string{"--home", dir}, line...))
 	failed := root.ExecuteContext(context.Background())
 	b, err := os.ReadFile(out.Name())
 	if failed != nil {
