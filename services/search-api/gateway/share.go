@@ -10,7 +10,7 @@ import (
 
 // Costs are about milliseconds of one processor, so that what callers are given can be compared.
 const (
-	quickCost   = 30 // a text of some hundred letters; what costs more never has every slot
+	quickCost   = 40 // a picture, or a text of some hundred letters; what costs more never has every slot
 	pictureCost = 40 // decoding and encoding
 	frameCost   = 150
 	vectorCost  = 2
