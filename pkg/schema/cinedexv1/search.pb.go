@@ -1877,7 +1877,8 @@ type AssetStatus struct {
 	TitleName string                 `protobuf:"bytes,3,opt,name=title_name,json=titleName,proto3" json:"title_name,omitempty"`
 	Runs      []*Run                 `protobuf:"bytes,4,rep,name=runs,proto3" json:"runs,omitempty"`
 	Active    []*ActiveRun           `protobuf:"bytes,5,rep,name=active,proto3" json:"active,omitempty"`
-	// What is wrong with the asset's bytes; empty where they are as they were when the asset arrived, as far as can be told without reading them.
+	// What is wrong with the asset's bytes or with its frame table; empty where they are as they were when the asset arrived, as far as can be told
+	// without reading the media.
 	Bytes         string `protobuf:"bytes,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -86,8 +86,9 @@ func (g *Gateway) Compare(ctx context.Context, caller *authz.Caller, req *pb.Com
 			if err != nil {
 				return nil, fmt.Errorf("queries[%d]: %w", i, err)
 			}
-			if len(r.GetPartial()) > 0 {
-				p := r.GetPartial()[0]
+			// A comparison needs no frames.
+			if missing := slices.DeleteFunc(slices.Clone(r.GetPartial()), func(p *pb.PartialFailure) bool { return p.GetPart() == partFrames }); len(missing) > 0 {
+				p := missing[0]
 				return nil, errkind.New(errkind.Unavailable, "queries[%d]: %s did not answer (%s); a comparison of partial answers says nothing", i, p.GetPart(), p.GetError())
 			}
 			*side.hits = r.GetHits()

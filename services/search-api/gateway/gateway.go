@@ -111,7 +111,7 @@ type Deps struct {
 	Charge func(c *authz.Caller, cost float64) error
 	// Frame returns exactly one frame of an asset.
 	Frame func(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error)
-	// Blob returns a small blob, such as a frame table.
+	// Blob returns a frame table. Callers are told the kind of its errors, and not their text.
 	Blob       func(ctx context.Context, ref *pb.MediaRef) ([]byte, error)
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -148,8 +148,9 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.encoded = newVectorCache()
 	g.spans, _ = lru.New[string, []span](1024)
 	g.pictures = budget.New(cfg.PictureMemory)
-	g.lib.deps = &g.deps
 	f := promauto.With(deps.Registerer)
+	g.lib.deps, g.lib.now = &g.deps, time.Now
+	g.lib.losses = f.NewGauge(prometheus.GaugeOpts{Name: "cinedex_assets_without_frames", Help: "Assets that are told without frames and timecodes, since their frame tables could not be read."})
 	buckets := prometheus.ExponentialBuckets(0.0005, 2, 14)
 	g.seconds = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_query_seconds", Help: "Time of whole answers, by outcome.", Buckets: buckets}, []string{"result"})
 	g.parts = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_query_part_seconds", Help: "Time of the parts of queries, by part.", Buckets: buckets}, []string{"part"})

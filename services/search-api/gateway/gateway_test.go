@@ -68,11 +68,18 @@ func picture(c color.RGBA) []byte {
 
 func open(t testing.TB, l *apitest.Library, engine search.Searcher, cfg gateway.Config) *gateway.Gateway {
 	t.Helper()
-	if engine == nil {
-		engine = l.Engine
-	}
-	g, err := gateway.New(cfg, gateway.Deps{
-		Store: l.Store, Engine: engine, Encoders: apitest.Encoders(), Spaces: apitest.SpacesOf,
+	return openWith(t, l, cfg, func(d *gateway.Deps) {
+		if engine != nil {
+			d.Engine = engine
+		}
+	})
+}
+
+// openWith is open with what the gateway stands on changed.
+func openWith(t testing.TB, l *apitest.Library, cfg gateway.Config, change func(*gateway.Deps)) *gateway.Gateway {
+	t.Helper()
+	deps := gateway.Deps{
+		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Spaces: apitest.SpacesOf,
 		ImageMemory: func([]byte) (int64, error) { return 0, nil },
 		Image: func(b []byte) (image.Image, error) {
 			img, err := png.Decode(bytes.NewReader(b))
@@ -86,7 +93,9 @@ func open(t testing.TB, l *apitest.Library, engine search.Searcher, cfg gateway.
 			return nil, errkind.New(errkind.NotFound, "no blob %s", ref.GetKey())
 		},
 		Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
-	})
+	}
+	change(&deps)
+	g, err := gateway.New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/audit"
@@ -37,8 +39,9 @@ type snapshot struct {
 // An entry is an asset with what is needed to place a moment in it.
 type entry struct {
 	asset  *pb.Asset
-	clock  schema.Clock // nil for an asset without pictures
+	clock  schema.Clock // nil for an asset without pictures, or with lost set
 	scale  schema.TimecodeScale
+	lost   string                   // why the frame table cannot be read; "" where it was
 	active map[string]*pb.ActiveRun // by algorithm
 }
 
@@ -47,8 +50,14 @@ type library struct {
 	deps    *Deps
 	current atomic.Pointer[snapshot]
 
-	mu   sync.Mutex // held while a new snapshot is made
-	kept []*snapshot
+	losses prometheus.Gauge
+	now    func() time.Time
+	retry  atomic.Int64 // when a lost frame table is to be read again, in Unix nanoseconds; 0 for never
+
+	mu          sync.Mutex // held while a new snapshot is made
+	kept        []*snapshot
+	lost        map[string]lostTable // by asset
+	silentUntil time.Time            // until then no frame table is asked for
 }
 
 // keptSnapshots bounds how many switches a cursor survives. Old runs stay in the
@@ -63,12 +72,18 @@ func (l *library) snapshot(ctx context.Context) (*snapshot, error) {
 		return nil, fmt.Errorf("reading the library's version: %w", err)
 	}
 	if s := l.current.Load(); s != nil && s.version >= v {
-		return s, nil
+		if !l.due() || !l.mu.TryLock() { // one caller reads lost tables again, and the others go on
+			return s, nil
+		}
+	} else {
+		l.mu.Lock()
 	}
-	l.mu.Lock()
 	defer l.mu.Unlock()
 	old := l.current.Load()
-	if old != nil && old.version >= v { // somebody else was quicker
+	if old != nil && old.version >= v { // somebody else was quicker, or only tables are missing
+		if l.due() {
+			return l.mend(ctx, old), nil
+		}
 		return old, nil
 	}
 	s, err := l.load(ctx, old)
@@ -79,6 +94,7 @@ func (l *library) snapshot(ctx context.Context) (*snapshot, error) {
 	if l.kept = append(l.kept, s); len(l.kept) > keptSnapshots {
 		l.kept = slices.Delete(l.kept, 0, 1)
 	}
+	l.settle(s)
 	l.current.Store(s)
 	return s, nil
 }
@@ -123,11 +139,7 @@ func (l *library) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
 		}
-		e, err := l.entry(ctx, a, old)
-		if err != nil {
-			return nil, err
-		}
-		s.assets[a.GetId()] = e
+		s.assets[a.GetId()] = l.entry(ctx, a, old)
 	}
 	for r, err := range l.deps.Store.AllActive(ctx) {
 		if err != nil {
@@ -141,7 +153,7 @@ func (l *library) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 	// What did not change is shared with the snapshot before: many are kept.
 	if old != nil {
 		for id, e := range s.assets {
-			if was := old.assets[id]; was != nil && was.asset == e.asset && maps.EqualFunc(was.active, e.active, func(a, b *pb.ActiveRun) bool { return proto.Equal(a, b) }) {
+			if was := old.assets[id]; was != nil && was.asset == e.asset && was.lost == e.lost && maps.EqualFunc(was.active, e.active, func(a, b *pb.ActiveRun) bool { return proto.Equal(a, b) }) {
 				s.assets[id] = was
 			}
 		}
@@ -152,42 +164,23 @@ func (l *library) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 	return s, nil
 }
 
-func (l *library) entry(ctx context.Context, a *pb.Asset, old *snapshot) (*entry, error) {
+func (l *library) entry(ctx context.Context, a *pb.Asset, old *snapshot) *entry {
 	e := &entry{asset: a, active: map[string]*pb.ActiveRun{}}
 	if old != nil && old.assets[a.GetId()] != nil {
 		was := old.assets[a.GetId()]
 		if proto.Equal(was.asset, a) {
-			e.asset, e.clock, e.scale = was.asset, was.clock, was.scale
-			return e, nil
+			e.asset = was.asset
 		}
-		e.clock = was.clock // a frame table is read once: the content is the asset's identity
-	}
-	if a.GetVideo() == nil {
-		return e, nil
-	}
-	if e.clock == nil {
-		var table schema.FrameTable
-		if ref := a.GetVideo().GetFrameTable(); ref != nil {
-			b, err := l.deps.Blob(ctx, ref)
-			if err != nil {
-				return nil, fmt.Errorf("reading the frame table of %s: %w", a.GetId(), err)
-			}
-			if table, err = schema.DecodeFrameTable(b); err != nil {
-				return nil, fmt.Errorf("reading the frame table of %s: %w", a.GetId(), err)
-			}
+		// A frame table is read once: the content is the asset's identity.
+		if was.lost == "" && proto.Equal(was.asset.GetVideo(), a.GetVideo()) {
+			e.clock, e.scale = was.clock, was.scale
+			return e
 		}
-		clock, err := schema.ClockOf(a.GetVideo(), table)
-		if err != nil {
-			return nil, fmt.Errorf("making the clock of %s: %w", a.GetId(), err)
-		}
-		e.clock = clock
 	}
-	scale, err := schema.NewTimecodeScale(a.GetVideo())
-	if err != nil {
-		return nil, fmt.Errorf("making the timecode of %s: %w", a.GetId(), err)
+	if a.GetVideo() != nil {
+		l.place(ctx, e)
 	}
-	e.scale = scale
-	return e, nil
+	return e
 }
 
 // newestFirst returns the snapshots that are still kept.

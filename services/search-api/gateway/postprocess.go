@@ -98,6 +98,7 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	if work.cut {
 		bounded("moments", "a part of the query has more than %d moments, and its best were taken; narrow the query for the others", maxMoments)
 	}
+	resp.Partial = append(resp.Partial, framesLost(p, resp.GetHits())...)
 	if less {
 		bounded("evidence", "a hit has more than %d pieces of evidence, and its best are shown", MaxEvidence)
 	}

@@ -350,6 +350,9 @@ func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
 	if e == nil {
 		return nil, 0, errkind.New(errkind.NotFound, "there is no asset %.64q", l.GetAsset())
 	}
+	if e.lost != "" {
+		return nil, 0, errkind.New(errkind.Unavailable, "no place can be found in the asset %s now: its frame table %s", l.GetAsset(), e.lost)
+	}
 	if e.clock == nil {
 		return nil, 0, errkind.New(errkind.Invalid, "the asset %s has no pictures", l.GetAsset())
 	}

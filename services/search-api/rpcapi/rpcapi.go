@@ -164,6 +164,10 @@ func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusR
 	if err != nil {
 		return nil, err
 	}
+	lost, err := s.deps.Gateway.FramesLost(ctx, rpc.CallerFrom(ctx))
+	if err != nil {
+		return nil, err
+	}
 	resp := &pb.GetStatusResponse{}
 	for _, a := range assets {
 		runs, err := s.deps.Runs.RunsOf(ctx, a.GetId())
@@ -185,7 +189,15 @@ func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusR
 		}
 		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
 		audit.From(ctx).Told(1, a.GetTitle().GetId())
-		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()], Bytes: s.deps.Look(ctx, a)})
+		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()], Bytes: both(s.deps.Look(ctx, a), lost[a.GetId()])})
 	}
 	return connect.NewResponse(resp), nil
+}
+
+// both joins what is wrong with an asset's bytes and what is wrong with its frame table.
+func both(bytes, frames string) string {
+	if bytes == "" || frames == "" {
+		return bytes + frames
+	}
+	return bytes + "; " + frames
 }

@@ -68,11 +68,8 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
 		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
 		Frame:       frames{deps.Blobs, deps.Reader, deps.Log}.at,
-		Blob: func(ctx context.Context, ref *pb.MediaRef) ([]byte, error) {
-			b, err := deps.Blobs.Read(ctx, ref, maxBlob)
-			return b, unreadable(deps.Log, "reading a blob", "", err)
-		},
-		Charge: limits.Charge, Log: deps.Log, Registerer: deps.Registerer, Metrics: metrics,
+		Blob:        func(ctx context.Context, ref *pb.MediaRef) ([]byte, error) { return deps.Blobs.Read(ctx, ref, maxBlob) },
+		Charge:      limits.Charge, Log: deps.Log, Registerer: deps.Registerer, Metrics: metrics,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,181 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// The frames of an asset of variable rate are placed by its frame table, a blob. A table that cannot be read costs its asset the frames
+// and timecodes, and nothing else:
+//
+//   - Moments of the asset are found as ever, and told in flicks and milliseconds. `partial` of each answer that holds one names the asset.
+//   - A place in the asset (like_frame, like_shot) is refused with kind Unavailable.
+//   - Status tells of it, the log does once, and a gauge counts such assets.
+//   - The table is read again every tableRetry.
+
+const (
+	// tableRetry is how long a table that could not be read is not asked for again.
+	tableRetry = 10 * time.Second
+	// tableTimeout bounds the reading of one table: searches that need a new snapshot wait for it.
+	tableTimeout = 5 * time.Second
+)
+
+// A lost table is one that could not be read.
+type lostTable struct {
+	reason string // for callers who may see the asset
+	until  time.Time
+}
+
+// place gives an entry its clock and its timecodes, or says in lost why it has none. The caller holds l.mu.
+func (l *library) place(ctx context.Context, e *entry) {
+	id := e.asset.GetId()
+	was, known := l.lost[id]
+	switch now := l.now(); {
+	case known && now.Before(was.until):
+		e.lost = was.reason
+		return
+	case now.Before(l.silentUntil) && e.asset.GetVideo().GetFrameTable() != nil:
+		l.lose(e, errSilent)
+		return
+	}
+	// A caller who leaves says nothing about the table.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tableTimeout)
+	defer cancel()
+	if err := l.readClock(ctx, e); err != nil {
+		if ctx.Err() != nil { // each of many tables would be waited for
+			l.silentUntil = l.now().Add(tableRetry)
+		}
+		l.lose(e, err)
+		return
+	}
+	if known {
+		delete(l.lost, id)
+		l.deps.Log.Info("the frame table of an asset can be read again", "asset", id)
+	}
+}
+
+var errSilent = errkind.New(errkind.Unavailable, "the bucket did not answer for another asset just now")
+
+func (l *library) readClock(ctx context.Context, e *entry) error {
+	v := e.asset.GetVideo()
+	var table schema.FrameTable
+	if ref := v.GetFrameTable(); ref != nil {
+		b, err := l.deps.Blob(ctx, ref)
+		if err != nil {
+			return fmt.Errorf("reading the frame table: %w", err)
+		}
+		if table, err = schema.DecodeFrameTable(b); err != nil {
+			return errkind.New(errkind.Conflict, "decoding the frame table: %w", err)
+		}
+	}
+	clock, err := schema.ClockOf(v, table)
+	if err != nil {
+		return errkind.New(errkind.Conflict, "making the clock: %w", err)
+	}
+	scale, err := schema.NewTimecodeScale(v)
+	if err != nil {
+		return errkind.New(errkind.Conflict, "making the timecode: %w", err)
+	}
+	e.clock, e.scale = clock, scale
+	return nil
+}
+
+// lose notes that an asset has no clock. The log tells of it when it is new.
+func (l *library) lose(e *entry, err error) {
+	id := e.asset.GetId()
+	e.lost = "cannot be read now; it is read again every 10 s"
+	switch errkind.Of(err) {
+	case errkind.NotFound:
+		e.lost = "is not in Cinedex's bucket: restore it from a backup"
+	case errkind.Conflict, errkind.Invalid, errkind.Exhausted:
+		e.lost = "is damaged: restore it from a backup"
+	}
+	if was := l.lost[id]; was.reason != e.lost {
+		l.deps.Log.Error("an asset is answered without frames and timecodes", "asset", id, "reason", "its frame table "+e.lost, "error", err)
+	}
+	if l.lost == nil {
+		l.lost = map[string]lostTable{}
+	}
+	l.lost[id] = lostTable{e.lost, l.now().Add(tableRetry)}
+}
+
+// settle forgets the lost tables of assets that the library has no more, and says when to read the others again. The caller holds l.mu.
+func (l *library) settle(s *snapshot) {
+	maps.DeleteFunc(l.lost, func(id string, _ lostTable) bool { return s.assets[id] == nil || s.assets[id].lost == "" })
+	l.losses.Set(float64(len(l.lost)))
+	var next int64
+	for _, t := range l.lost {
+		if at := t.until.UnixNano(); next == 0 || at < next {
+			next = at
+		}
+	}
+	l.retry.Store(next)
+}
+
+// due reports whether a lost table is to be read again.
+func (l *library) due() bool {
+	at := l.retry.Load()
+	return at != 0 && l.now().UnixNano() >= at
+}
+
+// mend reads lost tables again. It returns the same library with the clocks that can be had now. The caller holds l.mu.
+func (l *library) mend(ctx context.Context, s *snapshot) *snapshot {
+	m := &snapshot{version: s.version, assets: maps.Clone(s.assets), order: s.order, runs: s.runs, scopes: map[string]*search.Scope{}}
+	for id, e := range s.assets {
+		if e.lost == "" {
+			continue
+		}
+		again := &entry{asset: e.asset, active: e.active}
+		l.place(ctx, again)
+		m.assets[id] = again
+	}
+	l.settle(m)
+	for i := range l.kept {
+		if l.kept[i] == s {
+			l.kept[i] = m // the same runs: cursors find it
+		}
+	}
+	l.current.Store(m)
+	return m
+}
+
+// FramesLost says of each asset that the caller may see, and that is told without frames and timecodes, why.
+func (g *Gateway) FramesLost(ctx context.Context, caller *authz.Caller) (map[string]string, error) {
+	s, err := g.see(ctx, caller)
+	if err != nil {
+		return nil, err
+	}
+	lost := map[string]string{}
+	for id, e := range s.assets {
+		if e.lost != "" && caller.MaySee(e.asset.GetTitle().GetId()) {
+			lost[id] = "its frame table " + e.lost
+		}
+	}
+	return lost, nil
+}
+
+// partFrames is how a partial answer calls frames and timecodes.
+const partFrames = "frames"
+
+// framesLost names the assets of a page whose moments are told without frames and timecodes.
+func framesLost(p *processed, hits []*pb.Hit) (out []*pb.PartialFailure) {
+	named := map[string]bool{}
+	for _, h := range hits {
+		e := p.snap.assets[h.GetAsset()]
+		if e.lost == "" || named[h.GetAsset()] {
+			continue
+		}
+		named[h.GetAsset()] = true
+		out = append(out, &pb.PartialFailure{Part: partFrames, Kind: errkind.Unavailable.String(),
+			Error: fmt.Sprintf("the moments of asset %s are told without frames and timecodes: its frame table %s", h.GetAsset(), e.lost)})
+	}
+	return out
+}
