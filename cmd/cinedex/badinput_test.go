@@ -179,7 +179,7 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 		{name: "truncated", file: "truncated.mp4", make: write(string(whole[:len(whole)/2])), reason: "probing the media: truncated.mp4 is cut short"},
 		{name: "empty", file: "empty.mp4", make: write(""), reason: "empty.mp4 is empty"},
 		{name: "text named mp4", file: "text.mp4", make: write("This is no film, but a letter.\n"), reason: "text.mp4 is a text file, not a film"},
-		{name: "noise", file: "noise.mp4", make: write(strings.Repeat("\x00\xff\x13cinedex\x80", 5000)), reason: "probing the media: noise.mp4 is cut short, was never finished, or is no film"},
+		{name: "noise", file: "noise.mp4", make: write(strings.Repeat("\x00\xff\x13cinedex\x80", 5000)), reason: "probing the media: noise.mp4 is not a media file, or its beginning is damaged"},
 		{name: "zero duration", file: "zero.mp4", make: made("-f", "lavfi", "-i", "anullsrc", "-t", "0"), reason: "zero.mp4 has "},
 		{name: "over the limit", file: "huge.mp4", make: func(p string) error {
 			if err := os.WriteFile(p, nil, 0o644); err != nil {
@@ -401,7 +401,7 @@ func badSearches(t *testing.T, k *kinds, w *world) {
 		status            int
 		says              string
 	}{
-		{"query of 100 kB", "all", `{"q":"` + strings.Repeat("a ", 50<<10) + `"}`, 400, "102400 bytes are more than the 16384 allowed"},
+		{"query of 100 kB", "all", `{"q":"` + strings.Repeat("a ", 50<<10) + `"}`, 400, "more than the 4096 words and signs allowed"},
 		{"query with an unknown field", "all", `{"q":"harbour","limt":3}`, 400, `unknown field \"limt\"`},
 		{"filter with an unknown field", "all", `{"q":"harbour","filter":{"titels":["crash-1"]}}`, 400, `filter.titels: unknown field`},
 		{"nothing asked", "all", `{}`, 400, "say what to look for"},
