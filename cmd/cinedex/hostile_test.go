@@ -101,6 +101,10 @@ var attacker = &http.Client{
 	Timeout:       90 * time.Second,
 }
 
+// drained is how much of a body net/http reads after its answer. A client that is still writing more than that may see its
+// connection end before it sees the answer.
+const drained = 256 << 10
+
 // send sends one request and returns its verdict: the status, or "cut" where the connection ended without an answer.
 // A caller who is told to wait waits, as honest callers do.
 func (x *target) send(method, path, token, contentType string, body []byte, headers ...string) verdict {
@@ -124,6 +128,9 @@ func (x *target) send(method, path, token, contentType string, body []byte, head
 			req.Header.Add(k, v)
 		}
 		resp, err := attacker.Do(req)
+		if len(body) > drained && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
+			continue // the answer was overtaken by the end of the connection that it left on
+		}
 		if err != nil {
 			return verdict{"cut", err.Error()}
 		}
@@ -148,7 +155,7 @@ func (x *target) send(method, path, token, contentType string, body []byte, head
 		}
 		return verdict{strconv.Itoa(resp.StatusCode), said}
 	}
-	return verdict{"429", "told to wait twenty times"}
+	return verdict{"429", "told to wait, or cut off, twenty times"}
 }
 
 const (
