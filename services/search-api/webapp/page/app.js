@@ -216,7 +216,8 @@ function timecode(frame) {
   const two = x => String(Math.floor(x)).padStart(2, '0');
   return `${two(n / fps / 3600 % 24)}:${two(n / fps / 60 % 60)}:${two(n / fps % 60)}${drop ? ';' : ':'}${two(n % fps)}`;
 }
-$('player').addEventListener('close', () => { $('video').pause(); focusHit(state.current); });
+// The event comes after the player has closed: whoever typed on meanwhile keeps the box.
+$('player').addEventListener('close', () => { $('video').pause(); if (document.activeElement !== $('box')) focusHit(state.current); });
 $('video').addEventListener('playing', () => requestAnimationFrame(tick));
 $('video').addEventListener('seeked', () => requestAnimationFrame(tick));
 $('video').addEventListener('error', () => say('The browser cannot play this film; its thumbnail and timecode still hold', true));
