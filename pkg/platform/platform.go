@@ -247,24 +247,33 @@ func (p *Platform) recognise(ctx context.Context, e *embedded.Engine) error {
 	if !e.Made() {
 		return nil
 	}
+	owed, err := p.owed(ctx)
+	if err != nil || !owed {
+		return err
+	}
+	return e.Doubt("it is empty, and the store is not")
+}
+
+// owed reports whether the store has anything that a search engine is to hold.
+func (p *Platform) owed(ctx context.Context) (bool, error) {
 	for _, err := range p.Store.AllActive(ctx) {
 		if err != nil {
-			return fmt.Errorf("reading what the search engine is to hold: %w", err)
+			return false, fmt.Errorf("reading what the search engine is to hold: %w", err)
 		}
-		return e.Doubt("it is empty, and the store is not")
+		return true, nil
 	}
-	return nil
+	return false, nil
 }
 
 // filled returns the identity of the search indices that were filled from this store. Indices that were emptied or made anew carry another.
 func (p *Platform) filled(ctx context.Context, id string, empty bool) (string, error) {
 	if empty {
-		for _, err := range p.Store.AllActive(ctx) {
-			if err != nil {
-				return "", fmt.Errorf("reading what the search engine is to hold: %w", err)
-			}
+		owed, err := p.owed(ctx)
+		if err != nil {
+			return "", err
+		}
+		if owed {
 			id = rand.Text() // nothing was filled from this store
-			break
 		}
 	}
 	return p.Store.Partner(ctx, "search indices", id, p.adopt)
