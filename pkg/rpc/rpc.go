@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
+	"github.com/klauspost/compress/gzip"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -23,12 +25,26 @@ import (
 // given see the call's own error.
 func Options(maxBytes int, inner ...connect.Interceptor) []connect.HandlerOption {
 	opts := []connect.HandlerOption{connect.WithReadMaxBytes(maxBytes), connect.WithInterceptors(append([]connect.Interceptor{errorsByKind{}}, inner...)...)}
-	opts = append(opts, connect.WithCodec(boundedProtobuf{}))
+	opts = append(opts, connect.WithCodec(boundedProtobuf{}), fastGzip, connect.WithCompressMinBytes(compressFrom))
 	for _, c := range jsonCodecs {
 		opts = append(opts, connect.WithCodec(c))
 	}
 	return opts
 }
+
+// compressFrom is the size of the answers that gzip makes smaller by more than a packet.
+const compressFrom = 1 << 10
+
+// fastGzip compresses at the lowest level. At the usual level, gzip took a sixth of the time of a search of 25 hits.
+var fastGzip = connect.WithCompression("gzip",
+	func() connect.Decompressor { return new(gzip.Reader) },
+	func() connect.Compressor {
+		w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+		if err != nil {
+			panic(err) // the level is a constant of the library
+		}
+		return w
+	})
 
 // Mount puts a service's handler onto mux, for those who are recognised.
 func Mount(mux *http.ServeMux, a authz.Authoriser, path string, h http.Handler) {
