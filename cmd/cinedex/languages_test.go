@@ -11,11 +11,11 @@ import (
 	"testing"
 
 	"github.com/cinedex/cinedex/internal/figure"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 var elephantsLanguages = []string{"ar", "en", "ja", "ru", "sv"}
@@ -29,7 +29,7 @@ func TestFigureLanguages(t *testing.T) {
 	figure.Begin(t, "dialogue/languages")
 	cache := testCache(t)
 	w := newWorld(t, t.TempDir(), t.TempDir())
-	tracks := map[string][]media.Cue{}
+	tracks := map[string][]timedtext.Cue{}
 	paths := map[string]string{}
 	for _, l := range elephantsLanguages {
 		path, err := cache.Require("elephants-dream-" + l)
@@ -38,7 +38,7 @@ func TestFigureLanguages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := media.ParseText(b, media.TextOptions{Format: "webvtt"})
+		text, err := timedtext.Parse(b, timedtext.Options{Format: "webvtt"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,9 +103,9 @@ func TestFigureLanguages(t *testing.T) {
 }
 
 // mostOverlapping is the truth: the cue of another track that shares most time with a cue.
-func mostOverlapping(c media.Cue, track []media.Cue) (schema.Interval, bool) {
+func mostOverlapping(c timedtext.Cue, track []timedtext.Cue) (schema.Interval, bool) {
 	iv := schema.Interval{Start: c.Start, End: c.End}
-	best := slices.MaxFunc(track, func(a, b media.Cue) int {
+	best := slices.MaxFunc(track, func(a, b timedtext.Cue) int {
 		x := iv.Intersect(schema.Interval{Start: a.Start, End: a.End}).Duration()
 		y := iv.Intersect(schema.Interval{Start: b.Start, End: b.End}).Duration()
 		return int(x - y)

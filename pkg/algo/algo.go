@@ -7,6 +7,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // An Algorithm watches, hears or reads one asset at a time.
@@ -46,7 +47,7 @@ type Input interface {
 	// once for all that read it, and waits for the slowest.
 	Frames(ctx context.Context) iter.Seq2[Frame, error]
 	// Cues returns the cues of a text track in the order of their times.
-	Cues(ctx context.Context, track *pb.TextTrack) ([]media.Cue, error)
+	Cues(ctx context.Context, track *pb.TextTrack) ([]timedtext.Cue, error)
 	// Annotations yields the annotations of a kind that the algorithm needs, by ordinal, as they
 	// are made if the algorithm that makes them is running at the same time.
 	Annotations(ctx context.Context, kind string) iter.Seq2[*pb.Annotation, error]

@@ -1,5 +1,5 @@
 // Package media reads films: it probes them, decodes their pictures and sound,
-// reads their timed text, and keeps the bytes that stay outside the log.
+// takes out their text tracks (package timedtext reads them), and keeps the bytes that stay outside the log.
 //
 // The ingestor probes what arrives and stores its text tracks; the algo-runner
 // decodes each film once for all algorithms that look at its frames; search-api

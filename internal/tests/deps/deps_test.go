@@ -24,7 +24,7 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/schema"}, process...)
-		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/budget", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store"}, nouns...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/budget", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
@@ -41,10 +41,12 @@ var layers = func() map[string][]string {
 		"pkg/authz":  nouns,
 		"pkg/budget": base,
 		"pkg/events": nouns,
-		"pkg/media":  nouns,
+		"pkg/media":  append([]string{"pkg/timedtext"}, nouns...),
 		"pkg/model":  nouns,
 		"pkg/query":  nouns,
 		"pkg/store":  nouns,
+
+		"pkg/timedtext": nouns,
 
 		"pkg/rpc": append([]string{"pkg/audit", "pkg/authz"}, nouns...),
 
@@ -83,7 +85,7 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":                   "cmd/cinedex",
 	"github.com/yalue/onnxruntime_go":          "pkg/model",
 	"github.com/nlpodyssey/gopickle":           "pkg/model",
-	"github.com/asticode/go-astisub":           "pkg/media",
+	"github.com/asticode/go-astisub":           "pkg/timedtext",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 }
 

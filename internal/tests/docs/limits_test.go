@@ -9,6 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/graphqlapi"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
@@ -31,7 +32,7 @@ func TestLimitsAreTold(t *testing.T) {
 		"directives of a GraphQL": graphqlapi.MaxDirectives, "complexity of a GraphQL": graphqlapi.MaxComplexity, "errors told": graphqlapi.MaxErrors,
 		"hits of a page": gateway.MaxLimit, "hits before a page": gateway.MaxOffset, "bytes of the hits": gateway.MaxResponseBytes,
 		"evidence of a hit": gateway.MaxEvidence, "bytes of a picture's file": image.Bytes, "pixels of each side": int64(image.Side),
-		"pixels |": image.Pixels, "bytes of a text": media.MaxTextBytes,
+		"pixels |": image.Pixels, "bytes of a text": timedtext.MaxBytes,
 	} {
 		told := false
 		for line := range strings.Lines(string(b)) {

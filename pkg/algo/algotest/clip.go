@@ -13,6 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // A Clip is a short film to try algorithms on, with its text tracks.
@@ -22,7 +23,7 @@ type Clip struct {
 
 	path   string
 	reader *media.Reader
-	cues   map[string][]media.Cue // by the track's sha256
+	cues   map[string][]timedtext.Cue // by the track's sha256
 	frames map[media.FrameSpec][]algo.Frame
 }
 
@@ -46,7 +47,7 @@ func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, er
 	a.Sha256 = hex.EncodeToString(h.Sum(nil))
 	a.Id = schema.AssetID(a.Sha256)
 	a.Title = &pb.Title{Id: "clip", Name: "clip"}
-	c := &Clip{Asset: a, path: path, reader: reader, cues: make(map[string][]media.Cue), frames: make(map[media.FrameSpec][]algo.Frame)}
+	c := &Clip{Asset: a, path: path, reader: reader, cues: make(map[string][]timedtext.Cue), frames: make(map[media.FrameSpec][]algo.Frame)}
 	if a.GetVideo() != nil {
 		if c.Clock, err = film.Clock(); err != nil {
 			return nil, err
@@ -63,13 +64,13 @@ func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, er
 }
 
 // AddText gives the clip a text track that does not lie in its file.
-func (c *Clip) AddText(language string, cues []media.Cue) {
+func (c *Clip) AddText(language string, cues []timedtext.Cue) {
 	t := &pb.TextTrack{Language: language, Format: "webvtt", Role: "subtitles", Index: -1}
 	c.Asset.Text = append(c.Asset.Text, t)
 	c.addCues(t, cues)
 }
 
-func (c *Clip) addCues(t *pb.TextTrack, cues []media.Cue) {
+func (c *Clip) addCues(t *pb.TextTrack, cues []timedtext.Cue) {
 	sum := sha256.Sum256(fmt.Append(nil, t.GetLanguage(), cues))
 	t.Sha256, t.Cues = hex.EncodeToString(sum[:]), int32(len(cues))
 	c.cues[t.GetSha256()] = cues

@@ -19,6 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // A Result is what one execution wrote, in order.
@@ -262,7 +263,7 @@ func (in *input) weigh(p *media.Picture, i int) {
 	}
 }
 
-func (in *input) Cues(_ context.Context, track *pb.TextTrack) ([]media.Cue, error) {
+func (in *input) Cues(_ context.Context, track *pb.TextTrack) ([]timedtext.Cue, error) {
 	cues, ok := in.bench.clip.cues[track.GetSha256()]
 	if !ok {
 		return nil, errkind.New(errkind.NotFound, "the clip has no such track")

@@ -15,9 +15,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/cinedex/cinedex/pkg/algo"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // Algorithm is the algorithm "dialogue".
@@ -73,7 +73,7 @@ func spoken(asset *pb.Asset) []*pb.TextTrack {
 }
 
 // annotation returns nil for a cue that says nothing, or lies after the film's end.
-func annotation(asset *pb.Asset, track *pb.TextTrack, cue media.Cue) *pb.Annotation {
+func annotation(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) *pb.Annotation {
 	when := schema.Interval{Start: max(cue.Start, 0), End: cue.End}
 	if end := schema.Time(asset.GetDuration()); end > 0 {
 		when.End = min(when.End, end)

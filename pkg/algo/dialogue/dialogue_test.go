@@ -8,15 +8,15 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/algo/dialogue"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // tracks is an asset of nothing but text.
 type tracks struct {
 	asset *pb.Asset
-	cues  map[string][]media.Cue
+	cues  map[string][]timedtext.Cue
 }
 
 func (t tracks) Asset() *pb.Asset  { return t.asset }
@@ -24,7 +24,7 @@ func (tracks) Clock() schema.Clock { return nil }
 func (tracks) Frames(context.Context) iter.Seq2[algo.Frame, error] {
 	panic("it reads frames")
 }
-func (t tracks) Cues(_ context.Context, track *pb.TextTrack) ([]media.Cue, error) {
+func (t tracks) Cues(_ context.Context, track *pb.TextTrack) ([]timedtext.Cue, error) {
 	return t.cues[track.GetSha256()], nil
 }
 func (tracks) Annotations(context.Context, string) iter.Seq2[*pb.Annotation, error] {
@@ -54,7 +54,7 @@ func TestLines(t *testing.T) {
 		{Language: "en", Role: "descriptions", Sha256: "5"},
 		{Language: "en", Sha256: "1"},
 	}}
-	cues := map[string][]media.Cue{
+	cues := map[string][]timedtext.Cue{
 		"1": {{Start: 0, End: 10, Text: " Hello \n", Speaker: "Emo"}, {Start: 20, End: 30, Text: " "}, {Start: 40, End: 40, Text: "no time"}},
 		"2": {{Start: 990, End: 2000, Text: "cut at the end"}, {Start: 1000, End: 2000, Text: "after the end"}, {Start: -5, End: 5, Text: "before"}},
 		"3": {{Start: 7, End: 9, Text: "Hej \xff"}},

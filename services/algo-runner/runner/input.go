@@ -8,10 +8,10 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // input is what one execution reads: algo.Input.
@@ -56,15 +56,15 @@ func (in *input) Frames(ctx context.Context) iter.Seq2[algo.Frame, error] {
 	return in.viewer.all(ctx)
 }
 
-func (in *input) Cues(ctx context.Context, track *pb.TextTrack) ([]media.Cue, error) {
-	b, err := in.service.deps.Blobs.Read(ctx, track.GetMedia(), media.MaxTextBytes)
+func (in *input) Cues(ctx context.Context, track *pb.TextTrack) ([]timedtext.Cue, error) {
+	b, err := in.service.deps.Blobs.Read(ctx, track.GetMedia(), timedtext.MaxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading cues: %w", err)
 	}
 	if track.GetCues() == 0 {
 		return nil, nil
 	}
-	text, err := media.ParseText(b, media.TextOptions{Format: "webvtt", Language: track.GetLanguage()})
+	text, err := timedtext.Parse(b, timedtext.Options{Format: "webvtt", Language: track.GetLanguage()})
 	if err != nil {
 		return nil, fmt.Errorf("reading cues: %w", err)
 	}

@@ -30,6 +30,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 )
 
@@ -124,9 +125,9 @@ func (w *world) asset(path string) *pb.Asset {
 	a := clip.Asset
 	a.Media = must[*pb.MediaRef](w.t)(w.blobs.Resolve((&url.URL{Scheme: "file", Path: path}).String()))
 	for _, track := range a.GetText() {
-		text := must[*media.TimedText](w.t)(w.reader.TextTrack(w.t.Context(), path, track.GetIndex(), schema.Time(a.GetVideo().GetStart())))
+		text := must[*timedtext.Track](w.t)(w.reader.TextTrack(w.t.Context(), path, track.GetIndex(), schema.Time(a.GetVideo().GetStart())))
 		var b bytes.Buffer
-		if err := media.WriteWebVTT(&b, text.Cues); err != nil {
+		if err := timedtext.WriteWebVTT(&b, text.Cues); err != nil {
 			w.t.Fatal(err)
 		}
 		track.Media = must[*pb.MediaRef](w.t)(w.blobs.Put(w.t.Context(), fmt.Sprintf("text/%x.vtt", sha256.Sum256(b.Bytes())), "text/vtt", &b))

@@ -15,6 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // handle does one event: arrive, then put what it is into the log.
@@ -199,16 +200,16 @@ func (s *Service) text(ctx context.Context, path string, a *pb.Asset, sideCars [
 	return nil
 }
 
-func (s *Service) sideCar(ctx context.Context, a *pb.Asset, sc *pb.SideCar) (*media.TimedText, error) {
+func (s *Service) sideCar(ctx context.Context, a *pb.Asset, sc *pb.SideCar) (*timedtext.Track, error) {
 	ref, err := s.deps.Blobs.Resolve(sc.GetUrl())
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.deps.Blobs.Read(ctx, ref, media.MaxTextBytes)
+	b, err := s.deps.Blobs.Read(ctx, ref, timedtext.MaxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
 	}
-	text, err := media.ParseText(b, media.TextOptions{
+	text, err := timedtext.Parse(b, timedtext.Options{
 		Format: sc.GetFormat(), Name: sc.GetUrl(), Language: sc.GetLanguage(),
 		Rate: schema.RateOf(a.GetVideo().GetRate()), StartTimecode: a.GetVideo().GetStartTimecode(),
 	})
@@ -219,9 +220,9 @@ func (s *Service) sideCar(ctx context.Context, a *pb.Asset, sc *pb.SideCar) (*me
 }
 
 // keep writes a track's cues into the own bucket and says in t where and what they are.
-func (s *Service) keep(ctx context.Context, t *pb.TextTrack, text *media.TimedText) error {
+func (s *Service) keep(ctx context.Context, t *pb.TextTrack, text *timedtext.Track) error {
 	var b bytes.Buffer
-	if err := media.WriteWebVTT(&b, text.Cues); err != nil {
+	if err := timedtext.WriteWebVTT(&b, text.Cues); err != nil {
 		return err
 	}
 	sum := contentHash(b.Bytes())

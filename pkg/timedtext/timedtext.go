@@ -1,9 +1,8 @@
-package media
+package timedtext
 
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"fmt"
 	"html"
 	"io"
@@ -21,6 +20,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
+// ErrTooLarge marks a text over a limit. Its kind is Invalid.
+var ErrTooLarge = errkind.New(errkind.Invalid, "over the limit of size")
+
 // A Cue is one piece of timed text, on the asset's clock (0 is the start of its
 // first frame). Text has no markup; its lines are divided by "\n".
 type Cue struct {
@@ -37,8 +39,8 @@ type BadCue struct {
 	Reason string
 }
 
-// TimedText is a parsed text track.
-type TimedText struct {
+// Track is a parsed text track.
+type Track struct {
 	// Format is "srt", "webvtt", "ttml" or "stl".
 	Format string
 	// Encoding is what the bytes were in, by its WHATWG name ("utf-8", "windows-1251", ...).
@@ -50,9 +52,9 @@ type TimedText struct {
 	Bad  []BadCue
 }
 
-// TextOptions say what is known of a text before it is read.
-type TextOptions struct {
-	// Format as in TimedText, or a usual file extension; empty: by Name, then by content.
+// Options say what is known of a text before it is read.
+type Options struct {
+	// Format as in Track, or a usual file extension; empty: by Name, then by content.
 	Format string
 	Name   string
 	// Language helps to tell legacy encodings apart.
@@ -64,16 +66,16 @@ type TextOptions struct {
 
 // Bounds of a text track: far above any film's, and small beside what a hostile one could ask for.
 const (
-	MaxTextBytes = 16 << 20
-	maxCues      = 50_000  // 24 hours with a cue every two seconds
-	maxCueText   = 8 << 10 // bytes of one cue
-	maxCuesText  = 8 << 20 // bytes of all cues
-	maxLines     = 400_000 // of SRT and WebVTT
-	maxMarkup    = 400_000 // tags of TTML, and attributes
-	maxBad       = 1000    // cues that are named; the others are counted
+	MaxBytes    = 16 << 20
+	maxCues     = 50_000  // 24 hours with a cue every two seconds
+	maxCueText  = 8 << 10 // bytes of one cue
+	maxCuesText = 8 << 20 // bytes of all cues
+	maxLines    = 400_000 // of SRT and WebVTT
+	maxMarkup   = 400_000 // tags of TTML, and attributes
+	maxBad      = 1000    // cues that are named; the others are counted
 )
 
-// ParseText reads a timed text in any of its formats and encodings. A cue that is
+// Parse reads a timed text in any of its formats and encodings. A cue that is
 // wrong is left out and named in Bad. What makes the whole useless, every cue
 // being wrong among it, is an error of kind Invalid. A text over a limit is refused
 // as a whole, with the limit: no text is cut.
@@ -81,15 +83,15 @@ const (
 // SRT, WebVTT and TTML are parsed here, since go-astisub gives up a file at its
 // first bad cue and rounds frames and ticks to nanoseconds. The character tables
 // of STL are its own.
-func ParseText(data []byte, opts TextOptions) (*TimedText, error) {
+func Parse(data []byte, opts Options) (*Track, error) {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errkind.New(errkind.Invalid, "the text is empty")
-	case len(data) > MaxTextBytes:
-		return nil, fmt.Errorf("the text has %d bytes, and at most %d are taken: %w", len(data), MaxTextBytes, ErrTooLarge)
+	case len(data) > MaxBytes:
+		return nil, fmt.Errorf("the text has %d bytes, and at most %d are taken: %w", len(data), MaxBytes, ErrTooLarge)
 	}
-	t := &TimedText{}
-	p := &textParser{out: t, opts: opts}
+	t := &Track{}
+	p := &parser{out: t, opts: opts}
 	if isSTL(data) {
 		t.Format = "stl"
 		if err := p.stl(data); err != nil {
@@ -130,7 +132,7 @@ var textFormats = map[string]string{
 }
 
 // textFormat trusts a signature first, then what it was told, then the name, then the looks.
-func textFormat(text string, opts TextOptions) (string, error) {
+func textFormat(text string, opts Options) (string, error) {
 	start := strings.TrimSpace(text[:min(len(text), 4096)])
 	switch {
 	case strings.HasPrefix(start, "WEBVTT"):
@@ -170,16 +172,16 @@ func boundedMarkup(text, format string) error {
 	return cmp.Or(count("lines", "\n", maxLines), count("lines", "\r", maxLines))
 }
 
-type textParser struct {
-	out  *TimedText
-	opts TextOptions
+type parser struct {
+	out  *Track
+	opts Options
 	// text is the bytes of all cues; more is the bad cues that are counted only.
 	text, more int
 	// over says which limit the text is over.
 	over error
 }
 
-func (p *textParser) bad(line int, format string, args ...any) {
+func (p *parser) bad(line int, format string, args ...any) {
 	if len(p.out.Bad) < maxBad {
 		p.out.Bad = append(p.out.Bad, BadCue{line, fmt.Sprintf(format, args...)})
 		return
@@ -188,7 +190,7 @@ func (p *textParser) bad(line int, format string, args ...any) {
 }
 
 // add takes a cue over unless something is wrong with it.
-func (p *textParser) add(line int, c Cue) {
+func (p *parser) add(line int, c Cue) {
 	if p.over != nil {
 		return
 	}
@@ -222,7 +224,7 @@ func (p *textParser) add(line int, c Cue) {
 	}
 }
 
-func (p *textParser) finish() (*TimedText, error) {
+func (p *parser) finish() (*Track, error) {
 	if p.more > 0 {
 		last := &p.out.Bad[len(p.out.Bad)-1]
 		last.Reason += fmt.Sprintf("; %d more cues are wrong", p.more)
@@ -276,7 +278,7 @@ func (b block) timing() int {
 	return slices.IndexFunc(b.lines, func(l string) bool { return strings.Contains(l, "-->") })
 }
 
-func (p *textParser) srt(text string) {
+func (p *parser) srt(text string) {
 	all := blocks(text)
 	for i := 0; i < len(all); i++ {
 		b := all[i]
@@ -309,7 +311,7 @@ func isNumber(s string) bool {
 // times in flicks, which milliseconds cannot hold.
 const exactHeader = "WEBVTT cinedex-flicks"
 
-func (p *textParser) webvtt(text string) {
+func (p *parser) webvtt(text string) {
 	exact := strings.HasPrefix(strings.TrimSpace(text), exactHeader)
 	for _, b := range blocks(text) {
 		at := b.timing()
@@ -476,7 +478,7 @@ func clip(s string) string {
 	return s
 }
 
-// WriteWebVTT writes cues as WebVTT that every player shows and that ParseText
+// WriteWebVTT writes cues as WebVTT that every player shows and that Parse
 // reads back without loss: the id of each cue is its exact time in flicks. The
 // same cues give the same bytes.
 func WriteWebVTT(w io.Writer, cues []Cue) error {
@@ -502,42 +504,4 @@ func WriteWebVTT(w io.Writer, cues []Cue) error {
 
 func vttTime(ms schema.Time) string {
 	return fmt.Sprintf("%02d:%02d:%02d.%03d", ms/3_600_000, ms/60_000%60, ms/1000%60, ms%1000)
-}
-
-// TextTrack extracts a text track that lies inside the film at path. index is the
-// stream's, as Probe told it; start is the picture's place on the container's clock.
-func (r *Reader) TextTrack(ctx context.Context, path string, index int32, start schema.Time) (*TimedText, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
-		errkind.New(errkind.Invalid, "%s takes longer than %s to read a text track of", nameOf(path), r.cfg.ProbeTimeout))
-	defer cancel()
-	if _, err := r.inspect(path); err != nil {
-		return nil, err
-	}
-	url, err := fileURL(path)
-	if err != nil {
-		return nil, err
-	}
-	args := append(sandboxed("-v", "error", "-nostdin", "-copyts"), "-i", url,
-		"-map", fmt.Sprintf("0:%d", index), "-f", "webvtt", "pipe:1")
-	var data []byte
-	stderr, err := r.run(ctx, r.tools.FFmpeg, args, func(out io.Reader) (err error) {
-		data, err = io.ReadAll(io.LimitReader(out, MaxTextBytes+1))
-		if len(data) > MaxTextBytes {
-			return fmt.Errorf("a text track has more than %d bytes: %w", MaxTextBytes, ErrTooLarge)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("extracting text track %d: %w", index, explain(path, stderr, err))
-	}
-	t, err := ParseText(data, TextOptions{Format: "webvtt"})
-	if err != nil {
-		return nil, fmt.Errorf("extracting text track %d: %w", index, err)
-	}
-	for i := range t.Cues {
-		t.Cues[i].Start = max(t.Cues[i].Start-start, 0)
-		t.Cues[i].End = max(t.Cues[i].End-start, 0)
-	}
-	t.Cues = slices.DeleteFunc(t.Cues, func(c Cue) bool { return c.End <= c.Start })
-	return t, nil
 }

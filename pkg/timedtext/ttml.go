@@ -1,4 +1,4 @@
-package media
+package timedtext
 
 import (
 	"encoding/xml"
@@ -38,7 +38,7 @@ var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
 
 // ttml reads a document's paragraphs, and spans that have times of their own
 // inside a paragraph that has none.
-func (p *textParser) ttml(text string) error {
+func (p *parser) ttml(text string) error {
 	d := xml.NewDecoder(strings.NewReader(text))
 	d.Strict, d.Entity = false, xml.HTMLEntity
 	// The text is UTF-8 by now, whatever its first line says.
@@ -144,8 +144,8 @@ func (p *textParser) ttml(text string) error {
 			case in == "p" || in == "span":
 				// Line ends of the source are spaces; lines end at <br/>.
 				words.WriteString(lineEnds.Replace(string(t)))
-				if words.Len() > MaxTextBytes {
-					return fmt.Errorf("a paragraph of the TTML has more than %d bytes: %w", MaxTextBytes, ErrTooLarge)
+				if words.Len() > MaxBytes {
+					return fmt.Errorf("a paragraph of the TTML has more than %d bytes: %w", MaxBytes, ErrTooLarge)
 				}
 			}
 		}
@@ -194,7 +194,7 @@ func (n *ttmlNode) time(t xml.StartElement, parent ttmlNode, times ttmlTimes) er
 
 // ttmlParameters reads the root's parameters. The frame rate is the document's;
 // where it names none, the asset's; else TTML's default of 30.
-func (p *textParser) ttmlParameters(t xml.StartElement) ttmlTimes {
+func (p *parser) ttmlParameters(t xml.StartElement) ttmlTimes {
 	if lang, err := schema.CanonicalLanguage(attribute(t, "lang")); err == nil {
 		p.out.Language = lang
 	}

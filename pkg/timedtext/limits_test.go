@@ -1,4 +1,4 @@
-package media_test
+package timedtext_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // cuesOf writes n cues in a format, and what stands at its beginning and end.
@@ -35,31 +35,31 @@ func TestTextLimits(t *testing.T) {
 	const most = 50_000
 	type limit struct {
 		data []byte
-		opts media.TextOptions
+		opts timedtext.Options
 		says string
 	}
 	limits := map[string]limit{
-		"srt of blank lines":   {append(cuesOf["srt"](1), bytes.Repeat([]byte("\n"), 400_001)...), media.TextOptions{Format: "srt"}, "400000"},
-		"ttml of empty tags":   {repeated(`<tt xmlns="http://www.w3.org/ns/ttml">`, "<a n%d>", "</tt>", 400_001), media.TextOptions{}, "tags, and at most 400000"},
-		"ttml of attributes":   {repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><p `, `a%d="" `, "></p></tt>", 400_001), media.TextOptions{}, "attributes, and at most 400000"},
-		"cues with many bytes": {repeated("WEBVTT\n\n", "00:%02d.000 --> 01:00.000\n"+strings.Repeat("word ", 1500)+"\n\n", "", 1200), media.TextOptions{}, "8388608 bytes"},
-		"stl of many blocks":   {append(stl("25", "00000000"), make([]byte, 128*100_001)...), media.TextOptions{}, "100001 blocks"},
+		"srt of blank lines":   {append(cuesOf["srt"](1), bytes.Repeat([]byte("\n"), 400_001)...), timedtext.Options{Format: "srt"}, "400000"},
+		"ttml of empty tags":   {repeated(`<tt xmlns="http://www.w3.org/ns/ttml">`, "<a n%d>", "</tt>", 400_001), timedtext.Options{}, "tags, and at most 400000"},
+		"ttml of attributes":   {repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><p `, `a%d="" `, "></p></tt>", 400_001), timedtext.Options{}, "attributes, and at most 400000"},
+		"cues with many bytes": {repeated("WEBVTT\n\n", "00:%02d.000 --> 01:00.000\n"+strings.Repeat("word ", 1500)+"\n\n", "", 1200), timedtext.Options{}, "8388608 bytes"},
+		"stl of many blocks":   {append(stl("25", "00000000"), make([]byte, 128*100_001)...), timedtext.Options{}, "100001 blocks"},
 	}
 	for format, cues := range cuesOf {
-		limits[format+" of many cues"] = limit{cues(most + 1), media.TextOptions{Format: format}, "50000 cues"}
-		got, err := media.ParseText(cues(2000), media.TextOptions{Format: format})
+		limits[format+" of many cues"] = limit{cues(most + 1), timedtext.Options{Format: format}, "50000 cues"}
+		got, err := timedtext.Parse(cues(2000), timedtext.Options{Format: format})
 		if err != nil || len(got.Cues) != 2000 || len(got.Bad) != 0 {
 			t.Errorf("%s: 2000 cues: %v", format, err)
 		}
 	}
 	for name, c := range limits {
-		_, err := media.ParseText(c.data, c.opts)
-		if !errors.Is(err, media.ErrTooLarge) || !strings.Contains(err.Error(), c.says) {
+		_, err := timedtext.Parse(c.data, c.opts)
+		if !errors.Is(err, timedtext.ErrTooLarge) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want an error saying %q", name, err, c.says)
 		}
 	}
 	// Bad cues beyond those that are named are counted.
-	got, err := media.ParseText(append(cuesOf["srt"](1), repeated("", "2\n00:00:%02d,000 --> 00:00:00,000\nBack\n\n", "", 1500)...), media.TextOptions{Format: "srt"})
+	got, err := timedtext.Parse(append(cuesOf["srt"](1), repeated("", "2\n00:00:%02d,000 --> 00:00:00,000\nBack\n\n", "", 1500)...), timedtext.Options{Format: "srt"})
 	if err != nil || len(got.Bad) != 1000 || !strings.Contains(got.Bad[999].Reason, "500 more cues are wrong") {
 		t.Errorf("1500 bad cues: %d named, %v", len(got.Bad), err)
 	}
@@ -87,7 +87,7 @@ func TestTextIsLinear(t *testing.T) {
 			data, least := input(n), time.Duration(1<<62)
 			for range 5 {
 				began := time.Now()
-				_, _ = media.ParseText(data, media.TextOptions{Format: format})
+				_, _ = timedtext.Parse(data, timedtext.Options{Format: format})
 				least = min(least, time.Since(began))
 			}
 			return max(least, 100*time.Microsecond)

@@ -1,4 +1,4 @@
-package media
+package timedtext
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func isSTL(data []byte) bool {
 
 // stl reads the times itself, as frames, and lets go-astisub read the letters,
 // block by block, so that one bad block costs itself only.
-func (p *textParser) stl(data []byte) error {
+func (p *parser) stl(data []byte) error {
 	header := data[:gsiBytes]
 	rate := schema.Rate{Num: 25, Den: 1}
 	switch fps := string(header[6:8]); fps {
@@ -99,7 +99,7 @@ func (l stlLabels) frame(b []byte) (int64, bool) {
 // stlStart is the label of the film's first frame: the header's start of
 // programme; where that is zero though the subtitles begin later than the
 // asset's own start, the asset's, as many editors never fill the field in.
-func (p *textParser) stlStart(header, rest []byte, labels stlLabels) int64 {
+func (p *parser) stlStart(header, rest []byte, labels stlLabels) int64 {
 	h := header[256:264]
 	if n, err := labels.Frame(fmt.Sprintf("%s:%s:%s:%s", h[0:2], h[2:4], h[4:6], h[6:8])); err == nil && n > 0 {
 		return n

@@ -1,0 +1,82 @@
+package media_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media/mediatest"
+	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/timedtext"
+)
+
+// The lines of generated films come back in their own frames, from inside the
+// file and from beside it.
+func TestTracksOfFilms(t *testing.T) {
+	r := reader(t)
+	for name, truth := range suite(t) {
+		for _, path := range []string{truth.Path, remuxed(t, truth.Path)} {
+			film, err := r.Probe(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := r.TextTrack(t.Context(), path, film.Asset.Text[0].Index, schema.Time(film.Asset.Video.Start))
+			if err != nil {
+				t.Fatal(err)
+			}
+			clock, err := film.Clock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLines(t, name+" "+filepath.Ext(path), truth.Texts[0].Lines, text.Cues, clock)
+		}
+	}
+	if _, err := r.TextTrack(t.Context(), suite(t)["film-25"].Path, 9, 0); errkind.Of(err) != errkind.Invalid {
+		t.Errorf("a track that is not there: %v", err)
+	}
+	demo := mediatest.Demo()
+	truth, err := demo.Truth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo.Width, demo.Height, demo.Speak = 160, 90, ""
+	if truth, err = demo.Write(t.Context(), t.TempDir(), mediatest.Tools{FFmpeg: tool(t, "ffmpeg")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, track := range truth.Texts {
+		path, ok := truth.SideCars[track.Language]
+		if !ok {
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := timedtext.Parse(data, timedtext.Options{Name: path, Language: track.Language})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkLines(t, track.Language, track.Lines, text.Cues, truth.Clock)
+	}
+}
+
+func remuxed(t *testing.T, path string) string {
+	out := filepath.Join(t.TempDir(), "a.mkv")
+	run(t, "-i", path, "-c", "copy", "-c:s", "srt", out)
+	return out
+}
+
+func checkLines(t *testing.T, what string, want []mediatest.Line, got []timedtext.Cue, clock schema.Clock) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d cues, want %d", what, len(got), len(want))
+		return
+	}
+	for i, c := range got {
+		start, end := schema.FrameSpan(clock, schema.Interval{Start: c.Start, End: c.End})
+		if start != want[i].Start || end != want[i].End || c.Text != want[i].Text || c.Speaker != want[i].Speaker {
+			t.Errorf("%s: cue %d is %q by %q in frames %d to %d; want %+v", what, i, c.Text, c.Speaker, start, end, want[i])
+		}
+	}
+}
