@@ -19,6 +19,7 @@
 //     byte, and Retry puts exactly that back into the topic it came from.
 //   - Memory is bounded on both sides: publishing blocks when too much is in flight, and
 //     each partition fetches ahead only up to its share of a budget.
+//   - Records of aborted transactions are no events: no reader sees them.
 //   - What retention took away before it was read is told (log line and metric).
 //
 // # Why not kafka.Reader and kafka.Writer
@@ -31,7 +32,7 @@
 // Reading therefore joins the group through kafka.ConsumerGroup, which gives the
 // assignment of each generation and commits under that generation's id, so that the
 // broker refuses a commit of a partition we no longer own; each partition then has its
-// own fetching goroutine (kafka.Client.Fetch, long polling, no session to stall) and its
+// own fetching goroutine (kafka-go's fetch request, long polling, no session to stall) and its
 // own handler. Rebalances are eager, as kafka-go's are: at the end of a generation work
 // in flight gets a short grace to finish and commit, then its context is cancelled, is awaited, and
 // the messages come again to whoever owns the partition next.

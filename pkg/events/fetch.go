@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
 // A fetcher reads one partition in order from an offset.
@@ -21,7 +23,8 @@ type fetcher struct {
 	bytes     int
 	log       *slog.Logger
 	lost      func(n int64)
-	end       int64 // the high watermark, as last seen
+	// passed is the offset behind records that the last fetch passed over at its end, and 0 where the fetch ended with an event.
+	passed int64
 }
 
 // fetch returns the next messages: none when nothing came within wait.
@@ -35,66 +38,103 @@ func (f *fetcher) fetch(ctx context.Context, wait time.Duration) ([]*message, er
 	}
 	within, cancel := context.WithTimeout(ctx, wait+requestTimeout)
 	defer cancel()
-	res, err := f.c.kafka.Fetch(within, &kafka.FetchRequest{
-		Topic: f.topic, Partition: f.partition, Offset: f.next,
-		MinBytes: 1, MaxBytes: int64(f.bytes), MaxWait: wait, IsolationLevel: kafka.ReadCommitted,
-	})
-	if err == nil {
-		err = res.Error
-	}
+	part, err := f.request(within, wait)
 	if errors.Is(err, kafka.OffsetOutOfRange) {
 		return nil, f.relocate(ctx)
 	}
 	if err != nil {
 		return nil, classify(err, "fetching from %s, partition %d", f.contract.Topic, f.partition)
 	}
-	f.end = res.HighWatermark
-	msgs, err := f.read(res.Records)
+	msgs, err := f.read(part)
 	if err != nil {
 		return nil, classify(err, "reading %s, partition %d, offset %d", f.contract.Topic, f.partition, f.next)
 	}
 	return msgs, nil
 }
 
-func (f *fetcher) read(records kafka.RecordReader) ([]*message, error) {
-	var msgs []*message
-	for {
-		r, err := records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		m, err := copyRecord(r)
-		if err != nil {
-			return nil, err
-		}
-		if m.offset < f.next {
-			continue // a record batch begins before the offset that was asked for
-		}
-		m.partition = f.partition
-		msgs = append(msgs, m)
-		f.next = m.offset + 1
+// request asks the broker. kafka.Client's own Fetch keeps the list of aborted transactions to itself.
+func (f *fetcher) request(ctx context.Context, wait time.Duration) (*fetch.ResponsePartition, error) {
+	answer, err := f.c.transport.RoundTrip(ctx, f.c.kafka.Addr, &fetch.Request{
+		ReplicaID: -1, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: 1, MaxBytes: int32(f.bytes),
+		IsolationLevel: int8(kafka.ReadCommitted), SessionID: -1, SessionEpoch: -1,
+		Topics: []fetch.RequestTopic{{Topic: f.topic, Partitions: []fetch.RequestPartition{{
+			Partition: int32(f.partition), CurrentLeaderEpoch: -1, FetchOffset: f.next, LogStartOffset: -1, PartitionMaxBytes: int32(f.bytes),
+		}}}},
+	})
+	if err != nil {
+		return nil, err
 	}
-	if stream, ok := records.(*protocol.RecordStream); ok && len(msgs) == 0 && len(stream.Records) > 0 {
-		// Batches came, but no record at or after the offset: transaction markers, or what
-		// compaction left empty. kafka-go does not say where they end, so go step by step.
+	res, ok := answer.(*fetch.Response)
+	if !ok || len(res.Topics) != 1 || len(res.Topics[0].Partitions) != 1 {
+		return nil, errors.New("the broker's answer is about no partition")
+	}
+	part := &res.Topics[0].Partitions[0]
+	if code := cmp.Or(part.ErrorCode, res.ErrorCode); code != 0 {
+		return nil, kafka.Error(code)
+	}
+	return part, nil
+}
+
+// read returns the events of an answer. Records of aborted transactions and markers of transactions are passed over.
+func (f *fetcher) read(part *fetch.ResponsePartition) ([]*message, error) {
+	f.passed = 0
+	stream, ok := part.RecordSet.Records.(*protocol.RecordStream)
+	if !ok {
+		return nil, nil
+	}
+	from := f.next
+	var msgs []*message
+	filter := newAbortedFilter(part.AbortedTransactions)
+	for _, batch := range stream.Records {
+		leftOut := filter.leavesOut(batch)
+		for {
+			r, err := batch.ReadRecord()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			m, err := copyRecord(r, leftOut)
+			if err != nil {
+				return nil, err
+			}
+			if m.offset < f.next {
+				continue // a record batch begins before the offset that was asked for
+			}
+			f.next = m.offset + 1
+			if leftOut {
+				f.passed = f.next
+				continue
+			}
+			m.partition = f.partition
+			msgs = append(msgs, m)
+			f.passed = 0
+		}
+	}
+	if f.next == from && len(stream.Records) > 0 {
+		// Batches came, but no record at or after the offset: what compaction left empty. kafka-go does not say
+		// where such a batch ends, so go step by step.
 		f.next++
+		f.passed = f.next
 	}
 	return msgs, nil
 }
 
-// copyRecord copies a record out of the response's pages, which are used again.
-func copyRecord(r *kafka.Record) (*message, error) {
+// copyRecord copies a record out of the response's pages, which are used again; of a record that is left out, its offset alone.
+func copyRecord(r *kafka.Record, leftOut bool) (*message, error) {
 	m := &message{offset: r.Offset, time: r.Time, headers: r.Headers}
 	var err error
 	if r.Key != nil {
-		m.key, err = kafka.ReadAll(r.Key)
+		if !leftOut {
+			m.key, err = kafka.ReadAll(r.Key)
+		}
 		_ = r.Key.Close()
 	}
-	if r.Value != nil && err == nil {
-		m.value, err = kafka.ReadAll(r.Value)
+	if r.Value != nil {
+		if !leftOut && err == nil {
+			m.value, err = kafka.ReadAll(r.Value)
+		}
 		_ = r.Value.Close()
 	}
 	return m, err

@@ -16,6 +16,9 @@ func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool 
 	batch := make([]Delivery, 0, len(msgs))
 	p.s.c.metrics.lag.WithLabelValues(p.s.sub.Group, string(p.contract.Topic)).Set(max(0, time.Since(msgs[0].time).Seconds()))
 	for _, m := range msgs {
+		if m.passed {
+			continue
+		}
 		d, err := decode(p.contract, m)
 		if err == nil {
 			batch = append(batch, d)
@@ -28,7 +31,13 @@ func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool 
 		batch = make([]Delivery, 0, len(msgs))
 		p.mark(m)
 	}
-	return p.handleBatch(stop, work, batch)
+	if !p.handleBatch(stop, work, batch) {
+		return false
+	}
+	if last := msgs[len(msgs)-1]; last.passed {
+		p.mark(last)
+	}
+	return true
 }
 
 // mark says that a message and all before it are done.

@@ -27,6 +27,8 @@ type message struct {
 	key       []byte
 	value     []byte
 	headers   []kafka.Header
+	// passed marks no event: the records up to the offset were passed over, and the group need not read them again.
+	passed bool
 }
 
 // size is what the message takes in the log, less a few bytes of framing.

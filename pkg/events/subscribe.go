@@ -482,6 +482,9 @@ func (p *partition) fetchAll(ctx context.Context, in *inbox, bytes int) {
 				return
 			}
 		}
+		if f.passed > 0 && !in.put(ctx, &message{passed: true, offset: f.passed - 1, time: time.Now()}) {
+			return
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ import (
 
 // kfake can sync each record batch itself, but does so, twice, in the one goroutine that
 // serves everybody: a slow disk then stops fetching and heartbeats too. Here syncing happens between
-// kfake and its connections instead, with two rules: the answer to a produce request
+// kfake and its connections instead, with two rules: the answer to a request that produces or ends a transaction
 // leaves only after a sync that began after the records were written, and a group's offsets are written
 // only after the records before them are synced. Requests for one partition share syncs.
 
@@ -279,10 +279,10 @@ type syncedConn struct {
 	once   sync.Once
 
 	mu       sync.Mutex
-	produced map[int32]produced // produce requests not yet answered, by correlation id
+	produced map[int32]produced // requests that write records and are not yet answered, by correlation id
 }
 
-// produced is what a produce request wrote to.
+// produced is what a request wrote to.
 type produced struct {
 	version    int16
 	partitions []string // nil: they cannot be told
@@ -335,6 +335,11 @@ func (c *syncedConn) next() error {
 		}
 		c.mu.Lock()
 		c.produced[int32(binary.BigEndian.Uint32(request[8:]))] = p
+		c.mu.Unlock()
+	case int16(kmsg.EndTxn):
+		// The end of a transaction is a record in each of its partitions. The request does not name them.
+		c.mu.Lock()
+		c.produced[int32(binary.BigEndian.Uint32(request[8:]))] = produced{version: version}
 		c.mu.Unlock()
 	case int16(kmsg.OffsetCommit):
 		// Were an offset to outlive the records before it, others would take their

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -195,6 +196,45 @@ func TestUnwrittenBatchIsNotAcknowledgedLater(t *testing.T) {
 		if left, err := segmentsOf(dir); err != nil || len(left) == 0 {
 			t.Errorf("acknowledged, and not written: %v, %v", left, err)
 		}
+	}
+}
+
+// The end of a transaction is told to its producer once its markers are on disk: a loss of power before would undo it.
+func TestTransactionEndsAfterSync(t *testing.T) {
+	d := &disk{}
+	b, _ := onDisk(t, d)
+	f, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.TransactionalID("tx"), kgo.DefaultProduceTopic(string(events.MediaArrived)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	if err := f.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.ProduceSync(t.Context(), kgo.StringRecord("an event")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	hold := make(chan struct{})
+	before := d.syncs.Load()
+	d.held.Store(&hold)
+	done := make(chan error, 1)
+	go func() { done <- f.EndTransaction(t.Context(), kgo.TryCommit) }()
+	for d.syncs.Load() == before {
+		select {
+		case err := <-done:
+			t.Fatalf("told before a sync began: %v", err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("told before the sync: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	d.held.Store(nil)
+	close(hold)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

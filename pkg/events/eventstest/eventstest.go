@@ -62,6 +62,8 @@ func Run(t *testing.T, h Harness) {
 		{"Rebalance", testRebalance},
 		{"StructuredMode", testStructuredMode},
 		{"TransactionMarkers", testTransactionMarkers},
+		{"AbortedTransactions", testAbortedTransactions},
+		{"CutOffTransaction", testCutOffTransaction},
 		{"Snapshot", testSnapshot},
 		{"ShutdownDrains", testShutdownDrains},
 		{"ShutdownCancels", testShutdownCancels},

@@ -732,23 +732,161 @@ func testStructuredMode(t *testing.T, b *bench) {
 func testTransactionMarkers(t *testing.T, b *bench) {
 	b.topics(t)
 	f := b.foreign(t, kgo.TransactionalID(b.cfg.Prefix+"tx"), kgo.DefaultProduceTopic(b.cfg.Prefix+string(events.MediaArrived)))
-	record := func(id string) *kgo.Record {
-		return &kgo.Record{Key: []byte("film"), Value: []byte(`{"url":"file:///f.mp4"}`), Headers: []kgo.RecordHeader{
-			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(id)}, {Key: "ce_source", Value: []byte("/x")},
-			{Key: "ce_type", Value: []byte("cinedex.media.arrived.v1")}, {Key: "content-type", Value: []byte("application/json")}}}
-	}
 	s := consume(t, b.c, events.Subscription{Topics: []events.Topic{events.MediaArrived}}, nil)
 	for i := range 4 {
 		if err := f.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.ProduceSync(t.Context(), record(itoa(i)), record(itoa(i)+"b")).FirstErr(); err != nil {
+		if err := f.ProduceSync(t.Context(), arrival(itoa(i)), arrival(itoa(i)+"b")).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the transaction's events", func() bool { return len(s.events()) == 2*(i+1) })
+	}
+}
+
+// arrival is a record of media.arrived as a foreign producer writes it.
+func arrival(id string) *kgo.Record {
+	return &kgo.Record{Key: []byte("film"), Value: []byte(`{"url":"file:///f.mp4"}`), Headers: []kgo.RecordHeader{
+		{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(id)}, {Key: "ce_source", Value: []byte("/x")},
+		{Key: "ce_type", Value: []byte("cinedex.media.arrived.v1")}, {Key: "content-type", Value: []byte("application/json")}}}
+}
+
+// transactional makes a foreign producer whose records go to the partition of media.arrived.
+func (b *bench) transactional(t *testing.T, name string) *kgo.Client {
+	t.Helper()
+	return b.foreign(t, kgo.TransactionalID(b.cfg.Prefix+name), kgo.DefaultProduceTopic(b.cfg.Prefix+string(events.MediaArrived)),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))
+}
+
+func begin(t *testing.T, f *kgo.Client, ids ...string) {
+	t.Helper()
+	if err := f.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if err := f.ProduceSync(t.Context(), arrival(id)).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func end(t *testing.T, f *kgo.Client, how kgo.TransactionEndTry) {
+	t.Helper()
+	if err := f.EndTransaction(t.Context(), how); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ids(ds []events.Delivery) []string {
+	var all []string
+	for _, d := range ds {
+		all = append(all, d.ID)
+	}
+	return all
+}
+
+// readIDs reads the whole topic once.
+func (b *bench) readIDs(t *testing.T) []string {
+	t.Helper()
+	var all []events.Delivery
+	for d, err := range b.c.ReadAll(t.Context(), events.MediaArrived) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return ids(all)
+}
+
+// Records of aborted transactions are no events (Kafka's protocol, Fetch, aborted_transactions): whoever reads as a group or by itself
+// does not see them, and a group does not count them as still to be read.
+func testAbortedTransactions(t *testing.T, b *bench) {
+	b.topics(t)
+	one, other, plain := b.transactional(t, "one"), b.transactional(t, "other"), b.foreign(t, kgo.DefaultProduceTopic(b.cfg.Prefix+string(events.MediaArrived)),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	s := consume(t, b.c, events.Subscription{Topics: []events.Topic{events.MediaArrived}}, nil)
+	var want []string
+	expect := func(what string, more ...string) {
+		t.Helper()
+		want = append(want, more...)
+		eventually(t, what, func() bool { return len(s.events()) >= len(want) })
+		if diff := cmp.Diff(want, ids(s.events())); diff != "" {
+			t.Fatalf("%s: -want +got\n%s", what, diff)
+		}
+		if diff := cmp.Diff(want, b.readIDs(t)); diff != "" {
+			t.Fatalf("%s, read once: -want +got\n%s", what, diff)
+		}
+	}
+	begin(t, one, "kept 1", "kept 2")
+	end(t, one, kgo.TryCommit)
+	expect("a committed transaction", "kept 1", "kept 2")
+	begin(t, one, "aborted 1", "aborted 2")
+	end(t, one, kgo.TryAbort)
+	begin(t, one, "kept 3")
+	end(t, one, kgo.TryCommit)
+	expect("a transaction after an aborted one of the same producer", "kept 3")
+	// Two transactions and a producer without one, in turns.
+	begin(t, one, "aborted 3")
+	begin(t, other, "kept 4")
+	if err := plain.ProduceSync(t.Context(), arrival("kept 5")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.ProduceSync(t.Context(), arrival("aborted 4")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.ProduceSync(t.Context(), arrival("kept 6")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	end(t, one, kgo.TryAbort)
+	end(t, other, kgo.TryCommit)
+	expect("transactions in turns", "kept 4", "kept 5", "kept 6")
+	// Aborted records alone at the end of the log.
+	begin(t, other, "aborted 5", "aborted 6")
+	end(t, other, kgo.TryAbort)
+	eventually(t, "the group is behind in nothing", func() bool {
+		lag, err := b.c.Lag(t.Context(), "group", events.MediaArrived)
+		return err == nil && events.Waiting(lag) == 0
+	})
+	expect("aborted records at the end")
+	s.stop(t)
+	again := consume(t, b.c, events.Subscription{Group: "again", Topics: []events.Topic{events.MediaArrived}, MaxBatch: 1}, nil)
+	eventually(t, "another group", func() bool { return len(again.events()) >= len(want) })
+	if diff := cmp.Diff(want, ids(again.events())); diff != "" {
+		t.Errorf("another group: -want +got\n%s", diff)
+	}
+	if letters := b.letters(t); len(letters) > 0 {
+		t.Errorf("%d dead letters", len(letters))
+	}
+}
+
+// A transaction that a crash of the broker cut off is aborted when its producer begins again; what the producer commits then is read, and
+// so is what it had committed before.
+func testCutOffTransaction(t *testing.T, b *bench) {
+	b.topics(t)
+	f := b.transactional(t, "cut")
+	begin(t, f, "kept 1")
+	end(t, f, kgo.TryCommit)
+	begin(t, f, "cut off 1", "cut off 2")
+	b.h.Crash(t)
+	f.Close()
+	f = b.transactional(t, "cut")
+	begin(t, f, "kept 2")
+	end(t, f, kgo.TryCommit)
+	begin(t, f, "aborted")
+	end(t, f, kgo.TryAbort)
+	begin(t, f, "kept 3")
+	end(t, f, kgo.TryCommit)
+	want := []string{"kept 1", "kept 2", "kept 3"}
+	s := consume(t, b.c, events.Subscription{Topics: []events.Topic{events.MediaArrived}}, nil)
+	eventually(t, "the committed events", func() bool { return len(s.events()) >= len(want) })
+	if diff := cmp.Diff(want, ids(s.events())); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(want, b.readIDs(t)); diff != "" {
+		t.Errorf("read once: -want +got\n%s", diff)
 	}
 }
 
