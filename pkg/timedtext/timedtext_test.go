@@ -109,6 +109,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.want.Certainty = 1
 			if diff := gocmp.Diff(c.want, *got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

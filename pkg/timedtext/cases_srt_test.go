@@ -1,0 +1,3 @@
+package timedtext_test
+
+var srtCases = []textCase{}
