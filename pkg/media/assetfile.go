@@ -138,7 +138,7 @@ func (b *Blobs) openAsset(ctx context.Context, a *cinedexv1.Asset) (*AssetFile, 
 		file.Size = file.print.size
 		return file, nil
 	}
-	if file.f, file.print, err = openRegular(at.path); err != nil {
+	if file.f, file.print, err = at.file(); err != nil {
 		return nil, err
 	}
 	if err := b.compare(ctx, a, file.f, file.print); err != nil {
@@ -189,7 +189,7 @@ func (b *Blobs) Take(ctx context.Context, ref *cinedexv1.MediaRef) (*AssetFile, 
 	if at.path == "" {
 		return file, b.fetchTo(ctx, file, at)
 	}
-	if file.f, file.print, err = openRegular(at.path); err != nil {
+	if file.f, file.print, err = at.file(); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", ref.GetKey(), err)
 	}
 	if file.print.size > b.cfg.MaxBytes {
@@ -223,7 +223,7 @@ func (b *Blobs) Look(ctx context.Context, a *cinedexv1.Asset) string {
 	}
 	var p fingerprint
 	if err == nil {
-		p, err = lookAt(at.path)
+		p, err = at.look()
 	}
 	if err != nil {
 		return reason(err)
@@ -236,14 +236,6 @@ func (b *Blobs) Look(ctx context.Context, a *cinedexv1.Asset) string {
 		return ""
 	}
 	return "may have changed since the asset arrived: " + differs(a.GetSizeBytes(), time.UnixMilli(a.GetMedia().GetModifiedMs()), p.size, time.Unix(0, p.modified)) + "; they are hashed when they are read next"
-}
-
-func lookAt(path string) (fingerprint, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return fingerprint{}, err
-	}
-	return fingerprintOfInfo(st)
 }
 
 // reason is what everybody who may see an asset may read about an error.

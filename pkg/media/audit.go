@@ -32,7 +32,7 @@ func (b *Blobs) verify(ctx context.Context, a *cinedexv1.Asset, deep bool) error
 		return err
 	}
 	if at.path != "" {
-		f, p, err := openRegular(at.path)
+		f, p, err := at.file()
 		if err != nil {
 			return err
 		}

@@ -236,7 +236,8 @@ func (b *Blobs) configured(name string) (string, error) {
 
 // place is where a reference leads.
 type place struct {
-	path   string       // a local file,
+	path   string       // a local file, by its path below
+	root   string       // a folder that it cannot leave,
 	bucket *blob.Bucket // or an object,
 	url    string       // or a web address
 	key    string
@@ -250,7 +251,7 @@ func (b *Blobs) find(ctx context.Context, ref *cinedexv1.MediaRef) (place, error
 	}
 	if ref.GetBucket() == "" {
 		if b.folder != "" && ownKey(key) == nil {
-			return place{path: filepath.Join(b.folder, filepath.FromSlash(key))}, nil
+			return place{root: b.folder, path: filepath.FromSlash(key)}, nil
 		}
 		return place{bucket: b.own, key: key}, nil
 	}
@@ -268,7 +269,7 @@ func (b *Blobs) find(ctx context.Context, ref *cinedexv1.MediaRef) (place, error
 		if err != nil {
 			return place{}, fmt.Errorf("reading the media reference: %w", err)
 		}
-		return place{path: filepath.Join(filepath.FromSlash(at.Path), filepath.FromSlash(checked.GetKey()))}, nil
+		return place{root: filepath.FromSlash(at.Path), path: filepath.FromSlash(checked.GetKey())}, nil
 	case "http", "https":
 		if err := checkHost(u, b.cfg.Hosts); err != nil {
 			return place{}, err
@@ -319,7 +320,7 @@ func (b *Blobs) Open(ctx context.Context, ref *cinedexv1.MediaRef) (*Blob, error
 	var o *Blob
 	switch {
 	case at.path != "":
-		o, err = openFile(at.path)
+		o, err = at.blob()
 	case at.bucket != nil:
 		o, err = openObject(ctx, at.bucket, at.key)
 	default:
@@ -336,17 +337,22 @@ func (b *Blobs) Open(ctx context.Context, ref *cinedexv1.MediaRef) (*Blob, error
 	return o, nil
 }
 
-// openRegular opens a file. A pipe or a device would block or never end, so the file is looked at before and after it is opened, and
-// opening does not wait.
-func openRegular(name string) (*os.File, fingerprint, error) {
-	st, err := os.Stat(name)
+// file opens a local file. A pipe or a device would block or never end, so the file is looked at before and after it is opened, and
+// opening does not wait. A link that came after the file was found leads nowhere outside the root.
+func (at place) file() (*os.File, fingerprint, error) {
+	root, err := os.OpenRoot(at.root)
+	if err != nil {
+		return nil, fingerprint{}, err
+	}
+	defer root.Close()
+	st, err := root.Stat(at.path)
 	if err != nil {
 		return nil, fingerprint{}, err
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fingerprint{}, errkind.New(errkind.Invalid, "%s is not a file", filepath.Base(name))
+		return nil, fingerprint{}, errkind.New(errkind.Invalid, "%s is not a file", filepath.Base(at.path))
 	}
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := root.OpenFile(at.path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fingerprint{}, err
 	}
@@ -358,8 +364,22 @@ func openRegular(name string) (*os.File, fingerprint, error) {
 	return f, print, nil
 }
 
-func openFile(name string) (*Blob, error) {
-	f, print, err := openRegular(name)
+// look tells of a local file what can be told without opening it.
+func (at place) look() (fingerprint, error) {
+	root, err := os.OpenRoot(at.root)
+	if err != nil {
+		return fingerprint{}, err
+	}
+	defer root.Close()
+	st, err := root.Stat(at.path)
+	if err != nil {
+		return fingerprint{}, err
+	}
+	return fingerprintOfInfo(st)
+}
+
+func (at place) blob() (*Blob, error) {
+	f, print, err := at.file()
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,8 @@ func arrivalOf(d events.Delivery) (arrival, error) {
 	var a arrival
 	switch m := d.Data.(type) {
 	case *pb.MediaArrived:
-		a = arrival{MediaArrived: m, atMs: d.Logged.UnixMilli()}
+		// The producer may set the time of a record. A time in the future would decide the title until then.
+		a = arrival{MediaArrived: m, atMs: min(d.Logged.UnixMilli(), time.Now().UnixMilli())}
 	case *pb.MediaAccepted:
 		a = arrival{MediaArrived: m.GetArrived(), caller: m.GetCaller(), atMs: m.GetAcceptedMs(), retitle: m.GetRetitle()}
 	}
