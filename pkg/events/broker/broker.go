@@ -114,7 +114,7 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 	b := &Broker{cluster: cluster, syncer: syncs, lock: lock, dir: cfg.Dir, addr: cluster.ListenAddrs()[0], stop: stop}
 	b.chores.Go(func() { b.keepTrimmed(ctx, log) })
 	if err := b.begin(ctx, log); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the embedded broker: %w", err), b.Close())
+		return nil, errors.Join(room(cfg.Dir), fmt.Errorf("opening the embedded broker: %w", err), b.Close())
 	}
 	b.chores.Go(func() { b.keepProbing(ctx) })
 	return b, nil

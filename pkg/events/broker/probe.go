@@ -70,10 +70,13 @@ func (b *Broker) Ready() error {
 	return nil
 }
 
-// Alive returns why ending the process is better than waiting, or nil.
+// Alive returns why ending the process is better than waiting, or nil. A full disk is no reason: a new process finds it as full.
 func (b *Broker) Alive() error {
 	if err := b.syncer.broken(); err != nil {
 		return err
+	}
+	if room(b.dir) != nil {
+		return nil
 	}
 	failing, well := b.probes.last()
 	if since := time.Since(well); since > deadAfter {
