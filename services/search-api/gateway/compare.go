@@ -10,14 +10,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/pkg/search"
 )
 
 // preview returns the snapshot as it would be with other versions active: of every
 // asset that has a finished run of the version asked for. Assets without one keep what they have.
 func (g *Gateway) preview(ctx context.Context, s *snapshot, versions map[string]string) (*snapshot, error) {
 	p := &snapshot{version: s.version, order: s.order, assets: make(map[string]*entry, len(s.assets)),
-		runs: map[string]*pb.ActiveRun{}, scopes: map[string]*search.Scope{}}
+		runs: map[string]*pb.ActiveRun{}, scopes: map[string]*scoped{}}
 	found := map[string]bool{}
 	for id, e := range s.assets {
 		runs, err := g.deps.Store.RunsOf(ctx, id)

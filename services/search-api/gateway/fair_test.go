@@ -14,6 +14,8 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
@@ -204,4 +206,53 @@ func TestLongLeavesLeaveRoom(t *testing.T) {
 		}
 	}
 	close(leave)
+}
+
+// TestScopesWaitForTheirTurn: a cursor asks for the scope of every snapshot that is kept, and each goes through the whole library. All of
+// them wait for a slot, and a scope that was made is asked for no more.
+func TestScopesWaitForTheirTurn(t *testing.T) {
+	l := apitest.New(t)
+	registry := prometheus.NewRegistry()
+	g, err := gateway.New(gateway.Default(), gateway.Deps{Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: registry, Metrics: fair.NewMetrics(registry)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Add(harbour())
+	req := &pb.SearchRequest{Q: "dialogue.words:lamp", Limit: 1}
+	ask(t, g, req)
+	const snapshots = 5
+	for i := range snapshots - 1 { // each is seen, and so is kept
+		l.Add(mountain(fmt.Sprint("mountain-", i)))
+		ask(t, g, req)
+	}
+	waited := func() (n uint64) {
+		all, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all {
+			if f.GetName() == "cinedex_queue_wait_seconds" {
+				for _, m := range f.GetMetric() {
+					n += m.GetHistogram().GetSampleCount()
+				}
+			}
+		}
+		return n
+	}
+	cursor := ask(t, g, &pb.SearchRequest{Q: "dialogue.words:captain", Limit: 1}).GetCursor()
+	if cursor == "" {
+		t.Fatal("there is one page")
+	}
+	// Somebody else sees other runs: the cursor is none of theirs.
+	stranger := authz.NewCaller("stranger", []string{"mountain-0"})
+	for round, want := range []uint64{snapshots, 0} {
+		before := waited()
+		_, err := g.Search(t.Context(), stranger, &pb.SearchRequest{Q: "dialogue.words:captain", Limit: 1, Cursor: cursor})
+		if errkind.Of(err) != errkind.Invalid {
+			t.Fatalf("a cursor of somebody else: %v", err)
+		}
+		if got := waited() - before; got != want {
+			t.Errorf("round %d: %d turns were waited for, want %d", round, got, want)
+		}
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/pkg/search"
 )
 
 // The frames of an asset of variable rate are placed by its frame table, a blob. A table that cannot be read costs its asset the frames
@@ -128,7 +127,7 @@ func (l *library) due() bool {
 
 // mend reads lost tables again. It returns the same library with the clocks that can be had now. The caller holds l.mu.
 func (l *library) mend(ctx context.Context, s *snapshot) *snapshot {
-	m := &snapshot{version: s.version, assets: maps.Clone(s.assets), order: s.order, runs: s.runs, scopes: map[string]*search.Scope{}}
+	m := &snapshot{version: s.version, assets: maps.Clone(s.assets), order: s.order, runs: s.runs, scopes: map[string]*scoped{}}
 	for id, e := range s.assets {
 		if e.lost == "" {
 			continue

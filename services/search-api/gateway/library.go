@@ -32,7 +32,7 @@ type snapshot struct {
 	moved   map[string]bool          // assets that have another title in a newer snapshot, or are gone: nobody sees them here
 
 	mu     sync.Mutex
-	scopes map[string]*search.Scope   // by who asks and for what: nobody learns what others asked for
+	scopes map[string]*scoped         // by who asks and for what: nobody learns what others asked for
 	wrote  map[*search.Scope][]string // the spaces that a scope's runs have written, sorted
 }
 
@@ -123,7 +123,7 @@ func (l *library) hide(moved map[string]bool) {
 	for i, s := range l.kept {
 		all := maps.Clone(moved)
 		maps.Copy(all, s.moved)
-		l.kept[i] = &snapshot{version: s.version, assets: s.assets, order: s.order, runs: s.runs, moved: all, scopes: map[string]*search.Scope{}}
+		l.kept[i] = &snapshot{version: s.version, assets: s.assets, order: s.order, runs: s.runs, moved: all, scopes: map[string]*scoped{}}
 	}
 }
 
@@ -134,7 +134,7 @@ func (l *library) load(ctx context.Context, old *snapshot) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the library's version: %w", err)
 	}
-	s := &snapshot{version: v, assets: map[string]*entry{}, runs: map[string]*pb.ActiveRun{}, scopes: map[string]*search.Scope{}}
+	s := &snapshot{version: v, assets: map[string]*entry{}, runs: map[string]*pb.ActiveRun{}, scopes: map[string]*scoped{}}
 	for a, err := range l.deps.Store.AllAssets(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
@@ -201,21 +201,49 @@ func (s *snapshot) visible(caller *authz.Caller, asset string) (*entry, error) {
 	return e, nil
 }
 
-// scope returns the runs that a caller's query may see. This is where
+// A scoped is a scope, with the fingerprint by which a cursor finds it again.
+type scoped struct {
+	*search.Scope
+	print []byte
+}
+
+// assetsPerMs is about how many assets a processor goes through in a millisecond to make a scope.
+const assetsPerMs = 3000
+
+// scope returns the runs that a caller's query may see in a snapshot. This is where
 // authorisation, the choice of titles and run switching meet: everything
 // downstream sees through it.
-func (s *snapshot) scope(caller *authz.Caller, f *pb.Filter) *search.Scope {
+//
+// Making a scope goes through the whole library, so the caller waits for their turn: a made-up cursor asks for one of every kept snapshot.
+func (g *Gateway) scope(ctx context.Context, s *snapshot, caller *authz.Caller, f *pb.Filter) (*scoped, error) {
 	key := fmt.Sprintf("%q|%s|%q|%q|%q", caller.Name(), caller.Key(), f.GetTitles(), f.GetSeries(), f.GetAssets())
+	if sc := s.scopeOf(key); sc != nil {
+		return sc, nil
+	}
+	release, err := g.processors.Acquire(ctx, caller.Name(), float64(len(s.order))/assetsPerMs)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if sc := s.scopeOf(key); sc != nil { // another request of the same caller made it
+		return sc, nil
+	}
+	return s.keepScope(key, s.makeScope(caller, f)), nil
+}
+
+func (s *snapshot) scopeOf(key string) *scoped {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sc := s.scopes[key]; sc != nil {
-		return sc
-	}
+	return s.scopes[key]
+}
+
+func (s *snapshot) makeScope(caller *authz.Caller, f *pb.Filter) *scoped {
+	titles, series, assets := oneOf(f.GetTitles()), oneOf(f.GetSeries()), oneOf(f.GetAssets())
 	var runs []string
 	for _, id := range s.order {
 		e := s.assets[id]
 		t := e.asset.GetTitle()
-		if s.moved[id] || !caller.MaySee(t.GetId()) || !anyOf(f.GetTitles(), t.GetId()) || !anyOf(f.GetSeries(), t.GetSeries()) || !anyOf(f.GetAssets(), id) {
+		if s.moved[id] || !titles(t.GetId()) || !series(t.GetSeries()) || !assets(id) || !caller.MaySee(t.GetId()) {
 			continue
 		}
 		for _, r := range e.active {
@@ -224,6 +252,16 @@ func (s *snapshot) scope(caller *authz.Caller, f *pb.Filter) *search.Scope {
 	}
 	slices.Sort(runs)
 	sc := search.NewScope(runs)
+	return &scoped{sc, fingerprint(sc)}
+}
+
+// keepScope keeps a scope for the caller's next query. Engines know a scope by its identity, so the first that was kept stays.
+func (s *snapshot) keepScope(key string, sc *scoped) *scoped {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was := s.scopes[key]; was != nil {
+		return was
+	}
 	if len(s.scopes) >= 256 { // many callers with many filters: begin again rather than grow
 		clear(s.scopes)
 		clear(s.wrote)
@@ -263,7 +301,17 @@ func (s *snapshot) spaces(scope *search.Scope, of func(algorithm, version string
 	return wrote
 }
 
-func anyOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }
+// oneOf returns whether a name is among those wanted; where none is wanted, every name is.
+func oneOf(want []string) func(name string) bool {
+	if len(want) == 0 {
+		return func(string) bool { return true }
+	}
+	set := make(map[string]bool, len(want))
+	for _, w := range want {
+		set[w] = true
+	}
+	return func(name string) bool { return set[name] }
+}
 
 // see returns the library as it is now to somebody who was recognised.
 func (g *Gateway) see(ctx context.Context, caller *authz.Caller) (*snapshot, error) {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"image"
+	"io"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ type processed struct {
 	filter  *pb.Filter
 	printed string
 	snap    *snapshot
-	scope   *search.Scope
+	scope   *scoped
 	byTime  bool
 	limit   int
 	offset  int
@@ -110,11 +111,13 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 			return nil, err
 		}
 	}
-	p.scope = p.snap.scope(caller, f)
 	if req.GetCursor() != "" {
-		if err := p.resume(g, caller, req.GetCursor()); err != nil {
-			return nil, err
-		}
+		err = p.resume(ctx, g, caller, req.GetCursor())
+	} else {
+		p.scope, err = g.scope(ctx, p.snap, caller, f)
+	}
+	if err != nil {
+		return nil, err
 	}
 	for _, l := range query.Leaves(p.tree) {
 		if l.GetAsset() == "" {
@@ -207,14 +210,15 @@ func withoutPictures(q *pb.Query) *pb.Query {
 // a cursor of the library's version would tell of changes elsewhere.
 func (p *processed) cursor(next int) string {
 	b := protowire.AppendVarint(nil, uint64(next))
-	b = append(b, fingerprint(p.scope)...)
+	b = append(b, p.scope.print...)
 	return base64.RawURLEncoding.EncodeToString(append(b, p.hash()...))
 }
 
 func fingerprint(s *search.Scope) []byte {
 	h := sha256.New()
 	for _, r := range s.Runs() {
-		fmt.Fprintln(h, r)
+		_, _ = io.WriteString(h, r)
+		_, _ = h.Write([]byte{'\n'})
 	}
 	return h.Sum(nil)[:12]
 }
@@ -227,7 +231,7 @@ func (p *processed) hash() []byte {
 
 // resume goes back to the snapshot that a cursor was given in: the newest in which the same
 // question sees the same runs. Of each kept snapshot the caller sees the assets that still have the title that they had in it.
-func (p *processed) resume(g *Gateway, caller *authz.Caller, cursor string) error {
+func (p *processed) resume(ctx context.Context, g *Gateway, caller *authz.Caller, cursor string) error {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	offset, n := protowire.ConsumeVarint(b)
 	if err != nil || n < 0 || len(b) != n+20 || string(b[n+12:]) != string(p.hash()) || offset > MaxOffset {
@@ -235,7 +239,11 @@ func (p *processed) resume(g *Gateway, caller *authz.Caller, cursor string) erro
 	}
 	p.offset = int(offset)
 	for _, s := range g.lib.newestFirst() {
-		if scope := s.scope(caller, p.filter); string(fingerprint(scope)) == string(b[n:n+12]) {
+		scope, err := g.scope(ctx, s, caller, p.filter)
+		if err != nil {
+			return err
+		}
+		if string(scope.print) == string(b[n:n+12]) {
 			p.snap, p.scope = s, scope
 			return nil
 		}

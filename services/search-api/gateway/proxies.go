@@ -72,7 +72,7 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 // a hint in one language, and mostly noise across languages.
 func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
 	q := search.TextQuery{
-		Scope: p.scope, Filter: pt.filter, Field: pt.field, Mode: pt.mode,
+		Scope: p.scope.Scope, Filter: pt.filter, Field: pt.field, Mode: pt.mode,
 		Words: pt.leaf.GetText(), Limit: g.cfg.Candidates,
 	}
 	if pt.mode != search.AnyWord {
@@ -139,7 +139,7 @@ func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]sear
 	}
 	best := map[item]search.Hit{}
 	for _, v := range pt.vectors {
-		hits, err := g.vector(ctx, p, search.VectorQuery{Scope: p.scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: g.cfg.Candidates})
+		hits, err := g.vector(ctx, p, search.VectorQuery{Scope: p.scope.Scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: g.cfg.Candidates})
 		if err != nil {
 			return nil, err
 		}

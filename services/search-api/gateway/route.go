@@ -116,7 +116,7 @@ func (g *Gateway) spacesOf(p *processed, space string) []string {
 		return []string{space}
 	}
 	var out []string
-	for _, id := range p.snap.spaces(p.scope, g.deps.Spaces) {
+	for _, id := range p.snap.spaces(p.scope.Scope, g.deps.Spaces) {
 		if spaceName(id) == spaceName(space) {
 			out = append(out, id)
 		}
