@@ -163,7 +163,6 @@ func TestAnswers(t *testing.T) {
 		{"by the language's parent", line(`dialogue.words:coffee lang:en title:harbour`), []string{"harbour 8-12"}},
 		{"what is seen has no language", line(`label:"sailing boat" lang:es`), []string{"harbour 10-20"}},
 		{"by character", line(`dialogue.words:captain character:mara`), []string{"harbour 25-27"}},
-		{"pictures know no characters", line(`look:red character:Mara`), []string{}},
 		{"by kind", line(`lighthouse kind:label title:mountain`), []string{"mountain 0-5"}},
 		{"by time", line(`dialogue.words:captain time:20s..30s`), []string{"harbour 25-27"}},
 		{"by time from", line(`dialogue.words:captain title:harbour time:20s..`), []string{"harbour 25-27"}},

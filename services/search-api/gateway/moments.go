@@ -19,7 +19,10 @@ import (
 type moment struct {
 	asset string
 	schema.Interval
-	score    float64
+	score float64
+	// lead is the evidence that the moment lands on. Its interval covers the moment, or the side of a WITHIN that it
+	// belongs to, and its annotation gives the hit its text.
+	lead     evidence
 	evidence []evidence
 }
 
@@ -29,6 +32,38 @@ type evidence struct {
 	search.Hit
 	rank       int // in its part, from 1
 	confidence float32
+	standing   standing
+}
+
+// A standing says how surely a piece of evidence is a line that was asked for. A line is a place to land on.
+// A picture or a label stands for a whole shot, and a shot may last ten minutes.
+type standing int
+
+const (
+	nearShot  standing = iota // a picture or a label, not called a match
+	nearLine                  // a line that has some of the words, or whose meaning is not called a match
+	seenShot                  // a picture or a label that is called a match
+	meantLine                 // a line whose meaning is called a match
+	saidLine                  // a line that has all of the words
+)
+
+// line reports whether the evidence is a line, and not a shot.
+func (s standing) line() bool { return s != nearShot && s != seenShot }
+
+// standingOf is the standing of a hit of the part with this confidence.
+func standingOf(pt *part, confidence float32) standing {
+	line, match := kindOf(pt.source) == schema.KindDialogue, confidence >= matchConfidence
+	switch {
+	case line && match && pt.space == "":
+		return saidLine
+	case line && match:
+		return meantLine
+	case line:
+		return nearLine
+	case match:
+		return seenShot
+	}
+	return nearShot
 }
 
 type place struct {
@@ -39,7 +74,7 @@ type place struct {
 func (m *moment) place() place { return place{m.asset, m.Interval} }
 
 func byScore(a, b *moment) int {
-	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.asset, b.asset), a.Compare(b.Interval))
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.lead.standing, a.lead.standing), cmp.Compare(a.asset, b.asset), a.Compare(b.Interval))
 }
 
 func byTime(a, b *moment) int {
@@ -49,6 +84,31 @@ func byTime(a, b *moment) int {
 // byRank is the order in which evidence is shown.
 func byRank(a, b evidence) int {
 	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.part.number, b.part.number), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Ordinal, b.Ordinal))
+}
+
+// leading returns the evidence that a moment of two lands on where both must be there: a line before a shot.
+func leading(a, b evidence) evidence {
+	if a.standing.line() != b.standing.line() {
+		if a.standing.line() {
+			return a
+		}
+		return b
+	}
+	if cmp.Or(cmp.Compare(b.standing, a.standing), byEvidence(a, b)) <= 0 {
+		return a
+	}
+	return b
+}
+
+// byEvidence is byRank where either may be missing, which goes last.
+func byEvidence(a, b evidence) int {
+	switch {
+	case b.part == nil:
+		return -1
+	case a.part == nil:
+		return 1
+	}
+	return byRank(a, b)
 }
 
 // support returns the evidence of two moments together: of each part, run and language
@@ -71,15 +131,17 @@ func support(a, b []evidence) []evidence {
 // settled collects moments, of which those at one place become one with the better score.
 type settled map[place]*moment
 
-func (s settled) add(asset string, iv schema.Interval, score float64, a, b []evidence) {
-	k := place{asset, iv}
-	m := s[k]
+func (s settled) add(asset string, iv schema.Interval, score float64, a, b *moment) {
+	added := &moment{asset, iv, score, leading(a.lead, b.lead), support(a.evidence, b.evidence)}
+	m := s[added.place()]
 	if m == nil {
-		s[k] = &moment{asset, iv, score, support(a, b)}
+		s[added.place()] = added
 		return
 	}
-	m.score = max(m.score, score)
-	m.evidence = support(m.evidence, support(a, b))
+	if byScore(added, m) < 0 {
+		m.score, m.lead = added.score, added.lead
+	}
+	m.evidence = support(m.evidence, added.evidence)
 }
 
 func (s settled) list() []*moment { return slices.SortedFunc(maps.Values(s), byScore) }
@@ -184,7 +246,7 @@ func (t *tally) allOf(a, b []*moment) []*moment {
 				return nil
 			}
 			if iv := x.Intersect(y.Interval); !iv.Empty() {
-				out.add(x.asset, iv, x.score+y.score, x.evidence, y.evidence)
+				out.add(x.asset, iv, x.score+y.score, x, y)
 				t.trim(out)
 			}
 		}
@@ -207,7 +269,7 @@ func (t *tally) closeBy(a, b []*moment, gap schema.Time) []*moment {
 			}
 		}
 		if best != nil {
-			out.add(x.asset, x.Hull(best.Interval), x.score+best.score, x.evidence, best.evidence)
+			out.add(x.asset, x.Hull(best.Interval), x.score+best.score, x, best)
 			t.trim(out)
 		}
 	}
@@ -222,8 +284,9 @@ func (t *tally) without(a, b []*moment) []*moment {
 	})
 }
 
-// anyOfThem is Or: overlapping moments of the same asset become one, at the interval
-// of the best of them, since that is where to land; each list that supports it adds its best score once.
+// anyOfThem is Or: moments of the same asset that are the same moment become one. It lands on the best of
+// them, unless a line that was asked for is among them: then it lands on that line. Each list that supports a
+// moment adds its best score once.
 func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 	type listed struct {
 		*moment
@@ -237,26 +300,14 @@ func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 	}
 	slices.SortStableFunc(all, func(a, b listed) int { return byScore(a.moment, b.moment) })
 
-	type supported struct {
-		*moment
-		number int // in the order in which they were kept
-		lists  uint64
-	}
-	// Each asset's kept ones by start, and the longest of them: what shares time with m starts
-	// within that length before it.
-	type line struct {
-		kept    []*supported
-		longest schema.Time
-	}
-	assets := map[string]*line{}
+	assets := map[string]*merging{}
 	var out []*moment
 	for _, m := range all {
 		l := assets[m.asset]
 		if l == nil {
-			l = &line{}
+			l = &merging{}
 			assets[m.asset] = l
 		}
-		startsAt := func(k *supported, t schema.Time) int { return cmp.Compare(k.Start, t) }
 		from, _ := slices.BinarySearchFunc(l.kept, m.Start-l.longest, startsAt)
 		to, _ := slices.BinarySearchFunc(l.kept, m.End, startsAt)
 		var best *supported
@@ -264,18 +315,21 @@ func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 			return nil
 		}
 		for _, k := range l.kept[min(from, to):to] {
-			if sameMoment(k.Interval, m.Interval) && (best == nil || k.number < best.number) {
+			if sameMoment(k.moment, m.moment) && (best == nil || closer(m.Interval, k, best)) {
 				best = k
 			}
 		}
 		bit := uint64(1) << m.list
 		if best == nil {
-			kept := &moment{m.asset, m.Interval, m.score, slices.Clone(m.evidence)}
-			i, _ := slices.BinarySearchFunc(l.kept, m.Start, startsAt)
-			l.kept = slices.Insert(l.kept, i, &supported{kept, len(out), bit})
-			l.longest = max(l.longest, m.Interval.Duration())
+			kept := &moment{m.asset, m.Interval, m.score, m.lead, slices.Clone(m.evidence)}
+			l.keep(&supported{kept, len(out), bit})
 			out = append(out, kept)
 			continue
+		}
+		if leads(m.moment, best.moment) {
+			l.drop(best)
+			best.Interval, best.lead = m.Interval, m.lead
+			l.keep(best)
 		}
 		if best.lists&bit == 0 {
 			best.lists |= bit
@@ -290,9 +344,62 @@ func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 	return t.best(out)
 }
 
-// sameMoment: two intervals are one moment where they share half of the shorter one.
-func sameMoment(a, b schema.Interval) bool {
-	return 2*a.Intersect(b).Duration() >= min(a.Duration(), b.Duration()) && a.Overlaps(b)
+// supported is a moment that anyOfThem keeps, with the lists that support it.
+type supported struct {
+	*moment
+	number int // in the order in which they were kept
+	lists  uint64
+}
+
+// closer reports whether a moment at iv joins k rather than l: k is at the same interval, or else was kept first.
+func closer(iv schema.Interval, k, l *supported) bool {
+	if (k.Interval == iv) != (l.Interval == iv) {
+		return k.Interval == iv
+	}
+	return k.number < l.number
+}
+
+// merging is the kept moments of one asset by start, and the length of the longest of them: a kept moment that
+// shares time with another starts within that length before it.
+type merging struct {
+	kept    []*supported
+	longest schema.Time
+}
+
+func startsAt(k *supported, t schema.Time) int { return cmp.Compare(k.Start, t) }
+
+func (l *merging) keep(k *supported) {
+	i, _ := slices.BinarySearchFunc(l.kept, k.Start, startsAt)
+	l.kept = slices.Insert(l.kept, i, k)
+	l.longest = max(l.longest, k.Interval.Duration())
+}
+
+func (l *merging) drop(k *supported) {
+	i := slices.Index(l.kept, k)
+	l.kept = slices.Delete(l.kept, i, i+1)
+}
+
+// sameMoment reports whether two moments are one.
+//
+//   - Two lines are one where they share half of the shorter one: translations are cut in other places.
+//   - Two shots are one where they share half of the longer one: a scene is no place to land on for its shots.
+//   - A line that was asked for and a shot are one where they share half of the shorter one: the shot supports the line.
+//   - Any other line and a shot are two, unless they share all: the line only happens to be said there.
+func sameMoment(a, b *moment) bool {
+	x, y := a.lead.standing, b.lead.standing
+	of := min(a.Interval.Duration(), b.Interval.Duration())
+	switch {
+	case !x.line() && !y.line():
+		of = max(a.Interval.Duration(), b.Interval.Duration())
+	case x.line() != y.line() && max(x, y) < meantLine:
+		return a.Interval == b.Interval
+	}
+	return a.Overlaps(b.Interval) && 2*a.Intersect(b.Interval).Duration() >= of
+}
+
+// leads reports whether the moment of both lands on m, and not on k, which has the better score.
+func leads(m, k *moment) bool {
+	return m.lead.standing >= meantLine && m.lead.standing > k.lead.standing
 }
 
 // rrf is what a place in a list is worth by reciprocal-rank fusion (Cormack, Clarke &
@@ -300,7 +407,7 @@ func sameMoment(a, b schema.Interval) bool {
 // does not outweigh two that agree.
 const rrfK = 60
 
-// someWords is what a hit on some of the words is worth beside one on all of them. On the
+// someWords is what a hit on some of the words is worth beside one on all of them, and its confidence. On the
 // subtitles of Elephants Dream it keeps words from pushing meaning aside across languages.
 const someWords = 0.1
 
@@ -383,22 +490,26 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 			if run == nil { // cannot be: engines answer within the scope
 				continue
 			}
-			confidence := pt.confidence(h.Score)
+			confidence := pt.confidence(i, h.Score)
 			if confidence < max(floor, pt.cutoff(), e.p.filter.GetMinConfidence()) {
 				continue
 			}
 			pl := place{run.GetAsset(), e.snap(pt, h)}
-			m := at[pl]
-			if m == nil {
+			m, first := at[pl], at[pl] == nil
+			if first {
 				worth := weight
-				if pt.space == "" && i >= pt.complete {
+				if !pt.whole(i) {
 					worth *= someWords
 				}
 				m = &moment{asset: pl.asset, Interval: pl.Interval, score: rrf(worth, len(ms)+1)}
 				at[pl] = m
 				ms = append(ms, m)
 			}
-			m.evidence = support(m.evidence, []evidence{{part: pt, Hit: h, rank: len(ms), confidence: confidence}})
+			ev := evidence{part: pt, Hit: h, rank: len(ms), confidence: confidence, standing: standingOf(pt, confidence)}
+			if first {
+				m.lead = ev
+			}
+			m.evidence = support(m.evidence, []evidence{ev})
 		}
 		slices.SortFunc(ms, byScore)
 		lists = append(lists, ms)

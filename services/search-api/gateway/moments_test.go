@@ -23,7 +23,9 @@ func moments(name string, part *part) *rapid.Generator[[]*moment] {
 			asset := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "asset")
 			// Scores that sums of are exact.
 			score := float64(rapid.IntRange(1, 9).Draw(t, "score"))
-			set.add(asset, schema.Interval{Start: start, End: start + length}, score, []evidence{{part: part, Hit: search.Hit{Run: asset, Ordinal: int64(i)}, rank: i + 1}}, nil)
+			ev := evidence{part: part, Hit: search.Hit{Run: asset, Ordinal: int64(i)}, rank: i + 1, standing: standing(rapid.IntRange(0, int(saidLine)).Draw(t, "standing"))}
+			m := &moment{lead: ev, evidence: []evidence{ev}}
+			set.add(asset, schema.Interval{Start: start, End: start + length}, score, m, m)
 		}
 		return set.list()
 	})
@@ -89,14 +91,14 @@ func TestAlgebraIsTheSlowOne(t *testing.T) {
 				}
 				if x.Overlaps(y.Interval) {
 					overlapped = true
-					and = append(and, &moment{asset: x.asset, Interval: x.Intersect(y.Interval), score: x.score + y.score})
+					and = append(and, &moment{asset: x.asset, Interval: x.Intersect(y.Interval), score: x.score + y.score, lead: leading(x.lead, y.lead)})
 				}
 				if x.Gap(y.Interval) <= gap && (nearest == nil || byScore(y, nearest) < 0) {
 					nearest = y
 				}
 			}
 			if nearest != nil {
-				within = append(within, &moment{asset: x.asset, Interval: x.Hull(nearest.Interval), score: x.score + nearest.score})
+				within = append(within, &moment{asset: x.asset, Interval: x.Hull(nearest.Interval), score: x.score + nearest.score, lead: leading(x.lead, nearest.lead)})
 			}
 			if !overlapped {
 				not = append(not, x)
@@ -106,7 +108,7 @@ func TestAlgebraIsTheSlowOne(t *testing.T) {
 		equal(t, "within", show(counted().closeBy(a, b, gap)), show(best(within)))
 		equal(t, "not", show(counted().without(a, b)), show(not))
 
-		// Or: each in the order of scores joins the first kept that is the same moment, or is kept.
+		// Or: each in the order of scores joins the kept moment at its place, or the first that is the same moment, or is kept.
 		type kept struct {
 			*moment
 			from []bool
@@ -124,9 +126,14 @@ func TestAlgebraIsTheSlowOne(t *testing.T) {
 		}
 		slices.SortStableFunc(all, func(x, y listed) int { return byScore(x.moment, y.moment) })
 		for _, m := range all {
-			i := slices.IndexFunc(or, func(k *kept) bool { return k.asset == m.asset && sameMoment(k.Interval, m.Interval) })
+			i := slices.IndexFunc(or, func(k *kept) bool { return k.place() == m.place() })
 			if i < 0 {
-				or, i = append(or, &kept{&moment{asset: m.asset, Interval: m.Interval}, make([]bool, 2)}), len(or)
+				i = slices.IndexFunc(or, func(k *kept) bool { return k.asset == m.asset && sameMoment(k.moment, m.moment) })
+			}
+			if i < 0 {
+				or, i = append(or, &kept{&moment{asset: m.asset, Interval: m.Interval, lead: m.lead}, make([]bool, 2)}), len(or)
+			} else if leads(m.moment, or[i].moment) {
+				or[i].Interval, or[i].lead = m.Interval, m.lead
 			}
 			if !or[i].from[m.list] {
 				or[i].from[m.list] = true

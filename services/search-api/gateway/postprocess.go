@@ -37,13 +37,21 @@ var (
 // matchConfidence is from where on something is called a match.
 const matchConfidence = 0.5
 
-// confidence is what a hit of the part says of itself, 0..1. Words that are there are there.
-func (pt *part) confidence(score float64) float32 {
-	if pt.calibration == nil {
+// confidence is what hit i of the part says of itself, 0..1. Words that are all there are there; some of them are
+// no match.
+func (pt *part) confidence(i int, score float64) float32 {
+	switch {
+	case pt.calibration != nil:
+	case pt.whole(i):
 		return 1
+	default:
+		return someWords
 	}
 	return float32(1 / (1 + math.Exp(-pt.calibration.slope*(score-pt.calibration.middle))))
 }
+
+// whole reports whether hit i of the part has all that was asked for. A vector's hits have no parts.
+func (pt *part) whole(i int) bool { return pt.space != "" || i < pt.complete }
 
 // cutoff is the confidence below which a hit of the part is none.
 func (pt *part) cutoff() float32 {
@@ -71,10 +79,10 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	if work.err != nil {
 		return nil, work.err
 	}
+	resp := &pb.SearchResponse{Query: p.printed, Partial: f.partial, NoGoodMatch: noGoodMatch(f, ms)}
 	if p.byTime {
 		slices.SortFunc(ms, byTime)
 	}
-	resp := &pb.SearchResponse{Query: p.printed, Partial: f.partial, NoGoodMatch: noGoodMatch(f, ms)}
 	page := ms[min(p.offset, len(ms)):min(p.offset+p.limit, len(ms))]
 	size, less := 0, false
 	for i, m := range page {
@@ -105,12 +113,11 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	return resp, nil
 }
 
-// noGoodMatch: something was near, but nothing near enough to stand by.
+// noGoodMatch: something was near, but nothing near enough to stand by. The best moment decides, in every order and on
+// every page: an editor looks at it first, and a weak hit far down the list makes the answer no better.
 func noGoodMatch(f *found, ms []*moment) bool {
-	for _, m := range ms {
-		if slices.ContainsFunc(m.evidence, func(e evidence) bool { return e.confidence >= matchConfidence }) {
-			return false
-		}
+	if len(ms) > 0 {
+		return !slices.ContainsFunc(ms[0].evidence, func(e evidence) bool { return e.confidence >= matchConfidence })
 	}
 	for _, hits := range f.hits {
 		if len(hits) > 0 {
@@ -120,8 +127,11 @@ func noGoodMatch(f *found, ms []*moment) bool {
 	return false
 }
 
-// snapper returns the interval that a hit stands for. Pictures stand for the shot
-// that they were taken from: that is what an editor wants to land on.
+// longShot is the length from which on a shot is no place to land on.
+const longShot = schema.Time(60) * schema.Second
+
+// snapper returns the interval that a hit stands for. Pictures stand for the shot that they were taken from: that is what
+// an editor wants to land on. In a long shot, a picture stands for the stretch that it was taken from.
 func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*part, search.Hit) schema.Interval, error) {
 	shots := map[string][]span{}
 	for pt, hits := range f.hits {
@@ -142,7 +152,7 @@ func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*pa
 	}
 	return func(pt *part, h search.Hit) schema.Interval {
 		if run := p.snap.runs[h.Run]; run != nil && kindOf(pt.source) == schema.KindShot {
-			if s, ok := covering(shots[run.GetAsset()], h.Interval.Start); ok && s.Contains(h.Interval.Start) {
+			if s, ok := covering(shots[run.GetAsset()], h.Interval.Start); ok && s.Contains(h.Interval.Start) && s.Duration() < longShot {
 				return s.Interval
 			}
 		}
@@ -168,9 +178,8 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (_ *pb.Hit, 
 		return nil, false, err
 	}
 	slices.SortFunc(m.evidence, byRank)
-	shown := m.evidence[:min(len(m.evidence), MaxEvidence)]
 	var said []spokenEvidence
-	for _, ev := range shown {
+	for _, ev := range m.shown() {
 		pe, about, err := g.evidence(ctx, p, ev)
 		if errkind.Is(err, errkind.NotFound) {
 			continue // collected since the cursor's snapshot
@@ -180,8 +189,8 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (_ *pb.Hit, 
 		}
 		h.Evidence = append(h.Evidence, pe)
 		confidence := ev.confidence
-		if ev.part.calibration == nil { // words are there or not, and what they were found in knows how sure it is
-			confidence = about.GetConfidence()
+		if ev.part.calibration == nil { // what the words were found in knows how sure it is
+			confidence *= about.GetConfidence()
 		}
 		h.Confidence = max(h.Confidence, confidence)
 		if h.Region == nil {
@@ -191,8 +200,21 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (_ *pb.Hit, 
 			said = append(said, spokenEvidence{ev, about})
 		}
 	}
-	g.quote(h, said)
-	return h, len(shown) < len(m.evidence), nil
+	g.quote(h, m.lead, said)
+	return h, len(m.evidence) > MaxEvidence, nil
+}
+
+// shown returns the best of the evidence, with the lead among it.
+func (m *moment) shown() []evidence {
+	out := slices.Clone(m.evidence[:min(len(m.evidence), MaxEvidence)])
+	switch {
+	case slices.Contains(out, m.lead):
+	case len(out) == MaxEvidence:
+		out[MaxEvidence-1] = m.lead
+	default:
+		out = append(out, m.lead)
+	}
+	return out
 }
 
 type spokenEvidence struct {
@@ -200,17 +222,14 @@ type spokenEvidence struct {
 	about *pb.Annotation
 }
 
-// quote shows what was said: the text that the words were found in, with the
-// words of every part that found it marked, or else the text that was meant.
-func (g *Gateway) quote(h *pb.Hit, said []spokenEvidence) {
-	best := slices.IndexFunc(said, func(s spokenEvidence) bool { return s.part.by == "words" })
-	if best < 0 && len(said) > 0 {
-		best = 0
-	}
-	if best < 0 {
+// quote shows what was said: the text of the line that the moment lands on, with the words of every part that
+// found it marked. A moment that lands on no line has no text; the lines in it are among its evidence.
+func (g *Gateway) quote(h *pb.Hit, lead evidence, said []spokenEvidence) {
+	i := slices.IndexFunc(said, func(s spokenEvidence) bool { return s.evidence == lead })
+	if i < 0 {
 		return
 	}
-	a := said[best].about
+	a := said[i].about
 	h.Text, h.Language, h.Character = a.GetText(), a.GetLanguage(), a.GetCharacter()
 	var marks [][2]int
 	for _, s := range said {

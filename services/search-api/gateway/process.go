@@ -9,7 +9,6 @@ import (
 	"image"
 	"io"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -89,10 +88,8 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if req.GetTimeoutMs() < 0 {
 		return nil, errkind.New(errkind.Invalid, "timeout_ms: must be 0 or more")
 	}
-	for _, l := range query.Leaves(p.tree) {
-		if _, ok := leaves[l.GetKind()]; !ok {
-			return nil, errkind.New(errkind.Invalid, "query: nothing serves %q; there are %s", l.GetKind(), strings.Join(leafKinds(), ", "))
-		}
+	if err := checkServed(p.tree, f); err != nil {
+		return nil, err
 	}
 	p.filter = f
 	p.printed = query.Print(withoutPictures(p.tree), f)

@@ -85,13 +85,7 @@ func (g *Gateway) route(p *processed) []*part {
 	}
 	var parts []*part
 	for _, l := range query.Leaves(p.tree) {
-		for _, s := range leaves[l.GetKind()] {
-			if !serves(s, l) || len(p.filter.GetKinds()) > 0 && !slices.Contains(p.filter.GetKinds(), kindOf(s)) {
-				continue
-			}
-			if len(p.filter.GetCharacters()) > 0 && kindOf(s) != schema.KindDialogue {
-				continue // pictures do not know who is who
-			}
+		for _, s := range sourcesOf(l, p.filter) {
 			for _, space := range g.spacesOf(p, s.space) {
 				pt := &part{number: len(parts), leaf: l, source: s, filter: f, mode: textMode(l.GetMode())}
 				pt.space = space
@@ -107,6 +101,22 @@ func (g *Gateway) route(p *processed) []*part {
 		}
 	}
 	return parts
+}
+
+// sourcesOf returns where a leaf is looked for under a filter.
+func sourcesOf(l *pb.Leaf, f *pb.Filter) []source {
+	return slices.DeleteFunc(slices.Clone(leaves[l.GetKind()]), func(s source) bool {
+		return !serves(s, l.GetMode()) || !ofKind(s, f) || !ofCharacter(s, f)
+	})
+}
+
+func ofKind(s source, f *pb.Filter) bool {
+	return len(f.GetKinds()) == 0 || slices.Contains(f.GetKinds(), kindOf(s))
+}
+
+// ofCharacter: pictures do not know who is who.
+func ofCharacter(s source, f *pb.Filter) bool {
+	return len(f.GetCharacters()) == 0 || kindOf(s) == schema.KindDialogue
 }
 
 // spacesOf returns the versions of a space to ask: those that the runs in sight have written, so that while a
@@ -144,8 +154,8 @@ func kindOf(s source) string {
 }
 
 // serves: a mode that speaks of words leaves the other sources out, and meaning leaves words out.
-func serves(s source, l *pb.Leaf) bool {
-	switch l.GetMode() {
+func serves(s source, m pb.TextMode) bool {
+	switch m {
 	case pb.TextMode_TEXT_MODE_UNSPECIFIED:
 		return true
 	case pb.TextMode_TEXT_MODE_MEANING:

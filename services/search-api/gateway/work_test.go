@@ -59,7 +59,7 @@ func TestBestAreKept(t *testing.T) {
 	all := settled{}
 	for _, x := range a {
 		for _, y := range b {
-			all.add(x.asset, x.Intersect(y.Interval), x.score+y.score, x.evidence, y.evidence)
+			all.add(x.asset, x.Intersect(y.Interval), x.score+y.score, x, y)
 		}
 	}
 	if g, w := show(got), show(all.list()[:maxMoments]); !slices.Equal(g, w) {
