@@ -176,7 +176,8 @@ type Stream struct {
 	next    int64      // the frame that Next returns
 	pending *Frame     // decoded, of a frame at or after next
 	newest  []*Picture // by spec: the last one decoded at or before next
-	missing int64      // frames that another stands in for
+	missing int64      // frames that another stands in for, without those before the first picture
+	lead    int64      // frames before the first picture
 	drained bool       // nothing more is decoded
 }
 
@@ -219,7 +220,8 @@ func graph(src Source, part excerpt, specs []FrameSpec) string {
 // excerpt is what part of a film is decoded: the zero value is all of it.
 type excerpt struct {
 	one  bool        // only one frame:
-	from schema.Time // the first at or after this time on the container's clock
+	from schema.Time // the first that the decoder dates at this time or after it
+	seek schema.Time // where to begin to read, on the container's clock; 0 for the beginning of the file
 }
 
 func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []FrameSpec) (_ *Stream, err error) {
@@ -231,8 +233,8 @@ func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []F
 		return nil, err
 	}
 	args := sandboxed("-v", "error", "-nostdin", "-copyts")
-	if part.one && part.from > 0 {
-		args = append(args, "-seek_timestamp", "1", "-noaccurate_seek", "-ss", seconds(part.from))
+	if part.one && part.seek > 0 {
+		args = append(args, "-seek_timestamp", "1", "-noaccurate_seek", "-ss", seconds(part.seek))
 	}
 	args = append(args, "-i", url, "-filter_complex", graph(src, part, specs))
 	var ours, theirs []*os.File
@@ -361,6 +363,9 @@ func (s *Stream) readMarks(pipe io.Reader) {
 		m := mark{number, -1} // a frame without a time has no place, but its pictures come all the same
 		if pts, err := strconv.ParseInt(strings.TrimPrefix(fields[1], "pts:"), 10, 64); err == nil {
 			m.n = s.src.frameNear(schema.Time(pts))
+			if m.n < s.src.Video.GetUnshownFrames() {
+				m.n = -1 // decoders differ in whether they show what they make of these
+			}
 		}
 		s.mu.Lock()
 		s.marks = append(s.marks, m)
@@ -370,10 +375,10 @@ func (s *Stream) readMarks(pipe io.Reader) {
 	}
 }
 
-// frameNear returns the frame whose start is the nearest to a time on the
-// container's clock: containers round, so equality cannot be asked for.
+// frameNear returns the frame whose start is the nearest to the time by which a
+// decoder dates a picture: containers round, so equality cannot be asked for.
 func (src Source) frameNear(t schema.Time) int64 {
-	t -= schema.Time(src.Video.GetStart())
+	t -= schema.Time(src.Video.GetStart() + src.Video.GetDecoderDelay())
 	n := src.Clock.FrameAt(t)
 	if n+1 <= src.Clock.Frames() && src.Clock.FrameStart(n+1)-t < t-src.Clock.FrameStart(n) {
 		n++
@@ -449,7 +454,8 @@ func (s *Stream) take() (Frame, error) {
 // Next returns the next frame; io.EOF after the last. Frames are numbered without
 // gaps from 0 to the last one of the clock: where one cannot be decoded, the one
 // before it stands in, as on a screen (at the beginning, the first that can be).
-// A film of which more than a tenth is missing is an error of kind Invalid.
+// A film of which more than a tenth is missing is an error of kind Invalid. What is missing at the beginning
+// may be up to half of the film: the recording was cut in the middle of a group of pictures.
 func (s *Stream) Next() (Frame, error) {
 	n := s.next
 	if n >= s.src.Clock.Frames() {
@@ -465,8 +471,12 @@ func (s *Stream) Next() (Frame, error) {
 			return Frame{}, err
 		case f.N >= n:
 			s.pending = &f
-			s.missing += min(f.N, s.src.Clock.Frames()) - n
-		default: // a second picture for a time that has passed
+			if gap := min(f.N, s.src.Clock.Frames()) - n; n == 0 {
+				s.lead = gap
+			} else {
+				s.missing += gap
+			}
+		case f.N >= 0: // a second picture for a time that has passed
 			s.remember(f)
 		}
 		if err := s.checkMissing(); err != nil {
@@ -504,15 +514,15 @@ func (s *Stream) remember(f Frame) {
 // most joins and at the ends of many files.
 func (s *Stream) checkMissing() error {
 	total := s.src.Clock.Frames()
-	if s.missing > max(total/10, min(10, total-1)) {
+	if s.missing > max(total/10, min(10, total-1)) || s.lead > max(total/2, min(10, total-1)) {
 		return errkind.New(errkind.Invalid, "%s is damaged: only %d of its %d frames, or fewer, can be decoded",
-			nameOf(s.src.Path), total-s.missing, total)
+			nameOf(s.src.Path), total-s.missing-s.lead, total)
 	}
 	return nil
 }
 
 // Missing returns how many of the frames so far had no picture of their own.
-func (s *Stream) Missing() int64 { return s.missing }
+func (s *Stream) Missing() int64 { return s.missing + s.lead }
 
 // Close ends the decoding, wherever it is, and waits until its process and
 // goroutines are gone.

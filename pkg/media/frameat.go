@@ -23,6 +23,7 @@ func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpe
 	if n < 0 || n >= src.Clock.Frames() {
 		return nil, errkind.New(errkind.NotFound, "%s has frames 0 to %d, and no frame %d", nameOf(src.Path), src.Clock.Frames()-1, n)
 	}
+	n = max(n, src.Video.GetUnshownFrames()) // the first that is shown stands in for those before
 	p, err := r.seekFrame(ctx, src, n, spec)
 	if p != nil || err != nil {
 		return p, err
@@ -53,7 +54,13 @@ func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, spec FrameS
 	} else {
 		from -= src.Clock.FrameStart(1) / 2
 	}
-	s, err := r.decode(ctx, src, excerpt{one: true, from: from + schema.Time(src.Video.GetStart())}, []FrameSpec{spec})
+	start := schema.Time(src.Video.GetStart())
+	part := excerpt{one: true, from: from + start + schema.Time(src.Video.GetDecoderDelay())}
+	// Near the beginning seeking saves nothing, and in AVI it leads behind the first key frame.
+	if from > schema.Second {
+		part.seek = from + start
+	}
+	s, err := r.decode(ctx, src, part, []FrameSpec{spec})
 	if err != nil {
 		return nil, err
 	}

@@ -54,10 +54,10 @@ func recoverRate(pts []int64, base ticks, declared, average schema.Rate) (schema
 		return schema.Rate{}, false
 	}
 	if _, fits := offset(pts, base, declared); fits {
-		return declared, true
+		return meant(declared, int64(len(pts))), true
 	}
 	best, least := schema.Rate{}, math.Inf(1)
-	for _, rate := range standardRates {
+	for _, rate := range append([]schema.Rate{declared.Nominal(), average.Nominal()}, standardRates...) {
 		if off, fits := offset(pts, base, rate); fits && off < least {
 			best, least = rate, off
 		}
@@ -67,6 +67,16 @@ func recoverRate(pts []int64, base ticks, declared, average schema.Rate) (schema
 	}
 	_, fits := offset(pts, base, average)
 	return average, fits
+}
+
+// meant returns the rate that is meant by a rate that fits a film: its nominal rate, unless that would move the last frame by
+// more than a quarter of its length.
+func meant(rate schema.Rate, frames int64) schema.Rate {
+	nominal := rate.Nominal()
+	if moved := math.Abs(rate.Float()/nominal.Float()-1) * float64(frames); moved > 0.25 {
+		return rate
+	}
+	return nominal
 }
 
 // fastest is the highest rate that is believed of a constant-rate film; containers
@@ -103,10 +113,10 @@ func offset(pts []int64, base ticks, rate schema.Rate) (worst float64, fits bool
 	return float64(far) / float64(perTick), true
 }
 
-// nominalRate names the rate by which a film of variable rate is spoken of, and
-// its timecode counts: the standard one within 1 % of the middle length of its
-// frames, else their average.
-func nominalRate(starts schema.FrameTable) schema.Rate {
+// nominalRate names the rate by which a film of variable rate is spoken of, and its timecode counts. It is the standard
+// rate of which the most frames last exactly one period, as far as ticks of the container tell; where less than a
+// quarter do, the standard rate within 1 % of the usual frame; else the average.
+func nominalRate(starts schema.FrameTable, tick schema.Time) schema.Rate {
 	n := len(starts) - 1
 	if n < 1 {
 		return schema.Rate{Num: 25, Den: 1}
@@ -115,17 +125,61 @@ func nominalRate(starts schema.FrameTable) schema.Rate {
 	for i := range lengths {
 		lengths[i] = starts[i+1] - starts[i]
 	}
-	slices.Sort(lengths)
-	middle := float64(schema.Second) / float64(lengths[n/2])
+	if r, frames := commonRate(lengths, tick); 4*frames >= n {
+		return r
+	}
+	if r, ok := usualRate(lengths); ok {
+		return r
+	}
+	average := float64(n) * float64(schema.Second) / float64(starts[n])
+	return schema.Rate{Num: max(1, int64(math.Round(average*1000))), Den: 1000}.Nominal()
+}
+
+// commonRate returns the standard rate of which the most frames last one period, and how many do. Rates that are close to each other
+// differ by less than a tick (24 and 23.976 in milliseconds): between these the mean of the frames decides, from which rounding vanishes.
+func commonRate(lengths []schema.Time, tick schema.Time) (schema.Rate, int) {
+	counts, means := make([]int, len(standardRates)), make([]float64, len(standardRates))
+	most := 0
+	for i, r := range standardRates {
+		period, sum := float64(schema.Second)/r.Float(), 0.0
+		for _, l := range lengths {
+			// Two rounded times are less than a tick away from their distance.
+			if d := float64(l) - period; math.Abs(d) < max(float64(tick), 1.5) && math.Abs(d) < period/8 {
+				counts[i]++
+				sum += d
+			}
+		}
+		means[i] = math.Abs(sum) / float64(max(counts[i], 1))
+		if counts[i] > counts[most] {
+			most = i
+		}
+	}
+	best := most
+	for i, r := range standardRates {
+		near := math.Abs(r.Float()/standardRates[most].Float()-1) < 0.015
+		if near && 20*counts[i] >= 19*counts[most] && means[i] < means[best] {
+			best = i
+		}
+	}
+	return standardRates[best], counts[best]
+}
+
+// usualRate returns the standard rate within 1 % of the mean of those frames that last about as long as the middle one.
+func usualRate(lengths []schema.Time) (schema.Rate, bool) {
+	middle := slices.Sorted(slices.Values(lengths))[len(lengths)/2]
+	var sum float64
+	var count int
+	for _, l := range lengths {
+		if d := l - middle; max(d, -d) <= middle/4 {
+			sum, count = sum+float64(l), count+1
+		}
+	}
+	usual := float64(schema.Second) * float64(count) / sum
 	best, off := schema.Rate{}, 0.01
 	for _, r := range standardRates {
-		if d := math.Abs(r.Float()/middle - 1); d < off {
+		if d := math.Abs(r.Float()/usual - 1); d < off {
 			best, off = r, d
 		}
 	}
-	if best.Num != 0 {
-		return best
-	}
-	average := float64(n) * float64(schema.Second) / float64(starts[n])
-	return schema.Rate{Num: max(1, int64(math.Round(average*1000))), Den: 1000}
+	return best, best.Num != 0
 }

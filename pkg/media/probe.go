@@ -1,13 +1,13 @@
 package media
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -33,6 +33,9 @@ type Film struct {
 	// times of an asset it counts from the start of the first frame; Asset.Video.Start is
 	// where that lies on the container's clock.
 	Frames schema.FrameTable
+	// Origin is the place on the container's clock from which side-cars count: zero, or, where a clock begins
+	// anywhere (MPEG transport and program streams, Ogg), the first time of any track.
+	Origin schema.Time
 }
 
 // Clock returns the clock of the film's pictures; an error where it has none.
@@ -144,6 +147,8 @@ type probed struct {
 type stream struct {
 	Index       int32             `json:"index"`
 	Type        string            `json:"codec_type"`
+	Mark        string            `json:"codec_tag_string"`
+	StartPTS    *int64            `json:"start_pts"`
 	Codec       string            `json:"codec_name"`
 	Width       int32             `json:"width"`
 	Height      int32             `json:"height"`
@@ -247,10 +252,10 @@ func (s *stream) role() string {
 
 // name is a track's title; MP4 writes its handler's name there where nobody gave one.
 func (s *stream) name() string {
-	if t := s.Tags["title"]; t != "" {
+	if t := tag(s.Tags, "title"); t != "" {
 		return t
 	}
-	if h := s.Tags["handler_name"]; h != "" && !strings.HasSuffix(h, "Handler") {
+	if h := tag(s.Tags, "handler_name"); h != "" && !strings.HasSuffix(h, "Handler") {
 		return h
 	}
 	return ""
@@ -258,15 +263,28 @@ func (s *stream) name() string {
 
 // languageOf is a track's language as canonical BCP 47; empty where it says none.
 func languageOf(tags map[string]string) string {
-	tag := tags["language"]
-	if tag == "" || tag == "und" {
+	name := tag(tags, "language")
+	if name == "" || name == "und" {
 		return ""
 	}
-	canonical, err := schema.CanonicalLanguage(tag)
+	canonical, err := schema.CanonicalLanguage(name)
 	if err != nil {
 		return ""
 	}
 	return canonical
+}
+
+// tag returns the value of a tag. Muxers write the names of tags in any case.
+func tag(tags map[string]string, name string) string {
+	if v := tags[name]; v != "" {
+		return v
+	}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		if strings.EqualFold(k, name) && tags[k] != "" {
+			return tags[k]
+		}
+	}
+	return ""
 }
 
 // describePicture fills the video track and the frame table.
@@ -279,7 +297,7 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 		}
 		return errkind.New(errkind.Invalid, "%s has a video track without size or time base", name)
 	}
-	times, err := r.timestamps(ctx, path, s)
+	times, err := r.timestamps(ctx, path, raw, s)
 	if err != nil {
 		return err
 	}
@@ -288,7 +306,11 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	}
 	v := &cinedexv1.VideoTrack{
 		Width: s.Width, Height: s.Height, Codec: s.Codec,
-		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])),
+		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])), UnshownFrames: times.unshown,
+	}
+	v.DecoderDelay = int64(base.time(times.pts[0]+times.delay)) - v.Start
+	if v.UnshownFrames > v.Frames/2 {
+		return errkind.New(errkind.Invalid, "%s begins in the middle of a group of pictures: only %d of its %d frames can be shown", name, v.Frames-v.UnshownFrames, v.Frames)
 	}
 	v.SarNum, v.SarDen = parsePair(s.SAR, ":")
 	if s.turned() {
@@ -308,29 +330,32 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	v.Rate = rate.Proto()
 	film.Asset.Duration = max(film.Asset.Duration, int64(end))
 	film.Asset.Video = v
-	r.describeTimecode(raw.startTimecode(s), v, name)
-	return nil
+	film.Origin = raw.origin(schema.Time(v.Start))
+	if v.UnshownFrames > 0 {
+		r.log.Warn("a recording begins in the middle of a group of pictures: frames before its first key frame are not shown", "file", name, "frames", v.UnshownFrames, "of", v.Frames)
+	}
+	return r.describeTimecode(ctx, path, raw, s, times, v)
 }
 
-// describeTimecode takes the file's start timecode over, unless it is none at this
-// rate: a garbled tag is worth a line in the log, and no reason to refuse a film.
-func (r *Reader) describeTimecode(tc string, v *cinedexv1.VideoTrack, name string) {
-	if tc == "" {
-		return
+// origin is Film.Origin for a film whose first frame lies at start on the container's clock.
+func (p *probed) origin(start schema.Time) schema.Time {
+	if !slices.Contains([]string{"mpegts", "mpeg", "ogg"}, p.Format.Name) {
+		return 0
 	}
-	scale, err := schema.ScaleOf(schema.RateOf(v.Rate), false, tc)
-	if err != nil {
-		r.log.Warn("leaving out a start timecode that does not fit", "file", name, "timecode", tc, "error", err)
-		return
+	for _, s := range p.Streams {
+		base, ok := parseTicks(s.TimeBase)
+		if ok && s.StartPTS != nil && (s.Type == "audio" || s.Type == "video") {
+			start = min(start, base.time(*s.StartPTS))
+		}
 	}
-	v.StartTimecode, v.DropFrame = scale.Format(0), scale.Drop()
+	return start
 }
 
 // turned reports whether the picture is shown lying on its side; ffmpeg turns it
 // upright as it decodes, so width and height are those of the upright picture.
 func (s *stream) turned() bool {
 	degrees := 0.0
-	if t, err := strconv.ParseFloat(s.Tags["rotate"], 64); err == nil {
+	if t, err := strconv.ParseFloat(tag(s.Tags, "rotate"), 64); err == nil {
 		degrees = t
 	}
 	for _, d := range s.SideData {
@@ -339,141 +364,6 @@ func (s *stream) turned() bool {
 		}
 	}
 	return int(math.Round(math.Abs(degrees)/90))%2 == 1
-}
-
-// startTimecode is the timecode of frame 0: the video track's own, else that of a
-// timecode track, else the file's.
-func (p *probed) startTimecode(picture *stream) string {
-	if tc := picture.Tags["timecode"]; tc != "" {
-		return tc
-	}
-	for _, s := range p.Streams {
-		if tc := s.Tags["timecode"]; s.Type == "data" && tc != "" {
-			return tc
-		}
-	}
-	return p.Format.Tags["timecode"]
-}
-
-// timestamps are the presentation times of all frames, in ticks, in order.
-type timestamps struct {
-	pts []int64
-	end int64
-}
-
-// table returns the start of every frame, and the rate to speak of.
-func (t timestamps) table(base ticks) (schema.FrameTable, schema.Rate) {
-	origin := base.time(t.pts[0])
-	table := make(schema.FrameTable, 0, len(t.pts)+1)
-	for _, p := range t.pts {
-		// A tick shorter than a flick could give two frames one time.
-		at := base.time(p) - origin
-		if n := len(table); n > 0 {
-			at = max(at, table[n-1]+1)
-		}
-		table = append(table, at)
-	}
-	rate, last := nominalRate(table), table[len(table)-1]
-	end := base.time(t.end) - origin
-	switch n := len(table); {
-	case end > last:
-	case n > 1: // the container does not say how long the last frame lasts: as the one before
-		end = last + last - table[n-2]
-	default:
-		end = rate.FrameStart(1)
-	}
-	return append(table, end), rate
-}
-
-// timestamps reads the time of every frame from the container, without decoding.
-// Containers that keep no presentation times (AVI) are decoded for them.
-func (r *Reader) timestamps(ctx context.Context, path string, s *stream) (timestamps, error) {
-	t, complete, err := r.packetTimes(ctx, path, s)
-	if err == nil && !complete {
-		t, err = r.decodedTimes(ctx, path)
-	}
-	if err != nil {
-		return timestamps{}, err
-	}
-	slices.Sort(t.pts)
-	t.pts = slices.Compact(t.pts)
-	return t, nil
-}
-
-func (r *Reader) packetTimes(ctx context.Context, path string, s *stream) (t timestamps, complete bool, err error) {
-	complete = true
-	var packets int64
-	stderr, err := r.table(ctx, path, "packet=pts,duration,flags", func(row []string) error {
-		packets++
-		if len(row) < 3 || strings.Contains(row[2], "D") {
-			return nil // an edit list cuts it away
-		}
-		pts, err := strconv.ParseInt(row[0], 10, 64)
-		if err != nil {
-			complete = false
-			return nil
-		}
-		t.pts = append(t.pts, pts)
-		if d, err := strconv.ParseInt(row[1], 10, 64); err == nil {
-			t.end = max(t.end, pts+d)
-		}
-		return r.countFrames(path, len(t.pts))
-	})
-	if err != nil {
-		return timestamps{}, false, err
-	}
-	// What is missing at the end is told on the side, and with success.
-	low := strings.ToLower(stderr)
-	if strings.Contains(low, "partial file") || strings.Contains(low, "ended prematurely") || strings.Contains(low, "truncat") {
-		of := ""
-		if declared, err := strconv.ParseInt(s.Count, 10, 64); err == nil && declared > packets {
-			of = fmt.Sprintf(": %d of %d frames are there", packets, declared)
-		}
-		return timestamps{}, false, errkind.New(errkind.Invalid, "%s is cut short%s", nameOf(path), of)
-	}
-	return t, complete, nil
-}
-
-func (r *Reader) decodedTimes(ctx context.Context, path string) (t timestamps, err error) {
-	_, err = r.table(ctx, path, "frame=best_effort_timestamp", func(row []string) error {
-		if pts, err := strconv.ParseInt(row[0], 10, 64); err == nil {
-			t.pts = append(t.pts, pts)
-		}
-		return r.countFrames(path, len(t.pts))
-	})
-	return t, err
-}
-
-func (r *Reader) countFrames(path string, n int) error {
-	if int64(n) > r.cfg.MaxFrames {
-		return fmt.Errorf("%s has more than %d frames: %w", nameOf(path), r.cfg.MaxFrames, ErrTooLarge)
-	}
-	return nil
-}
-
-// table runs ffprobe over the picture and hands over one row of entries at a time.
-func (r *Reader) table(ctx context.Context, path, entries string, row func([]string) error) (stderr string, err error) {
-	url, err := fileURL(path)
-	if err != nil {
-		return "", err
-	}
-	args := append(sandboxed("-v", "error"), "-select_streams", "V:0", "-show_entries", entries, "-of", "csv=p=0", url)
-	stderr, err = r.run(ctx, r.tools.FFprobe, args, func(out io.Reader) error {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if lines.Text() == "" {
-				continue
-			}
-			if err := row(strings.Split(lines.Text(), ",")); err != nil {
-				return err
-			}
-		}
-		return lines.Err()
-	})
-	if err != nil {
-		return "", fmt.Errorf("reading the frame times: %w", explain(path, stderr, err))
-	}
-	return stderr, nil
 }
 
 func parseTicks(s string) (ticks, bool) {

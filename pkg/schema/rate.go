@@ -106,6 +106,29 @@ func (r Rate) Validate() error {
 // Exact reports whether every frame of r starts on a whole flick, as it does for all the usual rates.
 func (r Rate) Exact() bool { return r.Num > 0 && r.Den > 0 && int64(Second)*r.Den%r.Num == 0 }
 
+// nearRate is how close a rate is to the rate that is meant by it: 1 in 100,000.
+const nearRate = 100_000
+
+// Nominal returns the rate n or n·1000/1001, for a whole n, from which r differs by 1 in 100,000 at most;
+// r itself where there is none. Containers round: Matroska keeps 60000/1001 as a frame of 16,683,333 ns, which
+// readers give as 19001/317 (RFC 9559, DefaultDuration), and people write 29.97 for 30000/1001 (SMPTE ST 12-1).
+func (r Rate) Nominal() Rate {
+	r = r.reduced()
+	if r.Validate() != nil {
+		return r
+	}
+	for _, den := range []int64{1, 1001} {
+		unit := max(den-1, 1) // of 1000/1001
+		n := (r.Num*den + r.Den*unit/2) / (r.Den * unit)
+		c := Rate{n * unit, den}
+		// |r-c|/c, in whole numbers: the parts of r have 31 bits.
+		if off, whole := r.Num*c.Den-c.Num*r.Den, c.Num*r.Den; n > 0 && max(off, -off) <= whole/nearRate {
+			return c.reduced()
+		}
+	}
+	return r
+}
+
 // Float returns r for showing.
 func (r Rate) Float() float64 {
 	if r.Den == 0 {

@@ -211,6 +211,43 @@ func TestRateStringBothWays(t *testing.T) {
 	})
 }
 
+// Rates that containers and people round: within 1 in 100,000 of n or n·1000/1001.
+func TestNominal(t *testing.T) {
+	for in, want := range map[schema.Rate]schema.Rate{
+		{Num: 19001, Den: 317}:        {Num: 60000, Den: 1001}, // Matroska's 16,683,333 ns (RFC 9559, DefaultDuration)
+		{Num: 2997, Den: 100}:         {Num: 30000, Den: 1001}, // SMPTE ST 12-1
+		{Num: 29970, Den: 1000}:       {Num: 30000, Den: 1001},
+		{Num: 5994, Den: 100}:         {Num: 60000, Den: 1001},
+		{Num: 2397603, Den: 100000}:   {Num: 24000, Den: 1001},
+		{Num: 23976, Den: 1000}:       {Num: 24000, Den: 1001},
+		{Num: 11988, Den: 100}:        {Num: 120000, Den: 1001},
+		{Num: 1000000, Den: 40001}:    {Num: 1000000, Den: 40001}, // 24.99938: 2.5e-5 away
+		{Num: 10000000, Den: 400001}:  {Num: 25, Den: 1},
+		{Num: 10000000, Den: 399999}:  {Num: 25, Den: 1},
+		{Num: 30000001, Den: 1000000}: {Num: 30, Den: 1},
+		{Num: 60000, Den: 1001}:       {Num: 60000, Den: 1001},
+		{Num: 24, Den: 1}:             {Num: 24, Den: 1},
+		{Num: 50, Den: 2}:             {Num: 25, Den: 1},
+		{Num: 25, Den: 2}:             {Num: 25, Den: 2},
+		{Num: 2398, Den: 100}:         {Num: 1199, Den: 50}, // 1.7e-4 away: no rounding of the rate, but of its name
+		{Num: 3750, Den: 199}:         {Num: 3750, Den: 199},
+		{Num: 1, Den: 3}:              {Num: 1, Den: 3},
+		{}:                            {},
+	} {
+		if got := in.Nominal(); got != want {
+			t.Errorf("%s is meant as %s, want %s", in, got, want)
+		}
+	}
+	// A sender's drop frame is taken where the file rounds its rate.
+	s, err := schema.ScaleOf(schema.Rate{Num: 2997, Den: 100}, false, "01:00:00;00")
+	if err != nil || s.Format(1800) != "01:01:00;02" {
+		t.Errorf("drop frame at 2997/100: %v, %v", s.Format(1800), err)
+	}
+	if _, err := schema.ScaleOf(schema.Rate{Num: 2398, Den: 100}, true, ""); err == nil {
+		t.Error("drop frame at 23.98")
+	}
+}
+
 func FuzzParseRate(f *testing.F) {
 	for _, s := range []string{"25", "24000/1001", "29.97", "1/0", "."} {
 		f.Add(s)

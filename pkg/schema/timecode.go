@@ -102,12 +102,12 @@ func NewTimecodeScale(v *cinedexv1.VideoTrack) (TimecodeScale, error) {
 
 // ScaleOf returns the scale of a rate whose frame 0 carries the label start
 // ("" for 00:00:00:00). Drop frame, asked for by drop or by how start is
-// written, exists at 29.97, 59.94 and 119.88 fps only.
+// written, exists at 29.97, 59.94 and 119.88 fps only, and at rates that mean these (Rate.Nominal).
 func ScaleOf(r Rate, drop bool, start string) (TimecodeScale, error) {
 	if err := r.Validate(); err != nil {
 		return TimecodeScale{}, err
 	}
-	r = r.reduced()
+	r = r.Nominal()
 	s := TimecodeScale{fps: max((2*r.Num+r.Den)/(2*r.Den), 1), drop: drop}
 	var first Timecode
 	if start != "" {
@@ -132,6 +132,9 @@ func ScaleOf(r Rate, drop bool, start string) (TimecodeScale, error) {
 
 // FPS returns the labels per second: 24 at 23.976 fps.
 func (s TimecodeScale) FPS() int { return int(s.fps) }
+
+// Number returns how many frames the label of frame 0 counts from 00:00:00:00.
+func (s TimecodeScale) Number() int64 { return s.start }
 
 // Drop reports whether the scale is drop frame.
 func (s TimecodeScale) Drop() bool { return s.drop }

@@ -227,6 +227,7 @@ func (c *checker) video(v *cinedexv1.VideoTrack) {
 	c.want(v.GetWidth() > 0, "width", "must be positive")
 	c.want(v.GetHeight() > 0, "height", "must be positive")
 	c.want(v.GetFrames() > 0, "frames", "must be positive")
+	c.want(v.GetUnshownFrames() >= 0 && v.GetUnshownFrames() <= v.GetFrames(), "unshown_frames", "must be 0 to %d, the number of frames", v.GetFrames())
 	if err := RateOf(v.GetRate()).Validate(); err != nil {
 		c.fail("rate", "%v", err)
 	} else if _, err := NewTimecodeScale(v); err != nil {

@@ -177,6 +177,7 @@ func TestInvalidFields(t *testing.T) {
 		{"asset without hash", asset(func(a *cinedexv1.Asset) { a.Id, a.Sha256 = "", "" }), []string{"asset.sha256"}},
 		{"asset without bytes", asset(func(a *cinedexv1.Asset) { a.Media = nil }), []string{"asset.media"}},
 		{"no key", asset(func(a *cinedexv1.Asset) { a.Media.Key = "" }), []string{"asset.media.key"}},
+		{"more frames unshown than there are", asset(func(a *cinedexv1.Asset) { a.Video.UnshownFrames = a.Video.Frames + 1 }), []string{"asset.video.unshown_frames"}},
 		{"no size", asset(func(a *cinedexv1.Asset) { a.Video.Width, a.Video.Height, a.Video.Frames = 0, -1, 0 }), []string{"asset.video.width", "asset.video.height", "asset.video.frames"}},
 		{"no rate", asset(func(a *cinedexv1.Asset) { a.Video.Rate = nil }), []string{"asset.video.rate"}},
 		{"drop frame at 23.976", asset(func(a *cinedexv1.Asset) { a.Video.DropFrame = true }), []string{"asset.video.start_timecode"}},

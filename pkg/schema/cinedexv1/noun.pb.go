@@ -443,8 +443,14 @@ type VideoTrack struct {
 	// Start of frame 0 in flicks on the container's clock (may be non-zero).
 	Start int64 `protobuf:"varint,10,opt,name=start,proto3" json:"start,omitempty"`
 	// Sample aspect ratio, 0/0 where unknown.
-	SarNum        int32 `protobuf:"varint,11,opt,name=sar_num,json=sarNum,proto3" json:"sar_num,omitempty"`
-	SarDen        int32 `protobuf:"varint,12,opt,name=sar_den,json=sarDen,proto3" json:"sar_den,omitempty"`
+	SarNum int32 `protobuf:"varint,11,opt,name=sar_num,json=sarNum,proto3" json:"sar_num,omitempty"`
+	SarDen int32 `protobuf:"varint,12,opt,name=sar_den,json=sarDen,proto3" json:"sar_den,omitempty"`
+	// How many frames from frame 0 on cannot be shown, since the recording was cut in the middle of a group of pictures: they lie before the
+	// first key frame. They are counted, and the first frame that can be shown stands in for them.
+	UnshownFrames int64 `protobuf:"varint,13,opt,name=unshown_frames,json=unshownFrames,proto3" json:"unshown_frames,omitempty"`
+	// How much later than start a decoder dates frame 0, in flicks. Containers without display times (AVI) leave decoders to date
+	// pictures in the order of decoding.
+	DecoderDelay  int64 `protobuf:"varint,14,opt,name=decoder_delay,json=decoderDelay,proto3" json:"decoder_delay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -559,6 +565,20 @@ func (x *VideoTrack) GetSarNum() int32 {
 func (x *VideoTrack) GetSarDen() int32 {
 	if x != nil {
 		return x.SarDen
+	}
+	return 0
+}
+
+func (x *VideoTrack) GetUnshownFrames() int64 {
+	if x != nil {
+		return x.UnshownFrames
+	}
+	return 0
+}
+
+func (x *VideoTrack) GetDecoderDelay() int64 {
+	if x != nil {
+		return x.DecoderDelay
 	}
 	return 0
 }
@@ -1772,7 +1792,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1f\n" +
 	"\vmodified_ms\x18\x03 \x01(\x03R\n" +
 	"modifiedMs\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"\xfd\x02\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"\xc9\x03\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
@@ -1789,7 +1809,9 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x05start\x18\n" +
 	" \x01(\x03R\x05start\x12\x17\n" +
 	"\asar_num\x18\v \x01(\x05R\x06sarNum\x12\x17\n" +
-	"\asar_den\x18\f \x01(\x05R\x06sarDen\"/\n" +
+	"\asar_den\x18\f \x01(\x05R\x06sarDen\x12%\n" +
+	"\x0eunshown_frames\x18\r \x01(\x03R\runshownFrames\x12#\n" +
+	"\rdecoder_delay\x18\x0e \x01(\x03R\fdecoderDelay\"/\n" +
 	"\tFrameRate\x12\x10\n" +
 	"\x03num\x18\x01 \x01(\x05R\x03num\x12\x10\n" +
 	"\x03den\x18\x02 \x01(\x05R\x03den\"\xa5\x01\n" +

@@ -248,6 +248,7 @@ type ComplexityRoot struct {
 
 	VideoTrack struct {
 		Codec         func(childComplexity int) int
+		DecoderDelay  func(childComplexity int) int
 		DropFrame     func(childComplexity int) int
 		FrameTable    func(childComplexity int) int
 		Frames        func(childComplexity int) int
@@ -257,6 +258,7 @@ type ComplexityRoot struct {
 		SarNum        func(childComplexity int) int
 		Start         func(childComplexity int) int
 		StartTimecode func(childComplexity int) int
+		UnshownFrames func(childComplexity int) int
 		VariableRate  func(childComplexity int) int
 		Width         func(childComplexity int) int
 	}
@@ -1228,6 +1230,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VideoTrack.Codec(childComplexity), true
+	case "VideoTrack.decoderDelay":
+		if e.ComplexityRoot.VideoTrack.DecoderDelay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VideoTrack.DecoderDelay(childComplexity), true
 	case "VideoTrack.dropFrame":
 		if e.ComplexityRoot.VideoTrack.DropFrame == nil {
 			break
@@ -1282,6 +1290,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VideoTrack.StartTimecode(childComplexity), true
+	case "VideoTrack.unshownFrames":
+		if e.ComplexityRoot.VideoTrack.UnshownFrames == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VideoTrack.UnshownFrames(childComplexity), true
 	case "VideoTrack.variableRate":
 		if e.ComplexityRoot.VideoTrack.VariableRate == nil {
 			break
@@ -1820,6 +1834,10 @@ func (ec *executionContext) childFields_VideoTrack(ctx context.Context, field gr
 		return ec.fieldContext_VideoTrack_sarNum(ctx, field)
 	case "sarDen":
 		return ec.fieldContext_VideoTrack_sarDen(ctx, field)
+	case "unshownFrames":
+		return ec.fieldContext_VideoTrack_unshownFrames(ctx, field)
+	case "decoderDelay":
+		return ec.fieldContext_VideoTrack_decoderDelay(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VideoTrack", field.Name)
 }
@@ -6227,6 +6245,52 @@ func (ec *executionContext) fieldContext_VideoTrack_sarDen(_ context.Context, fi
 	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Int")
 }
 
+func (ec *executionContext) _VideoTrack_unshownFrames(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VideoTrack_unshownFrames(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnshownFrames, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VideoTrack_unshownFrames(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Int")
+}
+
+func (ec *executionContext) _VideoTrack_decoderDelay(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VideoTrack_decoderDelay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecoderDelay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VideoTrack_decoderDelay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Flicks")
+}
+
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9053,6 +9117,16 @@ func (ec *executionContext) _VideoTrack(ctx context.Context, sel ast.SelectionSe
 			}
 		case "sarDen":
 			out.Values[i] = ec._VideoTrack_sarDen(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unshownFrames":
+			out.Values[i] = ec._VideoTrack_unshownFrames(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "decoderDelay":
+			out.Values[i] = ec._VideoTrack_decoderDelay(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

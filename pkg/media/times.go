@@ -1,0 +1,244 @@
+package media
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+// timestamps are the presentation times of all frames, in ticks, in order.
+type timestamps struct {
+	pts []int64
+	end int64
+	// decoded is the decoding time of the first packet; 0 where the container gives none.
+	decoded int64
+	// delay is how much later than pts a decoder dates the pictures: VideoTrack.DecoderDelay.
+	delay int64
+	// unshown is VideoTrack.UnshownFrames.
+	unshown int64
+}
+
+// table returns the start of every frame, and the rate to speak of.
+func (t timestamps) table(base ticks) (schema.FrameTable, schema.Rate) {
+	origin := base.time(t.pts[0])
+	table := make(schema.FrameTable, 0, len(t.pts)+1)
+	for _, p := range t.pts {
+		// A tick shorter than a flick could give two frames one time.
+		at := base.time(p) - origin
+		if n := len(table); n > 0 {
+			at = max(at, table[n-1]+1)
+		}
+		table = append(table, at)
+	}
+	rate, last := nominalRate(table, base.time(1)), table[len(table)-1]
+	end := base.time(t.end) - origin
+	switch n := len(table); {
+	case end > last:
+	case n > 1: // the container does not say how long the last frame lasts: as the one before
+		end = last + last - table[n-2]
+	default:
+		end = rate.FrameStart(1)
+	}
+	return append(table, end), rate
+}
+
+// timestamps reads the time of every frame from the container. Films are decoded only
+// where the container keeps no presentation times (AVI), or too few.
+func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *stream) (timestamps, error) {
+	p, err := r.packets(ctx, path, s)
+	if err != nil {
+		return timestamps{}, err
+	}
+	t := timestamps{end: p.end, decoded: p.first}
+	display, ok := p.display()
+	if !ok {
+		if display, err = r.decodedTimes(ctx, path, p.step); err != nil {
+			return timestamps{}, err
+		}
+	}
+	slices.Sort(display)
+	t.pts = slices.Compact(display)
+	switch {
+	case len(t.pts) == 0:
+	case raw.Format.Name != "avi":
+		t.unshown = p.beforeKey(t.pts)
+	case !ok: // AVI has no display times: frame n shows at the n-th place of the track
+		t.delay = t.pts[0] - p.first
+		for i := range t.pts {
+			t.pts[i] -= t.delay
+		}
+	}
+	return t, nil
+}
+
+// packets are the times of the picture's packets, in the order of decoding, without packets that an edit list cuts away.
+type packets struct {
+	pts []int64 // where the container has them
+	dts []int64 // where the container has them
+	// undated packets have no pts, unordered ones no dts.
+	undated, unordered int
+	first              int64 // dts of the first
+	end                int64 // of the last to end
+	step               int64 // how long the last packet lasts; 0 where the container does not say
+	// The first key packet that has both times; keyed is false for none.
+	keyed          bool
+	keyPTS, keyDTS int64
+	// early is how many packets come before the first key packet of all.
+	early int
+}
+
+func (r *Reader) packets(ctx context.Context, path string, s *stream) (p packets, err error) {
+	var all, kept int64
+	key := false
+	stderr, err := r.table(ctx, path, "packet=pts,dts,duration,flags", func(row []string) error {
+		all++
+		if len(row) < 4 {
+			return nil
+		}
+		pts, errPTS := strconv.ParseInt(row[0], 10, 64)
+		dts, errDTS := strconv.ParseInt(row[1], 10, 64)
+		if strings.Contains(row[3], "K") {
+			key = true
+			if !p.keyed && errPTS == nil && errDTS == nil {
+				p.keyed, p.keyPTS, p.keyDTS = true, pts, dts
+			}
+		}
+		if strings.Contains(row[3], "D") {
+			return nil // an edit list cuts it away
+		}
+		if kept++; kept == 1 && errDTS == nil {
+			p.first = dts
+		}
+		if !key {
+			p.early++
+		}
+		if errPTS == nil {
+			p.pts = append(p.pts, pts)
+		} else {
+			p.undated++
+		}
+		if errDTS == nil {
+			p.dts = append(p.dts, dts)
+		} else {
+			p.unordered++
+		}
+		if d, err := strconv.ParseInt(row[2], 10, 64); err == nil {
+			p.step = d
+			p.end = max(p.end, pts+d)
+		}
+		return r.countFrames(path, int(kept))
+	})
+	if err != nil {
+		return packets{}, err
+	}
+	// What is missing at the end is told on the side, and with success.
+	low := strings.ToLower(stderr)
+	if strings.Contains(low, "partial file") || strings.Contains(low, "ended prematurely") || strings.Contains(low, "truncat") {
+		of := ""
+		if declared, err := strconv.ParseInt(s.Count, 10, 64); err == nil && declared > all {
+			of = fmt.Sprintf(": %d of %d frames are there", all, declared)
+		}
+		return packets{}, errkind.New(errkind.Invalid, "%s is cut short%s", nameOf(path), of)
+	}
+	return p, nil
+}
+
+// display returns the display times of all frames, in any order; false where the packets do not give them.
+//
+// MPEG program streams give a time to the first picture of each packet of the multiplex only (ISO/IEC 13818-1, 2.4.3.7),
+// and readers fill in the decoding times. Pictures are shown one after another as they are decoded one after
+// another, later by the delay that key pictures have. Where every display time that is known fits, it holds for the others.
+func (p packets) display() ([]int64, bool) {
+	if p.undated == 0 {
+		return p.pts, true
+	}
+	if !p.keyed || p.unordered > 0 {
+		return nil, false
+	}
+	delay := p.keyPTS - p.keyDTS
+	for i := 1; i < len(p.dts); i++ {
+		if p.dts[i] <= p.dts[i-1] {
+			return nil, false
+		}
+	}
+	for _, pts := range p.pts {
+		if _, fits := slices.BinarySearch(p.dts, pts-delay); !fits {
+			return nil, false
+		}
+	}
+	display := slices.Clone(p.dts)
+	for i := range display {
+		display[i] += delay
+	}
+	return display, true
+}
+
+// beforeKey returns how many of the frames that show at pts, in order, show before the first key frame of a track that
+// begins with other packets. A key frame whose display time is not known shows at its decoding time or later.
+func (p packets) beforeKey(pts []int64) int64 {
+	if p.early == 0 || !p.keyed {
+		return 0
+	}
+	n, _ := slices.BinarySearch(pts, p.keyPTS)
+	return int64(n)
+}
+
+// decodedTimes reads the times by which a decoder dates its pictures. A picture without a time comes one step after the picture before.
+func (r *Reader) decodedTimes(ctx context.Context, path string, step int64) (pts []int64, err error) {
+	early := 0 // pictures before the first that has a time
+	_, err = r.table(ctx, path, "frame=best_effort_timestamp", func(row []string) error {
+		at, err := strconv.ParseInt(row[0], 10, 64)
+		switch {
+		case err == nil:
+			pts = append(pts, at)
+		case len(pts) == 0:
+			early++
+		default:
+			pts = append(pts, pts[len(pts)-1]+max(step, 1))
+		}
+		return r.countFrames(path, len(pts)+early)
+	})
+	for i := 1; i <= early && len(pts) > 0; i++ {
+		pts = append(pts, pts[0]-int64(i)*max(step, 1))
+	}
+	return pts, err
+}
+
+func (r *Reader) countFrames(path string, n int) error {
+	if int64(n) > r.cfg.MaxFrames {
+		return fmt.Errorf("%s has more than %d frames: %w", nameOf(path), r.cfg.MaxFrames, ErrTooLarge)
+	}
+	return nil
+}
+
+// table runs ffprobe over the picture and hands over one row of entries at a time.
+func (r *Reader) table(ctx context.Context, path, entries string, row func([]string) error) (stderr string, err error) {
+	url, err := fileURL(path)
+	if err != nil {
+		return "", err
+	}
+	args := append(sandboxed("-v", "error"), "-select_streams", "V:0", "-show_entries", entries, "-of", "csv=p=0", url)
+	stderr, err = r.run(ctx, r.tools.FFprobe, args, func(out io.Reader) error {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if lines.Text() == "" {
+				continue
+			}
+			if err := row(strings.Split(lines.Text(), ",")); err != nil {
+				return err
+			}
+		}
+		return lines.Err()
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the frame times: %w", explain(path, stderr, err))
+	}
+	return stderr, nil
+}
