@@ -11,6 +11,7 @@ import (
 
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
@@ -39,6 +40,8 @@ type textCase struct {
 type film struct {
 	rate, start string
 	streamStart *schema.Time
+	// frames is the length of the film; 0 where the reader does not know it.
+	frames int64
 }
 
 // A wanted is a right cue. Its times agree with a cue's to half a millisecond, or to the frame where frames is set.
@@ -58,7 +61,9 @@ func (w wanted) by(speaker string) wanted       { w.speaker = speaker; return w 
 func (w wanted) in(language string) wanted      { w.lang = language; return w }
 func (w wanted) read(readings ...string) wanted { w.readings = readings; return w }
 
-func textCases() []textCase { return slices.Concat(srtCases, vttCases, encodingCases, sideCarCases) }
+func textCases() []textCase {
+	return slices.Concat(srtCases, vttCases, encodingCases, sideCarCases, ttmlCases, stlCases)
+}
 
 func (c textCase) options(t testing.TB) timedtext.Options {
 	f := film{}
@@ -69,7 +74,13 @@ func (c textCase) options(t testing.TB) timedtext.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return timedtext.Options{Name: c.file, Language: c.language, Rate: rate, StartTimecode: f.start, StreamStart: f.streamStart}
+	opts := timedtext.Options{Name: c.file, Language: c.language, Rate: rate, StartTimecode: f.start, StreamStart: f.streamStart}
+	if f.frames > 0 {
+		if opts.Clock, err = schema.ClockOf(&pb.VideoTrack{Rate: rate.Proto(), Frames: f.frames}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return opts
 }
 
 func (c textCase) data(t testing.TB) []byte {

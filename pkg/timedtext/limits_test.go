@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,16 @@ var cuesOf = map[string]func(n int) []byte{
 	"vtt": func(n int) []byte { return repeated("WEBVTT\n\n", "00:%02d.000 --> 01:00.000\nHello\n\n", "", n) },
 	"ttml": func(n int) []byte {
 		return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><body><div>`, `<p begin="%ds" end="60s">Hello</p>`, `</div></body></tt>`, n)
+	},
+	"stl": func(n int) []byte {
+		block := func(i int) []byte {
+			return tti(byte(i), 0xff, [4]byte{0, 0, byte(i % 50), 0}, [4]byte{0, 1, 0, 0}, "Hello")
+		}
+		blocks := make([][]byte, n)
+		for i := range blocks {
+			blocks[i] = block(i)
+		}
+		return stl("25", "00000000", blocks...)
 	},
 }
 
@@ -71,6 +82,18 @@ func TestTextIsLinear(t *testing.T) {
 		"one cue of srt":     func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "line %d\n", "", n) },
 		"stray lines of srt": func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\na\n\n", "line %d\n\n", "", n) },
 		"open tags of srt":   func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "<i %d", "\n", n) },
+		"sequences of ttml": func(n int) []byte {
+			return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><body timeContainer="seq">`, `<div><p><span begin="1s" dur="%ds">a</span></p></div>`, `</body></tt>`, n)
+		},
+		"times in one paragraph of ttml": func(n int) []byte {
+			return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><body><p end="90s" timeContainer="seq">`, `a<span dur="%dms">b</span>`, `</p></body></tt>`, n)
+		},
+		"styles of ttml": func(n int) []byte {
+			return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><head><styling><style xml:id="s"/></styling></head><body><p end="90s" style="`, `s%d `, `">a</p></body></tt>`, n)
+		},
+		"one subtitle of stl": func(n int) []byte {
+			return stl("25", "00000000", slices.Repeat([][]byte{tti(0, 0, [4]byte{}, [4]byte{0, 1, 0, 0}, "Hello")}, n)...)
+		},
 		"spans of ttml": func(n int) []byte {
 			return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><body><p begin="1s" end="2s">`, `<span begin="1s" end="2s">%d</span>`, `</p></body></tt>`, n)
 		},

@@ -3,9 +3,13 @@ package timedtext
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 
-	"github.com/asticode/go-astisub"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -20,140 +24,243 @@ const (
 	maxBlocks = 100_000
 )
 
-func isSTL(data []byte) bool {
-	return len(data) >= gsiBytes && bytes.HasPrefix(data[3:], []byte("STL")) && bytes.HasPrefix(data[8:], []byte(".01"))
+// stlRates are the rates of the disk format codes. 25 and 30 are Tech 3264's, the others are found.
+var stlRates = map[string]schema.Rate{
+	"STL23.01": {Num: 24000, Den: 1001}, "STL24.01": {Num: 24, Den: 1}, "STL25.01": {Num: 25, Den: 1},
+	"STL29.01": {Num: 30000, Den: 1001}, "STL30.01": {Num: 30, Den: 1},
 }
 
-// stl reads the times itself, as frames, and lets go-astisub read the letters,
-// block by block, so that one bad block costs itself only.
-func (p *parser) stl(data []byte) error {
-	header := data[:gsiBytes]
-	rate := schema.Rate{Num: 25, Den: 1}
-	switch fps := string(header[6:8]); fps {
-	case "25":
-	case "30":
-		rate = schema.Rate{Num: 30, Den: 1}
-		// Its 30 labels a second are those of 29.97 where the film is.
-		if p.opts.Rate == (schema.Rate{Num: 30000, Den: 1001}) {
-			rate = p.opts.Rate
-		}
-	default:
-		return errkind.New(errkind.Invalid, "the STL counts %q frames a second; 25 and 30 are known", clip(fps))
-	}
-	p.out.Encoding = "iso-6937"
-	first, _ := schema.ParseTimecode(p.opts.StartTimecode)
-	scale, err := schema.ScaleOf(rate, first.Drop && rate.Den != 1, "")
-	if err != nil {
-		return err
-	}
-	labels := stlLabels{scale}
-	origin := p.stlStart(header, data[gsiBytes:], labels)
+func isSTL(data []byte) bool {
+	return len(data) >= gsiBytes && bytes.HasPrefix(data[3:], []byte("STL")) && data[8] == '.'
+}
 
-	if n := (len(data) - gsiBytes) / ttiBytes; n > maxBlocks {
+// stl reads the header and the blocks. One bad block costs its own subtitle only.
+func (p *parser) stl(data []byte) error {
+	header, blocks := data[:gsiBytes], data[gsiBytes:]
+	code := string(header[3:11])
+	rate, known := stlRates[code]
+	if !known {
+		return errkind.New(errkind.Invalid, "the STL counts %q frames a second (disk format code %q); 23, 24, 25, 29 and 30 are known", clip(code[3:5]), clip(code))
+	}
+	if n := len(blocks) / ttiBytes; n > maxBlocks {
 		return fmt.Errorf("the STL has %d blocks, and at most %d are taken: %w", n, maxBlocks, ErrTooLarge)
 	}
-	var text []string
-	for i := 0; gsiBytes+(i+1)*ttiBytes <= len(data); i++ {
-		block := data[gsiBytes+i*ttiBytes:][:ttiBytes]
-		extension, comment := block[3], block[15]
-		if extension == 0xfe || comment == 1 {
-			continue // the editor's own data; a translator's note
-		}
-		words, err := stlWords(header, block)
-		if err != nil {
-			p.bad(i+1, "cannot be read: %v", err)
-			text = nil
-			continue
-		}
-		text = append(text, words)
-		if extension != 0xff {
-			continue // goes on in the next block
-		}
-		start, okStart := labels.frame(block[5:9])
-		end, okEnd := labels.frame(block[9:13])
-		if !okStart || !okEnd {
-			p.bad(i+1, "has a timecode that does not exist")
-		} else {
-			p.add(i+1, Cue{
-				Start: rate.FrameStart(start - origin), End: rate.FrameStart(end - origin),
-				Text: strings.Join(text, ""),
-			})
-		}
-		text = nil
-		if p.over != nil {
-			break
-		}
+	if n := len(blocks) % ttiBytes; n >= 16 && len(blocks) > ttiBytes {
+		p.note("the STL ends inside a block, after %d of its %d bytes", n, ttiBytes)
 	}
+	r := &stlReader{p: p, labels: p.scaleFor(rate, "")}
+	r.table = p.stlTable(string(header[12:14]))
+	for i := 0; (i+1)*ttiBytes <= len(blocks) && p.over == nil; i++ {
+		r.block(i+1, blocks[i*ttiBytes:][:ttiBytes])
+	}
+	r.flush()
+	if r.unknown > 0 {
+		p.note("%d bytes name no letter of the STL's character table and were replaced", r.unknown)
+	}
+	p.stlLanguage(string(header[14:16]), r.cues)
+	p.place(r.cues, r.labels, stlProgramme(header, r.labels), 0)
 	return nil
 }
 
-// stlLabels reads the timecodes of blocks: four bytes, one for each number.
-type stlLabels struct{ schema.TimecodeScale }
-
-// frame counts the frames from 00:00:00:00 to a label.
-func (l stlLabels) frame(b []byte) (int64, bool) {
-	n, err := l.Frame(fmt.Sprintf("%02d:%02d:%02d:%02d", b[0], b[1], b[2], b[3]))
-	return n, err == nil
-}
-
-// stlStart is the label of the film's first frame: the header's start of
-// programme; where that is zero though the subtitles begin later than the
-// asset's own start, the asset's, as many editors never fill the field in.
-func (p *parser) stlStart(header, rest []byte, labels stlLabels) int64 {
-	h := header[256:264]
-	if n, err := labels.Frame(fmt.Sprintf("%s:%s:%s:%s", h[0:2], h[2:4], h[4:6], h[6:8])); err == nil && n > 0 {
-		return n
-	}
-	own, err := labels.Frame(p.opts.StartTimecode)
-	if err != nil || len(rest) < ttiBytes {
-		return 0
-	}
-	if first, ok := labels.frame(rest[5:9]); ok && first >= own {
-		return own
-	}
-	return 0
-}
-
-// stlWords reads the words of one block.
-func stlWords(header, block []byte) (string, error) {
-	h := bytes.Clone(header)
-	// Dates that nobody filled in would make the library refuse the header.
-	for _, at := range []int{224, 230} {
-		if !isDate(h[at : at+6]) {
-			copy(h[at:], "700101")
+// stlProgramme is the start of the programme; nil where the header's field is not filled in.
+func stlProgramme(header []byte, labels labelScale) *schema.Time {
+	var n [4]int64
+	for i := range n {
+		v, err := strconv.ParseUint(string(header[256+2*i:][:2]), 10, 8)
+		if err != nil {
+			return nil
 		}
+		n[i] = int64(v)
 	}
-	copy(h[256:272], "0000000000000000")
-	// As open subtitles, whose every letter counts: of teletext the library reads
-	// only what stands in boxes, which many files leave out.
-	h[11] = '0'
-	one := bytes.Clone(block)
-	copy(one[5:13], []byte{0, 0, 0, 0, 0, 0, 1, 0})
-	one[3] = 0xff
-	for i, b := range one[16:] {
-		if b < 0x20 {
-			one[16+i] = ' ' // teletext's colours and boxes take a place each
-		}
-	}
-	subs, err := astisub.ReadFromSTL(bytes.NewReader(append(h, one...)), astisub.STLOptions{})
+	frame, err := labels.frame(n[0], n[1], n[2], n[3])
 	if err != nil {
-		return "", err
+		return nil
 	}
-	var lines []string
-	for _, item := range subs.Items {
-		for _, l := range item.Lines {
-			lines = append(lines, l.String())
-		}
-	}
-	return strings.Join(lines, "\n"), nil
+	at := labels.time(frame)
+	return &at
 }
 
-func isDate(b []byte) bool {
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
+// stlReader gathers the blocks of each subtitle.
+type stlReader struct {
+	p      *parser
+	labels labelScale
+	table  stlTable
+	cues   []labelled
+	// first, in, out and text are of the subtitle that is open.
+	first   int
+	in, out [4]byte
+	text    []byte
+	unknown int
+}
+
+// block takes one block. A subtitle goes on in the blocks after it until one says that it is the last, or has other times.
+func (r *stlReader) block(number int, b []byte) {
+	extension, comment := b[3], b[15]
+	if extension == 0xfe || comment == 1 {
+		return // the editor's own data; a translator's note
+	}
+	in, out := [4]byte(b[5:9]), [4]byte(b[9:13])
+	if r.first > 0 && (in != r.in || out != r.out) {
+		r.flush()
+	}
+	if r.first == 0 {
+		r.first, r.in, r.out = number, in, out
+	}
+	if len(r.text) <= 2*maxCueText {
+		r.text = append(r.text, b[16:]...)
+	}
+	if extension == 0xff {
+		r.flush()
+	}
+}
+
+// flush makes the open subtitle a cue.
+func (r *stlReader) flush() {
+	number, text := r.first, r.text
+	r.first, r.text = 0, nil
+	if number == 0 {
+		return
+	}
+	start, errStart := r.at(r.in)
+	end, errEnd := r.at(r.out)
+	switch {
+	case errStart != nil:
+		r.p.bad(number, "%s", errStart)
+	case errEnd != nil:
+		r.p.bad(number, "%s", errEnd)
+	case len(r.cues) > maxCues:
+		r.p.over = tooManyCues()
+	default:
+		r.cues = append(r.cues, labelled{line: number, Cue: Cue{Start: start, End: end, Text: r.words(text)}})
+	}
+}
+
+// at is the time of a block's label: four bytes, one for each number.
+func (r *stlReader) at(label [4]byte) (schema.Time, error) {
+	n, err := r.labels.frame(int64(label[0]), int64(label[1]), int64(label[2]), int64(label[3]))
+	return r.labels.time(n), err
+}
+
+// words decodes a subtitle's text, whose blocks are joined byte for byte: a word or an accented letter may lie in two.
+// Of the codes, those of teletext take the place of a space each; those that begin or end italics, underlining or a
+// box take none, and keep two words apart.
+func (r *stlReader) words(text []byte) string {
+	var out []rune
+	accent := rune(0)
+	apart := false
+	for _, b := range text {
+		switch {
+		case b == 0x8f: // unused space
+			continue
+		case b == 0x8a:
+			out, accent = append(out, '\n'), 0
+			continue
+		case b < 0x20 || b >= 0x86 && b < 0xa0:
+			out, accent = append(out, ' '), 0
+			continue
+		case b >= 0x80 && b < 0x86:
+			apart = true
+			continue
+		}
+		c := r.table(b)
+		switch {
+		case c == unicode.ReplacementChar:
+			r.unknown++
+		case unicode.Is(unicode.Mn, c) && b >= 0xc0 && b < 0xd0: // ISO 6937: an accent stands before its letter
+			accent = c
+			continue
+		}
+		if n := len(out); apart && n > 0 && isWord(out[n-1]) && isWord(c) {
+			out = append(out, ' ')
+		}
+		out, apart = append(out, c), false
+		if accent != 0 && accent != '\u0332' && unicode.IsLetter(c) { // 0332 underlines
+			out = append(out, accent)
+		}
+		accent = 0
+	}
+	return norm.NFC.String(string(out))
+}
+
+func isWord(c rune) bool {
+	return unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.Is(unicode.M, c)
+}
+
+// stlTable is a character code table.
+type stlTable func(byte) rune
+
+// stlTable chooses the table by the header's code.
+func (p *parser) stlTable(code string) stlTable {
+	parts := map[string]*charmap.Charmap{
+		"01": charmap.ISO8859_5, "02": charmap.ISO8859_6, "03": charmap.ISO8859_7, "04": charmap.ISO8859_8,
+	}
+	if m := parts[code]; m != nil {
+		p.out.Encoding = strings.ToLower(strings.ReplaceAll(m.String(), " ", "-"))
+		return m.DecodeByte
+	}
+	p.out.Encoding = "iso-6937"
+	if code != "00" {
+		p.note("the STL's character code table %q is none of 00 to 04: it is read as Latin", code)
+	}
+	return func(b byte) rune {
+		switch {
+		case b < 0x7f:
+			return rune(b)
+		case b < 0xa0:
+			return unicode.ReplacementChar
+		}
+		return iso6937[b-0xa0]
+	}
+}
+
+// iso6937 is the upper half of table 00 (Latin). D8 to DB, E5 and C0 have no character.
+var iso6937 = []rune("\u00a0¡¢£$¥#§¤‘“«←↑→↓°±²³×µ¶·÷’”»¼½¾¿" +
+	"\ufffd\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u0308\u030a\u0327\u0332\u030b\u0328\u030c" +
+	"―¹®©™♪¬¦\ufffd\ufffd\ufffd\ufffd⅛⅜⅝⅞ΩÆĐªĦ\ufffdĲĿŁØŒºÞŦŊŉĸæđðħıĳŀłøœßþŧŋ\u00ad")
+
+// stlLanguages are the header's language codes (EBU Tech 3264, appendix 3).
+var stlLanguages = map[string]string{
+	"01": "sq", "02": "br", "03": "ca", "04": "hr", "05": "cy", "06": "cs", "07": "da", "08": "de", "09": "en", "0A": "es", "0B": "eo",
+	"0C": "et", "0D": "eu", "0E": "fo", "0F": "fr", "10": "fy", "11": "ga", "12": "gd", "13": "gl", "14": "is", "15": "it", "16": "se",
+	"17": "la", "18": "lv", "19": "lb", "1A": "lt", "1B": "hu", "1C": "mt", "1D": "nl", "1E": "no", "1F": "oc", "20": "pl", "21": "pt",
+	"22": "ro", "23": "rm", "24": "sr", "25": "sk", "26": "sl", "27": "fi", "28": "sv", "29": "tr", "2A": "nl", "2B": "wa",
+	"46": "vi", "49": "uk", "56": "ru", "5A": "fa", "63": "mk", "6C": "he", "70": "el", "77": "bg", "79": "be", "7E": "ar",
+}
+
+var stlScripts = map[string]*unicode.RangeTable{
+	"Latn": unicode.Latin, "Cyrl": unicode.Cyrillic, "Arab": unicode.Arabic, "Grek": unicode.Greek, "Hebr": unicode.Hebrew,
+}
+
+// stlLanguage takes the header's language over where the letters of the text may be its own: many programs write the
+// code of English into every header.
+func (p *parser) stlLanguage(code string, cues []labelled) {
+	tag := stlLanguages[strings.ToUpper(code)]
+	if tag == "" {
+		return
+	}
+	scripts := map[string]int{}
+	for _, c := range cues {
+		for _, l := range c.Text {
+			for name, table := range stlScripts {
+				if unicode.Is(table, l) {
+					scripts[name]++
+				}
+			}
 		}
 	}
-	month, day := (b[2]-'0')*10+b[3]-'0', (b[4]-'0')*10+b[5]-'0'
-	return month >= 1 && month <= 12 && day >= 1 && day <= 28
+	most := "Latn"
+	for name, n := range scripts {
+		if n > scripts[most] {
+			most = name
+		}
+	}
+	own, _ := language.Make(tag).Script()
+	switch {
+	case own.String() == most:
+		p.out.Language = tag
+	case tag == "sr":
+		p.out.Language = "sr-" + most
+	default:
+		p.note("the STL's header says that its language is %s, and its letters are %s: the language is not known", tag, most)
+	}
 }

@@ -90,9 +90,8 @@ const (
 // being wrong among it, is an error of kind Invalid. A text over a limit is refused
 // as a whole, with the limit: no text is cut.
 //
-// SRT, WebVTT and TTML are parsed here, since go-astisub gives up a file at its
-// first bad cue and rounds frames and ticks to nanoseconds. The character tables
-// of STL are its own.
+// All formats are parsed here: the one library for them gives up a file at its first bad cue, rounds frames and ticks
+// to nanoseconds, and knows one of STL's five character tables.
 func Parse(data []byte, opts Options) (*Track, error) {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:

@@ -90,7 +90,7 @@ func TestParse(t *testing.T) {
 					cue(1500, 1506, "Four", ""),
 					{Start: 1500 * ms, End: 1500*ms + rateOf(10000000, 1).FrameStart(12345678), Text: "One"},
 					cue(3500, 4500, "Two", ""), cue(4500, 5000, "Three", "")},
-				Bad: []timedtext.BadCue{{5, "has no end"}, {5, `has a time that cannot be read: "1x"`}}},
+				Bad: []timedtext.BadCue{{5, `has a time that cannot be read: "1x"`}, {5, "has no end, and the length of the film is not known"}}},
 		},
 		"ttml, drop-frame labels from the asset's start": {
 			in:   ttmlHead + `ttp:timeBase="smpte" ttp:frameRate="30" ttp:frameRateMultiplier="1000 1001" ttp:dropMode="dropNTSC"><body><p begin="01:01:00:02" end="01:01:01:00">Label</p></body></tt>`,
@@ -101,7 +101,8 @@ func TestParse(t *testing.T) {
 		"ttml, labels from zero though the asset starts later": {
 			in:   ttmlHead + `ttp:timeBase="smpte" ttp:frameRate="25"><body><p begin="00:00:01:05" end="00:00:02:00">Label</p></body></tt>`,
 			opts: timedtext.Options{StartTimecode: "10:00:00:00"},
-			want: timedtext.Track{Format: "ttml", Encoding: "utf-8", Language: "fr-CA", Cues: []timedtext.Cue{cue(1200, 2000, "Label", "")}},
+			want: timedtext.Track{Format: "ttml", Encoding: "utf-8", Language: "fr-CA", Cues: []timedtext.Cue{cue(1200, 2000, "Label", "")},
+				Notes: []string{"the text's labels begin at 00:00:01.200, and none lies in a film that begins at the film's start timecode 10:00:00:00: they are counted from 00:00:00:00"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

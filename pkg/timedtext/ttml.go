@@ -1,80 +1,118 @@
 package timedtext
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// ttmlTimes are the time parameters of a TTML document (TTML1 section 6.2).
-type ttmlTimes struct {
-	rate  schema.Rate // frames
-	ticks schema.Rate
-	// labels is set for ttp:timeBase="smpte": times are labels, which count frames.
-	// Some documents count them from the asset's start timecode, others from zero: a
-	// label that would lie before the start is taken for one that counts from zero.
-	labels, fromZero *schema.TimecodeScale
+// A ttmlKind is what an element of TTML is to its reader.
+type ttmlKind uint8
+
+const (
+	ttmlOther ttmlKind = iota // metadata, animation, elements of other vocabularies: no speech
+	ttmlHead                  // head, styling and layout: no speech, but styles and regions
+	ttmlBlock                 // tt, body and div
+	ttmlP
+	ttmlSpan
+	ttmlBreak
+	ttmlWords // character data
+	ttmlPicture
+	ttmlRegion
+	ttmlStyle
+	ttmlAgent
+	ttmlName
+	ttmlProgramme // EBU-TT's start of programme
+)
+
+var ttmlKinds = map[string]ttmlKind{
+	"tt": ttmlBlock, "body": ttmlBlock, "div": ttmlBlock, "p": ttmlP, "span": ttmlSpan, "br": ttmlBreak, "image": ttmlPicture,
+	"head": ttmlHead, "styling": ttmlHead, "layout": ttmlHead, "region": ttmlRegion, "style": ttmlStyle,
 }
 
-// ttmlNode is an open element.
+// ttmlNode is an element, or words between elements.
 type ttmlNode struct {
-	name       string
-	start, end schema.Time // on the document's clock; end below 0 where open
-	timed      bool
-	agent      string
+	kind     ttmlKind
+	line     int
+	text     string // of words; the type of a name
+	style    ttmlStyling
+	times    ttmlTiming
+	region   string // ids, as inherited
+	agent    string
+	lang     string
+	preserve bool
+	children []*ttmlNode
+
+	// active is when the element shows: its own time, cut to its parent's. natural is the end that it would have in a
+	// parent without end, and own its begin. broken says that a time cannot be read.
+	active, own interval
+	broken      bool
+}
+
+// ttmlDoc is a document as it is read.
+type ttmlDoc struct {
+	p         *parser
+	clock     ttmlClock
+	root      *ttmlNode
+	styles    map[string]*ttmlStyling
+	regions   map[string]*ttmlNode
+	agents    map[string]ttmlAgentNames
+	programme string
+	pictures  int
+	hidden    int
+	cues      []labelled
 }
 
 // maxDepth of TTML's elements: body, div, p and a few spans.
 const maxDepth = 32
 
-var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
-
-// ttml reads a document's paragraphs, and spans that have times of their own
-// inside a paragraph that has none.
+// ttml reads a document: TTML1, TTML2 and their profiles (IMSC, EBU-TT, SMPTE-TT, iTunes Timed Text, DFXP).
 func (p *parser) ttml(text string) error {
-	d := xml.NewDecoder(strings.NewReader(text))
-	d.Strict, d.Entity = false, xml.HTMLEntity
-	// The text is UTF-8 by now, whatever its first line says.
-	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
-
-	var (
-		times  ttmlTimes
-		open   []ttmlNode
-		agents = map[string]string{}
-		agent  string // whose name is being read
-		words  strings.Builder
-		line   int
-		root   bool
-	)
-	emit := func(n ttmlNode) {
-		if !n.timed {
-			return
-		}
-		if n.end < 0 {
-			p.bad(line, "has no end")
-		} else {
-			p.add(line, Cue{Start: n.start, End: n.end, Text: words.String(), Speaker: agents[n.agent]})
-		}
-		words.Reset()
+	d := &ttmlDoc{p: p, styles: map[string]*ttmlStyling{}, regions: map[string]*ttmlNode{}, agents: map[string]ttmlAgentNames{}}
+	if err := d.parse(text); err != nil {
+		return err
 	}
-	for {
-		if p.over != nil {
-			break
+	for _, r := range d.regions {
+		d.resolve(r, 0, 0, forever)
+	}
+	d.resolve(d.root, 0, 0, forever)
+	d.block(d.root, ttmlShown{region: interval{0, forever}})
+	if d.hidden > 0 {
+		p.note("%d paragraphs or spans are not displayed (tts:display or tts:visibility) and were left out", d.hidden)
+	}
+	if d.pictures > 0 {
+		if len(d.cues) == 0 {
+			return errkind.New(errkind.Invalid, "the TTML shows pictures of its words (%d of them, image profile), and pictures are not read", d.pictures)
 		}
-		token, err := d.Token()
+		p.note("%d subtitles are pictures of words, and pictures are not read", d.pictures)
+	}
+	d.languages()
+	d.place()
+	slices.SortStableFunc(p.out.Bad, func(a, b BadCue) int { return cmp.Compare(a.Line, b.Line) })
+	return nil
+}
+
+// parse builds the tree of elements.
+func (d *ttmlDoc) parse(text string) error {
+	x := xml.NewDecoder(strings.NewReader(text))
+	x.Strict, x.Entity = false, xml.HTMLEntity
+	// The text is UTF-8 by now, whatever its first line says.
+	x.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	var open []*ttmlNode
+	for {
+		token, err := x.Token()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		at, _ := d.InputPos()
+		line, _ := x.InputPos()
 		if err != nil {
-			p.bad(at, "cannot be read as XML: %v", err)
+			d.p.bad(line, "cannot be read as XML: %v", err)
 			break
 		}
 		switch t := token.(type) {
@@ -82,242 +120,243 @@ func (p *parser) ttml(text string) error {
 			if len(open) >= maxDepth {
 				return errkind.New(errkind.Invalid, "the TTML is nested deeper than %d", maxDepth)
 			}
-			if t.Name.Local == "tt" {
-				root = true
-				times = p.ttmlParameters(t)
-			}
-			parent := ttmlNode{end: -1}
+			var parent *ttmlNode
 			if len(open) > 0 {
 				parent = open[len(open)-1]
 			}
-			n := ttmlNode{name: t.Name.Local, start: parent.start, end: parent.end, agent: parent.agent}
-			if a := attribute(t, "agent"); a != "" && t.Name.Local != "agent" {
-				n.agent, _, _ = strings.Cut(a, " ")
-			}
-			if err := n.time(t, parent, times); err != nil {
-				p.bad(at, "%s", err)
-				if err := d.Skip(); err != nil {
-					return nil
-				}
-				continue
-			}
-			switch n.name {
-			case "p":
-				words.Reset()
-				line = at
-				// A paragraph inherits times that stand further up only if it has none.
-				n.timed = n.timed || parent.end >= 0
-			case "span":
-				if n.timed && parent.name == "p" && !parent.timed {
-					words.Reset()
-					line = at
-				} else {
-					n.timed = false
-				}
-			case "br":
-				words.WriteByte('\n')
-			case "agent":
-				agent = attribute(t, "id")
-			case "metadata", "head":
-				n.timed = false
+			n := d.element(t, parent)
+			n.line = line
+			if parent != nil {
+				parent.children = append(parent.children, n)
 			}
 			open = append(open, n)
 		case xml.EndElement:
-			if len(open) == 0 {
-				continue
-			}
-			n := open[len(open)-1]
-			open = open[:len(open)-1]
-			if n.name == "p" || n.name == "span" {
-				emit(n)
-			}
-			if n.name == "agent" {
-				agent = ""
+			if len(open) > 0 {
+				open = open[:len(open)-1]
 			}
 		case xml.CharData:
-			if len(open) == 0 {
-				continue
-			}
-			switch in := open[len(open)-1].name; {
-			case in == "name" && agent != "":
-				agents[agent] = tidy(string(t))
-			case in == "p" || in == "span":
-				// Line ends of the source are spaces; lines end at <br/>.
-				words.WriteString(lineEnds.Replace(string(t)))
-				if words.Len() > MaxBytes {
-					return fmt.Errorf("a paragraph of the TTML has more than %d bytes: %w", MaxBytes, ErrTooLarge)
-				}
+			if len(open) > 0 {
+				d.words(open[len(open)-1], string(t), line)
 			}
 		}
 	}
-	if !root {
+	if d.root == nil {
 		return errkind.New(errkind.Invalid, "the text is not TTML: it has no tt element")
 	}
 	return nil
 }
 
-func attribute(t xml.StartElement, name string) string {
+// element makes the node of an element, with what it inherits.
+func (d *ttmlDoc) element(t xml.StartElement, parent *ttmlNode) *ttmlNode {
+	n := &ttmlNode{kind: ttmlKinds[t.Name.Local]}
+	if !isTTML(t.Name.Space) || parent != nil && parent.kind == ttmlOther || parent == nil && t.Name.Local != "tt" {
+		n.kind = ttmlOther
+	}
+	switch {
+	case t.Name.Local == "agent":
+		n.kind, n.agent = ttmlAgent, attribute(t, xmlNS, "id")
+		return n
+	case t.Name.Local == "name" && parent != nil && parent.kind == ttmlAgent:
+		n.kind, n.agent, n.text = ttmlName, parent.agent, attribute(t, "", "type")
+		return n
+	case t.Name.Local == "documentStartOfProgramme":
+		n.kind = ttmlProgramme
+		return n
+	case n.kind == ttmlOther:
+		return n
+	}
+	if parent != nil {
+		n.region, n.agent, n.lang, n.preserve = parent.region, parent.agent, parent.lang, parent.preserve
+	} else {
+		d.root = n
+		d.clock = d.parameters(t)
+		d.p.out.Language = languageOf(attribute(t, xmlNS, "lang"))
+	}
+	d.inherit(n, t)
+	n.style = styling(t)
+	n.times = ttmlTiming{
+		begin: attribute(t, "", "begin"), end: attribute(t, "", "end"), dur: attribute(t, "", "dur"),
+		seq: attribute(t, "", "timeContainer") == "seq",
+	}
+	id := attribute(t, xmlNS, "id")
+	switch n.kind {
+	case ttmlStyle:
+		if parent != nil && parent.kind == ttmlRegion {
+			parent.style.under(n.style)
+		} else {
+			d.styles[id] = &n.style
+		}
+	case ttmlRegion:
+		if id != "" {
+			d.regions[id] = n
+		}
+	case ttmlPicture:
+		d.pictures++
+	}
+	if attribute(t, "smpte-tt", "backgroundImage") != "" {
+		d.pictures++
+	}
+	return n
+}
+
+// inherit sets what children take over, from an element's own attributes.
+func (d *ttmlDoc) inherit(n *ttmlNode, t xml.StartElement) {
+	if v := attribute(t, "", "region"); v != "" {
+		n.region = v
+	}
+	if v := attribute(t, metadataNS, "agent"); v != "" {
+		n.agent = v
+	}
 	for _, a := range t.Attr {
-		if a.Name.Local == name {
-			return a.Value
+		if a.Name.Local == "lang" && isNS(a.Name.Space, xmlNS) {
+			n.lang = languageOf(a.Value)
+		}
+	}
+	switch attribute(t, xmlNS, "space") {
+	case "preserve":
+		n.preserve = true
+	case "default":
+		n.preserve = false
+	}
+}
+
+// words keeps character data where it may be speech, a name or a label.
+func (d *ttmlDoc) words(parent *ttmlNode, text string, line int) {
+	switch parent.kind {
+	case ttmlP, ttmlSpan:
+		if !parent.preserve {
+			text = lineEnds.Replace(text)
+		}
+		parent.children = append(parent.children, &ttmlNode{kind: ttmlWords, line: line, text: text})
+	case ttmlBlock:
+		if strings.TrimSpace(text) != "" {
+			d.p.bad(line, "has words outside a paragraph: %q", clip(strings.TrimSpace(text)))
+		}
+	case ttmlName:
+		names := d.agents[parent.agent]
+		if names == nil {
+			names = ttmlAgentNames{}
+			d.agents[parent.agent] = names
+		}
+		names[parent.text] += text
+	case ttmlProgramme:
+		d.programme += strings.TrimSpace(text)
+	}
+}
+
+var lineEnds = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
+
+// ttmlAgentNames are the names of one agent, by their type (TTML1 section 12.1.6).
+type ttmlAgentNames map[string]string
+
+// name is the fullest of the agent's names.
+func (a ttmlAgentNames) name() string {
+	if given, family := tidy(a["given"]), tidy(a["family"]); given != "" && family != "" && a["full"] == "" {
+		return given + " " + family
+	}
+	for _, kind := range []string{"full", "given", "family", "", "other", "alias"} {
+		if n := tidy(a[kind]); n != "" {
+			return strings.ReplaceAll(n, "\n", " ")
 		}
 	}
 	return ""
 }
 
-// time sets the node's times from its begin, end and dur, which count from its parent's begin.
-func (n *ttmlNode) time(t xml.StartElement, parent ttmlNode, times ttmlTimes) error {
-	var err error
-	read := func(name string) (schema.Time, bool) {
-		v := strings.TrimSpace(attribute(t, name))
-		if v == "" || err != nil {
-			return 0, false
-		}
-		var at schema.Time
-		at, err = times.parse(v)
-		return at, err == nil
-	}
-	if begin, ok := read("begin"); ok {
-		n.start, n.timed = parent.start+begin, true
-	}
-	if end, ok := read("end"); ok {
-		n.end, n.timed = parent.start+end, true
-	}
-	if dur, ok := read("dur"); ok {
-		if end := n.start + dur; n.end < 0 || attribute(t, "end") == "" || end < n.end {
-			n.end = end
-		}
-		n.timed = true
-	}
-	return err
-}
-
-// ttmlParameters reads the root's parameters. The frame rate is the document's;
-// where it names none, the asset's; else TTML's default of 30.
-func (p *parser) ttmlParameters(t xml.StartElement) ttmlTimes {
-	if lang, err := schema.CanonicalLanguage(attribute(t, "lang")); err == nil {
-		p.out.Language = lang
-	}
-	out := ttmlTimes{rate: schema.Rate{Num: 30, Den: 1}}
-	whole := positive(attribute(t, "frameRate"))
-	switch {
-	case whole > 0:
-		out.rate = schema.Rate{Num: whole, Den: 1}
-		if f := strings.Fields(attribute(t, "frameRateMultiplier")); len(f) == 2 {
-			if num, den := positive(f[0]), positive(f[1]); num > 0 && den > 0 {
-				out.rate = schema.Rate{Num: whole * num, Den: den}
-			}
-		}
-	case p.opts.Rate.Num > 0:
-		out.rate = p.opts.Rate
-	}
-	if out.rate.Validate() != nil {
-		out.rate = schema.Rate{Num: 30, Den: 1}
-	}
-	switch tick := positive(attribute(t, "tickRate")); {
-	case tick > 0:
-		out.ticks = schema.Rate{Num: tick, Den: 1}
-	case whole > 0:
-		out.ticks = out.rate
-	default:
-		out.ticks = schema.Rate{Num: 1, Den: 1}
-	}
-	if attribute(t, "timeBase") == "smpte" {
-		drop := strings.HasPrefix(attribute(t, "dropMode"), "drop")
-		scale, err := schema.ScaleOf(out.rate, drop, p.opts.StartTimecode)
-		if err != nil {
-			scale, err = schema.ScaleOf(out.rate, false, "")
-		}
-		zero, errZero := schema.ScaleOf(out.rate, scale.Drop(), "")
-		if err == nil && errZero == nil {
-			out.labels, out.fromZero = &scale, &zero
-		}
-	}
-	return out
-}
-
-// positive reads a whole number above 0 that leaves room for multiplying; else 0.
-func positive(s string) int64 {
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	if err != nil || n < 0 || n > 1_000_000_000 {
-		return 0
-	}
-	return n
-}
-
-var (
-	ttmlClock  = regexp.MustCompile(`^(\d{2,6}):(\d{2}):(\d{2})(?:\.(\d+)|[:;](\d{2,3}))?$`)
-	ttmlOffset = regexp.MustCompile(`^(\d{1,12})(?:\.(\d+))?(h|m|s|ms|f|t)$`)
+// The ends of the namespaces that attributes stand in, in all versions of TTML.
+const (
+	xmlNS       = "xml"
+	parameterNS = "#parameter"
+	stylingNS   = "#styl" // "#styling", and "#style" in the drafts
+	metadataNS  = "#metadata"
 )
 
-// parse reads a TTML time expression, exactly where its frames and ticks are whole flicks.
-func (c ttmlTimes) parse(s string) (schema.Time, error) {
-	bad := errkind.New(errkind.Invalid, "has a time that cannot be read: %q", clip(s))
-	if m := ttmlClock.FindStringSubmatch(s); m != nil {
-		if c.labels != nil && m[5] != "" {
-			label := m[1] + ":" + m[2] + ":" + m[3] + ":" + m[5]
-			frame, err := c.labels.Frame(label)
-			if half := int64(12 * 3600 * c.labels.FPS()); err == nil && frame > half {
-				frame, err = c.fromZero.Frame(label)
-			}
-			if err != nil {
-				return 0, errkind.New(errkind.Invalid, "has a label that does not exist: %w", err)
-			}
-			return c.rate.FrameStart(frame), nil
-		}
-		h, _ := strconv.ParseInt(m[1], 10, 64)
-		minutes, _ := strconv.ParseInt(m[2], 10, 64)
-		sec, _ := strconv.ParseInt(m[3], 10, 64)
-		if minutes > 59 || sec > 60 {
-			return 0, bad
-		}
-		at := schema.Time(h*3600+minutes*60+sec) * schema.Second
-		if m[5] != "" {
-			frames, _ := strconv.ParseInt(m[5], 10, 64)
-			return at + c.rate.FrameStart(frames), nil
-		}
-		part, ok := decimals(m[4])
-		if !ok {
-			return 0, bad
-		}
-		return at + part, nil
+var ttmlPrefixes = map[string]string{parameterNS: "ttp", stylingNS: "tts", metadataNS: "ttm"}
+
+// isTTML reports whether elements of a namespace are TTML's own: of the final one, of the drafts of 2006, or of none.
+func isTTML(space string) bool {
+	return space == "" || space == "tt" || (strings.Contains(space, "/ttml") || strings.Contains(space, "/ttaf1")) && !strings.Contains(space, "#")
+}
+
+func isNS(space, ns string) bool {
+	if ns == xmlNS {
+		return space == "xml" || space == "http://www.w3.org/XML/1998/namespace"
 	}
-	m := ttmlOffset.FindStringSubmatch(s)
-	if m == nil {
-		return 0, bad
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	part, ok := decimals(m[2])
-	if err != nil || !ok {
-		return 0, bad
-	}
-	seconds := func(unit schema.Time) (schema.Time, error) {
-		if n > int64(schema.MaxTime/unit)/2 {
-			return 0, bad
+	// Undeclared prefixes are taken at their word.
+	return space == "" || strings.Contains(space, ns) || space == ttmlPrefixes[ns]
+}
+
+// attribute is the value of an attribute of a namespace; "" is none.
+func attribute(t xml.StartElement, ns, name string) string {
+	for _, a := range t.Attr {
+		if a.Name.Local == name && (ns == "" && a.Name.Space == "" || ns != "" && isNS(a.Name.Space, ns)) {
+			return strings.TrimSpace(a.Value)
 		}
-		return schema.Time(n)*unit + schema.Time(float64(part)*float64(unit)/float64(schema.Second)), nil
 	}
-	switch m[3] {
-	case "h":
-		return seconds(schema.Hour)
-	case "m":
-		return seconds(schema.Minute)
-	case "s":
-		return seconds(schema.Second)
-	case "ms":
-		return seconds(schema.Millisecond)
-	case "f":
-		return unitsOf(c.rate, n, part), nil
-	default:
-		return unitsOf(c.ticks, n, part), nil
+	return ""
+}
+
+func languageOf(tag string) string {
+	canonical, err := schema.CanonicalLanguage(tag)
+	if err != nil || strings.EqualFold(tag, "und") {
+		return ""
+	}
+	return canonical
+}
+
+// ttmlStyling is the part of an element's style that says what is speech.
+type ttmlStyling struct {
+	refs                      string
+	ruby, display, visibility string
+	resolved                  bool
+}
+
+func styling(t xml.StartElement) ttmlStyling {
+	return ttmlStyling{
+		refs: attribute(t, "", "style"), ruby: attribute(t, stylingNS, "ruby"),
+		display: attribute(t, stylingNS, "display"), visibility: attribute(t, stylingNS, "visibility"),
 	}
 }
 
-// unitsOf is n units of a rate, and a part of the next.
-func unitsOf(rate schema.Rate, n int64, part schema.Time) schema.Time {
-	at := rate.FrameStart(n)
-	if part > 0 {
-		at += schema.Time(float64(rate.FrameStart(n+1)-at) * float64(part) / float64(schema.Second))
+// under fills what s leaves open from other.
+func (s *ttmlStyling) under(other ttmlStyling) {
+	if s.ruby == "" {
+		s.ruby = other.ruby
 	}
-	return at
+	if s.display == "" {
+		s.display = other.display
+	}
+	if s.visibility == "" {
+		s.visibility = other.visibility
+	}
+}
+
+// look resolves the styles that s refers to; of several the last one counts. Each style is resolved once, and a style
+// that refers to itself adds nothing.
+func (d *ttmlDoc) look(s *ttmlStyling, depth int) *ttmlStyling {
+	if s.resolved || depth > maxDepth {
+		return s
+	}
+	s.resolved = true
+	refs := strings.Fields(s.refs)
+	for _, id := range slices.Backward(refs) {
+		if other := d.styles[id]; other != nil {
+			s.under(*d.look(other, depth+1))
+		}
+	}
+	return s
+}
+
+// languages makes a language that all cues share the track's own.
+func (d *ttmlDoc) languages() {
+	shared := true
+	for _, c := range d.cues {
+		shared = shared && c.Language == d.cues[0].Language
+	}
+	if !shared || len(d.cues) == 0 {
+		return
+	}
+	d.p.out.Language = d.cues[0].Language
+	for i := range d.cues {
+		d.cues[i].Language = ""
+	}
 }

@@ -85,7 +85,6 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":                   "cmd/cinedex",
 	"github.com/yalue/onnxruntime_go":          "pkg/model",
 	"github.com/nlpodyssey/gopickle":           "pkg/model",
-	"github.com/asticode/go-astisub":           "pkg/timedtext",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 }
 

@@ -1,0 +1,231 @@
+package timedtext
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+// dropMode says which labels a count leaves out (TTML1 section 6.2.3, SMPTE ST 12-1).
+type dropMode string
+
+const (
+	nonDrop  dropMode = "nonDrop"
+	dropNTSC dropMode = "dropNTSC" // the first two of every minute but each tenth
+	dropPAL  dropMode = "dropPAL"  // the first four of every second minute but each twentieth
+)
+
+// labelScale finds the frame that a SMPTE label names, counted from the label 00:00:00:00.
+type labelScale struct {
+	rate schema.Rate // of the frames
+	fps  int64       // labels a second
+	drop dropMode
+}
+
+func labelsPerSecond(r schema.Rate) int64 {
+	if r.Num <= 0 || r.Den <= 0 {
+		return 0
+	}
+	return max((2*r.Num+r.Den)/(2*r.Den), 1)
+}
+
+// frame counts the frames from 00:00:00:00 to a label; an error names a label that does not exist.
+func (s labelScale) frame(h, m, sec, f int64) (int64, error) {
+	label := fmt.Sprintf("%02d:%02d:%02d:%02d", h, m, sec, f)
+	k := s.fps / 30 // labels left out come in this multiple at 60 and 120
+	first, left := int64(0), int64(0)
+	minutes := 60*h + m
+	switch s.drop {
+	case dropNTSC:
+		left = 2 * k * (minutes - minutes/10)
+		if m%10 != 0 {
+			first = 2 * k
+		}
+	case dropPAL:
+		left = 4 * k * (minutes/2 - minutes/20)
+		if m%2 == 0 && m%20 != 0 {
+			first = 4 * k
+		}
+	}
+	switch {
+	case m > 59 || sec > 59 || f >= s.fps:
+		return 0, errkind.New(errkind.Invalid, "has a label that does not exist: %s at %d labels a second", label, s.fps)
+	case sec == 0 && f < first:
+		return 0, errkind.New(errkind.Invalid, "has a label that does not exist: drop frame leaves %s out", label)
+	}
+	return (60*minutes+sec)*s.fps + f - left, nil
+}
+
+// time is the start of a frame on the clock that is 0 at the label 00:00:00:00.
+func (s labelScale) time(frame int64) schema.Time { return s.rate.FrameStart(frame) }
+
+// day is the length of 24 hours of labels.
+func (s labelScale) day() schema.Time {
+	n, _ := s.frame(24, 0, 0, 0)
+	return s.time(n)
+}
+
+// scaleFor makes the scale of labels that a file counts at rate. Where the film has as many labels a second, or a
+// multiple of them, the labels name the film's frames, and the film's rate decides. mode is empty where the file
+// names none: the film's mode serves.
+func (p *parser) scaleFor(rate schema.Rate, mode dropMode) labelScale {
+	s := labelScale{rate: ntsc(rate), fps: labelsPerSecond(rate), drop: mode}
+	film := p.opts.Rate
+	if n := labelsPerSecond(film); n > 0 && n%s.fps == 0 {
+		s.rate = schema.Rate{Num: film.Num, Den: film.Den * (n / s.fps)}
+	}
+	if s.drop == "" {
+		s.drop = nonDrop
+		if tc, err := schema.ParseTimecode(p.opts.StartTimecode); err == nil && tc.Drop {
+			s.drop = dropNTSC
+		}
+	}
+	if s.drop != nonDrop && s.fps%30 != 0 {
+		p.note("the text asks for drop-frame labels (%s) at %d labels a second; drop frame belongs to 30 and its multiples, so no labels are left out", s.drop, s.fps)
+		s.drop = nonDrop
+	}
+	if s.drop != nonDrop && s.rate.Den == 1 && film.Num == 0 {
+		s.rate = schema.Rate{Num: s.rate.Num * 1000, Den: 1001} // drop frame exists for this rate only
+	}
+	return s
+}
+
+// ntsc brings 999/1000 and other shortenings of 1000/1001 to the rate that they stand for.
+func ntsc(r schema.Rate) schema.Rate {
+	n := labelsPerSecond(r)
+	if n*r.Den == r.Num {
+		return r
+	}
+	if exact := (schema.Rate{Num: n * 1000, Den: 1001}); max(r.Float()/exact.Float(), exact.Float()/r.Float()) < 1+1e-4 {
+		return exact
+	}
+	return r
+}
+
+// filmStart is the time of the film's first frame on the clock of s, by the film's own start timecode.
+func (p *parser) filmStart(s labelScale) (schema.Time, bool) {
+	tc, err := schema.ParseTimecode(p.opts.StartTimecode)
+	fps := labelsPerSecond(p.opts.Rate)
+	if fps == 0 {
+		fps = s.fps
+	}
+	if err != nil || int64(tc.Frames) >= fps {
+		return 0, false
+	}
+	h, m, sec, f := int64(tc.Hours), int64(tc.Minutes), int64(tc.Seconds), int64(tc.Frames)
+	if fps%s.fps != 0 { // labels of unlike rates agree on their seconds
+		n, err := s.frame(h, m, sec, f*s.fps/fps)
+		return s.time(n), err == nil
+	}
+	film := labelScale{rate: p.opts.Rate, fps: fps, drop: nonDrop}
+	if p.opts.Rate.Num == 0 {
+		film.rate = s.rate
+	}
+	if tc.Drop {
+		film.drop = dropNTSC
+	}
+	n, err := film.frame(h, m, sec, f)
+	if err == nil && film.drop != s.drop {
+		other, _ := labelScale{rate: film.rate, fps: fps, drop: s.drop}.frame(h, m, sec, f)
+		if other != n {
+			p.note("the text's labels are %s and the film's are %s: at %s the two counts are %d frames apart", s.drop, film.drop, p.opts.StartTimecode, max(other-n, n-other))
+		}
+	}
+	return film.time(n), err == nil
+}
+
+// A labelled cue has times on a clock of labels, which is 0 at 00:00:00:00. An end of forever is the film's.
+type labelled struct {
+	line int
+	Cue
+}
+
+// place brings labelled cues to the film's clock. A label counts from the film's first label; where the film has none,
+// from programme, the start of the programme that the file names; where the file names none, from 00:00:00:00.
+// Labels that leave nothing inside the film by this rule are counted from programme or from 00:00:00:00, and told.
+// The cues are in the order of the file. unit is what their times are rounded to, 0 for nothing.
+func (p *parser) place(cues []labelled, s labelScale, programme *schema.Time, unit schema.Time) {
+	type origin struct {
+		at   schema.Time
+		name string
+	}
+	origins := []origin{}
+	if at, ok := p.filmStart(s); ok {
+		origins = append(origins, origin{at, "the film's start timecode " + p.opts.StartTimecode})
+	}
+	if programme != nil {
+		origins = append(origins, origin{*programme, "the text's start of programme " + programme.String()})
+	}
+	origins = append(origins, origin{0, "00:00:00:00"})
+	day := s.day()
+	best := slices.IndexFunc(origins, func(o origin) bool { return p.inFilm(cues, o.at, day) })
+	if best > 0 && len(cues) > 0 {
+		p.note("the text's labels begin at %s, and none lies in a film that begins at %s: they are counted from %s", cues[0].Start, origins[0].name, origins[best].name)
+	}
+	from := origins[max(best, 0)]
+	passed := false
+	for _, c := range cues {
+		shift := from.at
+		passed = passed || c.Start >= from.at
+		if c.Start < from.at && afterMidnight(c, from.at, day, passed) {
+			shift -= day
+		}
+		if c.Start < shift {
+			p.bad(c.line, "starts before %s, where the film or the programme starts", from.name)
+			continue
+		}
+		if c.Start-c.End > day/2 {
+			c.End += day
+		}
+		p.placed(c, shift, unit)
+	}
+}
+
+// placed takes over a cue whose clock is at shift when the film begins.
+func (p *parser) placed(c labelled, shift, unit schema.Time) {
+	c.Start -= shift
+	if end, known := p.filmEnd(); c.End >= forever && known {
+		c.End = end
+	} else {
+		c.End -= shift
+	}
+	if unit > 0 {
+		c.Start, c.End = p.onFrame(c.Start, unit), p.onFrame(c.End, unit)
+	}
+	p.add(c.line, c.Cue)
+}
+
+func tooManyCues() error {
+	return fmt.Errorf("the text has more than the %d cues that are taken: %w", maxCues, ErrTooLarge)
+}
+
+// afterMidnight reports whether a label below the first label of the film stands for the next day: a cue before it in
+// the file has passed the first label, or the film begins within an hour of midnight.
+func afterMidnight(c labelled, origin, day schema.Time, passed bool) bool {
+	return origin-c.Start > day/2 && (passed || day-origin < schema.Hour)
+}
+
+// inFilm reports whether one of the cues lies in the film if its labels count from origin.
+func (p *parser) inFilm(cues []labelled, origin, day schema.Time) bool {
+	end, known := p.filmEnd()
+	passed := false
+	return slices.ContainsFunc(cues, func(c labelled) bool {
+		passed = passed || c.Start >= origin
+		at := c.Start - origin
+		if at < 0 && afterMidnight(c, origin, day, passed) {
+			at += day
+		}
+		return at >= 0 && (!known || at < end)
+	})
+}
+
+// filmEnd is the end of the film's last frame, where it is known.
+func (p *parser) filmEnd() (schema.Time, bool) {
+	if p.opts.Clock == nil {
+		return 0, false
+	}
+	end := p.opts.Clock.FrameStart(p.opts.Clock.Frames())
+	return end, end > 0
+}

@@ -1,0 +1,202 @@
+package timedtext
+
+import (
+	"strings"
+)
+
+// ttmlShown is the state in which an element's words stand.
+type ttmlShown struct {
+	hidden    bool // tts:display="none", which children cannot undo
+	invisible bool // tts:visibility="hidden", which they can
+	ruby      string
+	region    interval
+}
+
+// A ttmlGroup is the words of one paragraph that show at the same time and that the same person speaks: a cue.
+type ttmlGroup struct {
+	at, own  interval
+	agent    string
+	lang     string
+	line     int
+	words    strings.Builder
+	readings []string
+	last     int // the piece of the paragraph that was added last
+}
+
+// ttmlParagraph gathers the groups of a paragraph, in the order of their first words.
+type ttmlParagraph struct {
+	node   *ttmlNode
+	groups []*ttmlGroup
+	byKey  map[ttmlKey]*ttmlGroup
+	// pieces counts the pieces of text; lineBreak and space are the last piece that was one.
+	pieces, lineBreak, space int
+	reading                  *strings.Builder // the ruby text that is open
+}
+
+type ttmlKey struct {
+	at    interval
+	agent string
+}
+
+// block reads the paragraphs under an element.
+func (d *ttmlDoc) block(n *ttmlNode, in ttmlShown) {
+	if d.p.over != nil || n.broken {
+		return
+	}
+	in = d.enter(n, in)
+	for _, c := range n.children {
+		switch c.kind {
+		case ttmlBlock:
+			d.block(c, in)
+		case ttmlP, ttmlSpan: // a span outside a paragraph is wrong, and its words are words
+			d.paragraph(c, in)
+		}
+	}
+}
+
+// enter is the state inside an element.
+func (d *ttmlDoc) enter(n *ttmlNode, in ttmlShown) ttmlShown {
+	s := d.look(&n.style, 0)
+	in.hidden = in.hidden || s.display == "none"
+	if s.visibility != "" {
+		in.invisible = s.visibility == "hidden"
+	}
+	if s.ruby != "" {
+		in.ruby = s.ruby
+	}
+	if r := d.regions[n.region]; r != nil {
+		in.region = r.active
+		look := d.look(&r.style, 0)
+		in.hidden = in.hidden || look.display == "none"
+	}
+	return in
+}
+
+func (d *ttmlDoc) paragraph(n *ttmlNode, in ttmlShown) {
+	if n.broken {
+		return
+	}
+	par := &ttmlParagraph{node: n, byKey: map[ttmlKey]*ttmlGroup{}}
+	hidden := d.hidden
+	d.inline(par, n, in)
+	empty := d.hidden == hidden
+	for _, g := range par.groups {
+		if strings.TrimSpace(g.words.String()) == "" && len(g.readings) == 0 {
+			continue
+		}
+		empty = false
+		d.emit(g)
+	}
+	if empty {
+		d.p.bad(n.line, "has no words")
+	}
+}
+
+// inline reads the words of a paragraph or a span.
+func (d *ttmlDoc) inline(par *ttmlParagraph, n *ttmlNode, in ttmlShown) {
+	if n.broken {
+		return
+	}
+	in = d.enter(n, in)
+	if n.kind == ttmlSpan && in.ruby == "text" && par.reading == nil {
+		par.reading = &strings.Builder{}
+		defer func() {
+			if reading := tidy(par.reading.String()); reading != "" {
+				g := d.group(par, n, in)
+				g.readings = append(g.readings, reading)
+			}
+			par.reading = nil
+		}()
+	}
+	if in.ruby == "delimiter" {
+		return
+	}
+	for _, c := range n.children {
+		switch c.kind {
+		case ttmlSpan, ttmlP:
+			d.inline(par, c, in)
+		case ttmlBreak:
+			par.pieces++
+			par.lineBreak = par.pieces
+		case ttmlWords:
+			d.piece(par, n, c.text, in)
+		}
+	}
+}
+
+// piece adds words to the group of their element.
+func (d *ttmlDoc) piece(par *ttmlParagraph, n *ttmlNode, text string, in ttmlShown) {
+	if par.reading != nil {
+		par.reading.WriteString(text)
+		return
+	}
+	if strings.TrimSpace(text) == "" {
+		par.pieces++
+		par.space = par.pieces
+		if strings.Contains(text, "\n") { // xml:space="preserve"
+			par.lineBreak = par.pieces
+		}
+		return
+	}
+	if in.hidden || in.invisible {
+		d.hidden++
+		return
+	}
+	g := d.group(par, n, in)
+	switch {
+	case g.words.Len() == 0:
+	case par.lineBreak > g.last:
+		g.words.WriteByte('\n')
+	case par.space > g.last, par.pieces > g.last: // white space, or the words of another group
+		g.words.WriteByte(' ')
+	}
+	g.words.WriteString(text)
+	par.pieces++
+	g.last = par.pieces
+}
+
+// group is the group of an element's words.
+func (d *ttmlDoc) group(par *ttmlParagraph, n *ttmlNode, in ttmlShown) *ttmlGroup {
+	at := n.active.within(in.region)
+	key := ttmlKey{at, n.agent}
+	g := par.byKey[key]
+	if g == nil {
+		g = &ttmlGroup{at: at, own: n.own, agent: n.agent, lang: n.lang, line: n.line}
+		par.byKey[key] = g
+		par.groups = append(par.groups, g)
+	}
+	if g.lang != n.lang { // words of another language in one cue: the paragraph's
+		g.lang = par.node.lang
+	}
+	return g
+}
+
+// emit makes the cues of a group: one for each of its speakers.
+func (d *ttmlDoc) emit(g *ttmlGroup) {
+	if len(d.cues) > maxCues {
+		d.p.over = tooManyCues()
+		return
+	}
+	switch _, known := d.p.filmEnd(); {
+	case g.own.start >= forever:
+		d.p.bad(g.line, "is never shown: an element before it in its sequence has no end")
+		return
+	case g.at.empty() && !g.own.empty():
+		d.p.bad(g.line, "is never shown: it begins at %s, when its parent, its region or the sequence before it leaves it no time", g.own.start)
+		return
+	case g.at.end >= forever && !known:
+		d.p.bad(g.line, "has no end, and the length of the film is not known")
+		return
+	}
+	var speaker []string
+	for _, id := range strings.Fields(g.agent) {
+		if names := d.agents[id]; names != nil && names.name() != "" {
+			speaker = append(speaker, names.name())
+		}
+	}
+	c := labelled{g.line, Cue{
+		Start: g.at.start, End: g.at.end, Text: g.words.String(),
+		Speaker: strings.Join(speaker, ", "), Language: g.lang, Readings: g.readings,
+	}}
+	d.cues = append(d.cues, c)
+}
