@@ -29,6 +29,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // TestDamage damages one place of each kind of file in a home.
@@ -36,7 +37,7 @@ func TestDamage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the command in processes of their own")
 	}
-	r := damage(t, 1, 0, "texts", "vectors", "store")
+	r := damage(t, 1, 0, "texts", "vectors", "store", "artefact")
 	if !r.ok() {
 		t.Errorf("of %d cases: %d silent losses, %d wrong answers, %d panics, %d not mended\n%s", r.cases, r.silent, r.wrong, r.panics, r.unmended, r.table())
 	}
@@ -169,6 +170,8 @@ func (h harm) do(home string) error {
 	return err
 }
 
+const artefactClass = "artefact"
+
 // classOf is what kind of file a path is.
 func classOf(path string) string {
 	parts := strings.Split(filepath.ToSlash(path), "/")
@@ -187,7 +190,7 @@ func classOf(path string) string {
 	case parts[0] == "search":
 		return "texts: " + strings.TrimLeft(trimmed, ".")
 	case parts[0] == "media":
-		return "artefact"
+		return artefactClass
 	case parts[0] == "log":
 		if ext := filepath.Ext(name); ext != "" {
 			return "log: " + ext
@@ -287,9 +290,23 @@ func judge(t *testing.T, home string, h harm, want *probed) (verdict, why string
 		t.Errorf("%s: %v", h, err)
 		return "SILENT LOSS", err.Error()
 	}
-	got := probe(t, dir, nil)
+	var env []string
+	if h.class == artefactClass {
+		env = append(env, verifyEnv+"=1") // nobody reads it at start
+	}
+	got := probe(t, dir, nil, env...)
 	if got.Panic != "" {
 		return "PANIC", got.Panic
+	}
+	if h.class == artefactClass {
+		// No other command mends an artefact than the event that made it, once more: that it is lost has to be told.
+		if !strings.Contains(got.Verified, "damaged: ") || !strings.Contains(got.Verified, filepath.Base(h.path)) {
+			return "SILENT LOSS", got.Verified
+		}
+		if !got.whole(want) {
+			return "WRONG ANSWER", got.told()
+		}
+		return "loss named", got.Verified
 	}
 	for _, answers := range [][]string{got.First, got.Last} {
 		for i, a := range answers {
@@ -336,6 +353,7 @@ type probed struct {
 	First, Last   []string // answers: as soon as it served, and when it had settled
 	Store, Search string   // hashes of the dumps, or errors
 	Log           string
+	Verified      string // what `cinedex verify --deep` said, where it was asked
 }
 
 func (p *probed) whole(want *probed) bool {
@@ -370,15 +388,18 @@ func (p *probed) advice() []string {
 	return nil
 }
 
-const probeEnv = "CINEDEX_TEST_DAMAGED_HOME"
+const (
+	probeEnv  = "CINEDEX_TEST_DAMAGED_HOME"
+	verifyEnv = "CINEDEX_TEST_VERIFY"
+)
 
 // probe has a process of its own look at a home, after a command if there is one.
-func probe(t *testing.T, home string, command []string) *probed {
+func probe(t *testing.T, home string, command []string, env ...string) *probed {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), probeEnv+"="+home, "CINEDEX_TEST_COMMAND="+strings.Join(command, " "))
+	cmd.Env = append(append(os.Environ(), probeEnv+"="+home, "CINEDEX_TEST_COMMAND="+strings.Join(command, " ")), env...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -475,6 +496,9 @@ func (p *probed) look(dir string, logs writerFunc) {
 		}
 		return fmt.Sprintf("%d bytes, %x", b.Len(), sha256.Sum256(b.Bytes()))
 	}
+	if os.Getenv(verifyEnv) != "" {
+		p.Verified = advised(dir, []string{"verify", "--deep"})
+	}
 	p.Store = sum(func(ctx context.Context, b *bytes.Buffer) error { return u.Store.Dump(ctx, b) })
 	p.Search = sum(func(ctx context.Context, b *bytes.Buffer) error { return u.Engine.Dump(ctx, b) })
 	cancel()
@@ -539,6 +563,7 @@ func damageHome(t *testing.T) string {
 		for batches, finished := range lib.Events() {
 			if i >= from && i < to {
 				asset := lib.Asset(i)
+				asset.Text = append(asset.Text, damageTrack(t, w, i))
 				run := finished.Data.(*pb.RunFinished).GetRun()
 				run.Embeddings = 100
 				vectors := &pb.EmbeddingBatch{Asset: asset.GetId(), Run: run.GetId(), Epoch: 1, Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
@@ -553,9 +578,6 @@ func damageHome(t *testing.T) string {
 					w.Events.Publish(w.ctx, events.Embeddings, events.Event{Subject: asset.GetId(), Data: vectors}),
 					w.Events.Publish(w.ctx, events.RunsFinished, finished),
 				); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := w.Blobs.Put(w.ctx, fmt.Sprintf("thumbnails/%s.jpg", asset.GetId()), "image/jpeg", bytes.NewReader(bytes.Repeat([]byte{byte(i), 1, 2, 3}, 500))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -596,6 +618,25 @@ func damageHome(t *testing.T) string {
 	fill(w, lib.Runs()/2, lib.Runs())
 	w.stop()
 	return dir
+}
+
+// damageTrack puts a text track into the bucket.
+func damageTrack(t *testing.T, w *world, asset int) *pb.TextTrack {
+	t.Helper()
+	var b bytes.Buffer
+	cues := make([]timedtext.Cue, 100)
+	for i := range cues {
+		cues[i] = timedtext.Cue{Start: schema.Time(i) * schema.Second, End: schema.Time(i+1) * schema.Second, Text: fmt.Sprintf("line %d of asset %d", i, asset)}
+	}
+	if err := timedtext.WriteWebVTT(&b, cues); err != nil {
+		t.Fatal(err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(b.Bytes()))
+	ref, err := w.Blobs.Put(w.ctx, "text/"+sum+".vtt", "text/vtt", &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &pb.TextTrack{Media: ref, Sha256: sum, Cues: int32(len(cues)), Language: "en", Role: "subtitles", Format: "srt"}
 }
 
 func copyHome(t *testing.T, home string) string {
