@@ -4,8 +4,7 @@
 //
 // # How words are found
 //
-// Texts are indexed in one field per language with that language's analysis; texts
-// without a known language in one that only folds case and accents. Documents are
+// Texts are indexed in one field per language with that language's analysis, see package words. Documents are
 // written through scorch itself, and questions are executed here over its
 // segments rather than through Bleve's query tree, for three reasons:
 //
@@ -26,8 +25,7 @@
 //
 // A question is looked at up to 4 KiB and 32 words, and gives 10,000 hits at most; the first 64 KiB of
 // a text are indexed; an ordinal is below 2^32-1. A word may stand for 64 terms, where it is
-// misspelt or being typed: the nearest and then the most frequent ones that are visible. Words that an
-// analysis leaves out (the, of, und, que) find nothing by themselves.
+// misspelt or being typed: the nearest and then the most frequent ones that are visible.
 //
 // # What is on disk
 //
@@ -47,5 +45,6 @@
 // Open holds every file against checksums before it is used: Bleve verifies none. A generation that was closed is also held
 // against its seal, the file CLOSED. Damage is an error that names the file. With Config.Mend the damaged engine is set aside, and an
 // empty one takes its place. Lacking then says why, questions are Unavailable, and a Rebuild that commits ends both. A record that was
-// cut at the end of a log after a crash makes the engine lack as well, but it answers. ENGINE holds the engine's identity and what it lacks.
+// cut at the end of a log after a crash makes the engine lack as well, but it answers. ENGINE holds the engine's identity, the
+// format of its words, and what it lacks. An engine of another format than words.Format lacks until a Rebuild commits.
 package embedded

@@ -18,6 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
 // Config is what an operator sets.
@@ -184,6 +185,13 @@ func (e *Engine) openLive() (err error) {
 			known = false
 		}
 	}
+	if missing != nil {
+		rec.Format = words.Format
+	} else if rec.Format != words.Format && rec.Lacking == "" {
+		rec.Lacking, rec.Serves = fmt.Sprintf("its words are of format %d, and this version looks for those of format %d", rec.Format, words.Format), false
+		known = false
+		e.log.Warn("the search engine is of an earlier format: it is filled anew from the store", "format", rec.Format, "wanted", words.Format)
+	}
 	if !known {
 		slices.Sort(rec.Spaces)
 		if err := rec.write(e.dir); err != nil {
@@ -233,7 +241,7 @@ func (e *Engine) filled(ctx context.Context) error {
 	e.self.Lock()
 	defer e.self.Unlock()
 	if e.record.Lacking != "" {
-		e.record.Lacking, e.record.Serves = "", false
+		e.record.Lacking, e.record.Serves, e.record.Format = "", false, words.Format
 		if err := e.record.write(e.dir); err != nil {
 			return err
 		}

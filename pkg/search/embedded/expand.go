@@ -19,11 +19,17 @@ type expander struct {
 
 // frequency is in how many visible documents the most frequent of the terms is.
 func (e expander) frequency(alts []words.Alternative) (uint64, error) {
-	var most uint64
+	_, df, err := e.visible(alts)
+	return df, err
+}
+
+// visible returns the terms that visible documents have, and in how many the most frequent one is.
+func (e expander) visible(alts []words.Alternative) (known []words.Alternative, most uint64, err error) {
 	var reuse segment.PostingsList
+	known = make([]words.Alternative, 0, len(alts))
 	for _, a := range alts {
 		if err := e.ctx.Err(); err != nil {
-			return 0, err
+			return nil, 0, err
 		}
 		n := a.Docs
 		for _, v := range e.views {
@@ -32,67 +38,114 @@ func (e expander) frequency(alts []words.Alternative) (uint64, error) {
 			}
 			pl, err := v.postings(e.field, []byte(a.Term), reuse)
 			if err != nil {
-				return 0, fmt.Errorf("looking up %q: %w", a.Term, err)
+				return nil, 0, fmt.Errorf("looking up %q: %w", a.Term, err)
 			}
 			n += pl.Count()
 			reuse = pl
 		}
+		if n > 0 {
+			known = append(known, a)
+		}
 		most = max(most, n)
 	}
-	return most, nil
+	return known, most, nil
 }
 
 // near returns the visible terms within the edit distance that the length of a word allows.
-func (e expander) near(word string) ([]words.Alternative, error) {
-	nearness, err := words.Near(word)
+func (e expander) near(asked words.Asked) ([]words.Alternative, error) {
+	nearness, err := words.Near(asked.Folded)
 	if err != nil {
 		return nil, err
 	}
 	if nearness.Most == 0 {
-		return []words.Alternative{{Term: word, Weight: 1}}, nil
+		return asked.Terms, nil
 	}
-	terms := map[string]words.Found{}
-	for _, part := range nearness.Parts() {
+	terms := words.Exact(asked.Terms)
+	parts := nearness.Parts()
+	folded, err := e.anyFolded()
+	if err != nil {
+		return nil, err
+	}
+	if folded {
+		part, err := nearness.FoldedPart()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	for i, part := range parts {
+		ofFolded := folded && i == len(parts)-1
 		err := e.each(part.Automaton, part.From, part.To, func(term string, count uint64) {
+			if words.IsFolded(term) != ofFolded {
+				return
+			}
 			if d, ok := nearness.Distance(term); ok {
-				terms[term] = words.Found{Distance: d, Count: terms[term].Count + count}
+				f, known := terms[term]
+				if !known {
+					f = words.Found{Distance: d, Folded: ofFolded}
+				}
+				f.Count += count
+				terms[term] = f
 			}
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	terms[word] = words.Found{Count: terms[word].Count} // so that it is never empty
 	return words.Misspelt(terms), nil
 }
 
-// begun returns the visible terms that a word being typed may become.
-func (e expander) begun(lang *words.Language, typed string) ([]words.Alternative, error) {
-	terms := map[string]words.Found{typed: {}}
-	for _, tok := range lang.Words.Analyze([]byte(typed)) {
-		terms[string(tok.Term)] = words.Found{}
+// anyFolded reports whether the field has words with accents.
+func (e expander) anyFolded() (bool, error) {
+	for _, v := range e.views {
+		d, err := v.dictionary(e.field)
+		if err != nil {
+			return false, err
+		}
+		entry, err := d.AutomatonIterator(nil, words.FoldedFrom, words.FoldedTo).Next()
+		if err != nil {
+			return false, fmt.Errorf("reading the terms of %s: %w", e.field, err)
+		}
+		if entry != nil {
+			return true, nil
+		}
 	}
-	if !words.Expands(typed) {
+	return false, nil
+}
+
+// begun returns the visible terms that a word being typed may become.
+func (e expander) begun(lang *words.Language, typed *words.Typed) ([]words.Alternative, error) {
+	terms := words.Exact(typed.Terms)
+	if _, ok := terms[typed.Word]; !ok {
+		terms[typed.Word] = words.Found{}
+	}
+	if !words.Expands(typed.Word) {
 		return words.Begun(terms), nil
 	}
 	exact := len(terms)
-	err := e.each(nil, []byte(typed), words.After(typed), func(term string, count uint64) {
-		f, ok := terms[term]
-		if !ok {
-			f.Distance = 1
+	for i, begin := range typed.Begins {
+		err := e.each(nil, []byte(begin), words.After(begin), func(term string, count uint64) {
+			f, ok := terms[term]
+			if !ok {
+				f.Distance, f.Folded = 1, i > 0
+			}
+			f.Count += count
+			terms[term] = f
+		})
+		if err != nil {
+			return nil, err
 		}
-		f.Count += count
-		terms[term] = f
-	})
-	if err != nil {
-		return nil, err
 	}
 	if lang.Stems && len(terms) == exact {
-		for _, shorter := range words.Shorter(typed) {
-			if df, err := e.frequency([]words.Alternative{{Term: shorter, Weight: 1}}); err != nil {
+		for _, shorter := range typed.Shorter() {
+			df, err := e.frequency(shorter)
+			if err != nil {
 				return nil, err
-			} else if df > 0 {
-				terms[shorter] = words.Found{Distance: 1, Count: df}
+			}
+			if df > 0 {
+				for _, a := range shorter {
+					terms[a.Term] = words.Found{Distance: 1, Folded: a.Weight < 1}
+				}
 				break
 			}
 		}

@@ -28,10 +28,15 @@ type cursor struct {
 	gain float64 // what the document gains by the clause
 	locs []segment.Location
 	done bool
+	// fresh says that next was not called yet.
+	fresh bool
 
 	// A clause of several terms is gathered beforehand: documents, and what each gains.
 	bits  roaring.IntPeekable
 	gains []float64
+
+	// A clause of several terms whose places matter reads them side by side.
+	forms []*cursor
 }
 
 func (c *cursor) take(p segment.Posting, err error) error {
@@ -49,6 +54,18 @@ func (c *cursor) take(p segment.Posting, err error) error {
 }
 
 func (c *cursor) next() error {
+	if c.forms != nil {
+		for _, f := range c.forms {
+			if !f.done && (f.doc == c.doc || f.fresh) {
+				f.fresh = false
+				if err := f.next(); err != nil {
+					return err
+				}
+			}
+		}
+		c.join()
+		return nil
+	}
 	if c.bits == nil {
 		return c.take(c.it.Next())
 	}
@@ -66,11 +83,36 @@ func (c *cursor) advance(doc uint64) error {
 	if c.done || c.doc >= doc {
 		return nil
 	}
+	if c.forms != nil {
+		for _, f := range c.forms {
+			if err := f.advance(doc); err != nil {
+				return err
+			}
+		}
+		c.join()
+		return nil
+	}
 	if c.bits == nil {
 		return c.take(c.it.Advance(doc))
 	}
 	c.bits.AdvanceIfNeeded(uint32(doc))
 	return c.next()
+}
+
+// join takes the next document of any of the forms.
+func (c *cursor) join() {
+	c.doc, c.gain, c.locs, c.done = math.MaxUint64, 0, nil, true
+	for _, f := range c.forms {
+		if !f.done && f.doc < c.doc {
+			c.doc, c.done = f.doc, false
+		}
+	}
+	for _, f := range c.forms {
+		if !f.done && f.doc == c.doc {
+			c.gain = max(c.gain, f.gain)
+			c.locs = append(c.locs, f.locs...)
+		}
+	}
 }
 
 // A matcher runs the clauses of a question over one segment.
@@ -101,6 +143,9 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 			return cur, o.ActualBitmap(), nil
 		}
 		return cur, nil, nil
+	}
+	if positions {
+		return m.formsCursor(c)
 	}
 	docs := roaring.New()
 	gains := m.scratch()
@@ -148,6 +193,35 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 		return nil, nil, nil
 	}
 	return &cursor{bits: docs.Iterator(), gains: gains, bound: c.bound(), offset: c.offset}, docs, nil
+}
+
+// formsCursor opens a clause of several terms with their places.
+func (m *matcher) formsCursor(c clause) (*cursor, *roaring.Bitmap, error) {
+	all := &cursor{bound: c.bound(), offset: c.offset}
+	docs, whole := roaring.New(), true
+	for _, a := range c.alternatives {
+		form, bits, err := m.cursor(clause{alternatives: []words.Alternative{a}, idf: c.idf}, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		if form == nil {
+			continue
+		}
+		form.fresh = true
+		all.forms = append(all.forms, form)
+		if bits == nil {
+			whole = false
+		} else {
+			docs.Or(bits)
+		}
+	}
+	switch {
+	case len(all.forms) == 0:
+		return nil, nil, nil
+	case !whole:
+		docs = nil
+	}
+	return all, docs, nil
 }
 
 // used is a table of gains that was lent, and the documents that have one in it.

@@ -343,6 +343,7 @@ func (t *text) fields(views []*view, q search.TextQuery) ([]field, error) {
 
 // A clause is one word of a question: one term, or several that may stand for it.
 type clause struct {
+	term         string // of the word as it was asked for
 	alternatives []words.Alternative
 	offset       int // position within the question, for phrases
 	idf          float64
@@ -359,46 +360,37 @@ func (c *clause) bound() float64 {
 
 func (f field) clauses(ctx context.Context, views []*view, mode search.TextMode, asked []byte) ([]clause, error) {
 	var clauses []clause
-	add := func(term string, position int) {
-		if len(clauses) == words.MaxWords {
-			return
-		}
-		if mode != search.Phrase && slices.ContainsFunc(clauses, func(c clause) bool { return c.alternatives[0].Term == term }) {
-			return
-		}
-		clauses = append(clauses, clause{alternatives: []words.Alternative{{Term: term, Weight: 1}}, offset: position})
-	}
-	typed := ""
-	if mode == search.Prefix {
-		asked, typed = f.lang.LastWord(asked)
-	}
-	for _, tok := range f.lang.Words.Analyze(slices.Clone(asked)) {
-		add(string(tok.Term), tok.Position)
-	}
 	ex := expander{ctx: ctx, field: f.name, views: views}
-	switch {
-	case mode == search.Fuzzy:
-		for i := range clauses {
-			alts, err := ex.near(clauses[i].alternatives[0].Term)
-			if err != nil {
+	wanted, typed := f.lang.Ask(asked, mode)
+	for _, w := range wanted {
+		if len(clauses) == words.MaxWords {
+			break
+		}
+		if mode != search.Phrase && slices.ContainsFunc(clauses, func(c clause) bool { return c.term == w.Terms[0].Term }) {
+			continue
+		}
+		c := clause{term: w.Terms[0].Term, alternatives: w.Terms, offset: w.Position}
+		if mode == search.Fuzzy {
+			var err error
+			if c.alternatives, err = ex.near(w); err != nil {
 				return nil, err
 			}
-			clauses[i].alternatives = alts
 		}
-	case typed != "":
+		clauses = append(clauses, c)
+	}
+	if typed != nil && len(clauses) < words.MaxWords {
 		alts, err := ex.begun(f.lang, typed)
 		if err != nil {
 			return nil, err
 		}
-		if len(alts) > 0 && len(clauses) < words.MaxWords {
-			clauses = append(clauses, clause{alternatives: alts})
-		}
+		clauses = append(clauses, clause{term: typed.Word, alternatives: alts})
 	}
 	// A word of which nothing is visible matches nothing: it ends a question that asks for all of them.
 	known := clauses[:0]
 	for _, c := range clauses {
-		df, err := ex.frequency(c.alternatives)
-		if err != nil {
+		var df uint64
+		var err error
+		if c.alternatives, df, err = ex.visible(c.alternatives); err != nil {
 			return nil, err
 		}
 		if df == 0 {
@@ -413,7 +405,7 @@ func (f field) clauses(ctx context.Context, views []*view, mode search.TextMode,
 	if mode != search.Phrase {
 		// From the most frequent word to the rarest, in an order that only visible texts decide.
 		slices.SortFunc(known, func(a, b clause) int {
-			return cmp.Or(cmp.Compare(a.bound(), b.bound()), cmp.Compare(a.alternatives[0].Term, b.alternatives[0].Term))
+			return cmp.Or(cmp.Compare(a.bound(), b.bound()), cmp.Compare(a.term, b.term))
 		})
 	}
 	return known, nil

@@ -25,6 +25,8 @@ type record struct {
 	Lacking string `json:"lacking,omitempty"`
 	// Serves is of Lacking: see search.Lack.
 	Serves bool `json:"serves,omitempty"`
+	// Format is words.Format as of the live generation; 0 where it was made before formats were numbered.
+	Format int `json:"format,omitempty"`
 	// Spaces are those that have a folder in every generation.
 	Spaces []string `json:"spaces,omitempty"`
 }

@@ -503,11 +503,11 @@ func (t *text) document(a *pb.Annotation) (_ index.Document, stored []byte, err 
 		if err != nil {
 			return nil, nil, err
 		}
-		d.AddField(document.NewTextFieldCustom(textField+lang.Base, nil, words.Clean(a.GetText()), wordOptions, lang.Words))
+		d.AddField(newWordField(textField+lang.Base, a.GetText(), lang))
 		d.AddField(key(languageField, tag))
 	}
 	if a.GetLabel() != "" {
-		d.AddField(document.NewTextFieldCustom(labelField, nil, words.Clean(a.GetLabel()), wordOptions, t.languages.Label().Words))
+		d.AddField(newWordField(labelField, a.GetLabel(), t.languages.Label()))
 	}
 	d.AddField(key(kindField, a.GetKind()))
 	if a.GetCharacter() != "" {
@@ -516,10 +516,6 @@ func (t *text) document(a *pb.Annotation) (_ index.Document, stored []byte, err 
 	stored = rowOf(a, tag).encode()
 	d.AddField(document.NewTextFieldCustom(rowField, nil, stored, index.StoreField, nil))
 	return d, stored, nil
-}
-
-func key(field, value string) document.Field {
-	return document.NewTextFieldCustom(field, nil, []byte(value), keyOptions, nil)
 }
 
 // lean is what is indexed of an annotation, as valid UTF-8, which an annotation made in the process need not be.

@@ -5,7 +5,8 @@
 // # How words are found
 //
 // Texts are analysed here, by package words and so as embedded does, and indexed in one field per language as the
-// terms that came out; the cluster's analyzer only takes them apart again. What the two sizes find is therefore the
+// terms that came out; the cluster's analyzer only takes them apart again: "_" stands for a word that was left out, "|" between terms at
+// one place. What the two sizes find is therefore the
 // same by construction, and so is what Marks marks (ADR 0040).
 //
 // A Scope must leave no trace of what it hides, and OpenSearch's own scores would: they count words over the

@@ -186,14 +186,17 @@ func analysed(lang *words.Language, text []byte) (line string, terms []string) {
 	at := 0
 	for _, t := range lang.Tokens(text) {
 		s := term(t.Term)
-		if s == "" {
-			continue
-		}
-		for at++; at < t.Position; at++ {
-			b.WriteString(leftOut + " ")
+		if t.Position == at {
+			b.WriteString(samePlace)
+		} else {
+			if at > 0 {
+				b.WriteByte(' ')
+			}
+			for at++; at < t.Position; at++ {
+				b.WriteString(leftOut + " ")
+			}
 		}
 		b.WriteString(s)
-		b.WriteByte(' ')
 		if !seen[s] {
 			seen[s] = true
 			terms = append(terms, s)
@@ -204,9 +207,6 @@ func analysed(lang *words.Language, text []byte) (line string, terms []string) {
 
 // term is a term as it is indexed and asked for: without spaces, which separate terms, and not too long.
 func term(s string) string {
-	if s == leftOut {
-		return ""
-	}
 	n := 0
 	return strings.Map(func(r rune) rune {
 		if n++; n > maxTermLetters {

@@ -21,11 +21,18 @@ import (
 // refreshInterval is how often what was written becomes visible: half of it is what Write waits for on average.
 const refreshInterval = "50ms"
 
-// format numbers the layout of documents. An index of another one is refused, and rebuilt.
-const format = 1
+// format numbers the layout of documents. An index of another one is refused, and rebuilt. That of the texts takes the analysis in.
+const (
+	format      = 1
+	textsFormat = words.Format
+)
 
-// leftOut stands in a text's terms where its analysis left a word out, so that positions are kept. No analysis makes it a term.
-const leftOut = "_"
+// Signs in a text's terms that no analysis makes part of a term. leftOut stands where the analysis left a word out, so that positions are
+// kept. samePlace stands between terms at one place, as a word and its form without accents.
+const (
+	leftOut   = "_"
+	samePlace = "|"
+)
 
 // maxTermLetters is where terms are cut.
 const maxTermLetters = 256
@@ -52,9 +59,12 @@ func settings(cfg Config, knn bool) object {
 		"index":      index,
 		"similarity": object{"own": object{"type": "scripted", "script": object{"source": similarity}}},
 		"analysis": object{
-			"filter":    object{"left_out": object{"type": "stop", "stopwords": []string{leftOut}}},
-			"tokenizer": object{"terms": object{"type": "whitespace", "max_token_length": 4 * maxTermLetters}},
-			"analyzer":  object{"terms": object{"type": "custom", "tokenizer": "terms", "filter": []string{"left_out"}}},
+			"filter": object{
+				"left_out":   object{"type": "stop", "stopwords": []string{leftOut}},
+				"same_place": object{"type": "pattern_capture", "patterns": []string{"([^|]+)"}, "preserve_original": false},
+			},
+			"tokenizer": object{"terms": object{"type": "whitespace", "max_token_length": 16 * maxTermLetters}},
+			"analyzer":  object{"terms": object{"type": "custom", "tokenizer": "terms", "filter": []string{"left_out", "same_place"}}},
 		},
 	}
 }
@@ -76,7 +86,7 @@ func textMapping() object {
 	}
 	return object{
 		"dynamic": "strict",
-		"_meta":   object{"format": format},
+		"_meta":   object{"format": textsFormat},
 		"_source": object{"excludes": []string{"text", "terms", "label", "labels"}},
 		"properties": object{
 			"run": keyword, "ordinal": long, "asset": kept, "kind": keyword, "person": keyword,
@@ -241,8 +251,12 @@ func (e *Engine) fits(ctx context.Context, p part, index string) error {
 	}
 	m := found[index].Mappings.Meta
 	remedy := fmt.Sprintf("stop what writes it, delete index %s, start again and fill it from the store (cinedex rebuild)", index)
-	if m.Format != format {
-		return errkind.New(errkind.Invalid, "index %s is of format %d, and this version writes %d: %s", index, m.Format, format, remedy)
+	wanted := textsFormat
+	if p.space != nil {
+		wanted = format
+	}
+	if m.Format != wanted {
+		return errkind.New(errkind.Invalid, "index %s is of format %d, and this version writes %d: %s", index, m.Format, wanted, remedy)
 	}
 	if s := p.space; s != nil {
 		if m.Space != schema.SpaceID(s) {

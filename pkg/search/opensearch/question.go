@@ -89,11 +89,12 @@ type field struct {
 
 // A word is one of a question, with what may stand for it.
 type word struct {
-	exact    []string // the terms that are it
+	exact    []words.Alternative // the terms that are it
 	offset   int
-	typed    string // if it is being typed
-	shorter  []string
+	typed    *words.Typed // if it is being typed, and what was typed is enough to look for more
+	shorter  [][]words.Alternative
 	nearness *words.Nearness // if it may be misspelt
+	folded   string
 
 	counts map[string]uint64      // of exact and shorter
 	found  map[string]words.Found // by typed and nearness
@@ -187,43 +188,53 @@ func (e *Engine) languagesWithin(ctx context.Context, at func(part) string, s *s
 
 // ask analyses a question's words as the field's texts are.
 func (f *field) ask(asked []byte) error {
-	typed := ""
-	if f.mode == search.Prefix {
-		asked, typed = f.lang.LastWord(asked)
-	}
-	for _, t := range f.lang.Tokens(slices.Clone(asked)) {
-		s := term(t.Term)
-		if s == "" || len(f.words) == words.MaxWords {
+	wanted, typed := f.lang.Ask(asked, f.mode)
+	for _, a := range wanted {
+		exact := terms(a.Terms)
+		if len(f.words) == words.MaxWords {
+			break
+		}
+		if f.mode != search.Phrase && slices.ContainsFunc(f.words, func(w word) bool { return w.exact[0].Term == exact[0].Term }) {
 			continue
 		}
-		if f.mode != search.Phrase && slices.ContainsFunc(f.words, func(w word) bool { return w.exact[0] == s }) {
-			continue
-		}
-		w := word{exact: []string{s}, offset: t.Position}
+		w := word{exact: exact, offset: a.Position}
 		if f.mode == search.Fuzzy {
 			var err error
-			if w.nearness, err = words.Near(s); err != nil {
+			w.folded = term(a.Folded)
+			if w.nearness, err = words.Near(w.folded); err != nil {
 				return err
 			}
 		}
 		f.words = append(f.words, w)
 	}
-	if typed = term(typed); typed != "" && len(f.words) < words.MaxWords {
-		w := word{exact: []string{typed}}
-		for _, t := range f.lang.Tokens([]byte(typed)) {
-			if s := term(t.Term); s != "" && !slices.Contains(w.exact, s) {
-				w.exact = append(w.exact, s)
-			}
+	if typed != nil && len(f.words) < words.MaxWords {
+		w := word{exact: terms(typed.Terms)}
+		if own := term(typed.Word); !slices.ContainsFunc(w.exact, func(a words.Alternative) bool { return a.Term == own }) {
+			w.exact = append([]words.Alternative{{Term: own, Weight: 1}}, w.exact...)
 		}
-		if words.Expands(typed) {
+		if words.Expands(typed.Word) {
 			w.typed = typed
 			if f.lang.Stems {
-				w.shorter = words.Shorter(typed)
+				w.shorter = typed.Shorter()
 			}
 		}
 		f.words = append(f.words, w)
 	}
 	return nil
+}
+
+// terms are alternatives as they are indexed.
+func terms(alts []words.Alternative) []words.Alternative {
+	out := make([]words.Alternative, len(alts))
+	for i, a := range alts {
+		out[i] = words.Alternative{Term: term(a.Term), Weight: a.Weight}
+	}
+	return out
+}
+
+// counted are the terms of a word that are counted by name.
+func (w word) counted() []words.Alternative {
+	return slices.Concat(w.exact, slices.Concat(w.shorter...))
 }
 
 // only narrows a query to the field's own texts.
@@ -259,15 +270,22 @@ func (e *Engine) count(ctx context.Context, index string, visible []any, fields 
 	}
 	for i, f := range fields {
 		for k, w := range f.words {
-			for _, t := range slices.Concat(w.exact, w.shorter) {
-				exact[strconv.Itoa(i)+" "+t] = f.only(object{"term": object{f.name: t}})
+			for _, a := range w.counted() {
+				exact[strconv.Itoa(i)+" "+a.Term] = f.only(object{"term": object{f.name: a.Term}})
 			}
 			name := fmt.Sprintf("%d %d", i, k)
 			switch {
-			case w.typed != "":
-				expand(name, f, object{"prefix": object{f.name: object{"value": w.typed, "rewrite": "constant_score"}}}, quote(w.typed)+".*", words.MaxAlternatives+len(w.exact))
+			case w.typed != nil:
+				var begun []any
+				var patterns []string
+				for _, b := range w.typed.Begins {
+					begun = append(begun, object{"prefix": object{f.name: object{"value": term(b), "rewrite": "constant_score"}}})
+					patterns = append(patterns, quote(term(b))+".*")
+				}
+				expand(name, f, anyOf(begun...), strings.Join(patterns, "|"), words.MaxAlternatives+len(w.exact))
 			case w.nearness != nil && w.nearness.Most > 0:
-				expand(name, f, near(f.name, w.exact[0], w.nearness.Most), nearPattern(w.exact[0], w.nearness.Most), maxExpansions)
+				pattern := nearPattern(w.folded, w.nearness.Most)
+				expand(name, f, near(f.name, w.folded, w.nearness.Most), pattern+"|"+quote(words.FoldedForm(""))+"("+pattern+")", maxExpansions)
 			}
 		}
 	}
@@ -300,8 +318,8 @@ func (e *Engine) count(ctx context.Context, index string, visible []any, fields 
 		for k := range f.words {
 			w := &f.words[k]
 			w.counts, w.found = map[string]uint64{}, map[string]words.Found{}
-			for _, t := range slices.Concat(w.exact, w.shorter) {
-				w.counts[t] = counted.Buckets[strconv.Itoa(i)+" "+t].Count
+			for _, a := range w.counted() {
+				w.counts[a.Term] = counted.Buckets[strconv.Itoa(i)+" "+a.Term].Count
 			}
 			expanded, ok := answer.Aggregations[fmt.Sprintf("%d %d", i, k)]
 			if !ok {
@@ -314,14 +332,17 @@ func (e *Engine) count(ctx context.Context, index string, visible []any, fields 
 				return fmt.Errorf("decoding terms: %w", err)
 			}
 			for _, b := range terms.Terms.Buckets {
-				distance := uint8(1)
+				distance, folded := uint8(1), words.IsFolded(b.Key)
+				if w.typed != nil {
+					folded = !strings.HasPrefix(b.Key, term(w.typed.Begins[0]))
+				}
 				if w.nearness != nil {
 					var near bool
 					if distance, near = w.nearness.Distance(b.Key); !near {
 						continue
 					}
 				}
-				w.found[b.Key] = words.Found{Distance: distance, Count: b.Count}
+				w.found[b.Key] = words.Found{Distance: distance, Folded: folded, Count: b.Count}
 			}
 		}
 	}
@@ -331,16 +352,22 @@ func (e *Engine) count(ctx context.Context, index string, visible []any, fields 
 // maxExpansions bounds the terms that are looked at for one word: the most frequent visible ones. The cluster takes 65,535 buckets.
 const maxExpansions = 10_000
 
-// near finds the documents with a term near a word: by one letter anywhere, by two behind the right first letter.
+// near finds the documents with a term near a word, or near its folded form: by one letter anywhere, by two behind the right first letter.
 func near(field, word string, most uint8) object {
-	fuzzy := func(distance uint8, same int) object {
+	folded := words.FoldedForm(word)
+	fuzzy := func(word string, distance uint8, same int) object {
 		// Rewritten so, no term is left out for others.
 		return object{"fuzzy": object{field: object{"value": word, "fuzziness": distance, "prefix_length": same, "transpositions": true, "rewrite": "constant_score"}}}
 	}
 	if most < 2 {
-		return fuzzy(1, 0)
+		return anyOf(fuzzy(word, 1, 0), fuzzy(folded, 1, 1))
 	}
-	return object{"bool": object{"should": []any{fuzzy(1, 0), fuzzy(2, 1)}, "minimum_should_match": 1}}
+	return anyOf(fuzzy(word, 1, 0), fuzzy(word, 2, 1), fuzzy(folded, 2, 1))
+}
+
+// anyOf finds the documents that one of the queries finds.
+func anyOf(queries ...any) object {
+	return object{"bool": object{"should": queries, "minimum_should_match": 1}}
 }
 
 // nearPattern takes all terms near a word and few others: what is near is decided by its automaton.
@@ -420,28 +447,43 @@ func countTerms(clauses []clause) (n int) {
 }
 
 func (w word) alternatives() []words.Alternative {
-	terms := map[string]words.Found{}
-	for _, t := range w.exact {
-		terms[t] = words.Found{Count: w.counts[t]}
+	if w.nearness != nil && w.nearness.Most == 0 || w.nearness == nil && w.typed == nil {
+		exact := slices.Clone(w.exact)
+		for i := range exact {
+			exact[i].Docs = w.counts[exact[i].Term]
+		}
+		return exact
 	}
-	exact := len(terms)
-	for t, found := range w.found {
-		if _, ok := terms[t]; !ok {
-			terms[t] = found
+	found := words.Exact(w.exact)
+	for t, f := range found {
+		f.Count = w.counts[t]
+		found[t] = f
+	}
+	exact := len(found)
+	for t, f := range w.found {
+		if _, ok := found[t]; !ok {
+			found[t] = f
 		}
 	}
 	if w.nearness != nil {
-		return words.Misspelt(terms)
+		return words.Misspelt(found)
 	}
-	if w.typed != "" && len(terms) == exact {
-		for _, s := range w.shorter {
-			if n := w.counts[s]; n > 0 {
-				terms[s] = words.Found{Distance: 1, Count: n}
-				break
+	if len(found) > exact {
+		return words.Begun(found)
+	}
+	for _, shorter := range w.shorter {
+		n := uint64(0)
+		for _, a := range shorter {
+			n += w.counts[a.Term]
+		}
+		if n > 0 {
+			for _, a := range shorter {
+				found[a.Term] = words.Found{Distance: 1, Folded: a.Weight < 1, Count: w.counts[a.Term]}
 			}
+			break
 		}
 	}
-	return words.Begun(terms)
+	return words.Begun(found)
 }
 
 // query is the field's part of a search, and how many terms it names.
@@ -522,7 +564,15 @@ func (f *field) span(clauses []clause, holes []int, slop int) object {
 		if i > 0 && holes[i-1] > 0 {
 			spans = append(spans, object{"span_gap": object{f.name: holes[i-1]}})
 		}
-		spans = append(spans, object{"span_term": object{f.name: c.terms[0].Term}})
+		forms := make([]any, len(c.terms))
+		for k, t := range c.terms {
+			forms[k] = object{"span_term": object{f.name: t.Term}}
+		}
+		if len(forms) == 1 {
+			spans = append(spans, forms[0])
+		} else {
+			spans = append(spans, object{"span_or": object{"clauses": forms}})
+		}
 	}
 	return object{"span_near": object{"clauses": spans, "slop": slop, "in_order": true}}
 }

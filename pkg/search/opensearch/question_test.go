@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/opensearch-project/opensearch-go/v4"
+
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
 // A recorder notes requests instead of sending them.
@@ -42,7 +44,7 @@ func TestCountsAreNotShared(t *testing.T) {
 	if _, err := e.countTexts(t.Context(), "index", visible, "base"); err == nil {
 		t.Error("languages were counted without a cluster")
 	}
-	if err := e.count(t.Context(), "index", visible, []*field{{name: "label", words: []word{{exact: []string{"harbour"}}}}}); err == nil {
+	if err := e.count(t.Context(), "index", visible, []*field{{name: "label", words: []word{{exact: []words.Alternative{{Term: "harbour", Weight: 1}}}}}}); err == nil {
 		t.Error("words were counted without a cluster")
 	}
 	if _, err := e.few(t.Context(), "index", visible); err == nil {

@@ -447,6 +447,15 @@ func testMarks(t *testing.T, h Harness) {
 		{"zeppelin", "Black coffee.", "en", search.AnyWord, nil},
 		{"", "Black coffee.", "en", search.AnyWord, nil},
 		{"coffee", "", "en", search.AnyWord, nil},
+		// Marks are of the text as it was given, not as it is normalised.
+		{"window final", "shut the win\u00addow, the \ufb01nal one", "en", search.AnyWord, []string{"win\u00addow", "\ufb01nal"}},
+		{"chateau", "Le cha\u0302teau", "fr", search.AnyWord, []string{"cha\u0302teau"}},
+		{"カタカナ", "\uff76\uff80\uff76\uff85で書く", "ja", search.AnyWord, []string{"\uff76\uff80\uff76\uff85"}},
+		{"向こう", "私は橋の向\nこうで待つ", "ja", search.AnyWord, []string{"向\nこう"}},
+		{"猫", "黑猫", "zh", search.AnyWord, []string{"猫"}},
+		{"spiderman", "Call Spider-Man tonight", "en", search.AnyWord, []string{"Spider-Man"}},
+		{"who are you", "Who are you?", "en", search.AnyWord, []string{"Who", "are", "you"}},
+		{"who are you", "Who are you, captain of the old harbour?", "en", search.AnyWord, []string{"Who", "are", "you"}},
 	} {
 		var got []string
 		last := 0

@@ -18,40 +18,59 @@ func (l *Languages) Marks(q search.TextQuery, in, tag string) [][2]int {
 			return nil
 		}
 	}
-	words := Question(q.Words)
-	typed := ""
-	if q.Mode == search.Prefix {
-		words, typed = lang.LastWord(words)
-	}
-	var asked []string
-	for _, tok := range lang.Words.Analyze(slices.Clone(words)) {
-		if term := string(tok.Term); len(asked) < MaxWords && !slices.Contains(asked, term) {
-			asked = append(asked, term)
+	asked, typed := lang.Ask(Question(q.Words), q.Mode)
+	asked = asked[:min(len(asked), MaxWords)]
+	wanted := map[string]bool{}
+	for _, a := range asked {
+		for _, t := range a.Terms {
+			wanted[t.Term] = true
 		}
 	}
-	body := Clean(in)
+	if typed != nil {
+		for _, t := range typed.Terms {
+			wanted[t.Term] = true
+		}
+	}
+	is := func(term string) bool {
+		if wanted[term] {
+			return true
+		}
+		if q.Mode == search.Fuzzy {
+			return slices.ContainsFunc(asked, func(a Asked) bool { return near(a.Folded, strings.TrimPrefix(term, foldedSign)) })
+		}
+		return typed != nil && slices.ContainsFunc(typed.Begins, func(begin string) bool { return strings.HasPrefix(term, begin) })
+	}
+	s := &scan{}
+	s.text(Clean(in), lang.style)
 	var ranges [][2]int
-	mark := func(start, end int) {
-		if 0 <= start && start < end && end <= len(in) {
-			ranges = append(ranges, [2]int{start, end})
+	lang.each(s, func(term string, _, from, to int) {
+		if is(term) {
+			from, to = s.place(from, to)
+			if 0 <= from && from < to && to <= len(in) {
+				ranges = append(ranges, [2]int{from, to})
+			}
 		}
+	})
+	if typed != nil {
+		ranges = append(ranges, lang.begun(s, typed, len(in))...)
 	}
-	for _, tok := range lang.Words.Analyze(slices.Clone(body)) {
-		term := string(tok.Term)
-		if slices.ContainsFunc(asked, func(word string) bool {
-			return word == term || q.Mode == search.Fuzzy && near(word, term)
-		}) {
-			mark(tok.Start, tok.End)
+	return disjoint(ranges)
+}
+
+// begun finds the words of a text that begin as was typed, whose terms may not.
+func (l *Language) begun(s *scan, typed *Typed, size int) (ranges [][2]int) {
+	for _, p := range s.pieces {
+		if p.class.spaceless() {
+			continue
 		}
-	}
-	if typed != "" {
-		for _, tok := range lang.Typed.Analyze(slices.Clone(body)) {
-			if strings.HasPrefix(string(tok.Term), typed) {
-				mark(tok.Start, tok.End)
+		bare := l.bare(s.letters[p.low:p.high])
+		if strings.HasPrefix(string(bare), typed.Word) || strings.HasPrefix(foldedSign+string(l.folding.fold(bare)), typed.Begins[len(typed.Begins)-1]) {
+			if from, to := s.place(p.from, p.to); to <= size {
+				ranges = append(ranges, [2]int{from, to})
 			}
 		}
 	}
-	return disjoint(ranges)
+	return ranges
 }
 
 func near(word, term string) bool {

@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -37,6 +38,10 @@ func Near(word string) (*Nearness, error) {
 // Distance returns how many letters a term differs by, if it is near. Two changes only count behind the right first
 // letter, one anywhere: words that are wrong from the start on are rare, and looking for them reads nearly all terms.
 func (n *Nearness) Distance(term string) (uint8, bool) {
+	if strings.HasPrefix(term, accentedSign) {
+		return 0, false // its folded form is a term too
+	}
+	term = strings.TrimPrefix(term, foldedSign)
 	if n.Most == 0 {
 		return 0, term == n.word
 	}
@@ -56,7 +61,22 @@ type Part struct {
 	From, To  []byte
 }
 
-// Parts cover all near terms, each once.
+// FoldedFrom and FoldedTo are the range of the folded forms of words with accents.
+var FoldedFrom, FoldedTo = []byte(foldedSign), After(foldedSign)
+
+// IsFolded reports whether a term is the folded form of a word with accents.
+func IsFolded(term string) bool { return strings.HasPrefix(term, foldedSign) }
+
+// FoldedForm is the term of a word with accents that has a folded form.
+func FoldedForm(folded string) string { return foldedSign + folded }
+
+// FoldedPart covers all near terms that are folded forms.
+func (n *Nearness) FoldedPart() (Part, error) {
+	a, err := automaton(FoldedForm(n.word), n.Most)
+	return Part{a, FoldedFrom, FoldedTo}, err
+}
+
+// Parts cover all near terms that are no folded forms, each once, and some that are.
 func (n *Nearness) Parts() []Part {
 	switch n.Most {
 	case 0:

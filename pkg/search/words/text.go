@@ -7,6 +7,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
+// Format numbers what the analysis makes of texts. An index of another number is filled anew from the store: what a question is taken apart
+// into now would miss a part of what it holds.
+const Format = 2
+
 const (
 	// MaxTextBytes is how much of a text is indexed: a hundred times the longest subtitle.
 	MaxTextBytes = 64 << 10
@@ -25,19 +29,6 @@ func Clean(s string) []byte {
 
 // Question is what is looked at of a question's words.
 func Question(s string) []byte { return Clean(s[:min(len(s), MaxQuestionBytes)]) }
-
-// LastWord splits what was typed into the words before and the one that is being typed.
-func (l *Language) LastWord(typed []byte) (before []byte, last string) {
-	tokens := l.Typed.Analyze(append([]byte(nil), typed...))
-	if len(tokens) == 0 {
-		return typed, ""
-	}
-	t := tokens[len(tokens)-1]
-	if t.Start < 0 || t.Start > len(typed) {
-		return typed, string(t.Term)
-	}
-	return typed[:t.Start], string(t.Term)
-}
 
 // BaseOf returns the base language of a BCP 47 tag: "pt" of "pt-BR".
 func BaseOf(tag string) string {
@@ -70,20 +61,4 @@ func Canonical(tag string) string {
 	}
 	canonicalTags.Store(tag, c)
 	return c
-}
-
-// A Token is a term at its place in a text, from 1.
-type Token struct {
-	Term     string
-	Position int
-}
-
-// Tokens analyses a text, which may be written over.
-func (l *Language) Tokens(text []byte) []Token {
-	stream := l.Words.Analyze(text)
-	tokens := make([]Token, len(stream))
-	for i, t := range stream {
-		tokens[i] = Token{string(t.Term), t.Position}
-	}
-	return tokens
 }

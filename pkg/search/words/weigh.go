@@ -61,10 +61,21 @@ type Alternative struct {
 	Docs   uint64 // how many visible texts have it, where that is known already
 }
 
-// Found is what is known of a term that may stand for a word: how far it is from it, and how many visible texts have it.
+// Found is what is known of a term that may stand for a word: how far the term is from the word, whether it has other accents, and how many
+// visible texts have it.
 type Found struct {
 	Distance uint8
+	Folded   bool
 	Count    uint64
+}
+
+// Exact notes the terms that are a word itself.
+func Exact(terms []Alternative) map[string]Found {
+	found := make(map[string]Found, len(terms))
+	for _, t := range terms {
+		found[t.Term] = Found{Folded: t.Weight < 1}
+	}
+	return found
 }
 
 // Misspelt picks among terms that are within some letters of a word.
@@ -95,7 +106,11 @@ func pick(terms map[string]Found, weight func(Found) float64) []Alternative {
 	list = list[:min(len(list), MaxAlternatives)]
 	alts := make([]Alternative, len(list))
 	for i, term := range list {
-		alts[i] = Alternative{term, weight(terms[term]), terms[term].Count}
+		w := weight(terms[term])
+		if terms[term].Folded {
+			w *= foldedWeight
+		}
+		alts[i] = Alternative{term, w, terms[term].Count}
 	}
 	return alts
 }
@@ -119,11 +134,15 @@ func Expands(typed string) bool {
 }
 
 // Shorter returns the stems that what is typed may have passed the end of, the longest first: "run" of "runni".
-func Shorter(typed string) []string {
-	var out []string
+func (t *Typed) Shorter() [][]Alternative {
+	typed := t.Begins[len(t.Begins)-1][len(foldedSign):]
+	if !IsFolded(t.Begins[len(t.Begins)-1]) {
+		return nil
+	}
+	var out [][]Alternative
 	for n := len(typed) - 1; n >= max(3, len(typed)-4); n-- {
 		if utf8.RuneStart(typed[n]) {
-			out = append(out, typed[:n])
+			out = append(out, []Alternative{{Term: typed[:n], Weight: 1}, {Term: FoldedForm(typed[:n]), Weight: foldedWeight}})
 		}
 	}
 	return out

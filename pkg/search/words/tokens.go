@@ -1,0 +1,231 @@
+package words
+
+import (
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// A Token is a term at its place in a text, from 1. Several terms may be at one place.
+type Token struct {
+	Term     string
+	Position int
+}
+
+// maxCompound is how many words with hyphens between them are indexed as one word as well.
+const maxCompound = 4
+
+// Tokens analyses a text. Words that are left out leave their places free.
+func (l *Language) Tokens(text []byte) []Token {
+	s := scans.Get().(*scan)
+	defer scans.Put(s)
+	s.text(text, l.style)
+	tokens := make([]Token, 0, len(s.pieces)+2*len(s.clusters)+4)
+	l.each(s, func(term string, position, _, _ int) {
+		tokens = append(tokens, Token{term, position})
+	})
+	return tokens
+}
+
+// each calls f with the terms of a text that was scanned, their places, and where they are in the text that was cut.
+func (l *Language) each(s *scan, f func(term string, position, from, to int)) {
+	l.lookUp(s)
+	position := 1
+	for i, p := range s.pieces {
+		if p.class.spaceless() {
+			run := string(s.letters[p.low:p.high])
+			clusters := s.clusters[p.first:p.last]
+			for k, c := range clusters {
+				// A cluster alone is what a question of one character finds.
+				f(run[c.low-p.low:c.high-p.low], position, c.from, c.to)
+				if k+1 < len(clusters) {
+					next := clusters[k+1]
+					f(run[c.low-p.low:next.high-p.low], position, c.from, next.to)
+				}
+				position++
+			}
+			continue
+		}
+		if e := s.entries[i]; e != nil {
+			for _, term := range e.terms {
+				f(term, position, p.from, p.to)
+			}
+		}
+		if n := s.compound(i); n > 1 {
+			f(foldedSign+l.entry(s.joined(i, n)).folded, position, p.from, s.pieces[i+n-1].to)
+		}
+		position++
+	}
+}
+
+// Frequent words are indexed where a question of such words alone would be for: in a line with few other words, and where several follow each other.
+const (
+	fewOthers    = 2
+	severalInRow = 3
+)
+
+// lookUp fills in s.entries, by piece; nil where a word is not indexed.
+func (l *Language) lookUp(s *scan) {
+	s.entries = s.entries[:0]
+	others := 0
+	for _, p := range s.pieces {
+		if p.class.spaceless() {
+			s.entries = append(s.entries, nil)
+			others++
+			continue
+		}
+		e := l.entry(s.letters[p.low:p.high])
+		s.entries = append(s.entries, e)
+		if !e.stop {
+			others++
+		}
+	}
+	if others <= fewOthers {
+		return
+	}
+	row := 0
+	for i, e := range s.entries {
+		if e != nil && e.stop {
+			row++
+			continue
+		}
+		s.leaveOut(i, row)
+		row = 0
+	}
+	s.leaveOut(len(s.entries), row)
+}
+
+// leaveOut leaves out the frequent words before the i-th that follow each other, if they are few.
+func (s *scan) leaveOut(i, row int) {
+	if row < severalInRow {
+		clear(s.entries[i-row : i])
+	}
+}
+
+// compound is how many words, from the i-th on, make one compound; 0 where the word is none's first.
+func (s *scan) compound(i int) int {
+	if s.pieces[i].joined {
+		return 0
+	}
+	n := 1
+	for i+n < len(s.pieces) && s.pieces[i+n].joined {
+		n++
+	}
+	if n > maxCompound {
+		return 0
+	}
+	return n
+}
+
+// joined are the letters of n words in one.
+func (s *scan) joined(i, n int) (word []byte) {
+	for _, p := range s.pieces[i : i+n] {
+		word = append(word, s.letters[p.low:p.high]...)
+	}
+	return word
+}
+
+// Asked is one word of a question.
+type Asked struct {
+	// Terms are those that are the word, its own first.
+	Terms []Alternative
+	// Folded is the word's term without accents.
+	Folded string
+	// Position is the word's place, for phrases.
+	Position int
+}
+
+// Typed is a word that is still being typed.
+type Typed struct {
+	// Word is the word as far as it was typed.
+	Word string
+	// Begins are what its terms may begin with, its own form first.
+	Begins []string
+	// Terms are those that are the word, should it be whole.
+	Terms []Alternative
+	// stop says that the word, should it be whole, is left out beside others.
+	stop bool
+}
+
+// Ask analyses a question. Words that are too frequent are left out, unless there are no others. With search.Prefix the last word is typed.
+func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, typed *Typed) {
+	s := scans.Get().(*scan)
+	defer scans.Put(s)
+	s.text(question, l.style)
+	if mode == search.Prefix && len(s.pieces) > 0 {
+		typed = l.typed(s)
+	}
+	meant := typed != nil && !typed.stop
+	all := meant
+	position := 1
+	var frequent []bool
+	add := func(a Asked, stop bool) {
+		a.Position = position
+		asked, frequent = append(asked, a), append(frequent, stop)
+		all = all || !stop
+	}
+	for i, p := range s.pieces {
+		if p.class.spaceless() {
+			run := string(s.letters[p.low:p.high])
+			clusters := s.clusters[p.first:p.last]
+			part := func(from, to int) {
+				term := run[clusters[from].low-p.low : clusters[to].high-p.low]
+				add(Asked{Terms: []Alternative{{Term: term, Weight: 1}}, Folded: term}, false)
+			}
+			for k := range clusters {
+				if k+1 < len(clusters) {
+					part(k, k+1)
+				} else if k == 0 {
+					part(0, 0)
+				}
+				position++
+			}
+			continue
+		}
+		e := l.entry(s.letters[p.low:p.high])
+		add(Asked{Terms: e.asked, Folded: e.folded}, e.stop)
+		// A compound as one word would be one word too many where all are wanted.
+		if n := s.compound(i); n > 1 && mode == search.AnyWord {
+			e := l.entry(s.joined(i, n))
+			add(Asked{Terms: e.asked, Folded: e.folded}, e.stop)
+		}
+		position++
+	}
+	if !all {
+		return asked, typed
+	}
+	kept := asked[:0]
+	for i, a := range asked {
+		if !frequent[i] {
+			kept = append(kept, a)
+		}
+	}
+	return kept, typed
+}
+
+// typed takes the last word off what was scanned.
+func (l *Language) typed(s *scan) *Typed {
+	last := &s.pieces[len(s.pieces)-1]
+	if last.class.spaceless() {
+		clusters := s.clusters[last.first:last.last]
+		n := len(clusters)
+		word := string(s.letters[clusters[max(0, n-2)].low:clusters[n-1].high])
+		if last.last--; n <= 2 {
+			s.pieces = s.pieces[:len(s.pieces)-1]
+		} else {
+			last.high = clusters[n-2].high
+		}
+		return &Typed{Word: word, Begins: []string{word}, Terms: []Alternative{{Term: word, Weight: 1}}}
+	}
+	word := slices.Clone(s.letters[last.low:last.high])
+	s.pieces = s.pieces[:len(s.pieces)-1]
+	e := l.entry(word)
+	bare := l.bare(word)
+	plain := string(l.folding.fold(bare))
+	t := &Typed{Word: string(bare), Begins: []string{string(bare)}, Terms: e.asked, stop: e.stop}
+	if plain != t.Word {
+		t.Begins = append(t.Begins, plain)
+	}
+	t.Begins = append(t.Begins, foldedSign+plain)
+	return t
+}
