@@ -283,7 +283,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 		{Name: "indexer", Serve: idx.Serve, Ready: idx.Ready},
 		{Name: "operating", Serve: jobs.Serve, Ready: jobs.Ready},
 		{Name: "search-api", Serve: func(ctx context.Context) error {
-			return telemetry.ServeListener(ctx, u.listener, rpc.Guard(cfg.Address, cfg.Hosts, proxies.Handler(mux)))
+			return telemetry.ServeListener(ctx, u.listener, rpc.Guard(cfg.Address, cfg.Hosts, proxies.Handler(u.Traced(mux))))
 		}, Ready: api.Gateway.Ready},
 		{Name: "algo-runner", Serve: run.Serve, Ready: run.Ready},
 		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},

@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"mime"
 	"strings"
 	"time"
 
-	cloudevent "github.com/cloudevents/sdk-go/v2/event"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -29,6 +27,8 @@ type Event struct {
 	Subject string
 	// Time is when it happened; the time of publishing where it is zero.
 	Time time.Time
+	// DataSchema is the absolute URI by which a sender names the schema of the data. It is kept, and not looked at.
+	DataSchema string
 	// Data is the message that the topic's contract names. Nil removes the subject from a compacted topic.
 	Data proto.Message
 	// Extensions are further CloudEvents attributes: lower-case letters and digits.
@@ -55,18 +55,18 @@ func decodeData(c Contract, contentType string, data []byte) (proto.Message, err
 		return nil, nil
 	}
 	m := c.Data.ProtoReflect().New().Interface()
-	media, _, err := mime.ParseMediaType(contentType)
-	if contentType != "" && err != nil {
-		return nil, errkind.New(errkind.Invalid, "content type %q: %w", contentType, err)
+	media, err := mediaType(contentType)
+	if err != nil {
+		return nil, err
 	}
 	switch {
-	case media == "" || media == JSON || strings.HasSuffix(media, "+json"):
+	case isJSON(media):
 		if c.Strict {
 			err = schema.UnmarshalStrictJSON(data, m)
 		} else {
 			err = schema.UnmarshalJSON(data, m)
 		}
-	case media == Protobuf || media == "application/x-protobuf":
+	case isProtobuf(media):
 		if c.Strict {
 			if err := schema.CheckProtobuf(data, m.ProtoReflect().Descriptor()); err != nil {
 				return nil, fmt.Errorf("reading %s: %w", m.ProtoReflect().Descriptor().Name(), err)
@@ -76,7 +76,7 @@ func decodeData(c Contract, contentType string, data []byte) (proto.Message, err
 			err = errkind.New(errkind.Invalid, "reading %s: %w", m.ProtoReflect().Descriptor().Name(), readable(err))
 		}
 	default:
-		return nil, errkind.New(errkind.Invalid, "content type %q is neither %s nor %s", contentType, JSON, Protobuf)
+		return nil, errkind.New(errkind.Invalid, "content type %q is neither JSON (%s, …+json) nor %s", clipped(contentType), JSON, Protobuf)
 	}
 	if err != nil {
 		return nil, err
@@ -87,33 +87,6 @@ func decodeData(c Contract, contentType string, data []byte) (proto.Message, err
 // readable takes the non-breaking spaces out of a protobuf error, which are put there to keep programs from reading it.
 func readable(err error) error {
 	return errors.New(strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: "))
-}
-
-// fromCloudEvent checks e and decodes its data by the contract.
-func fromCloudEvent(c Contract, e *cloudevent.Event) (Event, error) {
-	if err := e.Validate(); err != nil {
-		return Event{}, errkind.New(errkind.Invalid, "not a valid CloudEvent: %s", strings.TrimSpace(err.Error()))
-	}
-	if e.Type() != c.Type {
-		return Event{}, errkind.New(errkind.Invalid, "type %q is not that of topic %s, %q", e.Type(), c.Topic, c.Type)
-	}
-	ev := Event{ID: e.ID(), Type: e.Type(), Source: e.Source(), Subject: e.Subject(), Time: e.Time()}
-	if x := e.Extensions(); len(x) > 0 {
-		ev.Extensions = make(map[string]string, len(x))
-		for k, v := range x {
-			ev.Extensions[k] = fmt.Sprint(v)
-		}
-	}
-	data := e.Data()
-	if len(data) == 0 && c.Compacted {
-		return ev, nil
-	}
-	m, err := decodeData(c, e.DataContentType(), data)
-	if err != nil {
-		return Event{}, err
-	}
-	ev.Data = m
-	return ev, nil
 }
 
 // deriveID names an event by what it says.

@@ -1,19 +1,14 @@
 package events
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 
-	"github.com/cloudevents/sdk-go/v2/binding"
 	cloudevent "github.com/cloudevents/sdk-go/v2/event"
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -54,17 +49,14 @@ func FromHTTP(r *http.Request, topic Topic, limit int64) ([]Event, error) {
 		}
 		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the body: %w", err)
 	}
-	events, err := cloudEvents(r.Header, body)
+	all, err := fromRequest(r.Header, body)
 	if err != nil {
 		return nil, err
 	}
-	decoded := make([]Event, len(events))
-	for i := range events {
-		if decoded[i], err = fromCloudEvent(contract, &events[i]); err != nil {
-			if len(events) > 1 {
-				err = fmt.Errorf("event %d of %d: %w", i+1, len(events), err)
-			}
-			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "%w", err)
+	decoded := make([]Event, len(all))
+	for i, one := range all {
+		if decoded[i], err = one.event(contract); err != nil {
+			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "%w", numbered(err, i, len(all)))
 		}
 	}
 	return decoded, nil
@@ -74,43 +66,84 @@ func tooLarge(limit int64) error {
 	return refuse(http.StatusRequestEntityTooLarge, errkind.Exhausted, "the body is larger than %d bytes", limit)
 }
 
-func cloudEvents(h http.Header, body []byte) ([]cloudevent.Event, error) {
+// numbered names the event of a batch.
+func numbered(err error, i, n int) error {
+	if n < 2 {
+		return err
+	}
+	return fmt.Errorf("event %d of %d: %w", i+1, n, err)
+}
+
+// fromRequest tells the mode by the content type (HTTP binding, chapter 3).
+func fromRequest(h http.Header, body []byte) ([]*received, error) {
 	contentType := h.Get("Content-Type")
-	media, _, err := mime.ParseMediaType(contentType)
-	if contentType != "" && err != nil {
-		return nil, refuse(http.StatusUnsupportedMediaType, errkind.Invalid, "content type %q: %w", contentType, err)
-	}
-	if media != Protobuf && media != "application/x-protobuf" {
-		if err := schema.CheckJSON(body); err != nil {
-			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the body: %w", err)
-		}
-	}
-	switch media {
-	case cloudevent.ApplicationCloudEventsBatchJSON:
-		var events []cloudevent.Event
-		if err := json.Unmarshal(body, &events); err != nil {
-			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the batch: %w", err)
-		}
-		if len(events) == 0 {
-			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "the batch is empty")
-		}
-		return events, nil
-	case cloudevent.ApplicationCloudEventsJSON:
-	case JSON, Protobuf, "application/x-protobuf":
-		switch v := h.Get("Ce-Specversion"); v {
-		case "":
-			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "not a CloudEvent: the header ce-specversion is missing (or send the whole event as %s)", cloudevent.ApplicationCloudEventsJSON)
-		case cloudevent.CloudEventsVersionV1, cloudevent.CloudEventsVersionV03:
-		default:
-			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "ce-specversion: %q is not known; 1.0 is", v)
-		}
-	default:
-		return nil, refuse(http.StatusUnsupportedMediaType, errkind.Invalid, "content type %q is none of %s, %s and, with ce- headers, %s",
-			contentType, cloudevent.ApplicationCloudEventsJSON, cloudevent.ApplicationCloudEventsBatchJSON, JSON)
-	}
-	e, err := binding.ToEvent(context.Background(), cehttp.NewMessage(h, io.NopCloser(bytes.NewReader(body))))
+	media, err := mediaType(contentType)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the event: %s", strings.TrimSpace(err.Error()))
+		return nil, refuse(http.StatusUnsupportedMediaType, errkind.Invalid, "%w", err)
 	}
-	return []cloudevent.Event{*e}, nil
+	switch {
+	case media == cloudevent.ApplicationCloudEventsBatchJSON:
+		return fromBatch(body)
+	case media == cloudevent.ApplicationCloudEventsJSON:
+		one, err := fromJSON(body)
+		if err != nil {
+			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the event: %w", err)
+		}
+		return []*received{one}, nil
+	case strings.HasPrefix(media, "application/cloudevents"), !isJSON(media) && !isProtobuf(media):
+		return nil, refuse(http.StatusUnsupportedMediaType, errkind.Invalid, "content type %q is none of %s, %s and, with ce- headers, JSON (%s, …+json) and %s",
+			clipped(contentType), cloudevent.ApplicationCloudEventsJSON, cloudevent.ApplicationCloudEventsBatchJSON, JSON, Protobuf)
+	}
+	one, err := fromHeaders(h, body)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "%w", err)
+	}
+	return []*received{one}, nil
+}
+
+func fromBatch(body []byte) ([]*received, error) {
+	if err := schema.CheckJSON(body); err != nil {
+		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the batch: %w", err)
+	}
+	var batch []json.RawMessage
+	if err := json.Unmarshal(body, &batch); err != nil {
+		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the batch: it is not a JSON list of events%s", because(body, err))
+	}
+	if len(batch) == 0 {
+		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "the batch is empty")
+	}
+	all := make([]*received, len(batch))
+	for i, b := range batch {
+		var err error
+		if all[i], err = fromJSON(b); err != nil {
+			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "%w", numbered(err, i, len(batch)))
+		}
+	}
+	return all, nil
+}
+
+const httpPrefix = "Ce-"
+
+// fromHeaders reads binary mode. A content type that is missing is an attribute that is not there, and no error.
+func fromHeaders(h http.Header, body []byte) (*received, error) {
+	if h.Get(httpPrefix+"Specversion") == "" {
+		return nil, wrong("not a CloudEvent: the header ce-specversion is missing (or send the whole event as %s)", cloudevent.ApplicationCloudEventsJSON)
+	}
+	r := &received{attributes: make(map[string]string), data: body}
+	for key, values := range h {
+		name, isAttribute := strings.CutPrefix(key, httpPrefix)
+		if !isAttribute {
+			continue
+		}
+		if len(values) > 1 {
+			return nil, wrong("the header %s is there %d times", strings.ToLower(key), len(values))
+		}
+		if v := percentDecoded(values[0]); v != "" {
+			r.attributes[strings.ToLower(name)] = v
+		}
+	}
+	if v := h.Get("Content-Type"); v != "" {
+		r.attributes["datacontenttype"] = v
+	}
+	return r, nil
 }

@@ -3,13 +3,14 @@ package events
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/binding"
-	"github.com/cloudevents/sdk-go/v2/binding/format"
 	"github.com/cloudevents/sdk-go/v2/binding/spec"
 	cloudevent "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
@@ -47,8 +48,6 @@ const (
 	contentTypeHeader = "content-type"
 )
 
-var versions = spec.WithPrefix(attributePrefix)
-
 func header(hs []kafka.Header, key string) (string, bool) {
 	for _, h := range hs {
 		if h.Key == key {
@@ -58,106 +57,36 @@ func header(hs []kafka.Header, key string) (string, bool) {
 	return "", false
 }
 
-// cloudEvent reads a message in binary or structured mode.
-func (m *message) cloudEvent() (*cloudevent.Event, error) {
-	e, err := binding.ToEvent(context.Background(), newReader(m))
-	if err != nil {
-		return nil, errkind.New(errkind.Invalid, "not a CloudEvent: %w", err)
-	}
-	return e, nil
-}
-
-// reader is a message as the SDK's binding package reads it.
-type reader struct {
-	m       *message
-	version spec.Version
-	format  format.Format
-}
-
-func newReader(m *message) *reader {
-	r := &reader{m: m}
-	if ct, ok := header(m.headers, contentTypeHeader); ok {
-		r.format = format.Lookup(ct)
-	}
-	if r.format == nil {
-		if v, ok := header(m.headers, versions.PrefixedSpecVersionName()); ok {
-			r.version = versions.Version(v)
+// received reads a message in binary or structured mode.
+func (m *message) received() (*received, error) {
+	r := &received{attributes: make(map[string]string), data: m.value}
+	for _, h := range m.headers {
+		// A header that is there twice counts as it was written last.
+		if name, isAttribute := strings.CutPrefix(h.Key, attributePrefix); isAttribute {
+			r.attributes[name] = string(h.Value)
+		} else if strings.EqualFold(h.Key, contentTypeHeader) {
+			r.attributes["datacontenttype"] = string(h.Value)
 		}
 	}
-	return r
-}
-
-func (r *reader) ReadEncoding() binding.Encoding {
+	maps.DeleteFunc(r.attributes, func(_, v string) bool { return v == "" })
+	media, err := mediaType(r.attributes["datacontenttype"])
 	switch {
-	case r.version != nil:
-		return binding.EncodingBinary
-	case r.format == format.JSON:
-		return binding.EncodingStructured
-	default:
-		return binding.EncodingUnknown
-	}
-}
-
-func (r *reader) ReadStructured(ctx context.Context, w binding.StructuredWriter) error {
-	if r.format == nil {
-		return binding.ErrNotStructured
-	}
-	return w.SetStructuredEvent(ctx, r.format, bytes.NewReader(r.m.value))
-}
-
-func (r *reader) ReadBinary(_ context.Context, w binding.BinaryWriter) error {
-	if r.version == nil {
-		return binding.ErrNotBinary
-	}
-	for _, h := range r.m.headers {
-		var err error
-		switch name, isAttribute := strings.CutPrefix(h.Key, attributePrefix); {
-		case h.Key == contentTypeHeader:
-			err = w.SetAttribute(r.version.AttributeFromKind(spec.DataContentType), string(h.Value))
-		case !isAttribute:
-		case r.version.Attribute(h.Key) != nil:
-			err = w.SetAttribute(r.version.Attribute(h.Key), string(h.Value))
-		default:
-			err = w.SetExtension(name, string(h.Value))
-		}
+	case err != nil:
+		return nil, err
+	case media == cloudevent.ApplicationCloudEventsJSON:
+		one, err := fromJSON(m.value)
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("reading the event: %w", err)
 		}
+		return one, nil
+	case strings.HasPrefix(media, "application/cloudevents"):
+		return nil, wrong("content type %q is not read from the log; %s is, with one event", clipped(media), cloudevent.ApplicationCloudEventsJSON)
+	case r.attributes["specversion"] == "":
+		return nil, wrong("not a CloudEvent: the header %sspecversion is missing (or send the whole event with the header %s: %s)",
+			attributePrefix, contentTypeHeader, cloudevent.ApplicationCloudEventsJSON)
 	}
-	if len(r.m.value) == 0 {
-		return nil
-	}
-	return w.SetData(bytes.NewBuffer(r.m.value))
+	return r, nil
 }
-
-func (r *reader) GetAttribute(k spec.Kind) (spec.Attribute, any) {
-	a := r.version.AttributeFromKind(k)
-	if a == nil {
-		return nil, nil
-	}
-	name := attributePrefix + a.Name()
-	if k == spec.DataContentType {
-		name = contentTypeHeader
-	}
-	if v, ok := header(r.m.headers, name); ok {
-		return a, v
-	}
-	return a, nil
-}
-
-func (r *reader) GetExtension(name string) any {
-	if v, ok := header(r.m.headers, attributePrefix+name); ok {
-		return v
-	}
-	return nil
-}
-
-func (*reader) Finish(error) error { return nil }
-
-var _ interface {
-	binding.Message
-	binding.MessageMetadataReader
-} = (*reader)(nil)
 
 // writer fills a message in binary mode.
 type writer struct{ m *message }
@@ -234,6 +163,9 @@ func encode(c Contract, source string, now time.Time, ev Event) (*message, error
 	if ev.Subject != "" {
 		e.SetSubject(ev.Subject)
 	}
+	if ev.DataSchema != "" {
+		e.SetDataSchema(ev.DataSchema)
+	}
 	for k, v := range ev.Extensions {
 		e.SetExtension(k, v)
 	}
@@ -285,11 +217,11 @@ func decode(c Contract, m *message) (d Delivery, err error) {
 		d.Type, d.Subject = c.Type, string(m.key)
 		return d, nil
 	}
-	e, err := m.cloudEvent()
+	r, err := m.received()
 	if err != nil {
 		return d, err
 	}
-	if d.Event, err = fromCloudEvent(c, e); err != nil {
+	if d.Event, err = r.event(c); err != nil {
 		return d, err
 	}
 	if d.Subject == "" && !c.SubjectOptional {

@@ -44,13 +44,11 @@ func (c *Client) Publish(ctx context.Context, topic Topic, evs ...Event) error {
 func (c *Client) publish(ctx context.Context, contract Contract, evs []Event) error {
 	now := time.Now()
 	msgs := make([]*message, len(evs))
-	carrier := c.traceHeaders(ctx)
 	for i, ev := range evs {
-		m, err := encode(contract, c.cfg.Source, now, ev)
+		m, err := encode(contract, c.cfg.Source, now, traceOn(ctx, ev))
 		if err != nil {
 			return err
 		}
-		m.headers = append(m.headers, carrier...)
 		if n := m.size(); n > MaxBytes {
 			return errkind.New(errkind.Exhausted, "publishing event %d of %d to %s: %d bytes are more than %d: split its data", i+1, len(evs), contract.Topic, n, MaxBytes)
 		}

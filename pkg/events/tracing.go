@@ -2,9 +2,8 @@ package events
 
 import (
 	"context"
-	"strings"
+	"maps"
 
-	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -24,12 +23,37 @@ func messaging(operation string, topic Topic, n int) trace.SpanStartOption {
 	)
 }
 
+// tracePublish starts the span of publishing. An event that brings trace context of its own is continued: one event by the span itself,
+// whose parent its context is; several events by what consumers make of each, and the span links to them.
 func (c *Client) tracePublish(ctx context.Context, topic Topic, evs []Event) (context.Context, func(error)) {
 	if !c.tracing {
 		return ctx, func(error) {}
 	}
-	ctx, span := c.tracer.Start(ctx, "send "+string(topic), trace.WithSpanKind(trace.SpanKindProducer), messaging("send", topic, len(evs)))
+	here := trace.SpanContextFromContext(ctx)
+	parent := ctx
+	var links []trace.Link
+	for i := range evs {
+		sc := spanOf(evs[i])
+		switch {
+		case !sc.IsValid() || sc.TraceID() == here.TraceID() || len(links) == maxLinks:
+		case len(evs) > 1:
+			links = append(links, trace.Link{SpanContext: sc})
+		default:
+			parent = trace.ContextWithRemoteSpanContext(ctx, sc)
+			if here.IsValid() {
+				links = append(links, trace.Link{SpanContext: here})
+			}
+		}
+	}
+	ctx, span := c.tracer.Start(parent, "send "+string(topic), trace.WithSpanKind(trace.SpanKindProducer), trace.WithLinks(links...), messaging("send", topic, len(evs)))
 	return ctx, func(err error) { endSpan(span, err) }
+}
+
+const maxLinks = 32
+
+// spanOf is the span that an event brings with it; invalid where it brings none.
+func spanOf(ev Event) trace.SpanContext {
+	return trace.SpanContextFromContext(propagator.Extract(context.Background(), propagation.MapCarrier(ev.Extensions)))
 }
 
 func endSpan(span trace.Span, err error) {
@@ -40,18 +64,21 @@ func endSpan(span trace.Span, err error) {
 	span.End()
 }
 
-// traceHeaders are the headers that continue the trace of ctx.
-func (c *Client) traceHeaders(ctx context.Context) []kafka.Header {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return nil
+// traceOn returns an event with the trace context of ctx, unless the event belongs to another trace, which goes on then. An event has one
+// trace context.
+func traceOn(ctx context.Context, ev Event) Event {
+	here, own := trace.SpanContextFromContext(ctx), spanOf(ev)
+	if !here.IsValid() || own.IsValid() && own.TraceID() != here.TraceID() {
+		return ev
 	}
-	carrier := propagation.MapCarrier{}
-	propagator.Inject(ctx, carrier)
-	var hs []kafka.Header
-	for k, v := range carrier {
-		hs = append(hs, kafka.Header{Key: attributePrefix + strings.ToLower(k), Value: []byte(v)})
+	extensions := make(propagation.MapCarrier, len(ev.Extensions)+2)
+	maps.Copy(extensions, ev.Extensions)
+	for _, field := range propagator.Fields() {
+		delete(extensions, field)
 	}
-	return hs
+	propagator.Inject(ctx, extensions)
+	ev.Extensions = extensions
+	return ev
 }
 
 // traceHandle starts the span of handling a batch. It continues the trace of its first
@@ -64,19 +91,16 @@ func (c *Client) traceHandle(ctx context.Context, group string, topic Topic, bat
 	seen := make(map[trace.SpanID]bool)
 	parent := ctx
 	for i := range batch {
-		carrier := propagation.MapCarrier(batch[i].Extensions)
-		from := propagator.Extract(ctx, carrier)
-		sc := trace.SpanContextFromContext(from)
-		if !sc.IsValid() || seen[sc.SpanID()] {
+		sc := spanOf(batch[i].Event)
+		switch {
+		case !sc.IsValid() || seen[sc.SpanID()]:
 			continue
-		}
-		seen[sc.SpanID()] = true
-		if len(seen) == 1 {
-			parent = from
-		}
-		if len(links) < 32 {
+		case len(seen) == 0:
+			parent = trace.ContextWithRemoteSpanContext(ctx, sc)
+		case len(links) < maxLinks:
 			links = append(links, trace.Link{SpanContext: sc})
 		}
+		seen[sc.SpanID()] = true
 	}
 	ctx, span := c.tracer.Start(parent, "process "+string(topic), trace.WithSpanKind(trace.SpanKindConsumer),
 		messaging("process", topic, len(batch)), trace.WithLinks(links...),

@@ -1,10 +1,10 @@
 package fair
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // Metrics count what queues and limiters of one process do. A nil *Metrics counts nothing.
@@ -14,15 +14,32 @@ type Metrics struct {
 	refused *prometheus.CounterVec
 }
 
-// NewMetrics registers the metrics. A registry takes them once.
+// NewMetrics registers the metrics. Services of one process that share a registry share the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
-	f := promauto.With(r)
 	return &Metrics{
-		wait: f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_queue_wait_seconds", Help: "Time that work waited for a slot, by queue.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}, []string{"queue"}),
-		dropped: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_queue_dropped_total", Help: "Work that left a queue because nobody waited for it any more, by queue."}, []string{"queue"}),
-		refused: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_requests_refused_total", Help: "Requests refused because their caller asks too much, by reason."}, []string{"reason"}),
+		wait: registered(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_queue_wait_seconds", Help: "Time that work waited for a slot, by queue.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}, []string{"queue"})),
+		dropped: registered(r, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_queue_dropped_total", Help: "Work that left a queue because nobody waited for it any more, by queue."}, []string{"queue"})),
+		refused: registered(r, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_requests_refused_total", Help: "Requests refused because their caller asks too much, by reason."}, []string{"reason"})),
 	}
+}
+
+// registered registers c, or returns the collector of the same description that is registered already.
+func registered[C prometheus.Collector](r prometheus.Registerer, c C) C {
+	if r == nil {
+		return c
+	}
+	err := r.Register(c)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if was, ok := already.ExistingCollector.(C); ok {
+			return was
+		}
+	}
+	if err != nil {
+		panic(err) // two metrics of one name: a mistake in the code, as for promauto
+	}
+	return c
 }
 
 func (m *Metrics) waited(queue string, d time.Duration) {

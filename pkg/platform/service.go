@@ -99,7 +99,7 @@ func run(ctx context.Context, name string, base *ServiceConfig, build func(conte
 			return err
 		}
 		actors = append(actors, lifecycle.Actor{Name: name + " http", Ready: part.Ready, Serve: func(ctx context.Context) error {
-			return telemetry.ServeHTTP(ctx, name+" (address)", base.Address, rpc.Guard(base.Address, base.Hosts, proxies.Handler(part.Handler)))
+			return telemetry.ServeHTTP(ctx, name+" (address)", base.Address, rpc.Guard(base.Address, base.Hosts, proxies.Handler(p.Traced(part.Handler))))
 		}})
 	}
 	if a := base.Telemetry.AdminAddress; a != "" {

@@ -33,7 +33,7 @@ func CheckHosts(hosts []string) error {
 //
 // A request that changes something and that a browser sends for a page of another origin is answered 403, by Sec-Fetch-Site or Origin
 // (net/http.CrossOriginProtection). Pages of the hosts given are of the same origin, since a proxy may have changed the Host.
-// A program that is no browser sends neither header, and passes.
+// A program that is no browser sends neither header, or the bare name of a system that delivers events, and passes.
 func Guard(address string, hosts []string, next http.Handler) http.Handler {
 	known := []string{"localhost"}
 	if listen, _, err := net.SplitHostPort(address); err == nil && listen != "" {
@@ -57,8 +57,19 @@ func Guard(address string, hosts []string, next http.Handler) http.Handler {
 			http.Error(w, "this server does not answer to the name of the request's Host header; add the name to `hosts` in the server's configuration", http.StatusMisdirectedRequest)
 			return
 		}
+		if namesSystem(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+// namesSystem tells whether Origin is the name of a system that delivers events (CloudEvents HTTP webhooks 1.0.1, 4.1.1), and no browser's
+// origin: a browser writes a scheme, or null.
+func namesSystem(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin != "" && origin != "null" && !strings.Contains(origin, ":") && r.Header.Get("Sec-Fetch-Site") == ""
 }
 
 // hostName is the name of a Host header as it is compared: without port, brackets and the root's dot, in lower case.

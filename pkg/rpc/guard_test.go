@@ -39,6 +39,8 @@ func TestGuard(t *testing.T) {
 		{name: "another site's page", host: "localhost:8080", header: http.Header{"Origin": {"https://example.com"}, "Sec-Fetch-Site": {"cross-site"}}, want: forbidden},
 		{name: "another site's page, of an old browser", host: "localhost:8080", header: http.Header{"Origin": {"https://example.com"}, "Content-Type": {"text/plain"}}, want: forbidden},
 		{name: "a page of no site", host: "localhost:8080", header: http.Header{"Origin": {"null"}}, want: forbidden},
+		{name: "a system that delivers events", host: "localhost:8080", header: http.Header{"Origin": {"eventemitter.example.com"}}, want: ok},
+		{name: "a browser's page with such an origin", host: "localhost:8080", header: http.Header{"Origin": {"example.com"}, "Sec-Fetch-Site": {"cross-site"}}, want: forbidden},
 		{name: "another port's page", host: "localhost:8080", header: http.Header{"Origin": {"http://localhost:3000"}, "Sec-Fetch-Site": {"same-site"}}, want: forbidden},
 		{name: "a link from another site's page", host: "localhost:8080", method: http.MethodGet, header: http.Header{"Sec-Fetch-Site": {"cross-site"}}, want: ok},
 		{name: "a configured host's page behind a proxy that changes the Host", hosts: []string{"cinedex.example.org", "search-api"}, host: "search-api",

@@ -36,6 +36,14 @@ func (l *Limits) Charge(c *authz.Caller, cost float64) error {
 	return l.callers.Charge(c.Name(), cost)
 }
 
+// Enter begins a request of a caller, which costs so much: see fair.Limiter.
+func (l *Limits) Enter(c *authz.Caller, cost float64) (leave func(), err error) {
+	if l == nil {
+		return func() {}, nil
+	}
+	return l.callers.Enter(c.Name(), cost)
+}
+
 // Refused counts a request that err refuses for want of a token that is known, and returns what to answer: err, or that
 // this address asks too often. A token that is known is never held up by who else is behind its address.
 func (l *Limits) Refused(r *http.Request, err error) error {
@@ -72,7 +80,7 @@ func (l *Limits) Authenticate(a authz.Authoriser, next http.Handler, refuse func
 		refuse(w, r, err)
 	}
 	entered := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, err := l.callers.Enter(CallerFrom(r.Context()).Name(), requestCost)
+		leave, err := l.Enter(CallerFrom(r.Context()), requestCost)
 		if err != nil {
 			answer(w, r, err)
 			return

@@ -15,14 +15,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -41,7 +44,7 @@ type Config struct {
 	LogFormat string `mapstructure:"log_format"`
 	// AdminAddress serves /livez, /readyz and /metrics; empty serves none.
 	AdminAddress string `mapstructure:"admin_address"`
-	// OTLPEndpoint is an OTLP/HTTP collector's URL, for example http://localhost:4318; empty exports no traces.
+	// OTLPEndpoint is an OTLP/HTTP collector's URL, for example http://localhost:4318; traces go to /v1/traces below it. Empty exports no traces.
 	OTLPEndpoint string `mapstructure:"otlp_endpoint"`
 }
 
@@ -56,7 +59,27 @@ func (c Config) Validate() error {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return errkind.New(errkind.Invalid, "log_format: %q is neither text nor json", c.LogFormat)
 	}
-	return nil
+	_, err := c.tracesURL()
+	return err
+}
+
+// tracesPath is where a collector takes traces (OTLP 1.x, OTLP/HTTP request).
+const tracesPath = "/v1/traces"
+
+// tracesURL is where traces go: OTLPEndpoint is the collector's own URL, as in OTEL_EXPORTER_OTLP_ENDPOINT. A URL that names the path already is
+// taken as it is. Empty exports none.
+func (c Config) tracesURL() (string, error) {
+	if c.OTLPEndpoint == "" {
+		return "", nil
+	}
+	u, err := url.Parse(c.OTLPEndpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", errkind.New(errkind.Invalid, "otlp_endpoint: %q is no URL of a collector, such as http://localhost:4318", c.OTLPEndpoint)
+	}
+	if !strings.HasSuffix(u.Path, tracesPath) {
+		u = u.JoinPath(tracesPath)
+	}
+	return u.String(), nil
 }
 
 func (c Config) level() (slog.Level, error) {
@@ -72,6 +95,7 @@ type Telemetry struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry
 	Tracer   trace.Tracer
+	provider trace.TracerProvider
 	shutdown func(context.Context) error
 }
 
@@ -91,21 +115,59 @@ func New(ctx context.Context, service string, c Config, w io.Writer) (*Telemetry
 		Log:      slog.New(h).With("service", service),
 		Registry: prometheus.NewRegistry(),
 		Tracer:   noop.NewTracerProvider().Tracer(service),
+		provider: noop.NewTracerProvider(),
 		shutdown: func(context.Context) error { return nil },
 	}
 	t.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	if c.OTLPEndpoint == "" {
+	to, _ := c.tracesURL()
+	if to == "" {
 		return t, nil
 	}
-	exp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(c.OTLPEndpoint))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { t.Log.Warn("exporting traces", "error", err) }))
+	exp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(to))
 	if err != nil {
 		return nil, fmt.Errorf("making the trace exporter for %s: %w", c.OTLPEndpoint, err)
 	}
 	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exp),
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service))))
-	t.Tracer, t.shutdown = p.Tracer("github.com/cinedex/cinedex"), p.Shutdown
+	t.Tracer, t.provider, t.shutdown = p.Tracer(tracerName), p, p.Shutdown
 	return t, nil
+}
+
+const tracerName = "github.com/cinedex/cinedex"
+
+// Traced makes a span of each request that h serves, in the trace that the header traceparent of the request names. Without a collector the
+// trace is passed on, and no span is made.
+func (t *Telemetry) Traced(h http.Handler) http.Handler {
+	return otelhttp.NewHandler(h, "", otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(propagation.TraceContext{}),
+		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
+			if r.Pattern == "" || strings.HasSuffix(r.Pattern, "/") {
+				return r.Method + " " + service(r.URL.Path)
+			}
+			return r.Method + " " + r.Pattern[strings.Index(r.Pattern, "/"):]
+		}))
+}
+
+// service is the part of a path that names no thing: a method of a service, or the first part.
+func service(path string) string {
+	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if method, _, deeper := strings.Cut(rest, "/"); strings.Contains(first, ".v1.") && !deeper {
+		return "/" + first + "/" + method
+	}
+	return "/" + first
+}
+
+// Span starts a span below that of ctx, if there is one; end ends it with the error that it ended with.
+func Span(ctx context.Context, name string, attributes ...attribute.KeyValue) (_ context.Context, end func(error)) {
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName).Start(ctx, name, trace.WithAttributes(attributes...))
+	return ctx, func(err error) {
+		if err != nil {
+			span.RecordError(err)
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
 }
 
 // Close sends what spans are left, within a bounded time.

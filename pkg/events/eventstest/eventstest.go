@@ -75,6 +75,7 @@ func Run(t *testing.T, h Harness) {
 		{"Plan", testPlan},
 		{"ShortRetention", testShortRetention},
 		{"Traces", testTraces},
+		{"TraceOfTheEvent", testTraceOfTheEvent},
 		{"BrokerCrash", testBrokerCrash},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1384,6 +1384,97 @@ func testTraces(t *testing.T, b *bench) {
 	}
 }
 
+// An event that brings trace context of its own, as a studio's system writes it, is continued, whatever the publisher's trace is; the
+// log has one trace context of each event (distributed tracing extension).
+func testTraceOfTheEvent(t *testing.T, b *bench) {
+	const own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	recorder := tracetest.NewSpanRecorder()
+	tracing := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)).Tracer("eventstest")
+	quiet := b.client(t)
+	b.tracer = tracing
+	c := b.client(t)
+	b.topics(t)
+	ctx, root := tracing.Start(t.Context(), "root")
+	with := func(n int, traceparent string) events.Event {
+		ev := numbered("a", n)
+		ev.Extensions = map[string]string{"studio": "north"}
+		if traceparent != "" {
+			ev.Extensions["traceparent"], ev.Extensions["tracestate"] = traceparent, "studio=1"
+		}
+		return ev
+	}
+	inRoot := root.SpanContext().TraceID().String()
+	const inOwn = "0af7651916cd43dd8448eb211c80319c"
+	for _, step := range []struct {
+		name   string
+		by     *events.Client
+		ctx    context.Context
+		evs    []events.Event
+		traces []string
+		spans  []string // where the very span is known
+	}{
+		{"the publisher's trace", c, ctx, []events.Event{with(0, "")}, []string{inRoot}, nil},
+		{"the event's trace", c, t.Context(), []events.Event{with(1, own)}, []string{inOwn}, nil},
+		{"the event's trace before the publisher's", c, ctx, []events.Event{with(2, own)}, []string{inOwn}, nil},
+		{"several events", c, ctx, []events.Event{with(3, own), with(4, "")}, []string{inOwn, inRoot}, []string{"b7ad6b7169203331", ""}},
+		{"a trace that is none", c, ctx, []events.Event{with(5, "nonsense")}, []string{inRoot}, nil},
+		{"without a collector, the event's", quiet, t.Context(), []events.Event{with(6, own)}, []string{inOwn}, []string{"b7ad6b7169203331"}},
+		{"without a collector, the request's", quiet, ctx, []events.Event{with(7, "")}, []string{inRoot}, []string{root.SpanContext().SpanID().String()}},
+		{"without both", quiet, t.Context(), []events.Event{with(8, "")}, []string{""}, nil},
+	} {
+		from := b.end(t)
+		if err := step.by.Publish(step.ctx, events.RunsFinished, step.evs...); err != nil {
+			t.Fatal(err)
+		}
+		for i, record := range b.raw(t, from, len(step.evs)) {
+			var parents []string
+			for _, h := range record.Headers {
+				if h.Key == "ce_traceparent" {
+					parents = append(parents, string(h.Value))
+				}
+			}
+			if step.traces[i] == "" {
+				if len(parents) > 0 {
+					t.Errorf("%s: %q", step.name, parents)
+				}
+				continue
+			}
+			if len(parents) != 1 || !strings.Contains(parents[0], step.traces[i]) || len(step.spans) > 0 && !strings.Contains(parents[0], step.spans[i]) {
+				t.Errorf("%s, event %d: trace contexts %q, want one in %s", step.name, i, parents, step.traces[i])
+			}
+		}
+	}
+	root.End()
+}
+
+// end is how many records the first partition of RunsFinished has.
+func (b *bench) end(t *testing.T) (n int64) {
+	t.Helper()
+	bounds, err := b.c.Bounds(t.Context(), events.RunsFinished)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range bounds {
+		n += p.End
+	}
+	return n
+}
+
+// raw reads the last n records of RunsFinished as they lie in the log; all have one key.
+func (b *bench) raw(t *testing.T, from int64, n int) []*kgo.Record {
+	t.Helper()
+	f := b.foreign(t, kgo.ConsumeTopics(b.cfg.Prefix+string(events.RunsFinished)))
+	var all []*kgo.Record
+	for int64(len(all)) < from+int64(n) {
+		fetched := f.PollFetches(t.Context())
+		if err := fetched.Err(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fetched.Records()...)
+	}
+	return all[from:]
+}
+
 // The broker dies and comes back, twice, while events are published and handled: none
 // that was acknowledged is lost, and each asset's first come in order.
 func testBrokerCrash(t *testing.T, b *bench) {

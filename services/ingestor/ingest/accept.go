@@ -26,9 +26,13 @@ import (
 //	401  no token in the header Authorization, or an unknown one
 //	403  the token lacks the role ingest, or may not send events of a title
 //	413  the body is too large     415  the content type is none of CloudEvents'
+//	429  the sender sends more than Config.Limits; Retry-After says when to try again
 //	503  the log does not answer within acceptTimeout, or its disk is full; Retry-After says when to try again
+//
+// OPTIONS /events is the handshake of CloudEvents' webhooks: see handshake.
 func (s *Service) Register(mux *http.ServeMux) {
 	mux.Handle("POST /events", rpc.Recorded(s.deps.Audit, http.HandlerFunc(s.accept)))
+	mux.HandleFunc("OPTIONS /events", s.handshake)
 }
 
 // acceptTimeout is how long a sender waits for the log. A sender keeps its event and sends the event again, so an early answer costs
@@ -36,6 +40,9 @@ func (s *Service) Register(mux *http.ServeMux) {
 const acceptTimeout = 5 * time.Second
 
 var errLogLate = errkind.New(errkind.Unavailable, "the log took no event within %s; it may take these yet, and taking an event twice does no harm: send them again", acceptTimeout)
+
+// eventCost is what an event costs of Config.Limits.
+const eventCost = 1
 
 type acceptance struct {
 	Accepted []string `json:"accepted,omitempty"`
@@ -47,6 +54,11 @@ type acceptance struct {
 func (s *Service) accept(w http.ResponseWriter, r *http.Request) {
 	ids, err := s.take(r)
 	audit.From(r.Context()).End(err)
+	s.answer(w, ids, err)
+}
+
+// answer says which events were accepted, or why none was.
+func (s *Service) answer(w http.ResponseWriter, ids []string, err error) {
 	status := http.StatusAccepted
 	answer := acceptance{Accepted: ids}
 	if err != nil {
@@ -54,6 +66,9 @@ func (s *Service) accept(w http.ResponseWriter, r *http.Request) {
 		switch k := errkind.Of(err); {
 		case errors.As(err, &refused):
 			status = refused.Status
+		case errkind.RetryAfterSeconds(err) != "":
+			status = k.HTTPStatus()
+			rpc.SetRetryAfter(w.Header(), err)
 		case k == errkind.Unavailable || k == errkind.Exhausted || k == errkind.Cancelled:
 			status = http.StatusServiceUnavailable
 			w.Header().Set("Retry-After", "5")
@@ -87,11 +102,21 @@ func fields(err error) []string {
 func (s *Service) take(r *http.Request) ([]string, error) {
 	caller, err := s.sender(r)
 	if err != nil {
+		return nil, s.limits.Refused(r, err)
+	}
+	leave, err := s.limits.Enter(caller, eventCost)
+	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	evs, err := events.FromHTTP(r, events.MediaArrived, s.cfg.MaxEventBytes)
 	if err != nil {
 		return nil, err
+	}
+	if more := len(evs) - 1; more > 0 {
+		if err := s.limits.Charge(caller, eventCost*float64(more)); err != nil {
+			return nil, err
+		}
 	}
 	ids := make([]string, len(evs))
 	now := time.Now().UnixMilli()

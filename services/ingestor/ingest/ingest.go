@@ -20,6 +20,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -30,7 +31,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -40,15 +43,22 @@ type Config struct {
 	MaxEventBytes int64 `mapstructure:"max_event_bytes"`
 	// Workers is how many films are probed at once.
 	Workers int `mapstructure:"workers"`
+	// Limits are what each sender may send over HTTP; an event costs 1.
+	Limits fair.Limits `mapstructure:"limits"`
 }
 
-// Default takes bodies up to 1 MiB and probes two films at once.
-func Default() Config { return Config{MaxEventBytes: 1 << 20, Workers: 2} }
+// Default takes bodies up to 1 MiB, probes two films at once, and takes from each sender more events than an import of a whole library sends.
+func Default() Config {
+	return Config{MaxEventBytes: 1 << 20, Workers: 2, Limits: fair.Limits{Concurrent: 256, PerSecond: 1000, Burst: 20_000}}
+}
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
 	if c.MaxEventBytes < 1<<10 || c.Workers < 1 {
 		return errkind.New(errkind.Invalid, "ingest: max_event_bytes must be at least 1024, and workers at least 1")
+	}
+	if err := c.Limits.Validate(); err != nil {
+		return fmt.Errorf("ingest: limits: %w", err)
 	}
 	return nil
 }
@@ -84,8 +94,9 @@ type Deps struct {
 
 // Service is the ingestor.
 type Service struct {
-	cfg  Config
-	deps Deps
+	cfg    Config
+	deps   Deps
+	limits *rpc.Limits
 
 	accepted *prometheus.CounterVec
 	arrived  *prometheus.CounterVec
@@ -101,7 +112,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, errkind.New(errkind.Invalid, "the ingestor takes no event without a token: set token_file to the file of tokens")
 	}
 	f := promauto.With(deps.Registerer)
-	return &Service{cfg: cfg, deps: deps,
+	return &Service{cfg: cfg, deps: deps, limits: rpc.NewLimits(cfg.Limits, fair.NewMetrics(deps.Registerer)),
 		accepted: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_ingest_requests_total", Help: "Requests with events, by status."}, []string{"status"}),
 		arrived:  f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_media_arrived_total", Help: "Media handled, by outcome."}, []string{"result"}),
 		seconds:  f.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_media_arrive_seconds", Help: "From reading an event to the asset being in the log.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 14)}),

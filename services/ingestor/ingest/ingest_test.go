@@ -71,6 +71,13 @@ const fileTokens = `tokens:
 // newWorld starts one. change may put something between the ingestor and its log or its library.
 func newWorld(t *testing.T, change func(*Deps)) *world {
 	t.Helper()
+	cfg := Default()
+	cfg.Workers = 8
+	return newWorldOf(t, cfg, change)
+}
+
+func newWorldOf(t *testing.T, cfg Config, change func(*Deps)) *world {
+	t.Helper()
 	cache := must[model.Cache](t)(model.OpenCache(""))
 	tools := media.Tools{}
 	for name, at := range map[string]*string{"ffmpeg": &tools.FFmpeg, "ffprobe": &tools.FFprobe} {
@@ -115,12 +122,10 @@ func newWorld(t *testing.T, change func(*Deps)) *world {
 	if change != nil {
 		change(&deps)
 	}
-	cfg := Default()
-	cfg.Workers = 8
 	s := must[*Service](t)(New(cfg, deps))
 	mux := http.NewServeMux()
 	s.Register(mux)
-	w.server = httptest.NewServer(mux)
+	w.server = httptest.NewServer(rpc.Guard("127.0.0.1:0", nil, mux))
 	t.Cleanup(w.server.Close)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var serving sync.WaitGroup

@@ -36,6 +36,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/pkg/telemetry"
 )
 
 // Config is what an operator sets.
@@ -168,8 +169,10 @@ func (g *Gateway) Ready() error {
 // Search answers one query of one caller.
 func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (resp *pb.SearchResponse, err error) {
 	began := time.Now()
+	ctx, end := telemetry.Span(ctx, "search")
 	var q *processed
 	defer func() {
+		end(err)
 		g.observe(resp, err, time.Since(began))
 		note(ctx, req, q, resp, err)
 	}()

@@ -11,6 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/telemetry"
 )
 
 // found is what the searchers answered, by part, and what they failed to.
@@ -35,7 +36,9 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 			if pt.space == "" {
 				proxy = g.askText
 			}
+			ctx, end := telemetry.Span(ctx, "ask "+pt.name())
 			answers[i], pt.err = proxy(ctx, p, pt)
+			end(pt.err)
 			g.parts.WithLabelValues(pt.name()).Observe(time.Since(began).Seconds())
 			return nil
 		})

@@ -10,7 +10,6 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
@@ -93,7 +92,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 		doors.Handle(path, bounded)
 	}
 	doors.Handle("/", recorded) // reads no large body
-	return &Service{Gateway: g, RPC: api, Handler: otelhttp.NewHandler(doors, "search-api")}, nil
+	return &Service{Gateway: g, RPC: api, Handler: doors}, nil
 }
 
 // frames fetches single frames for "shots like this one".
