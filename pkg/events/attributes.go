@@ -214,6 +214,15 @@ func fromJSON(b []byte) (*received, error) {
 	return r, nil
 }
 
+// isWhole tells whether data without any attributes beside it is a whole event in JSON, whose sender left out or mistook the content type of
+// structured mode. The Python SDK 1.x names the data's type there, in Kafka.
+func isWhole(media string, b []byte) bool {
+	var event struct {
+		Version json.RawMessage `json:"specversion"`
+	}
+	return isJSON(media) && schema.CheckJSON(b) == nil && json.Unmarshal(b, &event) == nil && present(event.Version) != nil
+}
+
 // setData takes the member data: as it is where the data is JSON, and its text otherwise.
 func (r *received) setData(data json.RawMessage) error {
 	media, err := mediaType(r.attributes["datacontenttype"])
@@ -273,8 +282,16 @@ func attributeOf(m json.RawMessage) (string, error) {
 }
 
 // percentDecoded reads a header of the HTTP binding (3.1.3.2): quoted texts lose their quotes, then %xy is a byte of UTF-8. What is no UTF-8
-// becomes U+FFFD. A percent sign without two digits stays: senders that follow earlier versions do not write %25.
+// becomes U+FFFD. A percent sign without two digits stays: senders that follow earlier versions do not write %25. Bytes of the header itself that are
+// no UTF-8 are ISO 8859-1, which HTTP's clients write (RFC 9110, 5.5).
 func percentDecoded(s string) string {
+	if !utf8.ValidString(s) {
+		latin := make([]rune, len(s))
+		for i, b := range []byte(s) {
+			latin[i] = rune(b)
+		}
+		s = string(latin)
+	}
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
 		s = unquoted(s[1 : len(s)-1])
 	}

@@ -84,7 +84,7 @@ func fromRequest(h http.Header, body []byte) ([]*received, error) {
 	switch {
 	case media == cloudevent.ApplicationCloudEventsBatchJSON:
 		return fromBatch(body)
-	case media == cloudevent.ApplicationCloudEventsJSON:
+	case media == cloudevent.ApplicationCloudEventsJSON, h.Get(httpPrefix+"Specversion") == "" && isWhole(media, body):
 		one, err := fromJSON(body)
 		if err != nil {
 			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the event: %w", err)

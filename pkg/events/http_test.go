@@ -49,7 +49,8 @@ func TestFromHTTP(t *testing.T) {
 
 		"too large":              {ct("application/cloudevents+json"), strings.Repeat(" ", 5000), nil, 413, "larger than 4096 bytes"},
 		"text":                   {ct("text/plain"), structured, nil, 415, `"text/plain" is none of`},
-		"no content type":        {nil, structured, nil, 400, "ce-specversion is missing"},
+		"no content type":        {nil, data, nil, 400, "ce-specversion is missing"},
+		"a type in parts":        {ct("application/json"), structured[:60], nil, 400, "ce-specversion is missing"},
 		"format not known":       {ct("application/cloudevents+xml"), structured, nil, 415, `"application/cloudevents+xml" is none of`},
 		"header twice":           {with(binary, "Ce-Id", "7\n8"), data, nil, 400, "the header ce-id is there 2 times"},
 		"nonsense content type":  {ct("a/b/c;;"), structured, nil, 415, "content type"},

@@ -73,7 +73,7 @@ func (m *message) received() (*received, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case media == cloudevent.ApplicationCloudEventsJSON:
+	case media == cloudevent.ApplicationCloudEventsJSON, r.attributes["specversion"] == "" && isWhole(media, m.value):
 		one, err := fromJSON(m.value)
 		if err != nil {
 			return nil, fmt.Errorf("reading the event: %w", err)
