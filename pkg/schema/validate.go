@@ -169,11 +169,14 @@ func (c *checker) mediaArrived(m *cinedexv1.MediaArrived) {
 	c.attributes(m.GetAttributes())
 }
 
+// textFormats are the formats of timed text beside a film.
+var textFormats = []string{"srt", "webvtt", "ttml", "stl", "ass", "sbv", "microdvd", "scc", "mcc"}
+
 func (c *checker) sideCar(s *cinedexv1.SideCar) {
 	c.url("url", s.GetUrl())
 	c.language("language", s.GetLanguage(), true)
-	c.want(slices.Contains([]string{"", "srt", "webvtt", "ttml", "stl"}, s.GetFormat()), "format",
-		`must be "srt", "webvtt", "ttml" or "stl", or left out, not %q`, clip(s.GetFormat()))
+	c.want(s.GetFormat() == "" || slices.Contains(textFormats, s.GetFormat()), "format",
+		"must be one of %s, or left out, not %q", strings.Join(textFormats, ", "), clip(s.GetFormat()))
 	if s.GetRole() != "" {
 		c.name("role", s.GetRole())
 	}

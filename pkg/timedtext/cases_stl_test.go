@@ -24,7 +24,7 @@ var stlCases = []textCase{
 	{file: "r22_split_word.stl", cues: []wanted{at(1, 3, strings.Repeat("A", 107)+" greater")}, source: "EBU Tech 3264, EBN, TF"},
 	{file: "d_crlfpad.stl", lines: true, cues: []wanted{at(5, 6, "One\nTwo")}, source: "EBU Tech 3264, TF, 8Ah and 8Fh"},
 	{file: "d_tele.stl", lines: true, cues: []wanted{at(5, 6.48, "Hello\nworld")}, source: "EBU Tech 3264, TF, teletext control codes"},
-	{file: "d_tele_col.stl", cues: []wanted{at(5, 6.48, "Yes. No way.\nBye.")}, source: "EBU Tech 3264, TF; ETS 300 706, spacing attributes"},
+	{file: "d_tele_col.stl", cues: []wanted{at(5, 6.48, "- Yes. No way.\n- Bye.")}, source: "EBU Tech 3264, TF; ETS 300 706, spacing attributes"},
 	{file: "d_dsc_blank.stl", cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, DSC"},
 	{file: "d_cpn437.stl", cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, CPN"},
 	{file: "d_cpn_blankcct.stl", told: []string{`character code table "  "`}, cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, CCT"},

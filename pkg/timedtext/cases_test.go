@@ -39,6 +39,7 @@ type textCase struct {
 
 type film struct {
 	rate, start string
+	seconds     int64 // how long it is; 0 where that is not known
 	streamStart *schema.Time
 	// frames is the length of the film; 0 where the reader does not know it.
 	frames int64
@@ -74,7 +75,7 @@ func (c textCase) options(t testing.TB) timedtext.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := timedtext.Options{Name: c.file, Language: c.language, Rate: rate, StartTimecode: f.start, StreamStart: f.streamStart}
+	opts := timedtext.Options{Name: c.file, Language: c.language, Rate: rate, StartTimecode: f.start, StreamStart: f.streamStart, Duration: schema.Time(f.seconds) * schema.Second}
 	if f.frames > 0 {
 		if opts.Clock, err = schema.ClockOf(&pb.VideoTrack{Rate: rate.Proto(), Frames: f.frames}, nil); err != nil {
 			t.Fatal(err)

@@ -48,41 +48,52 @@ func unitOf(digits string) schema.Time {
 	return schema.Millisecond
 }
 
-// arrow reads "00:00:01,000 --> 00:00:02,000", with whatever settings follow.
-func arrow(line string) (start, end schema.Time, err error) {
-	a, b, _ := strings.Cut(line, "-->")
-	fields := strings.Fields(b)
-	if len(fields) == 0 {
-		return 0, 0, fmt.Errorf("has no end")
+// clockTime reads "hh:mm:ss,mmm" or "mm:ss.mmm" and the loose forms of both: spaces, a colon before the
+// milliseconds, a fraction of other length or none, 60 for the seconds. Hours may pass 99. unit is what the time is rounded to.
+func clockTime(s string) (at, unit schema.Time, err error) {
+	bad := fmt.Errorf("has a time that cannot be read: %q", clip(strings.TrimSpace(s)))
+	s = strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' {
+			return -1
+		}
+		return r
+	}, s)
+	s, negative := strings.CutPrefix(s, "-")
+	whole, fraction := s, ""
+	if i := strings.IndexAny(s, ",.;"); i >= 0 {
+		whole, fraction = s[:i], s[i+1:]
 	}
-	if start, err = clockTime(strings.TrimSpace(a)); err != nil {
-		return 0, 0, err
-	}
-	end, err = clockTime(fields[0])
-	return start, end, err
-}
-
-// clockTime reads "hh:mm:ss,mmm" or "mm:ss.mmm"; hours may pass 99.
-func clockTime(s string) (schema.Time, error) {
-	bad := fmt.Errorf("has a time that cannot be read: %q", clip(s))
-	whole, fraction, _ := strings.Cut(strings.Replace(s, ",", ".", 1), ".")
 	parts := strings.Split(whole, ":")
+	if len(parts) == 4 && fraction == "" && len(parts[3]) == 3 {
+		parts, fraction = parts[:3], parts[3]
+	}
 	if len(parts) < 2 || len(parts) > 3 {
-		return 0, bad
+		return 0, 0, bad
 	}
 	var sec int64
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 10, 31)
-		if err != nil || i > 0 && n > 59 || n > 100_000 {
-			return 0, bad
+		most := uint64(59)
+		switch {
+		case i == 0:
+			most = 100_000
+		case i == len(parts)-1:
+			most = 60
+		}
+		if err != nil || n > most {
+			return 0, 0, bad
 		}
 		sec = sec*60 + int64(n)
 	}
 	part, ok := decimals(fraction)
 	if !ok {
-		return 0, bad
+		return 0, 0, bad
 	}
-	return schema.Time(sec)*schema.Second + part, nil
+	at = schema.Time(sec)*schema.Second + part
+	if negative {
+		at = -at
+	}
+	return at, unitOf(fraction), nil
 }
 
 // decimals reads the digits after the point of a second, to the nearest flick.
@@ -102,4 +113,47 @@ func decimals(digits string) (schema.Time, bool) {
 		scale *= 10
 	}
 	return schema.Time((int64(n)*int64(schema.Second) + scale/2) / scale), true
+}
+
+// fromProgramme brings cues that count from the programme's start, 10:00:00:00 in many countries, to the film by its start
+// timecode: where more cues lie in the film after that than before.
+func (p *parser) fromProgramme() {
+	first, err := schema.ParseTimecode(p.opts.StartTimecode)
+	if !p.counts || err != nil {
+		return
+	}
+	origin := schema.Time(first.Hours*3600+first.Minutes*60+first.Seconds) * schema.Second
+	if p.opts.Rate.Validate() == nil {
+		origin += p.opts.Rate.FrameStart(int64(first.Frames))
+	}
+	inside := func(at schema.Time) bool { return at >= 0 && (p.opts.Duration == 0 || at < p.opts.Duration) }
+	asTheyAre, moved := 0, 0
+	for _, c := range p.cues {
+		// Where the film's end is not known, a cue from the programme's start on counts from there.
+		if inside(c.Start) && (p.opts.Duration > 0 || c.Start < origin) {
+			asTheyAre++
+		}
+		if inside(c.Start - origin) {
+			moved++
+		}
+	}
+	if origin == 0 || moved <= asTheyAre || p.opts.Duration == 0 && origin < schema.Hour {
+		return
+	}
+	for i := range p.cues {
+		p.cues[i].Start -= origin
+		p.cues[i].End -= origin
+	}
+	p.note("the cues count from the programme's start: %s is taken from their times, by the film's start timecode %s", origin, p.opts.StartTimecode)
+}
+
+// startsAt tells a person what the film's clock begins with.
+func (p *parser) startsAt() string {
+	switch {
+	case !p.counts:
+		return ""
+	case p.opts.StartTimecode == "":
+		return " and has no start timecode that cues could count from"
+	}
+	return " and its start timecode is " + p.opts.StartTimecode
 }

@@ -2,93 +2,192 @@ package timedtext
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/unicode"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// legacy are the encodings that subtitles of a language came in before UTF-8, the
-// likeliest first. One of several bytes a letter betrays itself by bytes that it
-// has no letter for; of those with one byte a letter, the language decides.
-var legacy = map[string][]string{
-	"ja": {"shift_jis", "euc-jp"}, "zh": {"gb18030", "big5"}, "ko": {"euc-kr"},
-	"ru": {"windows-1251"}, "uk": {"windows-1251"}, "be": {"windows-1251"}, "bg": {"windows-1251"}, "sr": {"windows-1251"}, "mk": {"windows-1251"},
-	"pl": {"windows-1250"}, "cs": {"windows-1250"}, "sk": {"windows-1250"}, "hu": {"windows-1250"}, "ro": {"windows-1250"}, "hr": {"windows-1250"}, "sl": {"windows-1250"}, "bs": {"windows-1250"},
-	"el": {"windows-1253"}, "tr": {"windows-1254"}, "az": {"windows-1254"}, "he": {"windows-1255"}, "ar": {"windows-1256"}, "fa": {"windows-1256"},
-	"lt": {"windows-1257"}, "lv": {"windows-1257"}, "et": {"windows-1257"}, "vi": {"windows-1258"}, "th": {"windows-874"},
-}
-
 var declared = regexp.MustCompile(`^<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']`)
 
-// decodeText brings a text of unknown encoding to UTF-8: by its byte order mark,
-// by being UTF-8, by the zeros of UTF-16, by what XML declares, and by its language.
-func decodeText(data []byte, language string) (text, name string, err error) {
-	try := func(e encoding.Encoding, name string) (string, string, error) {
+// decodeText brings a text of unknown encoding to UTF-8: by its byte order mark, by the zeros of UTF-16, by being UTF-8,
+// by the escapes of ISO-2022, by what XML declares, and else by how plausible its letters are in each encoding that the
+// language came in. It tells what it chose, how sure that is, and how much could not be read.
+func (p *parser) decodeText(data []byte) (string, error) {
+	text, err := p.decode(data)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(text, "\x00"); n > 0 {
+		if n > len(text)/100+1 {
+			return "", errkind.New(errkind.Invalid, "the file is not a text")
+		}
+		text = strings.ReplaceAll(text, "\x00", " ")
+	}
+	if n := strings.Count(text, "\ufffd"); n > 0 {
+		p.note("bytes that are no %s, each shown as \ufffd: %d", p.out.Encoding, n)
+	}
+	return text, nil
+}
+
+func (p *parser) decode(data []byte) (string, error) {
+	as := func(e encoding.Encoding, name string) (string, error) {
+		p.out.Encoding = name
 		out, err := e.NewDecoder().Bytes(data)
 		if err != nil {
-			return "", "", errkind.New(errkind.Invalid, "the text is not %s throughout: %w", name, err)
+			return "", errkind.New(errkind.Invalid, "the text is not %s throughout: %w", name, err)
 		}
-		if bytes.IndexByte(out, 0) >= 0 {
-			return "", "", errkind.New(errkind.Invalid, "the file is not a text")
-		}
-		return string(out), name, nil
+		return string(out), nil
 	}
-	zerosEven, zerosOdd := zeros(data)
 	switch {
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
-		data = data[3:]
-		if !utf8.Valid(data) {
-			data = bytes.ToValidUTF8(data, []byte("\ufffd"))
-		}
-		return try(encoding.Nop, "utf-8")
-	case bytes.HasPrefix(data, []byte("\xff\xfe")), zerosOdd > len(data)/4 && zerosEven == 0:
-		return try(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), "utf-16le")
-	case bytes.HasPrefix(data, []byte("\xfe\xff")), zerosEven > len(data)/4 && zerosOdd == 0:
-		return try(unicode.UTF16(unicode.BigEndian, unicode.UseBOM), "utf-16be")
+		p.out.Encoding = "utf-8"
+		return strings.ToValidUTF8(string(data[3:]), "\ufffd"), nil
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), isUTF16(data, 1):
+		return as(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), "utf-16le")
+	case bytes.HasPrefix(data, []byte("\xfe\xff")), isUTF16(data, 0):
+		return as(unicode.UTF16(unicode.BigEndian, unicode.UseBOM), "utf-16be")
+	case bytes.Contains(data, []byte("\x1b$B")) || bytes.Contains(data, []byte("\x1b$@")):
+		return as(encodings["iso-2022-jp"], "iso-2022-jp")
 	case utf8.Valid(data):
-		return try(encoding.Nop, "utf-8")
+		return as(encoding.Nop, "utf-8")
 	}
 	if m := declared.FindSubmatch(data); m != nil {
 		if e, err := htmlindex.Get(string(m[1])); err == nil {
-			canonical, _ := htmlindex.Name(e)
-			return try(e, canonical)
+			if name, err := htmlindex.Name(e); err == nil && name != "utf-8" {
+				return as(e, name)
+			}
 		}
 	}
-	base, _, _ := strings.Cut(strings.ToLower(language), "-")
-	candidates := legacy[base]
-	if base == "zh" && (strings.Contains(language, "Hant") || strings.HasSuffix(language, "TW") || strings.HasSuffix(language, "HK")) {
-		candidates = []string{"big5", "gb18030"}
+	best, next := guess(data, p.opts.Language)
+	p.out.Encoding, p.out.Certainty = best.name, best.certainty(next)
+	switch {
+	case p.out.Certainty >= sure:
+		p.note("the text is read as %s (certainty %.2f), by its letters", best.name, p.out.Certainty)
+	case next.name != "":
+		p.note("the text is read as %s, which is not sure (certainty %.2f; %s is the next likely): send it as UTF-8", best.name, p.out.Certainty, next.name)
+	default:
+		p.note("the text is read as %s, which is not sure (certainty %.2f): send it as UTF-8", best.name, p.out.Certainty)
 	}
-	for _, name := range candidates {
-		e, err := htmlindex.Get(name)
-		if err != nil {
-			continue
-		}
-		if out, err := e.NewDecoder().Bytes(data); err == nil && !bytes.ContainsRune(out, utf8.RuneError) {
-			return try(e, name)
-		}
-	}
-	e, err := htmlindex.Get("windows-1252")
-	if err != nil {
-		return "", "", err
-	}
-	return try(e, "windows-1252")
+	return best.decode(data), nil
 }
 
-// zeros counts the zero bytes at even and at odd places.
-func zeros(data []byte) (even, odd int) {
+// sure is the certainty from which a guess needs no advice.
+const sure = 0.8
+
+// isUTF16 says whether the bytes at one parity are zero as they are for Latin letters, digits and line ends, and those at the other
+// are not. Ideographic spaces (U+3000) and the like have the zero in the other place.
+func isUTF16(data []byte, parity int) bool {
+	var zero [2]int
 	for i, b := range data {
-		if b == 0 && i%2 == 0 {
-			even++
-		} else if b == 0 {
-			odd++
+		if b == 0 {
+			zero[i%2]++
 		}
 	}
-	return even, odd
+	return zero[parity] > len(data)/16 && zero[parity] > 4*zero[1-parity]
+}
+
+// encodings by name. Those that browsers do not know have the name that IANA gives.
+var encodings = func() map[string]encoding.Encoding {
+	all := map[string]encoding.Encoding{"ibm850": charmap.CodePage850, "ibm852": charmap.CodePage852, "iso-8859-1": charmap.ISO8859_1}
+	for _, name := range []string{
+		"windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255", "windows-1256", "windows-1257", "windows-1258",
+		"windows-874", "iso-8859-2", "iso-8859-3", "iso-8859-4", "iso-8859-5", "iso-8859-6", "iso-8859-7", "iso-8859-8", "iso-8859-10", "iso-8859-13", "iso-8859-14",
+		"iso-8859-15", "iso-8859-16", "koi8-r", "koi8-u", "ibm866", "macintosh", "x-mac-cyrillic",
+		"shift_jis", "euc-jp", "iso-2022-jp", "gb18030", "big5", "euc-kr",
+	} {
+		e, err := htmlindex.Get(name)
+		if err != nil {
+			panic("encoding " + name + ": " + err.Error()) // a name of this list is wrong
+		}
+		all[name] = e
+	}
+	return all
+}()
+
+// A reading is a text as it looks in one encoding.
+type reading struct {
+	name string
+	// score is the plausibility of the letters, at most 1.
+	score float64
+	text  string // of the sample
+}
+
+func (r reading) decode(data []byte) string {
+	if r.name == "utf-8" {
+		return strings.ToValidUTF8(string(data), "\ufffd")
+	}
+	out, err := encodings[r.name].NewDecoder().Bytes(data)
+	if err != nil {
+		return strings.ToValidUTF8(string(data), "\ufffd")
+	}
+	return string(out)
+}
+
+// certainty is between 0 and 1: how plausible the reading is, and how much more than the next.
+func (r reading) certainty(next reading) float64 {
+	lead := 1.0
+	if next.name != "" {
+		lead = min(max(r.score-next.score, 0)/0.3, 1)
+	}
+	return min(max(r.score, 0), 0.99) * (0.5 + 0.5*lead)
+}
+
+// sampleBytes are enough to tell encodings apart.
+const sampleBytes = 64 << 10
+
+// guess returns the most plausible reading of a text that is no valid UTF-8, and the most plausible one that reads other letters.
+func guess(data []byte, lang string) (best, next reading) {
+	sample := data[:min(len(data), sampleBytes)]
+	profiles := profilesOf(lang)
+	readings := plausible(sample, profiles)
+	if len(readings) == 0 || readings[0].score < 0.4 {
+		// The text may be in another language than the sender says; the sender is believed where nothing is much better.
+		for _, r := range plausible(sample, allProfiles()) {
+			r.score -= 0.1
+			readings = append(readings, r)
+		}
+		slices.SortStableFunc(readings, func(a, b reading) int { return cmp.Compare(b.score, a.score) })
+	}
+	best = readings[0]
+	for _, r := range readings[1:] {
+		if r.text != best.text {
+			return best, r
+		}
+	}
+	return best, reading{}
+}
+
+// plausible reads a sample in every encoding of some profiles, the most plausible first, the likeliest of a profile first.
+func plausible(sample []byte, profiles []profile) []reading {
+	best := make(map[string]reading)
+	var order []string
+	for _, pr := range profiles {
+		for rank, name := range slices.Concat([]string{"utf-8"}, pr.encodings) {
+			r := best[name]
+			if r.name == "" {
+				r = reading{name: name, score: -9}
+				r.text = r.decode(sample)
+				order = append(order, name)
+			}
+			if s := pr.score(r.text, name, sample) - 0.01*float64(rank); s > r.score {
+				r.score = s
+			}
+			best[name] = r
+		}
+	}
+	var out []reading
+	for _, name := range order {
+		out = append(out, best[name])
+	}
+	slices.SortStableFunc(out, func(a, b reading) int { return cmp.Compare(b.score, a.score) })
+	return out
 }

@@ -79,6 +79,20 @@ func TestTextLimits(t *testing.T) {
 // TestTextIsLinear: sixteen times the text takes about sixteen times the time. Quadratic work would take 256 times as long.
 func TestTextIsLinear(t *testing.T) {
 	inputs := map[string]func(n int) []byte{
+		"numbers of srt":     func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\na\n", "%d\n\n", "", n) },
+		"braces of srt":      func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "{%d", "\n", n) },
+		"tags of vtt":        func(n int) []byte { return repeated("WEBVTT\n\n00:01.000 --> 00:02.000\n", "<v a%d>x", "\n", n) },
+		"open voices of vtt": func(n int) []byte { return repeated("WEBVTT\n\n00:01.000 --> 00:02.000\n", "<%d ", "\n", n) },
+		"languages of vtt": func(n int) []byte {
+			return repeated("WEBVTT\n\n00:01.000 --> 00:02.000\n", "<lang en>x</lang><lang fr>y%d</lang>", "\n", n)
+		},
+		"turns of srt":             func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "- MARA: x%d\n", "\n", n) },
+		"bytes of no utf-8 of srt": func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "\xe9t\xe9 %d\n", "\n", n) },
+		"lines of ass": func(n int) []byte {
+			return repeated("[Script Info]\n[Events]\n", "Dialogue: 0,0:00:%02d.00,0:01:00.00,,,,,,,{x}y\n", "", n)
+		},
+		"lines of microdvd":  func(n int) []byte { return repeated("{1}{1}25\n", "{%d}{}a\n", "", n) },
+		"lines of sbv":       func(n int) []byte { return repeated("", "0:00:%02d.000,0:01:00.000\na\n\n", "", n) },
 		"one cue of srt":     func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "line %d\n", "", n) },
 		"stray lines of srt": func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\na\n\n", "line %d\n\n", "", n) },
 		"open tags of srt":   func(n int) []byte { return repeated("1\n00:00:01,000 --> 00:00:02,000\n", "<i %d", "\n", n) },

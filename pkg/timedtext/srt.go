@@ -1,70 +1,127 @@
 package timedtext
 
 import (
-	"slices"
+	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-func (p *parser) srt(text string) {
-	all := blocks(text)
-	for i := 0; i < len(all); i++ {
-		b := all[i]
-		at := b.timing()
-		if at < 0 {
-			continue // a stray number, or a heading
-		}
-		words := slices.Clip(b.lines[at+1:])
-		// A blank line inside a cue is not the format's, but common: what follows
-		// belongs to the cue before while no timing is in it.
-		for i+1 < len(all) && all[i+1].timing() < 0 && !isNumber(all[i+1].lines[0]) {
-			i++
-			words = append(words, all[i].lines...)
-		}
-		start, end, err := arrow(b.lines[at])
-		if err != nil {
-			p.bad(b.line+at, "%s", err)
-			continue
-		}
-		p.add(b.line+at, Cue{Start: start, End: end, Text: plain(strings.Join(words, "\n"))})
-	}
-}
+// textLineEnds are the line ends of text files. CR CR LF is one line end: a program wrote CR LF through another that turned LF into CR LF.
+var textLineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\r", "\n")
 
-func isNumber(s string) bool {
-	_, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
-	return err == nil
-}
-
-// lines splits at every kind of line end.
+// lines splits at every kind of line end, and takes the marks away that joined files have at the start of a line.
 func lines(text string) []string {
-	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+	all := strings.Split(textLineEnds.Replace(text), "\n")
+	for i, l := range all {
+		all[i] = strings.TrimLeft(l, "\ufeff")
+	}
+	return all
 }
 
-// block is what lies between two blank lines.
-type block struct {
-	line  int // of its first line, from 1
-	lines []string
-}
+const looseTime = `-?\s*\d{1,6}\s*:\s*\d{1,3}(?:\s*:\s*\d{1,3})?(?:\s*[,.:;]\s*\d{1,9})?`
 
-func blocks(text string) []block {
-	var out []block
-	open := false
-	for i, l := range lines(text) {
-		if strings.TrimSpace(l) == "" {
-			open = false
+var (
+	// srtTiming is "00:00:01,000 --> 00:00:02,000" and its loose forms. What follows the second time is a position.
+	srtTiming = regexp.MustCompile(`^\s*(` + looseTime + `)\s*(?:-{1,3}|–|—)\s?>\s*(` + looseTime + `)(\s.*)?$`)
+	// hours is a time that has hours or a fraction: text such as "10:30 --> 11:00" has neither.
+	hours       = regexp.MustCompile(`:[^:]*:|[,.]`)
+	startOfTime = regexp.MustCompile(`^\s*-?\d+\s*:\s*\d+\s*[:.,]`)
+	digits      = regexp.MustCompile(`^\s*\d{1,9}\s*$`)
+)
+
+// srt reads SubRip by its timing lines: a line with an arrow between two times begins a cue, with or without a blank line
+// before it, and a number right before the timing line is the number of the cue. All else between two timing lines is
+// text: blank lines and numbers too.
+func (p *parser) srt(text string) {
+	all := lines(text)
+	type start struct{ first, timing int } // first is the line of the number, or the timing line
+	var starts []start
+	last, number := -1, int64(0) // the last timing line, and the number of its cue
+	for i, l := range all {
+		if !strings.Contains(l, ">") {
 			continue
 		}
-		if !open {
-			out = append(out, block{line: i + 1})
-			open = true
+		numbered := i > 0 && digits.MatchString(all[i-1]) && i-1 > last
+		if !isSRTTiming(l, numbered && (i == 1 || strings.TrimSpace(all[i-2]) == "")) {
+			continue
 		}
-		last := &out[len(out)-1]
-		last.lines = append(last.lines, l)
+		s := start{i, i}
+		at := i - 1
+		for at > last && strings.TrimSpace(all[at]) == "" {
+			at--
+		}
+		if at > last && digits.MatchString(all[at]) {
+			n, _ := strconv.ParseInt(strings.TrimSpace(all[at]), 10, 64)
+			// A number with a blank line after it, or that is all the cue before has to say, is the cue's number if it goes on from the number before.
+			onlyText := last >= 0 && at == last+1
+			if at == i-1 && !onlyText || n == number+1 || last < 0 {
+				s.first, number = at, n
+			} else {
+				number = 0
+			}
+		}
+		starts, last = append(starts, s), i
 	}
-	return out
+	for i, s := range starts {
+		end := len(all)
+		if i+1 < len(starts) {
+			end = starts[i+1].first
+		}
+		from, to, unit, err := arrow(all[s.timing])
+		if err != nil {
+			p.bad(s.timing+1, "%s", err)
+			continue
+		}
+		words := strings.Join(append(besideTimes(all[s.timing]), all[s.timing+1:end]...), "\n")
+		p.addRounded(s.timing+1, unit, Cue{Start: from, End: to, Text: srtWords(words)})
+	}
 }
 
-// timing finds the line with the arrow; -1 for none.
-func (b block) timing() int {
-	return slices.IndexFunc(b.lines, func(l string) bool { return strings.Contains(l, "-->") })
+// isSRTTiming says whether a line stands between cues: an arrow between two times, or a broken form of that. Text with an
+// arrow is text. afterNumber says that the line follows a number that follows a blank line.
+func isSRTTiming(l string, afterNumber bool) bool {
+	if m := srtTiming.FindStringSubmatch(l); m != nil {
+		return afterNumber || hours.MatchString(m[1]) && hours.MatchString(m[2])
+	}
+	return strings.Contains(l, "-->") && (afterNumber || startOfTime.MatchString(l))
+}
+
+// besideTimes is text on the timing line itself. Positions such as "X1:40" and "align:start" are none.
+func besideTimes(timing string) []string {
+	m := srtTiming.FindStringSubmatch(timing)
+	if m == nil {
+		return nil
+	}
+	for _, field := range strings.Fields(m[3]) {
+		if !strings.Contains(field, ":") {
+			return []string{m[3]}
+		}
+	}
+	return nil
+}
+
+// arrow reads "00:00:01,000 --> 00:00:02,000", with whatever settings follow. unit is what the coarser of both times is rounded to.
+func arrow(line string) (start, end, unit schema.Time, err error) {
+	if m := srtTiming.FindStringSubmatch(line); m != nil {
+		return span(m[1], m[2])
+	}
+	a, b, _ := strings.Cut(line, "-->")
+	fields := strings.Fields(b)
+	if len(fields) == 0 {
+		return 0, 0, 0, fmt.Errorf("has no end")
+	}
+	return span(a, fields[0])
+}
+
+// span reads the two times of a cue.
+func span(from, to string) (start, end, unit schema.Time, err error) {
+	start, a, err := clockTime(from)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	end, b, err := clockTime(to)
+	return start, end, max(a, b), err
 }

@@ -38,7 +38,7 @@ type BadCue struct {
 
 // Track is a parsed text track.
 type Track struct {
-	// Format is "srt", "webvtt", "ttml" or "stl".
+	// Format is "srt", "webvtt", "ttml", "stl", "ass", "sbv" or "microdvd".
 	Format string
 	// Encoding is the encoding of the bytes, by its WHATWG name ("utf-8", "windows-1251", ...).
 	Encoding string
@@ -68,6 +68,11 @@ type Options struct {
 	// Clock of the asset, where it is known: times that the file rounds to milliseconds or hundredths are
 	// brought to the frames that they mean. Without it Rate serves.
 	Clock schema.Clock
+	// Duration of the film; 0 where it is not known. A cue that starts at or after it is left out.
+	Duration schema.Time
+	// Offset is the place of the film's first picture on the container's clock. Times on that clock are less by it; frames and
+	// labels are not.
+	Offset schema.Time
 	// StreamStart is the time of the first picture of an MPEG transport stream on the stream's own clock, for
 	// X-TIMESTAMP-MAP. It is nil for any other film.
 	StreamStart *schema.Time
@@ -108,11 +113,10 @@ func Parse(data []byte, opts Options) (*Track, error) {
 		}
 		return p.finish()
 	}
-	text, encoding, err := decodeText(data, opts.Language)
+	text, err := p.decodeText(data)
 	if err != nil {
 		return nil, err
 	}
-	t.Encoding = encoding
 	if t.Format, err = textFormat(text, opts); err != nil {
 		return nil, err
 	}
@@ -125,7 +129,16 @@ func Parse(data []byte, opts Options) (*Track, error) {
 	case "ttml":
 		err = p.ttml(text)
 	case "srt":
+		p.counts = true
 		p.srt(text)
+	case "ass":
+		p.counts = true
+		p.ass(text)
+	case "sbv":
+		p.counts = true
+		p.sbv(text)
+	case "microdvd":
+		err = p.microdvd(text)
 	default:
 		err = errkind.New(errkind.Invalid, "the text says it is STL, but has no STL header")
 	}
@@ -136,7 +149,7 @@ func Parse(data []byte, opts Options) (*Track, error) {
 }
 
 var textFormats = map[string]string{
-	"srt": "srt", "subrip": "srt", "vtt": "webvtt", "webvtt": "webvtt",
+	"srt": "srt", "subrip": "srt", "vtt": "webvtt", "webvtt": "webvtt", "ass": "ass", "ssa": "ass", "sbv": "sbv", "microdvd": "microdvd", "sub": "microdvd",
 	"ttml": "ttml", "dfxp": "ttml", "xml": "ttml", "itt": "ttml", "imsc": "ttml", "stl": "stl",
 }
 
@@ -146,6 +159,12 @@ func textFormat(text string, opts Options) (string, error) {
 	switch {
 	case strings.HasPrefix(start, "WEBVTT"):
 		return "webvtt", nil
+	case assSection.MatchString(start):
+		return "ass", nil
+	case microLine.MatchString(start):
+		return "microdvd", nil
+	case sbvFirst.MatchString(start):
+		return "sbv", nil
 	case strings.HasPrefix(start, "<") && strings.Contains(start, "http://www.w3.org/ns/ttml"):
 		return "ttml", nil
 	}
@@ -153,7 +172,7 @@ func textFormat(text string, opts Options) (string, error) {
 		if f := textFormats[strings.ToLower(opts.Format)]; f != "" {
 			return f, nil
 		}
-		return "", errkind.New(errkind.Invalid, "text format %q is not one of srt, webvtt, ttml, stl", opts.Format)
+		return "", errkind.New(errkind.Invalid, "text format %q is not one of srt, webvtt, ttml, stl, ass, sbv, microdvd", opts.Format)
 	}
 	if f := textFormats[strings.ToLower(strings.TrimPrefix(path.Ext(opts.Name), "."))]; f != "" {
 		return f, nil
@@ -164,7 +183,7 @@ func textFormat(text string, opts Options) (string, error) {
 	case strings.Contains(text, "-->"):
 		return "srt", nil
 	}
-	return "", errkind.New(errkind.Invalid, "the text is not SRT, WebVTT, TTML or STL")
+	return "", errkind.New(errkind.Invalid, "the text is not SRT, WebVTT, TTML, STL, ASS, SBV or MicroDVD")
 }
 
 // boundedMarkup counts what a parser allocates for before the parser begins.
@@ -184,8 +203,13 @@ func boundedMarkup(text, format string) error {
 type parser struct {
 	out  *Track
 	opts Options
+	cues []pending
 	// text is the bytes of all cues; more is the bad cues that are counted only.
 	text, more int
+	// counts says that times count as a clock does, from the film's start or from the programme's.
+	counts bool
+	// exact says that the text is our own, whose cues are as they should be.
+	exact bool
 	// over says which limit the text is over.
 	over error
 }
@@ -205,49 +229,86 @@ func (p *parser) note(format string, args ...any) {
 	}
 }
 
-// add takes a cue over unless something is wrong with it.
-func (p *parser) add(line int, c Cue) {
+// A pending cue is one that the whole track may still move or name.
+type pending struct {
+	Cue
+	line int
+	unit schema.Time // its times are rounded to
+}
+
+// addRounded takes a cue over whose times count on the clock of the text, rounded to unit.
+func (p *parser) addRounded(line int, unit schema.Time, c Cue) {
+	c.Start, c.End = c.Start-p.opts.Offset, c.End-p.opts.Offset
+	if p.opts.Offset != 0 && unit > 0 {
+		unit += schema.Millisecond // the offset is rounded, too
+	}
+	p.take(pending{c, line, unit})
+}
+
+// add takes a cue over whose times are exact, and on the film's clock: frames and labels.
+func (p *parser) add(line int, c Cue) { p.take(pending{c, line, 0}) }
+
+// take takes a cue over unless something is wrong with it. Several that speak become several cues.
+func (p *parser) take(c pending) {
 	if p.over != nil {
 		return
 	}
+	line := c.line
 	if len(c.Text) > 2*maxCueText { // before any work is done on it
 		p.bad(line, "has more than %d bytes", maxCueText)
 		return
 	}
-	c.Text = tidy(c.Text)
-	if c.Speaker == "" {
-		c.Speaker, c.Text = speakerBefore(c.Text)
+	c.Text, c.Speaker = tidy(c.Text), tidy(visible(c.Speaker))
+	said := []turn{{c.Speaker, c.Text}}
+	if c.Speaker == "" && !p.exact {
+		said = turns(c.Text)
 	}
-	c.Text = withoutDashes(c.Text)
 	switch {
-	case c.Start < 0:
-		p.bad(line, "starts before the film")
 	case c.End < c.Start:
 		p.bad(line, "ends at %s, before it starts at %s", c.End, c.Start)
+		return
 	case c.End == c.Start:
 		p.bad(line, "ends as it starts, at %s", c.Start)
-	case c.Text == "":
+		return
+	case wordless(c.Text):
 		p.bad(line, "has no words")
+		return
 	case len(c.Text) > maxCueText:
 		p.bad(line, "has more than %d bytes", maxCueText)
-	case len(p.out.Cues) >= maxCues:
-		p.over = fmt.Errorf("the text has more than the %d cues that are taken: %w", maxCues, ErrTooLarge)
-	case p.text+len(c.Text) > maxCuesText:
-		p.over = fmt.Errorf("the text's cues have more than the %d bytes that are taken: %w", maxCuesText, ErrTooLarge)
-	default:
+		return
+	}
+	for _, t := range said {
+		if wordless(t.text) {
+			continue
+		}
+		c.Speaker, c.Text = t.speaker, t.text
+		switch {
+		case len(p.cues) >= maxCues:
+			p.over = fmt.Errorf("the text has more than the %d cues that are taken: %w", maxCues, ErrTooLarge)
+			return
+		case p.text+len(c.Text) > maxCuesText:
+			p.over = fmt.Errorf("the text's cues have more than the %d bytes that are taken: %w", maxCuesText, ErrTooLarge)
+			return
+		}
 		p.text += len(c.Text)
-		p.out.Cues = append(p.out.Cues, c)
+		p.cues = append(p.cues, c)
+		c.Readings = nil // are told once
 	}
 }
 
 func (p *parser) finish() (*Track, error) {
+	if p.over != nil {
+		return nil, p.over
+	}
+	p.fromProgramme()
+	p.bracedNames()
+	p.ontoFilm()
+	slices.SortStableFunc(p.out.Bad, func(a, b BadCue) int { return cmp.Compare(a.Line, b.Line) })
 	if p.more > 0 {
 		last := &p.out.Bad[len(p.out.Bad)-1]
 		last.Reason += fmt.Sprintf("; %d more cues are wrong", p.more)
 	}
 	switch t := p.out; {
-	case p.over != nil:
-		return nil, p.over
 	case len(t.Cues) > 0:
 		slices.SortStableFunc(t.Cues, func(a, b Cue) int {
 			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
@@ -257,6 +318,42 @@ func (p *parser) finish() (*Track, error) {
 		return nil, errkind.New(errkind.Invalid, "none of the text's cues can be used; the first, at line %d, %s", t.Bad[0].Line, t.Bad[0].Reason)
 	default:
 		return nil, errkind.New(errkind.Invalid, "the text has no cues")
+	}
+}
+
+// ontoFilm brings the cues onto the frames of the film. Cues outside the film are left out.
+func (p *parser) ontoFilm() {
+	for _, c := range p.cues {
+		start, end := p.onFrame(c.Start, c.unit), p.onFrame(c.End, c.unit)
+		if start < end {
+			c.Start, c.End = start, end
+		}
+		switch film := p.opts.Duration; {
+		case c.End <= 0:
+			p.bad(c.line, "ends at %s, before the film's first picture", c.End)
+		case c.Start < 0 && p.opts.Offset == 0:
+			p.bad(c.line, "starts at %s, before the film", c.Start)
+		case film > 0 && c.Start >= film:
+			p.bad(c.line, "starts at %s, and the film ends at %s%s", c.Start, film, p.startsAt())
+		default:
+			c.Start = max(c.Start, 0)
+			p.out.Cues = append(p.out.Cues, c.Cue)
+		}
+	}
+}
+
+// bracedNames finds the speakers in brackets whose names the track tells elsewhere.
+func (p *parser) bracedNames() {
+	known := make(map[string]bool)
+	for _, c := range p.cues {
+		if c.Speaker != "" {
+			known[strings.ToLower(c.Speaker)] = true
+		}
+	}
+	for i, c := range p.cues {
+		if c.Speaker == "" && !p.exact {
+			p.cues[i].Speaker, p.cues[i].Text = bracedName(c.Text, known)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 		"srt": {
 			in: "1\n00:00:01,000 --> 00:00:02,500\n<i>Good</i> morning,\n<font color=\"#fff\">Mara</font> &amp; all.\n\n2\n00:00:03,000 --> 00:00:04,000 X1:40\n- Hello.\n- Who is it?\n\n",
 			want: timedtext.Track{Format: "srt", Encoding: "utf-8", Cues: []timedtext.Cue{
-				cue(1000, 2500, "Good morning,\nMara & all.", ""), cue(3000, 4000, "Hello.\nWho is it?", "")}},
+				cue(1000, 2500, "Good morning,\nMara & all.", ""), cue(3000, 4000, "- Hello.\n- Who is it?", "")}},
 		},
 		"srt, Windows ends, byte order mark, no numbers, blank line inside, out of order": {
 			in: "\ufeff00:00:05.000 --> 00:00:06.000\r\nSecond\r\n\r\nand third line\r\n\r\n00:00:01,5 --> 00:00:02,25\r\n{\\an8}First\r\n",
@@ -58,13 +58,13 @@ func TestParse(t *testing.T) {
 					{2, "ends at 00:00:04.000, before it starts at 00:00:05.000"},
 					{10, `has a time that cannot be read: "xx:00"`},
 					{14, `has a time that cannot be read: "00:61:00,000"`},
-					{18, `has a time that cannot be read: "-00:00:01,000"`},
+					{18, "starts at -00:00:01.000, before the film"},
 					{26, "has no words"}}},
 		},
 		"webvtt": {
 			in: "WEBVTT - a title\nKind: captions\n\nSTYLE\n::cue { color: red }\n\nNOTE this --> is no cue\nbut a note\n\nid 1\n00:01.000 --> 00:02.000 align:start line:10%\n<v.loud Mara>Good <00:01.500><c.yellow>morning</c> &lt;3\n\n1:00:00.250 --> 1:00:01.000\n<v Mara>One.</v> <v Jonas>Two.</v>\n",
 			want: timedtext.Track{Format: "webvtt", Encoding: "utf-8", Cues: []timedtext.Cue{
-				cue(1000, 2000, "Good morning <3", "Mara"), cue(3600250, 3601000, "One. Two.", "")}},
+				cue(1000, 2000, "Good morning <3", "Mara"), cue(3600250, 3601000, "One.", "Mara"), cue(3600250, 3601000, "Two.", "Jonas")}},
 		},
 		"webvtt called srt": {
 			in: "WEBVTT\n\n00:01.000 --> 00:02.000\nHi\n", opts: timedtext.Options{Format: "srt"},

@@ -3,51 +3,357 @@ package timedtext
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// exactHeader begins the WebVTT that we write: the ids of its cues are then their
-// times in flicks, which milliseconds cannot hold.
+// The clauses are those of the W3C document "WebVTT: The Web Video Text Tracks Format".
+
+// exactHeader begins the WebVTT that we write. The ids of its cues are their times in flicks, which milliseconds cannot
+// hold, and after them their readings.
 const exactHeader = "WEBVTT cinedex-flicks"
 
+const arrowSign = "-->"
+
+// vttReader reads the lines of a WebVTT text, block by block (6.1).
+type vttReader struct {
+	*parser
+	lines []string
+	at    int // the next line
+	// moved is what X-TIMESTAMP-MAP adds to the times of cues; base is the first MPEGTS.
+	moved schema.Time
+	base  *int64
+}
+
 func (p *parser) webvtt(text string) {
-	exact := strings.HasPrefix(strings.TrimSpace(text), exactHeader)
-	for _, b := range blocks(text) {
-		at := b.timing()
-		if at < 0 {
-			continue // the header, a note, a style
-		}
-		if first := b.lines[0]; strings.HasPrefix(first, "NOTE") || strings.HasPrefix(first, "STYLE") || strings.HasPrefix(first, "REGION") {
+	p.exact = strings.HasPrefix(strings.TrimSpace(text), exactHeader)
+	p.counts = !p.exact
+	r := &vttReader{parser: p, lines: vttLines(text)}
+	for r.at < len(r.lines) && strings.TrimSpace(r.lines[r.at]) == "" {
+		r.at++
+	}
+	if r.at < len(r.lines) && isVTTHeader(r.lines[r.at]) {
+		r.header()
+	} else {
+		p.note("the text does not begin with WEBVTT, as the format has it (6.1)")
+	}
+	for r.at < len(r.lines) && p.over == nil {
+		if r.lines[r.at] == "" {
+			r.at++
 			continue
 		}
-		start, end, err := arrow(b.lines[at])
-		if exact && at > 0 {
-			if s, e, ok := exactTimes(b.lines[at-1]); ok {
-				start, end, err = s, e, nil
-			}
-		}
-		if err != nil {
-			p.bad(b.line+at, "%s", err)
-			continue
-		}
-		words := strings.Join(b.lines[at+1:], "\n")
-		p.add(b.line+at, Cue{Start: start, End: end, Text: plain(words), Speaker: voice(words)})
+		r.block()
 	}
 }
 
-func exactTimes(id string) (start, end schema.Time, ok bool) {
-	a, b, _ := strings.Cut(strings.TrimSpace(id), "-")
+// vttLines ends lines at CR LF, CR and LF. CR CR LF is one line end where no line ends otherwise.
+func vttLines(text string) []string {
+	if n := strings.Count(text, "\n"); n > 0 && strings.Count(text, "\r\r\n") == n {
+		text = strings.ReplaceAll(text, "\r\r\n", "\n")
+	}
+	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+}
+
+func isVTTHeader(l string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(l, "\ufeff"), "WEBVTT")
+	return ok && (rest == "" || rest[0] == ' ' || rest[0] == '\t')
+}
+
+// header reads up to the empty line or the first timing line. Its line "Language:" is no part of the format, and common.
+func (r *vttReader) header() {
+	for r.at++; r.at < len(r.lines) && r.lines[r.at] != "" && !strings.Contains(r.lines[r.at], arrowSign); r.at++ {
+		name, value, _ := strings.Cut(r.lines[r.at], ":")
+		switch {
+		case strings.HasPrefix(r.lines[r.at], "X-TIMESTAMP-MAP="):
+			r.timestampMap(r.lines[r.at])
+		case strings.EqualFold(name, "Language") && r.out.Language == "":
+			if lang, err := schema.CanonicalLanguage(strings.TrimSpace(value)); err == nil {
+				r.out.Language = lang
+			}
+		}
+	}
+}
+
+var (
+	mapLocal = regexp.MustCompile(`LOCAL:([\d:.]+)`)
+	mapTS    = regexp.MustCompile(`MPEGTS:(\d{1,19})`)
+)
+
+// timestampMap reads "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000" (RFC 8216 3.5): the cue time LOCAL is the time
+// MPEGTS of the transport stream, in units of 1/90000 s. A film that is no transport stream has no such clock: there a
+// first MPEGTS counts as 0, since packagers write 900000 always, and those of further segments count from the first.
+func (r *vttReader) timestampMap(line string) {
+	local, ts := mapLocal.FindStringSubmatch(line), mapTS.FindStringSubmatch(line)
+	if local == nil || ts == nil {
+		r.note("line %d: %q lacks LOCAL or MPEGTS and is not applied", r.at+1, clip(line))
+		return
+	}
+	from, _, err := clockTime(local[1])
+	ticks, errTicks := strconv.ParseInt(ts[1], 10, 64)
+	if err != nil || errTicks != nil {
+		r.note("line %d: %q cannot be read and is not applied", r.at+1, clip(line))
+		return
+	}
+	const wrap, tick = int64(1) << 33, schema.Second / 90_000
+	ticks %= wrap
+	if start := r.opts.StreamStart; start != nil {
+		first := int64(*start/tick) % wrap
+		d := ticks - first
+		switch { // the stream's clock begins again after 2^33 ticks
+		case d < -wrap/2:
+			d += wrap
+		case d > wrap/2:
+			d -= wrap
+		}
+		r.moved = schema.Time(d)*tick - from
+		if r.moved != 0 {
+			r.note("X-TIMESTAMP-MAP moves the cues by %s: MPEGTS %d, LOCAL %s, and the stream's first picture at %s", signed(r.moved), ticks, from, *start)
+		}
+		return
+	}
+	if r.base == nil {
+		r.base = &ticks
+		if ticks != 0 {
+			r.note("X-TIMESTAMP-MAP: MPEGTS %d counts as 0, since the film is no transport stream", ticks)
+		}
+	}
+	r.moved = schema.Time(ticks-*r.base)*tick - from
+}
+
+func signed(t schema.Time) string {
+	if t < 0 {
+		return "-" + (-t).String()
+	}
+	return t.String()
+}
+
+// block collects a block (6.1, "collect a WebVTT block"): only an empty line, or the timing line of the next cue, ends it.
+func (r *vttReader) block() {
+	first, timing := r.at, -1
+	for ; r.at < len(r.lines) && r.lines[r.at] != ""; r.at++ {
+		if !strings.Contains(r.lines[r.at], arrowSign) {
+			continue
+		}
+		if timing >= 0 || r.at > first+1 {
+			break
+		}
+		timing = r.at
+	}
+	if timing < 0 {
+		r.noCue(first)
+		return
+	}
+	line := r.lines[timing]
+	start, end, unit, err := arrow(line)
+	var readings []string
+	if r.exact && timing > first {
+		if s, e, read, ok := exactID(r.lines[timing-1]); ok {
+			start, end, unit, readings, err = s, e, 0, read, nil
+		}
+	}
+	if err != nil {
+		if first != timing || blockWord(line) != "NOTE" { // a comment may not hold an arrow (4.1), and says nothing if it does
+			r.bad(timing+1, "%s", err)
+		}
+		return
+	}
+	c := vttWords(strings.Join(r.lines[timing+1:r.at], "\n"))
+	if len(readings) == 0 {
+		readings = c.readings
+	}
+	if len(c.parts) == 0 {
+		c.parts = []*vttPart{{}}
+	}
+	for _, part := range c.parts {
+		r.addRounded(timing+1, unit, Cue{
+			Start: start + r.moved, End: end + r.moved, Text: part.text.String(), Speaker: part.voice, Language: part.language, Readings: readings,
+		})
+		readings = nil
+	}
+	for _, words := range c.foreign {
+		r.note("line %d: %s", timing+1, words)
+	}
+}
+
+// noCue reads a block without a timing line: the header of a joined file, a comment, a style, a region. Any other is told.
+func (r *vttReader) noCue(first int) {
+	l := r.lines[first]
+	switch blockWord(l) {
+	case "WEBVTT", "\ufeffWEBVTT":
+		end := r.at
+		r.at = first
+		r.header()
+		r.at = max(r.at, end)
+	case "NOTE", "STYLE", "REGION":
+	default:
+		r.note("line %d: %q belongs to no cue, since a blank line ends a cue of WebVTT", first+1, clip(l))
+	}
+}
+
+func blockWord(l string) string {
+	word, _, _ := strings.Cut(strings.ReplaceAll(l, "\t", " "), " ")
+	return word
+}
+
+// exactID reads "START-END" or "START-END reading|reading".
+func exactID(id string) (start, end schema.Time, readings []string, ok bool) {
+	times, read, _ := strings.Cut(strings.TrimSpace(id), " ")
+	a, b, _ := strings.Cut(times, "-")
 	s, errS := strconv.ParseInt(a, 10, 64)
 	e, errE := strconv.ParseInt(b, 10, 64)
-	return schema.Time(s), schema.Time(e), errS == nil && errE == nil
+	if read != "" {
+		readings = strings.Split(read, "|")
+	}
+	return schema.Time(s), schema.Time(e), readings, errS == nil && errE == nil
+}
+
+// vttCue is what the text of a cue says (6.4): parts by voice, the readings of ruby, and words in another language than the cue's.
+type vttCue struct {
+	parts    []*vttPart
+	readings []string
+	foreign  []string
+}
+
+type vttPart struct {
+	voice, language string
+	text            strings.Builder
+}
+
+var (
+	vttTimestamp = regexp.MustCompile(`^(?:\d{2,}:)?\d{2}:\d{2}\.\d{3}$`)
+	vttTag       = regexp.MustCompile(`^(/?)([^\s./>]*)((?:\.[^\s>]*)?)(?:[\s]+([\s\S]*))?$`)
+)
+
+// vttScope is an open tag, or the cue: what is inside has its voice and language.
+type vttScope struct{ tag, voice, language string }
+
+// vttWords cuts the text of a cue into tags and words (6.4). A "<" before white space, before a number that is no
+// timestamp, and without a ">" after it is a letter, against 6.4, which would lose the words after it.
+func vttWords(s string) vttCue {
+	if len(s) > 8*maxCueText {
+		out := vttCue{parts: []*vttPart{{}}} // far too long to be taken
+		out.parts[0].text.WriteString(s)
+		return out
+	}
+	var (
+		out     vttCue
+		reading strings.Builder
+		scopes  = []vttScope{{}}
+	)
+	write := func(words string) {
+		words = html.UnescapeString(words)
+		in := scopes[len(scopes)-1]
+		if in.tag == "rt" {
+			reading.WriteString(words)
+			return
+		}
+		if n := len(out.parts); n == 0 || out.parts[n-1].voice != in.voice || out.parts[n-1].language != in.language {
+			out.parts = append(out.parts, &vttPart{voice: in.voice, language: in.language})
+		}
+		out.parts[len(out.parts)-1].text.WriteString(words)
+	}
+	readingEnds := func() {
+		if read := tidy(reading.String()); read != "" {
+			out.readings = append(out.readings, strings.ReplaceAll(read, "\n", " "))
+		}
+		reading.Reset()
+	}
+	for {
+		words, rest, open := strings.Cut(s, "<")
+		write(words)
+		if !open {
+			break
+		}
+		tag, after, closed := strings.Cut(rest, ">")
+		number := tag != "" && tag[0] >= '0' && tag[0] <= '9'
+		if !closed || tag != "" && strings.ContainsAny(tag[:1], " \t\n") || number && !vttTimestamp.MatchString(tag) {
+			write("<")
+			if s = rest; !closed {
+				write(s)
+				break
+			}
+			continue
+		}
+		s = after
+		m := vttTag.FindStringSubmatch(tag)
+		if m == nil || number {
+			continue
+		}
+		in := scopes[len(scopes)-1]
+		switch name := m[2]; {
+		case m[1] == "/":
+			for i := len(scopes) - 1; i > 0; i-- {
+				if scopes[i].tag == name || name == "ruby" && scopes[i].tag == "rt" {
+					if in.tag == "rt" {
+						readingEnds()
+					}
+					scopes = scopes[:i]
+					if name == "ruby" && i > 1 && scopes[i-1].tag == "ruby" {
+						scopes = scopes[:i-1]
+					}
+					break
+				}
+			}
+		case len(scopes) >= maxDepth:
+		case name == "v":
+			scopes = append(scopes, vttScope{"v", tidyName(m[4]), in.language})
+		case name == "lang":
+			language, err := schema.CanonicalLanguage(strings.TrimSpace(m[4]))
+			if err != nil {
+				language = in.language
+			}
+			scopes = append(scopes, vttScope{"lang", in.voice, language})
+		case name == "ruby" || name == "rt" && in.tag == "ruby":
+			scopes = append(scopes, vttScope{name, in.voice, in.language})
+		}
+	}
+	readingEnds()
+	out.byVoice()
+	return out
+}
+
+// tidyName is the name of a voice: its white space, line ends among it, is single spaces.
+func tidyName(s string) string {
+	return strings.Join(strings.Fields(visible(html.UnescapeString(s))), " ")
+}
+
+// byVoice joins the parts of a voice. A part in a language of its own stays with the words around it and is told.
+func (c *vttCue) byVoice() {
+	var parts []*vttPart
+	for _, part := range c.parts {
+		words := part.text.String()
+		n := len(parts)
+		switch {
+		case wordless(words) && n == 0:
+			continue
+		case !wordless(words) && (n == 0 || parts[n-1].voice != part.voice):
+			parts = append(parts, part)
+			continue
+		}
+		last := parts[n-1]
+		if !wordless(words) && last.language != part.language {
+			c.inLanguage(last.text.String(), last.language)
+			c.inLanguage(words, part.language)
+			last.language = ""
+		}
+		last.text.WriteString(words)
+	}
+	c.parts = parts
+}
+
+func (c *vttCue) inLanguage(words, language string) {
+	if language != "" && len(c.foreign) < 4 {
+		c.foreign = append(c.foreign, fmt.Sprintf("%q is in %s", clip(tidy(words)), language))
+	}
 }
 
 // WriteWebVTT writes cues as WebVTT that every player shows and that Parse
-// reads back without loss: the id of each cue is its exact time in flicks. The
+// reads back without loss: the id of each cue is its exact time in flicks, and its readings. The
 // same cues give the same bytes.
 func WriteWebVTT(w io.Writer, cues []Cue) error {
 	var b bytes.Buffer
@@ -57,8 +363,11 @@ func WriteWebVTT(w io.Writer, cues []Cue) error {
 		// Starts up and ends down, so that a player shows the cue in its own frames.
 		const ms = schema.Millisecond
 		start, end := (c.Start+ms-1)/ms, c.End/ms
-		fmt.Fprintf(&b, "\n%d-%d\n%s --> %s\n", c.Start, c.End, vttTime(start), vttTime(max(end, start)))
+		fmt.Fprintf(&b, "\n%d-%d%s\n%s --> %s\n", c.Start, c.End, exactReadings(c.Readings), vttTime(start), vttTime(max(end, start)))
 		text := escape.Replace(c.Text)
+		if c.Language != "" {
+			text = fmt.Sprintf("<lang %s>%s</lang>", escape.Replace(c.Language), text)
+		}
 		if c.Speaker != "" {
 			text = fmt.Sprintf("<v %s>%s", escape.Replace(c.Speaker), text)
 		}
@@ -68,6 +377,18 @@ func WriteWebVTT(w io.Writer, cues []Cue) error {
 		return fmt.Errorf("writing WebVTT: %w", err)
 	}
 	return nil
+}
+
+// exactReadings writes readings into the id of a cue, where players do not show them.
+func exactReadings(readings []string) string {
+	if len(readings) == 0 {
+		return ""
+	}
+	clean := make([]string, len(readings))
+	for i, r := range readings {
+		clean[i] = strings.NewReplacer("|", " ", "-->", "->", "\n", " ", "\r", " ").Replace(r)
+	}
+	return " " + strings.Join(clean, "|")
 }
 
 func vttTime(ms schema.Time) string {

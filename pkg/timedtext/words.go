@@ -11,42 +11,72 @@ import (
 )
 
 var (
-	tags      = regexp.MustCompile(`</?[A-Za-z][^<>]*>|<\d[\d:.]*>|\{\\[^{}]*\}`)
-	voiceTag  = regexp.MustCompile(`<v(?:\.[^\s>]*)?\s+([^>]+)>`)
+	// srtTags are the tags of SubRip: b, i, u, s and font. Anything else between angle brackets is text.
+	srtTags   = regexp.MustCompile(`(?i)</?\s*(?:b|i|u|s|font)(?:\s+[a-z-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s<>"']+))*\s*/?>`)
+	srtBreak  = regexp.MustCompile(`(?i)<br\s*/?>`)
+	entity    = regexp.MustCompile(`&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});`)
+	microCode = regexp.MustCompile(`\{(?:/[yYcCfFsS]|[yYcCfFsSoPH]:[^{}]*)\}`)
 	spaces    = regexp.MustCompile(`[ \t\p{Zs}]+`)
-	dash      = regexp.MustCompile(`(?m)^[-–—‐]\s*`)
-	beforeTwo = regexp.MustCompile(`^([^:\n]{2,32}):\s+`)
+	drawing   = regexp.MustCompile(`\\p(\d+)`)
 )
 
-// plain takes the markup of SRT and WebVTT away and decodes its entities.
-func plain(s string) string {
+// srtWords takes the markup of SubRip away, and the codes of ASS and MicroDVD that its writers borrow.
+func srtWords(s string) string {
 	if len(s) > 8*maxCueText {
 		return s // far too long to be taken
 	}
-	return html.UnescapeString(tags.ReplaceAllString(s, ""))
+	s = microCode.ReplaceAllString(withoutOverrides(s, false), "")
+	s = srtTags.ReplaceAllString(srtBreak.ReplaceAllString(s, "\n"), "")
+	return unescaped(strings.NewReplacer(`\N`, "\n", `\h`, " ").Replace(s))
 }
 
-// voice is the speaker of a WebVTT cue; none where several speak.
-func voice(s string) string {
-	name := ""
-	for _, m := range voiceTag.FindAllStringSubmatch(s, -1) {
-		v := tidy(html.UnescapeString(m[1]))
-		if name != "" && v != name {
-			return ""
+// unescaped decodes entities that end as they should. HTML decodes "&copyright" too, which is text here.
+func unescaped(s string) string { return entity.ReplaceAllStringFunc(s, html.UnescapeString) }
+
+// withoutOverrides takes the blocks "{\…}" of ASS away, and the drawings between "{\p1}" and "{\p0}". Where comments is set,
+// braces without a code are comments and go too.
+func withoutOverrides(s string, comments bool) string {
+	var b strings.Builder
+	draws := false
+	write := func(words string) {
+		if !draws {
+			b.WriteString(words)
 		}
-		name = v
 	}
-	return name
+	for {
+		before, after, closed := strings.Cut(s, "}")
+		if !closed {
+			write(s)
+			return b.String()
+		}
+		s = after
+		open := strings.LastIndexByte(before, '{')
+		block := before[open+1:]
+		if open < 0 || !comments && !strings.Contains(block, `\`) {
+			write(before + "}")
+			continue
+		}
+		write(before[:open])
+		for _, m := range drawing.FindAllStringSubmatch(block, -1) {
+			draws = strings.Trim(m[1], "0") != ""
+		}
+	}
 }
 
-// tidy brings white space to single spaces and line ends, and leaves control characters out.
+// tidy brings white space to single spaces and line ends. Control characters are spaces, the line and paragraph
+// separators of Unicode are line ends, and byte order marks go.
 func tidy(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && (unicode.IsControl(r) || r == '\ufeff') {
+		switch {
+		case r == '\n' || r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029':
+			return '\n'
+		case r == '\ufeff':
 			return -1
+		case unicode.IsControl(r):
+			return ' '
 		}
 		return r
-	}, strings.ReplaceAll(s, "\r", "\n"))
+	}, s)
 	var out []string
 	for _, l := range strings.Split(s, "\n") {
 		if l = strings.TrimSpace(spaces.ReplaceAllString(l, " ")); l != "" {
@@ -56,28 +86,136 @@ func tidy(s string) string {
 	return strings.Join(out, "\n")
 }
 
-// speakerBefore takes "MARA: Good morning." apart. Only a name in capitals is
-// sure: "Note: ..." and "10:30" are speech.
-func speakerBefore(text string) (speaker, rest string) {
-	m := beforeTwo.FindStringSubmatch(dash.ReplaceAllString(text, ""))
-	if m == nil || len(strings.Fields(m[1])) > 3 || strings.Contains(text, "\n-") {
-		return "", text
+// invisible are the characters that are no part of a name: direction marks, soft hyphens, zero-width spaces.
+func invisible(r rune) bool {
+	switch r {
+	case '\u00ad', '\u061c', '\u200b', '\u200e', '\u200f', '\u2060':
+		return true
 	}
-	letters := 0
-	for _, r := range m[1] {
-		switch {
-		case unicode.IsUpper(r):
-			letters++
-		case r == ' ' || r == '.' || r == '\'' || r == '-' || r == '’':
-		default:
-			return "", text
-		}
-	}
-	if letters < 2 {
-		return "", text
-	}
-	return cases.Title(language.Und).String(m[1]), dash.ReplaceAllString(text, "")[len(m[0]):]
+	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
-// withoutDashes leaves out the dashes that mark a change of speaker.
-func withoutDashes(text string) string { return dash.ReplaceAllString(text, "") }
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if invisible(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// wordless says whether a text shows nothing.
+func wordless(s string) bool { return strings.TrimSpace(visible(s)) == "" }
+
+// A turn is what one speaker says.
+type turn struct{ speaker, text string }
+
+var (
+	turnDash  = regexp.MustCompile(`^[-–—‐―]\s*`)
+	turnName  = regexp.MustCompile(`^(?:>>+\s*)?([^:：\n()\[\]]{2,32}?)(?:\s*[(\[][^()\[\]:\n]{1,40}[)\]])?\s*[:：](?:\s+|$)`)
+	turnBrace = regexp.MustCompile(`^[\[(]([^:\n()\[\]]{2,32})[\])]\s*`)
+	nobody    = regexp.MustCompile(`(?i)^(?:man|woman|boy|girl|male|female|voice|speaker|person|child)(?: \d{1,2})?$`)
+)
+
+// notNames are words in capitals before a colon that name no speaker.
+var notNames = wordSet(`news breaking warning caution danger attention alert notice note nb ps pps update urgent reminder tip
+	chapter part episode season act scene title day week month year date time place location address phone tel fax email web
+	live exit entrance stop open closed error result results score total question answer fact rule step number
+	usa us uk eu un ussr uae nato fbi cia nsa nasa nypd lapd tv pm am id ok sos vip faq diy bbc cnn nbc abc cbs hbo mtv dna ceo
+	subtitles subtitle captions translation translated synced sync corrected
+	achtung warnung hinweis avertissement nota atención atencion aviso atenção attenzione kapitel capítulo chapitre uwaga внимание увага`)
+
+func wordSet(words string) map[string]bool {
+	set := make(map[string]bool)
+	for _, w := range strings.Fields(words) {
+		set[w] = true
+	}
+	return set
+}
+
+// turns takes "- MARA: Come in." and "- JONAS: Thanks." apart, and the name before a colon from what is said. A name is
+// sure in capitals only ("Note: ..." and "10:30" are speech), without a word of notNames. A text without a sure name stays whole.
+func turns(text string) []turn {
+	var out []turn
+	named := false
+	for _, l := range strings.Split(text, "\n") {
+		bare := visible(l)
+		dash := turnDash.FindString(bare)
+		name, rest := nameBefore(bare[len(dash):])
+		named = named || name != ""
+		switch {
+		case name != "":
+			out = append(out, turn{name, rest})
+		case dash != "" || len(out) == 0:
+			out = append(out, turn{"", l})
+		default:
+			last := &out[len(out)-1]
+			last.text = strings.TrimPrefix(last.text+"\n"+l, "\n")
+		}
+	}
+	if !named {
+		return []turn{{"", text}}
+	}
+	for i, t := range out {
+		if t.speaker != "" && wordless(t.text) {
+			return []turn{{"", text}} // a name that says nothing is text
+		}
+		if t.speaker == "" {
+			out[i].text = turnDash.ReplaceAllString(visible(t.text), "")
+		}
+	}
+	return out
+}
+
+// nameBefore takes "MARA (whispering): Quiet now" apart.
+func nameBefore(line string) (speaker, rest string) {
+	m := turnName.FindStringSubmatch(line)
+	if m == nil || !isName(m[1]) {
+		return "", line
+	}
+	return titled(m[1]), line[len(m[0]):]
+}
+
+func titled(name string) string { return cases.Title(language.Und).String(strings.TrimSpace(name)) }
+
+func isName(s string) bool {
+	words := strings.Fields(s)
+	if len(words) == 0 || len(words) > 3 {
+		return false
+	}
+	if nobody.MatchString(s) {
+		return true
+	}
+	letters := 0
+	for i, w := range words {
+		if notNames[strings.ToLower(strings.Trim(w, ".'’-"))] {
+			return false
+		}
+		if i > 0 && len(w) <= 2 && strings.Trim(w, "0123456789") == "" {
+			continue // GUARD 2
+		}
+		for _, r := range w {
+			switch {
+			case unicode.IsUpper(r):
+				letters++
+			case unicode.Is(unicode.Mn, r) || strings.ContainsRune(`.'’-`, r):
+			default:
+				return false
+			}
+		}
+	}
+	return letters >= 2
+}
+
+// bracedName takes "[MARA] Over here" apart where the track names Mara elsewhere: brackets hold sounds as well.
+func bracedName(text string, known map[string]bool) (speaker, rest string) {
+	m := turnBrace.FindStringSubmatch(visible(text))
+	if m == nil || !known[strings.ToLower(m[1])] {
+		return "", text
+	}
+	rest = visible(text)[len(m[0]):]
+	if wordless(rest) {
+		return "", text
+	}
+	return titled(m[1]), rest
+}

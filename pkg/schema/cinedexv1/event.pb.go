@@ -207,7 +207,7 @@ type SideCar struct {
 	Url   string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	// BCP 47; required, since most formats do not say.
 	Language string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
-	// "srt", "webvtt", "ttml", "stl"; empty: by file name, then by content.
+	// "srt", "webvtt", "ttml", "stl", "ass", "sbv", "microdvd", "scc" or "mcc"; empty: by file name, then by content.
 	Format string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
 	// "subtitles" where empty.
 	Role          string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
