@@ -63,7 +63,7 @@ func (w wanted) in(language string) wanted      { w.lang = language; return w }
 func (w wanted) read(readings ...string) wanted { w.readings = readings; return w }
 
 func textCases() []textCase {
-	return slices.Concat(srtCases, vttCases, encodingCases, sideCarCases, ttmlCases, stlCases)
+	return slices.Concat(srtCases, vttCases, encodingCases, sideCarCases, ttmlCases, stlCases, captionCases)
 }
 
 func (c textCase) options(t testing.TB) timedtext.Options {

@@ -19,6 +19,22 @@ var cuesOf = map[string]func(n int) []byte{
 	"ttml": func(n int) []byte {
 		return repeated(`<tt xmlns="http://www.w3.org/ns/ttml"><body><div>`, `<p begin="%ds" end="60s">Hello</p>`, `</div></body></tt>`, n)
 	},
+	"scc": func(n int) []byte {
+		var b strings.Builder
+		b.WriteString("Scenarist_SCC V1.0\n\n")
+		for i := range n {
+			b.WriteString(sccLine(fmt.Sprintf("%02d:%02d:%02d:00", i/3600, i/60%60, i%60), rcl+r15+"Hello "+eoc+edm))
+		}
+		return []byte(b.String())
+	},
+	"mcc": func(n int) []byte {
+		var b strings.Builder
+		b.WriteString(mccHead)
+		for i := range n {
+			b.WriteString(mccLine(fmt.Sprintf("%02d:%02d:%02d;10", i/3600, i/60%60, i%60), field1(edm), field1(rcl), field1(r15), field1("Hi"), field1(eoc)))
+		}
+		return []byte(b.String())
+	},
 	"stl": func(n int) []byte {
 		block := func(i int) []byte {
 			return tti(byte(i), 0xff, [4]byte{0, 0, byte(i % 50), 0}, [4]byte{0, 1, 0, 0}, "Hello")

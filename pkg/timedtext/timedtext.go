@@ -38,7 +38,7 @@ type BadCue struct {
 
 // Track is a parsed text track.
 type Track struct {
-	// Format is "srt", "webvtt", "ttml", "stl", "ass", "sbv" or "microdvd".
+	// Format is "srt", "webvtt", "ttml", "stl", "ass", "sbv", "microdvd", "scc", "mcc", "cea-608" or "cea-708".
 	Format string
 	// Encoding is the encoding of the bytes, by its WHATWG name ("utf-8", "windows-1251", ...).
 	Encoding string
@@ -139,6 +139,10 @@ func Parse(data []byte, opts Options) (*Track, error) {
 		p.sbv(text)
 	case "microdvd":
 		err = p.microdvd(text)
+	case "scc":
+		err = p.scc(text)
+	case "mcc":
+		err = p.mcc(text)
 	default:
 		err = errkind.New(errkind.Invalid, "the text says it is STL, but has no STL header")
 	}
@@ -150,7 +154,7 @@ func Parse(data []byte, opts Options) (*Track, error) {
 
 var textFormats = map[string]string{
 	"srt": "srt", "subrip": "srt", "vtt": "webvtt", "webvtt": "webvtt", "ass": "ass", "ssa": "ass", "sbv": "sbv", "microdvd": "microdvd", "sub": "microdvd",
-	"ttml": "ttml", "dfxp": "ttml", "xml": "ttml", "itt": "ttml", "imsc": "ttml", "stl": "stl",
+	"ttml": "ttml", "dfxp": "ttml", "xml": "ttml", "itt": "ttml", "imsc": "ttml", "stl": "stl", "scc": "scc", "mcc": "mcc",
 }
 
 // textFormat trusts a signature first, then what it was told, then the name, then the looks.
@@ -167,12 +171,16 @@ func textFormat(text string, opts Options) (string, error) {
 		return "sbv", nil
 	case strings.HasPrefix(start, "<") && strings.Contains(start, "http://www.w3.org/ns/ttml"):
 		return "ttml", nil
+	case strings.HasPrefix(start, sccHeader):
+		return "scc", nil
+	case strings.HasPrefix(start, mccHeader):
+		return "mcc", nil
 	}
 	if opts.Format != "" {
 		if f := textFormats[strings.ToLower(opts.Format)]; f != "" {
 			return f, nil
 		}
-		return "", errkind.New(errkind.Invalid, "text format %q is not one of srt, webvtt, ttml, stl, ass, sbv, microdvd", opts.Format)
+		return "", errkind.New(errkind.Invalid, "text format %q is not one of srt, webvtt, ttml, stl, ass, sbv, microdvd, scc, mcc", opts.Format)
 	}
 	if f := textFormats[strings.ToLower(strings.TrimPrefix(path.Ext(opts.Name), "."))]; f != "" {
 		return f, nil
@@ -196,6 +204,9 @@ func boundedMarkup(text, format string) error {
 	}
 	if format == "ttml" {
 		return cmp.Or(count("tags", "<", maxMarkup), count("attributes", "=", maxMarkup))
+	}
+	if format == "mcc" { // a line for each frame
+		return nil
 	}
 	return cmp.Or(count("lines", "\n", maxLines), count("lines", "\r", maxLines))
 }
