@@ -6,18 +6,23 @@
 // the Config does not have is refused with its name, since a misspelt setting that
 // is silently ignored is found in production.
 //
+// A section's Validate is called for every section of the Config, so that no program can forget one. Its error begins with the
+// field's key within the section, and the section's own key is put before it.
+//
 // The key kafka.brokers is read from kafka: {brokers: [...]} in the file, from
 // CINEDEX_KAFKA_BROKERS (lists separated by commas) and from --set kafka.brokers=….
 package config
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 
@@ -29,7 +34,7 @@ const EnvPrefix = "CINEDEX"
 
 // Load fills cfg, a pointer to a struct that holds the defaults and whose fields
 // carry mapstructure tags. file may be empty; set holds key=value pairs of the
-// command line. If cfg has Validate() error, it is called last.
+// command line. Validate is called last.
 func Load(cfg any, file string, set []string) error { return load(cfg, file, set, true) }
 
 // LoadPart is Load for what needs a part of a service's configuration: keys of the file and the
@@ -62,23 +67,115 @@ func load(cfg any, file string, set []string, whole bool) error {
 		given = append(given, strings.ToLower(key))
 	}
 	if unknown := unknownKeys(given, known); len(unknown) > 0 {
-		return errkind.New(errkind.Invalid, "configuration has keys that do not exist: %s; known keys: %s",
-			strings.Join(unknown, ", "), strings.Join(sorted(known), ", "))
+		return errkind.New(errkind.Invalid, "configuration has keys that do not exist: %s", hints(unknown, sorted(known)))
 	}
 	if unknown := unknownEnv(known); whole && len(unknown) > 0 {
-		return errkind.New(errkind.Invalid, "the environment sets what does not exist: %s; known keys: %s",
-			strings.Join(unknown, ", "), strings.Join(sorted(known), ", "))
+		return errkind.New(errkind.Invalid, "the environment sets what does not exist: %s", hints(unknown, variables(known)))
 	}
-	hook := mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(","))
+	hook := mapstructure.ComposeDecodeHookFunc(unitless, mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(","))
 	if err := v.Unmarshal(cfg, viper.DecodeHook(hook)); err != nil {
 		return errkind.New(errkind.Invalid, "reading configuration: %w", err)
 	}
-	if c, ok := cfg.(interface{ Validate() error }); ok {
-		if err := c.Validate(); err != nil {
-			return fmt.Errorf("checking configuration: %w", err)
-		}
+	if err := Validate(cfg); err != nil {
+		return fmt.Errorf("checking configuration: %w", err)
 	}
 	return nil
+}
+
+type validator interface{ Validate() error }
+
+// Validate checks a configuration, which is a pointer to a struct as Load takes it: every section that has a Validate method, and
+// then the whole. It returns the first error, with the full key of the field.
+func Validate(cfg any) error { return validate("", reflect.ValueOf(cfg).Elem()) }
+
+func validate(prefix string, s reflect.Value) error {
+	for i := range s.NumField() {
+		key, squash, ok := keyOf(s.Type().Field(i))
+		if !ok || s.Field(i).Kind() != reflect.Struct {
+			continue
+		}
+		section, valid := s.Field(i).Interface().(validator)
+		switch {
+		case squash:
+			if err := validate(prefix, s.Field(i)); err != nil {
+				return err
+			}
+		case !valid:
+			if err := validate(prefix+key+".", s.Field(i)); err != nil {
+				return err
+			}
+		default:
+			if err := section.Validate(); err != nil {
+				return fmt.Errorf("%s%s.%w", prefix, key, err)
+			}
+		}
+	}
+	if c, ok := s.Interface().(validator); ok {
+		return c.Validate()
+	}
+	return nil
+}
+
+// keyOf returns the key of a field within its struct. A field that is squashed has the keys of its own fields instead. ok is false
+// for a field that is no setting.
+func keyOf(f reflect.StructField) (key string, squash, ok bool) {
+	key, opts, _ := strings.Cut(f.Tag.Get("mapstructure"), ",")
+	squash = strings.Contains(opts, "squash")
+	return key, squash, f.IsExported() && key != "-" && (key != "" || squash)
+}
+
+// unitless refuses numbers that lose their meaning: a time without a unit would be nanoseconds, and a whole number
+// would lose its fraction.
+func unitless(_, to reflect.Type, data any) (any, error) {
+	n := reflect.ValueOf(data)
+	switch {
+	case to == reflect.TypeFor[time.Duration]() && n.Type() != to && (n.CanInt() && n.Int() != 0 || n.CanFloat() && n.Float() != 0):
+		return nil, fmt.Errorf("%v is no time: give it a unit, as in %vs", data, data)
+	case n.CanFloat() && (reflect.Zero(to).CanInt() || reflect.Zero(to).CanUint()) && n.Float() != math.Trunc(n.Float()):
+		return nil, fmt.Errorf("%v is no whole number", data)
+	}
+	return data, nil
+}
+
+// hints lists what does not exist, each with the nearest of what exists, or else all that exists.
+func hints(unknown, known []string) string {
+	out, far := make([]string, len(unknown)), false
+	for i, u := range unknown {
+		out[i] = u
+		if k := nearest(u, known); k != "" {
+			out[i] += " (did you mean " + k + "?)"
+		} else {
+			far = true
+		}
+	}
+	text := strings.Join(out, ", ")
+	if far {
+		text += "; known keys: " + strings.Join(known, ", ")
+	}
+	return text
+}
+
+// nearest returns the known name that a name was most likely meant to be, or nothing. A name may lack its section.
+func nearest(name string, known []string) string {
+	best, least := "", len(name)/3+2 // more letters than this are another name
+	for _, k := range known {
+		d := min(levenshtein.ComputeDistance(name, k), levenshtein.ComputeDistance(last(name), last(k))+1)
+		if d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+func last(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// variables are the names of the environment for keys.
+func variables(known map[string]bool) []string {
+	var out []string
+	for _, k := range sorted(known) {
+		out = append(out, EnvPrefix+"_"+strings.ToUpper(strings.ReplaceAll(k, ".", "_")))
+	}
+	return out
 }
 
 // reserved are variables with our prefix that are not settings of a service:
@@ -86,15 +183,12 @@ func load(cfg any, file string, set []string, whole bool) error {
 var reserved = []string{"CACHE", "REQUIRE_ALL", "URL", "TOKEN", "CONFIG", "FFMPEG", "FFPROBE", "HOME", "SERVER", "SERVERS", "PACKAGES"}
 
 func unknownEnv(known map[string]bool) []string {
-	names := map[string]bool{}
-	for k := range known {
-		names[strings.ToUpper(strings.ReplaceAll(k, ".", "_"))] = true
-	}
+	names := variables(known)
 	var unknown []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
 		short, ours := strings.CutPrefix(name, EnvPrefix+"_")
-		if ours && !names[short] && !slices.Contains(reserved, short) && !strings.HasPrefix(short, "TEST_") {
+		if ours && !slices.Contains(names, name) && !slices.Contains(reserved, short) && !strings.HasPrefix(short, "TEST_") {
 			unknown = append(unknown, name)
 		}
 	}
@@ -106,13 +200,13 @@ func unknownEnv(known map[string]bool) []string {
 func register(v *viper.Viper, known map[string]bool, prefix string, s reflect.Value) {
 	for i := range s.NumField() {
 		f := s.Type().Field(i)
-		tag, opts, _ := strings.Cut(f.Tag.Get("mapstructure"), ",")
-		if !f.IsExported() || tag == "-" || (tag == "" && !strings.Contains(opts, "squash")) {
+		key, squash, ok := keyOf(f)
+		if !ok {
 			continue
 		}
-		key := prefix + tag
-		if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Duration]() {
-			if !strings.Contains(opts, "squash") {
+		key = prefix + key
+		if f.Type.Kind() == reflect.Struct {
+			if !squash {
 				key += "."
 			}
 			register(v, known, key, s.Field(i))
@@ -142,4 +236,11 @@ func sorted(m map[string]bool) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Keys returns the keys that a configuration has, in order. cfg is a pointer to a struct, as for Load.
+func Keys(cfg any) []string {
+	known := map[string]bool{}
+	register(viper.New(), known, "", reflect.ValueOf(cfg).Elem())
+	return sorted(known)
 }

@@ -16,6 +16,14 @@ import (
 type kafka struct {
 	Brokers []string      `mapstructure:"brokers"`
 	Wait    time.Duration `mapstructure:"wait"`
+	Retries int           `mapstructure:"retries"`
+}
+
+func (k kafka) Validate() error {
+	if len(k.Brokers) == 0 {
+		return errkind.New(errkind.Invalid, "brokers: none given")
+	}
+	return nil
 }
 
 type cfg struct {
@@ -30,7 +38,9 @@ func (c cfg) Validate() error {
 	return nil
 }
 
-func defaults() cfg { return cfg{Address: ":1", Kafka: kafka{[]string{"a:1"}, time.Second}} }
+func defaults() cfg {
+	return cfg{Address: ":1", Kafka: kafka{Brokers: []string{"a:1"}, Wait: time.Second}}
+}
 
 func write(t *testing.T, yaml string) string {
 	p := filepath.Join(t.TempDir(), "c.yaml")
@@ -47,7 +57,7 @@ func TestLayers(t *testing.T) {
 	if err := config.Load(&got, file, []string{"address=:9"}); err != nil {
 		t.Fatal(err)
 	}
-	want := cfg{Address: ":9", Kafka: kafka{[]string{"b:1", "c:1"}, 5 * time.Second}}
+	want := cfg{Address: ":9", Kafka: kafka{Brokers: []string{"b:1", "c:1"}, Wait: 5 * time.Second}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -78,6 +88,15 @@ func TestRefusals(t *testing.T) {
 		"not yaml":               {yaml: "{", want: "reading configuration"},
 		"validated":              {yaml: "address: ''", want: "address: must be set"},
 		"set without value":      {set: []string{"address"}, want: "want key=value"},
+		"a letter is missing":    {set: []string{"adress=x"}, want: "adress (did you mean address?)"},
+		"another section":        {yaml: "kafka: {adress: a}", want: "kafka.adress (did you mean address?)"},
+		"no section":             {set: []string{"brokers=a"}, want: "brokers (did you mean kafka.brokers?)"},
+		"a variable's letter":    {env: "CINEDEX_KAFKA_WIAT", want: "CINEDEX_KAFKA_WIAT (did you mean CINEDEX_KAFKA_WAIT?)"},
+		"near nothing":           {set: []string{"retention_of_titles=1"}, want: "retention_of_titles; known keys: address, kafka.brokers"},
+		"a time without a unit":  {yaml: "kafka: {wait: 30}", want: "30 is no time: give it a unit, as in 30s"},
+		"a text without a unit":  {set: []string{"kafka.wait=30"}, want: "kafka.wait"},
+		"half a broker":          {yaml: "kafka: {retries: 2.5}", want: "2.5 is no whole number"},
+		"a section's own":        {yaml: "kafka: {brokers: []}", want: "checking configuration: kafka.brokers: none given"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.env != "" {

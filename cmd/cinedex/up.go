@@ -82,17 +82,19 @@ func defaultUp(dir string) upConfig {
 	return c
 }
 
+// Validate reports the first field of its own that cannot be used.
 func (c upConfig) Validate() error {
-	for _, v := range []interface{ Validate() error }{c.Config, c.Broker, c.Ingest, c.Runner, c.Indexing, c.Operating, c.Gateway} {
-		if err := v.Validate(); err != nil {
-			return err
-		}
-	}
 	if c.Size != sizeEmbedded && c.Size != sizeProduction {
 		return errkind.New(errkind.Invalid, "size: %q is neither %s nor %s", c.Size, sizeEmbedded, sizeProduction)
 	}
-	if c.Address == "" || c.TokenFile == "" {
-		return errkind.New(errkind.Invalid, "address and token_file must be set")
+	if c.Replication < 1 || c.Replication > 100 {
+		return errkind.New(errkind.Invalid, "replication: %d is not from 1 to 100", c.Replication)
+	}
+	if err := telemetry.CheckAddress(c.Address); err != nil {
+		return fmt.Errorf("address: %w", err)
+	}
+	if c.TokenFile == "" {
+		return errkind.New(errkind.Invalid, "token_file: must name a file")
 	}
 	if err := rpc.CheckHosts(c.Hosts); err != nil {
 		return err

@@ -37,12 +37,12 @@ func Default() Config {
 // Validate names the first field that cannot be worked with.
 func (c Config) Validate() error {
 	switch {
-	case c.MaxBytes < 1<<20:
-		return errkind.New(errkind.Invalid, "audit.max_bytes: must be at least 1 MiB (%d)", 1<<20)
-	case c.MaxAge < time.Minute:
-		return errkind.New(errkind.Invalid, "audit.max_age: must be at least 1m")
-	case c.Keep < 1:
-		return errkind.New(errkind.Invalid, "audit.keep: must be at least 1")
+	case c.MaxBytes < 1<<20 || c.MaxBytes > 1<<40:
+		return errkind.New(errkind.Invalid, "max_bytes: %d is not from 1 MiB (%d) to 1 TiB", c.MaxBytes, 1<<20)
+	case c.MaxAge < time.Minute || c.MaxAge > 366*24*time.Hour:
+		return errkind.New(errkind.Invalid, "max_age: %s is not from 1m to a year", c.MaxAge)
+	case c.Keep < 1 || c.Keep > 100_000:
+		return errkind.New(errkind.Invalid, "keep: %d is not from 1 to 100000", c.Keep)
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ type Log struct {
 // Open opens the log. The caller MUST close it.
 func Open(cfg Config, deps Deps) (*Log, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring the audit log: %w", err)
 	}
 	if deps.Now == nil {
 		deps.Now = time.Now

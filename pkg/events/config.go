@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,21 +73,25 @@ func (c Config) Validate() error {
 		return errkind.New(errkind.Invalid, "brokers: none given")
 	}
 	for _, b := range c.Brokers {
-		if _, _, err := net.SplitHostPort(b); err != nil {
-			return errkind.New(errkind.Invalid, "brokers: %q is no host:port: %w", b, err)
+		host, port, err := net.SplitHostPort(b)
+		if n, numErr := strconv.ParseUint(port, 10, 16); err != nil || numErr != nil || n == 0 || host == "" {
+			return errkind.New(errkind.Invalid, "brokers: %q is no host:port", b)
 		}
 	}
-	if c.Source == "" {
-		return errkind.New(errkind.Invalid, "source: empty")
+	if u, err := url.Parse(c.Source); c.Source == "" || err != nil || u == nil {
+		return errkind.New(errkind.Invalid, "source: %q is no URI reference, such as /cinedex", c.Source)
+	}
+	if !topicPrefix.MatchString(c.Prefix) {
+		return errkind.New(errkind.Invalid, "prefix: %q is not of at most 100 letters, digits, points, _ and -, which topics may have", c.Prefix)
 	}
 	if _, err := compressionOf(c.Compression); err != nil {
 		return err
 	}
-	if c.InFlightBytes < MaxBytes {
-		return errkind.New(errkind.Invalid, "in_flight_bytes: %d is less than one event may take, %d", c.InFlightBytes, MaxBytes)
+	if c.InFlightBytes < MaxBytes || c.InFlightBytes > 1<<40 {
+		return errkind.New(errkind.Invalid, "in_flight_bytes: %d is not from %d, which one event may take, to 1 TiB", c.InFlightBytes, MaxBytes)
 	}
-	if c.PublishTimeout <= 0 {
-		return errkind.New(errkind.Invalid, "publish_timeout: %s is not positive", c.PublishTimeout)
+	if c.PublishTimeout < 100*time.Millisecond || c.PublishTimeout > time.Hour {
+		return errkind.New(errkind.Invalid, "publish_timeout: %s is not from 100ms to 1h", c.PublishTimeout)
 	}
 	if c.SessionTimeout < 6*time.Second || c.SessionTimeout > 5*time.Minute {
 		return errkind.New(errkind.Invalid, "session_timeout: %s is not between 6s and 5m, which brokers allow", c.SessionTimeout)
@@ -97,8 +104,17 @@ func (c Config) Validate() error {
 	default:
 		return errkind.New(errkind.Invalid, "sasl.mechanism: %q is none of plain, scram-sha-256, scram-sha-512", c.SASL.Mechanism)
 	}
+	switch s := c.SASL; {
+	case s.Mechanism != "" && s.Username == "":
+		return errkind.New(errkind.Invalid, "sasl.username: must be set where mechanism is")
+	case s.Mechanism == "" && s.Username+s.Password != "":
+		return errkind.New(errkind.Invalid, "sasl.mechanism: must be set where username and password are")
+	}
 	return nil
 }
+
+// topicPrefix is what may begin the name of a topic, which has at most 249 letters in all.
+var topicPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{0,100}$`)
 
 // Deps are what main builds.
 type Deps struct {

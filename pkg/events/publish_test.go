@@ -235,15 +235,15 @@ func TestConfigValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*Config){
-		"brokers: none":              func(c *Config) { c.Brokers = nil },
-		"brokers: \"x\"":             func(c *Config) { c.Brokers = []string{"x"} },
-		"source:":                    func(c *Config) { c.Source = "" },
-		"compression: \"rar\"":       func(c *Config) { c.Compression = "rar" },
-		"in_flight_bytes: 5":         func(c *Config) { c.InFlightBytes = 5 },
-		"publish_timeout: 0s":        func(c *Config) { c.PublishTimeout = 0 },
-		"session_timeout: 1s":        func(c *Config) { c.SessionTimeout = time.Second },
-		"tls.cert_file and key_file": func(c *Config) { c.TLS.CertFile = "x" },
-		"sasl.mechanism: \"x\"":      func(c *Config) { c.SASL.Mechanism = "x" },
+		"brokers: none":        func(c *Config) { c.Brokers = nil },
+		"brokers: \"x\"":       func(c *Config) { c.Brokers = []string{"x"} },
+		"source:":              func(c *Config) { c.Source = "" },
+		"compression: \"rar\"": func(c *Config) { c.Compression = "rar" },
+		"in_flight_bytes: 5":   func(c *Config) { c.InFlightBytes = 5 },
+		"publish_timeout: 0s":  func(c *Config) { c.PublishTimeout = 0 },
+		"session_timeout: 1s":  func(c *Config) { c.SessionTimeout = time.Second },
+		"tls.key_file: must be set where cert_file is": func(c *Config) { c.TLS.CertFile = "x" },
+		"sasl.mechanism: \"x\"":                        func(c *Config) { c.SASL.Mechanism = "x" },
 	} {
 		c := Default()
 		change(&c)

@@ -72,10 +72,10 @@ func TestSecurity(t *testing.T) {
 				t.Errorf("handled %d, %v", n, err)
 			}
 			for what, change := range map[string]func(*Config){
-				"no TLS":              func(c *Config) { c.TLS.Enabled = false },
+				"no TLS":              func(c *Config) { c.TLS = tlsclient.Config{} },
 				"unknown authority":   func(c *Config) { c.TLS.CAFile = "" },
 				"another server name": func(c *Config) { c.TLS.ServerName = "elsewhere" },
-				"no user":             func(c *Config) { c.SASL.Mechanism = "" },
+				"no user":             func(c *Config) { c.SASL = SASL{} },
 				"another password":    func(c *Config) { c.SASL.Password = "other" },
 				"a mechanism not here": func(c *Config) {
 					c.SASL.Mechanism = map[bool]string{true: "plain", false: "scram-sha-256"}[name != "plain"]

@@ -24,12 +24,14 @@ type Limits struct {
 // Validate reports the first field that cannot be used.
 func (l Limits) Validate() error {
 	switch {
-	case l.Concurrent < 0:
-		return errkind.New(errkind.Invalid, "concurrent must be 0 or more")
-	case l.PerSecond < 0 || math.IsInf(l.PerSecond, 0) || math.IsNaN(l.PerSecond):
-		return errkind.New(errkind.Invalid, "per_second must be 0 or more")
+	case l.Concurrent < 0 || l.Concurrent > 1_000_000:
+		return errkind.New(errkind.Invalid, "concurrent: %d is not from 0 to 1000000; 0 is no limit", l.Concurrent)
+	case !(l.PerSecond >= 0 && l.PerSecond <= 1e12):
+		return errkind.New(errkind.Invalid, "per_second: %v is not from 0 to 1e12; 0 is no limit", l.PerSecond)
+	case !(l.Burst >= 0 && l.Burst <= 1e12):
+		return errkind.New(errkind.Invalid, "burst: %v is not from 0 to 1e12", l.Burst)
 	case l.PerSecond > 0 && l.Burst < 1:
-		return errkind.New(errkind.Invalid, "burst must be 1 or more where per_second limits")
+		return errkind.New(errkind.Invalid, "burst: must be 1 or more where per_second limits")
 	}
 	return nil
 }

@@ -60,15 +60,45 @@ func DefaultBlobs() BlobConfig {
 // Validate names the first field that cannot be worked with.
 func (c BlobConfig) Validate() error {
 	if c.Bucket == "" {
-		return errkind.New(errkind.Invalid, "bucket must be set")
+		return errkind.New(errkind.Invalid, "bucket: must be set, as in file:///var/lib/cinedex/media")
 	}
-	for _, r := range c.Roots {
-		if !filepath.IsAbs(r) {
-			return errkind.New(errkind.Invalid, "roots: %q is not an absolute path", r)
+	if err := checkBucket(c.Bucket); err != nil {
+		return fmt.Errorf("bucket: %w", err)
+	}
+	for i, b := range c.Buckets {
+		if err := checkBucket(b); err != nil {
+			return fmt.Errorf("buckets[%d]: %w", i, err)
 		}
 	}
-	if c.MaxBytes <= 0 || c.CacheBytes < c.MaxBytes && (len(c.Buckets) > 0 || len(c.Hosts) > 0) {
-		return errkind.New(errkind.Invalid, "cache_bytes must hold at least one media file of max_bytes")
+	for i, r := range c.Roots {
+		if !filepath.IsAbs(r) {
+			return errkind.New(errkind.Invalid, "roots[%d]: %q is not an absolute path", i, r)
+		}
+	}
+	for i, h := range c.Hosts {
+		if h == "" || strings.ContainsAny(h, "/@ ") {
+			return errkind.New(errkind.Invalid, "hosts[%d]: %q is neither a host nor host:port; leave out the scheme", i, h)
+		}
+	}
+	switch {
+	case c.MaxBytes < 1<<10 || c.MaxBytes > maxMediaBytes:
+		return errkind.New(errkind.Invalid, "max_bytes: %d is not from 1024 to %d", c.MaxBytes, int64(maxMediaBytes))
+	case c.CacheBytes < 0 || c.CacheBytes > 1000*maxMediaBytes:
+		return errkind.New(errkind.Invalid, "cache_bytes: %d is not from 0 to %d", c.CacheBytes, int64(1000*maxMediaBytes))
+	case c.CacheBytes < c.MaxBytes && (len(c.Buckets) > 0 || len(c.Hosts) > 0):
+		return errkind.New(errkind.Invalid, "cache_bytes: must hold at least one media file of max_bytes")
+	}
+	return nil
+}
+
+// maxMediaBytes is the most that a media file may be set to have: 16 TiB, as much as common file systems take.
+const maxMediaBytes = 16 << 40
+
+// checkBucket refuses an address that no driver of this program opens.
+func checkBucket(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {
+		return errkind.New(errkind.Invalid, "%q is no URL of a bucket, such as file:///folder; this program knows %s", address, strings.Join(blob.DefaultURLMux().BucketSchemes(), ", "))
 	}
 	return nil
 }

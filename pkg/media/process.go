@@ -52,16 +52,16 @@ func Default() Config {
 // Validate names the first field that cannot be worked with.
 func (c Config) Validate() error {
 	switch {
-	case c.MaxBytes <= 0:
-		return errkind.New(errkind.Invalid, "max_bytes must be above 0")
-	case c.MaxFrames <= 0:
-		return errkind.New(errkind.Invalid, "max_frames must be above 0")
-	case c.MaxMemory < 0 || c.MaxMemory > 0 && c.MaxMemory < 256<<20:
-		return errkind.New(errkind.Invalid, "max_memory must be 0 or at least 256 MiB")
-	case c.ProbeTimeout <= 0:
-		return errkind.New(errkind.Invalid, "probe_timeout must be above 0")
-	case c.StallTimeout <= 0:
-		return errkind.New(errkind.Invalid, "stall_timeout must be above 0")
+	case c.MaxBytes < 1<<10 || c.MaxBytes > maxMediaBytes:
+		return errkind.New(errkind.Invalid, "max_bytes: %d is not from 1024 to %d", c.MaxBytes, int64(maxMediaBytes))
+	case c.MaxFrames < 1 || c.MaxFrames > 1<<31:
+		return errkind.New(errkind.Invalid, "max_frames: %d is not from 1 to %d", c.MaxFrames, int64(1<<31))
+	case c.MaxMemory != 0 && (c.MaxMemory < 256<<20 || c.MaxMemory > 1<<46):
+		return errkind.New(errkind.Invalid, "max_memory: %d is neither 0, for no bound, nor from 256 MiB (%d) to 64 TiB", c.MaxMemory, 256<<20)
+	case c.ProbeTimeout < 100*time.Millisecond || c.ProbeTimeout > 24*time.Hour:
+		return errkind.New(errkind.Invalid, "probe_timeout: %s is not from 100ms to 24h", c.ProbeTimeout)
+	case c.StallTimeout < 100*time.Millisecond || c.StallTimeout > 24*time.Hour:
+		return errkind.New(errkind.Invalid, "stall_timeout: %s is not from 100ms to 24h", c.StallTimeout)
 	}
 	return nil
 }

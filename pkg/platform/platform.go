@@ -62,16 +62,19 @@ type SearchConfig struct {
 	OpenSearch opensearch.Config `mapstructure:"opensearch"`
 }
 
-// Validate reports the first field that cannot be used.
+// Validate reports the first field that the engine cannot use.
 func (c SearchConfig) Validate() error {
 	switch c.Engine {
 	case "embedded":
+		if c.Dir == "" {
+			return errkind.New(errkind.Invalid, "dir: must name a folder")
+		}
 	case "opensearch":
 		if err := c.OpenSearch.Validate(); err != nil {
-			return fmt.Errorf("search.opensearch.%w", err)
+			return fmt.Errorf("opensearch.%w", err)
 		}
 	default:
-		return errkind.New(errkind.Invalid, "search.engine: %q is neither embedded nor opensearch", c.Engine)
+		return errkind.New(errkind.Invalid, "engine: %q is neither embedded nor opensearch", c.Engine)
 	}
 	return nil
 }
@@ -90,38 +93,21 @@ func Default(dir string) Config {
 	return c
 }
 
-// Validate reports the first field that cannot be used.
-func (c Config) Validate() error {
-	if err := c.Store.Validate(); err != nil {
-		return err
-	}
-	if err := c.Search.Validate(); err != nil {
-		return err
-	}
-	if err := c.Telemetry.Validate(); err != nil {
-		return fmt.Errorf("telemetry.%w", err)
-	}
-	if err := c.Kafka.Validate(); err != nil {
-		return fmt.Errorf("kafka.%w", err)
-	}
-	if err := c.Media.Validate(); err != nil {
-		return fmt.Errorf("media.%w", err)
-	}
-	if err := c.Blobs.Validate(); err != nil {
-		return fmt.Errorf("blobs.%w", err)
-	}
-	return c.Audit.Validate()
-}
-
 // Validate reports the first field that the engine cannot use.
 func (c StoreConfig) Validate() error {
 	switch c.Engine {
 	case "pebble":
-		return c.Pebble.Validate()
+		if err := c.Pebble.Validate(); err != nil {
+			return fmt.Errorf("pebble.%w", err)
+		}
+		return nil
 	case "cassandra":
-		return c.Cassandra.Validate()
+		if err := c.Cassandra.Validate(); err != nil {
+			return fmt.Errorf("cassandra.%w", err)
+		}
+		return nil
 	}
-	return errkind.New(errkind.Invalid, "store.engine: %q is neither pebble nor cassandra", c.Engine)
+	return errkind.New(errkind.Invalid, "engine: %q is neither pebble nor cassandra", c.Engine)
 }
 
 // Platform is what is open. A part that was not asked for is nil.

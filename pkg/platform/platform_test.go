@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/telemetry"
@@ -24,13 +25,13 @@ func TestSearchConfig(t *testing.T) {
 	} {
 		cfg := platform.Default(t.TempDir())
 		c.change(&cfg.Search)
-		if err := cfg.Validate(); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), c.says) {
+		if err := config.Validate(&cfg); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	cfg := platform.Default(t.TempDir())
 	cfg.Search.Engine = "opensearch"
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
 	cfg.Search.OpenSearch.URLs = []string{"http://127.0.0.1:1"}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/config"
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/telemetry"
@@ -26,15 +27,25 @@ type ServiceConfig struct {
 	Proxies []string `mapstructure:"proxies"`
 }
 
-// Validate reports the first field that cannot be used.
+// Validate reports the first field of its own that cannot be used.
 func (c ServiceConfig) Validate() error {
+	if c.Address != "" {
+		if err := telemetry.CheckAddress(c.Address); err != nil {
+			return fmt.Errorf("address: %w", err)
+		}
+	}
 	if _, err := rpc.ParseProxies(c.Proxies); err != nil {
 		return err
 	}
-	if err := rpc.CheckHosts(c.Hosts); err != nil {
-		return err
+	return rpc.CheckHosts(c.Hosts)
+}
+
+// Serves refuses an empty address, for a service that has an API.
+func (c ServiceConfig) Serves() error {
+	if c.Address == "" {
+		return errkind.New(errkind.Invalid, "address: must be set, as in :8080")
 	}
-	return c.Config.Validate()
+	return nil
 }
 
 // A Part is a service as Main runs it: what serves until its context ends, and the HTTP API, if any.

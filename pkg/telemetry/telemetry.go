@@ -59,6 +59,11 @@ func (c Config) Validate() error {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return errkind.New(errkind.Invalid, "log_format: %q is neither text nor json", c.LogFormat)
 	}
+	if c.AdminAddress != "" {
+		if err := CheckAddress(c.AdminAddress); err != nil {
+			return fmt.Errorf("admin_address: %w", err)
+		}
+	}
 	_, err := c.tracesURL()
 	return err
 }
@@ -80,6 +85,18 @@ func (c Config) tracesURL() (string, error) {
 		u = u.JoinPath(tracesPath)
 	}
 	return u.String(), nil
+}
+
+// CheckAddress refuses an address that nothing can be served at.
+func CheckAddress(a string) error {
+	_, port, err := net.SplitHostPort(a)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return errkind.New(errkind.Invalid, "%q is no address to serve at, such as 127.0.0.1:8080 or :8080", a)
+	}
+	return nil
 }
 
 func (c Config) level() (slog.Level, error) {

@@ -24,8 +24,18 @@ type Config struct {
 
 // Validate reports the first field that cannot be used, without reading files.
 func (c Config) Validate() error {
-	if (c.CertFile == "") != (c.KeyFile == "") {
-		return errkind.New(errkind.Invalid, "cert_file and key_file: give both or neither")
+	switch {
+	case c.CertFile == "" && c.KeyFile != "":
+		return errkind.New(errkind.Invalid, "cert_file: must be set where key_file is: cert_file and key_file go together")
+	case c.CertFile != "" && c.KeyFile == "":
+		return errkind.New(errkind.Invalid, "key_file: must be set where cert_file is: cert_file and key_file go together")
+	}
+	if !c.Enabled {
+		for _, f := range []struct{ key, value string }{{"ca_file", c.CAFile}, {"cert_file", c.CertFile}, {"server_name", c.ServerName}} {
+			if f.value != "" {
+				return errkind.New(errkind.Invalid, "%s: is of no use without TLS: set enabled", f.key)
+			}
+		}
 	}
 	return nil
 }

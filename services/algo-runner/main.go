@@ -15,10 +15,12 @@ type config struct {
 	Runner                 runner.Config `mapstructure:"runner"`
 }
 
-func (c config) Validate() error { return c.ServiceConfig.Validate() }
+func defaults() config {
+	return config{platform.ServiceConfig{Config: platform.Default(".cinedex")}, runner.Default()}
+}
 
 func main() {
-	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex")}, runner.Default()}
+	cfg := defaults()
 	platform.Main("algo-runner", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
 		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return platform.Part{}, err

@@ -21,10 +21,15 @@ type config struct {
 	Operating operating.Config `mapstructure:"operating"`
 }
 
-func (c config) Validate() error { return c.ServiceConfig.Validate() }
+// Validate reports the first field of its own that cannot be used.
+func (c config) Validate() error { return c.Serves() }
+
+func defaults() config {
+	return config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", indexing.Default(), operating.Default()}
+}
 
 func main() {
-	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", indexing.Default(), operating.Default()}
+	cfg := defaults()
 	platform.Main("indexer", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
 		authoriser, err := p.OpenTokens(cfg.TokenFile)
 		if err != nil {

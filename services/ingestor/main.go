@@ -18,16 +18,20 @@ type config struct {
 	Ingest    ingest.Config `mapstructure:"ingest"`
 }
 
-// Validate reports the first field that cannot be used.
+// Validate reports the first field of its own that cannot be used.
 func (c config) Validate() error {
 	if c.TokenFile == "" {
 		return errkind.New(errkind.Invalid, "token_file: the ingestor takes no event without a token: name the file of tokens, which the search API has, too")
 	}
-	return c.ServiceConfig.Validate()
+	return c.Serves()
+}
+
+func defaults() config {
+	return config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", ingest.Default()}
 }
 
 func main() {
-	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", ingest.Default()}
+	cfg := defaults()
 	platform.Main("ingestor", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
 		authoriser, err := p.OpenTokens(cfg.TokenFile)
 		if err != nil {

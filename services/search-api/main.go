@@ -18,15 +18,15 @@ type config struct {
 	Gateway   gateway.Config `mapstructure:"gateway"`
 }
 
-func (c config) Validate() error {
-	if err := c.ServiceConfig.Validate(); err != nil {
-		return err
-	}
-	return c.Gateway.Validate()
+// Validate reports the first field of its own that cannot be used.
+func (c config) Validate() error { return c.Serves() }
+
+func defaults() config {
+	return config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", gateway.Default()}
 }
 
 func main() {
-	cfg := config{platform.ServiceConfig{Config: platform.Default(".cinedex"), Address: ":8080"}, "tokens.yaml", gateway.Default()}
+	cfg := defaults()
 	platform.Main("search-api", &cfg, &cfg.ServiceConfig, func(ctx context.Context, p *platform.Platform) (platform.Part, error) {
 		authoriser, err := p.OpenTokens(cfg.TokenFile)
 		if err != nil {

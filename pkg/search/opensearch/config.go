@@ -56,16 +56,18 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
-	case (c.Username == "") != (c.Password == ""):
-		return errkind.New(errkind.Invalid, "username and password go together")
+	case c.Username != "" && c.Password == "":
+		return errkind.New(errkind.Invalid, "password: must be set where username is: the two go together")
+	case c.Username == "" && c.Password != "":
+		return errkind.New(errkind.Invalid, "username: must be set where password is: the two go together")
 	case !prefixes.MatchString(c.Prefix):
 		return errkind.New(errkind.Invalid, "prefix: %q is not of lower-case letters, digits, _ and -", c.Prefix)
 	case c.Shards < 1 || c.Shards > 1024:
 		return errkind.New(errkind.Invalid, "shards: %d is not within 1 and 1024", c.Shards)
 	case c.Replicas < 0 || c.Replicas > 32:
 		return errkind.New(errkind.Invalid, "replicas: %d is not within 0 and 32", c.Replicas)
-	case c.Timeout < time.Second:
-		return errkind.New(errkind.Invalid, "timeout: %v is less than a second", c.Timeout)
+	case c.Timeout < time.Second || c.Timeout > time.Hour:
+		return errkind.New(errkind.Invalid, "timeout: %s is not from 1s to 1h", c.Timeout)
 	}
 	return nil
 }

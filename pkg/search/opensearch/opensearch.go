@@ -85,7 +85,7 @@ var errClosed = errkind.New(errkind.Unavailable, "the search engine is closed")
 // that does not answer is Unavailable.
 func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring OpenSearch: %w", err)
 	}
 	log := deps.Log
 	if log == nil {

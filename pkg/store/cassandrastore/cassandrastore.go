@@ -68,7 +68,7 @@ var _ store.Store = (*Store)(nil)
 // needs them and its clock as this machine's.
 func Open(ctx context.Context, cfg Config, deps Deps) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring the Cassandra store: %w", err)
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

@@ -56,9 +56,7 @@ var keyspaceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
-	invalid := func(format string, args ...any) error {
-		return errkind.New(errkind.Invalid, "store.cassandra."+format, args...)
-	}
+	invalid := func(format string, args ...any) error { return errkind.New(errkind.Invalid, format, args...) }
 	if len(c.Hosts) == 0 {
 		return invalid("hosts: must name a node")
 	}
@@ -73,20 +71,23 @@ func (c Config) Validate() error {
 	if _, _, ok := c.consistency(); !ok {
 		return invalid("consistency: %q is neither local_quorum nor quorum", c.Consistency)
 	}
-	if (c.Username == "") != (c.Password == "") {
-		return invalid("username and password go together")
+	switch {
+	case c.Username != "" && c.Password == "":
+		return invalid("password: must be set where username is: the two go together")
+	case c.Username == "" && c.Password != "":
+		return invalid("username: must be set where password is: the two go together")
 	}
 	if err := c.TLS.Validate(); err != nil {
-		return fmt.Errorf("store.cassandra.tls.%w", err)
+		return fmt.Errorf("tls.%w", err)
 	}
 	if _, err := c.replication(); err != nil {
 		return err
 	}
-	if c.Timeout < time.Second {
-		return invalid("timeout: %s is below 1s", c.Timeout)
+	if c.Timeout < time.Second || c.Timeout > time.Hour {
+		return invalid("timeout: %s is not from 1s to 1h", c.Timeout)
 	}
-	if c.MaxClockSkew <= 0 {
-		return invalid("max_clock_skew: must be above 0")
+	if c.MaxClockSkew < time.Millisecond || c.MaxClockSkew > time.Minute {
+		return invalid("max_clock_skew: %s is not from 1ms to 1m", c.MaxClockSkew)
 	}
 	return nil
 }
@@ -111,8 +112,8 @@ func (c Config) replication() (string, error) {
 			dc, copies = "replication_factor", dc
 		}
 		n, err := strconv.Atoi(copies)
-		if err != nil || n < 1 || dc == "" || strings.ContainsAny(dc, `'"`) {
-			return "", errkind.New(errkind.Invalid, `store.cassandra.replication: %q is neither a number of copies, "3", nor "dc1:3,dc2:3"`, c.Replication)
+		if err != nil || n < 1 || n > 100 || dc == "" || strings.ContainsAny(dc, `'"`) {
+			return "", errkind.New(errkind.Invalid, `replication: %q is neither a number of copies, "3", nor "dc1:3,dc2:3"`, c.Replication)
 		}
 		out += fmt.Sprintf(", '%s': %d", dc, n)
 	}

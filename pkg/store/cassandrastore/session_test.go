@@ -124,20 +124,20 @@ func TestValidate(t *testing.T) {
 		t.Error(err)
 	}
 	for want, spoil := range map[string]func(*Config){
-		"hosts: must name":         func(c *Config) { c.Hosts = nil },
-		"hosts: one is empty":      func(c *Config) { c.Hosts = []string{"a", " "} },
-		"keyspace:":                func(c *Config) { c.Keyspace = "Films; DROP" },
-		"consistency:":             func(c *Config) { c.Consistency = "one" },
-		"username and password go": func(c *Config) { c.Username = "x" },
-		"cert_file and key_file":   func(c *Config) { c.TLS.KeyFile = "x" },
-		"replication:":             func(c *Config) { c.Replication = "dc1:many" },
-		"timeout:":                 func(c *Config) { c.Timeout = time.Millisecond },
-		"max_clock_skew:":          func(c *Config) { c.MaxClockSkew = 0 },
+		"hosts: must name":    func(c *Config) { c.Hosts = nil },
+		"hosts: one is empty": func(c *Config) { c.Hosts = []string{"a", " "} },
+		"keyspace:":           func(c *Config) { c.Keyspace = "Films; DROP" },
+		"consistency:":        func(c *Config) { c.Consistency = "one" },
+		"password: must be set where username is": func(c *Config) { c.Username = "x" },
+		"cert_file and key_file":                  func(c *Config) { c.TLS.KeyFile = "x" },
+		"replication:":                            func(c *Config) { c.Replication = "dc1:many" },
+		"timeout:":                                func(c *Config) { c.Timeout = time.Millisecond },
+		"max_clock_skew:":                         func(c *Config) { c.MaxClockSkew = 0 },
 	} {
 		c := Default()
 		spoil(&c)
 		err := c.Validate()
-		if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), "store.cassandra."+strings.Fields(want)[0]) && !strings.Contains(err.Error(), want) {
+		if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want one that says %q", err, want)
 		}
 	}

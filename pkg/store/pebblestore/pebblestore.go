@@ -36,9 +36,11 @@ func Default() Config { return Config{MinFreeBytes: 256 << 20, CacheBytes: 64 <<
 func (c Config) Validate() error {
 	switch {
 	case c.Dir == "":
-		return errkind.New(errkind.Invalid, "store.dir: must name a folder")
-	case c.CacheBytes < 0:
-		return errkind.New(errkind.Invalid, "store.cache_bytes: must not be negative")
+		return errkind.New(errkind.Invalid, "dir: must name a folder")
+	case c.MinFreeBytes > 1<<50:
+		return errkind.New(errkind.Invalid, "min_free_bytes: %d is more than 1 PiB; 0 keeps no reserve", c.MinFreeBytes)
+	case c.CacheBytes < 0 || c.CacheBytes > 1<<40:
+		return errkind.New(errkind.Invalid, "cache_bytes: %d is not from 0, for the least that Pebble takes, to 1 TiB", c.CacheBytes)
 	}
 	return nil
 }
@@ -99,7 +101,7 @@ var _ store.Store = (*Store)(nil)
 // Open opens or creates the store in cfg.Dir. Conflict says that another process has it open.
 func Open(cfg Config, deps Deps) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring the Pebble store: %w", err)
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

@@ -17,6 +17,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"os"
@@ -53,12 +54,12 @@ func Default() Config { return Config{LeaseTTL: 30 * time.Second, Films: 1, Atte
 // Validate names the first field that cannot be worked with.
 func (c Config) Validate() error {
 	switch {
-	case c.LeaseTTL < time.Second:
-		return errkind.New(errkind.Invalid, "lease_ttl: must be at least 1s")
-	case c.Films < 1:
-		return errkind.New(errkind.Invalid, "films: must be at least 1")
-	case c.Attempts < 1:
-		return errkind.New(errkind.Invalid, "attempts: must be at least 1")
+	case c.LeaseTTL < time.Second || c.LeaseTTL > time.Hour:
+		return errkind.New(errkind.Invalid, "lease_ttl: %s is not from 1s to 1h", c.LeaseTTL)
+	case c.Films < 1 || c.Films > 100:
+		return errkind.New(errkind.Invalid, "films: %d is not from 1 to 100", c.Films)
+	case c.Attempts < 1 || c.Attempts > 1000:
+		return errkind.New(errkind.Invalid, "attempts: %d is not from 1 to 1000", c.Attempts)
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ type Service struct {
 // New makes a runner; it opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring the runner: %w", err)
 	}
 	if cfg.Worker == "" {
 		host, err := os.Hostname()

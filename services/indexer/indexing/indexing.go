@@ -43,10 +43,10 @@ func Default() Config { return Config{Batch: 128, BackfillRate: 30_000} }
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
 	if c.Batch < 1 || c.Batch > 10_000 {
-		return errkind.New(errkind.Invalid, "indexing.batch: must be from 1 to 10000")
+		return errkind.New(errkind.Invalid, "batch: %d is not from 1 to 10000", c.Batch)
 	}
-	if c.BackfillRate < 0 {
-		return errkind.New(errkind.Invalid, "indexing.backfill_rate: must be 0 or more")
+	if !(c.BackfillRate >= 0 && c.BackfillRate <= 1e9) {
+		return errkind.New(errkind.Invalid, "backfill_rate: %v is not from 0 to 1e9; 0 is no limit", c.BackfillRate)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ type Service struct {
 // New makes an indexer; it opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring indexing: %w", err)
 	}
 	f := promauto.With(deps.Registerer)
 	return &Service{cfg: cfg, deps: deps, lane: newLane(cfg.BackfillRate),

@@ -43,8 +43,11 @@ func DefaultBatchLimits() BatchLimits { return BatchLimits{Jobs: 2, Assets: 1000
 
 // Validate names the first field that cannot be worked with.
 func (l BatchLimits) Validate() error {
-	if l.Jobs < 1 || l.Assets < 1 {
-		return errkind.New(errkind.Invalid, "operating.batch: jobs and assets must be at least 1")
+	switch {
+	case l.Jobs < 1 || l.Jobs > 1000:
+		return errkind.New(errkind.Invalid, "jobs: %d is not from 1 to 1000", l.Jobs)
+	case l.Assets < 1 || l.Assets > 1_000_000:
+		return errkind.New(errkind.Invalid, "assets: %d is not from 1 to 1000000", l.Assets)
 	}
 	return nil
 }

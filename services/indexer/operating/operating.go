@@ -56,12 +56,15 @@ func Default() Config {
 // Validate names the first field that cannot be worked with.
 func (c Config) Validate() error {
 	switch {
-	case c.LeaseTTL < 3*time.Second:
-		return errkind.New(errkind.Invalid, "operating.lease_ttl: must be at least 3s")
-	case c.Jobs < 1:
-		return errkind.New(errkind.Invalid, "operating.jobs: must be at least 1")
+	case c.LeaseTTL < 3*time.Second || c.LeaseTTL > time.Hour:
+		return errkind.New(errkind.Invalid, "lease_ttl: %s is not from 3s to 1h", c.LeaseTTL)
+	case c.Jobs < 1 || c.Jobs > 100:
+		return errkind.New(errkind.Invalid, "jobs: %d is not from 1 to 100", c.Jobs)
 	}
-	return c.Batch.Validate()
+	if err := c.Batch.Validate(); err != nil {
+		return fmt.Errorf("batch.%w", err)
+	}
+	return nil
 }
 
 // Deps is what main builds.
@@ -98,7 +101,7 @@ type Service struct {
 // New makes a service; it opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring operating: %w", err)
 	}
 	if cfg.Worker == "" {
 		host, err := os.Hostname()

@@ -54,11 +54,14 @@ func Default() Config {
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
-	if c.MaxEventBytes < 1<<10 || c.Workers < 1 {
-		return errkind.New(errkind.Invalid, "ingest: max_event_bytes must be at least 1024, and workers at least 1")
+	switch {
+	case c.MaxEventBytes < 1<<10 || c.MaxEventBytes > events.MaxBytes:
+		return errkind.New(errkind.Invalid, "max_event_bytes: %d is not from 1024 to %d, which the log takes", c.MaxEventBytes, events.MaxBytes)
+	case c.Workers < 1 || c.Workers > 1000:
+		return errkind.New(errkind.Invalid, "workers: %d is not from 1 to 1000", c.Workers)
 	}
 	if err := c.Limits.Validate(); err != nil {
-		return fmt.Errorf("ingest: limits: %w", err)
+		return fmt.Errorf("limits.%w", err)
 	}
 	return nil
 }
@@ -106,7 +109,7 @@ type Service struct {
 // New makes an ingestor; it opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring ingest: %w", err)
 	}
 	if deps.Authoriser == nil {
 		return nil, errkind.New(errkind.Invalid, "the ingestor takes no event without a token: set token_file to the file of tokens")

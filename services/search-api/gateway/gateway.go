@@ -63,17 +63,18 @@ func Default() Config {
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
-	if c.Timeout <= 0 || c.Candidates < MaxLimit || c.Candidates > 10_000 {
-		return errkind.New(errkind.Invalid, "search: timeout must be above 0 and candidates from %d to 10000", MaxLimit)
-	}
-	if c.PictureMemory < frameMemory {
-		return errkind.New(errkind.Invalid, "search: picture_memory must be at least %d bytes: a frame of a film takes as much", frameMemory)
-	}
-	if c.Searches < 0 {
-		return errkind.New(errkind.Invalid, "search: searches must be 0 or more")
+	switch {
+	case c.Timeout < time.Millisecond || c.Timeout > time.Hour:
+		return errkind.New(errkind.Invalid, "timeout: %s is not from 1ms to 1h", c.Timeout)
+	case c.Candidates < MaxLimit || c.Candidates > 10_000:
+		return errkind.New(errkind.Invalid, "candidates: %d is not from %d to 10000", c.Candidates, MaxLimit)
+	case c.PictureMemory < frameMemory || c.PictureMemory > 1<<40:
+		return errkind.New(errkind.Invalid, "picture_memory: %d is not from %d bytes, which a frame of a film takes, to 1 TiB", c.PictureMemory, frameMemory)
+	case c.Searches < 0 || c.Searches > 100_000:
+		return errkind.New(errkind.Invalid, "searches: %d is not from 0 to 100000", c.Searches)
 	}
 	if err := c.Limits.Validate(); err != nil {
-		return fmt.Errorf("search: limits: %w", err)
+		return fmt.Errorf("limits.%w", err)
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ type Gateway struct {
 // New makes a gateway; it opens nothing and asks nothing.
 func New(cfg Config, deps Deps) (*Gateway, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("configuring the gateway: %w", err)
 	}
 	g := &Gateway{cfg: cfg, deps: deps}
 	g.shares = newShares(cfg, deps.Metrics)
