@@ -88,6 +88,9 @@ func (r *received) event(c Contract) (Event, error) {
 	if len(r.data) == 0 && c.Compacted {
 		return ev, nil
 	}
+	if media, err := mediaType(contentType); err == nil && isJSON(media) && bytes.HasPrefix(bytes.TrimSpace(r.data), []byte(`"`)) {
+		return Event{}, wrong("data is a text and must be a JSON object; was it turned into JSON twice?")
+	}
 	ev.Data, err = decodeData(c, contentType, r.data)
 	return ev, err
 }
@@ -231,12 +234,8 @@ func (r *received) setData(data json.RawMessage) error {
 	}
 	r.data = data
 	var text string
-	if isText := json.Unmarshal(data, &text) == nil && present(data) != nil; isText {
-		if !isJSON(media) {
-			r.data = []byte(text)
-		} else if r.attributes["datacontentencoding"] == "" {
-			return wrong("data is a text and must be a JSON object; was it turned into JSON twice?")
-		}
+	if !isJSON(media) && json.Unmarshal(data, &text) == nil && present(data) != nil {
+		r.data = []byte(text)
 	}
 	return nil
 }

@@ -130,6 +130,7 @@ func TestBothDoors(t *testing.T) {
 		{name: "null for data", structured: structured(`"data":null`), says: "reading MediaArrived"},
 		{name: "no data in JSON", structured: structured(""), says: "reading MediaArrived: it is empty"},
 		{name: "data as a text", structured: structured(`"data":"{}"`), says: "data is a text and must be a JSON object; was it turned into JSON twice?"},
+		{name: "data as a text in binary mode", attributes: base, contentType: "application/json", data: `"{}"`, says: "data is a text and must be a JSON object; was it turned into JSON twice?"},
 		{name: "data twice", structured: structured(`"data":{},"data_base64":"e30="`), says: "data and data_base64 are both there"},
 		{name: "data that is no base64", structured: structured(`"data_base64":"%%%"`), says: "data_base64 is no text in base64"},
 		{name: "base64 that is a number", structured: structured(`"data_base64":5`), says: "data_base64 is no text in base64"},
