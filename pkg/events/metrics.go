@@ -35,7 +35,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	m := &metrics{
 		published:      counter("cinedex_events_published_total", "Events published, by result: ok, or the kind of error.", "topic", "result"),
-		publishedBytes: counter("cinedex_events_published_bytes", "Bytes of events acknowledged by the log.", "topic"),
+		publishedBytes: counter("cinedex_events_published_bytes_total", "Bytes of events acknowledged by the log.", "topic"),
 		publishSeconds: histogram("cinedex_events_publish_seconds", "From publishing to the acknowledgement of all replicas.", publishBuckets, "topic"),
 		inFlight:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "cinedex_events_in_flight_bytes", Help: "Bytes published and not yet acknowledged."}),
 		handled:        counter("cinedex_events_handled_total", "Events done with, by result: ok, conflict or dead, and the kind of the last error.", "group", "topic", "result", "kind"),

@@ -61,7 +61,7 @@ var rows = []row{
 		}},
 	}},
 	{"Log", []panel{
-		{"Published", "Bps", "", rate("cinedex_events_published_bytes", "topic", "{{topic}}")},
+		{"Published", "Bps", "", rate("cinedex_events_published_bytes_total", "topic", "{{topic}}")},
 		{"Until acknowledged", "s", "By all replicas.", quantiles("cinedex_events_publish_seconds", "topic")},
 		{"In flight", "bytes", "Bounded: publishing waits beyond it.", []line{{"sum by (pod) (cinedex_events_in_flight_bytes)", "{{pod}}"}}},
 		{"Groups assigned anew", "cps", "", rate("cinedex_events_rebalances_total", "group", "{{group}}")},
