@@ -42,6 +42,8 @@ type Manifest struct {
 	Selection  json.RawMessage  `json:"selection"`
 	Algorithms []ManifestRunsOf `json:"algorithms"`
 	Files      []ManifestFile   `json:"files"`
+	// WithoutFrames names the assets whose rows have no frames and timecodes, because their frame table is lost, and says why.
+	WithoutFrames map[string]string `json:"without_frames,omitempty"`
 }
 
 // ManifestRunsOf are the runs of one version of an algorithm.
@@ -71,55 +73,58 @@ type ManifestFile struct {
 
 // An AnnotationRow is a row of annotations.jsonl and annotations.parquet. Times are from the start of the picture.
 type AnnotationRow struct {
-	Title       string   `json:"title" parquet:"title,dict"`
-	Asset       string   `json:"asset" parquet:"asset,dict"`
-	Algorithm   string   `json:"algorithm" parquet:"algorithm,dict"`
-	Version     string   `json:"version" parquet:"version,dict"`
-	Run         string   `json:"run" parquet:"run,dict"`
-	Ordinal     int64    `json:"ordinal" parquet:"ordinal"`
-	Kind        string   `json:"kind" parquet:"kind,dict"`
-	StartFlicks int64    `json:"start_flicks" parquet:"start_flicks"`
-	EndFlicks   int64    `json:"end_flicks" parquet:"end_flicks"`
-	StartMS     int64    `json:"start_ms" parquet:"start_ms"`
-	EndMS       int64    `json:"end_ms" parquet:"end_ms"`
-	Text        string   `json:"text,omitempty" parquet:"text"`
-	Language    string   `json:"language,omitempty" parquet:"language,dict"`
-	Label       string   `json:"label,omitempty" parquet:"label,dict"`
-	Character   string   `json:"character,omitempty" parquet:"character,dict"`
-	Confidence  float32  `json:"confidence" parquet:"confidence"`
-	X           *float32 `json:"x,omitempty" parquet:"x,optional"`
-	Y           *float32 `json:"y,omitempty" parquet:"y,optional"`
-	W           *float32 `json:"w,omitempty" parquet:"w,optional"`
-	H           *float32 `json:"h,omitempty" parquet:"h,optional"`
+	Title       string `json:"title" parquet:"title,dict"`
+	Asset       string `json:"asset" parquet:"asset,dict"`
+	Algorithm   string `json:"algorithm" parquet:"algorithm,dict"`
+	Version     string `json:"version" parquet:"version,dict"`
+	Run         string `json:"run" parquet:"run,dict"`
+	Ordinal     int64  `json:"ordinal" parquet:"ordinal"`
+	Kind        string `json:"kind" parquet:"kind,dict"`
+	StartFlicks int64  `json:"start_flicks" parquet:"start_flicks"`
+	EndFlicks   int64  `json:"end_flicks" parquet:"end_flicks"`
+	StartMS     int64  `json:"start_ms" parquet:"start_ms"`
+	EndMS       int64  `json:"end_ms" parquet:"end_ms"`
+	Frames
+	Text       string   `json:"text,omitempty" parquet:"text"`
+	Language   string   `json:"language,omitempty" parquet:"language,dict"`
+	Label      string   `json:"label,omitempty" parquet:"label,dict"`
+	Character  string   `json:"character,omitempty" parquet:"character,dict"`
+	Confidence float32  `json:"confidence" parquet:"confidence"`
+	X          *float32 `json:"x,omitempty" parquet:"x,optional"`
+	Y          *float32 `json:"y,omitempty" parquet:"y,optional"`
+	W          *float32 `json:"w,omitempty" parquet:"w,optional"`
+	H          *float32 `json:"h,omitempty" parquet:"h,optional"`
 	// Attributes is a JSON object; empty where there are none.
 	Attributes string `json:"attributes,omitempty" parquet:"attributes"`
 }
 
 // An EmbeddingRow is a row of embeddings.jsonl and embeddings.parquet.
 type EmbeddingRow struct {
-	Title       string    `json:"title" parquet:"title,dict"`
-	Asset       string    `json:"asset" parquet:"asset,dict"`
-	Algorithm   string    `json:"algorithm" parquet:"algorithm,dict"`
-	Version     string    `json:"version" parquet:"version,dict"`
-	Run         string    `json:"run" parquet:"run,dict"`
-	Ordinal     int64     `json:"ordinal" parquet:"ordinal"`
-	Space       string    `json:"space" parquet:"space,dict"`
-	StartFlicks int64     `json:"start_flicks" parquet:"start_flicks"`
-	EndFlicks   int64     `json:"end_flicks" parquet:"end_flicks"`
-	StartMS     int64     `json:"start_ms" parquet:"start_ms"`
-	EndMS       int64     `json:"end_ms" parquet:"end_ms"`
-	Of          string    `json:"of,omitempty" parquet:"of"`
-	Kind        string    `json:"kind,omitempty" parquet:"kind,dict"`
-	Language    string    `json:"language,omitempty" parquet:"language,dict"`
-	Character   string    `json:"character,omitempty" parquet:"character,dict"`
-	Vector      []float32 `json:"vector" parquet:"vector,list"`
+	Title       string `json:"title" parquet:"title,dict"`
+	Asset       string `json:"asset" parquet:"asset,dict"`
+	Algorithm   string `json:"algorithm" parquet:"algorithm,dict"`
+	Version     string `json:"version" parquet:"version,dict"`
+	Run         string `json:"run" parquet:"run,dict"`
+	Ordinal     int64  `json:"ordinal" parquet:"ordinal"`
+	Space       string `json:"space" parquet:"space,dict"`
+	StartFlicks int64  `json:"start_flicks" parquet:"start_flicks"`
+	EndFlicks   int64  `json:"end_flicks" parquet:"end_flicks"`
+	StartMS     int64  `json:"start_ms" parquet:"start_ms"`
+	EndMS       int64  `json:"end_ms" parquet:"end_ms"`
+	Frames
+	Of        string    `json:"of,omitempty" parquet:"of"`
+	Kind      string    `json:"kind,omitempty" parquet:"kind,dict"`
+	Language  string    `json:"language,omitempty" parquet:"language,dict"`
+	Character string    `json:"character,omitempty" parquet:"character,dict"`
+	Vector    []float32 `json:"vector" parquet:"vector,list"`
 }
 
-func annotationRow(w wantedRun, a *pb.Annotation) (AnnotationRow, error) {
+func annotationRow(w wantedRun, p picture, a *pb.Annotation) (AnnotationRow, error) {
 	row := AnnotationRow{
 		Title: w.asset.GetTitle().GetId(), Asset: a.GetAsset(), Algorithm: w.run.GetAlgorithm(), Version: w.run.GetVersion(), Run: a.GetRun(), Ordinal: a.GetOrdinal(),
 		Kind: a.GetKind(), StartFlicks: a.GetStart(), EndFlicks: a.GetEnd(), StartMS: schema.Millis(schema.Time(a.GetStart())), EndMS: schema.Millis(schema.Time(a.GetEnd())),
-		Text: a.GetText(), Language: a.GetLanguage(), Label: a.GetLabel(), Character: a.GetCharacter(), Confidence: a.GetConfidence(),
+		Frames: p.frames(a.GetStart(), a.GetEnd()),
+		Text:   a.GetText(), Language: a.GetLanguage(), Label: a.GetLabel(), Character: a.GetCharacter(), Confidence: a.GetConfidence(),
 	}
 	if r := a.GetRegion(); r != nil {
 		x, y, w, h := r.GetX(), r.GetY(), r.GetW(), r.GetH()
@@ -158,11 +163,12 @@ func plain(v *pb.Value) any {
 	return nil
 }
 
-func embeddingRow(w wantedRun, e *pb.Embedding) (EmbeddingRow, error) {
+func embeddingRow(w wantedRun, p picture, e *pb.Embedding) (EmbeddingRow, error) {
 	return EmbeddingRow{
 		Title: w.asset.GetTitle().GetId(), Asset: e.GetAsset(), Algorithm: w.run.GetAlgorithm(), Version: w.run.GetVersion(), Run: e.GetRun(), Ordinal: e.GetOrdinal(),
 		Space: e.GetSpace(), StartFlicks: e.GetStart(), EndFlicks: e.GetEnd(), StartMS: schema.Millis(schema.Time(e.GetStart())), EndMS: schema.Millis(schema.Time(e.GetEnd())),
-		Of: e.GetOf(), Kind: e.GetKind(), Language: e.GetLanguage(), Character: e.GetCharacter(), Vector: e.GetVector(),
+		Frames: p.frames(e.GetStart(), e.GetEnd()),
+		Of:     e.GetOf(), Kind: e.GetKind(), Language: e.GetLanguage(), Character: e.GetCharacter(), Vector: e.GetVector(),
 	}, nil
 }
 
@@ -192,8 +198,12 @@ func (b *batcher) write(ctx context.Context, j *pb.Job, all []wantedRun) (files 
 		files = append(files, f)
 		return nil
 	}
-	annotations := func(yield func(AnnotationRow, error) bool) { b.annotations(ctx, all, yield) }
-	embeddings := func(yield func(EmbeddingRow, error) bool) { b.embeddings(ctx, all, yield) }
+	pictures, lost, err := b.picturesOf(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	annotations := func(yield func(AnnotationRow, error) bool) { b.annotations(ctx, all, pictures, yield) }
+	embeddings := func(yield func(EmbeddingRow, error) bool) { b.embeddings(ctx, all, pictures, yield) }
 	for _, format := range formatsOf(j.GetBatch()) {
 		var err error
 		if format == "jsonl" {
@@ -212,7 +222,7 @@ func (b *batcher) write(ctx context.Context, j *pb.Job, all []wantedRun) (files 
 			return files, err
 		}
 	}
-	m, err := manifest(j, all, files)
+	m, err := manifest(j, all, files, lost)
 	if err != nil {
 		return files, err
 	}
@@ -222,12 +232,12 @@ func (b *batcher) write(ctx context.Context, j *pb.Job, all []wantedRun) (files 
 	return files, nil
 }
 
-func manifest(j *pb.Job, all []wantedRun, files []ManifestFile) (string, error) {
+func manifest(j *pb.Job, all []wantedRun, files []ManifestFile, lost map[string]string) (string, error) {
 	selection, err := schema.MarshalJSON(j.GetBatch().GetSelection())
 	if err != nil {
 		return "", err
 	}
-	m := Manifest{Schema: ResultSchema, Job: j.GetId(), Created: time.UnixMilli(j.GetCreatedMs()).UTC(), Selection: selection, Files: files}
+	m := Manifest{Schema: ResultSchema, Job: j.GetId(), Created: time.UnixMilli(j.GetCreatedMs()).UTC(), Selection: selection, Files: files, WithoutFrames: lost}
 	for _, w := range all {
 		i := slices.IndexFunc(m.Algorithms, func(a ManifestRunsOf) bool {
 			return a.Algorithm == w.run.GetAlgorithm() && a.Version == w.run.GetVersion()
@@ -321,13 +331,13 @@ func table[T any](w io.Writer, rows iter.Seq2[T, error]) (n int64, err error) {
 
 // annotations yields the rows of all runs, in their order. A run of which not all is there any more is a
 // Conflict: it was collected meanwhile, and half of it is no result.
-func (b *batcher) annotations(ctx context.Context, all []wantedRun, yield func(AnnotationRow, error) bool) {
+func (b *batcher) annotations(ctx context.Context, all []wantedRun, pictures map[string]picture, yield func(AnnotationRow, error) bool) {
 	for _, w := range all {
 		var n int64
 		for a, err := range b.store.AnnotationsOf(ctx, w.asset.GetId(), w.run.GetId(), store.Span{}) {
 			var row AnnotationRow
 			if err == nil {
-				row, err = annotationRow(w, a)
+				row, err = annotationRow(w, pictures[w.asset.GetId()], a)
 			}
 			if !yield(row, err) || err != nil {
 				return
@@ -341,13 +351,13 @@ func (b *batcher) annotations(ctx context.Context, all []wantedRun, yield func(A
 	}
 }
 
-func (b *batcher) embeddings(ctx context.Context, all []wantedRun, yield func(EmbeddingRow, error) bool) {
+func (b *batcher) embeddings(ctx context.Context, all []wantedRun, pictures map[string]picture, yield func(EmbeddingRow, error) bool) {
 	for _, w := range all {
 		var n int64
 		for e, err := range b.store.EmbeddingsOf(ctx, w.asset.GetId(), w.run.GetId(), store.Span{}) {
 			var row EmbeddingRow
 			if err == nil {
-				row, err = embeddingRow(w, e)
+				row, err = embeddingRow(w, pictures[w.asset.GetId()], e)
 			}
 			if !yield(row, err) || err != nil {
 				return

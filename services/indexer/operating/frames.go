@@ -1,0 +1,80 @@
+package operating
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// maxFrameTable bounds a frame table that is read: one of a day of film is far below.
+const maxFrameTable = 256 << 20
+
+// Frames are the place of a row in frames and SMPTE timecode, as hits have them: an end is the frame after the last. They are not there where
+// the asset has no pictures, or where its frame table is lost, which the manifest tells.
+type Frames struct {
+	StartFrame    *int64 `json:"start_frame,omitempty" parquet:"start_frame,optional"`
+	EndFrame      *int64 `json:"end_frame,omitempty" parquet:"end_frame,optional"`
+	StartTimecode string `json:"start_timecode,omitempty" parquet:"start_timecode"`
+	EndTimecode   string `json:"end_timecode,omitempty" parquet:"end_timecode"`
+}
+
+// A picture counts the frames of one asset. The zero picture counts none.
+type picture struct {
+	clock schema.Clock
+	scale schema.TimecodeScale
+}
+
+func (p picture) frames(start, end int64) (f Frames) {
+	if p.clock == nil {
+		return f
+	}
+	from, to := schema.FrameSpan(p.clock, schema.Interval{Start: schema.Time(start), End: schema.Time(end)})
+	return Frames{&from, &to, p.scale.Format(from), p.scale.Format(to)}
+}
+
+// picturesOf returns how frames are counted in each asset. lost names the assets whose frame table is not there or damaged, and why; their rows have
+// no frames. A bucket that does not answer is an error.
+func (b *batcher) picturesOf(ctx context.Context, all []wantedRun) (pictures map[string]picture, lost map[string]string, err error) {
+	pictures, lost = map[string]picture{}, map[string]string{}
+	for _, w := range all {
+		id := w.asset.GetId()
+		if _, known := pictures[id]; known || w.asset.GetVideo() == nil {
+			continue
+		}
+		pictures[id], err = b.pictureOf(ctx, w.asset.GetVideo())
+		switch {
+		case err == nil:
+		case errkind.Of(err).Retryable():
+			return nil, nil, fmt.Errorf("reading the frame table of %s: %w", id, err)
+		default:
+			lost[id] = err.Error()
+		}
+	}
+	return pictures, lost, nil
+}
+
+func (b *batcher) pictureOf(ctx context.Context, v *pb.VideoTrack) (p picture, err error) {
+	var table schema.FrameTable
+	if ref := v.GetFrameTable(); ref != nil {
+		content, err := b.bucket.Read(ctx, ref, maxFrameTable)
+		if errkind.Is(err, errkind.NotFound) {
+			return p, errkind.New(errkind.NotFound, "the frame table is not in Cinedex's bucket: restore it from a backup")
+		}
+		if err != nil {
+			return p, err
+		}
+		if table, err = schema.DecodeFrameTable(content); err != nil {
+			return p, errkind.New(errkind.Invalid, "the frame table is damaged: restore it from a backup")
+		}
+	}
+	if p.clock, err = schema.ClockOf(v, table); err != nil {
+		return picture{}, err
+	}
+	if p.scale, err = schema.NewTimecodeScale(v); err != nil {
+		return picture{}, err
+	}
+	return p, nil
+}
