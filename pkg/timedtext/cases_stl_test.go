@@ -63,6 +63,7 @@ var stlCases = []textCase{
 	stlOf("a subtitle whose last block is missing", "25", 0, sub{second(1), second(2), "a", true}, sub{second(3), second(4), "b", false}, sub{second(5), second(6), "c", true}).
 		shows(at(1, 2, "a"), at(3, 4, "b"), at(5, 6, "c")),
 	stlOf("labels from zero in a film from 10 h", "25", 0, sub{second(1), second(2), "a", false}).in(from10h).shows(at(1, 2, "a")).tells("counted from"),
+	stlOf("a cue over the film's start", "25", 10, sub{[4]byte{9, 59, 59, 0}, [4]byte{10, 0, 1, 0}, "a", false}).in(from10h).shows(at(0, 1, "a")).tells("cut to the film"),
 	stlOf("a label that does not exist", "25", 0, sub{[4]byte{0, 0, 1, 25}, second(2), "a", false}, sub{second(3), second(4), "b", false}).shows(at(3, 4, "b")).tells("00:00:01:25"),
 }
 

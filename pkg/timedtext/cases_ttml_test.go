@@ -108,6 +108,7 @@ var ttmlCases = []textCase{
 	tt("times outside the grammar", "", `<p begin="0:00:01,5" end="2,5s">a</p><p begin="01:02" end="4s">b</p><p begin="wallclock(2024-01-01T00:00:00)" end="4s">c</p><p begin="00:61:00" end="4000s">d</p>`,
 		at(1.5, 2.5, "a")).tells(`"01:02"`, "wallclock", "00:61:00").of("TTML1 10.3.1"),
 	tt("rounded to milliseconds", "", `<p begin="00:00:01.001" end="00:00:02.002">a</p>`, inFrames(24, 48, "a")).in(&film{rate: "24000/1001"}).of("practice: frames written in milliseconds"),
+	tt("media time from the programme's start", "", `<p begin="10:00:01.000" end="10:00:02.000">a</p>`, at(1, 2, "a")).in(&film{rate: "25", start: "10:00:00:00"}).tells("10:00:00:00").of("practice: times that count from 10:00:00:00"),
 	// SMPTE.
 	tt("labels before midnight and after", `ttp:timeBase="smpte" ttp:frameRate="25"`, `<p begin="23:59:59:00" end="00:00:01:00">a</p><p begin="00:00:02:00" end="00:00:03:00">b</p>`,
 		at(1799, 1801, "a"), at(1802, 1803, "b")).in(&film{rate: "25", start: "23:30:00:00"}).of("SMPTE ST 12-1: labels begin again after 24 hours"),

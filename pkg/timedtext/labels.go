@@ -160,6 +160,11 @@ func (p *parser) place(cues []labelled, s labelScale, programme *schema.Time, un
 	}
 	origins = append(origins, origin{0, "00:00:00:00"})
 	day := s.day()
+	for i, c := range cues {
+		if c.Start-c.End > day/2 { // over midnight
+			cues[i].End += day
+		}
+	}
 	best := slices.IndexFunc(origins, func(o origin) bool { return p.inFilm(cues, o.at, day) })
 	if best > 0 && len(cues) > 0 {
 		p.note("the text's labels begin at %s, and none lies in a film that begins at %s: they are counted from %s", cues[0].Start, origins[0].name, origins[best].name)
@@ -172,29 +177,22 @@ func (p *parser) place(cues []labelled, s labelScale, programme *schema.Time, un
 		if c.Start < from.at && afterMidnight(c, from.at, day, passed) {
 			shift -= day
 		}
-		if c.Start < shift {
+		switch {
+		case c.End <= shift:
 			p.bad(c.line, "starts before %s, where the film or the programme starts", from.name)
 			continue
+		case c.Start < shift:
+			p.note("a cue that starts before %s is cut to the film", from.name)
+			c.Start = shift
 		}
-		if c.Start-c.End > day/2 {
-			c.End += day
+		c.Start -= shift
+		if end, known := p.filmEnd(); c.End >= forever && known {
+			c.End = end
+		} else {
+			c.End -= shift
 		}
-		p.placed(c, shift, unit)
+		p.take(pending{c.Cue, c.line, unit})
 	}
-}
-
-// placed takes over a cue whose clock is at shift when the film begins.
-func (p *parser) placed(c labelled, shift, unit schema.Time) {
-	c.Start -= shift
-	if end, known := p.filmEnd(); c.End >= forever && known {
-		c.End = end
-	} else {
-		c.End -= shift
-	}
-	if unit > 0 {
-		c.Start, c.End = p.onFrame(c.Start, unit), p.onFrame(c.End, unit)
-	}
-	p.add(c.line, c.Cue)
 }
 
 func tooManyCues() error {
@@ -213,19 +211,19 @@ func (p *parser) inFilm(cues []labelled, origin, day schema.Time) bool {
 	passed := false
 	return slices.ContainsFunc(cues, func(c labelled) bool {
 		passed = passed || c.Start >= origin
-		at := c.Start - origin
+		at, until := c.Start-origin, c.End-origin
 		if at < 0 && afterMidnight(c, origin, day, passed) {
-			at += day
+			at, until = at+day, until+day
 		}
-		return at >= 0 && (!known || at < end)
+		return until > 0 && (!known || at < end)
 	})
 }
 
 // filmEnd is the end of the film's last frame, where it is known.
 func (p *parser) filmEnd() (schema.Time, bool) {
-	if p.opts.Clock == nil {
-		return 0, false
+	end := p.opts.Duration
+	if end == 0 && p.opts.Clock != nil {
+		end = p.opts.Clock.FrameStart(p.opts.Clock.Frames())
 	}
-	end := p.opts.Clock.FrameStart(p.opts.Clock.Frames())
 	return end, end > 0
 }

@@ -303,9 +303,13 @@ func unitsOf(rate schema.Rate, n int64, part schema.Time) schema.Time {
 // place brings the cues to the film's clock.
 func (d *ttmlDoc) place() {
 	programme, scale := d.start()
-	if scale == nil {
+	if scale == nil { // media time: seconds from the beginning, as a clock counts them
+		d.p.counts = true
 		for _, c := range d.cues {
-			d.p.placed(c, 0, d.clock.unit)
+			if end, known := d.p.filmEnd(); c.End >= forever && known {
+				c.End = end + d.p.opts.Offset
+			}
+			d.p.addRounded(c.line, d.clock.unit, c.Cue)
 		}
 		return
 	}
