@@ -31,7 +31,7 @@ else
 endif
 
 setup: build ## fetch models, media and programs that tests need
-	$(BIN) models fetch core demo
+	$(BIN) models fetch core demo ffmpeg ffprobe
 	@scripts/system-packages
 
 servers: ## real Kafka, Cassandra and OpenSearch as processes on this machine (KAFKA=3 CASSANDRA=2)

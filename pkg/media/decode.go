@@ -204,7 +204,11 @@ const (
 func graph(src Source, part excerpt, specs []FrameSpec) string {
 	var g strings.Builder
 	fmt.Fprintf(&g, `[0:V:0]settb=1/%d,`, schema.Second)
-	if part.one {
+	switch {
+	case part.one && part.seek > 0:
+		// Seeking may lead into the middle of a group of pictures, of which some decoders show what they make of it.
+		fmt.Fprintf(&g, `select='if(key\,st(0\,1)\,0);ld(0)*gte(pts\,%d)',`, part.from)
+	case part.one:
 		fmt.Fprintf(&g, `select='gte(pts\,%d)',`, part.from)
 	}
 	fmt.Fprintf(&g, `metadata=mode=add:key=k:value=1,metadata=mode=print:key=k:file='pipe\:3':direct=1,split=%d`, len(specs))

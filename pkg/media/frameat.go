@@ -12,9 +12,9 @@ import (
 
 // FrameAt returns frame n: the very picture that Decode gives for n.
 //
-// It seeks to a keyframe before and decodes from there. Where that ends at another
-// frame (an index that is wrong, a frame that cannot be decoded), it decodes from
-// the beginning, as Decode would.
+// It seeks and decodes from the first key frame there. Where that comes after frame n (transport streams have no
+// index of key frames), it seeks further back. Where no seeking leads to frame n (an index that is wrong, a frame
+// that cannot be decoded), it decodes from the beginning, as Decode would.
 func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpec) (*Picture, error) {
 	spec.Stride = 1
 	if err := checkSpecs(src, []FrameSpec{spec}); err != nil {
@@ -24,9 +24,14 @@ func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpe
 		return nil, errkind.New(errkind.NotFound, "%s has frames 0 to %d, and no frame %d", nameOf(src.Path), src.Clock.Frames()-1, n)
 	}
 	n = max(n, src.Video.GetUnshownFrames()) // the first that is shown stands in for those before
-	p, err := r.seekFrame(ctx, src, n, spec)
-	if p != nil || err != nil {
-		return p, err
+	for _, back := range []schema.Time{0, 3 * schema.Second, 15 * schema.Second} {
+		p, err := r.seekFrame(ctx, src, n, back, spec)
+		if p != nil || err != nil {
+			return p, err
+		}
+		if src.Clock.FrameStart(n)-back <= nearBeginning {
+			break
+		}
 	}
 	r.log.Debug("decoding from the beginning for one frame", "file", nameOf(src.Path), "frame", n)
 	s, err := r.Decode(ctx, src, spec)
@@ -45,8 +50,11 @@ func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpe
 	}
 }
 
-// seekFrame returns frame n, or nil where seeking does not lead to it.
-func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, spec FrameSpec) (*Picture, error) {
+// nearBeginning is how near the beginning seeking saves nothing; in AVI, seeking there leads behind the first key frame.
+const nearBeginning = schema.Second
+
+// seekFrame returns frame n, or nil where seeking to a place so far before it does not lead to it.
+func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, back schema.Time, spec FrameSpec) (*Picture, error) {
 	// Half a frame early, so that no rounding of the container's passes frame n over.
 	from := src.Clock.FrameStart(n)
 	if n > 0 {
@@ -56,9 +64,8 @@ func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, spec FrameS
 	}
 	start := schema.Time(src.Video.GetStart())
 	part := excerpt{one: true, from: from + start + schema.Time(src.Video.GetDecoderDelay())}
-	// Near the beginning seeking saves nothing, and in AVI it leads behind the first key frame.
-	if from > schema.Second {
-		part.seek = from + start
+	if from-back > nearBeginning {
+		part.seek = from - back + start
 	}
 	s, err := r.decode(ctx, src, part, []FrameSpec{spec})
 	if err != nil {

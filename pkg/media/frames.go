@@ -40,7 +40,7 @@ func mulDivRound(a, b, c int64) int64 {
 }
 
 // recoverRate finds the constant rate of which pts are the rounded ticks: every
-// timestamp lies within one tick of n/rate. One tick is what rounding the first
+// timestamp lies within slack ticks of n/rate. One tick is what rounding the first
 // and the n-th can add up to.
 //
 // What the container declares is taken where it fits; then the standard rate that
@@ -49,24 +49,24 @@ func mulDivRound(a, b, c int64) int64 {
 //
 // Where a tick is more than a quarter of a frame, rounding could hide a dropped
 // frame; then the timestamps have to be exact.
-func recoverRate(pts []int64, base ticks, declared, average schema.Rate) (schema.Rate, bool) {
+func recoverRate(pts []int64, base ticks, slack int64, declared, average schema.Rate) (schema.Rate, bool) {
 	if len(pts) == 0 {
 		return schema.Rate{}, false
 	}
-	if _, fits := offset(pts, base, declared); fits {
+	if _, fits := offset(pts, base, slack, declared); fits {
 		return meant(declared, int64(len(pts))), true
 	}
 	best, least := schema.Rate{}, math.Inf(1)
 	for _, rate := range append([]schema.Rate{declared.Nominal(), average.Nominal()}, standardRates...) {
-		if off, fits := offset(pts, base, rate); fits && off < least {
+		if off, fits := offset(pts, base, slack, rate); fits && off < least {
 			best, least = rate, off
 		}
 	}
 	if best.Num != 0 {
 		return best, true
 	}
-	_, fits := offset(pts, base, average)
-	return average, fits
+	_, fits := offset(pts, base, slack, average)
+	return meant(average, int64(len(pts))), fits
 }
 
 // meant returns the rate that is meant by a rate that fits a film: its nominal rate, unless that would move the last frame by
@@ -84,7 +84,7 @@ func meant(rate schema.Rate, frames int64) schema.Rate {
 const fastest = 1000
 
 // offset returns how many ticks the worst timestamp is away from its place at rate.
-func offset(pts []int64, base ticks, rate schema.Rate) (worst float64, fits bool) {
+func offset(pts []int64, base ticks, slack int64, rate schema.Rate) (worst float64, fits bool) {
 	if rate.Num <= 0 || rate.Den <= 0 || rate.Num/rate.Den > fastest {
 		return 0, false
 	}
@@ -95,7 +95,7 @@ func offset(pts []int64, base ticks, rate schema.Rate) (worst float64, fits bool
 	if float64(perFrame)*float64(last) > 1<<62 || float64(perTick)*float64(span) > 1<<62 {
 		return 0, false
 	}
-	allowed := perTick
+	allowed := min(perTick*min(slack, perFrame/perTick), perFrame/4)
 	if perTick*4 > perFrame {
 		allowed = 0
 	}
@@ -136,20 +136,24 @@ func nominalRate(starts schema.FrameTable, tick schema.Time) schema.Rate {
 }
 
 // commonRate returns the standard rate of which the most frames last one period, and how many do. Rates that are close to each other
-// differ by less than a tick (24 and 23.976 in milliseconds): between these the mean of the frames decides, from which rounding vanishes.
+// differ by less than a tick (24 and 23.976 in milliseconds): between these the mean of all frames that last whole periods decides,
+// from which rounding vanishes.
 func commonRate(lengths []schema.Time, tick schema.Time) (schema.Rate, int) {
 	counts, means := make([]int, len(standardRates)), make([]float64, len(standardRates))
 	most := 0
 	for i, r := range standardRates {
-		period, sum := float64(schema.Second)/r.Float(), 0.0
+		period, sum, periods := float64(schema.Second)/r.Float(), 0.0, 0.0
 		for _, l := range lengths {
+			k := max(math.Round(float64(l)/period), 1)
 			// Two rounded times are less than a tick away from their distance.
-			if d := float64(l) - period; math.Abs(d) < max(float64(tick), 1.5) && math.Abs(d) < period/8 {
-				counts[i]++
-				sum += d
+			if d := float64(l) - k*period; math.Abs(d) < min(max(float64(tick), 1.5), period/8) {
+				sum, periods = sum+d, periods+k
+				if k == 1 {
+					counts[i]++
+				}
 			}
 		}
-		means[i] = math.Abs(sum) / float64(max(counts[i], 1))
+		means[i] = math.Abs(sum) / max(periods, 1)
 		if counts[i] > counts[most] {
 			most = i
 		}

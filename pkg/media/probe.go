@@ -34,7 +34,7 @@ type Film struct {
 	// where that lies on the container's clock.
 	Frames schema.FrameTable
 	// Origin is the place on the container's clock from which side-cars count: zero, or, where a clock begins
-	// anywhere (MPEG transport and program streams, Ogg), the first time of any track.
+	// anywhere (MPEG transport and program streams) or muxers let it (Ogg, FLV), the first time of any track.
 	Origin schema.Time
 }
 
@@ -304,6 +304,8 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	if len(times.pts) == 0 {
 		return errkind.New(errkind.Invalid, "%s has a video track without a single frame", name)
 	}
+	declared, average := parseRate(s.Declared), parseRate(s.Average)
+	times.even(base, declared, average)
 	v := &cinedexv1.VideoTrack{
 		Width: s.Width, Height: s.Height, Codec: s.Codec,
 		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])), UnshownFrames: times.unshown,
@@ -317,8 +319,7 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 		v.Width, v.Height = v.Height, v.Width
 		v.SarNum, v.SarDen = v.SarDen, v.SarNum
 	}
-	declared, average := parseRate(s.Declared), parseRate(s.Average)
-	rate, constant := recoverRate(times.pts, base, declared, average)
+	rate, constant := recoverRate(times.pts, base, times.slack, declared, average)
 	var end schema.Time
 	if constant {
 		end = rate.FrameStart(v.Frames)
@@ -339,7 +340,7 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 
 // origin is Film.Origin for a film whose first frame lies at start on the container's clock.
 func (p *probed) origin(start schema.Time) schema.Time {
-	if !slices.Contains([]string{"mpegts", "mpeg", "ogg"}, p.Format.Name) {
+	if !slices.Contains([]string{"mpegts", "mpeg", "ogg", "flv", "nut", "asf"}, p.Format.Name) {
 		return 0
 	}
 	for _, s := range p.Streams {

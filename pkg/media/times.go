@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,32 @@ type timestamps struct {
 	delay int64
 	// unshown is VideoTrack.UnshownFrames.
 	unshown int64
+	// slack is how many ticks pts may lie away from a constant rate: one where all are rounded on their own, a hundredth of a
+	// frame where the container gives some pictures no time, since readers add up rounded lengths.
+	slack int64
+}
+
+// even makes the unshown frames of a constant rate as even as the frames after them: where a recording is cut between a picture and
+// the pictures that are decoded after it and shown before it, that picture is missing, and takes time.
+func (t *timestamps) even(base ticks, declared, average schema.Rate) {
+	if t.unshown == 0 || t.unshown >= int64(len(t.pts)) {
+		return
+	}
+	shown := t.pts[t.unshown:]
+	rate, constant := recoverRate(shown, base, t.slack, declared, average)
+	if !constant || len(shown) < 2 {
+		return
+	}
+	perFrame := float64(rate.Den) * float64(base.Den) / (float64(rate.Num) * float64(base.Num)) // in ticks
+	unshown := int64(math.Round(float64(shown[0]-t.pts[0]) / perFrame))
+	if unshown > int64(len(shown)) {
+		return // more than is taken
+	}
+	pts := make([]int64, 0, unshown+int64(len(shown)))
+	for i := unshown; i > 0; i-- {
+		pts = append(pts, shown[0]-int64(math.Round(float64(i)*perFrame)))
+	}
+	t.pts, t.unshown = append(pts, shown...), unshown
 }
 
 // table returns the start of every frame, and the rate to speak of.
@@ -56,7 +83,10 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	if err != nil {
 		return timestamps{}, err
 	}
-	t := timestamps{end: p.end, decoded: p.first}
+	t := timestamps{end: p.end, decoded: p.first, slack: 1}
+	if p.undated > 0 {
+		t.slack = max(p.step/100, 1)
+	}
 	display, ok := p.display()
 	if !ok {
 		if display, err = r.decodedTimes(ctx, path, p.step); err != nil {
@@ -70,6 +100,7 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	case raw.Format.Name != "avi":
 		t.unshown = p.beforeKey(t.pts)
 	case !ok: // AVI has no display times: frame n shows at the n-th place of the track
+		t.slack = 1
 		t.delay = t.pts[0] - p.first
 		for i := range t.pts {
 			t.pts[i] -= t.delay
@@ -169,7 +200,8 @@ func (p packets) display() ([]int64, bool) {
 		}
 	}
 	for _, pts := range p.pts {
-		if _, fits := slices.BinarySearch(p.dts, pts-delay); !fits {
+		i, _ := slices.BinarySearch(p.dts, pts-delay-p.step/4)
+		if i == len(p.dts) || p.dts[i] > pts-delay+p.step/4 {
 			return nil, false
 		}
 	}
