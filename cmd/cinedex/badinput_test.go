@@ -175,6 +175,7 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 		text       string // of a side-car
 		sha256     string // that the event gives
 		reason     string // what the dead letter must say; empty for what is taken
+		refused    string // what the status must say of the side-car
 	}{
 		{name: "truncated", file: "truncated.mp4", make: write(string(whole[:len(whole)/2])), reason: "probing the media: truncated.mp4 is cut short"},
 		{name: "empty", file: "empty.mp4", make: write(""), reason: "empty.mp4 is empty"},
@@ -191,8 +192,8 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 		{name: "concatenation named mp4", file: "concat.mp4", make: write("ffconcat version 1.0\nfile '/etc/passwd'\n"), reason: "concat.mp4 is a text file, not a film"},
 		{name: "not there", file: "missing.mp4", make: func(string) error { return nil }, reason: "url: there is no file " + filepath.Join(dir, "missing.mp4")},
 		{name: "media with a wrong checksum", file: "changed.mp4", make: write(string(whole)), sha256: strings.Repeat("0", 64), reason: "sha256: the event says 0000"},
-		{name: "subtitles whose times go backwards", file: "back.mp4", make: write(string(whole)), text: "1\n00:00:05,000 --> 00:00:02,000\nBackwards\n", reason: "text[0]: "},
-		{name: "subtitles that are noise", file: "noisy.mp4", make: write(string(whole)), text: "\x00\x01\x02\xfe\xfa\x00\x00", reason: "text[0]: "},
+		{name: "subtitles whose times go backwards", file: "back.mp4", make: made("-f", "lavfi", "-i", "testsrc=d=1:s=320x180:r=25", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-metadata", "comment=back"), text: "1\n00:00:05,000 --> 00:00:02,000\nBackwards\n", refused: "before it starts"},
+		{name: "subtitles that are noise", file: "noisy.mp4", make: made("-f", "lavfi", "-i", "testsrc=d=1:s=320x180:r=25", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-metadata", "comment=noisy"), text: "\x00\x01\x02\xfe\xfa\x00\x00", refused: "not a text"},
 		{name: "sound only", file: "sound.m4a", make: made("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac")},
 		{name: "pictures only", file: "pictures.mp4", make: made("-f", "lavfi", "-i", "testsrc=d=1:s=320x180:r=25", "-c:v", "libx264", "-pix_fmt", "yuv420p")},
 		{name: "subtitles in Latin 1, one cue of three wrong", file: "latin.mp4", make: made("-f", "lavfi", "-i", "testsrc2=d=4:s=320x180:r=25", "-c:v", "libx264", "-pix_fmt", "yuv420p"),
@@ -234,6 +235,9 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 				t.Errorf("put aside: %s", l.Reason)
 			case c.reason == "":
 				w.asset(c.file)
+				if c.refused != "" {
+					w.tellsOfText(t, c.file, c.refused)
+				}
 			case !strings.Contains(l.Reason, c.reason):
 				t.Errorf("the dead letter says %q, want %q in it", l.Reason, c.reason)
 			case !strings.Contains(string(l.Value), c.file):
@@ -248,6 +252,17 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 			t.Errorf("%s: %d hits, want the cue that is right", word, len(r.GetHits()))
 		}
 	}
+}
+
+// tellsOfText holds that the status names a refused track of a title, with the reason.
+func (w *world) tellsOfText(t *testing.T, title, reason string) {
+	t.Helper()
+	for _, a := range w.status().GetAssets() {
+		if a.GetTitle() == title && len(a.GetText()) == 1 && strings.Contains(a.GetText()[0], "refused: ") && strings.Contains(a.GetText()[0], reason) {
+			return
+		}
+	}
+	t.Errorf("the status does not tell that the text of %s was refused with %q", title, reason)
 }
 
 // lettersOf waits until media of n titles were put aside, and returns the letters by title.

@@ -4,16 +4,46 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// TextTrack extracts a text track that lies inside the film at path. index is the
-// stream's, as Probe told it; start is the picture's place on the container's clock.
-func (r *Reader) TextTrack(ctx context.Context, path string, index int32, start schema.Time) (*timedtext.Track, error) {
+// TextOptions are what a film tells of the text beside it: its clock, its end, its start timecode, and where its first picture lies.
+func (f *Film) TextOptions() timedtext.Options {
+	v := f.Asset.GetVideo()
+	opts := timedtext.Options{Rate: schema.RateOf(v.GetRate()), StartTimecode: v.GetStartTimecode(), Duration: schema.Time(f.Asset.GetDuration())}
+	if clock, err := f.Clock(); err == nil {
+		opts.Clock = clock
+		opts.Offset = schema.Time(v.GetStart()) - f.Origin
+	}
+	if f.Asset.GetContainer() == "mpegts" && v != nil {
+		start := schema.Time(v.GetStart())
+		opts.StreamStart = &start
+	}
+	return opts
+}
+
+// A textForm is how ffmpeg writes a track for package timedtext.
+type textForm struct {
+	codec, muxer, format string
+	plain                bool
+}
+
+// textForms are the codecs that are copied out of a film as they are: as WebVTT, ASS would lose its speakers and WebVTT its voices.
+var textForms = map[string]textForm{
+	"ass": {codec: "copy", muxer: "ass", format: "ass"}, "ssa": {codec: "copy", muxer: "ass", format: "ass"},
+	"webvtt": {codec: "copy", muxer: "webvtt", format: "webvtt"},
+	"subrip": {codec: "copy", muxer: "srt", format: "srt"}, "srt": {codec: "copy", muxer: "srt", format: "srt"},
+}
+
+// plainText is the form of all other codecs, tx3g among them: ffmpeg takes their styles away and leaves letters such as "<" alone.
+var plainText = textForm{codec: "text", muxer: "srt", format: "srt", plain: true}
+
+// TextTrack extracts the text track t, which lies inside the film at path. Cues that cannot be used are in the track's Bad.
+func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.TextTrack) (*timedtext.Track, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to read a text track of", nameOf(path), r.cfg.ProbeTimeout))
 	defer cancel()
@@ -24,8 +54,12 @@ func (r *Reader) TextTrack(ctx context.Context, path string, index int32, start 
 	if err != nil {
 		return nil, err
 	}
+	form, ok := textForms[t.GetFormat()]
+	if !ok {
+		form = plainText
+	}
 	args := append(sandboxed("-v", "error", "-nostdin", "-copyts"), "-i", url,
-		"-map", fmt.Sprintf("0:%d", index), "-f", "webvtt", "pipe:1")
+		"-map", fmt.Sprintf("0:%d", t.GetIndex()), "-c", form.codec, "-f", form.muxer, "pipe:1")
 	var data []byte
 	stderr, err := r.run(ctx, r.tools.FFmpeg, args, func(out io.Reader) (err error) {
 		data, err = io.ReadAll(io.LimitReader(out, timedtext.MaxBytes+1))
@@ -35,16 +69,15 @@ func (r *Reader) TextTrack(ctx context.Context, path string, index int32, start 
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("extracting text track %d: %w", index, explain(path, stderr, err))
+		return nil, fmt.Errorf("extracting text track %d: %w", t.GetIndex(), explain(path, stderr, err))
 	}
-	t, err := timedtext.Parse(data, timedtext.Options{Format: "webvtt"})
+	opts := film.TextOptions()
+	// Times inside the film are those of its container, from whichever time it begins.
+	opts.Format, opts.Plain, opts.Language, opts.StartTimecode, opts.StreamStart = form.format, form.plain, t.GetLanguage(), "", nil
+	opts.Offset = schema.Time(film.Asset.GetVideo().GetStart())
+	text, err := timedtext.Parse(data, opts)
 	if err != nil {
-		return nil, fmt.Errorf("extracting text track %d: %w", index, err)
+		return nil, fmt.Errorf("extracting text track %d: %w", t.GetIndex(), err)
 	}
-	for i := range t.Cues {
-		t.Cues[i].Start = max(t.Cues[i].Start-start, 0)
-		t.Cues[i].End = max(t.Cues[i].End-start, 0)
-	}
-	t.Cues = slices.DeleteFunc(t.Cues, func(c timedtext.Cue) bool { return c.End <= c.Start })
-	return t, nil
+	return text, nil
 }

@@ -3,11 +3,14 @@ package media_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
@@ -21,7 +24,7 @@ func TestTracksOfFilms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := r.TextTrack(t.Context(), path, film.Asset.Text[0].Index, schema.Time(film.Asset.Video.Start))
+			text, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -32,7 +35,7 @@ func TestTracksOfFilms(t *testing.T) {
 			checkLines(t, name+" "+filepath.Ext(path), truth.Texts[0].Lines, text.Cues, clock)
 		}
 	}
-	if _, err := r.TextTrack(t.Context(), suite(t)["film-25"].Path, 9, 0); errkind.Of(err) != errkind.Invalid {
+	if _, err := r.TextTrack(t.Context(), suite(t)["film-25"].Path, &media.Film{Asset: &pb.Asset{}}, &pb.TextTrack{Index: 9}); errkind.Of(err) != errkind.Invalid {
 		t.Errorf("a track that is not there: %v", err)
 	}
 	demo := mediatest.Demo()
@@ -58,6 +61,43 @@ func TestTracksOfFilms(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkLines(t, track.Language, track.Lines, text.Cues, truth.Clock)
+	}
+}
+
+// TestTracksInTheirOwnCodec: what a track inside a film says is neither lost to another codec nor taken for markup.
+func TestTracksInTheirOwnCodec(t *testing.T) {
+	type line struct {
+		start, end    float64
+		text, speaker string
+	}
+	r := reader(t)
+	for _, c := range []struct {
+		clip, source string
+		lines        []line
+		told         int
+	}{
+		{"ass.mkv", "google/ExoPlayer#7938, arcusmaximus/YTSubConverter#88; ASS practice", []line{
+			{1, 2, "The tower\nfalls down", "Mara"}, {3, 4, "karaoke", ""}, {5, 6, "Station north", ""}}, 1},
+		{"vtt.mp4", "3GPP TS 26.245", []line{
+			{0.5, 1, "wait here & there", ""}, {1, 1.5, "I am Mara", ""}, {1.5, 2, "x < y and z > w", ""}, {2, 2.5, "the tag <b> is bold", ""},
+			{2.5, 3, "line one\nline two {curly}\nbackslash", ""}}, 0},
+	} {
+		path := filepath.Join("testdata", "clips", c.clip)
+		film, err := r.Probe(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []line
+		for _, cue := range text.Cues {
+			got = append(got, line{cue.Start.Seconds(), cue.End.Seconds(), cue.Text, cue.Speaker})
+		}
+		if !slices.Equal(got, c.lines) || len(text.Bad) != c.told {
+			t.Errorf("%s (%s): %+v, left out %v; want %+v", c.clip, c.source, got, text.Bad, c.lines)
+		}
 	}
 }
 

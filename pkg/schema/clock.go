@@ -91,6 +91,18 @@ func (ft FrameTable) FrameAt(t Time) int64 {
 // Frames implements Clock.
 func (ft FrameTable) Frames() int64 { return int64(max(len(ft)-1, 0)) }
 
+// FrameNamed returns the frame that a time names which somebody wrote down in milliseconds, as answers and subtitle
+// programs do: t is taken to the millisecond, and within half a millisecond of the edge of a frame it means that frame. So the
+// milliseconds of a frame's start name the frame, at any rate up to 1,000 frames a second.
+func FrameNamed(c Clock, t Time) int64 {
+	t = FromMillis(Millis(t))
+	n := c.FrameAt(t)
+	if next := max(n, -1) + 1; n < c.Frames() && 2*(c.FrameStart(next)-t) <= Millisecond {
+		return next
+	}
+	return n
+}
+
 // FrameSpan returns the frames that show during iv, as a half-open range: from
 // the one at its start to the one at its last flick. An empty interval gives
 // the one frame that shows at its start, so that every moment has a picture.

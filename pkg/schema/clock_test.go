@@ -227,3 +227,37 @@ func FuzzDecodeFrameTable(f *testing.F) {
 		}
 	})
 }
+
+// The milliseconds of a frame's start name that frame, at every usual rate and at a variable one; FrameAt gives the frame before for half of them at
+// 23.976 (a player rounds as well: PySceneDetect#464).
+func TestFrameNamed(t *testing.T) {
+	for _, rate := range []string{"24000/1001", "24", "25", "30000/1001", "30", "60000/1001", "60", "120", "12.5"} {
+		r, err := schema.ParseRate(rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock, err := schema.ClockOf(&cinedexv1.VideoTrack{Rate: r.Proto(), Frames: 20_000}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range int64(20_000) {
+			start := clock.FrameStart(n)
+			if named := schema.FrameNamed(clock, schema.FromMillis(start.Millis())); named != n {
+				t.Fatalf("%s: the milliseconds of frame %d name frame %d", rate, n, named)
+			}
+			if named := schema.FrameNamed(clock, start); named != n {
+				t.Fatalf("%s: the start of frame %d names frame %d", rate, n, named)
+			}
+			middle := (start + clock.FrameStart(n+1)) / 2
+			if named := schema.FrameNamed(clock, middle); named != n {
+				t.Fatalf("%s: the middle of frame %d names frame %d", rate, n, named)
+			}
+		}
+		if n := schema.FrameNamed(clock, clock.FrameStart(20_000)); n != 20_000 {
+			t.Errorf("%s: the end names frame %d", rate, n)
+		}
+		if n := schema.FrameNamed(clock, -schema.Second); n != -1 {
+			t.Errorf("%s: before the picture lies frame %d", rate, n)
+		}
+	}
+}

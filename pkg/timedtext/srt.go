@@ -76,7 +76,12 @@ func (p *parser) srt(text string) {
 			continue
 		}
 		words := strings.Join(append(besideTimes(all[s.timing]), all[s.timing+1:end]...), "\n")
-		p.addRounded(s.timing+1, unit, Cue{Start: from, End: to, Text: srtWords(words)})
+		if p.opts.Plain {
+			words = assLetters.Replace(assEscapes.Replace(words))
+		} else {
+			words = srtWords(words)
+		}
+		p.addRounded(s.timing+1, unit, Cue{Start: from, End: to, Text: words})
 	}
 }
 

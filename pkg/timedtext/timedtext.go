@@ -48,18 +48,24 @@ type Track struct {
 	Language string
 	// Cues are in order of their start.
 	Cues []Cue
-	// Bad are the cues that were left out, each with its reason.
-	Bad []BadCue
+	// Bad are the cues that were left out, each with its reason: the first thousand. MoreBad counts the others.
+	Bad     []BadCue
+	MoreBad int
 	// Notes are sentences about choices that the file left open and that a person may want to know: a clock that was
 	// moved, an encoding that was guessed, bytes that were replaced.
 	Notes []string
 }
+
+// LeftOut counts the cues that were left out.
+func (t *Track) LeftOut() int { return len(t.Bad) + t.MoreBad }
 
 // Options say what is known of a text before it is read.
 type Options struct {
 	// Format as in Track, or a usual file extension; empty: by Name, then by content.
 	Format string
 	Name   string
+	// Plain says that the words of SRT hold no tags: "<b>" is letters. Escapes of ASS, such as "\h", are read.
+	Plain bool
 	// Language helps to tell legacy encodings apart.
 	Language string
 	// Rate and StartTimecode of the asset: for formats that count frames or carry labels.
@@ -318,6 +324,7 @@ func (p *parser) finish() (*Track, error) {
 	if p.more > 0 {
 		last := &p.out.Bad[len(p.out.Bad)-1]
 		last.Reason += fmt.Sprintf("; %d more cues are wrong", p.more)
+		p.out.MoreBad = p.more
 	}
 	switch t := p.out; {
 	case len(t.Cues) > 0:

@@ -54,7 +54,7 @@ func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, er
 		}
 	}
 	for i, t := range a.GetText() {
-		text, err := reader.TextTrack(ctx, path, t.GetIndex(), schema.Time(a.GetVideo().GetStart()))
+		text, err := reader.TextTrack(ctx, path, film, t)
 		if err != nil {
 			return nil, fmt.Errorf("reading text track %d: %w", i, err)
 		}

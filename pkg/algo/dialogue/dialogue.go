@@ -3,7 +3,8 @@
 // with its speaker where the track tells.
 //
 // Times are the cue's own, to the flick. The attribute "track" tells tracks of one
-// language apart: it is the beginning of the sha256 of the track's cues.
+// language apart: it is the beginning of the sha256 of the track's cues. The readings of a line's ruby are the line's attribute
+// "readings", and a line of their own with the role "readings".
 package dialogue
 
 import (
@@ -44,12 +45,10 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 			return fmt.Errorf("reading the %s %s: %w", track.GetLanguage(), track.GetRole(), err)
 		}
 		for _, cue := range cues {
-			a := annotation(in.Asset(), track, cue)
-			if a == nil {
-				continue
-			}
-			if _, err := out.Annotation(ctx, a); err != nil {
-				return fmt.Errorf("writing a line of %s: %w", track.GetLanguage(), err)
+			for _, a := range annotations(in.Asset(), track, cue) {
+				if _, err := out.Annotation(ctx, a); err != nil {
+					return fmt.Errorf("writing a line of %s: %w", track.GetLanguage(), err)
+				}
 			}
 		}
 		out.Progress(int64(i+1), int64(len(tracks)))
@@ -72,6 +71,27 @@ func spoken(asset *pb.Asset) []*pb.TextTrack {
 	return tracks
 }
 
+// annotations returns the line of a cue and, where the cue has ruby, a second line of its readings, so that both are found and
+// neither breaks the phrases of the other.
+func annotations(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) []*pb.Annotation {
+	line := annotation(asset, track, cue)
+	if line == nil {
+		return nil
+	}
+	if len(cue.Readings) == 0 {
+		return []*pb.Annotation{line}
+	}
+	readings := strings.Join(cue.Readings, " ")
+	line.Attributes["readings"] = algo.Text(readings)
+	cue.Text = readings
+	read := annotation(asset, track, cue)
+	if read == nil {
+		return []*pb.Annotation{line}
+	}
+	read.Attributes["role"], read.Attributes["read_in"] = algo.Text("readings"), algo.Text(line.GetText())
+	return []*pb.Annotation{line, read}
+}
+
 // annotation returns nil for a cue that says nothing, or lies after the film's end.
 func annotation(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) *pb.Annotation {
 	when := schema.Interval{Start: max(cue.Start, 0), End: cue.End}
@@ -88,7 +108,7 @@ func annotation(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) *pb.Ann
 	return &pb.Annotation{
 		Kind:  schema.KindDialogue,
 		Start: int64(when.Start), End: int64(when.End),
-		Text: text, Language: track.GetLanguage(), Character: cue.Speaker, Confidence: 1,
+		Text: text, Language: cmp.Or(cue.Language, track.GetLanguage()), Character: cue.Speaker, Confidence: 1,
 		Attributes: algo.Attributes{
 			"track": algo.Text(track.GetSha256()[:min(len(track.GetSha256()), 12)]),
 			"role":  algo.Text(cmp.Or(track.GetRole(), "subtitles")),

@@ -57,7 +57,7 @@ func TestLines(t *testing.T) {
 	cues := map[string][]timedtext.Cue{
 		"1": {{Start: 0, End: 10, Text: " Hello \n", Speaker: "Emo"}, {Start: 20, End: 30, Text: " "}, {Start: 40, End: 40, Text: "no time"}},
 		"2": {{Start: 990, End: 2000, Text: "cut at the end"}, {Start: 1000, End: 2000, Text: "after the end"}, {Start: -5, End: 5, Text: "before"}},
-		"3": {{Start: 7, End: 9, Text: "Hej \xff"}},
+		"3": {{Start: 7, End: 9, Text: "Hej \xff"}, {Start: 10, End: 20, Text: "橋が落ちた", Language: "ja", Readings: []string{"はし", "お"}}},
 		"4": {{Start: 0, End: 100, Text: "Chapter 1"}},
 		"5": {{Start: 0, End: 100, Text: "A room."}},
 	}
@@ -66,6 +66,8 @@ func TestLines(t *testing.T) {
 		"990-1000 en captions : cut at the end",
 		"0-5 en captions : before",
 		"7-9 sv subtitles : Hej \uFFFD",
+		"10-20 ja subtitles : 橋が落ちた",
+		"10-20 ja readings : はし お",
 	}
 	for range 2 {
 		var got lines

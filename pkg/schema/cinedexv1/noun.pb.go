@@ -220,7 +220,9 @@ type Asset struct {
 	Revision int64 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
 	// When the event arrived that decided the title, in milliseconds since 1970; 0 where that is not known.
 	// An older event does not move the asset to another title.
-	TitledMs      int64             `protobuf:"varint,13,opt,name=titled_ms,json=titledMs,proto3" json:"titled_ms,omitempty"`
+	TitledMs int64 `protobuf:"varint,13,opt,name=titled_ms,json=titledMs,proto3" json:"titled_ms,omitempty"`
+	// Text tracks, inside the file or beside it, that could not be used. The name of a side-car is its address.
+	RefusedText   []*TextTrack      `protobuf:"bytes,14,rep,name=refused_text,json=refusedText,proto3" json:"refused_text,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -345,6 +347,13 @@ func (x *Asset) GetTitledMs() int64 {
 		return x.TitledMs
 	}
 	return 0
+}
+
+func (x *Asset) GetRefusedText() []*TextTrack {
+	if x != nil {
+		return x.RefusedText
+	}
+	return nil
 }
 
 func (x *Asset) GetAttributes() map[string]*Value {
@@ -723,7 +732,7 @@ func (x *AudioTrack) GetName() string {
 type TextTrack struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Language string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	// "srt", "webvtt", "ttml", "stl", "mov_text", ...
+	// "srt", "webvtt", "ttml", "stl", "ass", "mov_text", ...
 	Format string `protobuf:"bytes,2,opt,name=format,proto3" json:"format,omitempty"`
 	// "subtitles", "captions", "descriptions", "chapters", "forced".
 	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
@@ -733,7 +742,12 @@ type TextTrack struct {
 	Sha256 string    `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	Cues   int32     `protobuf:"varint,7,opt,name=cues,proto3" json:"cues,omitempty"`
 	// Stream index inside the media file; -1 for a side-car.
-	Index         int32 `protobuf:"varint,8,opt,name=index,proto3" json:"index,omitempty"`
+	Index int32 `protobuf:"varint,8,opt,name=index,proto3" json:"index,omitempty"`
+	// How many cues were left out.
+	LeftOut int32 `protobuf:"varint,9,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// What a person may want to know, in sentences: why cues were left out (the first few, by their lines), which encoding was guessed,
+	// how the clock was read; for a refused track, why.
+	Told          []string `protobuf:"bytes,10,rep,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -822,6 +836,20 @@ func (x *TextTrack) GetIndex() int32 {
 		return x.Index
 	}
 	return 0
+}
+
+func (x *TextTrack) GetLeftOut() int32 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+func (x *TextTrack) GetTold() []string {
+	if x != nil {
+		return x.Told
+	}
+	return nil
 }
 
 // A Region is a rectangle in 0..1 of the picture, from its top left.
@@ -1764,7 +1792,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"attributes\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\xcf\x04\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\x89\x05\n" +
 	"\x05Asset\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x05title\x18\x02 \x01(\v2\x11.cinedex.v1.TitleR\x05title\x12*\n" +
@@ -1780,7 +1808,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	" \x03(\v2\x15.cinedex.v1.TextTrackR\x04text\x12\x1b\n" +
 	"\teidr_edit\x18\v \x01(\tR\beidrEdit\x12\x1a\n" +
 	"\brevision\x18\f \x01(\x03R\brevision\x12\x1b\n" +
-	"\ttitled_ms\x18\r \x01(\x03R\btitledMs\x12A\n" +
+	"\ttitled_ms\x18\r \x01(\x03R\btitledMs\x128\n" +
+	"\frefused_text\x18\x0e \x03(\v2\x15.cinedex.v1.TextTrackR\vrefusedText\x12A\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2!.cinedex.v1.Asset.AttributesEntryR\n" +
 	"attributes\x1aP\n" +
@@ -1823,7 +1852,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\vsample_rate\x18\x04 \x01(\x05R\n" +
 	"sampleRate\x12\x1a\n" +
 	"\bchannels\x18\x05 \x01(\x05R\bchannels\x12\x12\n" +
-	"\x04name\x18\x06 \x01(\tR\x04name\"\xd5\x01\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\"\x84\x02\n" +
 	"\tTextTrack\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\x12\x12\n" +
@@ -1832,7 +1861,10 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x05media\x18\x05 \x01(\v2\x14.cinedex.v1.MediaRefR\x05media\x12\x16\n" +
 	"\x06sha256\x18\x06 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04cues\x18\a \x01(\x05R\x04cues\x12\x14\n" +
-	"\x05index\x18\b \x01(\x05R\x05index\"@\n" +
+	"\x05index\x18\b \x01(\x05R\x05index\x12\x19\n" +
+	"\bleft_out\x18\t \x01(\x05R\aleftOut\x12\x12\n" +
+	"\x04told\x18\n" +
+	" \x03(\tR\x04told\"@\n" +
 	"\x06Region\x12\f\n" +
 	"\x01x\x18\x01 \x01(\x02R\x01x\x12\f\n" +
 	"\x01y\x18\x02 \x01(\x02R\x01y\x12\f\n" +
@@ -1996,29 +2028,30 @@ var file_cinedex_v1_noun_proto_depIdxs = []int32{
 	4,  // 3: cinedex.v1.Asset.video:type_name -> cinedex.v1.VideoTrack
 	6,  // 4: cinedex.v1.Asset.audio:type_name -> cinedex.v1.AudioTrack
 	7,  // 5: cinedex.v1.Asset.text:type_name -> cinedex.v1.TextTrack
-	17, // 6: cinedex.v1.Asset.attributes:type_name -> cinedex.v1.Asset.AttributesEntry
-	5,  // 7: cinedex.v1.VideoTrack.rate:type_name -> cinedex.v1.FrameRate
-	3,  // 8: cinedex.v1.VideoTrack.frame_table:type_name -> cinedex.v1.MediaRef
-	3,  // 9: cinedex.v1.TextTrack.media:type_name -> cinedex.v1.MediaRef
-	10, // 10: cinedex.v1.Value.texts:type_name -> cinedex.v1.StringList
-	18, // 11: cinedex.v1.Run.parameters:type_name -> cinedex.v1.Run.ParametersEntry
-	0,  // 12: cinedex.v1.Run.state:type_name -> cinedex.v1.RunState
-	19, // 13: cinedex.v1.Run.inputs:type_name -> cinedex.v1.Run.InputsEntry
-	8,  // 14: cinedex.v1.Annotation.region:type_name -> cinedex.v1.Region
-	20, // 15: cinedex.v1.Annotation.attributes:type_name -> cinedex.v1.Annotation.AttributesEntry
-	8,  // 16: cinedex.v1.Embedding.region:type_name -> cinedex.v1.Region
-	21, // 17: cinedex.v1.Embedding.attributes:type_name -> cinedex.v1.Embedding.AttributesEntry
-	14, // 18: cinedex.v1.AlgorithmSpec.spaces:type_name -> cinedex.v1.Space
-	22, // 19: cinedex.v1.AlgorithmSpec.parameters:type_name -> cinedex.v1.AlgorithmSpec.ParametersEntry
-	9,  // 20: cinedex.v1.Title.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 21: cinedex.v1.Asset.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 22: cinedex.v1.Annotation.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 23: cinedex.v1.Embedding.AttributesEntry.value:type_name -> cinedex.v1.Value
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	7,  // 6: cinedex.v1.Asset.refused_text:type_name -> cinedex.v1.TextTrack
+	17, // 7: cinedex.v1.Asset.attributes:type_name -> cinedex.v1.Asset.AttributesEntry
+	5,  // 8: cinedex.v1.VideoTrack.rate:type_name -> cinedex.v1.FrameRate
+	3,  // 9: cinedex.v1.VideoTrack.frame_table:type_name -> cinedex.v1.MediaRef
+	3,  // 10: cinedex.v1.TextTrack.media:type_name -> cinedex.v1.MediaRef
+	10, // 11: cinedex.v1.Value.texts:type_name -> cinedex.v1.StringList
+	18, // 12: cinedex.v1.Run.parameters:type_name -> cinedex.v1.Run.ParametersEntry
+	0,  // 13: cinedex.v1.Run.state:type_name -> cinedex.v1.RunState
+	19, // 14: cinedex.v1.Run.inputs:type_name -> cinedex.v1.Run.InputsEntry
+	8,  // 15: cinedex.v1.Annotation.region:type_name -> cinedex.v1.Region
+	20, // 16: cinedex.v1.Annotation.attributes:type_name -> cinedex.v1.Annotation.AttributesEntry
+	8,  // 17: cinedex.v1.Embedding.region:type_name -> cinedex.v1.Region
+	21, // 18: cinedex.v1.Embedding.attributes:type_name -> cinedex.v1.Embedding.AttributesEntry
+	14, // 19: cinedex.v1.AlgorithmSpec.spaces:type_name -> cinedex.v1.Space
+	22, // 20: cinedex.v1.AlgorithmSpec.parameters:type_name -> cinedex.v1.AlgorithmSpec.ParametersEntry
+	9,  // 21: cinedex.v1.Title.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 22: cinedex.v1.Asset.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 23: cinedex.v1.Annotation.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 24: cinedex.v1.Embedding.AttributesEntry.value:type_name -> cinedex.v1.Value
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_noun_proto_init() }

@@ -1879,7 +1879,9 @@ type AssetStatus struct {
 	Active    []*ActiveRun           `protobuf:"bytes,5,rep,name=active,proto3" json:"active,omitempty"`
 	// What is wrong with the asset's bytes or with its frame table; empty where they are as they were when the asset arrived, as far as can be told
 	// without reading the media.
-	Bytes         string `protobuf:"bytes,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Bytes string `protobuf:"bytes,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// What is to be told of the asset's text tracks: tracks that were refused, cues that were left out, encodings that were guessed.
+	Text          []string `protobuf:"bytes,7,rep,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1954,6 +1956,13 @@ func (x *AssetStatus) GetBytes() string {
 		return x.Bytes
 	}
 	return ""
+}
+
+func (x *AssetStatus) GetText() []string {
+	if x != nil {
+		return x.Text
+	}
+	return nil
 }
 
 // CompareVersionsRequest asks for the answers to judged queries as two versions of an algorithm would give them.
@@ -2489,7 +2498,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"\x12\n" +
 	"\x10GetStatusRequest\"D\n" +
 	"\x11GetStatusResponse\x12/\n" +
-	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\"\xc2\x01\n" +
+	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\"\xd6\x01\n" +
 	"\vAssetStatus\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1d\n" +
@@ -2497,7 +2506,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"title_name\x18\x03 \x01(\tR\ttitleName\x12#\n" +
 	"\x04runs\x18\x04 \x03(\v2\x0f.cinedex.v1.RunR\x04runs\x12-\n" +
 	"\x06active\x18\x05 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\tR\x05bytes\"\xa3\x01\n" +
+	"\x05bytes\x18\x06 \x01(\tR\x05bytes\x12\x12\n" +
+	"\x04text\x18\a \x03(\tR\x04text\"\xa3\x01\n" +
 	"\x16CompareVersionsRequest\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +

@@ -125,7 +125,7 @@ func (w *world) asset(path string) *pb.Asset {
 	a := clip.Asset
 	a.Media = must[*pb.MediaRef](w.t)(w.blobs.Resolve((&url.URL{Scheme: "file", Path: path}).String()))
 	for _, track := range a.GetText() {
-		text := must[*timedtext.Track](w.t)(w.reader.TextTrack(w.t.Context(), path, track.GetIndex(), schema.Time(a.GetVideo().GetStart())))
+		text := must[*timedtext.Track](w.t)(w.reader.TextTrack(w.t.Context(), path, &media.Film{Asset: a}, track))
 		var b bytes.Buffer
 		if err := timedtext.WriteWebVTT(&b, text.Cues); err != nil {
 			w.t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // handle does one event: arrive, then put what it is into the log.
@@ -131,7 +130,7 @@ func (s *Service) look(ctx context.Context, file *media.AssetFile, id string, kn
 	} else if m.GetStartTimecode() != "" {
 		return nil, errkind.New(errkind.Invalid, "start_timecode: the media has no pictures to count")
 	}
-	if err := s.text(ctx, path, film.Asset, m.GetText()); err != nil {
+	if err := s.text(ctx, path, film, m.GetText()); err != nil {
 		return nil, err
 	}
 	if err := file.Unchanged(); err != nil {
@@ -161,89 +160,6 @@ func (s *Service) video(ctx context.Context, film *media.Film, startTimecode str
 		return fmt.Errorf("keeping the frame table: %w", err)
 	}
 	v.FrameTable = ref
-	return nil
-}
-
-// text keeps every text track, inside the file and beside it, as WebVTT. A side-car
-// that cannot be read fails the event, since somebody sent it on purpose; a track
-// inside the file that cannot be read is left out, and told.
-func (s *Service) text(ctx context.Context, path string, a *pb.Asset, sideCars []*pb.SideCar) error {
-	var tracks []*pb.TextTrack
-	for _, t := range a.GetText() {
-		text, err := s.deps.Reader.TextTrack(ctx, path, t.GetIndex(), schema.Time(a.GetVideo().GetStart()))
-		if errkind.Is(err, errkind.Invalid) {
-			s.deps.Log.Warn("left out a text track that cannot be read", "asset", a.GetId(), "track", t.GetIndex(), "error", err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.keep(ctx, t, text); err != nil {
-			return err
-		}
-		tracks = append(tracks, t)
-	}
-	for i, sc := range sideCars {
-		t := &pb.TextTrack{Language: sc.GetLanguage(), Role: sc.GetRole(), Name: sc.GetName(), Index: -1}
-		text, err := s.sideCar(ctx, a, sc)
-		if err == nil {
-			err = s.keep(ctx, t, text)
-		}
-		if err != nil {
-			return field(fmt.Sprintf("text[%d]", i), err)
-		}
-		if n := len(text.Bad); n > 0 {
-			s.deps.Log.Warn("left out cues that are wrong", "asset", a.GetId(), "url", sc.GetUrl(), "cues", n, "line", text.Bad[0].Line, "reason", text.Bad[0].Reason)
-		}
-		tracks = append(tracks, t)
-	}
-	a.Text = tracks
-	return nil
-}
-
-func (s *Service) sideCar(ctx context.Context, a *pb.Asset, sc *pb.SideCar) (*timedtext.Track, error) {
-	ref, err := s.deps.Blobs.Resolve(sc.GetUrl())
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.deps.Blobs.Read(ctx, ref, timedtext.MaxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
-	}
-	text, err := timedtext.Parse(b, timedtext.Options{
-		Format: sc.GetFormat(), Name: sc.GetUrl(), Language: sc.GetLanguage(),
-		Rate: schema.RateOf(a.GetVideo().GetRate()), StartTimecode: a.GetVideo().GetStartTimecode(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
-	}
-	return text, nil
-}
-
-// keep writes a track's cues into the own bucket and says in t where and what they are.
-func (s *Service) keep(ctx context.Context, t *pb.TextTrack, text *timedtext.Track) error {
-	var b bytes.Buffer
-	if err := timedtext.WriteWebVTT(&b, text.Cues); err != nil {
-		return err
-	}
-	sum := contentHash(b.Bytes())
-	ref, err := s.deps.Blobs.Put(ctx, "text/"+sum+".vtt", "text/vtt", &b)
-	if err != nil {
-		return fmt.Errorf("keeping a text track: %w", err)
-	}
-	t.Media, t.Sha256, t.Cues = ref, sum, int32(len(text.Cues))
-	if t.Format == "" {
-		t.Format = text.Format
-	}
-	if t.Role == "" {
-		t.Role = "subtitles"
-	}
-	if t.Language == "" {
-		t.Language = text.Language
-	}
-	if tag, err := schema.CanonicalLanguage(t.Language); err == nil {
-		t.Language = tag
-	}
 	return nil
 }
 

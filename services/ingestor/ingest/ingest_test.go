@@ -592,3 +592,51 @@ func attributes(kv ...string) map[string]*pb.Value {
 	}
 	return m
 }
+
+// TestRefusedText: a side-car that cannot be used, or is not there, keeps neither the film nor the other side-cars out. The asset names the
+// side-car with the reason until a later event sends it mended. Cues that are left out are counted.
+func TestRefusedText(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, func(d *Deps) { d.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	url := w.film("film")
+	bad := filepath.Join(w.dir, "bad.srt")
+	write := func(content string) {
+		if err := os.WriteFile(bad, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("1\n00:00:05,000 --> 00:00:04,000\nback\n")
+	mixed := filepath.Join(w.dir, "mixed.vtt")
+	if err := os.WriteFile(mixed, []byte("WEBVTT\n\n00:00.033 --> 00:00.500\nfirst\n\n10:00:00.000 --> 10:00:01.000\nlate\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sent := []*pb.SideCar{
+		{Url: "file://" + bad, Language: "en"}, {Url: "file://" + filepath.Join(w.dir, "missing.srt"), Language: "en"},
+		{Url: "file://" + mixed, Language: "en"}, w.text("de", "gut"),
+	}
+	w.sends("owner", arrived("open", url, sent...))
+	a := w.asset()
+	if len(a.GetText()) != 2 || len(a.GetRefusedText()) != 2 || len(w.letters()) != 0 {
+		t.Fatalf("%d tracks, %d refused, letters %q", len(a.GetText()), len(a.GetRefusedText()), w.letters())
+	}
+	for i, want := range []string{"before it starts", "there is no file"} {
+		r := a.GetRefusedText()[i]
+		if r.GetName() != sent[i].GetUrl() || !strings.Contains(strings.Join(r.GetTold(), " "), want) {
+			t.Errorf("refused %v, want %q", r, want)
+		}
+	}
+	kept := a.GetText()[0]
+	if kept.GetLeftOut() != 1 || kept.GetCues() != 1 || !strings.Contains(strings.Join(kept.GetTold(), " "), "line 6 starts at 10:00:00.000, and the film ends at 00:00:01.000") {
+		t.Errorf("of mixed.vtt the asset says %v", kept)
+	}
+	for _, want := range []string{"refused a text track", "read a text track with remarks", "asset=" + a.GetId(), "left_out=1"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q: %s", want, log.String())
+		}
+	}
+	write("1\n00:00:00,000 --> 00:00:00,500\nmended\n")
+	w.sends("owner", arrived("open", url, sent[0]))
+	if a := w.asset(); len(a.GetText()) != 3 || len(a.GetRefusedText()) != 1 || a.GetRefusedText()[0].GetName() != sent[1].GetUrl() {
+		t.Errorf("mended: %d tracks, refused %v", len(a.GetText()), a.GetRefusedText())
+	}
+}

@@ -91,7 +91,20 @@ func join(known, a *pb.Asset, m arrival) {
 	}
 	if !m.GetReplaceText() {
 		a.Text = joinText(known.GetText(), a.GetText())
+		a.RefusedText = joinRefused(known.GetRefusedText(), a.GetRefusedText(), m.GetText())
 	}
+}
+
+// joinRefused returns the tracks that were refused now, and the side-cars that were refused before and that the event does not send anew.
+func joinRefused(known, refused []*pb.TextTrack, sent []*pb.SideCar) []*pb.TextTrack {
+	var joined []*pb.TextTrack
+	for _, k := range known {
+		again := slices.ContainsFunc(sent, func(sc *pb.SideCar) bool { return sc.GetUrl() == k.GetName() })
+		if !inside(k) && !again {
+			joined = append(joined, k)
+		}
+	}
+	return append(joined, refused...)
 }
 
 func joinTitle(known, t *pb.Title) {

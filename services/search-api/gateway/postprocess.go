@@ -171,7 +171,7 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (_ *pb.Hit, 
 		Media: "/media/" + m.asset,
 	}
 	if e.clock != nil {
-		h.StartFrame, h.EndFrame = schema.FrameSpan(e.clock, m.Interval)
+		h.StartFrame, h.EndFrame = shownFrames(e.clock, m.Interval)
 		h.StartTimecode, h.EndTimecode = e.scale.Format(h.StartFrame), e.scale.Format(h.EndFrame)
 	}
 	if err := g.thumbnail(ctx, e, m, h); err != nil {
@@ -202,6 +202,14 @@ func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (_ *pb.Hit, 
 	}
 	g.quote(h, m.lead, said)
 	return h, len(m.evidence) > MaxEvidence, nil
+}
+
+// shownFrames returns the frames of a moment. The first is the frame that the start names, so that the frame, the timecode and the
+// milliseconds of an answer, asked back, lead to one frame.
+func shownFrames(c schema.Clock, iv schema.Interval) (start, end int64) {
+	start, end = schema.FrameSpan(c, iv)
+	start = min(max(start, schema.FrameNamed(c, iv.Start)), max(c.Frames()-1, 0))
+	return start, max(end, start+1)
 }
 
 // shown returns the best of the evidence, with the lead among it.

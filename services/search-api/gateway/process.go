@@ -361,7 +361,7 @@ func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
 	if e.clock == nil {
 		return nil, 0, errkind.New(errkind.Invalid, "the asset %s has no pictures", l.GetAsset())
 	}
-	n := e.clock.FrameAt(schema.Time(l.GetTime()))
+	n := schema.FrameNamed(e.clock, schema.Time(l.GetTime()))
 	if tc := l.GetTimecode(); tc != "" {
 		var err error
 		if n, err = e.scale.Frame(tc); err != nil {

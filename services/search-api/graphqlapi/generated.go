@@ -66,20 +66,21 @@ type ComplexityRoot struct {
 	}
 
 	Asset struct {
-		Attributes func(childComplexity int) int
-		Audio      func(childComplexity int) int
-		Container  func(childComplexity int) int
-		Duration   func(childComplexity int) int
-		EidrEdit   func(childComplexity int) int
-		Id         func(childComplexity int) int
-		Media      func(childComplexity int) int
-		Revision   func(childComplexity int) int
-		Sha256     func(childComplexity int) int
-		SizeBytes  func(childComplexity int) int
-		Text       func(childComplexity int) int
-		Title      func(childComplexity int) int
-		TitledMs   func(childComplexity int) int
-		Video      func(childComplexity int) int
+		Attributes  func(childComplexity int) int
+		Audio       func(childComplexity int) int
+		Container   func(childComplexity int) int
+		Duration    func(childComplexity int) int
+		EidrEdit    func(childComplexity int) int
+		Id          func(childComplexity int) int
+		Media       func(childComplexity int) int
+		RefusedText func(childComplexity int) int
+		Revision    func(childComplexity int) int
+		Sha256      func(childComplexity int) int
+		SizeBytes   func(childComplexity int) int
+		Text        func(childComplexity int) int
+		Title       func(childComplexity int) int
+		TitledMs    func(childComplexity int) int
+		Video       func(childComplexity int) int
 	}
 
 	AssetAnswer struct {
@@ -92,6 +93,7 @@ type ComplexityRoot struct {
 		Asset     func(childComplexity int) int
 		Bytes     func(childComplexity int) int
 		Runs      func(childComplexity int) int
+		Text      func(childComplexity int) int
 		Title     func(childComplexity int) int
 		TitleName func(childComplexity int) int
 	}
@@ -218,10 +220,12 @@ type ComplexityRoot struct {
 		Format   func(childComplexity int) int
 		Index    func(childComplexity int) int
 		Language func(childComplexity int) int
+		LeftOut  func(childComplexity int) int
 		Media    func(childComplexity int) int
 		Name     func(childComplexity int) int
 		Role     func(childComplexity int) int
 		Sha256   func(childComplexity int) int
+		Told     func(childComplexity int) int
 	}
 
 	Title struct {
@@ -465,6 +469,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Asset.Media(childComplexity), true
+	case "Asset.refusedText":
+		if e.ComplexityRoot.Asset.RefusedText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Asset.RefusedText(childComplexity), true
 	case "Asset.revision":
 		if e.ComplexityRoot.Asset.Revision == nil {
 			break
@@ -545,6 +555,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssetStatus.Runs(childComplexity), true
+	case "AssetStatus.text":
+		if e.ComplexityRoot.AssetStatus.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssetStatus.Text(childComplexity), true
 	case "AssetStatus.title":
 		if e.ComplexityRoot.AssetStatus.Title == nil {
 			break
@@ -1118,6 +1134,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TextTrack.Language(childComplexity), true
+	case "TextTrack.leftOut":
+		if e.ComplexityRoot.TextTrack.LeftOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TextTrack.LeftOut(childComplexity), true
 	case "TextTrack.media":
 		if e.ComplexityRoot.TextTrack.Media == nil {
 			break
@@ -1142,6 +1164,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TextTrack.Sha256(childComplexity), true
+	case "TextTrack.told":
+		if e.ComplexityRoot.TextTrack.Told == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TextTrack.Told(childComplexity), true
 
 	case "Title.attributes":
 		if e.ComplexityRoot.Title.Attributes == nil {
@@ -1490,6 +1518,8 @@ func (ec *executionContext) childFields_Asset(ctx context.Context, field graphql
 		return ec.fieldContext_Asset_revision(ctx, field)
 	case "titledMs":
 		return ec.fieldContext_Asset_titledMs(ctx, field)
+	case "refusedText":
+		return ec.fieldContext_Asset_refusedText(ctx, field)
 	case "attributes":
 		return ec.fieldContext_Asset_attributes(ctx, field)
 	}
@@ -1520,6 +1550,8 @@ func (ec *executionContext) childFields_AssetStatus(ctx context.Context, field g
 		return ec.fieldContext_AssetStatus_active(ctx, field)
 	case "bytes":
 		return ec.fieldContext_AssetStatus_bytes(ctx, field)
+	case "text":
+		return ec.fieldContext_AssetStatus_text(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssetStatus", field.Name)
 }
@@ -1760,6 +1792,10 @@ func (ec *executionContext) childFields_TextTrack(ctx context.Context, field gra
 		return ec.fieldContext_TextTrack_cues(ctx, field)
 	case "index":
 		return ec.fieldContext_TextTrack_index(ctx, field)
+	case "leftOut":
+		return ec.fieldContext_TextTrack_leftOut(ctx, field)
+	case "told":
+		return ec.fieldContext_TextTrack_told(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TextTrack", field.Name)
 }
@@ -3043,6 +3079,38 @@ func (ec *executionContext) fieldContext_Asset_titledMs(_ context.Context, field
 	return graphql.NewScalarFieldContext("Asset", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Asset_refusedText(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Asset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Asset_refusedText(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RefusedText, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.TextTrack) graphql.Marshaler {
+			return ec.marshalNTextTrack2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTextTrackᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Asset_refusedText(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Asset",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TextTrack(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Asset_attributes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Asset) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3283,6 +3351,29 @@ func (ec *executionContext) _AssetStatus_bytes(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_AssetStatus_bytes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssetStatus", field, false, false, "String")
+}
+
+func (ec *executionContext) _AssetStatus_text(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.AssetStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssetStatus_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AssetStatus_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AssetStatus", field, false, false, "String")
 }
 
@@ -5625,6 +5716,52 @@ func (ec *executionContext) fieldContext_TextTrack_index(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("TextTrack", field, false, false, "Int")
 }
 
+func (ec *executionContext) _TextTrack_leftOut(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TextTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TextTrack_leftOut(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LeftOut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TextTrack_leftOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TextTrack", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TextTrack_told(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TextTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TextTrack_told(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Told, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TextTrack_told(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TextTrack", field, false, false, "String")
+}
+
 func (ec *executionContext) _Title_id(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Title) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7959,6 +8096,11 @@ func (ec *executionContext) _Asset(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "refusedText":
+			out.Values[i] = ec._Asset_refusedText(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "attributes":
 			out.Values[i] = ec._Asset_attributes(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -8057,6 +8199,11 @@ func (ec *executionContext) _AssetStatus(ctx context.Context, sel ast.SelectionS
 			}
 		case "bytes":
 			out.Values[i] = ec._AssetStatus_bytes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = ec._AssetStatus_text(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -8880,6 +9027,16 @@ func (ec *executionContext) _TextTrack(ctx context.Context, sel ast.SelectionSet
 			}
 		case "index":
 			out.Values[i] = ec._TextTrack_index(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "leftOut":
+			out.Values[i] = ec._TextTrack_leftOut(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "told":
+			out.Values[i] = ec._TextTrack_told(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -9910,6 +10067,35 @@ func (ec *executionContext) marshalNString2string(ctx context.Context, sel ast.S
 		graphql.AddInvalidNullFromMarshaler(ctx, "String!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNString2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNString2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNString2string(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNTextRange2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTextRangeᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.TextRange) graphql.Marshaler {

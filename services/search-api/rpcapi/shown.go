@@ -1,6 +1,9 @@
 package rpcapi
 
 import (
+	"fmt"
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -21,10 +24,34 @@ func shownAsset(caller *authz.Caller, a *pb.Asset) *pb.Asset {
 	for _, t := range a.GetText() {
 		t.Media = nil
 	}
+	for _, t := range a.GetRefusedText() {
+		t.Name, t.Told = "", []string{"the track was refused; operators see why"} // both name files
+	}
 	if v := a.GetVideo(); v != nil {
 		v.FrameTable = nil
 	}
 	return a
+}
+
+// textRemarks tells of the text tracks of an asset, as the caller is shown it, what a person may want to know.
+func textRemarks(a *pb.Asset) (remarks []string) {
+	tell := func(t *pb.TextTrack, what string) {
+		place := "beside the film"
+		if t.GetIndex() >= 0 {
+			place = fmt.Sprintf("track %d of the film", t.GetIndex())
+		}
+		name := strings.Join(strings.Fields(t.GetLanguage()+" "+t.GetRole()+" "+t.GetName()), " ")
+		remarks = append(remarks, fmt.Sprintf("text %s (%s): %s", name, place, what))
+	}
+	for _, t := range a.GetRefusedText() {
+		tell(t, "refused: "+strings.Join(t.GetTold(), "; "))
+	}
+	for _, t := range a.GetText() {
+		if n := t.GetLeftOut(); n > 0 || len(t.GetTold()) > 0 {
+			tell(t, fmt.Sprintf("%d cues, %d left out: %s", t.GetCues(), n, strings.Join(t.GetTold(), "; ")))
+		}
+	}
+	return remarks
 }
 
 // shownAnnotation is an annotation as the caller is shown it: a thumbnail does not say which blob it is.

@@ -1,0 +1,136 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/timedtext"
+)
+
+// text keeps every text track, inside the file and beside it, as WebVTT. A track that cannot be used is named among the
+// refused tracks of the asset, with the reason, and keeps nothing else out. An error says that a later try may do better.
+func (s *Service) text(ctx context.Context, path string, film *media.Film, sideCars []*pb.SideCar) error {
+	a := film.Asset
+	inside := a.GetText()
+	a.Text, a.RefusedText = nil, nil
+	for _, t := range inside {
+		text, err := s.deps.Reader.TextTrack(ctx, path, film, t)
+		if err := s.takeText(ctx, a, t, text, err); err != nil {
+			return err
+		}
+	}
+	for i, sc := range sideCars {
+		t := &pb.TextTrack{Language: sc.GetLanguage(), Role: sc.GetRole(), Name: sc.GetName(), Index: -1}
+		text, err := s.sideCar(ctx, film, sc)
+		if err != nil {
+			// The address tells which side-car was refused, and which a later event mends.
+			t.Name, t.Format = sc.GetUrl(), sc.GetFormat()
+		}
+		if err := s.takeText(ctx, a, t, text, err); err != nil {
+			return field(fmt.Sprintf("text[%d]", i), err)
+		}
+	}
+	return nil
+}
+
+// takeText adds a track to an asset, or to the refused tracks where err is about the track itself.
+func (s *Service) takeText(ctx context.Context, a *pb.Asset, t *pb.TextTrack, text *timedtext.Track, err error) error {
+	switch {
+	case errkind.Is(err, errkind.Invalid) || errkind.Is(err, errkind.NotFound) || errkind.Is(err, errkind.Denied):
+		s.deps.Log.Warn("refused a text track", "asset", a.GetId(), "track", t.GetIndex(), "name", t.GetName(), "language", t.GetLanguage(), "error", err)
+		t.Told = []string{firstOf(err.Error())}
+		a.RefusedText = append(a.RefusedText, t)
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := s.keep(ctx, t, text); err != nil {
+		return err
+	}
+	if len(t.GetTold()) > 0 {
+		s.deps.Log.Warn("read a text track with remarks", "asset", a.GetId(), "track", t.GetIndex(), "name", t.GetName(), "language", t.GetLanguage(),
+			"cues", t.GetCues(), "left_out", t.GetLeftOut(), "told", t.GetTold())
+	}
+	a.Text = append(a.Text, t)
+	return nil
+}
+
+func (s *Service) sideCar(ctx context.Context, film *media.Film, sc *pb.SideCar) (*timedtext.Track, error) {
+	ref, err := s.deps.Blobs.Resolve(sc.GetUrl())
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.deps.Blobs.Read(ctx, ref, timedtext.MaxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
+	}
+	opts := film.TextOptions()
+	opts.Format, opts.Name, opts.Language = sc.GetFormat(), sc.GetUrl(), sc.GetLanguage()
+	text, err := timedtext.Parse(b, opts)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
+	}
+	return text, nil
+}
+
+// Bounds of what is told of a track.
+const (
+	maxTold      = 10
+	maxToldBytes = 300
+)
+
+// told is what a person may want to know of a track, in sentences: choices first, then the cues that were left out.
+func told(text *timedtext.Track) []string {
+	var all []string
+	for _, n := range text.Notes {
+		all = append(all, firstOf(n))
+	}
+	for _, b := range text.Bad {
+		all = append(all, firstOf(fmt.Sprintf("left out a cue: line %d %s", b.Line, b.Reason)))
+	}
+	if more := len(all) - maxTold; more > 0 {
+		all = append(all[:maxTold], fmt.Sprintf("and %d remarks more", more))
+	}
+	return all
+}
+
+// firstOf cuts a sentence that grew too long.
+func firstOf(s string) string {
+	if len(s) > maxToldBytes {
+		s = s[:maxToldBytes] + "..."
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// keep writes a track's cues into the own bucket and says in t where and what they are.
+func (s *Service) keep(ctx context.Context, t *pb.TextTrack, text *timedtext.Track) error {
+	var b bytes.Buffer
+	if err := timedtext.WriteWebVTT(&b, text.Cues); err != nil {
+		return err
+	}
+	sum := contentHash(b.Bytes())
+	ref, err := s.deps.Blobs.Put(ctx, "text/"+sum+".vtt", "text/vtt", &b)
+	if err != nil {
+		return fmt.Errorf("keeping a text track: %w", err)
+	}
+	t.Media, t.Sha256, t.Cues, t.LeftOut, t.Told = ref, sum, int32(len(text.Cues)), int32(text.LeftOut()), told(text)
+	if t.Format == "" {
+		t.Format = text.Format
+	}
+	if t.Role == "" {
+		t.Role = "subtitles"
+	}
+	if t.Language == "" {
+		t.Language = text.Language
+	}
+	if tag, err := schema.CanonicalLanguage(t.Language); err == nil {
+		t.Language = tag
+	}
+	return nil
+}
