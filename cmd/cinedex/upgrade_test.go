@@ -114,6 +114,10 @@ func (c *commandHome) asked() (found []string) {
 	}
 	for _, q := range []string{"dialogue:harbour", `dialogue:"ships by a lighthouse"`, "dialogue:hafen", "look:water"} {
 		r, err := client.Search(context.Background(), connect.NewRequest(&pb.SearchRequest{Q: q + " title:crash-0", Limit: 20}))
+		// A search engine of an earlier format does not answer before it has been filled anew.
+		for deadline := time.Now().Add(5 * time.Minute); connect.CodeOf(err) == connect.CodeUnavailable && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+			r, err = client.Search(context.Background(), connect.NewRequest(&pb.SearchRequest{Q: q + " title:crash-0", Limit: 20}))
+		}
 		if err != nil {
 			c.t.Fatalf("asking %s: %v", q, err)
 		}

@@ -47,6 +47,7 @@ type Exceptions struct {
 // Run holds an engine to every promise of package search.
 func Run(t *testing.T, h Harness) {
 	t.Run("judged questions", func(t *testing.T) { testJudged(t, h) })
+	t.Run("cases", func(t *testing.T) { testCases(t, h) })
 	t.Run("hit tells of its item", func(t *testing.T) { testHit(t, h) })
 	t.Run("scope", func(t *testing.T) { testScope(t, h) })
 	t.Run("hidden items leave no trace", func(t *testing.T) { testNoTrace(t, h) })

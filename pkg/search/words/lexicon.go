@@ -50,20 +50,14 @@ func (l *Language) newEntry(word []byte) *entry {
 	e := &entry{word: string(word)}
 	bare := l.bare(word)
 	e.stop = l.stops[string(bare)]
-	stem := func(w []byte) []byte {
-		if e.stop {
-			return w
-		}
-		return l.stem(w)
-	}
 	plain := l.folding.fold(bare)
-	e.folded = string(l.folding.fold(stem(plain)))
+	e.folded = string(l.folding.fold(l.stem(plain)))
 	if bytes.Equal(plain, bare) {
 		e.terms = []string{e.folded}
 		e.asked = []Alternative{{Term: e.folded, Weight: 1}, {Term: foldedSign + e.folded, Weight: foldedWeight}}
 		return e
 	}
-	own := string(stem(bare))
+	own := string(l.stem(bare))
 	if own == e.folded {
 		own = accentedSign + own
 	}

@@ -2,6 +2,7 @@ package words
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/cinedex/cinedex/pkg/search"
 )
@@ -159,6 +160,8 @@ func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, ty
 	all := meant
 	position := 1
 	var frequent []bool
+	var whole []Alternative // what stands for the next parts of a compound
+	parts := 0
 	add := func(a Asked, stop bool) {
 		a.Position = position
 		asked, frequent = append(asked, a), append(frequent, stop)
@@ -183,12 +186,19 @@ func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, ty
 			continue
 		}
 		e := l.entry(s.letters[p.low:p.high])
-		add(Asked{Terms: e.asked, Folded: e.folded}, e.stop)
-		// A compound as one word would be one word too many where all are wanted.
-		if n := s.compound(i); n > 1 && mode == search.AnyWord {
-			e := l.entry(s.joined(i, n))
-			add(Asked{Terms: e.asked, Folded: e.folded}, e.stop)
+		terms := e.asked
+		if n := s.compound(i); n > 1 && mode != search.Phrase {
+			// Whoever writes a compound as one word means each of its parts.
+			whole, parts = nil, n
+			for _, t := range l.entry(s.joined(i, n)).asked {
+				whole = append(whole, Alternative{Term: t.Term, Weight: foldedWeight})
+			}
 		}
+		if parts > 0 {
+			terms = slices.Concat(terms, whole)
+			parts--
+		}
+		add(Asked{Terms: terms, Folded: e.folded}, e.stop)
 		position++
 	}
 	if !all {
@@ -225,6 +235,10 @@ func (l *Language) typed(s *scan) *Typed {
 	t := &Typed{Word: string(bare), Begins: []string{string(bare)}, Terms: e.asked, stop: e.stop}
 	if plain != t.Word {
 		t.Begins = append(t.Begins, plain)
+	}
+	// A stem that is no beginning of the word has lost an article or the like.
+	if stem := string(l.stem(bare)); !strings.HasPrefix(t.Word, stem) && !strings.HasPrefix(plain, string(l.folding.fold([]byte(stem)))) {
+		t.Begins = append(t.Begins, stem, foldedSign+string(l.folding.fold([]byte(stem))))
 	}
 	t.Begins = append(t.Begins, foldedSign+plain)
 	return t
