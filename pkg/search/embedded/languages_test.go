@@ -165,9 +165,9 @@ const languagesFoot = `
 - **Case.** Turkish and Azerbaijani pair I with ı and İ with i; elsewhere İ is i with an accent. ς is σ.
 - **Accents.** A word finds its spellings with and without accents, and the spelling that was asked for comes first. œ is oe, ß is ss, ł is l, đ is d.
 - **Letters that stay.** Where CLDR's collation has a letter with a mark as a letter of its own, and its readers type it, it does not fold: å ä ö
-  in Swedish and Finnish; æ ø å in Danish and Norwegian; á é í ó ú ý ð þ æ ö in Icelandic, and most of these in Faroese; õ ä ö ü š ž in Estonian; ö ü
-  in Hungarian (ő and ű fold to them); ç ğ ı ö ş ü in Turkish and Azerbaijani, with ə there; ñ in Spanish, Galician, Basque, Asturian and Filipino; й
-  in Russian, Belarusian, Ukrainian and Bulgarian, with ї and ґ in Ukrainian and ў in Belarusian. So "rode" does not find "røde". Polish, Czech,
+  in Swedish and Finnish; æ ø å in Danish, Norwegian and Faroese; á é í ó ú ý ð þ æ ö in Icelandic; õ ä ö ü š ž in Estonian; ö ü in Hungarian (ő
+  and ű fold to them); ç ğ ı ö ş ü in Turkish and Azerbaijani, and ə in Azerbaijani; the like in Turkmen and Kurdish; ñ in Spanish, Galician and
+  Filipino; й in Russian, Belarusian, Ukrainian and Bulgarian, with ї and ґ in Ukrainian and ў in Belarusian; the letters of Kazakh, Kyrgyz and Mongolian. So "rode" does not find "røde". Polish, Czech,
   Slovak, Croatian, Slovene, Lithuanian, Latvian, Romanian and Vietnamese fold: people type without their marks.
 - **Endings.** Stemmers: Arabic, Croatian, Danish, Dutch, English, Finnish, French, German, Hindi, Hungarian, Irish, Italian, Norwegian, Persian (by
   the non-joiner), Polish, Portuguese, Romanian, Russian, Sorani, Spanish, Swedish, Turkish. Other languages find the form that was said.

@@ -25,7 +25,7 @@ type Case struct {
 }
 
 // String is the question in the one-line form.
-func (c Case) String() string { return fmt.Sprintf("dialogue.%s:%q", c.Mode, c.Words) }
+func (c Case) String() string { return fmt.Sprintf(`dialogue.%s:"%s"`, c.Mode, c.Words) }
 
 // CaseFile returns a file of subtitles that cases are of.
 func CaseFile(t testing.TB, name string) []byte {

@@ -13,16 +13,16 @@ import (
 // without the mark (common/collation/XX.xml, primary differences), of the languages whose readers do not take the one for the other.
 //
 // Other languages have such letters in CLDR too, and people leave the marks out when they type: Polish, Czech, Slovak, Croatian, Slovene, Lithuanian,
-// Latvian, Romanian, Vietnamese, Albanian, Esperanto. Their letters fold.
+// Latvian, Romanian, Vietnamese. Their letters fold.
 var ownLetters = map[string]string{
 	"sv": "åäö", "fi": "åäö",
 	"da": "æøå", "no": "æøå", "nb": "æøå", "nn": "æøå",
-	"is": "áéíóúýðþæö", "fo": "áíóúýðæø",
+	"is": "áéíóúýðþæö", "fo": "æøå",
 	"et": "õäöüšž", "hu": "öü",
-	"tr": "çğıöşü", "az": "çğıöşüə", "tk": "çäžňöşüý", "crh": "çğıñöşü", "tt": "çğıñöşüə", "ku": "çêîşû",
-	"es": "ñ", "gl": "ñ", "eu": "ñ", "ast": "ñ", "fil": "ñ", "tl": "ñ",
-	"ru": "й", "uk": "йїґ", "be": "йў", "bg": "й", "mk": "ѓќ", "sr": "ђћ",
-	"kk": "йёңғүұқөһә", "ky": "йңүө", "mn": "йүө", "tg": "йғӣқӯҳҷ",
+	"tr": "çğıöşü", "az": "çğıöşüə", "tk": "çäžňöşüý", "ku": "çêîşû",
+	"es": "ñ", "gl": "ñ", "fil": "ñ",
+	"ru": "й", "uk": "йїґ", "be": "йў", "bg": "й", "mk": "ѓќ",
+	"kk": "йёңғүұқөһә", "ky": "йңүө", "mn": "йүө",
 }
 
 // cyrillic are the letters with a mark that fold in no language without rules of its own.

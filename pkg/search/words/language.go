@@ -144,7 +144,7 @@ func Own() []string {
 func newLanguage(base string) *Language {
 	return &Language{
 		Base:    base,
-		style:   style{turkic: base == "tr" || base == "az", simplify: base != "ja" && base != "ko", contracts: base == "en" || base == Undetermined || base == ""},
+		style:   style{turkic: base == "tr" || base == "az", romanian: base == "ro" || base == "mo", simplify: base != "ja" && base != "ko", contracts: base == "en" || base == Undetermined || base == ""},
 		folding: foldingOf(base), possessive: base == "en", suffixed: base == "tr" || base == "az",
 	}
 }

@@ -129,11 +129,12 @@ func clusteredOr(r rune, c class) class {
 	return gap
 }
 
-// lower is a character in lower case. Turkish and Azeri pair I with ı, and İ with i. Both forms of the Greek sigma are one.
-func lower(r rune, turkic bool) rune {
+// lower is a character in lower case. Turkish and Azeri pair I with ı, and İ with i. Both forms of the Greek sigma are one, and so are the comma and the
+// cedilla below a Romanian letter.
+func lower(r rune, how style) rune {
 	if r < utf8.RuneSelf {
 		if 'A' <= r && r <= 'Z' {
-			if r == 'I' && turkic {
+			if r == 'I' && how.turkic {
 				return 'ı'
 			}
 			return r + 'a' - 'A'
@@ -146,7 +147,16 @@ func lower(r rune, turkic bool) rune {
 	case 'Σ', 'ς':
 		return 'σ'
 	}
-	return unicode.ToLower(r)
+	r = unicode.ToLower(r)
+	if how.romanian {
+		switch r {
+		case 'ș':
+			return 'ş'
+		case 'ț':
+			return 'ţ'
+		}
+	}
+	return r
 }
 
 // clusterBegins reports whether a letter begins a cluster: the letters that a reader takes as one. A word of such a script is whole clusters.

@@ -42,7 +42,7 @@ var scans = sync.Pool{New: func() any { return &scan{} }}
 
 // A style is what a scan does differently by language.
 type style struct {
-	turkic bool
+	turkic, romanian bool
 	// simplify brings Chinese characters to their simplified form.
 	simplify bool
 	// contracts says that a word with two apostrophes is several: rock'n'roll.
@@ -167,7 +167,7 @@ func (s *scan) cut(text []byte, how style) {
 		}
 		if r < utf8.RuneSelf {
 			if i-cur.from < maxLetters {
-				s.letters = utf8.AppendRune(s.letters, lower(r, how.turkic))
+				s.letters = utf8.AppendRune(s.letters, lower(r, how))
 			}
 		} else {
 			at := len(s.letters)
@@ -184,7 +184,7 @@ func (s *scan) cut(text []byte, how style) {
 					s.letters = append(s.letters, 'i')
 					r = '\u0307'
 				}
-				s.letters = utf8.AppendRune(s.letters, lower(r, how.turkic))
+				s.letters = utf8.AppendRune(s.letters, lower(r, how))
 			}
 			if c.spaceless() {
 				last := &s.clusters[len(s.clusters)-1]
@@ -200,7 +200,7 @@ func (s *scan) cut(text []byte, how style) {
 
 var lowerASCII = func() (t [utf8.RuneSelf]byte) {
 	for c := range t {
-		t[c] = byte(lower(rune(c), false))
+		t[c] = byte(lower(rune(c), style{}))
 	}
 	return t
 }()
