@@ -56,6 +56,11 @@ var spellings = []struct {
 	{"zh", []string{"這是月", "這是日"}, "月", search.Phrase, []int{0}},
 	{"ko", []string{"달이 밝다", "해가 밝다"}, "달", search.AllWords, []int{0}},
 	{"en", []string{"plan B works", "plan C works"}, "plan b", search.AllWords, []int{0}},
+	// Serbian is written in two alphabets.
+	{"sr", []string{"Чекај ме код моста", "Иди кући"}, "Čekaj", search.AllWords, []int{0}},
+	{"sr-Latn", []string{"Čekaj me kod mosta", "Idi kući"}, "чекај", search.AllWords, []int{0}},
+	{"sr", []string{"Њен џеп", "Идемо"}, "njen džep", search.Phrase, []int{0}},
+	{"sr-Latn", []string{"Šuma je žuta", "Idemo"}, "suma", search.AllWords, []int{0}},
 	// Words that a language writes onto others.
 	{"ca", []string{"l’home d'aquí", "la dona"}, "home", search.AllWords, []int{0}},
 	{"ga", []string{"d’athair", "an mháthair"}, "athair", search.AllWords, []int{0}},

@@ -56,6 +56,7 @@ var bleveAnalyzers = map[string]string{
 	"fr": "fr", "hi": "hi", "hr": "hr", "hu": "hu", "it": "it", "nl": "nl", "pl": "pl", "pt": "pt",
 	"ro": "ro", "ru": "ru", "sv": "sv", "tr": "tr",
 	"no": "no", "nb": "no", "nn": "no",
+	"bs": "hr", "sr": "hr", // Serbian in Latin letters
 }
 
 // stopLists are the languages for which Bleve knows only the words to leave out.
@@ -67,7 +68,7 @@ var stopLists = map[string]string{
 // articleLists are the languages that write articles and pronouns onto the next word, with an apostrophe between them.
 var articleLists = map[string]string{"fr": "articles_fr", "it": "articles_it", "ca": "articles_ca", "ga": "articles_ga"}
 
-// spaceless are the languages that have no analysis of their own, but a field of their own.
+// spacelessLanguages are the languages that have no analysis of their own, but a field of their own.
 var spacelessLanguages = []string{"zh", "ja", "yue", "ko", "th", "lo", "km", "my"}
 
 // A Language is how the texts of one base language are turned into terms. It is safe for concurrent use.
@@ -79,6 +80,8 @@ type Language struct {
 	style    style
 	folding  folding
 	articles analysis.TokenMap
+	// beginnings are what else is written before words, without a sign between.
+	beginnings []string
 	// possessive says that 's at the end is no part of a word, suffixed that nothing behind an apostrophe is.
 	possessive, suffixed bool
 	stops                map[string]bool
@@ -136,15 +139,15 @@ func (l *Languages) Of(tag string) (*Language, error) {
 
 // Own returns the base languages that have an analysis of their own, sorted.
 func Own() []string {
-	own := slices.Concat(slices.Collect(maps.Keys(bleveAnalyzers)), slices.Collect(maps.Keys(stopLists)), spacelessLanguages)
+	own := slices.Concat(slices.Collect(maps.Keys(bleveAnalyzers)), slices.Collect(maps.Keys(stopLists)), slices.Collect(maps.Keys(lightLists)), spacelessLanguages)
 	slices.Sort(own)
-	return own
+	return slices.Compact(own)
 }
 
 func newLanguage(base string) *Language {
 	return &Language{
 		Base:    base,
-		style:   style{turkic: base == "tr" || base == "az", romanian: base == "ro" || base == "mo", simplify: base != "ja" && base != "ko", contracts: base == "en" || base == Undetermined || base == ""},
+		style:   style{turkic: base == "tr" || base == "az", romanian: base == "ro", serbian: base == "sr", simplify: base != "ja" && base != "ko", contracts: base == "en" || base == Undetermined || base == ""},
 		folding: foldingOf(base), possessive: base == "en", suffixed: base == "tr" || base == "az",
 	}
 }
@@ -170,6 +173,9 @@ func (l *Languages) build(base string) (*Language, error) {
 	}
 	if base == "ga" {
 		lang.after, lang.Stems = []analysis.TokenFilter{irishStemmer{}}, true
+	}
+	if f, ok := lightOf(base); ok {
+		lang.after, lang.Stems, lang.beginnings = []analysis.TokenFilter{f}, true, f.beginnings
 	}
 	if name, ok := stopLists[base]; ok {
 		return lang, l.takeStops(lang, name)

@@ -184,3 +184,9 @@ func clusterBegins(c class, before, r rune, after []rune) bool {
 	}
 	return true
 }
+
+// serbianLatin are the Cyrillic letters of Serbian in Latin ones: both are written, and the one stands for the other letter by letter.
+var serbianLatin = map[rune]string{
+	'а': "a", 'б': "b", 'в': "v", 'г': "g", 'д': "d", 'ђ': "đ", 'е': "e", 'ж': "ž", 'з': "z", 'и': "i", 'ј': "j", 'к': "k", 'л': "l", 'љ': "lj", 'м': "m",
+	'н': "n", 'њ': "nj", 'о': "o", 'п': "p", 'р': "r", 'с': "s", 'т': "t", 'ћ': "ć", 'у': "u", 'ф': "f", 'х': "h", 'ц': "c", 'ч': "č", 'џ': "dž", 'ш': "š",
+}

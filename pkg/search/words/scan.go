@@ -42,7 +42,7 @@ var scans = sync.Pool{New: func() any { return &scan{} }}
 
 // A style is what a scan does differently by language.
 type style struct {
-	turkic, romanian bool
+	turkic, romanian, serbian bool
 	// simplify brings Chinese characters to their simplified form.
 	simplify bool
 	// contracts says that a word with two apostrophes is several: rock'n'roll.
@@ -184,7 +184,11 @@ func (s *scan) cut(text []byte, how style) {
 					s.letters = append(s.letters, 'i')
 					r = '\u0307'
 				}
-				s.letters = utf8.AppendRune(s.letters, lower(r, how))
+				if latin := serbianLatin[lower(r, how)]; how.serbian && latin != "" {
+					s.letters = append(s.letters, latin...)
+				} else {
+					s.letters = utf8.AppendRune(s.letters, lower(r, how))
+				}
 			}
 			if c.spaceless() {
 				last := &s.clusters[len(s.clusters)-1]

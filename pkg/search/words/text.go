@@ -9,7 +9,7 @@ import (
 
 // Format numbers what the analysis makes of texts. An index of another number is filled anew from the store: what a question is taken apart
 // into now would miss a part of what it holds.
-const Format = 2
+const Format = 3
 
 const (
 	// MaxTextBytes is how much of a text is indexed: a hundred times the longest subtitle.

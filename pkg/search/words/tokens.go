@@ -237,8 +237,16 @@ func (l *Language) typed(s *scan) *Typed {
 		t.Begins = append(t.Begins, plain)
 	}
 	// A stem that is no beginning of the word has lost an article or the like.
-	if stem := string(l.stem(bare)); !strings.HasPrefix(t.Word, stem) && !strings.HasPrefix(plain, string(l.folding.fold([]byte(stem)))) {
-		t.Begins = append(t.Begins, stem, foldedSign+string(l.folding.fold([]byte(stem))))
+	begin := func(begin string) {
+		if !strings.HasPrefix(t.Word, begin) && !strings.HasPrefix(plain, begin) {
+			t.Begins = append(t.Begins, begin, foldedSign+begin)
+		}
+	}
+	begin(string(l.folding.fold(l.stem(bare))))
+	for _, written := range l.beginnings {
+		if rest := strings.TrimPrefix(plain, written); rest != "" && rest != plain {
+			begin(rest)
+		}
 	}
 	t.Begins = append(t.Begins, foldedSign+plain)
 	return t
