@@ -37,9 +37,8 @@ var captionFilters = map[string]string{
 const maxCaptionBytes = 512 << 20
 
 // Captions returns the closed captions inside the video of the film at path (ATSC A/53, CEA-608 and CEA-708): a track for
-// each channel that holds some, in the order of their names. start is the picture's place on the container's clock.
-// The video is not decoded. A film without captions has none; captions that cannot be read are an error of kind Invalid.
-func (r *Reader) Captions(ctx context.Context, path string, start schema.Time, opts timedtext.Options) ([]CaptionTrack, error) {
+// each channel that holds some, in the order of their names. The video is not decoded. A film without captions has none; captions that cannot be read are an error of kind Invalid.
+func (r *Reader) Captions(ctx context.Context, path string, film *Film) ([]CaptionTrack, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to read the captions of", nameOf(path), r.cfg.ProbeTimeout))
 	defer cancel()
@@ -50,7 +49,7 @@ func (r *Reader) Captions(ctx context.Context, path string, start schema.Time, o
 	if err != nil {
 		return nil, err
 	}
-	picture := raw.picture()
+	picture, start := raw.picture(), schema.Time(film.Asset.GetVideo().GetStart())
 	if picture == nil || captionFilters[picture.Codec] == "" {
 		return nil, nil
 	}
@@ -61,7 +60,7 @@ func (r *Reader) Captions(ctx context.Context, path string, start schema.Time, o
 	for i := range data {
 		data[i].At -= start
 	}
-	tracks, err := timedtext.CaptionTracks(data, opts)
+	tracks, err := timedtext.CaptionTracks(data, film.TextOptions())
 	if err != nil {
 		return nil, fmt.Errorf("reading the captions of %s: %w", nameOf(path), err)
 	}

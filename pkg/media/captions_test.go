@@ -10,7 +10,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
@@ -19,11 +21,11 @@ var ntsc = schema.Rate{Num: 30000, Den: 1001}
 
 // captioned writes a film of 120 frames whose pictures carry captions (ATSC A/53): CC1 says "Hello" in the frames 19 to 79, and
 // CC3 "Hola" in the frames 49 to 79.
-func captioned(t testing.TB) string {
+func captioned(t testing.TB, c captionCodec) string {
 	t.Helper()
 	dir := t.TempDir()
-	bare := filepath.Join(dir, "bare.264")
-	run(t, "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30000/1001", "-frames:v", "120", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-x264-params", "aud=1", "-f", "h264", bare)
+	bare := filepath.Join(dir, "bare."+c.format)
+	run(t, append(append([]string{"-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30000/1001", "-frames:v", "120", "-preset", "ultrafast", "-bf", "0"}, c.args...), "-f", c.format, bare)...)
 	data, err := os.ReadFile(bare)
 	if err != nil {
 		t.Fatal(err)
@@ -39,41 +41,52 @@ func captioned(t testing.TB) string {
 	put(0, 80, edm, edm)
 	put(1, 43, "\x15\x20", "\x15\x20", row, row, "Ho", "la", "\x15\x2f", "\x15\x2f")
 	put(1, 80, "\x15\x2c", "\x15\x2c")
-	delimiter := []byte{0, 0, 0, 1, 9}
 	var out bytes.Buffer
-	for i, unit := range bytes.Split(data, delimiter)[1:] {
-		out.Write(delimiter)
+	for i, unit := range bytes.Split(data, c.delimiter)[1:] {
+		out.Write(c.delimiter)
 		out.WriteByte(unit[0])
-		out.Write(information(fields[0][i], fields[1][i]))
+		out.Write(append([]byte{0, 0, 0, 1}, c.head...))
+		out.Write(message(fields[0][i], fields[1][i]))
 		out.Write(unit[1:])
 	}
-	raw := write(t, dir, "cc.264", out.Bytes())
+	raw := write(t, dir, "cc."+c.format, out.Bytes())
 	film := filepath.Join(dir, "cc.mp4")
 	run(t, "-r", "30000/1001", "-i", raw, "-c", "copy", film)
 	return film
 }
 
-// information is a unit of supplemental enhancement information with a pair of each field.
-func information(first, second [2]byte) []byte {
+// captionCodec says how units of supplemental enhancement information are put into a codec: behind each delimiter of
+// pictures, with a head.
+type captionCodec struct {
+	format          string
+	args            []string
+	delimiter, head []byte
+}
+
+var (
+	captionsInH264 = captionCodec{"h264", []string{"-c:v", "libx264", "-x264-params", "aud=1"}, []byte{0, 0, 0, 1, 9}, []byte{6}}
+	captionsInHEVC = captionCodec{"hevc", []string{"-c:v", "libx265", "-x265-params", "aud=1:log-level=none"}, []byte{0, 0, 0, 1, 0x46, 1}, []byte{0x4e, 1}}
+)
+
+// message is registered user data with a pair of each field, as a unit ends with.
+func message(first, second [2]byte) []byte {
 	odd := func(b byte) byte {
 		if bits.OnesCount8(b)%2 == 0 {
 			return b | 0x80
 		}
 		return b
 	}
-	message := append([]byte("\xb5\x00\x31GA94\x03"), 0xc2, 0xff, 0xfc, odd(first[0]), odd(first[1]), 0xfd, odd(second[0]), odd(second[1]), 0xff)
-	unit := append([]byte{4, byte(len(message))}, message...)
-	return append(append([]byte{0, 0, 0, 1, 6}, unit...), 0x80)
+	data := append([]byte("\xb5\x00\x31GA94\x03"), 0xc2, 0xff, 0xfc, odd(first[0]), odd(first[1]), 0xfd, odd(second[0]), odd(second[1]), 0xff)
+	return append(append([]byte{4, byte(len(data))}, data...), 0x80)
 }
 
 // TestCaptionsInsideTheVideo: captions come out of every codec and container that carries them, at their frames, by each
 // line of ffmpeg. The caption is there from its end-of-caption code to its erasure (CEA-608; 47 CFR 15.119).
 func TestCaptionsInsideTheVideo(t *testing.T) {
-	source := captioned(t)
+	source := captioned(t, captionsInH264)
 	dir := t.TempDir()
-	films := map[string]string{"h264 in MP4": source}
+	films := map[string]string{"h264 in MP4": source, "hevc in MP4": captioned(t, captionsInHEVC)}
 	for name, args := range map[string][]string{
-		"h264.mkv":        {"-c", "copy"},
 		"h264.ts":         {"-c", "copy"},
 		"b-pictures.mp4":  {"-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-a53cc", "1"},
 		"later.mkv":       {"-c", "copy", "-output_ts_offset", "0.5"},
@@ -95,7 +108,7 @@ func TestCaptionsInsideTheVideo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := r.Captions(t.Context(), path, schema.Time(film.Asset.Video.Start), timedtext.Options{})
+			got, err := r.Captions(t.Context(), path, film)
 			if err != nil {
 				t.Errorf("%s, %s: %v", l.name, name, err)
 				continue
@@ -111,7 +124,7 @@ func TestCaptionsInsideTheVideo(t *testing.T) {
 			}
 		}
 		// A film without captions has no tracks of them.
-		if got, err := r.Captions(t.Context(), filepath.Join("testdata", "clips", "stpp.mp4"), 0, timedtext.Options{}); err != nil || len(got) > 0 {
+		if got, err := r.Captions(t.Context(), filepath.Join("testdata", "clips", "stpp.mp4"), &media.Film{Asset: &pb.Asset{}}); err != nil || len(got) > 0 {
 			t.Errorf("%s: a film without captions: %v, %v", l.name, got, err)
 		}
 	}
@@ -120,4 +133,56 @@ func TestCaptionsInsideTheVideo(t *testing.T) {
 // within takes times for the same that are within a margin.
 func within(margin schema.Time) gocmp.Option {
 	return gocmp.Options{cmpopts.EquateEmpty(), gocmp.Comparer(func(a, b schema.Time) bool { return max(a-b, b-a) <= margin })}
+}
+
+// TestTTMLInMP4: a track of TTML documents is read from its samples (ISO/IEC 14496-30; TTML1).
+func TestTTMLInMP4(t *testing.T) {
+	for _, l := range lines(t) {
+		r := l.reader(t)
+		path := filepath.Join("testdata", "clips", "stpp.mp4")
+		film, err := r.Probe(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(film.Asset.Text); n != 1 || film.Asset.Text[0].Format != "ttml" || film.Asset.Text[0].Language != "" {
+			t.Fatalf("%s: text tracks %v", l.name, film.Asset.Text)
+		}
+		got, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []timedtext.Cue{
+			{Start: schema.FromMillis(500), End: schema.FromMillis(1000), Text: "wait here & there"},
+			{Start: schema.FromMillis(1000), End: schema.FromMillis(1500), Text: "I am Mara", Speaker: "Mara"},
+			{Start: schema.FromMillis(1500), End: schema.FromMillis(2000), Text: "x < y and z > w {curly}"},
+			{Start: schema.FromMillis(2000), End: schema.FromMillis(2500), Text: "I <3 you"},
+		}
+		if diff := gocmp.Diff(want, got.Cues); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", l.name, diff)
+		}
+	}
+}
+
+// TestCaptionTrackOfQuickTime: a track of CEA-608 samples (c608).
+func TestCaptionTrackOfQuickTime(t *testing.T) {
+	dir := t.TempDir()
+	scc := write(t, dir, "a.scc", []byte("Scenarist_SCC V1.0\n\n00:00:01:00\t94ae 94ae 9420 9420 9470 9470 c8e5 ecec ef80 942f 942f\n\n00:00:03:00\t942c 942c\n\n00:00:03:15\t8080 8080\n"))
+	path := filepath.Join(dir, "a.mov")
+	run(t, "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30000/1001", "-i", scc, "-map", "0:v", "-map", "1", "-t", "4", "-c:v", "libx264", "-preset", "ultrafast", "-c:s", "copy", path)
+	for _, l := range lines(t) {
+		r := l.reader(t)
+		film, err := r.Probe(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		// ffmpeg writes a line of SCC as one sample at the line's label, taken as seconds.
+		want := []timedtext.Cue{{Start: schema.Second + ntsc.FrameStart(9), End: 3 * schema.Second, Text: "Hello"}}
+		if diff := gocmp.Diff(want, got.Cues); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", l.name, diff)
+		}
+	}
 }

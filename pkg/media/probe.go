@@ -229,11 +229,15 @@ var textCodecs = []string{"subrip", "srt", "webvtt", "mov_text", "ass", "ssa", "
 
 func (p *probed) describeText(a *cinedexv1.Asset) {
 	for _, s := range p.Streams {
-		if s.Type != "subtitle" || !slices.Contains(textCodecs, s.Codec) {
+		if s.Mark != ttmlMark && (s.Type != "subtitle" || !slices.Contains(textCodecs, s.Codec)) {
 			continue
 		}
+		format := s.Codec
+		if s.Mark == ttmlMark {
+			format = "ttml"
+		}
 		a.Text = append(a.Text, &cinedexv1.TextTrack{
-			Index: s.Index, Language: languageOf(s.Tags), Format: s.Codec, Role: s.role(), Name: s.name(),
+			Index: s.Index, Language: languageOf(s.Tags), Format: format, Role: s.role(), Name: s.name(),
 		})
 	}
 }

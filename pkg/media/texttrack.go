@@ -50,6 +50,13 @@ func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.T
 	if _, err := r.inspect(path); err != nil {
 		return nil, err
 	}
+	raw, err := r.streams(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if s := raw.track(t.GetIndex()); s != nil && s.sampled() {
+		return r.sampledTrack(ctx, path, s, film)
+	}
 	url, err := fileURL(path)
 	if err != nil {
 		return nil, err
@@ -60,16 +67,9 @@ func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.T
 	}
 	args := append(sandboxed("-v", "error", "-nostdin", "-copyts"), "-i", url,
 		"-map", fmt.Sprintf("0:%d", t.GetIndex()), "-c", form.codec, "-f", form.muxer, "pipe:1")
-	var data []byte
-	stderr, err := r.run(ctx, r.tools.FFmpeg, args, func(out io.Reader) (err error) {
-		data, err = io.ReadAll(io.LimitReader(out, timedtext.MaxBytes+1))
-		if len(data) > timedtext.MaxBytes {
-			return fmt.Errorf("a text track has more than %d bytes: %w", timedtext.MaxBytes, ErrTooLarge)
-		}
-		return err
-	})
+	data, err := r.textOf(ctx, path, args)
 	if err != nil {
-		return nil, fmt.Errorf("extracting text track %d: %w", t.GetIndex(), explain(path, stderr, err))
+		return nil, fmt.Errorf("extracting text track %d: %w", t.GetIndex(), err)
 	}
 	opts := film.TextOptions()
 	// Times inside the film are those of its container, from whichever time it begins.
@@ -80,4 +80,19 @@ func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.T
 		return nil, fmt.Errorf("extracting text track %d: %w", t.GetIndex(), err)
 	}
 	return text, nil
+}
+
+// textOf is the output of ffmpeg for a text track.
+func (r *Reader) textOf(ctx context.Context, path string, args []string) (data []byte, err error) {
+	stderr, err := r.run(ctx, r.tools.FFmpeg, args, func(out io.Reader) (err error) {
+		data, err = io.ReadAll(io.LimitReader(out, timedtext.MaxBytes+1))
+		if len(data) > timedtext.MaxBytes {
+			return fmt.Errorf("a text track has more than %d bytes: %w", timedtext.MaxBytes, ErrTooLarge)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, explain(path, stderr, err)
+	}
+	return data, nil
 }

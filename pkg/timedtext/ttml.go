@@ -41,18 +41,23 @@ type ttmlNode struct {
 	kind     ttmlKind
 	line     int
 	text     string // of words; the type of a name
-	style    ttmlStyling
-	times    ttmlTiming
-	region   string // ids, as inherited
-	agent    string
-	lang     string
-	preserve bool
+	style    *ttmlStyling
+	times    *ttmlTiming
+	in       *ttmlInherited
 	children []*ttmlNode
 
 	// active is when the element shows: its own time, cut to its parent's. natural is the end that it would have in a
 	// parent without end, and own its begin. broken says that a time cannot be read.
 	active, own interval
 	broken      bool
+}
+
+// ttmlInherited is what an element has from its own attributes or from its parent; elements without such attributes share
+// their parent's.
+type ttmlInherited struct {
+	region, agent string // ids
+	lang          string
+	preserve      bool
 }
 
 // ttmlDoc is a document as it is read.
@@ -66,7 +71,10 @@ type ttmlDoc struct {
 	programme string
 	pictures  int
 	hidden    int
-	cues      []labelled
+	// plain and untimed are of all elements without attributes of style or time.
+	plain   ttmlStyling
+	untimed ttmlTiming
+	cues    []labelled
 }
 
 // maxDepth of TTML's elements: body, div, p and a few spans.
@@ -126,7 +134,7 @@ func (d *ttmlDoc) parse(text string) error {
 			}
 			n := d.element(t, parent)
 			n.line = line
-			if parent != nil {
+			if parent != nil && n.kind != ttmlOther {
 				parent.children = append(parent.children, n)
 			}
 			open = append(open, n)
@@ -148,16 +156,21 @@ func (d *ttmlDoc) parse(text string) error {
 
 // element makes the node of an element, with what it inherits.
 func (d *ttmlDoc) element(t xml.StartElement, parent *ttmlNode) *ttmlNode {
-	n := &ttmlNode{kind: ttmlKinds[t.Name.Local]}
+	n := &ttmlNode{kind: ttmlKinds[t.Name.Local], style: &d.plain, times: &d.untimed}
+	if parent != nil {
+		n.in = parent.in
+	} else {
+		n.in = &ttmlInherited{}
+	}
 	if !isTTML(t.Name.Space) || parent != nil && parent.kind == ttmlOther || parent == nil && t.Name.Local != "tt" {
 		n.kind = ttmlOther
 	}
 	switch {
 	case t.Name.Local == "agent":
-		n.kind, n.agent = ttmlAgent, attribute(t, xmlNS, "id")
+		n.kind, n.in = ttmlAgent, &ttmlInherited{agent: attribute(t, xmlNS, "id")}
 		return n
 	case t.Name.Local == "name" && parent != nil && parent.kind == ttmlAgent:
-		n.kind, n.agent, n.text = ttmlName, parent.agent, attribute(t, "", "type")
+		n.kind, n.text = ttmlName, attribute(t, "", "type")
 		return n
 	case t.Name.Local == "documentStartOfProgramme":
 		n.kind = ttmlProgramme
@@ -165,26 +178,25 @@ func (d *ttmlDoc) element(t xml.StartElement, parent *ttmlNode) *ttmlNode {
 	case n.kind == ttmlOther:
 		return n
 	}
-	if parent != nil {
-		n.region, n.agent, n.lang, n.preserve = parent.region, parent.agent, parent.lang, parent.preserve
-	} else {
+	if parent == nil {
 		d.root = n
 		d.clock = d.parameters(t)
 		d.p.out.Language = languageOf(attribute(t, xmlNS, "lang"))
 	}
-	d.inherit(n, t)
-	n.style = styling(t)
-	n.times = ttmlTiming{
-		begin: attribute(t, "", "begin"), end: attribute(t, "", "end"), dur: attribute(t, "", "dur"),
-		seq: attribute(t, "", "timeContainer") == "seq",
+	n.inherit(t)
+	if s := styling(t); s != d.plain || n.kind == ttmlRegion || n.kind == ttmlStyle {
+		n.style = &s
+	}
+	if times := timing(t); times != d.untimed {
+		n.times = &times
 	}
 	id := attribute(t, xmlNS, "id")
 	switch n.kind {
 	case ttmlStyle:
 		if parent != nil && parent.kind == ttmlRegion {
-			parent.style.under(n.style)
+			parent.style.under(*n.style)
 		} else {
-			d.styles[id] = &n.style
+			d.styles[id] = n.style
 		}
 	case ttmlRegion:
 		if id != "" {
@@ -200,23 +212,27 @@ func (d *ttmlDoc) element(t xml.StartElement, parent *ttmlNode) *ttmlNode {
 }
 
 // inherit sets what children take over, from an element's own attributes.
-func (d *ttmlDoc) inherit(n *ttmlNode, t xml.StartElement) {
+func (n *ttmlNode) inherit(t xml.StartElement) {
+	in := *n.in
 	if v := attribute(t, "", "region"); v != "" {
-		n.region = v
+		in.region = v
 	}
 	if v := attribute(t, metadataNS, "agent"); v != "" {
-		n.agent = v
+		in.agent = v
 	}
 	for _, a := range t.Attr {
 		if a.Name.Local == "lang" && isNS(a.Name.Space, xmlNS) {
-			n.lang = languageOf(a.Value)
+			in.lang = languageOf(a.Value)
 		}
 	}
 	switch attribute(t, xmlNS, "space") {
 	case "preserve":
-		n.preserve = true
+		in.preserve = true
 	case "default":
-		n.preserve = false
+		in.preserve = false
+	}
+	if in != *n.in {
+		n.in = &in
 	}
 }
 
@@ -224,7 +240,7 @@ func (d *ttmlDoc) inherit(n *ttmlNode, t xml.StartElement) {
 func (d *ttmlDoc) words(parent *ttmlNode, text string, line int) {
 	switch parent.kind {
 	case ttmlP, ttmlSpan:
-		if !parent.preserve {
+		if !parent.in.preserve {
 			text = lineEnds.Replace(text)
 		}
 		parent.children = append(parent.children, &ttmlNode{kind: ttmlWords, line: line, text: text})
@@ -233,10 +249,10 @@ func (d *ttmlDoc) words(parent *ttmlNode, text string, line int) {
 			d.p.bad(line, "has words outside a paragraph: %q", clip(strings.TrimSpace(text)))
 		}
 	case ttmlName:
-		names := d.agents[parent.agent]
+		names := d.agents[parent.in.agent]
 		if names == nil {
 			names = ttmlAgentNames{}
-			d.agents[parent.agent] = names
+			d.agents[parent.in.agent] = names
 		}
 		names[parent.text] += text
 	case ttmlProgramme:
@@ -308,6 +324,13 @@ type ttmlStyling struct {
 	refs                      string
 	ruby, display, visibility string
 	resolved                  bool
+}
+
+func timing(t xml.StartElement) ttmlTiming {
+	return ttmlTiming{
+		begin: attribute(t, "", "begin"), end: attribute(t, "", "end"), dur: attribute(t, "", "dur"),
+		seq: attribute(t, "", "timeContainer") == "seq",
+	}
 }
 
 func styling(t xml.StartElement) ttmlStyling {

@@ -56,7 +56,7 @@ func (d *ttmlDoc) block(n *ttmlNode, in ttmlShown) {
 
 // enter is the state inside an element.
 func (d *ttmlDoc) enter(n *ttmlNode, in ttmlShown) ttmlShown {
-	s := d.look(&n.style, 0)
+	s := d.look(n.style, 0)
 	in.hidden = in.hidden || s.display == "none"
 	if s.visibility != "" {
 		in.invisible = s.visibility == "hidden"
@@ -64,9 +64,9 @@ func (d *ttmlDoc) enter(n *ttmlNode, in ttmlShown) ttmlShown {
 	if s.ruby != "" {
 		in.ruby = s.ruby
 	}
-	if r := d.regions[n.region]; r != nil {
+	if r := d.regions[n.in.region]; r != nil {
 		in.region = r.active
-		look := d.look(&r.style, 0)
+		look := d.look(r.style, 0)
 		in.hidden = in.hidden || look.display == "none"
 	}
 	return in
@@ -158,15 +158,15 @@ func (d *ttmlDoc) piece(par *ttmlParagraph, n *ttmlNode, text string, in ttmlSho
 // group is the group of an element's words.
 func (d *ttmlDoc) group(par *ttmlParagraph, n *ttmlNode, in ttmlShown) *ttmlGroup {
 	at := n.active.within(in.region)
-	key := ttmlKey{at, n.agent}
+	key := ttmlKey{at, n.in.agent}
 	g := par.byKey[key]
 	if g == nil {
-		g = &ttmlGroup{at: at, own: n.own, agent: n.agent, lang: n.lang, line: n.line}
+		g = &ttmlGroup{at: at, own: n.own, agent: n.in.agent, lang: n.in.lang, line: n.line}
 		par.byKey[key] = g
 		par.groups = append(par.groups, g)
 	}
-	if g.lang != n.lang { // words of another language in one cue: the paragraph's
-		g.lang = par.node.lang
+	if g.lang != n.in.lang { // words of another language in one cue: the paragraph's
+		g.lang = par.node.in.lang
 	}
 	return g
 }

@@ -32,7 +32,7 @@ type ttmlTiming struct {
 // parent's begin, or in a sequence the end of the element before it. limit is the end of its parent. The result is the
 // end that the element has by itself, which the next element of a sequence begins at.
 func (d *ttmlDoc) resolve(n *ttmlNode, ref, parentStart, limit schema.Time) schema.Time {
-	begin, end, err := d.clock.span(n.times, ref)
+	begin, end, err := d.clock.span(*n.times, ref)
 	if err != nil {
 		d.p.bad(n.line, "%s", err)
 		n.broken = true

@@ -25,6 +25,9 @@ func (s *Service) text(ctx context.Context, path string, film *media.Film, sideC
 			return err
 		}
 	}
+	if err := s.captions(ctx, path, film); err != nil {
+		return err
+	}
 	for i, sc := range sideCars {
 		t := &pb.TextTrack{Language: sc.GetLanguage(), Role: sc.GetRole(), Name: sc.GetName(), Index: -1}
 		text, err := s.sideCar(ctx, film, sc)
@@ -34,6 +37,21 @@ func (s *Service) text(ctx context.Context, path string, film *media.Film, sideC
 		}
 		if err := s.takeText(ctx, a, t, text, err); err != nil {
 			return field(fmt.Sprintf("text[%d]", i), err)
+		}
+	}
+	return nil
+}
+
+// captions keeps the closed captions inside the video, each channel as a track. Captions name no language.
+func (s *Service) captions(ctx context.Context, path string, film *media.Film) error {
+	tracks, err := s.deps.Reader.Captions(ctx, path, film)
+	if err != nil {
+		return s.takeText(ctx, film.Asset, &pb.TextTrack{Format: "cea-608", Role: "captions"}, nil, err)
+	}
+	for _, c := range tracks {
+		t := &pb.TextTrack{Format: c.Format, Role: "captions", Name: c.Name, Index: c.Index}
+		if err := s.takeText(ctx, film.Asset, t, c.Track, nil); err != nil {
+			return err
 		}
 	}
 	return nil
