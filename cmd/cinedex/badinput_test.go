@@ -265,6 +265,19 @@ func (w *world) tellsOfText(t *testing.T, title, reason string) {
 	t.Errorf("the status does not tell that the text of %s was refused with %q", title, reason)
 }
 
+// arrivedIn returns the event in a letter of the ingestor; nil where there is none that can be read.
+func arrivedIn(l events.Letter) *pb.MediaArrived {
+	var arrived pb.MediaArrived
+	if l.Topic == events.MediaArrived && schema.UnmarshalJSON(l.Value, &arrived) == nil {
+		return &arrived
+	}
+	var accepted pb.MediaAccepted
+	if l.Topic == events.MediaAccepted && schema.UnmarshalJSON(l.Value, &accepted) == nil {
+		return accepted.GetArrived()
+	}
+	return nil
+}
+
 // lettersOf waits until media of n titles were put aside, and returns the letters by title.
 func (w *world) lettersOf(t *testing.T, n int) map[string]events.Letter {
 	t.Helper()

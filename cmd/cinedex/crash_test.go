@@ -315,7 +315,11 @@ func (c *commandHome) wait(ms []*pb.MediaArrived) {
 	defer quiet.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	if err := waitFor(ctx, &output{out: quiet, err: quiet}, titlesOf(ms), client.GetStatus, log); err != nil {
+	var evs []awaited // under ids of their own, which are in no letter: what was put aside is judged by the titles
+	for _, title := range titlesOf(ms) {
+		evs = append(evs, awaited{title: title})
+	}
+	if err := waitFor(ctx, &output{out: quiet, err: quiet}, evs, client.GetStatus, log); err != nil {
 		r, _ := c.status(context.Background())
 		c.t.Fatalf("waiting: %v\nstatus: %v\nsaid: %s", err, r, c.said.String())
 	}

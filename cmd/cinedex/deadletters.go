@@ -95,9 +95,9 @@ func newDeadLetters(o *output, h *home) *cobra.Command {
 			return list(cmd, &pb.LetterFilter{Ids: a}, true)
 		}}
 	type resolving func(context.Context, cinedexv1connect.OperatorServiceClient, *pb.LetterFilter, bool) (int64, error)
-	resolve := func(use, short, done string, do resolving) *cobra.Command {
+	resolve := func(use, short, done, asks string, do resolving) *cobra.Command {
 		f := &pb.LetterFilter{}
-		var dry bool
+		var dry, yes bool
 		c := &cobra.Command{Use: use + " [ID...]", Short: short,
 			Example: "  cinedex dead-letters " + use + " 790820fd964781a9968adfc5e5cd356b\n  cinedex dead-letters " + use + " --hop algo-runner --reason unavailable --dry-run",
 			RunE: func(cmd *cobra.Command, a []string) error {
@@ -108,9 +108,17 @@ func newDeadLetters(o *output, h *home) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				n, err := do(cmd.Context(), client, f, dry)
+				n, err := do(cmd.Context(), client, f, dry || !yes)
 				if err != nil {
 					return h.explain(e, err)
+				}
+				if !dry && !yes && n > 0 {
+					if err := o.consent(fmt.Sprintf(asks, n)); err != nil {
+						return err
+					}
+					if n, err = do(cmd.Context(), client, f, false); err != nil {
+						return h.explain(e, err)
+					}
 				}
 				if o.json {
 					return o.value(map[string]int64{done: n})
@@ -124,17 +132,18 @@ func newDeadLetters(o *output, h *home) *cobra.Command {
 			}}
 		filter(c, f)
 		c.Flags().BoolVar(&dry, "dry-run", false, "tell how many, and do nothing")
+		c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 		return c
 	}
 	c.AddCommand(ls, show,
-		resolve("retry", "Put messages back into their topics, byte for byte", "retried", func(ctx context.Context, c cinedexv1connect.OperatorServiceClient, f *pb.LetterFilter, dry bool) (int64, error) {
+		resolve("retry", "Put messages back into their topics, byte for byte", "retried", "Put %d messages back into their topics?", func(ctx context.Context, c cinedexv1connect.OperatorServiceClient, f *pb.LetterFilter, dry bool) (int64, error) {
 			r, err := c.RetryDeadLetters(ctx, connect.NewRequest(&pb.RetryDeadLettersRequest{Filter: f, DryRun: dry}))
 			if err != nil {
 				return 0, err
 			}
 			return r.Msg.GetLetters(), nil
 		}),
-		resolve("drop", "Say that messages are dealt with", "dropped", func(ctx context.Context, c cinedexv1connect.OperatorServiceClient, f *pb.LetterFilter, dry bool) (int64, error) {
+		resolve("drop", "Say that messages are dealt with", "dropped", "Drop %d messages for good?", func(ctx context.Context, c cinedexv1connect.OperatorServiceClient, f *pb.LetterFilter, dry bool) (int64, error) {
 			r, err := c.DropDeadLetters(ctx, connect.NewRequest(&pb.DropDeadLettersRequest{Filter: f, DryRun: dry}))
 			if err != nil {
 				return 0, err

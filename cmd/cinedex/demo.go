@@ -137,12 +137,13 @@ func roots(dirs ...string) ([]string, error) {
 func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArrived, began time.Time) error {
 	server := u.api.RPC
 	e := endpoint{Server: u.server(), Token: u.token}
-	var titles []string
+	var evs []awaited
 	for _, m := range arrivals {
-		if _, err := send(ctx, e, m); err != nil {
+		id, err := send(ctx, e, m)
+		if err != nil {
 			return fmt.Errorf("ingesting %s: %w", m.GetTitle().GetName(), err)
 		}
-		titles = append(titles, m.GetTitle().GetId())
+		evs = append(evs, awaited{id, m.GetTitle().GetId()})
 	}
 	caller := authz.NewCaller("demo", []string{"*"})
 	ask := func(req *pb.SearchRequest) (*pb.SearchResponse, error) {
@@ -165,7 +166,7 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 		case <-first.C:
 		}
 	}
-	if err := waitFor(rpc.WithCaller(ctx, caller), o, titles, server.GetStatus, u.Events); err != nil {
+	if err := waitFor(rpc.WithCaller(ctx, caller), o, evs, server.GetStatus, u.Events); err != nil {
 		return err
 	}
 	o.note("all watched %.0f s after the downloads", time.Since(began).Seconds())

@@ -75,7 +75,7 @@ they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
 					return err
 				}
 				defer log.Close()
-				if err := waitFor(cmd.Context(), o, []string{m.Title.Id}, client.GetStatus, log); err != nil {
+				if err := waitFor(cmd.Context(), o, []awaited{{id, m.Title.Id}}, client.GetStatus, log); err != nil {
 					return err
 				}
 			}
@@ -172,47 +172,89 @@ func send(ctx context.Context, e endpoint, m *pb.MediaArrived) (string, error) {
 // statusCall is GetStatus of a client, or of the server in this process.
 type statusCall func(context.Context, *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error)
 
-// letters is what waiting needs of the log: what could not be handled never becomes an asset.
-type letters interface {
+// An awaited event is one that was accepted under this id, for a title.
+type awaited struct{ id, title string }
+
+// arrivals is what waiting needs of the log: how far the ingestor is, and the events that it put aside.
+type arrivals interface {
+	Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
 	DeadLetters(ctx context.Context, f events.LetterFilter) iter.Seq2[events.Letter, error]
 }
 
-// refused returns the reason why media of one of the titles was put aside since began.
-func refused(ctx context.Context, log letters, titles []string, began time.Time) error {
+// refused returns the reason why one of the events was put aside. An event is known by its id: other events of its
+// title may have been refused before.
+func refused(ctx context.Context, log arrivals, evs []awaited) error {
 	for l, err := range log.DeadLetters(ctx, events.LetterFilter{Group: events.HopIngestor.Group}) {
-		if err != nil || l.Time.Before(began) {
+		if err != nil {
 			continue // an unreadable letter is for `dead-letters list`
 		}
-		if slices.Contains(titles, arrivedIn(l).GetTitle().GetId()) {
+		if slices.ContainsFunc(evs, func(e awaited) bool { return e.id != "" && e.id == l.EventID() }) {
 			return errkind.New(l.Kind, "%s (dead letter %s)", l.Reason, l.ID)
 		}
 	}
 	return nil
 }
 
-// arrivedIn returns the event in a letter of the ingestor; nil where there is none that can be read.
-func arrivedIn(l events.Letter) *pb.MediaArrived {
-	var arrived pb.MediaArrived
-	if l.Topic == events.MediaArrived && schema.UnmarshalJSON(l.Value, &arrived) == nil {
-		return &arrived
+// handled waits until the ingestor has handled everything that was in its log when handled began: the events are assets
+// then, or dead letters.
+func handled(ctx context.Context, log arrivals, tick <-chan time.Time) error {
+	ends, err := log.Lag(ctx, events.HopIngestor.Group, events.MediaAccepted)
+	if err != nil {
+		return fmt.Errorf("asking how far the ingestor is: %w", err)
 	}
-	var accepted pb.MediaAccepted
-	if l.Topic == events.MediaAccepted && schema.UnmarshalJSON(l.Value, &accepted) == nil {
-		return accepted.GetArrived()
+	for now := ends; ; {
+		if !slices.ContainsFunc(ends, func(e events.PartitionLag) bool {
+			return slices.ContainsFunc(now, func(n events.PartitionLag) bool {
+				return n.Partition == e.Partition && n.Lag > 0 && n.Committed < e.End
+			})
+		}) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick:
+		}
+		if now, err = log.Lag(ctx, events.HopIngestor.Group, events.MediaAccepted); err != nil {
+			return fmt.Errorf("asking how far the ingestor is: %w", err)
+		}
 	}
-	return nil
 }
 
-// waitFor waits until every run of the titles has ended, and shows how far they are.
-func waitFor(ctx context.Context, o *output, titles []string, status statusCall, log letters) error {
+// waitFor waits until the events are assets and every run of their titles has ended, and shows how far they are. An event
+// that was put aside is an error with its reason.
+func waitFor(ctx context.Context, o *output, evs []awaited, status statusCall, log arrivals) error {
+	var titles []string
+	for _, e := range evs {
+		titles = append(titles, e.title)
+	}
 	b := o.bar("watching "+strings.Join(titles, ", "), 1, false)
 	defer b.done()
-	// The clocks of the log and of this process may differ by a little.
-	began := time.Now().Add(-5 * time.Second)
-	looked := time.Now()
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	arrived := make(chan error, 1)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		slow := time.NewTicker(time.Second)
+		defer slow.Stop()
+		err := handled(watching, log, slow.C)
+		if err == nil {
+			err = refused(watching, log, evs)
+		}
+		arrived <- err
+	}()
+	for here := false; ; {
+		select {
+		case err := <-arrived:
+			if err != nil {
+				return err
+			}
+			here = true
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
 		r, err := status(ctx, connect.NewRequest(&pb.GetStatusRequest{}))
 		if err != nil {
 			return fmt.Errorf("asking how far it is: %w", err)
@@ -220,22 +262,11 @@ func waitFor(ctx context.Context, o *output, titles []string, status statusCall,
 		done, total, failed, seen := tally(r.Msg, titles)
 		// A title that has not arrived yet counts as one piece of work.
 		b.set(done, total+int64(len(titles)-seen))
-		if seen < len(titles) && time.Since(looked) > 2*time.Second {
-			if err := refused(ctx, log, titles, began); err != nil {
-				return err
-			}
-			looked = time.Now()
-		}
-		if seen == len(titles) && done == total {
+		if here && seen == len(titles) && done == total {
 			if failed != "" {
 				return fmt.Errorf("a run failed: %s", failed)
 			}
 			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
 		}
 	}
 }

@@ -177,11 +177,8 @@ func (d *doing) do(cmd *cobra.Command, o *output, h *home, j *pb.Job) (*pb.Job, 
 		o.note("nothing was done: leave out --dry-run")
 		return nil, nil
 	}
-	if d.asks != "" && !d.yes && o.terminal() && isTerminal(os.Stdin) {
-		if ok, err := o.confirm(d.asks); err != nil || !ok {
-			if err == nil {
-				err = errkind.New(errkind.Cancelled, "nothing was done")
-			}
+	if d.asks != "" && !d.yes {
+		if err := o.consent(d.asks); err != nil {
 			return nil, err
 		}
 	}
@@ -197,6 +194,18 @@ func (d *doing) do(cmd *cobra.Command, o *output, h *home, j *pb.Job) (*pb.Job, 
 		return nil, nil
 	}
 	return d.follow(ctx, o, h, client, e, r.Msg.GetJob())
+}
+
+// consent asks whoever sits at a terminal, and returns an error where the answer is no. A program is not asked.
+func (o *output) consent(question string) error {
+	if !o.terminal() || !isTerminal(os.Stdin) {
+		return nil
+	}
+	ok, err := o.confirm(question)
+	if err == nil && !ok {
+		err = errkind.New(errkind.Cancelled, "nothing was done")
+	}
+	return err
 }
 
 // confirm asks a person.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -142,12 +141,13 @@ func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
 // ingest sends media and waits until each of its runs has ended.
 func (w *world) ingest(ms ...*pb.MediaArrived) {
 	w.t.Helper()
-	var titles []string
+	var evs []awaited
 	for _, m := range ms {
-		if _, err := send(w.ctx, endpoint{Server: w.server(), Token: w.token}, m); err != nil {
+		id, err := send(w.ctx, endpoint{Server: w.server(), Token: w.token}, m)
+		if err != nil {
 			w.t.Fatal(err)
 		}
-		titles = append(titles, m.GetTitle().GetId())
+		evs = append(evs, awaited{id, m.GetTitle().GetId()})
 	}
 	ctx, cancel := context.WithTimeout(rpc.WithCaller(w.ctx, w.caller), 15*time.Minute)
 	defer cancel()
@@ -156,8 +156,8 @@ func (w *world) ingest(ms ...*pb.MediaArrived) {
 		w.t.Fatal(err)
 	}
 	defer quiet.Close()
-	if err := waitFor(ctx, &output{out: quiet, err: quiet}, titles, w.api.RPC.GetStatus, w.Events); err != nil {
-		w.t.Fatalf("waiting for %s: %v", strings.Join(titles, ", "), err)
+	if err := waitFor(ctx, &output{out: quiet, err: quiet}, evs, w.api.RPC.GetStatus, w.Events); err != nil {
+		w.t.Fatalf("waiting for %v: %v", evs, err)
 	}
 }
 

@@ -40,6 +40,16 @@ type Letter struct {
 	message *message
 }
 
+// EventID is the id of the event in the letter; empty where the message was no event.
+func (l Letter) EventID() string {
+	for _, h := range l.Headers {
+		if h.Key == "ce_id" {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
 // A Header is one header of a message. Names may repeat.
 type Header struct {
 	Key   string
