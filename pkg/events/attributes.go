@@ -88,11 +88,27 @@ func (r *received) event(c Contract) (Event, error) {
 	if len(r.data) == 0 && c.Compacted {
 		return ev, nil
 	}
-	if media, err := mediaType(contentType); err == nil && isJSON(media) && bytes.HasPrefix(bytes.TrimSpace(r.data), []byte(`"`)) {
-		return Event{}, wrong("data is a text and must be a JSON object; was it turned into JSON twice?")
+	if media, err := mediaType(contentType); err == nil && isJSON(media) {
+		if err := checkObject(r.data); err != nil {
+			return Event{}, err
+		}
 	}
 	ev.Data, err = decodeData(c, contentType, r.data)
 	return ev, err
+}
+
+// checkObject refuses data that is no JSON object, in words that fit the mistake.
+func checkObject(data []byte) error {
+	data = bytes.TrimSpace(data)
+	switch {
+	case len(data) == 0:
+		return wrong("data is missing; the event must have a JSON object as its data")
+	case bytes.Equal(data, []byte("null")):
+		return wrong("data is null and must be a JSON object")
+	case data[0] == '"':
+		return wrong("data is a text and must be a JSON object; was it turned into JSON twice?")
+	}
+	return nil // what else it may be is the contract's to say
 }
 
 // upgrade makes an event of CloudEvents 0.3, which older SDKs write, one of 1.0.
@@ -188,6 +204,9 @@ func fromJSON(b []byte) (*received, error) {
 	if err := json.Unmarshal(b, &members); err != nil || members == nil {
 		return nil, wrong("the event is not a JSON object%s", because(b, err))
 	}
+	if name := repeated(b, len(members)); name != "" {
+		return nil, wrong("%s is there twice", clipped(name))
+	}
 	data, given := members["data"]
 	encoded := present(members["data_base64"])
 	delete(members, "data")
@@ -238,6 +257,23 @@ func (r *received) setData(data json.RawMessage) error {
 		r.data = []byte(text)
 	}
 	return nil
+}
+
+// repeated returns a member that a JSON object with n different members has more than once, or nothing.
+func repeated(object []byte, n int) string {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	_, _ = dec.Token() // the object's brace; the JSON is known to be right
+	seen := make(map[string]bool, n)
+	for dec.More() {
+		name, _ := dec.Token()
+		text, _ := name.(string)
+		var value json.RawMessage
+		if seen[text] || dec.Decode(&value) != nil {
+			return text
+		}
+		seen[text] = true
+	}
+	return ""
 }
 
 // because says where JSON is broken off.

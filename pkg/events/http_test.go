@@ -63,14 +63,14 @@ func TestFromHTTP(t *testing.T) {
 		"unknown field":          {ct("application/cloudevents+json"), strings.Replace(structured, `"url"`, `"uri"`, 1), nil, 400, "uri"},
 		"field of another type":  {ct("application/cloudevents+json"), strings.Replace(structured, `"file:///f.mp4"`, `5`, 1), nil, 400, "url"},
 		"binary, data cut off":   {binary, data[:20], nil, 400, "MediaArrived"},
-		"binary, no data":        {binary, "", nil, 400, "MediaArrived"},
+		"binary, no data":        {binary, "", nil, 400, "data is missing"},
 		"binary, not JSON":       {with(binary, "Content-Type", "text/xml"), data, nil, 415, "text/xml"},
 		"empty batch":            {ct("application/cloudevents-batch+json"), "[]", nil, 400, "batch is empty"},
 		"batch that is an event": {ct("application/cloudevents-batch+json"), structured, nil, 400, "reading the batch"},
 		"batch with one wrong":   {ct("application/cloudevents-batch+json"), "[" + structured + "," + strings.Replace(structured, `"url"`, `"uri"`, 1) + "]", nil, 400, "event 2 of 2"},
 		"empty body":             {ct("application/cloudevents+json"), "", nil, 400, "reading the event"},
 		"null":                   {ct("application/cloudevents+json"), "null", nil, 400, ""},
-		"data is null":           {ct("application/cloudevents+json"), `{"specversion":"1.0","id":"7","source":"/studio","type":"cinedex.media.arrived.v1","data":null}`, nil, 400, "MediaArrived"},
+		"data is null":           {ct("application/cloudevents+json"), `{"specversion":"1.0","id":"7","source":"/studio","type":"cinedex.media.arrived.v1","data":null}`, nil, 400, "data is null"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(test.body))
