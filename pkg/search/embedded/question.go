@@ -122,7 +122,7 @@ func (v *view) filter(f search.Filter) error {
 	if len(f.Characters) > 0 {
 		lower := make([]string, len(f.Characters))
 		for i, c := range f.Characters {
-			lower[i] = strings.ToLower(c)
+			lower[i] = words.Name(c)
 		}
 		if err := keep(personField, nil, lower); err != nil {
 			return err

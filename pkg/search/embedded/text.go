@@ -511,7 +511,7 @@ func (t *text) document(a *pb.Annotation) (_ index.Document, stored []byte, err 
 	}
 	d.AddField(key(kindField, a.GetKind()))
 	if a.GetCharacter() != "" {
-		d.AddField(key(personField, strings.ToLower(a.GetCharacter())))
+		d.AddField(key(personField, words.Name(a.GetCharacter())))
 	}
 	stored = rowOf(a, tag).encode()
 	d.AddField(document.NewTextFieldCustom(rowField, nil, stored, index.StoreField, nil))

@@ -65,7 +65,7 @@ func (g group) passes(f search.Filter) bool {
 	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, g.kind) {
 		return false
 	}
-	if len(f.Characters) > 0 && !slices.ContainsFunc(f.Characters, func(c string) bool { return strings.EqualFold(c, g.char) }) {
+	if len(f.Characters) > 0 && !slices.ContainsFunc(f.Characters, func(c string) bool { return words.Name(c) == words.Name(g.char) }) {
 		return false
 	}
 	return len(f.Languages) == 0 || slices.ContainsFunc(f.Languages, func(l string) bool { return words.Within(g.language, words.Canonical(l)) })

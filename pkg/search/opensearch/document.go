@@ -117,7 +117,7 @@ func (e *Engine) annotation(a *pb.Annotation) (document, error) {
 		return document{}, errkind.New(errkind.Invalid, "annotation %s has a confidence of %v", schema.ItemID(a.GetRun(), a.GetOrdinal()), confidence)
 	}
 	d := body{
-		Run: valid(a.GetRun()), Ordinal: a.GetOrdinal(), Asset: valid(a.GetAsset()), Kind: key(a.GetKind()), Person: key(strings.ToLower(a.GetCharacter())),
+		Run: valid(a.GetRun()), Ordinal: a.GetOrdinal(), Asset: valid(a.GetAsset()), Kind: key(a.GetKind()), Person: key(words.Name(a.GetCharacter())),
 		Start: a.GetStart(), End: a.GetEnd(), Empty: schema.IntervalOf(a).Empty(), Confidence: &confidence,
 		Hash: strconv.FormatUint(search.HashText(&pb.Annotation{Text: valid(a.GetText()), Label: valid(a.GetLabel()), Character: valid(a.GetCharacter())}), 16),
 	}
@@ -152,7 +152,7 @@ func (e *Engine) embedding(m *pb.Embedding) (document, error) {
 	}
 	d := body{
 		Run: valid(m.GetRun()), Ordinal: m.GetOrdinal(), Asset: valid(m.GetAsset()), Kind: key(m.GetKind()),
-		Person: key(strings.ToLower(m.GetCharacter())), Character: valid(m.GetCharacter()),
+		Person: key(words.Name(m.GetCharacter())), Character: valid(m.GetCharacter()),
 		Start: m.GetStart(), End: m.GetEnd(), Empty: schema.IntervalOf(m).Empty(), Hash: search.HashVector(v), Vector: v,
 	}
 	if m.GetLanguage() != "" {

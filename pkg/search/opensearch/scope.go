@@ -3,7 +3,6 @@ package opensearch
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/cinedex/cinedex/pkg/search"
@@ -73,7 +72,7 @@ func (e *Engine) visible(scope *search.Scope, f search.Filter) ([]any, error) {
 	if len(f.Characters) > 0 {
 		people := make([]string, len(f.Characters))
 		for i, c := range f.Characters {
-			people[i] = key(strings.ToLower(c))
+			people[i] = key(words.Name(c))
 		}
 		filters = append(filters, object{"terms": object{"person": people}})
 	}

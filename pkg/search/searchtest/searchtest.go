@@ -48,6 +48,7 @@ type Exceptions struct {
 func Run(t *testing.T, h Harness) {
 	t.Run("judged questions", func(t *testing.T) { testJudged(t, h) })
 	t.Run("cases", func(t *testing.T) { testCases(t, h) })
+	t.Run("names", func(t *testing.T) { testNames(t, h) })
 	t.Run("spellings", func(t *testing.T) { testSpellings(t, h) })
 	t.Run("hit tells of its item", func(t *testing.T) { testHit(t, h) })
 	t.Run("scope", func(t *testing.T) { testScope(t, h) })

@@ -88,6 +88,20 @@ var spellings = []struct {
 	{"fr", []string{"une forêt près du château", "une mer près du château"}, "forêt près du chateau", search.Phrase, []int{0}},
 }
 
+// A name is compared without case, however its accents are written.
+func testNames(t *testing.T, h Harness) {
+	e := open(t, h)
+	for i, name := range []string{"Élodie", "E\u0301LODIE", "\u200eélodie\u200e", "Elodie"} {
+		write(t, e, &pb.Annotation{Run: "run", Ordinal: int64(i), Asset: "asset", Kind: schema.KindDialogue, Text: "bonsoir", Character: name, End: 1, Confidence: 1})
+	}
+	for _, name := range []string{"Élodie", "e\u0301lodie", "ÉLODIE"} {
+		hits := names(find(t, e, search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: "bonsoir", Filter: search.Filter{Characters: []string{name}}}))
+		if diff := cmp.Diff(item("run", "0", "1", "2"), sorted(hits)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func testSpellings(t *testing.T, h Harness) {
 	e := open(t, h)
 	for i, c := range spellings {

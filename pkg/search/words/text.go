@@ -3,13 +3,16 @@ package words
 import (
 	"strings"
 	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
 // Format numbers what the analysis makes of texts. An index of another number is filled anew from the store: what a question is taken apart
 // into now would miss a part of what it holds.
-const Format = 3
+const Format = 4
 
 const (
 	// MaxTextBytes is how much of a text is indexed: a hundred times the longest subtitle.
@@ -29,6 +32,23 @@ func Clean(s string) []byte {
 
 // Question is what is looked at of a question's words.
 func Question(s string) []byte { return Clean(s[:min(len(s), MaxQuestionBytes)]) }
+
+// Name is a name as filters compare it: without case, however its accents are written, and without what is invisible.
+func Name(name string) string {
+	ascii := true
+	for i := range len(name) {
+		ascii = ascii && name[i] < utf8.RuneSelf
+	}
+	if ascii {
+		return strings.ToLower(name)
+	}
+	return strings.Map(func(r rune) rune {
+		if classOf(r) == ignored {
+			return -1
+		}
+		return lower(r, style{})
+	}, norm.NFKC.String(strings.ToValidUTF8(name, " ")))
+}
 
 // BaseOf returns the base language of a BCP 47 tag: "pt" of "pt-BR".
 func BaseOf(tag string) string {
