@@ -61,7 +61,7 @@ func TestTokensKeepTheirPlaces(t *testing.T) {
 		{"en", "İstanbul STAYS", []words.Token{{"i̇stanbul", 1}, {"=istanbul", 1}, {"stai", 2}}},
 		{"tr", "KIZ İZMİR'de", []words.Token{{"kız", 1}, {"izmir", 2}}},
 		{"sv", "RÖD", []words.Token{{"röd", 1}}},
-		{"fa", "می‌روم", []words.Token{{"مي", 1}, {"=ميروم", 1}, {"روم", 2}}},
+		{"fa", "می\u200cروم", []words.Token{{"مي", 1}, {"=ميروم", 1}, {"روم", 2}}},
 		{"sw", "", []words.Token{}},
 	} {
 		lang, err := l.Of(words.Canonical(c.tag))
