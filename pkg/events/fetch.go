@@ -25,6 +25,8 @@ type fetcher struct {
 	lost      func(n int64)
 	// passed is the offset behind records that the last fetch passed over at its end, and 0 where the fetch ended with an event.
 	passed int64
+	// held is how many records lie behind the start of an open transaction, where the fetch has reached it: they come when it ends.
+	held int64
 }
 
 // fetch returns the next messages: none when nothing came within wait.
@@ -77,9 +79,12 @@ func (f *fetcher) request(ctx context.Context, wait time.Duration) (*fetch.Respo
 
 // read returns the events of an answer. Records of aborted transactions and markers of transactions are passed over.
 func (f *fetcher) read(part *fetch.ResponsePartition) ([]*message, error) {
-	f.passed = 0
+	f.passed, f.held = 0, 0
 	stream, ok := part.RecordSet.Records.(*protocol.RecordStream)
 	if !ok {
+		if f.next >= part.LastStableOffset {
+			f.held = max(0, part.HighWatermark-part.LastStableOffset)
+		}
 		return nil, nil
 	}
 	from := f.next

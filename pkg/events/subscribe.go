@@ -463,6 +463,7 @@ func (p *partition) fetchAll(ctx context.Context, in *inbox, bytes int) {
 		}}
 	b := newBackoff(maxPublishBackoff)
 	var told time.Time
+	var held heldWatch
 	for ctx.Err() == nil {
 		msgs, err := f.fetch(ctx, fetchWait)
 		if err != nil {
@@ -477,6 +478,10 @@ func (p *partition) fetchAll(ctx context.Context, in *inbox, bytes int) {
 			continue
 		}
 		b.b.Reset()
+		if held.due(time.Now(), f.held) {
+			p.s.log.Warn("a transaction is open, and the events behind its start wait for its end", "topic", string(p.contract.Topic), "partition", p.id,
+				"offset", f.next, "waiting", f.held)
+		}
 		for _, m := range msgs {
 			if !in.put(ctx, m) {
 				return

@@ -3,6 +3,7 @@ package events
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/fetch"
@@ -60,4 +61,24 @@ func (f *abortedFilter) reach(offset int64) {
 		f.open[f.pending[0].ProducerID] = openTransaction{}
 		f.pending = f.pending[1:]
 	}
+}
+
+// heldFor is how long a transaction may be open before the log tells that events wait for its end. Producers end theirs within seconds; a broker
+// ends what was forgotten after the producer's transaction.timeout.ms.
+const heldFor = 30 * time.Second
+
+// A heldWatch says when to tell that events wait for the end of a transaction: after heldFor, and every heldFor from then on.
+type heldWatch struct{ since time.Time }
+
+func (w *heldWatch) due(now time.Time, held int64) bool {
+	switch {
+	case held == 0:
+		w.since = time.Time{}
+	case w.since.IsZero():
+		w.since = now
+	case now.Sub(w.since) >= heldFor:
+		w.since = now
+		return true
+	}
+	return false
 }
