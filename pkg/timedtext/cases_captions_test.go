@@ -157,5 +157,6 @@ var captionCases = []textCase{
 		shows(inFrames(60, 90, "Hi")).tells("Service 1 with 1 captions"),
 	mcc("faults", mccHead+mccLine("01:00:01;00", field1(rcl))+mccLine("01:00:01;01", field1(r15))+"01:00:01;02\tT0\n01:00:01;03\t41010096\n01:00:01;04\tT1096690000\n"+mccLine("01:00:01;05", field1("Hi"))+mccLine("01:00:02;00", field1(eoc))+mccLine("01:00:03;00", field1(edm))).
 		shows(inFrames(60, 90, "Hi")).tells("ends inside a byte", "no packet of captions", "distribution packet"),
+	{file: "mcc: a rate of nothing", text: strings.Replace(mccHead, "=30DF", "=00", 1) + mccLine("01:00:01:00", field1(rcl)), refused: true, told: []string{`"00"`}, source: "practice"},
 	{file: "mcc: no rate", text: strings.Replace(mccHead, "Time Code Rate=30DF", "", 1), refused: true, told: []string{"no time code rate"}, source: "practice"},
 }

@@ -15,6 +15,7 @@ var stlCases = []textCase{
 	{file: "d_tcp0_10h.stl", film: from10h, cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
 	{file: "d_tcp0_10h.stl", film: before10h, cues: []wanted{at(35, 36.48, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
 	{file: "d_tcp0_10h.stl", cues: []wanted{at(36005, 36006.48, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
+	{file: "d_tcp0_10h.stl", film: &film{rate: "25", seconds: 3600}, refused: true, told: []string{"the film ends at"}, source: "EBU Tech 3264, TCP, TCI: beyond the end"},
 	{file: "d_comment.stl", cues: []wanted{at(7, 8, "Shown")}, source: "EBU Tech 3264, CF"},
 	{file: "d_cumul.stl", cues: []wanted{at(5, 9, "One"), at(6, 9, "Two"), at(7, 9, "Three")}, source: "EBU Tech 3264, CS"},
 	{file: "r22_cumul.stl", cues: []wanted{at(1, 3, "Wait"), at(2, 3, "for me")}, source: "EBU Tech 3264, CS"},

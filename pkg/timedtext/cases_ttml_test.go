@@ -23,6 +23,7 @@ var ttmlCases = []textCase{
 	{file: "ttml_spanpart.ttml", cues: []wanted{at(10, 20, "always"), at(12, 14, "sometimes")}, source: "TTML1 10.4"},
 	{file: "x_rollup.ttml", cues: []wanted{at(1, 5, "We are going"), at(3, 5, "to the harbour")}, source: "TTML1 10.4, implicit duration"},
 	{file: "ttml_clock.ttml", told: []string{`"00:01"`}, cues: []wanted{at(1.5, 2.5, "x"), at(5400, 5760, "h"), at(360000000, 360000001, "big")}, source: "TTML1 10.3.1"},
+	{file: "ttml_clock.ttml", film: &film{rate: "25", seconds: 7200}, told: []string{`"00:01"`, "the film ends at"}, cues: []wanted{at(1.5, 2.5, "x"), at(5400, 5760, "h")}, source: "TTML1 10.3.1"},
 	{file: "ttml_frac_f.ttml", cues: []wanted{at(36.5/24, 2, "x")}, source: "TTML1 10.3.1, offset-time"},
 	{file: "ttml_2997.ttml", cues: []wanted{at(10.5005, 12, "x")}, source: "TTML1 6.2.4, 6.2.5; pbs/pycaption#127"},
 	{file: "ttml_tick_default.ttml", cues: []wanted{at(1, 2, "x")}, source: "TTML1 6.2.10"},

@@ -30,6 +30,9 @@ func (p *parser) mcc(text string) error {
 		return errkind.New(errkind.Invalid, "the MCC names no time code rate")
 	}
 	fps, _ := strconv.ParseInt(m[1], 10, 64)
+	if fps == 0 {
+		return errkind.New(errkind.Invalid, "the MCC's time code rate is %q", m[1])
+	}
 	rate, mode := schema.Rate{Num: fps, Den: 1}, nonDrop
 	if m[2] != "" {
 		mode = dropNTSC

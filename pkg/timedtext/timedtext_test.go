@@ -288,17 +288,23 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"1\n00:00:01,000 --> 00:00:02,500\nHi\n", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v A>Hi\n",
 		ttmlHead + `><body><p begin="1s" end="2s">Hi</p></body></tt>`, string(stl("25", "10000000", tti(0, 0xff, [4]byte{10}, [4]byte{11}, "Hi"))),
+		sccLine("01:00:01:00", twice(rdc, r15)+"Hi"+twice(ru2, cr, bs, der, eoc, edm)), mccHead + mccLine("01:00:01;00", append(digital(define708+"Hi"+show708+delete708), field1(rcl))...),
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, c := range slices.Concat(captionCases, ttmlCases) {
+		f.Add([]byte(c.text))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := timedtext.Parse(data, timedtext.Options{})
-		if err != nil {
-			return
-		}
-		for _, c := range got.Cues {
-			if c.Start < 0 || c.End <= c.Start || c.Text == "" {
-				t.Errorf("took %+v", c)
+		for _, opts := range []timedtext.Options{{}, {Rate: rateOf(30000, 1001), StartTimecode: "01:00:00;00", Duration: schema.Hour}} {
+			got, err := timedtext.Parse(data, opts)
+			if err != nil {
+				continue
+			}
+			for _, c := range got.Cues {
+				if c.Start < 0 || c.End <= c.Start || c.Text == "" {
+					t.Errorf("took %+v", c)
+				}
 			}
 		}
 	})
