@@ -37,7 +37,9 @@ var captionFilters = map[string]string{
 const maxCaptionBytes = 512 << 20
 
 // Captions returns the closed captions inside the video of the film at path (ATSC A/53, CEA-608 and CEA-708): a track for
-// each channel that holds some, in the order of their names. The video is not decoded. A film without captions has none; captions that cannot be read are an error of kind Invalid.
+// each channel that holds some, in the order of their names. The video is not decoded. A film without
+// captions has none; captions that cannot be read are an error of kind Invalid. Films in AVI have none: captions come in the order
+// of display, and AVI has no display times.
 func (r *Reader) Captions(ctx context.Context, path string, film *Film) ([]CaptionTrack, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to read the captions of", nameOf(path), r.cfg.ProbeTimeout))
@@ -50,7 +52,7 @@ func (r *Reader) Captions(ctx context.Context, path string, film *Film) ([]Capti
 		return nil, err
 	}
 	picture, start := raw.picture(), schema.Time(film.Asset.GetVideo().GetStart())
-	if picture == nil || captionFilters[picture.Codec] == "" {
+	if picture == nil || captionFilters[picture.Codec] == "" || raw.Format.Name == "avi" {
 		return nil, nil
 	}
 	data, err := r.captionData(ctx, path, picture, start)
@@ -95,7 +97,15 @@ func (r *Reader) captionData(ctx context.Context, path string, picture *stream, 
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the captions: %w", explain(path, stderr, err))
+		err = fmt.Errorf("reading the captions: %w", explain(path, stderr, err))
+	}
+	captioned := slices.ContainsFunc(pictures, func(p captionPicture) bool { return len(p.triplets) > 0 })
+	switch {
+	case errkind.Is(err, errkind.Invalid) && !captioned && ctx.Err() == nil:
+		r.log.Warn("looked for captions in a part of the pictures only, and found none", "file", nameOf(path), "pictures", len(pictures), "error", err)
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	displayTimes(pictures)
 	var data []timedtext.CaptionData

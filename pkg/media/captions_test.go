@@ -10,9 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
-	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
@@ -123,9 +121,15 @@ func TestCaptionsInsideTheVideo(t *testing.T) {
 				}
 			}
 		}
-		// A film without captions has no tracks of them.
-		if got, err := r.Captions(t.Context(), filepath.Join("testdata", "clips", "stpp.mp4"), &media.Film{Asset: &pb.Asset{}}); err != nil || len(got) > 0 {
-			t.Errorf("%s: a film without captions: %v, %v", l.name, got, err)
+		for _, name := range []string{"stpp.mp4", "x.avi", "p_25.mpg"} { // without captions
+			path := filepath.Join("testdata", "clips", name)
+			film, err := r.Probe(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := r.Captions(t.Context(), path, film); err != nil || len(got) > 0 {
+				t.Errorf("%s: %s, without captions: %v, %v", l.name, name, got, err)
+			}
 		}
 	}
 }
