@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -122,9 +123,7 @@ func (a *app) index(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		if a.enter(w, r, token) {
-			q := r.URL.Query()
-			q.Del("token")
-			http.Redirect(w, r, (&urlPath{"/", q.Encode()}).String(), http.StatusSeeOther)
+			http.Redirect(w, r, questionURL(r.URL.RawQuery), http.StatusSeeOther)
 		}
 		return
 	}
@@ -139,29 +138,35 @@ func (a *app) index(w http.ResponseWriter, r *http.Request) {
 	secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, a.page, "index.html") })).ServeHTTP(w, r)
 }
 
-// askToken gives the page that a token is typed into, with what was wrong with the last one.
+// askToken gives the page that a token is typed into, with what was wrong with the last one. The form keeps the question that the
+// page was opened with, so that a link from a colleague leads to it after signing in.
 func (a *app) askToken(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	asked := r.URL.RawQuery
+	if r.Method == http.MethodPost {
+		asked = r.PostFormValue("query")
+	}
 	secure(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(status)
-		_ = a.asking.Execute(w, problem)
+		_ = a.asking.Execute(w, struct{ Problem, Query string }{problem, strings.TrimPrefix(questionURL(asked), "/?")})
 	})).ServeHTTP(w, r)
 }
 
-type urlPath struct{ path, query string }
-
-func (u *urlPath) String() string {
-	if u.query == "" {
-		return u.path
+// questionURL is the page with the question of a link. Whatever the query is, the address is of this server's page, and holds no token.
+func questionURL(query string) string {
+	q, _ := url.ParseQuery(query) // what can be read of it
+	q.Del("token")
+	if len(q) == 0 {
+		return "/"
 	}
-	return u.path + "?" + u.query
+	return "/?" + q.Encode()
 }
 
 func (a *app) login(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	if a.enter(w, r, strings.TrimSpace(r.PostFormValue("token"))) {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		http.Redirect(w, r, questionURL(r.PostFormValue("query")), http.StatusSeeOther)
 	}
 }
 

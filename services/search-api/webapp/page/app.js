@@ -14,10 +14,13 @@ async function call(method, body, signal) {
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal,
   });
   const j = await r.json().catch(() => ({}));
-  if (r.status === 401) location.href = '/';
-  if (!r.ok) throw new Error(j.message || `the service answered ${r.status}`);
+  if (r.status === 401) { remember(); location.reload(); } // the address keeps the question through signing in
+  if (!r.ok) throw Object.assign(new Error(j.message || `the service answered ${r.status}`), { status: r.status });
   return j;
 }
+
+// away tells an answer of the service from no answer at all: none from the network, or that of a proxy before a service that is gone.
+const away = e => e instanceof TypeError || [502, 503, 504].includes(e.status);
 
 const state = { picture: null, like: null, cursor: '', hits: [], current: -1, asked: null };
 const way = () => document.querySelector('input[name=way]:checked').value;
@@ -43,10 +46,11 @@ function request() {
   }
 }
 
-let running = null, timer = 0;
+let running = null, timer = 0, wait = 0;
 async function search({ more = false } = {}) {
   const req = request();
   running?.abort();
+  clearTimeout(timer);
   timer = 0;
   if (!req) { render([], false); say(''); busy(false); return; }
   busy(true);
@@ -57,36 +61,64 @@ async function search({ more = false } = {}) {
   try {
     const a = await call('Search', req, signal);
     if (signal.aborted) return;
+    wait = 0;
     state.cursor = a.cursor || '';
     render(a.hits || [], more);
     const n = state.hits.length;
     const ms = Math.round(performance.now() - began);
     let line = n ? `${n}${state.cursor ? '+' : ''} moment${n === 1 ? '' : 's'} in ${ms} ms` : 'Nothing found';
     if (a.noGoodMatch) line = n ? `No good match; the nearest ${n} in ${ms} ms` : 'No good match';
+    if ($('lang').value && seenOnly()) line += '. The language filter does nothing here: what is seen is in no language';
     if (a.partial?.length) line += ` (without ${a.partial.map(p => `${p.part}: ${p.error}`).join('; ')})`;
     say(line, !!a.partial?.length);
   } catch (e) {
     if (e.name === 'AbortError') return;
-    render([], false);
-    say(e.message, true);
+    if (away(e)) { // the hits of before stay, and the question is asked again
+      wait = Math.min((wait || 500) * 2, 15000);
+      say(`The server does not answer; trying again${state.hits.length ? '. What is shown is from before' : ''}`, true);
+      timer = setTimeout(() => search({ more }), wait);
+    } else {
+      if (!more) render([], false);
+      say(e.message, true);
+    }
   }
   remember();
   if (!timer) busy(false);
 }
+
+// seenOnly says whether the question is of pictures alone.
+const seenOnly = () => !!state.like || way() === 'look' || way() === 'picture';
 
 // busy says, to those who listen to the page as well, whether the hits are not yet those of what is typed.
 function busy(is) { $('hits').ariaBusy = String(is); }
 
 function say(text, bad = false) { $('status').textContent = text; $('status').classList.toggle('bad', bad); }
 
-// remember keeps the question in the address, so that it can be sent to a colleague.
+// remember keeps the question in the address, so that it can be sent to a colleague. A question whose answer was looked into stays in the
+// browser's history: Back leads to it.
+let settled = false;
 function remember() {
   const p = new URLSearchParams();
   if ($('box').value.trim() && way() !== 'picture') { p.set('q', $('box').value.trim()); p.set('way', way()); }
   if ($('title').value) p.set('title', $('title').value);
   if ($('lang').value) p.set('lang', $('lang').value);
-  history.replaceState(null, '', p.size ? `?${p}` : '/');
+  const url = p.size ? `?${p}` : '/';
+  if (url === (location.search || '/')) return;
+  history[settled ? 'pushState' : 'replaceState'](null, '', url);
+  settled = false;
 }
+
+// recall takes the question out of the address.
+function recall() {
+  const p = new URLSearchParams(location.search);
+  const way = document.querySelector(`input[name=way][value="${CSS.escape(p.get('way') || 'dialogue')}"]`);
+  if (way) way.checked = true;
+  showWay();
+  $('box').value = p.get('q') || '';
+  $('title').value = p.get('title') || '';
+  $('lang').value = p.get('lang') || '';
+}
+addEventListener('popstate', () => { state.like = null; $('player').close(); recall(); search(); });
 
 const bytes = new TextEncoder(), chars = new TextDecoder();
 // marked makes the text with the words found marked; ranges are in bytes of UTF-8.
@@ -138,6 +170,7 @@ function card(h, i) {
 
 let playing = null, rate = null;
 async function play(i) {
+  settled = true;
   const h = state.hits[i];
   playing = h; rate = null;
   const v = $('video');
@@ -226,7 +259,7 @@ $('video').addEventListener('error', () => say('The browser cannot play this fil
 
 function soon() { busy(true); clearTimeout(timer); timer = setTimeout(search, 130); }
 $('box').addEventListener('input', () => { state.like = null; soon(); });
-$('form').addEventListener('submit', e => { e.preventDefault(); clearTimeout(timer); search(); });
+$('form').addEventListener('submit', e => { e.preventDefault(); search().then(() => { settled = true; }); });
 for (const id of ['title', 'lang']) $(id).addEventListener('change', () => search());
 for (const r of document.querySelectorAll('input[name=way]')) r.addEventListener('change', () => { state.like = null; showWay(); search(); });
 $('more').addEventListener('click', () => search({ more: true }));
@@ -236,7 +269,7 @@ function showWay() {
   $('drop').hidden = !p;
   $('box').hidden = p;
   $('box').placeholder = placeholders[way()] || '';
-  if (!p) $('box').focus();
+  $(p ? 'file' : 'box').focus();
 }
 
 // take makes a picture smaller before it is sent: the models look at 260 pixels.
@@ -309,9 +342,7 @@ addEventListener('keydown', e => {
 
 (async () => {
   const p = new URLSearchParams(location.search);
-  if (p.get('way')) document.querySelector(`input[name=way][value="${CSS.escape(p.get('way'))}"]`)?.click();
-  showWay();
-  if (p.get('q')) $('box').value = p.get('q');
+  recall();
   try {
     const { titles = [] } = await call('ListTitles', { limit: 500 });
     const languages = new Set();
@@ -322,8 +353,7 @@ addEventListener('keydown', e => {
     const names = new Intl.DisplayNames(['en'], { type: 'language' });
     for (const l of [...languages].sort()) $('lang').append(el('option', { value: l }, names.of(l)));
     $('credits').textContent = [...new Set(titles.map(t => t.title.credit).filter(Boolean))].join(' · ');
-    $('title').value = p.get('title') || '';
-    $('lang').value = p.get('lang') || '';
+    recall();
     if (!p.get('q')) say(titles.length ? `${titles.length} title${titles.length === 1 ? '' : 's'} to search` : 'No titles yet: they appear here as soon as they are indexed');
   } catch (e) { say(e.message, true); }
   if (p.get('q')) search();
