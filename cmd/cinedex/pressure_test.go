@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -86,7 +87,8 @@ func pressure(t *testing.T, rounds int) pressureResult {
 		}
 	}
 	r.took = time.Since(began)
-	// What is new is taken and found, and all that was acknowledged is there.
+	// What was acknowledged is worked off, what is new is taken and found, and all that was acknowledged is there.
+	c.workOff(events.HopIngestor)
 	c.send(arrivals[1])
 	c.wait(arrivals)
 	c.judge(&r.crashResult, arrivals)
@@ -111,6 +113,34 @@ func pressure(t *testing.T, rounds int) pressureResult {
 		r.there++
 	}
 	return r
+}
+
+// workOff waits until a hop has done all that is in its topics, for as long as it goes on.
+func (c *commandHome) workOff(hop events.Hop) {
+	c.t.Helper()
+	log, err := c.home().log(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer log.Close()
+	least, since := int64(math.MaxInt64), time.Now()
+	for {
+		behind, err := log.Behind(c.t.Context(), hop)
+		var left int64
+		for _, topic := range behind {
+			left += topic.Messages
+		}
+		if err == nil && left == 0 {
+			return
+		}
+		if err == nil && left < least {
+			least, since = left, time.Now()
+		}
+		if time.Since(since) > time.Minute {
+			c.t.Fatalf("%s has been %d events behind for %s: %v\nsaid: %s", hop.Group, left, time.Since(since), err, c.said.String())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // squeeze holds descriptors, memory or both for a moment, and returns the ids of the events that were acknowledged meanwhile.
