@@ -125,8 +125,14 @@ func (l *Library) Shoot(f Film) Film {
 		labels = append(labels, fmt.Sprintf("[%d:v]", i))
 	}
 	path := filepath.Join(l.t.TempDir(), "film.mp4")
-	args = append(append([]string{"-v", "error", "-nostdin"}, args...),
-		"-filter_complex", fmt.Sprintf("%sconcat=n=%d", strings.Join(labels, ""), len(f.Shots)),
+	graph := fmt.Sprintf("%sconcat=n=%d,setpts=PTS+%f/TB[v]", strings.Join(labels, ""), len(f.Shots), f.Late.Seconds())
+	maps := []string{"-map", "[v]"}
+	if f.Late > 0 {
+		args = append(args, "-f", "lavfi", "-i", "anullsrc=r=48000:cl=mono:d=5")
+		maps = append(maps, "-map", fmt.Sprintf("%d:a", len(f.Shots)), "-c:a", "aac")
+	}
+	args = append(append(append([]string{"-v", "error", "-nostdin"}, args...), "-filter_complex", graph), maps...)
+	args = append(args, "-fps_mode", "passthrough",
 		"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-movflags", "+faststart", path)
 	if out, err := exec.CommandContext(l.t.Context(), ffmpeg, args...).CombinedOutput(); err != nil {
 		l.t.Fatalf("making a film: %v: %s", err, out)

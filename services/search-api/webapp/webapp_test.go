@@ -337,16 +337,27 @@ func timecode(frame int64) string {
 
 // A hit plays from its own frame: the film's colour changes at the frame that it begins with.
 func TestPlaying(t *testing.T) {
-	s := serve(t)
 	b := open(t, 1200, 800)
+	for _, late := range []schema.Time{0, 2 * schema.Second} {
+		playing(t, b, late)
+	}
+}
+
+// playing opens a film whose pictures begin late on its own clock.
+func playing(t *testing.T, b tab, late schema.Time) {
+	f := harbour("harbour")
+	f.Late = late
+	l := apitest.New(t)
+	l.Add(l.Shoot(f))
+	s := l.Serve(tokens)
 	b.enter(s, "&title=harbour")
 	// Films begin to play by themselves; here they stand where they were opened.
 	b.do(chromedp.Evaluate[chromedp.Void]("HTMLMediaElement.prototype.play = () => Promise.resolve()"))
 	b.asks("coffee")
 	b.do(chromedp.Click(".hit"))
-	b.until("document.querySelector('#video').readyState >= 2 && !document.querySelector('#video').seeking && document.querySelector('#video').currentTime > 10.01")
+	b.until("document.querySelector('#video').readyState >= 2 && !document.querySelector('#video').seeking && document.querySelector('#video').currentTime > " + fmt.Sprint(late.Seconds()+10.01))
 	at := get[float64](b, "document.querySelector('#video').currentTime")
-	if middle := 10.02; math.Abs(at-middle) > 0.02 {
+	if middle := late.Seconds() + 10.02; math.Abs(at-middle) > 0.02 {
 		t.Errorf("the film stands at %.4f s, more than half a frame from the middle of frame 250", at)
 	}
 	if got := b.colour("#video"); !green(got) {
@@ -357,7 +368,7 @@ func TestPlaying(t *testing.T) {
 		t.Errorf("the counter says %s", got)
 	}
 	b.do(press(","))
-	b.until("document.querySelector('#video').currentTime < 10 && !document.querySelector('#video').seeking")
+	b.until("document.querySelector('#video').currentTime < " + fmt.Sprint(late.Seconds()+10) + " && !document.querySelector('#video').seeking")
 	if got := b.colour("#video"); green(got) || got.R < 128 {
 		t.Errorf("the frame before is %v", got)
 	}

@@ -168,28 +168,30 @@ function card(h, i) {
 
 // ---- the player
 
-let playing = null, rate = null;
+// late is where the first frame lies on the clock of the media, in seconds: pictures may begin after the sound.
+let playing = null, rate = null, late = 0;
 async function play(i) {
   settled = true;
   const h = state.hits[i];
-  playing = h; rate = null;
+  playing = h; rate = null; late = 0;
   const v = $('video');
   const src = h.media;
   // The middle of the first frame: a time at its very edge may show the one before.
   const start = Number(h.startMs || 0), frames = Number(h.endFrame || 0) - Number(h.startFrame || 0);
   const half = frames > 0 ? (Number(h.endMs || 0) - start) / frames / 2 : 10;
-  const at = () => { v.currentTime = (start + half) / 1000; };
-  if (v.getAttribute('src') !== src) { v.src = src; v.addEventListener('loadedmetadata', at, { once: true }); } else at();
+  const at = () => { v.currentTime = late + (start + half) / 1000; };
+  v.pause();
   detail(h);
   if (!$('player').open) $('player').showModal();
+  let video = null;
+  try { video = (await call('GetAsset', { asset: h.asset })).asset.video; } catch { /* the film plays without it; frame steps wait for it */ }
+  if (playing !== h) return;
+  playing.video = video;
+  rate = video ? video.rate.num / video.rate.den : null;
+  late = Number(video?.start || 0) / flicks;
+  if (v.getAttribute('src') !== src) { v.src = src; v.addEventListener('loadedmetadata', at, { once: true }); } else at();
   v.play().catch(() => {});
-  try {
-    const { asset } = await call('GetAsset', { asset: h.asset });
-    if (playing !== h) return;
-    playing.video = asset.video;
-    rate = asset.video ? asset.video.rate.num / asset.video.rate.den : null;
-    requestAnimationFrame(tick);
-  } catch { /* the film plays without it; frame steps wait for it */ }
+  requestAnimationFrame(tick);
 }
 
 function detail(h) {
@@ -209,15 +211,16 @@ function detail(h) {
     h.credit ? el('small', {}, h.credit) : '');
 }
 
-const frameNow = () => rate ? Math.floor($('video').currentTime * rate + 1e-6) : null;
+const flicks = 705600000; // in a second
+const frameNow = () => rate ? Math.max(Math.floor(($('video').currentTime - late) * rate + 1e-6), 0) : null;
 function step(n) {
   if (!rate) return;
   $('video').pause();
-  $('video').currentTime = (frameNow() + n + 0.5) / rate;
+  $('video').currentTime = late + (frameNow() + n + 0.5) / rate;
 }
 function likeThis() {
   const h = playing;
-  state.like = { kind: 'like_frame', asset: h.asset, time: String(Math.round($('video').currentTime * 705600000)) };
+  state.like = { kind: 'like_frame', asset: h.asset, time: String(Math.max(Math.round(($('video').currentTime - late) * flicks), 0)) };
   $('player').close();
   say('Shots like that frame');
   search();
