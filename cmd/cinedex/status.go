@@ -24,6 +24,8 @@ type jsonAsset struct {
 	Runs  []jsonRun `json:"runs"`
 	Bytes string    `json:"bytes,omitempty"`
 	Text  []string  `json:"text,omitempty"`
+	// Pictures says which frames cannot be shown.
+	Pictures string `json:"pictures,omitempty"`
 }
 
 type jsonRun struct {
@@ -46,7 +48,7 @@ func newStatus(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
 		Short:   "Tell how far each asset is",
-		Long:    "Tells of every asset which runs were asked for, how they ended, and which of them searches see.\nSays where the bytes of an asset are no longer those that arrived, which text tracks were refused,\nand which of their cues were left out, with the reasons.",
+		Long:    "Tells of every asset which runs were asked for, how they ended, and which of them searches see.\nSays where the bytes of an asset are no longer those that arrived, which frames cannot be shown,\nwhich text tracks were refused, and which of their cues were left out, with the reasons.",
 		Example: "  cinedex status\n  cinedex status --json | jq '.assets[].runs[] | select(.state == \"failed\")'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -82,6 +84,9 @@ func newStatus(o *output, h *home) *cobra.Command {
 				if a.Bytes != "" {
 					fmt.Fprintf(w, "%s\t%.12s\tits bytes are %s\n", a.Title, a.Asset, a.Bytes)
 				}
+				if a.Pictures != "" {
+					fmt.Fprintf(w, "%s\t%.12s\t%s\n", a.Title, a.Asset, a.Pictures)
+				}
 				for _, remark := range a.Text {
 					fmt.Fprintf(w, "%s\t%.12s\t%s\n", a.Title, a.Asset, remark)
 				}
@@ -98,7 +103,7 @@ func statusOf(r *pb.GetStatusResponse) jsonStatus {
 		for _, v := range a.GetActive() {
 			active[v.GetRun()] = true
 		}
-		j := jsonAsset{Asset: a.GetAsset(), Title: a.GetTitle(), Name: a.GetTitleName(), Runs: []jsonRun{}, Bytes: a.GetBytes(), Text: a.GetText()}
+		j := jsonAsset{Asset: a.GetAsset(), Title: a.GetTitle(), Name: a.GetTitleName(), Runs: []jsonRun{}, Bytes: a.GetBytes(), Text: a.GetText(), Pictures: a.GetPictures()}
 		for _, r := range a.GetRuns() {
 			j.Runs = append(j.Runs, jsonRun{r.GetId(), r.GetAlgorithm(), r.GetVersion(), stateNames[r.GetState()], active[r.GetId()], r.GetAnnotations(), r.GetEmbeddings(), r.GetError()})
 		}

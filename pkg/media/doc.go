@@ -11,7 +11,10 @@
 //     table that [Reader.Probe] returned, found by timestamp and not by counting,
 //     so that a damaged picture never moves the ones behind it.
 //   - Times are exact. A constant rate is recovered as a fraction even where the
-//     container rounds its timestamps; everything else keeps its own table.
+//     container rounds its timestamps or its rate; everything else keeps its own table.
+//   - Every picture is kept: in containers that give pictures no time (AVI), or too few
+//     (MPEG program streams), and of recordings that were cut in the middle of a group of
+//     pictures, of which [cinedexv1.VideoTrack] counts what cannot be shown.
 //   - All files are hostile. ffmpeg and ffprobe run with local protocols only, a
 //     list of allowed containers (no playlist, no pattern of pictures), and limits
 //     on memory, files, time and size; file names never reach them as options.

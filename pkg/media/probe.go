@@ -336,9 +336,6 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	film.Asset.Duration = max(film.Asset.Duration, int64(end))
 	film.Asset.Video = v
 	film.Origin = raw.origin(schema.Time(v.Start))
-	if v.UnshownFrames > 0 {
-		r.log.Warn("a recording begins in the middle of a group of pictures: frames before its first key frame are not shown", "file", name, "frames", v.UnshownFrames, "of", v.Frames)
-	}
 	return r.describeTimecode(ctx, path, raw, s, times, v)
 }
 

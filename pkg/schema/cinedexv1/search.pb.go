@@ -1881,7 +1881,9 @@ type AssetStatus struct {
 	// without reading the media.
 	Bytes string `protobuf:"bytes,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	// What is to be told of the asset's text tracks: tracks that were refused, cues that were left out, encodings that were guessed.
-	Text          []string `protobuf:"bytes,7,rep,name=text,proto3" json:"text,omitempty"`
+	Text []string `protobuf:"bytes,7,rep,name=text,proto3" json:"text,omitempty"`
+	// Which of the asset's frames cannot be shown, and why; empty where all can.
+	Pictures      string `protobuf:"bytes,8,opt,name=pictures,proto3" json:"pictures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1963,6 +1965,13 @@ func (x *AssetStatus) GetText() []string {
 		return x.Text
 	}
 	return nil
+}
+
+func (x *AssetStatus) GetPictures() string {
+	if x != nil {
+		return x.Pictures
+	}
+	return ""
 }
 
 // CompareVersionsRequest asks for the answers to judged queries as two versions of an algorithm would give them.
@@ -2498,7 +2507,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"\x12\n" +
 	"\x10GetStatusRequest\"D\n" +
 	"\x11GetStatusResponse\x12/\n" +
-	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\"\xd6\x01\n" +
+	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\"\xf2\x01\n" +
 	"\vAssetStatus\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1d\n" +
@@ -2507,7 +2516,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x04runs\x18\x04 \x03(\v2\x0f.cinedex.v1.RunR\x04runs\x12-\n" +
 	"\x06active\x18\x05 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\x12\x14\n" +
 	"\x05bytes\x18\x06 \x01(\tR\x05bytes\x12\x12\n" +
-	"\x04text\x18\a \x03(\tR\x04text\"\xa3\x01\n" +
+	"\x04text\x18\a \x03(\tR\x04text\x12\x1a\n" +
+	"\bpictures\x18\b \x01(\tR\bpictures\"\xa3\x01\n" +
 	"\x16CompareVersionsRequest\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +

@@ -123,6 +123,10 @@ func (s *Service) look(ctx context.Context, file *media.AssetFile, id string, kn
 		return nil, fmt.Errorf("probing the media: %w", err)
 	}
 	film.Asset.Id = id
+	if v := film.Asset.GetVideo(); v.GetUnshownFrames() > 0 {
+		s.deps.Log.Warn("a recording begins in the middle of a group of pictures: frames before its first key frame cannot be shown",
+			"asset", id, "frames", v.GetUnshownFrames(), "of", v.GetFrames())
+	}
 	if film.Asset.GetVideo() != nil {
 		if err := s.video(ctx, film, cmp.Or(m.GetStartTimecode(), known.GetVideo().GetStartTimecode())); err != nil {
 			return nil, err

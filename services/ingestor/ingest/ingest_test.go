@@ -35,6 +35,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
+	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 func must[T any](t testing.TB) func(T, error) T {
@@ -53,6 +54,7 @@ type world struct {
 	events *events.Client
 	store  *pebblestore.Store
 	server *httptest.Server
+	blobs  *media.Blobs
 	dir    string // of the films
 	audit  bytes.Buffer
 	ids    int
@@ -109,6 +111,7 @@ func newWorldOf(t *testing.T, cfg Config, change func(*Deps)) *world {
 		Blobs:  must[*media.Blobs](t)(media.OpenBlobs(t.Context(), blobs, media.BlobDeps{})),
 	}
 	t.Cleanup(func() { _ = deps.Blobs.Close() })
+	w.blobs = deps.Blobs
 	tokens := filepath.Join(home, "tokens.yaml")
 	var sums []any
 	for _, name := range []string{"owner", "sender-of-open", "mover-of-open", "mover-without-ingest", "reader", "operator"} {
@@ -638,5 +641,55 @@ func TestRefusedText(t *testing.T) {
 	w.sends("owner", arrived("open", url, sent[0]))
 	if a := w.asset(); len(a.GetText()) != 3 || len(a.GetRefusedText()) != 1 || a.GetRefusedText()[0].GetName() != sent[1].GetUrl() {
 		t.Errorf("mended: %d tracks, refused %v", len(a.GetText()), a.GetRefusedText())
+	}
+}
+
+// TestPicturesThatBeginLate: side-cars count on the clock of the container, as tracks inside the film do (ISO/IEC 14496-12, 8.6.6). The pictures
+// begin 0.5 s after the sound: a cue of 0.7 to 0.9 s covers frames 5 to 10, and a cue that ends before the pictures is told.
+func TestPicturesThatBeginLate(t *testing.T) {
+	w := newWorld(t, nil)
+	film, side := filepath.Join(w.dir, "delayed.mp4"), filepath.Join(w.dir, "delayed.srt")
+	for path, b := range map[string][]byte{
+		film: must[[]byte](t)(os.ReadFile("../../../pkg/media/testdata/clips/delayed.mp4")),
+		side: []byte("1\n00:00:00,700 --> 00:00:00,900\nnow\n\n2\n00:00:00,100 --> 00:00:00,400\nbefore\n"),
+	} {
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.sends("owner", arrived("open", "file://"+film, &pb.SideCar{Url: "file://" + side, Language: "en"}))
+	a := w.asset()
+	if len(a.GetText()) != 1 || a.GetText()[0].GetCues() != 1 || a.GetText()[0].GetLeftOut() != 1 {
+		t.Fatalf("tracks %v, refused %v", a.GetText(), a.GetRefusedText())
+	}
+	b := must[[]byte](t)(w.blobs.Read(t.Context(), a.GetText()[0].GetMedia(), timedtext.MaxBytes))
+	text := must[*timedtext.Track](t)(timedtext.Parse(b, timedtext.Options{}))
+	clock := must[schema.Clock](t)(schema.ClockOf(a.GetVideo(), nil))
+	first, end := schema.FrameSpan(clock, schema.Interval{Start: text.Cues[0].Start, End: text.Cues[0].End})
+	if first != 5 || end != 10 {
+		t.Errorf("the cue covers frames %d to %d, want 5 to 10", first, end)
+	}
+}
+
+// TestRecordingCutInAGroup: a recording that begins in the middle of a group of pictures is taken; the asset and the log say how much of
+// it cannot be shown, and the times of its side-cars stay.
+func TestRecordingCutInAGroup(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, func(d *Deps) { d.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	tool := must[string](t)(must[model.Cache](t)(model.OpenCache("")).Tool("ffmpeg"))
+	whole := must[[]byte](t)(exec.Command(tool, "-v", "error", "-f", "lavfi", "-i", "testsrc2=d=6:s=64x36:r=25", "-c:v", "mpeg2video", "-g", "50", "-sc_threshold", "1000000000", "-f", "mpegts", "-").Output())
+	film := filepath.Join(w.dir, "cut.ts")
+	if err := os.WriteFile(film, whole[len(whole)/6/188*188:], 0o644); err != nil { // about the 25th of 150 pictures
+		t.Fatal(err)
+	}
+	w.sends("owner", arrived("open", "file://"+film))
+	v := w.asset().GetVideo()
+	if v.GetUnshownFrames() == 0 || v.GetFrames()-v.GetUnshownFrames() != 100 {
+		t.Fatalf("the asset says %v", v)
+	}
+	for _, want := range []string{"middle of a group of pictures", "asset=" + w.asset().GetId(), fmt.Sprintf("frames=%d of=%d", v.GetUnshownFrames(), v.GetFrames())} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q: %s", want, log.String())
+		}
 	}
 }

@@ -59,6 +59,7 @@ type Film struct {
 	Bytes                       int64  // of the media
 	Container                   string
 	Late                        schema.Time // where the pictures begin on the clock of the media, beside silence that begins at 0
+	Unshown                     int64       // frames from the first on that cannot be shown
 	Text                        []*pb.TextTrack
 	// Thumbnail gives where the picture of a shot is; nil names a blob that is not there.
 	Thumbnail func(shot int) *pb.MediaRef
@@ -130,7 +131,7 @@ func (l *Library) Add(f Film) *pb.Asset {
 		Title:    &pb.Title{Id: f.Title, Name: f.Name, Series: f.Series, Credit: f.Credit},
 		Duration: int64(schema.Time(seconds) * schema.Second),
 		Video: &pb.VideoTrack{Width: 64, Height: 36, Rate: &pb.FrameRate{Num: int32(rate.Num), Den: int32(rate.Den)},
-			Frames: rate.FrameAt(schema.Time(seconds) * schema.Second), StartTimecode: f.StartTimecode, Start: int64(f.Late)},
+			Frames: rate.FrameAt(schema.Time(seconds) * schema.Second), StartTimecode: f.StartTimecode, Start: int64(f.Late), UnshownFrames: f.Unshown},
 	}
 	if err := l.Store.PutAsset(l.t.Context(), a); err != nil {
 		l.t.Fatal(err)

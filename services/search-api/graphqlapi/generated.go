@@ -92,6 +92,7 @@ type ComplexityRoot struct {
 		Active    func(childComplexity int) int
 		Asset     func(childComplexity int) int
 		Bytes     func(childComplexity int) int
+		Pictures  func(childComplexity int) int
 		Runs      func(childComplexity int) int
 		Text      func(childComplexity int) int
 		Title     func(childComplexity int) int
@@ -549,6 +550,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssetStatus.Bytes(childComplexity), true
+	case "AssetStatus.pictures":
+		if e.ComplexityRoot.AssetStatus.Pictures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssetStatus.Pictures(childComplexity), true
 	case "AssetStatus.runs":
 		if e.ComplexityRoot.AssetStatus.Runs == nil {
 			break
@@ -1552,6 +1559,8 @@ func (ec *executionContext) childFields_AssetStatus(ctx context.Context, field g
 		return ec.fieldContext_AssetStatus_bytes(ctx, field)
 	case "text":
 		return ec.fieldContext_AssetStatus_text(ctx, field)
+	case "pictures":
+		return ec.fieldContext_AssetStatus_pictures(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssetStatus", field.Name)
 }
@@ -3374,6 +3383,29 @@ func (ec *executionContext) _AssetStatus_text(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_AssetStatus_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssetStatus", field, false, false, "String")
+}
+
+func (ec *executionContext) _AssetStatus_pictures(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.AssetStatus) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssetStatus_pictures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pictures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AssetStatus_pictures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AssetStatus", field, false, false, "String")
 }
 
@@ -8204,6 +8236,11 @@ func (ec *executionContext) _AssetStatus(ctx context.Context, sel ast.SelectionS
 			}
 		case "text":
 			out.Values[i] = ec._AssetStatus_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pictures":
+			out.Values[i] = ec._AssetStatus_pictures(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

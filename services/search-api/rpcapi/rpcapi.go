@@ -189,7 +189,7 @@ func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusR
 		}
 		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
 		audit.From(ctx).Told(1, a.GetTitle().GetId())
-		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()], Bytes: both(s.deps.Look(ctx, a), lost[a.GetId()]), Text: textRemarks(shownAsset(rpc.CallerFrom(ctx), a))})
+		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()], Bytes: both(s.deps.Look(ctx, a), lost[a.GetId()]), Text: textRemarks(shownAsset(rpc.CallerFrom(ctx), a)), Pictures: picturesRemark(a.GetVideo())})
 	}
 	return connect.NewResponse(resp), nil
 }

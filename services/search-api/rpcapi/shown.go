@@ -33,6 +33,15 @@ func shownAsset(caller *authz.Caller, a *pb.Asset) *pb.Asset {
 	return a
 }
 
+// picturesRemark tells which frames cannot be shown.
+func picturesRemark(v *pb.VideoTrack) string {
+	n := v.GetUnshownFrames()
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the first %d of %d frames cannot be shown: the recording begins in the middle of a group of pictures", n, v.GetFrames())
+}
+
 // textRemarks tells of the text tracks of an asset, as the caller is shown it, what a person may want to know.
 func textRemarks(a *pb.Asset) (remarks []string) {
 	tell := func(t *pb.TextTrack, what string) {

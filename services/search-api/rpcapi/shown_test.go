@@ -16,7 +16,7 @@ func TestReadersSeeNoPaths(t *testing.T) {
 	const mark = "marked-path"
 	marked := func(key string) *pb.MediaRef { return &pb.MediaRef{Bucket: "file:///" + mark + "/films", Key: key} }
 	l := apitest.New(t)
-	a := l.Add(apitest.Film{Title: "harbour", Name: "The Harbour", Media: marked("harbour.mp4"), Container: "mp4",
+	a := l.Add(apitest.Film{Title: "harbour", Name: "The Harbour", Media: marked("harbour.mp4"), Container: "mp4", Unshown: 35,
 		Text:  []*pb.TextTrack{{Language: "en", Format: "srt", Media: marked("harbour.srt"), Index: -1}},
 		Shots: []apitest.Shot{{Seconds: 10, Colour: apitest.Red, Label: "lighthouse", LabelConfidence: 0.9}},
 		Lines: []apitest.Line{{From: 1, To: 3, Language: "en", Text: "A black coffee, captain."}}, Thumbnail: func(int) *pb.MediaRef { return marked("0.jpg") }})
@@ -97,7 +97,7 @@ func TestReadersSeeNoPaths(t *testing.T) {
 	if got := answers["GetAsset {"+asset+"}"]; !strings.Contains(got, "/media/"+a.GetId()) || !strings.Contains(got, "harbour") {
 		t.Errorf("GetAsset answers %s", got)
 	}
-	if got := answers["GetStatus {}"]; !strings.Contains(got, "operators see why") {
+	if got := answers["GetStatus {}"]; !strings.Contains(got, "operators see why") || !strings.Contains(got, "the first 35 of") {
 		t.Errorf("GetStatus answers %s", got)
 	}
 }
