@@ -171,6 +171,19 @@ func TestGeneratedClips(t *testing.T) {
 	}
 }
 
+// TestManyPicturesWithoutATime: readers date some pictures of a program stream twice, and no frame is lost by it (ISO/IEC 13818-1, 2.4.3.7).
+func TestManyPicturesWithoutATime(t *testing.T) {
+	ls := lines(t)
+	m := made{clip: clip{file: "long.mpg"}, steps: [][]string{step(film("25", 600), mpeg2)}}
+	path := m.make(t, ls[0].FFmpeg, t.TempDir())
+	for _, l := range ls {
+		v := source(t, l.reader(t), path).Video
+		if v.Frames != 600 || v.VariableRate || schema.RateOf(v.Rate) != rateOf(25, 1) {
+			t.Errorf("%s: %v, want 600 frames at 25", l.name, v)
+		}
+	}
+}
+
 func TestFigureLines(t *testing.T) {
 	figure.Begin(t, "material/ffmpeg")
 	ls := lines(t)

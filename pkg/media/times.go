@@ -88,6 +88,11 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 		t.slack = max(p.step/100, 1)
 	}
 	display, ok := p.display()
+	if !ok && raw.Format.Name != "avi" {
+		if base, valid := parseTicks(s.TimeBase); valid {
+			display, ok = p.grid(base, parseRate(s.Declared))
+		}
+	}
 	if !ok {
 		if display, err = r.decodedTimes(ctx, path, p.step); err != nil {
 			return timestamps{}, err
@@ -208,6 +213,34 @@ func (p packets) display() ([]int64, bool) {
 	display := slices.Clone(p.dts)
 	for i := range display {
 		display[i] += delay
+	}
+	return display, true
+}
+
+// grid returns the display times of a constant rate that the sequence header declares (ISO/IEC 13818-2, frame_rate_code), one for each
+// packet; false where times that the container gives do not fit. Readers date some pictures of a program stream by the time of the next
+// picture, and then decoding times step back.
+func (p packets) grid(base ticks, rate schema.Rate) ([]int64, bool) {
+	if len(p.pts) == 0 || p.early > 0 || rate.Validate() != nil || rate.Num/rate.Den > fastest {
+		return nil, false
+	}
+	count := len(p.pts) + p.undated
+	perFrame := float64(rate.Den) * float64(base.Den) / (float64(rate.Num) * float64(base.Num)) // in ticks
+	first, last, off := slices.Min(p.pts), slices.Max(p.pts), 0
+	for _, pts := range p.pts {
+		n := float64(pts-first) / perFrame
+		if d := n - math.Round(n); d > 0.25 || d < -0.25 {
+			off++
+		}
+	}
+	const few, tail = 0.05, 16 // of the times; pictures at the end without a time
+	end := math.Round(float64(last-first) / perFrame)
+	if float64(off) > few*float64(len(p.pts)) || end > float64(count-1) || end < float64(count-1-tail) {
+		return nil, false
+	}
+	display := make([]int64, count)
+	for i := range display {
+		display[i] = first + int64(math.Round(float64(i)*perFrame))
 	}
 	return display, true
 }
