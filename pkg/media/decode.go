@@ -225,6 +225,7 @@ func graph(src Source, part excerpt, specs []FrameSpec) string {
 type excerpt struct {
 	one  bool        // only one frame:
 	from schema.Time // the first that the decoder dates at this time or after it
+	more bool        // and those after it
 	seek schema.Time // where to begin to read, on the container's clock; 0 for the beginning of the file
 }
 
@@ -262,7 +263,7 @@ func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []F
 		ours, theirs = append(ours, out), append(theirs, in)
 		if i > 0 {
 			args = append(args, "-map", fmt.Sprintf("[o%d]", i-1), "-fps_mode", "passthrough")
-			if part.one {
+			if part.one && !part.more {
 				args = append(args, "-frames:v", "1")
 			}
 			args = append(args, "-f", "rawvideo", "pipe:"+strconv.Itoa(3+i))
@@ -350,6 +351,7 @@ func (s *Stream) fail(err error) {
 // them are the metadata that made ffmpeg print.
 func (s *Stream) readMarks(pipe io.Reader) {
 	lines := bufio.NewScanner(pipe)
+	last := int64(-1)
 	for lines.Scan() {
 		rest, ok := strings.CutPrefix(lines.Text(), "frame:")
 		if !ok {
@@ -371,6 +373,10 @@ func (s *Stream) readMarks(pipe io.Reader) {
 				m.n = -1 // decoders differ in whether they show what they make of these
 			}
 		}
+		if s.src.Video.GetSparseTimes() {
+			m.n = max(m.n, last+1)
+		}
+		last = max(last, m.n)
 		s.mu.Lock()
 		s.marks = append(s.marks, m)
 		s.moved = time.Now()

@@ -53,6 +53,9 @@ func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpe
 // nearBeginning is how near the beginning seeking saves nothing; in AVI, seeking there leads behind the first key frame.
 const nearBeginning = schema.Second
 
+// sparseRun is how long the frames are followed that come before a frame of a film whose pictures have too few times.
+const sparseRun = 4 * schema.Second
+
 // seekFrame returns frame n, or nil where seeking to a place so far before it does not lead to it.
 func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, back schema.Time, spec FrameSpec) (*Picture, error) {
 	// Half a frame early, so that no rounding of the container's passes frame n over.
@@ -67,12 +70,20 @@ func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, back schema
 	if from-back > nearBeginning {
 		part.seek = from - back + start
 	}
+	if src.Video.GetSparseTimes() {
+		// Frame n follows the frames before it, whose times are right more often than its own.
+		part.seek, part.more = max(part.seek-sparseRun, 0), true
+		part.from = part.seek
+	}
 	s, err := r.decode(ctx, src, part, []FrameSpec{spec})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
 	f, err := s.take()
+	for part.more && err == nil && f.N < n {
+		f, err = s.take()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("fetching frame %d: %w", n, context.Cause(ctx))

@@ -24,6 +24,8 @@ type timestamps struct {
 	delay int64
 	// unshown is VideoTrack.UnshownFrames.
 	unshown int64
+	// sparse is VideoTrack.SparseTimes.
+	sparse bool
 	// slack is how many ticks pts may lie away from a constant rate: one where all are rounded on their own, a hundredth of a
 	// frame where the container gives some pictures no time, since readers add up rounded lengths.
 	slack int64
@@ -91,6 +93,7 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	if !ok && raw.Format.Name != "avi" {
 		if base, valid := parseTicks(s.TimeBase); valid {
 			display, ok = p.grid(base, parseRate(s.Declared))
+			t.sparse = ok
 		}
 	}
 	if !ok {

@@ -459,7 +459,9 @@ type VideoTrack struct {
 	UnshownFrames int64 `protobuf:"varint,13,opt,name=unshown_frames,json=unshownFrames,proto3" json:"unshown_frames,omitempty"`
 	// How much later than start a decoder dates frame 0, in flicks. Containers without display times (AVI) leave decoders to date
 	// pictures in the order of decoding.
-	DecoderDelay  int64 `protobuf:"varint,14,opt,name=decoder_delay,json=decoderDelay,proto3" json:"decoder_delay,omitempty"`
+	DecoderDelay int64 `protobuf:"varint,14,opt,name=decoder_delay,json=decoderDelay,proto3" json:"decoder_delay,omitempty"`
+	// True where the container gives some pictures no time, and decoders date some by the time of another: then pictures follow one another.
+	SparseTimes   bool `protobuf:"varint,15,opt,name=sparse_times,json=sparseTimes,proto3" json:"sparse_times,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,6 +592,13 @@ func (x *VideoTrack) GetDecoderDelay() int64 {
 		return x.DecoderDelay
 	}
 	return 0
+}
+
+func (x *VideoTrack) GetSparseTimes() bool {
+	if x != nil {
+		return x.SparseTimes
+	}
+	return false
 }
 
 type FrameRate struct {
@@ -1821,7 +1830,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1f\n" +
 	"\vmodified_ms\x18\x03 \x01(\x03R\n" +
 	"modifiedMs\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"\xc9\x03\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"\xec\x03\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
@@ -1840,7 +1849,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\asar_num\x18\v \x01(\x05R\x06sarNum\x12\x17\n" +
 	"\asar_den\x18\f \x01(\x05R\x06sarDen\x12%\n" +
 	"\x0eunshown_frames\x18\r \x01(\x03R\runshownFrames\x12#\n" +
-	"\rdecoder_delay\x18\x0e \x01(\x03R\fdecoderDelay\"/\n" +
+	"\rdecoder_delay\x18\x0e \x01(\x03R\fdecoderDelay\x12!\n" +
+	"\fsparse_times\x18\x0f \x01(\bR\vsparseTimes\"/\n" +
 	"\tFrameRate\x12\x10\n" +
 	"\x03num\x18\x01 \x01(\x05R\x03num\x12\x10\n" +
 	"\x03den\x18\x02 \x01(\x05R\x03den\"\xa5\x01\n" +

@@ -261,6 +261,7 @@ type ComplexityRoot struct {
 		Rate          func(childComplexity int) int
 		SarDen        func(childComplexity int) int
 		SarNum        func(childComplexity int) int
+		SparseTimes   func(childComplexity int) int
 		Start         func(childComplexity int) int
 		StartTimecode func(childComplexity int) int
 		UnshownFrames func(childComplexity int) int
@@ -1313,6 +1314,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VideoTrack.SarNum(childComplexity), true
+	case "VideoTrack.sparseTimes":
+		if e.ComplexityRoot.VideoTrack.SparseTimes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VideoTrack.SparseTimes(childComplexity), true
 	case "VideoTrack.start":
 		if e.ComplexityRoot.VideoTrack.Start == nil {
 			break
@@ -1883,6 +1890,8 @@ func (ec *executionContext) childFields_VideoTrack(ctx context.Context, field gr
 		return ec.fieldContext_VideoTrack_unshownFrames(ctx, field)
 	case "decoderDelay":
 		return ec.fieldContext_VideoTrack_decoderDelay(ctx, field)
+	case "sparseTimes":
+		return ec.fieldContext_VideoTrack_sparseTimes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VideoTrack", field.Name)
 }
@@ -6460,6 +6469,29 @@ func (ec *executionContext) fieldContext_VideoTrack_decoderDelay(_ context.Conte
 	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Flicks")
 }
 
+func (ec *executionContext) _VideoTrack_sparseTimes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VideoTrack_sparseTimes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SparseTimes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VideoTrack_sparseTimes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9321,6 +9353,11 @@ func (ec *executionContext) _VideoTrack(ctx context.Context, sel ast.SelectionSe
 			}
 		case "decoderDelay":
 			out.Values[i] = ec._VideoTrack_decoderDelay(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sparseTimes":
+			out.Values[i] = ec._VideoTrack_sparseTimes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
