@@ -69,7 +69,7 @@ func TestTopics(t *testing.T) {
 			config[k] = v
 		}
 		all = append(all, object{
-			"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaTopic",
+			"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
 			"metadata": object{"name": string(c.Topic), "labels": labels},
 			"spec":     object{"partitions": m.Partitions, "replicas": m.Replication, "config": config},
 		})
@@ -80,7 +80,7 @@ func TestTopics(t *testing.T) {
 func TestUsers(t *testing.T) {
 	user := func(name string, acls []object) object {
 		return object{
-			"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaUser",
+			"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
 			"metadata": object{"name": name, "labels": labels},
 			"spec":     object{"authentication": object{"type": "scram-sha-512"}, "authorization": object{"type": "simple", "acls": acls}},
 		}

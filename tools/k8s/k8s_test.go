@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,8 +27,24 @@ const (
 	kubernetes   = "1.30"
 	keda         = "github.com/kedacore/keda/v2@v2.21.0"
 	cassOperator = "github.com/k8ssandra/cass-operator@v1.28.0"
-	strimzi      = "0.45.0"
+	strimzi      = "1.2.0"
 )
+
+// strimziKafkas are the versions of Kafka that this Strimzi runs, by its release notes
+// (https://github.com/strimzi/strimzi-kafka-operator/releases/tag/1.2.0).
+var strimziKafkas = []string{"4.2.0", "4.2.1", "4.3.0", "4.3.1"}
+
+// TestKafkaVersion: an operator refuses a cluster of a version that it does not know.
+func TestKafkaVersion(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(manifests, "overlays/production/kafka.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^    version: (\S+)`).FindSubmatch(b)
+	if m == nil || !slices.Contains(strimziKafkas, string(m[1])) {
+		t.Errorf("the cluster is of Kafka %q; Strimzi %s runs %q", m, strimzi, strimziKafkas)
+	}
+}
 
 var strimziKinds = map[string]string{
 	"io.strimzi.api.kafka.model.kafka.Kafka":            "kafka",
@@ -59,6 +77,26 @@ func module(t *testing.T, name string) string {
 	return m.Dir
 }
 
+var javaVersion = regexp.MustCompile(`version "(\d+)`)
+
+// java finds a Java that is at least so new: Strimzi's generator is built for 21.
+func java(t *testing.T, least int) string {
+	t.Helper()
+	installed, _ := filepath.Glob("/usr/lib/jvm/*/bin/java")
+	for _, program := range append([]string{filepath.Join(os.Getenv("JAVA_HOME"), "bin", "java"), "java"}, installed...) {
+		out, err := exec.CommandContext(t.Context(), program, "-version").CombinedOutput()
+		m := javaVersion.FindSubmatch(out)
+		if err != nil || m == nil {
+			continue
+		}
+		if v, _ := strconv.Atoi(string(m[1])); v >= least {
+			return program
+		}
+	}
+	lacks(t, fmt.Sprintf("Java %d", least), errors.New("none is installed; apt-get install openjdk-21-jre-headless, or set JAVA_HOME"))
+	return ""
+}
+
 // strimziDefinitions has Strimzi's own generator write them.
 func strimziDefinitions(t *testing.T) string {
 	t.Helper()
@@ -77,7 +115,7 @@ func strimziDefinitions(t *testing.T) string {
 	for class, file := range strimziKinds {
 		args = append(args, class+"="+filepath.Join(out, file+".yaml"))
 	}
-	if b, err := exec.CommandContext(t.Context(), "java", args...).CombinedOutput(); err != nil {
+	if b, err := exec.CommandContext(t.Context(), java(t, 21), args...).CombinedOutput(); err != nil {
 		t.Fatalf("generating Strimzi's definitions: %v\n%s", err, b)
 	}
 	return out
@@ -159,7 +197,7 @@ func TestManifests(t *testing.T) {
 	// What is misspelt is found, in a built-in kind and in an operator's.
 	for name, document := range map[string]string{
 		"deployment": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x, namespace: y}\nspec: {replica: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
-		"topic":      "apiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaTopic\nmetadata: {name: x, namespace: y}\nspec: {partitions: many}\n",
+		"topic":      "apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopic\nmetadata: {name: x, namespace: y}\nspec: {partitions: many}\n",
 		"scaler":     "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: x, namespace: y}\nspec: {triggers: []}\n",
 	} {
 		if err := validate([]byte(document)); err == nil {

@@ -28,6 +28,9 @@ var (
 
 var cassandraYAML = template.Must(template.New("cassandra.yaml").Parse(string(cassandraRelease.file("cassandra.yaml"))))
 
+// cassandraHost is the address of a node.
+func cassandraHost(i int) string { return fmt.Sprintf("127.0.0.%d", i+1) }
+
 func startCassandra(ctx context.Context, cfg Config) ([]*Node, error) {
 	jre, err := java("Cassandra 5.0", 17, 17)
 	if err != nil {
@@ -39,7 +42,7 @@ func startCassandra(ctx context.Context, cfg Config) ([]*Node, error) {
 	}
 	var hosts []string
 	for i := range cfg.Cassandra {
-		hosts = append(hosts, fmt.Sprintf("127.0.0.%d", i+1))
+		hosts = append(hosts, cassandraHost(i))
 	}
 	port := cfg.CassandraPort
 	if port == 0 {

@@ -78,6 +78,36 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// portsFree refuses a start over ports that are taken, with all of them, before anything is fetched. Ports that are chosen
+// are free when they are chosen.
+func (c *Config) portsFree() error {
+	var errs []error
+	check := func(host string, ports ...int) {
+		for _, p := range ports {
+			errs = append(errs, free(address(host, p)))
+		}
+	}
+	if p := c.KafkaPort; p != 0 {
+		for i := range c.Kafka {
+			first := p + kafkaStride*i
+			check("127.0.0.1", first, first+1, first+2)
+		}
+	}
+	if p := c.CassandraPort; p != 0 {
+		for i := range c.Cassandra {
+			check(cassandraHost(i), p, p+1)
+		}
+	}
+	if p := c.OpenSearchPort; p != 0 && c.OpenSearch > 0 {
+		if p < firstOpenSearch || p > lastOpenSearch {
+			errs = append(errs, errkind.New(errkind.Invalid, "OpenSearch's port %d is not between %d and %d, where its runner can put it", p, firstOpenSearch, lastOpenSearch))
+		} else {
+			check("127.0.0.1", p, p+100)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // A Cluster is what runs. A kind of server that was not asked for is nil.
 type Cluster struct {
 	Kafka      *Kafka      `json:"kafka,omitempty"`
@@ -155,6 +185,9 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	if running, err := Open(cfg.Dir); err == nil && running.Running() > 0 {
 		return nil, errkind.New(errkind.Conflict, "servers run over %s already: use those, or stop them first (make servers-stop)", cfg.Dir)
+	}
+	if err := cfg.portsFree(); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the servers' folder: %w", err)

@@ -2,6 +2,8 @@ package servers
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -225,4 +227,29 @@ func TestPortsAreGivenOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Ports that are taken are all told, of every kind of server, before anything is fetched or made.
+func TestPortsAreLookedAtFirst(t *testing.T) {
+	var taken []string
+	var ports []int
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		taken, ports = append(taken, l.Addr().String()), append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	cache, dir := t.TempDir(), filepath.Join(t.TempDir(), "servers")
+	_, err := Start(t.Context(), Config{Kafka: 1, Cassandra: 1, OpenSearch: 1, Dir: dir, Cache: cache, KafkaPort: ports[0], CassandraPort: ports[1], OpenSearchPort: 80})
+	if err == nil || !strings.Contains(err.Error(), taken[0]) || !strings.Contains(err.Error(), taken[1]) || !strings.Contains(err.Error(), "OpenSearch's port 80") {
+		t.Errorf("%v, want one that names %q and OpenSearch's port", err, taken)
+	}
+	if fetched, err := os.ReadDir(cache); err != nil || len(fetched) != 0 {
+		t.Errorf("%d entries were fetched: %v", len(fetched), err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder was made: %v", err)
+	}
 }

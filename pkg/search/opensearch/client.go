@@ -208,10 +208,11 @@ func retry(ctx context.Context, again func(error) bool, do func() error) error {
 	return err
 }
 
-// passing reports whether an error may be gone a little later.
+// passing reports whether an error may be gone a little later. An index that is gone is not retried: the caller asks anew
+// what there is to write to, since a rebuild that was given up must not hold up what writes beside it.
 func passing(err error) bool {
 	k := errkind.Of(err)
-	return (k == errkind.Exhausted || k == errkind.Unavailable) && !refused(err) && !errors.Is(err, errClosed)
+	return !errors.Is(err, errGone) && (k == errkind.Exhausted || k == errkind.Unavailable) && !refused(err) && !errors.Is(err, errClosed)
 }
 
 // refused reports whether the cluster does not take our credentials: waiting does not mend that.
