@@ -257,12 +257,16 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 // tellsOfText holds that the status names a refused track of a title, with the reason.
 func (w *world) tellsOfText(t *testing.T, title, reason string) {
 	t.Helper()
+	var told []string
 	for _, a := range w.status().GetAssets() {
+		if a.GetTitle() == title {
+			told = a.GetText()
+		}
 		if a.GetTitle() == title && len(a.GetText()) == 1 && strings.Contains(a.GetText()[0], "refused: ") && strings.Contains(a.GetText()[0], reason) {
 			return
 		}
 	}
-	t.Errorf("the status does not tell that the text of %s was refused with %q", title, reason)
+	t.Errorf("the status does not tell that the text of %s was refused with %q: %q", title, reason, told)
 }
 
 // arrivedIn returns the event in a letter of the ingestor; nil where there is none that can be read.

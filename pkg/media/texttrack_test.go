@@ -101,6 +101,26 @@ func TestTracksInTheirOwnCodec(t *testing.T) {
 	}
 }
 
+// TestSideCarOfDelayedPicture: a side-car counts from the container's time 0, as a track inside the film does; a cue that ends before the first
+// picture is told (ISO/IEC 14496-12, 8.6.6).
+func TestSideCarOfDelayedPicture(t *testing.T) {
+	film, err := reader(t).Probe(t.Context(), filepath.Join("testdata", "clips", "delayed.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := timedtext.Parse([]byte("1\n00:00:00,100 --> 00:00:00,500\nbefore\n\n2\n00:00:00,700 --> 00:00:00,900\nseen\n"), film.TextOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock, err := film.Clock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text.Cues) != 1 || text.Cues[0].Start != clock.FrameStart(5) || text.Cues[0].End != clock.FrameStart(10) || len(text.Bad) != 1 {
+		t.Errorf("cues %v, left out %v; want frames 5 to 10, and the first cue told", text.Cues, text.Bad)
+	}
+}
+
 func remuxed(t *testing.T, path string) string {
 	out := filepath.Join(t.TempDir(), "a.mkv")
 	run(t, "-i", path, "-c", "copy", "-c:s", "srt", out)
