@@ -90,11 +90,7 @@ func (s *Service) sideCar(ctx context.Context, film *media.Film, sc *pb.SideCar)
 	}
 	opts := film.TextOptions()
 	opts.Format, opts.Name, opts.Language = sc.GetFormat(), sc.GetUrl(), sc.GetLanguage()
-	text, err := timedtext.Parse(b, opts)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
-	}
-	return text, nil
+	return timedtext.Parse(b, opts) // the refused track and the log name the address beside the reason
 }
 
 // Bounds of what is told of a track.

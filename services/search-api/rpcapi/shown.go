@@ -2,6 +2,7 @@ package rpcapi
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -25,7 +26,11 @@ func shownAsset(caller *authz.Caller, a *pb.Asset) *pb.Asset {
 		t.Media = nil
 	}
 	for _, t := range a.GetRefusedText() {
-		t.Name, t.Told = "", []string{"the track was refused; operators see why"} // both name files
+		// The name of a side-car is its address, and some reasons name a file.
+		if t.GetIndex() >= 0 || strings.Contains(strings.Join(t.GetTold(), " "), path.Base(t.GetName())) {
+			t.Told = []string{"the track was refused; operators see why"}
+		}
+		t.Name = ""
 	}
 	if v := a.GetVideo(); v != nil {
 		v.FrameTable = nil
