@@ -54,18 +54,36 @@ func TestNoTitles(t *testing.T) {
 
 var zeros = strings.Repeat("0", 64)
 
+// Each file is right but for one thing, and the refusal names that thing: a file that is wrong in two ways would hold neither.
 func TestRefusesBadFiles(t *testing.T) {
-	for name, body := range map[string]string{
-		"unknown field": "tokens: [{name: a, token: b}]", "short hash": "tokens: [{name: a, sha256: ab}]", "not yaml": "tokens: [", "empty": "",
-		"the same token twice": "tokens: [{name: a, sha256: " + zeros + ", titles: [a]}, {name: b, sha256: " + zeros + ", titles: [b]}]",
-		"two documents":        "tokens: []\n---\ntokens: []\n", "an empty title": "tokens: [{name: a, sha256: " + zeros + ", titles: ['']}]",
-		"an operator of some titles": "tokens: [{name: a, sha256: " + zeros + ", titles: [a], roles: [operator]}]", "no name": "tokens: [{sha256: " + zeros + "}]",
+	entry := func(more string) string { return "tokens: [{name: a, sha256: " + zeros + more + "}]" }
+	open := func(body string) error {
+		path := filepath.Join(t.TempDir(), "t.yaml")
+		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := authz.OpenFile(path, authz.Deps{})
+		return err
+	}
+	right := entry(", titles: [a]")
+	if err := open(right); err != nil {
+		t.Fatalf("the right file: %v", err)
+	}
+	for name, c := range map[string]struct{ body, says string }{
+		"unknown field":              {entry(", titles: [a], token: b"), "field token not found"},
+		"short hash":                 {strings.Replace(right, zeros, zeros[1:], 1), "tokens[0].sha256"},
+		"half written":               {right[:len(right)-2], "did not find expected"},
+		"not yaml":                   {"tokens: [", "did not find expected"},
+		"empty":                      {"", "it is empty"},
+		"no name":                    {strings.Replace(right, "name: a, ", "", 1), "tokens[0].name"},
+		"an empty title":             {entry(", titles: ['']"), "titles"},
+		"two documents":              {right + "\n---\n" + right + "\n", "document"},
+		"the same token twice":       {"tokens: [{name: a, sha256: " + zeros + ", titles: [a]}, {name: b, sha256: " + zeros + ", titles: [b]}]", "tokens[1].sha256"},
+		"an operator of some titles": {entry(", titles: [a], roles: [operator]"), "operator"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "t.yaml")
-			os.WriteFile(path, []byte(body), 0o600)
-			if _, err := authz.OpenFile(path, authz.Deps{}); !errkind.Is(err, errkind.Invalid) {
-				t.Errorf("got %v, want Invalid", err)
+			if err := open(c.body); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want Invalid that says %q", err, c.says)
 			}
 		})
 	}
