@@ -161,8 +161,8 @@ func jobsOf(ctx context.Context, h *home, kinds ...string) (out []string) {
 }
 
 // algorithmNames are the algorithms of this program; algorithms are these and their versions.
-func algorithmNames(context.Context, *home) (out []string) {
-	for _, ref := range algorithms(nil, nil) {
+func algorithmNames(ctx context.Context, h *home) (out []string) {
+	for _, ref := range algorithms(ctx, h) {
 		if name, _, versioned := strings.Cut(ref, "@"); !versioned {
 			out = append(out, name)
 		}

@@ -172,7 +172,6 @@ type commandHome struct {
 	config          string   // a file of settings, or empty
 	set             []string // settings of this home alone, key=value
 
-	mu    sync.Mutex
 	cmd   *exec.Cmd
 	said  bytes.Buffer
 	ended chan error

@@ -167,7 +167,7 @@ func (m *material) row(title, query, expected, seen string, right, debatable boo
 		m.asked++
 		verdict = "WRONG"
 	}
-	plain := strings.NewReplacer("\n", " / ", "\u00ad", "­").Replace
+	plain := strings.NewReplacer("\n", " / ", "\u00ad", "\\u00ad").Replace
 	fmt.Printf("material/search | %s | %s | expected %s | seen %s | %s\n", title, query, plain(expected), plain(seen), verdict)
 }
 

@@ -100,13 +100,6 @@ func (b *bar) line(done int64, now time.Time) string {
 	return line
 }
 
-func (b *bar) describe(what string) {
-	if b.drawn != nil && what != b.what {
-		b.drawn.Describe(what)
-	}
-	b.what = what
-}
-
 func (b *bar) done() {
 	if b.drawn != nil {
 		_ = b.drawn.Finish()

@@ -132,7 +132,7 @@ func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 		o.printf("%d rows were read of it; what it was is in %s, which may be deleted\n", got.Rows, got.Aside)
 	}
 	cfg.Broker.Port, cfg.Broker.Logger = 0, slog.New(slog.DiscardHandler)
-	log, err := broker.Open(cfg.Broker)
+	log, err := broker.Open(cfg.Broker) //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -533,8 +534,8 @@ func (p *hiddenFilm) thereAndBack() {
 // transfer begins to read the film over a connection with small buffers.
 func (p *hiddenFilm) transfer(token string) io.ReadCloser {
 	p.t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ReadBufferSize: 4096, Dial: func(network, address string) (net.Conn, error) {
-		c, err := net.Dial(network, address)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ReadBufferSize: 4096, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}

@@ -202,7 +202,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if cfg.Size == sizeEmbedded {
 		layout = events.Layout{Replication: 1, Embedded: true}
 		cfg.Broker.Logger, cfg.Broker.Registerer = u.Log, u.Registry
-		if u.broker, err = broker.Open(cfg.Broker); err != nil {
+		if u.broker, err = broker.Open(cfg.Broker); err != nil { //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
 			return u, err
 		}
 		cfg.Kafka.Brokers = []string{u.broker.Addr()}
@@ -328,7 +328,7 @@ func (u *running) close() error {
 		}
 	}
 	if u.Platform != nil {
-		errs = append(errs, u.Platform.Close())
+		errs = append(errs, u.Close())
 	}
 	if u.models != nil {
 		errs = append(errs, u.models.Close())

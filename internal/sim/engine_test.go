@@ -104,7 +104,7 @@ type writer struct{ p *process }
 
 func (w writer) do(ctx context.Context, what string, f func(context.Context, search.Engine) error) error {
 	world := w.p.world
-	return w.p.pass(ctx, "engine "+what, func() error {
+	return w.p.pass(ctx, "engine "+what, func() error { //nolint:contextcheck // the simulated engine goes on when its caller is gone
 		return world.faulty(EngineBefore, EngineAfter, func() (err error) {
 			world.disk.out.do(func() { err = f(context.Background(), world.engine) })
 			return err

@@ -68,7 +68,7 @@ type gated struct {
 var _ store.Store = gated{}
 
 func ask[T any](ctx context.Context, g gated, what string, f func(ctx context.Context, s *pebblestore.Store) (T, error)) (out T, err error) {
-	passed := g.p.pass(ctx, "store "+what, func() error {
+	passed := g.p.pass(ctx, "store "+what, func() error { //nolint:contextcheck // the simulated store goes on when its caller is gone
 		var got T
 		var failed error
 		err := g.p.world.faulty(StoreBefore, StoreAfter, func() error {

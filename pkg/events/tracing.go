@@ -67,7 +67,7 @@ func endSpan(span trace.Span, err error) {
 // traceOn returns an event with the trace context of ctx, unless the event belongs to another trace, which goes on then. An event has one
 // trace context.
 func traceOn(ctx context.Context, ev Event) Event {
-	here, own := trace.SpanContextFromContext(ctx), spanOf(ev)
+	here, own := trace.SpanContextFromContext(ctx), spanOf(ev) //nolint:contextcheck // what the event tells is not that of ctx
 	if !here.IsValid() || own.IsValid() && own.TraceID() != here.TraceID() {
 		return ev
 	}

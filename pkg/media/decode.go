@@ -275,7 +275,7 @@ func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []F
 	}
 	s.cond.L = &s.mu
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
-	s.proc = r.command(s.ctx, r.tools.FFmpeg, args, nil, theirs...)
+	s.proc = r.command(s.ctx, r.tools.FFmpeg, args, nil, theirs...) //nolint:contextcheck // the stream's context is made from the caller's
 	if err := r.start(s.proc); err != nil {
 		s.cancel(nil)
 		return nil, err

@@ -45,7 +45,7 @@ func (r *Reader) Sound(ctx context.Context, path string, index int32, rate int, 
 	}
 	s := &Sound{path: path, pipe: out}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.proc = r.command(s.ctx, r.tools.FFmpeg, args, in)
+	s.proc = r.command(s.ctx, r.tools.FFmpeg, args, in) //nolint:contextcheck // the sound's context is made from the caller's
 	err = r.start(s.proc)
 	in.Close()
 	if err != nil {

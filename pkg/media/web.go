@@ -169,7 +169,7 @@ func (b *Blobs) openWeb(ctx context.Context, address string) (_ *Blob, err error
 			cancel()
 		}
 	}()
-	res, err := b.get(ctx, address, "")
+	res, err := b.get(ctx, address, "") //nolint:bodyclose // the blob closes it
 	if err != nil {
 		return nil, err
 	}

@@ -202,7 +202,7 @@ func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.
 			Filled:  p.filled,
 		})
 	} else {
-		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces, Mend: p.Store != nil}, embedded.Deps{Log: p.Log, Metrics: p.Registry})
+		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces, Mend: p.Store != nil}, embedded.Deps{Log: p.Log, Metrics: p.Registry}) //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
 	}
 	if err != nil {
 		p.Engine = nil // not a nil of one of their types

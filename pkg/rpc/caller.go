@@ -64,7 +64,7 @@ func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.Respon
 		}
 		ctx, cancel := context.WithCancelCause(WithCaller(r.Context(), c))
 		defer cancel(nil)
-		watch := watchRights(a, token, c, func(why error) {
+		watch := watchRights(a, token, c, func(why error) { //nolint:contextcheck // the watch ends with the request, by stop
 			audit.From(ctx).End(why)
 			cancel(why)
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // ends a write that a slow reader holds up

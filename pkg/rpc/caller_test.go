@@ -58,7 +58,7 @@ func TestRightsEndWhileACallIsUnderWay(t *testing.T) {
 						ended <- serve(w, r)
 					}), nil))
 					t.Cleanup(s.Close)
-					resp, err := s.Client().Get(s.URL)
+					resp, err := s.Client().Get(s.URL) //nolint:bodyclose // it is closed by the defer below
 					if err != nil {
 						t.Fatal(err)
 					}

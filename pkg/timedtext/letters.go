@@ -86,7 +86,7 @@ func (pr profile) score(text, name string, sample []byte) float64 {
 		return s
 	}
 	total, good := 0.0, 0.0
-	var before rune = ' '
+	before := ' '
 	runes := []rune(text)
 	for i, r := range runes {
 		if r < 0x80 {

@@ -96,7 +96,7 @@ func (n *Node) Running() bool { return n.PID() != 0 }
 
 // Start starts it over its data, and returns when it answers.
 func (n *Node) Start(ctx context.Context) error {
-	said, err := n.launch()
+	said, err := n.launch() //nolint:contextcheck // the process outlives the context
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (n *Node) Start(ctx context.Context) error {
 
 // Restart kills it where it runs, and starts it.
 func (n *Node) Restart(ctx context.Context) error {
-	if err := n.Kill(); err != nil {
+	if err := n.Kill(); err != nil { //nolint:contextcheck // a process is killed whatever becomes of the context
 		return err
 	}
 	return n.Start(ctx)
@@ -162,7 +162,7 @@ func (n *Node) await(ctx context.Context, said int64) error {
 			return n.explain(c.how, said)
 		case <-ctx.Done():
 			err := context.Cause(ctx)
-			return errors.Join(fmt.Errorf("waiting for %s: %w; its log is %s", n.Name, err, n.Log()), n.Kill())
+			return errors.Join(fmt.Errorf("waiting for %s: %w; its log is %s", n.Name, err, n.Log()), n.Kill()) //nolint:contextcheck // a process is killed whatever becomes of the context
 		case <-poll.C:
 		}
 		if n.answers(ctx, said) {
@@ -285,7 +285,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if err := n.gone(ctx); err == nil {
 		return nil
 	}
-	return n.Kill()
+	return n.Kill() //nolint:contextcheck // a process is killed whatever becomes of the context
 }
 
 // gone waits until the process is no more.

@@ -217,7 +217,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		err = c.save()
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.Kill())
+		return nil, errors.Join(err, c.Kill()) //nolint:contextcheck // a process is killed whatever becomes of the context
 	}
 	return c, nil
 }

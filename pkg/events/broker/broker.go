@@ -122,7 +122,7 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 
 // begin makes the topics, and publishes the first probe.
 func (b *Broker) begin(ctx context.Context, log *slog.Logger) error {
-	if err := b.ensureTopics(log); err != nil {
+	if err := b.ensureTopics(ctx, log); err != nil {
 		return err
 	}
 	segment := map[string]string{"segment.bytes": probeSegmentBytes}
@@ -147,7 +147,7 @@ func (b *Broker) Close() error {
 	return b.lock.Close()
 }
 
-func (b *Broker) ensureTopics(log *slog.Logger) error {
+func (b *Broker) ensureTopics(ctx context.Context, log *slog.Logger) error {
 	cfg := events.Default()
 	cfg.Brokers = []string{b.addr}
 	c, err := events.New(cfg, events.Deps{Logger: log})
@@ -155,7 +155,7 @@ func (b *Broker) ensureTopics(log *slog.Logger) error {
 		return err
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	drift, err := c.EnsureTopics(ctx, events.Layout{Replication: 1, Embedded: true})
 	for _, d := range drift {

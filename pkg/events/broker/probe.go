@@ -46,10 +46,10 @@ func (p *probes) note(err error) {
 	}
 }
 
-func (p *probes) last() (failing error, well time.Time) {
+func (p *probes) last() (well time.Time, failing error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.failing, p.well
+	return p.well, p.failing
 }
 
 // Ready returns why the broker takes no events now, as its last probe found, or nil.
@@ -60,7 +60,7 @@ func (b *Broker) Ready() error {
 	if err := room(b.dir); err != nil {
 		return err
 	}
-	failing, well := b.probes.last()
+	well, failing := b.probes.last()
 	if failing != nil {
 		return errkind.New(errkind.Unavailable, "the embedded log does not take events: %w", failing)
 	}
@@ -78,7 +78,7 @@ func (b *Broker) Alive() error {
 	if room(b.dir) != nil {
 		return nil
 	}
-	failing, well := b.probes.last()
+	well, failing := b.probes.last()
 	if since := time.Since(well); since > deadAfter {
 		return errkind.New(errkind.Unavailable, "the embedded log has taken no event for %s: %w", since.Round(time.Second), errors.Join(failing))
 	}

@@ -32,11 +32,10 @@ import (
 type registry struct {
 	*httptest.Server
 	files     map[string][]byte
-	html      bool              // answers the simple index as a page, not as JSON
-	cut       func(request int) // called before each file; may change the fields below
-	breakAt   int               // ends the connection after so many bytes of a file
-	noRanges  bool              // ignores Range
-	fail      int               // status of the next answers
+	html      bool // answers the simple index as a page, not as JSON
+	breakAt   int  // ends the connection after so many bytes of a file
+	noRanges  bool // ignores Range
+	fail      int  // status of the next answers
 	failTimes int
 
 	mu       sync.Mutex

@@ -220,10 +220,11 @@ func question(rnd *rand.Rand) search.TextQuery {
 		}
 	}
 	letters := []rune(q.Words)
-	switch i := rnd.IntN(len(letters)); {
-	case q.Mode == search.Fuzzy:
+	i := rnd.IntN(len(letters))
+	switch q.Mode {
+	case search.Fuzzy:
 		letters[i] = 'e'
-	case q.Mode == search.Prefix:
+	case search.Prefix:
 		letters = letters[:max(2, len(letters)-rnd.IntN(3))]
 	}
 	q.Words = string(letters)

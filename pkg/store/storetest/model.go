@@ -317,7 +317,7 @@ func testModel(t *testing.T, h Harness) {
 					rt.Fatalf("version %d after opening again, before %d", now, version)
 				}
 				version = now
-				equal(rt, "the dump", dumpOf(rt, s), m.dump(rt))
+				equal(rt, "the dump", dumpOf(rt, s), m.dump(rt)) //nolint:contextcheck // the dump is of the test's own context
 			},
 			"": func(*rapid.T) {
 				check(rt, ctx, s, m, store.Span{Start: schema.Time(number("start", 9)) * schema.Second, End: schema.Time(number("end", 12)) * schema.Second})

@@ -214,7 +214,6 @@ func (c costs) of(algorithm string, seconds float64) (float64, bool) {
 type outstanding struct {
 	asset string
 	runs  []missingRun
-	total int64
 }
 
 // doLibrary requests runs, a few assets at a time, and waits until they have ended and are indexed.

@@ -75,7 +75,7 @@ func (d *difference) none() bool { return len(d.missing)+len(d.different)+len(d.
 type found struct {
 	runs, items               int64 // looked at
 	missing, extra, different int64
-	orphans, mended, left     int64 // runs
+	orphans                   int64 // runs
 	examples                  []string
 }
 

@@ -179,7 +179,10 @@ func (w *world) postAs(id string, m *pb.MediaArrived, change func(*http.Request)
 	r := must[*http.Request](w.t)(http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.server.URL+"/events", bytes.NewReader(event)))
 	r.Header.Set("Content-Type", "application/cloudevents+json")
 	change(r)
-	resp := must[*http.Response](w.t)(http.DefaultClient.Do(r))
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	defer resp.Body.Close()
 	return resp.StatusCode, string(must[[]byte](w.t)(io.ReadAll(resp.Body)))
 }

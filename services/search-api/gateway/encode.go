@@ -82,7 +82,7 @@ func (f *flights) do(ctx context.Context, k flightKey, work func(context.Context
 		}
 		f.open[k] = fl
 		ctx := awaited{shared, f, fl}
-		go func() {
+		go func() { //nolint:contextcheck // the flight goes on for others when its first caller is gone
 			defer cancel()
 			fl.vector, fl.err = recovered(ctx, k.space, work)
 			f.mu.Lock()

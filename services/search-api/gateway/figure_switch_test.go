@@ -68,7 +68,7 @@ func TestFigureSwitchActive(t *testing.T) {
 			searches.Add(1)
 			resp, err := g.Search(t.Context(), everybody, search)
 			if err != nil || len(resp.GetPartial()) > 0 {
-				return fmt.Errorf("searching: %v, %v", err, resp.GetPartial())
+				return fmt.Errorf("searching: %w, %v", err, resp.GetPartial())
 			}
 			for _, h := range resp.GetHits() {
 				found[h.GetEvidence()[0].GetRun()]++

@@ -371,7 +371,7 @@ func startsAt(k *supported, t schema.Time) int { return cmp.Compare(k.Start, t) 
 func (l *merging) keep(k *supported) {
 	i, _ := slices.BinarySearchFunc(l.kept, k.Start, startsAt)
 	l.kept = slices.Insert(l.kept, i, k)
-	l.longest = max(l.longest, k.Interval.Duration())
+	l.longest = max(l.longest, k.Duration())
 }
 
 func (l *merging) drop(k *supported) {
@@ -387,10 +387,10 @@ func (l *merging) drop(k *supported) {
 //   - Any other line and a shot are two, unless they share all: the line only happens to be said there.
 func sameMoment(a, b *moment) bool {
 	x, y := a.lead.standing, b.lead.standing
-	of := min(a.Interval.Duration(), b.Interval.Duration())
+	of := min(a.Duration(), b.Duration())
 	switch {
 	case !x.line() && !y.line():
-		of = max(a.Interval.Duration(), b.Interval.Duration())
+		of = max(a.Duration(), b.Duration())
 	case x.line() != y.line() && max(x, y) < meantLine:
 		return a.Interval == b.Interval
 	}

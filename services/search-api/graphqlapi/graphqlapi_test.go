@@ -469,7 +469,7 @@ func TestCallers(t *testing.T) {
 	for token, want := range map[string][]string{"all": {"harbour", "hidden"}, "harbour-only": {"harbour"}} {
 		a := ask(t, s, token, `{ titles { titles { title { id } } } search(q: "dialogue.words:coffee") { hits { title } } }`, nil)
 		var titles struct {
-			Titles []struct{ Title struct{ Id string } }
+			Titles []struct{ Title struct{ ID string } }
 		}
 		var found struct{ Hits []struct{ Title string } }
 		if err := errors.Join(json.Unmarshal(a.Data["titles"], &titles), json.Unmarshal(a.Data["search"], &found)); err != nil {
@@ -477,7 +477,7 @@ func TestCallers(t *testing.T) {
 		}
 		var got, hits []string
 		for _, e := range titles.Titles {
-			got = append(got, e.Title.Id)
+			got = append(got, e.Title.ID)
 		}
 		for _, h := range found.Hits {
 			hits = append(hits, h.Title)

@@ -3,6 +3,7 @@ package searchapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -34,7 +35,7 @@ func serve(t *testing.T, limits fair.Limits, change ...func(*searchapi.Deps)) *a
 	})
 }
 
-func send(t *testing.T, ctx context.Context, method, url, token, body string) (*http.Response, string) {
+func send(t *testing.T, ctx context.Context, method, url, token, body string) (answer, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
@@ -53,7 +54,14 @@ func send(t *testing.T, ctx context.Context, method, url, token, body string) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(b)
+	return answer{resp.StatusCode, resp.Status, resp.Header}, string(b)
+}
+
+// An answer is that of an HTTP server, without its body.
+type answer struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
 }
 
 const searchPath = "/cinedex.v1.SearchService/Search"
@@ -103,7 +111,7 @@ func TestEveryDoorSaysWhenToComeBack(t *testing.T) {
 		req.Header().Set("Authorization", "Bearer busy")
 		_, err := client.Search(t.Context(), req)
 		var ce *connect.Error
-		if ce, _ = err.(*connect.Error); ce == nil || ce.Code() != connect.CodeResourceExhausted || ce.Meta().Get("Retry-After") == "" || len(ce.Details()) != 1 {
+		if !errors.As(err, &ce) || ce.Code() != connect.CodeResourceExhausted || ce.Meta().Get("Retry-After") == "" || len(ce.Details()) != 1 {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

@@ -37,7 +37,12 @@ func TestOverwrittenFilm(t *testing.T) {
 	path := filepath.Join(l.Folder, shot.Media.GetKey())
 	film, other := contents(t, path), contents(t, filepath.Join(l.Folder, "blue.mp4"))
 
-	get := func(span string) (*http.Response, []byte) {
+	type answer struct {
+		StatusCode int
+		Status     string
+		Header     http.Header
+	}
+	get := func(span string) (answer, []byte) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/media/"+a.GetId(), nil)
 		if err != nil {
@@ -56,7 +61,7 @@ func TestOverwrittenFilm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return resp, body
+		return answer{resp.StatusCode, resp.Status, resp.Header}, body
 	}
 	client := cinedexv1connect.NewSearchServiceClient(http.DefaultClient, s.URL, connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {

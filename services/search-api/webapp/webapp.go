@@ -241,8 +241,8 @@ func (a *app) media(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "private, max-age=3600")
 	w.Header().Set("ETag", strconv.Quote(film.Sum))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
-	http.ServeContent(w, r, "", time.Time{}, &until{ReadSeeker: film, ctx: r.Context(), looked: time.Now(), look: func() error {
+	w.Header().Set("Vary", "Authorization, Cookie")                                                                              // what a browser keeps is not for the next who logs in there
+	http.ServeContent(w, r, "", time.Time{}, &until{ReadSeeker: film, ctx: r.Context(), looked: time.Now(), look: func() error { //nolint:contextcheck // the context is the request's
 		return a.Gateway.Sees(r.Context(), rpc.CallerFrom(r.Context()), asset.GetId())
 	}})
 }
