@@ -20,6 +20,7 @@ import (
 
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/internal/synthetic"
+	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -29,7 +30,6 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
-	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
 // TestDamage damages one place of each kind of file in a home.
@@ -563,9 +563,9 @@ func damageHome(t *testing.T) string {
 		for batches, finished := range lib.Events() {
 			if i >= from && i < to {
 				asset := lib.Asset(i)
-				asset.Text = append(asset.Text, damageTrack(t, w, i))
 				run := finished.Data.(*pb.RunFinished).GetRun()
 				run.Embeddings = 100
+				damageArtefact(t, w, asset.GetId(), run, batches)
 				vectors := &pb.EmbeddingBatch{Asset: asset.GetId(), Run: run.GetId(), Epoch: 1, Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
 					Space: &pb.Space{Name: "e5-small", Version: "1", Dimension: 384, Metric: "cosine"}}
 				for j := range 100 {
@@ -620,23 +620,19 @@ func damageHome(t *testing.T) string {
 	return dir
 }
 
-// damageTrack puts a text track into the bucket.
-func damageTrack(t *testing.T, w *world, asset int) *pb.TextTrack {
+// damageArtefact puts an artefact of a run into the bucket, and names it in the run's annotations.
+func damageArtefact(t *testing.T, w *world, asset string, run *pb.Run, batches []events.Event) {
 	t.Helper()
-	var b bytes.Buffer
-	cues := make([]timedtext.Cue, 100)
-	for i := range cues {
-		cues[i] = timedtext.Cue{Start: schema.Time(i) * schema.Second, End: schema.Time(i+1) * schema.Second, Text: fmt.Sprintf("line %d of asset %d", i, asset)}
-	}
-	if err := timedtext.WriteWebVTT(&b, cues); err != nil {
+	content := bytes.Repeat([]byte(run.GetId()), 200)
+	key := fmt.Sprintf("runs/%s/%s/%x.jpg", asset, run.GetId(), sha256.Sum256(content))
+	if _, err := w.Blobs.Put(w.ctx, key, "image/jpeg", bytes.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
-	sum := fmt.Sprintf("%x", sha256.Sum256(b.Bytes()))
-	ref, err := w.Blobs.Put(w.ctx, "text/"+sum+".vtt", "text/vtt", &b)
-	if err != nil {
-		t.Fatal(err)
+	for _, b := range batches {
+		for _, n := range b.Data.(*pb.AnnotationBatch).GetAnnotations() {
+			n.Attributes = map[string]*pb.Value{"blob": algo.Text(key)}
+		}
 	}
-	return &pb.TextTrack{Media: ref, Sha256: sum, Cues: int32(len(cues)), Language: "en", Role: "subtitles", Format: "srt"}
 }
 
 func copyHome(t *testing.T, home string) string {
