@@ -170,7 +170,7 @@ func (v *verifier) artefact(ctx context.Context, ref *pb.MediaRef, a *pb.Asset, 
 // ofRuns looks at what the finished runs of an asset put into the bucket. An annotation names its blob by its attributes, and a run
 // that names one in its first annotation names one in all.
 func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, deep bool, f *bytesFound) error {
-	stored := map[string]media.Listed{}
+	stored, looked := map[string]media.Listed{}, map[string]bool{}
 	for o, err := range v.blobs.List(ctx, runPrefix+a.GetId()+"/", true) {
 		if err != nil {
 			return fmt.Errorf("listing the artefacts of asset %s: %w", a.GetId(), err)
@@ -197,6 +197,10 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 			if key == "" || n.GetAttributes()["bucket"].GetText() != "" {
 				break
 			}
+			if looked[key] { // several annotations may name one blob
+				continue
+			}
+			looked[key] = true
 			if err := v.ofRun(ctx, a, r, key, stored, deep, f); err != nil {
 				return err
 			}
