@@ -65,7 +65,7 @@ race: setup ## every package under the race detector, real servers left out (CI 
 release: ## dist/: programs, SBOM (CycloneDX), licences, checksums (VERIFY=1 builds twice and compares the bytes)
 	go -C tools/release run . $(if $(VERIFY),-verify)
 
-lint: ## buf lint and breaking, staleness of generated code, vet, gofmt
+lint: ## buf lint and breaking, staleness of generated code, vet, gofmt, golangci-lint
 	scripts/lint
 
 generate: ## generate code from the protobuf and GraphQL schemas
