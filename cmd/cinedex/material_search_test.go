@@ -180,7 +180,7 @@ func TestFigureMaterialSpeed(t *testing.T) {
 	figure.Begin(t, "material/speed")
 	testCache(t)
 	media := t.TempDir()
-	const rounds, queries, batch = 20, 150, 10_000
+	const rounds, queries, batch = 40, 150, 10_000
 	lib := synthetic.Of((rounds+6)*batch, 1)
 	sides := [2]*commandHome{
 		{t: t, bin: filepath.Join(buildAt(t, bleveWords), "cinedex"), dir: filepath.Join(t.TempDir(), "before"), media: media},

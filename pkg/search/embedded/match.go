@@ -14,8 +14,22 @@ import (
 
 // saturation is BM25's part of frequency and length; norm is Bleve's, one over the square root of the length.
 func saturation(freq uint64, norm float64) float64 {
-	return words.Saturation(freq, float64(words.Length(uint64(math.Round(1/(norm*norm))))))
+	terms := uint64(1/(norm*norm) + 0.5)
+	if freq < uint64(len(saturations)) && terms < uint64(len(saturations[0])) {
+		return saturations[freq][terms]
+	}
+	return words.Saturation(freq, float64(words.Length(terms)))
 }
+
+// saturations holds saturation of the usual frequencies and lengths: it is asked for once for each document that matches.
+var saturations = func() (t [8][256]float64) {
+	for freq := range t {
+		for terms := range t[freq] {
+			t[freq][terms] = words.Saturation(uint64(freq), float64(words.Length(uint64(terms))))
+		}
+	}
+	return t
+}()
 
 // A cursor goes through the visible documents of one segment that a clause matches.
 type cursor struct {
