@@ -138,8 +138,12 @@ func (s settled) add(asset string, iv schema.Interval, score float64, a, b *mome
 		s[added.place()] = added
 		return
 	}
-	if byScore(added, m) < 0 {
+	// Of equal scores the lead is that which a moment of both would have, whatever came first.
+	switch c := cmp.Compare(added.score, m.score); {
+	case c > 0:
 		m.score, m.lead = added.score, added.lead
+	case c == 0:
+		m.lead = leading(m.lead, added.lead)
 	}
 	m.evidence = support(m.evidence, added.evidence)
 }

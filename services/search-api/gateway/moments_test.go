@@ -59,10 +59,15 @@ func best(ms []*moment) []*moment {
 	slices.SortFunc(ms, byScore)
 	var out []*moment
 	for _, m := range ms {
-		if !slices.ContainsFunc(out, func(o *moment) bool { return o.place() == m.place() }) {
+		i := slices.IndexFunc(out, func(o *moment) bool { return o.place() == m.place() })
+		switch {
+		case i < 0:
 			out = append(out, m)
+		case out[i].score == m.score:
+			out[i].lead = leading(out[i].lead, m.lead)
 		}
 	}
+	slices.SortFunc(out, byScore)
 	return out
 }
 
