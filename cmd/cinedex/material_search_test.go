@@ -3,19 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cinedex/cinedex/internal/figure"
-	"github.com/cinedex/cinedex/internal/synthetic"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search/searchtest"
 	"github.com/cinedex/cinedex/pkg/timedtext"
@@ -178,89 +173,12 @@ const bleveWords = "acb73ab2ff46e80b474127e4ddd8c9c183c5b3af"
 // and gives both the same work in turns.
 func TestFigureMaterialSpeed(t *testing.T) {
 	figure.Begin(t, "material/speed")
-	testCache(t)
-	media := t.TempDir()
-	const rounds, queries, batch = 40, 150, 10_000
-	lib := synthetic.Of((rounds+6)*batch, 1)
-	sides := [2]*commandHome{
-		{t: t, bin: filepath.Join(buildAt(t, bleveWords), "cinedex"), dir: filepath.Join(t.TempDir(), "before"), media: media},
-		{t: t, bin: buildCommand(t), dir: filepath.Join(t.TempDir(), "now"), media: media},
-	}
-	var feeds [2]*feed
-	for i, c := range sides {
-		c.up()
-		feeds[i] = newFeed(c, lib)
-		feeds[i].fold(6 * batch / lib.Run)
-	}
-	rnd := rand.New(rand.NewPCG(11, 7))
-	ask := func(i int, q string) float64 {
-		began := time.Now()
-		feeds[i].search(q)
-		return time.Since(began).Seconds() * 1000
-	}
-	for n := range 200 { // until caches and tables are warm
-		for i := range sides {
-			ask(i, question(n))
-		}
-	}
-	var p99, folds []float64
-	var all [2][]float64
-	var searching, folding [2]float64 // seconds of the processor
-	for n := range rounds {
-		var took [2][]float64
-		for i, c := range sides {
-			searching[i] -= c.processor()
-		}
-		for k := range queries {
-			q := question(rnd.IntN(1 << 20))
-			first := (n + k) % 2
-			for _, i := range []int{first, 1 - first} {
-				took[i] = append(took[i], ask(i, q))
-			}
-		}
-		p99 = append(p99, at(took[1], 0.99)/at(took[0], 0.99))
-		for i, c := range sides {
-			searching[i] += c.processor()
-		}
-		var rate [2]float64
-		for _, i := range []int{n % 2, 1 - n%2} {
-			all[i] = append(all[i], took[i]...)
-			began := sides[i].processor()
-			rate[i] = feeds[i].fold(batch / lib.Run)
-			folding[i] += sides[i].processor() - began
-		}
-		folds = append(folds, rate[0]/rate[1])
-	}
-	for i, c := range sides {
-		feeds[i].log.Close()
-		c.end(syscall.SIGTERM)
-	}
-	const most = 1.05
-	note := fmt.Sprintf("two processes side by side in one run, the commit before is %s; medians of paired rounds, in brackets the quartiles of the rounds' ratios", bleveWords[:7])
+	const queries, batch = 150, 10_000
+	r := sideBySide{before: bleveWords, texts: 1, first: 6, rounds: 40, queries: queries, batch: batch, seed: 11}.run(t)
 	report := func(name, claim string, ratios []float64, detail string) {
-		r := figure.Median(ratios)
-		figure.Report(t, false, figure.Result{Name: "material/speed/" + name, Claim: claim, Ratio: r, Pass: r <= most, Note: note,
-			Measured: fmt.Sprintf("%.3f (%.3f to %.3f) over %d rounds; %s", r, at(ratios, 0.25), at(ratios, 0.75), len(ratios), detail)})
+		r.report("material/speed/"+name, claim, 1.05, ratios, detail)
 	}
-	report("p99", "p99 of searches by words ≤ 1.05 of the commit before", p99, fmt.Sprintf("rounds of %d searches, over all %.2f ms before and %.2f ms now; %.3f of the processor's time of before",
-		queries, at(all[0], 0.99), at(all[1], 0.99), searching[1]/searching[0]))
-	report("indexing", "time of folding lines of dialogue from the log until readers see them ≤ 1.05 of the commit before", folds, fmt.Sprintf("batches of %d lines; %.3f of the processor's time of before", batch, folding[1]/folding[0]))
-}
-
-// processor is how many seconds of the processor the process has had: fields 14 and 15 of proc_pid_stat(5), in hundredths.
-func (c *commandHome) processor() float64 {
-	c.t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	f := strings.Fields(rest)
-	var ticks [2]int
-	for i := range ticks {
-		if ticks[i], err = strconv.Atoi(f[11+i]); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-	return float64(ticks[0]+ticks[1]) / 100
+	report("p99", "p99 of searches by words ≤ 1.05 of the commit before", r.p99, fmt.Sprintf("rounds of %d searches, over all %.2f ms before and %.2f ms now; %.3f of the processor's time of before",
+		queries, at(r.took[0], 0.99), at(r.took[1], 0.99), r.searching[1]/r.searching[0]))
+	report("indexing", "time of folding lines of dialogue from the log until readers see them ≤ 1.05 of the commit before", r.folds, fmt.Sprintf("batches of %d lines; %.3f of the processor's time of before", batch, r.folding[1]/r.folding[0]))
 }
