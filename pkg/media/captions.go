@@ -44,10 +44,7 @@ func (r *Reader) Captions(ctx context.Context, path string, film *Film) ([]Capti
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to read the captions of", nameOf(path), r.cfg.ProbeTimeout))
 	defer cancel()
-	if _, err := r.inspect(path); err != nil {
-		return nil, err
-	}
-	raw, err := r.streams(ctx, path)
+	raw, err := r.described(ctx, path, film)
 	if err != nil {
 		return nil, err
 	}

@@ -174,15 +174,7 @@ func TestCaptionTrackOfQuickTime(t *testing.T) {
 	path := filepath.Join(dir, "a.mov")
 	run(t, "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30000/1001", "-i", scc, "-map", "0:v", "-map", "1", "-t", "4", "-c:v", "libx264", "-preset", "ultrafast", "-c:s", "copy", path)
 	for _, l := range lines(t) {
-		r := l.reader(t)
-		film, err := r.Probe(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, got := firstTrack(t, l.reader(t), path)
 		// ffmpeg writes a line of SCC as one sample at the line's label, taken as seconds.
 		want := []timedtext.Cue{{Start: schema.Second + ntsc.FrameStart(9), End: 3 * schema.Second, Text: "Hello"}}
 		if diff := gocmp.Diff(want, got.Cues); diff != "" {

@@ -51,14 +51,7 @@ func TestFigureMaterialFrames(t *testing.T) {
 			}
 			path := filepath.Join(dir, fmt.Sprintf("%d-%s%s", i, e.form, e.container))
 			run(t, "-i", picture, "-i", side, "-map", "0:v", "-map", "1", "-c:v", "copy", "-c:s", e.codec, path)
-			film, err := r.Probe(t.Context(), path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
-			if err != nil {
-				t.Fatal(err)
-			}
+			film, text := firstTrack(t, r, path)
 			clock, err := film.Clock()
 			if err != nil {
 				t.Fatal(err)

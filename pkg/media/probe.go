@@ -36,6 +36,8 @@ type Film struct {
 	// Origin is the place on the container's clock from which side-cars count: zero, or, where a clock begins
 	// anywhere (MPEG transport and program streams) or muxers let it (Ogg, FLV), the first time of any track.
 	Origin schema.Time
+
+	probed *probed // what ffprobe told; nil for a film that Probe did not make
 }
 
 // Clock returns the clock of the film's pictures; an error where it has none.
@@ -56,7 +58,7 @@ func (r *Reader) Probe(ctx context.Context, path string) (*Film, error) {
 	if err != nil {
 		return nil, err
 	}
-	film := &Film{Asset: &cinedexv1.Asset{SizeBytes: size, Container: raw.Format.Name}}
+	film := &Film{Asset: &cinedexv1.Asset{SizeBytes: size, Container: raw.Format.Name}, probed: raw}
 	film.Asset.Duration = int64(decimalTime(raw.Format.Duration))
 	raw.describeSound(film.Asset)
 	raw.describeText(film.Asset)
@@ -197,6 +199,17 @@ func (r *Reader) streams(ctx context.Context, path string) (*probed, error) {
 	}
 	raw.complaints = stderr
 	return &raw, nil
+}
+
+// described returns what ffprobe tells of the film at path, which is not asked again where Probe has made the film.
+func (r *Reader) described(ctx context.Context, path string, film *Film) (*probed, error) {
+	if _, err := r.inspect(path); err != nil {
+		return nil, err
+	}
+	if film.probed != nil {
+		return film.probed, nil
+	}
+	return r.streams(ctx, path)
 }
 
 // picture is the video stream that is decoded: the first that is no cover picture,

@@ -34,9 +34,7 @@ func (r *Reader) sampledTrack(ctx context.Context, path string, s *stream, film 
 	if err != nil {
 		return nil, err
 	}
-	// Times inside the film are those of its container.
-	opts := film.TextOptions()
-	opts.StartTimecode, opts.StreamStart, opts.Offset = "", nil, schema.Time(film.Asset.GetVideo().GetStart())
+	opts := film.trackOptions()
 	var t *timedtext.Track
 	if s.Mark == ttmlMark {
 		t, err = timedtext.ParseSamples(samples, opts)

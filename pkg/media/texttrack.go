@@ -26,6 +26,13 @@ func (f *Film) TextOptions() timedtext.Options {
 	return opts
 }
 
+// trackOptions are those of a track inside the film, whose times are those of the container, from whichever time it begins.
+func (f *Film) trackOptions() timedtext.Options {
+	opts := f.TextOptions()
+	opts.StartTimecode, opts.StreamStart, opts.Offset = "", nil, schema.Time(f.Asset.GetVideo().GetStart())
+	return opts
+}
+
 // A textForm is how ffmpeg writes a track for package timedtext.
 type textForm struct {
 	codec, muxer, format string
@@ -47,10 +54,7 @@ func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.T
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to read a text track of", nameOf(path), r.cfg.ProbeTimeout))
 	defer cancel()
-	if _, err := r.inspect(path); err != nil {
-		return nil, err
-	}
-	raw, err := r.streams(ctx, path)
+	raw, err := r.described(ctx, path, film)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +75,8 @@ func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.T
 	if err != nil {
 		return nil, fmt.Errorf("extracting text track %d: %w", t.GetIndex(), err)
 	}
-	opts := film.TextOptions()
-	// Times inside the film are those of its container, from whichever time it begins.
-	opts.Format, opts.Plain, opts.Language, opts.StartTimecode, opts.StreamStart = form.format, form.plain, t.GetLanguage(), "", nil
-	opts.Offset = schema.Time(film.Asset.GetVideo().GetStart())
+	opts := film.trackOptions()
+	opts.Format, opts.Plain, opts.Language = form.format, form.plain, t.GetLanguage()
 	text, err := timedtext.Parse(data, opts)
 	if err != nil {
 		return nil, fmt.Errorf("extracting text track %d: %w", t.GetIndex(), err)

@@ -20,14 +20,7 @@ func TestTracksOfFilms(t *testing.T) {
 	r := reader(t)
 	for name, truth := range suite(t) {
 		for _, path := range []string{truth.Path, remuxed(t, truth.Path)} {
-			film, err := r.Probe(t.Context(), path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
-			if err != nil {
-				t.Fatal(err)
-			}
+			film, text := firstTrack(t, r, path)
 			clock, err := film.Clock()
 			if err != nil {
 				t.Fatal(err)
@@ -83,14 +76,7 @@ func TestTracksInTheirOwnCodec(t *testing.T) {
 			{2.5, 3, "line one\nline two {curly}\nbackslash", ""}}, 0},
 	} {
 		path := filepath.Join("testdata", "clips", c.clip)
-		film, err := r.Probe(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, text := firstTrack(t, r, path)
 		var got []line
 		for _, cue := range text.Cues {
 			got = append(got, line{cue.Start.Seconds(), cue.End.Seconds(), cue.Text, cue.Speaker})
@@ -139,4 +125,18 @@ func checkLines(t *testing.T, what string, want []mediatest.Line, got []timedtex
 			t.Errorf("%s: cue %d is %q by %q in frames %d to %d; want %+v", what, i, c.Text, c.Speaker, start, end, want[i])
 		}
 	}
+}
+
+// firstTrack probes a film, and reads the first text track inside it.
+func firstTrack(t *testing.T, r *media.Reader, path string) (*media.Film, *timedtext.Track) {
+	t.Helper()
+	film, err := r.Probe(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := r.TextTrack(t.Context(), path, film, film.Asset.Text[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return film, text
 }
