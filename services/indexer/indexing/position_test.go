@@ -22,18 +22,7 @@ import (
 
 // A store that was restored from an older backup, or lost, is filled again from the log, though the group has read it all.
 func TestRestoredStoreIsFilledFromTheLog(t *testing.T) {
-	log, err := broker.Open(broker.Config{Dir: filepath.Join(t.TempDir(), "log")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cfg := events.Default()
-	cfg.Brokers = []string{log.Addr()}
-	client, err := events.New(cfg, events.Deps{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := newLog(t)
 	published := 0
 	publish := func(n int) {
 		t.Helper()
@@ -148,18 +137,7 @@ func TestLostStoreIsRememberedAcrossCrashes(t *testing.T) {
 
 // A partition that was rewound, and taken away before anything of it was done, is rewound again.
 func TestRewindOutlivesARebalance(t *testing.T) {
-	log, err := broker.Open(broker.Config{Dir: filepath.Join(t.TempDir(), "log")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cfg := events.Default()
-	cfg.Brokers = []string{log.Addr()}
-	client, err := events.New(cfg, events.Deps{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := newLog(t)
 	const assets = 12
 	for i := range assets {
 		id := fmt.Sprint("asset", i)
@@ -240,4 +218,22 @@ func TestRewindOutlivesARebalance(t *testing.T) {
 	<-began
 	defer serve(ctx, handle)() // a second member makes a new generation, and takes one of the partitions
 	until("what was rewound and not done", func() bool { return has() == assets })
+}
+
+// newLog opens an embedded log, and a client of it.
+func newLog(t *testing.T) *events.Client {
+	t.Helper()
+	log, err := broker.Open(broker.Config{Dir: filepath.Join(t.TempDir(), "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	cfg := events.Default()
+	cfg.Brokers = []string{log.Addr()}
+	client, err := events.New(cfg, events.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }

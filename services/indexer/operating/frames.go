@@ -9,9 +9,6 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// maxFrameTable bounds a frame table that is read: one of a day of film is far below.
-const maxFrameTable = 256 << 20
-
 // Frames are the place of a row in frames and SMPTE timecode, as hits have them: an end is the frame after the last. They are not there where
 // the asset has no pictures, or where its frame table is lost, which the manifest tells.
 type Frames struct {
@@ -59,7 +56,7 @@ func (b *batcher) picturesOf(ctx context.Context, all []wantedRun) (pictures map
 func (b *batcher) pictureOf(ctx context.Context, v *pb.VideoTrack) (p picture, err error) {
 	var table schema.FrameTable
 	if ref := v.GetFrameTable(); ref != nil {
-		content, err := b.bucket.Read(ctx, ref, maxFrameTable)
+		content, err := b.bucket.Read(ctx, ref, maxArtefact)
 		if errkind.Is(err, errkind.NotFound) {
 			return p, errkind.New(errkind.NotFound, "the frame table is not in Cinedex's bucket: restore it from a backup")
 		}
