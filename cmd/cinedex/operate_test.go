@@ -15,7 +15,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
-	"github.com/cinedex/cinedex/services/indexer/operating"
+	"github.com/cinedex/cinedex/services/operator/operating"
 )
 
 // does runs one command line against the world, and returns what it printed.

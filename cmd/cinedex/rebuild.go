@@ -20,7 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
-	"github.com/cinedex/cinedex/services/indexer/operating"
+	"github.com/cinedex/cinedex/services/operator/operating"
 )
 
 func newRebuild(o *output, h *home) *cobra.Command {

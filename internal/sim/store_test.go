@@ -285,5 +285,27 @@ func (g gated) Version(ctx context.Context) (int64, error) {
 	return ask(ctx, g, "version", func(ctx context.Context, s *pebblestore.Store) (int64, error) { return s.Version(ctx) })
 }
 
+func (g gated) Changes(ctx context.Context, since string) (store.Changes, error) {
+	return ask(ctx, g, "changes", func(ctx context.Context, s *pebblestore.Store) (store.Changes, error) { return s.Changes(ctx, since) })
+}
+
+func (g gated) AnnotationsAt(ctx context.Context, refs []store.Ref) ([]*pb.Annotation, error) {
+	return ask(ctx, g, "annotations", func(ctx context.Context, s *pebblestore.Store) ([]*pb.Annotation, error) {
+		return s.AnnotationsAt(ctx, refs)
+	})
+}
+
+func (g gated) EmbeddingsAt(ctx context.Context, refs []store.Ref) ([]*pb.Embedding, error) {
+	return ask(ctx, g, "embeddings", func(ctx context.Context, s *pebblestore.Store) ([]*pb.Embedding, error) {
+		return s.EmbeddingsAt(ctx, refs)
+	})
+}
+
+func (g gated) LastBefore(ctx context.Context, points []store.Point) ([]*pb.Annotation, error) {
+	return ask(ctx, g, "last before", func(ctx context.Context, s *pebblestore.Store) ([]*pb.Annotation, error) {
+		return s.LastBefore(ctx, points)
+	})
+}
+
 func (g gated) Ready(ctx context.Context) error { return nil }
 func (g gated) Close() error                    { return nil }

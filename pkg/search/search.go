@@ -131,36 +131,6 @@ type Searcher interface {
 	Marks(q TextQuery, text, language string) [][2]int
 }
 
-// A Scope is the set of runs that a question may see. It is where authorisation,
-// the choice of titles and the switching of runs meet: the gateway makes one per
-// query from one snapshot of the active runs, and every part of the query
-// carries the same one. A Scope never changes once made; engines may cache by its identity.
-type Scope struct {
-	runs map[string]struct{}
-	list []string
-}
-
-// NewScope makes a scope of the runs given, in any order, duplicates allowed.
-func NewScope(runs []string) *Scope {
-	s := &Scope{runs: make(map[string]struct{}, len(runs))}
-	for _, r := range runs {
-		if _, ok := s.runs[r]; !ok {
-			s.runs[r] = struct{}{}
-			s.list = append(s.list, r)
-		}
-	}
-	return s
-}
-
-// Has reports whether the scope holds a run.
-func (s *Scope) Has(run string) bool { _, ok := s.runs[run]; return ok }
-
-// Runs returns the runs in the order given; the slice is not to be changed.
-func (s *Scope) Runs() []string { return s.list }
-
-// Len returns how many runs the scope holds.
-func (s *Scope) Len() int { return len(s.list) }
-
 // ErrNoScope is the error of a question without a scope.
 var ErrNoScope = errkind.New(errkind.Internal, "a question without a scope")
 

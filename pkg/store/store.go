@@ -40,11 +40,26 @@ type Store interface {
 	// it as it is, and it never goes back, restarts included. Reading it is cheap. Within
 	// one process, a Version read after a change returned is above every one read before it began.
 	Version(ctx context.Context) (int64, error)
+	// Changes returns the assets that changed since an earlier call, so that a reader who holds the library keeps up at a cost that
+	// does not grow with the library. since is Next of the earlier call, or "".
+	//
+	//   - Each asset is told whose record, active runs or set of runs changed by a call that returned after the earlier Changes was
+	//     asked, and before this Changes is asked.
+	//   - An asset MAY be told that did not change. An asset is told once in one answer.
+	//   - Whole is false where the store does not remember back to since, and where since is "": the caller MUST read the library anew.
+	Changes(ctx context.Context, since string) (Changes, error)
 	// Ready reports whether the store can answer and take writes now.
 	Ready(ctx context.Context) error
 	// Close waits for the calls that are running. Calls made afterwards are
 	// Unavailable; closing twice is no error.
 	Close() error
+}
+
+// Changes are the assets that changed in the library.
+type Changes struct {
+	Assets []string // in no order
+	Whole  bool
+	Next   string // where the next call goes on
 }
 
 // Assets is the library.
@@ -110,6 +125,21 @@ type Marker struct {
 // the zero Span selects everything.
 type Span = schema.Interval
 
+// A Ref names one item of a run.
+type Ref struct {
+	Asset   string
+	Run     string
+	Ordinal int64
+}
+
+// A Point is a time in what a run says.
+type Point struct {
+	Asset string
+	Run   string
+	Kind  string
+	Time  schema.Time
+}
+
 // Annotations is what the runs said.
 type Annotations interface {
 	// WriteBatches writes all of the batches durably; after an error, some of their
@@ -132,6 +162,14 @@ type Annotations interface {
 	// Annotation and Embedding return one item.
 	Annotation(ctx context.Context, asset, run string, ordinal int64) (*pb.Annotation, error)
 	Embedding(ctx context.Context, asset, run string, ordinal int64) (*pb.Embedding, error)
+	// AnnotationsAt and EmbeddingsAt read many items in one call, side by side. Element i of the answer is of refs[i], nil where there
+	// is no such item. An error leaves no answer.
+	AnnotationsAt(ctx context.Context, refs []Ref) ([]*pb.Annotation, error)
+	EmbeddingsAt(ctx context.Context, refs []Ref) ([]*pb.Embedding, error)
+	// LastBefore returns for each point the annotation of its run and kind that starts last at or before the point's time; the lowest
+	// ordinal of several. Element i of the answer is of points[i], nil where there is no such annotation. The points are looked up
+	// side by side.
+	LastBefore(ctx context.Context, points []Point) ([]*pb.Annotation, error)
 	// AnnotationsOf yields a run's annotations that overlap span, by ordinal.
 	AnnotationsOf(ctx context.Context, asset, run string, span Span) iter.Seq2[*pb.Annotation, error]
 	// EmbeddingsOf yields a run's embeddings that overlap span, by ordinal.

@@ -9,8 +9,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
-	"github.com/cinedex/cinedex/services/indexer/operating"
-	"github.com/cinedex/cinedex/services/indexer/operatorapi"
+	"github.com/cinedex/cinedex/services/operator/operating"
+	"github.com/cinedex/cinedex/services/operator/operatorapi"
 )
 
 type config struct {

@@ -58,15 +58,16 @@ var layers = func() map[string][]string {
 
 		"services/ingestor":    all,
 		"services/algo-runner": all,
-		"services/indexer":     all,
+		"services/indexer":     append([]string{"services/operator"}, all...), // until the operator has a main of its own
+		"services/operator":    all,
 		"services/search-api":  append([]string{"web"}, all...),
 		"web":                  nil,
 
-		"cmd/cinedex": append([]string{"services/ingestor", "services/algo-runner", "services/indexer", "services/search-api"}, all...),
+		"cmd/cinedex": append([]string{"services/ingestor", "services/algo-runner", "services/indexer", "services/operator", "services/search-api"}, all...),
 		// Real servers for tests and for people; nothing that is built into Cinedex starts them.
 		"deploy/local": base,
 		// What develops and judges the whole may look at all of it, and nothing looks at that.
-		"internal": append([]string{"cmd/cinedex", "services/ingestor", "services/algo-runner", "services/indexer", "services/search-api"}, all...),
+		"internal": append([]string{"cmd/cinedex", "services/ingestor", "services/algo-runner", "services/indexer", "services/operator", "services/search-api"}, all...),
 	}
 }()
 

@@ -248,7 +248,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 	}()
 	limit := min(q.Limit, search.MaxLimit)
 	asked := words.Question(q.Words)
-	if limit <= 0 || len(asked) == 0 || q.Scope.Len() == 0 {
+	if limit <= 0 || len(asked) == 0 || q.Scope.Empty() {
 		return nil, nil
 	}
 	s, err := t.snapshot()

@@ -30,7 +30,7 @@ func (e *Engine) findText(ctx context.Context, at func(part) string, q search.Te
 	}
 	limit := min(q.Limit, search.MaxLimit)
 	asked := words.Question(q.Words)
-	if limit <= 0 || len(asked) == 0 || q.Scope.Len() == 0 {
+	if limit <= 0 || len(asked) == 0 || q.Scope.Empty() {
 		return nil, nil
 	}
 	index := at(e.text)
@@ -166,7 +166,7 @@ func (e *Engine) languagesWithin(ctx context.Context, at func(part) string, s *s
 	if s == nil {
 		return nil, search.ErrNoScope
 	}
-	if s.Len() == 0 {
+	if s.Empty() {
 		return nil, ctx.Err()
 	}
 	visible, err := e.visible(s, search.Filter{})

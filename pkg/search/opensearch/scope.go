@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
@@ -29,7 +30,11 @@ func (s *scopes) filter(scope *search.Scope) (json.RawMessage, error) {
 	if q, ok := s.sent[scope]; ok {
 		return q, nil
 	}
-	runs := slices.Sorted(slices.Values(scope.Runs()))
+	list, ok := scope.Named()
+	if !ok {
+		return nil, errkind.New(errkind.Internal, "a scope that names no runs is not served yet")
+	}
+	runs := slices.Sorted(slices.Values(list))
 	var parts []any
 	for chunk := range slices.Chunk(runs, maxTerms) {
 		parts = append(parts, object{"terms": object{"run": chunk}})

@@ -30,7 +30,7 @@ func (e *Engine) findVector(ctx context.Context, at func(part) string, q search.
 		return nil, err
 	}
 	limit := min(q.Limit, search.MaxLimit)
-	if limit <= 0 || q.Scope.Len() == 0 {
+	if limit <= 0 || q.Scope.Empty() {
 		return nil, ctx.Err()
 	}
 	visible, err := e.visible(q.Scope, q.Filter)

@@ -280,7 +280,8 @@ func (s *snapshot) spaces(scope *search.Scope, of func(algorithm, version string
 	type version struct{ algorithm, version string }
 	seen := map[version]bool{}
 	var wrote []string
-	for _, id := range scope.Runs() {
+	runs, _ := scope.Named()
+	for _, id := range runs {
 		r := s.runs[id]
 		v := version{r.GetAlgorithm(), r.GetVersion()}
 		if seen[v] {

@@ -213,7 +213,8 @@ func (p *processed) cursor(next int) string {
 
 func fingerprint(s *search.Scope) []byte {
 	h := sha256.New()
-	for _, r := range s.Runs() {
+	runs, _ := s.Named()
+	for _, r := range runs {
 		_, _ = io.WriteString(h, r)
 		_, _ = h.Write([]byte{'\n'})
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
-	"github.com/cinedex/cinedex/services/indexer/operating"
+	"github.com/cinedex/cinedex/services/operator/operating"
 )
 
 // MaxRequestBytes bounds one request: a selection of a hundred thousand assets.

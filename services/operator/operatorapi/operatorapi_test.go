@@ -22,8 +22,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
-	"github.com/cinedex/cinedex/services/indexer/operating"
-	"github.com/cinedex/cinedex/services/indexer/operatorapi"
+	"github.com/cinedex/cinedex/services/operator/operating"
+	"github.com/cinedex/cinedex/services/operator/operatorapi"
 )
 
 // known recognises callers by their names.
