@@ -14,7 +14,7 @@ CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
 .PHONY: servers servers-stop servers-status chaos
-.PHONY: help build demo test check setup figures bench race release lint generate stale fmt clean
+.PHONY: help build demo test check setup figures bench race release lint generate stale fmt prose clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ lint: ## buf lint and breaking, staleness of generated code, vet, gofmt, golangc
 
 generate: ## generate code from the protobuf and GraphQL schemas
 	scripts/generate
+
+prose: ## count the words that comments and docs should avoid, per package and page (JSON=1)
+	@$(GO) -C tools run ./prose $(if $(JSON),-json)
 
 fmt: ## gofmt everything
 	gofmt -w $$(git ls-files '*.go')

@@ -4,6 +4,7 @@
 //
 //   - This module pins the code generators. `go -C tools run ./generate` writes
 //     the code that comes from the .proto files; with -check it tells what is stale.
+//   - `go -C tools run ./prose` counts the words that comments and docs should avoid.
 //   - tools/buf pins buf, which lints the schema and refuses incompatible
 //     changes: `go tool -modfile=tools/buf/go.mod buf lint`. Its first
 //     compilation takes minutes, so only linting waits for it. It is a module
