@@ -29,9 +29,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/telemetry"
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
+	"github.com/cinedex/cinedex/services/ingestor/ingest"
 	"github.com/cinedex/cinedex/services/operator/operating"
 	"github.com/cinedex/cinedex/services/operator/operatorapi"
-	"github.com/cinedex/cinedex/services/ingestor/ingest"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
