@@ -130,7 +130,7 @@ type Gateway struct {
 	shares
 	encoded  *vectorCache
 	encoding flights
-	spans    *lru.Cache[string, []span] // shots and thumbnails, by run: what everybody who may see the run may know
+	spans    *lru.Cache[store.Point, span] // shots and thumbnails: what everybody who may see the run may know
 	// pictures bounds the memory of pictures and frames: one may take hundreds of megabytes, and one query may
 	// ask for many. A claim is made by whoever has a slot already, so that the order is the queue's.
 	pictures *budget.Budget
@@ -148,7 +148,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{cfg: cfg, deps: deps}
 	g.shares = newShares(cfg, deps.Metrics)
 	g.encoded = newVectorCache()
-	g.spans, _ = lru.New[string, []span](1024)
+	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)
 	g.lib.deps, g.lib.now = &g.deps, time.Now

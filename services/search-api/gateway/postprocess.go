@@ -6,12 +6,11 @@ import (
 	"math"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // A calibration turns a space's raw similarity into a confidence from 0 to 1: the
@@ -84,20 +83,11 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 		slices.SortFunc(ms, byTime)
 	}
 	page := ms[min(p.offset, len(ms)):min(p.offset+p.limit, len(ms))]
-	size, less := 0, false
-	for i, m := range page {
-		h, trimmed, err := g.hit(ctx, p, m)
-		if err != nil {
-			return nil, err
-		}
-		if size += proto.Size(h); size > MaxResponseBytes && i > 0 {
-			page = page[:i] // the rest is on the next page
-			break
-		}
-		less = less || trimmed
-		resp.Hits = append(resp.Hits, h)
+	less, err := g.fill(ctx, p, page, resp)
+	if err != nil {
+		return nil, err
 	}
-	if next := p.offset + len(page); next < len(ms) && next <= MaxOffset {
+	if next := p.offset + len(resp.GetHits()); next < len(ms) && next <= MaxOffset {
 		resp.Cursor = p.cursor(next)
 	}
 	bounded := func(part, format string, args ...any) {
@@ -133,26 +123,27 @@ const longShot = schema.Time(60) * schema.Second
 // snapper returns the interval that a hit stands for. Pictures stand for the shot that they were taken from: that is what
 // an editor wants to land on. In a long shot, a picture stands for the stretch that it was taken from.
 func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*part, search.Hit) schema.Interval, error) {
-	shots := map[string][]span{}
+	var points []store.Point
 	for pt, hits := range f.hits {
 		if kindOf(pt.source) != schema.KindShot {
 			continue
 		}
 		for _, h := range hits {
-			run := p.snap.runs[h.Run]
-			if run == nil || shots[run.GetAsset()] != nil {
-				continue
+			if at, ok := p.shotAt(h); ok {
+				points = append(points, at)
 			}
-			_, ss, err := g.spansOf(ctx, p.snap.assets[run.GetAsset()], algorithmShots, schema.KindShot)
-			if err != nil {
-				return nil, err
-			}
-			shots[run.GetAsset()] = ss
 		}
 	}
+	shots, err := g.spansAt(ctx, points)
+	if err != nil {
+		return nil, err
+	}
 	return func(pt *part, h search.Hit) schema.Interval {
-		if run := p.snap.runs[h.Run]; run != nil && kindOf(pt.source) == schema.KindShot {
-			if s, ok := covering(shots[run.GetAsset()], h.Interval.Start); ok && s.Contains(h.Interval.Start) && s.Duration() < longShot {
+		if kindOf(pt.source) != schema.KindShot {
+			return h.Interval
+		}
+		if at, ok := p.shotAt(h); ok {
+			if s, ok := shots[at]; ok && s.Contains(h.Interval.Start) && s.Duration() < longShot {
 				return s.Interval
 			}
 		}
@@ -160,48 +151,49 @@ func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*pa
 	}, nil
 }
 
-// hit fills in a moment: where it is in every way of counting, what was said, and why it is here. trimmed says that
-// only the best of the evidence is shown.
-func (g *Gateway) hit(ctx context.Context, p *processed, m *moment) (_ *pb.Hit, trimmed bool, err error) {
+// shotAt returns where the shot that a hit begins in is looked up; false where the hit's asset has no run of shots.
+func (p *processed) shotAt(h search.Hit) (store.Point, bool) {
+	run := p.snap.runs[h.Run]
+	if run == nil {
+		return store.Point{}, false
+	}
+	return p.snap.assets[run.GetAsset()].spanAt(algorithmShots, schema.KindShot, h.Interval.Start)
+}
+
+// hit fills in a moment: where it is in every way of counting, what was said, and why it is here.
+func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 	e := p.snap.assets[m.asset]
 	t := e.asset.GetTitle()
 	h := &pb.Hit{
 		Title: t.GetId(), TitleName: t.GetName(), Credit: t.GetCredit(), Asset: m.asset, Score: m.score,
 		Start: int64(m.Start), End: int64(m.End), StartMs: m.Start.Millis(), EndMs: m.End.Millis(),
-		Media: "/media/" + m.asset,
+		Media: "/media/" + m.asset, Thumbnail: m.thumbnail,
 	}
 	if e.clock != nil {
 		h.StartFrame, h.EndFrame = shownFrames(e.clock, m.Interval)
 		h.StartTimecode, h.EndTimecode = e.scale.Format(h.StartFrame), e.scale.Format(h.EndFrame)
 	}
-	if err := g.thumbnail(ctx, e, m, h); err != nil {
-		return nil, false, err
-	}
-	slices.SortFunc(m.evidence, byRank)
 	var said []spokenEvidence
-	for _, ev := range m.shown() {
-		pe, about, err := g.evidence(ctx, p, ev)
-		if errkind.Is(err, errkind.NotFound) {
-			continue // collected since the cursor's snapshot
+	for i, ev := range m.shown {
+		b := m.behind[i]
+		if b.collected {
+			continue
 		}
-		if err != nil {
-			return nil, false, err
-		}
-		h.Evidence = append(h.Evidence, pe)
+		h.Evidence = append(h.Evidence, p.evidence(ev, b.about))
 		confidence := ev.confidence
 		if ev.part.calibration == nil { // what the words were found in knows how sure it is
-			confidence *= about.GetConfidence()
+			confidence *= b.about.GetConfidence()
 		}
 		h.Confidence = max(h.Confidence, confidence)
 		if h.Region == nil {
-			h.Region = about.GetRegion()
+			h.Region = b.about.GetRegion()
 		}
-		if about.GetKind() == schema.KindDialogue {
-			said = append(said, spokenEvidence{ev, about})
+		if b.about.GetKind() == schema.KindDialogue {
+			said = append(said, spokenEvidence{ev, b.about})
 		}
 	}
 	g.quote(h, m.lead, said)
-	return h, len(m.evidence) > MaxEvidence, nil
+	return h
 }
 
 // shownFrames returns the frames of a moment. The first is the frame that the start names, so that the frame, the timecode and the
@@ -256,46 +248,16 @@ func (g *Gateway) quote(h *pb.Hit, lead evidence, said []spokenEvidence) {
 	}
 }
 
-// evidence fills in one searcher's hit, and returns the annotation that it stands for, nil where there is none.
-func (g *Gateway) evidence(ctx context.Context, p *processed, ev evidence) (*pb.Evidence, *pb.Annotation, error) {
+// evidence fills in one searcher's hit. about is the annotation that the hit stands for, nil where there is none.
+func (p *processed) evidence(ev evidence, about *pb.Annotation) *pb.Evidence {
 	run := p.snap.runs[ev.Run]
 	out := &pb.Evidence{
 		Leaf: ev.part.leaf.GetKind(), By: ev.part.by, Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
 		Run: ev.Run, Ordinal: ev.Ordinal, Kind: kindOf(ev.part.source), Score: ev.Score, Rank: int32(ev.rank),
 		Start: int64(ev.Interval.Start), End: int64(ev.Interval.End),
 	}
-	of, ordinal := ev.Run, ev.Ordinal
-	if ev.part.space != "" {
-		emb, err := g.deps.Store.Embedding(ctx, run.GetAsset(), ev.Run, ev.Ordinal)
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading the embedding behind a hit: %w", err)
-		}
-		if emb.GetOf() == "" {
-			return out, nil, nil
-		}
-		if of, ordinal, err = schema.ParseItemID(emb.GetOf()); err != nil {
-			return nil, nil, fmt.Errorf("reading what an embedding stands for: %w", err)
-		}
+	if about != nil {
+		out.Text, out.Language, out.Label, out.Kind = about.GetText(), about.GetLanguage(), about.GetLabel(), about.GetKind()
 	}
-	a, err := g.deps.Store.Annotation(ctx, run.GetAsset(), of, ordinal)
-	if errkind.Is(err, errkind.NotFound) && ev.part.space != "" {
-		return out, nil, nil // what the vector was made of has been collected; it speaks for itself
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the annotation behind a hit: %w", err)
-	}
-	out.Text, out.Language, out.Label, out.Kind = a.GetText(), a.GetLanguage(), a.GetLabel(), a.GetKind()
-	return out, a, nil
-}
-
-// thumbnail finds the picture that shows a moment: the one that covers its start, or the last before it.
-func (g *Gateway) thumbnail(ctx context.Context, e *entry, m *moment, h *pb.Hit) error {
-	run, ss, err := g.spansOf(ctx, e, algorithmThumbnails, schema.KindThumbnail)
-	if err != nil {
-		return err
-	}
-	if s, ok := covering(ss, m.Start); ok {
-		h.Thumbnail = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", m.asset, run, s.ordinal)
-	}
-	return nil
+	return out
 }

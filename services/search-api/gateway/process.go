@@ -20,6 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // processed is a query that was understood: checked, resolved against one snapshot, ready to be routed.
@@ -386,10 +387,14 @@ func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l
 		return nil, err
 	}
 	shot := schema.Interval{Start: e.clock.FrameStart(n), End: e.clock.FrameStart(n + 1)}
-	if _, shots, err := g.spansOf(ctx, e, algorithmShots, schema.KindShot); err != nil {
-		return nil, err
-	} else if s, ok := covering(shots, shot.Start); ok {
-		shot = s.Interval
+	if at, ok := e.spanAt(algorithmShots, schema.KindShot, shot.Start); ok {
+		spans, err := g.spansAt(ctx, []store.Point{at})
+		if err != nil {
+			return nil, err
+		}
+		if s, ok := spans[at]; ok {
+			shot = s.Interval
+		}
 	}
 	var vs [][]float32
 	for _, r := range e.runs() {
