@@ -1,0 +1,131 @@
+package searchtest
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// A History is a set of runs that changes, for tests: each version of the set is a search.Runs that is told by its complement and
+// that knows how the version differs from any other version. A new History holds no run.
+// The methods of a History and of its versions may be called from any goroutine.
+type History struct {
+	mu      sync.RWMutex
+	runs    map[string]*past
+	changes [][]string // changes[n] are the runs that differ between version n and version n+1
+}
+
+// A past tells of one run in which versions the set holds the run.
+type past struct {
+	asset string
+	since []int  // numbers of versions, rising
+	shown []bool // from that version on
+}
+
+// NewHistory returns a set that holds no run.
+func NewHistory() *History { return &History{runs: map[string]*past{}} }
+
+// Show adds runs of an asset to the set, as the switch to a run does.
+func (h *History) Show(asset string, runs ...string) { h.Switch(asset, nil, runs) }
+
+// Hide takes runs of an asset out of the set. A run that the history has not heard of is a run that is not finished.
+func (h *History) Hide(asset string, runs ...string) { h.Switch(asset, runs, nil) }
+
+// Switch hides some runs of an asset and shows others at once.
+func (h *History) Switch(asset string, hide, show []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changes = append(h.changes, slices.Concat(hide, show))
+	for i, runs := range [][]string{hide, show} {
+		for _, r := range runs {
+			p := h.runs[r]
+			if p == nil {
+				p = &past{asset: asset}
+				h.runs[r] = p
+			}
+			p.since, p.shown = append(p.since, len(h.changes)), append(p.shown, i == 1)
+		}
+	}
+}
+
+// Scope returns the set as it is now; no assets stand for every asset.
+func (h *History) Scope(assets ...string) *search.Scope {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	v := &version{of: h, number: len(h.changes)}
+	if len(assets) > 0 {
+		v.assets = slices.Compact(slices.Sorted(slices.Values(assets)))
+	}
+	v.outside = sync.OnceValues(v.split)
+	return &search.Scope{Runs: v}
+}
+
+// Named returns the same set as Scope, told by the names of its runs, and of no relation to any other set.
+func (h *History) Named(assets ...string) *search.Scope {
+	inside, _ := h.Scope(assets...).Runs.(*version).split()
+	return search.NewScope(inside)
+}
+
+// A version is a History's set at one moment.
+type version struct {
+	of      *History
+	number  int
+	assets  []string
+	outside func() (inside, hidden []string)
+}
+
+func (v *version) Has(run string) bool {
+	v.of.mu.RLock()
+	defer v.of.mu.RUnlock()
+	p := v.of.runs[run]
+	return p != nil && v.holds(p)
+}
+
+func (v *version) holds(p *past) bool {
+	i, _ := slices.BinarySearch(p.since, v.number+1) // the first change after this version, or the end
+	return i > 0 && p.shown[i-1] && v.within(p.asset)
+}
+
+func (v *version) within(asset string) bool {
+	if v.assets == nil {
+		return true
+	}
+	_, ok := slices.BinarySearch(v.assets, asset)
+	return ok
+}
+
+// split returns the runs of the assets, those that the set holds and the others.
+func (v *version) split() (inside, hidden []string) {
+	v.of.mu.RLock()
+	defer v.of.mu.RUnlock()
+	for run, p := range v.of.runs {
+		switch {
+		case v.holds(p):
+			inside = append(inside, run)
+		case v.within(p.asset) && p.since[0] <= v.number:
+			hidden = append(hidden, run)
+		}
+	}
+	slices.Sort(inside)
+	slices.Sort(hidden)
+	return inside, hidden
+}
+
+func (v *version) Empty() bool             { inside, _ := v.outside(); return len(inside) == 0 }
+func (v *version) Named() ([]string, bool) { return nil, false }
+
+func (v *version) Outside() (assets, hidden []string) {
+	_, hidden = v.outside()
+	return v.assets, hidden
+}
+
+func (v *version) Changed(since search.Runs) ([]string, bool) {
+	o, ok := since.(*version)
+	if !ok || o.of != v.of || !slices.Equal(o.assets, v.assets) {
+		return nil, false
+	}
+	v.of.mu.RLock()
+	defer v.of.mu.RUnlock()
+	return slices.Concat(v.of.changes[min(o.number, v.number):max(o.number, v.number)]...), true
+}
