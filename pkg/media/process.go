@@ -38,6 +38,9 @@ type Config struct {
 	StallTimeout time.Duration `mapstructure:"stall_timeout"`
 }
 
+// maxMediaBytes is the largest value that MaxBytes may have: 16 TiB, as much as common file systems take.
+const maxMediaBytes = 16 << 40
+
 // Default returns a configuration for feature films on an ordinary machine.
 func Default() Config {
 	return Config{

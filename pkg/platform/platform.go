@@ -13,6 +13,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
@@ -35,7 +36,7 @@ type Config struct {
 	Store     StoreConfig      `mapstructure:"store"`
 	Search    SearchConfig     `mapstructure:"search"`
 	Media     media.Config     `mapstructure:"media"`
-	Blobs     media.BlobConfig `mapstructure:"blobs"`
+	Blobs     blob.Config      `mapstructure:"blobs"`
 	Audit     audit.Config     `mapstructure:"audit"`
 	// ModelCache is the folder of the model files; empty means the user's cache folder.
 	ModelCache string `mapstructure:"model_cache"`
@@ -82,7 +83,7 @@ func (c SearchConfig) Validate() error {
 // Default keeps everything below dir.
 func Default(dir string) Config {
 	c := Config{
-		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: media.DefaultBlobs(), Audit: audit.Default(),
+		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: blob.Default(), Audit: audit.Default(),
 		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default(), Cassandra: cassandrastore.Default()},
 		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search"), OpenSearch: opensearch.Default()},
 	}
@@ -116,7 +117,7 @@ type Platform struct {
 	Events *events.Client
 	Store  store.Store
 	Engine search.Engine
-	Blobs  *media.Blobs
+	Blobs  *blob.Blobs
 	Reader *media.Reader
 	Cache  model.Cache
 
@@ -290,8 +291,8 @@ func (p *Platform) OpenAudit(c audit.Config) (*audit.Log, error) {
 func (p *Platform) Watched() []lifecycle.Actor { return p.watched }
 
 // OpenBlobs opens the buckets.
-func (p *Platform) OpenBlobs(ctx context.Context, b media.BlobConfig) error {
-	blobs, err := media.OpenBlobs(ctx, b, media.BlobDeps{Log: p.Log, Registerer: p.Registry})
+func (p *Platform) OpenBlobs(ctx context.Context, b blob.Config) error {
+	blobs, err := blob.Open(ctx, b, blob.Deps{Log: p.Log, Registerer: p.Registry})
 	if err != nil {
 		return fmt.Errorf("opening media: %w", err)
 	}
@@ -300,7 +301,7 @@ func (p *Platform) OpenBlobs(ctx context.Context, b media.BlobConfig) error {
 }
 
 // OpenMedia opens the buckets and finds the programs that read films.
-func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b media.BlobConfig) error {
+func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b blob.Config) error {
 	err := p.OpenBlobs(ctx, b)
 	if err != nil {
 		return err

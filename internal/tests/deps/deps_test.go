@@ -24,7 +24,7 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/schema"}, process...)
-		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/budget", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
@@ -39,6 +39,7 @@ var layers = func() map[string][]string {
 
 		"pkg/audit":  base,
 		"pkg/authz":  nouns,
+		"pkg/blob":   nouns,
 		"pkg/budget": base,
 		"pkg/events": nouns,
 		"pkg/media":  append([]string{"pkg/timedtext"}, nouns...),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -149,7 +150,7 @@ func (v *viewer) all(ctx context.Context) iter.Seq2[algo.Frame, error] {
 }
 
 // film opens an asset's pictures: the bytes that arrived, and the clock of their frames. Close the file.
-func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source, file *media.AssetFile, err error) {
+func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source, file *blob.AssetFile, err error) {
 	clock, err := s.clock(ctx, asset)
 	if err != nil {
 		return film, nil, err

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -29,7 +29,7 @@ type group struct {
 	members   []*execution // inputs first
 	leases    []store.Lease
 	projector projector
-	film      atomic.Pointer[media.AssetFile] // nil until the film is opened
+	film      atomic.Pointer[blob.AssetFile] // nil until the film is opened
 }
 
 // group executes runs over one asset, all at once, and returns how each ended. An error

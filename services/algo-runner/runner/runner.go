@@ -28,6 +28,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/media"
@@ -89,7 +90,7 @@ type Deps struct {
 	Store    Store
 	Registry *algo.Registry
 	Reader   *media.Reader
-	Blobs    *media.Blobs
+	Blobs    *blob.Blobs
 	// Model says why a model file, by its id, cannot be used; nil where it can.
 	Model      func(id string) error
 	Log        *slog.Logger

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/algo/algotest"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
@@ -64,7 +65,7 @@ type world struct {
 	tools  media.Tools
 	events *events.Client
 	store  *pebblestore.Store
-	blobs  *media.Blobs
+	blobs  *blob.Blobs
 	reader *media.Reader
 }
 
@@ -88,10 +89,10 @@ func newWorld(t testing.TB) *world {
 	scfg.Dir, scfg.MinFreeBytes = filepath.Join(w.dir, "store"), 0
 	w.store = must[*pebblestore.Store](t)(pebblestore.Open(scfg, pebblestore.Deps{Log: w.log}))
 	t.Cleanup(func() { _ = w.store.Close() })
-	bcfg := media.DefaultBlobs()
+	bcfg := blob.Default()
 	bcfg.Bucket = (&url.URL{Scheme: "file", Path: filepath.Join(w.dir, "media")}).String()
 	bcfg.Roots = []string{w.dir}
-	w.blobs = must[*media.Blobs](t)(media.OpenBlobs(t.Context(), bcfg, media.BlobDeps{}))
+	w.blobs = must[*blob.Blobs](t)(blob.Open(t.Context(), bcfg, blob.Deps{}))
 	t.Cleanup(func() { _ = w.blobs.Close() })
 	w.reader = must[*media.Reader](t)(media.NewReader(media.Default(), w.tools, w.log))
 	return w

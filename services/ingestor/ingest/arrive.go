@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/media"
@@ -116,7 +117,7 @@ func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 }
 
 // look probes the media, and takes its text tracks and those beside it along.
-func (s *Service) look(ctx context.Context, file *media.AssetFile, id string, known *pb.Asset, m arrival) (*pb.Asset, error) {
+func (s *Service) look(ctx context.Context, file *blob.AssetFile, id string, known *pb.Asset, m arrival) (*pb.Asset, error) {
 	path := file.Path()
 	film, err := s.deps.Reader.Probe(ctx, path)
 	if err != nil {

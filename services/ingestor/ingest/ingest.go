@@ -29,6 +29,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/fair"
@@ -90,7 +91,7 @@ type Deps struct {
 	// Audit records changes of title; nil records none.
 	Audit      *audit.Log
 	Reader     *media.Reader
-	Blobs      *media.Blobs
+	Blobs      *blob.Blobs
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }

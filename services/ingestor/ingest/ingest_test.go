@@ -26,6 +26,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
@@ -54,7 +55,7 @@ type world struct {
 	events *events.Client
 	store  *pebblestore.Store
 	server *httptest.Server
-	blobs  *media.Blobs
+	blobs  *blob.Blobs
 	dir    string // of the films
 	audit  bytes.Buffer
 	ids    int
@@ -103,12 +104,12 @@ func newWorldOf(t *testing.T, cfg Config, change func(*Deps)) *world {
 	}
 	w.store = must[*pebblestore.Store](t)(pebblestore.Open(pebblestore.Config{Dir: filepath.Join(home, "store"), CacheBytes: 8 << 20}, pebblestore.Deps{Log: log}))
 	t.Cleanup(func() { _ = w.store.Close() })
-	blobs := media.DefaultBlobs()
+	blobs := blob.Default()
 	blobs.Bucket, blobs.Roots = "file://"+filepath.Join(home, "media"), []string{w.dir}
 	deps := Deps{
 		Events: w.events, Library: w.store, Log: log, Registerer: prometheus.NewRegistry(),
 		Reader: must[*media.Reader](t)(media.NewReader(media.Default(), tools, log)),
-		Blobs:  must[*media.Blobs](t)(media.OpenBlobs(t.Context(), blobs, media.BlobDeps{})),
+		Blobs:  must[*blob.Blobs](t)(blob.Open(t.Context(), blobs, blob.Deps{})),
 	}
 	t.Cleanup(func() { _ = deps.Blobs.Close() })
 	w.blobs = deps.Blobs

@@ -24,9 +24,9 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -111,7 +111,7 @@ type desk struct {
 	*apitest.Library
 	*batcher
 	lane   *lane
-	blobs  *media.Blobs
+	blobs  *blob.Blobs
 	folder string
 }
 
@@ -124,10 +124,10 @@ func newDesk(t testing.TB) *desk {
 	}
 	d := &desk{Library: l, lane: &lane{t: t, store: l.Store}, folder: t.TempDir()}
 	d.lane.execute = func(r *pb.Run) { d.lane.finish(r, 2) }
-	cfg := media.DefaultBlobs()
+	cfg := blob.Default()
 	cfg.Bucket = "file://" + filepath.ToSlash(d.folder)
 	var err error
-	if d.blobs, err = media.OpenBlobs(t.Context(), cfg, media.BlobDeps{}); err != nil {
+	if d.blobs, err = blob.Open(t.Context(), cfg, blob.Deps{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.blobs.Close() })

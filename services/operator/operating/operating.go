@@ -27,9 +27,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
-	"github.com/cinedex/cinedex/pkg/media"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -75,7 +75,7 @@ type Deps struct {
 	// Registry knows every algorithm, candidates included.
 	Registry *algo.Registry
 	// Blobs keeps the results of batches; without it there are none.
-	Blobs      *media.Blobs
+	Blobs      *blob.Blobs
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }

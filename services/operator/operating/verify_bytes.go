@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/media"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -19,7 +19,7 @@ import (
 // verifiedBytes is what verifying needs of the buckets.
 type verifiedBytes interface {
 	Verify(ctx context.Context, a *pb.Asset, deep bool) error
-	List(ctx context.Context, prefix string, deep bool) iter.Seq2[media.Listed, error]
+	List(ctx context.Context, prefix string, deep bool) iter.Seq2[blob.Listed, error]
 	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 }
 
@@ -170,7 +170,7 @@ func (v *verifier) artefact(ctx context.Context, ref *pb.MediaRef, a *pb.Asset, 
 // ofRuns looks at what the finished runs of an asset put into the bucket. An annotation names its blob by its attributes, and a run
 // that names one in its first annotation names one in all.
 func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, deep bool, f *bytesFound) error {
-	stored, looked := map[string]media.Listed{}, map[string]bool{}
+	stored, looked := map[string]blob.Listed{}, map[string]bool{}
 	for o, err := range v.blobs.List(ctx, runPrefix+a.GetId()+"/", true) {
 		if err != nil {
 			return fmt.Errorf("listing the artefacts of asset %s: %w", a.GetId(), err)
@@ -184,7 +184,7 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 	for _, r := range runs {
 		if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || r.GetState() != pb.RunState_RUN_STATE_FINISHED {
 			// What an unfinished run put there is its own, and nobody reads it.
-			maps.DeleteFunc(stored, func(key string, _ media.Listed) bool {
+			maps.DeleteFunc(stored, func(key string, _ blob.Listed) bool {
 				return strings.HasPrefix(key, runPrefix+a.GetId()+"/"+r.GetId()+"/")
 			})
 			continue
@@ -215,7 +215,7 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 }
 
 // ofRun looks at one blob of a run, and takes it out of stored.
-func (v *verifier) ofRun(ctx context.Context, a *pb.Asset, r *pb.Run, key string, stored map[string]media.Listed, deep bool, f *bytesFound) error {
+func (v *verifier) ofRun(ctx context.Context, a *pb.Asset, r *pb.Run, key string, stored map[string]blob.Listed, deep bool, f *bytesFound) error {
 	what := fmt.Sprintf("what %s@%s put into the bucket", r.GetAlgorithm(), r.GetVersion())
 	is, ok := stored[key]
 	delete(stored, key)
@@ -239,7 +239,7 @@ const runPrefix = "runs/"
 // newBlob is how old a blob must be to be called an orphan: what refers to a blob is written after it.
 const newBlob = time.Hour
 
-func (f *bytesFound) orphan(o media.Listed) {
+func (f *bytesFound) orphan(o blob.Listed) {
 	if time.Since(o.Modified) < newBlob {
 		return
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cinedex/cinedex/pkg/algo"
-	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -76,7 +76,7 @@ var (
 type Library struct {
 	Store  store.Store
 	Engine search.Engine
-	Blobs  *media.Blobs
+	Blobs  *blob.Blobs
 	Folder string // of Blobs' own bucket
 	t      testing.TB
 }

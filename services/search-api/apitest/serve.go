@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -163,10 +164,10 @@ func (l *Library) put(key, contentType string, b []byte) *pb.MediaRef {
 }
 
 func (l *Library) openBlobs() {
-	cfg := media.DefaultBlobs()
+	cfg := blob.Default()
 	l.Folder = l.t.TempDir()
 	cfg.Bucket = "file://" + l.Folder
-	blobs, err := media.OpenBlobs(l.t.Context(), cfg, media.BlobDeps{})
+	blobs, err := blob.Open(l.t.Context(), cfg, blob.Deps{})
 	if err != nil {
 		l.t.Fatal(err)
 	}

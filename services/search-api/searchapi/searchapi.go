@@ -14,6 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/budget"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
@@ -42,7 +43,7 @@ type Deps struct {
 	Planned func(*pb.Asset) ([]*pb.Run, error)
 	// Audit gets a line of each call; nil keeps none.
 	Audit      *audit.Log
-	Blobs      *media.Blobs
+	Blobs      *blob.Blobs
 	Reader     *media.Reader
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -97,7 +98,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 
 // frames fetches single frames for "shots like this one".
 type frames struct {
-	blobs  *media.Blobs
+	blobs  *blob.Blobs
 	reader *media.Reader
 	log    *slog.Logger
 }

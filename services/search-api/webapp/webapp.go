@@ -25,8 +25,8 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
@@ -37,7 +37,7 @@ var files embed.FS
 
 // Blobs is what the handlers need of media storage.
 type Blobs interface {
-	OpenAsset(ctx context.Context, a *pb.Asset) (*media.AssetFile, error)
+	OpenAsset(ctx context.Context, a *pb.Asset) (*blob.AssetFile, error)
 	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 }
 
@@ -287,7 +287,7 @@ func mediaType(a *pb.Asset) string {
 // fail answers with the error's status; what went wrong inside goes to the log.
 func (a *app) fail(w http.ResponseWriter, err error) {
 	k, text := errkind.Of(err), err.Error()
-	var refused *media.AssetError
+	var refused *blob.AssetError
 	if errors.As(err, &refused) {
 		text = refused.Error() // and the log has the rest already
 		if k.Retryable() {

@@ -1,4 +1,4 @@
-package media_test
+package blob_test
 
 import (
 	"bytes"
@@ -19,17 +19,17 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-func blobs(t *testing.T, change func(*media.BlobConfig)) *media.Blobs {
+func blobs(t *testing.T, change func(*blob.Config)) *blob.Blobs {
 	t.Helper()
-	cfg := media.DefaultBlobs()
+	cfg := blob.Default()
 	cfg.CacheDir = filepath.Join(t.TempDir(), "cache")
 	change(&cfg)
-	b, err := media.OpenBlobs(t.Context(), cfg, media.BlobDeps{})
+	b, err := blob.Open(t.Context(), cfg, blob.Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestOwnBucket(t *testing.T) {
 	dir := t.TempDir()
 	for name, bucket := range map[string]string{"folder": fileURL(filepath.Join(dir, "a b", "own")), "memory": "mem://"} {
 		t.Run(name, func(t *testing.T) {
-			b := blobs(t, func(c *media.BlobConfig) { c.Bucket = bucket })
+			b := blobs(t, func(c *blob.Config) { c.Bucket = bucket })
 			want := bytes.Repeat([]byte("cinedex"), 100_000)
 			ref, err := b.Put(t.Context(), "thumbnails/ab12/0.jpg", "image/jpeg", bytes.NewReader(want))
 			if err != nil {
@@ -52,7 +52,7 @@ func TestOwnBucket(t *testing.T) {
 			if got, err := b.Read(t.Context(), ref, 1<<20); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("read %d bytes, %v", len(got), err)
 			}
-			if _, err := b.Read(t.Context(), ref, 1000); !errors.Is(err, media.ErrTooLarge) {
+			if _, err := b.Read(t.Context(), ref, 1000); !errors.Is(err, blob.ErrTooLarge) {
 				t.Errorf("over the limit: %v", err)
 			}
 			sum := sha256.Sum256(want)
@@ -141,7 +141,7 @@ func TestFileURLs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b := blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b := blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	for raw, want := range map[string]errkind.Kind{
 		fileURL(film): 0,
 		"file://localhost" + (&url.URL{Path: film}).EscapedPath(): 0,
@@ -210,12 +210,12 @@ func TestLimits(t *testing.T) {
 	if err := os.Truncate(sparse, 10<<30); err != nil {
 		t.Fatal(err)
 	}
-	b := blobs(t, func(c *media.BlobConfig) { c.Roots, c.MaxBytes = []string{root}, 1<<30 })
+	b := blobs(t, func(c *blob.Config) { c.Roots, c.MaxBytes = []string{root}, 1<<30 })
 	ref, err := b.Resolve(fileURL(sparse))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := b.Hash(t.Context(), ref); !errors.Is(err, media.ErrTooLarge) || errkind.Of(err) != errkind.Invalid {
+	if _, _, err := b.Hash(t.Context(), ref); !errors.Is(err, blob.ErrTooLarge) || errkind.Of(err) != errkind.Invalid {
 		t.Errorf("hashing: %v", err)
 	}
 	write(t, root, "a.mp4", make([]byte, 5<<20))
@@ -250,7 +250,7 @@ func TestWeb(t *testing.T) {
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://")
 
-	open := blobs(t, func(c *media.BlobConfig) {
+	open := blobs(t, func(c *blob.Config) {
 		c.Hosts, c.AllowPrivate, c.MaxBytes, c.CacheBytes = []string{host}, true, 2<<20, 5<<20
 	})
 	ref, err := open.Resolve(server.URL + "/film.mp4?v=1#t=3")
@@ -282,13 +282,13 @@ func TestWeb(t *testing.T) {
 		}
 	}
 	// The same host, without leave to have a private address.
-	closed := blobs(t, func(c *media.BlobConfig) { c.Hosts = []string{host} })
+	closed := blobs(t, func(c *blob.Config) { c.Hosts = []string{host} })
 	before := served.Load()
 	if _, _, err := closed.Hash(t.Context(), ref); errkind.Of(err) != errkind.Denied || served.Load() != before {
 		t.Errorf("a private address: %v", err)
 	}
 	// Nobody asked for this host.
-	none := blobs(t, func(*media.BlobConfig) {})
+	none := blobs(t, func(*blob.Config) {})
 	if _, err := none.Open(t.Context(), ref); errkind.Of(err) != errkind.Denied {
 		t.Errorf("another host: %v", err)
 	}
@@ -304,7 +304,7 @@ func TestFetchedFolderIsBounded(t *testing.T) {
 	}))
 	defer server.Close()
 	dir := filepath.Join(t.TempDir(), "cache")
-	b := blobs(t, func(c *media.BlobConfig) {
+	b := blobs(t, func(c *blob.Config) {
 		c.Hosts, c.AllowPrivate, c.MaxBytes, c.CacheBytes, c.CacheDir = []string{strings.TrimPrefix(server.URL, "http://")}, true, 1<<20, 3<<20, dir
 	})
 	local := func(i int) (string, func(), error) {

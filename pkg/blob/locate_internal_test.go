@@ -1,4 +1,4 @@
-package media
+package blob
 
 import (
 	"errors"
@@ -19,9 +19,9 @@ func TestLinkAfterTheLook(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg := DefaultBlobs()
+	cfg := Default()
 	cfg.Bucket, cfg.Roots = "file://"+t.TempDir(), []string{root}
-	b, err := OpenBlobs(t.Context(), cfg, BlobDeps{})
+	b, err := Open(t.Context(), cfg, Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}

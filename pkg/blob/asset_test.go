@@ -1,4 +1,4 @@
-package media_test
+package blob_test
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -26,7 +26,7 @@ import (
 func reel(name string) []byte { return bytes.Repeat([]byte(fmt.Sprintf("%-16s", name)), 128<<10) }
 
 // arrived makes an asset of media as an ingestor does.
-func arrived(t *testing.T, b *media.Blobs, raw string) *pb.Asset {
+func arrived(t *testing.T, b *blob.Blobs, raw string) *pb.Asset {
 	t.Helper()
 	ref, err := b.Resolve(raw)
 	if err != nil {
@@ -41,7 +41,7 @@ func arrived(t *testing.T, b *media.Blobs, raw string) *pb.Asset {
 }
 
 // reads returns the bytes of an asset.
-func reads(ctx context.Context, b *media.Blobs, a *pb.Asset) ([]byte, error) {
+func reads(ctx context.Context, b *blob.Blobs, a *pb.Asset) ([]byte, error) {
 	file, err := b.OpenAsset(ctx, a)
 	if err != nil {
 		return nil, err
@@ -51,10 +51,10 @@ func reads(ctx context.Context, b *media.Blobs, a *pb.Asset) ([]byte, error) {
 }
 
 // refused checks that the bytes of an asset are refused, and why, and that no reader is told where they lie.
-func refused(t *testing.T, b *media.Blobs, a *pb.Asset, kind errkind.Kind, reason string) {
+func refused(t *testing.T, b *blob.Blobs, a *pb.Asset, kind errkind.Kind, reason string) {
 	t.Helper()
 	got, err := reads(t.Context(), b, a)
-	var told *media.AssetError
+	var told *blob.AssetError
 	if got != nil || errkind.Of(err) != kind || !errors.As(err, &told) || !strings.Contains(err.Error(), reason) {
 		t.Errorf("%d bytes, %v (kind %s); want none, kind %s, and the reason %q", len(got), err, errkind.Of(err), kind, reason)
 		return
@@ -65,7 +65,7 @@ func refused(t *testing.T, b *media.Blobs, a *pb.Asset, kind errkind.Kind, reaso
 }
 
 // returned checks that the bytes of an asset are had, and that status has nothing to tell of them.
-func returned(t *testing.T, b *media.Blobs, a *pb.Asset, want []byte) {
+func returned(t *testing.T, b *blob.Blobs, a *pb.Asset, want []byte) {
 	t.Helper()
 	got, err := reads(t.Context(), b, a)
 	if err != nil || !bytes.Equal(got, want) {
@@ -139,8 +139,8 @@ func TestOverwrittenFile(t *testing.T) {
 					t.Parallel()
 					root := t.TempDir()
 					path := write(t, root, "film.mp4", reel("film"))
-					open := func() *media.Blobs {
-						return blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+					open := func() *blob.Blobs {
+						return blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 					}
 					b := open()
 					a := arrived(t, b, fileURL(path))
@@ -173,7 +173,7 @@ func TestOverwrittenFile(t *testing.T) {
 func TestOverwrittenWhileRead(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
-	b := blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b := blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	a := arrived(t, b, fileURL(path))
 	for name, swap := range swaps {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestOverwrittenWhileRead(t *testing.T) {
 func TestPathLeadsToTheFile(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
-	b := blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b := blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	a := arrived(t, b, fileURL(path))
 	file, err := b.OpenAsset(t.Context(), a)
 	if err != nil {
@@ -225,16 +225,16 @@ func TestPathLeadsToTheFile(t *testing.T) {
 func TestUnchangedIsNotRead(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
-	b := blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b := blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	a := arrived(t, b, fileURL(path))
-	b = blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b = blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	// A hash that is wrong and not found to be so shows that nothing is read.
 	wrong := strings.Repeat("0", 64)
 	trusted := &pb.Asset{Id: a.Id, Sha256: wrong, SizeBytes: a.SizeBytes, Media: a.Media}
 	if _, err := reads(t.Context(), b, trusted); err != nil {
 		t.Errorf("a file as recorded: %v", err)
 	}
-	b = blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b = blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	moved := &pb.Asset{Id: a.Id, Sha256: a.Sha256, SizeBytes: a.SizeBytes, Media: &pb.MediaRef{Bucket: a.Media.Bucket, Key: a.Media.Key, ModifiedMs: 1, Version: "elsewhere"}}
 	if mark := b.Look(t.Context(), moved); !strings.Contains(mark, "may have changed") {
 		t.Errorf("before it is read, status says %q", mark)
@@ -246,10 +246,10 @@ func TestUnchangedIsNotRead(t *testing.T) {
 func TestReaderLeaves(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
-	b := blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b := blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	a := arrived(t, b, fileURL(path))
 	a.Media.Version = ""
-	b = blobs(t, func(c *media.BlobConfig) { c.Roots = []string{root} })
+	b = blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	if _, err := reads(ctx, b, a); errkind.Of(err) != errkind.Cancelled {
@@ -263,7 +263,7 @@ func TestReaderLeaves(t *testing.T) {
 
 func TestArtefactIsHeldAgainstItsName(t *testing.T) {
 	dir := t.TempDir()
-	b := blobs(t, func(c *media.BlobConfig) { c.Bucket = fileURL(dir) })
+	b := blobs(t, func(c *blob.Config) { c.Bucket = fileURL(dir) })
 	text := []byte("WEBVTT\n")
 	for _, key := range []string{"text/%x.vtt", "frames/%x", "runs/a/r/%x.0.jpg"} {
 		key = fmt.Sprintf(key, sha256.Sum256(text))
@@ -326,8 +326,8 @@ func (h *host) serve(film []byte, etag string) {
 	}
 }
 
-func (h *host) allowed(dir string) func(*media.BlobConfig) {
-	return func(c *media.BlobConfig) {
+func (h *host) allowed(dir string) func(*blob.Config) {
+	return func(c *blob.Config) {
 		c.Hosts, c.AllowPrivate, c.MaxBytes, c.CacheBytes, c.CacheDir = []string{strings.TrimPrefix(h.URL, "http://")}, true, 4<<20, 8<<20, dir
 	}
 }
@@ -378,7 +378,7 @@ func TestWebHostThatLies(t *testing.T) {
 	h, dir := newHost(t), filepath.Join(t.TempDir(), "cache")
 	h.serve(reel("film"), `"1"`)
 	a := arrived(t, blobs(t, h.allowed(dir)), h.URL+"/film.mp4")
-	empty := func() *media.Blobs {
+	empty := func() *blob.Blobs {
 		return blobs(t, h.allowed(filepath.Join(t.TempDir(), "cache")))
 	}
 	// The version of before over other bytes.
@@ -403,7 +403,7 @@ func TestWebHostThatLies(t *testing.T) {
 
 func TestOverwrittenObject(t *testing.T) {
 	// The own bucket stands for any: it is read as an object where it is no folder.
-	b := blobs(t, func(c *media.BlobConfig) { c.Bucket = "mem://" })
+	b := blobs(t, func(c *blob.Config) { c.Bucket = "mem://" })
 	ref, err := b.Put(t.Context(), "film.mp4", "video/mp4", bytes.NewReader(reel("film")))
 	if err != nil {
 		t.Fatal(err)

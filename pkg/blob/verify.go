@@ -1,16 +1,8 @@
-package media
+package blob
 
 import (
 	"context"
-	"errors"
-	"io"
-	"iter"
-	"strings"
-	"time"
 
-	"gocloud.dev/blob"
-
-	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -65,39 +57,4 @@ func (b *Blobs) verify(ctx context.Context, a *cinedexv1.Asset, deep bool) error
 		return other(a, is.size, s.modified)
 	}
 	return nil
-}
-
-// A Listed is a blob of the own bucket, or a folder of blobs, whose Key ends with a slash.
-type Listed struct {
-	Key      string
-	Size     int64
-	Modified time.Time
-}
-
-// List yields the blobs of the own bucket whose keys begin with prefix, in the order of their keys; those of folders below where deep is set, and
-// the folders themselves where it is not.
-func (b *Blobs) List(ctx context.Context, prefix string, deep bool) iter.Seq2[Listed, error] {
-	return func(yield func(Listed, error) bool) {
-		opts := &blob.ListOptions{Prefix: prefix, Delimiter: "/"}
-		if deep {
-			opts.Delimiter = ""
-		}
-		it := b.own.List(opts)
-		for {
-			o, err := it.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(Listed{}, blobError(err))
-				return
-			}
-			if o.IsDir && !strings.HasSuffix(o.Key, "/") {
-				err = errkind.New(errkind.Internal, "the folder %s is listed as a blob", o.Key)
-			}
-			if !yield(Listed{o.Key, o.Size, o.ModTime}, err) || err != nil {
-				return
-			}
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package media_test
+package blob_test
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/media"
 )
 
 // library is a host of many films of a megabyte each: /N.mp4 and /copy/N.mp4 are the same bytes.
@@ -29,14 +29,14 @@ func library(t *testing.T) string {
 }
 
 // caching opens blobs over a folder of fetched media that holds three films.
-func caching(t *testing.T, server, dir string) *media.Blobs {
+func caching(t *testing.T, server, dir string) *blob.Blobs {
 	t.Helper()
-	return blobs(t, func(c *media.BlobConfig) {
+	return blobs(t, func(c *blob.Config) {
 		c.Hosts, c.AllowPrivate, c.MaxBytes, c.CacheBytes, c.CacheDir = []string{strings.TrimPrefix(server, "http://")}, true, 1<<20, 3<<20, dir
 	})
 }
 
-func fetch(t *testing.T, b *media.Blobs, raw string) (*media.AssetFile, error) {
+func fetch(t *testing.T, b *blob.Blobs, raw string) (*blob.AssetFile, error) {
 	t.Helper()
 	ref, err := b.Resolve(raw)
 	if err != nil {
@@ -94,7 +94,7 @@ func TestFetchedKeepsItsBoundOverRestarts(t *testing.T) {
 func TestFetchedIsSharedByProcesses(t *testing.T) {
 	server, dir := library(t), filepath.Join(t.TempDir(), "cache")
 	first, second := caching(t, server, dir), caching(t, server, dir)
-	var held []*media.AssetFile
+	var held []*blob.AssetFile
 	for i := range 3 {
 		f, err := fetch(t, first, fmt.Sprintf("%s/%d.mp4", server, i))
 		if err != nil {
@@ -213,9 +213,9 @@ func TestFetchedDemandsItsOwner(t *testing.T) {
 					t.Skipf("lacks the right to give a folder away: %v", err)
 				}
 			}
-			cfg := media.DefaultBlobs()
+			cfg := blob.Default()
 			cfg.Hosts, cfg.AllowPrivate, cfg.CacheDir = []string{strings.TrimPrefix(server, "http://")}, true, dir
-			b, err := media.OpenBlobs(t.Context(), cfg, media.BlobDeps{})
+			b, err := blob.Open(t.Context(), cfg, blob.Deps{})
 			if err == nil {
 				b.Close()
 			}

@@ -1,4 +1,4 @@
-package media
+package blob
 
 import (
 	"fmt"
@@ -38,10 +38,10 @@ func TestStalledHost(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	cfg := DefaultBlobs()
+	cfg := Default()
 	cfg.Bucket = "file://" + filepath.ToSlash(t.TempDir())
 	cfg.Hosts, cfg.AllowPrivate = []string{strings.TrimPrefix(server.URL, "http://")}, true
-	b, err := OpenBlobs(t.Context(), cfg, BlobDeps{})
+	b, err := Open(t.Context(), cfg, Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,159 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	gocloud "gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
+	_ "gocloud.dev/blob/memblob"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// A Blob is an open blob.
+type Blob struct {
+	io.ReadCloser
+	// Size is the number of bytes; -1 where it is not known ahead.
+	Size int64
+	// Version changes when the content does.
+	Version string
+	// Modified is when that was, where known.
+	Modified time.Time
+}
+
+// Seek lets files and bucket objects be served in ranges.
+func (b *Blob) Seek(offset int64, whence int) (int64, error) {
+	if s, ok := b.ReadCloser.(io.Seeker); ok {
+		return s.Seek(offset, whence)
+	}
+	return 0, errors.New("this blob cannot be read from the middle")
+}
+
+// Open opens a blob, of at most MaxBytes where its size is known. Close it.
+func (b *Blobs) Open(ctx context.Context, ref *cinedexv1.MediaRef) (*Blob, error) {
+	at, err := b.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	var o *Blob
+	switch {
+	case at.path != "":
+		o, err = at.blob()
+	case at.bucket != nil:
+		o, err = openObject(ctx, at.bucket, at.key)
+	default:
+		o, err = b.openWeb(ctx, at.url)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", ref.GetKey(), err)
+	}
+	if o.Size > b.cfg.MaxBytes {
+		o.Close()
+		return nil, fmt.Errorf("%s has %d bytes, and at most %d are taken: %w", path.Base(ref.GetKey()), o.Size, b.cfg.MaxBytes, ErrTooLarge)
+	}
+	o.ReadCloser = &bounded{o.ReadCloser, ctx, b.cfg.MaxBytes}
+	return o, nil
+}
+
+func openObject(ctx context.Context, bucket *gocloud.Bucket, key string) (*Blob, error) {
+	attrs, err := bucket.Attributes(ctx, key)
+	if err != nil {
+		return nil, blobError(err)
+	}
+	r, err := bucket.NewReader(ctx, key, nil)
+	if err != nil {
+		return nil, blobError(err)
+	}
+	return &Blob{r, r.Size(), objectSight(attrs).version, attrs.ModTime}, nil
+}
+
+func objectSight(attrs *gocloud.Attributes) sight {
+	return sight{size: attrs.Size, version: fmt.Sprintf("%s-%d-%d", attrs.ETag, attrs.Size, attrs.ModTime.UnixNano()), modified: attrs.ModTime}
+}
+
+// bounded ends a blob that turns out longer than it said, and one whose context ended.
+type bounded struct {
+	io.ReadCloser
+	ctx  context.Context
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, context.Cause(b.ctx)
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}
+
+// Seek gives what is read again back to the limit: what it bounds is one pass.
+func (b *bounded) Seek(offset int64, whence int) (int64, error) {
+	s, ok := b.ReadCloser.(io.Seeker)
+	if !ok {
+		return 0, errors.New("this blob cannot be read from the middle")
+	}
+	b.left = 1 << 62
+	return s.Seek(offset, whence)
+}
+
+// Read returns a whole small blob, of at most limit bytes. A blob of our own whose name tells its sha256 is compared with it; kind
+// Conflict where the bytes are others.
+func (b *Blobs) Read(ctx context.Context, ref *cinedexv1.MediaRef, limit int64) ([]byte, error) {
+	o, err := b.Open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	data, err := io.ReadAll(io.LimitReader(o, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", ref.GetKey(), err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s has more than %d bytes: %w", path.Base(ref.GetKey()), limit, ErrTooLarge)
+	}
+	if want := NamedSum(ref); want != "" {
+		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want {
+			return nil, errkind.New(errkind.Conflict, "%s is damaged: its bytes are not those that its name tells", ref.GetKey())
+		}
+	}
+	return data, nil
+}
+
+// NamedSum returns the sha256 that the name of one of our own blobs begins with, and "" where the name holds none.
+func NamedSum(ref *cinedexv1.MediaRef) string {
+	stem, _, _ := strings.Cut(path.Base(ref.GetKey()), ".")
+	if ref.GetBucket() != "" || !sumForm.MatchString(stem) {
+		return ""
+	}
+	return stem
+}
+
+var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Hash returns the sha256 of a blob in lowercase hex, and its size. One over the
+// limit is refused before it is read.
+func (b *Blobs) Hash(ctx context.Context, ref *cinedexv1.MediaRef) (sum string, size int64, err error) {
+	o, err := b.Open(ctx, ref)
+	if err != nil {
+		return "", 0, err
+	}
+	defer o.Close()
+	h := sha256.New()
+	if size, err = io.CopyBuffer(h, struct{ io.Reader }{o}, make([]byte, 1<<20)); err != nil {
+		return "", 0, fmt.Errorf("hashing %s: %w", ref.GetKey(), err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}

@@ -1,0 +1,99 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	gocloud "gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
+	_ "gocloud.dev/blob/memblob"
+)
+
+// Blobs reads media from where they may lie and keeps Cinedex's own bytes. It is
+// safe for concurrent use.
+type Blobs struct {
+	cfg    Config
+	own    *gocloud.Bucket
+	folder string // of the own bucket, where it is one
+	roots  []string
+	client *http.Client
+	// longest is the constant, less in tests.
+	longest time.Duration
+	cache   *fetched
+	hashed  *hashes
+	watch   *watch
+
+	mu     sync.Mutex
+	others map[string]*gocloud.Bucket
+}
+
+// Open opens the own bucket and resolves the roots. Close it.
+func Open(ctx context.Context, cfg Config, deps Deps) (*Blobs, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("checking the blob configuration: %w", err)
+	}
+	b := &Blobs{cfg: cfg, others: map[string]*gocloud.Bucket{}, client: guardedClient(cfg.Hosts, cfg.AllowPrivate), longest: longestWait}
+	for _, r := range cfg.Roots {
+		real, err := filepath.EvalSymlinks(r)
+		if err != nil {
+			return nil, fmt.Errorf("finding the media root %s: %w", r, err)
+		}
+		b.roots = append(b.roots, real)
+	}
+	address := cfg.Bucket
+	if u, err := url.Parse(address); err == nil && u.Scheme == "file" {
+		b.folder = filepath.FromSlash(u.Path)
+		if err := os.MkdirAll(b.folder, 0o755); err != nil {
+			return nil, fmt.Errorf("making the media bucket: %w", err)
+		}
+		// Temporary files beside the final ones make the last step of a write one
+		// rename; attributes in files of their own would not be part of it.
+		address = (&url.URL{Scheme: "file", Path: u.Path, RawQuery: "no_tmp_dir=true&metadata=skip"}).String()
+	}
+	own, err := gocloud.OpenBucket(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("opening the media bucket: %w", blobError(err))
+	}
+	b.own = own
+	dir := cfg.CacheDir
+	if dir == "" {
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("cinedex-media-%d", os.Getuid()))
+	}
+	b.cache = newFetched(dir, cfg.CacheBytes)
+	if len(cfg.Hosts)+len(cfg.Buckets) > 0 {
+		if _, err := b.cache.folder(); err != nil {
+			own.Close()
+			return nil, err
+		}
+	}
+	b.hashed, b.watch = newHashes(), newWatch(deps)
+	return b, nil
+}
+
+// Deps are what Blobs report to. Both may be nil.
+type Deps struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Close ends what is being fetched or hashed, and closes all buckets.
+func (b *Blobs) Close() error {
+	b.hashed.Close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := errors.Join(b.own.Close(), b.cache.Close())
+	for _, o := range b.others {
+		err = errors.Join(err, o.Close())
+	}
+	b.client.CloseIdleConnections()
+	return err
+}

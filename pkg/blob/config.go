@@ -1,0 +1,94 @@
+package blob
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	gocloud "gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
+	_ "gocloud.dev/blob/memblob"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// Config says where bytes may come from and where ours are kept.
+type Config struct {
+	// Bucket is Cinedex's own bucket, for thumbnails, text tracks and frame tables:
+	// file:///folder, mem://, or any other gocloud.dev/blob URL whose driver the program holds.
+	Bucket string `mapstructure:"bucket"`
+	// Roots are the folders that file URLs of media may lie in, symbolic links followed. None means no file URLs.
+	Roots []string `mapstructure:"roots"`
+	// Buckets are further buckets that media may lie in, such as s3://films?region=eu-west-1.
+	Buckets []string `mapstructure:"buckets"`
+	// Hosts are the hosts that http and https URLs of media may name, each "host" or "host:port". None means no such URLs.
+	Hosts []string `mapstructure:"hosts"`
+	// AllowPrivate lets those hosts have private or loopback addresses.
+	AllowPrivate bool `mapstructure:"allow_private"`
+	// CacheDir holds media that were fetched from buckets and hosts; empty means a folder in the system's temporary one. The folder must belong to
+	// the user that runs Cinedex, and be closed to all others. Several processes may share one.
+	CacheDir string `mapstructure:"cache_dir"`
+	// CacheBytes bounds that folder, over restarts and for all processes that share it.
+	CacheBytes int64 `mapstructure:"cache_bytes"`
+	// MaxBytes is the largest media taken.
+	MaxBytes int64 `mapstructure:"max_bytes"`
+}
+
+// ErrTooLarge marks a blob with more bytes than its limit. Its kind is Invalid.
+var ErrTooLarge = errkind.New(errkind.Invalid, "over the limit of size")
+
+const (
+	// defaultMaxBytes is 200 GiB: a feature film in a mezzanine codec.
+	defaultMaxBytes = 200 << 30
+	// maxMediaBytes is the largest value that MaxBytes may have: 16 TiB, as much as common file systems take.
+	maxMediaBytes = 16 << 40
+)
+
+// Default returns a configuration with Cinedex's own bucket in memory, and with no place that media may come from.
+func Default() Config {
+	return Config{Bucket: "mem://", CacheBytes: defaultMaxBytes, MaxBytes: defaultMaxBytes}
+}
+
+// Validate names the first field that cannot be worked with.
+func (c Config) Validate() error {
+	if c.Bucket == "" {
+		return errkind.New(errkind.Invalid, "bucket: must be set, as in file:///var/lib/cinedex/media")
+	}
+	if err := checkBucket(c.Bucket); err != nil {
+		return fmt.Errorf("bucket: %w", err)
+	}
+	for i, b := range c.Buckets {
+		if err := checkBucket(b); err != nil {
+			return fmt.Errorf("buckets[%d]: %w", i, err)
+		}
+	}
+	for i, r := range c.Roots {
+		if !filepath.IsAbs(r) {
+			return errkind.New(errkind.Invalid, "roots[%d]: %q is not an absolute path", i, r)
+		}
+	}
+	for i, h := range c.Hosts {
+		if h == "" || strings.ContainsAny(h, "/@ ") {
+			return errkind.New(errkind.Invalid, "hosts[%d]: %q is neither a host nor host:port; leave out the scheme", i, h)
+		}
+	}
+	switch {
+	case c.MaxBytes < 1<<10 || c.MaxBytes > maxMediaBytes:
+		return errkind.New(errkind.Invalid, "max_bytes: %d is not from 1024 to %d", c.MaxBytes, int64(maxMediaBytes))
+	case c.CacheBytes < 0 || c.CacheBytes > 1000*maxMediaBytes:
+		return errkind.New(errkind.Invalid, "cache_bytes: %d is not from 0 to %d", c.CacheBytes, int64(1000*maxMediaBytes))
+	case c.CacheBytes < c.MaxBytes && (len(c.Buckets) > 0 || len(c.Hosts) > 0):
+		return errkind.New(errkind.Invalid, "cache_bytes: must hold at least one media file of max_bytes")
+	}
+	return nil
+}
+
+// checkBucket refuses an address that no driver of this program opens.
+func checkBucket(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || !gocloud.DefaultURLMux().ValidBucketScheme(u.Scheme) {
+		return errkind.New(errkind.Invalid, "%q is no URL of a bucket, such as file:///folder; this program knows %s", address, strings.Join(gocloud.DefaultURLMux().BucketSchemes(), ", "))
+	}
+	return nil
+}

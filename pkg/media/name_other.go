@@ -1,0 +1,7 @@
+//go:build !linux
+
+package media
+
+import "path/filepath"
+
+func nameOf(path string) string { return filepath.Base(path) }
