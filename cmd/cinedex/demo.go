@@ -191,7 +191,7 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 			return fmt.Errorf("searching: %w", err)
 		}
 		if o.json {
-			if err := o.value(asJSON(r, u.server())); err != nil {
+			if err := o.answer(r, u.server()); err != nil {
 				return err
 			}
 			continue

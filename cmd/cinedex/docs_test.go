@@ -18,9 +18,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/events/broker"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 var update = flag.Bool("update", false, "renew the table of keys in docs/guides/configuration.md")
@@ -149,7 +153,7 @@ func shellWords(line string) (words []string) {
 // without a field left over, and leaves no field of it untold.
 func TestDocumentedJSON(t *testing.T) {
 	shapes := map[string]any{
-		"search":                     &jsonAnswer{},
+		"search":                     &pb.SearchResponse{},
 		"status":                     &jsonStatus{},
 		"algorithms":                 &struct{ Algorithms []jsonAlgorithm }{},
 		"models list, models verify": &struct{ Models []jsonModel }{},
@@ -183,6 +187,10 @@ func TestDocumentedJSON(t *testing.T) {
 					break
 				}
 				found = true
+				if m, ok := shape.(proto.Message); ok {
+					checkMessage(t, title, m, example[1])
+					continue
+				}
 				d := json.NewDecoder(strings.NewReader(example[1]))
 				d.DisallowUnknownFields()
 				if err := d.Decode(shape); err != nil {
@@ -199,6 +207,35 @@ func TestDocumentedJSON(t *testing.T) {
 			t.Errorf("docs/guides/json.md has no example of %s", title)
 		}
 	}
+}
+
+// checkMessage reports the fields that an example has and the message lacks, and the fields of the message that the example lacks.
+func checkMessage(t *testing.T, title string, m proto.Message, example string) {
+	t.Helper()
+	if err := schema.UnmarshalStrictJSON([]byte(example), m); err != nil {
+		t.Errorf("%s: %v", title, err)
+		return
+	}
+	var compare func(at string, m protoreflect.Message)
+	compare = func(at string, m protoreflect.Message) {
+		for i := range m.Descriptor().Fields().Len() {
+			f := m.Descriptor().Fields().Get(i)
+			v := m.Get(f)
+			switch {
+			case f.HasPresence() && !m.Has(f), f.IsList() && v.List().Len() == 0:
+				t.Errorf("%s: the example has no %s", at, f.Name())
+			case f.IsList() && f.Message() != nil:
+				for j := range v.List().Len() {
+					compare(at+"."+string(f.Name()), v.List().Get(j).Message())
+				}
+			case f.Message() != nil:
+				compare(at+"."+string(f.Name()), v.Message())
+			case !strings.Contains(example, `"`+string(f.Name())+`"`):
+				t.Errorf("%s: the example has no %s", at, f.Name())
+			}
+		}
+	}
+	compare(title, m.ProtoReflect())
 }
 
 // untold reports the fields of a type that a value does not have.

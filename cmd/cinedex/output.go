@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -18,8 +19,11 @@ type output struct {
 }
 
 // value prints one JSON value on one line.
-func (o *output) value(v any) error {
-	e := json.NewEncoder(o.out)
+func (o *output) value(v any) error { return writeJSON(o.out, v) }
+
+// writeJSON writes one JSON value and a line break. The characters <, > and & stay as they are.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

@@ -14,77 +14,6 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// jsonAnswer is the documented, stable shape of `search --json`.
-type jsonAnswer struct {
-	Query       string        `json:"query"`
-	TookMS      float64       `json:"took_ms"`
-	Partial     []jsonPartial `json:"partial"`
-	NoGoodMatch bool          `json:"no_good_match"`
-	Cursor      string        `json:"cursor,omitempty"`
-	Hits        []jsonHit     `json:"hits"`
-}
-
-type jsonPartial struct {
-	Part  string `json:"part"`
-	Kind  string `json:"kind"`
-	Error string `json:"error"`
-}
-
-type jsonHit struct {
-	Title         string         `json:"title"`
-	Asset         string         `json:"asset"`
-	StartFrame    int64          `json:"start_frame"`
-	EndFrame      int64          `json:"end_frame"`
-	StartTimecode string         `json:"start_timecode"`
-	EndTimecode   string         `json:"end_timecode"`
-	StartMS       int64          `json:"start_ms"`
-	EndMS         int64          `json:"end_ms"`
-	Score         float64        `json:"score"`
-	Confidence    float32        `json:"confidence"`
-	Text          string         `json:"text"`
-	Language      string         `json:"language"`
-	Thumbnail     string         `json:"thumbnail"`
-	Evidence      []jsonEvidence `json:"evidence"`
-}
-
-type jsonEvidence struct {
-	Leaf      string  `json:"leaf"`
-	By        string  `json:"by"`
-	Algorithm string  `json:"algorithm"`
-	Version   string  `json:"version"`
-	Run       string  `json:"run"`
-	Ordinal   int64   `json:"ordinal"`
-	Kind      string  `json:"kind"`
-	Score     float64 `json:"score"`
-	Rank      int32   `json:"rank"`
-	Text      string  `json:"text,omitempty"`
-	Language  string  `json:"language,omitempty"`
-	Label     string  `json:"label,omitempty"`
-}
-
-func asJSON(r *pb.SearchResponse, server string) jsonAnswer {
-	a := jsonAnswer{Query: r.GetQuery(), TookMS: r.GetTookMs(), Partial: []jsonPartial{}, NoGoodMatch: r.GetNoGoodMatch(), Cursor: r.GetCursor(), Hits: []jsonHit{}}
-	for _, p := range r.GetPartial() {
-		a.Partial = append(a.Partial, jsonPartial{p.GetPart(), p.GetKind(), p.GetError()})
-	}
-	for _, h := range r.GetHits() {
-		j := jsonHit{
-			Title: h.GetTitle(), Asset: h.GetAsset(), StartFrame: h.GetStartFrame(), EndFrame: h.GetEndFrame(),
-			StartTimecode: h.GetStartTimecode(), EndTimecode: h.GetEndTimecode(), StartMS: h.GetStartMs(), EndMS: h.GetEndMs(),
-			Score: h.GetScore(), Confidence: h.GetConfidence(), Text: h.GetText(), Language: h.GetLanguage(), Evidence: []jsonEvidence{},
-		}
-		if h.GetThumbnail() != "" {
-			j.Thumbnail = server + h.GetThumbnail()
-		}
-		for _, e := range h.GetEvidence() {
-			j.Evidence = append(j.Evidence, jsonEvidence{e.GetLeaf(), e.GetBy(), e.GetAlgorithm(), e.GetVersion(), e.GetRun(), e.GetOrdinal(),
-				e.GetKind(), e.GetScore(), e.GetRank(), e.GetText(), e.GetLanguage(), e.GetLabel()})
-		}
-		a.Hits = append(a.Hits, j)
-	}
-	return a
-}
-
 func newSearch(o *output, h *home) *cobra.Command {
 	var image, frame, shot, order, cursor string
 	var limit int32
@@ -122,7 +51,7 @@ kind: and confidence>= narrow. docs/guides/query-language.md has the whole langu
 				return h.explain(e, err)
 			}
 			if o.json {
-				return o.value(asJSON(r.Msg, e.Server))
+				return o.answer(r.Msg, e.Server)
 			}
 			printAnswer(o, r.Msg)
 			return nil

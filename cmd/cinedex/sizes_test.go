@@ -15,6 +15,8 @@ import (
 
 	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // productionFile is settings of the production size over the servers that run here, with topics, tables and indices of the test's own.
@@ -50,18 +52,19 @@ func TestFigureSizes(t *testing.T) {
 		}
 		took = time.Since(began)
 		for d := json.NewDecoder(bytes.NewReader(out)); ; {
-			var a jsonAnswer
-			if err := d.Decode(&a); errors.Is(err, io.EOF) {
+			var line json.RawMessage
+			if err := d.Decode(&line); errors.Is(err, io.EOF) {
 				return answers, took
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			if a.Hits == nil {
-				continue // what was fetched
+			var a pb.SearchResponse
+			if err := schema.UnmarshalStrictJSON(line, &a); err != nil {
+				continue // a file that was fetched
 			}
 			var hits []string
-			for _, h := range a.Hits {
-				hits = append(hits, fmt.Sprintf("%s %d-%d %s", h.Title, h.StartFrame, h.EndFrame, h.Text))
+			for _, h := range a.GetHits() {
+				hits = append(hits, fmt.Sprintf("%s %d-%d %s", h.GetTitle(), h.GetStartFrame(), h.GetEndFrame(), h.GetText()))
 			}
 			answers = append(answers, strings.Join(hits, "\n"))
 		}

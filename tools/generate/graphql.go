@@ -57,7 +57,7 @@ func generateGraphQL() (fresh map[string]string, err error) {
 }
 
 // mirror makes to a likeness of from: links to what is there, but real folders down to copied,
-// whose files are copied unless they are generated.
+// whose files are copied, without generated Go files.
 func mirror(from, to, copied string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -72,7 +72,7 @@ func mirror(from, to, copied string) error {
 			if err != nil {
 				return err
 			}
-			if generated(b) {
+			if strings.HasSuffix(source, ".go") && generated(b) {
 				continue
 			}
 			if err := os.WriteFile(target, b, 0o644); err != nil {

@@ -1,8 +1,8 @@
-// Command generate writes the code that comes from the .proto files, as
-// buf.gen.yaml says, and from the GraphQL schema, or with -check tells what of the
-// committed code is stale. It compiles with the library that buf itself uses, so
-// `buf generate` gives the same bytes; it is here because buf takes minutes to
-// build, and this seconds.
+// Command generate writes all generated code: Go from the .proto files, as buf.gen.yaml
+// says; answer.graphql from the messages of a search's answer; and Go from the GraphQL schema.
+// With -check the command writes nothing and names the stale files.
+// The command compiles .proto files with the library that buf uses, so `buf generate`
+// gives the same bytes. buf takes minutes to build, and this command takes seconds.
 //
 //	go -C tools run ./generate [-check]
 package main
@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -51,6 +52,7 @@ func generate(ctx context.Context, check bool) error {
 	// In this order: answers over GraphQL are the protobuf messages.
 	for _, s := range []source{
 		{schema, []string{".pb.go", ".connect.go"}, generateProtobuf},
+		{graphqlAPI, []string{".graphql"}, generateAnswer},
 		{graphqlAPI, []string{".go"}, func(context.Context) (map[string]string, error) { return generateGraphQL() }},
 	} {
 		if err := s.generate(ctx, check); err != nil {
@@ -108,10 +110,11 @@ func generateProtobuf(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	request, err := compile(ctx)
+	files, err := compile(ctx)
 	if err != nil {
 		return nil, err
 	}
+	request := requestFor(files)
 	fresh := map[string]string{}
 	for _, p := range plugins {
 		request.Parameter = proto.String(p.Opt)
@@ -158,10 +161,11 @@ func (s source) compare(fresh map[string]string) (stale, orphans []string, err e
 	return stale, orphans, nil
 }
 
-// generated reports whether a file says of itself what every generator writes first.
+// generated reports whether the first line of a file is the mark of a generator, in a comment of Go or of GraphQL.
 func generated(file []byte) bool {
 	first, _, _ := bytes.Cut(file, []byte("\n"))
-	return bytes.HasPrefix(first, []byte("// Code generated ")) && bytes.HasSuffix(first, []byte(" DO NOT EDIT."))
+	first = bytes.TrimLeft(first, "/# ")
+	return bytes.HasPrefix(first, []byte("Code generated ")) && bytes.HasSuffix(first, []byte(" DO NOT EDIT."))
 }
 
 // plugin is one of buf.gen.yaml: a generator, where its files go, and its option.
@@ -210,8 +214,8 @@ func (p plugin) run(ctx context.Context, request *pluginpb.CodeGeneratorRequest)
 	return response, nil
 }
 
-// compile returns the request for a generator: every .proto file, behind what it imports.
-func compile(ctx context.Context) (*pluginpb.CodeGeneratorRequest, error) {
+// compile returns every .proto file of the schema.
+func compile(ctx context.Context) (linker.Files, error) {
 	names, err := filesIn(sources, ".proto")
 	if err != nil {
 		return nil, err
@@ -220,11 +224,12 @@ func compile(ctx context.Context) (*pluginpb.CodeGeneratorRequest, error) {
 		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{filepath.Join(root, sources)}}),
 		SourceInfoMode: protocompile.SourceInfoStandard,
 	}
-	files, err := compiler.Compile(ctx, names...)
-	if err != nil {
-		return nil, err
-	}
-	request := &pluginpb.CodeGeneratorRequest{FileToGenerate: names}
+	return compiler.Compile(ctx, names...)
+}
+
+// requestFor returns the request for a generator: every file, after the files that the file imports.
+func requestFor(files linker.Files) *pluginpb.CodeGeneratorRequest {
+	request := &pluginpb.CodeGeneratorRequest{}
 	done := map[string]bool{}
 	var add func(f protoreflect.FileDescriptor)
 	add = func(f protoreflect.FileDescriptor) {
@@ -238,9 +243,10 @@ func compile(ctx context.Context) (*pluginpb.CodeGeneratorRequest, error) {
 		request.ProtoFile = append(request.ProtoFile, protodesc.ToFileDescriptorProto(f))
 	}
 	for _, f := range files {
+		request.FileToGenerate = append(request.FileToGenerate, f.Path())
 		add(f)
 	}
-	return request, nil
+	return request
 }
 
 // filesIn returns the files below a folder of the repository that end so, sorted, with paths from there.

@@ -744,16 +744,19 @@ func (x *SearchRequest) GetPreview() map[string]string {
 	return nil
 }
 
+// SearchResponse is one page of the moments that match a query.
 type SearchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The query as understood, printed in the one-line form.
-	Query  string  `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// The query as understood, in the one-line form.
+	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Milliseconds that the service worked on the answer.
 	TookMs float64 `protobuf:"fixed64,2,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
 	// Parts that failed or were late.
 	Partial []*PartialFailure `protobuf:"bytes,3,rep,name=partial,proto3" json:"partial,omitempty"`
 	Hits    []*Hit            `protobuf:"bytes,4,rep,name=hits,proto3" json:"hits,omitempty"`
-	Cursor  string            `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// True where something was found but nothing near enough to be called a match.
+	// Asks for the next page of the same snapshot. Empty on the last page.
+	Cursor string `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// True if candidates were found and none of the candidates is near enough to be called a match.
 	NoGoodMatch   bool `protobuf:"varint,6,opt,name=no_good_match,json=noGoodMatch,proto3" json:"no_good_match,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -831,11 +834,14 @@ func (x *SearchResponse) GetNoGoodMatch() bool {
 	return false
 }
 
+// PartialFailure names a part of the query that gave no candidates.
 type PartialFailure struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Part          string                 `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The leaf, a slash, and the way to search: dialogue/meaning.
+	Part string `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	// The kind of error.
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Error         string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -891,38 +897,42 @@ func (x *PartialFailure) GetError() string {
 	return ""
 }
 
-// A Hit is a moment, not a file.
+// A Hit is a moment, not a file. Intervals are half-open.
 type Hit struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Title     string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
 	TitleName string                 `protobuf:"bytes,2,opt,name=title_name,json=titleName,proto3" json:"title_name,omitempty"`
 	Asset     string                 `protobuf:"bytes,3,opt,name=asset,proto3" json:"asset,omitempty"`
-	// Half-open, in frames of the asset; end_frame is exclusive.
-	StartFrame    int64  `protobuf:"varint,4,opt,name=start_frame,json=startFrame,proto3" json:"start_frame,omitempty"`
-	EndFrame      int64  `protobuf:"varint,5,opt,name=end_frame,json=endFrame,proto3" json:"end_frame,omitempty"`
+	// In frames of the asset.
+	StartFrame int64 `protobuf:"varint,4,opt,name=start_frame,json=startFrame,proto3" json:"start_frame,omitempty"`
+	EndFrame   int64 `protobuf:"varint,5,opt,name=end_frame,json=endFrame,proto3" json:"end_frame,omitempty"`
+	// SMPTE timecode, counted from the asset's own start timecode.
 	StartTimecode string `protobuf:"bytes,6,opt,name=start_timecode,json=startTimecode,proto3" json:"start_timecode,omitempty"`
 	EndTimecode   string `protobuf:"bytes,7,opt,name=end_timecode,json=endTimecode,proto3" json:"end_timecode,omitempty"`
 	// Milliseconds from the start of the picture, rounded to the nearest.
-	StartMs int64   `protobuf:"varint,8,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
-	EndMs   int64   `protobuf:"varint,9,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
-	Start   int64   `protobuf:"varint,10,opt,name=start,proto3" json:"start,omitempty"`
-	End     int64   `protobuf:"varint,11,opt,name=end,proto3" json:"end,omitempty"`
-	Score   float64 `protobuf:"fixed64,12,opt,name=score,proto3" json:"score,omitempty"`
-	// 0..1, calibrated where the evidence allows it.
+	StartMs int64 `protobuf:"varint,8,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
+	EndMs   int64 `protobuf:"varint,9,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
+	// In flicks.
+	Start int64 `protobuf:"varint,10,opt,name=start,proto3" json:"start,omitempty"`
+	End   int64 `protobuf:"varint,11,opt,name=end,proto3" json:"end,omitempty"`
+	// Orders the hits of one answer. Scores of two answers do not compare.
+	Score float64 `protobuf:"fixed64,12,opt,name=score,proto3" json:"score,omitempty"`
+	// From 0 to 1. Calibrated where the evidence allows calibration.
 	Confidence float32 `protobuf:"fixed32,13,opt,name=confidence,proto3" json:"confidence,omitempty"`
-	// The original text and its language, where there is one.
+	// The original text in its own language. Empty where a picture was found.
 	Text      string `protobuf:"bytes,14,opt,name=text,proto3" json:"text,omitempty"`
 	Language  string `protobuf:"bytes,15,opt,name=language,proto3" json:"language,omitempty"`
 	Character string `protobuf:"bytes,16,opt,name=character,proto3" json:"character,omitempty"`
-	// URL path of a thumbnail, on the same service.
+	// URL path of a thumbnail on this service. The path asks for the same token.
 	Thumbnail string `protobuf:"bytes,17,opt,name=thumbnail,proto3" json:"thumbnail,omitempty"`
-	// URL path of the media, on the same service.
+	// URL path of the film on this service, served in byte ranges.
 	Media    string      `protobuf:"bytes,18,opt,name=media,proto3" json:"media,omitempty"`
 	Evidence []*Evidence `protobuf:"bytes,19,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	Region   *Region     `protobuf:"bytes,20,opt,name=region,proto3" json:"region,omitempty"`
-	// Byte ranges of `text` that matched, for marking.
-	Marks         []*TextRange `protobuf:"bytes,21,rep,name=marks,proto3" json:"marks,omitempty"`
-	Credit        string       `protobuf:"bytes,22,opt,name=credit,proto3" json:"credit,omitempty"`
+	// Byte ranges of text (in UTF-8) that matched.
+	Marks []*TextRange `protobuf:"bytes,21,rep,name=marks,proto3" json:"marks,omitempty"`
+	// Whom to credit and under which licence.
+	Credit        string `protobuf:"bytes,22,opt,name=credit,proto3" json:"credit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1111,6 +1121,7 @@ func (x *Hit) GetCredit() string {
 	return ""
 }
 
+// TextRange is a half-open range of bytes.
 type TextRange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Start         int32                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
@@ -1163,25 +1174,28 @@ func (x *TextRange) GetEnd() int32 {
 	return 0
 }
 
-// Evidence is why a moment is a hit: what one algorithm said.
+// Evidence is the result of one algorithm for which a moment is a hit.
 type Evidence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The leaf's kind: "dialogue", "look", ...
-	Leaf      string  `protobuf:"bytes,1,opt,name=leaf,proto3" json:"leaf,omitempty"`
-	Algorithm string  `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	Version   string  `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	Run       string  `protobuf:"bytes,4,opt,name=run,proto3" json:"run,omitempty"`
-	Ordinal   int64   `protobuf:"varint,5,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
-	Kind      string  `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
-	Score     float64 `protobuf:"fixed64,7,opt,name=score,proto3" json:"score,omitempty"`
-	// Rank within its part, from 1.
+	// Which leaf of the query: dialogue, look, label and so on.
+	Leaf      string `protobuf:"bytes,1,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	Algorithm string `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Version   string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Run       string `protobuf:"bytes,4,opt,name=run,proto3" json:"run,omitempty"`
+	// The annotation or embedding within the run.
+	Ordinal int64  `protobuf:"varint,5,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
+	Kind    string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The searcher's own score.
+	Score float64 `protobuf:"fixed64,7,opt,name=score,proto3" json:"score,omitempty"`
+	// Rank within the part of the query, from 1.
 	Rank     int32  `protobuf:"varint,8,opt,name=rank,proto3" json:"rank,omitempty"`
 	Text     string `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`
 	Language string `protobuf:"bytes,10,opt,name=language,proto3" json:"language,omitempty"`
 	Label    string `protobuf:"bytes,11,opt,name=label,proto3" json:"label,omitempty"`
-	Start    int64  `protobuf:"varint,12,opt,name=start,proto3" json:"start,omitempty"`
-	End      int64  `protobuf:"varint,13,opt,name=end,proto3" json:"end,omitempty"`
-	// "words", "meaning", "picture".
+	// In flicks.
+	Start int64 `protobuf:"varint,12,opt,name=start,proto3" json:"start,omitempty"`
+	End   int64 `protobuf:"varint,13,opt,name=end,proto3" json:"end,omitempty"`
+	// words, meaning or picture.
 	By            string `protobuf:"bytes,14,opt,name=by,proto3" json:"by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1424,7 +1424,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema.graphql"
+//go:embed "schema.graphql" "answer.graphql"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -1437,6 +1437,7 @@ func sourceData(filename string) string {
 
 var sources = []*ast.Source{
 	{Name: "schema.graphql", Input: sourceData("schema.graphql"), BuiltIn: false},
+	{Name: "answer.graphql", Input: sourceData("answer.graphql"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
@@ -1594,8 +1595,6 @@ func (ec *executionContext) childFields_Evidence(ctx context.Context, field grap
 	switch field.Name {
 	case "leaf":
 		return ec.fieldContext_Evidence_leaf(ctx, field)
-	case "by":
-		return ec.fieldContext_Evidence_by(ctx, field)
 	case "algorithm":
 		return ec.fieldContext_Evidence_algorithm(ctx, field)
 	case "version":
@@ -1620,6 +1619,8 @@ func (ec *executionContext) childFields_Evidence(ctx context.Context, field grap
 		return ec.fieldContext_Evidence_start(ctx, field)
 	case "end":
 		return ec.fieldContext_Evidence_end(ctx, field)
+	case "by":
+		return ec.fieldContext_Evidence_by(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Evidence", field.Name)
 }
@@ -1640,8 +1641,6 @@ func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.C
 		return ec.fieldContext_Hit_title(ctx, field)
 	case "titleName":
 		return ec.fieldContext_Hit_titleName(ctx, field)
-	case "credit":
-		return ec.fieldContext_Hit_credit(ctx, field)
 	case "asset":
 		return ec.fieldContext_Hit_asset(ctx, field)
 	case "startFrame":
@@ -1680,6 +1679,8 @@ func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.C
 		return ec.fieldContext_Hit_region(ctx, field)
 	case "marks":
 		return ec.fieldContext_Hit_marks(ctx, field)
+	case "credit":
+		return ec.fieldContext_Hit_credit(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Hit", field.Name)
 }
@@ -3579,29 +3580,6 @@ func (ec *executionContext) fieldContext_Evidence_leaf(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Evidence", field, false, false, "String")
 }
 
-func (ec *executionContext) _Evidence_by(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Evidence) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Evidence_by(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.By, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Evidence_by(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Evidence", field, false, false, "String")
-}
-
 func (ec *executionContext) _Evidence_algorithm(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Evidence) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3878,6 +3856,29 @@ func (ec *executionContext) fieldContext_Evidence_end(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Evidence", field, false, false, "Flicks")
 }
 
+func (ec *executionContext) _Evidence_by(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Evidence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Evidence_by(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Evidence_by(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Evidence", field, false, false, "String")
+}
+
 func (ec *executionContext) _FrameRate_num(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.FrameRate) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3967,29 +3968,6 @@ func (ec *executionContext) _Hit_titleName(ctx context.Context, field graphql.Co
 	)
 }
 func (ec *executionContext) fieldContext_Hit_titleName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Hit", field, false, false, "String")
-}
-
-func (ec *executionContext) _Hit_credit(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Hit) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Hit_credit(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Credit, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Hit_credit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Hit", field, false, false, "String")
 }
 
@@ -4455,6 +4433,29 @@ func (ec *executionContext) fieldContext_Hit_marks(_ context.Context, field grap
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Hit_credit(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_credit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Credit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_credit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, "String")
 }
 
 func (ec *executionContext) _MediaRef_bucket(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.MediaRef) (ret graphql.Marshaler) {
@@ -8367,11 +8368,6 @@ func (ec *executionContext) _Evidence(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
-		case "by":
-			out.Values[i] = ec._Evidence_by(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
 		case "algorithm":
 			out.Values[i] = ec._Evidence_algorithm(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -8429,6 +8425,11 @@ func (ec *executionContext) _Evidence(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "end":
 			out.Values[i] = ec._Evidence_end(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "by":
+			out.Values[i] = ec._Evidence_by(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -8505,11 +8506,6 @@ func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "titleName":
 			out.Values[i] = ec._Hit_titleName(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "credit":
-			out.Values[i] = ec._Hit_credit(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -8605,6 +8601,11 @@ func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "marks":
 			out.Values[i] = ec._Hit_marks(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "credit":
+			out.Values[i] = ec._Hit_credit(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -125,11 +125,15 @@ func ask(t *testing.T, s *apitest.Server, token, document string, variables map[
 // theSchema is the one that clients read.
 func theSchema(t *testing.T) *ast.Schema {
 	t.Helper()
-	b, err := os.ReadFile("schema.graphql")
-	if err != nil {
-		t.Fatal(err)
+	var sources []*ast.Source
+	for _, name := range []string{"schema.graphql", "answer.graphql"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, &ast.Source{Name: name, Input: string(b)})
 	}
-	s, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: string(b)})
+	s, err := gqlparser.LoadSchema(sources...)
 	if err != nil {
 		t.Fatal(err)
 	}
