@@ -1,5 +1,6 @@
-// Package synthetic makes libraries of any size for tests and figures: assets with one finished run each, as the events that the
-// algo-runner logs, the same for the same numbers.
+// Package synthetic makes libraries of any size for tests and figures, the same library for the same numbers. A Library is assets with
+// one finished run each, as the events that the algo-runner logs. A Studio is many films with six runs each, written into a store and a
+// search engine as they stand once all is indexed.
 package synthetic
 
 import (
