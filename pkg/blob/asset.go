@@ -14,29 +14,29 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// An AssetFile is an open local file with the bytes of media, hashed: the file itself, or a copy of what lies in a bucket or on a web host.
+// An AssetFile is an open and hashed local file with the bytes of media: the media file itself, or a copy of media in a bucket or on a web host.
 //
-//   - Read returns bytes of the file as it was hashed, or an error of kind Unavailable where the file was changed since.
-//   - Path leads to the very file that was hashed, for programs that read by path. Such a caller MUST call Unchanged after the last
-//     byte was read, and before what was made of the bytes is published.
-//   - Close MUST be called; Path leads nowhere afterwards.
+//   - Read returns bytes of the file as hashed. If the file has changed since the hashing, Read fails with kind Unavailable.
+//   - Path leads to the hashed file, for programs that read by path. A caller that uses Path MUST call Unchanged after the last byte was read, and
+//     before publishing results computed from the bytes.
+//   - The caller MUST call Close. Path leads nowhere after Close.
 type AssetFile struct {
-	// Sum is the sha256 of the bytes in lowercase hex, Size their number.
+	// Sum is the sha256 of the bytes in lowercase hex. Size is the number of bytes.
 	Sum  string
 	Size int64
-	// Ref is where the bytes lie, with what their place told of them when they were hashed.
+	// Ref is the reference of the bytes, with version and time as of the hashing.
 	Ref *cinedexv1.MediaRef
 
 	f     *os.File
 	print fingerprint
-	asset string // "" for what is no asset yet
+	asset string // "" for media that are not an asset yet
 	watch *watch
 }
 
-// Path is a path to the file, for ffmpeg.
+// Path returns a path to the file, for ffmpeg.
 func (a *AssetFile) Path() string { return pathOf(a.f) }
 
-// Read reads the next bytes. None are returned of a file that was written to since it was hashed.
+// Read reads the next bytes. After a change of the file, Read returns no bytes.
 func (a *AssetFile) Read(p []byte) (int, error) {
 	n, err := a.f.Read(p)
 	if changed := a.Unchanged(); changed != nil {
@@ -45,13 +45,14 @@ func (a *AssetFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek sets where Read goes on.
+// Seek sets the offset of the next Read.
 func (a *AssetFile) Seek(offset int64, whence int) (int64, error) { return a.f.Seek(offset, whence) }
 
 // Close closes the file.
 func (a *AssetFile) Close() error { return a.f.Close() }
 
-// Unchanged fails with kind Unavailable where the file was changed since it was hashed: opening it again tells whether the bytes are still the same.
+// Unchanged fails with kind Unavailable if the file has changed since the hashing. A caller may open the asset again: the new opening compares the
+// bytes with the asset.
 func (a *AssetFile) Unchanged() error {
 	err := same(a.f, a.print)
 	if err != nil && a.asset != "" {
@@ -60,12 +61,12 @@ func (a *AssetFile) Unchanged() error {
 	return err
 }
 
-// differs tells what is known without reading.
-func differs(wasSize int64, wasTime time.Time, isSize int64, isTime time.Time) string {
-	return fmt.Sprintf("were %s, are %s", tellBytes(wasSize, wasTime), tellBytes(isSize, isTime))
+// differences tells both sizes and times of two files.
+func differences(wasSize int64, wasTime time.Time, isSize int64, isTime time.Time) string {
+	return fmt.Sprintf("were %s, are %s", sizeAndTime(wasSize, wasTime), sizeAndTime(isSize, isTime))
 }
 
-func tellBytes(size int64, modified time.Time) string {
+func sizeAndTime(size int64, modified time.Time) string {
 	text := fmt.Sprintf("%d bytes", size)
 	if size < 0 {
 		text = "an unknown number of bytes"
@@ -76,14 +77,14 @@ func tellBytes(size int64, modified time.Time) string {
 	return text + " of " + modified.UTC().Format("2006-01-02 15:04:05.000 MST")
 }
 
-// OpenAsset opens the bytes of an asset: those that were hashed when the asset arrived, and no others.
+// OpenAsset opens the bytes of an asset: the bytes that were hashed when the asset arrived, and no others.
 //
-//   - The bytes are trusted without reading them where size, time and version are those recorded in the asset, or those that were hashed before.
-//   - Otherwise they are hashed, once for all who wait. The hashing goes on when ctx ends.
-//   - What lies in a bucket or on a web host is fetched whole before it is read, and its place is asked each time whether it still has it.
+//   - If size, time and version equal the values in the asset, or the values of an earlier hashing, the bytes are trusted without reading.
+//   - Otherwise the bytes are hashed. Concurrent callers share one hashing, which continues when ctx ends.
+//   - Media in a bucket or on a web host are fetched whole before the first read. Each call asks the place whether the place still has the version.
 //
-// Errors hold an [AssetError]. Their kind is Conflict where the bytes are others, NotFound where they are gone, Denied where the configuration
-// does not allow the place any more, Unavailable where the place does not answer now.
+// Every error holds an [AssetError]. The kinds: Conflict for other bytes, NotFound for missing bytes, Denied for a place that the configuration does
+// not allow any more, Unavailable for a place that does not answer now.
 func (b *Blobs) OpenAsset(ctx context.Context, a *cinedexv1.Asset) (*AssetFile, error) {
 	file, err := b.openAsset(ctx, a)
 	if err == nil {
@@ -93,14 +94,14 @@ func (b *Blobs) OpenAsset(ctx context.Context, a *cinedexv1.Asset) (*AssetFile, 
 	return nil, b.watch.refuse(ctx, a, err)
 }
 
-// errOther says that the bytes are not the asset's.
-type errOther struct{ text string }
+// errDiffers reports bytes that differ from the asset's bytes.
+type errDiffers struct{ text string }
 
-func (e *errOther) Error() string { return e.text }
+func (e *errDiffers) Error() string { return e.text }
 
 func (b *Blobs) openAsset(ctx context.Context, a *cinedexv1.Asset) (*AssetFile, error) {
 	if a.GetSha256() == "" {
-		return nil, errkind.New(errkind.Invalid, "the asset does not say what its bytes hash to")
+		return nil, errkind.New(errkind.Invalid, "the asset has no sha256 to compare its bytes with")
 	}
 	at, err := b.find(ctx, a.GetMedia())
 	if err != nil {
@@ -125,37 +126,37 @@ func (b *Blobs) openAsset(ctx context.Context, a *cinedexv1.Asset) (*AssetFile, 
 	return file, nil
 }
 
-// compare holds an open local file against what is recorded of an asset.
+// compare checks an open local file against the asset's record.
 func (b *Blobs) compare(ctx context.Context, a *cinedexv1.Asset, f *os.File, p fingerprint) error {
 	if a.GetSizeBytes() > 0 && p.size != a.GetSizeBytes() {
-		return other(a, p.size, time.Unix(0, p.modified))
+		return differing(a, p.size, time.Unix(0, p.modified))
 	}
-	is, ok := b.hashed.known.Get(p.key())
+	got, ok := b.hasher.known.Get(p.key())
 	if !ok && recorded(a, p) {
-		is = hashed{a.GetSha256(), p.size}
-		b.hashed.known.Add(p.key(), is)
+		got = digest{a.GetSha256(), p.size}
+		b.hasher.known.Add(p.key(), got)
 	} else if !ok {
 		var err error
-		if is, err = b.hashed.ofFile(ctx, f, p); err != nil {
+		if got, err = b.hasher.ofFile(ctx, f, p); err != nil {
 			return err
 		}
 	}
-	if is.sum != a.GetSha256() {
-		return other(a, p.size, time.Unix(0, p.modified))
+	if got.sum != a.GetSha256() {
+		return differing(a, p.size, time.Unix(0, p.modified))
 	}
 	return nil
 }
 
-// recorded reports whether a file is as it was when the asset arrived.
+// recorded reports whether size, time and version of a file are as recorded in the asset.
 func recorded(a *cinedexv1.Asset, p fingerprint) bool {
 	return a.GetMedia().GetVersion() != "" && a.GetMedia().GetVersion() == p.version() && a.GetMedia().GetModifiedMs() == p.modified/1e6 && a.GetSizeBytes() == p.size
 }
 
-func other(a *cinedexv1.Asset, size int64, modified time.Time) error {
-	return &errOther{differs(a.GetSizeBytes(), time.UnixMilli(a.GetMedia().GetModifiedMs()), size, modified)}
+func differing(a *cinedexv1.Asset, size int64, modified time.Time) error {
+	return &errDiffers{differences(a.GetSizeBytes(), time.UnixMilli(a.GetMedia().GetModifiedMs()), size, modified)}
 }
 
-// Take opens media that are no asset yet, and hashes them. Kind Unavailable where somebody is still writing them.
+// Take opens and hashes media that are not an asset yet. Kind Unavailable means that somebody is still writing the file.
 func (b *Blobs) Take(ctx context.Context, ref *cinedexv1.MediaRef) (*AssetFile, error) {
 	at, err := b.find(ctx, ref)
 	if err != nil {
@@ -172,12 +173,12 @@ func (b *Blobs) Take(ctx context.Context, ref *cinedexv1.MediaRef) (*AssetFile, 
 		file.Close()
 		return nil, b.tooLarge(ref, file.print.size)
 	}
-	is, err := b.hashed.ofFile(ctx, file.f, file.print)
+	got, err := b.hasher.ofFile(ctx, file.f, file.print)
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("hashing %s: %w", ref.GetKey(), err)
 	}
-	file.Sum, file.Size = is.sum, is.size
+	file.Sum, file.Size = got.sum, got.size
 	file.Ref.ModifiedMs, file.Ref.Version = file.print.modified/1e6, file.print.version()
 	return file, nil
 }
@@ -186,9 +187,9 @@ func (b *Blobs) tooLarge(ref *cinedexv1.MediaRef, size int64) error {
 	return fmt.Errorf("%s has %d bytes, and at most %d are taken: %w", path.Base(ref.GetKey()), size, b.cfg.MaxBytes, ErrTooLarge)
 }
 
-// Look tells what is wrong with the bytes of an asset, in words for those who may see it; "" for nothing. It reads no byte and asks no host:
-// of a film elsewhere it tells what the last reading found.
-func (b *Blobs) Look(ctx context.Context, a *cinedexv1.Asset) string {
+// Fault describes a fault of an asset's bytes, in words for people who may see the asset; "" for no fault. Fault reads no byte and asks no host: for
+// media in buckets and on web hosts, Fault returns the result of the last opening.
+func (b *Blobs) Fault(ctx context.Context, a *cinedexv1.Asset) string {
 	mark := b.watch.mark(a.GetId())
 	if a.GetSha256() == "" || a.GetMedia() == nil {
 		return mark
@@ -199,19 +200,19 @@ func (b *Blobs) Look(ctx context.Context, a *cinedexv1.Asset) string {
 	}
 	var p fingerprint
 	if err == nil {
-		p, err = at.look()
+		p, err = at.stat()
 	}
 	if err != nil {
 		return reason(err)
 	}
-	is, known := b.hashed.known.Peek(p.key())
+	got, known := b.hasher.known.Peek(p.key())
 	switch {
-	case a.GetSizeBytes() > 0 && p.size != a.GetSizeBytes(), known && is.sum != a.GetSha256():
-		return reason(other(a, p.size, time.Unix(0, p.modified)))
+	case a.GetSizeBytes() > 0 && p.size != a.GetSizeBytes(), known && got.sum != a.GetSha256():
+		return reason(differing(a, p.size, time.Unix(0, p.modified)))
 	case known, recorded(a, p), a.GetMedia().GetVersion() == "":
 		return ""
 	}
-	return "may have changed since the asset arrived: " + differs(a.GetSizeBytes(), time.UnixMilli(a.GetMedia().GetModifiedMs()), p.size, time.Unix(0, p.modified)) + "; they are hashed when they are read next"
+	return "may have changed since the asset arrived: " + differences(a.GetSizeBytes(), time.UnixMilli(a.GetMedia().GetModifiedMs()), p.size, time.Unix(0, p.modified)) + "; they are hashed when they are read next"
 }
 
 var _ io.ReadSeekCloser = (*AssetFile)(nil)

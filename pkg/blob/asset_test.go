@@ -22,10 +22,10 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// reel makes bytes of which each megabyte is its own, all of one size.
+// reel returns 2 MiB of bytes that repeat a name. Reels of different names have the same size.
 func reel(name string) []byte { return bytes.Repeat([]byte(fmt.Sprintf("%-16s", name)), 128<<10) }
 
-// arrived makes an asset of media as an ingestor does.
+// arrived takes media as an ingestor does, and returns the asset.
 func arrived(t *testing.T, b *blob.Blobs, raw string) *pb.Asset {
 	t.Helper()
 	ref, err := b.Resolve(raw)
@@ -50,7 +50,7 @@ func reads(ctx context.Context, b *blob.Blobs, a *pb.Asset) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// refused checks that the bytes of an asset are refused, and why, and that no reader is told where they lie.
+// refused checks that an asset's bytes are refused with a kind and a reason, and that the error's text names no path.
 func refused(t *testing.T, b *blob.Blobs, a *pb.Asset, kind errkind.Kind, reason string) {
 	t.Helper()
 	got, err := reads(t.Context(), b, a)
@@ -64,14 +64,14 @@ func refused(t *testing.T, b *blob.Blobs, a *pb.Asset, kind errkind.Kind, reason
 	}
 }
 
-// returned checks that the bytes of an asset are had, and that status has nothing to tell of them.
+// returned checks that an asset's bytes are returned, and that the asset has no fault.
 func returned(t *testing.T, b *blob.Blobs, a *pb.Asset, want []byte) {
 	t.Helper()
 	got, err := reads(t.Context(), b, a)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%d bytes, %v; want the %d that arrived", len(got), err, len(want))
 	}
-	if mark := b.Look(t.Context(), a); mark != "" {
+	if mark := b.Fault(t.Context(), a); mark != "" {
 		t.Errorf("status says that the bytes are %q", mark)
 	}
 }
@@ -153,10 +153,10 @@ func TestOverwrittenFile(t *testing.T) {
 						b = open()
 					}
 					refused(t, b, a, errkind.Conflict, "not those that arrived")
-					if mark := b.Look(t.Context(), a); !strings.Contains(mark, "not those that arrived") || !strings.Contains(mark, "were 2097152 bytes") {
+					if mark := b.Fault(t.Context(), a); !strings.Contains(mark, "not those that arrived") || !strings.Contains(mark, "were 2097152 bytes") {
 						t.Errorf("status says %q", mark)
 					}
-					// Restored, the film is there again.
+					// After the file is restored, the film is returned.
 					if err := os.Remove(path); err != nil {
 						t.Fatal(err)
 					}
@@ -169,7 +169,7 @@ func TestOverwrittenFile(t *testing.T) {
 	}
 }
 
-// A file that is written to while it is read gives no byte of the new film, by Read or by Path.
+// A file that is written to during the reading returns no byte of the new film, by Read or by Path.
 func TestOverwrittenWhileRead(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
@@ -204,7 +204,7 @@ func TestOverwrittenWhileRead(t *testing.T) {
 	}
 }
 
-// What was renamed away is still read by its path: the path leads to the file, and not to its name.
+// A renamed file is still readable by its Path: the path leads to the file, not to the name.
 func TestPathLeadsToTheFile(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
@@ -221,14 +221,14 @@ func TestPathLeadsToTheFile(t *testing.T) {
 	}
 }
 
-// A file that nobody changed is not read again, also by a process that has just begun; one that was only moved is read once for all who ask.
+// An unchanged file is not read again, not even by a new process. A moved file is read once for all concurrent callers.
 func TestUnchangedIsNotRead(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
 	b := blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	a := arrived(t, b, fileURL(path))
 	b = blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
-	// A hash that is wrong and not found to be so shows that nothing is read.
+	// The wrong sha256 goes unnoticed, which shows that no byte was read.
 	wrong := strings.Repeat("0", 64)
 	trusted := &pb.Asset{Id: a.Id, Sha256: wrong, SizeBytes: a.SizeBytes, Media: a.Media}
 	if _, err := reads(t.Context(), b, trusted); err != nil {
@@ -236,13 +236,13 @@ func TestUnchangedIsNotRead(t *testing.T) {
 	}
 	b = blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	moved := &pb.Asset{Id: a.Id, Sha256: a.Sha256, SizeBytes: a.SizeBytes, Media: &pb.MediaRef{Bucket: a.Media.Bucket, Key: a.Media.Key, ModifiedMs: 1, Version: "elsewhere"}}
-	if mark := b.Look(t.Context(), moved); !strings.Contains(mark, "may have changed") {
+	if mark := b.Fault(t.Context(), moved); !strings.Contains(mark, "may have changed") {
 		t.Errorf("before it is read, status says %q", mark)
 	}
 	returned(t, b, moved, reel("film"))
 }
 
-// Hashing goes on when the reader who waits for it leaves; the next finds it done.
+// Hashing continues when the waiting reader leaves. The next reader gets the digest.
 func TestReaderLeaves(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
@@ -255,7 +255,7 @@ func TestReaderLeaves(t *testing.T) {
 	if _, err := reads(ctx, b, a); errkind.Of(err) != errkind.Cancelled {
 		t.Errorf("a reader who left: %v", err)
 	}
-	if mark := b.Look(t.Context(), a); mark != "" {
+	if mark := b.Fault(t.Context(), a); mark != "" {
 		t.Errorf("status says %q because a reader left", mark)
 	}
 	returned(t, b, a, reel("film"))
@@ -287,10 +287,10 @@ func TestArtefactIsHeldAgainstItsName(t *testing.T) {
 type host struct {
 	*httptest.Server
 	film    atomic.Pointer[[]byte]
-	etag    atomic.Pointer[string] // nil sends none, and no time either
-	answer  atomic.Int32           // a status in place of the film
-	whole   atomic.Int32           // how often all of it was asked for
-	claimed atomic.Int64           // a length to claim that is not that of the film
+	etag    atomic.Pointer[string] // nil sends neither ETag nor Last-Modified
+	answer  atomic.Int32           // a status instead of the film
+	whole   atomic.Int32           // requests for the whole film
+	claimed atomic.Int64           // a Content-Length that is not the film's
 }
 
 func newHost(t *testing.T) *host {
@@ -343,23 +343,23 @@ func TestFilmOnAWebHost(t *testing.T) {
 	if n := h.whole.Load(); n != 1 {
 		t.Errorf("the film was fetched %d times", n)
 	}
-	// Another process takes the copy that is there.
+	// Another process uses the existing copy.
 	b = blobs(t, h.allowed(dir))
 	returned(t, b, a, reel("film"))
 	if n := h.whole.Load(); n != 1 {
 		t.Errorf("after a restart the film was fetched %d times", n)
 	}
-	// The host replaces the film, with the same size.
+	// The host replaces the film with a film of the same size.
 	h.serve(reel("another"), `"2"`)
 	refused(t, b, a, errkind.Conflict, "not those that arrived")
 	refused(t, b, a, errkind.Conflict, "not those that arrived")
 	if n := h.whole.Load(); n != 2 {
 		t.Errorf("to find out, the film was fetched %d times", n-1)
 	}
-	if mark := b.Look(t.Context(), a); !strings.Contains(mark, "not those that arrived") {
+	if mark := b.Fault(t.Context(), a); !strings.Contains(mark, "not those that arrived") {
 		t.Errorf("status says %q", mark)
 	}
-	// It has another size, then none at all, then the host is gone.
+	// The host serves a smaller film, then no film. Then the host is gone.
 	h.serve(reel("film")[:1000], `"3"`)
 	refused(t, b, a, errkind.Conflict, "are 1000 bytes")
 	h.answer.Store(http.StatusNotFound)
@@ -367,7 +367,7 @@ func TestFilmOnAWebHost(t *testing.T) {
 	h.answer.Store(http.StatusBadGateway)
 	refused(t, b, a, errkind.Unavailable, "does not answer now")
 	h.answer.Store(0)
-	// The same film under a new version.
+	// The host serves the same film with a new version.
 	h.serve(reel("film"), `"4"`)
 	returned(t, b, a, reel("film"))
 	h.Close()
@@ -381,15 +381,15 @@ func TestWebHostThatLies(t *testing.T) {
 	empty := func() *blob.Blobs {
 		return blobs(t, h.allowed(filepath.Join(t.TempDir(), "cache")))
 	}
-	// The version of before over other bytes.
+	// The host serves other bytes with the recorded version.
 	h.serve(reel("another"), `"1"`)
 	refused(t, empty(), a, errkind.Conflict, "not those that arrived")
-	// No version at all.
+	// The host sends no version.
 	h.serve(reel("another"), "")
 	refused(t, empty(), a, errkind.Conflict, "not those that arrived")
 	h.serve(reel("film"), "")
 	returned(t, empty(), a, reel("film"))
-	// More bytes claimed than are sent, and fewer.
+	// The host claims more bytes than it sends, and fewer.
 	h.serve(reel("film"), `"5"`)
 	h.claimed.Store(a.SizeBytes + 1)
 	refused(t, empty(), a, errkind.Conflict, "are 2097153 bytes")
@@ -402,7 +402,7 @@ func TestWebHostThatLies(t *testing.T) {
 }
 
 func TestOverwrittenObject(t *testing.T) {
-	// The own bucket stands for any: it is read as an object where it is no folder.
+	// A bucket in memory stands for every bucket that is not a folder.
 	b := blobs(t, func(c *blob.Config) { c.Bucket = "mem://" })
 	ref, err := b.Put(t.Context(), "film.mp4", "video/mp4", bytes.NewReader(reel("film")))
 	if err != nil {

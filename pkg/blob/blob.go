@@ -13,33 +13,31 @@ import (
 	"time"
 
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
-	_ "gocloud.dev/blob/memblob"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Blob is an open blob.
+// A Blob is an open blob. The caller MUST close the Blob.
 type Blob struct {
 	io.ReadCloser
-	// Size is the number of bytes; -1 where it is not known ahead.
+	// Size is the number of bytes; -1 where the place does not tell the size.
 	Size int64
-	// Version changes when the content does.
+	// Version changes when the content changes.
 	Version string
-	// Modified is when that was, where known.
+	// Modified is the time of the last change; zero where unknown.
 	Modified time.Time
 }
 
-// Seek lets files and bucket objects be served in ranges.
+// Seek sets the offset of the next Read. Blobs of web hosts cannot seek.
 func (b *Blob) Seek(offset int64, whence int) (int64, error) {
 	if s, ok := b.ReadCloser.(io.Seeker); ok {
 		return s.Seek(offset, whence)
 	}
-	return 0, errors.New("this blob cannot be read from the middle")
+	return 0, errors.New("a blob of a web host cannot seek")
 }
 
-// Open opens a blob, of at most MaxBytes where its size is known. Close it.
+// Open opens a blob. A blob whose known size is over MaxBytes is refused. The caller MUST close the Blob.
 func (b *Blobs) Open(ctx context.Context, ref *cinedexv1.MediaRef) (*Blob, error) {
 	at, err := b.find(ctx, ref)
 	if err != nil {
@@ -74,14 +72,14 @@ func openObject(ctx context.Context, bucket *gocloud.Bucket, key string) (*Blob,
 	if err != nil {
 		return nil, blobError(err)
 	}
-	return &Blob{r, r.Size(), objectSight(attrs).version, attrs.ModTime}, nil
+	return &Blob{r, r.Size(), objectDescription(attrs).version, attrs.ModTime}, nil
 }
 
-func objectSight(attrs *gocloud.Attributes) sight {
-	return sight{size: attrs.Size, version: fmt.Sprintf("%s-%d-%d", attrs.ETag, attrs.Size, attrs.ModTime.UnixNano()), modified: attrs.ModTime}
+func objectDescription(attrs *gocloud.Attributes) description {
+	return description{size: attrs.Size, version: fmt.Sprintf("%s-%d-%d", attrs.ETag, attrs.Size, attrs.ModTime.UnixNano()), modified: attrs.ModTime}
 }
 
-// bounded ends a blob that turns out longer than it said, and one whose context ended.
+// bounded ends the reading of a blob with an error after more than left bytes, or when ctx ends.
 type bounded struct {
 	io.ReadCloser
 	ctx  context.Context
@@ -99,18 +97,18 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek gives what is read again back to the limit: what it bounds is one pass.
+// Seek lifts the limit: a blob that can seek has a known size, and Open compared the size with MaxBytes.
 func (b *bounded) Seek(offset int64, whence int) (int64, error) {
 	s, ok := b.ReadCloser.(io.Seeker)
 	if !ok {
-		return 0, errors.New("this blob cannot be read from the middle")
+		return 0, errors.New("a blob of a web host cannot seek")
 	}
 	b.left = 1 << 62
 	return s.Seek(offset, whence)
 }
 
-// Read returns a whole small blob, of at most limit bytes. A blob of our own whose name tells its sha256 is compared with it; kind
-// Conflict where the bytes are others.
+// Read returns a whole small blob, of at most limit bytes. The bytes of an own blob with a sha256 in the name are compared with the sha256; a
+// difference is an error of kind Conflict.
 func (b *Blobs) Read(ctx context.Context, ref *cinedexv1.MediaRef, limit int64) ([]byte, error) {
 	o, err := b.Open(ctx, ref)
 	if err != nil {
@@ -126,13 +124,13 @@ func (b *Blobs) Read(ctx context.Context, ref *cinedexv1.MediaRef, limit int64) 
 	}
 	if want := NamedSum(ref); want != "" {
 		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want {
-			return nil, errkind.New(errkind.Conflict, "%s is damaged: its bytes are not those that its name tells", ref.GetKey())
+			return nil, errkind.New(errkind.Conflict, "%s is damaged: the bytes do not hash to the sha256 in the name", ref.GetKey())
 		}
 	}
 	return data, nil
 }
 
-// NamedSum returns the sha256 that the name of one of our own blobs begins with, and "" where the name holds none.
+// NamedSum returns the sha256 at the beginning of an own blob's name; "" for a name without a sha256 and for blobs of other buckets.
 func NamedSum(ref *cinedexv1.MediaRef) string {
 	stem, _, _ := strings.Cut(path.Base(ref.GetKey()), ".")
 	if ref.GetBucket() != "" || !sumForm.MatchString(stem) {
@@ -143,8 +141,7 @@ func NamedSum(ref *cinedexv1.MediaRef) string {
 
 var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Hash returns the sha256 of a blob in lowercase hex, and its size. One over the
-// limit is refused before it is read.
+// Hash returns the sha256 of a blob in lowercase hex, and the blob's size. A blob over MaxBytes is refused before the first byte is read.
 func (b *Blobs) Hash(ctx context.Context, ref *cinedexv1.MediaRef) (sum string, size int64, err error) {
 	o, err := b.Open(ctx, ref)
 	if err != nil {

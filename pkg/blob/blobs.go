@@ -14,29 +14,26 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
-	_ "gocloud.dev/blob/memblob"
 )
 
-// Blobs reads media from where they may lie and keeps Cinedex's own bytes. It is
-// safe for concurrent use.
+// Blobs opens media in the places that the configuration allows, and keeps Cinedex's own bytes. Blobs is safe for concurrent use.
 type Blobs struct {
 	cfg    Config
 	own    *gocloud.Bucket
-	folder string // of the own bucket, where it is one
+	folder string // the folder of the own bucket; "" for any other bucket
 	roots  []string
 	client *http.Client
-	// longest is the constant, less in tests.
+	// longest is longestWait. Tests shorten the time.
 	longest time.Duration
-	cache   *fetched
-	hashed  *hashes
+	cache   *cache
+	hasher  *hasher
 	watch   *watch
 
 	mu     sync.Mutex
 	others map[string]*gocloud.Bucket
 }
 
-// Open opens the own bucket and resolves the roots. Close it.
+// Open opens the own bucket and resolves the roots. The caller MUST close the Blobs.
 func Open(ctx context.Context, cfg Config, deps Deps) (*Blobs, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("checking the blob configuration: %w", err)
@@ -55,8 +52,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Blobs, error) {
 		if err := os.MkdirAll(b.folder, 0o755); err != nil {
 			return nil, fmt.Errorf("making the media bucket: %w", err)
 		}
-		// Temporary files beside the final ones make the last step of a write one
-		// rename; attributes in files of their own would not be part of it.
+		// With the temporary file beside the final file, a write ends with one rename. Attributes in separate files would not be part of the rename.
 		address = (&url.URL{Scheme: "file", Path: u.Path, RawQuery: "no_tmp_dir=true&metadata=skip"}).String()
 	}
 	own, err := gocloud.OpenBucket(ctx, address)
@@ -68,26 +64,26 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Blobs, error) {
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), fmt.Sprintf("cinedex-media-%d", os.Getuid()))
 	}
-	b.cache = newFetched(dir, cfg.CacheBytes)
+	b.cache = newCache(dir, cfg.CacheBytes)
 	if len(cfg.Hosts)+len(cfg.Buckets) > 0 {
 		if _, err := b.cache.folder(); err != nil {
 			own.Close()
 			return nil, err
 		}
 	}
-	b.hashed, b.watch = newHashes(), newWatch(deps)
+	b.hasher, b.watch = newHasher(), newWatch(deps)
 	return b, nil
 }
 
-// Deps are what Blobs report to. Both may be nil.
+// Deps are the log and the metrics of Blobs. Both may be nil.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// Close ends what is being fetched or hashed, and closes all buckets.
+// Close ends running fetches and hashings, and closes all buckets.
 func (b *Blobs) Close() error {
-	b.hashed.Close()
+	b.hasher.Close()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	err := errors.Join(b.own.Close(), b.cache.Close())

@@ -78,7 +78,7 @@ func TestOwnBucket(t *testing.T) {
 			if part, _ := io.ReadAll(o); len(part) != len(want)-700 {
 				t.Errorf("from the middle: %d bytes", len(part))
 			}
-			// A writing that breaks off leaves what was there.
+			// A broken write leaves the old bytes.
 			broken := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errors.New("gone")))
 			if _, err := b.Put(t.Context(), "thumbnails/ab12/0.jpg", "image/jpeg", broken); err == nil {
 				t.Error("a broken writing passed")
@@ -92,7 +92,7 @@ func TestOwnBucket(t *testing.T) {
 			if _, err := b.Put(t.Context(), "gone/soon", "", strings.NewReader("x")); err != nil {
 				t.Fatal(err)
 			}
-			for range 2 { // the second time it is not there
+			for range 2 { // the second Delete finds no blob
 				if err := b.Delete(t.Context(), "gone/soon"); err != nil {
 					t.Errorf("deleting: %v", err)
 				}
@@ -113,7 +113,7 @@ func TestOwnBucket(t *testing.T) {
 			}
 		})
 	}
-	// Nothing but the blob is left in the folder.
+	// The folder holds the blob and no other file.
 	var files []string
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, _ error) error {
 		if !d.IsDir() {
@@ -186,7 +186,7 @@ func TestFileURLs(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", raw, ref, err, want)
 		}
 	}
-	// A reference from a log is held to the same rules.
+	// References in the log follow the same rules.
 	for _, ref := range []*cinedexv1.MediaRef{
 		{Bucket: fileURL(outside), Key: "secret.mp4"}, {Bucket: fileURL(root), Key: "../films-secret/secret.mp4"},
 		{Bucket: fileURL(root), Key: "out.mp4"}, {Bucket: "file:///", Key: "etc/passwd"},
@@ -195,7 +195,7 @@ func TestFileURLs(t *testing.T) {
 			t.Errorf("%v: %v", ref, err)
 		}
 	}
-	// A folder is no film, and neither is a pipe, which would never end.
+	// A folder is not a film. Neither is a pipe, whose reading would never end.
 	if _, err := b.Open(t.Context(), &cinedexv1.MediaRef{Bucket: fileURL(root), Key: "season 1"}); errkind.Of(err) != errkind.Invalid {
 		t.Errorf("a folder: %v", err)
 	}
@@ -281,26 +281,25 @@ func TestWeb(t *testing.T) {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
 	}
-	// The same host, without leave to have a private address.
+	// The same host, while private addresses are not allowed.
 	closed := blobs(t, func(c *blob.Config) { c.Hosts = []string{host} })
 	before := served.Load()
 	if _, _, err := closed.Hash(t.Context(), ref); errkind.Of(err) != errkind.Denied || served.Load() != before {
 		t.Errorf("a private address: %v", err)
 	}
-	// Nobody asked for this host.
+	// No host is allowed.
 	none := blobs(t, func(*blob.Config) {})
 	if _, err := none.Open(t.Context(), ref); errkind.Of(err) != errkind.Denied {
 		t.Errorf("another host: %v", err)
 	}
 }
 
-// The folder for fetched files keeps within its bound, and never takes a file
-// from under somebody's hands.
+// The cache folder stays within its bound, and never removes a file that is in use.
 func TestFetchedFolderIsBounded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", r.URL.Path)
 		_, _ = w.Write(bytes.Repeat([]byte{r.URL.Path[1]}, 1<<20-len(r.URL.Path)))
-		_, _ = w.Write([]byte(r.URL.Path)) // no two are the same
+		_, _ = w.Write([]byte(r.URL.Path)) // every answer is different
 	}))
 	defer server.Close()
 	dir := filepath.Join(t.TempDir(), "cache")

@@ -7,16 +7,16 @@ import (
 	"strings"
 
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
+	_ "gocloud.dev/blob/fileblob" // drivers that add little to a binary; pkg/platform links the drivers of clouds
 	_ "gocloud.dev/blob/memblob"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Config says where bytes may come from and where ours are kept.
+// Config names the places that media may come from, and Cinedex's own bucket.
 type Config struct {
-	// Bucket is Cinedex's own bucket, for thumbnails, text tracks and frame tables:
-	// file:///folder, mem://, or any other gocloud.dev/blob URL whose driver the program holds.
+	// Bucket is Cinedex's own bucket, for thumbnails, text tracks and frame tables: file:///folder, mem://, or another gocloud.dev/blob URL whose
+	// driver the program links.
 	Bucket string `mapstructure:"bucket"`
 	// Roots are the folders that file URLs of media may lie in, symbolic links followed. None means no file URLs.
 	Roots []string `mapstructure:"roots"`
@@ -24,14 +24,14 @@ type Config struct {
 	Buckets []string `mapstructure:"buckets"`
 	// Hosts are the hosts that http and https URLs of media may name, each "host" or "host:port". None means no such URLs.
 	Hosts []string `mapstructure:"hosts"`
-	// AllowPrivate lets those hosts have private or loopback addresses.
+	// AllowPrivate lets Hosts have private or loopback addresses.
 	AllowPrivate bool `mapstructure:"allow_private"`
-	// CacheDir holds media that were fetched from buckets and hosts; empty means a folder in the system's temporary one. The folder must belong to
-	// the user that runs Cinedex, and be closed to all others. Several processes may share one.
+	// CacheDir holds copies of media from buckets and hosts; empty means a folder in the system's temporary folder. The folder must belong to the
+	// user that runs Cinedex, and be closed to all other users. Several processes may share the folder.
 	CacheDir string `mapstructure:"cache_dir"`
-	// CacheBytes bounds that folder, over restarts and for all processes that share it.
+	// CacheBytes bounds CacheDir, over restarts and for all processes that share the folder.
 	CacheBytes int64 `mapstructure:"cache_bytes"`
-	// MaxBytes is the largest media taken.
+	// MaxBytes is the size of the largest media file that is accepted.
 	MaxBytes int64 `mapstructure:"max_bytes"`
 }
 
@@ -50,7 +50,7 @@ func Default() Config {
 	return Config{Bucket: "mem://", CacheBytes: defaultMaxBytes, MaxBytes: defaultMaxBytes}
 }
 
-// Validate names the first field that cannot be worked with.
+// Validate checks all fields, and names the first invalid field.
 func (c Config) Validate() error {
 	if c.Bucket == "" {
 		return errkind.New(errkind.Invalid, "bucket: must be set, as in file:///var/lib/cinedex/media")
@@ -79,16 +79,16 @@ func (c Config) Validate() error {
 	case c.CacheBytes < 0 || c.CacheBytes > 1000*maxMediaBytes:
 		return errkind.New(errkind.Invalid, "cache_bytes: %d is not from 0 to %d", c.CacheBytes, int64(1000*maxMediaBytes))
 	case c.CacheBytes < c.MaxBytes && (len(c.Buckets) > 0 || len(c.Hosts) > 0):
-		return errkind.New(errkind.Invalid, "cache_bytes: must hold at least one media file of max_bytes")
+		return errkind.New(errkind.Invalid, "cache_bytes: must be at least max_bytes, since media from buckets and hosts are copied whole")
 	}
 	return nil
 }
 
-// checkBucket refuses an address that no driver of this program opens.
+// checkBucket refuses an address for which this program links no driver.
 func checkBucket(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || !gocloud.DefaultURLMux().ValidBucketScheme(u.Scheme) {
-		return errkind.New(errkind.Invalid, "%q is no URL of a bucket, such as file:///folder; this program knows %s", address, strings.Join(gocloud.DefaultURLMux().BucketSchemes(), ", "))
+		return errkind.New(errkind.Invalid, "%q is not the URL of a bucket: write file:///folder, or use one of the schemes %s", address, strings.Join(gocloud.DefaultURLMux().BucketSchemes(), ", "))
 	}
 	return nil
 }

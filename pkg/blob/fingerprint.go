@@ -11,8 +11,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A fingerprint is what a file system tells of a file's bytes without reading them. Every write changes it, also a write that
-// restores size and time afterwards, since nobody can set the time of change.
+// A fingerprint identifies a file's bytes without reading the file. Every write changes the fingerprint. A write that restores size and time does as
+// well, since no program can set the time of change.
 type fingerprint struct {
 	device, inode, size int64
 	modified, changed   int64 // Unix nanoseconds
@@ -37,22 +37,23 @@ func fingerprintOfInfo(st fs.FileInfo) (fingerprint, error) {
 	return p, nil
 }
 
-// version names this state of the file beside its size and its time, on every machine that mounts it.
+// version identifies this state of the file, together with size and time, on every machine that mounts the file system.
 func (p fingerprint) version() string { return fmt.Sprintf("%x-%x", p.inode, p.changed) }
 
 func (p fingerprint) key() string {
 	return fmt.Sprintf("file %x-%s-%d-%d", p.device, p.version(), p.size, p.modified)
 }
 
-// A file system tells time in ticks, so two writes within a tick look alike. Before a file is hashed that was changed within quietAge, its
-// fingerprint must hold for longer than a tick: 10 ms at most on the file systems that tell nanoseconds, 2 s on those that tell whole seconds.
+// File systems count time in ticks: two writes within a tick leave the same times. For a file that was changed within quietAge, the fingerprint must
+// stay the same for longer than a tick before the hashing. A tick is at most 10 ms on file systems with nanoseconds, and 2 s on file systems with
+// whole seconds.
 const (
 	quietAge    = 10 * time.Second
 	quiet       = 50 * time.Millisecond
 	quietCoarse = 2100 * time.Millisecond
 )
 
-// settle waits until a later write is sure to change the fingerprint.
+// settle waits until any later write is sure to change the fingerprint.
 func settle(ctx context.Context, f *os.File, p fingerprint) error {
 	if age := time.Since(time.Unix(0, p.changed)); age > quietAge {
 		return nil
@@ -69,14 +70,15 @@ func settle(ctx context.Context, f *os.File, p fingerprint) error {
 	return same(f, p)
 }
 
-// same fails with kind Unavailable where an open file is not as it was. A write is the likely reason; a new name, or one name less, looks alike.
+// same fails with kind Unavailable if the fingerprint of an open file has changed. A write is the likely reason; renaming or unlinking the file
+// changes the fingerprint, too.
 func same(f *os.File, p fingerprint) error {
 	now, err := fingerprintOf(f)
 	if err != nil {
 		return err
 	}
 	if now != p {
-		return errkind.New(errkind.Unavailable, "the file was changed while it was read: it is read when nobody changes it")
+		return errkind.New(errkind.Unavailable, "the file was changed while it was read: try again after the writing has ended")
 	}
 	return nil
 }

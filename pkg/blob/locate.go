@@ -13,23 +13,20 @@ import (
 	"time"
 
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
-	_ "gocloud.dev/blob/memblob"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Resolve turns the URL of arriving media into a reference, or says why it may
-// not be read: kind Denied where the configuration forbids it, Invalid where it
-// is no URL that is taken at all.
+// Resolve turns the URL of arriving media into a reference. Errors: Denied where the configuration forbids the place, Invalid for a URL in a form
+// that is not accepted, NotFound for a missing file inside a root.
 func (b *Blobs) Resolve(raw string) (*cinedexv1.MediaRef, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return nil, errkind.New(errkind.Invalid, "the URL cannot be read: %w", err)
+		return nil, errkind.New(errkind.Invalid, "the URL is malformed: %w", err)
 	case u.User != nil:
-		return nil, errkind.New(errkind.Invalid, "the URL carries credentials, which belong into the configuration")
+		return nil, errkind.New(errkind.Invalid, "the URL carries credentials: leave the user and the password out, and configure credentials in Cinedex")
 	case u.Scheme == "file":
 		if u.Host != "" && u.Host != "localhost" {
 			return nil, errkind.New(errkind.Invalid, "the file URL names a host: write file:///folder/film.mp4")
@@ -46,7 +43,7 @@ func (b *Blobs) Resolve(raw string) (*cinedexv1.MediaRef, error) {
 	}
 	key := strings.TrimPrefix(u.Path, "/")
 	if key == "" {
-		return nil, errkind.New(errkind.Invalid, "the URL names a bucket, but no object in it")
+		return nil, errkind.New(errkind.Invalid, "the URL names a bucket and no object: add the object's key")
 	}
 	if _, err := b.configured(u.Scheme + "://" + u.Host); err != nil {
 		return nil, err
@@ -54,14 +51,14 @@ func (b *Blobs) Resolve(raw string) (*cinedexv1.MediaRef, error) {
 	return &cinedexv1.MediaRef{Bucket: u.Scheme + "://" + u.Host, Key: key}, nil
 }
 
-// resolveFile finds the root that a file lies in after all links are followed.
+// resolveFile follows all links of a file's path, and finds the root that the file lies in.
 func (b *Blobs) resolveFile(name string) (*cinedexv1.MediaRef, error) {
 	if !filepath.IsAbs(name) {
 		return nil, errkind.New(errkind.Invalid, "the file URL needs an absolute path")
 	}
 	real, err := filepath.EvalSymlinks(name)
 	if err != nil && b.within(filepath.Clean(name)) == "" {
-		// Whether a file exists outside the roots is nobody's business.
+		// An error about a path outside the roots does not tell whether a file exists at that path.
 		return nil, errkind.New(errkind.Denied, "%s is outside the folders that media may come from", name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,7 +88,7 @@ func (b *Blobs) within(real string) string {
 	return ""
 }
 
-// configured returns the configured URL of the bucket that is named so.
+// configured returns the configured URL of the named bucket.
 func (b *Blobs) configured(name string) (string, error) {
 	for _, c := range b.cfg.Buckets {
 		if base, _, _ := strings.Cut(c, "?"); strings.TrimSuffix(base, "/") == name {
@@ -101,16 +98,16 @@ func (b *Blobs) configured(name string) (string, error) {
 	return "", errkind.New(errkind.Denied, "%s is not among the buckets that media may come from", name)
 }
 
-// place is where a reference leads.
+// A place is the location of a blob: a local file (root and path), an object (bucket and key) or a web address (url).
 type place struct {
-	path   string          // a local file, by its path below
-	root   string          // a folder that it cannot leave,
-	bucket *gocloud.Bucket // or an object,
-	url    string          // or a web address
+	path   string          // of a local file, relative to root
+	root   string          // the folder that path cannot leave
+	bucket *gocloud.Bucket // of an object
+	url    string          // of a blob on a web host
 	key    string
 }
 
-// find checks a reference as strictly as Resolve, since logs outlive configurations.
+// find returns the place of a reference. The rules are as strict as Resolve's, since a reference in the log may be older than the configuration.
 func (b *Blobs) find(ctx context.Context, ref *cinedexv1.MediaRef) (place, error) {
 	key := ref.GetKey()
 	if key == "" {
@@ -159,8 +156,8 @@ func (b *Blobs) find(ctx context.Context, ref *cinedexv1.MediaRef) (place, error
 	return place{bucket: bucket, key: key}, nil
 }
 
-// file opens a local file. A pipe or a device would block or never end, so the file is looked at before and after it is opened, and
-// opening does not wait. A link that came after the file was found leads nowhere outside the root.
+// file opens a local file. A pipe or a device would block or never end: file checks the type before and after the opening, and opens without waiting.
+// A link that was put in the file's place after find cannot lead outside the root.
 func (at place) file() (*os.File, fingerprint, error) {
 	root, err := os.OpenRoot(at.root)
 	if err != nil {
@@ -186,8 +183,8 @@ func (at place) file() (*os.File, fingerprint, error) {
 	return f, print, nil
 }
 
-// look tells of a local file what can be told without opening it.
-func (at place) look() (fingerprint, error) {
+// stat returns the fingerprint of a local file without opening the file.
+func (at place) stat() (fingerprint, error) {
 	root, err := os.OpenRoot(at.root)
 	if err != nil {
 		return fingerprint{}, err

@@ -10,9 +10,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestLinkAfterTheLook: between the look at a file and its opening, somebody puts a link to a file outside the roots in its place. The file
-// outside is not opened, and nothing is told of it.
-func TestLinkAfterTheLook(t *testing.T) {
+// Between find and the opening, somebody replaces a file with a link to a file outside the roots. The file outside is not opened, and its size and
+// times are not told.
+func TestLinkAfterFind(t *testing.T) {
 	root, outside := t.TempDir(), filepath.Join(t.TempDir(), "secret.mp4")
 	for _, name := range []string{outside, filepath.Join(root, "film.mp4"), filepath.Join(root, "other.mp4")} {
 		if err := os.WriteFile(name, []byte(filepath.Base(name)), 0o600); err != nil {
@@ -66,8 +66,8 @@ func TestLinkAfterTheLook(t *testing.T) {
 				if err == nil || errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("opened: %v, %v", f, err)
 				}
-				if _, err := at.look(); err == nil {
-					t.Error("the file outside is told of")
+				if _, err := at.stat(); err == nil {
+					t.Error("stat returns the fingerprint of the file outside")
 				}
 				return
 			}

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // the drivers that cost nothing; pkg/platform adds those of clouds
-	_ "gocloud.dev/blob/memblob"
 	"gocloud.dev/gcerrors"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -23,7 +21,7 @@ import (
 
 var keyForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._=-]*(/[A-Za-z0-9][A-Za-z0-9._=-]*)*$`)
 
-// ownKey holds our own keys to names that every bucket and file system writes as they are.
+// ownKey accepts only keys that every bucket and file system writes unchanged.
 func ownKey(key string) error {
 	if !keyForm.MatchString(key) || len(key) > 512 {
 		return errkind.New(errkind.Invalid, "%q cannot be a key of the media bucket", key)
@@ -31,14 +29,13 @@ func ownKey(key string) error {
 	return nil
 }
 
-// Put writes a blob of the own bucket, all of it or nothing: whoever reads the key
-// meanwhile sees the bytes before or the bytes after. It is on disk, or in the
-// hands of the bucket's service, when Put returns.
+// Put writes a blob of the own bucket. The write is atomic: a concurrent reader of the key gets either all old bytes or all new bytes. When Put
+// returns, the blob is on disk, or confirmed by the bucket's service.
 func (b *Blobs) Put(ctx context.Context, key, contentType string, content io.Reader) (*cinedexv1.MediaRef, error) {
 	if err := ownKey(key); err != nil {
 		return nil, err
 	}
-	// Ending the context is how a gocloud writer is told to drop what it has.
+	// A gocloud writer drops the bytes written so far when its context ends.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w, err := b.own.NewWriter(ctx, key, &gocloud.WriterOptions{ContentType: contentType})
@@ -61,7 +58,7 @@ func (b *Blobs) Put(ctx context.Context, key, contentType string, content io.Rea
 	return &cinedexv1.MediaRef{Key: key}, nil
 }
 
-// Delete removes a blob of the own bucket. Removing what is not there is no error.
+// Delete removes a blob of the own bucket. A key without a blob is no error.
 func (b *Blobs) Delete(ctx context.Context, key string) error {
 	if err := ownKey(key); err != nil {
 		return err
@@ -72,7 +69,7 @@ func (b *Blobs) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// syncFile brings a file and its name to the disk.
+// syncFile syncs a file and the folder that holds the file's name.
 func syncFile(name string) error {
 	for _, p := range []string{name, filepath.Dir(name)} {
 		f, err := os.Open(p)
@@ -88,7 +85,7 @@ func syncFile(name string) error {
 	return nil
 }
 
-// blobError gives gocloud's codes our kinds.
+// blobError adds the errkind kind that corresponds to a gocloud error code.
 func blobError(err error) error {
 	switch gcerrors.Code(err) {
 	case gcerrors.NotFound:
@@ -107,15 +104,15 @@ func blobError(err error) error {
 	return err
 }
 
-// A Listed is a blob of the own bucket, or a folder of blobs, whose Key ends with a slash.
+// A Listed is a blob of the own bucket, or a folder of blobs. The Key of a folder ends with a slash.
 type Listed struct {
 	Key      string
 	Size     int64
 	Modified time.Time
 }
 
-// List yields the blobs of the own bucket whose keys begin with prefix, in the order of their keys; those of folders below where deep is set, and
-// the folders themselves where it is not.
+// List yields the blobs of the own bucket whose keys begin with prefix, in key order. With deep, List yields the blobs of subfolders as well; without
+// deep, List yields the subfolders themselves.
 func (b *Blobs) List(ctx context.Context, prefix string, deep bool) iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {
 		opts := &gocloud.ListOptions{Prefix: prefix, Delimiter: "/"}

@@ -14,8 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// An AssetError is why the bytes of an asset cannot be had. Its text may be read by everybody who may see the asset: it names no path and no host. The
-// log has the rest.
+// An AssetError tells people who may see an asset why the asset's bytes cannot be opened. The text names no path and no host; the log names both.
 type AssetError struct {
 	Asset  string
 	Reason string
@@ -30,18 +29,18 @@ func (e *AssetError) Error() string {
 func (e *AssetError) Unwrap() error { return e.Cause }
 
 const (
-	advice    = "restore the bytes, or send an event for the new ones, which become an asset of their own"
-	forgotten = "not where they were when the asset arrived: put them back, or send an event from their new place"
+	adviceDiffers = "restore the bytes, or send an event for the new ones, which become an asset of their own"
+	adviceMissing = "not where they were when the asset arrived: put them back, or send an event from their new place"
 )
 
-// reason is what everybody who may see an asset may read about an error.
+// reason returns the part of an error that everybody who may see the asset may read.
 func reason(err error) string {
-	var o *errOther
+	var o *errDiffers
 	switch kind := errkind.Of(err); {
 	case errors.As(err, &o):
-		return "not those that arrived (" + o.text + "): " + advice
+		return "not those that arrived (" + o.text + "): " + adviceDiffers
 	case kind == errkind.NotFound:
-		return forgotten
+		return adviceMissing
 	case kind == errkind.Denied:
 		return "in a place that the configuration does not allow (blobs.roots, blobs.buckets, blobs.hosts)"
 	case kind == errkind.Unavailable:
@@ -52,13 +51,13 @@ func reason(err error) string {
 	return "not readable; the service's log says why"
 }
 
-// A watch tells what was found wrong with the bytes of assets: in the log, in metrics, and to whoever asks for the marks.
+// A watch reports faults of assets' bytes: in the log, in metrics, and through mark.
 type watch struct {
 	log  *slog.Logger
 	open *prometheus.CounterVec
 
 	mu    sync.Mutex
-	marks map[string]string // by asset
+	marks map[string]string // by asset id
 }
 
 func newWatch(deps Deps) *watch {
@@ -68,8 +67,8 @@ func newWatch(deps Deps) *watch {
 	}
 	with := promauto.With(deps.Registerer)
 	w.open = with.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_asset_opens_total",
-		Help: "Openings of assets' bytes, by result: ok, interrupted by a change, or the kind of the error; conflict means bytes that are not those that arrived."}, []string{"result"})
-	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_assets_unreadable", Help: "Assets whose bytes were others, or could not be had, when they were last read."},
+		Help: "Openings of assets' bytes, by result: ok, interrupted by a change, or the kind of the error; conflict means bytes that differ from the bytes that arrived."}, []string{"result"})
+	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_assets_unreadable", Help: "Assets whose bytes differed, or could not be opened, at the last reading."},
 		func() float64 {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -91,14 +90,14 @@ func (w *watch) same(asset string) {
 	delete(w.marks, asset)
 	w.mu.Unlock()
 	if marked {
-		w.log.Info("the bytes of an asset are those that arrived again", "asset", asset)
+		w.log.Info("the bytes of an asset are the bytes that arrived, after a fault", "asset", asset)
 	}
 }
 
-// refuse marks an asset, and makes an AssetError of an error. A caller who left proves nothing about the bytes.
+// refuse records a fault, and turns an error into an AssetError. An ended ctx proves nothing about the bytes, and records no fault.
 func (w *watch) refuse(ctx context.Context, a *cinedexv1.Asset, err error) error {
 	kind, text := errkind.Of(err), reason(err)
-	var o *errOther
+	var o *errDiffers
 	if errors.As(err, &o) {
 		kind = errkind.Conflict
 	}
@@ -116,20 +115,20 @@ func (w *watch) refuse(ctx context.Context, a *cinedexv1.Asset, err error) error
 	return errkind.Wrap(kind, &AssetError{Asset: a.GetId(), Reason: text, Cause: err})
 }
 
-// interrupted makes an AssetError of a change while the bytes were read. It marks nothing: the next opening tells what the bytes are.
+// interrupted turns a change during the reading into an AssetError. interrupted records no fault: the next opening compares the bytes.
 func (w *watch) interrupted(asset string, err error) error {
 	w.open.WithLabelValues("interrupted").Inc()
-	w.log.Warn("the file of an asset was changed while it was read", "asset", asset, "error", err)
+	w.log.Warn("the file of an asset was changed during the reading", "asset", asset, "error", err)
 	return errkind.Wrap(errkind.Unavailable, &AssetError{Asset: asset, Reason: "changed while they were read: try again", Cause: err})
 }
 
-// set logs a mark when it is new, and not at each of many readings.
+// set records a fault. Only a new fault is logged, rather than each of many readings.
 func (w *watch) set(asset, text string, err error) {
 	w.mu.Lock()
 	was := w.marks[asset]
 	w.marks[asset] = text
 	w.mu.Unlock()
 	if was != text {
-		w.log.Warn("the bytes of an asset cannot be had as they arrived", "asset", asset, "reason", text, "error", err)
+		w.log.Warn("the bytes of an asset differ from the bytes that arrived, or cannot be opened", "asset", asset, "reason", text, "error", err)
 	}
 }

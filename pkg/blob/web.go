@@ -20,7 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// checkHost holds a web address to the hosts that media may come from.
+// checkHost refuses a web address whose host is not among the allowed hosts.
 func checkHost(u *url.URL, hosts []string) error {
 	if u.Hostname() == "" {
 		return errkind.New(errkind.Invalid, "the URL names no host")
@@ -31,9 +31,8 @@ func checkHost(u *url.URL, hosts []string) error {
 	return errkind.New(errkind.Denied, "%s is not among the hosts that media may come from", u.Host)
 }
 
-// guardedClient fetches from the allowed hosts only, redirections included, and
-// looks at each address at the moment of dialling it: a name that was harmless
-// when it was checked may be another machine when it is used.
+// guardedClient returns a client for the allowed hosts, redirections included. The client checks each address at the moment of dialling: between a
+// check of the name and the dialling, the name may be pointed to another machine.
 func guardedClient(hosts []string, allowPrivate bool) *http.Client {
 	dialer := &net.Dialer{
 		Timeout: 10 * time.Second,
@@ -50,7 +49,7 @@ func guardedClient(hosts []string, allowPrivate bool) *http.Client {
 	}
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy:                 nil, // a proxy would dial where the guard does not look
+			Proxy:                 nil, // a proxy would dial in the client's place, unguarded
 			DialContext:           dialer.DialContext,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ResponseHeaderTimeout: 30 * time.Second,
@@ -66,14 +65,14 @@ func guardedClient(hosts []string, allowPrivate bool) *http.Client {
 	}
 }
 
-// reserved are the ranges that are neither private nor public by netip's own words.
+// reserved are the ranges that netip does not call private, and that are not public either.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"),
 	netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"),
 	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("64:ff9b::/96"), // carries any IPv4 address inside
+	netip.MustParsePrefix("64:ff9b::/96"), // embeds an IPv4 address
 	netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("2002::/16"),
 }
@@ -86,13 +85,13 @@ func public(a netip.Addr) bool {
 	return !slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// A host that sends less than leastBytes within longestWait is given up: it would hold a worker for as long as it likes.
+// A host that sends less than leastBytes within longestWait is given up. Otherwise a slow host could occupy a worker without end.
 const (
 	longestWait = time.Minute
 	leastBytes  = 64 << 10
 )
 
-// steady is a body that is given up when it comes too slowly. Only the time that reading waits for it counts.
+// steady is the body of an answer, given up when the host sends too slowly. Only time that Read spends waiting for the host counts.
 type steady struct {
 	io.ReadCloser
 	cancel  context.CancelFunc
@@ -108,7 +107,7 @@ func (s *steady) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
 	s.waited += time.Since(begun)
 	if s.got += n; !late.Stop() && !errors.Is(err, io.EOF) {
-		return n, errkind.New(errkind.Unavailable, "the host sent %d bytes within %s: it is too slow, or stopped", s.got, s.longest)
+		return n, errkind.New(errkind.Unavailable, "the host sent %d bytes within %s: it is too slow, or has stopped", s.got, s.longest)
 	}
 	if s.got >= leastBytes {
 		s.got, s.waited = 0, 0
@@ -121,16 +120,16 @@ func (s *steady) Close() error {
 	return s.ReadCloser.Close()
 }
 
-// sight is what the place of a blob tells of it without reading it.
-type sight struct {
-	size     int64  // -1 where the place does not tell
-	version  string // "" where nothing tells two versions apart
+// A description is the metadata of a blob in a bucket or on a web host, known without reading the blob.
+type description struct {
+	size     int64  // -1 where unknown
+	version  string // "" where the place tells no version
 	modified time.Time
 }
 
-// webSight reads an answer's headers. The address of a version is hashed where it is long: it is kept for each asset.
-func webSight(res *http.Response) sight {
-	s := sight{size: res.ContentLength}
+// webDescription reads the headers of an answer. A long version is hashed, since each asset stores its version.
+func webDescription(res *http.Response) description {
+	s := description{size: res.ContentLength}
 	s.modified, _ = http.ParseTime(res.Header.Get("Last-Modified"))
 	if _, total, ok := strings.Cut(res.Header.Get("Content-Range"), "/"); ok && res.StatusCode == http.StatusPartialContent {
 		s.size = -1
@@ -149,19 +148,19 @@ func webSight(res *http.Response) sight {
 	return s
 }
 
-// peekWeb asks for one byte, and so for what the host tells of all: not every host answers HEAD.
-func (b *Blobs) peekWeb(ctx context.Context, address string) (sight, error) {
+// describeWeb asks for the first byte of a blob, and reads the blob's size and version from the headers. Some hosts do not answer HEAD.
+func (b *Blobs) describeWeb(ctx context.Context, address string) (description, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.longest)
 	defer cancel()
 	res, err := b.get(ctx, address, "bytes=0-0")
 	if err != nil {
-		return sight{}, err
+		return description{}, err
 	}
 	res.Body.Close()
-	return webSight(res), nil
+	return webDescription(res), nil
 }
 
-// openWeb opens what lies at a web address.
+// openWeb opens the blob at a web address.
 func (b *Blobs) openWeb(ctx context.Context, address string) (_ *Blob, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -173,11 +172,11 @@ func (b *Blobs) openWeb(ctx context.Context, address string) (_ *Blob, err error
 	if err != nil {
 		return nil, err
 	}
-	s := webSight(res)
+	s := webDescription(res)
 	return &Blob{&steady{ReadCloser: res.Body, cancel: cancel, longest: b.longest}, s.size, s.version, s.modified}, nil
 }
 
-// get asks for a web address, or for a range of it. The answer is one that has bytes; its body is to be closed.
+// get asks for a web address, or for a byte range of the address. A nil error means an answer with a body, which the caller MUST close.
 func (b *Blobs) get(ctx context.Context, address, span string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -190,7 +189,7 @@ func (b *Blobs) get(ctx context.Context, address, span string) (*http.Response, 
 	if err != nil {
 		var u *url.Error
 		if errors.As(err, &u) && errkind.Of(u.Err) != errkind.Internal {
-			return nil, err // ours, from the guard
+			return nil, err // from the guard, with a kind
 		}
 		return nil, errkind.Wrap(errkind.Unavailable, err)
 	}

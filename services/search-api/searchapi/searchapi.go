@@ -74,7 +74,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Planned: deps.Planned, Look: deps.Blobs.Look, Log: deps.Log})
+	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Planned: deps.Planned, Look: deps.Blobs.Fault, Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}

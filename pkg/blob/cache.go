@@ -19,29 +19,30 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// fetched is the folder of media that were fetched from buckets and web hosts, bounded in bytes.
+// cache is the folder of copies of media from buckets and web hosts, bounded in bytes.
 //
-// The folder is the whole state, so the bound holds over restarts and for several processes at once:
+// The folder is the whole state, so the bound holds over restarts and for several processes:
 //
-//   - A file is named by its sha256 and its size. The same bytes from two URLs are stored once.
-//   - A file is written as part-…, synced and then renamed. A part that nobody has locked is the leftover of a crash and is removed.
-//   - Whoever reads a file holds a shared lock (flock) on it. A file without a lock may be removed, the least recently used first.
-//   - The time of the last use is the time of a second file, NAME.used: a change of the file's own times would look like a change of its bytes.
+//   - A file is named by the sha256 and the size of its bytes. The same bytes from two URLs are stored once.
+//   - A file is written as part-…, synced and renamed. A part without a lock is the leftover of a crash and is removed.
+//   - A reader of a file holds a shared lock (flock) on the file. Files without a lock may be removed, the least recently used first.
+//   - The time of the last use is the modification time of a second file, NAME.used. A change of the file's own times would look like a change of the
+//     bytes.
 //   - Removing, reserving and renaming happen under the lock of the file "lock".
 //
-// The folder must belong to the user that the process runs as, and to nobody else.
-type fetched struct {
+// The folder must belong to the user that the process runs as, and be closed to all other users.
+type cache struct {
 	dir   string
 	limit int64
 
 	mu   sync.Mutex
-	root *os.Root // nil until the folder is first used
+	root *os.Root // nil until the first use of the folder
 }
 
-func newFetched(dir string, limit int64) *fetched { return &fetched{dir: dir, limit: limit} }
+func newCache(dir string, limit int64) *cache { return &cache{dir: dir, limit: limit} }
 
-// folder opens the folder, and refuses one that somebody else could have filled or could read.
-func (c *fetched) folder() (*os.Root, error) {
+// folder opens the folder on first use. A folder that another user could fill or read is refused.
+func (c *cache) folder() (*os.Root, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.root != nil {
@@ -52,7 +53,7 @@ func (c *fetched) folder() (*os.Root, error) {
 	}
 	named, err := os.Lstat(c.dir)
 	if err != nil {
-		return nil, fmt.Errorf("looking at the folder for fetched media (blobs.cache_dir): %w", err)
+		return nil, fmt.Errorf("reading the folder for fetched media (blobs.cache_dir): %w", err)
 	}
 	if named.Mode()&fs.ModeSymlink != 0 {
 		return nil, c.refuse("is a symbolic link: name the folder itself")
@@ -65,19 +66,19 @@ func (c *fetched) folder() (*os.Root, error) {
 		root.Close()
 		return nil, err
 	}
-	if err := c.exclusively(root, func() error { _, err := c.used(root, ""); return err }); err != nil {
+	if err := c.exclusively(root, func() error { _, err := c.contents(root, ""); return err }); err != nil {
 		root.Close()
-		return nil, fmt.Errorf("looking through the folder for fetched media %s: %w", c.dir, err)
+		return nil, fmt.Errorf("reading the folder for fetched media %s: %w", c.dir, err)
 	}
 	c.root = root
 	return root, nil
 }
 
-// owned checks the very folder that was opened.
-func (c *fetched) owned(root *os.Root, named fs.FileInfo) error {
+// owned checks the opened folder, rather than the path.
+func (c *cache) owned(root *os.Root, named fs.FileInfo) error {
 	st, err := root.Stat(".")
 	if err != nil {
-		return fmt.Errorf("looking at the folder for fetched media (blobs.cache_dir): %w", err)
+		return fmt.Errorf("reading the folder for fetched media (blobs.cache_dir): %w", err)
 	}
 	owner, ok := st.Sys().(*syscall.Stat_t)
 	switch {
@@ -91,11 +92,11 @@ func (c *fetched) owned(root *os.Root, named fs.FileInfo) error {
 	return nil
 }
 
-func (c *fetched) refuse(reason string) error {
+func (c *cache) refuse(reason string) error {
 	return errkind.New(errkind.Unavailable, "the folder for fetched media %s (blobs.cache_dir) %s", c.dir, reason)
 }
 
-func (c *fetched) Close() error {
+func (c *cache) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.root == nil {
@@ -106,7 +107,7 @@ func (c *fetched) Close() error {
 }
 
 // exclusively calls change while no other goroutine or process changes the folder.
-func (c *fetched) exclusively(root *os.Root, change func() error) error {
+func (c *cache) exclusively(root *os.Root, change func() error) error {
 	lock, err := root.OpenFile("lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (c *fetched) exclusively(root *os.Root, change func() error) error {
 	return change()
 }
 
-// flock locks an open file until it is closed.
+// flock locks an open file until the file is closed.
 func flock(f *os.File, how int) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), how)
@@ -128,8 +129,8 @@ func flock(f *os.File, how int) error {
 	}
 }
 
-// unlocked calls do with a file that nobody has locked, while nobody can lock it. It reports whether the file was free.
-func unlocked(root *os.Root, name string, do func() error) (free bool, err error) {
+// ifUnlocked calls do while nobody holds or can take a lock on the file, and reports whether the file was free. A locked file is left alone.
+func ifUnlocked(root *os.Root, name string, do func() error) (free bool, err error) {
 	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -146,7 +147,7 @@ func unlocked(root *os.Root, name string, do func() error) (free bool, err error
 
 var (
 	storedForm = regexp.MustCompile(`^[0-9a-f]{64}-[0-9]+$`)
-	// oldForm is how files were named before they were named by their content.
+	// oldForm is the form of names in the cache folders of earlier releases.
 	oldForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 )
 
@@ -157,16 +158,15 @@ const (
 	partPrefix = "part-"
 )
 
-// A storedFile is a file of the folder with its time of last use.
+// A storedFile is a copy in the folder, with the time of last use.
 type storedFile struct {
 	name string
 	size int64
 	used time.Time
 }
 
-// used removes the leftovers of crashes, and returns the files of the folder, least recently used first, and
-// how many bytes they and the parts but one take. The folder's lock is held.
-func (c *fetched) used(root *os.Root, but string) (usage, error) {
+// contents removes the leftovers of crashes, and returns the usage of the folder. The part named except is not counted. The caller MUST hold the folder's lock.
+func (c *cache) contents(root *os.Root, except string) (usage, error) {
 	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return usage{}, err
@@ -182,7 +182,7 @@ func (c *fetched) used(root *os.Root, but string) (usage, error) {
 		}
 		name := e.Name()
 		switch {
-		case !st.Mode().IsRegular() || name == but:
+		case !st.Mode().IsRegular() || name == except:
 		case storedForm.MatchString(name):
 			last := st.ModTime()
 			if t, err := root.Stat(name + usedSuffix); err == nil {
@@ -191,7 +191,7 @@ func (c *fetched) used(root *os.Root, but string) (usage, error) {
 			u.files = append(u.files, storedFile{name, st.Size(), last})
 			u.bytes += st.Size()
 		case strings.HasPrefix(name, partPrefix):
-			free, err := unlocked(root, name, func() error { return root.Remove(name) })
+			free, err := ifUnlocked(root, name, func() error { return root.Remove(name) })
 			if err != nil {
 				return usage{}, err
 			}
@@ -214,15 +214,16 @@ func (c *fetched) used(root *os.Root, but string) (usage, error) {
 	return u, nil
 }
 
+// usage is the copies in the folder, least recently used first, and the bytes that copies and parts take.
 type usage struct {
 	files []storedFile
 	bytes int64
 }
 
-// reserve lets a part grow to size, after files that nobody reads were removed as far as the bound asks for it.
-func (c *fetched) reserve(root *os.Root, part *os.File, name string, size int64) error {
+// reserve lets a part grow to size. Where the bound requires space, reserve removes unlocked copies first.
+func (c *cache) reserve(root *os.Root, part *os.File, name string, size int64) error {
 	return c.exclusively(root, func() error {
-		u, err := c.used(root, name)
+		u, err := c.contents(root, name)
 		if err != nil {
 			return err
 		}
@@ -230,7 +231,7 @@ func (c *fetched) reserve(root *os.Root, part *os.File, name string, size int64)
 			if u.bytes+size <= c.limit {
 				break
 			}
-			free, err := unlocked(root, f.name, func() error { return c.removeFile(root, f.name) })
+			free, err := ifUnlocked(root, f.name, func() error { return c.removeFile(root, f.name) })
 			if err != nil {
 				return err
 			}
@@ -239,13 +240,13 @@ func (c *fetched) reserve(root *os.Root, part *os.File, name string, size int64)
 			}
 		}
 		if u.bytes+size > c.limit {
-			return errkind.New(errkind.Exhausted, "the folder for fetched media is full of files in use (blobs.cache_bytes is %d)", c.limit)
+			return errkind.New(errkind.Exhausted, "the folder for fetched media is full of files in use: raise blobs.cache_bytes (%d), or read fewer media at once", c.limit)
 		}
 		return part.Truncate(size)
 	})
 }
 
-func (c *fetched) removeFile(root *os.Root, name string) error {
+func (c *cache) removeFile(root *os.Root, name string) error {
 	return errors.Join(remove(root, name), remove(root, name+usedSuffix))
 }
 
@@ -256,9 +257,9 @@ func remove(root *os.Root, name string) error {
 	return nil
 }
 
-// take opens a stored file for reading, and locks it against removal until it is closed. There may be no such file: nil.
-// Whether its bytes still are those of its name is for the caller to check.
-func (c *fetched) take(sum string, size int64) (*os.File, error) {
+// take opens a copy for reading, and locks the copy against removal until it is closed; nil where the copy does not exist. The caller MUST compare
+// the bytes with the name.
+func (c *cache) take(sum string, size int64) (*os.File, error) {
 	root, err := c.folder()
 	if err != nil {
 		return nil, err
@@ -266,7 +267,7 @@ func (c *fetched) take(sum string, size int64) (*os.File, error) {
 	return c.open(root, storedName(sum, size))
 }
 
-func (c *fetched) open(root *os.Root, name string) (*os.File, error) {
+func (c *cache) open(root *os.Root, name string) (*os.File, error) {
 	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -295,8 +296,8 @@ func touch(root *os.Root, name string) error {
 	return root.Chtimes(name, now, now)
 }
 
-// drop removes a stored file whose bytes are not those of its name. Whoever reads it keeps it open.
-func (c *fetched) drop(sum string, size int64) error {
+// drop removes a copy whose bytes do not hash to its name. Readers that have the copy open keep their open file.
+func (c *cache) drop(sum string, size int64) error {
 	root, err := c.folder()
 	if err != nil {
 		return err
@@ -304,11 +305,11 @@ func (c *fetched) drop(sum string, size int64) error {
 	return c.exclusively(root, func() error { return c.removeFile(root, storedName(sum, size)) })
 }
 
-// store writes all of a blob into the folder, and returns what it hashes to. fresh says that the folder had no file of that name before.
-func (c *fetched) store(from *Blob) (is hashed, fresh bool, err error) {
+// store writes a whole blob into the folder, and returns the blob's digest. fresh reports that the folder had no file of the same name before.
+func (c *cache) store(from *Blob) (got digest, fresh bool, err error) {
 	root, err := c.folder()
 	if err != nil {
-		return hashed{}, false, err
+		return digest{}, false, err
 	}
 	name := partPrefix + rand.Text()
 	var part *os.File
@@ -321,33 +322,33 @@ func (c *fetched) store(from *Blob) (is hashed, fresh bool, err error) {
 	if part != nil {
 		defer func() {
 			part.Close()
-			_ = remove(root, name) // renamed where all went well
+			_ = remove(root, name) // a no-op after a successful rename
 		}()
 	}
 	if err != nil {
-		return hashed{}, false, err
+		return digest{}, false, err
 	}
 	if from.Size > 0 {
 		if err := c.reserve(root, part, name, from.Size); err != nil {
-			return hashed{}, false, err
+			return digest{}, false, err
 		}
 	}
-	if is, err = c.copy(root, part, name, from); err != nil {
-		return hashed{}, false, err
+	if got, err = c.copy(root, part, name, from); err != nil {
+		return digest{}, false, err
 	}
 	err = c.exclusively(root, func() error {
-		stored := storedName(is.sum, is.size)
+		stored := storedName(got.sum, got.size)
 		if _, err := root.Stat(stored); err == nil {
-			return nil // the same bytes came from elsewhere
+			return nil // the same bytes were stored from another place
 		}
 		fresh = true
 		return root.Rename(name, stored)
 	})
-	return is, fresh, err
+	return got, fresh, err
 }
 
-// copy fills a part. The size that a host tells may be wrong, so the bound is held as the bytes come.
-func (c *fetched) copy(root *os.Root, part *os.File, name string, from *Blob) (hashed, error) {
+// copy fills a part. A host may claim a wrong size, so the bound is checked as bytes arrive.
+func (c *cache) copy(root *os.Root, part *os.File, name string, from *Blob) (digest, error) {
 	h, buf, reserved, size := sha256.New(), make([]byte, 1<<20), max(from.Size, 0), int64(0)
 	for {
 		n, ended, err := fill(from, buf)
@@ -355,37 +356,37 @@ func (c *fetched) copy(root *os.Root, part *os.File, name string, from *Blob) (h
 			if errkind.Of(err) == errkind.Internal {
 				err = errkind.Wrap(errkind.Unavailable, err)
 			}
-			return hashed{}, fmt.Errorf("after %d bytes: %w", size+int64(n), err)
+			return digest{}, fmt.Errorf("after %d bytes: %w", size+int64(n), err)
 		}
 		if size += int64(n); size > reserved {
 			if err := c.reserve(root, part, name, size); err != nil {
-				return hashed{}, err
+				return digest{}, err
 			}
 			reserved = size
 		}
 		h.Write(buf[:n])
 		if _, err := part.Write(buf[:n]); err != nil {
-			return hashed{}, err
+			return digest{}, err
 		}
 		if ended {
 			break
 		}
 	}
 	if from.Size >= 0 && size != from.Size {
-		return hashed{}, errkind.New(errkind.Unavailable, "%d of %d bytes came", size, from.Size)
+		return digest{}, errkind.New(errkind.Unavailable, "%d of %d bytes arrived", size, from.Size)
 	}
 	if err := part.Truncate(size); err != nil {
-		return hashed{}, err
+		return digest{}, err
 	}
-	return hashed{hex.EncodeToString(h.Sum(nil)), size}, part.Sync()
+	return digest{hex.EncodeToString(h.Sum(nil)), size}, part.Sync()
 }
 
-// fill reads until buf is full or the bytes end. A connection that breaks off is an error, and no end.
+// fill reads until buf is full or the blob ends. A broken connection is an error, not an end.
 func fill(from io.Reader, buf []byte) (n int, ended bool, err error) {
 	for n < len(buf) {
 		m, err := from.Read(buf[n:])
 		n += m
-		if err == io.EOF { // not wrapped: what breaks off is io.ErrUnexpectedEOF
+		if err == io.EOF { // not errors.Is: a broken connection gives io.ErrUnexpectedEOF
 			return n, true, nil
 		}
 		if err != nil {

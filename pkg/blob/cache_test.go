@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// library is a host of many films of a megabyte each: /N.mp4 and /copy/N.mp4 are the same bytes.
+// library is a host with many films of a megabyte each. /N.mp4 and /copy/N.mp4 have the same bytes.
 func library(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func library(t *testing.T) string {
 	return server.URL
 }
 
-// caching opens blobs over a folder of fetched media that holds three films.
+// caching opens Blobs with a cache folder for three films.
 func caching(t *testing.T, server, dir string) *blob.Blobs {
 	t.Helper()
 	return blobs(t, func(c *blob.Config) {
@@ -62,9 +62,9 @@ func TestFetchedKeepsItsBoundOverRestarts(t *testing.T) {
 	server, dir := library(t), filepath.Join(t.TempDir(), "cache")
 	names := map[int]string{}
 	for i := range 8 {
-		b := caching(t, server, dir) // each film by a process of its own
+		b := caching(t, server, dir) // a new process for each film
 		if i == 4 {
-			// The second last is used again, so the one after it goes first.
+			// The second to last film is used again, so that the film after it is removed first.
 			if f, err := fetch(t, b, server+"/2.mp4"); err != nil {
 				t.Fatal(err)
 			} else {
@@ -90,7 +90,7 @@ func TestFetchedKeepsItsBoundOverRestarts(t *testing.T) {
 	}
 }
 
-// A process takes nothing from under the hands of another.
+// A process does not remove a file that another process uses.
 func TestFetchedIsSharedByProcesses(t *testing.T) {
 	server, dir := library(t), filepath.Join(t.TempDir(), "cache")
 	first, second := caching(t, server, dir), caching(t, server, dir)
@@ -117,7 +117,7 @@ func TestFetchedIsSharedByProcesses(t *testing.T) {
 		}
 		held[i].Close()
 	}
-	// Both fetch the same at once, by two addresses: it is stored once.
+	// Both processes fetch the same film at once, from two URLs. The film is stored once.
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -158,11 +158,11 @@ func TestFetchedAfterACrash(t *testing.T) {
 	name := filepath.Join(dir, fmt.Sprintf("%s-%d", f.Sum, f.Size))
 	f.Close()
 	b.Close()
-	// What a crash leaves, and what an earlier version of Cinedex left.
+	// Leftovers of a crash, and files of earlier releases.
 	for _, left := range []string{"part-OLD", strings.Repeat("ab", 16), strings.Repeat("0", 64) + "-5.used"} {
 		write(t, dir, left, make([]byte, 2<<20))
 	}
-	if err := os.WriteFile(name, make([]byte, 1<<20), 0o600); err != nil { // of the right size
+	if err := os.WriteFile(name, make([]byte, 1<<20), 0o600); err != nil { // the right size
 		t.Fatal(err)
 	}
 	b = caching(t, server, dir)
@@ -170,7 +170,7 @@ func TestFetchedAfterACrash(t *testing.T) {
 	if err != nil || len(entries) != 3 { // the film, its .used, and the lock
 		t.Errorf("%d files are left, %v", len(entries), err)
 	}
-	// The copy is not what its name says: it is fetched again.
+	// The bytes of the copy do not hash to its name: the film is fetched again.
 	f, err = fetch(t, b, server+"/1.mp4")
 	if err != nil {
 		t.Fatal(err)
