@@ -15,6 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/events/broker"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search/embedded"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -219,12 +220,12 @@ func lostRows(ctx context.Context, s store.Store) (lost []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		runs, err := s.RunsOf(ctx, a.GetId())
+		all, err := runs.Of(ctx, s, a.GetId())
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range runs {
-			if r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+		for _, r := range all {
+			if !runs.Finished(r) {
 				continue
 			}
 			var annotations, embeddings int64

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -33,7 +34,7 @@ type jsonListedRun struct {
 
 func listedRun(e *pb.RunEntry) jsonListedRun {
 	r := e.GetRun()
-	return jsonListedRun{r.GetId(), r.GetAsset(), e.GetTitle(), r.GetAlgorithm(), r.GetVersion(), stateNames[r.GetState()], e.GetActive(), e.GetPrevious(),
+	return jsonListedRun{r.GetId(), r.GetAsset(), e.GetTitle(), r.GetAlgorithm(), r.GetVersion(), runs.StateName(r.GetState()), e.GetActive(), e.GetPrevious(),
 		r.GetHold() && !r.GetActivated(), r.GetAnnotations(), r.GetEmbeddings(), r.GetInputs(), r.GetParameters(), r.GetError()}
 }
 

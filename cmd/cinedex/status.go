@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -37,11 +38,6 @@ type jsonRun struct {
 	Annotations int64  `json:"annotations"`
 	Embeddings  int64  `json:"embeddings"`
 	Error       string `json:"error,omitempty"`
-}
-
-var stateNames = map[pb.RunState]string{
-	pb.RunState_RUN_STATE_UNSPECIFIED: "waiting", pb.RunState_RUN_STATE_REQUESTED: "requested", pb.RunState_RUN_STATE_RUNNING: "running", pb.RunState_RUN_STATE_FINISHED: "finished",
-	pb.RunState_RUN_STATE_FAILED: "failed", pb.RunState_RUN_STATE_CANCELLED: "cancelled",
 }
 
 func newStatus(o *output, h *home) *cobra.Command {
@@ -105,7 +101,7 @@ func statusOf(r *pb.GetStatusResponse) jsonStatus {
 		}
 		j := jsonAsset{Asset: a.GetAsset(), Title: a.GetTitle(), Name: a.GetTitleName(), Runs: []jsonRun{}, Bytes: a.GetBytes(), Text: a.GetText(), Pictures: a.GetPictures()}
 		for _, r := range a.GetRuns() {
-			j.Runs = append(j.Runs, jsonRun{r.GetId(), r.GetAlgorithm(), r.GetVersion(), stateNames[r.GetState()], active[r.GetId()], r.GetAnnotations(), r.GetEmbeddings(), r.GetError()})
+			j.Runs = append(j.Runs, jsonRun{r.GetId(), r.GetAlgorithm(), r.GetVersion(), runs.StateName(r.GetState()), active[r.GetId()], r.GetAnnotations(), r.GetEmbeddings(), r.GetError()})
 		}
 		s.Assets = append(s.Assets, j)
 	}

@@ -165,13 +165,3 @@ func ContractOf(t Topic) (Contract, bool) {
 	}
 	return Contract{}, false
 }
-
-// ContractOfType returns the contract whose events have the given CloudEvents type.
-func ContractOfType(typ string) (Contract, bool) {
-	for _, c := range contracts {
-		if c.Type == typ {
-			return c, true
-		}
-	}
-	return Contract{}, false
-}

@@ -23,7 +23,7 @@ var layers = func() map[string][]string {
 	var (
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
-		nouns     = append([]string{"pkg/schema"}, process...)
+		nouns     = append([]string{"pkg/runs", "pkg/schema"}, process...)
 		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
@@ -31,6 +31,7 @@ var layers = func() map[string][]string {
 	return map[string][]string{
 		"pkg/errkind":   nil,
 		"pkg/schema":    base,
+		"pkg/runs":      {"pkg/errkind", "pkg/schema"},
 		"pkg/fair":      base,
 		"pkg/lifecycle": base,
 		"pkg/telemetry": base,

@@ -10,6 +10,7 @@ import (
 	"github.com/gocql/gocql"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -51,7 +52,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (ac
 			switch {
 			case !old.there():
 				return nil, errkind.New(errkind.NotFound, "there is no run %s", next.GetId())
-			case run.GetState() != pb.RunState_RUN_STATE_FINISHED:
+			case !runs.Finished(run):
 				return nil, errkind.New(errkind.Invalid, "its state is %s: readers see finished runs only", run.GetState())
 			}
 			at, err := s.pointer(ctx, read, run.GetAsset(), run.GetAlgorithm())

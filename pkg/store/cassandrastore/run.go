@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -102,9 +103,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 		if err := named(r.GetId(), r.GetAsset()); err != nil {
 			return err
 		}
-		switch r.GetState() {
-		case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-		default:
+		if !runs.Ended(r) {
 			return errkind.New(errkind.Invalid, "%s is no end", r.GetState())
 		}
 		end := proto.CloneOf(r)
@@ -113,7 +112,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			switch {
 			case old.run.GetEpoch() > r.GetEpoch():
 				return nil, errkind.New(errkind.Conflict, "epoch %d is older than %d", r.GetEpoch(), old.run.GetEpoch())
-			case old.run.GetState() == pb.RunState_RUN_STATE_FINISHED: // and it stays so
+			case runs.Finished(old.run): // and it stays so
 				return nil, nil
 			case proto.Equal(old.run, end):
 				return nil, nil

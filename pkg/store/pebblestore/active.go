@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -19,7 +20,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (*p
 		if err := s.get(runKey, run, "run "+next.GetId()); err != nil {
 			return err
 		}
-		if run.GetState() != pb.RunState_RUN_STATE_FINISHED {
+		if !runs.Finished(run) {
 			return errkind.New(errkind.Invalid, "its state is %s: readers see finished runs only", run.GetState())
 		}
 		activeKey := key(tableActive, run.GetAsset(), run.GetAlgorithm())

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -43,9 +44,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 	if err := named("finishing a run", r); err != nil {
 		return err
 	}
-	switch r.GetState() {
-	case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-	default:
+	if !runs.Ended(r) {
 		return errkind.New(errkind.Invalid, "finishing run %s: %s is no end", r.GetId(), r.GetState())
 	}
 	return s.edit(ctx, "finishing run "+r.GetId(), ofAsset(r.GetAsset()), func(e *edit) error {
@@ -56,7 +55,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			return err
 		case old.GetEpoch() > r.GetEpoch():
 			return errkind.New(errkind.Conflict, "epoch %d is older than %d", r.GetEpoch(), old.GetEpoch())
-		case old.GetState() == pb.RunState_RUN_STATE_FINISHED:
+		case runs.Finished(old):
 			return nil // and it stays so
 		}
 		// No lease is handed out until this end is durable.

@@ -11,6 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -74,17 +75,12 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 		if ended {
 			continue
 		}
-		there, err := s.deps.Store.Run(ctx, r.GetAsset(), r.GetId())
-		if err != nil && !errkind.Is(err, errkind.NotFound) {
-			return nil, nil, fmt.Errorf("reading run %s: %w", r.GetId(), err)
+		there, err := runs.Lookup(ctx, s.deps.Store, r.GetAsset(), r.GetId())
+		if err != nil {
+			return nil, nil, err
 		}
-		switch there.GetState() {
-		case pb.RunState_RUN_STATE_FINISHED:
+		if runs.Finished(there) || runs.Failed(there) && !byHand {
 			continue
-		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-			if !byHand {
-				continue
-			}
 		}
 		todo = append(todo, r)
 	}

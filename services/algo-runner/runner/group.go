@@ -15,6 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -34,11 +35,11 @@ type group struct {
 
 // group executes runs over one asset, all at once, and returns how each ended. An error
 // means that none was executed.
-func (s *Service) group(ctx context.Context, asset *pb.Asset, runs []*pb.Run, in lane) (_ []*execution, err error) {
+func (s *Service) group(ctx context.Context, asset *pb.Asset, members []*pb.Run, in lane) (_ []*execution, err error) {
 	g := &group{s: s, asset: asset, lane: in}
 	var clock schema.Clock
 	clock, g.broken = s.clock(ctx, asset)
-	for _, r := range runs {
+	for _, r := range members {
 		a, err := s.deps.Registry.Find(r.GetAlgorithm() + "@" + r.GetVersion())
 		if err != nil {
 			return nil, err
@@ -83,11 +84,11 @@ func (g *group) acquire(ctx context.Context) error {
 		}
 		g.leases = append(g.leases, lease)
 		e.run.Epoch = lease.Epoch
-		there, err := g.s.deps.Store.Run(ctx, g.asset.GetId(), id)
-		if err != nil && !errkind.Is(err, errkind.NotFound) {
-			return fmt.Errorf("reading run %s: %w", id, err)
+		there, err := runs.Lookup(ctx, g.s.deps.Store, g.asset.GetId(), id)
+		if err != nil {
+			return err
 		}
-		e.skipped = there.GetState() == pb.RunState_RUN_STATE_FINISHED
+		e.skipped = runs.Finished(there)
 	}
 	return nil
 }
@@ -168,15 +169,14 @@ func (g *group) connect(ctx context.Context, e *execution, need string) error {
 		e.in.annotations[need] = other.out.tapeA.reader()
 		return nil
 	}
-	run, err := g.s.deps.Store.Run(ctx, g.asset.GetId(), id)
-	if err != nil && !errkind.Is(err, errkind.NotFound) {
-		return fmt.Errorf("reading run %s: %w", id, err)
-	}
-	switch run.GetState() {
-	case pb.RunState_RUN_STATE_FINISHED:
+	run, err := runs.Lookup(ctx, g.s.deps.Store, g.asset.GetId(), id)
+	switch {
+	case err != nil:
+		return err
+	case runs.Finished(run):
 		e.in.finished[need] = run
 		return g.s.indexed(ctx, run)
-	case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+	case runs.Failed(run):
 		return errkind.New(errkind.NotFound, "its input %s has failed: %s", from, run.GetError())
 	}
 	return errkind.New(errkind.Unavailable, "its input %s (run %s) has not finished", from, id)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -132,15 +133,14 @@ func (s *Service) clock(ctx context.Context, asset *pb.Asset) (schema.Clock, err
 	return schema.ClockOf(v, table)
 }
 
-// indexed looks whether all that a finished run wrote can be read from the store.
+// indexed is Unavailable until all that a finished run wrote can be read from the store.
 func (s *Service) indexed(ctx context.Context, run *pb.Run) error {
-	a, e, err := s.deps.Store.Indexed(ctx, run.GetAsset(), run.GetId(), run.GetEpoch())
+	n, err := runs.Indexed(ctx, s.deps.Store, run)
 	if err != nil {
-		return fmt.Errorf("counting what is indexed of run %s: %w", run.GetId(), err)
+		return err
 	}
-	if a < run.GetAnnotations() || e < run.GetEmbeddings() {
-		return errkind.New(errkind.Unavailable, "run %s (%s) is not yet indexed: %d of %d annotations, %d of %d embeddings",
-			run.GetId(), run.GetAlgorithm(), a, run.GetAnnotations(), e, run.GetEmbeddings())
+	if !n.Whole() {
+		return errkind.New(errkind.Unavailable, "run %s (%s) is not yet indexed: %s", run.GetId(), run.GetAlgorithm(), n)
 	}
 	return nil
 }

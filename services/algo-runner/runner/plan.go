@@ -8,6 +8,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -39,14 +40,14 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	if err != nil {
 		return fmt.Errorf("putting the asset into the library: %w", err)
 	}
-	runs, err := s.deps.Registry.Runs(asset)
+	planned, err := s.deps.Registry.Runs(asset)
 	if err != nil {
 		return err
 	}
 	// One request for all that share the decoding of the film, and one for those that need no frames, so that what is
 	// said can be searched long before what is seen.
 	film, other := &together{}, &together{}
-	for _, r := range runs {
+	for _, r := range planned {
 		with := other
 		if s.deps.Registry.WithFrames(r.GetAlgorithm()) {
 			with = film
@@ -93,18 +94,18 @@ func (s *Service) requestedTogether(algorithm string) bool {
 
 // planAfter requests the runs that read a finished one and were not requested with it.
 func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
-	if finished.GetState() != pb.RunState_RUN_STATE_FINISHED || finished.GetHold() {
+	if !runs.Finished(finished) || finished.GetHold() {
 		return nil // what reads a run that is held is its operator's to ask for
 	}
 	asset, err := s.deps.Store.Asset(ctx, finished.GetAsset())
 	if err != nil {
 		return fmt.Errorf("reading the asset: %w", err)
 	}
-	runs, err := s.deps.Registry.Runs(asset)
+	planned, err := s.deps.Registry.Runs(asset)
 	if err != nil {
 		return err
 	}
-	for _, r := range runs {
+	for _, r := range planned {
 		if r.GetInputs()[finished.GetAlgorithm()] != finished.GetId() {
 			continue
 		}
@@ -119,12 +120,12 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 		if state != possible {
 			continue
 		}
-		known, err := s.deps.Store.Run(ctx, r.GetAsset(), r.GetId())
-		if err == nil && known.GetState() != pb.RunState_RUN_STATE_UNSPECIFIED && s.requestedTogether(r.GetAlgorithm()) {
-			continue // with the one that has finished
+		known, err := runs.Lookup(ctx, s.deps.Store, r.GetAsset(), r.GetId())
+		if err != nil {
+			return err
 		}
-		if err != nil && !errkind.Is(err, errkind.NotFound) {
-			return fmt.Errorf("reading run %s: %w", r.GetId(), err)
+		if known != nil && s.requestedTogether(r.GetAlgorithm()) {
+			continue // with the run that has finished
 		}
 		wanted, err := s.wanted(ctx, r)
 		if err != nil {
@@ -145,11 +146,7 @@ func (s *Service) wanted(ctx context.Context, r *pb.Run) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("recording the request of run %s: %w", r.GetId(), err)
 	}
-	switch known.GetState() {
-	case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-		return false, nil
-	}
-	return true, nil
+	return !runs.Ended(known), nil
 }
 
 // readiness says whether a run's inputs allow it.
@@ -168,14 +165,12 @@ func (s *Service) inputs(ctx context.Context, r *pb.Run, with *together) (readin
 		if with.has(id) {
 			continue
 		}
-		in, err := s.deps.Store.Run(ctx, r.GetAsset(), id)
+		in, err := runs.Lookup(ctx, s.deps.Store, r.GetAsset(), id)
 		switch {
-		case errkind.Is(err, errkind.NotFound):
-			state = max(state, waiting)
 		case err != nil:
-			return 0, fmt.Errorf("reading run %s: %w", id, err)
-		case in.GetState() == pb.RunState_RUN_STATE_FINISHED:
-		case in.GetState() == pb.RunState_RUN_STATE_FAILED, in.GetState() == pb.RunState_RUN_STATE_CANCELLED:
+			return 0, err
+		case runs.Finished(in):
+		case runs.Failed(in):
 			state = impossible
 		default:
 			state = max(state, waiting)
@@ -193,16 +188,12 @@ func (s *Service) awaitRecord(ctx context.Context, finished *pb.Run) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r, err := s.deps.Store.Run(ctx, finished.GetAsset(), finished.GetId())
-		if err != nil && !errkind.Is(err, errkind.NotFound) {
-			return fmt.Errorf("reading run %s: %w", finished.GetId(), err)
+		r, err := runs.Lookup(ctx, s.deps.Store, finished.GetAsset(), finished.GetId())
+		if err != nil {
+			return err
 		}
-		switch r.GetState() {
-		case pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+		if runs.Ended(r) || r.GetEpoch() > finished.GetEpoch() { // another execution's end will come
 			return nil
-		}
-		if r.GetEpoch() > finished.GetEpoch() {
-			return nil // another execution's end will come
 		}
 		if time.Now().After(deadline) {
 			return errkind.New(errkind.Unavailable, "the end of run %s (%s) is not yet in the store", finished.GetId(), finished.GetAlgorithm())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -43,20 +44,14 @@ func (s *Service) finished(ctx context.Context, batch []events.Delivery) error {
 // askAgain asks for a run whose end was refused, unless it has ended since. The lease is with another execution, which may give up:
 // where the end was logged and not yet recorded, as while no indexer runs, nothing else would have the run executed then.
 func (s *Service) askAgain(ctx context.Context, refused *pb.Run) error {
-	there, err := s.deps.Store.Run(ctx, refused.GetAsset(), refused.GetId())
-	if errkind.Is(err, errkind.NotFound) {
+	there, err := runs.Lookup(ctx, s.deps.Store, refused.GetAsset(), refused.GetId())
+	switch {
+	case err != nil:
+		return err
+	case there == nil:
 		return nil // deleted since it was requested: nobody waits for it
-	}
-	if err != nil {
-		return fmt.Errorf("reading run %s: %w", refused.GetId(), err)
-	}
-	switch there.GetState() {
-	case pb.RunState_RUN_STATE_FINISHED:
+	case runs.Finished(there), runs.Failed(there) && there.GetEpoch() >= refused.GetEpoch():
 		return nil
-	case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-		if there.GetEpoch() >= refused.GetEpoch() {
-			return nil
-		}
 	}
 	r := &pb.Run{Id: refused.GetId(), Asset: refused.GetAsset(), Algorithm: refused.GetAlgorithm(), Version: refused.GetVersion(),
 		Parameters: refused.GetParameters(), Inputs: refused.GetInputs(), Reads: refused.GetReads(), Hold: refused.GetHold(), State: pb.RunState_RUN_STATE_REQUESTED}
@@ -77,22 +72,12 @@ func (s *Service) askAgain(ctx context.Context, refused *pb.Run) error {
 // is indexed. It is called after every write that may have been the last one missing, by whichever
 // topic brought it: each writes first and looks afterwards, so one of them sees both.
 func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
-	r, err := s.deps.Store.Run(ctx, asset, id)
-	if errkind.Is(err, errkind.NotFound) {
-		return nil // its finish will come
+	r, err := runs.Lookup(ctx, s.deps.Store, asset, id)
+	if err != nil || r.GetActivated() {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("reading run %s: %w", id, err)
-	}
-	if r.GetState() != pb.RunState_RUN_STATE_FINISHED || r.GetActivated() {
-		return nil
-	}
-	annotations, embeddings, err := s.deps.Store.Indexed(ctx, asset, id, r.GetEpoch())
-	if err != nil {
-		return fmt.Errorf("counting what is indexed of run %s: %w", id, err)
-	}
-	if annotations < r.GetAnnotations() || embeddings < r.GetEmbeddings() {
-		return nil
+	if whole, err := runs.Whole(ctx, s.deps.Store, r); err != nil || !whole {
+		return err // the last item, or the end, will come
 	}
 	if r.GetEpoch() > store.FirstEpoch {
 		// What an earlier execution left beyond the end must not be seen.
@@ -107,11 +92,15 @@ func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
 		return nil // whole and findable: an operator switches to it
 	}
 	for {
-		previous, newer, err := s.active(ctx, r)
-		if err != nil || newer {
+		active, err := runs.Active(ctx, s.deps.Store, asset)
+		if err != nil {
 			return err
 		}
-		_, err = s.deps.Store.Activate(ctx, r, previous)
+		seen := runs.Seen(active, r.GetAlgorithm())
+		if !runs.Supersedes(r, seen) {
+			return nil
+		}
+		_, err = s.deps.Store.Activate(ctx, r, seen.GetRun())
 		if errkind.Is(err, errkind.Conflict) {
 			continue // another run was switched in between: look again
 		}
@@ -120,22 +109,7 @@ func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
 		}
 		s.activated.WithLabelValues(r.GetAlgorithm()).Inc()
 		s.deps.Log.Info("activated", "asset", asset, "algorithm", r.GetAlgorithm(), "version", r.GetVersion(), "run", id,
-			"annotations", r.GetAnnotations(), "embeddings", r.GetEmbeddings(), "before", previous)
+			"annotations", r.GetAnnotations(), "embeddings", r.GetEmbeddings(), "before", seen.GetRun())
 		return nil
 	}
-}
-
-// active returns the run that readers see of the algorithm, and whether it is of a
-// newer version: an old version that finishes late does not take its place.
-func (s *Service) active(ctx context.Context, r *pb.Run) (run string, newer bool, err error) {
-	active, err := s.deps.Store.Active(ctx, r.GetAsset())
-	if err != nil {
-		return "", false, fmt.Errorf("reading the active runs of %s: %w", r.GetAsset(), err)
-	}
-	for _, a := range active {
-		if a.GetAlgorithm() == r.GetAlgorithm() {
-			return a.GetRun(), schema.CompareVersions(a.GetVersion(), r.GetVersion()) > 0, nil
-		}
-	}
-	return "", false, nil
 }

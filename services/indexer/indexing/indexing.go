@@ -22,6 +22,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -323,14 +324,13 @@ func (s *Service) stale(ctx context.Context, b batch) (stale, indexed bool, err 
 	if lost != nil && !errkind.Is(lost, errkind.Conflict) {
 		return false, false, fmt.Errorf("checking the epoch of run %s: %w", b.Run, lost)
 	}
-	r, err := s.deps.Store.Run(ctx, b.Asset, b.Run)
-	if errkind.Is(err, errkind.NotFound) {
+	r, err := runs.Lookup(ctx, s.deps.Store, b.Asset, b.Run)
+	switch {
+	case err != nil:
+		return false, false, err
+	case r == nil:
 		return lost != nil || b.stored, false, nil
-	}
-	if err != nil {
-		return false, false, fmt.Errorf("reading run %s: %w", b.Run, err)
-	}
-	if r.GetState() == pb.RunState_RUN_STATE_FINISHED {
+	case runs.Finished(r):
 		return r.GetEpoch() != b.Epoch, r.GetActivated(), nil
 	}
 	return lost != nil, false, nil

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -83,34 +83,29 @@ type standing struct {
 // standing looks at one asset: what is seen, what is to be, and whether it can be.
 func (a *activator) standing(ctx context.Context, w *pb.Activate, asset *pb.Asset) (standing, error) {
 	var st standing
-	active, err := a.store.Active(ctx, asset.GetId())
+	active, err := runs.Active(ctx, a.store, asset.GetId())
 	if err != nil {
-		return st, fmt.Errorf("reading the active runs of %s: %w", asset.GetId(), err)
+		return st, err
 	}
-	for _, r := range active {
-		if r.GetAlgorithm() == w.GetAlgorithm() {
-			st.from = r
-		}
-	}
+	st.from = runs.Seen(active, w.GetAlgorithm())
 	if w.GetVersion() == "" {
 		// Back: of the versions selected only, so that assets that were not switched are not switched back.
 		if st.from.GetPrevious() == "" || !selectsRun(w.GetSelection(), st.from.GetAlgorithm(), st.from.GetVersion()) {
 			return st, nil
 		}
-		st.to, err = a.store.Run(ctx, asset.GetId(), st.from.GetPrevious())
-		if errkind.Is(err, errkind.NotFound) {
-			st.to, err = &pb.Run{Id: st.from.GetPrevious(), Asset: asset.GetId()}, nil
+		if st.to, err = runs.Lookup(ctx, a.store, asset.GetId(), st.from.GetPrevious()); err != nil {
+			return st, err
+		}
+		if st.to == nil {
+			st.to = &pb.Run{Id: st.from.GetPrevious(), Asset: asset.GetId()}
 			st.refused = errkind.New(errkind.NotFound, "the run seen before was collected")
 		}
-		if err != nil {
-			return st, fmt.Errorf("reading run %s: %w", st.from.GetPrevious(), err)
-		}
 	} else {
-		runs, err := a.store.RunsOf(ctx, asset.GetId())
+		all, err := runs.Of(ctx, a.store, asset.GetId())
 		if err != nil {
-			return st, fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+			return st, err
 		}
-		st.to = target(runs, w, st.from)
+		st.to = runs.Find(all, w.GetAlgorithm(), w.GetVersion(), st.from)
 	}
 	if st.to == nil || st.refused != nil {
 		return st, nil
@@ -122,70 +117,16 @@ func (a *activator) standing(ctx context.Context, w *pb.Activate, asset *pb.Asse
 	return st, err
 }
 
-// target is the run of a version: the one seen, else the one seen before, else the one that read of the asset what the
-// one seen did, else any that has finished, else any at all.
-func target(runs []*pb.Run, w *pb.Activate, from *pb.ActiveRun) *pb.Run {
-	var seen, best *pb.Run
-	for _, r := range runs {
-		if r.GetId() == from.GetRun() {
-			seen = r
-		}
-	}
-	rank := func(r *pb.Run) int {
-		finished := r.GetState() == pb.RunState_RUN_STATE_FINISHED
-		switch {
-		case r.GetId() == from.GetRun():
-			return 5
-		case finished && r.GetId() == from.GetPrevious():
-			return 4
-		case finished && seen != nil && r.GetReads() == seen.GetReads():
-			return 3
-		case finished:
-			return 2
-		}
-		return 1
-	}
-	for _, r := range runs {
-		if r.GetAlgorithm() != w.GetAlgorithm() || r.GetVersion() != w.GetVersion() {
-			continue
-		}
-		if best == nil || rank(r) > rank(best) {
-			best = r
-		}
-	}
-	return best
-}
-
 // whole says why readers would not see all of a run, if so.
 func (a *activator) whole(ctx context.Context, r *pb.Run) (refused, err error) {
-	if r.GetState() != pb.RunState_RUN_STATE_FINISHED {
-		return errkind.New(errkind.Conflict, "its run is %s, not finished", stateName(r.GetState())), nil
+	if !runs.Finished(r) {
+		return errkind.New(errkind.Conflict, "its run is %s, not finished", runs.StateName(r.GetState())), nil
 	}
-	annotations, embeddings, err := a.store.Indexed(ctx, r.GetAsset(), r.GetId(), r.GetEpoch())
-	if err != nil {
-		return nil, fmt.Errorf("counting what is indexed of run %s: %w", r.GetId(), err)
+	n, err := runs.Indexed(ctx, a.store, r)
+	if err != nil || n.Whole() {
+		return nil, err
 	}
-	if annotations < r.GetAnnotations() || embeddings < r.GetEmbeddings() {
-		return errkind.New(errkind.Conflict, "its run is not wholly indexed: %d of %d annotations, %d of %d embeddings",
-			annotations, r.GetAnnotations(), embeddings, r.GetEmbeddings()), nil
-	}
-	return nil, nil
-}
-
-func stateName(s pb.RunState) string {
-	switch s {
-	case pb.RunState_RUN_STATE_REQUESTED:
-		return "requested"
-	case pb.RunState_RUN_STATE_RUNNING:
-		return "running"
-	case pb.RunState_RUN_STATE_FINISHED:
-		return "finished"
-	case pb.RunState_RUN_STATE_FAILED:
-		return "failed"
-	case pb.RunState_RUN_STATE_CANCELLED:
-		return "cancelled"
-	}
-	return "unknown"
+	return errkind.New(errkind.Conflict, "its run is not wholly indexed: %s", n), nil
 }
 
 // plan says what the work would switch, and what it could not.
@@ -389,9 +330,9 @@ func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, 
 
 // switchOne makes a run the one that readers see, if all of it can be found.
 func (a *activator) switchOne(ctx context.Context, w *pb.Activate, s switching) error {
-	r, err := a.store.Run(ctx, s.Asset, s.To)
+	r, err := runs.Read(ctx, a.store, s.Asset, s.To)
 	if err != nil {
-		return fmt.Errorf("reading run %s: %w", s.To, err)
+		return err
 	}
 	refused, err := a.whole(ctx, r)
 	if err = errors.Join(refused, err); err != nil {
@@ -404,19 +345,15 @@ func (a *activator) switchOne(ctx context.Context, w *pb.Activate, s switching) 
 			return err
 		}
 		// Somebody else was quicker. A version that was asked for goes in its place; going back from it was not asked for.
-		active, err := a.store.Active(ctx, s.Asset)
+		active, err := runs.Active(ctx, a.store, s.Asset)
 		if err != nil {
-			return fmt.Errorf("reading the active runs of %s: %w", s.Asset, err)
+			return err
 		}
-		i := slices.IndexFunc(active, func(r *pb.ActiveRun) bool { return r.GetAlgorithm() == w.GetAlgorithm() })
-		if i < 0 {
-			previous = ""
-			continue
+		seen := runs.Seen(active, w.GetAlgorithm())
+		if seen != nil && w.GetVersion() == "" && seen.GetRun() != s.From {
+			return errkind.New(errkind.Conflict, "another run, %s, was switched to meanwhile", seen.GetRun())
 		}
-		if w.GetVersion() == "" && active[i].GetRun() != s.From {
-			return errkind.New(errkind.Conflict, "another run, %s, was switched to meanwhile", active[i].GetRun())
-		}
-		previous = active[i].GetRun()
+		previous = seen.GetRun()
 	}
 }
 
@@ -443,23 +380,15 @@ func (a *activator) dependants(ctx context.Context, w *pb.Activate) ([]string, e
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
 		}
-		active, err := a.store.Active(ctx, asset.GetId())
+		active, err := runs.Active(ctx, a.store, asset.GetId())
 		if err != nil {
-			return nil, fmt.Errorf("reading the active runs of %s: %w", asset.GetId(), err)
+			return nil, err
 		}
-		seen := ""
+		seen := runs.Seen(active, w.GetAlgorithm()).GetRun()
 		for _, r := range active {
-			if r.GetAlgorithm() == w.GetAlgorithm() {
-				seen = r.GetRun()
-			}
-		}
-		for _, r := range active {
-			run, err := a.store.Run(ctx, asset.GetId(), r.GetRun())
-			if errkind.Is(err, errkind.NotFound) {
-				continue
-			}
+			run, err := runs.Lookup(ctx, a.store, asset.GetId(), r.GetRun())
 			if err != nil {
-				return nil, fmt.Errorf("reading run %s: %w", r.GetRun(), err)
+				return nil, err
 			}
 			if read, ok := run.GetInputs()[w.GetAlgorithm()]; ok && read != seen {
 				behind[r.GetAlgorithm()+"@"+r.GetVersion()]++

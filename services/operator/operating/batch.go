@@ -11,6 +11,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -110,21 +111,18 @@ func (b *batcher) wanted(ctx context.Context, w *pb.Batch, asset *pb.Asset) (wan
 	if err != nil {
 		return nil, nil, fmt.Errorf("deriving the runs of %s: %w", asset.GetId(), err)
 	}
-	there, err := b.store.RunsOf(ctx, asset.GetId())
+	there, err := runs.Of(ctx, b.store, asset.GetId())
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+		return nil, nil, err
 	}
-	active, err := b.store.Active(ctx, asset.GetId())
+	active, err := runs.Active(ctx, b.store, asset.GetId())
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the active runs of %s: %w", asset.GetId(), err)
+		return nil, nil, err
 	}
 	names := slices.Compact(slices.Sorted(slices.Values(w.GetSelection().GetAlgorithms())))
 	for _, name := range names {
 		algorithm, version, _ := strings.Cut(name, "@")
-		var seen *pb.ActiveRun
-		if i := slices.IndexFunc(active, func(r *pb.ActiveRun) bool { return r.GetAlgorithm() == algorithm }); i >= 0 {
-			seen = active[i]
-		}
+		seen := runs.Seen(active, algorithm)
 		if version == "" {
 			version = seen.GetVersion() // what readers see, where they see something
 		}
@@ -134,9 +132,9 @@ func (b *batcher) wanted(ctx context.Context, w *pb.Batch, asset *pb.Asset) (wan
 		if i >= 0 {
 			version = planned[i].GetVersion()
 		}
-		r := target(there, &pb.Activate{Algorithm: algorithm, Version: version}, seen)
+		r := runs.Find(there, algorithm, version, seen)
 		switch {
-		case r.GetState() == pb.RunState_RUN_STATE_FINISHED:
+		case runs.Finished(r):
 			wanted = append(wanted, wantedRun{asset: asset, run: r})
 		case i >= 0:
 			wanted = append(wanted, wantedRun{asset: asset, run: planned[i], request: missing(planned, planned[i], there, active)})
@@ -161,10 +159,10 @@ func missing(planned []*pb.Run, run *pb.Run, there []*pb.Run, active []*pb.Activ
 	var out []*pb.Run
 	for _, r := range planned {
 		finished := slices.ContainsFunc(there, func(t *pb.Run) bool {
-			return t.GetId() == r.GetId() && t.GetState() == pb.RunState_RUN_STATE_FINISHED
+			return t.GetId() == r.GetId() && runs.Finished(t)
 		})
 		if need[r.GetId()] && !finished {
-			r.Hold = slices.ContainsFunc(active, func(a *pb.ActiveRun) bool { return a.GetAlgorithm() == r.GetAlgorithm() })
+			r.Hold = runs.Seen(active, r.GetAlgorithm()) != nil
 			out = append(out, r)
 		}
 	}
@@ -190,7 +188,7 @@ func (b *batcher) plan(ctx context.Context, j *pb.Job) (plan, error) {
 		return plan{}, errkind.New(errkind.Exhausted, "batch: %s has %d batches that have not ended, the most allowed (operating.batch.jobs); wait for one, or cancel it: `cinedex batch list`", j.GetCaller(), mine)
 	}
 	var assets []string
-	var runs, request, items int64
+	var tell, request, items int64
 	skipped := map[string]int64{}
 	for asset, err := range assetsOf(ctx, b.store, w.GetSelection(), "") {
 		if err != nil {
@@ -207,24 +205,24 @@ func (b *batcher) plan(ctx context.Context, j *pb.Job) (plan, error) {
 			skipped[name]++
 		}
 		for _, r := range wanted {
-			runs++
+			tell++
 			request += int64(len(r.request))
 			items += r.run.GetAnnotations()
 		}
 	}
-	if runs == 0 {
+	if tell == 0 {
 		return plan{}, errkind.New(errkind.NotFound, "batch: none of %s applies to any asset selected, in a version that is there or can be run here", strings.Join(w.GetSelection().GetAlgorithms(), ", "))
 	}
 	// What is taken in later, the caller has not asked for, and might not be allowed to see.
 	w.Selection.Assets, w.Selection.Titles, w.Selection.Series = assets, nil, nil
 	lines := []string{
-		fmt.Sprintf("tells what %d runs over %d assets say: %d annotations are there, %d runs are to be executed first", runs, len(assets), items, request),
+		fmt.Sprintf("tells what %d runs over %d assets say: %d annotations are there, %d runs are to be executed first", tell, len(assets), items, request),
 		fmt.Sprintf("writes %s into the bucket under %s", strings.Join(formatsOf(w), " and "), resultPrefix(j.GetId())),
 	}
 	lines = append(lines, sortedLines(skipped, func(name string, n int64) string {
 		return fmt.Sprintf("%s does not apply to %d of the assets, or is not there in that version", name, n)
 	})...)
-	return plan{total: runs, unit: "runs", lines: lines}, nil
+	return plan{total: tell, unit: "runs", lines: lines}, nil
 }
 
 // do requests what is missing, waits for it, and writes the result.
@@ -274,27 +272,27 @@ func (b *batcher) do(ctx context.Context, j *pb.Job, tell teller) error {
 
 // request asks for the runs of one asset that are missing, together, so that they share one decoding.
 func (b *batcher) request(ctx context.Context, job string, asset *pb.Asset, wanted []wantedRun, n *batchNote) error {
-	var runs []*pb.Run
+	var missing []*pb.Run
 	for _, w := range wanted {
 		for _, r := range w.request {
-			if !slices.ContainsFunc(runs, func(o *pb.Run) bool { return o.GetId() == r.GetId() }) {
-				runs = append(runs, r)
+			if !slices.ContainsFunc(missing, func(o *pb.Run) bool { return o.GetId() == r.GetId() }) {
+				missing = append(missing, r)
 			}
 		}
 	}
-	if len(runs) == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
-	for _, r := range runs {
+	for _, r := range missing {
 		known, err := b.store.CreateRun(ctx, r)
 		if err != nil {
 			return fmt.Errorf("recording run %s: %w", r.GetId(), err)
 		}
-		if s := known.GetState(); s == pb.RunState_RUN_STATE_FAILED || s == pb.RunState_RUN_STATE_CANCELLED {
+		if runs.Failed(known) {
 			n.Failed[r.GetId()] = known.GetEpoch()
 		}
 	}
-	err := b.events.Publish(ctx, events.RunsBatch, events.Event{Subject: asset.GetId(), Data: &pb.RunsRequested{Asset: asset.GetId(), Runs: runs, Reason: schema.ReasonBatch, Job: job}})
+	err := b.events.Publish(ctx, events.RunsBatch, events.Event{Subject: asset.GetId(), Data: &pb.RunsRequested{Asset: asset.GetId(), Runs: missing, Reason: schema.ReasonBatch, Job: job}})
 	if err != nil {
 		return fmt.Errorf("requesting runs of %s: %w", asset.GetId(), err)
 	}
@@ -306,30 +304,26 @@ const waitEvery = time.Second
 
 // wait returns the runs as they finished, once all of them are wholly in the store.
 func (b *batcher) wait(ctx context.Context, all []wantedRun, n *batchNote, progress func(int64) error) ([]wantedRun, error) {
-	a := activator{store: b.store}
 	for {
 		var done int64
 		var failed []string
 		var kind errkind.Kind
 		for i, w := range all {
-			r, err := b.store.Run(ctx, w.asset.GetId(), w.run.GetId())
-			if errkind.Is(err, errkind.NotFound) {
+			r, err := runs.Lookup(ctx, b.store, w.asset.GetId(), w.run.GetId())
+			if err != nil {
+				return nil, err
+			}
+			if r == nil {
 				return nil, errkind.New(errkind.Conflict, "run %s of %s was deleted while the batch waited; submit it again", w.run.GetAlgorithm(), w.asset.GetId())
 			}
-			if err != nil {
-				return nil, fmt.Errorf("reading run %s: %w", w.run.GetId(), err)
-			}
-			switch r.GetState() {
-			case pb.RunState_RUN_STATE_FINISHED:
-				refused, err := a.whole(ctx, r)
-				if err != nil {
-					return nil, err
-				}
-				if refused == nil {
-					done++
-					all[i].run = r
-				}
-			case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
+			whole, err := runs.Whole(ctx, b.store, r)
+			switch {
+			case err != nil:
+				return nil, err
+			case whole:
+				done++
+				all[i].run = r
+			case runs.Failed(r):
 				if before, ok := n.Failed[r.GetId()]; ok && r.GetEpoch() <= before {
 					continue // it is being tried again
 				}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -97,35 +97,31 @@ func markOf(asset, algorithm string) uint64 {
 // unseen returns, by algorithm, the runs of an asset that a collection may delete once they have been unseen for long enough.
 // Runs that are under way, and those that wait to be switched to, stay.
 func (c *collector) unseen(ctx context.Context, w *pb.Collect, asset string) (map[string]*pb.ActiveRun, map[string][]*pb.Run, error) {
-	list, err := c.store.Active(ctx, asset)
+	list, err := runs.Active(ctx, c.store, asset)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the active runs of %s: %w", asset, err)
+		return nil, nil, err
 	}
 	active := map[string]*pb.ActiveRun{}
 	for _, r := range list {
 		active[r.GetAlgorithm()] = r
 	}
-	runs, err := c.store.RunsOf(ctx, asset)
+	all, err := runs.Of(ctx, c.store, asset)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the runs of %s: %w", asset, err)
+		return nil, nil, err
 	}
 	out := map[string][]*pb.Run{}
-	for _, r := range runs {
+	for _, r := range all {
 		seen := active[r.GetAlgorithm()]
 		if seen == nil || seen.GetRun() == r.GetId() || !selectsRun(w.GetSelection(), r.GetAlgorithm(), r.GetVersion()) {
 			continue
 		}
-		switch r.GetState() {
-		case pb.RunState_RUN_STATE_FINISHED:
-			if !r.GetActivated() && schema.CompareVersions(r.GetVersion(), seen.GetVersion()) >= 0 {
-				continue // its switch is to come
-			}
-		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-			if schema.CompareVersions(r.GetVersion(), seen.GetVersion()) >= 0 {
-				continue // why it failed is still of interest
-			}
-		default:
+		switch {
+		case !runs.Ended(r):
 			continue
+		case runs.Supersedes(r, seen):
+			continue // the switch is to come
+		case runs.Failed(r) && !runs.Older(r, seen):
+			continue // why the run failed is still of interest
 		}
 		out[r.GetAlgorithm()] = append(out[r.GetAlgorithm()], r)
 	}
@@ -152,13 +148,13 @@ func (c *collector) plan(ctx context.Context, w *pb.Collect) (plan, error) {
 		if err != nil {
 			return plan{}, err
 		}
-		for algorithm, runs := range unseen {
+		for algorithm, gone := range unseen {
 			if g, ok := marks[markOf(asset.GetId(), algorithm)]; !ok || g != active[algorithm].GetGeneration() {
-				later += int64(len(runs))
+				later += int64(len(gone))
 				continue
 			}
-			now += int64(len(runs))
-			for _, r := range runs {
+			now += int64(len(gone))
+			for _, r := range gone {
 				byName[r.GetAlgorithm()+"@"+r.GetVersion()]++
 				items += r.GetAnnotations() + r.GetEmbeddings()
 			}
@@ -234,7 +230,7 @@ func (c *collector) asset(ctx context.Context, w *pb.Collect, asset string, mark
 	if err != nil {
 		return err
 	}
-	for algorithm, runs := range unseen {
+	for algorithm, gone := range unseen {
 		mark, generation := markOf(asset, algorithm), active[algorithm].GetGeneration()
 		if g, ok := marks[mark]; !ok || g != generation {
 			if len(n.Marks) >= maxMarks {
@@ -242,10 +238,10 @@ func (c *collector) asset(ctx context.Context, w *pb.Collect, asset string, mark
 				continue
 			}
 			n.Marks[mark] = generation
-			n.Kept += int64(len(runs))
+			n.Kept += int64(len(gone))
 			continue
 		}
-		for _, r := range runs {
+		for _, r := range gone {
 			// The search engine first: what is left there of a run that the store forgot, nobody would look for.
 			if err := c.engine.DeleteRun(ctx, r.GetId()); err != nil {
 				return fmt.Errorf("deleting run %s from the search engine: %w", r.GetId(), err)

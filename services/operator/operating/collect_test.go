@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
@@ -142,14 +143,14 @@ func TestCollectKeeps(t *testing.T) {
 	if r := collect(t, l, c, w, "b"); !strings.Contains(r.lines[0], "deleted 2 runs; 0 more") {
 		t.Errorf("told %q", r.lines)
 	}
-	runs, err := l.Store.RunsOf(t.Context(), asset)
+	all, err := l.Store.RunsOf(t.Context(), asset)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var left []string
-	for _, r := range runs {
+	for _, r := range all {
 		if r.GetAlgorithm() == "dialogue" {
-			left = append(left, r.GetVersion()+r.GetReads()+" "+stateName(r.GetState()))
+			left = append(left, r.GetVersion()+r.GetReads()+" "+runs.StateName(r.GetState()))
 		}
 	}
 	slices.Sort(left)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -54,15 +55,15 @@ func listRuns(ctx context.Context, s runLister, caller *authz.Caller, req *pb.Li
 		if !caller.MaySee(a.GetTitle().GetId()) || a.GetId() < asset {
 			continue
 		}
-		runs, err := s.RunsOf(ctx, a.GetId())
+		all, err := runs.Of(ctx, s, a.GetId())
 		if err != nil {
-			return nil, fmt.Errorf("reading the runs of %s: %w", a.GetId(), err)
+			return nil, err
 		}
-		active, err := s.Active(ctx, a.GetId())
+		active, err := runs.Active(ctx, s, a.GetId())
 		if err != nil {
-			return nil, fmt.Errorf("reading the active runs of %s: %w", a.GetId(), err)
+			return nil, err
 		}
-		for _, r := range runs {
+		for _, r := range all {
 			if a.GetId() == asset && r.GetId() <= run || !selectsRun(req.GetSelection(), r.GetAlgorithm(), r.GetVersion()) {
 				continue
 			}
@@ -71,13 +72,8 @@ func listRuns(ctx context.Context, s runLister, caller *authz.Caller, req *pb.Li
 				resp.Cursor = base64.RawURLEncoding.EncodeToString([]byte(last.GetAsset() + "\n" + last.GetId()))
 				return resp, nil
 			}
-			e := &pb.RunEntry{Run: r, Title: a.GetTitle().GetId()}
-			for _, v := range active {
-				if v.GetAlgorithm() == r.GetAlgorithm() {
-					e.Active, e.Previous = v.GetRun() == r.GetId(), v.GetPrevious() == r.GetId()
-				}
-			}
-			resp.Runs = append(resp.Runs, e)
+			seen := runs.Seen(active, r.GetAlgorithm())
+			resp.Runs = append(resp.Runs, &pb.RunEntry{Run: r, Title: a.GetTitle().GetId(), Active: seen.GetRun() == r.GetId(), Previous: seen.GetPrevious() == r.GetId()})
 		}
 	}
 	return resp, nil

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -86,11 +87,11 @@ func (r *rebuilder) runs(ctx context.Context, each func(*pb.Run) error) error {
 		if err != nil {
 			return fmt.Errorf("reading the library: %w", err)
 		}
-		runs, err := r.store.RunsOf(ctx, asset.GetId())
+		all, err := runs.Of(ctx, r.store, asset.GetId())
 		if err != nil {
-			return fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+			return err
 		}
-		for _, run := range runs {
+		for _, run := range all {
 			if err := each(run); err != nil {
 				return err
 			}
@@ -106,17 +107,17 @@ func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (plan, error) {
 	if _, ok := r.engine.(search.Rebuilder); !ok {
 		return plan{}, errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
 	}
-	var runs, items int64
+	var read, items int64
 	err := r.runs(ctx, func(run *pb.Run) error {
-		runs++
+		read++
 		items += run.GetAnnotations() + run.GetEmbeddings()
 		return nil
 	})
 	if err != nil {
 		return plan{}, err
 	}
-	return plan{total: runs, unit: "runs", lines: []string{
-		fmt.Sprintf("reads %d runs with %d items from the store into a fresh search engine beside the live one, which needs its space until the swap", runs, items),
+	return plan{total: read, unit: "runs", lines: []string{
+		fmt.Sprintf("reads %d runs with %d items from the store into a fresh search engine beside the live one, which needs its space until the swap", read, items),
 		"holds the fresh engine against the store, and swaps it in at once where they agree; searches and writes go on meanwhile",
 		"a rebuild that is paused or killed begins anew",
 	}}, nil
@@ -142,7 +143,7 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell tel
 	if w.GetRate() > 0 {
 		limit = rate.NewLimiter(rate.Limit(w.GetRate()), copyBatch)
 	}
-	var runs, items int64
+	var copied, items int64
 	err = r.runs(ctx, func(run *pb.Run) error {
 		err := copyRun(ctx, r.store, fresh, run, func(itemKey) bool { return true }, func(n int) error {
 			items += int64(n)
@@ -159,8 +160,8 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell tel
 		if err != nil {
 			return err
 		}
-		runs++
-		return tell(ctx, step{done: min(runs, total)})
+		copied++
+		return tell(ctx, step{done: min(copied, total)})
 	})
 	if err != nil {
 		return err
@@ -172,11 +173,11 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell tel
 		return fmt.Errorf("holding the fresh search engine against the store: %w", err)
 	}
 	if f.differences() > 0 {
-		_ = tell(ctx, step{done: runs, lines: f.lines()})
+		_ = tell(ctx, step{done: copied, lines: f.lines()})
 		return errkind.New(errkind.Internal, "the fresh search engine differs from the store in %d items, and was not swapped in; the notes say in which", f.differences())
 	}
 	if err := fresh.Commit(ctx); err != nil {
 		return fmt.Errorf("swapping the search engine: %w", err)
 	}
-	return tell(ctx, step{done: total, lines: []string{fmt.Sprintf("filled a search engine with %d runs, %d items, and swapped it in", runs, items)}})
+	return tell(ctx, step{done: total, lines: []string{fmt.Sprintf("filled a search engine with %d runs, %d items, and swapped it in", copied, items)}})
 }

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/algo"
-	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -53,16 +53,16 @@ type missingRun struct {
 // wanted returns the runs over an asset that have yet to be made: those chosen, and what they read. What has finished
 // is not made again; what failed only where that is asked for.
 func (r *replay) wanted(ctx context.Context, m *pb.Replay, asset *pb.Asset, chosen []algo.Algorithm) (out []missingRun, finished, failed int64, err error) {
-	runs, err := r.deps.Registry.Derive(asset, chosen...)
+	derived, err := r.deps.Registry.Derive(asset, chosen...)
 	if err != nil {
 		return nil, 0, 0, err
 	}
 	dead := map[string]bool{}
 next:
-	for _, run := range runs {
-		known, err := r.deps.Store.Run(ctx, asset.GetId(), run.GetId())
-		if err != nil && !errkind.Is(err, errkind.NotFound) {
-			return nil, 0, 0, fmt.Errorf("reading run %s: %w", run.GetId(), err)
+	for _, run := range derived {
+		known, err := runs.Lookup(ctx, r.deps.Store, asset.GetId(), run.GetId())
+		if err != nil {
+			return nil, 0, 0, err
 		}
 		for _, in := range run.GetInputs() {
 			if dead[in] {
@@ -71,16 +71,14 @@ next:
 				continue next
 			}
 		}
-		switch known.GetState() {
-		case pb.RunState_RUN_STATE_FINISHED:
+		switch {
+		case runs.Finished(known):
 			finished++
 			continue
-		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-			if !m.GetFailed() {
-				dead[run.GetId()] = true
-				failed++
-				continue
-			}
+		case runs.Failed(known) && !m.GetFailed():
+			dead[run.GetId()] = true
+			failed++
+			continue
 		}
 		run.Hold = !m.GetActivate()
 		out = append(out, missingRun{run, known.GetEpoch()})
@@ -156,8 +154,8 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
 	switch {
 	case len(known) > 0:
 		var n int64
-		for _, runs := range known {
-			n += runs
+		for _, took := range known {
+			n += took
 		}
 		p.From = fmt.Sprintf("%d finished runs of the same algorithms", n)
 		if unknown > 0 {
@@ -184,12 +182,12 @@ type cost struct {
 const enoughRuns = 200
 
 func (c costs) learn(ctx context.Context, r *replay, asset string, seconds float64) error {
-	runs, err := r.deps.Store.RunsOf(ctx, asset)
+	all, err := runs.Of(ctx, r.deps.Store, asset)
 	if err != nil {
-		return fmt.Errorf("reading the runs of %s: %w", asset, err)
+		return err
 	}
-	for _, run := range runs {
-		if run.GetTookMs() == 0 || run.GetState() != pb.RunState_RUN_STATE_FINISHED {
+	for _, run := range all {
+		if run.GetTookMs() == 0 || !runs.Finished(run) {
 			continue
 		}
 		if c[run.GetAlgorithm()] == nil {
@@ -294,7 +292,7 @@ func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.As
 		if err != nil {
 			return nil, fmt.Errorf("recording the request of run %s: %w", w.run.GetId(), err)
 		}
-		if known.GetState() == pb.RunState_RUN_STATE_REQUESTED || known.GetState() == pb.RunState_RUN_STATE_RUNNING {
+		if runs.Underway(known) {
 			w.run.Hold = known.GetHold() // whoever asked first decides
 		}
 		req.Runs = append(req.Runs, proto.CloneOf(w.run))
@@ -309,25 +307,20 @@ func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.As
 func (r *replay) look(ctx context.Context, o *outstanding, c *libraryCursor) error {
 	var left []missingRun
 	for _, w := range o.runs {
-		run, err := r.deps.Store.Run(ctx, o.asset, w.run.GetId())
-		if err != nil && !errkind.Is(err, errkind.NotFound) {
-			return fmt.Errorf("reading run %s: %w", w.run.GetId(), err)
+		run, err := runs.Lookup(ctx, r.deps.Store, o.asset, w.run.GetId())
+		if err != nil {
+			return err
 		}
-		switch run.GetState() {
-		case pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED:
-			if run.GetEpoch() > w.epoch {
-				c.Done, c.Failed = c.Done+1, c.Failed+1
-				continue
-			}
-		case pb.RunState_RUN_STATE_FINISHED:
-			a, e, err := r.deps.Store.Indexed(ctx, o.asset, run.GetId(), run.GetEpoch())
-			if err != nil {
-				return fmt.Errorf("counting what is indexed of run %s: %w", run.GetId(), err)
-			}
-			if a >= run.GetAnnotations() && e >= run.GetEmbeddings() {
-				c.Done++
-				continue
-			}
+		whole, err := runs.Whole(ctx, r.deps.Store, run)
+		switch {
+		case err != nil:
+			return err
+		case whole:
+			c.Done++
+			continue
+		case runs.Failed(run) && run.GetEpoch() > w.epoch:
+			c.Done, c.Failed = c.Done+1, c.Failed+1
+			continue
 		}
 		left = append(left, w)
 	}

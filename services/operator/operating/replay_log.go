@@ -8,6 +8,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -244,13 +245,12 @@ func (f *logFilter) wants(ctx context.Context, d events.Delivery) (items int, wa
 	}
 	run, known := f.runs[b.GetRun()]
 	if !known {
-		run, err = f.r.deps.Store.Run(ctx, b.GetAsset(), b.GetRun())
-		if err != nil && !errkind.Is(err, errkind.NotFound) {
-			return 0, false, fmt.Errorf("reading run %s: %w", b.GetRun(), err)
+		if run, err = runs.Lookup(ctx, f.r.deps.Store, b.GetAsset(), b.GetRun()); err != nil {
+			return 0, false, err
 		}
 		f.runs[b.GetRun()] = run
 	}
-	if run.GetState() != pb.RunState_RUN_STATE_FINISHED || run.GetEpoch() != b.GetEpoch() {
+	if !runs.Finished(run) || run.GetEpoch() != b.GetEpoch() {
 		f.unkept++
 		return 0, false, nil
 	}

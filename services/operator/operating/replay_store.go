@@ -9,6 +9,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -24,18 +25,18 @@ type storeCursor struct {
 
 // activeRuns returns the active runs of an asset that are selected, by algorithm, with their records.
 func (r *replay) activeRuns(ctx context.Context, sel *pb.Selection, asset string) ([]*pb.Run, error) {
-	active, err := r.deps.Store.Active(ctx, asset)
+	active, err := runs.Active(ctx, r.deps.Store, asset)
 	if err != nil {
-		return nil, fmt.Errorf("reading the active runs of %s: %w", asset, err)
+		return nil, err
 	}
 	var out []*pb.Run
 	for _, a := range active {
 		if !selectsRun(sel, a.GetAlgorithm(), a.GetVersion()) {
 			continue
 		}
-		run, err := r.deps.Store.Run(ctx, asset, a.GetRun())
+		run, err := runs.Read(ctx, r.deps.Store, asset, a.GetRun())
 		if err != nil {
-			return nil, fmt.Errorf("reading run %s: %w", a.GetRun(), err)
+			return nil, err
 		}
 		out = append(out, run)
 	}
@@ -48,7 +49,7 @@ const sampled = 1000
 func (r *replay) planStore(ctx context.Context, m *pb.Replay) (*Plan, error) {
 	p := &Plan{Unit: "items"}
 	byVersion := map[string]int64{}
-	var assets, runs, seen, bytes int64
+	var assets, folded, seen, bytes int64
 	for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), "") {
 		if err != nil {
 			return nil, err
@@ -59,7 +60,7 @@ func (r *replay) planStore(ctx context.Context, m *pb.Replay) (*Plan, error) {
 		}
 		assets++
 		for _, run := range active {
-			runs++
+			folded++
 			n := run.GetAnnotations() + run.GetEmbeddings()
 			p.Total += n
 			byVersion[run.GetAlgorithm()+"@"+run.GetVersion()] += n
@@ -76,7 +77,7 @@ func (r *replay) planStore(ctx context.Context, m *pb.Replay) (*Plan, error) {
 			}
 		}
 	}
-	p.Lines = append(p.Lines, fmt.Sprintf("%d assets, %d active runs", assets, runs))
+	p.Lines = append(p.Lines, fmt.Sprintf("%d assets, %d active runs", assets, folded))
 	p.Lines = append(p.Lines, sortedLines(byVersion, func(v string, n int64) string { return fmt.Sprintf("%s: %d items", v, n) })...)
 	if seen > 0 {
 		p.Lines = append(p.Lines, fmt.Sprintf("annotations of about %d bytes each, as %d of them are; vectors are larger", bytes/seen, seen))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -31,11 +32,11 @@ func (v *verifier) unfinished(ctx context.Context, sel *pb.Selection) (string, e
 		if err != nil {
 			return "", fmt.Errorf("reading the library: %w", err)
 		}
-		runs, err := v.store.RunsOf(ctx, asset.GetId())
+		all, err := runs.Of(ctx, v.store, asset.GetId())
 		if err != nil {
-			return "", fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+			return "", err
 		}
-		for _, r := range runs {
+		for _, r := range all {
 			if settled[r.GetId()] != nil || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 				continue
 			}

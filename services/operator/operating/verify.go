@@ -16,6 +16,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -111,19 +112,19 @@ func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
 		}
-		runs, err := v.store.RunsOf(ctx, asset.GetId())
+		all, err := runs.Of(ctx, v.store, asset.GetId())
 		if err != nil {
-			return nil, fmt.Errorf("reading the runs of %s: %w", asset.GetId(), err)
+			return nil, err
 		}
-		for _, r := range runs {
-			if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+		for _, r := range all {
+			if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 				continue
 			}
-			annotations, embeddings, err := v.store.Indexed(ctx, r.GetAsset(), r.GetId(), r.GetEpoch())
+			whole, err := runs.Whole(ctx, v.store, r)
 			if err != nil {
-				return nil, fmt.Errorf("counting what is indexed of run %s: %w", r.GetId(), err)
+				return nil, err
 			}
-			if annotations >= r.GetAnnotations() && embeddings >= r.GetEmbeddings() {
+			if whole {
 				out[r.GetId()] = &pb.Run{Id: r.GetId(), Asset: r.GetAsset(), Epoch: r.GetEpoch(), Annotations: r.GetAnnotations(), Embeddings: r.GetEmbeddings()}
 			}
 		}
@@ -331,21 +332,15 @@ func sortedKeys(held map[itemKey]uint64) []itemKey {
 
 // same reports whether a run is still as it was.
 func (v *verifier) same(ctx context.Context, was *pb.Run) (bool, error) {
-	r, err := v.store.Run(ctx, was.GetAsset(), was.GetId())
-	if errkind.Is(err, errkind.NotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading run %s: %w", was.GetId(), err)
-	}
-	return r.GetEpoch() == was.GetEpoch() && r.GetState() == pb.RunState_RUN_STATE_FINISHED, nil
+	r, err := runs.Lookup(ctx, v.store, was.GetAsset(), was.GetId())
+	return err == nil && runs.Finished(r) && r.GetEpoch() == was.GetEpoch(), err
 }
 
 // known reports whether the store has anything of a run: its record, or items, which come before it.
 func (v *verifier) known(ctx context.Context, asset, id string) (bool, error) {
-	_, err := v.store.Run(ctx, asset, id)
-	if !errkind.Is(err, errkind.NotFound) {
-		return err == nil, err
+	r, err := runs.Lookup(ctx, v.store, asset, id)
+	if err != nil || r != nil {
+		return r != nil, err
 	}
 	for _, err := range v.store.AnnotationsOf(ctx, asset, id, store.Span{}) {
 		return err == nil, err
@@ -408,9 +403,9 @@ func (v *verifier) mend(ctx context.Context, d *difference, holder string, a *ac
 }
 
 func (v *verifier) seen(ctx context.Context, r *pb.Run) (bool, error) {
-	active, err := v.store.Active(ctx, r.GetAsset())
+	active, err := runs.Active(ctx, v.store, r.GetAsset())
 	if err != nil {
-		return false, fmt.Errorf("reading the active runs of %s: %w", r.GetAsset(), err)
+		return false, err
 	}
 	return slices.ContainsFunc(active, func(a *pb.ActiveRun) bool { return a.GetRun() == r.GetId() }), nil
 }
@@ -661,22 +656,16 @@ func (v *verifier) inStore(ctx context.Context, sel *pb.Selection, d events.Deli
 	if asset != nil && !ofSelection(sel, asset) {
 		return nil
 	}
-	record := func(run string) (*pb.Run, error) {
-		r, err := v.store.Run(ctx, d.Subject, run)
-		if errkind.Is(err, errkind.NotFound) {
-			return nil, nil
-		}
-		return r, err
-	}
+	record := func(run string) (*pb.Run, error) { return runs.Lookup(ctx, v.store, d.Subject, run) }
 	switch m := d.Data.(type) {
 	case *pb.RunFinished:
 		r, err := record(m.GetRun().GetId())
 		if err != nil || r == nil || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 			return err
 		}
-		if s := r.GetState(); (s == pb.RunState_RUN_STATE_REQUESTED || s == pb.RunState_RUN_STATE_RUNNING) && m.GetRun().GetEpoch() >= r.GetEpoch() {
+		if runs.Underway(r) && m.GetRun().GetEpoch() >= r.GetEpoch() {
 			f.ends++
-			f.example("in the log and not in the store: the end of run %s (%s)", r.GetId(), stateName(m.GetRun().GetState()))
+			f.example("in the log and not in the store: the end of run %s (%s)", r.GetId(), runs.StateName(m.GetRun().GetState()))
 		}
 	case *pb.AnnotationBatch:
 		return v.batchInStore(ctx, sel, m.GetAsset(), m.GetRun(), m.GetEpoch(), m.GetFirst(), int64(len(m.GetAnnotations())), record, f, func(n int64) error {
@@ -696,7 +685,7 @@ func (v *verifier) batchInStore(ctx context.Context, sel *pb.Selection, asset, r
 	record func(string) (*pb.Run, error), f *logFound, item func(int64) error,
 ) error {
 	r, err := record(run)
-	if err != nil || r == nil || r.GetEpoch() != epoch || r.GetState() != pb.RunState_RUN_STATE_FINISHED || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+	if err != nil || r == nil || r.GetEpoch() != epoch || !runs.Finished(r) || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 		return err
 	}
 	for i := range n {

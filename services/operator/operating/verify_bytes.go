@@ -12,6 +12,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -177,12 +178,12 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 		}
 		stored[o.Key] = o
 	}
-	runs, err := v.store.RunsOf(ctx, a.GetId())
+	all, err := runs.Of(ctx, v.store, a.GetId())
 	if err != nil {
-		return fmt.Errorf("reading the runs of %s: %w", a.GetId(), err)
+		return err
 	}
-	for _, r := range runs {
-		if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+	for _, r := range all {
+		if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || !runs.Finished(r) {
 			// What an unfinished run put there is its own, and nobody reads it.
 			maps.DeleteFunc(stored, func(key string, _ blob.Listed) bool {
 				return strings.HasPrefix(key, runPrefix+a.GetId()+"/"+r.GetId()+"/")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -19,15 +20,15 @@ func (g *Gateway) preview(ctx context.Context, s *snapshot, versions map[string]
 		runs: map[string]*pb.ActiveRun{}, scopes: map[string]*scoped{}}
 	found := map[string]bool{}
 	for id, e := range s.assets {
-		runs, err := g.deps.Store.RunsOf(ctx, id)
+		all, err := runs.Of(ctx, g.deps.Store, id)
 		if err != nil {
-			return nil, fmt.Errorf("reading the runs of %s: %w", id, err)
+			return nil, err
 		}
 		with := *e
 		with.active = maps.Clone(e.active)
-		for _, r := range runs {
+		for _, r := range all {
 			v, ok := versions[r.GetAlgorithm()]
-			if !ok || v != r.GetVersion() || r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+			if !ok || v != r.GetVersion() || !runs.Finished(r) {
 				continue
 			}
 			found[r.GetAlgorithm()] = true

@@ -16,6 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -416,7 +417,7 @@ func (g *Gateway) Thumbnail(ctx context.Context, caller *authz.Caller, asset, ru
 	}
 	// The pictures of a run that has not finished may be of a film that was overwritten while the run decoded it.
 	if s.runs[run] == nil {
-		if r, err := g.deps.Store.Run(ctx, asset, run); err != nil || r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+		if r, err := g.deps.Store.Run(ctx, asset, run); err != nil || !runs.Finished(r) {
 			return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")
 		}
 	}
