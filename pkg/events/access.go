@@ -1,21 +1,22 @@
 package events
 
-// An Access is what one user of the cluster needs of the log, and all that it should be given. The brokers'
-// access control lists are made from these (deploy/k8s), and a test holds them on a real Kafka.
+// An Access lists all rights that one user of the cluster needs. The user gets no other right. The brokers' access
+// control lists are made from Accesses (deploy/k8s), and a test checks the lists on a real Kafka.
 type Access struct {
 	// User is a service, or who else comes to the log.
 	User string
-	// Reads are the topics that it consumes: Read and DescribeConfigs, to see that they keep what is unread.
+	// Reads are the topics that the user consumes: Read, and DescribeConfigs to check the topics' retention.
 	Reads []Topic
-	// Writes are the topics that it publishes to: Write and DescribeConfigs, to tell a topic that is missing from one that is denied.
+	// Writes are the topics that the user publishes to: Write, and DescribeConfigs to tell a missing topic from a
+	// denied topic.
 	Writes []Topic
-	// Groups are what the names of its groups begin with: Read.
+	// Groups are prefixes of the names of the user's groups: Read.
 	Groups []string
 }
 
 var accesses = []Access{
 	{
-		User:   "studio", // an upload system that publishes to Kafka itself
+		User:   "studio", // an upload system that publishes to Kafka directly
 		Writes: []Topic{MediaArrived},
 	},
 	{
@@ -35,5 +36,6 @@ var accesses = []Access{
 	},
 }
 
-// Accesses returns what each user of the log needs. An operator, who makes topics and retries dead letters, may do all.
+// Accesses returns the rights of each user of the log. An operator makes topics and retries dead letters, so an
+// operator may do everything and has no entry.
 func Accesses() []Access { return append([]Access(nil), accesses...) }

@@ -7,19 +7,19 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// A PartitionLag is how far a group is behind in one partition.
+// A PartitionLag says how far a group is behind in one partition.
 type PartitionLag struct {
 	Topic     Topic
 	Partition int
-	// Committed is the offset that the group would go on from; -1 where it has committed none.
+	// Committed is the offset at which the group continues, or -1 if the group has committed no offset.
 	Committed int64
-	// End is the offset that the next message will get.
+	// End is the offset of the next message.
 	End int64
 	// Lag is how many messages are to be handled.
 	Lag int64
 }
 
-// Lag returns how far a group is behind in each partition of its topics.
+// Lag returns how far a group is behind in each partition of the topics.
 func (c *Client) Lag(ctx context.Context, group string, topics ...Topic) ([]PartitionLag, error) {
 	var all []PartitionLag
 	for _, t := range topics {
@@ -52,7 +52,7 @@ func (c *Client) Lag(ctx context.Context, group string, topics ...Topic) ([]Part
 	return all, nil
 }
 
-// Rewind has a group begin again with the oldest event that the log has of its topics. Nobody may be a member of the group.
+// Rewind makes a group begin again at the oldest event of the topics. The group MUST have no member.
 func (c *Client) Rewind(ctx context.Context, group string, topics ...Topic) error {
 	offsets := map[string][]kafka.OffsetCommit{}
 	for _, t := range topics {
@@ -101,7 +101,7 @@ func (c *Client) committed(ctx context.Context, group, topic string, partitions 
 			err = res.Error
 		}
 		if errors.Is(err, kafka.GroupIdNotFound) {
-			return nil // nobody has joined it yet, so it has committed nothing
+			return nil // no member has joined yet, so the group has committed nothing
 		}
 		if err != nil {
 			return err

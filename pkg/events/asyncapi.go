@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// AsyncAPI returns the topics and their contracts as an AsyncAPI 3.0 document.
-// docs/asyncapi.yaml is this document; a test says when it is not.
+// AsyncAPI returns the topics and their contracts as an AsyncAPI 3.0 document. docs/asyncapi.yaml is this document. A
+// test fails if the file is stale.
 func AsyncAPI() ([]byte, error) {
 	schemas := make(map[protoreflect.FullName]*yaml.Node)
 	channels, operations, messages := mapping(), mapping(), mapping()
@@ -125,7 +125,7 @@ func (c Contract) message(schemas map[protoreflect.FullName]*yaml.Node) *yaml.No
 	return m
 }
 
-// schemaOf adds the JSON schema of a message and of those that it holds.
+// schemaOf adds the JSON schema of a message and of the messages in its fields.
 func schemaOf(d protoreflect.MessageDescriptor, schemas map[protoreflect.FullName]*yaml.Node) string {
 	if _, ok := schemas[d.FullName()]; ok {
 		return string(d.Name())
@@ -166,7 +166,7 @@ func valueSchema(f protoreflect.FieldDescriptor, schemas map[protoreflect.FullNa
 		return object("type", "string", "enum", list(names))
 	case protoreflect.MessageKind, protoreflect.GroupKind:
 		if f.IsMap() {
-			return nil // its values are described by the caller
+			return nil // the caller describes the values
 		}
 		return object("$ref", "#/components/schemas/"+schemaOf(f.Message(), schemas))
 	default:
@@ -174,7 +174,7 @@ func valueSchema(f protoreflect.FieldDescriptor, schemas map[protoreflect.FullNa
 	}
 }
 
-// What follows builds YAML with its keys in the order given.
+// The functions below build YAML with keys in the order given.
 
 func mapping() *yaml.Node  { return &yaml.Node{Kind: yaml.MappingNode} }
 func sequence() *yaml.Node { return &yaml.Node{Kind: yaml.SequenceNode} }

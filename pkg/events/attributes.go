@@ -20,18 +20,18 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// received is a CloudEvent as a sender wrote it, in whatever mode and over whatever door. The doors fill it, and event reads it: so
-// both doors take the same events, and refuse an event for the same reason.
+// received is a CloudEvent as a sender wrote the event, in any mode and through any door. HTTP and Kafka fill received,
+// and event reads received. Both doors therefore take the same events and refuse an event for the same reason.
 //
-// The official SDK is not used for reading: it refuses JSON data whose type ends in +json and a content type that is null, and does not decode the
-// percent signs of HTTP headers (findings/cloudevents-go-json-suffix.sh).
+// The official SDK is not used for reading. The SDK refuses JSON data whose type ends in +json, refuses a content type
+// of null, and does not decode the percent signs of HTTP headers (findings/cloudevents-go-json-suffix.sh).
 type received struct {
-	// attributes by name, as texts. An attribute that is null or empty is not among them.
+	// attributes by name, as texts. An attribute that is null or empty is absent.
 	attributes map[string]string
 	data       []byte
 }
 
-// attribute returns a context attribute and removes it, so that what is left are extensions.
+// attribute returns a context attribute and removes the attribute. The attributes left at the end are extensions.
 func (r *received) attribute(name string) string {
 	v := r.attributes[name]
 	delete(r.attributes, name)
@@ -97,7 +97,7 @@ func (r *received) event(c Contract) (Event, error) {
 	return ev, err
 }
 
-// checkObject refuses data that is no JSON object, in words that fit the mistake.
+// checkObject refuses data other than a JSON object, with a reason for each kind of mistake.
 func checkObject(data []byte) error {
 	data = bytes.TrimSpace(data)
 	switch {
@@ -108,10 +108,10 @@ func checkObject(data []byte) error {
 	case data[0] == '"':
 		return wrong("data is a text and must be a JSON object; was it turned into JSON twice?")
 	}
-	return nil // what else it may be is the contract's to say
+	return nil // the contract checks other kinds of data
 }
 
-// upgrade makes an event of CloudEvents 0.3, which older SDKs write, one of 1.0.
+// upgrade turns an event of CloudEvents 0.3, which older SDKs write, into an event of 1.0.
 func (r *received) upgrade() error {
 	if s := r.attribute("schemaurl"); s != "" {
 		r.attributes["dataschema"] = s
@@ -161,7 +161,7 @@ func dataSchemaOf(s string) (string, error) {
 	return s, nil
 }
 
-// clipped keeps what came from outside short in a reason.
+// clipped shortens text from outside that a reason quotes.
 func clipped(s string) string {
 	const most = 100
 	if len(s) <= most {
@@ -170,14 +170,14 @@ func clipped(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-// isJSON tells whether a media type is JSON by its name or its suffix (RFC 6839). Data without a type is JSON.
+// isJSON reports whether a media type is JSON by name or by suffix (RFC 6839). Data without a type is JSON.
 func isJSON(media string) bool {
 	return media == "" || media == JSON || media == "text/json" || strings.HasSuffix(media, "+json")
 }
 
 func isProtobuf(media string) bool { return media == Protobuf || media == "application/x-protobuf" }
 
-// mediaType reads a content type. JSON and protobuf know one character set.
+// mediaType reads a content type. JSON and protobuf allow UTF-8 only.
 func mediaType(contentType string) (string, error) {
 	if contentType == "" {
 		return "", nil
@@ -192,7 +192,7 @@ func mediaType(contentType string) (string, error) {
 	return media, nil
 }
 
-// fromJSON reads an event in the JSON format of CloudEvents 1.0, its chapters 2.2 (a null is an attribute that is not there) and 3.1.
+// fromJSON reads an event in the JSON format of CloudEvents 1.0, chapters 2.2 (a null attribute is absent) and 3.1.
 func fromJSON(b []byte) (*received, error) {
 	if err := schema.CheckJSON(b); err != nil {
 		return nil, err
@@ -236,8 +236,8 @@ func fromJSON(b []byte) (*received, error) {
 	return r, nil
 }
 
-// isWhole tells whether data without any attributes beside it is a whole event in JSON, whose sender left out or mistook the content type of
-// structured mode. The Python SDK 1.x names the data's type there, in Kafka.
+// isWhole reports whether data without other attributes is a whole event in JSON. The sender left out the content type
+// of structured mode or gave another. The Python SDK 1.x gives the type of the data there, in Kafka.
 func isWhole(media string, b []byte) bool {
 	var event struct {
 		Version json.RawMessage `json:"specversion"`
@@ -245,7 +245,7 @@ func isWhole(media string, b []byte) bool {
 	return isJSON(media) && schema.CheckJSON(b) == nil && json.Unmarshal(b, &event) == nil && present(event.Version) != nil
 }
 
-// setData takes the member data: as it is where the data is JSON, and its text otherwise.
+// setData takes the member data. JSON data stays as written. Of other data, setData takes the text.
 func (r *received) setData(data json.RawMessage) error {
 	media, err := mediaType(r.attributes["datacontenttype"])
 	if err != nil {
@@ -259,7 +259,7 @@ func (r *received) setData(data json.RawMessage) error {
 	return nil
 }
 
-// repeated returns a member that a JSON object with n different members has more than once, or nothing.
+// repeated returns the name of a member that a JSON object with n distinct members repeats, or an empty name.
 func repeated(object []byte, n int) string {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	_, _ = dec.Token() // the object's brace; the JSON is known to be right
@@ -289,7 +289,7 @@ func because(b []byte, err error) string {
 	return ""
 }
 
-// present returns nil for a member that is null or not there.
+// present returns nil for a member that is null or absent.
 func present(m json.RawMessage) json.RawMessage {
 	if bytes.Equal(m, []byte("null")) {
 		return nil
@@ -316,9 +316,11 @@ func attributeOf(m json.RawMessage) (string, error) {
 	return string(m), nil
 }
 
-// percentDecoded reads a header of the HTTP binding (3.1.3.2): quoted texts lose their quotes, then %xy is a byte of UTF-8. What is no UTF-8
-// becomes U+FFFD. A percent sign without two digits stays: senders that follow earlier versions do not write %25. Bytes of the header itself that are
-// no UTF-8 are ISO 8859-1, which HTTP's clients write (RFC 9110, 5.5).
+// percentDecoded reads a header of the HTTP binding (3.1.3.2):
+//   - quoted texts lose their quotes;
+//   - %xy is a byte of UTF-8, and bytes that are not UTF-8 become U+FFFD;
+//   - a percent sign without two digits stays, because senders of earlier versions do not write %25;
+//   - bytes of the header itself that are not UTF-8 are ISO 8859-1, as HTTP clients write (RFC 9110, 5.5).
 func percentDecoded(s string) string {
 	if !utf8.ValidString(s) {
 		latin := make([]rune, len(s))

@@ -25,7 +25,7 @@ func newBackoff(most time.Duration) backoffs {
 	return backoffs{b}
 }
 
-// sleep reports whether it slept to the end: not if ctx ended or stop was closed.
+// sleep waits for the next pause. sleep returns false if ctx ended or stop was closed before the end of the pause.
 func (b backoffs) sleep(ctx context.Context, stop <-chan struct{}) bool {
 	t := time.NewTimer(b.b.NextBackOff())
 	defer t.Stop()

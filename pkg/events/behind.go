@@ -7,14 +7,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A TopicLag is how far a hop is behind in one topic.
+// A TopicLag says how far a hop is behind in one topic.
 type TopicLag struct {
 	Topic Topic
-	// Messages that are not handled.
+	// Messages is the number of messages that the hop has not handled.
 	Messages int64
-	// Oldest is when the log took the oldest of them; zero where there is none.
+	// Oldest is the time at which the log took the oldest unhandled message, or zero if no message waits.
 	Oldest time.Time
-	// Handled grows with what is handled, so that two looks tell the rate.
+	// Handled grows with every handled message. Two readings of Handled give the rate.
 	Handled int64
 }
 
@@ -26,7 +26,7 @@ func Waiting(lags []PartitionLag) (n int64) {
 	return n
 }
 
-// Behind returns how far a hop is behind in each of its topics.
+// Behind returns how far a hop is behind in each of the hop's topics.
 func (c *Client) Behind(ctx context.Context, hop Hop) ([]TopicLag, error) {
 	lags, err := c.Lag(ctx, hop.Group, hop.Topics...)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Client) Behind(ctx context.Context, hop Hop) ([]TopicLag, error) {
 			if l.Lag == 0 {
 				continue
 			}
-			// The first that is there: retention or compaction may have taken those before it.
+			// The first message that still exists: retention or compaction may have removed earlier messages.
 			for d, err := range c.ReadPartition(ctx, t, l.Partition, l.End-l.Lag, l.End, func(int64) {}) {
 				if err != nil && !errkind.Is(err, errkind.Invalid) {
 					return nil, err

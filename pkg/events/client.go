@@ -25,7 +25,7 @@ const (
 	metadataTTL    = 3 * time.Second
 )
 
-// A Client publishes and subscribes. It is safe for concurrent use; one per process is enough.
+// A Client publishes and subscribes. A Client is safe for concurrent use. One Client per process is enough.
 type Client struct {
 	cfg       Config
 	log       *slog.Logger
@@ -36,7 +36,7 @@ type Client struct {
 	mechanism sasl.Mechanism
 	transport *kafka.Transport
 	conns     conns
-	// kafka has no time limit of its own, because fetches wait at the broker; see request.
+	// kafka has no time limit of its own, because fetches wait at the broker. See request.
 	kafka     *kafka.Client
 	publisher *publisher
 
@@ -51,7 +51,7 @@ type partitionCount struct {
 	at time.Time
 }
 
-// New makes a client. It opens no connection; the first use does.
+// New makes a client. New opens no connection: the first use of the client connects.
 func New(cfg Config, deps Deps) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring events: %w", err)
@@ -94,8 +94,8 @@ func New(cfg Config, deps Deps) (*Client, error) {
 	return c, nil
 }
 
-// Close waits for what is being published and lets the connections go. Subscriptions
-// end by their contexts, which the caller ends and awaits before.
+// Close waits until all accepted events are sent or have failed, and closes the connections. The caller MUST end the
+// contexts of subscriptions and wait for the subscriptions before Close.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	closed := c.closed
@@ -110,7 +110,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Ready asks a broker whether it answers.
+// Ready returns nil if a broker answers.
 func (c *Client) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -121,15 +121,16 @@ func (c *Client) Ready(ctx context.Context) error {
 	return classify(err, "asking %s whether it is there", strings.Join(c.cfg.Brokers, ","))
 }
 
-// Guard has check asked with the log's identity by every subscription that begins from now on, before it
-// reads anything. An error of check is the subscription's, but that what is Unavailable is asked again.
+// Guard registers check for every subscription that begins after the call. A subscription calls check with the identity
+// of the log before the subscription reads an event. Subscribe returns the error of check; after an Unavailable error,
+// Subscribe calls check again.
 func (c *Client) Guard(check func(ctx context.Context, id string) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.guard = check
 }
 
-// identity is the cluster's, and where in it the topics are.
+// identity returns the identity of the cluster together with the prefix of the topics.
 func (c *Client) identity(ctx context.Context) (id string, err error) {
 	err = ask(ctx, func(ctx context.Context) error {
 		res, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
@@ -144,8 +145,8 @@ func (c *Client) identity(ctx context.Context) (id string, err error) {
 // name is the topic's name in the log.
 func (c *Client) name(t Topic) string { return c.cfg.Prefix + string(t) }
 
-// ask puts a question to the brokers until one answers it, within requestTimeout. Asking
-// again changes nothing, and the first tries after a broker's restart meet connections that are dead.
+// ask sends a question to the brokers until a broker answers, within requestTimeout. Questions change nothing, so a
+// repeated question is harmless. After a broker's restart the first attempts may meet dead connections.
 func ask(ctx context.Context, question func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -168,7 +169,7 @@ func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	// No asking again here: callers wait for topics that are not there yet, each in its own way.
+	// Metadata is not repeated here: each caller waits for missing topics in its own way.
 	res, err := c.kafka.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err == nil && len(res.Topics) == 1 {
 		err = res.Topics[0].Error
@@ -189,16 +190,16 @@ func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
 	return n.n, nil
 }
 
-// hidden tells whether a topic that seems not to be there is one that this user may not see: kafka-go answers
-// questions for partitions out of what it knows of all topics, and there these two are the same.
+// hidden reports whether a topic that seems absent is a topic that this user may not see. kafka-go answers questions
+// about partitions from its list of all topics, where an absent topic and a denied topic look the same.
 func (c *Client) hidden(ctx context.Context, topic string) bool {
 	res, err := c.kafka.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
 		{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{"retention.ms"}}}})
 	return err == nil && len(res.Resources) == 1 && errors.Is(res.Resources[0].Error, kafka.TopicAuthorizationFailed)
 }
 
-// classify marks an error of kafka-go by what its caller should do. What the network
-// or a broker may cure by itself is Unavailable.
+// classify gives an error of kafka-go the kind that tells the caller what to do. An error that the network or a broker
+// may cure without help is Unavailable.
 func classify(err error, doing string, args ...any) error {
 	if err == nil {
 		return nil
@@ -229,6 +230,6 @@ func kindOf(err error) errkind.Kind {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errkind.Unavailable
 	}
-	// What is left comes from dialling and from broken connections.
+	// The remaining errors come from dialling and from broken connections.
 	return errkind.Unavailable
 }

@@ -22,27 +22,28 @@ import (
 	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
-// Config is what an operator sets about the log.
+// Config is the operator's configuration of the log.
 type Config struct {
-	// Brokers are host:port addresses of the cluster; any one that answers is enough to start.
+	// Brokers are host:port addresses of the cluster. One broker that answers is enough to start.
 	Brokers []string `mapstructure:"brokers"`
 	// ClientID names this process in the brokers' logs and quotas.
 	ClientID string `mapstructure:"client_id"`
-	// Source is the CloudEvents source of what is published here.
+	// Source is the CloudEvents source of published events.
 	Source string `mapstructure:"source"`
 	// Prefix goes before the name of every topic and group, so that several installations can share a cluster.
 	Prefix string `mapstructure:"prefix"`
-	// Compression of what is published: none, gzip, snappy, lz4 or zstd.
+	// Compression of published events: none, gzip, snappy, lz4 or zstd.
 	Compression string `mapstructure:"compression"`
-	// InFlightBytes bounds what is published and not yet acknowledged; publishing blocks beyond it.
+	// InFlightBytes bounds the bytes that are published and not yet acknowledged; publishing blocks beyond the bound.
 	InFlightBytes int64 `mapstructure:"in_flight_bytes"`
-	// PublishTimeout is how long publishing tries before it says that the log is unavailable.
+	// PublishTimeout is how long publishing tries before publishing says that the log is unavailable.
 	PublishTimeout time.Duration `mapstructure:"publish_timeout"`
-	// SessionTimeout is how long the cluster waits for a consumer that went silent before others get its partitions.
+	// SessionTimeout is how long the cluster waits for a silent consumer before other consumers get the consumer's
+	// partitions.
 	SessionTimeout time.Duration `mapstructure:"session_timeout"`
 	// TLS to the brokers.
 	TLS tlsclient.Config `mapstructure:"tls"`
-	// SASL is how this process says who it is.
+	// SASL is how this process authenticates.
 	SASL SASL `mapstructure:"sasl"`
 }
 
@@ -67,7 +68,7 @@ func Default() Config {
 	}
 }
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field with an unusable value.
 func (c Config) Validate() error {
 	if len(c.Brokers) == 0 {
 		return errkind.New(errkind.Invalid, "brokers: none given")
@@ -113,10 +114,10 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// topicPrefix is what may begin the name of a topic, which has at most 249 letters in all.
+// topicPrefix is the form of Config.Prefix. A topic's name has at most 249 letters.
 var topicPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{0,100}$`)
 
-// Deps are what main builds.
+// Deps are built by main.
 type Deps struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

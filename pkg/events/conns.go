@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// conns are connections that can be cut from outside. kafka-go's joining of a group
-// knows no context, and a fetch that nobody waits for any more goes on until the broker answers.
+// conns are connections that another goroutine can cut. kafka-go's joining of a group takes no context, and a fetch
+// that no caller waits for continues until the broker answers.
 type conns struct {
 	mu   sync.Mutex
 	open map[*trackedConn]struct{}
@@ -40,7 +40,7 @@ func (t *trackedConn) Close() error {
 	return t.Conn.Close()
 }
 
-// cut closes what is open; whoever reads from it gets the error.
+// cut closes all open connections. Every reader of a connection gets an error.
 func (c *conns) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

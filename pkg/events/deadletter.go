@@ -17,22 +17,22 @@ import (
 
 // A Letter is a message that a hop could not handle.
 type Letter struct {
-	// ID is derived from where the message lay and who could not handle it.
+	// ID is derived from the position of the message and from the group.
 	ID string
-	// Topic, Partition and Offset are where it lay.
+	// Topic, Partition and Offset are the position of the message.
 	Topic     Topic
 	Partition int
 	Offset    int64
-	// Group is the hop that could not handle it.
+	// Group is the hop that could not handle the message.
 	Group    string
 	Reason   string
 	Kind     errkind.Kind
 	Attempts int
-	// Time is when it was put aside.
+	// Time is when the hop put the message aside.
 	Time time.Time
 	// Subject is the asset, as far as the message's key says.
 	Subject string
-	// Value is the message's value as it was.
+	// Value is the unchanged value of the message.
 	Value []byte
 	// Headers are the message's headers as they were, in order.
 	Headers []Header
@@ -56,9 +56,9 @@ type Header struct {
 	Value []byte
 }
 
-// A dead letter is itself a CloudEvent in binary mode: its value and key are the
-// message's own, its attributes say what went wrong, and the message's headers follow
-// with a prefix, in order. A record without a value or key cannot be told from one with an empty one by every client, so a flag says it.
+// A dead letter is a CloudEvent in binary mode. The value and the key are the message's own. The attributes give the
+// failure. The headers of the message follow in order, with a prefix. Some clients cannot tell an absent value or key
+// from an empty value or key, so a flag tells the two apart.
 const (
 	originalPrefix  = "original_"
 	resolvedType    = "cinedex.dead-letter.resolved.v1"
@@ -177,8 +177,8 @@ func (f LetterFilter) picks(l *Letter) bool {
 		(f.Reason == "" || f.Reason == l.Kind.String() || strings.Contains(l.Reason, f.Reason))
 }
 
-// DeadLetters yields the letters that are neither retried nor dropped, oldest first within a partition.
-// A letter that cannot be read is yielded with its error, and does not end the sequence.
+// DeadLetters yields the letters that are neither retried nor dropped, oldest first within a partition. A letter that
+// cannot be read is yielded with an error and does not end the sequence.
 func (c *Client) DeadLetters(ctx context.Context, filter LetterFilter) iter.Seq2[Letter, error] {
 	return func(yield func(Letter, error) bool) {
 		resolved, end, err := c.resolvedLetters(ctx)
@@ -195,7 +195,8 @@ func (c *Client) DeadLetters(ctx context.Context, filter LetterFilter) iter.Seq2
 				continue
 			}
 			l, err := decodeLetter(m)
-			// Offsets of a topic that was made anew can meet, so a resolution counts only for what came before it.
+			// A topic that was deleted and made again repeats offsets. A resolution therefore counts only for letters
+			// before the resolution.
 			if err == nil && (!filter.picks(&l) || resolved[l.ID] > m.time.UnixMilli()) {
 				continue
 			}
@@ -230,8 +231,8 @@ func (c *Client) resolvedLetters(ctx context.Context) (map[string]int64, map[int
 	return resolved, end, nil
 }
 
-// Retry puts the messages of these letters back into their topics, byte for byte, and
-// then marks the letters as retried. It returns how many; letters that are not there are NotFound.
+// Retry puts the messages of the letters back into their topics, byte for byte, and then marks the letters as retried.
+// Retry returns the number of letters. A letter that does not exist is NotFound.
 func (c *Client) Retry(ctx context.Context, ids ...string) (int, error) {
 	return c.resolve(ctx, ids, "retried", func(l *Letter) error {
 		m := *l.message
@@ -298,7 +299,7 @@ func (l Letter) String() string {
 	return fmt.Sprintf("%s %s/%d@%d %s (%s after %d): %s", l.ID, l.Topic, l.Partition, l.Offset, l.Group, l.Kind, l.Attempts, l.Reason)
 }
 
-// Message returns the message in a form that can be written as JSON: text where it is text, base64 otherwise.
+// Message returns the message in a form that JSON can hold: the text of a text, and base64 of other bytes.
 func (l Letter) Message() (value string, isBase64 bool) {
 	if s := string(l.Value); strings.ToValidUTF8(s, "") == s {
 		return s, false

@@ -1,47 +1,40 @@
-// Package events carries what happened between the services: CloudEvents 1.0 on
-// Kafka's protocol. It is the only importer of kafka-go, and the one place that
-// decides about acknowledging, batching, keys, committing, retrying and dead letters.
+// Package events carries CloudEvents 1.0 between the services over Kafka's protocol. All services publish and subscribe
+// through a Client. An acknowledged event is never lost, events of one key keep their order, and every event is handled
+// at least once or lies in the dead letters.
 //
-// # What it promises
+// Package events is the only importer of kafka-go, and decides about acknowledging, batching, keys, committing,
+// retrying and dead letters. events/broker is the embedded broker. events/eventstest is the suite that the embedded
+// broker and a real Kafka pass.
 //
-//   - Publish returns nil only when all in-sync replicas have acknowledged every
-//     event of the call. Events of one key keep the order in which they were
-//     published. An error may mean that some of them are in the log all the same, so
-//     callers publish again; identities are derived, which makes that harmless.
-//   - Subscribe hands a batch of one partition, in order, to the handler. Only after
-//     the handler has returned nil for it (or after it lies in the dead letters,
-//     acknowledged) is its offset committed, and never one beyond an unfinished message.
-//   - An error's kind (errkind) decides what follows: Unavailable and Exhausted are
-//     retried for as long as it takes, Internal a bounded number of times, Conflict counts as
-//     done by somebody else, and what is wrong for good goes to the dead letters at once.
-//     A batch that fails so is narrowed by halves to the messages that do, so that their mates are handled.
-//   - A dead letter keeps the value, the key and every header as they were, byte for
-//     byte, and Retry puts exactly that back into the topic it came from.
-//   - Memory is bounded on both sides: publishing blocks when too much is in flight, and
-//     each partition fetches ahead only up to its share of a budget.
-//   - Records of aborted transactions are no events: no reader sees them.
-//   - What retention took away before it was read is told (log line and metric).
+// # Contract
 //
-// # Why not kafka.Reader and kafka.Writer
+// - Publish returns nil after all in-sync replicas have acknowledged every event of the call. Events of one key keep
+// the order of publishing. After an error, some events of the call may be in the log. The caller MUST then publish all
+// events of the call again. Identities are derived from the data, so a repeated event is harmless. - Subscribe hands
+// the handler batches of one partition, in order. Subscribe commits the offset of a batch after the handler has
+// returned nil, or after the dead letters have acknowledged the batch. Subscribe never commits an offset beyond an
+// unfinished message. - The kind of a handler's error (errkind) decides the next step. Unavailable and Exhausted: the
+// batch is retried without limit. Internal: the batch is retried a bounded number of times. Conflict: another worker
+// has done the work, and the batch counts as done. Other kinds are permanent: the message goes to the dead letters at
+// once. - A batch that fails for good is halved until the failing messages are found. The other messages are handled. -
+// A dead letter keeps value, key and every header of the message, byte for byte. Retry puts the same bytes back into
+// the topic of the message. - Memory is bounded on both sides. Publishing blocks while too many bytes are in flight.
+// Each partition fetches ahead up to its share of a budget. - No reader sees records of aborted transactions. - If
+// retention removes events before a subscription reads the events, a log line and a metric say so.
 //
-// kafka-go's defaults acknowledge nothing (RequiredAcks is none), wait a second for a
-// batch, bound their queues by count and not by bytes, and let a later commit skip an
-// earlier failure. Its Reader with a group hands over one message at a time through one
-// channel for all partitions, so a slow partition holds up the others.
+// # Why kafka.Reader and kafka.Writer are not used
 //
-// Reading therefore joins the group through kafka.ConsumerGroup, which gives the
-// assignment of each generation and commits under that generation's id, so that the
-// broker refuses a commit of a partition we no longer own; each partition then has its
-// own fetching goroutine (kafka-go's fetch request, long polling, no session to stall) and its
-// own handler. Rebalances are eager, as kafka-go's are: at the end of a generation work
-// in flight gets a short grace to finish and commit, then its context is cancelled, is awaited, and
-// the messages come again to whoever owns the partition next.
+// By default kafka-go acknowledges nothing (RequiredAcks is none), waits a second for a batch, bounds queues by count
+// and not by bytes, and lets a later commit skip an earlier failure. A kafka.Reader with a group delivers single
+// messages through one channel for all partitions, so a slow partition delays the others.
 //
-// Writing keeps one outbox per partition that sends whatever has gathered while the
-// request before was on its way: no linger when idle, large batches under load, order kept.
+// Reading joins the group through kafka.ConsumerGroup. ConsumerGroup gives the assignment of each generation and
+// commits under the id of the generation, so the broker refuses a commit for a partition that another member owns by
+// now. Each partition has its own fetching goroutine (kafka-go's fetch request with long polling) and its own handler.
+// Rebalances are eager, as in kafka-go. At the end of a generation, work in flight gets a short grace to finish and
+// commit. The context of the work is then cancelled, the subscription waits for the work, and the next owner of the
+// partition gets the messages.
 //
-// # Who uses it
-//
-// All services; events/broker is the embedded broker, and events/eventstest the suite that
-// the embedded one and a real Kafka pass alike.
+// Writing keeps one outbox per partition. An outbox sends all events that gathered during the previous request. An idle
+// outbox does not wait, a busy outbox sends large batches, and the order is kept.
 package events

@@ -64,7 +64,7 @@ func TestBothDoors(t *testing.T) {
 		contentType string
 		data        string
 		structured  string
-		// want is what both doors take; nil where both refuse.
+		// want is the event that both doors read, or nil if both doors refuse.
 		want *Event
 		says string
 		// source of the rule.
@@ -183,13 +183,13 @@ func TestBothDoors(t *testing.T) {
 					t.Errorf("%s: -want +got\n%s", door, diff)
 				}
 			}
-			// What was read is kept: it is written and read again as it was.
+			// An event that was read can be written and read back unchanged.
 			again, err := encode(contract, "/cinedex", time.Now(), d.Event)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if test.want.Time.IsZero() {
-				return // the log says when it came
+				return // the log adds its own time
 			}
 			back, err := decode(contract, again)
 			if err != nil {
@@ -215,7 +215,7 @@ func percentEncoded(s string) string {
 	return b.String()
 }
 
-// Headers of the HTTP binding (3.1.3.2), its examples first.
+// Headers of the HTTP binding (3.1.3.2), beginning with the binding's examples.
 func TestPercentDecoded(t *testing.T) {
 	for in, want := range map[string]string{
 		"Euro%20%E2%82%AC%20%F0%9F%98%80": "Euro € 😀",

@@ -14,22 +14,23 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// An Event is one CloudEvent of the platform, with its data decoded.
+// An Event is one CloudEvent of the platform, with decoded data.
 type Event struct {
-	// ID with Source names the event; the same happening has the same ID. Where it is
-	// empty, Publish derives it from type, subject and data.
+	// ID and Source name the event. The same happening MUST have the same ID. Publish derives an empty ID from type,
+	// subject and data.
 	ID string
-	// Type is the topic's own where it is empty.
+	// Type is the topic's own type if empty.
 	Type string
-	// Source is Config.Source where it is empty.
+	// Source is Config.Source if empty.
 	Source string
 	// Subject is the asset's id, and the key.
 	Subject string
-	// Time is when it happened; the time of publishing where it is zero.
+	// Time is when the event happened, and the time of publishing if zero.
 	Time time.Time
-	// DataSchema is the absolute URI by which a sender names the schema of the data. It is kept, and not looked at.
+	// DataSchema is the absolute URI of the schema that a sender names for the data. Cinedex keeps the URI and does not
+	// use it.
 	DataSchema string
-	// Data is the message that the topic's contract names. Nil removes the subject from a compacted topic.
+	// Data is a message of the type in the topic's contract. Nil removes the subject from a compacted topic.
 	Data proto.Message
 	// Extensions are further CloudEvents attributes: lower-case letters and digits.
 	Extensions map[string]string
@@ -37,7 +38,7 @@ type Event struct {
 
 var marshalProto = proto.MarshalOptions{Deterministic: true}
 
-// encodeData returns the data as the contract writes it. Equal messages give equal bytes.
+// encodeData returns the data in the contract's content type. Equal messages give equal bytes.
 func encodeData(c Contract, m proto.Message) ([]byte, error) {
 	if c.Data != nil && m.ProtoReflect().Descriptor() != c.Data.ProtoReflect().Descriptor() {
 		return nil, errkind.New(errkind.Invalid, "topic %s carries %s, not %s", c.Topic,
@@ -84,12 +85,13 @@ func decodeData(c Contract, contentType string, data []byte) (proto.Message, err
 	return m, nil
 }
 
-// readable takes the non-breaking spaces out of a protobuf error, which are put there to keep programs from reading it.
+// readable replaces the non-breaking spaces in a protobuf error. Protobuf writes them to keep programs from parsing
+// errors.
 func readable(err error) error {
 	return errors.New(strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: "))
 }
 
-// deriveID names an event by what it says.
+// deriveID derives the ID of an event from type, subject and data.
 func deriveID(typ, subject string, data []byte) string {
 	h := sha256.New()
 	for _, s := range []string{"cinedex.event.1", typ, subject} {

@@ -17,15 +17,17 @@ import (
 type fetcher struct {
 	c         *Client
 	contract  Contract
-	topic     string // its name in the log
+	topic     string // the name of the topic in the log
 	partition int
 	next      int64 // offset to read next; kafka.FirstOffset for the earliest
 	bytes     int
 	log       *slog.Logger
 	lost      func(n int64)
-	// passed is the offset behind records that the last fetch passed over at its end, and 0 where the fetch ended with an event.
+	// passed is the offset after the records that the last fetch skipped at its end, or 0 if the fetch ended with an
+	// event.
 	passed int64
-	// held is how many records lie behind the start of an open transaction, where the fetch has reached it: they come when it ends.
+	// held is the number of records after the start of an open transaction that the fetch has reached. The records
+	// arrive when the transaction ends.
 	held int64
 }
 
@@ -105,7 +107,7 @@ func (f *fetcher) read(part *fetch.ResponsePartition) ([]*message, error) {
 				return nil, err
 			}
 			if m.offset < f.next {
-				continue // a record batch begins before the offset that was asked for
+				continue // a record batch begins before the requested offset
 			}
 			f.next = m.offset + 1
 			if leftOut {
@@ -118,15 +120,16 @@ func (f *fetcher) read(part *fetch.ResponsePartition) ([]*message, error) {
 		}
 	}
 	if f.next == from && len(stream.Records) > 0 {
-		// Batches came, but no record at or after the offset: what compaction left empty. kafka-go does not say
-		// where such a batch ends, so go step by step.
+		// Batches came, but no record at or after the offset: compaction left the batches empty. kafka-go does not give
+		// the end of such a batch, so the fetcher advances by one offset.
 		f.next++
 		f.passed = f.next
 	}
 	return msgs, nil
 }
 
-// copyRecord copies a record out of the response's pages, which are used again; of a record that is left out, its offset alone.
+// copyRecord copies a record out of the response's pages, which kafka-go reuses. Of a record of an aborted transaction,
+// copyRecord keeps the offset alone.
 func copyRecord(r *kafka.Record, leftOut bool) (*message, error) {
 	m := &message{offset: r.Offset, time: r.Time, headers: r.Headers}
 	var err error
@@ -145,7 +148,7 @@ func copyRecord(r *kafka.Record, leftOut bool) (*message, error) {
 	return m, err
 }
 
-// relocate goes on where the log still has something, and tells what is gone.
+// relocate continues at the first offset that the log still has, and reports the offsets that are gone.
 func (f *fetcher) relocate(ctx context.Context) error {
 	first, end, err := f.c.bounds(ctx, f.topic, f.partition)
 	if err != nil {
@@ -160,13 +163,13 @@ func (f *fetcher) relocate(ctx context.Context) error {
 		f.log.Error("the log is shorter than what was read of it; reading it again", "topic", string(f.contract.Topic), "partition", f.partition,
 			"offset", f.next, "end", end)
 	default:
-		return nil // it has changed in between
+		return nil // the bounds have changed in between
 	}
 	f.next = first
 	return nil
 }
 
-// bounds returns the earliest offset of a partition and the one that the next message will get.
+// bounds returns the earliest offset of a partition and the offset of the next message.
 func (c *Client) bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
 	all, err := c.offsetsOf(ctx, topic, []int{partition})
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// handleAll brings a batch to its end: every message handled, or in the dead letters.
-// It reports false when the work was stopped before; what is done by then is marked.
+// handleAll brings a batch to its end: every message is handled or lies in the dead letters. handleAll returns false if
+// the work was stopped before the end. Messages done by then are marked.
 func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool {
 	batch := make([]Delivery, 0, len(msgs))
 	p.s.c.metrics.lag.WithLabelValues(p.s.sub.Group, string(p.contract.Topic)).Set(max(0, time.Since(msgs[0].time).Seconds()))
@@ -24,7 +24,7 @@ func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool 
 			batch = append(batch, d)
 			continue
 		}
-		// What came before it must be done before it is passed over.
+		// Earlier messages must be done before this message is skipped.
 		if !p.handleBatch(stop, work, batch) || !p.bury(work, m, 1, err) {
 			return false
 		}
@@ -40,7 +40,7 @@ func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool 
 	return true
 }
 
-// mark says that a message and all before it are done.
+// mark records that a message and all earlier messages are done.
 func (p *partition) mark(m *message) {
 	p.offsets.mark(p.s.c.name(p.contract.Topic), p.id, m.offset+1)
 	if told := p.s.sub.Reached; told != nil {
@@ -69,12 +69,12 @@ func (p *partition) handleBatch(stop, work context.Context, batch []Delivery) bo
 			return true
 		}
 		if work.Err() != nil {
-			return false // it was told to stop: the messages come again
+			return false // stopped: the messages will be delivered again
 		}
 		kind := errkind.Of(err)
 		switch kind {
 		case errkind.Unavailable, errkind.Exhausted, errkind.Cancelled:
-			// For as long as it takes. Cancelled here is a deadline of the handler's own.
+			// Retryable errors are retried without limit. Cancelled here is a deadline of the handler itself.
 			if attempt == 1 || time.Since(told) > time.Minute {
 				told = time.Now()
 				p.s.log.Warn("handling again", "topic", string(p.contract.Topic), "partition", p.id, "offset", batch[0].Offset,
@@ -105,8 +105,8 @@ func (p *partition) handleBatch(stop, work context.Context, batch []Delivery) bo
 	}
 }
 
-// handleHalves narrows a failing batch, by halves, to the messages that are poison: the others are still
-// handled many at a time, so that one poison in each batch does not make every batch as slow as its messages one by one.
+// handleHalves halves a failing batch down to the messages that fail. The other messages are still handled many at a
+// time: one failing message per batch does not make every batch as slow as its messages handled singly.
 func (p *partition) handleHalves(stop, work context.Context, batch []Delivery) bool {
 	half := len(batch) / 2
 	for _, part := range [][]Delivery{batch[:half:half], batch[half:]} {
@@ -121,7 +121,7 @@ func (p *partition) count(batch []Delivery, result, kind string) {
 	p.s.c.metrics.handled.WithLabelValues(p.s.sub.Group, string(p.contract.Topic), result, kind).Add(float64(len(batch)))
 }
 
-// call runs the handler once, when a worker is free. It reports false if it was stopped before that.
+// call runs the handler as soon as a worker is free. ran is false if the subscription was stopped before.
 func (p *partition) call(stop, work context.Context, batch []Delivery) (err error, ran bool) { //nolint:revive // the error is the handler's, not the call's
 	if p.s.slots.Acquire(stop, 1) != nil {
 		return nil, false
@@ -147,7 +147,7 @@ func (p *partition) guard(ctx context.Context, batch []Delivery) (err error) {
 	return p.s.handle(ctx, batch)
 }
 
-// bury puts a message into the dead letters, and does not give up before the log has it.
+// bury writes a message to the dead letters, and repeats until the log has the message.
 func (p *partition) bury(work context.Context, m *message, attempts int, cause error) bool {
 	kind := errkind.Of(cause)
 	l := Letter{

@@ -1,12 +1,13 @@
 package events
 
-// A Hop is a consumer group and what it reads: how a subscription, its lag and its dead letters are called.
+// A Hop is a consumer group and the topics that the group reads. Subscriptions, lags and dead letters are named after
+// the hop.
 type Hop struct {
 	Group  string
 	Topics []Topic
 }
 
-// The hops of the flow, and behind them those of operators' lanes.
+// The hops of the flow, followed by the hops of the operators' lanes.
 var (
 	HopIngestor        = Hop{"ingestor", []Topic{MediaArrived, MediaAccepted}}
 	HopPlanner         = Hop{"planner", []Topic{MediaReady, RunsFinished}}
@@ -17,7 +18,7 @@ var (
 	HopIndexerBackfill = Hop{"indexer-backfill", []Topic{AnnotationsBackfill, EmbeddingsBackfill}}
 )
 
-// Hops returns all of them, in the order of the flow.
+// Hops returns all hops in the order of the flow.
 func Hops() []Hop {
 	return []Hop{HopIngestor, HopPlanner, HopRunner, HopRunnerBatch, HopRunnerBackfill, HopIndexer, HopIndexerBackfill}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A RequestError says why an HTTP request could not be read as CloudEvents, and with what status to answer.
+// A RequestError says why an HTTP request could not be read as CloudEvents, and gives the status of the response.
 type RequestError struct {
 	Status int
 	err    error
@@ -27,12 +27,13 @@ func refuse(status int, kind errkind.Kind, format string, args ...any) error {
 	return &RequestError{status, errkind.New(kind, format, args...)}
 }
 
-// FromHTTP reads the CloudEvents of a request, in binary, structured or batched mode,
-// with their data decoded by the contract of the topic. The body may take limit bytes at most.
+// FromHTTP reads the CloudEvents of a request in binary, structured or batched mode. FromHTTP decodes the data by the
+// contract of the topic. The body may have at most limit bytes.
 //
-// Every error is a *RequestError: 413 for a body over the limit, 415 for a content type
-// that is none of the modes', and 400, naming the event and the field, for what is wrong in them.
-// A batch with one wrong event is refused as a whole.
+// Every error is a *RequestError:
+//   - 413: the body is over the limit;
+//   - 415: the content type belongs to none of the modes;
+//   - 400: an event is wrong; the error names the event and the field. One wrong event refuses the whole batch.
 func FromHTTP(r *http.Request, topic Topic, limit int64) ([]Event, error) {
 	contract, ok := ContractOf(topic)
 	if !ok || contract.Data == nil {
@@ -124,7 +125,7 @@ func fromBatch(body []byte) ([]*received, error) {
 
 const httpPrefix = "Ce-"
 
-// fromHeaders reads binary mode. A content type that is missing is an attribute that is not there, and no error.
+// fromHeaders reads binary mode. A missing content type is an absent attribute and no error.
 func fromHeaders(h http.Header, body []byte) (*received, error) {
 	if h.Get(httpPrefix+"Specversion") == "" {
 		return nil, wrong("not a CloudEvent: the header ce-specversion is missing (or send the whole event as %s)", cloudevent.ApplicationCloudEventsJSON)

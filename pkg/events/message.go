@@ -19,8 +19,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A message is one record of the log. Nil and empty differ for key and value: a nil
-// value is a tombstone on a compacted topic.
+// A message is one record of the log. A nil key or value differs from an empty key or value: a nil value is a tombstone
+// on a compacted topic.
 type message struct {
 	partition int
 	offset    int64
@@ -28,11 +28,12 @@ type message struct {
 	key       []byte
 	value     []byte
 	headers   []kafka.Header
-	// passed marks no event: the records up to the offset were passed over, and the group need not read them again.
+	// passed marks a message without an event: the records up to the offset were skipped, and the group need not read
+	// them again.
 	passed bool
 }
 
-// size is what the message takes in the log, less a few bytes of framing.
+// size is the size of the message in the log, less a few bytes of framing.
 func (m *message) size() int {
 	n := len(m.key) + len(m.value) + 64
 	for _, h := range m.headers {
@@ -41,8 +42,8 @@ func (m *message) size() int {
 	return n
 }
 
-// The Kafka protocol binding of CloudEvents 1.0: attributes are headers with this
-// prefix, but for the data's content type, which is a header of its own name.
+// The Kafka protocol binding of CloudEvents 1.0. Attributes are headers with this prefix. The content type of the data
+// is a header with a name of its own.
 const (
 	attributePrefix   = "ce_"
 	contentTypeHeader = "content-type"
@@ -61,7 +62,7 @@ func header(hs []kafka.Header, key string) (string, bool) {
 func (m *message) received() (*received, error) {
 	r := &received{attributes: make(map[string]string), data: m.value}
 	for _, h := range m.headers {
-		// A header that is there twice counts as it was written last.
+		// Of a repeated header, the last value counts.
 		if name, isAttribute := strings.CutPrefix(h.Key, attributePrefix); isAttribute {
 			r.attributes[name] = string(h.Value)
 		} else if strings.EqualFold(h.Key, contentTypeHeader) {
@@ -190,21 +191,21 @@ func encode(c Contract, source string, now time.Time, ev Event) (*message, error
 	return m, nil
 }
 
-// A Delivery is an event as it came from the log.
+// A Delivery is an event as read from the log.
 type Delivery struct {
 	Event
 	Topic     Topic
 	Partition int
 	Offset    int64
-	// Logged is when the log took it.
+	// Logged is the time at which the log took the event.
 	Logged time.Time
-	// Bytes is what it takes in the log.
+	// Bytes is the size of the event in the log.
 	Bytes int
 
 	message *message
 }
 
-// decode reads a message of a topic. Whatever the bytes are, it does not panic.
+// decode reads a message of a topic. decode does not panic, whatever the bytes are.
 func decode(c Contract, m *message) (d Delivery, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -213,7 +214,7 @@ func decode(c Contract, m *message) (d Delivery, err error) {
 	}()
 	d = Delivery{Topic: c.Topic, Partition: m.partition, Offset: m.offset, Logged: m.time, Bytes: m.size(), message: m}
 	if m.value == nil && c.Compacted && !slices.ContainsFunc(m.headers, isCloudEventHeader) {
-		// A bare tombstone, as other tools write it.
+		// A bare tombstone, as other tools write tombstones.
 		d.Type, d.Subject = c.Type, string(m.key)
 		return d, nil
 	}

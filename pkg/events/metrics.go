@@ -58,7 +58,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	return m, err
 }
 
-// register registers *c, or puts the collector of the same name there that is registered already.
+// register registers *c. If a collector of the same name is registered already, register puts that collector into *c.
 func register[C prometheus.Collector](r prometheus.Registerer, c *C) error {
 	var already prometheus.AlreadyRegisteredError
 	err := r.Register(*c)

@@ -17,25 +17,26 @@ import (
 
 // Layout says how topics are kept on a cluster.
 type Layout struct {
-	// Replication is how many brokers keep each partition. From 3 on, two of them must have a message before it is acknowledged.
+	// Replication is the number of brokers that keep each partition. From 3 on, two brokers must have a message before
+	// the message is acknowledged.
 	Replication int
 	// Embedded takes the partitions for a broker inside the process.
 	Embedded bool
-	// Retention replaces that of contracts, down to their LeastRetention.
+	// Retention replaces the retention of contracts. Retention MUST NOT be below the contract's LeastRetention.
 	Retention map[Topic]time.Duration
 }
 
-// A Plan is what a cluster's topics need to be as their contracts say.
+// A Plan is the difference between a cluster's topics and the topics' contracts.
 type Plan struct {
 	// Brokers is how many the cluster has.
 	Brokers int
 	// Missing are the topics to be made.
 	Missing []Missing
-	// Drift is what differs of those that exist.
+	// Drift are the differing settings of existing topics.
 	Drift []Drift
 }
 
-// Missing is a topic that a cluster does not have, and how it would be made.
+// Missing is a topic that the cluster lacks, and the settings with which the topic would be made.
 type Missing struct {
 	Topic       Topic
 	Partitions  int
@@ -43,7 +44,7 @@ type Missing struct {
 	Settings    map[string]string
 }
 
-// A Drift is a setting of an existing topic that is not as its contract says.
+// A Drift is a setting of an existing topic that differs from the contract.
 type Drift struct {
 	Topic   Topic
 	Setting string
@@ -55,14 +56,14 @@ func (d Drift) String() string {
 	return fmt.Sprintf("topic %s: %s is %s, and its contract says %s", d.Topic, d.Setting, d.Got, d.Want)
 }
 
-// Settings of a topic that are not among its configuration.
+// Settings of a topic that are not part of the topic's configuration.
 const (
 	settingPartitions  = "partitions"
 	settingReplication = "replication"
 )
 
-// Obstacle says why applying a plan leaves a drift as it is, and what an operator can do; empty where it changes it.
-// More partitions are made only where that is asked for.
+// Obstacle says why ApplyTopics keeps a drift, and how an operator can resolve the drift. Obstacle is empty if
+// ApplyTopics changes the setting. ApplyTopics adds partitions only if morePartitions is true.
 func (d Drift) Obstacle(morePartitions bool) string {
 	switch d.Setting {
 	case settingReplication:
@@ -129,7 +130,7 @@ func (c Contract) partitions(layout Layout) int {
 	return c.Partitions
 }
 
-// validate refuses a layout that would lose events, or that the cluster cannot have.
+// validate refuses a layout that would lose events or that the cluster cannot hold.
 func (l Layout) validate(brokers int) error {
 	if l.Replication < 1 {
 		return errkind.New(errkind.Invalid, "replication: %d is less than 1", l.Replication)
@@ -163,7 +164,7 @@ func (c Contract) longEnough(r time.Duration) error {
 	return nil
 }
 
-// PlanTopics compares the cluster's topics with their contracts. It changes nothing.
+// PlanTopics compares the cluster's topics with the contracts. PlanTopics changes nothing.
 func (c *Client) PlanTopics(ctx context.Context, layout Layout) (Plan, error) {
 	if err := layout.validate(0); err != nil {
 		return Plan{}, err
@@ -194,8 +195,8 @@ func (c *Client) PlanTopics(ctx context.Context, layout Layout) (Plan, error) {
 	return p, err
 }
 
-// ApplyTopics makes the topics that a plan misses and changes the settings that drifted. It returns the drift that is
-// left, for each of which Drift.Obstacle says why.
+// ApplyTopics makes the missing topics of a plan and changes the settings that drifted. ApplyTopics returns the
+// remaining drift. Drift.Obstacle gives the reason for each.
 func (c *Client) ApplyTopics(ctx context.Context, p Plan, morePartitions bool) ([]Drift, error) {
 	if err := c.create(ctx, p.Missing); err != nil {
 		return nil, err
@@ -221,7 +222,7 @@ func (c *Client) ApplyTopics(ctx context.Context, p Plan, morePartitions bool) (
 		}
 	}
 	for i := range alter.Resources {
-		// One at a time: a request may name a topic only once.
+		// One setting per request: a request may name a topic only once.
 		one := &kafka.IncrementalAlterConfigsRequest{Resources: alter.Resources[i : i+1]}
 		err := ask(ctx, func(ctx context.Context) error {
 			res, err := c.kafka.IncrementalAlterConfigs(ctx, one)
@@ -255,8 +256,8 @@ func (c *Client) ApplyTopics(ctx context.Context, p Plan, morePartitions bool) (
 	return left, nil
 }
 
-// EnsureTopics makes the topics that are missing, as their contracts say. Topics that
-// exist are left as they are; what differs is returned, since changing it is an operator's decision.
+// EnsureTopics makes the missing topics by their contracts. EnsureTopics leaves existing topics unchanged and returns
+// their drift, because a change of an existing topic is an operator's decision.
 func (c *Client) EnsureTopics(ctx context.Context, layout Layout) ([]Drift, error) {
 	p, err := c.PlanTopics(ctx, layout)
 	if err != nil {
@@ -316,7 +317,7 @@ func (c *Client) create(ctx context.Context, missing []Missing) error {
 	}), "creating topics")
 }
 
-// drift compares the settings of topics that exist.
+// drift compares the settings of existing topics with the contracts.
 func (c *Client) drift(ctx context.Context, layout Layout, have map[string]existingTopic) ([]Drift, error) {
 	ask := make(map[string][]string)
 	for _, t := range contracts {
@@ -374,7 +375,7 @@ func (c *Client) settingsOf(ctx context.Context, names map[string][]string) (map
 	return got, classify(err, "asking for the settings of the topics")
 }
 
-// safe refuses topics of which the log would remove what is yet to be read, or what is to be kept for ever.
+// safe refuses a topic whose retention or cleanup policy would remove unread events or events that are kept for ever.
 func (c *Client) safe(ctx context.Context, topics []Topic) error {
 	names := make(map[string][]string)
 	for _, t := range topics {

@@ -12,19 +12,21 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// What one request to a broker carries at most. A single larger event goes alone.
+// The bounds of one request to a broker. A single larger event has a request of its own.
 const (
 	requestBytes  = 1 << 20
 	requestEvents = 4096
 )
 
-// Publish puts events into a topic and returns when all in-sync replicas have them
-// all. It blocks while too much is in flight. Events of one subject are kept in the
-// order of the call; concurrent calls share requests.
+// Publish puts events into a topic and returns nil after all in-sync replicas have acknowledged all events.
+//   - Publish blocks while too many bytes are in flight.
+//   - Events of one subject keep the order of the call. Concurrent calls share requests.
+//   - An event that cannot be encoded is Invalid, and an event above MaxBytes is Exhausted. Publish then sends no event
+//     of the call.
+//   - Unavailable: the log did not answer within Config.PublishTimeout. Some events of the call may be in the log. The
+//     caller
 //
-// An event that cannot be encoded, or is larger than MaxBytes, fails the call before any
-// of it is sent (Invalid, Exhausted). When the log does not answer within
-// Config.PublishTimeout the error is Unavailable, and part of the call may be in the log: publish all of it again.
+// MUST publish all events of the call again.
 func (c *Client) Publish(ctx context.Context, topic Topic, evs ...Event) error {
 	contract, ok := ContractOf(topic)
 	if !ok {
@@ -61,11 +63,11 @@ func (c *Client) publish(ctx context.Context, contract Contract, evs []Event) er
 // anyPartition lets the key choose.
 const anyPartition = -1
 
-// publisher holds an outbox per partition, and one budget of bytes for all of them.
+// publisher holds an outbox per partition and one budget of bytes for all outboxes.
 type publisher struct {
 	c      *Client
 	budget *semaphore.Weighted
-	// balancer is the partitioner of Java's client, so that a studio's own producer puts an asset where we would.
+	// balancer is the partitioner of the Java client: a studio's own producer puts an asset into the same partition.
 	balancer kafka.Murmur2Balancer
 
 	mu       sync.Mutex
@@ -103,7 +105,7 @@ func (a *ack) settle(err error) {
 	}
 }
 
-// A pending message waits in an outbox for its acknowledgement.
+// A pending message waits in an outbox for acknowledgement.
 type pending struct {
 	*message
 	ctx      context.Context
@@ -147,7 +149,7 @@ func (p *publisher) publish(ctx context.Context, topic Topic, msgs []*message) e
 	select {
 	case <-a.done:
 	case <-ctx.Done():
-		// What has not been sent yet is dropped by the outbox; what was sent may still arrive.
+		// The outbox drops messages that are not sent yet. Messages that are sent may still arrive.
 		return errkind.New(errkind.Cancelled, "publishing to %s: %w", topic, ctx.Err())
 	}
 	if a.err == nil {
@@ -207,7 +209,7 @@ func (p *publisher) settle(m *pending, err error) {
 	m.ack.settle(err)
 }
 
-// close waits until the outboxes are empty: what was accepted is sent, or fails by its deadline.
+// close waits until the outboxes are empty. Every accepted message is sent or fails at its deadline.
 func (p *publisher) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -215,8 +217,8 @@ func (p *publisher) close() {
 	p.wg.Wait()
 }
 
-// An outbox sends the messages of one partition, one request at a time, so that order
-// holds. Its goroutine lives only while there is something to send. The publisher's lock guards it.
+// An outbox sends the messages of one partition with one request at a time, which keeps the order. The goroutine of an
+// outbox lives only while messages wait. The publisher's lock guards the outbox.
 type outbox struct {
 	p       *publisher
 	key     outboxKey
@@ -253,7 +255,7 @@ func (o *outbox) take() []*pending {
 	return batch
 }
 
-// deliver sends a batch until it is acknowledged, its callers have gone, or its time is up.
+// deliver sends a batch until the batch is acknowledged, all callers have gone, or the time is up.
 func (o *outbox) deliver(batch []*pending) {
 	b := newBackoff(maxPublishBackoff)
 	var last error
@@ -274,7 +276,8 @@ func (o *outbox) deliver(batch []*pending) {
 		}
 		kind := errkind.Of(err)
 		if len(batch) > 1 && !kind.Retryable() || len(batch) > 1 && kind == errkind.Exhausted {
-			// One message of the batch is refused for good: send each alone, so that only that one fails.
+			// The broker refuses one message of the batch for good. Each message is sent alone, so that only the
+			// refused message fails.
 			for i := range batch {
 				o.deliver(batch[i : i+1])
 			}
@@ -317,7 +320,7 @@ func (o *outbox) produce(batch []*pending) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	// The client's own limit is what tells the broker how long it may wait for replicas.
+	// The time limit of the client tells the broker how long to wait for replicas.
 	k := kafka.Client{Addr: o.p.c.kafka.Addr, Transport: o.p.c.transport, Timeout: requestTimeout}
 	res, err := k.Produce(ctx, &kafka.ProduceRequest{
 		Topic: o.p.c.name(o.key.topic), Partition: o.key.partition,

@@ -95,7 +95,7 @@ func TestPublishAsksForAllReplicas(t *testing.T) {
 	}
 }
 
-// What passes is tried again, in order; what does not is told, with its kind.
+// A temporary failure is tried again, in order. A permanent failure is returned with its kind.
 func TestPublishErrors(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -141,7 +141,7 @@ func TestPublishErrors(t *testing.T) {
 	}
 }
 
-// An event that the broker refuses does not take its mates of the request down.
+// An event that the broker refuses does not fail the other events of the request.
 func TestPublishNarrows(t *testing.T) {
 	k := cluster(t)
 	produces(k, func(r *kmsg.ProduceRequest) (int16, bool) {
@@ -164,7 +164,8 @@ func TestPublishNarrows(t *testing.T) {
 	}
 }
 
-// While the broker does not acknowledge, publishing blocks at its budget, gives up in time, and holds nothing afterwards.
+// While the broker does not acknowledge, publishing blocks at its budget, gives up in time, and holds nothing
+// afterwards.
 func TestPublishPushesBack(t *testing.T) {
 	k := cluster(t)
 	produces(k, func(*kmsg.ProduceRequest) (int16, bool) { return kerr.NotEnoughReplicas.Code, true })
@@ -202,7 +203,7 @@ func TestPublishPushesBack(t *testing.T) {
 	}
 }
 
-// A caller who goes away gets Cancelled at once, and what it had not sent is dropped.
+// A caller who leaves gets Cancelled at once, and the caller's unsent events are dropped.
 func TestPublishCancelled(t *testing.T) {
 	k := cluster(t)
 	var refuse atomic.Bool

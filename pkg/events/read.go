@@ -8,9 +8,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// ReadAll yields what a topic held when the reading began, in order within each
-// partition, as no member of any group. A message that cannot be decoded is yielded with an
-// Invalid error and does not end the sequence; any other error does.
+// ReadAll yields the events that a topic held at the start of the call, in order within each partition, without joining
+// a group. A message that cannot be decoded is yielded with an Invalid error and does not end the sequence. Every other
+// error ends the sequence.
 func (c *Client) ReadAll(ctx context.Context, topic Topic) iter.Seq2[Delivery, error] {
 	return func(yield func(Delivery, error) bool) {
 		contract, ok := ContractOf(topic)
@@ -35,8 +35,8 @@ func (c *Client) ReadAll(ctx context.Context, topic Topic) iter.Seq2[Delivery, e
 	}
 }
 
-// Snapshot returns the last event of every subject of a topic, without those that were removed.
-// Messages that cannot be decoded are passed over with a log line.
+// Snapshot returns the last event of every subject of a topic. Removed subjects are absent. Snapshot skips messages
+// that cannot be decoded and logs them.
 func (c *Client) Snapshot(ctx context.Context, topic Topic) (map[string]Delivery, error) {
 	last := make(map[string]Delivery)
 	for d, err := range c.ReadAll(ctx, topic) {
@@ -90,7 +90,7 @@ func (c *Client) readTo(ctx context.Context, topic Topic, end map[int]int64) ite
 			for f.next < end[partition] {
 				msgs, err := f.fetch(ctx, fetchWait)
 				if err != nil {
-					// A broker that is starting again is worth a few tries.
+					// A broker may be starting again: a few attempts are worthwhile.
 					if !errkind.Of(err).Retryable() || b.b.NextBackOff() >= maxPublishBackoff/2 || !b.sleep(ctx, nil) {
 						yield(nil, err)
 						return
@@ -110,13 +110,13 @@ func (c *Client) readTo(ctx context.Context, topic Topic, end map[int]int64) ite
 	}
 }
 
-// A Bound is what the log has of one partition: the events from First up to, but without, End.
+// A Bound is the range of one partition in the log: events from First up to, but without, End.
 type Bound struct {
 	Partition  int
 	First, End int64
 }
 
-// Bounds returns what the log has of each partition of a topic.
+// Bounds returns the range of each partition of a topic.
 func (c *Client) Bounds(ctx context.Context, topic Topic) ([]Bound, error) {
 	n, err := c.partitions(ctx, c.name(topic))
 	if err != nil {
@@ -137,9 +137,9 @@ func (c *Client) Bounds(ctx context.Context, topic Topic) ([]Bound, error) {
 	return out, nil
 }
 
-// ReadPartition yields the events of one partition with offsets from (inclusive) to (exclusive), as no member of
-// any group. A message that cannot be decoded is yielded with an Invalid error and does not end
-// the sequence. lost is told how many the log had removed before they were read.
+// ReadPartition yields the events of one partition with offsets from (inclusive) to (exclusive), without joining a
+// group. A message that cannot be decoded is yielded with an Invalid error and does not end the sequence. ReadPartition
+// calls lost with the number of events that the log removed before they were read.
 func (c *Client) ReadPartition(ctx context.Context, topic Topic, partition int, from, to int64, lost func(n int64)) iter.Seq2[Delivery, error] {
 	return func(yield func(Delivery, error) bool) {
 		contract, ok := ContractOf(topic)

@@ -21,7 +21,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
-// certificate makes one for 127.0.0.1, which is its own authority, and writes it down.
+// certificate makes a self-signed certificate for 127.0.0.1 and writes the certificate to a file.
 func certificate(t *testing.T) (tls.Certificate, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -41,7 +41,7 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, path
 }
 
-// TLS and every mechanism of SASL carry publishing and groups; without them, or with another password, nothing passes.
+// TLS and every mechanism of SASL carry publishing and groups. Without them, or with a wrong password, nothing passes.
 func TestSecurity(t *testing.T) {
 	cert, ca := certificate(t)
 	for name, mechanism := range map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"} {

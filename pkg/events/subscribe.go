@@ -14,52 +14,56 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Subscription says what one hop reads, and how much at a time. Zero fields take their defaults.
+// A Subscription configures the reading of one hop. A zero field takes its default.
 type Subscription struct {
-	// Group names the hop. Its members share the partitions; its offsets are kept under this name.
+	// Group names the hop. The members of the group share the partitions. The log keeps the offsets under this name.
 	Group  string
 	Topics []Topic
-	// MaxBatch is the most events that the handler gets at once. Default 500.
+	// MaxBatch bounds the events of one call of the handler. Default 500.
 	MaxBatch int
-	// MaxBytes bounds what is held over all partitions: half of it fetched ahead, a quarter on
-	// its way, a quarter in the hands of handlers, which decoding makes about three times as
-	// much. Each partition holds at least one event, whatever its size. Default 64 MiB.
+	// MaxBytes bounds the bytes held over all partitions: half fetched ahead, a quarter on the way, a quarter in the
+	// hands of handlers. Decoding makes the last quarter about three times as large. Each partition holds at least one
+	// event of any size. Default 64 MiB.
 	MaxBytes int
-	// MaxWait is how long a batch that is not full waits for more; by default not at all,
-	// since what arrives while a batch is handled makes the next one.
+	// MaxWait is how long an incomplete batch waits for more events. By default a batch does not wait, because events
+	// that arrive during a batch make the next batch.
 	MaxWait time.Duration
-	// Workers is the most handlers that run at once. Default: one for each partition.
+	// Workers bounds the handlers that run at the same time. Default: one per partition.
 	Workers int
 	// Drain is how long a handler may go on after the subscription was asked to stop. Default 10 s.
 	Drain time.Duration
-	// Rewind returns from where to read partitions whose effects are known to reach less far than what the group has committed, as
-	// after the store that keeps the effects was restored from a backup. It is asked whenever partitions were assigned, before
-	// their first event: another member may have read them meanwhile, and what was rewound may not be committed yet. Optional.
+	// Rewind returns the offsets at which to read partitions whose effects end before the committed offset. A store
+	// that was restored from a backup is such a case. Subscribe calls Rewind after every assignment of partitions,
+	// before the first event: another member may have read the partitions meanwhile, and a rewound offset may not be
+	// committed yet. Optional.
 	Rewind func(ctx context.Context) (Offsets, error)
-	// Reached is told of each partition how far it is done, dead letters included, in order; and where a partition is begun that
-	// Rewind does not know. It MUST NOT block. Optional.
+	// Reached is called with the next offset of a partition as events are done, in order, dead letters included.
+	// Reached is also called when a partition begins that Rewind does not know. Reached MUST NOT block. Optional.
 	Reached func(topic Topic, partition int, next int64)
-	// Attempts is how often an event that fails with Internal is tried before it is put aside. Default 5.
+	// Attempts bounds how often an event that fails with Internal is tried before the event goes to the dead letters.
+	// Default 5.
 	Attempts int
 }
 
 // Offsets are offsets of the next event to read, by topic and partition.
 type Offsets map[Topic]map[int]int64
 
-// A Handler does what a hop does with a batch: events of one partition of one topic, in order.
-// When it returns nil, its effects are durable. It may be given the same event again,
-// also after having succeeded, and must be idempotent. The batch is the handler's to keep.
-// A handler that gets an error from a batch of several is called again for each half, down to the events alone that fail.
+// A Handler does the work of a hop on a batch: events of one partition of one topic, in order.
+//   - A Handler MUST return nil only after its effects are durable.
+//   - A Handler MUST be idempotent: the same event may be delivered again, also after success.
+//   - A Handler MAY keep the batch.
+//   - A Handler that fails for good on several events is called again for each half, down to the single events that
+//     fail.
 type Handler func(ctx context.Context, batch []Delivery) error
 
 const (
 	// commitEvery bounds how much is handled again after a crash, and how often the broker must write offsets.
 	commitEvery = 200 * time.Millisecond
-	// heartbeatEvery is also how soon a member learns that the group is sharing out anew.
+	// heartbeatEvery bounds how soon a member learns of a rebalance.
 	heartbeatEvery = time.Second
 	// revokeGrace is how long work in flight may go on when the partitions are shared out anew.
 	revokeGrace = 3 * time.Second
-	// leaveGrace is how long leaving the group may take before its connections are cut.
+	// leaveGrace is how long leaving the group may take before the connections are cut.
 	leaveGrace = 2 * time.Second
 	// fetchWait is how long a fetch waits at the broker for something to come. Longer waits make
 	// nothing come sooner; a connection of a closed client lingers for as long.
@@ -84,12 +88,12 @@ func (s Subscription) withDefaults() Subscription {
 	return s
 }
 
-// Subscribe reads the topics as a member of the group until ctx ends. It then starts
-// no further batch, lets the running handlers finish within Drain, commits, leaves the group and
-// returns nil. A new group begins at the earliest event that the log still has.
-// While the log is away it waits and says so; topics that do not exist yet are waited for.
-// Topics that would lose what is unread (another cleanup policy, a retention below the contract's least) are Invalid;
-// what the brokers do not let this user do is Denied.
+// Subscribe reads the topics as a member of the group until ctx ends. At the end, Subscribe starts no further batch,
+// lets running handlers finish within Drain, commits, leaves the group and returns nil.
+//   - A new group begins at the earliest event of the log.
+//   - While the log does not answer, or topics do not exist yet, Subscribe waits and logs that it waits.
+//   - Invalid: a topic would lose unread events, by its cleanup policy or by a retention below the contract's least.
+//   - Denied: the brokers refuse this user.
 func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler) error {
 	sub = sub.withDefaults()
 	if sub.Group == "" || len(sub.Topics) == 0 {
@@ -128,8 +132,8 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	if err != nil {
 		return err
 	}
-	// A coordinator that is being started or moved refuses for a while, and is asked less and less often. kafka-go's
-	// group waits with its next attempt until the error of the last one was taken.
+	// A coordinator that starts or moves refuses for a while. Attempts become less frequent. The group of kafka-go
+	// begins its next attempt after the error of the last attempt was taken.
 	pause := newBackoff(maxPublishBackoff)
 	for ctx.Err() == nil {
 		gen, err := group.Next(ctx)
@@ -166,7 +170,7 @@ type subscriber struct {
 	slots     *semaphore.Weighted
 	conns     conns // to the group's coordinator
 	rewind    Offsets
-	shorter   bool // the log is shorter than what was read of it, and that was told
+	shorter   bool // the log is shorter than the offsets read, and a log line has said so
 }
 
 // askRewind asks for the offsets to rewind to until they are known.
@@ -189,7 +193,7 @@ func (s *subscriber) askRewind(ctx context.Context) (err error) {
 	}
 }
 
-// tellShorter tells of partitions that end before what was read of them: the log was lost, or restored from a backup.
+// tellShorter logs partitions that end before an offset already read: the log was lost or restored from a backup.
 func (s *subscriber) tellShorter(ctx context.Context) error {
 	for topic, of := range s.rewind {
 		n, err := s.c.partitions(ctx, s.c.name(topic))
@@ -215,7 +219,7 @@ func (s *subscriber) tellShorter(ctx context.Context) error {
 	return nil
 }
 
-// start is where to begin with a partition that the group has committed up to.
+// start returns the offset at which to begin a partition, given the committed offset of the group.
 func (s *subscriber) start(topic Topic, partition int, committed int64) int64 {
 	from, known := s.rewind[topic][partition]
 	if !known && s.sub.Rewind != nil && s.sub.Reached != nil {
@@ -228,7 +232,7 @@ func (s *subscriber) start(topic Topic, partition int, committed int64) int64 {
 	return from
 }
 
-// waitForTopics returns an error only when ctx ended, or where a topic is denied. kafka-go's groups spin over topics that are not there.
+// waitForTopics returns an error only if ctx ended or a topic is denied. kafka-go's groups busy-loop on missing topics.
 func (s *subscriber) waitForTopics(ctx context.Context, names []string) error {
 	for _, name := range names {
 		b := newBackoff(time.Second)
@@ -297,15 +301,15 @@ func (s *subscriber) join(names []string) (*kafka.ConsumerGroup, error) {
 	return group, nil
 }
 
-// leave closes the group. A member that is waiting for the others to join cannot be
-// told to stop, so its connections are cut after a while.
+// leave closes the group. A member that waits for other members to join cannot be stopped, so leave cuts its
+// connections after a while.
 func (s *subscriber) leave(group *kafka.ConsumerGroup) {
 	cut := time.AfterFunc(leaveGrace, s.conns.cut)
 	defer cut.Stop()
 	_ = group.Close() // never an error
 }
 
-// serve handles the partitions of one generation until it ends, or until ctx does.
+// serve handles the partitions of one generation until the generation or ctx ends.
 func (s *subscriber) serve(ctx context.Context, group *kafka.ConsumerGroup, gen *kafka.Generation) {
 	done := make(chan struct{})
 	gen.Start(func(genCtx context.Context) {
@@ -314,8 +318,8 @@ func (s *subscriber) serve(ctx context.Context, group *kafka.ConsumerGroup, gen 
 		if ctx.Err() == nil {
 			return
 		}
-		// A generation whose function returns is followed by another join. Begin to
-		// leave before returning, so that it is not.
+		// After the function of a generation returns, kafka-go joins again. Leaving begins before the return, so that
+		// kafka-go does not join.
 		go s.leave(group)
 		<-genCtx.Done()
 	})
@@ -367,8 +371,8 @@ func (s *subscriber) generation(ctx context.Context, ended <-chan struct{}, gen 
 	offsets.commit()
 }
 
-// offsets collects what is done and commits it in one request every now and then.
-// Its commits carry the generation, so that the broker refuses those of partitions that are no longer ours.
+// offsets collects the offsets that are done and commits them in one request at intervals. A commit carries the
+// generation, so the broker refuses commits of partitions that another member owns by now.
 type offsets struct {
 	s   *subscriber
 	gen *kafka.Generation
@@ -381,7 +385,7 @@ func newOffsets(s *subscriber, gen *kafka.Generation) *offsets {
 	return &offsets{s: s, gen: gen, done: make(map[string]map[int]int64)}
 }
 
-// mark says that all of a partition before next is done.
+// mark records that all events of a partition before next are done.
 func (o *offsets) mark(topic string, partition int, next int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -416,7 +420,7 @@ func (o *offsets) commit() {
 	if err == nil {
 		return
 	}
-	// The messages come again if nothing later is committed; handling them twice is harmless.
+	// If no later commit succeeds, the messages are delivered again, which is harmless.
 	o.s.log.Warn("committing offsets", "error", err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -435,7 +439,7 @@ type partition struct {
 	s        *subscriber
 	contract Contract
 	id       int
-	next     int64 // what to fetch next
+	next     int64 // the next offset to fetch
 	offsets  *offsets
 }
 
@@ -499,8 +503,8 @@ type inbox struct {
 	mu    sync.Mutex
 	queue []*message
 	bytes int
-	added chan struct{} // one token: there may be more
-	taken chan struct{} // one token: there may be room
+	added chan struct{} // one token: the inbox may hold more
+	taken chan struct{} // one token: the inbox may have room
 }
 
 func newInbox(limit int) *inbox {
@@ -514,7 +518,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// put adds a message when there is room; one that is larger than the limit waits until the inbox is empty.
+// put adds a message as soon as the inbox has room. A message above the limit waits until the inbox is empty.
 func (in *inbox) put(ctx context.Context, m *message) bool {
 	size := m.size()
 	for {
@@ -535,8 +539,8 @@ func (in *inbox) put(ctx context.Context, m *message) bool {
 	}
 }
 
-// take removes up to n messages of up to so many bytes, but at least one, and waits
-// for more of them for at most wait. Nil means that ctx ended.
+// take removes up to n messages of up to the given bytes, and at least one message. take waits for more messages for at
+// most wait. Nil means that ctx ended.
 func (in *inbox) take(ctx context.Context, n, bytes int, wait time.Duration) []*message {
 	var late <-chan time.Time
 	for {

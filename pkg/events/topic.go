@@ -8,10 +8,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Topic is one stream of events of one type. Its name in the log is Config.Prefix + the topic.
+// Topic is one stream of events of one type. The name in the log is Config.Prefix + the topic.
 type Topic string
 
-// The topics. The key of every message is the asset's id, so that order holds per asset.
+// The topics. The key of every message is the asset's id, which keeps the order per asset.
 const (
 	MediaArrived  Topic = "media.arrived"
 	MediaAccepted Topic = "media.accepted"
@@ -22,7 +22,7 @@ const (
 	Embeddings    Topic = "embeddings"
 	DeadLetters   Topic = "dead-letters"
 
-	// What operators ask for has lanes of its own, so that live work never queues behind it.
+	// Requests of operators have topics of their own, so that live work never queues behind them.
 	RunsBatch           Topic = "runs.batch"
 	RunsBackfill        Topic = "runs.backfill"
 	AnnotationsBackfill Topic = "annotations.backfill"
@@ -35,11 +35,11 @@ const (
 	Protobuf = "application/protobuf"
 )
 
-// MaxBytes is the most that one event may take in the log: key, headers and data.
-// Producers of batches split them; a kilobyte less than this is a safe aim.
+// MaxBytes bounds the size of one event in the log: key, headers and data. Producers of batches split them. A kilobyte
+// below MaxBytes is a safe aim.
 const MaxBytes = 4 << 20
 
-// deadLetterRoom is what a dead letter may need beyond the message that it keeps.
+// deadLetterRoom is the room that a dead letter may need beyond the message.
 const deadLetterRoom = 64 << 10
 
 // Forever is the retention of a topic from which nothing is ever removed by age.
@@ -50,26 +50,29 @@ const (
 	week = 7 * day
 )
 
-// A Contract says what a topic carries and how the log keeps it. docs/asyncapi.yaml is generated from these.
+// A Contract says which events a topic carries and how the log keeps them. docs/asyncapi.yaml is generated from the
+// contracts.
 type Contract struct {
 	Topic Topic
 	// Type is the CloudEvents type of every event of the topic.
 	Type string
-	// Data is an empty message of the type that the events carry; nil for dead letters, which keep any bytes.
+	// Data is an empty message of the type of the events' data. Data is nil for dead letters, which keep any bytes.
 	Data proto.Message
-	// ContentType is what the platform writes; both JSON and Protobuf are read everywhere.
+	// ContentType is the format that the platform writes. Every reader takes both JSON and Protobuf.
 	ContentType string
-	// Strict refuses fields that the schema does not know: for events that people write by hand.
+	// Strict refuses fields that the schema does not have, for events that people write by hand.
 	Strict bool
 	// SubjectOptional is set where the asset is not yet known: the event's id is the key then.
 	SubjectOptional bool
-	// Compacted keeps the last event of each key for ever; an event without data removes its key.
+	// Compacted keeps the last event of each key for ever. An event without data removes its key.
 	Compacted bool
 	// Retention is how long the log keeps an event of a topic that is not compacted.
 	Retention time.Duration
-	// LeastRetention is the shortest that a cluster may have instead: what a hop that stood still needs to find its events again.
+	// LeastRetention is the shortest retention that a cluster may have. A hop that stood still must still find its
+	// events.
 	LeastRetention time.Duration
-	// Partitions is how many a cluster should have, and so the most members of a group that work at once.
+	// Partitions is how many partitions a cluster should have, and so the most members of a group that work at the same
+	// time.
 	Partitions int
 	// EmbeddedPartitions is the same for the broker inside the process.
 	EmbeddedPartitions int

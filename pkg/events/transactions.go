@@ -9,18 +9,18 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
-// An abortedFilter tells which record batches of one fetch belong to aborted transactions. A broker hands these batches out at
-// every isolation level: a client that reads what is committed leaves them out by the list of aborted transactions that comes
-// with the batches. kafka-go hides that list behind its Client.
+// An abortedFilter tells which record batches of one fetch belong to aborted transactions. A broker returns these
+// batches at every isolation level. A client that reads committed records leaves them out by the list of aborted
+// transactions in the response. kafka-go hides the list behind its Client.
 //
-// The filter MUST be asked about every batch, in the order of the log.
+// The caller MUST ask the filter about every batch, in the order of the log.
 type abortedFilter struct {
 	pending []fetch.ResponseTransaction // by first offset
 	open    map[int64]openTransaction   // aborted transactions whose marker is not reached yet, by producer
 }
 
-// An openTransaction is known by its epoch once its first batch came. A producer with another epoch has begun anew: the embedded
-// broker aborts the transactions that a crash cut off without writing markers.
+// An openTransaction takes its epoch from its first batch. A producer with another epoch has begun anew: the embedded
+// broker aborts the transactions that a crash cut off, without markers.
 type openTransaction struct {
 	epoch int16
 	known bool
@@ -63,11 +63,11 @@ func (f *abortedFilter) reach(offset int64) {
 	}
 }
 
-// heldFor is how long a transaction may be open before the log tells that events wait for its end. Producers end theirs within seconds; a broker
-// ends what was forgotten after the producer's transaction.timeout.ms.
+// heldFor is how long a transaction may be open before a log line says that events wait for its end. Producers end
+// transactions within seconds. A broker ends a forgotten transaction after the producer's transaction.timeout.ms.
 const heldFor = 30 * time.Second
 
-// A heldWatch says when to tell that events wait for the end of a transaction: after heldFor, and every heldFor from then on.
+// A heldWatch says when to log that events wait for the end of a transaction: after heldFor, and then every heldFor.
 type heldWatch struct{ since time.Time }
 
 func (w *heldWatch) due(now time.Time, held int64) bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
-// A batch of one producer, as kafka-go decodes it.
+// batch is a record batch of one producer, as kafka-go decodes record batches.
 func batch(producer int64, epoch int16, base int64, records ...string) *protocol.RecordBatch {
 	var all []protocol.Record
 	for i, r := range records {
@@ -24,7 +24,8 @@ func marker(producer int64, offset int64) *protocol.ControlBatch {
 		Records: protocol.NewRecordReader(protocol.Record{Offset: offset, Key: kafka.NewBytes([]byte{0, 0, 0, 0})})}
 }
 
-// Aborted records are left out as Kafka's own client leaves them out (Fetch, aborted_transactions), whatever order the broker lists the transactions in.
+// Aborted records are left out as Kafka's own client leaves them out (Fetch, aborted_transactions), whatever order the
+// broker lists the transactions in.
 func TestReadLeavesOutAborted(t *testing.T) {
 	plain := func() *protocol.RecordBatch {
 		b := batch(-1, -1, 5, "plain")
@@ -68,7 +69,7 @@ func TestReadLeavesOutAborted(t *testing.T) {
 	}
 }
 
-// Events that wait for the end of a transaction are told, once they have waited for a while.
+// Events that wait for the end of a transaction are logged after they have waited for a while.
 func TestHeldByATransaction(t *testing.T) {
 	f := fetcher{next: 5}
 	if _, err := f.read(&fetch.ResponsePartition{LastStableOffset: 5, HighWatermark: 9}); err != nil || f.held != 4 {

@@ -20,22 +20,22 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 )
 
-// Config is what an operator sets.
+// Config is the operator's configuration.
 type Config struct {
-	// Dir holds the broker's data; it is made where it is missing.
+	// Dir holds the broker's data. A missing folder is made.
 	Dir string `mapstructure:"dir"`
-	// Port on 127.0.0.1; 0 takes a free one.
+	// Port on 127.0.0.1. 0 takes a free port.
 	Port int `mapstructure:"port"`
 	// Logger may be nil.
 	Logger *slog.Logger `mapstructure:"-"`
-	// Registerer takes the metrics; there are none where it is nil.
+	// Registerer takes the metrics. Nil registers none.
 	Registerer prometheus.Registerer `mapstructure:"-"`
 }
 
 // Default returns the configuration of a broker in the folder.
 func Default(dir string) Config { return Config{Dir: dir, Port: 9092} }
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field with an unusable value.
 func (c Config) Validate() error {
 	if c.Dir == "" {
 		return errkind.New(errkind.Invalid, "dir: empty")
@@ -58,7 +58,7 @@ type Broker struct {
 	chores  sync.WaitGroup // trimming and probing
 }
 
-// openTimeout bounds the making of the topics, which is all that Open waits for besides the disk.
+// openTimeout bounds the making of the topics. Besides the disk, Open waits for nothing else.
 const openTimeout = 10 * time.Second
 
 // Open starts a broker over the folder, with all topics of the platform there.
@@ -138,7 +138,7 @@ func (b *Broker) begin(ctx context.Context, log *slog.Logger) error {
 // Addr is the broker's host:port.
 func (b *Broker) Addr() string { return b.addr }
 
-// Close stops the broker and writes its snapshot. Clients are to be closed before.
+// Close stops the broker and writes its snapshot. The caller MUST close all clients before.
 func (b *Broker) Close() error {
 	b.stop()
 	b.chores.Wait()
@@ -164,7 +164,8 @@ func (b *Broker) ensureTopics(ctx context.Context, log *slog.Logger) error {
 	return err
 }
 
-// lockDir makes sure that no other process uses the folder; the kernel frees the lock however a process ends.
+// lockDir returns a lock on the folder, or an error if another process holds the lock. The kernel frees the lock
+// however a process ends.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

@@ -58,7 +58,7 @@ func runChild(dir string) error {
 	return b.Close()
 }
 
-// A process is a broker in a process of its own, to be killed and started again.
+// A process is a broker in a child process, which a test kills and starts again.
 type process struct {
 	dir  string
 	port int
@@ -109,7 +109,7 @@ func (p *process) crash(t *testing.T) {
 	p.start(t)
 }
 
-// The suite runs against a broker in another process, so that it can be killed.
+// The suite runs against a broker in another process, so that tests can kill the broker.
 func TestSuite(t *testing.T) {
 	p := start(t)
 	eventstest.Run(t, eventstest.Harness{Brokers: []string{p.addr()}, Layout: events.Layout{Replication: 1, Embedded: true}, Crash: p.crash,
@@ -119,8 +119,8 @@ func TestSuite(t *testing.T) {
 		}})
 }
 
-// The process is out of descriptors for a moment, with more callers at its port than it can take. Afterwards it takes connections
-// and events again.
+// The process is out of descriptors for a moment, with more callers at the port than the process can take. Afterwards
+// the process takes connections and events again.
 func TestOutOfDescriptors(t *testing.T) {
 	p := start(t)
 	if err := client(t, p.addr()).Publish(t.Context(), events.RunsFinished, events.Event{Subject: "before", Data: &cinedexv1.RunFinished{}}); err != nil {
@@ -143,7 +143,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		for _, c := range hoard {
 			c.Close()
 		}
-		// A client of its own, so that its connections are new.
+		// A new client, so that its connections are new.
 		if err := client(t, p.addr()).Publish(t.Context(), events.RunsFinished, events.Event{Subject: "after", Data: &cinedexv1.RunFinished{}}); err != nil {
 			t.Fatalf("afterwards: %v", err)
 		}
@@ -184,8 +184,8 @@ func client(t *testing.T, addr string) *events.Client {
 	return c
 }
 
-// The broker is killed at random moments of publishing, and the tails of its files are
-// torn on top of that: whatever was acknowledged is there, in order, and committed offsets are as well.
+// The broker is killed at random moments of publishing, and the tails of its files are torn afterwards. Every
+// acknowledged event is there, in order, and so is every committed offset.
 func TestKillKeepsAcknowledged(t *testing.T) {
 	p := start(t)
 	c := client(t, p.addr())
@@ -277,7 +277,7 @@ func commits(t *testing.T, c *events.Client) int64 {
 	return sum
 }
 
-// tear appends half a record to the newest files of some partition, as a write that was cut off leaves them.
+// tear appends half a record to the newest files of a partition, as an interrupted write leaves them.
 func tear(t *testing.T, dir string, random *rand.Rand) {
 	t.Helper()
 	var logs []string
@@ -299,7 +299,7 @@ func tear(t *testing.T, dir string, random *rand.Rand) {
 		if len(whole) < 64 {
 			continue
 		}
-		// The first half of a well-formed batch is the worst tail: its length field reads well.
+		// The first half of a well-formed batch is the worst tail, because its length field is valid.
 		appendTo(t, path, whole[:20+random.IntN(40)])
 		appendTo(t, strings.TrimSuffix(path, ".dat")+".idx", whole[:random.IntN(14)+1])
 	}
@@ -341,7 +341,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// What was published, and how far groups were, is there after a clean stop.
+// After a clean stop, published events and committed offsets are there.
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 3 {

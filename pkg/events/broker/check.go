@@ -17,33 +17,35 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// kfake takes whatever it cannot read of a file for a torn tail, and cuts it off with all that follows. The files are
-// therefore checked before kfake opens them:
+// kfake takes every unreadable part of a file for a torn tail, and cuts off the part and all later records. The files
+// are therefore checked before kfake opens them:
 //
 //   - Record batches MUST have right checksums, and offsets without gaps, from the first segment to the last.
-//   - A file MUST reach as far as it was synced (watermark.go). What lies beyond, at the very end of a partition and with no good
-//     batch behind, was never acknowledged: it is a torn tail, and is cut off.
+//   - A file MUST reach as far as it was synced (watermark.go). Bytes beyond, at the very end of a partition and
+//     without a good
+// batch after them, were never acknowledged. Such bytes are a torn tail and are cut off.
 //   - No group MAY have read beyond the end.
 //
-// Anything else is damage: Open refuses it with a *DamageError, and Repair sets it aside. One case stays undecidable: after a loss of
-// power the watermark may be older than the last sync, and damage to the last batches then looks like a torn tail.
+// Every other deviation is damage. Open refuses damage with a *DamageError, and Repair sets damage aside. One case
+// stays undecidable: after a loss of power the watermark may be older than the last sync, and damage to the last
+// batches then looks like a torn tail.
 //
-// Whatever can be made anew without loss is made anew by Open, and told: indexes and snapshots of segments, what the state of
-// groups holds beside its damaged entries (groups then read some events again), the list of topics.
+// Open makes anew, and logs, all files that can be made anew without loss: indexes and snapshots of segments; the state
+// of groups beside its damaged entries (groups then read some events again); the list of topics.
 
-// Damage is one place of the log that does not hold what was acknowledged.
+// Damage is one place of the log that lacks acknowledged records.
 type Damage struct {
 	Topic     string `json:"topic"`
 	Partition int    `json:"partition"`
 	// File is where, relative to the log's folder, and Position the byte there.
 	File     string `json:"file"`
 	Position int64  `json:"position"`
-	// From is the first offset that is damaged, and To the offset after the last; -1 where nobody can tell.
+	// From is the first damaged offset, and To the offset after the last. To is -1 if the end is unknown.
 	From int64 `json:"from"`
 	To   int64 `json:"to"`
 	// Restorable says that Repair restores all records.
 	Restorable bool `json:"restorable,omitempty"`
-	// SetAside is the folder that Repair moved the file to.
+	// SetAside is the folder to which Repair moved the file.
 	SetAside string `json:"set_aside,omitempty"`
 }
 
@@ -78,7 +80,7 @@ func (e *DamageError) Unwrap() error { return errDamage }
 
 var errDamage = errkind.New(errkind.Internal, "damage")
 
-// A mending is a partition's segment that is not as it should be.
+// A mending is a damaged segment of a partition.
 type mending struct {
 	path  string
 	raw   []byte
@@ -86,7 +88,7 @@ type mending struct {
 	flaws []flaw
 }
 
-// checked is what a look at all of the log's files found.
+// checked is the result of reading all files of the log.
 type checked struct {
 	damages  []Damage
 	mendings []mending
@@ -95,13 +97,13 @@ type checked struct {
 	commits  map[string]commits // of groups, likewise
 }
 
-// torn is a tail that was never acknowledged, or garbage behind all that was.
+// torn is a tail that was never acknowledged, or garbage after all acknowledged records.
 type torn struct {
 	path string
 	size int64
 }
 
-// Check looks for damage in the log's folder, which no process may have open. It changes nothing.
+// Check looks for damage in the log's folder and changes nothing. No process may have the folder open.
 func Check(dir string) ([]Damage, error) {
 	lock, err := lockDir(dir)
 	if err != nil {
@@ -236,7 +238,7 @@ func (c *checked) judge(name string, base, next int64, mark watermark, m *mendin
 			c.damage(name, file, f.pos, f.from, f.to, f.restored())
 		case next >= 0 && f.from == next,
 			next < 0 && (mark.base < base || mark.base == base && int64(f.pos) >= mark.size):
-			// Nothing was acknowledged of it.
+			// No record of the segment was acknowledged.
 			c.torn = append(c.torn, torn{m.path, int64(f.pos)})
 			m.flaws = slices.Delete(m.flaws, i, i+1)
 			return // a tail is the last flaw
@@ -246,10 +248,11 @@ func (c *checked) judge(name string, base, next int64, mark watermark, m *mendin
 	}
 }
 
-// prepare makes the log's folder fit for kfake, or says what is damaged.
+// prepare makes the log's folder fit for kfake, or returns the damage.
 func prepare(dir string, log *slog.Logger) error {
-	// Members of groups that a clean stop left there are gone; remembered, they would hold up the first to join. What is
-	// remembered of idempotent producers would acknowledge a batch that could not be written. The others hold nothing of ours.
+	// Members of groups that a clean stop left in session_state.json are gone. Remembered members would delay the first
+	// join. Remembered idempotent producers would acknowledge a batch that could not be written. The other files hold
+	// no data of ours.
 	for _, name := range []string{"session_state.json", "seq_windows.json", "acls.json", "sasl.json", "quotas.json", "broker_configs.json"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -285,7 +288,7 @@ func prepare(dir string, log *slog.Logger) error {
 	return nil
 }
 
-// tidy makes anew what follows from a partition's segments, where it does not agree with them.
+// tidy rewrites the files that are derived from a partition's segments where the files disagree with the segments.
 func tidy(at string, end int64, log *slog.Logger) error {
 	segments, err := segmentsOf(at)
 	if err != nil || len(segments) == 0 {
@@ -299,7 +302,7 @@ func tidy(at string, end int64, log *slog.Logger) error {
 	return tidySnapshot(at, segments, end, log)
 }
 
-// snapshot is of kfake's snapshot.json what could hide records.
+// snapshot holds the fields of kfake's snapshot.json that could hide records.
 type snapshot struct {
 	HighWatermark    int64 `json:"high_watermark"`
 	LastStableOffset int64 `json:"last_stable_offset"`
@@ -312,7 +315,7 @@ type snapshot struct {
 	} `json:"segments"`
 }
 
-// tidySnapshot removes a snapshot that does not agree with the segments; kfake then reads them.
+// tidySnapshot removes a snapshot that disagrees with the segments. kfake then reads the segments.
 func tidySnapshot(at string, segments []segment, end int64, log *slog.Logger) error {
 	path := filepath.Join(at, "snapshot.json")
 	b, err := os.ReadFile(path)
@@ -338,7 +341,7 @@ func tidySnapshot(at string, segments []segment, end int64, log *slog.Logger) er
 	return os.Remove(path)
 }
 
-// readCommits returns the offsets that groups have committed, by the partition's folder.
+// readCommits returns the committed offsets of groups, by the partition's folder.
 func readCommits(dir string) (map[string]commits, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, "groups.log"))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -35,7 +35,8 @@ func clientOf(t *testing.T, b *Broker) *events.Client {
 
 const eventsOfHome = 40
 
-// homeOf is the folder of a broker that took some events, each a record batch of its own, a group having read them all.
+// homeOf is the folder of a broker that took some events. Each event is a record batch, and a group has read all
+// events.
 func homeOf(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "log")
@@ -88,7 +89,7 @@ func copyOf(t *testing.T, dir string) string {
 	return to
 }
 
-// offsets are those of the records that the segments of a folder hold, as partition/offset.
+// offsetsIn returns the offsets of the records in the segments of a folder, as partition/offset.
 func offsetsIn(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string
@@ -117,8 +118,8 @@ func offsetsIn(t *testing.T, dir string) []string {
 	return all
 }
 
-// TestDamage flips and cuts the files of a log. Each time the damage is harmless, or it is told, and after the
-// repair whatever is not there is named.
+// TestDamage flips and cuts the files of a log. Each change is harmless or reported, and every record that is absent
+// after the repair is named.
 func TestDamage(t *testing.T) {
 	home := homeOf(t)
 	want := offsetsIn(t, home)
@@ -194,7 +195,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// damage flips some bits of a file, or cuts its end off.
+// damage flips some bits of a file, or cuts off its end.
 func damage(whole []byte, random *rand.Rand) ([]byte, string) {
 	b := slices.Clone(whole)
 	at := random.IntN(len(b))
@@ -208,7 +209,8 @@ func damage(whole []byte, random *rand.Rand) ([]byte, string) {
 	return b, fmt.Sprintf("%d bytes flipped at %d of %d", n, at, len(b))
 }
 
-// TestDamagedLog opens what is damaged with the real broker: it is refused with where, repaired, and read to its end.
+// TestDamagedLog opens a damaged log with the real broker. The broker refuses the log and names the place. After the
+// repair, the log is read to its end.
 func TestDamagedLog(t *testing.T) {
 	home := homeOf(t)
 	name := folder(string(events.RunsFinished), 0)
@@ -264,7 +266,7 @@ func TestDamagedLog(t *testing.T) {
 			if losses, err := Losses(dir); err != nil || len(losses) != c.lost {
 				t.Errorf("remembered: %v, %v", losses, err)
 			}
-			// The group, which had read all, gets what comes next.
+			// The group had read all events, and now gets the next events.
 			if err := client.Publish(t.Context(), events.RunsFinished, finished(0), finished(1)); err != nil {
 				t.Fatal(err)
 			}

@@ -1,29 +1,27 @@
-// Package broker runs a Kafka-protocol broker inside the process, with its data on
-// disk: kfake, of the franz-go project. It is what `cinedex demo` and `cinedex up` use, so
-// that one process needs no Java; production uses Apache Kafka.
+// Package broker runs a Kafka-protocol broker inside the process, with its data on disk: kfake, of the franz-go
+// project. `cinedex demo` and `cinedex up` use the broker, so that a single process needs no Java; production uses
+// Apache Kafka. An acknowledged event survives the end of the process and the loss of power.
 //
-// # What it guarantees
+// # Contract
 //
-//   - An acknowledged event survives a kill -9, and the loss of power: the answer to its
-//     producer leaves only after its record batch is synced (see sync.go). A group's offset is never
-//     written before the records up to it are synced. Topics and their settings are kept as well. A torn tail is cut off
-//     at the next start; anything else that is not as it was acknowledged is damage, and refused with a DamageError (check.go).
-//   - One process at a time uses a folder; a second is refused.
-//   - A process that is out of descriptors for a moment takes connections again afterwards. Connections are bounded: the
-//     one that was idle the longest makes room.
-//   - After a sync that failed nothing is acknowledged any more, and Serve returns: the process ends.
-//   - Ready tells whether the last probe, a record published over a new connection every few seconds, was acknowledged.
+// - The answer to a producer leaves after its record batch is synced (sync.go). A group's offset is written after the
+// records before the offset are synced. Topics and their settings are kept as well. - The next start cuts off a torn
+// tail. Every other deviation from the acknowledged records is damage, and Open refuses damage with a DamageError
+// (check.go). - One process at a time uses a folder. Open refuses a second process. - A process that is out of
+// descriptors for a moment takes connections again afterwards. The number of connections is bounded: the longest idle
+// connection is closed to make room. - After a failed sync the broker acknowledges nothing, and Serve returns an error.
+// The process MUST then end. - Ready returns the result of the last probe: a record published over a new connection
+// every few seconds.
 //
-// # Its limits
+// # Limits
 //
-//   - One node, listening on loopback only, no replicas: it is as safe as its disk.
-//   - All work but syncing goes through one goroutine.
-//   - Readers may see an event some milliseconds before its producer has its acknowledgement; if
-//     power fails in between, it is gone for those who come later. The producer publishes it again.
-//   - After a clean stop it starts from a snapshot; after a crash it reads all of its log into memory to check it.
-//   - kfake's own compaction deletes a partition's files before it writes them anew, and
-//     kfake forgets the end of a partition that its retention emptied when the process is killed. Either would
-//     lose data, so neither runs. A compacted topic keeps every event, and readers fold it to
-//     the last of each key, which is the same to them. Of the other topics whole files are removed (trim.go), once every group
-//     that reads them is done with them and their retention has passed or the partition is large; up to 128 MB of each partition stay.
+// - One node, listening on loopback only, without replicas. The log is as safe as the disk. - One goroutine does all
+// work except syncing. - Readers may see an event some milliseconds before the producer gets the acknowledgement. If
+// power fails in between, the event is gone for later readers, and the producer publishes the event again. - After a
+// clean stop the broker starts from a snapshot. After a crash the broker reads the whole log into memory to check the
+// log. - kfake's compaction deletes a partition's files before writing them anew. After a kill, kfake also forgets the
+// end of a partition that its retention emptied. Either would lose data, so neither runs. A compacted topic keeps every
+// event, and readers fold the events to the last of each key, with the same result. From other topics whole files are
+// removed (trim.go), after every reading group is done with the files and either the retention has passed or the
+// partition is large. Up to 128 MB of each partition stay.
 package broker

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// mostConnections bounds the connections, so that callers that only hoard them leave descriptors for files. The
-	// process's limit on descriptors lowers it.
+	// mostConnections bounds the connections: callers that hoard connections leave descriptors for files. The process's
+	// limit on descriptors lowers the bound.
 	mostConnections = 1024
-	// fewestConnections is what the hops of one process need, with room.
+	// fewestConnections is enough for the hops of one process, with room.
 	fewestConnections = 64
 	// The pauses between attempts to accept a connection.
 	firstAcceptPause, longestAcceptPause = 5 * time.Millisecond, time.Second
@@ -31,9 +31,9 @@ func connectionLimit() int {
 	return int(max(fewestConnections, min(mostConnections, l.Cur/4)))
 }
 
-// A listener is kfake's listener. kfake stops accepting for good at the first error of Accept: Accept here returns no
-// error before the listener is closed. It counts the connections, and closes the one that was idle the longest when
-// there are too many, or when the process has no descriptor left for a new one.
+// A listener is kfake's listener. kfake stops accepting for good at the first error of Accept, so Accept returns no
+// error before the listener is closed. The listener counts the connections. If there are too many connections, or the
+// process has no descriptor for a new connection, the listener closes the longest idle connection.
 type listener struct {
 	net.Listener
 	s     *syncer
@@ -48,7 +48,7 @@ func newListener(l net.Listener, s *syncer, limit int) *listener {
 	return &listener{Listener: l, s: s, limit: limit, conns: make(map[*syncedConn]struct{})}
 }
 
-// Accept implements net.Listener. Its only error is net.ErrClosed.
+// Accept implements net.Listener. The only error is net.ErrClosed.
 func (l *listener) Accept() (net.Conn, error) {
 	pause := firstAcceptPause
 	for {
@@ -69,7 +69,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// admit counts a connection in, and makes room for it.
+// admit counts a new connection and makes room for the connection.
 func (l *listener) admit(c net.Conn) net.Conn {
 	conn := &syncedConn{Conn: c, s: l.s, produced: make(map[int32]produced), closed: l.left}
 	conn.used.Store(time.Now().UnixNano())
@@ -95,8 +95,8 @@ func (l *listener) left(c *syncedConn) {
 	l.s.metrics.connections.Set(float64(len(l.conns)))
 }
 
-// closeIdlest closes the connection whose last request is the oldest. Clients of the platform ask every second or
-// connect again; a connection that is only held open is the idlest.
+// closeIdlest closes the connection whose last request is the oldest. Clients of the platform send a request every
+// second or connect again, so a connection that a caller merely holds open is the idlest.
 func (l *listener) closeIdlest() {
 	l.mu.Lock()
 	var idlest *syncedConn

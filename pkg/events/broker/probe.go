@@ -17,25 +17,25 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// The broker asks itself over a new connection whether it takes connections, writes and syncs. An answer on a connection that
-// is open already would not tell that no new one is taken.
+// The broker checks over a new connection that it takes connections, writes and syncs. An answer on an open connection
+// would not show that new connections are taken.
 const (
 	probeEvery   = 5 * time.Second
 	probeTimeout = 5 * time.Second
-	// deadAfter is for how long no probe may succeed before the process is better ended: descriptors that are short for a
-	// moment, or a disk that is slow for one, are no reason.
+	// deadAfter is how long all probes may fail before the process should end. A short lack of descriptors or a slow
+	// disk is no reason to end the process.
 	deadAfter = 2 * time.Minute
-	// The probes' own topic is emptied every now and then, so that it stays within some kilobytes.
+	// The probes' own topic is emptied at intervals and stays within some kilobytes.
 	probeTopic        = "probe"
 	probesKept        = 64
 	probeSegmentBytes = "16384"
 )
 
-// probes are what came of the broker's probes.
+// probes are the results of the broker's probes.
 type probes struct {
 	mu      sync.Mutex
 	failing error
-	well    time.Time // when the last one succeeded
+	well    time.Time // when the last successful probe ended
 }
 
 func (p *probes) note(err error) {
@@ -52,7 +52,7 @@ func (p *probes) last() (well time.Time, failing error) {
 	return p.well, p.failing
 }
 
-// Ready returns why the broker takes no events now, as its last probe found, or nil.
+// Ready returns why the broker takes no events now, by the last probe, or nil.
 func (b *Broker) Ready() error {
 	if err := b.syncer.broken(); err != nil {
 		return err
@@ -70,7 +70,8 @@ func (b *Broker) Ready() error {
 	return nil
 }
 
-// Alive returns why ending the process is better than waiting, or nil. A full disk is no reason: a new process finds it as full.
+// Alive returns why ending the process is better than waiting, or nil. A full disk is no reason, because a new process
+// would find the disk as full.
 func (b *Broker) Alive() error {
 	if err := b.syncer.broken(); err != nil {
 		return err
@@ -85,8 +86,8 @@ func (b *Broker) Alive() error {
 	return nil
 }
 
-// Serve returns nil once ctx ends, and an error as soon as nothing can be acknowledged any more. Its caller MUST then end the
-// process, or close the broker and open it again.
+// Serve returns nil after ctx ends, and an error as soon as the broker can acknowledge nothing. After an error the
+// caller MUST end the process, or close the broker and open it again.
 func (b *Broker) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -122,7 +123,7 @@ func (b *Broker) keepProbing(ctx context.Context) {
 	}
 }
 
-// probe publishes one record over a new connection, and notes what came of it.
+// probe publishes one record over a new connection and records the result.
 func (b *Broker) probe(ctx context.Context) error {
 	offset, err := b.publishProbe(ctx)
 	if err == nil && offset > 0 && offset%probesKept == 0 {
@@ -206,7 +207,7 @@ func produceRequest(name string, batch []byte) []byte {
 	return b
 }
 
-// encodeBatch is a record batch with its length and checksum.
+// encodeBatch encodes a record batch with its length and checksum.
 func encodeBatch(r kmsg.RecordBatch) []byte {
 	b := r.AppendTo(nil)
 	binary.BigEndian.PutUint32(b[8:], uint32(len(b)-12))

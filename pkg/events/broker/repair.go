@@ -18,16 +18,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// A Loss is what Repair could not restore, as it is remembered in the log's folder.
+// A Loss is a damage that Repair could not restore, as the log's folder remembers the loss.
 type Loss struct {
 	Damage
 	When time.Time `json:"when"`
 }
 
-// lossesFile names what was lost, one JSON object a line.
+// lossesFile names the losses, one JSON object a line.
 const lossesFile = "lost.jsonl"
 
-// Losses returns what earlier repairs could not restore, the oldest first.
+// Losses returns the losses of earlier repairs, the oldest first.
 func Losses(dir string) ([]Loss, error) {
 	f, err := os.Open(filepath.Join(dir, lossesFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -48,10 +48,15 @@ func Losses(dir string) ([]Loss, error) {
 	return all, nil
 }
 
-// Repair makes a damaged log usable again, which no process may have open. Damaged segments are kept in the folder
-// "damaged"; in their place are segments with all of their good records, before and after the damage, under the offsets
-// that they had. What is damaged is returned; what of it cannot be restored is remembered for Losses. Groups that had read beyond an end that is gone go
-// on at the new end. A log that is not damaged is left as it is.
+// Repair makes a damaged log usable again. No process may have the log open.
+//   - Repair keeps damaged segments in the folder "damaged". In their place are segments with all good records, before
+//     and
+//
+// after the damage, under the same offsets.
+//   - Repair returns the damage. Damage that cannot be restored is remembered for Losses.
+//   - A group that had read beyond an end that is gone continues at the new end.
+//   - A log without damage is left unchanged.
+//
 // log may be nil.
 func Repair(dir string, log *slog.Logger) ([]Damage, error) {
 	if log == nil {
@@ -105,7 +110,7 @@ func Repair(dir string, log *slog.Logger) ([]Damage, error) {
 	return c.damages, remember(dir, c.damages)
 }
 
-// rewrite is the segment without its flaws.
+// rewrite returns the segment without its flaws.
 func (m mending) rewrite() []byte {
 	var out []byte
 	good := slices.Clone(m.good)
@@ -127,12 +132,12 @@ func (m mending) rewrite() []byte {
 	return out
 }
 
-// filler is a record batch without records that stands for lost offsets, as Kafka's compaction leaves them.
+// filler is a record batch without records in place of lost offsets, as Kafka's compaction leaves such batches.
 func filler(from, to int64) []byte {
 	return encodeBatch(kmsg.RecordBatch{FirstOffset: from, Magic: 2, LastOffsetDelta: int32(to - from - 1), ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1})
 }
 
-// settle fills the gaps between a partition's segments, takes its end for synced, and returns the end.
+// settle fills the gaps between a partition's segments, takes the end of the partition for synced, and returns the end.
 func settle(at string) (end int64, err error) {
 	segments, err := segmentsOf(at)
 	if err != nil {
@@ -160,7 +165,7 @@ func settle(at string) (end int64, err error) {
 	return end, replaceFile(filepath.Join(at, watermarkFile), last.encode())
 }
 
-// clamp returns the entries that take groups that are beyond the end back to it.
+// clamp returns the entries that take groups from beyond the end back to the end.
 func (c commits) clamp(name string, end int64) (all [][]byte) {
 	topic, partition := partitionOf(name)
 	for group, offset := range c {
@@ -169,7 +174,7 @@ func (c commits) clamp(name string, end int64) (all [][]byte) {
 		}
 		data, err := json.Marshal(groupEntry{Type: "commit", Group: group, Topic: topic, Partition: int32(partition), Offset: end})
 		if err != nil {
-			continue // it is plain data
+			continue // plain data always marshals
 		}
 		e := make([]byte, entryHeader+2, entryHeader+2+len(data))
 		binary.LittleEndian.PutUint32(e, uint32(2+len(data)))

@@ -6,10 +6,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// leastRoom stays free of new events: the requests under way are written into it, and a broker that is killed starts again in it.
+// leastRoom stays free of new events. The requests under way are written into this room, and a broker that was killed
+// starts again with this room.
 const leastRoom = 2 * maxRequest
 
-// room says that the disk of the folder is all but full. kfake's own answer to a write that failed names no reason.
+// room returns an error if the disk of the folder is all but full. kfake's own answer to a failed write gives no
+// reason.
 func room(dir string) error {
 	var disk syscall.Statfs_t
 	if err := syscall.Statfs(dir, &disk); err != nil {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestFullDiskIsNoEnd: a process that ends on a full disk starts on a full disk. So the broker stays alive, is not ready, and says what to do; one that
-// cannot open says the same.
+// TestFullDiskIsNoEnd: a process that ends on a full disk starts on a full disk. The broker therefore stays alive, is
+// not ready, and says how to make room. A broker that cannot open says the same.
 func TestFullDiskIsNoEnd(t *testing.T) {
 	dir := t.TempDir()
 	if os.Getuid() != 0 {

@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 )
 
-// A batch is where one record batch lies in a segment, and which offsets it holds.
+// A batch is the position of one record batch in a segment, with the offsets in the batch.
 type batch struct {
 	pos, size   int
 	first, next int64
@@ -14,7 +14,8 @@ type batch struct {
 	epoch       int32
 }
 
-// What lies where in a record batch. The checksum covers what follows it, so neither offset, length, epoch nor magic.
+// Positions within a record batch. The checksum covers the bytes after the checksum, so neither offset, length, epoch
+// nor magic.
 const (
 	atLength   = 8
 	atEpoch    = 12
@@ -28,7 +29,7 @@ const (
 	transactions = 0x30 // the attributes of batches in a transaction, and of its markers
 )
 
-// parse reads the batch at pos as its header says, and reports whether its checksum is right. Its offset and magic may be wrong.
+// parse reads the batch at pos by the header and reports whether the checksum is right. Offset and magic may be wrong.
 func parse(raw []byte, pos int) (b batch, ok bool) {
 	if pos+batchHeader > len(raw) {
 		return b, false
@@ -54,18 +55,18 @@ func parseSized(raw []byte, pos, size int) (b batch, ok bool) {
 		inTx: binary.BigEndian.Uint16(r[atAttrs:])&transactions != 0, epoch: int32(binary.BigEndian.Uint32(r[atEpoch:]))}, true
 }
 
-// whole reports whether the header of a batch is as the broker writes it. One node has one epoch.
+// whole reports whether the header of a batch is as the broker writes headers. One node has one epoch.
 func whole(raw []byte, b batch) bool {
 	return raw[b.pos+atMagic] == 2 && b.epoch == 0 && int(binary.BigEndian.Uint32(raw[b.pos+atLength:]))+12 == b.size
 }
 
-// A flaw is a part of a segment that is no record batch, or not the one that is due.
+// A flaw is a part of a segment that is no record batch, or a record batch with an unexpected offset.
 type flaw struct {
 	pos, end int // the bytes
 	from     int64
 	// to is the offset of the next good batch; -1 where none follows in the file.
 	to int64
-	// mended is the batch that the bytes hold once the header is set right; its size is 0 where the batch cannot be restored.
+	// mended is the batch in the bytes after the header is corrected. Its size is 0 if the batch cannot be restored.
 	mended batch
 }
 
@@ -94,7 +95,7 @@ func scan(raw []byte, due int64) (good []batch, flaws []flaw, next int64) {
 	return good, flaws, due
 }
 
-// flawAt finds how far what is wrong at pos reaches. b is the batch there, where its checksum is right.
+// flawAt returns the extent of the flaw at pos. b is the batch at pos, if the checksum is right.
 func flawAt(raw []byte, pos int, due int64, b batch, ok bool) flaw {
 	if ok {
 		renumbered := b
@@ -147,7 +148,8 @@ const (
 	longestEntry = 1 << 20
 )
 
-// entries reads such a file. bad are the bytes that are no entry; after reports whether an entry follows any of them.
+// entries reads such a file. bad is the number of bytes outside entries. after reports whether an entry follows bad
+// bytes.
 func entries(raw []byte) (good [][]byte, bad int, after bool) {
 	for pos := 0; pos < len(raw); {
 		if n := entryAt(raw, pos); n > 0 {

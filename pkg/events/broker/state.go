@@ -17,8 +17,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A watermark is how far the newest segment of a partition was synced. It is written after each sync and not synced itself:
-// it is never ahead of the log, and behind it only after a loss of power.
+// A watermark says how far the newest segment of a partition was synced. The watermark is written after each sync and
+// is not synced itself. The watermark is never ahead of the log, and is behind the log only after a loss of power.
 type watermark struct{ base, size int64 }
 
 const watermarkFile = "synced"
@@ -45,8 +45,8 @@ func readWatermark(at string) (w watermark, err error) {
 // before (which kfake reckons anew), whether the batch is in a transaction.
 const indexEntry = 15
 
-// tidyIndex writes a segment's index anew where it does not agree with the segment: one that says of a batch that it is in a
-// transaction would hide the batch. Segments with transactions, of which the platform writes none, are left alone.
+// tidyIndex rewrites a segment's index where the index disagrees with the segment. An index with a batch wrongly in a
+// transaction would hide the batch. Segments with transactions, which the platform never writes, are left alone.
 func tidyIndex(at string, base int64, log *slog.Logger) error {
 	path := filepath.Join(at, fmt.Sprintf("%d.dat", base))
 	raw, err := os.ReadFile(path)
@@ -98,8 +98,8 @@ func replaceFile(path string, b []byte) error {
 	return syncFile(filepath.Dir(path))
 }
 
-// salvageEntries keeps the good entries of kfake's files of state, before and after what is damaged. kfake keeps those before
-// only, and appends behind the damage what it will not find again.
+// salvageEntries keeps the good entries of kfake's state files, before and after damaged bytes. kfake keeps only the
+// entries before, and appends new entries after the damage, where kfake cannot find them.
 func salvageEntries(dir string, log *slog.Logger) error {
 	for _, name := range []string{"groups.log", "pids.log"} {
 		path := filepath.Join(dir, name)
@@ -133,7 +133,7 @@ func salvageEntries(dir string, log *slog.Logger) error {
 // damagedDir is where damaged files are kept, in the log's folder.
 const damagedDir = "damaged"
 
-// setAside copies a file into the folder of damaged ones.
+// setAside copies a file into the folder of damaged files.
 func setAside(dir, path string) (string, error) {
 	rel, err := filepath.Rel(dir, path)
 	if err != nil {
@@ -150,7 +150,8 @@ func setAside(dir, path string) (string, error) {
 	return to, replaceFile(to, b)
 }
 
-// layout is what kfake knows the topics by, kept a second time with a checksum: without it kfake begins anew over the old files.
+// layout is kfake's list of topics, kept a second time with a checksum. Without the list, kfake begins anew over the
+// old files.
 type layout struct {
 	Meta   string `json:"meta"`
 	Topics string `json:"topics"`
@@ -195,7 +196,7 @@ func readLayout(dir string) (l layout, known bool, err error) {
 	return l, true, nil
 }
 
-// topicList is of kfake's topics.json what its partitions depend on.
+// topicList holds the fields of kfake's topics.json on which partitions depend.
 type topicList map[string]struct {
 	id         string
 	partitions int
@@ -223,7 +224,7 @@ func parseTopics(b []byte) (topicList, bool) {
 	return l, true
 }
 
-// restoreLayout takes the copy where kfake's own files are gone or do not agree with it.
+// restoreLayout takes the copy if kfake's own files are gone or disagree with the copy.
 func restoreLayout(dir string, log *slog.Logger) error {
 	kept, known, err := readLayout(dir)
 	if err != nil {
@@ -261,7 +262,7 @@ func restoreLayout(dir string, log *slog.Logger) error {
 	return covered(dir, len(meta) > 0 && json.Valid(meta) && ok, list)
 }
 
-// covered refuses to begin anew over partitions that the list of topics does not know.
+// covered refuses to begin anew over partitions that the list of topics does not have.
 func covered(dir string, ok bool, list topicList) error {
 	folders, err := partitionFolders(dir)
 	if err != nil {

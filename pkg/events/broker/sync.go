@@ -26,19 +26,22 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// kfake can sync each record batch itself, but does so, twice, in the one goroutine that
-// serves everybody: a slow disk then stops fetching and heartbeats too. Here syncing happens between
-// kfake and its connections instead, with two rules: the answer to a request that produces or ends a transaction
-// leaves only after a sync that began after the records were written, and a group's offsets are written
-// only after the records before them are synced. Requests for one partition share syncs.
+// kfake can sync each record batch itself, but does so twice, in the one goroutine that serves every connection: a slow
+// disk then delays fetching and heartbeats too. Here syncing happens between kfake and its connections, by two rules:
+//   - The answer to a request that produces records or ends a transaction leaves after a sync that began after the
+//     records
+// were written.
+//   - A group's offsets are written after the records before the offsets are synced.
+//
+// Requests for one partition share syncs.
 
-// maxRequest bounds what a connection may make the broker allocate.
+// maxRequest bounds the memory that a connection may make the broker allocate.
 const maxRequest = 64 << 20
 
 //
-// The kernel forgets what it could not write once it has told so: a sync that succeeds after one that failed says
-// nothing about the records before. After a failed sync the broker therefore acknowledges nothing more, and its owner
-// ends the process (Broker.Serve).
+// The kernel forgets unwritten data after reporting the failure. A sync that succeeds after a failed sync therefore
+// proves nothing about earlier records. After a failed sync the broker acknowledges nothing, and the owner ends the
+// process (Broker.Serve).
 
 // A syncer syncs the files of partitions.
 type syncer struct {
@@ -49,13 +52,13 @@ type syncer struct {
 	ctx     context.Context // of logging only
 
 	failOnce sync.Once
-	failed   chan struct{} // closed at the first sync that failed
+	failed   chan struct{} // closed at the first failed sync
 	failure  error         // written before failed is closed
 
 	mu         sync.Mutex
 	partitions map[string]*partitionSync
-	// refused are the idempotent producers of whom a batch could not be written. kfake counts the batch as written: it would
-	// acknowledge the producer's next attempt without writing it.
+	// refused are the idempotent producers with a batch that could not be written. kfake counts the batch as written:
+	// kfake would acknowledge the producer's next attempt without writing.
 	refused map[int64]bool
 }
 
@@ -64,7 +67,7 @@ func newSyncer(dataDir string, fsync func(string) error, log *slog.Logger, m *me
 		failed: make(chan struct{}), partitions: make(map[string]*partitionSync), refused: make(map[int64]bool)}
 }
 
-// listen is kfake's way to open its port.
+// listen is kfake's hook to open its port.
 func (s *syncer) listen(network, address string) (net.Listener, error) {
 	l, err := net.Listen(network, address)
 	if err != nil {
@@ -92,8 +95,8 @@ func (s *syncer) broken() error {
 	}
 }
 
-// flush returns when all that was written to the partitions before the call is on disk.
-// Without names it is all partitions.
+// flush returns after all records that were written to the partitions before the call are on disk. Without names, flush
+// covers all partitions.
 func (s *syncer) flush(names []string) error {
 	err := s.flushAll(names)
 	if err != nil && !passes(err) {
@@ -105,7 +108,7 @@ func (s *syncer) flush(names []string) error {
 	return err
 }
 
-// passes tells whether a sync was not tried, for want of something that comes back by itself.
+// passes reports whether a sync was not attempted for lack of a resource that comes back without help.
 func passes(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EINTR)
 }
@@ -143,7 +146,7 @@ func (s *syncer) partition(name string) *partitionSync {
 	return p
 }
 
-// partitionSync syncs one partition's segments, once for all who wait.
+// partitionSync syncs one partition's segments, once for all waiting callers.
 type partitionSync struct {
 	dir   string
 	fsync func(path string) error
@@ -152,10 +155,10 @@ type partitionSync struct {
 	begun    int // syncs begun
 
 	syncing sync.Mutex
-	ended   int // the number of the last sync that ended well
-	// synced is the size up to which each segment is on disk. A segment that is not in it has a name that is not on disk either.
+	ended   int // the number of the last successful sync
+	// synced is the size up to which each segment is on disk. The name of an absent segment is not on disk either.
 	synced map[string]int64
-	// marked is the watermark as it was written last.
+	// marked is the last written watermark.
 	marked   watermark
 	markFile *os.File
 }
@@ -167,7 +170,7 @@ func (p *partitionSync) flush() error {
 	p.syncing.Lock()
 	defer p.syncing.Unlock()
 	if p.ended > before {
-		return nil // it began after this call
+		return nil // the sync began after this call
 	}
 	p.counting.Lock()
 	p.begun++
@@ -184,7 +187,7 @@ func (p *partitionSync) sync() error {
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil // nothing was ever written to it
+			return nil // no record was ever written to the partition
 		}
 		return err
 	}
@@ -222,7 +225,8 @@ func (p *partitionSync) sync() error {
 	return nil
 }
 
-// mark writes the watermark. It is evidence for the next start and no more: where it cannot be written, it is older.
+// mark writes the watermark. The watermark is evidence for the next start and no more: after a failed write it is
+// older.
 func (p *partitionSync) mark(sizes map[string]int64) {
 	w := watermark{base: -1}
 	for name, size := range sizes {
@@ -268,7 +272,8 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// syncedConn reads requests whole, so that it knows what they are about, and holds answers back until the disk has what they say.
+// syncedConn reads whole requests to know their subject, and holds answers back until the disk has the acknowledged
+// records.
 type syncedConn struct {
 	net.Conn
 	s    *syncer
@@ -279,14 +284,14 @@ type syncedConn struct {
 	once   sync.Once
 
 	mu       sync.Mutex
-	produced map[int32]produced // requests that write records and are not yet answered, by correlation id
+	produced map[int32]produced // unanswered requests that write records, by correlation id
 }
 
-// produced is what a request wrote to.
+// produced lists the partitions and producers of a request.
 type produced struct {
 	version    int16
 	partitions []string // nil: they cannot be told
-	producers  []int64  // the idempotent ones
+	producers  []int64  // the idempotent producers
 }
 
 // Close counts the connection out.
@@ -337,13 +342,13 @@ func (c *syncedConn) next() error {
 		c.produced[int32(binary.BigEndian.Uint32(request[8:]))] = p
 		c.mu.Unlock()
 	case int16(kmsg.EndTxn):
-		// The end of a transaction is a record in each of its partitions. The request does not name them.
+		// The end of a transaction is a record in each of its partitions. The request does not name the partitions.
 		c.mu.Lock()
 		c.produced[int32(binary.BigEndian.Uint32(request[8:]))] = produced{version: version}
 		c.mu.Unlock()
 	case int16(kmsg.OffsetCommit):
-		// Were an offset to outlive the records before it, others would take their
-		// offsets after a loss of power, and the group would pass over them.
+		// If an offset outlived the records before it, other records would take the same offsets after a loss of power,
+		// and the group would skip them.
 		if err := c.s.flush(committedOf(version, request[12:])); err != nil {
 			return c.failed(err)
 		}
@@ -352,7 +357,7 @@ func (c *syncedConn) next() error {
 	return nil
 }
 
-// Write is given one whole answer at a time.
+// Write gets one whole answer per call.
 func (c *syncedConn) Write(answer []byte) (int, error) {
 	if len(answer) >= 8 {
 		id := int32(binary.BigEndian.Uint32(answer[4:]))
@@ -378,7 +383,7 @@ func (c *syncedConn) refuse(what string, args ...any) error {
 	return err
 }
 
-// failed ends a connection without the acknowledgement that its client waits for.
+// failed ends a connection without the acknowledgement that the client waits for.
 func (c *syncedConn) failed(err error) error {
 	c.s.log.Error("embedded broker: the disk fails", "error", err)
 	return err
@@ -403,7 +408,7 @@ func (s *syncer) isRefused(producers []int64) (int64, bool) {
 	return 0, false
 }
 
-// body is a request without its client's name and tags; ok is false for what kfake will refuse itself.
+// body reads a request without the client's name and tags. ok is false for a request that kfake itself will refuse.
 func body(req kmsg.Request, version int16, b []byte) (ok bool) {
 	r := kbin.Reader{Src: b}
 	r.NullableString()
@@ -414,7 +419,7 @@ func body(req kmsg.Request, version int16, b []byte) (ok bool) {
 	return r.Complete() == nil && req.ReadFrom(r.Src) == nil
 }
 
-// producedTo returns what a produce request writes to.
+// producedTo returns the partitions and producers of a produce request.
 func producedTo(version int16, b []byte) produced {
 	p := produced{version: version}
 	req := kmsg.NewPtrProduceRequest()
@@ -444,7 +449,7 @@ func producerOf(batch []byte) (id int64, ok bool) {
 	return id, id >= 0
 }
 
-// unwritten tells whether the answer to a produce request says that kfake could not write.
+// unwritten reports whether the answer to a produce request says that kfake could not write.
 func unwritten(version int16, answer []byte) bool {
 	res := kmsg.NewPtrProduceResponse()
 	res.SetVersion(version)
@@ -465,7 +470,7 @@ func unwritten(version int16, answer []byte) bool {
 	return false
 }
 
-// committedOf returns the partitions' folders; nil means that they cannot be told.
+// committedOf returns the partitions' folders, or nil if they cannot be told.
 func committedOf(version int16, b []byte) []string {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	if !body(req, version, b) || version >= 10 {

@@ -22,7 +22,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A disk is one whose syncs a test can hold up, or make fail.
+// A disk lets a test delay syncs or make syncs fail.
 type disk struct {
 	held  atomic.Pointer[chan struct{}]
 	fails atomic.Bool
@@ -68,7 +68,7 @@ func finished(i int) events.Event {
 	return events.Event{Subject: "asset", Data: &cinedexv1.RunFinished{Run: &cinedexv1.Run{Annotations: int64(i)}}}
 }
 
-// Nothing is acknowledged before it is synced, nor when it cannot be.
+// No record is acknowledged before its sync, or after a failed sync.
 func TestAcknowledgedAfterSync(t *testing.T) {
 	d := &disk{}
 	b, c := onDisk(t, d)
@@ -89,7 +89,7 @@ func TestAcknowledgedAfterSync(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	// Further batches go to a file that is known, and are synced as well.
+	// Further batches go to a known file, and are synced as well.
 	before := d.syncs.Load()
 	if err := c.Publish(t.Context(), events.RunsFinished, finished(1)); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestAcknowledgedAfterSync(t *testing.T) {
 	if err := c.Publish(t.Context(), events.RunsFinished, finished(4)); errkind.Of(err) != errkind.Unavailable {
 		t.Errorf("with a broken disk: %v", err)
 	}
-	// The kernel may have dropped what it could not write: a later sync that succeeds proves nothing.
+	// The kernel may have dropped unwritten data: a later successful sync proves nothing.
 	d.fails.Store(false)
 	if err := c.Publish(t.Context(), events.RunsFinished, finished(5)); errkind.Of(err) != errkind.Unavailable {
 		t.Errorf("after a sync that failed: %v", err)
@@ -125,7 +125,7 @@ func TestAcknowledgedAfterSync(t *testing.T) {
 	}
 }
 
-// A connection that is only held open makes room for the others.
+// A connection that is merely held open makes room for other connections.
 func TestIdlestConnectionMakesRoom(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -172,13 +172,14 @@ func TestIdlestConnectionMakesRoom(t *testing.T) {
 	}
 }
 
-// kfake counts a batch of an idempotent producer as written even where it could not be: the next attempt would be acknowledged.
+// kfake counts a batch of an idempotent producer as written even after a failed write: kfake would acknowledge the next
+// attempt.
 func TestUnwrittenBatchIsNotAcknowledgedLater(t *testing.T) {
 	d := &disk{}
 	b, _ := onDisk(t, d)
 	dir := filepath.Join(b.dir, "partitions", folder(string(events.RunsFinished), 0))
 	inTheWay := filepath.Join(dir, "0.dat")
-	if err := os.MkdirAll(inTheWay, 0o700); err != nil { // a folder in the file's place: it cannot be opened
+	if err := os.MkdirAll(inTheWay, 0o700); err != nil { // a folder in place of the file: the file cannot be opened
 		t.Fatal(err)
 	}
 	produce := func() error {
@@ -199,7 +200,8 @@ func TestUnwrittenBatchIsNotAcknowledgedLater(t *testing.T) {
 	}
 }
 
-// The end of a transaction is told to its producer once its markers are on disk: a loss of power before would undo it.
+// A producer learns of the end of a transaction after the markers are on disk: a loss of power before would undo the
+// end.
 func TestTransactionEndsAfterSync(t *testing.T) {
 	d := &disk{}
 	b, _ := onDisk(t, d)
@@ -238,7 +240,7 @@ func TestTransactionEndsAfterSync(t *testing.T) {
 	}
 }
 
-// Who waits for a sync that has not begun shares it; one that began before is not enough.
+// Callers that wait for a sync that has not begun share the sync. A sync that began before the call is not enough.
 func TestFlushShares(t *testing.T) {
 	d := &disk{}
 	p := &partitionSync{dir: t.TempDir(), fsync: d.fsync, synced: map[string]int64{}}
@@ -259,7 +261,7 @@ func TestFlushShares(t *testing.T) {
 	for range 10 {
 		go func() { done <- p.flush() }()
 	}
-	time.Sleep(20 * time.Millisecond) // let them come; should some be late, the count below only gets stricter
+	time.Sleep(20 * time.Millisecond) // lets the callers arrive; late callers make the count below stricter
 	d.held.Store(nil)
 	close(hold)
 	for range 11 {
@@ -275,7 +277,7 @@ func TestFlushShares(t *testing.T) {
 	}
 }
 
-// What is no request of Kafka's ends its connection, and nothing else.
+// Bytes that are no Kafka request end their connection, and nothing else.
 func TestNonsense(t *testing.T) {
 	b, c := onDisk(t, &disk{})
 	request := func(key, version int16, rest string) string {

@@ -22,7 +22,7 @@ import (
 const (
 	// segmentBytes is the size of the log's files, and so the least that a partition keeps.
 	segmentBytes = 16 << 20
-	// keepBytes is what a partition keeps of what every group is done with, within its retention.
+	// keepBytes is how much a partition keeps, within its retention, of records that every group is done with.
 	keepBytes = 128 << 20
 	trimEvery = time.Hour
 )
@@ -34,9 +34,9 @@ type segment struct {
 	written time.Time
 }
 
-// expired returns the offset before which a partition's log can go: whole segments, never
-// the last, all of whose records every group is done with, and which are older than the retention or beyond keepBytes.
-// kfake forgets where an empty partition ended when it is killed, so that a partition is never emptied.
+// expired returns the offset before which a partition's log can go. Whole segments go, and never the last segment.
+// Every group MUST be done with all records of the segments, and the segments MUST be older than the retention or
+// beyond keepBytes. After a kill, kfake forgets the end of an empty partition, so a partition is never emptied.
 func expired(segments []segment, done int64, retention time.Duration, now time.Time) int64 {
 	total := int64(0)
 	for _, s := range segments {
@@ -97,7 +97,7 @@ func (b *Broker) keepTrimmed(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// trim removes what has expired from the topics that are kept for a time only.
+// trim removes expired segments from the topics with a retention.
 func (b *Broker) trim(ctx context.Context, now time.Time) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.MaxVersions(kversion.V2_8_0())) // before OffsetFetch asked for several groups at once
 	if err != nil {
@@ -123,7 +123,7 @@ func (b *Broker) trim(ctx context.Context, now time.Time) error {
 			}
 			offset, ok := done[name]
 			if !ok {
-				continue // no group has read it yet
+				continue // no group has read the partition yet
 			}
 			if before := expired(segments, offset, c.Retention, now); before > 0 {
 				part := kmsg.NewDeleteRecordsRequestTopicPartition()
@@ -152,7 +152,7 @@ func (b *Broker) trim(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// doneByAll returns, for each partition that any group has committed to, the least of their offsets.
+// doneByAll returns, for each partition with a committed offset of any group, the least of the offsets.
 func doneByAll(ctx context.Context, client *kgo.Client) (map[string]int64, error) {
 	groups, err := kmsg.NewPtrListGroupsRequest().RequestWith(ctx, client)
 	if err != nil {

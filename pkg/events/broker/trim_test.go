@@ -38,7 +38,7 @@ func TestExpired(t *testing.T) {
 	}
 }
 
-// What every group is done with goes, in whole files, and what one is not done with stays. The rest survives a reopening.
+// Whole files go if every group is done with their records. The other files stay, and survive a reopening.
 func TestTrim(t *testing.T) {
 	dir := t.TempDir()
 	b, err := Open(Config{Dir: dir})

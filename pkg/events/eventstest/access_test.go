@@ -58,8 +58,8 @@ func sample(c events.Contract) events.Event {
 	return events.Event{Subject: "asset", Data: c.Data.ProtoReflect().New().Interface()}
 }
 
-// Over TLS and SCRAM, each service may do with the topics and groups what Accesses says, and is denied all else;
-// who brings a wrong password, no TLS or no name is told so at once.
+// Over TLS and SCRAM, each service may use the topics and groups as Accesses says, and is denied everything else. A
+// client with a wrong password, without TLS or without a name is told so at once.
 func TestKafkaAccess(t *testing.T) {
 	users := make(map[string]string)
 	for _, a := range events.Accesses() {
@@ -103,7 +103,7 @@ func TestKafkaAccess(t *testing.T) {
 		grant(t, granter, "secure.", a)
 	}
 
-	// handles reports whether a subscription gets to handle an event, or why it ended before.
+	// handles reports whether a subscription handles an event, or why the subscription ended before.
 	handles := func(t *testing.T, c *events.Client, group string, topic events.Topic) error {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
@@ -147,7 +147,7 @@ func TestKafkaAccess(t *testing.T) {
 					read = err
 				}
 				if contract.Data == nil && errkind.Is(read, errkind.Invalid) {
-					read = nil // it was read, and is no event
+					read = nil // the record was read, and is no event
 				}
 				expect(t, "reading "+string(contract.Topic), read, slices.Contains(a.Reads, contract.Topic))
 			}
@@ -159,7 +159,7 @@ func TestKafkaAccess(t *testing.T) {
 					expect(t, "consuming "+string(topic)+" as "+group, handles(t, c, group, topic), true)
 				}
 			}
-			// The groups of others, and topics of others in a group of its own.
+			// The groups of other users, and topics of other users in a group of this user.
 			for _, other := range events.Accesses() {
 				if len(a.Reads) == 0 || other.User == a.User || len(other.Groups) == 0 {
 					continue

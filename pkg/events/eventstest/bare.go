@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 )
 
-// A BareWriter is kafka-go's writer, set to be as safe as package events and tuned for
-// throughput: what publishing is measured against.
+// A BareWriter is kafka-go's writer, as safe as package events and tuned for throughput. Publishing is measured against
+// a BareWriter.
 type BareWriter struct{ w *kafka.Writer }
 
 // NewBareWriter makes a writer to a topic.
@@ -22,7 +22,7 @@ func NewBareWriter(broker, topic string) *BareWriter {
 	}}
 }
 
-// Write writes the data of events with a few headers, without the care of making CloudEvents of them.
+// Write writes the data of events with a few headers, without encoding CloudEvents.
 func (b *BareWriter) Write(ctx context.Context, evs []events.Event) error {
 	msgs := make([]kafka.Message, len(evs))
 	for i, ev := range evs {

@@ -23,7 +23,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A stream publishes events of several assets, each asset's in order, until it is stopped, and knows which were acknowledged.
+// A stream publishes events of several assets, in order for each asset, until it is stopped, and records the
+// acknowledged events.
 type stream struct {
 	stop  func()
 	acked atomic.Int64
@@ -71,7 +72,7 @@ func (s *stream) goesOn(t *testing.T, n int64) {
 	eventually(t, fmt.Sprintf("%d more events are acknowledged", n), func() bool { return s.acked.Load() >= before+n })
 }
 
-// inOrder checks that an event of an asset first comes after all before it.
+// inOrder checks that the first delivery of an event comes after all earlier events of the asset.
 func inOrder(t *testing.T, seen []events.Delivery) {
 	t.Helper()
 	next := make(map[string]int64)
@@ -117,8 +118,8 @@ func (b *bench) leader(t *testing.T, c *servers.Cluster, topic events.Topic) *se
 	return c.Kafka.Nodes[res.Topics[0].Partitions[0].Leader-1]
 }
 
-// What happens to three brokers of which one is lost, in every way that one can be lost: all that was
-// acknowledged is handled, each asset's events in order, and both go on while the broker is away.
+// One of three brokers is lost, in each of the ways to lose a broker. All acknowledged events are handled, in order for
+// each asset, and publishing and handling continue while the broker is away.
 func TestChaosKafkaLosesOne(t *testing.T) {
 	serverstest.Chaos(t)
 	c := serverstest.Start(t, servers.Config{Kafka: 3})
@@ -176,7 +177,7 @@ func TestChaosKafkaLosesOne(t *testing.T) {
 				}
 				return events.Waiting(lag) == 0
 			})
-			// What the log holds is in order, whoever handled it.
+			// The events in the log are in order, whichever member handled them.
 			var log []events.Delivery
 			for d, err := range b.c.ReadAll(t.Context(), events.RunsFinished) {
 				if err != nil {
@@ -193,8 +194,8 @@ func TestChaosKafkaLosesOne(t *testing.T) {
 	}
 }
 
-// With two of three brokers lost nothing is acknowledged, since one copy alone may be lost as well: publishing says
-// Unavailable, and goes on when a second is back. What was acknowledged before is all there.
+// With two of three brokers lost, nothing is acknowledged, because the last copy may be lost as well. Publishing
+// returns Unavailable, and continues after a second broker is back. All events acknowledged before are there.
 func TestChaosKafkaAcks(t *testing.T) {
 	serverstest.Chaos(t)
 	c := serverstest.Start(t, servers.Config{Kafka: 3})
@@ -226,7 +227,7 @@ func TestChaosKafkaAcks(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "two brokers acknowledge", func() bool { return quick.Publish(t.Context(), events.RunsFinished, numbered("two", 0)) == nil })
-	// The one that had it alone dies for good: what was acknowledged is with the others.
+	// The broker with the only copy dies for good. The other brokers have all acknowledged events.
 	if err := others[1].Resume(); err != nil {
 		t.Fatal(err)
 	}
@@ -238,8 +239,8 @@ func TestChaosKafkaAcks(t *testing.T) {
 	s.sees(t, append(before, numbered("two", 0), numbered("three", 0)))
 }
 
-// A broker whose disk is full acknowledges nothing more. When there is room again and it is started, all that
-// was acknowledged is there, and publishing goes on by itself.
+// A broker with a full disk acknowledges nothing. After room is made and the broker is started, all acknowledged events
+// are there, and publishing continues without help.
 func TestChaosKafkaFullDisk(t *testing.T) {
 	serverstest.Chaos(t)
 	disk := filepath.Join(t.TempDir(), "disk")

@@ -1,10 +1,9 @@
-// Package eventstest is the suite that holds the promises of package events, over
-// whatever broker it is given: the embedded one runs it in its tests, and a real Kafka
-// passes it unchanged.
+// Package eventstest is the suite for package events over any broker. The embedded broker runs the suite in its tests,
+// and a real Kafka passes the suite unchanged. A broker that passes keeps every promise of package events.
 //
 //	func TestMain(m *testing.M) { eventstest.Main(m) }
 //	func TestSuite(t *testing.T) { eventstest.Run(t, eventstest.Harness{Brokers: addresses}) }
 //
-// Messages from outside are written and read back with franz-go, so that no test trusts
-// the client library that the package under test uses.
+// The suite writes foreign messages with franz-go and reads them back with franz-go, so that no test trusts the client
+// library of the package under test.
 package eventstest

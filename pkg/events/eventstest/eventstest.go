@@ -27,13 +27,13 @@ import (
 
 // A Harness is the broker under test.
 type Harness struct {
-	// Brokers of a running cluster. The suite makes its own topics there, under prefixes of its own.
+	// Brokers of a running cluster. The suite makes topics there under its own prefixes.
 	Brokers []string
 	// Layout of the topics that the suite makes.
 	Layout events.Layout
-	// Crash kills the broker without warning and starts it again, at the same addresses and over the same data.
+	// Crash kills the broker without warning and starts the broker again, at the same addresses and over the same data.
 	Crash func(t *testing.T)
-	// Lacks are the exceptions: tests of the suite that this broker cannot pass, by name, and why.
+	// Lacks are the exceptions: the tests that this broker cannot pass, by name, each with the reason.
 	Lacks map[string]string
 }
 
@@ -91,12 +91,12 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// patience is how long a condition may take to come true; a member that crashed is missed after its session of 6 s.
+// patience is how long a condition may take to come true. The group notices a crashed member after its session of 6 s.
 const patience = 60 * time.Second
 
 var benches atomic.Int64
 
-// A bench is one test's own corner of the cluster.
+// A bench is one test's own part of the cluster.
 type bench struct {
 	h        Harness
 	cfg      events.Config
@@ -155,7 +155,7 @@ func (b *bench) publish(t *testing.T, topic events.Topic, evs ...events.Event) {
 	}
 }
 
-// metric is the sum of a counter over the samples that carry all the labels.
+// metric is the sum of a counter over the samples with all the labels.
 func (b *bench) metric(t *testing.T, name string, labels map[string]string) float64 {
 	t.Helper()
 	families, err := b.registry.Gather()
@@ -201,7 +201,7 @@ func numbered(asset string, i int) events.Event {
 	return events.Event{Subject: asset, Data: &cinedexv1.RunFinished{Run: &cinedexv1.Run{Id: fmt.Sprintf("%s/%d", asset, i), Asset: asset, Annotations: int64(i)}}}
 }
 
-// key is what numbered made, read back.
+// key reads back the key that numbered wrote.
 func key(d events.Delivery) string { return d.Data.(*cinedexv1.RunFinished).GetRun().GetId() }
 
 func number(d events.Delivery) int64 {
@@ -230,7 +230,8 @@ type consumer struct {
 	seen []events.Delivery
 }
 
-// consume starts a subscription to RunsFinished, or to what sub says. Events count as seen when handle, which may be nil, returns nil.
+// consume starts a subscription to RunsFinished, or to the topics in sub. An event counts as seen when handle returns
+// nil. handle may be nil.
 func consume(t *testing.T, c *events.Client, sub events.Subscription, handle events.Handler) *consumer {
 	t.Helper()
 	if sub.Group == "" {
@@ -259,7 +260,7 @@ func consume(t *testing.T, c *events.Client, sub events.Subscription, handle eve
 	return s
 }
 
-// stop ends the subscription and checks that it ended cleanly.
+// stop ends the subscription and checks for a clean end.
 func (s *consumer) stop(t *testing.T) {
 	t.Helper()
 	s.cancel()
@@ -288,7 +289,7 @@ func (s *consumer) counts() map[string]int {
 	return n
 }
 
-// sees waits until every one of the events was seen.
+// sees waits until every event was seen.
 func (s *consumer) sees(t *testing.T, evs []events.Event) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d events seen", len(evs)), func() bool { return missing(s.counts(), evs) == 0 })
@@ -304,7 +305,7 @@ func missing(counts map[string]int, evs []events.Event) int {
 	return n
 }
 
-// committed is the sum of a group's committed offsets; partitions without one count nothing.
+// committed is the sum of a group's committed offsets. A partition without an offset counts 0.
 func (b *bench) committed(t *testing.T, group string) int64 {
 	t.Helper()
 	lag, err := b.c.Lag(context.Background(), group, events.RunsFinished)
@@ -340,7 +341,7 @@ func logger(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: level}))
 }
 
-// testWriter logs to the test, also from goroutines that outlive it by a little.
+// testWriter logs to the test, also from goroutines that outlive the test by a little.
 type testWriter struct{ t *testing.T }
 
 func (w testWriter) Write(p []byte) (n int, err error) {
@@ -349,18 +350,18 @@ func (w testWriter) Write(p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-// A child is a consumer in a process of its own, to be killed.
+// A child is a consumer in a child process, which a test kills.
 type child struct {
 	Config  events.Config
 	Group   string
-	Hang    string // the event in whose handling it hangs for ever
-	Journal string // a file: a line for each event handled, and one when it hangs
+	Hang    string // the event on which the handler hangs for ever
+	Journal string // a file: a line for each handled event, and a line for the hang
 }
 
 const childVariable = "CINEDEX_EVENTSTEST_CHILD"
 
-// Main is the TestMain of packages that run the suite: it makes the test binary able to
-// be the suite's child process, and checks that no goroutine is left behind.
+// Main is the TestMain of packages that run the suite. Main lets the test binary be the suite's child process, and
+// checks that no goroutine is left.
 func Main(m *testing.M) {
 	if s := os.Getenv(childVariable); s != "" {
 		if err := runChild(s); err != nil {
@@ -403,7 +404,7 @@ func runChild(s string) error {
 		})
 }
 
-// start starts the child and returns what kills it and what it has written.
+// start starts the child. kill kills the child, and journal returns the lines that the child has written.
 func (ch child) start(t *testing.T) (kill func(), journal func() []string) {
 	t.Helper()
 	ch.Journal = filepath.Join(t.TempDir(), "journal")

@@ -28,7 +28,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// What is published is read back whole: attributes, extensions and data, JSON and protobuf.
+// Published events are read back whole: attributes, extensions and data, JSON and protobuf.
 func testRoundTrip(t *testing.T, b *bench) {
 	b.topics(t)
 	at := time.Date(2026, 11, 2, 3, 4, 5, 600, time.UTC)
@@ -59,7 +59,7 @@ func testRoundTrip(t *testing.T, b *bench) {
 			t.Errorf("%s: -want +got\n%s", test.topic, diff)
 		}
 	}
-	// Without an id, the same event gets the same one.
+	// Without an id, equal events get equal ids.
 	b.publish(t, events.RunsRequested, events.Event{Subject: "a", Data: &cinedexv1.RunsRequested{Asset: "a"}})
 	b.publish(t, events.RunsRequested, events.Event{Subject: "a", Data: &cinedexv1.RunsRequested{Asset: "a"}})
 	var ids []string
@@ -144,13 +144,14 @@ func testPublishRefuses(t *testing.T, b *bench) {
 	}
 }
 
-// An event over the limit is refused with its size, one near it passes, and its mates with it.
+// An event above the limit is refused with its size. An event near the limit passes, and so do the other events of its
+// batch.
 func testOversize(t *testing.T, b *bench) {
 	b.topics(t)
 	sized := func(n int) events.Event {
 		blob := make([]byte, n)
 		for i := range blob {
-			blob[i] = byte(rand.Uint32()) // so that no compression hides the size
+			blob[i] = byte(rand.Uint32()) // random, so that compression does not hide the size
 		}
 		return events.Event{Subject: "a", Data: &cinedexv1.AnnotationBatch{Asset: "a",
 			Annotations: []*cinedexv1.Annotation{{Attributes: map[string]*cinedexv1.Value{"blob": {Kind: &cinedexv1.Value_Data{Data: blob}}}}}}}
@@ -174,7 +175,7 @@ func testOversize(t *testing.T, b *bench) {
 	if n != len(evs) {
 		t.Errorf("%d events in the log, want %d", n, len(evs))
 	}
-	// The largest event of all also fits into the dead letters, with its reason.
+	// The largest possible event also fits into the dead letters, with its reason.
 	s := consume(t, b.c, events.Subscription{Topics: []events.Topic{events.Annotations}}, func(context.Context, []events.Delivery) error {
 		return errkind.New(errkind.Invalid, "%s", strings.Repeat("because ", 4000))
 	})
@@ -210,7 +211,7 @@ func testCommitAfterEffect(t *testing.T, b *bench) {
 	eventually(t, "all committed", func() bool { return b.committed(t, "group") == int64(len(evs)) })
 }
 
-// A consumer that is killed amid a batch gets none of it taken as done: the next one is given it.
+// No event of a batch counts as done if the consumer is killed during the batch: the next consumer gets the batch.
 func testRedeliveryAfterKill(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 100)
@@ -247,12 +248,12 @@ func testRedeliveryAfterKill(t *testing.T, b *bench) {
 	}
 }
 
-// The kind of an error decides; meanwhile nothing after the event is handled in its partition.
+// The kind of an error decides. Meanwhile no later event of the partition is handled.
 func testRetryByKind(t *testing.T, b *bench) {
 	b.topics(t)
 	tests := []struct {
 		kind     errkind.Kind
-		failures int // how often it fails before it succeeds; -1 for always
+		failures int // failures before success; -1 for always
 		calls    int
 		result   string
 	}{
@@ -354,7 +355,8 @@ func testPoisonIsolation(t *testing.T, b *bench) {
 	if largest.Load() < 2 {
 		t.Error("no batch was ever larger than one event, so nothing was narrowed")
 	}
-	// By halves it takes some 14 calls for each; one by one it would be as many as there are messages in the three batches.
+	// Halving takes about 14 calls for each event. Handling singly would take as many calls as the three batches have
+	// messages.
 	if n := calls.Load(); n > 100 {
 		t.Errorf("%d calls for %d events with %d poison: the others are not handled together", n, len(evs), len(poison))
 	}
@@ -399,7 +401,7 @@ func (b *bench) rawRecords(t *testing.T, topic events.Topic, n int) []*kgo.Recor
 	return all
 }
 
-// What cannot be read is put aside with all its bytes, and put back with all its bytes.
+// An unreadable message is put aside with all its bytes, and put back with all its bytes.
 func testDeadLetterKeepsBytes(t *testing.T, b *bench) {
 	b.topics(t)
 	long := bytes.Repeat([]byte{0, 1, 2, 0xff}, 50_000)
@@ -507,7 +509,7 @@ func testDeadLetterDrop(t *testing.T, b *bench) {
 	}
 }
 
-// A handler that stands still does not make the process hold the topic in memory.
+// A blocked handler does not make the process hold the topic in memory.
 func testBoundedMemory(t *testing.T, b *bench) {
 	b.topics(t)
 	const each, total = 64 << 10, 96 << 20
@@ -549,7 +551,7 @@ func testBoundedMemory(t *testing.T, b *bench) {
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); {
 		worst = max(worst, heap())
 	}
-	// The inboxes, one fetch of each partition on its way, and what handlers hold.
+	// The inboxes, one fetch under way for each partition, and the batches in the handlers' hands.
 	if grown := int64(worst) - int64(before); grown > 3*budget {
 		t.Errorf("the heap grew by %d MB with a budget of %d MB", grown>>20, budget>>20)
 	} else {
@@ -559,7 +561,7 @@ func testBoundedMemory(t *testing.T, b *bench) {
 	eventually(t, "everything handled", func() bool { return len(s.events()) == total/each })
 }
 
-// A handler that stands still in one partition leaves the others alone.
+// A blocked handler in one partition does not delay other partitions.
 func testSlowPartition(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(40, 10)
@@ -593,7 +595,7 @@ func testSlowPartition(t *testing.T, b *bench) {
 	s.sees(t, evs)
 }
 
-// No more handlers run at once than there are workers, and each partition gets its turn.
+// At most as many handlers run at the same time as there are workers, and each partition gets its turn.
 func testWorkers(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(40, 10)
@@ -611,7 +613,7 @@ func testWorkers(t *testing.T, b *bench) {
 	}
 }
 
-// With a wait, events that come one by one are handled together.
+// With MaxWait, events that arrive singly are handled together.
 func testMaxWait(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 20)
@@ -678,7 +680,7 @@ func testRebalance(t *testing.T, b *bench) {
 	first.stop(t)
 	third := member("third")
 	<-published
-	// A last event for every asset, so that whoever has the partitions at the end is seen to work.
+	// A last event for every asset shows that the final owners of the partitions work.
 	last := finished(assets, each+1)[assets*each:]
 	b.publish(t, events.RunsFinished, last...)
 	evs = append(evs, last...)
@@ -747,7 +749,7 @@ func testTransactionMarkers(t *testing.T, b *bench) {
 	}
 }
 
-// arrival is a record of media.arrived as a foreign producer writes it.
+// arrival is a record of media.arrived as a foreign producer writes records.
 func arrival(id string) *kgo.Record {
 	return &kgo.Record{Key: []byte("film"), Value: []byte(`{"url":"file:///f.mp4"}`), Headers: []kgo.RecordHeader{
 		{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(id)}, {Key: "ce_source", Value: []byte("/x")},
@@ -801,8 +803,8 @@ func (b *bench) readIDs(t *testing.T) []string {
 	return ids(all)
 }
 
-// Records of aborted transactions are no events (Kafka's protocol, Fetch, aborted_transactions): whoever reads as a group or by itself
-// does not see them, and a group does not count them as still to be read.
+// Records of aborted transactions are no events (Kafka's protocol, Fetch, aborted_transactions). Neither a group nor a
+// reader without a group sees them, and the lag of a group does not count them.
 func testAbortedTransactions(t *testing.T, b *bench) {
 	b.topics(t)
 	one, other, plain := b.transactional(t, "one"), b.transactional(t, "other"), b.foreign(t, kgo.DefaultProduceTopic(b.cfg.Prefix+string(events.MediaArrived)),
@@ -828,7 +830,7 @@ func testAbortedTransactions(t *testing.T, b *bench) {
 	begin(t, one, "kept 3")
 	end(t, one, kgo.TryCommit)
 	expect("a transaction after an aborted one of the same producer", "kept 3")
-	// Two transactions and a producer without one, in turns.
+	// Two transactions and a producer without a transaction, in turns.
 	begin(t, one, "aborted 3")
 	begin(t, other, "kept 4")
 	if err := plain.ProduceSync(t.Context(), arrival("kept 5")).FirstErr(); err != nil {
@@ -862,8 +864,8 @@ func testAbortedTransactions(t *testing.T, b *bench) {
 	}
 }
 
-// A transaction that a crash of the broker cut off is aborted when its producer begins again; what the producer commits then is read, and
-// so is what it had committed before.
+// A transaction that a crash of the broker cut off is aborted when the producer begins again. Records that the producer
+// commits afterwards are read, and so are the records that the producer committed before.
 func testCutOffTransaction(t *testing.T, b *bench) {
 	b.topics(t)
 	f := b.transactional(t, "cut")
@@ -904,7 +906,7 @@ func testSnapshot(t *testing.T, b *bench) {
 		b.publish(t, events.MediaReady, evs...)
 	}
 	b.publish(t, events.MediaReady, events.Event{Subject: asset(3)}, events.Event{Subject: asset(4)}, ready(4, "back"))
-	// A tombstone as other tools write it: no headers at all.
+	// A tombstone as other tools write tombstones: no headers at all.
 	if err := b.foreign(t).ProduceSync(t.Context(), &kgo.Record{Topic: b.cfg.Prefix + string(events.MediaReady), Key: []byte(asset(5))}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
@@ -944,8 +946,8 @@ func testSnapshot(t *testing.T, b *bench) {
 	})
 }
 
-// What compaction leaves is read without a stop: gaps, batches that it emptied, tombstones that it removed.
-// A group that was in the midst of what is gone goes on, and is told of no loss.
+// Reading continues over the results of compaction: gaps, emptied batches, removed tombstones. A group that was amid
+// removed records continues, and no loss is reported.
 func testCompaction(t *testing.T, b *bench) {
 	b.topics(t)
 	b.alter(t, events.MediaReady, map[string]string{"segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100",
@@ -954,7 +956,7 @@ func testCompaction(t *testing.T, b *bench) {
 	ready := func(a int, name string) events.Event {
 		return events.Event{Subject: asset(a), Data: &cinedexv1.MediaReady{Asset: &cinedexv1.Asset{Id: asset(a), Container: name}}}
 	}
-	// A producer with an id of its own: the broker keeps its last batch, even when nothing is left in it.
+	// A producer with a producer id: the broker keeps the producer's last batch, even if the batch is empty.
 	var foreign []*kgo.Record
 	for i := range 300 {
 		foreign = append(foreign, &kgo.Record{Topic: b.cfg.Prefix + string(events.MediaReady), Key: []byte(asset(100 + i)), Value: []byte(`{"asset":{"id":"gone"}}`),
@@ -975,7 +977,7 @@ func testCompaction(t *testing.T, b *bench) {
 	}
 	b.publish(t, events.MediaReady, evs...)
 	written := len(foreign) + len(evs)
-	// A group that has read some of it.
+	// A group that has read some of the records.
 	s := consume(t, b.c, events.Subscription{Topics: []events.Topic{events.MediaReady}, MaxBatch: 10}, nil)
 	eventually(t, "some were read", func() bool { return len(s.events()) > 100 })
 	s.stop(t)
@@ -990,7 +992,7 @@ func testCompaction(t *testing.T, b *bench) {
 		}
 		return n
 	}
-	// A segment is closed, and so open to compaction, when something is written after its time.
+	// A segment is closed, and so open to compaction, by a write after the segment's time.
 	want := make(map[string]string)
 	var ticked time.Time
 	eventually(t, "the broker compacts", func() bool {
@@ -1049,8 +1051,8 @@ func testCompaction(t *testing.T, b *bench) {
 	}
 }
 
-// Retention that runs out under a handler that is too slow takes what was not read. All the rest comes, in
-// order, and how much is gone is told.
+// Retention removes unread events while a handler is too slow. All remaining events come in order, and the number of
+// removed events is reported.
 func testRetention(t *testing.T, b *bench) {
 	b.topics(t)
 	big := func(i int) events.Event {
@@ -1108,7 +1110,7 @@ func testRetention(t *testing.T, b *bench) {
 	t.Logf("%d handled, %v lost, of %d", len(seen), lost, n)
 }
 
-// A subscription that is asked to stop lets its handlers finish, and commits what they did.
+// A subscription that is asked to stop lets its handlers finish and commits their events.
 func testShutdownDrains(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 30)
@@ -1165,7 +1167,7 @@ func testShutdownCancels(t *testing.T, b *bench) {
 	again.sees(t, evs)
 }
 
-// What retention removed before it was read is counted.
+// Events that retention removed before they were read are counted.
 func testLostIsTold(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 30)
@@ -1202,7 +1204,7 @@ func testLostIsTold(t *testing.T, b *bench) {
 	}
 }
 
-// Topics that are not there yet are waited for, by subscribers and publishers.
+// Subscribers and publishers wait for missing topics.
 func testLateTopics(t *testing.T, b *bench) {
 	s := consume(t, b.c, events.Subscription{}, nil)
 	evs := finished(2, 2)
@@ -1247,7 +1249,8 @@ func testDrift(t *testing.T, b *bench) {
 	})
 }
 
-// A plan says what is missing and what differs, applying it mends all that can be mended without harm, and what is left has a reason.
+// A plan lists missing topics and differing settings. Applying the plan mends every setting that can be mended without
+// harm, and each remaining drift has a reason.
 func testPlan(t *testing.T, b *bench) {
 	layout := b.h.Layout
 	plan, err := b.c.PlanTopics(t.Context(), layout)
@@ -1284,7 +1287,7 @@ func testPlan(t *testing.T, b *bench) {
 		t.Errorf("left: %v", left)
 	}
 	differs()
-	// Partitions are added only where that is asked for.
+	// Partitions are added only on request.
 	layout.Embedded = !layout.Embedded
 	plan, err = b.c.PlanTopics(t.Context(), layout)
 	if err != nil {
@@ -1324,7 +1327,7 @@ func testPlan(t *testing.T, b *bench) {
 	}
 }
 
-// A subscription refuses topics that would lose what it has not read.
+// A subscription refuses topics that would lose unread events.
 func testShortRetention(t *testing.T, b *bench) {
 	b.topics(t)
 	for name, test := range map[string]struct {
@@ -1384,8 +1387,8 @@ func testTraces(t *testing.T, b *bench) {
 	}
 }
 
-// An event that brings trace context of its own, as a studio's system writes it, is continued, whatever the publisher's trace is; the
-// log has one trace context of each event (distributed tracing extension).
+// The trace context of an event, as a studio's system writes one, is continued, whatever the publisher's trace is. The
+// log has one trace context per event (distributed tracing extension).
 func testTraceOfTheEvent(t *testing.T, b *bench) {
 	const own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	recorder := tracetest.NewSpanRecorder()
@@ -1460,7 +1463,7 @@ func (b *bench) end(t *testing.T) (n int64) {
 	return n
 }
 
-// raw reads the last n records of RunsFinished as they lie in the log; all have one key.
+// raw reads the last n records of RunsFinished as they lie in the log. All records have one key.
 func (b *bench) raw(t *testing.T, from int64, n int) []*kgo.Record {
 	t.Helper()
 	f := b.foreign(t, kgo.ConsumeTopics(b.cfg.Prefix+string(events.RunsFinished)))
@@ -1475,8 +1478,8 @@ func (b *bench) raw(t *testing.T, from int64, n int) []*kgo.Record {
 	return all[from:]
 }
 
-// The broker dies and comes back, twice, while events are published and handled: none
-// that was acknowledged is lost, and each asset's first come in order.
+// The broker dies and comes back, twice, while events are published and handled. No acknowledged event is lost, and the
+// first deliveries of each asset's events are in order.
 func testBrokerCrash(t *testing.T, b *bench) {
 	b.topics(t)
 	s := consume(t, b.c, events.Subscription{}, nil)
