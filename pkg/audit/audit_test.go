@@ -61,7 +61,7 @@ func open(t *testing.T, cfg Config, deps Deps) *Log {
 	return l
 }
 
-// entries reads a file as its readers must: what is no object is passed over.
+// entries reads a file as a reader must: lines that are no JSON object are skipped.
 func entries(t *testing.T, path string) (all []Entry, broken int) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -85,14 +85,14 @@ func entries(t *testing.T, path string) (all []Entry, broken int) {
 	return all, broken
 }
 
-// example is the line that docs/guides/audit.md shows.
+// example is the line in docs/guides/audit.md.
 var example = Entry{
 	Time: noon, Service: "search-api", Call: "/cinedex.v1.SearchService/Search", Caller: "trailer-team", Token: Fingerprint("secret"), From: "10.1.2.3",
 	Queries: []string{`look:"red sports car at night" AND image:b"dfeYFP1d"`}, Pictures: []Picture{PictureOf([]byte("picture"))},
 	Titles: []string{"big-buck-bunny", "sintel"}, TitlesTotal: 2, Hits: 7, Bytes: 5120, Outcome: "ok", TookMs: 21.75,
 }
 
-// The guide shows the line as it is written.
+// The guide shows the line exactly as written.
 func TestExample(t *testing.T) {
 	var out bytes.Buffer
 	l := open(t, Default(), Deps{Output: &out})
@@ -135,7 +135,7 @@ func fields(t *testing.T, line []byte) map[string]any {
 	return m
 }
 
-// Whatever callers send, one entry is one line, bounded, and reads back as what was sent.
+// Whatever callers send, an entry is a single bounded line and reads back unchanged.
 func TestNothingForgesALine(t *testing.T) {
 	forged := `{"v":1,"call":"forged"}`
 	for name, text := range map[string]string{
@@ -228,7 +228,7 @@ func TestFileIsAppendedToAndRotated(t *testing.T) {
 	if n := len(files()); n != 2 {
 		t.Errorf("%d files after the age, want 2", n)
 	}
-	// By size; a clock that stands or is set back makes no name twice, and no more files stay than are kept.
+	// By size. A clock that stands still or is set back makes no name twice, and at most Keep files stay.
 	c.add(-48 * time.Hour)
 	write(20_000)
 	if n := len(files()); n != cfg.Keep+1 {
@@ -242,7 +242,7 @@ func TestFileIsAppendedToAndRotated(t *testing.T) {
 	}
 }
 
-// A part of a line, as a full disk or a kill leaves it, takes no other line with it.
+// A part of a line, as a full disk or a kill leaves it, damages no other line.
 func TestPartOfALine(t *testing.T) {
 	cfg := Default()
 	cfg.File = filepath.Join(t.TempDir(), "audit.jsonl")
@@ -262,7 +262,7 @@ func TestPartOfALine(t *testing.T) {
 	}
 }
 
-// A file that another program moved away is begun again.
+// After another program moved the file away, a new file is begun.
 func TestFileMovedAway(t *testing.T) {
 	c := &clock{t: noon}
 	cfg := Default()
@@ -281,7 +281,7 @@ func TestFileMovedAway(t *testing.T) {
 	}
 }
 
-// A full disk takes nothing, or a part of a line, until it has room.
+// A full disk takes nothing, or a part of a line, until the disk has room.
 type fullDisk struct {
 	bytes.Buffer
 	full bool
@@ -335,7 +335,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A folder that is away, and comes back, loses no line.
+// A folder that is away and comes back loses no line.
 func TestFolderAway(t *testing.T) {
 	c := &clock{t: noon}
 	dir := filepath.Join(t.TempDir(), "a")
@@ -346,7 +346,7 @@ func TestFolderAway(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file stands in its place
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file in place of the folder
 		t.Fatal(err)
 	}
 	c.add(2 * syncEvery)

@@ -13,20 +13,21 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Call is one call while it is served: what Log.Handler writes a line of. Its methods are safe for concurrent use, and do nothing on a nil Call.
+// A Call is one call while a service serves the call. Log.Handler writes a line for a Call. The methods are safe for
+// concurrent use, and do nothing on a nil Call.
 type Call struct {
 	log *Log
 
 	mu         sync.Mutex
 	e          Entry
-	asked      bool // somebody came to a door; other requests, such as those for the page's script, leave no line
+	asked      bool // a caller came to a door; other requests, such as requests for the page's script, leave no line
 	recognised bool
-	titles     map[string]bool // all of them; the entry names the first
+	titles     map[string]bool // all titles; the entry names the first MaxTitles
 }
 
 type callKey struct{}
 
-// From returns the call that ctx belongs to, or nil.
+// From returns the call to which ctx belongs, or nil.
 func From(ctx context.Context) *Call {
 	c, _ := ctx.Value(callKey{}).(*Call)
 	return c
@@ -49,7 +50,7 @@ func (c *Call) Caller(name, token string) {
 	})
 }
 
-// Admit returns the refusal of a call that could not be recorded; see Log.Admit.
+// Admit returns the refusal of a call that could not be recorded. See Log.Admit.
 func (c *Call) Admit() error {
 	if c == nil {
 		return nil
@@ -60,7 +61,7 @@ func (c *Call) Admit() error {
 // About notes the asset, job or selection that the call names.
 func (c *Call) About(subject string) { c.note(func(e *Entry) { e.About = clip(subject) }) }
 
-// Query notes a query in its one-line form, and the pictures that it was asked with.
+// Query notes a query in its one-line form, and the pictures of the query.
 func (c *Call) Query(query string, pictures ...[]byte) {
 	c.note(func(e *Entry) {
 		if query != "" && len(e.Queries) < MaxQueries {
@@ -72,7 +73,7 @@ func (c *Call) Query(query string, pictures ...[]byte) {
 	})
 }
 
-// Told notes the titles that the answer tells of, and how many things of them. A title may be given more than once.
+// Told notes the titles in the answer and the number of hits. A title may be given more than once.
 func (c *Call) Told(hits int, titles ...string) {
 	c.note(func(e *Entry) {
 		e.Hits += hits
@@ -91,7 +92,7 @@ func (c *Call) Told(hits int, titles ...string) {
 	})
 }
 
-// Partial notes that a part of the answer is missing.
+// Partial notes that the answer lacks a part.
 func (c *Call) Partial() {
 	c.note(func(e *Entry) {
 		if e.Outcome == "" || e.Outcome == ok {
@@ -100,7 +101,7 @@ func (c *Call) Partial() {
 	})
 }
 
-// End notes how the call ended; nil is well. Of several ends the first that is not well counts.
+// End notes how the call ended. Nil means success. If End is called several times, the first error counts.
 func (c *Call) End(err error) {
 	c.note(func(e *Entry) {
 		switch {
@@ -114,7 +115,7 @@ func (c *Call) End(err error) {
 
 const ok = "ok"
 
-// Peer returns the address of whoever is connected, without its port.
+// Peer returns the address of the connected client, without the port.
 func Peer(r *http.Request) string {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		return host
@@ -122,8 +123,9 @@ func Peer(r *http.Request) string {
 	return r.RemoteAddr
 }
 
-// Handler writes one line for each call that next serves and that names its caller. It MUST be the outermost handler that sets
-// the request's context, so that it sees the route. from returns the caller's address; nil is Peer.
+// Handler writes one line for each call that next serves and that names its caller. Handler MUST be the outermost
+// handler that sets the request's context, so that Handler sees the route. from returns the caller's address; nil means
+// Peer.
 func (l *Log) Handler(from func(*http.Request) string, next http.Handler) http.Handler {
 	if l == nil {
 		return next
@@ -136,7 +138,7 @@ func (l *Log) Handler(from func(*http.Request) string, next http.Handler) http.H
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		m := httpsnoop.Metrics{Code: http.StatusOK}
 		began := time.Now()
-		// Deferred: a handler that is aborted has answered, too.
+		// Deferred: an aborted handler has answered, too.
 		defer func() { c.write(r, w.Header(), m, time.Since(began)) }()
 		m.CaptureMetrics(w, func(w http.ResponseWriter) { next.ServeHTTP(w, r) })
 	})
@@ -158,7 +160,7 @@ func (c *Call) write(r *http.Request, answer http.Header, m httpsnoop.Metrics, t
 	}
 	e.Bytes = m.Written
 	e.TookMs = float64(took.Microseconds()) / 1000
-	// An error has been told to the log, and whoever asked has been answered.
+	// The log has the error already, and the caller has the answer.
 	if c.recognised {
 		_ = c.log.Write(e)
 	} else {
@@ -166,11 +168,12 @@ func (c *Call) write(r *http.Request, answer http.Header, m httpsnoop.Metrics, t
 	}
 }
 
-// outcomeOf returns how a call ended of which nobody noted the end: a file that was served, or a request that was refused before it was understood.
+// outcomeOf returns the outcome of a call whose end no code noted: a file that was served, or a request that was
+// refused before the request was understood.
 func outcomeOf(status int, answer http.Header) string {
 	switch {
 	case status < 400 && strings.HasPrefix(answer.Get("Content-Type"), "application/grpc"):
-		return errkind.Invalid.String() // gRPC says so in its trailer
+		return errkind.Invalid.String() // gRPC gives the status in a trailer
 	case status < 400:
 		return ok
 	}

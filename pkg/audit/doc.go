@@ -1,21 +1,21 @@
-// Package audit records who read or did what: one line of JSON for each call, in a file that is only appended to.
+// Package audit records who read or changed what in the library: one line of JSON per call, in an append-only file. All
+// services use the package, and operators read the file. Every call of a known caller has exactly one line, or the log
+// says how many lines were lost.
 //
-// Services wrap their handlers in Log.Handler. The handler keeps a Call in the request's context; package rpc notes the
-// caller in it, the gateway and the operators' API note the query, the titles and the hits, and Log.Handler writes the
-// line when the call has ended, however it ended. Work that is no HTTP call writes its own Entry by Log.Write.
+// Services wrap their handlers in Log.Handler, which keeps a Call in the request's context. Package rpc notes the
+// caller in the Call. The gateway and the operators' API note the query, the titles and the hits. Log.Handler writes
+// the line when the call has ended, with any outcome. Work that is no HTTP call writes an Entry with Log.Write.
 //
 // Guarantees:
 //
-//   - One call is one line. A line holds no newline and no control character, whatever callers send.
-//   - Every text is clipped and every list is bounded, so a line has at most MaxLineBytes.
-//   - A line never holds a picture, a vector or a token: pictures are told by hash and size, tokens by the first digits
-//     of their sha256.
-//   - A line is handed to the operating system before Write returns, so it outlives the process. The file is synced within
-//     a second and when it is rotated or closed, so a power cut loses the lines of at most the last second.
-//   - A line that cannot be written is held in memory and written as soon as writing works again. Until then Ready returns
-//     an error, and with Config.Deny set reads are refused. Lines beyond the bound of what is held are counted as lost, and
-//     the count is written into the log.
-//   - Calls of unknown callers are bounded to RefusedPerSecond lines; the next line tells how many were left out.
+// - A line holds no newline and no control character, whatever callers send. - Every text is clipped and every list is
+// bounded, so a line has at most MaxLineBytes. - A line never holds a picture, a vector or a token. A picture is given
+// by hash and size, and a token by the first digits of its sha256. - The operating system has a line before Write
+// returns, so the line outlives the process. The file is synced within a second, at rotation and at Close. A power cut
+// loses the lines of at most the last second. - A line that cannot be written is held in memory and written as soon as
+// writing works again. Until then Ready returns an error, and reads are refused if Config.Deny is set. Lines above the
+// bound of held lines are lost, and the log gets their count. - Calls of unknown callers have at most RefusedPerSecond
+// lines. The next line gives the number of omitted lines.
 //
-// A reader of the file MUST pass over a line that is not a JSON object: a full disk may leave a part of one.
+// A reader of the file MUST skip a line that is not a JSON object: a full disk may leave a part of a line.
 package audit

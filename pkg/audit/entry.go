@@ -12,19 +12,20 @@ import (
 	"unicode/utf8"
 )
 
-// Version is the version of an entry's shape. It grows when a field changes its meaning or goes; a field may be added within a version.
+// Version is the version of the shape of an entry. Version grows when a field changes its meaning or goes. A field may
+// be added within a version.
 const Version = 1
 
 // Bounds of one entry.
 const (
 	MaxText      = 256       // bytes of each text
-	MaxTitles    = 100       // titles that are named; TitlesTotal counts all
-	MaxQueries   = 8         // queries of one call that are named
-	MaxPictures  = 16        // pictures of one call that are named
+	MaxTitles    = 100       // named titles; TitlesTotal counts all
+	MaxQueries   = 8         // named queries of one call
+	MaxPictures  = 16        // named pictures of one call
 	MaxLineBytes = 256 << 10 // a bound that no entry reaches
 )
 
-// An Entry is one line: who did what, over which titles, from where, and how it ended.
+// An Entry is one line: who read or changed which titles, from which address, and with which outcome.
 type Entry struct {
 	V int `json:"v"`
 	// Time is when the call began.
@@ -35,7 +36,7 @@ type Entry struct {
 	Call string `json:"call"`
 	// Caller is the name in the file of tokens; empty for a caller who was not recognised.
 	Caller string `json:"caller,omitempty"`
-	// Token is the first digits of the token's sha256, as Fingerprint gives them.
+	// Token is the first digits of the token's sha256, as Fingerprint gives the digits.
 	Token string `json:"token,omitempty"`
 	// From is the caller's address.
 	From string `json:"from,omitempty"`
@@ -45,9 +46,9 @@ type Entry struct {
 	Detail string `json:"detail,omitempty"`
 	// Queries are the queries in their one-line form, without pictures.
 	Queries []string `json:"queries,omitempty"`
-	// Pictures are those that were searched with.
+	// Pictures are the pictures of the queries.
 	Pictures []Picture `json:"pictures,omitempty"`
-	// Titles are the ids of the titles in the answer, at most MaxTitles of them.
+	// Titles are the ids of the titles in the answer, at most MaxTitles.
 	Titles []string `json:"titles,omitempty"`
 	// TitlesTotal is how many titles the answer tells of.
 	TitlesTotal int `json:"titles_total"`
@@ -65,19 +66,20 @@ type Entry struct {
 	Suppressed int64 `json:"suppressed,omitempty"`
 }
 
-// A Picture is what is told of a picture.
+// A Picture describes a picture without its content.
 type Picture struct {
 	SHA256 string `json:"sha256"`
 	Bytes  int    `json:"bytes"`
 }
 
-// PictureOf returns what is told of a picture.
+// PictureOf describes a picture.
 func PictureOf(b []byte) Picture {
 	sum := sha256.Sum256(b)
 	return Picture{SHA256: hex.EncodeToString(sum[:]), Bytes: len(b)}
 }
 
-// Fingerprint returns the first twelve digits of a token's sha256, by which its entry in the file of tokens is found; empty for no token.
+// Fingerprint returns the first twelve digits of a token's sha256, which identify the token's entry in the file of
+// tokens. The fingerprint of an empty token is empty.
 func Fingerprint(token string) string {
 	if token == "" {
 		return ""
@@ -125,8 +127,8 @@ func clip(s string) string {
 	return s + "…"
 }
 
-// escape writes as \u what JSON lets stand and what a terminal or an editor obeys: control characters, marks of direction,
-// separators of lines. Outside of texts JSON has none of these.
+// escape writes as \u the characters that JSON allows and a terminal or an editor obeys: control characters, marks of
+// direction, separators of lines. JSON has these characters in texts only.
 func escape(b []byte) []byte {
 	obeyed := func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
 	if bytes.IndexFunc(b, obeyed) < 0 {

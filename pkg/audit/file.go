@@ -18,7 +18,7 @@ import (
 // syncEvery is within which a line is synced, and how often the file's name is looked at.
 const syncEvery = time.Second
 
-// A file is a sink that is appended to and rotated. Log serialises its methods; mu is for the sync beside them.
+// A file is a sink that appends and rotates. Log serialises the methods. mu guards against the sync beside them.
 type file struct {
 	cfg Config
 	now func() time.Time
@@ -31,7 +31,7 @@ type file struct {
 	mu       sync.Mutex
 	f        *os.File // nil after a failed rotation
 	syncing  *time.Timer
-	unsynced error // of a sync that failed
+	unsynced error // of a failed sync
 }
 
 func openFile(cfg Config, now func() time.Time) (*file, error) {
@@ -45,7 +45,7 @@ func openFile(cfg Config, now func() time.Time) (*file, error) {
 	return s, s.prune()
 }
 
-// open opens the file, and looks how it begins and ends.
+// open opens the file and reads its begin and its end.
 func (s *file) open() error {
 	f, err := os.OpenFile(s.cfg.File, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *file) open() error {
 	return nil
 }
 
-// inspect returns a file's size, the time of its first line, and whether its last line lacks an end.
+// inspect returns a file's size, the time of the first line, and whether the last line lacks an end.
 func inspect(f *os.File, now time.Time) (size int64, begun time.Time, torn bool, err error) {
 	info, err := f.Stat()
 	switch {
@@ -96,7 +96,7 @@ func inspect(f *os.File, now time.Time) (size int64, begun time.Time, torn bool,
 	return size, begun, last[0] != '\n', nil
 }
 
-// Write implements sink. A line is one write, so that a line is whole or at the file's end.
+// Write implements sink. A line is one write, so a line is whole or at the end of the file.
 func (s *file) Write(line []byte) error {
 	if err := s.syncFailed(); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (s *file) Write(line []byte) error {
 	return nil
 }
 
-// follow opens the file where it is not open, or where another file or none has its name.
+// follow opens the file if it is not open, or if another file or no file has the name.
 func (s *file) follow() error {
 	if s.f != nil && s.now().Sub(s.looked) < syncEvery {
 		return nil
@@ -149,14 +149,14 @@ func (s *file) follow() error {
 	return s.open()
 }
 
-// rotate gives the file the name of the time at which it began, and begins a new file.
+// rotate renames the file after the time of its first line, and begins a new file.
 func (s *file) rotate() error {
 	if err := s.shut(); err != nil {
 		return err
 	}
 	stem, ext := s.stem()
 	for n := 0; ; n++ {
-		// The time of rotation would be the same twice where a clock is set back; a name that is taken is counted on.
+		// A clock that was set back would give the same time of rotation twice. A taken name gets a number.
 		name := fmt.Sprintf("%s-%s.%03d%s", stem, s.begun.UTC().Format("20060102T150405.000Z"), n, ext)
 		if _, err := os.Lstat(name); err == nil {
 			continue
@@ -177,7 +177,7 @@ func (s *file) stem() (stem, ext string) {
 	return strings.TrimSuffix(s.cfg.File, ext), ext
 }
 
-// prune deletes older files beyond those that are kept. Their names sort by time.
+// prune deletes the oldest files beyond Keep. The names sort by time.
 func (s *file) prune() error {
 	stem, ext := s.stem()
 	entries, err := os.ReadDir(filepath.Dir(s.cfg.File))
@@ -202,7 +202,7 @@ func (s *file) prune() error {
 	return nil
 }
 
-// syncSoon has the file synced within syncEvery. Writes go on while it is synced.
+// syncSoon starts a sync of the file within syncEvery. Writes continue during the sync.
 func (s *file) syncSoon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +212,7 @@ func (s *file) syncSoon() {
 	f := s.f
 	s.syncing = time.AfterFunc(syncEvery, func() {
 		s.mu.Lock()
-		s.syncing = nil // a line from here on asks for a sync of its own
+		s.syncing = nil // a later line asks for another sync
 		s.mu.Unlock()
 		err := f.Sync()
 		s.mu.Lock()
@@ -223,7 +223,7 @@ func (s *file) syncSoon() {
 	})
 }
 
-// syncFailed returns the error of a sync that nobody was told of.
+// syncFailed returns the error of a sync that no caller has got yet.
 func (s *file) syncFailed() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,13 +15,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Config is what an operator sets.
+// Config is the operator's configuration.
 type Config struct {
-	// File gets the lines. Each process needs a file of its own. Empty writes the lines to standard output, where a container's collector takes them.
+	// File gets the lines. Each process needs a file of its own. Empty writes the lines to standard output, where a
+	// container's collector takes them.
 	File string `mapstructure:"file"`
-	// MaxBytes of one file: a new file is begun before a line would go beyond.
+	// MaxBytes of one file: a new file is begun before a line would exceed MaxBytes.
 	MaxBytes int64 `mapstructure:"max_bytes"`
-	// MaxAge of one file: a new file is begun after it.
+	// MaxAge of one file: a new file is begun afterwards.
 	MaxAge time.Duration `mapstructure:"max_age"`
 	// Keep is how many older files are kept; the oldest are deleted first.
 	Keep int `mapstructure:"keep"`
@@ -29,12 +30,12 @@ type Config struct {
 	Deny bool `mapstructure:"deny"`
 }
 
-// Default keeps thirty files of at most a day and 100 MiB beside the one that is written.
+// Default keeps thirty files of at most a day and 100 MiB beside the current file.
 func Default() Config {
 	return Config{MaxBytes: 100 << 20, MaxAge: 24 * time.Hour, Keep: 30}
 }
 
-// Validate names the first field that cannot be worked with.
+// Validate returns an error for the first field with an unusable value.
 func (c Config) Validate() error {
 	switch {
 	case c.MaxBytes < 1<<20 || c.MaxBytes > 1<<40:
@@ -47,7 +48,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Deps is what main builds.
+// Deps are built by main.
 type Deps struct {
 	// Service is written into each line.
 	Service    string
@@ -63,14 +64,14 @@ const (
 	// RefusedPerSecond bounds the lines of callers who were not recognised.
 	RefusedPerSecond = 10
 	refusedBurst     = 100
-	// Lines that are held while they cannot be written.
+	// Bounds of the lines held while they cannot be written.
 	maxHeld      = 10_000
 	maxHeldBytes = 8 << 20
 )
 
 // A sink takes whole lines.
 type sink interface {
-	// Write appends a line. An error means that the line is not there, or that a part of it is.
+	// Write appends a line. After an error, the line is absent or cut off.
 	Write(line []byte) error
 	// Close syncs and closes.
 	Close() error
@@ -93,7 +94,7 @@ type Log struct {
 	lines, errors, losses prometheus.Counter
 }
 
-// Open opens the log. The caller MUST close it.
+// Open opens the log. The caller MUST close the log.
 func Open(cfg Config, deps Deps) (*Log, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the audit log: %w", err)
@@ -124,9 +125,10 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 	return l, nil
 }
 
-// Write writes one entry. It sets the entry's version and, where they are empty, time and service.
+// Write writes one entry. Write sets the entry's version, and sets an empty time and an empty service.
 //
-// A returned error says that the line is not in the file yet. The line is held then and written later; the caller needs to do nothing.
+// An error means that the line is not in the file yet. The log holds the line and writes the line later, so the caller
+// need not act.
 func (l *Log) Write(e Entry) error {
 	if l == nil {
 		return nil
@@ -168,7 +170,7 @@ func (l *Log) hold(line []byte) {
 	l.held, l.heldBytes = append(l.held, line), l.heldBytes+len(line)
 }
 
-// flush writes what is held, the oldest line first, and tells the log when writing begins to fail or works again.
+// flush writes the held lines, oldest first. flush logs when writing begins to fail and when writing works again.
 func (l *Log) flush() error {
 	for len(l.held) > 0 {
 		if err := l.sink.Write(l.held[0]); err != nil {
@@ -202,7 +204,7 @@ func (l *Log) flush() error {
 	return l.flush()
 }
 
-// Ready returns why lines cannot be written. It tries to write those that are held.
+// Ready returns why lines cannot be written, or nil. Ready tries to write the held lines.
 func (l *Log) Ready() error {
 	if l == nil {
 		return nil
@@ -218,7 +220,7 @@ func (l *Log) Ready() error {
 	return nil
 }
 
-// Admit returns the refusal of a read that could not be recorded; nil where reads go on regardless.
+// Admit returns the refusal of a read that could not be recorded, or nil if reads continue regardless.
 func (l *Log) Admit() error {
 	if l == nil || !l.cfg.Deny || l.Ready() == nil {
 		return nil
@@ -226,7 +228,7 @@ func (l *Log) Admit() error {
 	return errkind.New(errkind.Unavailable, "reads are refused, since the audit log cannot be written (audit.deny); ask whoever runs Cinedex")
 }
 
-// Close writes what is held, syncs and closes.
+// Close writes the held lines, syncs and closes.
 func (l *Log) Close() error {
 	if l == nil {
 		return nil
@@ -243,7 +245,7 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// A stream is a sink that somebody else keeps.
+// A stream is a sink whose writer belongs to the caller.
 type stream struct{ w io.Writer }
 
 func (s stream) Write(line []byte) error {

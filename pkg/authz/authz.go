@@ -1,9 +1,12 @@
-// Package authz says who is asking and which titles they may see. It is the one
-// place where reading is authorised: the gateway and the pages beside it accept
-// a *Caller, which only an Authoriser makes, and answer nothing to a nil one.
+// Package authz recognises callers by their tokens and says which titles a caller may see. The gateway, and the pages
+// beside the gateway, accept a *Caller, which only an Authoriser makes, and answer nothing to a nil *Caller. A title,
+// asset or thumbnail that a caller may not see does not exist for the caller: the answer is the same as for an unknown
+// id.
 //
-// What a caller may not see does not exist for them: a forbidden title, asset or
-// thumbnail is answered exactly as one that was never there.
+// Contract:
+//
+// - Reading is authorised here and nowhere else. - A Caller never changes. A caller with other rights is another
+// Caller. - Authorise returns Unauthenticated for a missing or unknown token, and Denied for a token without titles.
 package authz
 
 import (
@@ -15,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Caller is somebody who has been recognised. It never changes.
+// A Caller is a recognised client. A Caller never changes.
 type Caller struct {
 	name   string
 	all    bool
@@ -30,19 +33,19 @@ type Role string
 const (
 	// Operator does the operators' work: replays, switches, rebuilds, dead letters.
 	Operator Role = "operator"
-	// Batch asks for runs on demand and takes their results away, of titles that the caller may see.
+	// Batch may request runs on demand and fetch their results, for titles that the caller may see.
 	Batch Role = "batch"
-	// Ingest sends events of media that arrived, of titles that the caller may see.
+	// Ingest may send events of arrived media, for titles that the caller may see.
 	Ingest Role = "ingest"
-	// Retitle moves an asset that is known to another title. The caller must be allowed both titles, and needs Ingest as well.
+	// Retitle may move a known asset to another title. The caller needs rights to both titles, and the role Ingest.
 	Retitle Role = "retitle"
 )
 
-// Roles are all that there are.
+// Roles are all existing roles.
 var Roles = []Role{Operator, Batch, Ingest, Retitle}
 
-// NewCaller makes a caller who may see the titles given; the title "*" is every one.
-// Only Authorisers and tests call it.
+// NewCaller makes a caller who may see the given titles. The title "*" stands for every title. Only Authorisers and
+// tests call NewCaller.
 func NewCaller(name string, titles []string, roles ...Role) *Caller {
 	c := &Caller{name: name, titles: make(map[string]struct{}, len(titles)), roles: roles}
 	for _, t := range titles {
@@ -69,7 +72,7 @@ func (c *Caller) MaySee(title string) bool {
 	return ok || c.all
 }
 
-// Titles returns the titles that the caller may see, sorted; "*" alone is every one.
+// Titles returns the titles that the caller may see, sorted. A lone "*" stands for every title.
 func (c *Caller) Titles() []string {
 	if c == nil {
 		return nil
@@ -80,10 +83,11 @@ func (c *Caller) Titles() []string {
 	return slices.Sorted(maps.Keys(c.titles))
 }
 
-// Require returns nil to a caller who has the role, and the refusal to everybody else.
+// Require returns nil if the caller has the role, and the refusal otherwise.
 //
-// Operator includes Batch, and works on the whole library: a caller who may not see every title is refused. It does not include
-// Ingest and Retitle: who may run jobs over the library does not by that decide which title a film belongs to.
+// Operator includes Batch, and works on the whole library: a caller who may not see every title is refused. Operator
+// does not include Ingest and Retitle, because the right to run jobs over the library does not decide to which title a
+// film belongs.
 func (c *Caller) Require(role Role) error {
 	if c == nil {
 		return errkind.New(errkind.Unauthenticated, "nobody is asking: send the header Authorization: Bearer TOKEN")
@@ -107,7 +111,7 @@ func (c *Caller) Same(o *Caller) bool {
 	return c.name == o.name && maps.Equal(c.titles, o.titles) && slices.Equal(sorted(c.roles), sorted(o.roles))
 }
 
-// Key is the same for two callers who may see the same titles, so that what is computed for one serves the other.
+// Key is equal for two callers who may see the same titles, so that results computed for either caller serve both.
 func (c *Caller) Key() string {
 	if c.all {
 		return "*"
@@ -115,9 +119,10 @@ func (c *Caller) Key() string {
 	return fmt.Sprintf("%q", c.Titles())
 }
 
-// An Authoriser recognises callers by the token that they bring.
+// An Authoriser recognises callers by their tokens.
 type Authoriser interface {
-	// Authorise returns the caller a token stands for. Unauthenticated says that the
-	// token is missing or unknown, Denied that it may see no title at all.
+	// Authorise returns the caller of a token. Errors:
+	//   - Unauthenticated: the token is missing or unknown;
+	//   - Denied: the token may see no title.
 	Authorise(ctx context.Context, token string) (*Caller, error)
 }

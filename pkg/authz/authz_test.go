@@ -54,7 +54,8 @@ func TestNoTitles(t *testing.T) {
 
 var zeros = strings.Repeat("0", 64)
 
-// Each file is right but for one thing, and the refusal names that thing: a file that is wrong in two ways would hold neither.
+// Each file is right except for a single fault, and the refusal names the fault. A file with two faults would test
+// neither.
 func TestRefusesBadFiles(t *testing.T) {
 	entry := func(more string) string { return "tokens: [{name: a, sha256: " + zeros + more + "}]" }
 	open := func(body string) error {

@@ -27,17 +27,17 @@ import (
 const (
 	// lookEvery is how often the file is read while somebody asks.
 	lookEvery = 400 * time.Millisecond
-	// halfSaved is how long after it was last right a broken file changes nothing: an editor may be writing it.
-	// A change of the file counts within lookEvery, a broken file within halfSaved and lookEvery.
+	// halfSaved is how long an invalid file changes nothing after the last valid read: an editor may be writing the
+	// file. A change of the file counts within lookEvery, and an invalid file counts within halfSaved and lookEvery.
 	halfSaved = 800 * time.Millisecond
 	// maxFileBytes is room for ten thousand tokens.
 	maxFileBytes = 4 << 20
 )
 
-// RevokedWithin bounds the time between a change of the file and its effect on calls that begin later.
+// RevokedWithin bounds the time between a change of the file and the effect on calls that begin later.
 const RevokedWithin = halfSaved + lookEvery
 
-// File is an Authoriser over a YAML file, read again when its content changes:
+// File is an Authoriser over a YAML file. File reads the file again when the content changes:
 //
 //	tokens:
 //	  - name: trailer-team
@@ -45,26 +45,27 @@ const RevokedWithin = halfSaved + lookEvery
 //	    titles: [big-buck-bunny]     # "*" for every title
 //	    roles: [batch]               # rights beyond reading: operator (needs titles ["*"]), batch, ingest, retitle
 //
-// Two entries may have one name, so that a token can be replaced without a gap; two entries with one sha256 are refused.
+// Two entries may share a name, so that a token can be replaced without a gap. Two entries with the same sha256 are
+// refused.
 //
-// A file that becomes wrong while it is in use is told in the log, in the metric cinedex_tokens_broken and by Ready. Until it is right again,
-// only those are let in whose entries still stand in it exactly as in the last file that was right.
+// If the file becomes invalid while in use, the log, the metric cinedex_tokens_broken and Ready say so. Until the file
+// is valid again, only callers are admitted whose entries are unchanged since the last valid file.
 type File struct {
 	path string
 	deps Deps
 
 	mu      sync.Mutex
 	looked  time.Time
-	sum     hash             // of the content that was last acted on
-	good    map[hash]*Caller // of the last file that was right
+	sum     hash             // of the content that last took effect
+	good    map[hash]*Caller // of the last valid file
 	goodAt  time.Time        // when the file was last seen to be right
-	callers map[hash]*Caller // those who are let in
+	callers map[hash]*Caller // the admitted callers
 	broken  error
 }
 
 type hash [sha256.Size]byte
 
-// Deps is what main builds. All of it may be left out.
+// Deps are built by main. Every field is optional.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -72,7 +73,7 @@ type Deps struct {
 	Now func() time.Time
 }
 
-// OpenFile reads a token file. Errors: Invalid for a file that is wrong in any way.
+// OpenFile reads a token file. Invalid: the file is wrong in any way.
 func OpenFile(path string, deps Deps) (*File, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
@@ -106,8 +107,8 @@ func OpenFile(path string, deps Deps) (*File, error) {
 	return f, nil
 }
 
-// Authorise implements Authoriser. The token is looked up by its hash, so how
-// long that takes tells nothing of the tokens that there are.
+// Authorise implements Authoriser. Authorise finds the token by its hash, so the time that Authorise takes reveals
+// nothing about existing tokens.
 func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -125,7 +126,7 @@ func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 	return c, nil
 }
 
-// Ready returns what is wrong with the file, and whom that keeps out.
+// Ready returns the fault of the file and the callers whom the fault shuts out, or nil.
 func (f *File) Ready() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -136,8 +137,8 @@ func (f *File) Ready() error {
 	return errkind.New(errkind.Unavailable, "token_file %s is wrong, and %d of %d tokens are refused until it is right: %w", f.path, len(f.good)-len(f.callers), len(f.good), f.broken)
 }
 
-// look reads the file if the last look was a while ago. The content decides and not the file's time: a file may be replaced within
-// the clock's resolution, or with its time kept.
+// look reads the file if the last look was long enough ago. The content decides, and not the file's time: a file may be
+// replaced within the clock's resolution, or with its time kept.
 func (f *File) look() {
 	now := f.deps.Now()
 	if now.Sub(f.looked) < lookEvery {
@@ -171,7 +172,7 @@ func (f *File) look() {
 
 // readFile reads a file that may be anything by now: a folder, a pipe, or larger than memory.
 func readFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its writer
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +227,7 @@ func (e entry) caller() (*Caller, error) {
 	return NewCaller(e.Name, e.Titles, e.Roles...), nil
 }
 
-// parse reads a whole file. Nothing of a file that is wrong is returned.
+// parse reads a whole file. parse returns no entry of an invalid file.
 func parse(b []byte) (map[hash]*Caller, error) {
 	var all struct {
 		Tokens []entry `yaml:"tokens"`
@@ -260,8 +261,8 @@ func parse(b []byte) (map[hash]*Caller, error) {
 	return callers, nil
 }
 
-// standing returns those of the callers given whose entries stand in a file that is wrong exactly as they did. Whatever cannot be
-// shown to stand there is left out.
+// standing returns the given callers whose entries are unchanged in an invalid file. A caller whose entry cannot be
+// read is left out.
 func standing(b []byte, good map[hash]*Caller) map[hash]*Caller {
 	out, times := map[hash]*Caller{}, map[hash]int{}
 	for _, e := range entriesOf(b) {
@@ -282,7 +283,7 @@ func standing(b []byte, good map[hash]*Caller) map[hash]*Caller {
 	return out
 }
 
-// entriesOf returns the entries of a file that is wrong as far as each can be read by itself.
+// entriesOf returns the entries of an invalid file that can be read singly.
 func entriesOf(b []byte) []entry {
 	var out []entry
 	var root yaml.Node
@@ -306,7 +307,7 @@ func entriesOf(b []byte) []entry {
 	return out
 }
 
-// tokensOf returns the items below the one key "tokens" of a document.
+// tokensOf returns the items below the single key "tokens" of a document.
 func tokensOf(root *yaml.Node) []*yaml.Node {
 	if len(root.Content) != 1 || root.Content[0].Kind != yaml.MappingNode {
 		return nil
@@ -324,7 +325,7 @@ func tokensOf(root *yaml.Node) []*yaml.Node {
 	return found
 }
 
-// entryOf reads one item. A field that is not known or that stands twice makes the item unreadable.
+// entryOf reads one item. An unknown or repeated field makes the item unreadable.
 func entryOf(n *yaml.Node) (e entry, ok bool) {
 	if n.Kind != yaml.MappingNode {
 		return e, false
@@ -334,10 +335,10 @@ func entryOf(n *yaml.Node) (e entry, ok bool) {
 			return e, false
 		}
 	}
-	return e, n.Decode(&e) == nil // refuses fields that stand twice
+	return e, n.Decode(&e) == nil // refuses repeated fields
 }
 
-// itemsOf cuts the text below "tokens:" into its items, for a file that is no YAML as a whole.
+// itemsOf cuts the text below "tokens:" into items, for a file that is not YAML as a whole.
 func itemsOf(b []byte) []string {
 	var items []string
 	within, indent := false, -1
@@ -359,7 +360,8 @@ func itemsOf(b []byte) []string {
 	return items
 }
 
-// WriteFile writes a token file with one token that has every role, for the first start and tests. Operators' work needs every title.
+// WriteFile writes a token file with one token that has every role, for the first start and for tests. Operators' work
+// needs every title.
 func WriteFile(path, name, token string, titles ...string) error {
 	roles := []Role{Operator, Batch, Ingest, Retitle}
 	if !slices.Contains(titles, "*") {
@@ -373,8 +375,8 @@ func WriteFile(path, name, token string, titles ...string) error {
 	return WriteSecret(path, append([]byte("# Tokens are kept as their sha256: printf %s TOKEN | sha256sum\n"), b...))
 }
 
-// Outdated reports whether b is the token file that releases before the roles ingest and retitle wrote for a token of every title:
-// without roles at first, and then with the role operator.
+// Outdated reports whether b is the token file that earlier releases, without the roles ingest and retitle, wrote for a
+// token of every title. The first releases wrote no roles, and later releases wrote the role operator.
 func Outdated(b []byte, name, token string) bool {
 	first := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %x\n    titles: [\"*\"]\n",
 		name, sha256.Sum256([]byte(token)))
@@ -382,7 +384,8 @@ func Outdated(b []byte, name, token string) bool {
 	return ok && slices.Contains([]string{"", "    roles: [operator]\n"}, roles)
 }
 
-// WriteSecret writes a file that only its owner may read, wholly or not at all: a crash leaves the file that was there before, or the new one.
+// WriteSecret writes a file that only its owner may read. The write is atomic: after a crash, the file is the old or
+// the new file.
 func WriteSecret(path string, content []byte) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // 0600

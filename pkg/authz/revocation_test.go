@@ -75,7 +75,8 @@ func (d *desk) keeps(t *testing.T) bool {
 	return err == nil
 }
 
-// However a token is taken away, it is refused in time, others stay, and a file that is wrong is told.
+// However a token is taken away, the token is refused in time, other tokens are admitted, and an invalid file is
+// reported.
 func TestRevocation(t *testing.T) {
 	for _, r := range authztest.Revocations() {
 		t.Run(r.Name, func(t *testing.T) {
@@ -123,7 +124,7 @@ func TestRevocation(t *testing.T) {
 	}
 }
 
-// Whoever comes long after the change, and is the first to come, is refused at once.
+// The first caller long after the change is refused at once.
 func TestRevocationIsSeenByTheFirstWhoCome(t *testing.T) {
 	for _, r := range authztest.Revocations() {
 		d := newDesk(t)
@@ -137,7 +138,8 @@ func TestRevocationIsSeenByTheFirstWhoCome(t *testing.T) {
 	}
 }
 
-// An editor that saves in two steps locks nobody out, a mistake elsewhere neither; a file that is right again counts at once.
+// An editor that saves in two steps shuts no caller out, and neither does a mistake in another entry. A corrected file
+// counts at once.
 func TestMistakesLockNobodyOut(t *testing.T) {
 	d := newDesk(t)
 	right, err := os.ReadFile(d.path)
@@ -169,7 +171,7 @@ func TestMistakesLockNobodyOut(t *testing.T) {
 	if err := d.Ready(); !errkind.Is(err, errkind.Unavailable) || !strings.Contains(err.Error(), "0 of 3 tokens are refused") || !strings.Contains(err.Error(), "tokens[3].sha256") {
 		t.Errorf("readiness: %v", err)
 	}
-	// A token that was never in a right file is not let in by a wrong one.
+	// An invalid file does not admit a token that was never in a valid file.
 	write(string(right) + "  - name: new\n    sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n    titles: ['*']\nrubbish\n")
 	tick()
 	if _, err := d.Authorise(t.Context(), "test"); !errkind.Is(err, errkind.Unauthenticated) {

@@ -10,7 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Limits are what one caller may ask.
+// Limits bound the requests of one caller.
 type Limits struct {
 	// Concurrent is how many requests of one caller are answered at once; 0 is no limit.
 	Concurrent int `mapstructure:"concurrent"`
@@ -21,7 +21,7 @@ type Limits struct {
 	Burst int `mapstructure:"burst"`
 }
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field with an unusable value.
 func (l Limits) Validate() error {
 	switch {
 	case l.Concurrent < 0 || l.Concurrent > 1_000_000:
@@ -36,7 +36,8 @@ func (l Limits) Validate() error {
 	return nil
 }
 
-// A Limiter holds callers to Limits. It is for any number of goroutines, and starts none. A nil *Limiter limits nothing.
+// A Limiter holds callers to Limits. A Limiter is safe for concurrent use and starts no goroutine. A nil *Limiter
+// limits nothing.
 type Limiter struct {
 	limits  Limits
 	reason  string
@@ -48,11 +49,11 @@ type Limiter struct {
 }
 
 type account struct {
-	open   int // requests that are being answered
+	open   int // requests in service
 	bucket *rate.Limiter
 }
 
-// NewLimiter makes a limiter. Metrics, which may be nil, count what costs too much under the reason given.
+// NewLimiter makes a limiter. Metrics count refusals for cost under the given reason. Metrics may be nil.
 func NewLimiter(l Limits, m *Metrics, reason string) *Limiter {
 	return &Limiter{limits: l, reason: reason, metrics: m, now: time.Now, callers: map[string]*account{}}
 }
@@ -82,7 +83,7 @@ func (l *Limiter) Enter(who string, cost float64) (leave func(), err error) {
 	}, nil
 }
 
-// Charge adds to what a request costs that was let in. The error is that of Enter.
+// Charge adds to the cost of an admitted request. The errors are the errors of Enter.
 func (l *Limiter) Charge(who string, cost float64) error {
 	if l == nil {
 		return nil
@@ -97,7 +98,7 @@ func (l *Limiter) charge(a *account, cost float64) error {
 		return nil
 	}
 	now := l.now()
-	// What costs more than all that can be saved up is let in when all of it is saved up.
+	// A cost above Burst is admitted when the whole burst is saved up.
 	r := a.bucket.ReserveN(now, min(int(math.Ceil(cost)), l.limits.Burst))
 	wait := r.DelayFrom(now)
 	if wait == 0 {
@@ -108,7 +109,7 @@ func (l *Limiter) charge(a *account, cost float64) error {
 	return errkind.WithRetryAfter(wait, errkind.New(errkind.Exhausted, "you ask for more than is allowed; ask again in %s", wait.Round(100*time.Millisecond)+100*time.Millisecond))
 }
 
-// account returns what is known of a caller. Callers who ask nothing and may ask all are forgotten when there are many.
+// account returns the account of a caller. If there are many accounts, callers without requests and debt are forgotten.
 func (l *Limiter) account(who string) *account {
 	if a := l.callers[who]; a != nil {
 		return a
@@ -120,7 +121,8 @@ func (l *Limiter) account(who string) *account {
 				delete(l.callers, name)
 			}
 		}
-		// Still as many are addresses by the thousand: a quarter of them begins anew, so that memory is bounded.
+		// Still too many accounts: addresses by the thousand. A quarter of the accounts begins anew, which bounds
+		// memory.
 		for name, a := range l.callers {
 			if len(l.callers) <= maxAccounts*3/4 {
 				break

@@ -30,13 +30,13 @@ func TestLimiter(t *testing.T) {
 	enter("b", 1, 0)           // of another caller
 	first()
 	second()
-	enter("a", 98, 0)()                       // all that was saved up
+	enter("a", 98, 0)()                       // the whole saved burst
 	enter("a", 50, 5*time.Second)             // not yet
 	enter("a", 50, 5*time.Second)             // and a refusal costs nothing
-	enter("a", 1_000_000, 10*time.Second)     // more than can ever be saved up waits for all of it
+	enter("a", 1_000_000, 10*time.Second)     // a cost above the burst waits for the whole burst
 	now = now.Add(10 * time.Second)           // and
 	enter("a", 1_000_000, 0)()                // is let in then
-	if err := l.Charge("a", 20); err == nil { // a request that turns out to cost more
+	if err := l.Charge("a", 20); err == nil { // a request that costs more than expected
 		t.Error("a charge beyond the limit passes")
 	}
 	if c, r := count(t, m.refused.WithLabelValues("cost")), count(t, m.refused.WithLabelValues("concurrent")); c != 4 || r != 1 {

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics count what queues and limiters of one process do. A nil *Metrics counts nothing.
+// Metrics count the work of the queues and limiters of one process. A nil *Metrics counts nothing.
 type Metrics struct {
 	wait    *prometheus.HistogramVec
 	dropped *prometheus.CounterVec
@@ -24,7 +24,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 }
 
-// registered registers c, or returns the collector of the same description that is registered already.
+// registered registers c, or returns the registered collector of the same description.
 func registered[C prometheus.Collector](r prometheus.Registerer, c C) C {
 	if r == nil {
 		return c
@@ -37,7 +37,7 @@ func registered[C prometheus.Collector](r prometheus.Registerer, c C) C {
 		}
 	}
 	if err != nil {
-		panic(err) // two metrics of one name: a mistake in the code, as for promauto
+		panic(err) // two metrics with the same name: a mistake in the code, as for promauto
 	}
 	return c
 }

@@ -9,40 +9,41 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// MaxWaiting bounds the items of one caller in one queue. A request of the most leaves has an eighth of them.
+// MaxWaiting bounds the items of one caller in one queue. A request with the most leaves has an eighth of MaxWaiting
+// items.
 const MaxWaiting = 2048
 
-// Config is what the owner of a queue chooses.
+// Config is set by the owner of a queue.
 type Config struct {
 	// Name is how metrics call the queue.
 	Name string
 	// Slots is how many items are served at once; below 1 means 1.
 	Slots int
-	// Quick is the cost up to which an item may take the last slot; 0 lets every item take it.
+	// Quick is the cost up to which an item may take the last slot; 0 lets every item take the last slot.
 	Quick float64
-	// Each is how many slots one caller may have at once; 0 is all of them.
+	// Each bounds the slots of one caller at the same time; 0 is no bound.
 	Each int
 	// Metrics may be nil.
 	Metrics *Metrics
 }
 
-// A Queue hands out slots. It is for any number of goroutines, and starts none.
+// A Queue hands out slots. A Queue is safe for concurrent use and starts no goroutine.
 type Queue struct {
 	cfg Config
 
 	mu      sync.Mutex
-	busy    int     // slots that are taken
-	long    int     // slots that are taken by items above Quick
+	busy    int     // taken slots
+	long    int     // slots taken by items above Quick
 	now     float64 // virtual time: the start of the item that was served last
 	seen    uint64  // items that ever waited
 	callers map[string]*caller
 	waiting map[*caller]struct{} // callers with items
 }
 
-// A caller is given the slot when its next start is the earliest.
+// The caller with the earliest next start gets the next slot.
 type caller struct {
-	start float64 // virtual time at which the next item starts, unless the queue is already beyond it
-	items []*item // that wait, in the order of their coming
+	start float64 // virtual time at which the next item starts, unless the queue is already beyond start
+	items []*item // waiting items, in the order of arrival
 	held  int     // slots
 }
 
@@ -58,11 +59,12 @@ func NewQueue(cfg Config) *Queue {
 	return &Queue{cfg: cfg, callers: map[string]*caller{}, waiting: map[*caller]struct{}{}}
 }
 
-// Acquire waits for a slot, for an item of this cost, and returns what gives the slot back. The unit of cost is the
-// caller's to choose; all items of one queue MUST use the same.
+// Acquire waits for a slot for an item of the given cost. release gives the slot back. The caller chooses the unit of
+// cost; all items of one queue MUST use the same unit.
 //
-// The caller MUST call release once, when the work is done. Errors: the context's own error if it ended first; Exhausted
-// where MaxWaiting items of the same caller wait already.
+// The caller MUST call release once, when the work is done. Errors:
+//   - the error of the context, if the context ended first;
+//   - Exhausted: MaxWaiting items of the same caller wait already.
 func (q *Queue) Acquire(ctx context.Context, who string, cost float64) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -106,7 +108,7 @@ func (q *Queue) enter(who string, cost float64) (*caller, *item, error) {
 	q.seen++
 	c.items = append(c.items, it)
 	q.waiting[c] = struct{}{}
-	q.dispatch() // an item may pass those that the last slot is not for
+	q.dispatch() // the item may overtake items that may not take the last slot
 	return c, it, nil
 }
 
@@ -151,8 +153,8 @@ func (q *Queue) dispatch() {
 	}
 }
 
-// first returns the caller whose turn it is, of those whose next item fits. Callers that wait are few: as many at most as
-// have tokens.
+// first returns the caller whose turn it is, among callers whose next item fits. Waiting callers are few: at most as
+// many as there are tokens.
 func (q *Queue) first() (best *caller) {
 	for c := range q.waiting {
 		if !q.fits(c, c.items[0].cost) {
@@ -166,7 +168,7 @@ func (q *Queue) first() (best *caller) {
 }
 
 func (q *Queue) before(a, b *caller) bool {
-	// A caller who was away starts now, whatever it was given before.
+	// A caller who was away starts now, whatever service it got before.
 	if x, y := max(a.start, q.now), max(b.start, q.now); x != y {
 		return x < y
 	}
@@ -184,7 +186,7 @@ func (q *Queue) release(c *caller, cost float64) {
 	q.dispatch()
 }
 
-// leave takes an item away that nobody waits for.
+// leave removes an item for which no goroutine waits.
 func (q *Queue) leave(c *caller, it *item) {
 	q.mu.Lock()
 	for i, other := range c.items {
@@ -192,7 +194,7 @@ func (q *Queue) leave(c *caller, it *item) {
 			if c.items = append(c.items[:i], c.items[i+1:]...); len(c.items) == 0 {
 				delete(q.waiting, c)
 			}
-			q.dispatch() // the item behind may fit where this one did not
+			q.dispatch() // the next item may fit where this item did not
 			q.mu.Unlock()
 			return
 		}
@@ -201,7 +203,8 @@ func (q *Queue) leave(c *caller, it *item) {
 	q.release(c, it.cost) // the slot came as the context ended
 }
 
-// maxCallers is how many callers are remembered before those who do not wait are forgotten: what they were given lately with them.
+// maxCallers is how many callers are remembered, with their recent service, before callers who do not wait are
+// forgotten.
 const maxCallers = 1024
 
 func (q *Queue) callerOf(who string) *caller {

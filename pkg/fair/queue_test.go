@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type desk struct {
 	q       *Queue
 	pending []*ticket
-	served  []*ticket // in the order of service, those who came to a free slot first
+	served  []*ticket // in the order of service, items that found a free slot first
 }
 
 type ticket struct {
@@ -68,7 +68,7 @@ func (d *desk) end(t *ticket) {
 	d.look()
 }
 
-// TestShares holds the queue to its share: of callers who always wait, no two differ by more than one item of each.
+// TestShares: of callers who always wait, no two differ by more than a single item of each.
 func TestShares(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slots := rapid.IntRange(1, 4).Draw(t, "slots")
@@ -76,7 +76,7 @@ func TestShares(t *testing.T) {
 		d := &desk{q: NewQueue(Config{Slots: slots})}
 		most := make([]float64, callers)
 		name := func(i int) string { return fmt.Sprint("caller ", i) }
-		for i := range callers { // the first of all fill the slots, so that all wait from here on
+		for i := range callers { // the first items fill the slots, so that all later items wait
 			for range 60 {
 				c := rapid.Float64Range(1, 50).Draw(t, "cost")
 				most[i] = max(most[i], c)
@@ -93,7 +93,7 @@ func TestShares(t *testing.T) {
 					return // from here on somebody does not wait
 				}
 			}
-			if n >= slots-1 { // before that, the first caller had the queue alone
+			if n >= slots-1 { // before, the first caller had the queue alone
 				for i := range callers {
 					for j := range i {
 						if diff := math.Abs(given[i] - given[j]); diff > most[i]+most[j]+float64(slots-1)*most[0] {
@@ -116,7 +116,7 @@ func remaining(d *desk, who string) (n int) {
 	return n
 }
 
-// TestNewcomer: a caller who was away waits for one item of every other caller at most, however many they have.
+// TestNewcomer: a caller who was away waits for at most one item of every other caller, however many items they have.
 func TestNewcomer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slots, callers := rapid.IntRange(1, 3).Draw(t, "slots"), rapid.IntRange(1, 5).Draw(t, "callers")
@@ -145,7 +145,8 @@ func TestNewcomer(t *testing.T) {
 	})
 }
 
-// TestThirtyTwoLongLeaves is the attack in small: what one caller piles up is not what the next caller waits for.
+// TestThirtyTwoLongLeaves is the attack in small: the next caller does not wait for all items that another caller piled
+// up.
 func TestThirtyTwoLongLeaves(t *testing.T) {
 	d := &desk{q: NewQueue(Config{Slots: 2, Quick: 30})}
 	for range 32 {
@@ -170,7 +171,7 @@ func TestThirtyTwoLongLeaves(t *testing.T) {
 	}
 }
 
-// TestOneSlot: where there is one slot, long items have it too.
+// TestOneSlot: in a queue with one slot, long items get the slot, too.
 func TestOneSlot(t *testing.T) {
 	d := &desk{q: NewQueue(Config{Slots: 0, Quick: 1})}
 	a, b := d.ask("a", 100), d.ask("a", 100)
@@ -180,7 +181,8 @@ func TestOneSlot(t *testing.T) {
 	}
 }
 
-// TestEach: one caller never has all the slots, whatever it asks for, and leaves the others' turns as they are.
+// TestEach: a caller never has all slots, however many the caller asks for, and does not delay the turns of other
+// callers.
 func TestEach(t *testing.T) {
 	d := &desk{q: NewQueue(Config{Slots: 4, Each: 3})}
 	for range 32 {
@@ -203,7 +205,7 @@ func TestEach(t *testing.T) {
 	}
 }
 
-// TestDropped: an item that nobody waits for leaves the queue, costs nothing, and lets those behind it on.
+// TestDropped: an item for which no goroutine waits leaves the queue, costs nothing, and lets later items proceed.
 func TestDropped(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry())
 	q := NewQueue(Config{Name: "test", Slots: 1, Metrics: m})
@@ -278,7 +280,7 @@ func TestTooManyWait(t *testing.T) {
 	}
 }
 
-// TestManyGoroutines: whatever comes and goes, no more than the slots are taken, and in the end none is.
+// TestManyGoroutines: whatever comes and goes, at most all slots are taken, and in the end no slot is taken.
 func TestManyGoroutines(t *testing.T) {
 	q := NewQueue(Config{Slots: 3, Quick: 5})
 	var busy, long, most atomic.Int32
@@ -325,7 +327,7 @@ func TestCallersAreForgotten(t *testing.T) {
 	}
 }
 
-// BenchmarkAcquire is the way of a caller who is alone: what every part of a search pays.
+// BenchmarkAcquire measures a caller who is alone, which is the cost of the queue for every part of a search.
 func BenchmarkAcquire(b *testing.B) {
 	q := NewQueue(Config{Name: "test", Slots: 2, Quick: 30, Metrics: NewMetrics(prometheus.NewRegistry())})
 	b.ReportAllocs()

@@ -26,12 +26,11 @@ func CallerFrom(ctx context.Context) *authz.Caller {
 	return c
 }
 
-// Cookie is the cookie that carries a token for pages, pictures and films, which a
-// browser asks for without headers of ours.
+// Cookie is the cookie with the token for pages, pictures and films, which a browser requests without headers of ours.
 const Cookie = "cinedex_token"
 
-// Bearer returns the token of a request's header. What changes the library takes no other: a browser sends a cookie along by itself,
-// and never this header.
+// Bearer returns the token of a request's header. Calls that change the library accept the header alone, because a
+// browser sends a cookie without being asked and never sends this header.
 func Bearer(r *http.Request) (token string, ok bool) {
 	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
@@ -41,19 +40,18 @@ func Token(r *http.Request) string {
 	if t, ok := Bearer(r); ok {
 		return t
 	}
-	// A cookie is sent along by any page that makes the browser ask; SameSite=Strict
-	// keeps other sites' pages from asking at all.
+	// Any page can make the browser send a cookie. SameSite=Strict keeps the pages of other sites from doing so.
 	if c, err := r.Cookie(Cookie); err == nil {
 		return c.Value
 	}
 	return ""
 }
 
-// Authenticate lets through who is recognised, with the caller in the context; refuse writes the answer to everybody else. It is the one
-// way to a caller, and notes the caller for the audit log.
+// Authenticate calls next with the caller in the context if the token is recognised. Otherwise refuse writes the
+// answer. Authenticate is the only way to a caller, and notes the caller for the audit log.
 //
-// A call that outlives its caller's rights is ended: its context is cancelled and its connection closed soon after the token is
-// taken away or has other rights.
+// A call that outlives its caller's rights is ended: soon after the token is taken away or gets other rights, the
+// context is cancelled and the connection closed.
 func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := Token(r)
@@ -67,7 +65,7 @@ func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.Respon
 		watch := watchRights(a, token, c, func(why error) { //nolint:contextcheck // the watch ends with the request, by stop
 			audit.From(ctx).End(why)
 			cancel(why)
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // ends a write that a slow reader holds up
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // ends a write that a slow reader delays
 		})
 		defer watch.stop()
 		next.ServeHTTP(w, r.WithContext(ctx))
@@ -77,7 +75,7 @@ func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.Respon
 	})
 }
 
-// Recognise returns the caller that a token stands for, and notes for the audit log who came and how they were refused.
+// Recognise returns the caller of a token, and notes the caller or the refusal for the audit log.
 func Recognise(r *http.Request, a authz.Authoriser, token string) (*authz.Caller, error) {
 	call := audit.From(r.Context())
 	c, err := a.Authorise(r.Context(), token)
@@ -102,10 +100,10 @@ func Recorded(l *audit.Log, next http.Handler) http.Handler {
 	}, next)
 }
 
-// rightsEvery is how often the rights of a call that is under way are looked at.
+// rightsEvery is the interval at which the rights of a running call are checked.
 const rightsEvery = 400 * time.Millisecond
 
-// A rightsWatch looks at a caller's rights until it is stopped.
+// A rightsWatch checks a caller's rights until the watch is stopped.
 type rightsWatch struct {
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -137,7 +135,7 @@ func watchRights(a authz.Authoriser, token string, c *authz.Caller, lost func(wh
 	return w
 }
 
-// stop ends the watch, and reports whether rights were lost. It may be called more than once.
+// stop ends the watch and reports whether rights were lost. stop may be called more than once.
 func (w *rightsWatch) stop() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/rpc"
 )
 
-// rights are those of everybody, and can be changed.
+// rights are the rights of every caller, and a test can change them.
 type rights struct {
 	mu sync.Mutex
 	c  *authz.Caller
@@ -35,7 +35,8 @@ func (r *rights) set(c *authz.Caller) {
 	r.c = c
 }
 
-// A call that is under way ends when its token loses rights: one that waits, one that sends, and one whose reader has stopped reading.
+// A running call ends when its token loses rights: a call that waits, a call that sends, and a call whose reader has
+// stopped reading.
 func TestRightsEndWhileACallIsUnderWay(t *testing.T) {
 	editor := authz.NewCaller("editor", []string{"a", "b"}, authz.Batch)
 	for change, after := range map[string]*authz.Caller{"taken away": nil, "fewer titles": authz.NewCaller("editor", []string{"a"}, authz.Batch), "a role less": authz.NewCaller("editor", []string{"a", "b"})} {
@@ -103,7 +104,7 @@ func fill(w io.Writer) error {
 	}
 }
 
-// A call that ends by itself is left alone, and its connection serves the next.
+// A call that ends before is left alone, and its connection serves the next call.
 func TestAShortCallIsLeftAlone(t *testing.T) {
 	a := &rights{c: authz.NewCaller("editor", []string{"a"})}
 	s := httptest.NewServer(rpc.Authenticate(a, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("answer")) }), nil))

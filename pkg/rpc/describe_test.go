@@ -11,7 +11,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/rpc"
 )
 
-// TestDescribeBoundsMessages: health and reflection answer without a token, and refuse a message that no name needs.
+// TestDescribeBoundsMessages: health and reflection answer without a token, and refuse a message larger than any name
+// needs.
 func TestDescribeBoundsMessages(t *testing.T) {
 	mux := http.NewServeMux()
 	rpc.Describe(mux, func() error { return nil }, "a.Service")

@@ -1,8 +1,10 @@
-// Package rpc is how Cinedex's services are asked over HTTP: who is asking, in which
-// encodings, and what an error looks like to the caller. Every service that answers
-// gRPC, gRPC-Web and JSON goes through it, so that there is one way to a caller.
+// Package rpc is the HTTP side of Cinedex's services: callers, encodings and the form of errors. Every service that
+// answers gRPC, gRPC-Web and JSON uses the package. Every call is authenticated in the same way, and an internal error
+// reveals nothing to the caller.
 //
-// Every call brings a token, as `Authorization: Bearer …` or in the cookie that the
-// web page sets; Authenticate turns it into the caller that services ask for. Errors go
-// out by the one table of errkind, and what went wrong inside stays inside.
+// Contract:
+//
+// - Every call brings a token, as `Authorization: Bearer …` or in the cookie that the web page sets. Authenticate
+// turns the token into the caller that services expect. - Errors go out by the table of errkind. The log gets internal
+// errors, and the caller gets a fixed text.
 package rpc

@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Proxies are the networks of the reverse proxies whose forwarded headers are believed. Headers
-// of every other peer are ignored, because each client can write them.
+// Proxies are the networks of the reverse proxies whose forwarded headers are trusted. The headers of every other peer
+// are ignored, because each client can write them.
 type Proxies []netip.Prefix
 
 // ParseProxies reads networks ("10.0.0.0/8") and single addresses ("10.1.2.3"). Errors are Invalid and name the entry.
@@ -52,8 +52,8 @@ type originKey struct{}
 
 // Handler puts each request's Origin into its context before next sees the request.
 //
-// X-Forwarded-For and X-Forwarded-Proto count only where the peer is one of the proxies. Of
-// X-Forwarded-For the last address that is no proxy counts: a client can write the addresses before it.
+// X-Forwarded-For and X-Forwarded-Proto count only if the peer is a proxy. Of X-Forwarded-For the last address outside
+// Proxies counts: a client can write the addresses before.
 func (p Proxies) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, p.origin(r))))

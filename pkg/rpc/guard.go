@@ -10,10 +10,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// AnyHost in a list of hosts takes every name: for a server behind a proxy that checks the name itself.
+// AnyHost in a list of hosts accepts every name, for a server behind a proxy that checks the name.
 const AnyHost = "*"
 
-// CheckHosts reports the first entry of a list of hosts that is no host name. The kind is Invalid.
+// CheckHosts returns an Invalid error for the first entry of a list of hosts that is no host name.
 func CheckHosts(hosts []string) error {
 	for i, h := range hosts {
 		if h == "" || h != AnyHost && strings.ContainsAny(h, "/:*@ ") {
@@ -23,17 +23,19 @@ func CheckHosts(hosts []string) error {
 	return nil
 }
 
-// Guard lets through requests that are meant for this server, and refuses what a page of another site makes a browser send.
+// Guard passes requests that are meant for this server, and refuses requests that a page of another site makes a
+// browser send.
 //
-// A request whose Host is a name that the server does not know is answered 421. Whoever owns a name can have it lead to an address
-// in the caller's own network, so that a page under that name reads the answers of a server there (DNS rebinding). Known are
-// localhost, the host of the address that the server listens on, and the hosts given. An IP address passes: a browser that was
-// given an address has asked no name server, so nothing can be rebound. Probes of Kubernetes ask so. A request without a Host passes:
-// no browser sends one.
+// A request with an unknown name in Host is answered 421. The owner of a name can point the name to an address in the
+// caller's own network, so that a page under the name reads the answers of a server there (DNS rebinding). Known names
+// are localhost, the host of the address on which the server listens, and the given hosts. An IP address passes: a
+// browser with an address has asked no name server, so there is no name to rebind. Probes of Kubernetes use addresses.
+// A request without a Host passes: every browser sends a Host.
 //
-// A request that changes something and that a browser sends for a page of another origin is answered 403, by Sec-Fetch-Site or Origin
-// (net/http.CrossOriginProtection). Pages of the hosts given are of the same origin, since a proxy may have changed the Host.
-// A program that is no browser sends neither header, or the bare name of a system that delivers events, and passes.
+// A request that changes the library, and that a browser sends for a page of another origin, is answered 403, by
+// Sec-Fetch-Site or Origin (net/http.CrossOriginProtection). Pages of the given hosts are of the same origin, because a
+// proxy may have changed the Host. A program other than a browser sends neither header, or sends the bare name of a
+// system that delivers events, and passes.
 func Guard(address string, hosts []string, next http.Handler) http.Handler {
 	known := []string{"localhost"}
 	if listen, _, err := net.SplitHostPort(address); err == nil && listen != "" {
@@ -44,7 +46,7 @@ func Guard(address string, hosts []string, next http.Handler) http.Handler {
 		known = append(known, hostName(h))
 		for _, scheme := range []string{"http://", "https://"} {
 			if h != AnyHost {
-				_ = cross.AddTrustedOrigin(scheme + h) // CheckHosts has let it through
+				_ = cross.AddTrustedOrigin(scheme + h) // CheckHosts has accepted the host
 			}
 		}
 	}
@@ -65,14 +67,14 @@ func Guard(address string, hosts []string, next http.Handler) http.Handler {
 	})
 }
 
-// namesSystem tells whether Origin is the name of a system that delivers events (CloudEvents HTTP webhooks 1.0.1, 4.1.1), and no browser's
-// origin: a browser writes a scheme, or null.
+// namesSystem reports whether Origin is the name of a system that delivers events (CloudEvents HTTP webhooks 1.0.1,
+// 4.1.1) and not a browser's origin: a browser writes a scheme, or null.
 func namesSystem(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	return origin != "" && origin != "null" && !strings.Contains(origin, ":") && r.Header.Get("Sec-Fetch-Site") == ""
 }
 
-// hostName is the name of a Host header as it is compared: without port, brackets and the root's dot, in lower case.
+// hostName returns the name in a Host header for comparison: without port, brackets and the root's dot, in lower case.
 func hostName(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

@@ -14,7 +14,7 @@ func TestGuard(t *testing.T) {
 	for _, c := range []struct {
 		name, address, host string
 		hosts               []string
-		method              string // POST where it is empty
+		method              string // POST if empty
 		header              http.Header
 		want                int
 	}{

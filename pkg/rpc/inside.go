@@ -9,11 +9,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// inside is what is told of an error that is nobody's but ours.
+// inside is the text that a caller gets for an internal error.
 const inside = "something went wrong inside; the service's log says what"
 
-// Tell returns what a caller is told of an error: its kind, and its words unless something
-// went wrong inside, which goes to the log.
+// Tell returns the kind and the text of an error for a caller. An internal error goes to the log, and the caller gets a
+// fixed text.
 func Tell(log *slog.Logger, err error) (errkind.Kind, string) {
 	kind := errkind.Of(err)
 	if kind == errkind.Internal {
@@ -23,7 +23,7 @@ func Tell(log *slog.Logger, err error) (errkind.Kind, string) {
 	return kind, err.Error()
 }
 
-// Logged is for Options: what goes wrong inside is written to the log, which is where callers are sent.
+// Logged is an interceptor for Options: internal errors are written to the log, to which the fixed text sends callers.
 func Logged(log *slog.Logger) connect.Interceptor {
 	return connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {

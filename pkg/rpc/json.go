@@ -9,12 +9,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// strictJSON reads requests as the rest of Cinedex reads what others wrote: a field that is
-// not known is named and refused. Connect's own codec passes over it, and a misspelt
-// filter that is passed over shows what was to be left out.
+// strictJSON reads requests as strictly as Cinedex reads all JSON from outside: an unknown field is named and refused.
+// Connect's own codec ignores an unknown field. A misspelt filter that is ignored would show rows that the filter was
+// to leave out.
 type strictJSON struct{ name string }
 
-// Connect picks a codec by the whole of what follows "application/".
+// Connect chooses a codec by the whole text after "application/".
 var jsonCodecs = []strictJSON{{"json"}, {"json; charset=utf-8"}}
 
 func (c strictJSON) Name() string { return c.name }
@@ -35,7 +35,7 @@ func (strictJSON) Unmarshal(b []byte, v any) error {
 	return schema.UnmarshalStrictJSON(b, m)
 }
 
-// boundedProtobuf reads requests as Connect's own codec does, but counts what is in them first.
+// boundedProtobuf reads requests as Connect's own codec does, but counts the values of a request first.
 type boundedProtobuf struct{}
 
 func (boundedProtobuf) Name() string { return "proto" }

@@ -39,11 +39,11 @@ func TestStrictJSON(t *testing.T) {
 	}
 }
 
-// TestProtobufIsCounted: a small request of protobuf that would become a large tree is refused before it is parsed.
+// TestProtobufIsCounted: a small request of protobuf that would become a large tree is refused before parsing.
 func TestProtobufIsCounted(t *testing.T) {
 	var list []byte
 	for range schema.MaxValues + 1 {
-		list = append(list, 0x0a, 0x00) // an empty query in a list of them
+		list = append(list, 0x0a, 0x00) // an empty query in a list of queries
 	}
 	and := protowire.AppendBytes(protowire.AppendTag(nil, (&pb.Query{}).ProtoReflect().Descriptor().Fields().ByName("and").Number(), protowire.BytesType), list)
 	err := (boundedProtobuf{}).Unmarshal(and, &pb.Query{})

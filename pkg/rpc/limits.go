@@ -11,8 +11,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/fair"
 )
 
-// Limits hold those who ask to a share of the service: each caller by name, and whoever brings no token that is known by
-// address. A nil *Limits limits nobody.
+// Limits hold callers to a share of the service: a known caller by name, and a caller without a known token by address.
+// A nil *Limits limits no caller.
 //
 // A refusal is of kind Exhausted: 429 over HTTP, RESOURCE_EXHAUSTED over gRPC, with Retry-After.
 type Limits struct {
@@ -20,7 +20,8 @@ type Limits struct {
 	strangers *fair.Limiter
 }
 
-// Of whoever brings no token that is known: a page with some hundred pictures whose cookie has run out is below it.
+// The limits of a caller without a known token. A page with some hundred pictures whose cookie has expired stays below
+// them.
 var strangers = fair.Limits{PerSecond: 20, Burst: 500}
 
 // NewLimits makes limits of which each caller has these.
@@ -28,7 +29,7 @@ func NewLimits(each fair.Limits, m *fair.Metrics) *Limits {
 	return &Limits{fair.NewLimiter(each, m, "cost"), fair.NewLimiter(strangers, m, "unauthenticated")}
 }
 
-// Charge adds to what the request of a caller costs, by what it turns out to ask: see fair.Limiter.
+// Charge adds to the cost of a caller's request, after the request is understood. See fair.Limiter.
 func (l *Limits) Charge(c *authz.Caller, cost float64) error {
 	if l == nil {
 		return nil
@@ -44,8 +45,8 @@ func (l *Limits) Enter(c *authz.Caller, cost float64) (leave func(), err error) 
 	return l.callers.Enter(c.Name(), cost)
 }
 
-// Refused counts a request that err refuses for want of a token that is known, and returns what to answer: err, or that
-// this address asks too often. A token that is known is never held up by who else is behind its address.
+// Refused counts a request that err refuses for lack of a known token, and returns the error for the answer: err, or a
+// refusal because the address asks too often. A known token is never delayed by other callers behind the same address.
 func (l *Limits) Refused(r *http.Request, err error) error {
 	if l == nil || !errkind.Is(err, errkind.Unauthenticated) {
 		return err
@@ -56,7 +57,8 @@ func (l *Limits) Refused(r *http.Request, err error) error {
 	return err
 }
 
-// network is the address by which a stranger is known: of IPv6, where one host has 2^64 of them, the first half.
+// network returns the part of an address that identifies a stranger. An IPv6 host has 2^64 addresses, so the first half
+// counts.
 func network(a netip.Addr) string {
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {
@@ -66,7 +68,7 @@ func network(a netip.Addr) string {
 	return a.String()
 }
 
-// requestCost is what each request costs, whatever it asks.
+// requestCost is the cost of any request.
 const requestCost = 1
 
 // Authenticate is the function Authenticate within the limits.

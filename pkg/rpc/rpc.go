@@ -20,9 +20,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Options are what every service's handler is made with: requests of at most so many
-// bytes, JSON whose misspelt fields are named, and errors by their kind. Interceptors
-// given see the call's own error.
+// Options returns the options of every service's handler: requests of at most maxBytes, JSON with misspelt fields
+// named, and errors by their kind. The given interceptors see the call's own error.
 func Options(maxBytes int, inner ...connect.Interceptor) []connect.HandlerOption {
 	opts := []connect.HandlerOption{connect.WithReadMaxBytes(maxBytes), connect.WithInterceptors(append([]connect.Interceptor{errorsByKind{}}, inner...)...)}
 	opts = append(opts, connect.WithCodec(boundedProtobuf{}), fastGzip, connect.WithCompressMinBytes(compressFrom))
@@ -32,7 +31,7 @@ func Options(maxBytes int, inner ...connect.Interceptor) []connect.HandlerOption
 	return opts
 }
 
-// compressFrom is the size of the answers that gzip makes smaller by more than a packet.
+// compressFrom is the size from which gzip makes an answer smaller by more than a packet.
 const compressFrom = 1 << 10
 
 // fastGzip compresses at the lowest level. At the usual level, gzip took a sixth of the time of a search of 25 hits.
@@ -46,14 +45,14 @@ var fastGzip = connect.WithCompression("gzip",
 		return w
 	})
 
-// Mount puts a service's handler onto mux, for those who are recognised.
+// Mount puts a service's handler onto mux, behind Authenticate.
 func Mount(mux *http.ServeMux, a authz.Authoriser, path string, h http.Handler) {
 	mux.Handle(path, Authenticate(a, h, reject))
 }
 
-// Describe puts health and reflection of the services named onto mux; ready says why they cannot answer now.
+// Describe puts health and reflection of the named services onto mux. ready returns why the services cannot answer now.
 //
-// Both answer without a token, so a message of more than describeBytes is refused before it is read.
+// Both answer without a token, so a message above describeBytes is refused before the message is read.
 func Describe(mux *http.ServeMux, ready func() error, services ...string) {
 	bounded := connect.WithReadMaxBytes(describeBytes)
 	mux.Handle(grpchealth.NewHandler(health{ready, services}, bounded))
@@ -82,7 +81,7 @@ func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchea
 	return &grpchealth.CheckResponse{Status: status}, nil
 }
 
-// Respond makes what a service's own function returned into what a handler returns.
+// Respond turns the result of a service's own function into the result of a handler.
 func Respond[T any](m *T, err error) (*connect.Response[T], error) {
 	if err != nil {
 		return nil, err
@@ -92,7 +91,7 @@ func Respond[T any](m *T, err error) (*connect.Response[T], error) {
 
 var errorWriter = connect.NewErrorWriter()
 
-// reject answers in the protocol that was asked in.
+// reject answers in the protocol of the request.
 func reject(w http.ResponseWriter, r *http.Request, err error) {
 	if errorWriter.IsSupported(r) {
 		_ = errorWriter.Write(w, r, asConnect(err))
@@ -109,7 +108,7 @@ func asConnect(err error) *connect.Error {
 	}
 	k := errkind.Of(err)
 	if k == errkind.Internal {
-		// What went wrong inside is for the log, not for the caller.
+		// An internal error is for the log, not for the caller.
 		return connect.NewError(connect.CodeInternal, errors.New(inside))
 	}
 	told := connect.NewError(connect.Code(k.GRPCCode()), err)
@@ -122,7 +121,8 @@ func asConnect(err error) *connect.Error {
 	return told
 }
 
-// errorsByKind turns errors into connect's by the one table of errkind, and notes for the audit log how the call ended.
+// errorsByKind turns errors into connect's errors by the table of errkind, and notes the outcome of the call for the
+// audit log.
 type errorsByKind struct{}
 
 func (errorsByKind) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {

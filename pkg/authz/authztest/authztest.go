@@ -1,4 +1,5 @@
-// Package authztest has the ways in which a token is taken away, for tests of whatever opens a file of tokens.
+// Package authztest has the ways to take a token away. Tests of every package that opens a file of tokens use
+// authztest. A package that passes refuses a revoked token in time, however the token was revoked.
 package authztest
 
 import (
@@ -11,13 +12,13 @@ import (
 	"time"
 )
 
-// The tokens of a file that Start made. Kept may read the title "a"; Gone may read every title and do operators' work.
+// The tokens of a file that Start made. Kept may read the title "a". Gone may read every title and do operators' work.
 const (
 	Kept = "kept-token"
 	Gone = "gone-token"
 )
 
-// A Right is what Gone loses.
+// A Right is a right that Gone loses.
 type Right string
 
 // The rights.
@@ -27,15 +28,15 @@ const (
 	TitleB     Right = "the title b"
 )
 
-// A Revocation is one way in which Gone loses something.
+// A Revocation is one way in which Gone loses a right.
 type Revocation struct {
 	Name  string
 	Loses Right
-	// Keeps says that Kept must be let in afterwards.
+	// Keeps says that Kept must be admitted afterwards.
 	Keeps bool
-	// Broken says that the file is wrong afterwards, so that whoever reads it is not ready.
+	// Broken says that the file is invalid afterwards, so that its reader is not ready.
 	Broken bool
-	// Do changes the file, in one or more steps; pause is long enough for readers to look at the file between two steps.
+	// Do changes the file in one or more steps. pause lasts long enough for readers to read the file between two steps.
 	Do func(file string, pause func()) error
 }
 
@@ -52,7 +53,8 @@ var (
 	full  = "tokens:\n" + kept + gone + other
 )
 
-// Start makes a file of tokens below dir, as a mounted secret of Kubernetes is: a link to a link to a folder that is replaced as a whole.
+// Start makes a file of tokens below dir in the form of a mounted Kubernetes secret: a link to a link to a folder that
+// is replaced as a whole.
 func Start(dir string) (file string, err error) {
 	if err := os.Mkdir(filepath.Join(dir, "..1"), 0o700); err != nil {
 		return "", err
@@ -97,7 +99,7 @@ func swap(file, content string) error {
 	return os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data"))
 }
 
-// Revocations are all of them.
+// Revocations returns all revocations.
 func Revocations() []Revocation {
 	without := "tokens:\n" + kept + other
 	valid := func(name string, loses Right, do func(string, func()) error) Revocation {
