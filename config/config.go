@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/agnivade/levenshtein"
-	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -47,7 +46,10 @@ func load(cfg any, file string, set []string, whole bool) error {
 	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_", "-", "_"))
 	v.AutomaticEnv()
 	known := map[string]bool{}
-	register(v, known, "", reflect.ValueOf(cfg).Elem())
+	for _, s := range Settings(cfg) {
+		known[s.Key] = true
+		v.SetDefault(s.Key, s.Value.Interface())
+	}
 	if file != "" {
 		v.SetConfigFile(file)
 		if err := v.ReadInConfig(); err != nil {
@@ -58,6 +60,8 @@ func load(cfg any, file string, set []string, whole bool) error {
 	if !whole {
 		given = nil
 	}
+	elsewhere := sectionsElsewhere(cfg)
+	given = slices.DeleteFunc(given, func(key string) bool { return within(key, elsewhere) })
 	for _, kv := range set {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok {
@@ -69,11 +73,10 @@ func load(cfg any, file string, set []string, whole bool) error {
 	if unknown := unknownKeys(given, known); len(unknown) > 0 {
 		return errkind.New(errkind.Invalid, "configuration has keys that do not exist: %s", hints(unknown, sorted(known)))
 	}
-	if unknown := unknownEnv(known); whole && len(unknown) > 0 {
+	if unknown := unknownEnv(known, elsewhere); whole && len(unknown) > 0 {
 		return errkind.New(errkind.Invalid, "the environment sets what does not exist: %s", hints(unknown, variables(known)))
 	}
-	hook := mapstructure.ComposeDecodeHookFunc(unitless, mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(","))
-	if err := v.Unmarshal(cfg, viper.DecodeHook(hook)); err != nil {
+	if err := decode(v, cfg); err != nil {
 		return errkind.New(errkind.Invalid, "reading configuration: %w", err)
 	}
 	if err := Validate(cfg); err != nil {
@@ -89,24 +92,23 @@ type validator interface{ Validate() error }
 func Validate(cfg any) error { return validate("", reflect.ValueOf(cfg).Elem()) }
 
 func validate(prefix string, s reflect.Value) error {
-	for i := range s.NumField() {
-		key, squash, ok := keyOf(s.Type().Field(i))
-		if !ok || s.Field(i).Kind() != reflect.Struct {
+	for _, f := range fields(s) {
+		if f.value.Kind() != reflect.Struct {
 			continue
 		}
-		section, valid := s.Field(i).Interface().(validator)
+		section, valid := f.value.Interface().(validator)
 		switch {
-		case squash:
-			if err := validate(prefix, s.Field(i)); err != nil {
+		case f.squash:
+			if err := validate(prefix, f.value); err != nil {
 				return err
 			}
 		case !valid:
-			if err := validate(prefix+key+".", s.Field(i)); err != nil {
+			if err := validate(prefix+f.key+".", f.value); err != nil {
 				return err
 			}
 		default:
 			if err := section.Validate(); err != nil {
-				return fmt.Errorf("%s%s.%w", prefix, key, err)
+				return fmt.Errorf("%s%s.%w", prefix, f.key, err)
 			}
 		}
 	}
@@ -114,14 +116,6 @@ func validate(prefix string, s reflect.Value) error {
 		return c.Validate()
 	}
 	return nil
-}
-
-// keyOf returns the key of a field within its struct. A field that is squashed has the keys of its own fields instead. ok is false
-// for a field that is no setting.
-func keyOf(f reflect.StructField) (key string, squash, ok bool) {
-	key, opts, _ := strings.Cut(f.Tag.Get("mapstructure"), ",")
-	squash = strings.Contains(opts, "squash")
-	return key, squash, f.IsExported() && key != "-" && (key != "" || squash)
 }
 
 // unitless refuses numbers that lose their meaning: a time without a unit would be nanoseconds, and a whole number
@@ -182,39 +176,18 @@ func variables(known map[string]bool) []string {
 // where the cache of models and packages fetched by hand are, and switches of the tests.
 var reserved = []string{"CACHE", "REQUIRE_ALL", "URL", "TOKEN", "CONFIG", "FFMPEG", "FFPROBE", "HOME", "SERVER", "SERVERS", "PACKAGES"}
 
-func unknownEnv(known map[string]bool) []string {
+func unknownEnv(known map[string]bool, elsewhere []string) []string {
 	names := variables(known)
 	var unknown []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
 		short, ours := strings.CutPrefix(name, EnvPrefix+"_")
-		if ours && !slices.Contains(names, name) && !slices.Contains(reserved, short) && !strings.HasPrefix(short, "TEST_") {
+		if ours && !slices.Contains(names, name) && !slices.Contains(reserved, short) && !strings.HasPrefix(short, "TEST_") && !within(short, variablesOf(elsewhere)) {
 			unknown = append(unknown, name)
 		}
 	}
 	slices.Sort(unknown)
 	return unknown
-}
-
-// register tells viper every key of a struct and its default.
-func register(v *viper.Viper, known map[string]bool, prefix string, s reflect.Value) {
-	for i := range s.NumField() {
-		f := s.Type().Field(i)
-		key, squash, ok := keyOf(f)
-		if !ok {
-			continue
-		}
-		key = prefix + key
-		if f.Type.Kind() == reflect.Struct {
-			if !squash {
-				key += "."
-			}
-			register(v, known, key, s.Field(i))
-			continue
-		}
-		known[key] = true
-		v.SetDefault(key, s.Field(i).Interface())
-	}
 }
 
 func unknownKeys(have []string, known map[string]bool) []string {
@@ -240,7 +213,10 @@ func sorted(m map[string]bool) []string {
 
 // Keys returns the keys that a configuration has, in order. cfg is a pointer to a struct, as for Load.
 func Keys(cfg any) []string {
-	known := map[string]bool{}
-	register(viper.New(), known, "", reflect.ValueOf(cfg).Elem())
-	return sorted(known)
+	var keys []string
+	for _, s := range Settings(cfg) {
+		keys = append(keys, s.Key)
+	}
+	slices.Sort(keys)
+	return keys
 }

@@ -114,3 +114,57 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// pebble and cassandra are what a program chose to link: each has a section of its own.
+type pebble struct {
+	Dir   string `mapstructure:"dir"`
+	Cache int    `mapstructure:"cache"`
+}
+
+type cassandra struct {
+	Hosts []string      `mapstructure:"hosts"`
+	Wait  time.Duration `mapstructure:"wait"`
+}
+
+type chosen struct {
+	Store struct {
+		Engine string          `mapstructure:"engine"`
+		Chosen config.Sections `mapstructure:"-"`
+	} `mapstructure:"store"`
+}
+
+func (chosen) Elsewhere() []string { return []string{"search", "store.memory"} }
+
+// Sections that a program chooses are read as its own fields are: from the file, the environment and the command line, with whole keys in errors.
+func TestSections(t *testing.T) {
+	load := func(file string, set ...string) (pebble, cassandra, error) {
+		p, c := pebble{Dir: "a", Cache: 1}, cassandra{Hosts: []string{"x"}, Wait: time.Second}
+		var all chosen
+		all.Store.Chosen = config.Sections{{Into: &p}, {Key: "cassandra", Into: &c}}
+		err := config.Load(&all, file, set)
+		return p, c, err
+	}
+	t.Setenv("CINEDEX_STORE_CASSANDRA_HOSTS", "b,c")
+	t.Setenv("CINEDEX_SEARCH_DIR", "of another program")
+	p, c, err := load(write(t, "store: {engine: x, dir: b, memory: {bytes: 3}, cassandra: {wait: 3s}}\nsearch: {engine: y}\n"), "store.cache=7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(pebble{"b", 7}, p); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(cassandra{[]string{"b", "c"}, 3 * time.Second}, c); d != "" {
+		t.Error(d)
+	}
+	for set, want := range map[string]string{
+		"store.cassandra.wait=30": "'store.cassandra.wait'", "store.cassandra.host=a": "store.cassandra.host (did you mean store.cassandra.hosts?)",
+		"store.cache=many": "'store.cache'", "search.engine=x": "search.engine", "store.memory.bytes=1": "store.memory.bytes",
+	} {
+		if _, _, err := load("", set); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want Invalid with %q", set, err, want)
+		}
+	}
+	if _, _, err := load(write(t, "searching: {engine: y}")); !errkind.Is(err, errkind.Invalid) {
+		t.Errorf("a section that no program has: %v", err)
+	}
+}

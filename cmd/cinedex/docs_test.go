@@ -321,7 +321,8 @@ const keysBegin, keysEnd = "<!-- keys: written by go test ./cmd/cinedex -run Con
 func TestConfigurationIsDocumented(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("| key | default | |\n|---|---|---|\n")
-	writeKeys(t, &b, "", reflect.ValueOf(defaultUp("HOME")))
+	cfg := defaultUp("HOME")
+	writeKeys(t, &b, &cfg)
 	name := "docs/guides/configuration.md"
 	text := document(t, name)
 	before, rest, ok := strings.Cut(text, keysBegin)
@@ -342,35 +343,25 @@ func TestConfigurationIsDocumented(t *testing.T) {
 }
 
 // writeKeys writes a row for each key of a configuration, as config.Load registers them.
-func writeKeys(t *testing.T, b *strings.Builder, prefix string, v reflect.Value) {
+func writeKeys(t *testing.T, b *strings.Builder, cfg any) {
 	t.Helper()
-	comments := fieldComments(t, v.Type())
 	cwd, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		tag, opts, _ := strings.Cut(f.Tag.Get("mapstructure"), ",")
-		if !f.IsExported() || tag == "-" || tag == "" && !strings.Contains(opts, "squash") {
-			continue
+	comments := map[reflect.Type]map[string]string{}
+	for _, s := range config.Settings(cfg) {
+		if comments[s.Struct] == nil {
+			comments[s.Struct] = fieldComments(t, s.Struct)
 		}
-		key := prefix + tag
-		if f.Type.Kind() == reflect.Struct {
-			if !strings.Contains(opts, "squash") {
-				key += "."
-			}
-			writeKeys(t, b, key, v.Field(i))
-			continue
-		}
-		def := fmt.Sprint(v.Field(i).Interface())
-		if s, ok := v.Field(i).Interface().([]string); ok {
-			def = strings.Join(s, ",")
+		def := fmt.Sprint(s.Value.Interface())
+		if list, ok := s.Value.Interface().([]string); ok {
+			def = strings.Join(list, ",")
 		}
 		if def = strings.ReplaceAll(def, cwd+string(filepath.Separator), ""); def != "" {
 			def = "`" + def + "`"
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, def, strings.ReplaceAll(comments[f.Name], "|", "\\|"))
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", s.Key, def, strings.ReplaceAll(comments[s.Struct][s.Field], "|", "\\|"))
 	}
 }
 

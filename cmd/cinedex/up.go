@@ -23,9 +23,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
+	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/rpc"
-	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/pkg/telemetry"
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
@@ -39,14 +39,8 @@ import (
 // upConfig is the configuration of everything in one process.
 type upConfig struct {
 	platform.Config `mapstructure:",squash"`
-	// Address serves the search API, the page, and POST /events.
-	Address string `mapstructure:"address"`
-	// Hosts are the names under which the API may be asked, beside localhost, the host of the address, and any IP address.
-	Hosts []string `mapstructure:"hosts"`
-	// Proxies are the addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed.
-	Proxies []string `mapstructure:"proxies"`
-	// TokenFile holds who may see which titles; made with one token where it is missing.
-	TokenFile string `mapstructure:"token_file"`
+	// API serves searches, the page, POST /events and operators.
+	platform.API `mapstructure:",squash"`
 	// Size is embedded, with the log inside this process, or production: the services in this
 	// process, over the Kafka, store and search engine that kafka, store and search name.
 	Size string `mapstructure:"size"`
@@ -70,11 +64,12 @@ const (
 
 func defaultUp(dir string) upConfig {
 	c := upConfig{
-		Config: platform.Default(dir), Size: sizeEmbedded, Replication: 1, Address: "127.0.0.1:8080", TokenFile: filepath.Join(dir, "tokens.yaml"),
+		Config: platform.Default(dir), API: platform.API{Address: "127.0.0.1:8080"}, Size: sizeEmbedded, Replication: 1,
 		Broker: broker.Default(filepath.Join(dir, "log")),
 		Ingest: ingest.Default(), Runner: runner.Default(), Indexing: indexing.Default(), Operating: operating.Default(), Gateway: gateway.Default(),
 	}
 	c.Broker.Port = 9092
+	c.TokenFile = filepath.Join(dir, "tokens.yaml")
 	c.Audit.File = filepath.Join(dir, "audit", "audit.jsonl")
 	c.Telemetry.AdminAddress = "127.0.0.1:8081"
 	// A worker of the same name takes its own leases back at once: after a crash nothing waits.
@@ -96,11 +91,7 @@ func (c upConfig) Validate() error {
 	if c.TokenFile == "" {
 		return errkind.New(errkind.Invalid, "token_file: must name a file")
 	}
-	if err := rpc.CheckHosts(c.Hosts); err != nil {
-		return err
-	}
-	_, err := rpc.ParseProxies(c.Proxies)
-	return err
+	return nil
 }
 
 // settings are what --config and --set of a command say.
@@ -163,6 +154,24 @@ data in the home folder, until stopped. No Java, no other server.`,
 	return c
 }
 
+// parts are the services in one process, in the order in which they start: what others depend on comes first and stops last. search is the
+// search API among them.
+func parts(cfg upConfig) (all []platform.Part, search *searchapi.Part) {
+	search = &searchapi.Part{Config: cfg.Gateway}
+	return []platform.Part{
+		&indexing.Part{Config: cfg.Indexing},
+		&operatorapi.Part{Config: cfg.Operating},
+		search,
+		&runner.Part{Config: cfg.Runner},
+		&ingest.Part{Config: cfg.Ingest},
+	}, search
+}
+
+// links are the implementations that this program has: all of them.
+var links = platform.Links{
+	Models: func(c model.Cache) platform.Models { return builtin.Open(c, runtime.GOMAXPROCS(0)) },
+}
+
 // running is the platform in this process, opened and ready to serve.
 type running struct {
 	*platform.Platform
@@ -170,7 +179,6 @@ type running struct {
 	home     *home
 	token    string
 	broker   *broker.Broker
-	models   *builtin.Models
 	gateway  *gateway.Gateway
 	api      *searchapi.Service
 	listener net.Listener
@@ -198,110 +206,68 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if u.Platform, err = platform.Begin(ctx, "cinedex", cfg.Config, logs); err != nil {
 		return u, err
 	}
-	layout := events.Layout{Replication: cfg.Replication}
-	if cfg.Size == sizeEmbedded {
+	if err = u.openLog(ctx); err != nil {
+		return u, err
+	}
+	all, search := parts(cfg)
+	if err = u.Provide(ctx, cfg.Config, platform.NeedsOf(all...), links); err != nil {
+		return u, err
+	}
+	if err = u.assemble(ctx, all, search); err != nil {
+		return u, err
+	}
+	u.gateway, u.api = search.Gateway, search.Service
+	return u, h.write(endpoint{Server: u.server(), Brokers: u.cfg.Kafka.Brokers, Token: u.token, PID: os.Getpid()})
+}
+
+// openLog opens the log, inside this process in the embedded size, and makes the topics.
+func (u *running) openLog(ctx context.Context) (err error) {
+	layout := events.Layout{Replication: u.cfg.Replication}
+	if u.cfg.Size == sizeEmbedded {
 		layout = events.Layout{Replication: 1, Embedded: true}
-		cfg.Broker.Logger, cfg.Broker.Registerer = u.Log, u.Registry
-		if u.broker, err = broker.Open(cfg.Broker); err != nil { //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
-			return u, err
+		u.cfg.Broker.Logger, u.cfg.Broker.Registerer = u.Log, u.Registry
+		if u.broker, err = broker.Open(u.cfg.Broker); err != nil { //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
+			return err
 		}
-		cfg.Kafka.Brokers = []string{u.broker.Addr()}
+		u.cfg.Kafka.Brokers, u.LogReady = []string{u.broker.Addr()}, u.broker.Ready
 	}
-	if err = u.OpenEvents(cfg.Kafka); err != nil {
-		return u, err
+	if err := u.OpenEvents(u.cfg.Kafka); err != nil {
+		return err
 	}
-	if _, err = u.Events.EnsureTopics(ctx, layout); err != nil {
-		return u, fmt.Errorf("making the topics: %w", err)
+	if _, err := u.Events.EnsureTopics(ctx, layout); err != nil {
+		return fmt.Errorf("making the topics: %w", err)
 	}
-	if err = u.OpenStore(ctx, cfg.Store); err != nil {
-		return u, err
-	}
-	u.models = builtin.Open(u.Cache, runtime.GOMAXPROCS(0))
-	registry, err := u.models.Algorithms()
-	if err != nil {
-		return u, err
-	}
-	if err = u.OpenEngine(ctx, cfg.Search, registry.Spaces()); err != nil {
-		return u, err
-	}
-	if err = u.OpenMedia(ctx, cfg.Media, cfg.Blobs); err != nil {
-		return u, err
-	}
-	record, err := u.OpenAudit(cfg.Audit)
-	if err != nil {
-		return u, err
-	}
-	authoriser, err := u.OpenTokens(cfg.TokenFile)
-	if err != nil {
-		return u, err
-	}
+	return nil
+}
 
-	var logReady func() error
-	if u.broker != nil {
-		logReady = u.broker.Ready
-	}
-	ing, err := ingest.New(cfg.Ingest, ingest.Deps{Events: u.Events, LogReady: logReady, Library: u.Store, Authoriser: authoriser, Audit: record, Reader: u.Reader, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
+// assemble opens the parts and lists what runs. All APIs are behind one address, which is served in the place of the search API.
+func (u *running) assemble(ctx context.Context, all []platform.Part, search *searchapi.Part) error {
+	proxies, err := rpc.ParseProxies(u.cfg.Proxies)
 	if err != nil {
-		return u, err
+		return err
 	}
-	run, err := runner.New(cfg.Runner, runner.Deps{
-		Events: u.Events, Store: u.Store, Registry: registry, Reader: u.Reader, Blobs: u.Blobs,
-		Model: u.ModelFile, Log: u.Log, Registerer: u.Registry,
-	})
-	if err != nil {
-		return u, err
+	var services []platform.Service
+	var handler http.Handler
+	for _, part := range all {
+		s, err := part.Open(ctx, u.Platform)
+		if err != nil {
+			return err
+		}
+		services = append(services, s)
+		if part == platform.Part(search) {
+			s.Serve = func(ctx context.Context) error { return telemetry.ServeListener(ctx, u.listener, handler) }
+		}
+		u.actors = append(u.actors, lifecycle.Actor{Name: part.Spec().Name, Serve: s.Serve, Ready: s.Ready})
 	}
-	idx, err := indexing.New(cfg.Indexing, indexing.Deps{Events: u.Events, Store: u.Store, Engine: u.Engine, Log: u.Log, Registerer: u.Registry})
-	if err != nil {
-		return u, err
-	}
-	jobs, err := operating.New(cfg.Operating, operating.Deps{Events: u.Events, Store: u.Store, Engine: u.Engine, Registry: registry, Blobs: u.Blobs, Log: u.Log, Registerer: u.Registry})
-	if err != nil {
-		return u, err
-	}
-	operators, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: u.Events, Authoriser: authoriser, Audit: record, Log: u.Log})
-	if err != nil {
-		return u, err
-	}
-	api, err := searchapi.New(cfg.Gateway, searchapi.Deps{
-		Store: u.Store, Engine: u.Engine, Encoders: u.models.Encoders(), Spaces: registry.SpacesOf, Authoriser: authoriser, Audit: record, Planned: registry.Runs,
-		Blobs: u.Blobs, Reader: u.Reader, Log: u.Log, Registerer: u.Registry,
-	})
-	if err != nil {
-		return u, err
-	}
-	u.api, u.gateway = api, api.Gateway
-	proxies, err := rpc.ParseProxies(cfg.Proxies)
-	if err != nil {
-		return u, err
-	}
-	mux := http.NewServeMux()
-	ing.Register(mux)
-	operators.Register(mux)
-	rpc.Describe(mux, api.Gateway.Ready, cinedexv1connect.SearchServiceName, cinedexv1connect.OperatorServiceName)
-	mux.Handle("/", api.Handler)
-
-	u.actors = []lifecycle.Actor{
-		{Name: "indexer", Serve: idx.Serve, Ready: idx.Ready},
-		{Name: "operating", Serve: jobs.Serve, Ready: jobs.Ready},
-		{Name: "search-api", Serve: func(ctx context.Context) error {
-			return telemetry.ServeListener(ctx, u.listener, rpc.Guard(cfg.Address, cfg.Hosts, proxies.Handler(u.Traced(mux))))
-		}, Ready: api.Gateway.Ready},
-		{Name: "algo-runner", Serve: run.Serve, Ready: run.Ready},
-		{Name: "ingestor", Serve: ing.Serve, Ready: ing.Ready},
-	}
+	mux := platform.Mux(search.Gateway.Ready, services...)
+	handler = rpc.Guard(u.cfg.Address, u.cfg.Hosts, proxies.Handler(u.Traced(mux)))
+	u.actors = append(u.Beside(), u.actors...)
 	if u.broker != nil {
 		// First, since all others stand on it: it stops last, and ends the process when its disk fails.
 		u.actors = append([]lifecycle.Actor{{Name: "log", Serve: u.broker.Serve, Ready: u.broker.Ready, Alive: u.broker.Alive}}, u.actors...)
 	}
-	if cfg.Telemetry.AdminAddress != "" {
-		watched := append(u.Watched(), u.actors...)
-		admin := u.Admin(func() error { return lifecycle.Ready(watched...) }, func() error { return lifecycle.Alive(watched...) })
-		u.actors = append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
-			return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", cfg.Telemetry.AdminAddress, rpc.Guard(cfg.Telemetry.AdminAddress, cfg.Hosts, admin))
-		}}}, u.actors...)
-	}
-	return u, h.write(endpoint{Server: u.server(), Brokers: cfg.Kafka.Brokers, Token: u.token, PID: os.Getpid()})
+	u.actors = u.WithAdmin(u.cfg.Telemetry.AdminAddress, u.cfg.Hosts, u.actors)
+	return nil
 }
 
 func (u *running) server() string { return "http://" + u.listener.Addr().String() }
@@ -329,9 +295,6 @@ func (u *running) close() error {
 	}
 	if u.Platform != nil {
 		errs = append(errs, u.Close())
-	}
-	if u.models != nil {
-		errs = append(errs, u.models.Close())
 	}
 	if u.broker != nil {
 		errs = append(errs, u.broker.Close())

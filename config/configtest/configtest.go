@@ -2,7 +2,6 @@ package configtest
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -55,27 +54,10 @@ func Refuses(t *testing.T, defaults func() any, except map[string][]string) {
 			}
 		}
 	}
-	for _, key := range numeric(reflect.TypeOf(defaults()).Elem(), "") {
-		if r := rules[key]; len(r.refused) == 0 {
-			t.Errorf("%s: a number or a time of which everything is taken", key)
+	for _, s := range config.Settings(defaults()) {
+		number := s.Value.CanInt() || s.Value.CanUint() || s.Value.CanFloat()
+		if r := rules[s.Key]; number && len(r.refused) == 0 {
+			t.Errorf("%s: a number or a time of which everything is taken", s.Key)
 		}
 	}
-}
-
-// numeric returns the keys of numbers and times.
-func numeric(s reflect.Type, prefix string) (out []string) {
-	for i := range s.NumField() {
-		f := s.Field(i)
-		tag, opts, _ := strings.Cut(f.Tag.Get("mapstructure"), ",")
-		switch {
-		case !f.IsExported() || tag == "-" || tag == "" && opts == "":
-		case f.Type.Kind() == reflect.Struct && tag == "":
-			out = append(out, numeric(f.Type, prefix)...)
-		case f.Type.Kind() == reflect.Struct:
-			out = append(out, numeric(f.Type, prefix+tag+".")...)
-		case reflect.Zero(f.Type).CanInt() || reflect.Zero(f.Type).CanUint() || reflect.Zero(f.Type).CanFloat():
-			out = append(out, prefix+tag)
-		}
-	}
-	return out
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/blob"
@@ -31,15 +32,28 @@ import (
 
 // Config is what an operator sets of the parts that services share.
 type Config struct {
-	Telemetry telemetry.Config `mapstructure:"telemetry"`
-	Kafka     events.Config    `mapstructure:"kafka"`
-	Store     StoreConfig      `mapstructure:"store"`
-	Search    SearchConfig     `mapstructure:"search"`
-	Media     media.Config     `mapstructure:"media"`
-	Blobs     blob.Config      `mapstructure:"blobs"`
-	Audit     audit.Config     `mapstructure:"audit"`
+	Telemetry  telemetry.Config `mapstructure:"telemetry"`
+	Kafka      events.Config    `mapstructure:"kafka"`
+	Store      StoreConfig      `mapstructure:"store"`
+	Search     SearchConfig     `mapstructure:"search"`
+	Media      media.Config     `mapstructure:"media"`
+	Blobs      blob.Config `mapstructure:"blobs"`
+	Audit      audit.Config     `mapstructure:"audit"`
+	ModelFiles `mapstructure:",squash"`
+	Tokens     `mapstructure:",squash"`
+}
+
+// ModelFiles says where the files of models are.
+type ModelFiles struct {
 	// ModelCache is the folder of the model files; empty means the user's cache folder.
 	ModelCache string `mapstructure:"model_cache"`
+}
+
+// Tokens says who may do what.
+type Tokens struct {
+	// TokenFile holds the tokens, each with the titles and the roles that it is good for; without it nobody is answered. `cinedex up` makes it with
+	// one token where it is missing.
+	TokenFile string `mapstructure:"token_file"`
 }
 
 // StoreConfig says where the truth is.
@@ -87,6 +101,7 @@ func Default(dir string) Config {
 		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default(), Cassandra: cassandrastore.Default()},
 		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search"), OpenSearch: opensearch.Default()},
 	}
+	c.TokenFile = "tokens.yaml"
 	c.Store.Pebble.Dir = filepath.Join(dir, "store")
 	if abs, err := filepath.Abs(filepath.Join(dir, "media")); err == nil {
 		c.Blobs.Bucket = "file://" + filepath.ToSlash(abs)
@@ -120,7 +135,15 @@ type Platform struct {
 	Blobs  *blob.Blobs
 	Reader *media.Reader
 	Cache  model.Cache
+	// Models and Algorithms are those that the program links.
+	Models     Models
+	Algorithms *algo.Registry
+	Authoriser authz.Authoriser
+	Audit      *audit.Log
+	// LogReady says why the log takes no event now; nil where only an attempt tells.
+	LogReady func() error
 
+	beside  []lifecycle.Actor
 	service string
 	adopt   bool
 	closers []io.Closer
@@ -267,7 +290,7 @@ func (p *Platform) filled(ctx context.Context, id string, empty bool) (string, e
 }
 
 // OpenTokens reads the file that says who may do what. The service is not ready while the file is wrong.
-func (p *Platform) OpenTokens(file string) (*authz.File, error) {
+func (p *Platform) OpenTokens(file string) (authz.Authoriser, error) {
 	f, err := authz.OpenFile(file, authz.Deps{Log: p.Log, Registerer: p.Registry})
 	if err != nil {
 		return nil, err

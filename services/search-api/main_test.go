@@ -8,5 +8,5 @@ import (
 
 // What cannot work is refused by --check, with the full name of its key.
 func TestConfiguration(t *testing.T) {
-	configtest.Refuses(t, func() any { cfg := defaults(); return &cfg }, nil)
+	configtest.Refuses(t, func() any { return program().Config() }, nil)
 }

@@ -60,7 +60,7 @@ var layers = func() map[string][]string {
 
 		"services/ingestor":    all,
 		"services/algo-runner": all,
-		"services/indexer":     append([]string{"services/operator"}, all...), // until the operator has a main of its own
+		"services/indexer":     all,
 		"services/operator":    all,
 		"services/search-api":  append([]string{"web"}, all...),
 		"web":                  nil,

@@ -1,0 +1,26 @@
+package runner
+
+import (
+	"context"
+
+	"github.com/cinedex/cinedex/pkg/platform"
+)
+
+// Part is the algo-runner, as its main and `cinedex up` run it.
+type Part struct{ Config Config }
+
+// Spec implements platform.Part.
+func (p *Part) Spec() platform.Spec {
+	return platform.Spec{Name: "algo-runner", Key: "runner", Config: &p.Config,
+		Needs: platform.Needs{Store: true, Models: true, Blobs: true, Films: true}}
+}
+
+// Open implements platform.Part.
+func (p *Part) Open(_ context.Context, on *platform.Platform) (platform.Service, error) {
+	s, err := New(p.Config, Deps{Events: on.Events, Store: on.Store, Registry: on.Algorithms, Reader: on.Reader, Blobs: on.Blobs,
+		Model: on.ModelFile, Log: on.Log, Registerer: on.Registry})
+	if err != nil {
+		return platform.Service{}, err
+	}
+	return platform.Service{Serve: s.Serve, Ready: s.Ready}, nil
+}

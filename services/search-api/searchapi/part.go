@@ -1,0 +1,34 @@
+package searchapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+)
+
+// Part is the search API, as its main and `cinedex up` run it.
+type Part struct {
+	Config gateway.Config
+	// Service is what Open made.
+	*Service
+}
+
+// Spec implements platform.Part.
+func (p *Part) Spec() platform.Spec {
+	return platform.Spec{Name: "search-api", Key: "gateway", Config: &p.Config, API: true,
+		Needs: platform.Needs{Store: true, Engine: true, Models: true, Blobs: true, Films: true, Tokens: true, Audit: true}}
+}
+
+// Open implements platform.Part.
+func (p *Part) Open(_ context.Context, on *platform.Platform) (_ platform.Service, err error) {
+	p.Service, err = New(p.Config, Deps{Store: on.Store, Engine: on.Engine, Encoders: on.Models.Encoders(), Spaces: on.Algorithms.SpacesOf, Authoriser: on.Authoriser, Audit: on.Audit,
+		Planned: on.Algorithms.Runs, Blobs: on.Blobs, Reader: on.Reader, Log: on.Log, Registerer: on.Registry})
+	if err != nil {
+		return platform.Service{}, err
+	}
+	register := func(mux *http.ServeMux) { mux.Handle("/", p.Handler) }
+	return platform.Service{Ready: p.Gateway.Ready, Register: register, Procedures: []string{cinedexv1connect.SearchServiceName}}, nil
+}
