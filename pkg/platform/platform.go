@@ -37,7 +37,7 @@ type Config struct {
 	Store      StoreConfig      `mapstructure:"store"`
 	Search     SearchConfig     `mapstructure:"search"`
 	Media      media.Config     `mapstructure:"media"`
-	Blobs      blob.Config `mapstructure:"blobs"`
+	Blobs      blob.Config      `mapstructure:"blobs"`
 	Audit      audit.Config     `mapstructure:"audit"`
 	ModelFiles `mapstructure:",squash"`
 	Tokens     `mapstructure:",squash"`
