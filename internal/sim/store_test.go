@@ -228,6 +228,12 @@ func (g gated) AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error] {
 	})
 }
 
+func (g gated) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error] {
+	return each(ctx, g, "inactive", func(ctx context.Context, s *pebblestore.Store) iter.Seq2[store.InactiveRun, error] {
+		return s.Inactive(ctx)
+	})
+}
+
 func (g gated) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (store.Lease, error) {
 	return ask(ctx, g, "acquire "+name, func(ctx context.Context, s *pebblestore.Store) (store.Lease, error) {
 		return s.Acquire(ctx, name, holder, ttl)

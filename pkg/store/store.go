@@ -35,18 +35,19 @@ type Store interface {
 	// history is left out: epochs, generations, how long executions took, the run seen before, whether a run was
 	// ever switched to, assets' revisions and when their titles were decided, leases, jobs and markers.
 	Dump(ctx context.Context, w io.Writer) error
-	// Version grows with every change of the library: an asset put that was not
-	// there so before, an active run switched, a run deleted. What changes nothing leaves
-	// it as it is, and it never goes back, restarts included. Reading it is cheap. Within
-	// one process, a Version read after a change returned is above every one read before it began.
+	// Version grows with every change of the library: an asset was put that differs, the active run of an asset and algorithm was
+	// switched, a run was created, a run ended that had no record, a run was deleted. A call that changes nothing leaves Version alone.
+	// Version never goes back, not even over a restart. Reading Version is cheap. Within one process, a Version that is read after a
+	// change returned is above every Version that was read before the change began.
 	Version(ctx context.Context) (int64, error)
-	// Changes returns the assets that changed since an earlier call, so that a reader who holds the library keeps up at a cost that
-	// does not grow with the library. since is Next of the earlier call, or "".
+	// Changes returns the assets that changed since an earlier call. A reader who holds the library keeps up with the library by
+	// Changes, at a cost that does not grow with the library. since is Next of the earlier call, or "".
 	//
-	//   - Each asset is told whose record, active runs or set of runs changed by a call that returned after the earlier Changes was
-	//     asked, and before this Changes is asked.
-	//   - An asset MAY be told that did not change. An asset is told once in one answer.
-	//   - Whole is false where the store does not remember back to since, and where since is "": the caller MUST read the library anew.
+	//   - The answer names each asset for which a call made Version grow, where the call returned after the earlier Changes began and
+	//     before this Changes begins. The reader who reads the asset afterwards sees the change.
+	//   - The answer MAY name assets that did not change, and MAY name an asset again in the next answer. An answer names an asset once.
+	//   - Whole is false where since is "", and where the store does not remember back to since: since is too old, or from before the
+	//     store was mended. Assets is empty then, and the caller MUST read the library anew, after this call.
 	Changes(ctx context.Context, since string) (Changes, error)
 	// Ready reports whether the store can answer and take writes now.
 	Ready(ctx context.Context) error
@@ -58,8 +59,8 @@ type Store interface {
 // Changes are the assets that changed in the library.
 type Changes struct {
 	Assets []string // in no order
-	Whole  bool
-	Next   string // where the next call goes on
+	Whole  bool     // Assets names all that changed
+	Next   string   // since of the next call
 }
 
 // Assets is the library.
@@ -189,6 +190,16 @@ type Activation interface {
 	Active(ctx context.Context, asset string) ([]*pb.ActiveRun, error)
 	// AllActive yields every active run, in the order of asset and algorithm, as of one moment per asset.
 	AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error]
+	// Inactive yields every run that has a record and is not an active run: requested, running, failed, cancelled, finished and waiting,
+	// replaced. The order is any. A run whose asset changes during the iteration MAY be yielded or left out: Changes names the asset.
+	Inactive(ctx context.Context) iter.Seq2[InactiveRun, error]
+}
+
+// An InactiveRun is a run that readers do not see.
+type InactiveRun struct {
+	Asset string
+	Run   string
+	State pb.RunState
 }
 
 // A Lease is the right of one holder to write under a name until it runs out.

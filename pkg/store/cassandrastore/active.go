@@ -12,6 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/store"
 )
 
 // A pointer is the row that says which run of an algorithm is active, with what its changes need.
@@ -177,4 +178,41 @@ func (s *Store) allActive(ctx context.Context) (all []*pb.ActiveRun, err error) 
 		return cmp.Or(cmp.Compare(a.GetAsset(), b.GetAsset()), cmp.Compare(a.GetAlgorithm(), b.GetAlgorithm()))
 	})
 	return all, nil
+}
+
+// Inactive implements store.Activation. It is one scan over all assets; the rows of an asset follow each other, active runs first.
+func (s *Store) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error] {
+	return iterate(ctx, s, "inactive", "reading the runs that are not active", func(ctx context.Context, yield func(store.InactiveRun) bool) error {
+		rows := s.query(ctx, "SELECT asset, kind, name, body, deleted FROM runs WHERE library = ? ALLOW FILTERING", s.cfg.Library).Iter()
+		var asset, name, of string
+		var kind int8
+		var body []byte
+		var deleted bool
+		active := map[string]bool{}
+		for rows.Scan(&asset, &kind, &name, &body, &deleted) {
+			if asset != of {
+				of = asset
+				clear(active)
+			}
+			if kind == kindActive {
+				a, err := decode[pb.ActiveRun](body)
+				if err != nil {
+					return errors.Join(err, rows.Close())
+				}
+				active[a.GetRun()] = true
+				continue
+			}
+			if deleted || active[name] {
+				continue
+			}
+			r, err := decode[pb.Run](body)
+			if err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			if !yield(store.InactiveRun{Asset: asset, Run: name, State: r.GetState()}) {
+				return rows.Close()
+			}
+		}
+		return rows.Close()
+	})
 }

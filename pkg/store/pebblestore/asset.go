@@ -28,7 +28,7 @@ func (s *Store) PutAsset(ctx context.Context, a *pb.Asset) error {
 		if write, err := store.Replaces(a, old); err != nil || !write {
 			return err
 		}
-		e.library = true
+		e.changed = a.GetId()
 		return e.put(k, a)
 	})
 }

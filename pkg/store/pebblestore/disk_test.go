@@ -24,6 +24,9 @@ type faulty struct {
 	vfs.FS
 	free  atomic.Uint64
 	fault atomic.Pointer[fault]
+	// slow has each sync wait until the channel is closed; syncs counts them.
+	slow  atomic.Pointer[chan struct{}]
+	syncs atomic.Int64
 }
 
 // fault is an error for each write, or each sync, of the files whose names contain one of files.
@@ -92,6 +95,10 @@ func (f *faultyFile) SyncData() error { return f.synced(f.File.SyncData) }
 func (f *faultyFile) synced(sync func() error) error {
 	if err := f.on.failing(f.name, true); err != nil {
 		return err
+	}
+	f.on.syncs.Add(1)
+	if slow := f.on.slow.Load(); slow != nil {
+		<-*slow
 	}
 	return sync()
 }

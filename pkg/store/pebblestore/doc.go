@@ -12,6 +12,8 @@
 //	V asset algorithm              ActiveRun
 //	L name                         lease: epoch, end, holder
 //	v                              Version
+//	c version                      asset that changed with the version
+//	C                              identity of the log of changes
 //
 // Texts in keys end with 00 01, a 00 within one being written 00 FF; numbers are eight
 // bytes, big endian. So keys are in the order of what they name, no text can be

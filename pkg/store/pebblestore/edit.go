@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -42,10 +43,12 @@ func (l *locks) named(name string) lock {
 // An edit is one atomic change of the store while it is being made.
 type edit struct {
 	*pebble.Batch
-	// library says that Version must grow with it.
-	library bool
-	// version is what Version then is.
+	// changed is the asset that the edit changes in the library; empty where Version stays.
+	changed string
+	// version is Version after the edit.
 	version int64
+	// applied gives back the lock of versions.
+	applied func()
 	// held is given back once the edit is durable, or has failed.
 	held []func()
 }
@@ -149,12 +152,13 @@ func (s *Store) prepare(ctx context.Context, e *edit, name string, change func(*
 	if err := change(e); err != nil || e.Empty() {
 		return err
 	}
-	if e.library {
+	if e.changed != "" {
 		if err := s.hold(ctx, e, s.versions); err != nil {
 			return err
 		}
-		e.version = s.version.Load() + 1
-		if err := e.Set(key(tableVersion), number(nil, e.version), nil); err != nil {
+		e.applied = sync.OnceFunc(e.held[len(e.held)-1])
+		e.held[len(e.held)-1] = e.applied
+		if err := s.tell(e); err != nil {
 			return err
 		}
 	}
@@ -172,22 +176,46 @@ func (s *Store) commit(e *edit) (err error) {
 			err = s.failure()
 		}
 	}()
-	start := time.Now()
-	if err := e.Commit(pebble.Sync); err != nil {
+	defer func(start time.Time) {
+		if err == nil {
+			s.commits.Observe(time.Since(start).Seconds())
+		}
+	}(time.Now())
+	if e.changed == "" {
+		if err := e.Commit(pebble.Sync); err != nil {
+			return err
+		}
+		return e.Close()
+	}
+	// Edits that change the library enter Pebble's log in the order of their versions, and share the sync.
+	if err := e.Commit(pebble.NoSync); err != nil {
 		return err
 	}
-	s.commits.Observe(time.Since(start).Seconds())
-	e.Close()
-	if e.library {
-		s.version.Store(e.version) // after the commit: whoever sees the new version sees what it stands for
+	s.assigned = e.version
+	e.applied()
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return err
 	}
-	return nil
+	s.publish(e.version)
+	return e.Close()
+}
+
+// publish makes Version at least v. The edit of v is durable, and so are the edits of all versions before v: a reader who sees a
+// version sees every change up to the version.
+func (s *Store) publish(v int64) {
+	for {
+		now := s.version.Load()
+		if now >= v || s.version.CompareAndSwap(now, v) {
+			return
+		}
+	}
 }
 
 func (s *Store) loadVersion() error {
 	v, closer, err := s.db.Get(key(tableVersion))
 	if errors.Is(err, pebble.ErrNotFound) {
-		s.version.Store(1)
+		s.assigned = 1
+		s.version.Store(s.assigned)
 		return nil
 	}
 	if err != nil {
@@ -197,6 +225,7 @@ func (s *Store) loadVersion() error {
 	if len(v) != 8 {
 		return fmt.Errorf("decoding the version: %d bytes", len(v))
 	}
-	s.version.Store(int64(binary.BigEndian.Uint64(v)))
+	s.assigned = int64(binary.BigEndian.Uint64(v))
+	s.version.Store(s.assigned)
 	return nil
 }

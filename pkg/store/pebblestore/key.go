@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 )
@@ -16,6 +17,8 @@ const (
 	tableLeases      = 'L'
 	tableJobs        = 'J'
 	tableVersion     = 'v'
+	tableChanges     = 'c'
+	tableChangeLog   = 'C'
 	tablePartners    = 'P'
 	tablePositions   = 'o'
 )
@@ -50,4 +53,26 @@ func after(prefix []byte) []byte {
 		}
 	}
 	return nil
+}
+
+// cutText cuts the first text off the part of a key that follows the table's letter. text is written as keys have it, see plain.
+func cutText(k []byte) (text, rest []byte, ok bool) {
+	for i := 0; i+1 < len(k); i++ {
+		if k[i] != 0 {
+			continue
+		}
+		if k[i+1] == 1 {
+			return k[:i], k[i+2:], true
+		}
+		i++ // 00 FF
+	}
+	return nil, nil, false
+}
+
+// plain returns a text that is written as keys have it.
+func plain(text []byte) string {
+	if bytes.IndexByte(text, 0) < 0 {
+		return string(text)
+	}
+	return strings.ReplaceAll(string(text), "\x00\xff", "\x00")
 }

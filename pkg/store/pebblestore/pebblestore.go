@@ -75,9 +75,15 @@ type Store struct {
 	// names and leases hold every read-then-write apart, by what it changes: see lockOf.
 	names  locks
 	leases locks
-	// versions is held by what makes the version grow, so that it is durable in its order.
+	// versions is held by an edit that changes the library until the edit is in Pebble's log: edits are there in the order of their
+	// versions. assigned is the version of the last of them.
 	versions lock
-	version  atomic.Int64
+	assigned int64
+	// version is that of the last edit that is durable.
+	version atomic.Int64
+	// changeLog is the identity of the change log, which remembers changesKept changes.
+	changeLog   string
+	changesKept int64
 
 	// failed is closed when the log could not be written, and failedBy then says why.
 	failOnce sync.Once
@@ -114,8 +120,9 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, log: deps.Log, clock: deps.Clock,
-		disk:  &disk{FS: deps.FS, log: deps.Log, closing: make(chan struct{})},
-		names: newLocks(), leases: newLocks(), versions: newLock(), failed: make(chan struct{}), salvaging: deps.salvaging,
+		disk:        &disk{FS: deps.FS, log: deps.Log, closing: make(chan struct{})},
+		changesKept: mostChanges,
+		names:       newLocks(), leases: newLocks(), versions: newLock(), failed: make(chan struct{}), salvaging: deps.salvaging,
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("opening the store in %s: %w", cfg.Dir, err)
@@ -169,6 +176,9 @@ func (s *Store) open() (err error) {
 	}
 	s.lock = held
 	if err := s.loadVersion(); err != nil {
+		return errors.Join(err, s.db.Close())
+	}
+	if err := s.loadChangeLog(); err != nil {
 		return errors.Join(err, s.db.Close())
 	}
 	return nil

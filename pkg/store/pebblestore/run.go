@@ -28,7 +28,7 @@ func (s *Store) CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error) {
 		k := key(tableRuns, r.GetAsset(), r.GetId())
 		err := s.get(k, there, "run")
 		if errkind.Is(err, errkind.NotFound) {
-			there = proto.CloneOf(r)
+			there, e.changed = proto.CloneOf(r), r.GetAsset()
 			return e.put(k, r)
 		}
 		return err
@@ -51,6 +51,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 		k, old := key(tableRuns, r.GetAsset(), r.GetId()), &pb.Run{}
 		switch err := s.get(k, old, "run"); {
 		case errkind.Is(err, errkind.NotFound):
+			e.changed = r.GetAsset()
 		case err != nil:
 			return err
 		case old.GetEpoch() > r.GetEpoch():
@@ -138,7 +139,7 @@ func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 		case err != nil:
 			return err
 		}
-		e.library = true
+		e.changed = asset
 		return e.Delete(k, nil)
 	})
 }

@@ -152,7 +152,7 @@ func unread(from, to *pebble.DB) error {
 	return nil
 }
 
-// tables are all but those of positions, see unread.
+// tables are all but those of positions, see unread, and of changes: a mended store has a new change log.
 var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableVersion}
 
 // look opens the store and reads all of it. It returns the damage that it met.

@@ -135,6 +135,25 @@ func (m *model) indexed(k names, epoch int64, part store.Part) int64 {
 	return int64(len(seen))
 }
 
+// inactive returns the runs that are not active, in the order of asset and run.
+func (m *model) inactive() []store.InactiveRun {
+	active := map[names]bool{}
+	for _, a := range m.active {
+		active[names{a.GetAsset(), a.GetRun()}] = true
+	}
+	var out []store.InactiveRun
+	for _, r := range inOrder(m.runs, compareNames) {
+		if !active[names{r.GetAsset(), r.GetId()}] {
+			out = append(out, store.InactiveRun{Asset: r.GetAsset(), Run: r.GetId(), State: r.GetState()})
+		}
+	}
+	return out
+}
+
+func compareInactive(x, y store.InactiveRun) int {
+	return compareNames(names{x.Asset, x.Run}, names{y.Asset, y.Run})
+}
+
 // inOrder returns a map's values in the order of its keys.
 func inOrder[K comparable, V any](m map[K]V, compare func(x, y K) int) []V {
 	var out []V
@@ -202,12 +221,16 @@ func testModel(t *testing.T, h Harness) {
 			}
 		}
 		version := must(s.Version(ctx))(rt)
-		grew := func(what string, want bool) {
+		changed, since := map[string]bool{}, must(s.Changes(ctx, ""))(rt).Next
+		grew := func(what, asset string, want bool) {
 			now := must(s.Version(ctx))(rt)
 			if want && now <= version || !want && now != version {
 				rt.Fatalf("%s: version %d, before %d", what, now, version)
 			}
 			version = now
+			if want {
+				changed[asset] = true
+			}
 		}
 
 		rt.Repeat(map[string]func(*rapid.T){
@@ -215,21 +238,26 @@ func testModel(t *testing.T, h Harness) {
 				a := asset(anAsset())
 				a.SizeBytes = number("size", 1)
 				ok(rt, s.PutAsset(ctx, a))
-				grew("putting an asset", !proto.Equal(m.assets[a.GetId()], a))
+				grew("putting an asset", a.GetId(), !proto.Equal(m.assets[a.GetId()], a))
 				m.assets[a.GetId()] = a
 			},
 			"create a run": func(*rapid.T) {
 				k := aRun()
 				r := record(k)
-				if m.runs[k] == nil {
+				grows := m.runs[k] == nil
+				if grows {
 					m.runs[k] = r
 				}
 				equal(rt, "the run created", must(s.CreateRun(ctx, r))(rt), m.runs[k])
+				grew("creating a run", k.a, grows)
 			},
 			"finish a run": func(*rapid.T) {
 				state := rapid.SampledFrom([]pb.RunState{pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED}).Draw(rt, "state")
-				r := ended(record(aRun()), state, 1+number("epoch", 2), number("annotations", 9), number("embeddings", 9))
+				k := aRun()
+				r := ended(record(k), state, 1+number("epoch", 2), number("annotations", 9), number("embeddings", 9))
+				grows := m.runs[k] == nil
 				same("finishing a run", kindOf(s.FinishRun(ctx, r)), m.finish(r))
+				grew("finishing a run", k.a, grows)
 			},
 			"write batches": func(*rapid.T) {
 				var bs []store.Batch
@@ -261,7 +289,7 @@ func testModel(t *testing.T, h Harness) {
 				k := aRun()
 				grows, want := m.delete(k)
 				same("deleting a run", kindOf(s.DeleteRun(ctx, k.a, k.b)), want)
-				grew("deleting a run", grows)
+				grew("deleting a run", k.a, grows)
 			},
 			"activate": func(*rapid.T) {
 				k, previous := aRun(), pick("previous", "", "r", "r\x00", "rr")
@@ -274,7 +302,7 @@ func testModel(t *testing.T, h Harness) {
 				if err == nil {
 					equal(rt, "the active run", got, m.active[names{k.a, record(k).GetAlgorithm()}])
 				}
-				grew("activating", grows)
+				grew("activating", k.a, grows)
 			},
 			"acquire": func(*rapid.T) {
 				name, holder, ttl := pick("lease", "l", "l\x00"), pick("holder", "one", "two"), time.Duration(1+number("seconds", 3))*time.Second
@@ -308,6 +336,15 @@ func testModel(t *testing.T, h Harness) {
 					m.leases[name] = store.Lease{Name: name, Epoch: epoch}
 				}
 			},
+			"ask what changed": func(*rapid.T) {
+				told, next := changesSince(rt, s, since)
+				for asset := range changed {
+					if !slices.Contains(told, asset) {
+						rt.Fatalf("asset %q changed, and %q are told", asset, told)
+					}
+				}
+				changed, since = map[string]bool{}, next
+			},
 			"let time pass": func(*rapid.T) { c.move(time.Duration(number("seconds", 3)) * time.Second) },
 			"open again": func(*rapid.T) {
 				ok(rt, s.Close())
@@ -331,6 +368,9 @@ func testModel(t *testing.T, h Harness) {
 func check(t *rapid.T, ctx context.Context, s store.Store, m *model, span store.Span) {
 	equal(t, "assets", list(t, s.AllAssets(ctx)), inOrder(m.assets, strings.Compare))
 	equal(t, "active runs", list(t, s.AllActive(ctx)), inOrder(m.active, compareNames))
+	inactive := list(t, s.Inactive(ctx))
+	slices.SortFunc(inactive, compareInactive)
+	equal(t, "inactive runs", inactive, m.inactive())
 	for _, a := range []string{"a", "a\x00", "aa"} {
 		active := maps.Clone(m.active)
 		maps.DeleteFunc(active, func(k names, _ *pb.ActiveRun) bool { return k.a != a })

@@ -55,6 +55,9 @@ func Run(t *testing.T, h Harness) {
 		{"partners", testPartners},
 		{"positions", testPositions},
 		{"version", testVersion},
+		{"changes", testChanges},
+		{"changes under writers", testChangesUnderWriters},
+		{"inactive runs", testInactive},
 		{"dump", testDump},
 		{"dump tells no history", testDumpOrder},
 		{"one of many wins", testRaces},
@@ -122,6 +125,9 @@ type tb interface {
 	Fatal(args ...any)
 }
 
+// testContext is for what is asked within a model's step, which has no context of its own.
+var testContext = context.Background()
+
 // must gives a function that returns v, or fails where there is an error.
 func must[T any](v T, err error) func(tb) T {
 	return func(t tb) T {
@@ -171,7 +177,7 @@ func list[M any](t tb, seq iter.Seq2[M, error]) []M {
 func dumpOf(t tb, s store.Store) string {
 	t.Helper()
 	var b bytes.Buffer
-	ok(t, s.Dump(context.Background(), &b))
+	ok(t, s.Dump(testContext, &b))
 	return b.String()
 }
 

@@ -128,13 +128,22 @@ func calls(ctx context.Context, s store.Store) map[string]error {
 	_, acquire := s.Acquire(ctx, "n", "h", time.Minute)
 	_, renew := s.Renew(ctx, store.Lease{Name: "n", Epoch: 1}, time.Minute)
 	_, version := s.Version(ctx)
+	_, changes := s.Changes(ctx, "")
+	_, annotations := s.AnnotationsAt(ctx, []store.Ref{{Asset: "a", Run: "r"}})
+	_, embeddings := s.EmbeddingsAt(ctx, []store.Ref{{Asset: "a", Run: "r"}})
+	_, before := s.LastBefore(ctx, []store.Point{{Asset: "a", Run: "r", Kind: "dialogue", Time: 1}})
+	var inactive error
+	for _, err := range s.Inactive(ctx) {
+		inactive = err
+	}
 	return map[string]error{
 		"PutAsset": s.PutAsset(ctx, asset("a")), "Asset": asset1, "CreateRun": create, "FinishRun": s.FinishRun(ctx, finished(run("a", "r"), 1, 0, 0)),
 		"Run": run1, "RunsOf": runs, "WriteBatches": s.WriteBatches(ctx, []store.Batch{batch("a", "r", 1, 0, 1, "x")}),
 		"MarkIndexed": s.MarkIndexed(ctx, []store.Marker{{Asset: "a", Run: "r", Epoch: 1, Count: 1}}), "Indexed": indexed,
 		"TrimRun": s.TrimRun(ctx, "a", "r", 0, 0), "DeleteRun": s.DeleteRun(ctx, "a", "r"), "Annotation": annotation1, "Embedding": embedding1,
 		"Activate": activate, "Active": active, "Acquire": acquire, "Renew": renew, "Release": s.Release(ctx, store.Lease{Name: "n", Epoch: 1}),
-		"CheckEpoch": s.CheckEpoch(ctx, "n", 1), "Version": version, "Ready": s.Ready(ctx), "Dump": s.Dump(ctx, io.Discard),
+		"CheckEpoch": s.CheckEpoch(ctx, "n", 1), "Version": version, "Changes": changes, "Ready": s.Ready(ctx), "Dump": s.Dump(ctx, io.Discard),
+		"AnnotationsAt": annotations, "EmbeddingsAt": embeddings, "LastBefore": before, "Inactive": inactive,
 		"AllAssets": last(s.AllAssets(ctx)), "AllActive": last(s.AllActive(ctx)),
 		"AnnotationsOf": last(s.AnnotationsOf(ctx, "a", "r", store.Span{})), "EmbeddingsOf": last(s.EmbeddingsOf(ctx, "a", "r", store.Span{})),
 	}
