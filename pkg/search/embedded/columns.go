@@ -2,37 +2,33 @@ package embedded
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
-
-	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// columns is what is kept in memory of one segment: which item each document is. A
-// segment never changes, so columns are made once and shared; they cost 8 bytes a document.
+// columns is kept in memory of one segment: which item each document is. A segment never changes, so columns are made once and
+// shared. Columns cost 12 bytes a document and 16 bytes a run.
 type columns struct {
-	runs     []string
-	runOf    []uint32          // by document number, an index into runs
-	ordinals []uint32          // by document number
-	byRun    map[string]uint32 // a run's index in runs
-	docs     []*roaring.Bitmap // by index of the run: its documents
-	// first and last are, by index of the run, the ordinals that its documents lie between.
+	runOf    []uint32 // by document: the number of the run
+	ordinals []uint32 // by document
+	runs     []uint32 // the numbers of the runs, rising
+	// order holds the documents of runs[0], then those of runs[1] and so on, each rising; starts[i] is where those of runs[i] begin.
+	order, starts []uint32
+	// first and last are, by place in runs, the ordinals that the documents of a run lie between.
 	first, last []uint32
 
-	mu      sync.Mutex
-	hidden  map[string]*roaring.Bitmap // by the runs allowed, as a bit set
-	recency []string
+	// followed is kept for scopes that are told by their complement, named for scopes that name their runs.
+	followed, named sights
 }
 
-// hiddenKept bounds how many scopes a segment remembers: most questions come with one of a few.
-const hiddenKept = 8
-
-func newColumns(seg *scorch.SegmentSnapshot) (*columns, error) {
+func newColumns(seg *scorch.SegmentSnapshot, table *runTable) (*columns, error) {
 	n := seg.Segment().Count()
-	c := &columns{runOf: make([]uint32, n), ordinals: make([]uint32, n), byRun: map[string]uint32{}, hidden: map[string]*roaring.Bitmap{}}
+	c := &columns{runOf: make([]uint32, n), ordinals: make([]uint32, n)}
+	var last string // documents of one run mostly follow each other
+	var number uint32
 	for doc := uint64(0); doc < n; doc++ {
 		id, err := seg.DocID(doc)
 		if err != nil {
@@ -42,72 +38,54 @@ func newColumns(seg *scorch.SegmentSnapshot) (*columns, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, ok := c.byRun[string(run)]
-		if !ok {
-			r = uint32(len(c.runs))
-			c.byRun[string(run)] = r
-			c.runs = append(c.runs, string(run))
-			c.docs = append(c.docs, roaring.New())
-			c.first, c.last = append(c.first, ordinal), append(c.last, ordinal)
+		if string(run) != last {
+			last = string(run)
+			number = table.number(last)
 		}
-		c.runOf[doc] = r
-		c.ordinals[doc] = ordinal
-		c.docs[r].Add(uint32(doc))
-		c.first[r], c.last[r] = min(c.first[r], ordinal), max(c.last[r], ordinal)
+		c.runOf[doc], c.ordinals[doc] = number, ordinal
 	}
-	for _, d := range c.docs {
-		d.RunOptimize()
-	}
+	c.group()
+	c.followed, c.named = newSights(n, lineagesKept*setsKept/2), newSights(n, namedKept)
 	return c, nil
 }
 
-// outside returns the documents of runs that the scope does not hold, nil if there are none.
-// all reports that it hides every document. The bitmap is shared: it is not to be changed.
-func (c *columns) outside(scope *search.Scope) (hidden *roaring.Bitmap, all bool) {
-	key := make([]byte, (len(c.runs)+7)/8)
-	allowed := 0
-	for i, run := range c.runs {
-		if scope.Has(run) {
-			key[i/8] |= 1 << (i % 8)
-			allowed++
+// group lays the documents out by run.
+func (c *columns) group() {
+	c.runs = slices.Clone(c.runOf)
+	slices.Sort(c.runs)
+	c.runs = slices.Clip(slices.Clone(slices.Compact(c.runs)))
+	c.starts = make([]uint32, len(c.runs)+1)
+	c.first, c.last = make([]uint32, len(c.runs)), make([]uint32, len(c.runs))
+	for doc, run := range c.runOf {
+		i, _ := c.place(run)
+		if c.starts[i+1]++; c.starts[i+1] == 1 {
+			c.first[i], c.last[i] = c.ordinals[doc], c.ordinals[doc]
 		}
+		c.first[i], c.last[i] = min(c.first[i], c.ordinals[doc]), max(c.last[i], c.ordinals[doc])
 	}
-	switch allowed {
-	case len(c.runs):
-		return nil, false
-	case 0:
-		return nil, true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if b, ok := c.hidden[string(key)]; ok {
-		return b, false
-	}
-	// The fewer of both is gathered; hiding the rest is a flip.
-	few := make([]*roaring.Bitmap, 0, min(allowed, len(c.runs)-allowed))
-	gatherAllowed := allowed <= len(c.runs)/2
 	for i := range c.runs {
-		if (key[i/8]&(1<<(i%8)) != 0) == gatherAllowed {
-			few = append(few, c.docs[i])
-		}
+		c.starts[i+1] += c.starts[i]
 	}
-	b := roaring.FastOr(few...)
-	if gatherAllowed {
-		b.Flip(0, uint64(len(c.runOf)))
+	next := slices.Clone(c.starts)
+	c.order = make([]uint32, len(c.runOf))
+	for doc, run := range c.runOf {
+		i, _ := c.place(run)
+		c.order[next[i]] = uint32(doc)
+		next[i]++
 	}
-	if len(c.recency) == hiddenKept {
-		delete(c.hidden, c.recency[0])
-		c.recency = append(c.recency[:0], c.recency[1:]...)
-	}
-	c.recency = append(c.recency, string(key))
-	c.hidden[string(key)] = b
-	return b, false
 }
+
+// place returns where a run is in runs.
+func (c *columns) place(run uint32) (int, bool) { return slices.BinarySearch(c.runs, run) }
+
+// docs returns the documents of the run at a place, rising.
+func (c *columns) docs(place int) []uint32 { return c.order[c.starts[place]:c.starts[place+1]] }
 
 // columnCache holds the columns of the segments of the index as it stands.
 type columnCache struct {
-	mu sync.Mutex
-	by map[uint64]*columnsOnce
+	table *runTable
+	mu    sync.Mutex
+	by    map[uint64]*columnsOnce
 }
 
 type columnsOnce struct {
@@ -139,7 +117,7 @@ func (cc *columnCache) of(seg *scorch.SegmentSnapshot) (*columns, error) {
 	cc.mu.Unlock()
 	e.once.Do(func() {
 		var c *columns
-		c, e.err = newColumns(seg)
+		c, e.err = newColumns(seg, cc.table)
 		e.made.Store(c)
 	})
 	if e.err != nil {

@@ -48,7 +48,7 @@ func (t *text) dump(ctx context.Context, f func(search.AnnotationLine) error) er
 		}
 		views = append(views, &view{seg: seg, cols: cols})
 	}
-	all := newTop(views, 0, search.Filter{})
+	all := newTop(t.columns.table.list(), views, 0, search.Filter{})
 	slices.SortFunc(items, func(a, b item) int {
 		return cmp.Or(all.compare(a, b), cmp.Compare(a.segment, b.segment), cmp.Compare(a.doc, b.doc))
 	})
@@ -64,7 +64,7 @@ func (t *text) dump(ctx context.Context, f func(search.AnnotationLine) error) er
 		}
 		cols := views[it.segment].cols
 		if err := f(search.AnnotationLine{
-			Run: cols.runs[cols.runOf[it.doc]], Ordinal: int64(cols.ordinals[it.doc]),
+			Run: all.runs[cols.runOf[it.doc]], Ordinal: int64(cols.ordinals[it.doc]),
 			Asset: r.asset, Kind: r.kind, Language: r.language,
 			Start: int64(r.interval.Start), End: int64(r.interval.End),
 			Confidence: r.confidence, Hash: strconv.FormatUint(r.hash, 16),

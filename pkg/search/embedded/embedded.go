@@ -52,6 +52,7 @@ type Engine struct {
 	lack   atomic.Pointer[search.Lack]
 	whole  func(context.Context) error
 
+	runs   *runTable // of all generations
 	live   atomic.Pointer[generation]
 	closed atomic.Bool
 
@@ -78,7 +79,7 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		dir: dir, cfg: cfg, log: log,
+		dir: dir, cfg: cfg, log: log, runs: newRunTable(),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cinedex_search_seconds", Help: "How long operations of the embedded search engine took.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
@@ -170,7 +171,7 @@ func (e *Engine) openLive() (err error) {
 			return damage(filepath.Join(at, vectorsDir, s), "it is missing")
 		}
 	}
-	gen, err := openGeneration(e.dir, name, e.cfg.Spaces, e.log)
+	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log)
 	if d := damageIn(err); d != nil {
 		// Opening the rest may have cut off or changed what tells of the damage.
 		rec.Lacking, rec.Serves = d.Error(), false

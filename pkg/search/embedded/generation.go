@@ -49,7 +49,7 @@ const (
 	vectorsDir = "vectors"
 )
 
-func openGeneration(dir, name string, spaces []*pb.Space, log *slog.Logger) (_ *generation, err error) {
+func openGeneration(dir, name string, runs *runTable, spaces []*pb.Space, log *slog.Logger) (_ *generation, err error) {
 	g := &generation{name: name, spaces: map[string]*vectors{}, idle: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -65,14 +65,14 @@ func openGeneration(dir, name string, spaces []*pb.Space, log *slog.Logger) (_ *
 	if err := breakSeal(at); err != nil {
 		return nil, err
 	}
-	if g.text, err = openText(filepath.Join(at, textDir), log); err != nil {
+	if g.text, err = openText(filepath.Join(at, textDir), runs, log); err != nil {
 		return nil, err
 	}
 	for _, s := range spaces {
 		if g.spaces[schema.SpaceID(s)] != nil {
 			return nil, errkind.New(errkind.Invalid, "space %s is given twice", schema.SpaceID(s))
 		}
-		v, err := openVectors(filepath.Join(at, vectorsDir), s, log)
+		v, err := openVectors(filepath.Join(at, vectorsDir), runs, s, log)
 		if err != nil {
 			return nil, err
 		}

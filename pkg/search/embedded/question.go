@@ -5,7 +5,6 @@ import (
 	"context"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
@@ -21,8 +20,9 @@ import (
 type view struct {
 	seg    *scorch.SegmentSnapshot
 	cols   *columns
-	except *roaring.Bitmap
-	live   uint64
+	sight  *sight
+	except *roaring.Bitmap // of the sight
+	live   uint64          // of the sight
 
 	dicts map[string]segment.TermDictionary
 }
@@ -51,6 +51,7 @@ func (v *view) dictionary(field string) (segment.TermDictionary, error) {
 // views makes the views of a snapshot, without the segments in which nothing is visible.
 func (t *text) views(ctx context.Context, s *scorch.IndexSnapshot, scope *search.Scope, f search.Filter) ([]*view, error) {
 	var views []*view
+	shown := t.columns.table.shown(scope)
 	for _, seg := range s.Segments() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -59,118 +60,19 @@ func (t *text) views(ctx context.Context, s *scorch.IndexSnapshot, scope *search
 		if err != nil {
 			return nil, err
 		}
-		hidden, all := cols.outside(scope)
-		if all {
+		hidden, kept := cols.hidden(shown)
+		if hidden.all {
 			continue
 		}
-		v := &view{seg: seg, cols: cols, except: hidden, dicts: map[string]segment.TermDictionary{}}
-		if deleted := seg.Deleted(); deleted != nil {
-			if v.except == nil {
-				v.except = deleted
-			} else {
-				v.except = roaring.Or(v.except, deleted)
-			}
-		}
-		if err := v.filter(f); err != nil {
+		v := &view{seg: seg, cols: cols, dicts: map[string]segment.TermDictionary{}}
+		if err := v.look(hidden, kept, f); err != nil {
 			return nil, err
-		}
-		v.live = seg.Segment().Count()
-		if v.except != nil {
-			v.live -= v.except.GetCardinality()
 		}
 		if v.live > 0 {
 			views = append(views, v)
 		}
 	}
 	return views, nil
-}
-
-// filter hides documents by the parts of a Filter that are indexed; confidence and span
-// are looked at by admit.
-func (v *view) filter(f search.Filter) error {
-	keep := func(field string, matches func(term string) bool, exact []string) error {
-		kept := roaring.New()
-		if exact != nil {
-			for _, term := range exact {
-				if err := v.gather(kept, field, []byte(term)); err != nil {
-					return err
-				}
-			}
-		} else if err := v.eachTerm(field, func(term string) error {
-			if matches(term) {
-				return v.gather(kept, field, []byte(term))
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-		kept.Flip(0, v.seg.Segment().Count())
-		if kept.IsEmpty() {
-			return nil
-		}
-		if v.except != nil {
-			kept.Or(v.except)
-		}
-		v.except = kept
-		return nil
-	}
-	if len(f.Kinds) > 0 {
-		if err := keep(kindField, nil, f.Kinds); err != nil {
-			return err
-		}
-	}
-	if len(f.Characters) > 0 {
-		lower := make([]string, len(f.Characters))
-		for i, c := range f.Characters {
-			lower[i] = words.Name(c)
-		}
-		if err := keep(personField, nil, lower); err != nil {
-			return err
-		}
-	}
-	if len(f.Languages) > 0 {
-		wanted := make([]string, len(f.Languages))
-		for i, l := range f.Languages {
-			wanted[i] = words.Canonical(l)
-		}
-		err := keep(languageField, func(tag string) bool {
-			return slices.ContainsFunc(wanted, func(w string) bool {
-				return words.Within(tag, w)
-			})
-		}, nil)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gather adds the documents with a term, hidden ones too.
-func (v *view) gather(into *roaring.Bitmap, field string, term []byte) error {
-	d, err := v.dictionary(field)
-	if err != nil {
-		return err
-	}
-	pl, err := d.PostingsList(term, nil, nil)
-	if err != nil {
-		return err
-	}
-	return unite(into, pl)
-}
-
-func unite(into *roaring.Bitmap, pl segment.PostingsList) error {
-	if b, ok := pl.(interface{ OrInto(*roaring.Bitmap) }); ok {
-		b.OrInto(into)
-		return nil
-	}
-	it := pl.Iterator(false, false, false, nil)
-	for {
-		p, err := it.Next()
-		if err != nil || p == nil {
-			return err
-		}
-		into.Add(uint32(p.Number()))
-	}
 }
 
 func (v *view) eachTerm(field string, f func(term string) error) error {
@@ -194,17 +96,12 @@ func (v *view) eachTerm(field string, f func(term string) error) error {
 func visibleLanguages(views []*view) (map[string]uint64, error) {
 	counts := map[string]uint64{}
 	for _, v := range views {
-		err := v.eachTerm(languageField, func(tag string) error {
-			pl, err := v.postings(languageField, []byte(tag), nil)
-			if err == nil {
-				if n := pl.Count(); n > 0 {
-					counts[strings.Clone(tag)] += n
-				}
-			}
-			return err
-		})
+		of, err := v.languages()
 		if err != nil {
 			return nil, err
+		}
+		for tag, n := range of {
+			counts[tag] += n
 		}
 	}
 	return counts, nil
@@ -260,7 +157,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 	if err != nil {
 		return nil, err
 	}
-	top := newTop(views, limit, q.Filter)
+	top := newTop(t.columns.table.list(), views, limit, q.Filter)
 	fields, err := t.fields(views, q)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 	}
 	// Named by the time, so that a name never comes back, and by nothing that is left in the folder.
 	name := filepath.Join(generationsDir, strconv.FormatInt(time.Now().UnixNano(), 10))
-	gen, err := openGeneration(e.dir, name, e.cfg.Spaces, e.log) //nolint:contextcheck // a generation lives longer than the call that makes it
+	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log) //nolint:contextcheck // a generation lives longer than the call that makes it
 	if err != nil {
 		return nil, fmt.Errorf("opening a generation beside the live one: %w", err)
 	}

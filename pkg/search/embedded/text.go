@@ -73,7 +73,7 @@ type text struct {
 // maxUnwritten is how many changes may wait for the index to write them before writers do.
 const maxUnwritten = 40_000
 
-func openText(dir string, log *slog.Logger) (*text, error) {
+func openText(dir string, runs *runTable, log *slog.Logger) (*text, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of texts: %w", err)
 	}
@@ -81,7 +81,7 @@ func openText(dir string, log *slog.Logger) (*text, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the analysis of languages: %w", err)
 	}
-	t := &text{log: log, languages: langs, failed: make(chan struct{}), stale: make(chan struct{}, 1), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
+	t := &text{log: log, languages: langs, columns: columnCache{table: runs}, failed: make(chan struct{}), stale: make(chan struct{}, 1), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
 	t.progress = sync.NewCond(&t.mu)
 	release := hearErrors(dir, t.asyncError)
 	t.index, err = scorch.NewScorch(scorch.Name, map[string]any{
@@ -432,7 +432,7 @@ func (t *text) decodeChange(b []byte) (*change, error) {
 	return c, nil
 }
 
-// keepWarm makes the columns of new segments before a question has to, and drops old ones.
+// keepWarm makes the columns of new segments, and what the last scopes hide there, before a question has to, and drops old columns.
 func (t *text) keepWarm() {
 	for range t.stale {
 		t.warm()
@@ -446,8 +446,13 @@ func (t *text) warm() {
 	}
 	defer func() { _ = s.Close() }()
 	for _, seg := range s.Segments() {
-		if _, err := t.columns.of(seg); err != nil {
+		cols, err := t.columns.of(seg)
+		if err != nil {
 			t.log.Error("reading identities of a segment", "segment", seg.Id(), "error", err)
+			continue
+		}
+		for _, s := range t.columns.table.newest() {
+			cols.hidden(s)
 		}
 	}
 	t.columns.keep(s.Segments())

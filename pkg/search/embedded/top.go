@@ -12,6 +12,7 @@ import (
 
 // top keeps the best documents offered, at most limit of them. Equal scores are ordered by run and ordinal.
 type top struct {
+	runs   []string // by number, those of the views at least
 	views  []*view
 	limit  int
 	filter search.Filter
@@ -25,8 +26,8 @@ type item struct {
 	doc     uint64
 }
 
-func newTop(views []*view, limit int, f search.Filter) *top {
-	return &top{views: views, limit: limit, filter: f, late: f.MinConfidence > 0 || !f.Span.Empty()}
+func newTop(runs []string, views []*view, limit int, f search.Filter) *top {
+	return &top{runs: runs, views: views, limit: limit, filter: f, late: f.MinConfidence > 0 || !f.Span.Empty()}
 }
 
 // floor is what a document must score at least to be taken.
@@ -44,8 +45,8 @@ func (t *top) compare(a, b item) int {
 	}
 	x, y := t.views[a.segment].cols, t.views[b.segment].cols
 	rx, ry := x.runOf[a.doc], y.runOf[b.doc]
-	if x != y || rx != ry {
-		if c := cmp.Compare(x.runs[rx], y.runs[ry]); c != 0 {
+	if rx != ry {
+		if c := cmp.Compare(t.runs[rx], t.runs[ry]); c != 0 {
 			return c
 		}
 	}
@@ -106,7 +107,7 @@ func (t *top) hits() ([]search.Hit, error) {
 		}
 		cols := t.views[it.segment].cols
 		hits[i] = search.Hit{
-			Run: cols.runs[cols.runOf[it.doc]], Ordinal: int64(cols.ordinals[it.doc]),
+			Run: t.runs[cols.runOf[it.doc]], Ordinal: int64(cols.ordinals[it.doc]),
 			Asset: r.asset, Kind: r.kind, Language: r.language, Interval: r.interval, Score: it.score,
 		}
 	}

@@ -24,9 +24,11 @@ func (t *text) changed(changes []*change) ([]*change, error) {
 			continue // it is new: waiting for its columns would keep what is live waiting
 		}
 		var ids []string
+		names := t.columns.table.list()
 		for run, ofRun := range rows {
-			r, ok := c.byRun[run]
-			if !ok {
+			n, _ := t.columns.table.find(run)
+			r, ok := c.place(n)
+			if !ok || names[n] != run {
 				continue
 			}
 			for ordinal := range ofRun {
@@ -44,7 +46,7 @@ func (t *text) changed(changes []*change) ([]*change, error) {
 		}
 		for it := docs.Iterator(); it.HasNext(); {
 			doc := it.Next()
-			run, ordinal := c.runs[c.runOf[doc]], c.ordinals[doc]
+			run, ordinal := names[c.runOf[doc]], c.ordinals[doc]
 			err := seg.VisitDocument(uint64(doc), func(field string, _ byte, value []byte, _ []uint64) bool {
 				if field == rowField && bytes.Equal(value, rows[run][ordinal]) {
 					same[documentID(run, int64(ordinal))] = true

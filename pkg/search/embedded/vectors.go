@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,12 +22,9 @@ import (
 // vectors is one space: a flat index, whose groups are the embeddings of one run that
 // are filtered alike.
 type vectors struct {
-	name  string
-	index *flat.Index
-
-	mu sync.RWMutex
-	// runs are the groups of each run. One that has become empty stays: it costs its name.
-	runs map[string][]group
+	name   string
+	index  *flat.Index
+	groups *groups
 }
 
 // A group's name in the flat index is all of these, so that a filter is decided before
@@ -61,17 +57,7 @@ func parseGroup(name string) (group, error) {
 	return group{name, p[0], p[1], p[2], p[3], p[4]}, nil
 }
 
-func (g group) passes(f search.Filter) bool {
-	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, g.kind) {
-		return false
-	}
-	if len(f.Characters) > 0 && !slices.ContainsFunc(f.Characters, func(c string) bool { return words.Name(c) == words.Name(g.char) }) {
-		return false
-	}
-	return len(f.Languages) == 0 || slices.ContainsFunc(f.Languages, func(l string) bool { return words.Within(g.language, words.Canonical(l)) })
-}
-
-func openVectors(dir string, s *pb.Space, log *slog.Logger) (*vectors, error) {
+func openVectors(dir string, runs *runTable, s *pb.Space, log *slog.Logger) (*vectors, error) {
 	name := schema.SpaceID(s)
 	if s.GetName() == "" || s.GetVersion() == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {
 		return nil, errkind.New(errkind.Invalid, "%q is no name of a space", name)
@@ -82,38 +68,16 @@ func openVectors(dir string, s *pb.Space, log *slog.Logger) (*vectors, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening space %s: %w", name, err)
 	}
-	v := &vectors{name: name, index: index, runs: map[string][]group{}}
-	_, _ = index.Match(context.Background(), func(name string) bool {
-		var g group
-		if g, err = parseGroup(name); err == nil {
-			v.runs[g.run] = append(v.runs[g.run], g)
-		}
-		return false
-	})
-	if err != nil {
+	v := &vectors{name: name, index: index, groups: newGroups(index, runs)}
+	if err := v.groups.catchUp(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening space %s: %w", name, err), index.Close())
 	}
 	return v, nil
 }
 
-func (v *vectors) groups(run string) []group {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.runs[run]
-}
-
-// note remembers a group. It is called before the group has vectors, so that none is overlooked.
-func (v *vectors) note(g group) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !slices.ContainsFunc(v.runs[g.run], func(o group) bool { return o.name == g.name }) {
-		v.runs[g.run] = append(slices.Clip(v.runs[g.run]), g)
-	}
-}
-
 func (v *vectors) write(ctx context.Context, embeddings []*pb.Embedding) error {
 	rows := make([]flat.Vector, len(embeddings))
-	noted := map[string]bool{}
+	noted := map[string][]string{} // the groups of the same run, by the group
 	var elsewhere []flat.Key
 	for i, m := range embeddings {
 		if err := search.CheckItem(m.GetRun(), m.GetOrdinal()); err != nil {
@@ -123,17 +87,19 @@ func (v *vectors) write(ctx context.Context, embeddings []*pb.Embedding) error {
 		if err != nil {
 			return err
 		}
-		if !noted[g.name] {
-			v.note(g)
-			noted[g.name] = true
+		others, ok := noted[g.name]
+		if !ok {
+			// The group is known before it has vectors, so that a write of the same item beside this one does not overlook it.
+			if others, err = v.groups.beside(g); err != nil {
+				return err
+			}
+			noted[g.name] = others
 		}
 		ordinal := uint32(m.GetOrdinal())
 		rows[i] = flat.Vector{Key: flat.Key{Group: g.name, Ordinal: ordinal}, Start: m.GetStart(), End: m.GetEnd(), Values: m.GetVector()}
 		// The same item may have been written with another language or character.
-		for _, o := range v.groups(g.run) {
-			if o.name != g.name {
-				elsewhere = append(elsewhere, flat.Key{Group: o.name, Ordinal: ordinal})
-			}
+		for _, o := range others {
+			elsewhere = append(elsewhere, flat.Key{Group: o, Ordinal: ordinal})
 		}
 	}
 	if err := v.index.Delete(ctx, elsewhere...); err != nil {
@@ -146,10 +112,14 @@ func (v *vectors) write(ctx context.Context, embeddings []*pb.Embedding) error {
 }
 
 func (v *vectors) remove(ctx context.Context, run string, from int64) error {
+	names, err := v.groups.namesOf(run)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(32) // deletions that wait together share one sync
-	for _, o := range v.groups(run) {
-		g.Go(func() error { return v.index.DeleteFrom(ctx, o.name, uint32(from)) })
+	for _, name := range names {
+		g.Go(func() error { return v.index.DeleteFrom(ctx, name, uint32(from)) })
 	}
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("deleting vectors of space %s: %w", v.name, err)
@@ -159,7 +129,7 @@ func (v *vectors) remove(ctx context.Context, run string, from int64) error {
 
 func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
 	limit := min(q.Limit, search.MaxLimit)
-	groups, err := v.visible(ctx, q.Scope, q.Filter)
+	groups, err := v.groups.visible(ctx, q.Scope, q.Filter)
 	if err != nil {
 		return nil, fmt.Errorf("searching space %s: %w", v.name, err)
 	}
@@ -197,21 +167,4 @@ func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit,
 		slices.SortFunc(hits, search.CompareHits)
 		return hits[:min(limit, len(hits))], nil
 	}
-}
-
-// visible returns the groups that a question may look into. It goes through the names of all, which
-// a writer that is syncing does not hold up.
-func (v *vectors) visible(ctx context.Context, scope *search.Scope, f search.Filter) (*flat.Set, error) {
-	narrowed := len(f.Kinds)+len(f.Characters)+len(f.Languages) > 0
-	return v.index.Match(ctx, func(name string) bool {
-		run, _, _ := strings.Cut(name, groupSeparator)
-		if !scope.Has(run) {
-			return false
-		}
-		if !narrowed {
-			return true
-		}
-		g, err := parseGroup(name)
-		return err == nil && g.passes(f)
-	})
 }

@@ -46,6 +46,7 @@ type Exceptions struct {
 
 // Run holds an engine to every promise of package search.
 func Run(t *testing.T, h Harness) {
+	t.Run("a stub", func(t *testing.T) { testStub(t, h) })
 	t.Run("judged questions", func(t *testing.T) { testJudged(t, h) })
 	t.Run("cases", func(t *testing.T) { testCases(t, h) })
 	t.Run("names", func(t *testing.T) { testNames(t, h) })
@@ -68,7 +69,39 @@ func Run(t *testing.T, h Harness) {
 	t.Run("words as a model says", func(t *testing.T) { testModel(t, h) })
 	t.Run("vectors", func(t *testing.T) { testVectors(t, h) })
 	t.Run("rebuild", func(t *testing.T) { testRebuild(t, h) })
+	t.Run("switches", func(t *testing.T) { testSwitches(t, h) })
 	t.Run("closing", func(t *testing.T) { testClosing(t, h) })
+	// The scopes of all tests above name their runs. A large scope tells the runs that it does not hold.
+	c := byComplement(h)
+	for name, test := range map[string]func(*testing.T, Harness){
+		"judged questions": testJudged, "scope": testScope, "hidden items leave no trace": testNoTrace, "order and limit": testOrder,
+		"trim and delete": testTrim, "languages": testLanguages, "found when Write returns": testFresh, "vectors": testVectors,
+	} {
+		t.Run("by complement/"+name, func(t *testing.T) { test(t, c) })
+	}
+}
+
+// testStub is the first test: an engine that is begun passes it when it is opened, asked before anything is written, and closed.
+func testStub(t *testing.T, h Harness) {
+	e := h.Open(t, t.TempDir(), nil)
+	if err := e.Ready(t.Context()); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+	if hits, err := e.Text(t.Context(), search.TextQuery{Scope: allRuns(), Words: "lighthouse", Limit: 10}); err != nil || len(hits) != 0 {
+		t.Errorf("an empty engine finds %v, %v", names(hits), err)
+	}
+	if _, err := e.Text(t.Context(), search.TextQuery{Words: "lighthouse", Limit: 10}); err == nil {
+		t.Error("no scope is no error")
+	}
+	if languages, err := e.Languages(t.Context(), allRuns()); err != nil || len(languages) != 0 {
+		t.Errorf("an empty engine has languages %v, %v", languages, err)
+	}
+	if got := dumpOf(t, e); got != "" {
+		t.Errorf("an empty engine dumps %q", got)
+	}
+	if err := e.Close(); err != nil {
+		t.Errorf("closing: %v", err)
+	}
 }
 
 func open(t testing.TB, h Harness) search.Engine {

@@ -310,7 +310,7 @@ func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segm
 	e := exchange{x: x, centre: views[0].centre}
 	for _, v := range views {
 		e.old = append(e.old, v.segment)
-		refs = v.appendLive(refs)
+		refs = v.appendLive(refs, snap.names)
 	}
 	sortRefs(refs)
 	if len(refs) > 0 {

@@ -46,7 +46,7 @@ func (x *Index) All(ctx context.Context) iter.Seq2[Vector, error] {
 func (s *snapshot) sorted() []ref {
 	refs := make([]ref, 0, s.live())
 	for i := range s.segments {
-		refs = s.segments[i].appendLive(refs)
+		refs = s.segments[i].appendLive(refs, s.names)
 	}
 	for i := range s.tails {
 		t := &s.tails[i]
@@ -60,11 +60,11 @@ func (s *snapshot) sorted() []ref {
 	return refs
 }
 
-func (v *segmentView) appendLive(refs []ref) []ref {
+func (v *segmentView) appendLive(refs []ref, names []string) []ref {
 	for _, e := range v.extents {
-		for row := e.first; row < e.first+e.rows; row++ {
+		for row := int(e.first); row < e.end(); row++ {
 			if !v.dead.has(row) {
-				refs = append(refs, ref{from: &v.rows, check: v.check, row: row, name: e.name})
+				refs = append(refs, ref{from: &v.rows, check: v.check, row: row, name: names[e.group]})
 			}
 		}
 	}
@@ -87,7 +87,7 @@ func (x *Index) Groups() iter.Seq2[string, int] {
 		counts := make([]int, len(snap.names))
 		for _, v := range snap.segments {
 			for _, e := range v.extents {
-				counts[e.id] += e.rows - v.dead.count(e.first, e.first+e.rows)
+				counts[e.group] += int(e.rows) - v.dead.count(int(e.first), e.end())
 			}
 		}
 		for _, t := range snap.tails {

@@ -77,31 +77,6 @@ type Filter struct {
 	Span func(start, end int64) bool
 }
 
-// A Set is a set of an index's groups, of those that existed when it was made.
-// It holds for as long as the index is open, and never changes.
-type Set struct {
-	bits []uint64
-	n    int
-}
-
-// Len returns how many groups the set holds.
-func (s *Set) Len() int { return s.n }
-
-func (s *Set) has(id uint32) bool {
-	i := int(id >> 6)
-	return i < len(s.bits) && s.bits[i]>>(id&63)&1 == 1
-}
-
-func (s *Set) add(id uint32) {
-	for int(id>>6) >= len(s.bits) {
-		s.bits = append(s.bits, 0)
-	}
-	if !s.has(id) {
-		s.bits[id>>6] |= 1 << (id & 63)
-		s.n++
-	}
-}
-
 // checkValues refuses what has no place in a space, and returns the sum of squares.
 func checkValues(v []float32, dim int, m Metric) (float64, error) {
 	if len(v) != dim {

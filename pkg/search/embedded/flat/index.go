@@ -49,7 +49,7 @@ type Index struct {
 	lock   *os.File
 
 	current current
-	groups  registry // only the writer adds
+	groups  registry
 	ops     chan *op
 
 	// write guards all below; who changes the snapshot holds it.
@@ -293,9 +293,12 @@ func (r *registry) intern(name string) uint32 {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id := uint32(len(r.names))
-	r.ids[name] = id
-	r.names = append(r.names, name)
+	id, ok := r.ids[name]
+	if !ok {
+		id = uint32(len(r.names))
+		r.ids[name] = id
+		r.names = append(r.names, name)
+	}
 	return id
 }
 
@@ -320,7 +323,7 @@ func (x *Index) setCentre(c []float32) {
 
 // Set returns the set of the groups named; those that the index does not know hold nothing to find.
 func (x *Index) Set(names ...string) *Set {
-	s := &Set{}
+	s := NewSet()
 	for _, n := range names {
 		if id, ok := x.groups.find(n); ok {
 			s.add(id)
@@ -329,24 +332,12 @@ func (x *Index) Set(names ...string) *Set {
 	return s
 }
 
-// Match returns the set of the groups whose names pass. The error is the context's.
-func (x *Index) Match(ctx context.Context, pass func(name string) bool) (*Set, error) {
-	s := &Set{}
-	for id, name := range x.groups.list() {
-		if id%matchEvery == 0 {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-		}
-		if pass(name) {
-			s.add(uint32(id))
-		}
-	}
-	return s, nil
-}
+// Number returns the number of a group, a new number if need be. A group that was numbered is known, though it may hold no vector.
+// Numbers count from 0 and hold for as long as the index is open.
+func (x *Index) Number(group string) uint32 { return x.groups.intern(group) }
 
-// matchEvery is how many names are looked at between two looks at the context.
-const matchEvery = 1024
+// Names returns the groups that are known, by their number. The caller must not change the slice.
+func (x *Index) Names() []string { return x.groups.list() }
 
 // Stats tells how an index stands.
 type Stats struct {

@@ -121,19 +121,10 @@ func planOf(snap *snapshot, groups *Set) plan {
 			p.rows += v.live
 			continue
 		}
-		var s []stretch
-		for _, e := range v.extents {
-			if !groups.has(e.id) {
-				continue
-			}
-			p.rows += e.rows - v.dead.count(e.first, e.first+e.rows)
-			if n := len(s); n > 0 && s[n-1].to == e.first {
-				s[n-1].to += e.rows
-			} else {
-				s = append(s, stretch{e.first, e.first + e.rows})
-			}
+		p.stretches[i] = v.segment.stretches(groups)
+		for _, s := range p.stretches[i] {
+			p.rows += s.to - s.from - v.dead.count(s.from, s.to)
 		}
-		p.stretches[i] = s
 	}
 	for _, t := range snap.tails {
 		if groups == nil {
@@ -141,7 +132,7 @@ func planOf(snap *snapshot, groups *Set) plan {
 			continue
 		}
 		for row, g := range t.groups {
-			if groups.has(g) && !t.dead.has(row) {
+			if groups.Has(g) && !t.dead.has(row) {
 				p.rows++
 			}
 		}
@@ -296,7 +287,7 @@ func (s *search) scanTail(ctx context.Context, t *top, v *tailView) error {
 		mask := bitsOf(0, v.n-b*blockRows) &^ v.dead.word(b)
 		if s.groups != nil {
 			for i, g := range v.groups[b*blockRows : min(v.n, (b+1)*blockRows)] {
-				if !s.groups.has(g) {
+				if !s.groups.Has(g) {
 					mask &^= 1 << i
 				}
 			}
@@ -418,10 +409,13 @@ func (c *column) group(row int) uint32 {
 	if c.segment == nil {
 		return c.groups[row]
 	}
-	for e := c.segment.extents; e[c.extent].first+e[c.extent].rows <= row; {
-		c.extent++
+	e := c.segment.extents
+	if e[c.extent].end() <= row {
+		// Extents lie row by row, so the next one is near, or far where much was passed over.
+		rest, _ := slices.BinarySearchFunc(e[c.extent+1:], row, func(e extent, row int) int { return cmp.Compare(e.end(), row+1) })
+		c.extent += 1 + rest
 	}
-	return c.segment.extents[c.extent].id
+	return e[c.extent].group
 }
 
 // floor32 rounds down, so that comparing in float32 passes nothing over that float64 would not.

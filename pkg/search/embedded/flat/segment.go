@@ -2,6 +2,7 @@ package flat
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -68,12 +69,11 @@ func shapeOf(l layout, n, groups, nameBytes int) (s shape) {
 	return s
 }
 
-// A run of rows of one group within a segment.
-type extent struct {
-	name        string
-	id          uint32
-	first, rows int
-}
+// An extent is the rows of one group within a segment.
+type extent struct{ group, first, rows uint32 }
+
+func (e extent) end() int         { return int(e.first) + int(e.rows) }
+func (e extent) stretch() stretch { return stretch{int(e.first), e.end()} }
 
 // A segment is a sealed file, mapped into memory.
 type segment struct {
@@ -82,8 +82,10 @@ type segment struct {
 	number  uint64
 	data    []byte
 	shape   shape
-	extents []extent       // by name
-	byID    map[uint32]int // group → place in extents
+	extents []extent // by the group's name, and so by row
+	// places are places in extents by the group's number.
+	places  []uint32
+	planned stretchesOf
 	checked [parts][]atomic.Uint64
 	refs    atomic.Int64 // snapshots that hold it
 	gone    atomic.Bool  // the file is to be removed with the last reference
@@ -130,7 +132,7 @@ func openSegment(dir string, number uint64, l layout, centre []float32, intern f
 	if sum != le.Uint32(data[s.size-4:]) {
 		return nil, corrupt(path, "checksum of directory and columns")
 	}
-	seg := &segment{path: path, number: number, data: data, shape: s, byID: make(map[uint32]int, groups)}
+	seg := &segment{path: path, number: number, data: data, shape: s, extents: make([]extent, groups), places: make([]uint32, groups)}
 	seg.rows = rows{
 		layout: l, n: n, centre: centre, norm: float32At(data, 24),
 		ordinals: columnOf[uint32](data[s.ordinals:][:n*4]),
@@ -146,12 +148,11 @@ func openSegment(dir string, number uint64, l layout, centre []float32, intern f
 	for g := range groups {
 		d := data[s.directory+g*12:]
 		length := int(le.Uint32(d[8:]))
-		e := extent{name: string(names[:length]), first: int(le.Uint32(d)), rows: int(le.Uint32(d[4:]))}
+		seg.extents[g] = extent{group: intern(string(names[:length])), first: le.Uint32(d), rows: le.Uint32(d[4:])}
+		seg.places[g] = uint32(g)
 		names = names[length:]
-		e.id = intern(e.name)
-		seg.byID[e.id] = g
-		seg.extents = append(seg.extents, e)
 	}
+	slices.SortFunc(seg.places, func(a, b uint32) int { return cmp.Compare(seg.extents[a].group, seg.extents[b].group) })
 	return seg, nil
 }
 
@@ -172,20 +173,29 @@ func (s *segment) check(part, block int) error {
 	return nil
 }
 
+// place returns where a group is in extents.
+func (s *segment) place(group uint32) (int, bool) {
+	i, ok := slices.BinarySearchFunc(s.places, group, func(place, group uint32) int { return cmp.Compare(s.extents[place].group, group) })
+	if !ok {
+		return 0, false
+	}
+	return int(s.places[i]), true
+}
+
 // find returns the row of a key, dead or alive, or -1.
 func (s *segment) find(id, ordinal uint32) int {
-	g, ok := s.byID[id]
+	g, ok := s.place(id)
 	if !ok {
 		return -1
 	}
-	e := s.extents[g]
-	column := s.ordinals[e.first : e.first+e.rows]
+	e := s.extents[g].stretch()
+	column := s.ordinals[e.from:e.to]
 	// A run's ordinals mostly have no holes.
 	if i := int(ordinal) - int(column[0]); i >= 0 && i < len(column) && column[i] == ordinal {
-		return e.first + i
+		return e.from + i
 	}
 	if i, ok := slices.BinarySearch(column, ordinal); ok {
-		return e.first + i
+		return e.from + i
 	}
 	return -1
 }

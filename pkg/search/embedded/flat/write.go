@@ -355,13 +355,13 @@ func (c *change) rest(group string, from uint32, f func(r *rows, d *dead, live *
 	}
 	for i := range c.next.segments {
 		v := &c.next.segments[i]
-		g, ok := v.byID[id]
+		g, ok := v.place(id)
 		if !ok {
 			continue
 		}
-		e := v.extents[g]
-		skip, _ := slices.BinarySearch(v.ordinals[e.first:e.first+e.rows], from)
-		for row := e.first + skip; row < e.first+e.rows; row++ {
+		e := v.extents[g].stretch()
+		skip, _ := slices.BinarySearch(v.ordinals[e.from:e.to], from)
+		for row := e.from + skip; row < e.to; row++ {
 			f(&v.rows, &v.dead, &v.live, row)
 		}
 	}
