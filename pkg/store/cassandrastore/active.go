@@ -63,7 +63,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (ac
 			active = at.active
 			if active != nil && !at.told {
 				// The switch before, ours or another's, has yet to be told.
-				if err := s.tell(ctx); err != nil {
+				if err := s.tell(ctx, run.GetAsset()); err != nil {
 					return nil, err
 				}
 				b := s.swap(ctx)

@@ -76,7 +76,7 @@ func (s *Store) PutAsset(ctx context.Context, a *pb.Asset) error {
 			case row.told:
 				return nil, nil
 			default:
-				if err := s.tell(ctx); err != nil {
+				if err := s.tell(ctx, a.GetId()); err != nil {
 					return nil, err
 				}
 				b.more = false

@@ -2,6 +2,7 @@ package cassandrastore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -46,6 +47,8 @@ type Store struct {
 	stamps *stamps
 
 	slots chan struct{}
+	// windows are what was told with the last answers of Changes.
+	windows windows
 	// changing has one change at a time of what one name stands for: of those that this process makes, one alone
 	// would win, and a lost compare-and-set costs the winner, too.
 	changing locks
@@ -77,7 +80,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Store, error) {
 		deps.Wall = time.Now
 	}
 	s := &Store{cfg: cfg, log: deps.Log, clock: deps.Clock, skew: &skew{wall: deps.Wall, most: cfg.MaxClockSkew},
-		slots: make(chan struct{}, inFlight), changing: newLocks()}
+		slots: make(chan struct{}, inFlight), changing: newLocks(), windows: windows{process: rand.Text()}}
 	s.consistency, s.serial, _ = cfg.consistency()
 	s.stamps = &stamps{now: s.skew.now}
 	if s.clock == nil {
@@ -209,36 +212,6 @@ func (s *Store) Close() error {
 // Ready implements store.Store. It measures the clock's skew again on the way.
 func (s *Store) Ready(ctx context.Context) error {
 	return s.do(ctx, "ready", "asking whether the store is ready", func() error { return s.skew.measure(ctx, s.session) })
-}
-
-// The version is a counter: it never goes back, adding to it needs no reading, and an addition
-// whose outcome is not known may be made again, since how much it grows means nothing. It has
-// a name because a key of one column must not be empty, as Config.Library may be.
-const versionName = "library"
-
-// Version implements store.Store.
-func (s *Store) Version(ctx context.Context) (int64, error) {
-	var n int64
-	err := s.do(ctx, "version", "reading the version", func() (err error) {
-		n, err = hedged(ctx, func(ctx context.Context) (n int64, err error) {
-			err = s.query(ctx, "SELECT changes FROM versions WHERE library = ? AND name = ?", s.cfg.Library, versionName).Scan(&n)
-			return n, err
-		})
-		if errors.Is(err, gocql.ErrNotFound) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n + 1, nil
-}
-
-// tell makes the version grow, after what it tells of is committed. Whoever made the change
-// keeps in its row that it has yet to be told, until it is: if this process ends in between, whoever comes upon the row next tells.
-func (s *Store) tell(ctx context.Context) error {
-	return s.query(ctx, "UPDATE versions SET changes = changes + 1 WHERE library = ? AND name = ?", s.cfg.Library, versionName).Exec()
 }
 
 // locks has one lock for each name, and now and then one for several.

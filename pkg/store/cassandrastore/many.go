@@ -9,11 +9,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Changes implements store.Store. It remembers nothing yet.
-func (s *Store) Changes(ctx context.Context, _ string) (store.Changes, error) {
-	return store.Changes{}, ctx.Err()
-}
-
 // AnnotationsAt implements store.Annotations.
 func (s *Store) AnnotationsAt(ctx context.Context, refs []store.Ref) ([]*pb.Annotation, error) {
 	return itemsAt(ctx, refs, s.Annotation)

@@ -19,37 +19,43 @@ type record struct {
 	run *pb.Run // nil where there is none
 	// deleted says that the run is being deleted: readers do not see it any more,
 	// and who comes upon it completes that.
-	deleted  bool
+	deleted bool
+	// untold says that the version has yet to grow for the run's being there.
+	untold   bool
 	revision gocql.UUID
 }
 
 func (r record) there() bool { return r.run != nil && !r.deleted }
 
-const selectRun = "SELECT body, deleted, revision FROM runs WHERE library = ? AND asset = ? AND kind = ? AND name = ?"
+const selectRun = "SELECT body, told, deleted, revision FROM runs WHERE library = ? AND asset = ? AND kind = ? AND name = ?"
 
 func (s *Store) record(ctx context.Context, read readFunc, asset, id string) (r record, err error) {
 	var body []byte
-	err = read(ctx, selectRun, s.cfg.Library, asset, kindRecord, id).Scan(&body, &r.deleted, &r.revision)
+	var told *bool // nil where an earlier release made the record
+	err = read(ctx, selectRun, s.cfg.Library, asset, kindRecord, id).Scan(&body, &told, &r.deleted, &r.revision)
 	if errors.Is(err, gocql.ErrNotFound) {
 		return r, nil
 	}
 	if err == nil {
+		r.untold = told != nil && !*told
 		r.run, err = decode[pb.Run](body)
 	}
 	return r, err
 }
 
-// put adds to b what makes a run's record be r, if it is still old.
+// put adds to b what makes a run's record be r, if it is still old. A record that is new has yet to be told; one that is there the
+// caller MUST have told.
 func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
 	body, err := encode(r)
 	if err != nil {
 		return err
 	}
 	if old.run == nil {
-		b.Query("INSERT INTO runs (library, asset, kind, name, body, revision) VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS",
+		b.more = true
+		b.Query("INSERT INTO runs (library, asset, kind, name, body, told, revision) VALUES (?, ?, ?, ?, ?, false, ?) IF NOT EXISTS",
 			s.cfg.Library, r.GetAsset(), kindRecord, r.GetId(), body, revision)
 	} else {
-		b.Query("UPDATE runs SET body = ?, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
+		b.Query("UPDATE runs SET body = ?, told = true, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
 			body, revision, s.cfg.Library, r.GetAsset(), kindRecord, r.GetId(), old.revision)
 	}
 	return nil
@@ -58,7 +64,8 @@ func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
 // ofAsset is the name under which what is said of an asset's runs is changed.
 func ofAsset(id string) string { return "runs/" + id }
 
-// changeRun is change of a run's record, with a deletion that somebody left unfinished completed first.
+// changeRun is change of a run's record, with a deletion that somebody left unfinished completed first. A record that was made and has
+// yet to be told is told before decide is asked; decide is asked at least once after that.
 func (s *Store) changeRun(ctx context.Context, asset, id string, decide func(old record, revision gocql.UUID) (*swap, error)) error {
 	return s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
 		old, err := s.record(ctx, read, asset, id)
@@ -71,6 +78,18 @@ func (s *Store) changeRun(ctx context.Context, asset, id string, decide func(old
 				b.more = true
 			}
 			return b, err
+		case old.untold:
+			if err := s.tell(ctx, asset); err != nil {
+				return nil, err
+			}
+			old.untold = false
+			b, refused := decide(old, revision)
+			if b != nil && refused == nil {
+				return b, nil // put marks the record as told
+			}
+			b = s.swap(ctx)
+			b.more = refused != nil // decide refuses in the next step as well
+			return b, s.put(b, old, old.run, revision)
 		}
 		return decide(old, revision)
 	})
@@ -213,7 +232,7 @@ func (s *Store) purge(ctx context.Context, asset, run string, old record) (*swap
 	if err := s.deleteItems(ctx, asset, run, old.run.GetEpoch()); err != nil {
 		return nil, err
 	}
-	if err := s.tell(ctx); err != nil {
+	if err := s.tell(ctx, asset); err != nil {
 		return nil, err
 	}
 	b := s.swap(ctx)

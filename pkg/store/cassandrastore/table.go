@@ -46,6 +46,15 @@ var migrations = []migration{
 		`CREATE TABLE IF NOT EXISTS %s.positions (library text, reader text, topic text, part int, next bigint,
 			PRIMARY KEY ((library, reader), topic, part)) WITH comment = 'how far the log was read for the rows'` + changed,
 	}},
+	{needs: 1, cql: []string{
+		`CREATE TABLE IF NOT EXISTS %s.changes (library text, bucket bigint, at timeuuid, asset text,
+			PRIMARY KEY ((library, bucket), at, asset)) WITH comment = 'which assets changed, for some hours; a bucket is ten minutes'
+			AND default_time_to_live = 21600 AND gc_grace_seconds = 10800
+			AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', 'compaction_window_size': '1'}`,
+		`ALTER TABLE %s.versions ADD IF NOT EXISTS told counter`,
+		`CREATE TABLE IF NOT EXISTS %s.stretches (library text, asset text, run text, first bigint, bounds blob,
+			PRIMARY KEY ((library, asset, run), first)) WITH comment = 'when the annotations of a run start, some at a time; timestamps lead with the epoch'` + written,
+	}},
 }
 
 // The kinds of rows in runs, in the order in which they are wanted most.
