@@ -46,6 +46,12 @@ type extent struct {
 	epoch      int64
 }
 
+// A stretch is one of a batch, with the batch's timestamp.
+type stretch struct {
+	store.Stretch
+	stamp int64
+}
+
 // rows are encoded rows of one partition, sent together.
 type rows struct {
 	extent
@@ -69,6 +75,7 @@ var inserts = [...]string{
 func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 	return s.do(ctx, "write_batches", "writing annotations", func() error {
 		var all []*rows
+		starts := map[extent][]stretch{}
 		for _, b := range batches {
 			if err := named(b.Asset, b.Run); err != nil || b.First < 0 || b.Epoch < 0 {
 				return errkind.New(errkind.Invalid, "a batch needs an asset, a run, an epoch and a first ordinal of 0 or above")
@@ -84,6 +91,10 @@ func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 			if all, err = split(all, stamp, store.PartEmbeddings, b, b.Embeddings); err != nil {
 				return err
 			}
+			for _, x := range store.Stretches(b, bucketRows) {
+				in := extent{b.Asset, b.Run, store.PartAnnotations, x.First / bucketRows, b.Epoch}
+				starts[in] = append(starts[in], stretch{x, stamp})
+			}
 		}
 		if len(all) == 0 {
 			return nil
@@ -94,7 +105,7 @@ func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 		for _, r := range all {
 			if !seen[r.extent] {
 				seen[r.extent] = true
-				writes = append(writes, func(ctx context.Context) error { return s.extend(ctx, r.extent, r.stamp) })
+				writes = append(writes, func(ctx context.Context) error { return s.extend(ctx, r.extent, r.stamp, starts[r.extent]) })
 			}
 			writes = append(writes, func(ctx context.Context) error { return s.insert(ctx, r) })
 		}
@@ -115,10 +126,38 @@ func (s *Store) insert(ctx context.Context, r *rows) error {
 
 // extend writes that a run has items in a bucket. It is written again with every batch, and beside the rows: what is remembered of it
 // could have been deleted meanwhile, with the run, by another process, and rows that are there without it
-// are those of a write that was not acknowledged, which is made again.
-func (s *Store) extend(ctx context.Context, x extent, stamp int64) error {
-	return s.query(ctx, "INSERT INTO extents (library, asset, run, part, bucket, epoch) VALUES (?, ?, ?, ?, ?, ?)",
-		s.cfg.Library, x.asset, x.run, int8(x.part), x.bucket, x.epoch).WithTimestamp(stamp).Exec()
+// are those of a write that was not acknowledged, which is made again. The stretches of the bucket lie in the same partition's rows.
+func (s *Store) extend(ctx context.Context, x extent, stamp int64, starts []stretch) error {
+	b := s.together(ctx)
+	b.Query("INSERT INTO extents (library, asset, run, part, bucket, epoch) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+		s.cfg.Library, x.asset, x.run, int8(x.part), x.bucket, x.epoch, stamp)
+	for _, y := range starts {
+		if b.Size() >= mostTogether {
+			if err := s.execute(b); err != nil {
+				return err
+			}
+			b = s.together(ctx)
+		}
+		b.Query("INSERT INTO stretches (library, asset, run, first, bounds) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
+			s.cfg.Library, x.asset, x.run, y.First, y.AppendBounds(nil), y.stamp)
+	}
+	return s.execute(b)
+}
+
+// mostTogether is how many small statements of one partition are sent together.
+const mostTogether = 256
+
+// together makes a batch of statements of one partition, each with a timestamp of its own.
+func (s *Store) together(ctx context.Context) *gocql.Batch {
+	return s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(elsewhere{}).DefaultTimestamp(false)
+}
+
+// execute sends statements that may be repeated.
+func (s *Store) execute(b *gocql.Batch) error {
+	for i := range b.Entries {
+		b.Entries[i].Idempotent = true
+	}
+	return s.session.ExecuteBatch(b)
 }
 
 // split encodes the items of a batch and adds them to all, in pieces of one partition each.
@@ -198,7 +237,7 @@ func (s *Store) MarkIndexed(ctx context.Context, markers []store.Marker) error {
 				return errkind.New(errkind.Invalid, "marker %+v", m)
 			}
 			k := names{m.Asset, m.Run}
-			if of[k] == nil || of[k].Size() >= 256 {
+			if of[k] == nil || of[k].Size() >= mostTogether {
 				of[k] = s.session.NewBatch(gocql.UnloggedBatch)
 				all = append(all, of[k])
 			}
@@ -254,6 +293,9 @@ func (s *Store) TrimRun(ctx context.Context, asset, run string, annotations, emb
 			return s.query(ctx, "DELETE FROM "+tables[x.part]+" WHERE library = ? AND asset = ? AND run = ? AND bucket = ? AND ordinal >= ?",
 				s.cfg.Library, asset, run, x.bucket, keep[x.part]).WithTimestamp(stamp).Exec()
 		})
+		if err == nil {
+			err = s.query(ctx, "DELETE FROM stretches WHERE library = ? AND asset = ? AND run = ? AND first >= ?", s.cfg.Library, asset, run, annotations).WithTimestamp(stamp).Exec()
+		}
 		if err != nil {
 			return err
 		}
@@ -306,6 +348,9 @@ func (s *Store) deleteItems(ctx context.Context, asset, run string, epoch int64)
 	}
 	if len(all) == 0 {
 		return nil
+	}
+	if err := s.query(ctx, "DELETE FROM stretches WHERE library = ? AND asset = ? AND run = ?", s.cfg.Library, asset, run).WithTimestamp(stamp).Exec(); err != nil {
+		return err
 	}
 	return s.query(ctx, "DELETE FROM extents WHERE library = ? AND asset = ? AND run = ?", s.cfg.Library, asset, run).WithTimestamp(stamp).Exec()
 }

@@ -40,6 +40,9 @@ func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 			if err := putItems(e, key(tableEmbeddings, b.Asset, b.Run), b, b.Embeddings); err != nil {
 				return err
 			}
+			if err := putStretches(e, b); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

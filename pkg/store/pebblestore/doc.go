@@ -9,6 +9,7 @@
 //	a asset run ordinal            Annotation
 //	e asset run ordinal            Embedding
 //	m asset run epoch part first   count of a marker
+//	s asset run first              stretch of annotations (see store.Stretch)
 //	V asset algorithm              ActiveRun
 //	L name                         lease: epoch, end, holder
 //	v                              Version
@@ -17,7 +18,7 @@
 //
 // Texts in keys end with 00 01, a 00 within one being written 00 FF; numbers are eight
 // bytes, big endian. So keys are in the order of what they name, no text can be
-// mistaken for the beginning of another, and what a run wrote is one range each of a, e and m,
+// mistaken for the beginning of another, and what a run wrote is one range each of a, e, m and s,
 // deleted as such. Values are deterministic protobuf: equal rows are equal bytes.
 //
 // # What holds

@@ -13,6 +13,7 @@ const (
 	tableAnnotations = 'a'
 	tableEmbeddings  = 'e'
 	tableMarkers     = 'm'
+	tableStretches   = 's'
 	tableActive      = 'V'
 	tableLeases      = 'L'
 	tableJobs        = 'J'

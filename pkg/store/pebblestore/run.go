@@ -103,6 +103,10 @@ func (s *Store) TrimRun(ctx context.Context, asset, run string, annotations, emb
 				return err
 			}
 		}
+		stretches := key(tableStretches, asset, run)
+		if err := e.DeleteRange(number(stretches, annotations), after(key(tableStretches, asset, run)), nil); err != nil {
+			return err
+		}
 		r := &pb.Run{}
 		err := s.get(key(tableRuns, asset, run), r, "run")
 		if errkind.Is(err, errkind.NotFound) || err == nil && r.GetEpoch() <= store.FirstEpoch {
@@ -127,7 +131,7 @@ func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 				return errkind.New(errkind.Conflict, "it is the active run of %s: switch to another first", a.GetAlgorithm())
 			}
 		}
-		for _, table := range []byte{tableAnnotations, tableEmbeddings, tableMarkers} {
+		for _, table := range []byte{tableAnnotations, tableEmbeddings, tableMarkers, tableStretches} {
 			if err := e.deleteAll(key(table, asset, run)); err != nil {
 				return err
 			}

@@ -152,7 +152,8 @@ func unread(from, to *pebble.DB) error {
 	return nil
 }
 
-// tables are all but those of positions, see unread, and of changes: a mended store has a new change log.
+// tables are all but those of positions, see unread, of changes, since a mended store has a new change log, and of stretches, of which one
+// that is missing may leave a stale one alone.
 var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableVersion}
 
 // look opens the store and reads all of it. It returns the damage that it met.

@@ -407,6 +407,8 @@ func checkRun(t *rapid.T, ctx context.Context, s store.Store, m *model, k names,
 	}
 	equal(t, "annotations", list(t, s.AnnotationsOf(ctx, k.a, k.b, span)), annotations)
 	equal(t, "embeddings", list(t, s.EmbeddingsOf(ctx, k.a, k.b, span)), embeddings)
+	equal(t, "the last before", must(s.LastBefore(ctx, []store.Point{{Asset: k.a, Run: k.b, Kind: "dialogue", Time: span.Start}}))(t),
+		[]*pb.Annotation{lastBefore(inOrder(m.annotations[k], cmp.Compare), "dialogue", span.Start)})
 	for epoch := range int64(4) {
 		a, e, err := s.Indexed(ctx, k.a, k.b, epoch)
 		ok(t, err)

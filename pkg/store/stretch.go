@@ -1,0 +1,210 @@
+package store
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+)
+
+// A Stretch says of consecutive annotations of a run when the annotations of each kind start. Implementations keep stretches beside the
+// annotations, so that LastBefore reads a few annotations and not the run.
+//
+// The bounds of a stretch MUST hold for the annotations as they were when the stretch was written. A stretch MAY be stale: what was
+// written over its annotations has stretches of its own. Annotations that no stretch covers are read in any case, so an implementation
+// MAY forget stretches.
+type Stretch struct {
+	First, Count int64
+	Epoch        int64
+	Kinds        []Starts
+}
+
+// Starts are the earliest and the latest start of a stretch's annotations of a kind.
+type Starts struct {
+	Kind           string
+	Earliest, Last schema.Time
+}
+
+// stretchRows is how many annotations share a stretch: LastBefore reads all stretches of a run, and all annotations of a stretch.
+const stretchRows = 128
+
+// Stretches returns the stretches of a batch. None reaches over a multiple of bucket ordinals.
+func Stretches(b Batch, bucket int64) []Stretch {
+	var all []Stretch
+	for i, a := range b.Annotations {
+		ordinal := b.First + int64(i)
+		if i == 0 || all[len(all)-1].Count == stretchRows || ordinal%bucket == 0 {
+			all = append(all, Stretch{First: ordinal, Epoch: b.Epoch})
+		}
+		s := &all[len(all)-1]
+		s.Count++
+		s.add(a.GetKind(), schema.Time(a.GetStart()))
+	}
+	return all
+}
+
+func (s *Stretch) add(kind string, start schema.Time) {
+	for i := range s.Kinds {
+		if k := &s.Kinds[i]; k.Kind == kind {
+			k.Earliest, k.Last = min(k.Earliest, start), max(k.Last, start)
+			return
+		}
+	}
+	s.Kinds = append(s.Kinds, Starts{kind, start, start})
+}
+
+// AppendBounds appends the count, the epoch and the kinds of a stretch to a row.
+func (s Stretch) AppendBounds(row []byte) []byte {
+	row = binary.AppendVarint(binary.AppendVarint(row, s.Count), s.Epoch)
+	for _, k := range s.Kinds {
+		row = append(binary.AppendUvarint(row, uint64(len(k.Kind))), k.Kind...)
+		row = binary.AppendVarint(binary.AppendVarint(row, int64(k.Earliest)), int64(k.Last))
+	}
+	return row
+}
+
+// ParseStretch reads what AppendBounds wrote.
+func ParseStretch(first int64, row []byte) (Stretch, error) {
+	s, bad := Stretch{First: first}, false
+	number := func() (v int64) {
+		v, n := binary.Varint(row)
+		if n <= 0 {
+			row, bad = nil, true
+			return 0
+		}
+		row = row[n:]
+		return v
+	}
+	s.Count, s.Epoch = number(), number()
+	for len(row) > 0 {
+		size, n := binary.Uvarint(row)
+		if n <= 0 || size > uint64(len(row)-n) {
+			bad = true
+			break
+		}
+		k := Starts{Kind: string(row[n : n+int(size)])}
+		row = row[n+int(size):]
+		k.Earliest, k.Last = schema.Time(number()), schema.Time(number())
+		s.Kinds = append(s.Kinds, k)
+	}
+	if bad || s.Count < 0 || s.Epoch < 0 || s.Count > math.MaxInt64-first {
+		return Stretch{}, errkind.New(errkind.Internal, "decoding the stretch at ordinal %d", first)
+	}
+	return s, nil
+}
+
+func (s Stretch) end() int64 { return s.First + s.Count }
+
+// A Moment is when an annotation of a run starts.
+type Moment struct {
+	Kind    string
+	Start   schema.Time
+	Ordinal int64
+}
+
+// A Finder finds annotations of one run by time, for implementations of LastBefore. A Finder is used by one goroutine.
+type Finder struct {
+	spots []spot
+	load  func(Stretch) ([]Moment, error)
+}
+
+// A spot is a stretch, with its moments once they were read, sorted by kind, start, and ordinal from the highest down.
+type spot struct {
+	Stretch
+	loaded bool
+	at     []Moment
+}
+
+// NewFinder makes a finder of the stretches of a run, in the order of First.
+//
+//   - last is the highest ordinal of the run, -1 where the run has no annotation.
+//   - epoch is that of the run's record; stretches of epochs before are left out: another release may have written over their annotations.
+//   - load reads the moments of a stretch. A stretch without Kinds is one that was made of ordinals that no stretch covers.
+func NewFinder(stretches []Stretch, last, epoch int64, load func(Stretch) ([]Moment, error)) *Finder {
+	f := &Finder{load: load}
+	end := int64(0)
+	for _, s := range stretches {
+		if s.Epoch < epoch || s.First > last {
+			continue
+		}
+		f.uncovered(end, s.First)
+		f.spots = append(f.spots, spot{Stretch: s})
+		end = max(end, s.end())
+	}
+	f.uncovered(end, last+1)
+	return f
+}
+
+func (f *Finder) uncovered(from, upto int64) {
+	if from < upto {
+		f.spots = append(f.spots, spot{Stretch: Stretch{First: from, Count: upto - from}})
+	}
+}
+
+// bound returns the latest start at or before t that an annotation of the stretch and the kind may have.
+func (s Stretch) bound(kind string, t schema.Time) (latest schema.Time, ok bool) {
+	if len(s.Kinds) == 0 {
+		return t, true
+	}
+	for _, k := range s.Kinds {
+		if k.Kind == kind && k.Earliest <= t {
+			return min(k.Last, t), true
+		}
+	}
+	return 0, false
+}
+
+// LastBefore returns the moment of the kind that starts last at or before t, the lowest ordinal of several.
+func (f *Finder) LastBefore(kind string, t schema.Time) (best Moment, found bool, err error) {
+	type candidate struct {
+		spot   int
+		latest schema.Time
+	}
+	var all []candidate
+	for i := range f.spots {
+		if latest, ok := f.spots[i].bound(kind, t); ok {
+			all = append(all, candidate{i, latest})
+		}
+	}
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(b.latest, a.latest) })
+	for _, c := range all {
+		if found && c.latest < best.Start {
+			break
+		}
+		m, ok, err := f.in(&f.spots[c.spot], kind, t)
+		if err != nil {
+			return Moment{}, false, err
+		}
+		if ok && (!found || m.Start > best.Start || m.Start == best.Start && m.Ordinal < best.Ordinal) {
+			best, found = m, true
+		}
+	}
+	return best, found, nil
+}
+
+func compareMoments(a, b Moment) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Start, b.Start), cmp.Compare(b.Ordinal, a.Ordinal))
+}
+
+// in is LastBefore within one stretch.
+func (f *Finder) in(s *spot, kind string, t schema.Time) (m Moment, found bool, err error) {
+	if !s.loaded {
+		if s.at, err = f.load(s.Stretch); err != nil {
+			return m, false, err
+		}
+		slices.SortFunc(s.at, compareMoments)
+		s.loaded = true
+	}
+	// Behind every moment of the kind that starts at or before t.
+	i, exact := slices.BinarySearchFunc(s.at, Moment{Kind: kind, Start: t, Ordinal: 0}, compareMoments)
+	if exact {
+		i++
+	}
+	if i == 0 || s.at[i-1].Kind != kind {
+		return m, false, nil
+	}
+	return s.at[i-1], true, nil
+}
