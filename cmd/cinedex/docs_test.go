@@ -167,8 +167,9 @@ func TestDocumentedJSON(t *testing.T) {
 		}{},
 		"runs compare": &jsonComparison{},
 		"replay, runs activate, runs rollback, runs gc, rebuild, verify, repair, batch submit": &jobJSON{},
-		"jobs list": &struct{ Jobs []jobEntry }{},
-		"lag":       &struct{ Lags []jsonLag }{},
+		"jobs list":  &struct{ Jobs []jobEntry }{},
+		"jobs kinds": &struct{ Kinds []jsonKind }{},
+		"lag":        &struct{ Lags []jsonLag }{},
 		"batch get": &struct {
 			Batch string
 			Files []jsonResultFile

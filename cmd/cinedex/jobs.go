@@ -25,14 +25,23 @@ func jobEntryOf(j *pb.Job) jobEntry {
 func newJobs(o *output, h *home) *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "jobs",
-		Short: "See, pause, resume and cancel operators' work",
-		Example: `  cinedex jobs list
+		Short: "Start, see, pause, resume and cancel operators' work",
+		Example: `  cinedex jobs kinds
+  cinedex jobs list
   cinedex jobs show ID
   cinedex jobs pause ID`,
 	})
+	c.AddCommand(newJobsKinds(o, h), newJobsStart(o, h), newJobsList(o, h), newJobsShow(o, h),
+		newJobsSteer(o, h, "pause", "Stop a job where it is; `resume` goes on from there"),
+		newJobsSteer(o, h, "resume", "Go on with a job that was paused or has failed"),
+		newJobsSteer(o, h, "cancel", "End a job; what it has done stays done"))
+	return c
+}
+
+func newJobsList(o *output, h *home) *cobra.Command {
 	var kinds []string
 	var all bool
-	list := &cobra.Command{
+	c := &cobra.Command{
 		Use: "list", Short: "List jobs that have not ended", Args: args(cobra.NoArgs),
 		Example: "  cinedex jobs list --all --kind replay",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,9 +72,13 @@ func newJobs(o *output, h *home) *cobra.Command {
 			return w.Flush()
 		},
 	}
-	list.Flags().StringArrayVar(&kinds, "kind", nil, "only of this kind; may be repeated")
-	list.Flags().BoolVar(&all, "all", false, "those that have ended as well")
-	show := &cobra.Command{
+	c.Flags().StringArrayVar(&kinds, "kind", nil, "only of this kind; may be repeated")
+	c.Flags().BoolVar(&all, "all", false, "those that have ended as well")
+	return c
+}
+
+func newJobsShow(o *output, h *home) *cobra.Command {
+	return &cobra.Command{
 		Use: "show ID", Short: "Tell how far a job is, and what it has noted", Args: args(cobra.ExactArgs(1)),
 		Example: "  cinedex jobs show ID --json | jq .eta_seconds",
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -77,16 +90,16 @@ func newJobs(o *output, h *home) *cobra.Command {
 			if err != nil {
 				return h.explain(e, err)
 			}
-			j := r.Msg.GetJob()
+			j, eta := r.Msg.GetJob(), r.Msg.GetEtaSeconds()
 			if o.json {
 				entry := jobEntryOf(j)
-				if eta := r.Msg.GetEtaSeconds(); eta >= 0 {
+				if eta >= 0 {
 					entry.EtaSeconds = &eta
 				}
 				return o.value(entry)
 			}
 			o.printf("id       %s\nkind     %s\nstate    %s\ncaller   %s\ndone     %s\nworked   %s\n", j.GetId(), j.GetKind(), jobStateName(j.GetState()), j.GetCaller(), doneOf(j), seconds(float64(j.GetWorkedMs())/1000))
-			if eta := r.Msg.GetEtaSeconds(); eta > 0 {
+			if eta > 0 {
 				o.printf("left     about %s\n", seconds(eta))
 			}
 			if j.GetError() != "" {
@@ -98,37 +111,32 @@ func newJobs(o *output, h *home) *cobra.Command {
 			return nil
 		},
 	}
-	c.AddCommand(list, show)
-	for _, s := range []struct{ wish, short string }{
-		{"pause", "Stop a job where it is; `resume` goes on from there"},
-		{"resume", "Go on with a job that was paused or has failed"},
-		{"cancel", "End a job; what it has done stays done"},
-	} {
-		c.AddCommand(&cobra.Command{
-			Use: s.wish + " ID", Short: s.short, Args: args(cobra.ExactArgs(1)),
-			Example: "  cinedex jobs " + s.wish + " ID",
-			RunE: func(cmd *cobra.Command, a []string) error {
-				client, e, err := h.operators()
-				if err != nil {
-					return err
-				}
-				r, err := client.SteerJob(cmd.Context(), connect.NewRequest(&pb.SteerJobRequest{Id: a[0], Wish: s.wish}))
-				if err != nil {
-					return h.explain(e, err)
-				}
-				if o.json {
-					return o.value(jobEntryOf(r.Msg.GetJob()))
-				}
-				state := jobStateName(r.Msg.GetJob().GetState())
-				if w := r.Msg.GetJob().GetWish(); w != "" {
-					state += ", to " + w + " within a second"
-				}
-				o.printf("%s\n", state)
-				return nil
-			},
-		})
+}
+
+func newJobsSteer(o *output, h *home, wish, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: wish + " ID", Short: short, Args: args(cobra.ExactArgs(1)),
+		Example: "  cinedex jobs " + wish + " ID",
+		RunE: func(cmd *cobra.Command, a []string) error {
+			client, e, err := h.operators()
+			if err != nil {
+				return err
+			}
+			r, err := client.SteerJob(cmd.Context(), connect.NewRequest(&pb.SteerJobRequest{Id: a[0], Wish: wish}))
+			if err != nil {
+				return h.explain(e, err)
+			}
+			if o.json {
+				return o.value(jobEntryOf(r.Msg.GetJob()))
+			}
+			state := jobStateName(r.Msg.GetJob().GetState())
+			if w := r.Msg.GetJob().GetWish(); w != "" {
+				state += ", to " + w + " within a second"
+			}
+			o.printf("%s\n", state)
+			return nil
+		},
 	}
-	return c
 }
 
 func doneOf(j *pb.Job) string {

@@ -611,8 +611,11 @@ func (g *caller) operate() call {
 	id := pick(g, append(slices.Clone(g.jobs), "nothing")...)
 	var m string
 	var body map[string]any
-	switch m = pick(g, "PlanJob", "PlanJob", "SubmitJob", "GetJob", "ListJobs", "SteerJob", "GetResult", "ListRuns", "GetLag", "ListDeadLetters", "RetryDeadLetters", "DropDeadLetters"); m {
+	switch m = pick(g, "PlanJob", "PlanJob", "SubmitJob", "GetJob", "ListJobs", "ListJobKinds", "SteerJob", "GetResult", "ListRuns", "GetLag", "ListDeadLetters", "RetryDeadLetters", "DropDeadLetters"); m {
 	case "PlanJob", "SubmitJob":
+		if g.rnd.IntN(6) == 0 {
+			job = map[string]any{"kind": "batch", "key": pick(g, "", "a", "b"), "task": map[string]any{"selection": selection}}
+		}
 		if g.rnd.IntN(6) == 0 {
 			job = map[string]any{"kind": "replay", "replay": map[string]any{"source": "store", "selection": selection}}
 		}

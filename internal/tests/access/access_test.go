@@ -167,9 +167,10 @@ func TestOperatorsAnswersTellNothing(t *testing.T) {
 		}
 		s += `"algorithms":["dialogue"]}`
 		jobs = append(jobs, `{"job":{"verify":{"selection":`+s+`}}}`, `{"job":{"replay":{"source":"store","selection":`+s+`}}}`,
+			`{"job":{"kind":"batch","task":{"selection":`+s+`}}}`, `{"job":{"kind":"gc","task":{"selection":`+s+`}}}`,
 			`{"job":{"collect":{"selection":`+s+`}}}`, `{"job":{"activate":{"algorithm":"dialogue","version":"1","selection":`+s+`}}}`)
 	}
-	jobs = append(jobs, `{"job":{"rebuild":{}}}`, `{"job":{}}`)
+	jobs = append(jobs, `{"job":{"rebuild":{}}}`, `{"job":{}}`, `{"job":{"kind":"nothing","task":{}}}`, `{"job":{"kind":"batch","task":{"options":{"formats":{"text":"csv"}}}}}`)
 	var ids, results, steered, runs, letters []string
 	for _, id := range []string{theirs, both, same, "nothing", ""} {
 		ids = append(ids, `{"id":"`+id+`"}`)
@@ -189,7 +190,7 @@ func TestOperatorsAnswersTellNothing(t *testing.T) {
 	}
 	results = ids
 	bodies := map[string][]string{
-		"PlanJob": jobs, "SubmitJob": jobs, "ListJobs": {`{}`, `{"all":true}`, `{"kinds":["batch"]}`}, "GetJob": ids, "SteerJob": steered, "GetResult": results,
+		"PlanJob": jobs, "SubmitJob": jobs, "ListJobs": {`{}`, `{"all":true}`, `{"kinds":["batch"]}`}, "ListJobKinds": {`{}`}, "GetJob": ids, "SteerJob": steered, "GetResult": results,
 		"ListRuns": runs, "GetLag": {`{}`}, "ListDeadLetters": listed, "RetryDeadLetters": letters, "DropDeadLetters": letters,
 	}
 	methods := pb.File_cinedex_v1_operator_proto.Services().ByName("OperatorService").Methods()

@@ -186,7 +186,7 @@ type Job struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Derived from kind, work and key: asking twice is one job.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "replay", "activate", "gc", "rebuild", "verify", "repair", "batch".
+	// The name of a kind that ListJobKinds tells: "replay", "activate", "gc", "rebuild", "verify", "repair", "batch", ...
 	Kind  string   `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	State JobState `protobuf:"varint,3,opt,name=state,proto3,enum=cinedex.v1.JobState" json:"state,omitempty"`
 	// Who asked.
@@ -201,6 +201,7 @@ type Job struct {
 	//	*Job_Rebuild
 	//	*Job_Verify
 	//	*Job_Batch
+	//	*Job_Task
 	Work isJob_Work `protobuf_oneof:"work"`
 	// How far it is, in the unit of `unit`.
 	Done  int64  `protobuf:"varint,12,opt,name=done,proto3" json:"done,omitempty"`
@@ -352,6 +353,15 @@ func (x *Job) GetBatch() *Batch {
 	return nil
 }
 
+func (x *Job) GetTask() *Task {
+	if x != nil {
+		if x, ok := x.Work.(*Job_Task); ok {
+			return x.Task
+		}
+	}
+	return nil
+}
+
 func (x *Job) GetDone() int64 {
 	if x != nil {
 		return x.Done
@@ -471,6 +481,11 @@ type Job_Batch struct {
 	Batch *Batch `protobuf:"bytes,11,opt,name=batch,proto3,oneof"`
 }
 
+type Job_Task struct {
+	// Work of any kind by its options. A kind with a message of its own above becomes that message.
+	Task *Task `protobuf:"bytes,25,opt,name=task,proto3,oneof"`
+}
+
 func (*Job_Replay) isJob_Work() {}
 
 func (*Job_Activate) isJob_Work() {}
@@ -482,6 +497,62 @@ func (*Job_Rebuild) isJob_Work() {}
 func (*Job_Verify) isJob_Work() {}
 
 func (*Job_Batch) isJob_Work() {}
+
+func (*Job_Task) isJob_Work() {}
+
+// Task says what a job of a kind goes over, and with which options. ListJobKinds tells the options of each kind.
+type Task struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
+	// By the name of the option. A text is taken for a value of any type where the text reads as such a value.
+	Options       map[string]*Value `protobuf:"bytes,2,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Task) Reset() {
+	*x = Task{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Task) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Task) ProtoMessage() {}
+
+func (x *Task) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Task.ProtoReflect.Descriptor instead.
+func (*Task) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Task) GetSelection() *Selection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *Task) GetOptions() map[string]*Value {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
 
 // Replay does work again: runs of algorithms over assets that are in the library (a
 // backfill), or what runs wrote, folded again from the store or from the log.
@@ -503,7 +574,7 @@ type Replay struct {
 
 func (x *Replay) Reset() {
 	*x = Replay{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[2]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +586,7 @@ func (x *Replay) String() string {
 func (*Replay) ProtoMessage() {}
 
 func (x *Replay) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[2]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +599,7 @@ func (x *Replay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replay.ProtoReflect.Descriptor instead.
 func (*Replay) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{2}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Replay) GetSelection() *Selection {
@@ -585,7 +656,7 @@ type Activate struct {
 
 func (x *Activate) Reset() {
 	*x = Activate{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[3]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +668,7 @@ func (x *Activate) String() string {
 func (*Activate) ProtoMessage() {}
 
 func (x *Activate) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[3]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +681,7 @@ func (x *Activate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activate.ProtoReflect.Descriptor instead.
 func (*Activate) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{3}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Activate) GetAlgorithm() string {
@@ -667,7 +738,7 @@ type Collect struct {
 
 func (x *Collect) Reset() {
 	*x = Collect{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[4]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +750,7 @@ func (x *Collect) String() string {
 func (*Collect) ProtoMessage() {}
 
 func (x *Collect) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[4]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +763,7 @@ func (x *Collect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Collect.ProtoReflect.Descriptor instead.
 func (*Collect) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{4}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Collect) GetSelection() *Selection {
@@ -720,7 +791,7 @@ type Rebuild struct {
 
 func (x *Rebuild) Reset() {
 	*x = Rebuild{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[5]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +803,7 @@ func (x *Rebuild) String() string {
 func (*Rebuild) ProtoMessage() {}
 
 func (x *Rebuild) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[5]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +816,7 @@ func (x *Rebuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rebuild.ProtoReflect.Descriptor instead.
 func (*Rebuild) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{5}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Rebuild) GetRate() float64 {
@@ -770,7 +841,7 @@ type Verify struct {
 
 func (x *Verify) Reset() {
 	*x = Verify{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[6]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +853,7 @@ func (x *Verify) String() string {
 func (*Verify) ProtoMessage() {}
 
 func (x *Verify) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[6]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +866,7 @@ func (x *Verify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verify.ProtoReflect.Descriptor instead.
 func (*Verify) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{6}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Verify) GetSelection() *Selection {
@@ -840,7 +911,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[7]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +923,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[7]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +936,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{7}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Batch) GetSelection() *Selection {
@@ -903,7 +974,7 @@ type ResultFile struct {
 
 func (x *ResultFile) Reset() {
 	*x = ResultFile{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[8]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +986,7 @@ func (x *ResultFile) String() string {
 func (*ResultFile) ProtoMessage() {}
 
 func (x *ResultFile) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[8]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +999,7 @@ func (x *ResultFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultFile.ProtoReflect.Descriptor instead.
 func (*ResultFile) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{8}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ResultFile) GetBlob() *MediaRef {
@@ -975,7 +1046,7 @@ type PlanJobRequest struct {
 
 func (x *PlanJobRequest) Reset() {
 	*x = PlanJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[9]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1058,7 @@ func (x *PlanJobRequest) String() string {
 func (*PlanJobRequest) ProtoMessage() {}
 
 func (x *PlanJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[9]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1071,7 @@ func (x *PlanJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanJobRequest.ProtoReflect.Descriptor instead.
 func (*PlanJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{9}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PlanJobRequest) GetJob() *Job {
@@ -1025,7 +1096,7 @@ type PlanJobResponse struct {
 
 func (x *PlanJobResponse) Reset() {
 	*x = PlanJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1108,7 @@ func (x *PlanJobResponse) String() string {
 func (*PlanJobResponse) ProtoMessage() {}
 
 func (x *PlanJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1121,7 @@ func (x *PlanJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanJobResponse.ProtoReflect.Descriptor instead.
 func (*PlanJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PlanJobResponse) GetJob() *Job {
@@ -1090,7 +1161,7 @@ type SubmitJobRequest struct {
 
 func (x *SubmitJobRequest) Reset() {
 	*x = SubmitJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1102,7 +1173,7 @@ func (x *SubmitJobRequest) String() string {
 func (*SubmitJobRequest) ProtoMessage() {}
 
 func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1115,7 +1186,7 @@ func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobRequest.ProtoReflect.Descriptor instead.
 func (*SubmitJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SubmitJobRequest) GetJob() *Job {
@@ -1134,7 +1205,7 @@ type SubmitJobResponse struct {
 
 func (x *SubmitJobResponse) Reset() {
 	*x = SubmitJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1217,7 @@ func (x *SubmitJobResponse) String() string {
 func (*SubmitJobResponse) ProtoMessage() {}
 
 func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1230,7 @@ func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobResponse.ProtoReflect.Descriptor instead.
 func (*SubmitJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SubmitJobResponse) GetJob() *Job {
@@ -1178,7 +1249,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1261,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1274,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{13}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetJobRequest) GetId() string {
@@ -1224,7 +1295,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1307,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1320,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{14}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1277,7 +1348,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1360,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1373,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{15}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListJobsRequest) GetKinds() []string {
@@ -1328,7 +1399,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1411,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1424,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1361,6 +1432,238 @@ func (x *ListJobsResponse) GetJobs() []*Job {
 		return x.Jobs
 	}
 	return nil
+}
+
+type ListJobKindsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobKindsRequest) Reset() {
+	*x = ListJobKindsRequest{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobKindsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobKindsRequest) ProtoMessage() {}
+
+func (x *ListJobKindsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobKindsRequest.ProtoReflect.Descriptor instead.
+func (*ListJobKindsRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{18}
+}
+
+type ListJobKindsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of names.
+	Kinds         []*JobKind `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobKindsResponse) Reset() {
+	*x = ListJobKindsResponse{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobKindsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobKindsResponse) ProtoMessage() {}
+
+func (x *ListJobKindsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobKindsResponse.ProtoReflect.Descriptor instead.
+func (*ListJobKindsResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListJobKindsResponse) GetKinds() []*JobKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+// JobKind is one kind of operators' work.
+type JobKind struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// One line, for a person.
+	Summary string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	// The role that a caller needs: "operator" or "batch".
+	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	// Jobs of the kind go over a selection of the library.
+	Selects       bool         `protobuf:"varint,4,opt,name=selects,proto3" json:"selects,omitempty"`
+	Options       []*JobOption `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JobKind) Reset() {
+	*x = JobKind{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JobKind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JobKind) ProtoMessage() {}
+
+func (x *JobKind) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JobKind.ProtoReflect.Descriptor instead.
+func (*JobKind) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *JobKind) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *JobKind) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *JobKind) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *JobKind) GetSelects() bool {
+	if x != nil {
+		return x.Selects
+	}
+	return false
+}
+
+func (x *JobKind) GetOptions() []*JobOption {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// JobOption is one option of a kind of jobs.
+type JobOption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// "text", "number", "flag", "integer" or "texts".
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// As a text; empty where the option has none.
+	Default       string `protobuf:"bytes,3,opt,name=default,proto3" json:"default,omitempty"`
+	Help          string `protobuf:"bytes,4,opt,name=help,proto3" json:"help,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JobOption) Reset() {
+	*x = JobOption{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JobOption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JobOption) ProtoMessage() {}
+
+func (x *JobOption) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JobOption.ProtoReflect.Descriptor instead.
+func (*JobOption) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *JobOption) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *JobOption) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *JobOption) GetDefault() string {
+	if x != nil {
+		return x.Default
+	}
+	return ""
+}
+
+func (x *JobOption) GetHelp() string {
+	if x != nil {
+		return x.Help
+	}
+	return ""
 }
 
 type SteerJobRequest struct {
@@ -1374,7 +1677,7 @@ type SteerJobRequest struct {
 
 func (x *SteerJobRequest) Reset() {
 	*x = SteerJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1386,7 +1689,7 @@ func (x *SteerJobRequest) String() string {
 func (*SteerJobRequest) ProtoMessage() {}
 
 func (x *SteerJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1399,7 +1702,7 @@ func (x *SteerJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SteerJobRequest.ProtoReflect.Descriptor instead.
 func (*SteerJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SteerJobRequest) GetId() string {
@@ -1425,7 +1728,7 @@ type SteerJobResponse struct {
 
 func (x *SteerJobResponse) Reset() {
 	*x = SteerJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1740,7 @@ func (x *SteerJobResponse) String() string {
 func (*SteerJobResponse) ProtoMessage() {}
 
 func (x *SteerJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1753,7 @@ func (x *SteerJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SteerJobResponse.ProtoReflect.Descriptor instead.
 func (*SteerJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SteerJobResponse) GetJob() *Job {
@@ -1469,7 +1772,7 @@ type GetResultRequest struct {
 
 func (x *GetResultRequest) Reset() {
 	*x = GetResultRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1784,7 @@ func (x *GetResultRequest) String() string {
 func (*GetResultRequest) ProtoMessage() {}
 
 func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1797,7 @@ func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResultRequest.ProtoReflect.Descriptor instead.
 func (*GetResultRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetResultRequest) GetId() string {
@@ -1513,7 +1816,7 @@ type GetResultResponse struct {
 
 func (x *GetResultResponse) Reset() {
 	*x = GetResultResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1828,7 @@ func (x *GetResultResponse) String() string {
 func (*GetResultResponse) ProtoMessage() {}
 
 func (x *GetResultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1841,7 @@ func (x *GetResultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResultResponse.ProtoReflect.Descriptor instead.
 func (*GetResultResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetResultResponse) GetFiles() []*ResultFile {
@@ -1559,7 +1862,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1874,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1887,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListRunsRequest) GetSelection() *Selection {
@@ -1618,7 +1921,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1933,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1946,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListRunsResponse) GetRuns() []*RunEntry {
@@ -1673,7 +1976,7 @@ type RunEntry struct {
 
 func (x *RunEntry) Reset() {
 	*x = RunEntry{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1988,7 @@ func (x *RunEntry) String() string {
 func (*RunEntry) ProtoMessage() {}
 
 func (x *RunEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +2001,7 @@ func (x *RunEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunEntry.ProtoReflect.Descriptor instead.
 func (*RunEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RunEntry) GetRun() *Run {
@@ -1737,7 +2040,7 @@ type GetLagRequest struct {
 
 func (x *GetLagRequest) Reset() {
 	*x = GetLagRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1749,7 +2052,7 @@ func (x *GetLagRequest) String() string {
 func (*GetLagRequest) ProtoMessage() {}
 
 func (x *GetLagRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1762,7 +2065,7 @@ func (x *GetLagRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLagRequest.ProtoReflect.Descriptor instead.
 func (*GetLagRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{29}
 }
 
 type GetLagResponse struct {
@@ -1774,7 +2077,7 @@ type GetLagResponse struct {
 
 func (x *GetLagResponse) Reset() {
 	*x = GetLagResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +2089,7 @@ func (x *GetLagResponse) String() string {
 func (*GetLagResponse) ProtoMessage() {}
 
 func (x *GetLagResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +2102,7 @@ func (x *GetLagResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLagResponse.ProtoReflect.Descriptor instead.
 func (*GetLagResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetLagResponse) GetLags() []*Lag {
@@ -1827,7 +2130,7 @@ type Lag struct {
 
 func (x *Lag) Reset() {
 	*x = Lag{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +2142,7 @@ func (x *Lag) String() string {
 func (*Lag) ProtoMessage() {}
 
 func (x *Lag) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2155,7 @@ func (x *Lag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lag.ProtoReflect.Descriptor instead.
 func (*Lag) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Lag) GetHop() string {
@@ -1911,7 +2214,7 @@ type LetterFilter struct {
 
 func (x *LetterFilter) Reset() {
 	*x = LetterFilter{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2226,7 @@ func (x *LetterFilter) String() string {
 func (*LetterFilter) ProtoMessage() {}
 
 func (x *LetterFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2239,7 @@ func (x *LetterFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LetterFilter.ProtoReflect.Descriptor instead.
 func (*LetterFilter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LetterFilter) GetIds() []string {
@@ -1984,7 +2287,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2299,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2312,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2035,7 +2338,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2350,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2363,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
@@ -2090,7 +2393,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2102,7 +2405,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2115,7 +2418,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DeadLetter) GetId() string {
@@ -2205,7 +2508,7 @@ type RetryDeadLettersRequest struct {
 
 func (x *RetryDeadLettersRequest) Reset() {
 	*x = RetryDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2520,7 @@ func (x *RetryDeadLettersRequest) String() string {
 func (*RetryDeadLettersRequest) ProtoMessage() {}
 
 func (x *RetryDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2533,7 @@ func (x *RetryDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*RetryDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RetryDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2256,7 +2559,7 @@ type RetryDeadLettersResponse struct {
 
 func (x *RetryDeadLettersResponse) Reset() {
 	*x = RetryDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2571,7 @@ func (x *RetryDeadLettersResponse) String() string {
 func (*RetryDeadLettersResponse) ProtoMessage() {}
 
 func (x *RetryDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2584,7 @@ func (x *RetryDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*RetryDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RetryDeadLettersResponse) GetLetters() int64 {
@@ -2301,7 +2604,7 @@ type DropDeadLettersRequest struct {
 
 func (x *DropDeadLettersRequest) Reset() {
 	*x = DropDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2313,7 +2616,7 @@ func (x *DropDeadLettersRequest) String() string {
 func (*DropDeadLettersRequest) ProtoMessage() {}
 
 func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2326,7 +2629,7 @@ func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DropDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2352,7 +2655,7 @@ type DropDeadLettersResponse struct {
 
 func (x *DropDeadLettersResponse) Reset() {
 	*x = DropDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2667,7 @@ func (x *DropDeadLettersResponse) String() string {
 func (*DropDeadLettersResponse) ProtoMessage() {}
 
 func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2680,7 @@ func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DropDeadLettersResponse) GetLetters() int64 {
@@ -2402,7 +2705,7 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"algorithms\x12\x16\n" +
 	"\x06topics\x18\x05 \x03(\tR\x06topics\x12\x17\n" +
 	"\afrom_ms\x18\x06 \x01(\x03R\x06fromMs\x12\x13\n" +
-	"\x05to_ms\x18\a \x01(\x03R\x04toMs\"\xeb\x05\n" +
+	"\x05to_ms\x18\a \x01(\x03R\x04toMs\"\x93\x06\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12*\n" +
@@ -2415,7 +2718,8 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\arebuild\x18\t \x01(\v2\x13.cinedex.v1.RebuildH\x00R\arebuild\x12,\n" +
 	"\x06verify\x18\n" +
 	" \x01(\v2\x12.cinedex.v1.VerifyH\x00R\x06verify\x12)\n" +
-	"\x05batch\x18\v \x01(\v2\x11.cinedex.v1.BatchH\x00R\x05batch\x12\x12\n" +
+	"\x05batch\x18\v \x01(\v2\x11.cinedex.v1.BatchH\x00R\x05batch\x12&\n" +
+	"\x04task\x18\x19 \x01(\v2\x10.cinedex.v1.TaskH\x00R\x04task\x12\x12\n" +
 	"\x04done\x18\f \x01(\x03R\x04done\x12\x14\n" +
 	"\x05total\x18\r \x01(\x03R\x05total\x12\x12\n" +
 	"\x04unit\x18\x0e \x01(\tR\x04unit\x12\x16\n" +
@@ -2432,7 +2736,13 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\tworked_ms\x18\x16 \x01(\x03R\bworkedMs\x12\x1a\n" +
 	"\brevision\x18\x17 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04wish\x18\x18 \x01(\tR\x04wishB\x06\n" +
-	"\x04work\"\x9d\x01\n" +
+	"\x04work\"\xc3\x01\n" +
+	"\x04Task\x123\n" +
+	"\tselection\x18\x01 \x01(\v2\x15.cinedex.v1.SelectionR\tselection\x127\n" +
+	"\aoptions\x18\x02 \x03(\v2\x1d.cinedex.v1.Task.OptionsEntryR\aoptions\x1aM\n" +
+	"\fOptionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\x9d\x01\n" +
 	"\x06Replay\x123\n" +
 	"\tselection\x18\x01 \x01(\v2\x15.cinedex.v1.SelectionR\tselection\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -2490,7 +2800,21 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\x05kinds\x18\x01 \x03(\tR\x05kinds\x12\x10\n" +
 	"\x03all\x18\x02 \x01(\bR\x03all\"7\n" +
 	"\x10ListJobsResponse\x12#\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x0f.cinedex.v1.JobR\x04jobs\"5\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x0f.cinedex.v1.JobR\x04jobs\"\x15\n" +
+	"\x13ListJobKindsRequest\"A\n" +
+	"\x14ListJobKindsResponse\x12)\n" +
+	"\x05kinds\x18\x01 \x03(\v2\x13.cinedex.v1.JobKindR\x05kinds\"\x96\x01\n" +
+	"\aJobKind\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asummary\x18\x02 \x01(\tR\asummary\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x18\n" +
+	"\aselects\x18\x04 \x01(\bR\aselects\x12/\n" +
+	"\aoptions\x18\x05 \x03(\v2\x15.cinedex.v1.JobOptionR\aoptions\"a\n" +
+	"\tJobOption\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
+	"\adefault\x18\x03 \x01(\tR\adefault\x12\x12\n" +
+	"\x04help\x18\x04 \x01(\tR\x04help\"5\n" +
 	"\x0fSteerJobRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04wish\x18\x02 \x01(\tR\x04wish\"5\n" +
@@ -2568,12 +2892,13 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\x10JOB_STATE_PAUSED\x10\x03\x12\x16\n" +
 	"\x12JOB_STATE_FINISHED\x10\x04\x12\x14\n" +
 	"\x10JOB_STATE_FAILED\x10\x05\x12\x17\n" +
-	"\x13JOB_STATE_CANCELLED\x10\x062\xd7\x06\n" +
+	"\x13JOB_STATE_CANCELLED\x10\x062\xaa\a\n" +
 	"\x0fOperatorService\x12B\n" +
 	"\aPlanJob\x12\x1a.cinedex.v1.PlanJobRequest\x1a\x1b.cinedex.v1.PlanJobResponse\x12H\n" +
 	"\tSubmitJob\x12\x1c.cinedex.v1.SubmitJobRequest\x1a\x1d.cinedex.v1.SubmitJobResponse\x12?\n" +
 	"\x06GetJob\x12\x19.cinedex.v1.GetJobRequest\x1a\x1a.cinedex.v1.GetJobResponse\x12E\n" +
-	"\bListJobs\x12\x1b.cinedex.v1.ListJobsRequest\x1a\x1c.cinedex.v1.ListJobsResponse\x12E\n" +
+	"\bListJobs\x12\x1b.cinedex.v1.ListJobsRequest\x1a\x1c.cinedex.v1.ListJobsResponse\x12Q\n" +
+	"\fListJobKinds\x12\x1f.cinedex.v1.ListJobKindsRequest\x1a .cinedex.v1.ListJobKindsResponse\x12E\n" +
 	"\bSteerJob\x12\x1b.cinedex.v1.SteerJobRequest\x1a\x1c.cinedex.v1.SteerJobResponse\x12H\n" +
 	"\tGetResult\x12\x1c.cinedex.v1.GetResultRequest\x1a\x1d.cinedex.v1.GetResultResponse\x12E\n" +
 	"\bListRuns\x12\x1b.cinedex.v1.ListRunsRequest\x1a\x1c.cinedex.v1.ListRunsResponse\x12?\n" +
@@ -2595,106 +2920,121 @@ func file_cinedex_v1_operator_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_operator_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cinedex_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_cinedex_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_cinedex_v1_operator_proto_goTypes = []any{
 	(JobState)(0),                    // 0: cinedex.v1.JobState
 	(*Selection)(nil),                // 1: cinedex.v1.Selection
 	(*Job)(nil),                      // 2: cinedex.v1.Job
-	(*Replay)(nil),                   // 3: cinedex.v1.Replay
-	(*Activate)(nil),                 // 4: cinedex.v1.Activate
-	(*Collect)(nil),                  // 5: cinedex.v1.Collect
-	(*Rebuild)(nil),                  // 6: cinedex.v1.Rebuild
-	(*Verify)(nil),                   // 7: cinedex.v1.Verify
-	(*Batch)(nil),                    // 8: cinedex.v1.Batch
-	(*ResultFile)(nil),               // 9: cinedex.v1.ResultFile
-	(*PlanJobRequest)(nil),           // 10: cinedex.v1.PlanJobRequest
-	(*PlanJobResponse)(nil),          // 11: cinedex.v1.PlanJobResponse
-	(*SubmitJobRequest)(nil),         // 12: cinedex.v1.SubmitJobRequest
-	(*SubmitJobResponse)(nil),        // 13: cinedex.v1.SubmitJobResponse
-	(*GetJobRequest)(nil),            // 14: cinedex.v1.GetJobRequest
-	(*GetJobResponse)(nil),           // 15: cinedex.v1.GetJobResponse
-	(*ListJobsRequest)(nil),          // 16: cinedex.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),         // 17: cinedex.v1.ListJobsResponse
-	(*SteerJobRequest)(nil),          // 18: cinedex.v1.SteerJobRequest
-	(*SteerJobResponse)(nil),         // 19: cinedex.v1.SteerJobResponse
-	(*GetResultRequest)(nil),         // 20: cinedex.v1.GetResultRequest
-	(*GetResultResponse)(nil),        // 21: cinedex.v1.GetResultResponse
-	(*ListRunsRequest)(nil),          // 22: cinedex.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),         // 23: cinedex.v1.ListRunsResponse
-	(*RunEntry)(nil),                 // 24: cinedex.v1.RunEntry
-	(*GetLagRequest)(nil),            // 25: cinedex.v1.GetLagRequest
-	(*GetLagResponse)(nil),           // 26: cinedex.v1.GetLagResponse
-	(*Lag)(nil),                      // 27: cinedex.v1.Lag
-	(*LetterFilter)(nil),             // 28: cinedex.v1.LetterFilter
-	(*ListDeadLettersRequest)(nil),   // 29: cinedex.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),  // 30: cinedex.v1.ListDeadLettersResponse
-	(*DeadLetter)(nil),               // 31: cinedex.v1.DeadLetter
-	(*RetryDeadLettersRequest)(nil),  // 32: cinedex.v1.RetryDeadLettersRequest
-	(*RetryDeadLettersResponse)(nil), // 33: cinedex.v1.RetryDeadLettersResponse
-	(*DropDeadLettersRequest)(nil),   // 34: cinedex.v1.DropDeadLettersRequest
-	(*DropDeadLettersResponse)(nil),  // 35: cinedex.v1.DropDeadLettersResponse
-	nil,                              // 36: cinedex.v1.DeadLetter.HeadersEntry
-	(*MediaRef)(nil),                 // 37: cinedex.v1.MediaRef
-	(*Run)(nil),                      // 38: cinedex.v1.Run
+	(*Task)(nil),                     // 3: cinedex.v1.Task
+	(*Replay)(nil),                   // 4: cinedex.v1.Replay
+	(*Activate)(nil),                 // 5: cinedex.v1.Activate
+	(*Collect)(nil),                  // 6: cinedex.v1.Collect
+	(*Rebuild)(nil),                  // 7: cinedex.v1.Rebuild
+	(*Verify)(nil),                   // 8: cinedex.v1.Verify
+	(*Batch)(nil),                    // 9: cinedex.v1.Batch
+	(*ResultFile)(nil),               // 10: cinedex.v1.ResultFile
+	(*PlanJobRequest)(nil),           // 11: cinedex.v1.PlanJobRequest
+	(*PlanJobResponse)(nil),          // 12: cinedex.v1.PlanJobResponse
+	(*SubmitJobRequest)(nil),         // 13: cinedex.v1.SubmitJobRequest
+	(*SubmitJobResponse)(nil),        // 14: cinedex.v1.SubmitJobResponse
+	(*GetJobRequest)(nil),            // 15: cinedex.v1.GetJobRequest
+	(*GetJobResponse)(nil),           // 16: cinedex.v1.GetJobResponse
+	(*ListJobsRequest)(nil),          // 17: cinedex.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),         // 18: cinedex.v1.ListJobsResponse
+	(*ListJobKindsRequest)(nil),      // 19: cinedex.v1.ListJobKindsRequest
+	(*ListJobKindsResponse)(nil),     // 20: cinedex.v1.ListJobKindsResponse
+	(*JobKind)(nil),                  // 21: cinedex.v1.JobKind
+	(*JobOption)(nil),                // 22: cinedex.v1.JobOption
+	(*SteerJobRequest)(nil),          // 23: cinedex.v1.SteerJobRequest
+	(*SteerJobResponse)(nil),         // 24: cinedex.v1.SteerJobResponse
+	(*GetResultRequest)(nil),         // 25: cinedex.v1.GetResultRequest
+	(*GetResultResponse)(nil),        // 26: cinedex.v1.GetResultResponse
+	(*ListRunsRequest)(nil),          // 27: cinedex.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),         // 28: cinedex.v1.ListRunsResponse
+	(*RunEntry)(nil),                 // 29: cinedex.v1.RunEntry
+	(*GetLagRequest)(nil),            // 30: cinedex.v1.GetLagRequest
+	(*GetLagResponse)(nil),           // 31: cinedex.v1.GetLagResponse
+	(*Lag)(nil),                      // 32: cinedex.v1.Lag
+	(*LetterFilter)(nil),             // 33: cinedex.v1.LetterFilter
+	(*ListDeadLettersRequest)(nil),   // 34: cinedex.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),  // 35: cinedex.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),               // 36: cinedex.v1.DeadLetter
+	(*RetryDeadLettersRequest)(nil),  // 37: cinedex.v1.RetryDeadLettersRequest
+	(*RetryDeadLettersResponse)(nil), // 38: cinedex.v1.RetryDeadLettersResponse
+	(*DropDeadLettersRequest)(nil),   // 39: cinedex.v1.DropDeadLettersRequest
+	(*DropDeadLettersResponse)(nil),  // 40: cinedex.v1.DropDeadLettersResponse
+	nil,                              // 41: cinedex.v1.Task.OptionsEntry
+	nil,                              // 42: cinedex.v1.DeadLetter.HeadersEntry
+	(*MediaRef)(nil),                 // 43: cinedex.v1.MediaRef
+	(*Run)(nil),                      // 44: cinedex.v1.Run
+	(*Value)(nil),                    // 45: cinedex.v1.Value
 }
 var file_cinedex_v1_operator_proto_depIdxs = []int32{
 	0,  // 0: cinedex.v1.Job.state:type_name -> cinedex.v1.JobState
-	3,  // 1: cinedex.v1.Job.replay:type_name -> cinedex.v1.Replay
-	4,  // 2: cinedex.v1.Job.activate:type_name -> cinedex.v1.Activate
-	5,  // 3: cinedex.v1.Job.collect:type_name -> cinedex.v1.Collect
-	6,  // 4: cinedex.v1.Job.rebuild:type_name -> cinedex.v1.Rebuild
-	7,  // 5: cinedex.v1.Job.verify:type_name -> cinedex.v1.Verify
-	8,  // 6: cinedex.v1.Job.batch:type_name -> cinedex.v1.Batch
-	1,  // 7: cinedex.v1.Replay.selection:type_name -> cinedex.v1.Selection
-	1,  // 8: cinedex.v1.Activate.selection:type_name -> cinedex.v1.Selection
-	1,  // 9: cinedex.v1.Collect.selection:type_name -> cinedex.v1.Selection
-	1,  // 10: cinedex.v1.Verify.selection:type_name -> cinedex.v1.Selection
-	1,  // 11: cinedex.v1.Batch.selection:type_name -> cinedex.v1.Selection
-	37, // 12: cinedex.v1.ResultFile.blob:type_name -> cinedex.v1.MediaRef
-	2,  // 13: cinedex.v1.PlanJobRequest.job:type_name -> cinedex.v1.Job
-	2,  // 14: cinedex.v1.PlanJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 15: cinedex.v1.SubmitJobRequest.job:type_name -> cinedex.v1.Job
-	2,  // 16: cinedex.v1.SubmitJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 17: cinedex.v1.GetJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 18: cinedex.v1.ListJobsResponse.jobs:type_name -> cinedex.v1.Job
-	2,  // 19: cinedex.v1.SteerJobResponse.job:type_name -> cinedex.v1.Job
-	9,  // 20: cinedex.v1.GetResultResponse.files:type_name -> cinedex.v1.ResultFile
-	1,  // 21: cinedex.v1.ListRunsRequest.selection:type_name -> cinedex.v1.Selection
-	24, // 22: cinedex.v1.ListRunsResponse.runs:type_name -> cinedex.v1.RunEntry
-	38, // 23: cinedex.v1.RunEntry.run:type_name -> cinedex.v1.Run
-	27, // 24: cinedex.v1.GetLagResponse.lags:type_name -> cinedex.v1.Lag
-	28, // 25: cinedex.v1.ListDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	31, // 26: cinedex.v1.ListDeadLettersResponse.letters:type_name -> cinedex.v1.DeadLetter
-	36, // 27: cinedex.v1.DeadLetter.headers:type_name -> cinedex.v1.DeadLetter.HeadersEntry
-	28, // 28: cinedex.v1.RetryDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	28, // 29: cinedex.v1.DropDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	10, // 30: cinedex.v1.OperatorService.PlanJob:input_type -> cinedex.v1.PlanJobRequest
-	12, // 31: cinedex.v1.OperatorService.SubmitJob:input_type -> cinedex.v1.SubmitJobRequest
-	14, // 32: cinedex.v1.OperatorService.GetJob:input_type -> cinedex.v1.GetJobRequest
-	16, // 33: cinedex.v1.OperatorService.ListJobs:input_type -> cinedex.v1.ListJobsRequest
-	18, // 34: cinedex.v1.OperatorService.SteerJob:input_type -> cinedex.v1.SteerJobRequest
-	20, // 35: cinedex.v1.OperatorService.GetResult:input_type -> cinedex.v1.GetResultRequest
-	22, // 36: cinedex.v1.OperatorService.ListRuns:input_type -> cinedex.v1.ListRunsRequest
-	25, // 37: cinedex.v1.OperatorService.GetLag:input_type -> cinedex.v1.GetLagRequest
-	29, // 38: cinedex.v1.OperatorService.ListDeadLetters:input_type -> cinedex.v1.ListDeadLettersRequest
-	32, // 39: cinedex.v1.OperatorService.RetryDeadLetters:input_type -> cinedex.v1.RetryDeadLettersRequest
-	34, // 40: cinedex.v1.OperatorService.DropDeadLetters:input_type -> cinedex.v1.DropDeadLettersRequest
-	11, // 41: cinedex.v1.OperatorService.PlanJob:output_type -> cinedex.v1.PlanJobResponse
-	13, // 42: cinedex.v1.OperatorService.SubmitJob:output_type -> cinedex.v1.SubmitJobResponse
-	15, // 43: cinedex.v1.OperatorService.GetJob:output_type -> cinedex.v1.GetJobResponse
-	17, // 44: cinedex.v1.OperatorService.ListJobs:output_type -> cinedex.v1.ListJobsResponse
-	19, // 45: cinedex.v1.OperatorService.SteerJob:output_type -> cinedex.v1.SteerJobResponse
-	21, // 46: cinedex.v1.OperatorService.GetResult:output_type -> cinedex.v1.GetResultResponse
-	23, // 47: cinedex.v1.OperatorService.ListRuns:output_type -> cinedex.v1.ListRunsResponse
-	26, // 48: cinedex.v1.OperatorService.GetLag:output_type -> cinedex.v1.GetLagResponse
-	30, // 49: cinedex.v1.OperatorService.ListDeadLetters:output_type -> cinedex.v1.ListDeadLettersResponse
-	33, // 50: cinedex.v1.OperatorService.RetryDeadLetters:output_type -> cinedex.v1.RetryDeadLettersResponse
-	35, // 51: cinedex.v1.OperatorService.DropDeadLetters:output_type -> cinedex.v1.DropDeadLettersResponse
-	41, // [41:52] is the sub-list for method output_type
-	30, // [30:41] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	4,  // 1: cinedex.v1.Job.replay:type_name -> cinedex.v1.Replay
+	5,  // 2: cinedex.v1.Job.activate:type_name -> cinedex.v1.Activate
+	6,  // 3: cinedex.v1.Job.collect:type_name -> cinedex.v1.Collect
+	7,  // 4: cinedex.v1.Job.rebuild:type_name -> cinedex.v1.Rebuild
+	8,  // 5: cinedex.v1.Job.verify:type_name -> cinedex.v1.Verify
+	9,  // 6: cinedex.v1.Job.batch:type_name -> cinedex.v1.Batch
+	3,  // 7: cinedex.v1.Job.task:type_name -> cinedex.v1.Task
+	1,  // 8: cinedex.v1.Task.selection:type_name -> cinedex.v1.Selection
+	41, // 9: cinedex.v1.Task.options:type_name -> cinedex.v1.Task.OptionsEntry
+	1,  // 10: cinedex.v1.Replay.selection:type_name -> cinedex.v1.Selection
+	1,  // 11: cinedex.v1.Activate.selection:type_name -> cinedex.v1.Selection
+	1,  // 12: cinedex.v1.Collect.selection:type_name -> cinedex.v1.Selection
+	1,  // 13: cinedex.v1.Verify.selection:type_name -> cinedex.v1.Selection
+	1,  // 14: cinedex.v1.Batch.selection:type_name -> cinedex.v1.Selection
+	43, // 15: cinedex.v1.ResultFile.blob:type_name -> cinedex.v1.MediaRef
+	2,  // 16: cinedex.v1.PlanJobRequest.job:type_name -> cinedex.v1.Job
+	2,  // 17: cinedex.v1.PlanJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 18: cinedex.v1.SubmitJobRequest.job:type_name -> cinedex.v1.Job
+	2,  // 19: cinedex.v1.SubmitJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 20: cinedex.v1.GetJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 21: cinedex.v1.ListJobsResponse.jobs:type_name -> cinedex.v1.Job
+	21, // 22: cinedex.v1.ListJobKindsResponse.kinds:type_name -> cinedex.v1.JobKind
+	22, // 23: cinedex.v1.JobKind.options:type_name -> cinedex.v1.JobOption
+	2,  // 24: cinedex.v1.SteerJobResponse.job:type_name -> cinedex.v1.Job
+	10, // 25: cinedex.v1.GetResultResponse.files:type_name -> cinedex.v1.ResultFile
+	1,  // 26: cinedex.v1.ListRunsRequest.selection:type_name -> cinedex.v1.Selection
+	29, // 27: cinedex.v1.ListRunsResponse.runs:type_name -> cinedex.v1.RunEntry
+	44, // 28: cinedex.v1.RunEntry.run:type_name -> cinedex.v1.Run
+	32, // 29: cinedex.v1.GetLagResponse.lags:type_name -> cinedex.v1.Lag
+	33, // 30: cinedex.v1.ListDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	36, // 31: cinedex.v1.ListDeadLettersResponse.letters:type_name -> cinedex.v1.DeadLetter
+	42, // 32: cinedex.v1.DeadLetter.headers:type_name -> cinedex.v1.DeadLetter.HeadersEntry
+	33, // 33: cinedex.v1.RetryDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	33, // 34: cinedex.v1.DropDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	45, // 35: cinedex.v1.Task.OptionsEntry.value:type_name -> cinedex.v1.Value
+	11, // 36: cinedex.v1.OperatorService.PlanJob:input_type -> cinedex.v1.PlanJobRequest
+	13, // 37: cinedex.v1.OperatorService.SubmitJob:input_type -> cinedex.v1.SubmitJobRequest
+	15, // 38: cinedex.v1.OperatorService.GetJob:input_type -> cinedex.v1.GetJobRequest
+	17, // 39: cinedex.v1.OperatorService.ListJobs:input_type -> cinedex.v1.ListJobsRequest
+	19, // 40: cinedex.v1.OperatorService.ListJobKinds:input_type -> cinedex.v1.ListJobKindsRequest
+	23, // 41: cinedex.v1.OperatorService.SteerJob:input_type -> cinedex.v1.SteerJobRequest
+	25, // 42: cinedex.v1.OperatorService.GetResult:input_type -> cinedex.v1.GetResultRequest
+	27, // 43: cinedex.v1.OperatorService.ListRuns:input_type -> cinedex.v1.ListRunsRequest
+	30, // 44: cinedex.v1.OperatorService.GetLag:input_type -> cinedex.v1.GetLagRequest
+	34, // 45: cinedex.v1.OperatorService.ListDeadLetters:input_type -> cinedex.v1.ListDeadLettersRequest
+	37, // 46: cinedex.v1.OperatorService.RetryDeadLetters:input_type -> cinedex.v1.RetryDeadLettersRequest
+	39, // 47: cinedex.v1.OperatorService.DropDeadLetters:input_type -> cinedex.v1.DropDeadLettersRequest
+	12, // 48: cinedex.v1.OperatorService.PlanJob:output_type -> cinedex.v1.PlanJobResponse
+	14, // 49: cinedex.v1.OperatorService.SubmitJob:output_type -> cinedex.v1.SubmitJobResponse
+	16, // 50: cinedex.v1.OperatorService.GetJob:output_type -> cinedex.v1.GetJobResponse
+	18, // 51: cinedex.v1.OperatorService.ListJobs:output_type -> cinedex.v1.ListJobsResponse
+	20, // 52: cinedex.v1.OperatorService.ListJobKinds:output_type -> cinedex.v1.ListJobKindsResponse
+	24, // 53: cinedex.v1.OperatorService.SteerJob:output_type -> cinedex.v1.SteerJobResponse
+	26, // 54: cinedex.v1.OperatorService.GetResult:output_type -> cinedex.v1.GetResultResponse
+	28, // 55: cinedex.v1.OperatorService.ListRuns:output_type -> cinedex.v1.ListRunsResponse
+	31, // 56: cinedex.v1.OperatorService.GetLag:output_type -> cinedex.v1.GetLagResponse
+	35, // 57: cinedex.v1.OperatorService.ListDeadLetters:output_type -> cinedex.v1.ListDeadLettersResponse
+	38, // 58: cinedex.v1.OperatorService.RetryDeadLetters:output_type -> cinedex.v1.RetryDeadLettersResponse
+	40, // 59: cinedex.v1.OperatorService.DropDeadLetters:output_type -> cinedex.v1.DropDeadLettersResponse
+	48, // [48:60] is the sub-list for method output_type
+	36, // [36:48] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_operator_proto_init() }
@@ -2710,6 +3050,7 @@ func file_cinedex_v1_operator_proto_init() {
 		(*Job_Rebuild)(nil),
 		(*Job_Verify)(nil),
 		(*Job_Batch)(nil),
+		(*Job_Task)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2717,7 +3058,7 @@ func file_cinedex_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_operator_proto_rawDesc), len(file_cinedex_v1_operator_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   36,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -10,11 +10,39 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
+
+// activateKind switches which version readers see.
+func activateKind(deps Deps) jobs.Kind {
+	return jobs.Kind{
+		Name: "activate", Summary: "switch readers to another version of an algorithm, or back", Role: authz.Operator, Selects: true, Field: "activate",
+		Options: []jobs.Option{
+			{Name: "algorithm", Type: jobs.Text, Help: "the algorithm to switch"},
+			{Name: "version", Type: jobs.Text, Help: "the version to switch to; empty goes back to the run that was seen before"},
+			{Name: "wave", Type: jobs.Number, Help: "share of the assets in each wave, from 0 to 1; 0 is all at once"},
+			{Name: "pause_seconds", Type: jobs.Number, Help: "seconds between waves"},
+			{Name: "stop_at", Type: jobs.Number, Help: "no further wave where more than this share of a wave could not be switched"},
+		},
+		Plan: func(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
+			return activatorOf(deps, j).plan(ctx, j.GetActivate())
+		},
+		Do: func(ctx context.Context, w *jobs.Work) error {
+			j := w.Job()
+			return activatorOf(deps, j).do(ctx, j.GetActivate(), j.GetTotal(), j.GetCursor(), w.Tell)
+		},
+	}
+}
+
+// activatorOf makes an activator that takes the switch lease for a job.
+func activatorOf(deps Deps, j *pb.Job) *activator {
+	return &activator{store: deps.Store, holder: j.GetId(), sleep: jobs.Sleep}
+}
 
 // switchLease is held by whoever switches runs or deletes runs for operators, a chunk at a time: a run
 // is not deleted while it is being switched to.
@@ -90,7 +118,7 @@ func (a *activator) standing(ctx context.Context, w *pb.Activate, asset *pb.Asse
 	st.from = runs.Seen(active, w.GetAlgorithm())
 	if w.GetVersion() == "" {
 		// Back: of the versions selected only, so that assets that were not switched are not switched back.
-		if st.from.GetPrevious() == "" || !selectsRun(w.GetSelection(), st.from.GetAlgorithm(), st.from.GetVersion()) {
+		if st.from.GetPrevious() == "" || !jobs.SelectsRun(w.GetSelection(), st.from.GetAlgorithm(), st.from.GetVersion()) {
 			return st, nil
 		}
 		if st.to, err = runs.Lookup(ctx, a.store, asset.GetId(), st.from.GetPrevious()); err != nil {
@@ -130,19 +158,19 @@ func (a *activator) whole(ctx context.Context, r *pb.Run) (refused, err error) {
 }
 
 // plan says what the work would switch, and what it could not.
-func (a *activator) plan(ctx context.Context, w *pb.Activate) (plan, error) {
+func (a *activator) plan(ctx context.Context, w *pb.Activate) (*jobs.Plan, error) {
 	if err := checkActivate(w); err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	var ready, already, absent, refused int64
 	var examples []string
-	for asset, err := range assetsOf(ctx, a.store, w.GetSelection(), "") {
+	for asset, err := range jobs.Assets(ctx, a.store, w.GetSelection(), "") {
 		if err != nil {
-			return plan{}, fmt.Errorf("reading the library: %w", err)
+			return nil, fmt.Errorf("reading the library: %w", err)
 		}
 		st, err := a.standing(ctx, w, asset)
 		if err != nil {
-			return plan{}, err
+			return nil, err
 		}
 		switch {
 		case st.to == nil:
@@ -160,9 +188,9 @@ func (a *activator) plan(ctx context.Context, w *pb.Activate) (plan, error) {
 	}
 	if ready+already+refused == 0 {
 		if w.GetVersion() == "" {
-			return plan{}, errkind.New(errkind.NotFound, "no asset selected has a run of %s to go back to; `cinedex runs list` shows which runs there are", w.GetAlgorithm())
+			return nil, errkind.New(errkind.NotFound, "no asset selected has a run of %s to go back to; `cinedex runs list` shows which runs there are", w.GetAlgorithm())
 		}
-		return plan{}, errkind.New(errkind.NotFound, "no asset selected has a run of %s@%s; `cinedex runs list` shows which runs there are", w.GetAlgorithm(), w.GetVersion())
+		return nil, errkind.New(errkind.NotFound, "no asset selected has a run of %s@%s; `cinedex runs list` shows which runs there are", w.GetAlgorithm(), w.GetVersion())
 	}
 	to := w.GetAlgorithm() + "@" + w.GetVersion()
 	if w.GetVersion() == "" {
@@ -175,7 +203,7 @@ func (a *activator) plan(ctx context.Context, w *pb.Activate) (plan, error) {
 		lines = append(lines, fmt.Sprintf("in waves of %d assets, %s apart; no further wave where more than %.3g %% of one could not be switched",
 			size, time.Duration(w.GetPauseSeconds()*float64(time.Second)), 100*w.GetStopAt()))
 	}
-	return plan{total: ready + refused + already, unit: "assets", lines: lines}, nil
+	return &jobs.Plan{Total: ready + refused + already, Unit: "assets", Lines: lines}, nil
 }
 
 func waveSize(w *pb.Activate, total int64) int64 {
@@ -186,7 +214,7 @@ func waveSize(w *pb.Activate, total int64) int64 {
 }
 
 // do switches, from where the note says. total is the plan's.
-func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor []byte, tell teller) error {
+func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor []byte, tell jobs.Teller) error {
 	var n activateNote
 	if len(cursor) > 0 {
 		if err := json.Unmarshal(cursor, &n); err != nil {
@@ -199,11 +227,11 @@ func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor 
 		if err != nil {
 			return err
 		}
-		return tell(ctx, step{done: n.Switched + n.Refused, cursor: b, lines: lines, first: len(n.Pending) > 0})
+		return tell(ctx, jobs.Step{Done: n.Switched + n.Refused, Cursor: b, Lines: lines, First: len(n.Pending) > 0})
 	}
 	var examples int
-	assets := &assetReader{from: a.store, sel: w.GetSelection()}
-	defer assets.close()
+	assets := &jobs.AssetReader{From: a.store, Sel: w.GetSelection()}
+	defer assets.Close()
 	for {
 		lines, err := a.chunk(ctx, w, &n, note, size, assets, &examples)
 		if err != nil {
@@ -230,7 +258,7 @@ func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor 
 			return err
 		}
 		if n.InWave == 0 && n.Switched+n.Refused < total && w.GetPauseSeconds() > 0 {
-			assets.close()
+			assets.Close()
 			if err := a.pause(ctx, time.Duration(w.GetPauseSeconds()*float64(time.Second)), note); err != nil {
 				return err
 			}
@@ -259,7 +287,7 @@ func (a *activator) pause(ctx context.Context, d time.Duration, note func(...str
 }
 
 // chunk notes the next switches and does them. Nil lines say that there was nothing left.
-func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, note func(...string) error, size int64, assets *assetReader, examples *int) (lines []string, err error) {
+func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, note func(...string) error, size int64, assets *jobs.AssetReader, examples *int) (lines []string, err error) {
 	release, err := a.lease(ctx)
 	if err != nil {
 		return nil, err
@@ -268,7 +296,7 @@ func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, 
 	if len(n.Pending) == 0 {
 		after := n.After
 		for {
-			asset, err := assets.next(ctx, after)
+			asset, err := assets.Next(ctx, after)
 			if err != nil {
 				return nil, fmt.Errorf("reading the library: %w", err)
 			}
@@ -376,7 +404,7 @@ func (a *activator) lease(ctx context.Context) (release func(), err error) {
 // dependants tells which algorithms' active runs read a run of this one that readers do not see.
 func (a *activator) dependants(ctx context.Context, w *pb.Activate) ([]string, error) {
 	behind := map[string]int64{}
-	for asset, err := range assetsOf(ctx, a.store, w.GetSelection(), "") {
+	for asset, err := range jobs.Assets(ctx, a.store, w.GetSelection(), "") {
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
 
@@ -73,12 +74,12 @@ type record struct {
 	kill   func(n int) bool
 }
 
-func (r *record) tell(_ context.Context, s step) error {
+func (r *record) tell(_ context.Context, s jobs.Step) error {
 	r.notes++
 	if r.kill != nil && r.kill(r.notes) {
 		return errKilled
 	}
-	r.cursor, r.done, r.lines = s.cursor, s.done, append(r.lines, s.lines...)
+	r.cursor, r.done, r.lines = s.Cursor, s.Done, append(r.lines, s.Lines...)
 	return nil
 }
 
@@ -94,11 +95,11 @@ func TestActivateAllAndBack(t *testing.T) {
 	a := newActivator(l)
 	w := &pb.Activate{Algorithm: "dialogue", Version: "2"}
 	p, err := a.plan(t.Context(), w)
-	if err != nil || p.total != 12 || !strings.Contains(p.lines[0], "switches 12 assets to dialogue@2; 0 see it already, 1 have no such run, 0 cannot") {
+	if err != nil || p.Total != 12 || !strings.Contains(p.Lines[0], "switches 12 assets to dialogue@2; 0 see it already, 1 have no such run, 0 cannot") {
 		t.Fatalf("plan: %+v, %v", p, err)
 	}
 	var r record
-	if err := a.do(t.Context(), w, p.total, nil, r.tell); err != nil {
+	if err := a.do(t.Context(), w, p.Total, nil, r.tell); err != nil {
 		t.Fatal(err)
 	}
 	if got := seen(t, l, "dialogue"); count(got, "2") != 12 || got[other.GetId()] != "1" || r.done != 12 {
@@ -106,10 +107,10 @@ func TestActivateAllAndBack(t *testing.T) {
 	}
 	// Back: only what was switched has something to go back to.
 	w = &pb.Activate{Algorithm: "dialogue", Selection: &pb.Selection{Algorithms: []string{"dialogue@2"}}}
-	if p, err = a.plan(t.Context(), w); err != nil || p.total != 12 {
+	if p, err = a.plan(t.Context(), w); err != nil || p.Total != 12 {
 		t.Fatalf("plan back: %+v, %v", p, err)
 	}
-	if err := a.do(t.Context(), w, p.total, nil, (&record{}).tell); err != nil {
+	if err := a.do(t.Context(), w, p.Total, nil, (&record{}).tell); err != nil {
 		t.Fatal(err)
 	}
 	if got := seen(t, l, "dialogue"); count(got, "1") != 13 {
@@ -183,11 +184,11 @@ func TestActivateStopsWhereTooManyFail(t *testing.T) {
 	a := newActivator(l)
 	w := &pb.Activate{Algorithm: "dialogue", Version: "3", Wave: 0.2, PauseSeconds: 1}
 	p, err := a.plan(t.Context(), w)
-	if err != nil || p.total != 10 || !strings.Contains(strings.Join(p.lines, "\n"), "its run is requested, not finished") {
+	if err != nil || p.Total != 10 || !strings.Contains(strings.Join(p.Lines, "\n"), "its run is requested, not finished") {
 		t.Fatalf("plan: %+v, %v", p, err)
 	}
 	var r record
-	err = a.do(t.Context(), w, p.total, nil, r.tell)
+	err = a.do(t.Context(), w, p.Total, nil, r.tell)
 	if !errkind.Is(err, errkind.Conflict) || !strings.Contains(err.Error(), "wave 2: 1 of its 2 assets") {
 		t.Errorf("got %v", err)
 	}
@@ -196,7 +197,7 @@ func TestActivateStopsWhereTooManyFail(t *testing.T) {
 	}
 	// With half of a wave allowed to fail, all the others are switched.
 	w.StopAt = 0.5
-	if err := a.do(t.Context(), w, p.total, nil, (&record{}).tell); err != nil {
+	if err := a.do(t.Context(), w, p.Total, nil, (&record{}).tell); err != nil {
 		t.Fatal(err)
 	}
 	if got := seen(t, l, "dialogue"); count(got, "3") != 9 {

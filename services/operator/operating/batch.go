@@ -9,13 +9,36 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
+
+// batchKind runs algorithms over a selection on demand.
+func batchKind(deps Deps, limits BatchLimits) jobs.Kind {
+	of := func() *batcher {
+		return &batcher{store: deps.Store, registry: deps.Registry, events: deps.Events, bucket: deps.Blobs, sleep: jobs.Sleep, limits: limits}
+	}
+	return jobs.Kind{
+		Name: "batch", Summary: "run algorithms over a selection, and write their annotations as files", Role: authz.Batch, Selects: true, Field: "batch",
+		Options: []jobs.Option{
+			{Name: "formats", Type: jobs.Texts, Help: "jsonl, parquet; left out is both"},
+			{Name: "embeddings", Type: jobs.Flag, Help: "with the vectors"},
+		},
+		Plan: func(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
+			if deps.Blobs == nil {
+				return nil, errkind.New(errkind.Unavailable, "batch: this service has no bucket to write results into (blobs.bucket)")
+			}
+			return of().plan(ctx, j)
+		},
+		Do: func(ctx context.Context, w *jobs.Work) error { return of().do(ctx, w.Job(), w.Tell) },
+	}
+}
 
 // A batcher runs algorithms over a selection on demand, and leaves what they said as files in the bucket.
 //
@@ -170,36 +193,36 @@ func missing(planned []*pb.Run, run *pb.Run, there []*pb.Run, active []*pb.Activ
 }
 
 // plan says what a batch would run and tell. It fixes the assets in the job.
-func (b *batcher) plan(ctx context.Context, j *pb.Job) (plan, error) {
+func (b *batcher) plan(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
 	w := j.GetBatch()
 	if err := checkBatch(w); err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	mine := 0
 	for other, err := range b.store.AllJobs(ctx) {
 		if err != nil {
-			return plan{}, fmt.Errorf("reading the jobs: %w", err)
+			return nil, fmt.Errorf("reading the jobs: %w", err)
 		}
-		if other.GetId() != j.GetId() && other.GetBatch() != nil && other.GetCaller() == j.GetCaller() && !Ended(other.GetState()) {
+		if other.GetId() != j.GetId() && other.GetBatch() != nil && other.GetCaller() == j.GetCaller() && !jobs.Ended(other.GetState()) {
 			mine++
 		}
 	}
 	if mine >= b.limits.Jobs {
-		return plan{}, errkind.New(errkind.Exhausted, "batch: %s has %d batches that have not ended, the most allowed (operating.batch.jobs); wait for one, or cancel it: `cinedex batch list`", j.GetCaller(), mine)
+		return nil, errkind.New(errkind.Exhausted, "batch: %s has %d batches that have not ended, the most allowed (operating.batch.jobs); wait for one, or cancel it: `cinedex batch list`", j.GetCaller(), mine)
 	}
 	var assets []string
 	var tell, request, items int64
 	skipped := map[string]int64{}
-	for asset, err := range assetsOf(ctx, b.store, w.GetSelection(), "") {
+	for asset, err := range jobs.Assets(ctx, b.store, w.GetSelection(), "") {
 		if err != nil {
-			return plan{}, fmt.Errorf("reading the library: %w", err)
+			return nil, fmt.Errorf("reading the library: %w", err)
 		}
 		if assets = append(assets, asset.GetId()); len(assets) > b.limits.Assets {
-			return plan{}, errkind.New(errkind.Exhausted, "batch.selection: more than the %d assets allowed (operating.batch.assets); ask for parts", b.limits.Assets)
+			return nil, errkind.New(errkind.Exhausted, "batch.selection: more than the %d assets allowed (operating.batch.assets); ask for parts", b.limits.Assets)
 		}
 		wanted, not, err := b.wanted(ctx, w, asset)
 		if err != nil {
-			return plan{}, err
+			return nil, err
 		}
 		for _, name := range not {
 			skipped[name]++
@@ -211,7 +234,7 @@ func (b *batcher) plan(ctx context.Context, j *pb.Job) (plan, error) {
 		}
 	}
 	if tell == 0 {
-		return plan{}, errkind.New(errkind.NotFound, "batch: none of %s applies to any asset selected, in a version that is there or can be run here", strings.Join(w.GetSelection().GetAlgorithms(), ", "))
+		return nil, errkind.New(errkind.NotFound, "batch: none of %s applies to any asset selected, in a version that is there or can be run here", strings.Join(w.GetSelection().GetAlgorithms(), ", "))
 	}
 	// What is taken in later, the caller has not asked for, and might not be allowed to see.
 	w.Selection.Assets, w.Selection.Titles, w.Selection.Series = assets, nil, nil
@@ -222,11 +245,11 @@ func (b *batcher) plan(ctx context.Context, j *pb.Job) (plan, error) {
 	lines = append(lines, sortedLines(skipped, func(name string, n int64) string {
 		return fmt.Sprintf("%s does not apply to %d of the assets, or is not there in that version", name, n)
 	})...)
-	return plan{total: tell, unit: "runs", lines: lines}, nil
+	return &jobs.Plan{Total: tell, Unit: "runs", Lines: lines}, nil
 }
 
 // do requests what is missing, waits for it, and writes the result.
-func (b *batcher) do(ctx context.Context, j *pb.Job, tell teller) error {
+func (b *batcher) do(ctx context.Context, j *pb.Job, tell jobs.Teller) error {
 	n := batchNote{Failed: map[string]int64{}}
 	if len(j.GetCursor()) > 0 {
 		if err := json.Unmarshal(j.GetCursor(), &n); err != nil {
@@ -234,7 +257,7 @@ func (b *batcher) do(ctx context.Context, j *pb.Job, tell teller) error {
 		}
 	}
 	var all []wantedRun
-	for asset, err := range assetsOf(ctx, b.store, j.GetBatch().GetSelection(), "") {
+	for asset, err := range jobs.Assets(ctx, b.store, j.GetBatch().GetSelection(), "") {
 		if err != nil {
 			return fmt.Errorf("reading the library: %w", err)
 		}
@@ -255,7 +278,7 @@ func (b *batcher) do(ctx context.Context, j *pb.Job, tell teller) error {
 	if err != nil {
 		return err
 	}
-	all, err = b.wait(ctx, all, &n, func(done int64) error { return tell(ctx, step{done: done, cursor: cursor}) })
+	all, err = b.wait(ctx, all, &n, func(done int64) error { return tell(ctx, jobs.Step{Done: done, Cursor: cursor}) })
 	if err != nil {
 		return err
 	}
@@ -267,7 +290,7 @@ func (b *batcher) do(ctx context.Context, j *pb.Job, tell teller) error {
 	for _, f := range files {
 		rows, bytes = rows+f.Rows, bytes+f.Bytes
 	}
-	return tell(ctx, step{done: int64(len(all)), cursor: cursor, lines: []string{fmt.Sprintf("wrote %d files with %d rows, %d bytes, under %s", len(files), rows, bytes, resultPrefix(j.GetId()))}})
+	return tell(ctx, jobs.Step{Done: int64(len(all)), Cursor: cursor, Lines: []string{fmt.Sprintf("wrote %d files with %d rows, %d bytes, under %s", len(files), rows, bytes, resultPrefix(j.GetId()))}})
 }
 
 // request asks for the runs of one asset that are missing, together, so that they share one decoding.

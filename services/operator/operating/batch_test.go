@@ -146,13 +146,13 @@ func (d *desk) submitted(t testing.TB, j *pb.Job) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.Total = p.total
+	j.Total = p.Total
 	var r record
 	if err := d.do(t.Context(), j, r.tell); err != nil {
 		return nil, err
 	}
-	if r.done != p.total {
-		t.Errorf("done %d of %d", r.done, p.total)
+	if r.done != p.Total {
+		t.Errorf("done %d of %d", r.done, p.Total)
 	}
 	j.State = pb.JobState_JOB_STATE_FINISHED
 	m, _, err := resultOf(t.Context(), d.blobs, authz.NewCaller("trailers", []string{"*"}, authz.Batch), j)
@@ -352,7 +352,7 @@ func TestBatchCancelled(t *testing.T) {
 	d.lane.execute = nil // nobody executes it
 	j := job("job-1", &pb.Batch{Selection: &pb.Selection{Algorithms: []string{"faces", "labels"}}})
 	p, err := d.plan(t.Context(), j)
-	if err != nil || p.total != 4 || !strings.Contains(p.lines[0], "4 annotations are there, 2 runs are to be executed") {
+	if err != nil || p.Total != 4 || !strings.Contains(p.Lines[0], "4 annotations are there, 2 runs are to be executed") {
 		t.Fatalf("plan %+v, %v", p, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

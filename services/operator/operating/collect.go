@@ -7,12 +7,30 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
+
+// collectKind deletes runs that nobody sees any more.
+func collectKind(deps Deps) jobs.Kind {
+	of := func(j *pb.Job) *collector {
+		return &collector{store: deps.Store, engine: deps.Engine, holder: j.GetId(), now: time.Now, sleep: jobs.Sleep}
+	}
+	return jobs.Kind{
+		Name: "gc", Summary: "delete runs that readers have not seen for a while", Role: authz.Operator, Selects: true, Field: "collect",
+		Options: []jobs.Option{{Name: "grace_seconds", Type: jobs.Integer, Help: "how long ago a run must have been replaced; 0 is a day"}},
+		Plan:    func(ctx context.Context, j *pb.Job) (*jobs.Plan, error) { return of(j).plan(ctx, j.GetCollect()) },
+		Do: func(ctx context.Context, w *jobs.Work) error {
+			j := w.Job()
+			return of(j).do(ctx, j.GetCollect(), j.GetCursor(), w.Tell)
+		},
+	}
+}
 
 const (
 	// MinGrace is the least time that a run stays after it was replaced: pages of an answer that was begun before
@@ -112,7 +130,7 @@ func (c *collector) unseen(ctx context.Context, w *pb.Collect, asset string) (ma
 	out := map[string][]*pb.Run{}
 	for _, r := range all {
 		seen := active[r.GetAlgorithm()]
-		if seen == nil || seen.GetRun() == r.GetId() || !selectsRun(w.GetSelection(), r.GetAlgorithm(), r.GetVersion()) {
+		if seen == nil || seen.GetRun() == r.GetId() || !jobs.SelectsRun(w.GetSelection(), r.GetAlgorithm(), r.GetVersion()) {
 			continue
 		}
 		switch {
@@ -129,24 +147,24 @@ func (c *collector) unseen(ctx context.Context, w *pb.Collect, asset string) (ma
 }
 
 // plan says what would be deleted now, and what later.
-func (c *collector) plan(ctx context.Context, w *pb.Collect) (plan, error) {
+func (c *collector) plan(ctx context.Context, w *pb.Collect) (*jobs.Plan, error) {
 	if err := checkCollect(w); err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	marks, err := c.marks(ctx, w)
 	if err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	var assets, now, later, items int64
 	byName := map[string]int64{}
-	for asset, err := range assetsOf(ctx, c.store, w.GetSelection(), "") {
+	for asset, err := range jobs.Assets(ctx, c.store, w.GetSelection(), "") {
 		if err != nil {
-			return plan{}, fmt.Errorf("reading the library: %w", err)
+			return nil, fmt.Errorf("reading the library: %w", err)
 		}
 		assets++
 		active, unseen, err := c.unseen(ctx, w, asset.GetId())
 		if err != nil {
-			return plan{}, err
+			return nil, err
 		}
 		for algorithm, gone := range unseen {
 			if g, ok := marks[markOf(asset.GetId(), algorithm)]; !ok || g != active[algorithm].GetGeneration() {
@@ -165,11 +183,11 @@ func (c *collector) plan(ctx context.Context, w *pb.Collect) (plan, error) {
 		fmt.Sprintf("notes %d more that are not seen: a collection %s from now may delete them", later, graceOf(w)),
 	}
 	lines = append(lines, sortedLines(byName, func(name string, n int64) string { return fmt.Sprintf("%s: %d runs", name, n) })...)
-	return plan{total: assets, unit: "assets", lines: lines}, nil
+	return &jobs.Plan{Total: assets, Unit: "assets", Lines: lines}, nil
 }
 
 // do deletes what may be deleted, and notes the rest.
-func (c *collector) do(ctx context.Context, w *pb.Collect, cursor []byte, tell teller) error {
+func (c *collector) do(ctx context.Context, w *pb.Collect, cursor []byte, tell jobs.Teller) error {
 	n := collectNote{Since: c.now().UnixMilli()}
 	if len(cursor) > 0 {
 		if err := json.Unmarshal(cursor, &n); err != nil {
@@ -188,10 +206,10 @@ func (c *collector) do(ctx context.Context, w *pb.Collect, cursor []byte, tell t
 		if err != nil {
 			return err
 		}
-		return tell(ctx, step{done: n.Done, cursor: b, lines: lines})
+		return tell(ctx, jobs.Step{Done: n.Done, Cursor: b, Lines: lines})
 	}
 	noted := c.now()
-	for asset, err := range assetsOf(ctx, c.store, w.GetSelection(), n.After) {
+	for asset, err := range jobs.Assets(ctx, c.store, w.GetSelection(), n.After) {
 		if err != nil {
 			return fmt.Errorf("reading the library: %w", err)
 		}

@@ -96,7 +96,7 @@ func TestCollect(t *testing.T) {
 	}
 	c.at = c.at.Add(2 * time.Minute)
 	p, err := newCollector(l, c).plan(t.Context(), w)
-	if err != nil || !strings.Contains(p.lines[0], "deletes 2 runs with 6 annotations and embeddings") || p.total != 3 {
+	if err != nil || !strings.Contains(p.Lines[0], "deletes 2 runs with 6 annotations and embeddings") || p.Total != 3 {
 		t.Errorf("plan %+v, %v", p, err)
 	}
 	if r := collect(t, l, c, w, "job-4"); !strings.Contains(r.lines[0], "deleted 2 runs; 1 more") {
@@ -110,7 +110,7 @@ func TestCollect(t *testing.T) {
 		t.Errorf("afterwards: store %v, engine %v", inStore, inEngine)
 	}
 	// What was collected cannot be gone back to, and that is said.
-	if p, err := newActivator(l).plan(t.Context(), &pb.Activate{Algorithm: "dialogue", Selection: &pb.Selection{Assets: []string{assets[1].GetId()}}}); err != nil || !strings.Contains(strings.Join(p.lines, "\n"), "was collected") {
+	if p, err := newActivator(l).plan(t.Context(), &pb.Activate{Algorithm: "dialogue", Selection: &pb.Selection{Assets: []string{assets[1].GetId()}}}); err != nil || !strings.Contains(strings.Join(p.Lines, "\n"), "was collected") {
 		t.Errorf("going back: %+v, %v", p, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 const (
@@ -44,7 +45,7 @@ func (p pace) wait(ctx context.Context, n int) error {
 // lanesOut publishes a replay's events into the backfill's lanes, some at a time, and notes the cursor when they are acknowledged.
 type lanesOut struct {
 	r     *replay
-	w     *Work
+	w     *jobs.Work
 	total int64
 	limit pace
 

@@ -11,6 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 // Pages of runs.
@@ -48,7 +49,7 @@ func listRuns(ctx context.Context, s runLister, caller *authz.Caller, req *pb.Li
 	if asset != "" {
 		before = predecessor(asset)
 	}
-	for a, err := range assetsOf(ctx, s, req.GetSelection(), before) {
+	for a, err := range jobs.Assets(ctx, s, req.GetSelection(), before) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
 		}
@@ -64,7 +65,7 @@ func listRuns(ctx context.Context, s runLister, caller *authz.Caller, req *pb.Li
 			return nil, err
 		}
 		for _, r := range all {
-			if a.GetId() == asset && r.GetId() <= run || !selectsRun(req.GetSelection(), r.GetAlgorithm(), r.GetVersion()) {
+			if a.GetId() == asset && r.GetId() <= run || !jobs.SelectsRun(req.GetSelection(), r.GetAlgorithm(), r.GetVersion()) {
 				continue
 			}
 			if len(resp.Runs) == limit {

@@ -12,7 +12,7 @@ import (
 func TestRatesThatCannotBeKept(t *testing.T) {
 	for _, rate := range []float64{-1, math.NaN(), math.Inf(1), math.Inf(-1)} {
 		job := &pb.Job{Work: &pb.Job_Replay{Replay: &pb.Replay{Source: sourceStore, Rate: rate}}}
-		if _, err := (&replay{}).Plan(t.Context(), job); !errkind.Is(err, errkind.Invalid) {
+		if _, err := (&replay{}).plan(t.Context(), job); !errkind.Is(err, errkind.Invalid) {
 			t.Errorf("a replay at %v: %v", rate, err)
 		}
 		if err := checkRebuild(&pb.Rebuild{Rate: rate}); !errkind.Is(err, errkind.Invalid) {

@@ -7,12 +7,31 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
+
+// rebuildName is the kind of the jobs that fill submits.
+const rebuildName = "rebuild"
+
+// rebuildKind makes the search engine anew from the store.
+func rebuildKind(deps Deps) jobs.Kind {
+	r := &rebuilder{deps.Store, deps.Engine}
+	return jobs.Kind{
+		Name: rebuildName, Summary: "make the search engine anew from the store, and swap it in", Role: authz.Operator, Field: "rebuild",
+		Options: []jobs.Option{{Name: "rate", Type: jobs.Number, Help: "items a second; 0 is as fast as it goes"}},
+		Plan:    func(ctx context.Context, j *pb.Job) (*jobs.Plan, error) { return r.plan(ctx, j.GetRebuild()) },
+		Do: func(ctx context.Context, w *jobs.Work) error {
+			j := w.Job()
+			return r.do(ctx, j.GetRebuild(), j.GetTotal(), w.Tell)
+		},
+	}
+}
 
 // fill has the search engine filled anew once it knows that it holds less than the store. The job is like any other: it
 // is listed, shows how far it is, and goes on after a kill. One that is cancelled or fails is for an operator to submit again.
@@ -25,31 +44,43 @@ func (s *Service) fill(ctx context.Context) error {
 	if lack == nil || lack == s.filling {
 		return nil
 	}
-	j := &pb.Job{Kind: "rebuild", Key: "by itself, " + time.Now().UTC().Format(time.RFC3339Nano), Caller: "cinedex", State: pb.JobState_JOB_STATE_WAITING,
-		Work: &pb.Job_Rebuild{Rebuild: &pb.Rebuild{}}, CreatedMs: time.Now().UnixMilli()}
-	for other, err := range s.deps.Store.AllJobs(ctx) {
-		if err != nil {
-			return fmt.Errorf("reading the jobs: %w", err)
-		}
-		if other.GetKind() == j.Kind && !Ended(other.GetState()) {
-			s.filling = lack // it was begun before a restart, or by an operator
-			return nil
-		}
-	}
-	p, err := s.kinds[j.Kind].Plan(ctx, j)
+	key, underway, err := s.rebuilds(ctx)
 	if err != nil {
 		return err
 	}
-	if j.Id, err = JobID(j); err != nil {
+	if underway {
+		s.filling = lack // begun before a restart, by another process, or by an operator
+		return nil
+	}
+	j, submitted, err := s.SubmitOwn(ctx, rebuildName, key)
+	if err != nil {
 		return err
 	}
-	j.Total, j.Unit = p.Total, p.Unit
-	if _, err := s.deps.Store.PutJob(ctx, j); err != nil {
-		return fmt.Errorf("submitting a job: %w", err)
+	if submitted {
+		s.deps.Log.Warn("the search engine is filled anew from the store", "job", j.GetId(), "runs", j.GetTotal(), "reason", lack.Reason)
 	}
-	s.deps.Log.Warn("the search engine is filled anew from the store", "job", j.GetId(), "runs", p.Total, "reason", lack.Reason)
 	s.filling = lack
 	return nil
+}
+
+// rebuilds reports whether a rebuild is underway, and otherwise names the rebuild that comes next. The name follows from the rebuilds that have ended, so
+// that all processes that miss the same items submit one job between them.
+func (s *Service) rebuilds(ctx context.Context) (next string, underway bool, err error) {
+	var ended int
+	var last int64
+	for j, err := range s.deps.Store.AllJobs(ctx) {
+		if err != nil {
+			return "", false, fmt.Errorf("reading the jobs: %w", err)
+		}
+		if j.GetKind() != rebuildName {
+			continue
+		}
+		if !jobs.Ended(j.GetState()) {
+			return "", true, nil
+		}
+		ended, last = ended+1, max(last, j.GetEndedMs())
+	}
+	return fmt.Sprintf("by itself, after %d rebuilds until %s", ended, time.UnixMilli(last).UTC().Format(time.RFC3339Nano)), false, nil
 }
 
 // Rebuild makes the search engine anew from the store, here and now, where no service does jobs. It reports how many of how many
@@ -60,9 +91,9 @@ func Rebuild(ctx context.Context, s store.Store, e search.Engine, w *pb.Rebuild,
 	if err != nil {
 		return nil, err
 	}
-	err = r.do(ctx, w, p.total, func(_ context.Context, s step) error {
-		progress(s.done, p.total)
-		lines = append(lines, s.lines...)
+	err = r.do(ctx, w, p.Total, func(_ context.Context, s jobs.Step) error {
+		progress(s.Done, p.Total)
+		lines = append(lines, s.Lines...)
 		return nil
 	})
 	return lines, err
@@ -100,12 +131,12 @@ func (r *rebuilder) runs(ctx context.Context, each func(*pb.Run) error) error {
 	return nil
 }
 
-func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (plan, error) {
+func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (*jobs.Plan, error) {
 	if err := checkRebuild(w); err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	if _, ok := r.engine.(search.Rebuilder); !ok {
-		return plan{}, errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
+		return nil, errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
 	}
 	var read, items int64
 	err := r.runs(ctx, func(run *pb.Run) error {
@@ -114,9 +145,9 @@ func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (plan, error) {
 		return nil
 	})
 	if err != nil {
-		return plan{}, err
+		return nil, err
 	}
-	return plan{total: read, unit: "runs", lines: []string{
+	return &jobs.Plan{Total: read, Unit: "runs", Lines: []string{
 		fmt.Sprintf("reads %d runs with %d items from the store into a fresh search engine beside the live one, which needs its space until the swap", read, items),
 		"holds the fresh engine against the store, and swaps it in at once where they agree; searches and writes go on meanwhile",
 		"a rebuild that is paused or killed begins anew",
@@ -125,7 +156,7 @@ func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (plan, error) {
 
 // do rebuilds. What came before a pause or a kill is given up with the fresh engine: whatever was
 // written meanwhile it does not have, and finding out what costs as much as filling it.
-func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell teller) (err error) {
+func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell jobs.Teller) (err error) {
 	engine, ok := r.engine.(search.Rebuilder)
 	if !ok {
 		return errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
@@ -161,7 +192,7 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell tel
 			return err
 		}
 		copied++
-		return tell(ctx, step{done: min(copied, total)})
+		return tell(ctx, jobs.Step{Done: min(copied, total)})
 	})
 	if err != nil {
 		return err
@@ -173,11 +204,11 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell tel
 		return fmt.Errorf("holding the fresh search engine against the store: %w", err)
 	}
 	if f.differences() > 0 {
-		_ = tell(ctx, step{done: copied, lines: f.lines()})
+		_ = tell(ctx, jobs.Step{Done: copied, Lines: f.lines()})
 		return errkind.New(errkind.Internal, "the fresh search engine differs from the store in %d items, and was not swapped in; the notes say in which", f.differences())
 	}
 	if err := fresh.Commit(ctx); err != nil {
 		return fmt.Errorf("swapping the search engine: %w", err)
 	}
-	return tell(ctx, step{done: total, lines: []string{fmt.Sprintf("filled a search engine with %d runs, %d items, and swapped it in", copied, items)}})
+	return tell(ctx, jobs.Step{Done: total, Lines: []string{fmt.Sprintf("filled a search engine with %d runs, %d items, and swapped it in", copied, items)}})
 }

@@ -9,10 +9,28 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
+
+// replayKind does work again.
+func replayKind(deps Deps) jobs.Kind {
+	r := &replay{deps}
+	return jobs.Kind{
+		Name: "replay", Summary: "do work over the library again: runs of algorithms, or the folding of what runs wrote", Role: authz.Operator, Selects: true, Field: "replay",
+		Options: []jobs.Option{
+			{Name: "source", Type: jobs.Text, Default: sourceLibrary, Help: "library, store or log"},
+			{Name: "rate", Type: jobs.Number, Help: "assets (library) or items (store, log) a second; 0 is as fast as the hops behind take it"},
+			{Name: "activate", Type: jobs.Flag, Help: "switch to the runs as they finish"},
+			{Name: "failed", Type: jobs.Flag, Help: "try runs again that failed"},
+		},
+		Plan: r.plan,
+		Do:   r.do,
+	}
+}
 
 // replay does work again, from one of three sources: the library (replay_library.go), the
 // store (replay_store.go) or the log (replay_log.go).
@@ -25,8 +43,8 @@ const (
 	sourceLog     = "log"
 )
 
-// Plan implements Kind.
-func (r *replay) Plan(ctx context.Context, j *pb.Job) (*Plan, error) {
+// plan tells a replay.
+func (r *replay) plan(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
 	m := j.GetReplay()
 	switch {
 	case !finiteRate(m.GetRate()):
@@ -36,7 +54,7 @@ func (r *replay) Plan(ctx context.Context, j *pb.Job) (*Plan, error) {
 	case m.GetSource() != sourceLog && (len(m.GetSelection().GetTopics()) > 0 || m.GetSelection().GetFromMs() > 0 || m.GetSelection().GetToMs() > 0):
 		return nil, errkind.New(errkind.Invalid, "selection.topics, selection.from_ms, selection.to_ms: only a replay from the log goes by topic and time")
 	}
-	var p *Plan
+	var p *jobs.Plan
 	var err error
 	switch m.GetSource() {
 	case sourceLibrary:
@@ -55,7 +73,7 @@ func (r *replay) Plan(ctx context.Context, j *pb.Job) (*Plan, error) {
 }
 
 // estimate takes the time of a replay of items from those before it, and from its rate.
-func (r *replay) estimate(ctx context.Context, m *pb.Replay, p *Plan) error {
+func (r *replay) estimate(ctx context.Context, m *pb.Replay, p *jobs.Plan) error {
 	if m.GetSource() != sourceLibrary {
 		var done, ms int64
 		for j, err := range r.deps.Store.AllJobs(ctx) {
@@ -77,8 +95,8 @@ func (r *replay) estimate(ctx context.Context, m *pb.Replay, p *Plan) error {
 	return nil
 }
 
-// Do implements Kind.
-func (r *replay) Do(ctx context.Context, w *Work) error {
+// do replays from the source that is asked for.
+func (r *replay) do(ctx context.Context, w *jobs.Work) error {
 	switch m := w.Job().GetReplay(); m.GetSource() {
 	case sourceLibrary:
 		return r.doLibrary(ctx, w, m)

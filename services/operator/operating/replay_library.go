@@ -13,6 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 const (
@@ -86,18 +87,18 @@ next:
 	return out, finished, failed, nil
 }
 
-func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
+func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, error) {
 	chosen, err := r.algorithms(m.GetSelection())
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Unit: "runs"}
+	p := &jobs.Plan{Unit: "runs"}
 	byVersion := map[string]int64{}
 	var assets, finished, failed int64
 	costs := costs{}
 	var unknown int64
 	known := map[string]int64{} // runs that the estimate is taken from, by algorithm
-	for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), "") {
+	for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), "") {
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +120,7 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*Plan, error) {
 	}
 	if len(byVersion) > 0 {
 		// A second time, now that what such runs took is known. Runs over one asset go at once: the longest counts.
-		for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), "") {
+		for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), "") {
 			if err != nil {
 				return nil, err
 			}
@@ -215,7 +216,7 @@ type outstanding struct {
 }
 
 // doLibrary requests runs, a few assets at a time, and waits until they have ended and are indexed.
-func (r *replay) doLibrary(ctx context.Context, w *Work, m *pb.Replay) error {
+func (r *replay) doLibrary(ctx context.Context, w *jobs.Work, m *pb.Replay) error {
 	chosen, err := r.algorithms(m.GetSelection())
 	if err != nil {
 		return err
@@ -226,7 +227,7 @@ func (r *replay) doLibrary(ctx context.Context, w *Work, m *pb.Replay) error {
 		return err
 	}
 	limit := limiter(m.GetRate(), 1)
-	next, stop := iter.Pull2(assetsOf(ctx, r.deps.Store, m.GetSelection(), c.After))
+	next, stop := iter.Pull2(jobs.Assets(ctx, r.deps.Store, m.GetSelection(), c.After))
 	defer stop()
 	var window []*outstanding
 	tick := time.NewTicker(endsEvery)

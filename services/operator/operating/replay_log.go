@@ -10,6 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 // replayable are the topics that a replay from the log takes from, and where what it takes goes. Of media.ready,
@@ -56,7 +57,7 @@ func (r *replay) bounds(ctx context.Context, topics []events.Topic) (map[events.
 	return out, nil
 }
 
-func (r *replay) planLog(ctx context.Context, m *pb.Replay) (*Plan, error) {
+func (r *replay) planLog(ctx context.Context, m *pb.Replay) (*jobs.Plan, error) {
 	topics, err := logTopicsOf(m.GetSelection())
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (r *replay) planLog(ctx context.Context, m *pb.Replay) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Unit: "events"}
+	p := &jobs.Plan{Unit: "events"}
 	for _, t := range topics {
 		var n int64
 		for _, b := range bounds[t] {
@@ -111,7 +112,7 @@ func (r *replay) gaps(ctx context.Context, m *pb.Replay, t events.Topic, bounds 
 }
 
 // doLog publishes events of the log into the backfill's lanes, byte for byte.
-func (r *replay) doLog(ctx context.Context, w *Work, m *pb.Replay) error {
+func (r *replay) doLog(ctx context.Context, w *jobs.Work, m *pb.Replay) error {
 	topics, err := logTopicsOf(m.GetSelection())
 	if err != nil {
 		return err
@@ -168,7 +169,7 @@ func (r *replay) doLog(ctx context.Context, w *Work, m *pb.Replay) error {
 	return r.keepUp(ctx, 0)
 }
 
-func (r *replay) replayPartition(ctx context.Context, w *Work, t events.Topic, c *logCursor, f *logFilter, out *lanesOut) error {
+func (r *replay) replayPartition(ctx context.Context, w *jobs.Work, t events.Topic, c *logCursor, f *logFilter, out *lanesOut) error {
 	b := c.Bounds[t][c.Partition]
 	from := max(c.Offset, b.First)
 	lost := func(n int64) {
@@ -181,7 +182,7 @@ func (r *replay) replayPartition(ctx context.Context, w *Work, t events.Topic, c
 		c.Done += d.Offset + 1 - from // offsets that compaction or transactions took count as read
 		from, c.Offset = d.Offset+1, d.Offset+1
 		if err != nil {
-			w.Note("%s/%d@%d cannot be read: %s", t, b.Partition, d.Offset, clip(err.Error()))
+			w.Note("%s/%d@%d cannot be read: %s", t, b.Partition, d.Offset, jobs.Clip(err.Error()))
 			continue
 		}
 		items, wanted, err := f.wants(ctx, d)
@@ -228,7 +229,7 @@ func (f *logFilter) wants(ctx context.Context, d events.Delivery) (items int, wa
 	default:
 		return 0, false, nil
 	}
-	if !selectsRun(f.sel, b.GetAlgorithm(), b.GetVersion()) {
+	if !jobs.SelectsRun(f.sel, b.GetAlgorithm(), b.GetVersion()) {
 		return 0, false, nil
 	}
 	in, known := f.assets[b.GetAsset()]
@@ -237,7 +238,7 @@ func (f *logFilter) wants(ctx context.Context, d events.Delivery) (items int, wa
 		if err != nil && !errkind.Is(err, errkind.NotFound) {
 			return 0, false, fmt.Errorf("reading asset %s: %w", b.GetAsset(), err)
 		}
-		in = err == nil && ofSelection(f.sel, a)
+		in = err == nil && jobs.Selects(f.sel, a)
 		f.assets[b.GetAsset()] = in
 	}
 	if !in {
@@ -265,7 +266,7 @@ func (r *replay) restoreAssets(ctx context.Context, f *logFilter) (n int, err er
 	}
 	for id, d := range last {
 		m, ok := d.Data.(*pb.MediaReady)
-		if !ok || !ofSelection(f.sel, m.GetAsset()) {
+		if !ok || !jobs.Selects(f.sel, m.GetAsset()) {
 			continue
 		}
 		if ms := d.Logged.UnixMilli(); ms < f.sel.GetFromMs() || f.sel.GetToMs() > 0 && ms >= f.sel.GetToMs() {

@@ -13,6 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 // storeCursor is how far a replay from the store is: all items of an asset's algorithms before Algorithm, and of
@@ -31,7 +32,7 @@ func (r *replay) activeRuns(ctx context.Context, sel *pb.Selection, asset string
 	}
 	var out []*pb.Run
 	for _, a := range active {
-		if !selectsRun(sel, a.GetAlgorithm(), a.GetVersion()) {
+		if !jobs.SelectsRun(sel, a.GetAlgorithm(), a.GetVersion()) {
 			continue
 		}
 		run, err := runs.Read(ctx, r.deps.Store, asset, a.GetRun())
@@ -46,11 +47,11 @@ func (r *replay) activeRuns(ctx context.Context, sel *pb.Selection, asset string
 // sampled is how many items are looked at to tell how large they are.
 const sampled = 1000
 
-func (r *replay) planStore(ctx context.Context, m *pb.Replay) (*Plan, error) {
-	p := &Plan{Unit: "items"}
+func (r *replay) planStore(ctx context.Context, m *pb.Replay) (*jobs.Plan, error) {
+	p := &jobs.Plan{Unit: "items"}
 	byVersion := map[string]int64{}
 	var assets, folded, seen, bytes int64
-	for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), "") {
+	for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), "") {
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +87,7 @@ func (r *replay) planStore(ctx context.Context, m *pb.Replay) (*Plan, error) {
 }
 
 // doStore publishes what active runs wrote into the backfill's lanes, from where the indexer folds it again.
-func (r *replay) doStore(ctx context.Context, w *Work, m *pb.Replay) error {
+func (r *replay) doStore(ctx context.Context, w *jobs.Work, m *pb.Replay) error {
 	j := w.Job()
 	var c storeCursor
 	if err := readCursor(j.GetCursor(), &c); err != nil {
@@ -95,7 +96,7 @@ func (r *replay) doStore(ctx context.Context, w *Work, m *pb.Replay) error {
 	out := &lanesOut{r: r, w: w, total: j.GetTotal(), limit: newPace(m.GetRate())}
 	from := c.Asset
 	// The asset of the cursor itself is not done.
-	for a, err := range assetsOf(ctx, r.deps.Store, m.GetSelection(), before(from)) {
+	for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), before(from)) {
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 // unfinishedStates are the states of runs that verify does not compare, in the order in which they are told.
@@ -28,7 +29,7 @@ func (v *verifier) unfinished(ctx context.Context, sel *pb.Selection) (string, e
 	}
 	type count struct{ runs, annotations, embeddings int64 }
 	counts := map[pb.RunState]*count{}
-	for asset, err := range assetsOf(ctx, v.store, sel, "") {
+	for asset, err := range jobs.Assets(ctx, v.store, sel, "") {
 		if err != nil {
 			return "", fmt.Errorf("reading the library: %w", err)
 		}
@@ -37,7 +38,7 @@ func (v *verifier) unfinished(ctx context.Context, sel *pb.Selection) (string, e
 			return "", err
 		}
 		for _, r := range all {
-			if settled[r.GetId()] != nil || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+			if settled[r.GetId()] != nil || !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 				continue
 			}
 			c := counts[r.GetState()]

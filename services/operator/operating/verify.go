@@ -14,13 +14,51 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
+
+// verifyKind holds the search engine and the buckets against the store.
+func verifyKind(deps Deps) jobs.Kind {
+	k := verifying(deps, false)
+	k.Name, k.Summary = "verify", "hold the search engine, the buckets and the log against the store, and change nothing"
+	k.Options = []jobs.Option{
+		{Name: "log", Type: jobs.Flag, Help: "hold the store against the log as well"},
+		{Name: "deep", Type: jobs.Flag, Help: "hash the bytes of every asset"},
+	}
+	return k
+}
+
+// repairKind mends in the search engine what differs from the store.
+func repairKind(deps Deps) jobs.Kind {
+	k := verifying(deps, true)
+	k.Name, k.Summary = "repair", "mend in the search engine what differs from the store"
+	return k
+}
+
+func verifying(deps Deps, repair bool) jobs.Kind {
+	of := func() *verifier {
+		v := newVerifier(deps.Store, deps.Engine, deps.Events)
+		if deps.Blobs != nil {
+			v.blobs = deps.Blobs
+		}
+		return v
+	}
+	return jobs.Kind{
+		Role: authz.Operator, Selects: true, Field: "verify", Fixed: map[string]bool{"repair": repair},
+		Plan: func(ctx context.Context, j *pb.Job) (*jobs.Plan, error) { return of().plan(ctx, j.GetVerify()) },
+		Do: func(ctx context.Context, w *jobs.Work) error {
+			j := w.Job()
+			return of().do(ctx, j.GetVerify(), activatorOf(deps, j), w.Tell)
+		},
+	}
+}
 
 // A verifier holds the store against a search engine, and can mend the engine.
 //
@@ -108,7 +146,7 @@ func (f *found) lines() []string {
 // settled returns the runs of a selection that have finished and are wholly indexed: all of them must be found.
 func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*pb.Run, error) {
 	out := map[string]*pb.Run{}
-	for asset, err := range assetsOf(ctx, v.store, sel, "") {
+	for asset, err := range jobs.Assets(ctx, v.store, sel, "") {
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
 		}
@@ -117,7 +155,7 @@ func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*
 			return nil, err
 		}
 		for _, r := range all {
-			if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+			if !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 				continue
 			}
 			whole, err := runs.Whole(ctx, v.store, r)
@@ -249,7 +287,7 @@ func (v *verifier) run(ctx context.Context, sel *pb.Selection, settled *pb.Run, 
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading asset %s: %w", asset, err)
 		}
-		if !ofSelection(sel, a) || len(sel.GetAlgorithms()) > 0 {
+		if !jobs.Selects(sel, a) || len(sel.GetAlgorithms()) > 0 {
 			return nil, 0, nil
 		}
 		d.extra = sortedKeys(held)
@@ -466,13 +504,13 @@ func checkVerify(w *pb.Verify) error {
 }
 
 // plan says how much there is to be looked at.
-func (v *verifier) plan(ctx context.Context, w *pb.Verify) (plan, error) {
+func (v *verifier) plan(ctx context.Context, w *pb.Verify) (*jobs.Plan, error) {
 	if err := checkVerify(w); err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	settled, err := v.settled(ctx, w.GetSelection())
 	if err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	var items int64
 	for _, r := range settled {
@@ -486,7 +524,7 @@ func (v *verifier) plan(ctx context.Context, w *pb.Verify) (plan, error) {
 	if v.looksAtBytes(w) {
 		assets, line, err := v.planBytes(ctx, w)
 		if err != nil {
-			return plan{}, err
+			return nil, err
 		}
 		total, lines = total+assets, append(lines, line)
 	}
@@ -496,15 +534,15 @@ func (v *verifier) plan(ctx context.Context, w *pb.Verify) (plan, error) {
 	if v.auditor == nil {
 		lines = append(lines, "this search engine does not tell how it keeps items: what is there is compared, not what it says")
 	}
-	return plan{total: total, unit: "runs and assets", lines: lines}, nil
+	return &jobs.Plan{Total: total, Unit: "runs and assets", Lines: lines}, nil
 }
 
 // do verifies, and repairs where that is asked for. It begins anew after a kill: it is a reading, and
 // what is mended already does not differ any more.
-func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell teller) error {
+func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell jobs.Teller) error {
 	var mended, left int64
 	var leftExamples []string
-	f, err := v.compare(ctx, w.GetSelection(), func(done, _ int64) { _ = tell(ctx, step{done: done}) }, func(d *difference) error {
+	f, err := v.compare(ctx, w.GetSelection(), func(done, _ int64) { _ = tell(ctx, jobs.Step{Done: done}) }, func(d *difference) error {
 		if !w.GetRepair() {
 			return nil
 		}
@@ -544,13 +582,13 @@ func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell tell
 	}
 	done := f.runs
 	if v.looksAtBytes(w) {
-		b, err := v.bytesOf(ctx, w.GetSelection(), w.GetDeep(), func(assets int64) error { return tell(ctx, step{done: f.runs + assets}) })
+		b, err := v.bytesOf(ctx, w.GetSelection(), w.GetDeep(), func(assets int64) error { return tell(ctx, jobs.Step{Done: f.runs + assets}) })
 		if err != nil {
 			return err
 		}
 		lines, differs, done = append(lines, b.lines()...), differs+b.differences(), done+b.assets
 	}
-	if err := tell(ctx, step{done: done, lines: lines}); err != nil {
+	if err := tell(ctx, jobs.Step{Done: done, Lines: lines}); err != nil {
 		return err
 	}
 	switch {
@@ -647,20 +685,20 @@ func (v *verifier) inStore(ctx context.Context, sel *pb.Selection, d events.Deli
 		return fmt.Errorf("reading asset %s: %w", d.Subject, err)
 	}
 	if m, ok := d.Data.(*pb.MediaReady); ok {
-		if asset == nil && ofSelection(sel, m.GetAsset()) {
+		if asset == nil && jobs.Selects(sel, m.GetAsset()) {
 			f.assets++
 			f.example("in the log and not in the store: asset %s (%s)", d.Subject, m.GetAsset().GetTitle().GetId())
 		}
 		return nil
 	}
-	if asset != nil && !ofSelection(sel, asset) {
+	if asset != nil && !jobs.Selects(sel, asset) {
 		return nil
 	}
 	record := func(run string) (*pb.Run, error) { return runs.Lookup(ctx, v.store, d.Subject, run) }
 	switch m := d.Data.(type) {
 	case *pb.RunFinished:
 		r, err := record(m.GetRun().GetId())
-		if err != nil || r == nil || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+		if err != nil || r == nil || !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 			return err
 		}
 		if runs.Underway(r) && m.GetRun().GetEpoch() >= r.GetEpoch() {
@@ -685,7 +723,7 @@ func (v *verifier) batchInStore(ctx context.Context, sel *pb.Selection, asset, r
 	record func(string) (*pb.Run, error), f *logFound, item func(int64) error,
 ) error {
 	r, err := record(run)
-	if err != nil || r == nil || r.GetEpoch() != epoch || !runs.Finished(r) || !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+	if err != nil || r == nil || r.GetEpoch() != epoch || !runs.Finished(r) || !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 		return err
 	}
 	for i := range n {

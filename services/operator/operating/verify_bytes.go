@@ -15,6 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 // verifiedBytes is what verifying needs of the buckets.
@@ -56,7 +57,7 @@ func (v *verifier) looksAtBytes(w *pb.Verify) bool { return v.blobs != nil && !w
 // planBytes counts the assets whose bytes would be looked at.
 func (v *verifier) planBytes(ctx context.Context, w *pb.Verify) (assets int64, line string, err error) {
 	var size int64
-	for a, err := range assetsOf(ctx, v.store, w.GetSelection(), "") {
+	for a, err := range jobs.Assets(ctx, v.store, w.GetSelection(), "") {
 		if err != nil {
 			return 0, "", fmt.Errorf("reading the library: %w", err)
 		}
@@ -75,7 +76,7 @@ func (v *verifier) bytesOf(ctx context.Context, sel *pb.Selection, deep bool, ea
 	f := &bytesFound{whole: len(sel.GetAssets())+len(sel.GetTitles())+len(sel.GetSeries())+len(sel.GetAlgorithms()) == 0}
 	referred := map[string]bool{} // text tracks and frame tables, which assets may share
 	known := map[string]bool{}    // assets
-	for asset, err := range assetsOf(ctx, v.store, sel, "") {
+	for asset, err := range jobs.Assets(ctx, v.store, sel, "") {
 		if err != nil {
 			return nil, fmt.Errorf("reading the library: %w", err)
 		}
@@ -109,7 +110,7 @@ func (v *verifier) asset(ctx context.Context, a *pb.Asset, deep bool, f *bytesFo
 	}
 	if err == nil {
 		if deep {
-			return pause(ctx, time.Since(began)/2)
+			return jobs.Sleep(ctx, time.Since(began)/2)
 		}
 		return nil
 	}
@@ -183,7 +184,7 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 		return err
 	}
 	for _, r := range all {
-		if !selectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || !runs.Finished(r) {
+		if !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || !runs.Finished(r) {
 			// What an unfinished run put there is its own, and nobody reads it.
 			maps.DeleteFunc(stored, func(key string, _ blob.Listed) bool {
 				return strings.HasPrefix(key, runPrefix+a.GetId()+"/"+r.GetId()+"/")

@@ -26,8 +26,8 @@ func verifyBytes(t *testing.T, l *apitest.Library, w *pb.Verify) (string, error)
 		t.Fatal(err)
 	}
 	err = v.do(t.Context(), w, newActivator(l), r.tell)
-	if r.done != p.total && err == nil {
-		t.Errorf("done %d of %d", r.done, p.total)
+	if r.done != p.Total && err == nil {
+		t.Errorf("done %d of %d", r.done, p.Total)
 	}
 	return strings.Join(r.lines, "\n"), err
 }

@@ -20,6 +20,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
@@ -34,8 +35,8 @@ func verify(t testing.TB, l *apitest.Library, w *pb.Verify) (string, error) {
 		return "", err
 	}
 	err = v.do(t.Context(), w, newActivator(l), r.tell)
-	if r.done != p.total && err == nil {
-		t.Errorf("done %d of %d", r.done, p.total)
+	if r.done != p.Total && err == nil {
+		t.Errorf("done %d of %d", r.done, p.Total)
 	}
 	return strings.Join(r.lines, "\n"), err
 }
@@ -255,11 +256,11 @@ func rebuilt(t testing.TB, l *apitest.Library, w *pb.Rebuild) record {
 		t.Fatal(err)
 	}
 	var r record
-	if err := b.do(t.Context(), w, p.total, r.tell); err != nil {
+	if err := b.do(t.Context(), w, p.Total, r.tell); err != nil {
 		t.Fatalf("rebuilding: %v; %q", err, r.lines)
 	}
-	if r.done != p.total {
-		t.Errorf("done %d of %d", r.done, p.total)
+	if r.done != p.Total {
+		t.Errorf("done %d of %d", r.done, p.Total)
 	}
 	return r
 }
@@ -387,7 +388,7 @@ func TestRebuildStopsWhenCancelled(t *testing.T) {
 	clean := engineDump(t, l)
 	ctx, cancel := context.WithCancel(t.Context())
 	b := rebuilder{store: l.Store, engine: l.Engine}
-	err := b.do(ctx, &pb.Rebuild{Rate: 1}, 16, func(context.Context, step) error { cancel(); return nil })
+	err := b.do(ctx, &pb.Rebuild{Rate: 1}, 16, func(context.Context, jobs.Step) error { cancel(); return nil })
 	if err == nil {
 		t.Error("a rebuild that was cancelled ended well")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 	"github.com/cinedex/cinedex/services/operator/operating"
 )
 
@@ -104,14 +105,14 @@ func told(call *audit.Call, answer any) {
 
 func toldJob(call *audit.Call, j *pb.Job) {
 	call.About(j.GetKind() + " " + j.GetId())
-	call.Told(1, operating.Selection(j).GetTitles()...)
+	call.Told(1, jobs.Selection(j).GetTitles()...)
 }
 
 // subject is what a call is about, where its request says so.
 func subject(req any) string {
 	switch m := req.(type) {
 	case interface{ GetJob() *pb.Job }:
-		return operating.Selection(m.GetJob()).String()
+		return jobs.Selection(m.GetJob()).String()
 	case interface{ GetSelection() *pb.Selection }:
 		return m.GetSelection().String()
 	case interface{ GetId() string }:
@@ -140,13 +141,19 @@ func (s *Server) SubmitJob(ctx context.Context, req *connect.Request[pb.SubmitJo
 // GetJob tells how far a job is.
 func (s *Server) GetJob(ctx context.Context, req *connect.Request[pb.GetJobRequest]) (*connect.Response[pb.GetJobResponse], error) {
 	j, err := s.deps.Operating.Job(ctx, rpc.CallerFrom(ctx), req.Msg.GetId())
-	return rpc.Respond(&pb.GetJobResponse{Job: j, EtaSeconds: operating.ETA(j)}, err)
+	return rpc.Respond(&pb.GetJobResponse{Job: j, EtaSeconds: jobs.ETA(j)}, err)
 }
 
 // ListJobs lists jobs, the newest first.
 func (s *Server) ListJobs(ctx context.Context, req *connect.Request[pb.ListJobsRequest]) (*connect.Response[pb.ListJobsResponse], error) {
 	js, err := s.deps.Operating.Jobs(ctx, rpc.CallerFrom(ctx), req.Msg.GetKinds(), req.Msg.GetAll())
 	return rpc.Respond(&pb.ListJobsResponse{Jobs: js}, err)
+}
+
+// ListJobKinds tells the kinds of jobs that the caller may submit.
+func (s *Server) ListJobKinds(ctx context.Context, _ *connect.Request[pb.ListJobKindsRequest]) (*connect.Response[pb.ListJobKindsResponse], error) {
+	kinds, err := s.deps.Operating.Kinds(rpc.CallerFrom(ctx))
+	return rpc.Respond(&pb.ListJobKindsResponse{Kinds: kinds}, err)
 }
 
 // SteerJob pauses, resumes or cancels a job.

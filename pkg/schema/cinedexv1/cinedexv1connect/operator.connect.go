@@ -44,6 +44,9 @@ const (
 	// OperatorServiceListJobsProcedure is the fully-qualified name of the OperatorService's ListJobs
 	// RPC.
 	OperatorServiceListJobsProcedure = "/cinedex.v1.OperatorService/ListJobs"
+	// OperatorServiceListJobKindsProcedure is the fully-qualified name of the OperatorService's
+	// ListJobKinds RPC.
+	OperatorServiceListJobKindsProcedure = "/cinedex.v1.OperatorService/ListJobKinds"
 	// OperatorServiceSteerJobProcedure is the fully-qualified name of the OperatorService's SteerJob
 	// RPC.
 	OperatorServiceSteerJobProcedure = "/cinedex.v1.OperatorService/SteerJob"
@@ -73,6 +76,8 @@ type OperatorServiceClient interface {
 	SubmitJob(context.Context, *connect.Request[cinedexv1.SubmitJobRequest]) (*connect.Response[cinedexv1.SubmitJobResponse], error)
 	GetJob(context.Context, *connect.Request[cinedexv1.GetJobRequest]) (*connect.Response[cinedexv1.GetJobResponse], error)
 	ListJobs(context.Context, *connect.Request[cinedexv1.ListJobsRequest]) (*connect.Response[cinedexv1.ListJobsResponse], error)
+	// The kinds of jobs that the caller may submit here, with their options.
+	ListJobKinds(context.Context, *connect.Request[cinedexv1.ListJobKindsRequest]) (*connect.Response[cinedexv1.ListJobKindsResponse], error)
 	// Pause, resume or cancel.
 	SteerJob(context.Context, *connect.Request[cinedexv1.SteerJobRequest]) (*connect.Response[cinedexv1.SteerJobResponse], error)
 	// The manifest of a finished batch, and its files.
@@ -118,6 +123,12 @@ func NewOperatorServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			httpClient,
 			baseURL+OperatorServiceListJobsProcedure,
 			connect.WithSchema(operatorServiceMethods.ByName("ListJobs")),
+			connect.WithClientOptions(opts...),
+		),
+		listJobKinds: connect.NewClient[cinedexv1.ListJobKindsRequest, cinedexv1.ListJobKindsResponse](
+			httpClient,
+			baseURL+OperatorServiceListJobKindsProcedure,
+			connect.WithSchema(operatorServiceMethods.ByName("ListJobKinds")),
 			connect.WithClientOptions(opts...),
 		),
 		steerJob: connect.NewClient[cinedexv1.SteerJobRequest, cinedexv1.SteerJobResponse](
@@ -171,6 +182,7 @@ type operatorServiceClient struct {
 	submitJob        *connect.Client[cinedexv1.SubmitJobRequest, cinedexv1.SubmitJobResponse]
 	getJob           *connect.Client[cinedexv1.GetJobRequest, cinedexv1.GetJobResponse]
 	listJobs         *connect.Client[cinedexv1.ListJobsRequest, cinedexv1.ListJobsResponse]
+	listJobKinds     *connect.Client[cinedexv1.ListJobKindsRequest, cinedexv1.ListJobKindsResponse]
 	steerJob         *connect.Client[cinedexv1.SteerJobRequest, cinedexv1.SteerJobResponse]
 	getResult        *connect.Client[cinedexv1.GetResultRequest, cinedexv1.GetResultResponse]
 	listRuns         *connect.Client[cinedexv1.ListRunsRequest, cinedexv1.ListRunsResponse]
@@ -198,6 +210,11 @@ func (c *operatorServiceClient) GetJob(ctx context.Context, req *connect.Request
 // ListJobs calls cinedex.v1.OperatorService.ListJobs.
 func (c *operatorServiceClient) ListJobs(ctx context.Context, req *connect.Request[cinedexv1.ListJobsRequest]) (*connect.Response[cinedexv1.ListJobsResponse], error) {
 	return c.listJobs.CallUnary(ctx, req)
+}
+
+// ListJobKinds calls cinedex.v1.OperatorService.ListJobKinds.
+func (c *operatorServiceClient) ListJobKinds(ctx context.Context, req *connect.Request[cinedexv1.ListJobKindsRequest]) (*connect.Response[cinedexv1.ListJobKindsResponse], error) {
+	return c.listJobKinds.CallUnary(ctx, req)
 }
 
 // SteerJob calls cinedex.v1.OperatorService.SteerJob.
@@ -242,6 +259,8 @@ type OperatorServiceHandler interface {
 	SubmitJob(context.Context, *connect.Request[cinedexv1.SubmitJobRequest]) (*connect.Response[cinedexv1.SubmitJobResponse], error)
 	GetJob(context.Context, *connect.Request[cinedexv1.GetJobRequest]) (*connect.Response[cinedexv1.GetJobResponse], error)
 	ListJobs(context.Context, *connect.Request[cinedexv1.ListJobsRequest]) (*connect.Response[cinedexv1.ListJobsResponse], error)
+	// The kinds of jobs that the caller may submit here, with their options.
+	ListJobKinds(context.Context, *connect.Request[cinedexv1.ListJobKindsRequest]) (*connect.Response[cinedexv1.ListJobKindsResponse], error)
 	// Pause, resume or cancel.
 	SteerJob(context.Context, *connect.Request[cinedexv1.SteerJobRequest]) (*connect.Response[cinedexv1.SteerJobResponse], error)
 	// The manifest of a finished batch, and its files.
@@ -283,6 +302,12 @@ func NewOperatorServiceHandler(svc OperatorServiceHandler, opts ...connect.Handl
 		OperatorServiceListJobsProcedure,
 		svc.ListJobs,
 		connect.WithSchema(operatorServiceMethods.ByName("ListJobs")),
+		connect.WithHandlerOptions(opts...),
+	)
+	operatorServiceListJobKindsHandler := connect.NewUnaryHandler(
+		OperatorServiceListJobKindsProcedure,
+		svc.ListJobKinds,
+		connect.WithSchema(operatorServiceMethods.ByName("ListJobKinds")),
 		connect.WithHandlerOptions(opts...),
 	)
 	operatorServiceSteerJobHandler := connect.NewUnaryHandler(
@@ -337,6 +362,8 @@ func NewOperatorServiceHandler(svc OperatorServiceHandler, opts ...connect.Handl
 			operatorServiceGetJobHandler.ServeHTTP(w, r)
 		case OperatorServiceListJobsProcedure:
 			operatorServiceListJobsHandler.ServeHTTP(w, r)
+		case OperatorServiceListJobKindsProcedure:
+			operatorServiceListJobKindsHandler.ServeHTTP(w, r)
 		case OperatorServiceSteerJobProcedure:
 			operatorServiceSteerJobHandler.ServeHTTP(w, r)
 		case OperatorServiceGetResultProcedure:
@@ -374,6 +401,10 @@ func (UnimplementedOperatorServiceHandler) GetJob(context.Context, *connect.Requ
 
 func (UnimplementedOperatorServiceHandler) ListJobs(context.Context, *connect.Request[cinedexv1.ListJobsRequest]) (*connect.Response[cinedexv1.ListJobsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.OperatorService.ListJobs is not implemented"))
+}
+
+func (UnimplementedOperatorServiceHandler) ListJobKinds(context.Context, *connect.Request[cinedexv1.ListJobKindsRequest]) (*connect.Response[cinedexv1.ListJobKindsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.OperatorService.ListJobKinds is not implemented"))
 }
 
 func (UnimplementedOperatorServiceHandler) SteerJob(context.Context, *connect.Request[cinedexv1.SteerJobRequest]) (*connect.Response[cinedexv1.SteerJobResponse], error) {

@@ -1,4 +1,4 @@
-package operating
+package jobs
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// assetsOf yields the assets of a selection that come after one, in the order of ids. What a selection
+// Assets yields the assets of a selection that come after one, in the order of ids. What a selection
 // says of algorithms, topics and times is for those who look at runs and events.
-func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after string) iter.Seq2[*pb.Asset, error] {
+func Assets(ctx context.Context, s store.Assets, sel *pb.Selection, after string) iter.Seq2[*pb.Asset, error] {
 	return func(yield func(*pb.Asset, error) bool) {
 		if ids := sel.GetAssets(); len(ids) > 0 {
 			ids = slices.Compact(slices.Sorted(slices.Values(ids)))
@@ -24,7 +24,7 @@ func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after stri
 				if errkind.Is(err, errkind.NotFound) {
 					err = errkind.New(errkind.NotFound, "selection.assets: there is no asset %.64q", id)
 				}
-				if err == nil && !ofSelection(sel, a) {
+				if err == nil && !Selects(sel, a) {
 					continue
 				}
 				if !yield(a, err) || err != nil {
@@ -34,7 +34,7 @@ func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after stri
 			return
 		}
 		for a, err := range s.AllAssets(ctx) {
-			if err == nil && (a.GetId() <= after || !ofSelection(sel, a)) {
+			if err == nil && (a.GetId() <= after || !Selects(sel, a)) {
 				continue
 			}
 			if !yield(a, err) {
@@ -44,30 +44,32 @@ func assetsOf(ctx context.Context, s store.Assets, sel *pb.Selection, after stri
 	}
 }
 
-// ofSelection reports whether an asset is of a selection's assets, titles and series.
-func ofSelection(sel *pb.Selection, a *pb.Asset) bool {
+// Selects reports whether an asset is of a selection's assets, titles and series.
+func Selects(sel *pb.Selection, a *pb.Asset) bool {
 	return oneOf(sel.GetAssets(), a.GetId()) && oneOf(sel.GetTitles(), a.GetTitle().GetId()) && oneOf(sel.GetSeries(), a.GetTitle().GetSeries())
 }
 
-// selectsRun reports whether an algorithm's version is one of a selection's algorithms: "name", or "name@version".
-func selectsRun(sel *pb.Selection, algorithm, version string) bool {
+// SelectsRun reports whether an algorithm's version is one of a selection's algorithms: "name", or "name@version".
+func SelectsRun(sel *pb.Selection, algorithm, version string) bool {
 	return oneOf(sel.GetAlgorithms(), algorithm) || slices.Contains(sel.GetAlgorithms(), algorithm+"@"+version)
 }
 
 func oneOf(want []string, have string) bool { return len(want) == 0 || slices.Contains(want, have) }
 
-// An assetReader goes through a selection in pieces, and goes on where it was until it is closed.
-type assetReader struct {
-	from store.Assets
-	sel  *pb.Selection
+// An AssetReader goes over a selection piece by piece. Close the reader.
+type AssetReader struct {
+	From store.Assets
+	Sel  *pb.Selection
+
 	pull func() (*pb.Asset, error, bool)
 	stop func()
 }
 
-// next returns the next asset, the one that comes after an id where the reader was closed; nil at the end.
-func (r *assetReader) next(ctx context.Context, after string) (*pb.Asset, error) {
+// Next returns the asset behind the last one. The first call, and the first call after Close, returns the first asset behind the id after. Next
+// returns nil at the end.
+func (r *AssetReader) Next(ctx context.Context, after string) (*pb.Asset, error) {
 	if r.pull == nil {
-		r.pull, r.stop = iter.Pull2(assetsOf(ctx, r.from, r.sel, after))
+		r.pull, r.stop = iter.Pull2(Assets(ctx, r.From, r.Sel, after))
 	}
 	a, err, ok := r.pull()
 	if !ok {
@@ -76,7 +78,8 @@ func (r *assetReader) next(ctx context.Context, after string) (*pb.Asset, error)
 	return a, err
 }
 
-func (r *assetReader) close() {
+// Close ends the reading. Next begins anew.
+func (r *AssetReader) Close() {
 	if r.stop != nil {
 		r.stop()
 	}

@@ -1,4 +1,4 @@
-package operating
+package jobs
 
 import (
 	"context"
@@ -78,14 +78,16 @@ func openStore(t *testing.T) store.Store {
 	return s
 }
 
-// worker makes a service over s that does "rebuild" jobs by k.
-func worker(t *testing.T, s store.Store, name string, k Kind) *Service {
+// worker makes a service over s that does "rebuild" jobs by k, and "batch" jobs that belong to their callers.
+func worker(t *testing.T, s store.Store, name string, k *counting) *Service {
 	t.Helper()
-	svc, err := New(Config{Worker: name, LeaseTTL: 3 * time.Second, Jobs: 2, Batch: DefaultBatchLimits()}, Deps{Store: s, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+	svc, err := New(Config{Worker: name, LeaseTTL: 3 * time.Second, Jobs: 2}, Deps{Store: s, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()}, []Kind{
+		{Name: "rebuild", Role: authz.Operator, Field: "rebuild", Plan: k.Plan, Do: k.Do},
+		{Name: "batch", Role: authz.Batch, Selects: true, Field: "batch", Plan: k.Plan, Do: k.Do},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc.kinds = map[string]Kind{"rebuild": k}
 	return svc
 }
 
@@ -326,7 +328,6 @@ func TestHandedOver(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	s := worker(t, openStore(t), "a", &counting{total: 1})
-	s.kinds["batch"] = &counting{total: 1}
 	for i, title := range []string{"seen", "hidden"} {
 		if err := s.deps.Store.PutAsset(t.Context(), &pb.Asset{Id: fmt.Sprintf("%032x", i+1), Title: &pb.Title{Id: title}}); err != nil {
 			t.Fatal(err)

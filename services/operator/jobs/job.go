@@ -1,4 +1,4 @@
-package operating
+package jobs
 
 import (
 	"cmp"
@@ -6,12 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -29,33 +26,11 @@ func Ended(s pb.JobState) bool {
 	return s == pb.JobState_JOB_STATE_FINISHED || s == pb.JobState_JOB_STATE_FAILED || s == pb.JobState_JOB_STATE_CANCELLED
 }
 
-// kindOf returns the kind that a job's work is of.
-func kindOf(j *pb.Job) (string, error) {
-	switch w := j.GetWork().(type) {
-	case *pb.Job_Replay:
-		return "replay", nil
-	case *pb.Job_Activate:
-		return "activate", nil
-	case *pb.Job_Collect:
-		return "gc", nil
-	case *pb.Job_Rebuild:
-		return "rebuild", nil
-	case *pb.Job_Verify:
-		if w.Verify.GetRepair() {
-			return "repair", nil
-		}
-		return "verify", nil
-	case *pb.Job_Batch:
-		return "batch", nil
-	}
-	return "", errkind.New(errkind.Invalid, "job: say what is to be done: replay, activate, collect, rebuild, verify or batch")
-}
-
-// JobID derives a job's identity from its kind, its work and its key, and of a batch from its caller as well: a batch belongs to who
-// asked, and a caller must not learn from it that somebody else asked for the same.
-func JobID(j *pb.Job) (string, error) {
+// identity derives a job's identity from the kind, the work and the key. The identity of a job that belongs to its caller is derived from the
+// caller as well: a caller must not learn from the identity that somebody else submitted the same work.
+func (k *Kind) identity(j *pb.Job) (string, error) {
 	of := &pb.Job{Kind: j.GetKind(), Key: j.GetKey(), Work: j.GetWork()}
-	if j.GetBatch() != nil {
+	if k.belongs() {
 		of.Caller = j.GetCaller()
 	}
 	b, err := schema.MarshalJSON(of)
@@ -66,42 +41,69 @@ func JobID(j *pb.Job) (string, error) {
 	return hex.EncodeToString(sum[:])[:16], nil
 }
 
-// Plan says what a job would do. It returns the job as it would be submitted.
+// maxKey bounds the key of a job.
+const maxKey = 200
+
+// Plan tells the work of a job, and returns the job as it would be submitted. Plan changes nothing in the store.
 func (s *Service) Plan(ctx context.Context, caller *authz.Caller, asked *pb.Job) (*pb.Job, *Plan, error) {
-	kind, err := kindOf(asked)
+	k, err := s.kindOf(asked)
 	if err != nil {
 		return nil, nil, err
 	}
-	role := authz.Operator
-	if kind == "batch" {
-		role = authz.Batch
-	}
-	if err := caller.Require(role); err != nil {
+	if err := caller.Require(k.Role); err != nil {
 		return nil, nil, err
 	}
-	if asked.GetKind() != "" && asked.GetKind() != kind {
-		return nil, nil, errkind.New(errkind.Invalid, "job.kind: %q is not what the work says, %q", asked.GetKind(), kind)
+	if len(asked.GetKey()) > maxKey {
+		return nil, nil, errkind.New(errkind.Invalid, "job.key: must have at most %d bytes", maxKey)
 	}
-	k := s.kinds[kind]
-	if k == nil {
-		return nil, nil, errkind.New(errkind.Invalid, "job.kind: nothing here does %q; there are %s", kind, strings.Join(slices.Sorted(maps.Keys(s.kinds)), ", "))
-	}
-	if len(asked.GetKey()) > 200 {
-		return nil, nil, errkind.New(errkind.Invalid, "job.key: must have at most 200 bytes")
-	}
-	j := &pb.Job{Kind: kind, Key: asked.GetKey(), Caller: caller.Name(), State: pb.JobState_JOB_STATE_WAITING, Work: proto.CloneOf(asked).GetWork()}
-	if err := s.narrow(ctx, caller, selectionOf(j)); err != nil {
-		return nil, nil, err
-	}
-	if j.Id, err = JobID(j); err != nil {
-		return nil, nil, err
-	}
-	p, err := k.Plan(ctx, j)
+	j, err := k.settled(caller, asked)
 	if err != nil {
 		return nil, nil, err
+	}
+	if k.Selects {
+		if err := s.narrow(ctx, caller, selectionOf(j), k.belongs() && k.Field == ""); err != nil {
+			return nil, nil, err
+		}
+	}
+	p, err := k.plan(ctx, j)
+	return j, p, err
+}
+
+// plan gives a job its identity and its counts.
+func (k *Kind) plan(ctx context.Context, j *pb.Job) (p *Plan, err error) {
+	if j.Id, err = k.identity(j); err != nil {
+		return nil, err
+	}
+	if p, err = k.Plan(ctx, j); err != nil {
+		return nil, err
 	}
 	j.Total, j.Unit = p.Total, p.Unit
-	return j, p, nil
+	return p, nil
+}
+
+// SubmitOwn submits a job of Cinedex itself: no caller's rights are asked for, and the caller's name is "cinedex". submitted is false where the
+// job of that kind and key is in the store already: several processes may submit one job at the same time, and one of them does.
+func (s *Service) SubmitOwn(ctx context.Context, kind, key string) (j *pb.Job, submitted bool, err error) {
+	k := s.kinds[kind]
+	if k == nil {
+		return nil, false, errkind.New(errkind.Invalid, "nothing here does jobs of kind %q", kind)
+	}
+	j = &pb.Job{Kind: k.Name, Key: key, Caller: "cinedex", State: pb.JobState_JOB_STATE_WAITING, CreatedMs: time.Now().UnixMilli()}
+	if j.Work = (&pb.Job_Task{Task: &pb.Task{}}); k.Field != "" {
+		k.fill(j, j.GetTask())
+	}
+	if _, err := k.plan(ctx, j); err != nil {
+		return nil, false, err
+	}
+	_, err = s.deps.Store.PutJob(ctx, j)
+	if errkind.Is(err, errkind.Conflict) {
+		return j, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("submitting a job: %w", err)
+	}
+	s.lookNow()
+	return j, true, nil
 }
 
 // Submit takes a job in, or returns the one of its identity that is there.
@@ -138,13 +140,13 @@ func (s *Service) mine(ctx context.Context, caller *authz.Caller, j *pb.Job) err
 	if err := caller.Require(authz.Batch); err != nil {
 		return err
 	}
-	if j.GetKind() != "batch" || j.GetCaller() != caller.Name() {
+	if k := s.kinds[j.GetKind()]; k == nil || !k.belongs() || j.GetCaller() != caller.Name() {
 		return noJob(j.GetId())
 	}
 	if caller.SeesAll() {
 		return nil
 	}
-	for _, id := range j.GetBatch().GetSelection().GetAssets() { // taking a batch in has fixed them
+	for _, id := range Selection(j).GetAssets() { // the assets were fixed when the job was submitted
 		a, err := s.deps.Store.Asset(ctx, id)
 		if errkind.Is(err, errkind.NotFound) || err == nil && !caller.MaySee(a.GetTitle().GetId()) {
 			return noJob(j.GetId())
@@ -202,75 +204,6 @@ func (s *Service) Jobs(ctx context.Context, caller *authz.Caller, kinds []string
 		return cmp.Or(cmp.Compare(b.GetCreatedMs(), a.GetCreatedMs()), cmp.Compare(a.GetId(), b.GetId()))
 	})
 	return out, nil
-}
-
-// Steer pauses, resumes or cancels a job. A job that is being done obeys within about a second.
-func (s *Service) Steer(ctx context.Context, caller *authz.Caller, id, wish string) (*pb.Job, error) {
-	for {
-		j, err := s.Job(ctx, caller, id)
-		if err != nil {
-			return nil, err
-		}
-		changed, err := steer(j, wish)
-		if err != nil || !changed {
-			return j, err
-		}
-		next, err := s.deps.Store.PutJob(ctx, j)
-		if errkind.Is(err, errkind.Conflict) {
-			continue // its worker was quicker: decide again
-		}
-		if err != nil {
-			return nil, fmt.Errorf("steering job %s: %w", id, err)
-		}
-		s.lookNow()
-		return next, nil
-	}
-}
-
-// steer changes j as wished, and reports whether that is a change.
-func steer(j *pb.Job, wish string) (bool, error) {
-	state := j.GetState()
-	no := func() (bool, error) {
-		return false, errkind.New(errkind.Invalid, "job %s is %s, which nobody can %s", j.GetId(), StateName(state), wish)
-	}
-	switch wish {
-	case "pause", "cancel":
-		switch state {
-		case pb.JobState_JOB_STATE_RUNNING:
-			if j.GetWish() == wish || j.GetWish() == "cancel" {
-				return false, nil
-			}
-			j.Wish = wish
-			return true, nil
-		case pb.JobState_JOB_STATE_WAITING, pb.JobState_JOB_STATE_PAUSED:
-			if wish == "pause" && state == pb.JobState_JOB_STATE_PAUSED {
-				return false, nil
-			}
-			settle(j, wishes[wish])
-			return true, nil
-		case pb.JobState_JOB_STATE_CANCELLED:
-			if wish == "cancel" {
-				return false, nil
-			}
-		}
-		return no()
-	case "resume":
-		switch state {
-		case pb.JobState_JOB_STATE_RUNNING:
-			if j.GetWish() != "pause" {
-				return false, nil
-			}
-			j.Wish = ""
-			return true, nil
-		case pb.JobState_JOB_STATE_WAITING:
-			return false, nil
-		case pb.JobState_JOB_STATE_PAUSED, pb.JobState_JOB_STATE_FAILED:
-			j.State, j.ErrorKind, j.Error, j.EndedMs = pb.JobState_JOB_STATE_WAITING, "", "", 0
-			return true, nil
-		}
-		return no()
-	}
-	return false, errkind.New(errkind.Invalid, "wish: %.20q is none of pause, resume, cancel", wish)
 }
 
 // ETA is how many seconds a job needs to its end at the rate so far; negative where that is unknown.

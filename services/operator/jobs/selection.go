@@ -1,4 +1,4 @@
-package operating
+package jobs
 
 import (
 	"context"
@@ -10,58 +10,39 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Selection returns over what a job goes, as it stands in the job; nil where there is none.
+// Selection returns the selection of a job, as the job holds the selection; nil where the work has none.
 func Selection(j *pb.Job) *pb.Selection {
-	if w, ok := workOf(j).(interface{ GetSelection() *pb.Selection }); ok {
-		return w.GetSelection()
+	m, _ := message(j)
+	if m == nil {
+		return nil
 	}
-	return nil
+	if fd := m.Descriptor().Fields().ByName("selection"); fd == nil || !m.Has(fd) {
+		return nil
+	}
+	sel, _ := m.Get(m.Descriptor().Fields().ByName("selection")).Message().Interface().(*pb.Selection)
+	return sel
 }
 
-func workOf(j *pb.Job) any {
-	switch w := j.GetWork().(type) {
-	case *pb.Job_Replay:
-		return w.Replay
-	case *pb.Job_Activate:
-		return w.Activate
-	case *pb.Job_Collect:
-		return w.Collect
-	case *pb.Job_Verify:
-		return w.Verify
-	case *pb.Job_Batch:
-		return w.Batch
-	}
-	return nil
-}
-
-// selectionOf returns over what a job goes; nil where its work has no selection.
+// selectionOf returns the selection of a job, and gives the job an empty one where the job has none; nil where the work has no selection.
 func selectionOf(j *pb.Job) *pb.Selection {
-	switch w := j.GetWork().(type) {
-	case *pb.Job_Replay:
-		return made(&w.Replay.Selection)
-	case *pb.Job_Activate:
-		return made(&w.Activate.Selection)
-	case *pb.Job_Collect:
-		return made(&w.Collect.Selection)
-	case *pb.Job_Verify:
-		return made(&w.Verify.Selection)
-	case *pb.Job_Batch:
-		return made(&w.Batch.Selection)
+	m, _ := message(j)
+	if m == nil {
+		return nil
 	}
-	return nil
-}
-
-func made(s **pb.Selection) *pb.Selection {
-	if *s == nil {
-		*s = &pb.Selection{}
+	fd := m.Descriptor().Fields().ByName("selection")
+	if fd == nil {
+		return nil
 	}
-	return *s
+	sel, _ := m.Mutable(fd).Message().Interface().(*pb.Selection)
+	return sel
 }
 
 // narrow holds a selection to what the caller may see. What is named and not to be seen does not
 // exist for them. The selection of a caller who may see a part of the library becomes the assets of that part, whether or not the library
 // has more: the job that follows, its identity included, must not tell.
-func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Selection) error {
+//
+// fix turns the selection of every caller into assets: a job that belongs to a caller is hidden from the caller by the assets that it is over.
+func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Selection, fix bool) error {
 	if sel == nil {
 		return nil
 	}
@@ -78,7 +59,7 @@ func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Sele
 			continue
 		}
 		assets[a.GetId()], titles[a.GetTitle().GetId()], series[a.GetTitle().GetSeries()] = true, true, true
-		if ofSelection(sel, a) {
+		if Selects(sel, a) {
 			visible = append(visible, a.GetId())
 		}
 	}
@@ -96,7 +77,7 @@ func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Sele
 	if len(visible) == 0 && (len(assets) > 0 || !caller.SeesAll()) {
 		return errkind.New(errkind.NotFound, "selection: no asset is of all of %s", strings.Join(describe(sel), ", "))
 	}
-	if !caller.SeesAll() {
+	if fix || !caller.SeesAll() {
 		sel.Assets, sel.Titles, sel.Series = visible, nil, nil
 	}
 	return nil

@@ -1,9 +1,10 @@
-package operating
+package jobs
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,6 +66,48 @@ func (w *Work) Progress(done, total int64, cursor []byte) {
 	w.done, w.total, w.cursor, w.dirty = done, total, cursor, true
 }
 
+// A Step is how far work is, and where the work would go on from.
+type Step struct {
+	Done   int64
+	Cursor []byte   // nil leaves the cursor as it is
+	Lines  []string // for a person
+	// First has the step written before the work goes on.
+	First bool
+}
+
+// A Teller takes a Step. The error of a Teller ends the work: the job was paused or cancelled, or the lease was lost.
+type Teller func(ctx context.Context, s Step) error
+
+// Tell takes a Step: at once where the work depends on the Step, and within a second otherwise. Tell is a Teller.
+func (w *Work) Tell(ctx context.Context, s Step) error {
+	j := w.Job()
+	if s.Cursor == nil {
+		s.Cursor = j.GetCursor()
+	}
+	w.Progress(s.Done, j.GetTotal(), s.Cursor)
+	for _, l := range s.Lines {
+		w.Note("%s", l)
+	}
+	if s.First {
+		if _, err := w.write(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Sleep waits, and returns early with the cause where ctx ends.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Note keeps a line for whoever looks at the job. One that is there already is not repeated, as it would be after a restart.
 func (w *Work) Note(format string, args ...any) {
 	w.mu.Lock()
@@ -82,7 +125,7 @@ func (w *Work) progressed() int64 {
 func (w *Work) trouble(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.error, w.dirty = "tried again: "+clip(err.Error()), true
+	w.error, w.dirty = "tried again: "+Clip(err.Error()), true
 }
 
 // keepEvery is how often progress is written and the operator's wish is read.
@@ -162,7 +205,7 @@ func (w *Work) put(ctx context.Context, change func(*pb.Job) bool) error {
 		if w.job != nil { // the work has begun
 			j.Done, j.Total, j.Cursor, j.Error = w.done, w.total, w.cursor, w.error
 			for _, n := range w.notes {
-				if len(j.Notes) < maxNotes && !contains(j.Notes, n) {
+				if len(j.Notes) < maxNotes && !slices.Contains(j.Notes, n) {
 					j.Notes = append(j.Notes, n)
 				}
 			}
@@ -187,15 +230,6 @@ func (w *Work) put(ctx context.Context, change func(*pb.Job) bool) error {
 	}
 }
 
-func contains(lines []string, line string) bool {
-	for _, l := range lines {
-		if l == line {
-			return true
-		}
-	}
-	return false
-}
-
 // end notes how the work ended: err is what it ended with, or why it was stopped.
 func (w *Work) end(ctx context.Context, err error) (pb.JobState, error) {
 	putErr := w.put(ctx, func(j *pb.Job) bool {
@@ -218,13 +252,13 @@ func settle(j *pb.Job, err error) {
 	case errkind.Is(err, errkind.Cancelled):
 		return // the process stops: whoever comes next goes on
 	default:
-		j.State, j.ErrorKind, j.Error, j.EndedMs = pb.JobState_JOB_STATE_FAILED, errkind.Of(err).String(), clip(err.Error()), now
+		j.State, j.ErrorKind, j.Error, j.EndedMs = pb.JobState_JOB_STATE_FAILED, errkind.Of(err).String(), Clip(err.Error()), now
 	}
 	j.Wish = ""
 }
 
-// clip keeps an error short enough to be stored.
-func clip(s string) string {
+// Clip keeps an error short enough to be stored.
+func Clip(s string) string {
 	const most = 2000
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"

@@ -1,0 +1,17 @@
+// Package jobs is the machine that does operators' work of any kind: jobs that take hours, tell their progress, can be paused, resumed and
+// cancelled, and go on after a kill with the same result. A kind of work brings a [Kind]; the operator service collects the kinds. Kinds rely on
+// the machine for leases, progress, retries, roles and selections, and know nothing of each other.
+//
+// A job lies in the store and changes by compare-and-set of its revision. Each process that serves looks for waiting jobs and for jobs whose
+// worker died. The process takes the lease of such a job, calls the Kind's Do, and writes the progress about once a second.
+//
+// The machine guarantees:
+//
+//   - A worker that lost the lease of a job writes no progress of the job any more.
+//   - A wish of an operator (pause, cancel) ends the work within about a second. Progress up to then is written.
+//   - A caller submits, sees and steers only jobs that the caller's role and titles allow.
+//   - The same work under the same key is one job, whoever submits the job, and however often.
+//
+// A Kind MUST note a cursor only after everything before the cursor is durable, and MUST be idempotent by identity: going on from an older
+// cursor gives the same rows.
+package jobs
