@@ -20,12 +20,12 @@ const (
 
 func TestStates(t *testing.T) {
 	type answer struct {
-		ended, finished, failed, underway bool
-		name                              string
+		ended, finished, failed, requested, underway bool
+		name                                         string
 	}
 	want := map[pb.RunState]answer{
 		none:             {name: "waiting"},
-		requested:        {underway: true, name: "requested"},
+		requested:        {requested: true, underway: true, name: "requested"},
 		running:          {underway: true, name: "running"},
 		finished:         {ended: true, finished: true, name: "finished"},
 		failed:           {ended: true, failed: true, name: "failed"},
@@ -39,7 +39,7 @@ func TestStates(t *testing.T) {
 	}
 	for state, w := range want {
 		r := &pb.Run{State: state}
-		if got := (answer{runs.Ended(r), runs.Finished(r), runs.Failed(r), runs.Underway(r), runs.StateName(state)}); got != w {
+		if got := (answer{runs.Ended(r), runs.Finished(r), runs.Failed(r), runs.Requested(r), runs.Underway(r), runs.StateName(state)}); got != w {
 			t.Errorf("%s: %+v, want %+v", state, got, w)
 		}
 	}

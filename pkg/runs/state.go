@@ -16,11 +16,12 @@ func Failed(r *pb.Run) bool {
 	return s == pb.RunState_RUN_STATE_FAILED || s == pb.RunState_RUN_STATE_CANCELLED
 }
 
-// Underway reports whether a run was requested and has not ended.
-func Underway(r *pb.Run) bool {
-	s := r.GetState()
-	return s == pb.RunState_RUN_STATE_REQUESTED || s == pb.RunState_RUN_STATE_RUNNING
-}
+// Requested reports whether a run was requested and nothing else is known of the run: the record is the request's, with its hold.
+func Requested(r *pb.Run) bool { return r.GetState() == pb.RunState_RUN_STATE_REQUESTED }
+
+// Underway reports whether a run was requested, or has items, and has not ended. A run that has items and no request in the store is running: the
+// indexer made the record.
+func Underway(r *pb.Run) bool { return Requested(r) || r.GetState() == pb.RunState_RUN_STATE_RUNNING }
 
 // names are the states as people and programs read them.
 var names = map[pb.RunState]string{

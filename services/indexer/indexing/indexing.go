@@ -155,58 +155,94 @@ func (s *Service) assets(ctx context.Context, batch []events.Delivery) error {
 	return nil
 }
 
-// fold is the hop: refuse what is stale, write the store, write the search engines,
-// mark what is indexed, and activate the runs that are whole by it.
-func (s *Service) fold(ctx context.Context, batch []events.Delivery) error {
-	all, err := batches(batch)
+// fold is the hop: refuse batches that are stale, record the runs, write the store, write the search engine, mark the items as indexed, and
+// activate the runs that are whole by the items.
+func (s *Service) fold(ctx context.Context, deliveries []events.Delivery) error {
+	all, err := batches(deliveries)
 	if err != nil {
 		return err
 	}
-	live, err := s.current(ctx, batch[0].Topic, all)
+	live, err := s.current(ctx, deliveries[0].Topic, all)
 	if err != nil || len(live) == 0 {
 		return err
 	}
-	var rows []store.Batch
-	found := search.Batch{Again: true}
-	for _, b := range live {
-		found.Again = found.Again && b.again
-		if !b.stored {
-			rows = append(rows, b.Batch)
-		}
-		found.Annotations = append(found.Annotations, b.Annotations...)
-		found.Embeddings = append(found.Embeddings, b.Embeddings...)
+	if err := s.record(ctx, live); err != nil {
+		return err
 	}
+	rows, items := split(live)
 	if len(rows) > 0 {
 		if err := s.deps.Store.WriteBatches(ctx, rows); err != nil {
 			return fmt.Errorf("writing to the store: %w", err)
 		}
 	}
-	if err := s.deps.Engine.Write(ctx, found); err != nil {
+	if err := s.deps.Engine.Write(ctx, items); err != nil {
 		return fmt.Errorf("writing to the search engine: %w", err)
 	}
-	s.items.WithLabelValues("annotations").Add(float64(len(found.Annotations)))
-	s.items.WithLabelValues("embeddings").Add(float64(len(found.Embeddings)))
+	s.items.WithLabelValues("annotations").Add(float64(len(items.Annotations)))
+	s.items.WithLabelValues("embeddings").Add(float64(len(items.Embeddings)))
 	if len(rows) == 0 {
 		return nil
 	}
 	if err := s.deps.Store.MarkIndexed(ctx, markers(rows)); err != nil {
 		return fmt.Errorf("marking what is indexed: %w", err)
 	}
-	tried := map[string]bool{}
-	for _, b := range rows {
-		if !tried[b.Run] {
-			tried[b.Run] = true
-			if err := s.tryActivate(ctx, b.Asset, b.Run); err != nil {
-				return err
-			}
+	return s.activateAll(ctx, rows)
+}
+
+// record creates the record of every run that has none, before an item of the run is in the search engine. Readers learn of runs from the changes of
+// the store, and hide a run that has not finished; a run without a record could not be hidden. The record says that the run is running. The end of
+// the run takes the place of the record.
+func (s *Service) record(ctx context.Context, live []batch) error {
+	created := map[string]bool{}
+	for _, b := range live {
+		if b.recorded || created[b.Run] {
+			continue
+		}
+		created[b.Run] = true
+		r := &pb.Run{Id: b.Run, Asset: b.Asset, Algorithm: b.algorithm, Version: b.version, State: pb.RunState_RUN_STATE_RUNNING}
+		if _, err := s.deps.Store.CreateRun(ctx, r); err != nil {
+			return fmt.Errorf("recording run %s: %w", b.Run, err)
 		}
 	}
 	return nil
 }
 
-// A batch is what an event carries.
+// split returns the rows for the store, and the items for the search engine. Batches that came from the store are for the search engine alone.
+func split(live []batch) (rows []store.Batch, items search.Batch) {
+	items.Again = true
+	for _, b := range live {
+		items.Again = items.Again && b.again
+		if !b.stored {
+			rows = append(rows, b.Batch)
+		}
+		items.Annotations = append(items.Annotations, b.Annotations...)
+		items.Embeddings = append(items.Embeddings, b.Embeddings...)
+	}
+	return rows, items
+}
+
+// activateAll tries to activate the run of each batch, once.
+func (s *Service) activateAll(ctx context.Context, rows []store.Batch) error {
+	tried := map[string]bool{}
+	for _, b := range rows {
+		if tried[b.Run] {
+			continue
+		}
+		tried[b.Run] = true
+		if err := s.tryActivate(ctx, b.Asset, b.Run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A batch is the content of one event.
 type batch struct {
 	store.Batch
+	// algorithm and version made the run.
+	algorithm, version string
+	// recorded says that the store has a record of the run.
+	recorded bool
 	// stored says that the store has it: it came from there, by a replay.
 	stored bool
 	// again says that all of its run has been indexed before: it comes once more.
@@ -220,9 +256,9 @@ func batches(ds []events.Delivery) ([]batch, error) {
 		var b batch
 		switch m := d.Data.(type) {
 		case *pb.AnnotationBatch:
-			b = batch{Batch: store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Annotations: m.GetAnnotations()}, stored: m.GetStored()}
+			b = batch{Batch: store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Annotations: m.GetAnnotations()}, algorithm: m.GetAlgorithm(), version: m.GetVersion(), stored: m.GetStored()}
 		case *pb.EmbeddingBatch:
-			b = batch{Batch: store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Embeddings: m.GetEmbeddings()}, stored: m.GetStored()}
+			b = batch{Batch: store.Batch{Asset: m.GetAsset(), Run: m.GetRun(), Epoch: m.GetEpoch(), First: m.GetFirst(), Embeddings: m.GetEmbeddings()}, algorithm: m.GetAlgorithm(), version: m.GetVersion(), stored: m.GetStored()}
 		default:
 			return nil, errkind.New(errkind.Invalid, "the event carries no batch")
 		}
@@ -285,55 +321,62 @@ func within(r *pb.Region) bool {
 	return r.GetX() >= 0 && r.GetY() >= 0 && r.GetW() >= 0 && r.GetH() >= 0 && r.GetX()+r.GetW() <= most && r.GetY()+r.GetH() <= most
 }
 
-// current drops the batches of executions that may not write any more, and those of runs that were deleted after a replay had read them.
+// current drops the batches of executions that may not write any more, and the batches of runs that were deleted after a replay had read them.
 func (s *Service) current(ctx context.Context, topic events.Topic, all []batch) ([]batch, error) {
 	type execution struct {
 		run    string
 		epoch  int64
 		stored bool
 	}
-	type standing struct{ stale, indexed bool }
 	known := map[execution]standing{}
 	live := all[:0]
 	for _, b := range all {
 		k := execution{b.Run, b.Epoch, b.stored}
-		if _, ok := known[k]; !ok {
-			stale, indexed, err := s.stale(ctx, b)
-			if err != nil {
+		st, ok := known[k]
+		if !ok {
+			var err error
+			if st, err = s.standing(ctx, b); err != nil {
 				return nil, err
 			}
-			known[k] = standing{stale, indexed}
+			known[k] = st
 		}
-		b.again = b.stored || known[k].indexed
-		if known[k].stale {
+		if st.stale {
 			s.refused.WithLabelValues(string(topic)).Inc()
 			s.deps.Log.Warn("refused a batch of an execution that lost its lease, or of a run that is gone", "run", b.Run, "epoch", b.Epoch, "first", b.First)
 			continue
 		}
+		b.again, b.recorded = b.stored || st.indexed, st.recorded
 		live = append(live, b)
 	}
 	return live, nil
 }
 
-// stale reports whether an execution may not write: a later one has the lease, or
-// the run has ended under another epoch, whose rows must stay as they are. The record is read after the
-// lease: a run that ended before its lease went on to another keeps all that was written of it. indexed is whether all of the run
-// has been before, as it has once it was made the active one.
-func (s *Service) stale(ctx context.Context, b batch) (stale, indexed bool, err error) {
+// standing is how an execution stands towards the record of its run.
+type standing struct {
+	// stale executions may not write: a later execution has the lease, or the run has ended under another epoch, whose rows must stay as they are.
+	stale bool
+	// indexed says that all of the run has been indexed before, as all of an activated run has.
+	indexed bool
+	// recorded says that the run has a record.
+	recorded bool
+}
+
+// standing reads the record of the run after the lease: a run that ended before the lease went on to another execution keeps every row of the run.
+func (s *Service) standing(ctx context.Context, b batch) (standing, error) {
 	lost := s.deps.Store.CheckEpoch(ctx, store.RunLease(b.Run), b.Epoch)
 	if lost != nil && !errkind.Is(lost, errkind.Conflict) {
-		return false, false, fmt.Errorf("checking the epoch of run %s: %w", b.Run, lost)
+		return standing{}, fmt.Errorf("checking the epoch of run %s: %w", b.Run, lost)
 	}
 	r, err := runs.Lookup(ctx, s.deps.Store, b.Asset, b.Run)
 	switch {
 	case err != nil:
-		return false, false, err
+		return standing{}, err
 	case r == nil:
-		return lost != nil || b.stored, false, nil
+		return standing{stale: lost != nil || b.stored}, nil
 	case runs.Finished(r):
-		return r.GetEpoch() != b.Epoch, r.GetActivated(), nil
+		return standing{stale: r.GetEpoch() != b.Epoch, indexed: r.GetActivated(), recorded: true}, nil
 	}
-	return lost != nil, false, nil
+	return standing{stale: lost != nil, recorded: true}, nil
 }
 
 func markers(bs []store.Batch) []store.Marker {

@@ -293,8 +293,8 @@ func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.As
 		if err != nil {
 			return nil, fmt.Errorf("recording the request of run %s: %w", w.run.GetId(), err)
 		}
-		if runs.Underway(known) {
-			w.run.Hold = known.GetHold() // whoever asked first decides
+		if runs.Requested(known) {
+			w.run.Hold = known.GetHold() // the first request decides
 		}
 		req.Runs = append(req.Runs, proto.CloneOf(w.run))
 	}
