@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"sort"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -43,6 +44,28 @@ func ClockOf(v *cinedexv1.VideoTrack, table FrameTable) (Clock, error) {
 		return nil, errkind.New(errkind.Invalid, "making a clock: the video track has %d frames", v.GetFrames())
 	}
 	return steady{r, v.GetFrames()}, nil
+}
+
+// ReadClock returns the clock of a video track. Where the rate is variable, ReadClock reads the frame table by read, which returns the bytes of a
+// reference.
+//
+//   - An error of read keeps its kind: NotFound says that the table is not in the bucket, Unavailable that the bucket does not answer.
+//   - Invalid says that the bytes are no frame table, that the table is of another track, or that the track has none.
+func ReadClock(v *cinedexv1.VideoTrack, read func(*cinedexv1.MediaRef) ([]byte, error)) (Clock, error) {
+	var table FrameTable
+	if v.GetVariableRate() {
+		if v.GetFrameTable() == nil {
+			return nil, errkind.New(errkind.Invalid, "reading the frame table: the video track has none")
+		}
+		b, err := read(v.GetFrameTable())
+		if err != nil {
+			return nil, fmt.Errorf("reading the frame table: %w", err)
+		}
+		if table, err = DecodeFrameTable(b); err != nil {
+			return nil, fmt.Errorf("decoding the frame table: %w", err)
+		}
+	}
+	return ClockOf(v, table)
 }
 
 // steady is the clock of a constant rate.

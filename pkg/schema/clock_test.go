@@ -261,3 +261,43 @@ func TestFrameNamed(t *testing.T) {
 		}
 	}
 }
+
+// The clock of a track is read in one place: by the rate, or from the frame table where the rate is variable.
+func TestReadClock(t *testing.T) {
+	table := schema.FrameTable{0, schema.Second / 2, schema.Second}
+	content, err := table.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steady := &cinedexv1.VideoTrack{Rate: schema.Rate{Num: 25, Den: 1}.Proto(), Frames: 50, FrameTable: &cinedexv1.MediaRef{Key: "unused"}}
+	variable := &cinedexv1.VideoTrack{VariableRate: true, Frames: 2, FrameTable: &cinedexv1.MediaRef{Key: "table"}}
+	for name, c := range map[string]struct {
+		video *cinedexv1.VideoTrack
+		bytes []byte
+		fails error
+		kind  errkind.Kind
+		ok    bool
+	}{
+		"steady":              {video: steady, fails: errkind.New(errkind.Internal, "the table of a steady track is read"), ok: true},
+		"variable":            {video: variable, bytes: content, ok: true},
+		"no table":            {video: &cinedexv1.VideoTrack{VariableRate: true, Frames: 2}, kind: errkind.Invalid},
+		"another's table":     {video: &cinedexv1.VideoTrack{VariableRate: true, Frames: 3, FrameTable: variable.FrameTable}, bytes: content, kind: errkind.Invalid},
+		"no bytes of a table": {video: variable, bytes: []byte("table"), kind: errkind.Invalid},
+		"gone":                {video: variable, fails: errkind.New(errkind.NotFound, "gone"), kind: errkind.NotFound},
+		"away":                {video: variable, fails: errkind.New(errkind.Unavailable, "away"), kind: errkind.Unavailable},
+		"no video":            {kind: errkind.Invalid},
+	} {
+		clock, err := schema.ReadClock(c.video, func(ref *cinedexv1.MediaRef) ([]byte, error) {
+			if c.fails == nil && ref.GetKey() != "table" {
+				t.Errorf("%s: reads %v", name, ref)
+			}
+			return c.bytes, c.fails
+		})
+		if c.ok != (err == nil) || !c.ok && errkind.Of(err) != c.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.ok && clock.FrameStart(1) <= 0 {
+			t.Errorf("%s: frame 1 shows at %d", name, clock.FrameStart(1))
+		}
+	}
+}

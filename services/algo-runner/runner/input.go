@@ -119,18 +119,8 @@ func (s *Service) clock(ctx context.Context, asset *pb.Asset) (schema.Clock, err
 	if v == nil {
 		return nil, nil
 	}
-	var table schema.FrameTable
-	if v.GetVariableRate() {
-		const most = 64 << 20
-		b, err := s.deps.Blobs.Read(ctx, v.GetFrameTable(), most)
-		if err != nil {
-			return nil, fmt.Errorf("reading the frame table: %w", err)
-		}
-		if table, err = schema.DecodeFrameTable(b); err != nil {
-			return nil, err
-		}
-	}
-	return schema.ClockOf(v, table)
+	const most = 64 << 20
+	return schema.ReadClock(v, func(ref *pb.MediaRef) ([]byte, error) { return s.deps.Blobs.Read(ctx, ref, most) })
 }
 
 // indexed is Unavailable until all that a finished run wrote can be read from the store.

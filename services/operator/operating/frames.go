@@ -54,20 +54,14 @@ func (b *batcher) picturesOf(ctx context.Context, all []wantedRun) (pictures map
 }
 
 func (b *batcher) pictureOf(ctx context.Context, v *pb.VideoTrack) (p picture, err error) {
-	var table schema.FrameTable
-	if ref := v.GetFrameTable(); ref != nil {
-		content, err := b.bucket.Read(ctx, ref, maxArtefact)
-		if errkind.Is(err, errkind.NotFound) {
-			return p, errkind.New(errkind.NotFound, "the frame table is not in Cinedex's bucket: restore it from a backup")
-		}
-		if err != nil {
-			return p, err
-		}
-		if table, err = schema.DecodeFrameTable(content); err != nil {
-			return p, errkind.New(errkind.Invalid, "the frame table is damaged: restore it from a backup")
-		}
-	}
-	if p.clock, err = schema.ClockOf(v, table); err != nil {
+	p.clock, err = schema.ReadClock(v, func(ref *pb.MediaRef) ([]byte, error) { return b.bucket.Read(ctx, ref, maxArtefact) })
+	switch {
+	case err == nil:
+	case errkind.Is(err, errkind.NotFound):
+		return picture{}, errkind.New(errkind.NotFound, "the frame table is not in Cinedex's bucket: restore it from a backup")
+	case errkind.Is(err, errkind.Invalid) && v.GetVariableRate():
+		return picture{}, errkind.New(errkind.Invalid, "the frame table is damaged: restore it from a backup")
+	default:
 		return picture{}, err
 	}
 	if p.scale, err = schema.NewTimecodeScale(v); err != nil {

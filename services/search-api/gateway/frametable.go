@@ -65,19 +65,9 @@ var errSilent = errkind.New(errkind.Unavailable, "the bucket did not answer for 
 
 func (l *library) readClock(ctx context.Context, e *entry) error {
 	v := e.asset.GetVideo()
-	var table schema.FrameTable
-	if ref := v.GetFrameTable(); ref != nil {
-		b, err := l.deps.Blob(ctx, ref)
-		if err != nil {
-			return fmt.Errorf("reading the frame table: %w", err)
-		}
-		if table, err = schema.DecodeFrameTable(b); err != nil {
-			return errkind.New(errkind.Conflict, "decoding the frame table: %w", err)
-		}
-	}
-	clock, err := schema.ClockOf(v, table)
+	clock, err := schema.ReadClock(v, func(ref *pb.MediaRef) ([]byte, error) { return l.deps.Blob(ctx, ref) })
 	if err != nil {
-		return errkind.New(errkind.Conflict, "making the clock: %w", err)
+		return err
 	}
 	scale, err := schema.NewTimecodeScale(v)
 	if err != nil {
