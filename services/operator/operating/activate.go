@@ -286,7 +286,7 @@ func (a *activator) pause(ctx context.Context, d time.Duration, note func(...str
 	return nil
 }
 
-// chunk notes the next switches and does them. Nil lines say that there was nothing left.
+// chunk notes the next switches and does them under the switch lease. Nil lines say that no asset was left.
 func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, note func(...string) error, size int64, assets *jobs.AssetReader, examples *int) (lines []string, err error) {
 	release, err := a.lease(ctx)
 	if err != nil {
@@ -294,49 +294,15 @@ func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, 
 	}
 	defer release()
 	if len(n.Pending) == 0 {
-		after := n.After
-		for {
-			asset, err := assets.Next(ctx, after)
-			if err != nil {
-				return nil, fmt.Errorf("reading the library: %w", err)
-			}
-			if asset == nil {
-				break
-			}
-			st, err := a.standing(ctx, w, asset)
-			if err != nil {
-				return nil, err
-			}
-			after = asset.GetId()
-			if st.to != nil {
-				n.Pending = append(n.Pending, switching{asset.GetId(), st.from.GetRun(), st.to.GetId()})
-			}
-			if len(n.Pending) == switchChunk || n.InWave+int64(len(n.Pending)) >= size {
-				break
-			}
+		if err := a.pending(ctx, w, n, size, assets); err != nil || len(n.Pending) == 0 {
+			return nil, err
 		}
-		if len(n.Pending) == 0 {
-			return nil, nil
-		}
-		n.After = after
 		if err := note(); err != nil {
 			return nil, err
 		}
 	}
-	refused := make([]error, len(n.Pending))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(switchesAtOnce)
-	for i, s := range n.Pending {
-		g.Go(func() error {
-			err := a.switchOne(gctx, w, s)
-			switch errkind.Of(err) {
-			case errkind.Conflict, errkind.NotFound, errkind.Invalid:
-				refused[i], err = err, nil
-			}
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+	refused, err := a.switchPending(ctx, w, n.Pending)
+	if err != nil {
 		return nil, err
 	}
 	lines = []string{}
@@ -354,6 +320,46 @@ func (a *activator) chunk(ctx context.Context, w *pb.Activate, n *activateNote, 
 	}
 	n.Pending = nil
 	return lines, nil
+}
+
+// pending collects the next switches: at most a chunk, and at most the rest of the wave.
+func (a *activator) pending(ctx context.Context, w *pb.Activate, n *activateNote, size int64, assets *jobs.AssetReader) error {
+	for len(n.Pending) < switchChunk && n.InWave+int64(len(n.Pending)) < size {
+		asset, err := assets.Next(ctx, n.After)
+		if err != nil {
+			return fmt.Errorf("reading the library: %w", err)
+		}
+		if asset == nil {
+			return nil
+		}
+		st, err := a.standing(ctx, w, asset)
+		if err != nil {
+			return err
+		}
+		n.After = asset.GetId()
+		if st.to != nil {
+			n.Pending = append(n.Pending, switching{asset.GetId(), st.from.GetRun(), st.to.GetId()})
+		}
+	}
+	return nil
+}
+
+// switchPending does the switches that were noted, many at a time, and returns the refusal of each; nil is a switch that was done.
+func (a *activator) switchPending(ctx context.Context, w *pb.Activate, pending []switching) ([]error, error) {
+	refused := make([]error, len(pending))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(switchesAtOnce)
+	for i, s := range pending {
+		g.Go(func() error {
+			err := a.switchOne(gctx, w, s)
+			switch errkind.Of(err) {
+			case errkind.Conflict, errkind.NotFound, errkind.Invalid:
+				refused[i], err = err, nil
+			}
+			return err
+		})
+	}
+	return refused, g.Wait()
 }
 
 // switchOne makes a run the one that readers see, if all of it can be found.

@@ -87,17 +87,15 @@ next:
 	return out, finished, failed, nil
 }
 
+// planLibrary tells which runs are missing, and estimates the time that they take.
 func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, error) {
 	chosen, err := r.algorithms(m.GetSelection())
 	if err != nil {
 		return nil, err
 	}
 	p := &jobs.Plan{Unit: "runs"}
-	byVersion := map[string]int64{}
+	byVersion, costs := map[string]int64{}, costs{}
 	var assets, finished, failed int64
-	costs := costs{}
-	var unknown int64
-	known := map[string]int64{} // runs that the estimate is taken from, by algorithm
 	for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), "") {
 		if err != nil {
 			return nil, err
@@ -118,29 +116,6 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, err
 			byVersion[w.run.GetAlgorithm()+"@"+w.run.GetVersion()]++
 		}
 	}
-	if len(byVersion) > 0 {
-		// A second time, now that what such runs took is known. Runs over one asset go at once: the longest counts.
-		for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), "") {
-			if err != nil {
-				return nil, err
-			}
-			want, _, _, err := r.wanted(ctx, m, a, chosen)
-			if err != nil {
-				return nil, err
-			}
-			var longest float64
-			for _, w := range want {
-				s, ok := costs.of(w.run.GetAlgorithm(), schema.Time(a.GetDuration()).Seconds())
-				if !ok {
-					unknown++
-					continue
-				}
-				known[w.run.GetAlgorithm()] = costs[w.run.GetAlgorithm()].runs
-				longest = max(longest, s)
-			}
-			p.Seconds += longest
-		}
-	}
 	p.Lines = append(p.Lines, fmt.Sprintf("%d assets", assets))
 	p.Lines = append(p.Lines, sortedLines(byVersion, func(v string, n int64) string { return fmt.Sprintf("%s: %d runs", v, n) })...)
 	if finished > 0 {
@@ -152,23 +127,54 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, err
 	if !m.GetActivate() {
 		p.Lines = append(p.Lines, "the runs are held: readers go on seeing what they see until an `activate` job switches")
 	}
-	switch {
-	case len(known) > 0:
-		var n int64
-		for _, took := range known {
-			n += took
+	if len(byVersion) > 0 {
+		if p.Seconds, p.From, err = r.estimateRuns(ctx, m, chosen, costs); err != nil {
+			return nil, err
 		}
-		p.From = fmt.Sprintf("%d finished runs of the same algorithms", n)
-		if unknown > 0 {
-			p.From += fmt.Sprintf("; of %d runs nothing is known", unknown)
-		}
-	default:
-		p.Seconds = 0
 	}
 	if m.GetRate() > 0 && float64(assets)/m.GetRate() > p.Seconds {
 		p.Seconds, p.From = float64(assets)/m.GetRate(), "the rate"
 	}
 	return p, nil
+}
+
+// estimateRuns estimates the time of the missing runs from the costs of finished runs. Runs over one asset are executed together: the longest counts.
+// seconds is 0 where no finished run is of the same algorithms.
+func (r *replay) estimateRuns(ctx context.Context, m *pb.Replay, chosen []algo.Algorithm, costs costs) (seconds float64, from string, err error) {
+	var unknown int64
+	known := map[string]int64{} // finished runs, by algorithm
+	for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), "") {
+		if err != nil {
+			return 0, "", err
+		}
+		want, _, _, err := r.wanted(ctx, m, a, chosen)
+		if err != nil {
+			return 0, "", err
+		}
+		var longest float64
+		for _, w := range want {
+			s, ok := costs.of(w.run.GetAlgorithm(), schema.Time(a.GetDuration()).Seconds())
+			if !ok {
+				unknown++
+				continue
+			}
+			known[w.run.GetAlgorithm()] = costs[w.run.GetAlgorithm()].runs
+			longest = max(longest, s)
+		}
+		seconds += longest
+	}
+	if len(known) == 0 {
+		return 0, "", nil
+	}
+	var n int64
+	for _, took := range known {
+		n += took
+	}
+	from = fmt.Sprintf("%d finished runs of the same algorithms", n)
+	if unknown > 0 {
+		from += fmt.Sprintf("; of %d runs nothing is known", unknown)
+	}
+	return seconds, from, nil
 }
 
 // costs are what runs took, by algorithm.

@@ -272,29 +272,51 @@ func (v *verifier) held(ctx context.Context) iter.Seq2[heldRun, error] {
 
 var errLeft = errors.New("the reader has left")
 
-// run compares one run. settled is nil of a run that may still change; what is not of the selection gives nil.
+// run compares one run with what the engine held of it, and returns the difference and the number of items. settled is nil for a run that may still
+// change. The difference is nil for a run that is not of the selection, or may still change.
 func (v *verifier) run(ctx context.Context, sel *pb.Selection, settled *pb.Run, id, asset string, held map[itemKey]uint64) (*difference, int64, error) {
-	d := &difference{run: id, asset: asset}
 	if settled == nil {
-		known, err := v.known(ctx, asset, id)
-		if err != nil || known {
-			return nil, 0, err // under way, failed, or not of the selection
-		}
-		a, err := v.store.Asset(ctx, asset)
-		if errkind.Is(err, errkind.NotFound) {
-			a, err = &pb.Asset{Id: asset}, nil
-		}
-		if err != nil {
-			return nil, 0, fmt.Errorf("reading asset %s: %w", asset, err)
-		}
-		if !jobs.Selects(sel, a) || len(sel.GetAlgorithms()) > 0 {
-			return nil, 0, nil
-		}
-		d.extra = sortedKeys(held)
-		return d, int64(len(held)), nil
+		return v.orphan(ctx, sel, id, asset, held)
 	}
-	d.record, d.asset = settled, settled.GetAsset()
-	var items int64
+	d := &difference{run: id, asset: settled.GetAsset(), record: settled}
+	items, err := v.items(ctx, d, held)
+	if err != nil {
+		return nil, 0, err
+	}
+	d.extra = sortedKeys(held)
+	if d.none() {
+		return d, items, nil
+	}
+	// The run may have been collected, or executed again, since the dump was begun.
+	same, err := v.same(ctx, settled)
+	if err != nil || !same {
+		return nil, items, err
+	}
+	return d, items, nil
+}
+
+// orphan is the difference of a run that the engine holds and the store does not know: every item is extra.
+func (v *verifier) orphan(ctx context.Context, sel *pb.Selection, id, asset string, held map[itemKey]uint64) (*difference, int64, error) {
+	known, err := v.known(ctx, asset, id)
+	if err != nil || known {
+		return nil, 0, err // under way, failed, or not of the selection
+	}
+	a, err := v.store.Asset(ctx, asset)
+	if errkind.Is(err, errkind.NotFound) {
+		a, err = &pb.Asset{Id: asset}, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading asset %s: %w", asset, err)
+	}
+	if !jobs.Selects(sel, a) || len(sel.GetAlgorithms()) > 0 {
+		return nil, 0, nil
+	}
+	return &difference{run: id, asset: asset, extra: sortedKeys(held)}, int64(len(held)), nil
+}
+
+// items compares every item that the store has of a run with the held items, notes what is missing or different in d, and takes the compared items
+// out of held.
+func (v *verifier) items(ctx context.Context, d *difference, held map[itemKey]uint64) (items int64, err error) {
 	look := func(key itemKey, line any, kept bool) error {
 		if !kept {
 			return nil
@@ -318,34 +340,25 @@ func (v *verifier) run(ctx context.Context, sel *pb.Selection, settled *pb.Run, 
 		}
 		return nil
 	}
-	for a, err := range v.store.AnnotationsOf(ctx, d.asset, id, store.Span{}) {
+	for a, err := range v.store.AnnotationsOf(ctx, d.asset, d.run, store.Span{}) {
 		if err == nil {
 			line, kept := v.keptAnnotation(a)
 			err = look(itemKey{"", a.GetOrdinal()}, line, kept)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("reading annotations of run %s: %w", id, err)
+			return 0, fmt.Errorf("reading annotations of run %s: %w", d.run, err)
 		}
 	}
-	for e, err := range v.store.EmbeddingsOf(ctx, d.asset, id, store.Span{}) {
+	for e, err := range v.store.EmbeddingsOf(ctx, d.asset, d.run, store.Span{}) {
 		if err == nil {
 			line, kept := v.keptEmbedding(e)
 			err = look(itemKey{e.GetSpace(), e.GetOrdinal()}, line, kept)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("reading embeddings of run %s: %w", id, err)
+			return 0, fmt.Errorf("reading embeddings of run %s: %w", d.run, err)
 		}
 	}
-	d.extra = sortedKeys(held)
-	if d.none() {
-		return d, items, nil
-	}
-	// It may have been collected, or have been executed again, since the dump was begun.
-	same, err := v.same(ctx, settled)
-	if err != nil || !same {
-		return nil, items, err
-	}
-	return d, items, nil
+	return items, nil
 }
 
 func (v *verifier) keptAnnotation(a *pb.Annotation) (any, bool) {
