@@ -120,6 +120,12 @@ func (c *client) within(ctx context.Context, timeout time.Duration, method, path
 	case nil:
 	case raw:
 		reader, kind = bytes.NewReader(b), "application/x-ndjson"
+	case request:
+		encoded, err := b.encode()
+		if err != nil {
+			return fmt.Errorf("encoding a request: %w", err)
+		}
+		reader = bytes.NewReader(encoded)
 	default:
 		encoded, err := json.Marshal(body)
 		if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -72,6 +74,8 @@ func settings(cfg Config, knn bool) object {
 var (
 	keyword = object{"type": "keyword"}
 	long    = object{"type": "long"}
+	// sought is there to be filtered by.
+	sought = object{"type": "keyword", "doc_values": false}
 	// kept is in the source alone.
 	kept = object{"type": "keyword", "index": false, "doc_values": false}
 	// counted is there to be aggregated.
@@ -89,7 +93,7 @@ func textMapping() object {
 		"_meta":   object{"format": textsFormat},
 		"_source": object{"excludes": []string{"text", "terms", "label", "labels"}},
 		"properties": object{
-			"run": keyword, "ordinal": long, "asset": kept, "kind": keyword, "person": keyword,
+			"run": keyword, "ordinal": long, "asset": sought, "kind": keyword, "person": keyword,
 			"language": keyword, "base": keyword,
 			"start": long, "end": long, "empty": object{"type": "boolean"}, "confidence": object{"type": "float"}, "hash": kept,
 			"text": object{"properties": languages}, "terms": counted,
@@ -109,7 +113,7 @@ func spaceMapping(s *pb.Space) object {
 		"_meta":   object{"format": format, "space": schema.SpaceID(s), "dimension": s.GetDimension(), "metric": s.GetMetric()},
 		"_source": object{"excludes": []string{"vector"}},
 		"properties": object{
-			"run": keyword, "ordinal": long, "asset": kept, "kind": keyword, "person": keyword, "character": kept,
+			"run": keyword, "ordinal": long, "asset": sought, "kind": keyword, "person": keyword, "character": kept,
 			"language": keyword, "start": long, "end": long, "empty": object{"type": "boolean"}, "hash": kept,
 			"vector": object{"type": "knn_vector", "dimension": s.GetDimension(), "method": object{
 				"name": "hnsw", "engine": "lucene", "space_type": metric, "parameters": object{"m": 16, "ef_construction": 128},
@@ -268,6 +272,31 @@ func (e *Engine) fits(ctx context.Context, p part, index string) error {
 		}
 	}
 	return nil
+}
+
+// withoutAssets returns an index of those that are served that cannot be filtered by asset, as earlier versions made them; empty where
+// none is.
+func (e *Engine) withoutAssets(ctx context.Context) (string, error) {
+	var names []string
+	for _, p := range e.parts() {
+		names = append(names, p.name)
+	}
+	var found map[string]struct {
+		Mappings map[string]struct {
+			Mapping map[string]struct {
+				Index *bool `json:"index"`
+			} `json:"mapping"`
+		} `json:"mappings"`
+	}
+	if err := e.client.do(ctx, http.MethodGet, "/"+strings.Join(names, ",")+"/_mapping/field/asset", nil, &found); err != nil {
+		return "", fmt.Errorf("reading how the indices hold assets: %w", err)
+	}
+	for _, index := range slices.Sorted(maps.Keys(found)) {
+		if indexed := found[index].Mappings["asset"].Mapping["asset"].Index; indexed != nil && !*indexed {
+			return index, nil
+		}
+	}
+	return "", nil
 }
 
 // checkServer refuses a server that this package does not know how to speak to.

@@ -204,6 +204,17 @@ func (e *Engine) lacking(ctx context.Context, age time.Duration) (*search.Lack, 
 			break
 		}
 	}
+	serves := false
+	if reason == "" && e.outdated.Load() {
+		index, err := e.withoutAssets(ctx)
+		if err != nil {
+			return known, err
+		}
+		if serves = index != ""; serves {
+			reason = fmt.Sprintf("index %s was made by an earlier version, and cannot be asked for many titles of a library but not for all", index)
+		}
+		e.outdated.Store(serves)
+	}
 	e.lack.Lock()
 	defer e.lack.Unlock()
 	if begun.Before(e.lack.asOf) {
@@ -214,8 +225,12 @@ func (e *Engine) lacking(ctx context.Context, age time.Duration) (*search.Lack, 
 	case reason == "":
 		e.lack.why = nil
 	case e.lack.why == nil || e.lack.why.Reason != reason:
-		e.lack.why = &search.Lack{Reason: reason}
-		e.log.Error("the search engine does not answer", "reason", reason)
+		e.lack.why = &search.Lack{Reason: reason, Serves: serves}
+		if serves {
+			e.log.Warn("the search engine is to be filled anew, and answers meanwhile", "reason", reason)
+		} else {
+			e.log.Error("the search engine does not answer", "reason", reason)
+		}
 	}
 	return e.lack.why, nil
 }

@@ -62,6 +62,8 @@ type Engine struct {
 		asOf time.Time
 		why  *search.Lack
 	}
+	// outdated says that an index may be of an earlier version's mapping: see withoutAssets.
+	outdated atomic.Bool
 	// rebuilding is held while a rebuild of this process begins or ends; fresh is the one under way.
 	rebuilding sync.Mutex
 	fresh      *rebuild
@@ -142,6 +144,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 			return nil, err
 		}
 	}
+	e.outdated.Store(true) // until lacking has looked
 	if err := e.recognise(ctx, deps.Filled); err != nil {
 		return nil, err
 	}
@@ -245,7 +248,7 @@ func (e *Engine) reading(ctx context.Context, ask func() (found bool, err error)
 	if e.closed.Load() {
 		return errClosed
 	}
-	if lack, _ := e.lacking(ctx, resolveEvery); lack != nil { // a cluster that does not answer fails the question
+	if lack, _ := e.lacking(ctx, resolveEvery); lack != nil && !lack.Serves { // a cluster that does not answer fails the question
 		return lack.Error()
 	}
 	found, err := ask()
@@ -256,7 +259,7 @@ func (e *Engine) reading(ctx context.Context, ask func() (found bool, err error)
 		return err
 	}
 	lack, lookErr := e.lacking(ctx, 0)
-	if lack != nil {
+	if lack != nil && !lack.Serves {
 		return lack.Error()
 	}
 	return errors.Join(err, lookErr)

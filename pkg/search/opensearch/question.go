@@ -34,10 +34,13 @@ func (e *Engine) findText(ctx context.Context, at func(part) string, q search.Te
 		return nil, nil
 	}
 	index := at(e.text)
-	visible, err := e.visible(q.Scope, q.Filter)
-	if err != nil {
-		return nil, err
-	}
+	return e.held(q.Scope, q.Filter, func(visible within) ([]search.Hit, error) {
+		return e.findWithin(ctx, index, visible, q, asked, limit)
+	})
+}
+
+// findWithin asks once.
+func (e *Engine) findWithin(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, limit int) ([]search.Hit, error) {
 	fields, err := e.fields(ctx, index, visible, q, asked)
 	if err != nil {
 		return nil, fmt.Errorf("counting texts: %w", err)
@@ -53,7 +56,7 @@ func (e *Engine) findText(ctx context.Context, at func(part) string, q search.Te
 			searches = append(searches, object{
 				"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
 				"query": object{"bool": object{
-					"filter": append(slices.Clone(visible), late(q.Filter, true)...),
+					"filter": visible.list(late(q.Filter, true)...),
 					"should": queries, "minimum_should_match": 1,
 				}},
 			})
@@ -72,7 +75,7 @@ func (e *Engine) findText(ctx context.Context, at func(part) string, q search.Te
 		queries, used = append(queries, query), used+cost
 	}
 	flush()
-	return e.search(ctx, index, searches, limit)
+	return e.search(ctx, index, visible, searches, limit)
 }
 
 // A field is one language's texts, or the labels, and what a question asks of them.
@@ -101,7 +104,7 @@ type word struct {
 }
 
 // fields says where to look: in the texts of the languages that are visible and asked for, or in the labels.
-func (e *Engine) fields(ctx context.Context, index string, visible []any, q search.TextQuery, asked []byte) ([]*field, error) {
+func (e *Engine) fields(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte) ([]*field, error) {
 	var fields []*field
 	if q.Field == search.FieldLabel {
 		fields = []*field{{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode}}
@@ -142,16 +145,16 @@ func (e *Engine) fields(ctx context.Context, index string, visible []any, q sear
 func counting(index string) string { return "/" + index + "/_search?request_cache=false" }
 
 // countTexts counts the visible texts by language, or by base language.
-func (e *Engine) countTexts(ctx context.Context, index string, visible []any, by string) (map[string]uint64, error) {
+func (e *Engine) countTexts(ctx context.Context, index string, visible within, by string) (map[string]uint64, error) {
 	var answer struct {
 		Aggregations struct {
 			By buckets `json:"by"`
 		} `json:"aggregations"`
 	}
-	err := e.client.do(ctx, http.MethodPost, counting(index), object{
-		"size": 0, "track_total_hits": false, "query": all(visible...),
+	err := e.client.do(ctx, http.MethodPost, counting(index), visible.request(object{
+		"size": 0, "track_total_hits": false, "query": visible.all(),
 		"aggs": object{"by": object{"terms": object{"field": by, "size": 10_000}}},
-	}, &answer)
+	}), &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +172,7 @@ func (e *Engine) languagesWithin(ctx context.Context, at func(part) string, s *s
 	if s.Empty() {
 		return nil, ctx.Err()
 	}
-	visible, err := e.visible(s, search.Filter{})
+	visible, err := e.visible(s, search.Filter{}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +258,7 @@ type buckets struct {
 }
 
 // count asks, within what is visible, how many documents have each term, and which terms may stand for words.
-func (e *Engine) count(ctx context.Context, index string, visible []any, fields []*field) error {
+func (e *Engine) count(ctx context.Context, index string, visible within, fields []*field) error {
 	exact := map[string]any{}
 	aggs := object{}
 	// expand counts the terms of documents that a query finds, as far as a pattern takes them.
@@ -301,7 +304,7 @@ func (e *Engine) count(ctx context.Context, index string, visible []any, fields 
 		} `json:"hits"`
 		Aggregations map[string]json.RawMessage `json:"aggregations"`
 	}
-	err := e.client.do(ctx, http.MethodPost, counting(index), object{"size": 0, "track_total_hits": true, "query": all(visible...), "aggs": aggs}, &answer)
+	err := e.client.do(ctx, http.MethodPost, counting(index), visible.request(object{"size": 0, "track_total_hits": true, "query": visible.all(), "aggs": aggs}), &answer)
 	if err != nil {
 		return err
 	}
@@ -603,20 +606,20 @@ func (f found) list() []search.Hit {
 }
 
 // search sends searches, nearly always one, and joins what they find.
-func (e *Engine) search(ctx context.Context, index string, searches []any, limit int) ([]search.Hit, error) {
+func (e *Engine) search(ctx context.Context, index string, visible within, searches []any, limit int) ([]search.Hit, error) {
 	switch len(searches) {
 	case 0:
 		return nil, nil
 	case 1:
 		var answer found
-		if err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", searches[0], &answer); err != nil {
+		if err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search", visible.request(searches[0]), &answer); err != nil {
 			return nil, fmt.Errorf("searching: %w", err)
 		}
 		return answer.list(), nil
 	}
 	var lines bytes.Buffer
 	for _, s := range searches {
-		b, err := json.Marshal(s)
+		b, err := visible.request(s).encode()
 		if err != nil {
 			return nil, fmt.Errorf("encoding a search: %w", err)
 		}

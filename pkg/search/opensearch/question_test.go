@@ -40,7 +40,7 @@ func TestCountsAreNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &Engine{client: c, exactBelow: 10}
-	visible := []any{object{"term": object{"run": "run"}}}
+	visible := within{scope: [][]byte{[]byte(`{"term":{"run":"run"}}`)}}
 	if _, err := e.countTexts(t.Context(), "index", visible, "base"); err == nil {
 		t.Error("languages were counted without a cluster")
 	}

@@ -1,6 +1,8 @@
 package opensearch
 
 import (
+	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -10,63 +12,278 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// maxTerms is how many values the cluster takes in one terms filter (index.max_terms_count).
-const maxTerms = 65_536
+const (
+	// maxTerms is how many values the cluster takes in one terms filter (index.max_terms_count).
+	maxTerms = 65_536
+	// scopesKept and scopeBytesKept bound the scopes that are kept as they are sent: most questions come with one of a few.
+	scopesKept     = 32
+	scopeBytesKept = 32 << 20
+	// rebaseAfter is how many runs may have changed since a list of hidden runs was encoded.
+	rebaseAfter = 512
+	// lateKept bounds how many runs are kept of a scope that began after the scope was made.
+	lateKept = 1024
+)
 
-// scopes keeps scopes as they are sent: a scope of ten thousand runs is half a megabyte, in each request of a question.
+// scopes keeps scopes as they are sent: a scope of ten thousand runs is half a megabyte, in each request of a question. The list of
+// hidden runs of a large scope is encoded once and sent with the runs that changed since, so that a switch does not encode the list anew.
 type scopes struct {
-	mu      sync.Mutex
-	sent    map[*search.Scope]json.RawMessage
-	recency []*search.Scope
+	mu   sync.Mutex
+	sent []*sentScope // the last used one at the end
 }
 
-// scopesKept bounds how many are remembered: most questions come with one of a few.
-const scopesKept = 8
+// A sentScope is a scope as a query. It has no score. Runs are sorted, so that the cluster's caches know the query again.
+type sentScope struct {
+	runs search.Runs
+	list *runList // of the runs that a scope names, or of the runs that it hides
+	late []string // runs outside the scope that began after it was made, as answers told
+	// query is the query in pieces, of which the list's are shared among scopes.
+	query [][]byte
+}
 
-// filter returns the scope as a query. It has no score, and its runs are sorted, so that the cluster's caches know it again.
-func (s *scopes) filter(scope *search.Scope) (json.RawMessage, error) {
+// A runList is a list of runs as a query, nil where the list is empty.
+type runList struct {
+	since  search.Runs // the set that hides the runs
+	assets []string
+	hidden []string // sorted
+	query  []byte   // of hidden, or of the runs that the set names
+	within []byte   // of assets, nil where that is every asset
+}
+
+// filter returns a scope as a query in pieces, and whether the query names assets.
+func (s *scopes) filter(scope *search.Scope) (query [][]byte, byAsset bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if q, ok := s.sent[scope]; ok {
-		return q, nil
+	if k := s.find(scope.Runs); k != nil {
+		return k.query, k.list.within != nil, nil
 	}
-	list, ok := scope.Named()
-	if !ok {
-		return nil, errkind.New(errkind.Internal, "a scope that names no runs is not served yet")
+	k := &sentScope{runs: scope.Runs}
+	if names, ok := scope.Named(); ok {
+		k.list = &runList{}
+		if k.list.query, err = termsOf("run", slices.Sorted(slices.Values(names))); err == nil {
+			k.query = [][]byte{k.list.query}
+		}
+	} else {
+		err = s.tell(k)
 	}
-	runs := slices.Sorted(slices.Values(list))
-	var parts []any
-	for chunk := range slices.Chunk(runs, maxTerms) {
-		parts = append(parts, object{"terms": object{"run": chunk}})
-	}
-	var query any = object{"bool": object{"should": parts, "minimum_should_match": 1}}
-	if len(parts) == 1 {
-		query = parts[0]
-	}
-	q, err := json.Marshal(query)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if s.sent == nil {
-		s.sent = map[*search.Scope]json.RawMessage{}
-	}
-	if len(s.recency) == scopesKept {
-		delete(s.sent, s.recency[0])
-		s.recency = append(s.recency[:0], s.recency[1:]...)
-	}
-	s.recency = append(s.recency, scope)
-	s.sent[scope] = q
-	return q, nil
+	s.sent = append(s.sent, k)
+	s.bound()
+	return k.query, k.list.within != nil, nil
 }
 
-// visible is what every query and aggregation of a question is within: its scope, and the parts of its filter that say
+// find returns what is kept of a scope, nil where nothing is.
+func (s *scopes) find(runs search.Runs) *sentScope {
+	i := slices.IndexFunc(s.sent, func(k *sentScope) bool { return k.runs == runs })
+	if i < 0 {
+		return nil
+	}
+	k := s.sent[i]
+	s.sent = append(slices.Delete(s.sent, i, i+1), k)
+	return k
+}
+
+// bound lets go of the scopes that were used least lately.
+func (s *scopes) bound() {
+	for {
+		size, lists := 0, map[*runList]bool{}
+		for _, k := range s.sent {
+			if !lists[k.list] {
+				lists[k.list] = true
+				size += len(k.list.query) + len(k.list.within)
+			}
+		}
+		if len(s.sent) <= 1 || len(s.sent) <= scopesKept && size <= scopeBytesKept {
+			return
+		}
+		s.sent = slices.Delete(s.sent, 0, 1)
+	}
+}
+
+// tell encodes a scope by its complement: within the assets, but for the hidden runs.
+func (s *scopes) tell(k *sentScope) error {
+	assets, hidden := k.runs.Outside()
+	changed, err := s.listOf(k, assets, hidden)
+	if err != nil {
+		return err
+	}
+	l := k.list
+	var hide, show []string
+	for _, run := range slices.Concat(changed, k.late) {
+		if _, listed := slices.BinarySearch(l.hidden, run); listed && k.runs.Has(run) {
+			show = append(show, run)
+		} else if !listed && !k.runs.Has(run) {
+			hide = append(hide, run)
+		}
+	}
+	var but [][]byte
+	if l.query != nil {
+		but = append(but, l.query)
+	}
+	if len(show) > 0 {
+		shown, err := termsOf("run", sortedOnce(show))
+		if err != nil {
+			return err
+		}
+		but = [][]byte{[]byte(`{"bool":{"filter":[`), l.query, []byte(`],"must_not":[`), shown, []byte(`]}}`)}
+	}
+	if len(hide) > 0 {
+		hidden, err := termsOf("run", sortedOnce(hide))
+		if err != nil {
+			return err
+		}
+		if len(but) > 0 {
+			but = append(but, []byte(`,`))
+		}
+		but = append(but, hidden)
+	}
+	k.query = slices.Concat([][]byte{[]byte(`{"bool":{"filter":[`), l.within, []byte(`],"must_not":[`)}, but, [][]byte{[]byte(`]}}`)})
+	return nil
+}
+
+// listOf gives a scope the list of a related scope, and returns the runs that changed since; a new list where no scope is related.
+func (s *scopes) listOf(k *sentScope, assets, hidden []string) (changed []string, err error) {
+	if k.list != nil {
+		changed, _ = k.runs.Changed(k.list.since)
+		return changed, nil
+	}
+	for i := len(s.sent) - 1; i >= 0; i-- {
+		l := s.sent[i].list
+		if l.since == nil {
+			continue
+		}
+		if changed, ok := k.runs.Changed(l.since); ok && len(changed) <= rebaseAfter && (assets == nil) == (l.assets == nil) && slices.Equal(assets, l.assets) {
+			k.list = l
+			return changed, nil
+		}
+	}
+	l := &runList{since: k.runs, assets: assets, hidden: sortedOnce(hidden)}
+	if len(hidden) > 0 {
+		if l.query, err = termsOf("run", l.hidden); err != nil {
+			return nil, err
+		}
+	}
+	if assets != nil {
+		if l.within, err = termsOf("asset", sortedOnce(assets)); err != nil {
+			return nil, err
+		}
+	}
+	k.list = l
+	return nil, nil
+}
+
+// hide has the scope's later questions pass over runs that an answer told and that are outside.
+func (s *scopes) hide(runs search.Runs, late []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.find(runs)
+	if k == nil || len(k.late)+len(late) > lateKept {
+		return nil
+	}
+	k.late = append(slices.Clip(k.late), late...)
+	return s.tell(k)
+}
+
+func sortedOnce(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
+
+// termsOf encodes a query for documents with one of the values, of which there may be more than the cluster takes in one filter.
+func termsOf(field string, values []string) ([]byte, error) {
+	if len(values) == 0 {
+		return json.Marshal(object{"terms": object{field: []string{}}}) // which no document passes
+	}
+	var parts []any
+	for chunk := range slices.Chunk(values, maxTerms) {
+		parts = append(parts, object{"terms": object{field: chunk}})
+	}
+	if len(parts) == 1 {
+		return json.Marshal(parts[0])
+	}
+	return json.Marshal(object{"bool": object{"should": parts, "minimum_should_match": 1}})
+}
+
+// A within is what every query and aggregation of a question is within: its scope, and the parts of its filter that say
 // which items are counted at all. Span and confidence only say which of those are found: see late.
-func (e *Engine) visible(scope *search.Scope, f search.Filter) ([]any, error) {
-	runs, err := e.scopes.filter(scope)
+type within struct {
+	scope   [][]byte
+	filters []any
+	byAsset bool // whether scope names assets
+}
+
+// list returns the filters of a query for what is within and passes more filters.
+func (w within) list(more ...any) []any { return slices.Concat([]any{slot}, w.filters, more) }
+
+func (w within) all() object { return all(w.list()...) }
+
+// slot stands in a request for the scope of a question. No text of a caller's can be the same.
+var slot = "scope " + rand.Text()
+
+// A request is a body in which slot stands for a scope that is encoded already.
+type request struct {
+	body  any
+	scope [][]byte
+}
+
+func (w within) request(body any) request { return request{body, w.scope} }
+
+func (r request) encode() ([]byte, error) {
+	b, err := json.Marshal(r.body)
 	if err != nil {
 		return nil, err
 	}
-	filters := []any{runs}
+	scope := bytes.Join(r.scope, nil)
+	return bytes.ReplaceAll(b, []byte(`"`+slot+`"`), scope), nil
+}
+
+// outsideTries bounds how often a question is asked again for runs that began after its scope was made.
+const outsideTries = 5
+
+// held asks a question, and holds what is found against the scope. The scope's hidden runs may lack a run that began after the scope
+// was made: the question is then asked again without that run, its counts included. A question that finds such runs again and again is
+// Unavailable, since an answer without them might lack what they displaced.
+func (e *Engine) held(scope *search.Scope, f search.Filter, ask func(within) ([]search.Hit, error)) ([]search.Hit, error) {
+	var late []string
+	for range outsideTries {
+		w, err := e.visible(scope, f, late)
+		if err != nil {
+			return nil, err
+		}
+		hits, err := ask(w)
+		if w.byAsset && isFailure(err, "query_shard_exception") {
+			e.outdated.Store(true)
+			e.lookAgain()
+			return nil, errkind.New(errkind.Unavailable, "the index was made by an earlier version, and cannot be asked for so many titles until it has been filled anew (`cinedex jobs list` shows how far that is): %w", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		var outside []string
+		for _, h := range hits {
+			if !scope.Has(h.Run) {
+				outside = append(outside, h.Run)
+			}
+		}
+		if len(outside) == 0 {
+			return hits, nil
+		}
+		outside = sortedOnce(outside)
+		late = append(late, outside...)
+		if err := e.scopes.hide(scope.Runs, outside); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errkind.New(errkind.Unavailable, "runs began faster than the question was asked: ask again")
+}
+
+func (e *Engine) visible(scope *search.Scope, f search.Filter, late []string) (within, error) {
+	runs, byAsset, err := e.scopes.filter(scope)
+	if err != nil {
+		return within{}, err
+	}
+	var filters []any
+	if len(late) > 0 {
+		filters = append(filters, object{"bool": object{"must_not": []any{object{"terms": object{"run": late}}}}})
+	}
 	if len(f.Kinds) > 0 {
 		kinds := make([]string, len(f.Kinds))
 		for i, k := range f.Kinds {
@@ -89,7 +306,7 @@ func (e *Engine) visible(scope *search.Scope, f search.Filter) ([]any, error) {
 		}
 		filters = append(filters, object{"bool": object{"should": any, "minimum_should_match": 1}})
 	}
-	return filters, nil
+	return within{runs, filters, byAsset}, nil
 }
 
 // late are the parts of a filter that leave what is counted as it is.

@@ -33,22 +33,18 @@ func (e *Engine) findVector(ctx context.Context, at func(part) string, q search.
 	if limit <= 0 || q.Scope.Empty() {
 		return nil, ctx.Err()
 	}
-	visible, err := e.visible(q.Scope, q.Filter)
-	if err != nil {
-		return nil, err
-	}
-	visible = append(visible, late(q.Filter, false)...)
 	index := at(p)
-	few, err := e.few(ctx, index, visible)
-	if err != nil {
-		return nil, fmt.Errorf("counting vectors of space %s: %w", q.Space, err)
-	}
-	var hits []search.Hit
-	if few {
-		hits, err = e.compare(ctx, index, p, visible, v, limit)
-	} else {
-		hits, err = e.neighbours(ctx, index, visible, v, limit)
-	}
+	hits, err := e.held(q.Scope, q.Filter, func(visible within) ([]search.Hit, error) {
+		visible.filters = append(visible.filters, late(q.Filter, false)...)
+		few, err := e.few(ctx, index, visible)
+		if err != nil {
+			return nil, fmt.Errorf("counting vectors: %w", err)
+		}
+		if few {
+			return e.compare(ctx, index, p, visible, v, limit)
+		}
+		return e.neighbours(ctx, index, visible, v, limit)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("searching space %s: %w", q.Space, err)
 	}
@@ -61,7 +57,7 @@ func (e *Engine) findVector(ctx context.Context, at func(part) string, q search.
 }
 
 // few reports whether no more vectors are visible than are compared one by one.
-func (e *Engine) few(ctx context.Context, index string, visible []any) (bool, error) {
+func (e *Engine) few(ctx context.Context, index string, visible within) (bool, error) {
 	var answer struct {
 		Hits struct {
 			Total struct {
@@ -70,19 +66,19 @@ func (e *Engine) few(ctx context.Context, index string, visible []any) (bool, er
 			} `json:"total"`
 		} `json:"hits"`
 	}
-	err := e.client.do(ctx, http.MethodPost, counting(index), object{"size": 0, "track_total_hits": e.exactBelow + 1, "query": all(visible...)}, &answer)
+	err := e.client.do(ctx, http.MethodPost, counting(index), visible.request(object{"size": 0, "track_total_hits": e.exactBelow + 1, "query": visible.all()}), &answer)
 	return answer.Hits.Total.Value <= e.exactBelow, err
 }
 
-func (e *Engine) compare(ctx context.Context, index string, p part, visible []any, v []float32, limit int) ([]search.Hit, error) {
+func (e *Engine) compare(ctx context.Context, index string, p part, visible within, v []float32, limit int) ([]search.Hit, error) {
 	metric := "innerproduct"
 	if p.space.GetMetric() == l2 {
 		metric = "l2"
 	}
-	return e.search(ctx, index, []any{object{
+	return e.search(ctx, index, visible, []any{object{
 		"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
 		"query": object{"script_score": object{
-			"query":  all(visible...),
+			"query":  visible.all(),
 			"script": object{"lang": "knn", "source": "knn_score", "params": object{"field": "vector", "query_value": v, "space_type": metric}},
 		}},
 	}}, limit)
@@ -90,12 +86,12 @@ func (e *Engine) compare(ctx context.Context, index string, p part, visible []an
 
 // neighbours asks the graph. Equal vectors are common, as short lines of dialogue repeat: so that those
 // cut off are the last by run and ordinal, more are asked for until the score falls.
-func (e *Engine) neighbours(ctx context.Context, index string, visible []any, v []float32, limit int) ([]search.Hit, error) {
+func (e *Engine) neighbours(ctx context.Context, index string, visible within, v []float32, limit int) ([]search.Hit, error) {
 	for k := max(limit+limit/4, leastNeighbours); ; k *= 4 {
 		k = min(k, search.MaxLimit)
-		hits, err := e.search(ctx, index, []any{object{
+		hits, err := e.search(ctx, index, visible, []any{object{
 			"size": k, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
-			"query": object{"knn": object{"vector": object{"vector": v, "k": k, "filter": all(visible...)}}},
+			"query": object{"knn": object{"vector": object{"vector": v, "k": k, "filter": visible.all()}}},
 		}}, k)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,218 @@
+package opensearch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/searchtest"
+)
+
+// A clauseOf is as much of a query as a scope is told in.
+type clauseOf struct {
+	Terms map[string][]string `json:"terms"`
+	Bool  *struct {
+		Filter  []clauseOf `json:"filter"`
+		Should  []clauseOf `json:"should"`
+		MustNot []clauseOf `json:"must_not"`
+	} `json:"bool"`
+}
+
+// finds reports whether the query finds a document with these values.
+func (c clauseOf) finds(values map[string]string) bool {
+	for field, list := range c.Terms {
+		if _, ok := slices.BinarySearch(list, values[field]); !ok { // runs are told in their order
+			return false
+		}
+	}
+	if c.Bool == nil {
+		return true
+	}
+	finds := func(c clauseOf) bool { return c.finds(values) }
+	return !slices.ContainsFunc(c.Bool.Filter, func(c clauseOf) bool { return !finds(c) }) &&
+		(len(c.Bool.Should) == 0 || slices.ContainsFunc(c.Bool.Should, finds)) && !slices.ContainsFunc(c.Bool.MustNot, finds)
+}
+
+// TestScopeIsToldByItsComplement: the query of a scope finds the documents of its runs, and no others, however the scope came about; the
+// list of hidden runs is encoded anew only after many changes.
+func TestScopeIsToldByItsComplement(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(4, 90))
+	history := searchtest.NewHistory()
+	asset := map[string]string{}
+	var runs []string
+	for i := range 3000 {
+		run := fmt.Sprintf("run-%05d", i)
+		asset[run] = fmt.Sprint("asset-", i%50)
+		runs = append(runs, run)
+		if i%3 == 0 {
+			history.Hide(asset[run], run)
+		} else {
+			history.Show(asset[run], run)
+		}
+	}
+	some := []string{"asset-3", "asset-7", "asset-12"}
+	var s scopes
+	encoded := map[*runList]bool{}
+	check := func(when string, scope *search.Scope) {
+		t.Helper()
+		pieces, byAsset, err := s.filter(scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if assets, _ := scope.Outside(); byAsset != (assets != nil) {
+			t.Errorf("%s: names assets: %v", when, byAsset)
+		}
+		encoded[s.find(scope.Runs).list] = true
+		var c clauseOf
+		d := json.NewDecoder(bytes.NewReader(bytes.Join(pieces, nil)))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&c); err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		for _, run := range runs {
+			if got := c.finds(map[string]string{"run": run, "asset": asset[run]}); got != scope.Has(run) {
+				t.Fatalf("%s: the query finds %s: %v", when, run, got)
+			}
+		}
+	}
+	check("first", history.Scope())
+	check("first", history.Scope(some...))
+	for n := range 900 {
+		run := runs[rnd.IntN(len(runs))]
+		if rnd.IntN(2) == 0 {
+			history.Hide(asset[run], run)
+		} else {
+			history.Show(asset[run], run)
+		}
+		if n%20 == 0 {
+			check(fmt.Sprint("switch ", n), history.Scope())
+			check(fmt.Sprint("switch ", n), history.Scope(some...))
+		}
+	}
+	if n := len(encoded); n < 4 || n > 6 { // at first and after each of rebaseAfter, for both
+		t.Errorf("the hidden runs were encoded %d times", n)
+	}
+	if len(s.sent) > scopesKept {
+		t.Errorf("%d scopes are kept", len(s.sent))
+	}
+}
+
+// TestRunsThatBeginMeanwhile: a run that the scope has not heard of is not found, and does not take the place of what is.
+func TestRunsThatBeginMeanwhile(t *testing.T) {
+	e := openEngine(t, t.Name(), &pb.Space{Name: "small", Version: "1", Dimension: 4, Metric: "cosine"})
+	history := searchtest.NewHistory()
+	history.Show("asset", "run")
+	history.Hide("asset", "old")
+	items := func(run string, n int) (b search.Batch) {
+		for i := range n {
+			b.Annotations = append(b.Annotations, line(run, int64(i), "lighthouse"))
+			b.Embeddings = append(b.Embeddings, &pb.Embedding{Run: run, Ordinal: int64(i), Asset: "asset", Space: "small@1", Vector: []float32{1, 2, 3, 4}})
+		}
+		return b
+	}
+	write := func(b search.Batch) {
+		t.Helper()
+		if err := e.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(items("run", 3))
+	write(items("old", 3))
+	ask := func(s *search.Scope, limit int) (texts, near []search.Hit, err error) {
+		if texts, err = e.Text(t.Context(), search.TextQuery{Scope: s, Words: "lighthouse", Limit: limit}); err == nil {
+			near, err = e.Vector(t.Context(), search.VectorQuery{Scope: s, Space: "small@1", Vector: []float32{1, 2, 3, 4}, Limit: limit})
+		}
+		return texts, near, err
+	}
+	scope := history.Scope()
+	texts, _, err := ask(scope, 10)
+	if err != nil || len(texts) != 3 {
+		t.Fatalf("found %v, %v", texts, err)
+	}
+	// These come before run in every answer.
+	for i := range outsideTries - 1 {
+		write(items(fmt.Sprint("begun-", i), 3))
+	}
+	for range 2 {
+		again, near, err := ask(scope, 2)
+		if err != nil || !slices.Equal(again, texts[:2]) || len(near) != 2 || near[0].Run != "run" {
+			t.Errorf("beside runs that began: %v, %v, %v, want %v", again, near, err, texts[:2])
+		}
+	}
+	for i := range 2 * outsideTries {
+		write(items(fmt.Sprint("began-", i), 1))
+	}
+	if found, _, err := ask(history.Scope(), 1); errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("beside too many runs that began: %v, %v", found, err)
+	}
+	if all, _, err := ask(history.Named(), 10); err != nil || len(all) != 3 {
+		t.Errorf("by name: %v, %v", all, err)
+	}
+}
+
+// TestIndexOfAnEarlierVersion: an index that does not tell assets apart answers all other questions, and asks to be filled anew.
+func TestIndexOfAnEarlierVersion(t *testing.T) {
+	cfg := configFor(t, t.Name())
+	t.Cleanup(func() { deleteIndices(t, cfg) })
+	c, err := newClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	before := textMapping()
+	before["properties"].(object)["asset"] = kept
+	p := part{name: cfg.Prefix + ".text", mapping: before}
+	if err := (&Engine{cfg: cfg, client: c}).create(t.Context(), p, firstGeneration, p.name); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(t.Context(), cfg, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	history := searchtest.NewHistory()
+	history.Show("asset", "run")
+	history.Show("another", "other")
+	all := []*pb.Annotation{line("run", 0, "lighthouse"), {Run: "other", Asset: "another", Kind: schema.KindDialogue, Text: "lighthouse", Language: "en"}}
+	write := func(w search.Writer) {
+		t.Helper()
+		if err := w.Write(t.Context(), search.Batch{Annotations: all}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(e)
+	found := func(s *search.Scope) (int, error) {
+		hits, err := e.Text(t.Context(), search.TextQuery{Scope: s, Words: "lighthouse", Limit: 10})
+		return len(hits), err
+	}
+	if n, err := found(history.Scope()); n != 2 || err != nil {
+		t.Errorf("all titles: %d, %v", n, err)
+	}
+	if _, err := found(history.Scope("asset")); errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("some titles: %v", err)
+	}
+	if l := e.Lacking(); l == nil || !l.Serves {
+		t.Fatalf("lacking: %v", l)
+	}
+	r, err := e.Rebuild(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(r)
+	if err := r.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := found(history.Scope("asset")); n != 1 || err != nil {
+		t.Errorf("some titles, after a rebuild: %d, %v", n, err)
+	}
+	if l := e.Lacking(); l != nil {
+		t.Errorf("lacking after a rebuild: %v", l)
+	}
+}
