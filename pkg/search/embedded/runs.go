@@ -33,8 +33,9 @@ const (
 	lineagesKept = 32
 	// setsKept bounds how many sets of a lineage are kept: questions of older snapshots end soon after a switch.
 	setsKept = 4
-	// namedKept bounds how many scopes that name their runs are kept.
+	// namedKept bounds how many scopes that name few runs are kept, and fewNamed the runs of such a scope.
 	namedKept = 8
+	fewNamed  = 1024
 )
 
 func newRunTable() *runTable { return &runTable{numbers: map[string]uint32{}} }
@@ -90,7 +91,7 @@ type kin struct {
 type decided struct {
 	n    uint32
 	bits []uint64
-	// few are the numbers of the runs that a scope names, rising. The bits of such a scope are not kept.
+	// few are the numbers of the runs of a scope that names few runs, rising. Such a scope has no bits.
 	few   []uint32
 	named bool
 }
@@ -124,7 +125,7 @@ func (s *shown) upTo(n int) *decided {
 	}
 	var d *decided
 	if names, ok := s.runs.Named(); ok && old.n == 0 {
-		d = s.table.decidedOf(names)
+		d = s.table.decidedOf(names, old.named)
 	} else {
 		d = old.grown(s.table.list(), s.runs)
 	}
@@ -136,13 +137,18 @@ func (s *shown) upTo(n int) *decided {
 func (s *shown) all() *decided { return s.upTo(len(s.table.list())) }
 
 // decidedOf decides by the names of all runs of a set.
-func (t *runTable) decidedOf(runs []string) *decided {
+func (t *runTable) decidedOf(runs []string, few bool) *decided {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	d := &decided{n: uint32(len(t.names)), named: true}
+	d := &decided{n: uint32(len(t.names)), named: few}
+	if !few {
+		d.bits = make([]uint64, (len(t.names)+63)/64)
+	}
 	for _, r := range runs {
-		if n, ok := t.numbers[r]; ok {
+		if n, ok := t.numbers[r]; ok && few {
 			d.few = append(d.few, n)
+		} else if ok {
+			d.set(n, true)
 		}
 	}
 	slices.Sort(d.few)
@@ -179,13 +185,13 @@ func (t *runTable) shown(scope *search.Scope) *shown {
 func (t *runTable) kept(runs search.Runs) *shown {
 	t.scopes.Lock()
 	defer t.scopes.Unlock()
-	if _, ok := runs.Named(); ok {
+	if names, ok := runs.Named(); ok && len(names) <= fewNamed {
 		return t.keepNamed(runs)
 	}
 	lineages := t.scopes.lineages
 	for i := len(lineages) - 1; i >= 0; i-- {
 		for _, s := range lineages[i].sets {
-			if s.runs == runs {
+			if same(s.runs, runs) {
 				t.use(i)
 				return s
 			}
@@ -205,6 +211,19 @@ func (t *runTable) kept(runs search.Runs) *shown {
 	return s
 }
 
+// same reports whether two sets are the same, or name the same runs in the same order.
+func same(a, b search.Runs) bool {
+	if a == b {
+		return true
+	}
+	x, named := a.Named()
+	if !named {
+		return false
+	}
+	y, named := b.Named()
+	return named && slices.Equal(x, y)
+}
+
 func (t *runTable) fresh(runs search.Runs, d *decided) *shown {
 	s := &shown{runs: runs, table: t}
 	s.known.Store(d)
@@ -213,7 +232,7 @@ func (t *runTable) fresh(runs search.Runs, d *decided) *shown {
 
 func (t *runTable) keepNamed(runs search.Runs) *shown {
 	for _, s := range t.scopes.named {
-		if s.runs == runs {
+		if same(s.runs, runs) {
 			return s
 		}
 	}
