@@ -138,7 +138,12 @@ func (s *scopes) tell(k *sentScope) error {
 		}
 		but = append(but, hidden)
 	}
-	k.query = slices.Concat([][]byte{[]byte(`{"bool":{"filter":[`), l.within, []byte(`],"must_not":[`)}, but, [][]byte{[]byte(`]}}`)})
+	// A mark is of no run: see markID.
+	within := [][]byte{[]byte(`{"exists":{"field":"run"}}`)}
+	if l.within != nil {
+		within = append(within, []byte(`,`), l.within)
+	}
+	k.query = slices.Concat([][]byte{[]byte(`{"bool":{"filter":[`)}, within, [][]byte{[]byte(`],"must_not":[`)}, but, [][]byte{[]byte(`]}}`)})
 	return nil
 }
 

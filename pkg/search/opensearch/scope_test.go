@@ -17,8 +17,9 @@ import (
 
 // A clauseOf is as much of a query as a scope is told in.
 type clauseOf struct {
-	Terms map[string][]string `json:"terms"`
-	Bool  *struct {
+	Terms  map[string][]string    `json:"terms"`
+	Exists struct{ Field string } `json:"exists"`
+	Bool   *struct {
 		Filter  []clauseOf `json:"filter"`
 		Should  []clauseOf `json:"should"`
 		MustNot []clauseOf `json:"must_not"`
@@ -31,6 +32,9 @@ func (c clauseOf) finds(values map[string]string) bool {
 		if _, ok := slices.BinarySearch(list, values[field]); !ok { // runs are told in their order
 			return false
 		}
+	}
+	if c.Exists.Field != "" && values[c.Exists.Field] == "" {
+		return false
 	}
 	if c.Bool == nil {
 		return true
@@ -75,6 +79,9 @@ func TestScopeIsToldByItsComplement(t *testing.T) {
 		d.DisallowUnknownFields()
 		if err := d.Decode(&c); err != nil {
 			t.Fatalf("%s: %v", when, err)
+		}
+		if c.finds(map[string]string{}) {
+			t.Fatalf("%s: the query finds a document that is of no run", when)
 		}
 		for _, run := range runs {
 			if got := c.finds(map[string]string{"run": run, "asset": asset[run]}); got != scope.Has(run) {

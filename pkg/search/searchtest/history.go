@@ -14,6 +14,7 @@ type History struct {
 	mu      sync.RWMutex
 	runs    map[string]*past
 	changes [][]string // changes[n] are the runs that differ between version n and version n+1
+	shown   int        // how many runs the set holds now
 }
 
 // A past tells of one run in which versions the set holds the run.
@@ -44,6 +45,11 @@ func (h *History) Switch(asset string, hide, show []string) {
 				p = &past{asset: asset}
 				h.runs[r] = p
 			}
+			if was := len(p.shown) > 0 && p.shown[len(p.shown)-1]; i == 1 && !was {
+				h.shown++
+			} else if i == 0 && was {
+				h.shown--
+			}
 			p.since, p.shown = append(p.since, len(h.changes)), append(p.shown, i == 1)
 		}
 	}
@@ -53,7 +59,7 @@ func (h *History) Switch(asset string, hide, show []string) {
 func (h *History) Scope(assets ...string) *search.Scope {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	v := &version{of: h, number: len(h.changes)}
+	v := &version{of: h, number: len(h.changes), empty: h.shown == 0}
 	if len(assets) > 0 {
 		v.assets = slices.Compact(slices.Sorted(slices.Values(assets)))
 	}
@@ -72,6 +78,7 @@ type version struct {
 	of      *History
 	number  int
 	assets  []string
+	empty   bool // whether the set holds no run of any asset
 	outside func() (inside, hidden []string)
 }
 
@@ -112,7 +119,14 @@ func (v *version) split() (inside, hidden []string) {
 	return inside, hidden
 }
 
-func (v *version) Empty() bool             { inside, _ := v.outside(); return len(inside) == 0 }
+func (v *version) Empty() bool {
+	if v.empty || v.assets == nil {
+		return v.empty
+	}
+	inside, _ := v.outside()
+	return len(inside) == 0
+}
+
 func (v *version) Named() ([]string, bool) { return nil, false }
 
 func (v *version) Outside() (assets, hidden []string) {

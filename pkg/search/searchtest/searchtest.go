@@ -74,8 +74,8 @@ func Run(t *testing.T, h Harness) {
 	// The scopes of all tests above name their runs. A large scope tells the runs that it does not hold.
 	c := byComplement(h)
 	for name, test := range map[string]func(*testing.T, Harness){
-		"judged questions": testJudged, "scope": testScope, "hidden items leave no trace": testNoTrace, "order and limit": testOrder,
-		"trim and delete": testTrim, "languages": testLanguages, "found when Write returns": testFresh, "vectors": testVectors,
+		"judged questions": testJudged, "scope": testScope, "hidden items leave no trace": testNoTrace,
+		"languages": testLanguages, "vectors": testVectors,
 	} {
 		t.Run("by complement/"+name, func(t *testing.T) { test(t, c) })
 	}
