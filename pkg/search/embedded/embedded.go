@@ -180,24 +180,8 @@ func (e *Engine) openLive() (err error) {
 	if err != nil {
 		return err
 	}
-	for s := range gen.spaces {
-		if !slices.Contains(rec.Spaces, s) {
-			rec.Spaces = append(rec.Spaces, s)
-			known = false
-		}
-	}
-	if missing != nil {
-		rec.Format = words.Format
-	} else if rec.Format != words.Format && rec.Lacking == "" {
-		rec.Lacking, rec.Serves = fmt.Sprintf("its words are of format %d, and this version looks for those of format %d", rec.Format, words.Format), false
-		known = false
-		e.log.Warn("the search engine is of an earlier format: it is filled anew from the store", "format", rec.Format, "wanted", words.Format)
-	}
-	if !known {
-		slices.Sort(rec.Spaces)
-		if err := rec.write(e.dir); err != nil {
-			return errors.Join(err, gen.close())
-		}
+	if err := e.complete(&rec, known, missing != nil, gen); err != nil {
+		return errors.Join(err, gen.close())
 	}
 	e.lock, e.record, e.made = lock, rec, missing != nil
 	if rec.Lacking != "" {
@@ -205,6 +189,28 @@ func (e *Engine) openLive() (err error) {
 	}
 	e.live.Store(gen)
 	return nil
+}
+
+// complete notes in the record the spaces that are new, and the format of the words; it writes the record where that changes it.
+func (e *Engine) complete(rec *record, known, made bool, gen *generation) error {
+	for s := range gen.spaces {
+		if !slices.Contains(rec.Spaces, s) {
+			rec.Spaces = append(rec.Spaces, s)
+			known = false
+		}
+	}
+	if made {
+		rec.Format = words.Format
+	} else if rec.Format != words.Format && rec.Lacking == "" {
+		rec.Lacking, rec.Serves = fmt.Sprintf("its words are of format %d, and this version looks for those of format %d", rec.Format, words.Format), false
+		known = false
+		e.log.Warn("the search engine is of an earlier format: it is filled anew from the store", "format", rec.Format, "wanted", words.Format)
+	}
+	if known {
+		return nil
+	}
+	slices.Sort(rec.Spaces)
+	return rec.write(e.dir)
 }
 
 // ID names the folder of this engine: one that is made anew in its place has another.

@@ -140,27 +140,38 @@ type matcher struct {
 	used    []used
 }
 
-// cursor opens a clause; it is nil where no visible document matches.
+// cursor opens a clause; it is nil where no visible document matches. The bitmap holds the documents of the cursor; it is nil where the
+// segment has no bitmap of them.
 func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, error) {
-	if len(c.alternatives) == 1 {
-		a := c.alternatives[0]
-		pl, err := m.view.postings(m.field, []byte(a.Term), nil)
-		if err != nil {
-			return nil, nil, fmt.Errorf("looking up %q: %w", a.Term, err)
-		}
-		if pl.Count() == 0 {
-			return nil, nil, nil
-		}
-		it := pl.Iterator(true, true, positions, nil)
-		cur := &cursor{it: it, weight: a.Weight * c.idf, bound: c.bound(), offset: c.offset}
-		if o, ok := it.(segment.OptimizablePostingsIterator); ok {
-			return cur, o.ActualBitmap(), nil
-		}
-		return cur, nil, nil
-	}
-	if positions {
+	switch {
+	case len(c.alternatives) == 1:
+		return m.termCursor(c, positions)
+	case positions:
 		return m.formsCursor(c)
 	}
+	return m.gatheredCursor(c)
+}
+
+// termCursor opens a clause of one term.
+func (m *matcher) termCursor(c clause, positions bool) (*cursor, *roaring.Bitmap, error) {
+	a := c.alternatives[0]
+	pl, err := m.view.postings(m.field, []byte(a.Term), nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking up %q: %w", a.Term, err)
+	}
+	if pl.Count() == 0 {
+		return nil, nil, nil
+	}
+	it := pl.Iterator(true, true, positions, nil)
+	cur := &cursor{it: it, weight: a.Weight * c.idf, bound: c.bound(), offset: c.offset}
+	if o, ok := it.(segment.OptimizablePostingsIterator); ok {
+		return cur, o.ActualBitmap(), nil
+	}
+	return cur, nil, nil
+}
+
+// gatheredCursor opens a clause of several terms whose places do not matter: the documents of all terms are gathered beforehand.
+func (m *matcher) gatheredCursor(c clause) (*cursor, *roaring.Bitmap, error) {
 	docs := roaring.New()
 	gains := m.scratch()
 	var pl segment.PostingsList
@@ -175,31 +186,8 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 			continue
 		}
 		it = pl.Iterator(true, true, false, it)
-		// Documents are joined as bitmaps, where the segment has them as such.
-		o, ok := it.(segment.OptimizablePostingsIterator)
-		joined := ok && o.ActualBitmap() != nil
-		if joined {
-			docs.Or(o.ActualBitmap())
-		}
-		weight := a.Weight * c.idf
-		for {
-			p, err := it.Next()
-			if err != nil {
-				return nil, nil, err
-			}
-			if p == nil {
-				break
-			}
-			if looked++; looked%checkEvery == 0 {
-				if err := m.ctx.Err(); err != nil {
-					return nil, nil, err
-				}
-			}
-			n := p.Number()
-			if !joined {
-				docs.Add(uint32(n))
-			}
-			gains[n] = max(gains[n], weight*saturation(p.Frequency(), p.Norm()))
+		if looked, err = m.gather(docs, gains, it, a.Weight*c.idf, looked); err != nil {
+			return nil, nil, err
 		}
 	}
 	m.used = append(m.used, used{gains, docs})
@@ -207,6 +195,32 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 		return nil, nil, nil
 	}
 	return &cursor{bits: docs.Iterator(), gains: gains, bound: c.bound(), offset: c.offset}, docs, nil
+}
+
+// gather adds the documents of one term, and the most that each gains. looked counts the documents of the clause.
+func (m *matcher) gather(docs *roaring.Bitmap, gains []float64, it segment.PostingsIterator, weight float64, looked int) (int, error) {
+	// Documents are joined as bitmaps, where the segment has them as such.
+	o, ok := it.(segment.OptimizablePostingsIterator)
+	joined := ok && o.ActualBitmap() != nil
+	if joined {
+		docs.Or(o.ActualBitmap())
+	}
+	for {
+		p, err := it.Next()
+		if err != nil || p == nil {
+			return looked, err
+		}
+		if looked++; looked%checkEvery == 0 {
+			if err := m.ctx.Err(); err != nil {
+				return looked, err
+			}
+		}
+		n := p.Number()
+		if !joined {
+			docs.Add(uint32(n))
+		}
+		gains[n] = max(gains[n], weight*saturation(p.Frequency(), p.Norm()))
+	}
 }
 
 // formsCursor opens a clause of several terms with their places.
@@ -302,33 +316,12 @@ func (m *matcher) any() error {
 		for essential < len(cursors) && sums[essential+1] < floor {
 			essential++
 		}
-		doc := uint64(math.MaxUint64)
-		for _, c := range cursors[essential:] {
-			if !c.done && c.doc < doc {
-				doc = c.doc
-			}
-		}
-		if doc == math.MaxUint64 {
+		doc, gain, ok := nextOf(cursors[essential:])
+		if !ok {
 			return nil
 		}
-		possible := sums[essential]
-		for _, c := range cursors[essential:] {
-			if !c.done && c.doc == doc {
-				possible += c.gain
-			}
-		}
-		if possible >= floor {
-			// Summed in the order of the clauses whatever was passed over, so that equal documents get equal scores.
-			score := 0.0
-			for _, c := range cursors {
-				if err := c.advance(doc); err != nil {
-					return err
-				}
-				if !c.done && c.doc == doc {
-					score += c.gain
-				}
-			}
-			if err := m.top.offer(score, m.segment, doc); err != nil {
+		if sums[essential]+gain >= floor {
+			if err := m.offer(cursors, doc); err != nil {
 				return err
 			}
 		}
@@ -342,38 +335,44 @@ func (m *matcher) any() error {
 	}
 }
 
-// all offers every document with all the words, in their order if inOrder.
-func (m *matcher) all(inOrder bool) error {
-	cursors := make([]*cursor, 0, len(m.clauses))
-	var docs *roaring.Bitmap
-	for _, c := range m.clauses {
-		cur, bits, err := m.cursor(c, inOrder)
-		if err != nil || cur == nil {
+// nextOf returns the next document of any of the cursors, and what the document gains by them.
+func nextOf(cursors []*cursor) (doc uint64, gain float64, ok bool) {
+	doc = math.MaxUint64
+	for _, c := range cursors {
+		if !c.done && c.doc < doc {
+			doc, ok = c.doc, true
+		}
+	}
+	for _, c := range cursors {
+		if !c.done && c.doc == doc {
+			gain += c.gain
+		}
+	}
+	return doc, gain, ok
+}
+
+// offer offers a document with the sum of what the document gains. Gains are summed in the order of the clauses, whatever was passed
+// over, so that equal documents get equal scores.
+func (m *matcher) offer(cursors []*cursor, doc uint64) error {
+	score := 0.0
+	for _, c := range cursors {
+		if err := c.advance(doc); err != nil {
 			return err
 		}
-		if docs == nil || bits == nil {
-			if bits != nil {
-				docs = bits
-			}
-		} else {
-			docs = roaring.And(docs, bits)
-		}
-		cursors = append(cursors, cur)
-	}
-	if docs != nil {
-		if docs.IsEmpty() {
-			return nil
-		}
-		// The segment's iterators then only decode the documents that all of them have.
-		for _, c := range cursors {
-			if o, ok := c.it.(segment.OptimizablePostingsIterator); ok && o.ActualBitmap() != nil {
-				o.ReplaceActual(docs)
-			}
+		if !c.done && c.doc == doc {
+			score += c.gain
 		}
 	}
-	bound := 0.0
+	return m.top.offer(score, m.segment, doc)
+}
+
+// all offers every document with all the words, in their order if inOrder.
+func (m *matcher) all(inOrder bool) error {
+	cursors, err := m.narrowed(inOrder)
+	if err != nil || cursors == nil {
+		return err
+	}
 	for _, c := range cursors {
-		bound += c.bound
 		if err := c.next(); err != nil {
 			return err
 		}
@@ -384,24 +383,9 @@ func (m *matcher) all(inOrder bool) error {
 				return err
 			}
 		}
-		doc := uint64(0)
-		for _, c := range cursors {
-			if c.done {
-				return nil
-			}
-			doc = max(doc, c.doc)
-		}
-		together := true
-		score := 0.0
-		for _, c := range cursors {
-			if err := c.advance(doc); err != nil {
-				return err
-			}
-			if c.done {
-				return nil
-			}
-			together = together && c.doc == doc
-			score += c.gain
+		doc, score, together, err := meet(cursors)
+		if err != nil || doc == math.MaxUint64 {
+			return err
 		}
 		if !together {
 			continue
@@ -422,6 +406,61 @@ func (m *matcher) all(inOrder bool) error {
 			return err
 		}
 	}
+}
+
+// narrowed opens every clause, such that the segment's iterators only decode the documents that all of them have; nil where
+// no document has all the words.
+func (m *matcher) narrowed(positions bool) ([]*cursor, error) {
+	cursors := make([]*cursor, 0, len(m.clauses))
+	var docs *roaring.Bitmap
+	for _, c := range m.clauses {
+		cur, bits, err := m.cursor(c, positions)
+		if err != nil || cur == nil {
+			return nil, err
+		}
+		switch {
+		case docs == nil:
+			docs = bits
+		case bits != nil:
+			docs = roaring.And(docs, bits)
+		}
+		cursors = append(cursors, cur)
+	}
+	if docs == nil {
+		return cursors, nil
+	}
+	if docs.IsEmpty() {
+		return nil, nil
+	}
+	for _, c := range cursors {
+		if o, ok := c.it.(segment.OptimizablePostingsIterator); ok && o.ActualBitmap() != nil {
+			o.ReplaceActual(docs)
+		}
+	}
+	return cursors, nil
+}
+
+// meet moves all cursors to the furthest document of any, or behind it, and reports whether all are at that document. The document is
+// math.MaxUint64 where a cursor is at its end.
+func meet(cursors []*cursor) (doc uint64, score float64, together bool, err error) {
+	for _, c := range cursors {
+		if c.done {
+			return math.MaxUint64, 0, false, nil
+		}
+		doc = max(doc, c.doc)
+	}
+	together = true
+	for _, c := range cursors {
+		if err := c.advance(doc); err != nil {
+			return doc, 0, false, err
+		}
+		if c.done {
+			return math.MaxUint64, 0, false, nil
+		}
+		together = together && c.doc == doc
+		score += c.gain
+	}
+	return doc, score, together, nil
 }
 
 // phraseFactor is 1 where the words follow each other as asked, less with words in between, and 0 where they do not.

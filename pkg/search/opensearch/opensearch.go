@@ -130,22 +130,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 			e.client.close()
 		}
 	}()
-	_, cluster, err := e.checkServer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if deps.Belongs != nil {
-		if err := deps.Belongs(ctx, cluster+"/"+cfg.Prefix); err != nil {
-			return nil, err
-		}
-	}
-	for _, p := range e.parts() {
-		if err := e.ensure(ctx, p); err != nil {
-			return nil, err
-		}
-	}
-	e.outdated.Store(true) // until lacking has looked
-	if err := e.recognise(ctx, deps.Filled); err != nil {
+	if err := e.begin(ctx, deps); err != nil {
 		return nil, err
 	}
 	if deps.Metrics != nil {
@@ -156,6 +141,26 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 		}
 	}
 	return e, nil
+}
+
+// begin checks the cluster, makes the indices that are not there, and finds out whether the indices hold what the store has.
+func (e *Engine) begin(ctx context.Context, deps Deps) error {
+	_, cluster, err := e.checkServer(ctx)
+	if err != nil {
+		return err
+	}
+	if deps.Belongs != nil {
+		if err := deps.Belongs(ctx, cluster+"/"+e.cfg.Prefix); err != nil {
+			return err
+		}
+	}
+	for _, p := range e.parts() {
+		if err := e.ensure(ctx, p); err != nil {
+			return err
+		}
+	}
+	e.outdated.Store(true) // until lacking has looked
+	return e.recognise(ctx, deps.Filled)
 }
 
 // parts are the texts and then the spaces by name.

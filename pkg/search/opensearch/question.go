@@ -259,43 +259,10 @@ type buckets struct {
 
 // count asks, within what is visible, how many documents have each term, and which terms may stand for words.
 func (e *Engine) count(ctx context.Context, index string, visible within, fields []*field) error {
-	exact := map[string]any{}
-	aggs := object{}
-	// expand counts the terms of documents that a query finds, as far as a pattern takes them.
-	expand := func(name string, f *field, query object, pattern string, size int) {
-		aggs[name] = object{
-			"filter": f.only(query),
-			"aggs": object{"terms": object{"terms": object{
-				"field": f.terms, "include": pattern, "size": size, "shard_size": maxExpansions,
-				"order": []any{object{"_count": "desc"}, object{"_key": "asc"}},
-			}}},
-		}
-	}
-	for i, f := range fields {
-		for k, w := range f.words {
-			for _, a := range w.counted() {
-				exact[strconv.Itoa(i)+" "+a.Term] = f.only(object{"term": object{f.name: a.Term}})
-			}
-			name := fmt.Sprintf("%d %d", i, k)
-			switch {
-			case w.typed != nil:
-				var begun []any
-				var patterns []string
-				for _, b := range w.typed.Begins {
-					begun = append(begun, object{"prefix": object{f.name: object{"value": term(b), "rewrite": "constant_score"}}})
-					patterns = append(patterns, quote(term(b))+".*")
-				}
-				expand(name, f, anyOf(begun...), strings.Join(patterns, "|"), words.MaxAlternatives+len(w.exact))
-			case w.nearness != nil && w.nearness.Most > 0:
-				pattern := nearPattern(w.folded, w.nearness.Most)
-				expand(name, f, near(f.name, w.folded, w.nearness.Most), pattern+"|"+quote(words.FoldedForm(""))+"("+pattern+")", maxExpansions)
-			}
-		}
-	}
-	if len(exact) == 0 {
+	aggs := countsOf(fields)
+	if aggs == nil {
 		return nil
 	}
-	aggs["exact"] = object{"filters": object{"filters": exact}}
 	var answer struct {
 		Hits struct {
 			Total struct {
@@ -322,32 +289,91 @@ func (e *Engine) count(ctx context.Context, index string, visible within, fields
 			w := &f.words[k]
 			w.counts, w.found = map[string]uint64{}, map[string]words.Found{}
 			for _, a := range w.counted() {
-				w.counts[a.Term] = counted.Buckets[strconv.Itoa(i)+" "+a.Term].Count
+				w.counts[a.Term] = counted.Buckets[exactCount(i, a.Term)].Count
 			}
-			expanded, ok := answer.Aggregations[fmt.Sprintf("%d %d", i, k)]
-			if !ok {
-				continue
-			}
-			var terms struct {
-				Terms buckets `json:"terms"`
-			}
-			if err := json.Unmarshal(expanded, &terms); err != nil {
-				return fmt.Errorf("decoding terms: %w", err)
-			}
-			for _, b := range terms.Terms.Buckets {
-				distance, folded := uint8(1), words.IsFolded(b.Key)
-				if w.typed != nil {
-					folded = !strings.HasPrefix(b.Key, term(w.typed.Begins[0]))
-				}
-				if w.nearness != nil {
-					var near bool
-					if distance, near = w.nearness.Distance(b.Key); !near {
-						continue
-					}
-				}
-				w.found[b.Key] = words.Found{Distance: distance, Folded: folded, Count: b.Count}
+			if err := w.take(answer.Aggregations[expandedCount(i, k)]); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// The names of counts: of a term of a field, and of the terms that may stand for a word of a field.
+func exactCount(field int, term string) string { return strconv.Itoa(field) + " " + term }
+func expandedCount(field, word int) string     { return fmt.Sprintf("%d %d", field, word) }
+
+// countsOf are the aggregations that count the terms of all fields, nil where no field has a word.
+func countsOf(fields []*field) object {
+	exact := map[string]any{}
+	aggs := object{"exact": object{"filters": object{"filters": exact}}}
+	for i, f := range fields {
+		for k, w := range f.words {
+			for _, a := range w.counted() {
+				exact[exactCount(i, a.Term)] = f.only(object{"term": object{f.name: a.Term}})
+			}
+			if counts := f.expand(w); counts != nil {
+				aggs[expandedCount(i, k)] = counts
+			}
+		}
+	}
+	if len(exact) == 0 {
+		return nil
+	}
+	return aggs
+}
+
+// expand counts the terms that may stand for a word, nil where only the word itself may.
+func (f *field) expand(w word) object {
+	// terms counts the terms of documents that a query finds, as far as a pattern takes them.
+	terms := func(query object, pattern string, size int) object {
+		return object{
+			"filter": f.only(query),
+			"aggs": object{"terms": object{"terms": object{
+				"field": f.terms, "include": pattern, "size": size, "shard_size": maxExpansions,
+				"order": []any{object{"_count": "desc"}, object{"_key": "asc"}},
+			}}},
+		}
+	}
+	switch {
+	case w.typed != nil:
+		var begun []any
+		var patterns []string
+		for _, b := range w.typed.Begins {
+			begun = append(begun, object{"prefix": object{f.name: object{"value": term(b), "rewrite": "constant_score"}}})
+			patterns = append(patterns, quote(term(b))+".*")
+		}
+		return terms(anyOf(begun...), strings.Join(patterns, "|"), words.MaxAlternatives+len(w.exact))
+	case w.nearness != nil && w.nearness.Most > 0:
+		pattern := nearPattern(w.folded, w.nearness.Most)
+		return terms(near(f.name, w.folded, w.nearness.Most), pattern+"|"+quote(words.FoldedForm(""))+"("+pattern+")", maxExpansions)
+	}
+	return nil
+}
+
+// take takes the terms that may stand for a word out of an answer; answer is empty where none were asked for.
+func (w *word) take(answer json.RawMessage) error {
+	if len(answer) == 0 {
+		return nil
+	}
+	var terms struct {
+		Terms buckets `json:"terms"`
+	}
+	if err := json.Unmarshal(answer, &terms); err != nil {
+		return fmt.Errorf("decoding terms: %w", err)
+	}
+	for _, b := range terms.Terms.Buckets {
+		distance, folded := uint8(1), words.IsFolded(b.Key)
+		if w.typed != nil {
+			folded = !strings.HasPrefix(b.Key, term(w.typed.Begins[0]))
+		}
+		if w.nearness != nil {
+			var near bool
+			if distance, near = w.nearness.Distance(b.Key); !near {
+				continue
+			}
+		}
+		w.found[b.Key] = words.Found{Distance: distance, Folded: folded, Count: b.Count}
 	}
 	return nil
 }
