@@ -138,17 +138,7 @@ func (x *Index) load() error {
 		return err
 	}
 	if m == nil {
-		if err := x.neverOpened(); err != nil {
-			return err
-		}
-		m = &manifest{dim: x.cfg.Dim, metric: x.cfg.Metric, space: x.cfg.Space, next: 1, firstLog: 1, centre: x.limits.centre}
-		// The log comes first: a manifest promises that it is there.
-		l, err := createLog(x.dir, m.firstLog)
-		if err != nil {
-			return err
-		}
-		l.file.Close()
-		if err := m.write(x.dir); err != nil {
+		if m, err = x.firstManifest(); err != nil {
 			return err
 		}
 	}
@@ -192,6 +182,21 @@ func (x *Index) load() error {
 		c.install()
 	}
 	return nil
+}
+
+// firstManifest begins an index in an empty folder.
+func (x *Index) firstManifest() (*manifest, error) {
+	if err := x.neverOpened(); err != nil {
+		return nil, err
+	}
+	m := &manifest{dim: x.cfg.Dim, metric: x.cfg.Metric, space: x.cfg.Space, next: 1, firstLog: 1, centre: x.limits.centre}
+	// The log comes first: a manifest promises that it is there.
+	l, err := createLog(x.dir, m.firstLog)
+	if err != nil {
+		return nil, err
+	}
+	l.file.Close()
+	return m, m.write(x.dir)
 }
 
 // neverOpened reports what there is in a folder without a manifest: at most the empty log of an Open that was killed.

@@ -1,12 +1,10 @@
 package flat
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -211,142 +209,4 @@ func (s *segment) release() error {
 		}
 	}
 	return err
-}
-
-// A ref is a row on its way into a segment.
-type ref struct {
-	from  *rows
-	check func(part, block int) error // of from; nil where it is in memory
-	row   int
-	name  string
-}
-
-// writeSegment writes the rows referred to, sorted already, and makes the file durable under
-// its name. pause is called now and then, and may wait or end the work.
-func writeSegment(dir string, number uint64, l layout, refs []ref, pause func() error) (err error) {
-	type group struct {
-		name        string
-		first, rows int
-	}
-	var groups []group
-	nameBytes := 0
-	var norm float32
-	for i, r := range refs {
-		if len(groups) == 0 || groups[len(groups)-1].name != r.name {
-			groups = append(groups, group{r.name, i, 0})
-			nameBytes += len(r.name)
-		}
-		groups[len(groups)-1].rows++
-		norm = max(norm, r.from.norm)
-	}
-	s := shapeOf(l, len(refs), len(groups), nameBytes)
-	le := binary.LittleEndian
-
-	path := segmentPath(dir, number)
-	f, err := os.Create(path + ".tmp")
-	if err != nil {
-		return fmt.Errorf("creating segment: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(path + ".tmp")
-			err = fmt.Errorf("writing segment %s: %w", path, err)
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	at := 0
-	var sum uint32 // of all but the bulk
-	write := func(b []byte) {
-		w.Write(b) // its error stays until Flush
-		at += len(b)
-	}
-	meta := func(b []byte) {
-		sum = crc32.Update(sum, castagnoli, b)
-		write(b)
-	}
-	var zeros [64]byte
-	pad := func(to int, put func([]byte)) { put(zeros[:to-at]) }
-
-	var header [segmentHeader]byte
-	copy(header[:], segmentMagic)
-	le.PutUint32(header[8:], uint32(len(refs)))
-	le.PutUint32(header[12:], uint32(l.dim))
-	le.PutUint32(header[16:], uint32(len(groups)))
-	le.PutUint32(header[20:], uint32(nameBytes))
-	le.PutUint32(header[24:], math.Float32bits(norm))
-	meta(header[:])
-	pad(s.directory, meta)
-	for _, g := range groups {
-		var d [12]byte
-		le.PutUint32(d[:], uint32(g.first))
-		le.PutUint32(d[4:], uint32(g.rows))
-		le.PutUint32(d[8:], uint32(len(g.name)))
-		meta(d[:])
-	}
-	pad(s.names, meta)
-	for _, g := range groups {
-		meta([]byte(g.name))
-	}
-	pad(s.ordinals, meta)
-	for _, r := range refs {
-		meta(bytesOf(r.from.ordinals[r.row : r.row+1]))
-	}
-	pad(s.spans, meta)
-	for _, r := range refs {
-		meta(bytesOf(r.from.spans[r.row : r.row+1]))
-	}
-	pad(s.part[0], meta)
-
-	blocks := (len(refs) + blockRows - 1) / blockRows
-	sums := make([]byte, 0, parts*blocks*4)
-	scratch := make([]byte, 0, max(s.unit[0], s.unit[1], s.unit[2]))
-	code := make([]byte, l.codeBytes)
-	for p := range parts {
-		pad(s.part[p], write)
-		for b := range blocks {
-			if err := pause(); err != nil {
-				return err
-			}
-			chunk := refs[b*blockRows : min(len(refs), (b+1)*blockRows)]
-			unit := scratch[:0]
-			if p == partCodes {
-				unit = scratch[:l.blockBytes]
-				clear(unit)
-			}
-			for i, r := range chunk {
-				if r.check != nil {
-					if err := r.check(p, r.row/blockRows); err != nil {
-						return err
-					}
-				}
-				switch p {
-				case partCodes:
-					l.put(unit, i, l.get(r.from.block(r.row/blockRows), r.row%blockRows, code))
-				case partRough:
-					unit = append(unit, r.from.roughRow(r.row)...)
-				case partExact:
-					unit = append(unit, bytesOf(r.from.exactRow(r.row))...)
-				}
-			}
-			write(unit)
-			sums = le.AppendUint32(sums, crc32.Checksum(unit, castagnoli))
-		}
-	}
-	pad(s.sums, write)
-	meta(sums)
-	write(le.AppendUint32(nil, sum))
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return err
-	}
-	return syncDir(dir)
 }
