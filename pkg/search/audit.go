@@ -2,12 +2,11 @@ package search
 
 import pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 
-// An Auditor is an engine that says how it keeps items, so that what it holds can be held against the
-// store. Engines are asked for it by a type assertion.
+// An Auditor is an engine that says how it keeps an item, so that the engine's dump can be compared with the store.
 type Auditor interface {
-	// KeptAnnotation returns the line that Dump writes of an annotation once it was written; false
-	// of one that Write passes over.
-	KeptAnnotation(a *pb.Annotation) (AnnotationLine, bool)
-	// KeptEmbedding does the same; false of one of a space that the engine was not opened with.
-	KeptEmbedding(e *pb.Embedding) (EmbeddingLine, bool)
+	// KeptAnnotation returns the line that Dump writes of an annotation. ok is false for an annotation that Write passes over.
+	KeptAnnotation(a *pb.Annotation) (line AnnotationLine, ok bool)
+	// KeptEmbedding returns the line that Dump writes of an embedding. ok is false for an embedding of a space that the engine was not
+	// opened with.
+	KeptEmbedding(e *pb.Embedding) (line EmbeddingLine, ok bool)
 }

@@ -12,7 +12,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// An AnnotationLine is a line of Dump: its fields in their order are the format.
+// An AnnotationLine is the line that Dump writes of an annotation. The fields in their order are the format.
 type AnnotationLine struct {
 	Run        string  `json:"run"`
 	Ordinal    int64   `json:"annotation"`
@@ -26,7 +26,7 @@ type AnnotationLine struct {
 	Hash string `json:"hash"`
 }
 
-// An EmbeddingLine is a line of Dump of an embedding. Those of a run come behind its annotations, by space.
+// An EmbeddingLine is the line that Dump writes of an embedding. The embeddings of a run follow its annotations, ordered by space.
 type EmbeddingLine struct {
 	Run       string `json:"run"`
 	Space     string `json:"space"`
@@ -37,16 +37,16 @@ type EmbeddingLine struct {
 	Character string `json:"character,omitempty"`
 	Start     int64  `json:"start"`
 	End       int64  `json:"end"`
-	// Hash is of the values as the engine keeps them.
+	// Hash is the hash of the vector's values as the engine keeps the values.
 	Hash string `json:"hash"`
 }
 
-// HashText tells the texts of an annotation from others.
+// HashText returns a hash of text, label and character of an annotation.
 func HashText(a *pb.Annotation) uint64 {
 	return xxhash.Sum64String(a.GetText() + "\x00" + a.GetLabel() + "\x00" + a.GetCharacter())
 }
 
-// HashVector tells the values of a vector from others.
+// HashVector returns a hash of the values of a vector.
 func HashVector(v []float32) string {
 	b := make([]byte, 0, 4*len(v))
 	for _, x := range v {
@@ -55,7 +55,7 @@ func HashVector(v []float32) string {
 	return fmt.Sprintf("%x", xxhash.Sum64(b))
 }
 
-// WriteLine writes one object of Dump.
+// WriteLine writes an object of Dump as a line of JSON.
 func WriteLine(w io.Writer, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -12,38 +12,40 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// An Engine indexes what runs said and finds it again. Its methods may be called
-// from any goroutine.
+// An Engine indexes the annotations and embeddings of runs, and finds them. Its methods may be called from any goroutine.
 type Engine interface {
 	Writer
 	Searcher
-	// Dump writes what the engine holds, whatever the scope, one JSON object a line in
-	// the order of run and ordinal: the same for the same fold, however it came about.
+	// Dump writes every item of the engine, whatever the scope: one JSON object a line, ordered by run and ordinal. Two engines that
+	// hold the same items MUST write the same bytes.
 	Dump(ctx context.Context, w io.Writer) error
+	// Ready returns the reason why the engine cannot be used now; nil where the engine can.
 	Ready(ctx context.Context) error
+	// Close ends the engine. Items of a Write that returned nil stay.
 	Close() error
 }
 
-// A Lacker is an engine that can lose what it holds, and knows when it has. Engines are asked for it by a type assertion.
+// A Lacker is an engine that can lose items, and knows when items may be missing.
 type Lacker interface {
-	// Lacking returns why the engine may hold less than the store; nil where it holds all. A Rebuild that commits ends it.
+	// Lacking returns the reason why the engine may hold less than the store; nil where the engine holds all. A Rebuild that
+	// commits ends the lack.
 	Lacking() *Lack
 }
 
-// A Lack is why an engine may hold less than the store.
+// A Lack is the reason why an engine may hold less than the store, or less than this version wants of each item.
 type Lack struct {
 	Reason string
-	// Serves says that the engine answers meanwhile. Otherwise each question is of kind Unavailable, since an answer
-	// that lacks something looks like any other.
+	// Serves says that the engine answers meanwhile. Otherwise each question is an error of kind Unavailable: an incomplete answer looks
+	// like any other answer.
 	Serves bool
 }
 
-// Error is what a question is answered with meanwhile.
+// Error is the error of each question while the engine lacks items and does not answer.
 func (l *Lack) Error() error {
 	return errkind.New(errkind.Unavailable, "the search engine does not hold all that the store has, and answers once it has been filled anew (`cinedex jobs list` shows how far that is): %s", l.Reason)
 }
 
-// Whole reports why an engine holds less than the store and does not answer, if so.
+// Whole returns the error of an engine that lacks items and does not answer; nil of any other engine.
 func Whole(e Searcher) error {
 	if l, ok := e.(Lacker); ok {
 		if why := l.Lacking(); why != nil && !why.Serves {
@@ -53,43 +55,44 @@ func Whole(e Searcher) error {
 	return nil
 }
 
-// A Rebuilder is an engine that can be filled anew beside what it serves, and swapped at once.
-// Engines are asked for it by a type assertion.
+// A Rebuilder is an engine that can be filled anew beside the live engine, and swapped at once.
 type Rebuilder interface {
-	// Rebuild begins a fresh engine of the same spaces, with nothing in it, beside the live one. There is one at
-	// a time: what an earlier Rebuild began, in this process or in one that has died, is given up, and its
-	// Commit and writes are of kind Conflict from then on.
-	//
-	// The live engine is searched and written as before. What is written to, trimmed and deleted of it, by any
-	// process, from the moment that Rebuild returns is done to the fresh one as well, before that call
-	// returns. What was there before is the caller's to write into the fresh one, in any order, out of the store,
-	// which every item reaches before the engine.
+	// Rebuild begins a fresh, empty engine of the same spaces beside the live engine.
+	//   - At most one rebuild is under way. A rebuild that began earlier, in this process or in a process that has died, is given up: its
+	//     Commit and its writes are errors of kind Conflict from then on.
+	//   - The live engine is searched and written as before.
+	//   - Each Write, TrimRun and DeleteRun of the live engine, by any process, is applied to the fresh engine before the call returns. This
+	//     holds from the moment that Rebuild returns.
+	//   - The caller MUST write the earlier items into the fresh engine, in any order. The store has them: every item reaches the store
+	//     before the engine.
 	Rebuild(ctx context.Context) (Rebuild, error)
 }
 
-// A Rebuild is an engine that is being filled beside the live one. Searches, Dump and Ready are
-// of the fresh one alone. Write never changes an item that the live engine was told of since the Rebuild began, and
-// passes over those that it was told to trim or delete: what is read from the store may be
-// older than that. It may not be called beside Commit.
+// A Rebuild is an engine that is being filled beside the live engine. Searches, Dump and Ready are of the fresh engine alone.
+//
+// Write of a Rebuild MUST NOT change an item that the live engine was told since the Rebuild began, and passes over items that the live
+// engine was told to trim or delete: an item that is read from the store may be older. Write may not be called beside Commit.
 type Rebuild interface {
 	Engine
-	// Commit makes the fresh engine the live one at once: a search sees all of the one or all of the other, and none
-	// fails for it. What was live is deleted afterwards. A process that ends before Commit returned leaves
-	// the one or the other, whole. Where it fails, the live engine is what it was, and Commit may be
-	// called again. A Rebuild that was committed or closed is done with: its methods are of kind Conflict.
+	// Commit makes the fresh engine the live engine at once.
+	//   - Each search sees the whole of one of the two engines. No search fails because of the swap.
+	//   - The former live engine is deleted afterwards.
+	//   - If the process ends before Commit returns, one of the two engines is live and whole.
+	//   - If Commit fails, the live engine is unchanged, and Commit may be called again.
+	//   - Methods of a Rebuild that was committed or closed return errors of kind Conflict.
 	Commit(ctx context.Context) error
-	// Close gives up what was not committed, and deletes it. After Commit it does nothing.
+	// Close gives up and deletes a rebuild that was not committed. After Commit, Close does nothing.
 	Close() error
 }
 
 const (
-	// MaxLimit bounds how many hits one question may ask for; more are not given.
+	// MaxLimit bounds the hits of one question. A larger limit means MaxLimit.
 	MaxLimit = 10_000
 	// MaxOrdinal bounds the ordinals of items.
 	MaxOrdinal = math.MaxUint32 - 1
 )
 
-// CheckItem reports why run and ordinal are no identity, if so.
+// CheckItem returns an error of kind Invalid where run and ordinal are no identity of an item.
 func CheckItem(run string, ordinal int64) error {
 	if run == "" || strings.ContainsAny(run, "/\x00") {
 		return errkind.New(errkind.Invalid, "run %q is no identity", run)
@@ -100,34 +103,40 @@ func CheckItem(run string, ordinal int64) error {
 	return nil
 }
 
-// A Batch is what the indexer writes in one go: of any number of runs.
+// A Batch holds items of any number of runs, which the indexer writes together.
 type Batch struct {
-	// Annotations with something to search: those without text and label are passed over.
+	// Annotations without text and label are passed over.
 	Annotations []*pb.Annotation
-	// Embeddings of the spaces that the engine was opened with; one of another is Invalid.
+	// Embeddings MUST be of spaces that the engine was opened with. An embedding of another space is an error of kind Invalid.
 	Embeddings []*pb.Embedding
-	// Again says that all of it has been written before, as far as the caller knows. An engine that would rather look than write
-	// may leave alone what searches find already, just as it is.
+	// Again says that every item of the batch was written before, as far as the caller knows. An engine MAY look for the items first,
+	// and leave items alone that are found unchanged.
 	Again bool
 }
 
-// Writer folds items in.
+// Writer writes and deletes items. Each method returns nil only when the change is durable and seen by every search that begins
+// afterwards. A caller whose context ends before the answer does not know whether the change was made, and MAY make the change again.
 type Writer interface {
+	// Write writes the items of a batch. An item replaces an earlier item of the same run and ordinal.
 	Write(ctx context.Context, b Batch) error
-	// TrimRun deletes what a run has beyond its first n annotations and m embeddings.
+	// TrimRun deletes the annotations of a run from ordinal annotations on, and the embeddings from ordinal embeddings on.
 	TrimRun(ctx context.Context, run string, annotations, embeddings int64) error
-	// DeleteRun deletes all of a run.
+	// DeleteRun deletes every item of a run. A run that the engine does not hold is no error.
 	DeleteRun(ctx context.Context, run string) error
 }
 
-// Searcher answers questions of one kind each; it ranks, and fuses nothing.
+// Searcher answers questions about words and questions about vectors. A Searcher ranks; fusing answers is the gateway's.
+//
+// Errors: Invalid for a question that no engine can answer, Unavailable while the engine cannot answer, Cancelled when the context ended.
 type Searcher interface {
+	// Text returns annotations by their words, the best first.
 	Text(ctx context.Context, q TextQuery) ([]Hit, error)
+	// Vector returns embeddings by nearness, the nearest first.
 	Vector(ctx context.Context, q VectorQuery) ([]Hit, error)
-	// Languages returns the languages of the texts within the scope, BCP 47, sorted.
+	// Languages returns the languages of the texts within the scope, as BCP 47 tags, sorted.
 	Languages(ctx context.Context, s *Scope) ([]string, error)
-	// Marks returns the byte ranges of a text, in its language, that the query's words
-	// are found in, in order and without overlap; Words and Mode of q are read.
+	// Marks returns the byte ranges of a text in which the words of a query are found, in order and without overlap. language is the
+	// language of the text. Marks reads Words and Mode of q alone.
 	Marks(q TextQuery, text, language string) [][2]int
 }
 
@@ -136,26 +145,26 @@ var ErrNoScope = errkind.New(errkind.Internal, "a question without a scope")
 
 // Filter narrows a question further. The zero Filter narrows nothing.
 type Filter struct {
-	Kinds         []string // any of
-	Languages     []string // any of; "en" takes "en-GB" in
-	Characters    []string // any of, compared without case
+	Kinds         []string // the item is of one of the kinds
+	Languages     []string // the item is in one of the languages; "en" takes "en-GB" in
+	Characters    []string // the item is of one of the characters, compared without case
 	MinConfidence float32
-	Span          schema.Interval // overlapping moments only; empty means no bound
+	Span          schema.Interval // the item overlaps the span; an empty span means no bound
 }
 
-// TextMode says how words are taken.
+// TextMode says which of the words an annotation must have, and how closely.
 type TextMode uint8
 
 // The modes.
 const (
-	AnyWord  TextMode = iota // some of the words, more is better
+	AnyWord  TextMode = iota // some of the words; an annotation with more of the words ranks higher
 	AllWords                 // each of the words
-	Phrase                   // the words in their order, small gaps allowed
-	Fuzzy                    // each word within one or two letters
-	Prefix                   // search as you type: the last word is the beginning of one
+	Phrase                   // the words in their order, with small gaps
+	Fuzzy                    // each word, with one or two letters wrong
+	Prefix                   // search as you type: the last word may be the beginning of a word
 )
 
-// Field says where words are looked for.
+// Field says in which field of annotations the words are looked for.
 type Field uint8
 
 // The fields.
@@ -171,13 +180,13 @@ type TextQuery struct {
 	Field  Field
 	Mode   TextMode
 	Words  string
-	// Languages in which the words may be meant: each one's analysis is applied to the
-	// texts of that language. Empty means every language within the index.
+	// Languages are the languages of the texts to look in. The words are analysed once for each language. Empty means the languages of
+	// all texts within the scope.
 	Languages []string
 	Limit     int
 }
 
-// Check reports what no engine can answer.
+// Check returns an error where no engine can answer the query.
 func (q TextQuery) Check() error {
 	switch {
 	case q.Scope == nil:
@@ -193,25 +202,25 @@ func (q TextQuery) Check() error {
 // A VectorQuery asks for embeddings near a vector.
 type VectorQuery struct {
 	Scope *Scope
-	// Filter applies to the language, kind and character that an embedding carries; it
-	// has no confidence, so MinConfidence narrows nothing here.
+	// Filter applies to the language, kind and character of an embedding. An embedding has no confidence, so MinConfidence narrows
+	// nothing here.
 	Filter Filter
-	// Space is "name@version". Asking a space with a vector of another dimension is Invalid.
+	// Space is "name@version". A vector of another dimension than the space's is an error of kind Invalid.
 	Space  string
 	Vector []float32
 	Limit  int
 }
 
-// A Hit is one item found.
+// A Hit is an annotation or an embedding that a question found.
 type Hit struct {
 	Run     string
 	Ordinal int64
 	Asset   string
-	// Kind and Language are those of the annotation; of an embedding, of what it stands for.
+	// Kind and Language are the annotation's. Of an embedding they are those of the shot, line or other item that was embedded.
 	Kind     string
 	Language string
 	Interval schema.Interval
-	// Score is the engine's own: BM25 for words, the metric's similarity for vectors.
+	// Score is BM25 for words and the similarity of the space's metric for vectors. Scores of different questions are not comparable.
 	Score float64
 }
 
