@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
@@ -222,13 +223,19 @@ func (v *view) look(scope *hiding, kept *sights, f search.Filter) error {
 	return nil
 }
 
-// filterKey tells filters apart by the parts that look takes in.
+// filterKey tells filters apart by the parts that look takes in. Values are callers' own: each comes behind its length.
 func filterKey(f search.Filter) string {
 	if len(f.Kinds)+len(f.Characters)+len(f.Languages) == 0 {
 		return ""
 	}
-	list := func(values []string) string { return strings.Join(values, "\x01") }
-	return list(f.Kinds) + "\x00" + list(f.Characters) + "\x00" + list(f.Languages)
+	var key []byte
+	for _, values := range [][]string{f.Kinds, f.Characters, f.Languages} {
+		key = binary.AppendUvarint(key, uint64(len(values)))
+		for _, v := range values {
+			key = append(binary.AppendUvarint(key, uint64(len(v))), v...)
+		}
+	}
+	return string(key)
 }
 
 // outside returns the documents that do not pass the parts of a filter that are indexed. Confidence and span are looked at by offer.

@@ -545,6 +545,21 @@ func testHostile(t *testing.T, h Harness) {
 	if got := find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse", Filter: search.Filter{Languages: []string{"\x00"}, Kinds: []string{"*"}, Characters: []string{""}}}); len(got) != 0 {
 		t.Errorf("a filter that nothing passes gives %v", names(got))
 	}
+	// Filters that look alike once their values are joined are others.
+	for _, sign := range []string{"\x00", "\x01", ",", "\n", " ", "\""} {
+		joined := search.Filter{Kinds: []string{schema.KindDialogue + sign + schema.KindLabel}}
+		if got := find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse", Filter: joined}); len(got) != 0 {
+			t.Errorf("kinds joined by %q give %v", sign, names(got))
+		}
+		apart := search.Filter{Kinds: []string{schema.KindDialogue, schema.KindLabel}, Languages: []string{"en"}}
+		moved := search.Filter{Kinds: []string{schema.KindDialogue, schema.KindLabel + sign + sign + "en"}}
+		if a, b := find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse", Filter: moved}), find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse", Filter: apart}); len(a) != 2 || len(b) != 2 {
+			t.Errorf("filters joined by %q give %v and %v", sign, names(a), names(b))
+		}
+		if got := find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse", Filter: search.Filter{Kinds: []string{schema.KindDialogue, schema.KindLabel}}}); len(got) != 2 {
+			t.Errorf("after kinds joined by %q: %v", sign, names(got))
+		}
+	}
 	if got, err := e.Text(t.Context(), search.TextQuery{Scope: allRuns(), Words: "lighthouse", Limit: -1}); err != nil || len(got) != 0 {
 		t.Errorf("a negative limit gives %v, %v", names(got), err)
 	}
