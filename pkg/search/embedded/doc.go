@@ -1,50 +1,61 @@
-// Package embedded is the search engine that lives in the process: full text on
-// Bleve's scorch index, vectors on the flat index beside it, one folder on disk.
-// services/indexer writes it and services/search-api asks it, through search.Engine.
+// Package embedded is the search engine in the process: full text on Bleve's scorch index, vectors on the flat index in package flat, all
+// in one folder. The indexer writes the engine and search-api asks the engine, through search.Engine. The engine guarantees the contract
+// of package search: an answer depends on the visible items alone, byte by byte, and a written item survives a crash.
+//
+// # The contract
+//
+//   - One process at a time has a folder open. A second Open is an error of kind Unavailable.
+//   - Open verifies every file. Damage is an error that names the file, or the engine is set aside: see Config.Mend.
+//   - The cost of a question follows the items that match and the runs that changed since earlier questions. The cost does not follow the
+//     number of runs in the library.
+//   - Caches are bounded in number and in bytes. A cached result equals the result of working it out anew.
 //
 // # How words are found
 //
-// Texts are indexed in one field per language with that language's analysis, see package words. Documents are
-// written through scorch itself, and questions are executed here over its
-// segments rather than through Bleve's query tree, for three reasons:
+// Texts are indexed in one field per language, with the analysis of that language by package words. Documents are written through scorch.
+// Questions are executed here, over the segments of scorch, and not by Bleve's query tree. The reasons:
 //
-//   - A Scope must leave no trace of what it hides. Each segment keeps which run
-//     every document belongs to, so a scope becomes one bitmap of documents to pass
-//     over, and the segment's own postings subtract it: frequencies of words, numbers
-//     of documents and so the scores are those of the visible texts alone. Two
-//     libraries that differ in an invisible run give the same bytes.
-//   - Equal scores are common among one-line texts. They are ordered by run and ordinal
-//     out of memory, where Bleve would order them as they happen to lie in segments.
-//   - It is faster: words are scored from the rarest, and the frequent ones are only
-//     looked at where they can still change the answer (MaxScore, Turtle and Flood 1995).
+//   - A scope must leave no trace of hidden items. A segment knows the run of each document, so a scope becomes one bitmap of documents
+//     to pass over. The postings of the segment subtract the bitmap, so frequencies, numbers of documents and scores are those of the
+//     visible texts alone. Two libraries that differ in an invisible run give the same bytes.
+//   - Equal scores are common among one-line texts. Equal scores are ordered by run and ordinal, out of memory. Bleve orders them by
+//     their place in segments.
+//   - Words are scored from the rarest. Frequent words are looked at only where they can change the answer (MaxScore, Turtle and Flood
+//     1995).
 //
-// Scores are BM25 with k1 and b as usual for passages, and a fixed average length, since a
-// measured one would change with texts that the caller may not see.
+// Scores are BM25 with the usual k1 and b of passages and a fixed average length. A measured average would change with hidden texts.
+//
+// # How a scope is followed
+//
+// Runs are numbered once per engine (runTable). A scope becomes a set of numbers (shown). A scope that is related to an earlier scope
+// starts from the earlier set and applies the runs that changed. A segment keeps the documents that scopes and filters hide, and how many
+// documents of each language are left (sights). A space keeps the groups that scopes and filters let through (groups), and a segment of
+// vectors keeps the rows of these groups. A switch changes what is kept of the segments that hold a switched run. ADR 90 has the reasons.
+//
+// Memory is 12 bytes a document, 16 bytes for each run of a segment, and some 100 bytes a run.
 //
 // # Limits
 //
-// A question is looked at up to 4 KiB and 32 words, and gives 10,000 hits at most; the first 64 KiB of
-// a text are indexed; an ordinal is below 2^32-1. A word may stand for 64 terms, where it is
-// misspelt or being typed: the nearest and then the most frequent ones that are visible.
+// The first 4 KiB and 32 words of a question are read, and an answer has 10,000 hits at most. The first 64 KiB of a text are indexed. An
+// ordinal is below 2^32-1. A word that is misspelt or being typed stands for 64 terms at most: the nearest visible terms, and of equally
+// near terms the most frequent.
 //
-// # What is on disk
+// # On disk
 //
-// Identity (run and ordinal), one stored row of about 80 bytes with what a Hit needs, and the
-// postings. The texts themselves are the store's; Dump tells them by their hash.
+// A document has an identity (run and ordinal), a stored row of about 80 bytes with the fields of a Hit, and postings. The texts are in
+// the store alone. Dump tells a text by its hash.
 //
-// Writes that wait at the same time become one Bleve batch (group commit) and one record of a
-// journal, which is synced while the batch is analysed. What is indexed already just as it is written
-// is left out of both. Scorch writes its segments behind, and what it had not written is replayed from
-// the journal when the engine is opened after a crash.
+// Writes that wait at the same time become one batch of Bleve and one record of a journal. The journal is synced while the batch is
+// analysed. Items that are indexed unchanged are left out of both. Scorch writes segments later. After a crash the journal is replayed.
 //
-// All of that is one generation. Rebuild fills a second one in a folder of its own, and Commit renames the file current,
-// which names the live one; the folders of the others are removed then, or when the engine is next opened.
+// A folder of texts and vectors is a generation. Rebuild fills a second generation. Commit renames the file current, which names the live
+// generation. The folders of other generations are removed then, or at the next Open.
 //
 // # Damage
 //
-// Open holds every file against checksums before it is used: Bleve verifies none. A generation that was closed is also held
-// against its seal, the file CLOSED. Damage is an error that names the file. With Config.Mend the damaged engine is set aside, and an
-// empty one takes its place. Lacking then says why, questions are Unavailable, and a Rebuild that commits ends both. A record that was
-// cut at the end of a log after a crash makes the engine lack as well, but it answers. ENGINE holds the engine's identity, the
-// format of its words, and what it lacks. An engine of another format than words.Format lacks until a Rebuild commits.
+// Open verifies checksums of every file, since Bleve verifies none. A generation that was closed is also compared with its seal, the
+// file CLOSED. With Config.Mend, a damaged engine is set aside and an empty engine takes its place. Lacking then tells the reason, and
+// questions are Unavailable until a Rebuild commits. A record that was cut at the end of a log after a crash makes the engine lack as
+// well, but the engine answers. The file ENGINE holds the identity of the engine, the format of its words, and the lack. An engine of
+// another format than words.Format lacks until a Rebuild commits.
 package embedded

@@ -1,45 +1,51 @@
-// Package opensearch is the search engine of the production size: text and k-NN on an OpenSearch cluster,
-// 2.19 or later with the k-NN plugin. services/indexer writes it and services/search-api asks it, through
-// search.Engine.
+// Package opensearch is the search engine of production size: text and k-NN on an OpenSearch cluster, 2.19 or later with the k-NN plugin.
+// The indexer writes the engine and search-api asks the engine, through search.Engine. The engine guarantees the contract of package
+// search, with the exceptions of approximate graphs and of runs that begin during a question, both told below.
+//
+// # The contract
+//
+//   - Any number of processes may have the indices open.
+//   - Write returns when the translog is synced and a refresh has made the documents visible.
+//   - Hidden runs leave no trace in hits, order and scores of words, and in vectors that are compared exactly.
+//   - An index that was deleted, emptied or made anew is noticed: the engine lacks, and does not answer, until a Rebuild commits.
+//   - Errors: Unavailable for a cluster that is away, Exhausted for a cluster that pushes back, Denied for refused credentials at Open.
 //
 // # How words are found
 //
-// Texts are analysed here, by package words and so as embedded does, and indexed in one field per language as the
-// terms that came out; the cluster's analyzer only takes them apart again: "_" stands for a word that was left out, "|" between terms at
-// one place. What the two sizes find is therefore the
-// same by construction, and so is what Marks marks (ADR 0040).
+// Package words analyses texts here, as for the embedded engine. The terms are indexed in one field per language. The cluster's analyzer
+// only takes the terms apart: "_" stands for a word that was left out, and "|" stands between terms at one position. Both engines
+// return the same documents for a question, and Marks highlights the terms that matched (ADR 40).
 //
-// A Scope must leave no trace of what it hides, and OpenSearch's own scores would: they count words over the
-// whole index. A question is therefore asked in two steps. The first counts, within the scope and the filter alone, in how many
-// texts of each language each word is, and which terms a word that is misspelt or being typed may stand for. The
-// second has these weights as boosts and a similarity that knows nothing but the document's own frequency and length: BM25
-// with a fixed average length, whose idf is counted among visible texts (ADR 0041). Two libraries that differ in
-// an invisible run give the same bytes.
+// OpenSearch's own scores count words over the whole index, hidden texts included. A question is therefore asked in two steps. The
+// first step counts, within the scope and the filter, the texts of each language that have each word, and the terms that a misspelt or
+// unfinished word may stand for. The second step sends these weights as boosts. Its similarity reads nothing but the document's own
+// frequency and length: BM25 with a fixed average length (ADR 41). Two libraries that differ in an invisible run give the same bytes.
 //
-// The scope is a filter within every query and aggregation, never one behind it: a terms filter on the run, cached by the
-// cluster, in parts of 65,536 runs.
+// # How a scope is told
+//
+// The scope is a filter inside every query and aggregation, never behind one. A small scope names its runs. A large scope is sent as its
+// assets and, left out, its hidden runs, in lists of at most 65,536 values. The list of hidden runs is encoded once. Later scopes send
+// the same list and the runs that changed since, so the cluster's caches know the list again. Hits are held against the scope. A
+// run that began after the scope was made is left out, and the question is asked again. While a run begins, counts of words and
+// Languages may include that run: see ADR 90.
 //
 // # How vectors are found
 //
-// One index per space. Where no more than exactBelow vectors pass scope and filter they are all compared, so that a narrow
-// filter never loses recall and hidden vectors leave no trace; above that, the HNSW graph of engine lucene is searched
-// with the filter inside. A graph approximates: which of many neighbours it misses may change with vectors that
-// the caller does not see. What it finds and their scores do not.
+// A space is one index. Where at most exactBelow vectors pass scope and filter, all of them are compared. A narrow filter so costs no
+// recall, and hidden vectors leave no trace. Above that number the HNSW graph of engine lucene is searched with the filter inside. A
+// graph approximates: hidden vectors may change which of many neighbours the graph misses. They change no hit's score.
 //
-// # What holds, and how
+// # How items are kept
 //
-// A document's id is the item's run and ordinal, so that a replay writes the same documents, or leaves them
-// alone where they are found just as they would be written; a change of the analysis takes a rebuild. Write returns when the
-// translog is synced (index.translog.durability request) and the next refresh, every refreshInterval, has made
-// the documents visible. Bulk requests are sized by bytes; where the cluster pushes back (429), or is away for a while, they
-// are sent again after a pause, as long as the caller waits and writePatience allows.
+// The id of a document is the item's run and ordinal. A replay writes the same documents, or leaves documents alone that are found
+// unchanged. A change of the analysis takes a rebuild. Bulk requests are bounded in bytes. Where the cluster pushes back (429) or is away,
+// requests are sent again after a pause, for as long as the caller waits and writePatience allows.
 //
-// Everything is addressed by alias: <prefix>.text and <prefix>.space.<space> are live; while a Rebuild is under way the
-// same names with .next are written as well, by every process within resolveEvery of its beginning. Commit moves the aliases
-// in one request.
+// Every index is addressed by alias: <prefix>.text and <prefix>.space.<space> are live. While a Rebuild is under way, every process also
+// writes to the same names with .next, at the latest resolveEvery after the beginning. Commit moves the aliases in one request.
 //
 // # Limits
 //
-// Those of embedded; and a term is cut at 256 letters, a run's name may have 480 bytes, and kind and character are cut at
-// 8 KiB. Lengths of texts above 40 terms are kept in steps, as Lucene does.
+// The limits of package embedded hold. A term is cut at 256 letters. The name of a run has at most 480 bytes. Kind and character are cut
+// at 8 KiB. Lengths of texts above 40 terms are kept in steps, as Lucene keeps them.
 package opensearch

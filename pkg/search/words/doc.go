@@ -1,20 +1,26 @@
-// Package words turns texts and questions into terms, and weighs terms. Both engines, embedded and opensearch, analyse, expand and weigh with it:
-// they return the same documents for a question, and Marks marks the terms that matched.
+// Package words turns texts and questions into terms, and weighs terms. Both search engines analyse, expand and weigh with this package.
+// Both engines therefore return the same documents for a question, and Marks highlights the terms that matched.
 //
-// A text is brought to NFKC and cut into words. Soft hyphens, zero-width spaces and directions are no part of a word; apostrophes and hyphens of all
-// kinds are alike. Lower case is our own: Turkish and Azeri pair I with ı.
+// # The contract
 //
-// A term is what is left of a word once its language took endings off: by Bleve's stemmers, which are Lucene's and Snowball's. A word with accents
-// has a second term without them, with a sign before it, so that both spellings find each other and the one that was asked for comes first. Letters
-// that a language sorts as letters of their own stay (see ownLetters).
+//   - Analysis depends on the text and its language alone. Format numbers the analysis: an index of another number is filled anew.
+//   - The exact form of a word is found first, then the form without accents.
+//   - Input may be hostile: questions, words and expansions are bounded, and invalid UTF-8 is read as spaces.
+//   - Weights are those of BM25 with a fixed average length. The engines count how many texts have a term, among the texts that the
+//     question may see.
 //
-// Chinese, Japanese and Korean words are pairs of characters, Thai, Lao, Khmer and Burmese words pairs of clusters of letters; each character or
-// cluster is a term as well. Traditional Chinese characters are simplified, but in Japanese and Korean.
+// # How a text is analysed
 //
-// Frequent words, as the stop lists of languages name them, are looked for in questions that have no others. They are indexed in lines with few
-// other words, and where several follow each other. Words with hyphens between them are one word as well.
+// A text is brought to NFKC and cut into words. Soft hyphens, zero-width spaces and signs of direction are removed. Apostrophes of all
+// kinds are alike, and so are hyphens. Lower case is our own: Turkish and Azeri pair I with ı.
 //
-// Weights are BM25's, with a fixed average length. In how many texts a term is, is counted by the engines, among the texts that the question may see.
+// A term is the stem of a word in its language, by Bleve's stemmers, which are Lucene's and Snowball's. A word with accents has a second
+// term without accents, marked by a sign. Both spellings so find each other, and the spelling of the question comes first. A letter that
+// a language sorts as a letter of its own keeps its accent (ownLetters).
 //
-// Format numbers the analysis. An index of another number is filled anew.
+// Chinese, Japanese and Korean words are pairs of characters. Thai, Lao, Khmer and Burmese words are pairs of clusters of letters. Each
+// character or cluster is a term as well. Traditional Chinese characters are simplified, except in Japanese and Korean.
+//
+// Frequent words, from the stop lists of languages, are looked for in questions of frequent words alone. Frequent words are indexed in
+// lines with few other words, and where several frequent words follow each other. Words joined by hyphens are also one word.
 package words
