@@ -9,18 +9,19 @@ import (
 	"github.com/blevesearch/bleve/v2/index/scorch"
 )
 
-// columns is kept in memory of one segment: which item each document is. A segment never changes, so columns are made once and
+// columns hold the run and the ordinal of each document of a segment in memory. A segment never changes, so its columns are built once and
 // shared. Columns cost 12 bytes a document and 16 bytes a run.
 type columns struct {
 	runOf    []uint32 // by document: the number of the run
 	ordinals []uint32 // by document
 	runs     []uint32 // the numbers of the runs, rising
-	// order holds the documents of runs[0], then those of runs[1] and so on, each rising; starts[i] is where those of runs[i] begin.
+	// order holds the documents of runs[0], then the documents of runs[1] and so on, each rising. The documents of runs[i] begin at
+	// starts[i].
 	order, starts []uint32
-	// first and last are, by place in runs, the ordinals that the documents of a run lie between.
+	// first and last are the lowest and the highest ordinal of a run, by its place in runs.
 	first, last []uint32
 
-	// followed is kept for scopes that are told by their complement, named for scopes that name their runs.
+	// followed keeps sights of large scopes, named of scopes that name few runs.
 	followed, named sights
 }
 
@@ -81,7 +82,7 @@ func (c *columns) place(run uint32) (int, bool) { return slices.BinarySearch(c.r
 // docs returns the documents of the run at a place, rising.
 func (c *columns) docs(place int) []uint32 { return c.order[c.starts[place]:c.starts[place+1]] }
 
-// columnCache holds the columns of the segments of the index as it stands.
+// columnCache holds the columns of the present segments of the index.
 type columnCache struct {
 	table *runTable
 	mu    sync.Mutex
@@ -94,7 +95,7 @@ type columnsOnce struct {
 	err  error
 }
 
-// made returns the columns of a segment if they are there already, or nil.
+// made returns the columns of a segment if the columns are built already; nil if not.
 func (cc *columnCache) made(seg *scorch.SegmentSnapshot) *columns {
 	cc.mu.Lock()
 	defer cc.mu.Unlock()
@@ -130,8 +131,7 @@ func (cc *columnCache) of(seg *scorch.SegmentSnapshot) (*columns, error) {
 	return e.made.Load(), e.err
 }
 
-// keep forgets the segments that a snapshot no longer holds. A question that still reads an
-// older snapshot makes them again if it must.
+// keep drops the columns of segments that a snapshot no longer holds. A question that reads an older snapshot builds the columns anew.
 func (cc *columnCache) keep(segments []*scorch.SegmentSnapshot) {
 	live := make(map[uint64]bool, len(segments))
 	for _, s := range segments {

@@ -13,14 +13,14 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// maxGroup bounds the documents of one Bleve batch: beyond it, a batch only costs memory and latency.
+// maxGroup bounds the documents of a Bleve batch. A larger batch costs memory and latency, and gains nothing.
 const maxGroup = 5000
 
-// A change is what one caller wants written.
+// A change is the write of one caller.
 type change struct {
 	annotations []*pb.Annotation
 	docs        []index.Document // of the annotations
-	rows        [][]byte         // of the annotations: what is stored of each
+	rows        [][]byte         // the stored rows of the annotations
 	deletes     []string
 	done        chan error // buffered
 }
@@ -44,7 +44,7 @@ type committer struct {
 }
 
 func newCommitter(commit func([]*change) error, failed <-chan struct{}, release func()) *committer {
-	// The bounded queue is what pushes back on writers.
+	// The bounded queue pushes back on writers.
 	g := &committer{
 		queue: make(chan *change, 64), quit: make(chan struct{}), ended: make(chan struct{}),
 		commit: commit, failed: failed, release: release,
@@ -53,8 +53,8 @@ func newCommitter(commit func([]*change) error, failed <-chan struct{}, release 
 	return g
 }
 
-// do hands a change over and waits until it is committed. A caller that stops waiting
-// does not know whether it will be.
+// do hands a change over and waits until the change is committed. A caller that stops waiting does not know whether the change will be
+// committed.
 func (g *committer) do(ctx context.Context, c *change) error {
 	c.done = make(chan error, 1)
 	select {
@@ -98,7 +98,7 @@ func (g *committer) serve() {
 			select {
 			case first = <-g.queue:
 			case <-g.quit:
-				// What was handed over before is answered, so that nobody waits for ever.
+				// Changes in the queue are answered, so that no caller waits for ever.
 				for {
 					select {
 					case c := <-g.queue:
@@ -130,7 +130,7 @@ func (g *committer) serve() {
 	}
 }
 
-// close waits for the batch being committed, unless the index failed: then it never is.
+// close waits until the current batch is committed. After a failure of the index, close does not wait.
 func (g *committer) close() {
 	g.once.Do(func() { close(g.quit) })
 	select {
@@ -139,7 +139,8 @@ func (g *committer) close() {
 	}
 }
 
-// Scorch names its error callback through a registry of the process; one entry passes on to whichever index it is of.
+// Scorch finds its error callback by name in a registry of the process. One entry serves all indices, and passes an error to the index of
+// the folder.
 const errorCallback = "cinedex"
 
 var (
@@ -147,7 +148,7 @@ var (
 	listeners    sync.Map // folder of an index → func(error)
 )
 
-// hearErrors has errors of the index in dir passed to f, until release is called.
+// hearErrors passes errors of the index in dir to f, until release is called.
 func hearErrors(dir string, f func(error)) (release func()) {
 	registerOnce.Do(func() {
 		scorch.RegistryAsyncErrorCallbacks[errorCallback] = func(err error, path string) {

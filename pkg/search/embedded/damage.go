@@ -21,15 +21,15 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
 )
 
-// A file of the engine is damaged where its bytes are other than those that were written. Every part of the engine is
-// held against checksums before it is used: Bleve verifies none of its own, and ends the process over some damage.
-// All that the engine holds is in the store, so that the remedy is the same for all damage: the engine is filled anew.
+// A file of the engine is damaged if its bytes differ from the bytes that were written. Every file is compared with checksums before use:
+// Bleve verifies no checksum, and some damage ends the process there. Every item of the engine is in the store, so the remedy is the
+// same for all damage: the engine is filled anew.
 
 func damage(path, format string, args ...any) error {
 	return &flat.Damage{Path: path, What: fmt.Sprintf(format, args...)}
 }
 
-// damageIn returns the damage that an error is of, nil if it is of none.
+// damageIn returns the damage that an error wraps; nil if the error wraps none.
 func damageIn(err error) *flat.Damage {
 	var d *flat.Damage
 	if errors.As(err, &d) {
@@ -43,7 +43,8 @@ const (
 	segmentsExt = ".zap"
 )
 
-// inspect holds the files of a generation that nobody has open against their checksums, and against its seal if there is one.
+// inspect compares the files of a generation with their checksums and, if the generation is sealed, with the seal. Nobody may have the
+// generation open.
 func inspect(dir string) (sealed bool, err error) {
 	s, err := readSeal(dir)
 	if err != nil {
@@ -66,7 +67,7 @@ func inspect(dir string) (sealed bool, err error) {
 	return s != nil, group.Wait()
 }
 
-// hold reports the first file that is not as it was sealed.
+// hold returns damage for the first file that differs from the seal.
 func (s *seal) hold(dir string) error {
 	for _, f := range s.Files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Name))
@@ -94,7 +95,7 @@ func (s *seal) hold(dir string) error {
 	return nil
 }
 
-// segmentsOf returns the segments that scorch's root names. Others are left over from before a crash, and scorch removes them.
+// segmentsOf returns the segments that scorch's root names. Other segments are left over from a crash, and scorch removes them.
 func segmentsOf(dir string) (paths []string, err error) {
 	path := filepath.Join(dir, boltFile)
 	info, err := os.Stat(path)
@@ -144,8 +145,8 @@ func segmentsOf(dir string) (paths []string, err error) {
 	return paths, err
 }
 
-// inspectMetas holds both of the pages that a file of bbolt begins with against their checksums, and the file's size against
-// theirs. bbolt takes the older one where the newer one is damaged, and so what was before the last write.
+// inspectMetas compares the two first pages of a file of bbolt with their checksums, and the size of the file with the size in the pages.
+// Where the newer page is damaged, bbolt would read the older page, and so the state before the last write.
 func inspectMetas(path string, size int64) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -167,7 +168,7 @@ func inspectMetas(path string, size int64) error {
 			return damage(path, "the checksum of its page %d does not fit", i)
 		}
 		if own := int64(le.Uint32(b[8:])); own != page {
-			return nil // it was made on a machine with other pages: bbolt knows how to read it
+			return nil // the file is from a machine with other pages: bbolt knows how to read the file
 		}
 		if end := int64(le.Uint64(b[40:])) * page; end > size {
 			return damage(path, "it has %d bytes, and reaches to %d", size, end)
@@ -176,7 +177,7 @@ func inspectMetas(path string, size int64) error {
 	return nil
 }
 
-// inspectSegment holds a segment against the checksum that it ends with.
+// inspectSegment compares a segment with the checksum at its end.
 func inspectSegment(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -208,7 +209,7 @@ func inspectSegment(path string) error {
 	return nil
 }
 
-// sumOf is the checksum of the first bytes of a file.
+// sumOf returns the checksum of the first bytes of a file.
 func sumOf(path string, size int64, table *crc32.Table) (uint32, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -224,11 +225,11 @@ func sumOf(path string, size int64, table *crc32.Table) (uint32, error) {
 	return h.Sum32(), nil
 }
 
-// onlyWriter hides what else a writer can, so that a copy uses the buffer it is given.
+// onlyWriter hides the other methods of a writer, so that io.CopyBuffer uses the buffer.
 type onlyWriter struct{ io.Writer }
 
-// guarded calls f, which reads files that may be damaged in ways that no checksum tells: a panic of it, or a fault in
-// what is mapped into memory, is damage of the file named.
+// guarded calls f, which reads files that may be damaged in ways that no checksum shows. A panic of f, or a fault in mapped memory, is
+// damage of the file named.
 func guarded(path string, f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -239,7 +240,7 @@ func guarded(path string, f func() error) (err error) {
 	return f()
 }
 
-// readable calls f, which reads what is mapped into memory: a fault there, as of a disk that cannot be read, is damage.
+// readable calls f, which reads mapped memory. A fault there, as of a disk that cannot be read, is damage.
 func readable(dir string, f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

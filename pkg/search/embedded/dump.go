@@ -26,7 +26,7 @@ func (v *vectors) dump(ctx context.Context, f func(search.EmbeddingLine)) error 
 	return nil
 }
 
-// dump calls f with every text in the order of run and ordinal. A document that is there twice is told twice.
+// dump calls f with every text in the order of run and ordinal. An item with two documents is dumped twice.
 func (t *text) dump(ctx context.Context, f func(search.AnnotationLine) error) error {
 	s, err := t.snapshot()
 	if err != nil {

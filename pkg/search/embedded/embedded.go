@@ -23,29 +23,29 @@ import (
 
 // Config is what an operator sets.
 type Config struct {
-	// Mend sets a damaged engine aside, in a folder beside it, and begins an empty one, which Lacking then speaks of.
-	// Without it, damage is an error of Open.
+	// Mend moves a damaged engine to a folder beside the engine's folder and begins an empty engine. Lacking then tells the damage.
+	// Without Mend, damage is an error of Open.
 	Mend bool
 
-	// Spaces are those that embeddings may be of. One that the folder does not hold is added; one
-	// that is left out is kept on disk, and not to be asked.
+	// Spaces are the spaces of embeddings. A space that the folder does not hold is added. A space of the folder that is not
+	// listed stays on disk and cannot be asked.
 	Spaces []*pb.Space
 }
 
-// Deps is what main builds. The zero Deps logs nothing and measures nothing.
+// Deps are the collaborators that main builds. The zero Deps logs nothing and measures nothing.
 type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
 
-// Engine is a search.Engine in one folder, which one process may have open at a time.
+// Engine is a search.Engine in one folder. One process at a time may have the folder open.
 type Engine struct {
 	dir  string
 	cfg  Config
 	log  *slog.Logger
 	lock *os.File
 
-	// self guards record and lack. made says that Open made the folder.
+	// self guards record and lack. made says that Open created the folder.
 	self   sync.Mutex
 	record record
 	made   bool
@@ -56,8 +56,8 @@ type Engine struct {
 	live   atomic.Pointer[generation]
 	closed atomic.Bool
 
-	// rebuilding is held while a rebuild begins or ends; writing, by each write for reading, so that one begins
-	// and ends between writes. fresh is the rebuild under way, nil mostly.
+	// rebuilding is held while a rebuild begins or ends. Each write holds writing for reading, so that a rebuild begins and ends
+	// between writes. fresh is the rebuild under way; nil mostly.
 	rebuilding sync.Mutex
 	writing    sync.RWMutex
 	fresh      *rebuild
@@ -69,10 +69,12 @@ type Engine struct {
 
 var _ search.Engine = (*Engine)(nil)
 
-// Open opens the engine in dir, and makes it if there is none. A space of another dimension or
-// metric than it was made with is an error of kind Invalid; a folder that another process has
-// open is one of kind Unavailable. Every file is held against its checksums first; damage is
-// an error of kind Internal that names the file, or set aside: see Config.Mend.
+// Open opens the engine in dir, and creates the engine if the folder is missing. Every file is compared with its checksums first.
+//
+// Errors:
+//   - Invalid: a space has another dimension or metric than in the folder.
+//   - Unavailable: another process has the folder open.
+//   - Internal: a file is damaged. The error names the file. With Config.Mend, the engine is set aside instead.
 func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 	log := deps.Log
 	if log == nil {
@@ -119,7 +121,7 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 	return e, nil
 }
 
-// open opens the live generation, of an empty engine where the one that is there is damaged and Config.Mend says so.
+// open opens the live generation. Where that is damaged and Config.Mend is set, open sets the engine aside and opens an empty engine.
 func (e *Engine) open() error {
 	if err := e.openLive(); err == nil || damageIn(err) == nil || !e.cfg.Mend {
 		if damageIn(err) != nil {
@@ -139,7 +141,7 @@ func (e *Engine) open() error {
 	}
 }
 
-// openLive opens the generation that is live.
+// openLive opens the live generation.
 func (e *Engine) openLive() (err error) {
 	if err := os.MkdirAll(e.dir, 0o700); err != nil {
 		return fmt.Errorf("making the search engine's folder: %w", err)
@@ -173,7 +175,7 @@ func (e *Engine) openLive() (err error) {
 	}
 	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log)
 	if d := damageIn(err); d != nil {
-		// Opening the rest may have cut off or changed what tells of the damage.
+		// Opening the other files may have removed the traces of the damage: the record keeps the reason.
 		rec.Lacking, rec.Serves = d.Error(), false
 		return errors.Join(err, rec.write(e.dir))
 	}
@@ -191,7 +193,7 @@ func (e *Engine) openLive() (err error) {
 	return nil
 }
 
-// complete notes in the record the spaces that are new, and the format of the words; it writes the record where that changes it.
+// complete notes new spaces and the format of the words in the record. complete writes the record if the record changed.
 func (e *Engine) complete(rec *record, known, made bool, gen *generation) error {
 	for s := range gen.spaces {
 		if !slices.Contains(rec.Spaces, s) {
@@ -213,17 +215,17 @@ func (e *Engine) complete(rec *record, known, made bool, gen *generation) error 
 	return rec.write(e.dir)
 }
 
-// ID names the folder of this engine: one that is made anew in its place has another.
+// ID returns the identity of the folder. A folder that is created anew in its place has another identity.
 func (e *Engine) ID() string { return e.record.ID }
 
-// Made reports whether Open found nothing and made the folder.
+// Made reports whether Open created the folder.
 func (e *Engine) Made() bool { return e.made }
 
 // Lacking implements search.Lacker.
 func (e *Engine) Lacking() *search.Lack { return e.lack.Load() }
 
-// Doubt says that the engine may hold less than the store, for a reason that the engine cannot see. It is remembered until
-// a Rebuild commits.
+// Doubt notes that the engine may hold less than the store, for a reason that the engine cannot see. The note stays until a Rebuild
+// commits.
 func (e *Engine) Doubt(reason string) error { return e.doubt(search.Lack{Reason: reason}) }
 
 func (e *Engine) doubt(l search.Lack) error {
@@ -240,10 +242,10 @@ func (e *Engine) doubt(l search.Lack) error {
 	return nil
 }
 
-// OnWhole has f called whenever the engine has been filled anew.
+// OnWhole sets a function that is called each time after the engine was filled anew.
 func (e *Engine) OnWhole(f func(context.Context) error) { e.whole = f }
 
-// filled notes that the engine holds all that the store has.
+// filled notes that the engine holds every item of the store.
 func (e *Engine) filled(ctx context.Context) error {
 	e.self.Lock()
 	defer e.self.Unlock()
@@ -260,8 +262,7 @@ func (e *Engine) filled(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the engine. What Write returned nil for is kept; writes under way fail, and a rebuild under
-// way is given up.
+// Close ends the engine. Items of a Write that returned nil stay. Writes under way fail, and a rebuild under way is given up.
 func (e *Engine) Close() error {
 	if e.closed.Swap(true) {
 		return nil
@@ -273,16 +274,16 @@ func (e *Engine) Close() error {
 	if r := e.underway(); r != nil {
 		err = errors.Join(err, r.giveUp())
 	}
-	return errors.Join(err, e.live.Load().close()) // again, if it was swapped meanwhile
+	return errors.Join(err, e.live.Load().close()) // a rebuild may have swapped the generation meanwhile
 }
 
-// reading calls f with the live generation, which stays open meanwhile.
+// reading calls f with the live generation, and keeps the generation open until f returns.
 func (e *Engine) reading(f func(*generation) error) error {
 	for {
 		if l := e.lack.Load(); l != nil && !l.Serves {
 			return l.Error()
 		}
-		// One that was retired is live no more.
+		// A generation that was retired meanwhile is no longer live.
 		if g := e.live.Load(); g.enter() {
 			defer g.leave()
 			return e.noticed(readable(g.dir, func() error { return f(g) }))
@@ -290,7 +291,7 @@ func (e *Engine) reading(f func(*generation) error) error {
 	}
 }
 
-// noticed passes an error on. If it is of damage that was found while reading, the engine is filled anew.
+// noticed passes an error on. If the error is damage that was found while reading, noticed has the engine filled anew.
 func (e *Engine) noticed(err error) error {
 	d := damageIn(err)
 	if d == nil || e.closed.Load() {
@@ -305,7 +306,7 @@ func (e *Engine) noticed(err error) error {
 	return e.lack.Load().Error()
 }
 
-// Ready reports why the engine cannot be written or searched, if so.
+// Ready returns the reason why the engine cannot be written or searched now; nil if the engine can.
 func (e *Engine) Ready(ctx context.Context) error {
 	err := errors.Join(ctx.Err(), e.live.Load().text.ready())
 	if l := e.lack.Load(); l != nil && !l.Serves {

@@ -17,13 +17,13 @@ type expander struct {
 	views []*view
 }
 
-// frequency is in how many visible documents the most frequent of the terms is.
+// frequency returns the number of visible documents of the most frequent term.
 func (e expander) frequency(alts []words.Alternative) (uint64, error) {
 	_, df, err := e.visible(alts)
 	return df, err
 }
 
-// visible returns the terms that visible documents have, and in how many the most frequent one is.
+// visible returns the terms that a visible document has, and the number of visible documents of the most frequent term.
 func (e expander) visible(alts []words.Alternative) (known []words.Alternative, most uint64, err error) {
 	var reuse segment.PostingsList
 	known = make([]words.Alternative, 0, len(alts))
@@ -153,11 +153,11 @@ func (e expander) begun(lang *words.Language, typed *words.Typed) ([]words.Alter
 	return words.Begun(terms), nil
 }
 
-// checkTerms is how many terms are looked at between two looks at the context. Each has a list of documents.
+// checkTerms is the number of terms between two looks at the context. Each term has a list of documents.
 const checkTerms = 64
 
-// each calls f with the terms that an automaton takes and a range holds, and in how many visible
-// documents of a segment each one is; terms of hidden documents only are passed over.
+// each calls f with every term that an automaton accepts within a range, and with the term's number of visible documents in a segment.
+// each passes over terms of hidden documents alone.
 func (e expander) each(a segment.Automaton, from, to []byte, f func(term string, count uint64)) error {
 	var reuse segment.PostingsList
 	n := 0

@@ -11,8 +11,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// A wordField is a text that is indexed by its words. Its length is counted in places: terms that are at one place, as a word and its form without
-// accents are, are one word. Offsets into the text are left out: nothing reads them.
+// A wordField is a text that is indexed by its words. The length of a text is counted in positions: a word and its form without accents
+// share a position, and count once. Offsets into the text are left out, since nothing reads offsets.
 type wordField struct {
 	name   string
 	text   []byte
@@ -35,7 +35,7 @@ func (f *wordField) Analyze() {
 	for _, t := range tokens {
 		bytes += len(t.Term)
 	}
-	// What is kept of each token comes out of a few slices: there are many.
+	// Tokens are many: their values are cut from a few slices.
 	letters := make([]byte, 0, bytes)
 	places := make([]index.TokenLocation, len(tokens))
 	pointers := make([]*index.TokenLocation, len(tokens))
@@ -95,7 +95,7 @@ func (f *wordField) Size() int {
 	return n
 }
 
-// A keyField is a value that documents are filtered by, indexed as it is.
+// A keyField is a value to filter documents by, indexed unchanged.
 type keyField struct {
 	wordField
 	terms index.TokenFrequencies

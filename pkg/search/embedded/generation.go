@@ -23,8 +23,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
 )
 
-// A generation is one whole index, texts and vectors in one folder: the live one, or one that
-// is being filled beside it.
+// A generation is a whole index in one folder, texts and vectors: the live index, or the index of a rebuild under way.
 type generation struct {
 	name   string // of its folder within the engine's, see currentFile
 	dir    string // the folder itself
@@ -39,10 +38,10 @@ type generation struct {
 }
 
 const (
-	// firstGeneration lies in the engine's folder itself; the others in folders of generationsDir.
+	// firstGeneration lies in the engine's folder itself. Other generations lie in folders of generationsDir.
 	firstGeneration = "."
 	generationsDir  = "generations"
-	// currentFile names the live generation. Where it is missing, that is the first.
+	// currentFile names the live generation. If the file is missing, firstGeneration is live.
 	currentFile = "current"
 
 	textDir    = "text"
@@ -100,7 +99,7 @@ func (g *generation) close() error {
 	return writeSeal(g.dir)
 }
 
-// torn says where a log ended in a record that was cut or damaged when the generation was opened; empty where all ended well.
+// torn names the place of a cut or damaged record at the end of a log, as of opening the generation; empty if every log ended well.
 func (g *generation) torn() string {
 	torn := g.text.journal.torn
 	for _, v := range g.spaces {
@@ -128,7 +127,7 @@ func (g *generation) leave() {
 	}
 }
 
-// retire lets nobody in any more, and waits for those within.
+// retire refuses further users, and waits until the present users have left.
 func (g *generation) retire() {
 	g.mu.Lock()
 	if !g.retired {
@@ -157,7 +156,7 @@ func (g *generation) write(ctx context.Context, b search.Batch) error {
 		}
 		bySpace[m.GetSpace()] = append(bySpace[m.GetSpace()], m)
 	}
-	// Each part waits for its own sync: together they take as long as the slowest.
+	// Texts and each space wait for a sync of their own. In parallel, the write takes as long as the slowest sync.
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.text.write(gctx, b.Annotations) })
 	for space, embeddings := range bySpace {
@@ -186,8 +185,8 @@ func (g *generation) vector(ctx context.Context, q search.VectorQuery) ([]search
 	return v.find(ctx, q)
 }
 
-// dump writes of each run its annotations and then its embeddings by space. The
-// embeddings' lines are gathered before the first is written, some 200 bytes each.
+// dump writes, run by run, the annotations and then the embeddings by space. The lines of all embeddings are gathered before the
+// first line is written, some 200 bytes each.
 func (g *generation) dump(ctx context.Context, w io.Writer) error {
 	var vectors []search.EmbeddingLine
 	for _, v := range g.spaces {
@@ -220,7 +219,7 @@ func (g *generation) dump(ctx context.Context, w io.Writer) error {
 	return writeBefore("")
 }
 
-// currentGeneration reads which generation of a folder is live.
+// currentGeneration returns the name of the live generation of a folder.
 func currentGeneration(dir string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(dir, currentFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -243,9 +242,9 @@ func currentGeneration(dir string) (string, error) {
 	return name, nil
 }
 
-// setCurrent makes a generation the live one, durably and at once.
+// setCurrent makes a generation live, durably and at once.
 func setCurrent(dir, name string) error {
-	// What the pointer will lead to must be on disk first, its folder's name included.
+	// The generation must be on disk before currentFile names the generation, the name of its folder included.
 	for _, d := range []string{filepath.Join(dir, generationsDir), dir} {
 		if err := syncFolder(d); err != nil {
 			return err
@@ -269,8 +268,8 @@ func setCurrent(dir, name string) error {
 	return syncFolder(dir)
 }
 
-// removeOthers removes what does not belong to the generation named: those before it, and those that were never
-// made live. It is called by who has that generation open, and so is the only one here.
+// removeOthers removes every generation but the generation named: earlier generations, and generations that never became live. The
+// caller has the generation open, and so is the only user of the folder.
 func removeOthers(dir, name string) error {
 	var errs []error
 	if name != firstGeneration {

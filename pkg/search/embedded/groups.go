@@ -11,7 +11,7 @@ import (
 )
 
 // groups knows the run and the filterable values of each group of a flat index, and keeps which groups scopes and filters let through.
-// A scope that is related to an earlier scope costs the runs that changed. A filter that was asked before costs the groups that are new.
+// A scope that is related to an earlier scope costs the runs that changed. A kept filter costs the groups that are new.
 type groups struct {
 	index *flat.Index
 	runs  *runTable
@@ -144,7 +144,7 @@ func looked(ctx context.Context, n int) error {
 	return ctx.Err()
 }
 
-// visible returns the groups that a question may look into. A writer that is syncing does not hold it up.
+// visible returns the groups that a question may look into. visible does not wait for a writer's sync.
 func (g *groups) visible(ctx context.Context, scope *search.Scope, f search.Filter) (*flat.Set, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -227,7 +227,7 @@ func (g *groups) switched(k *keptSet, changed []uint32, d *decided) *flat.Set {
 	return k.set.With(more, fewer)
 }
 
-// anew goes through the groups, or through the runs that a scope names where these are fewer.
+// anew goes through the groups, or through the runs of a scope that names few runs.
 func (g *groups) anew(ctx context.Context, d *decided) (*flat.Set, error) {
 	var all []uint32
 	if d.named {
@@ -329,7 +329,7 @@ func (g *groups) filtered(ctx context.Context, key string, t taken) (*flat.Set, 
 	return k.set, nil
 }
 
-// candidates returns the groups with one of the values that a filter takes, by the value that narrows most.
+// candidates returns the groups with a value that the filter takes: of characters, else of kinds, else of languages.
 func (g *groups) candidates(t taken) (lists [][]uint32) {
 	values, numbers := &g.languages, t.languages
 	if t.kinds != nil {
@@ -344,7 +344,7 @@ func (g *groups) candidates(t taken) (lists [][]uint32) {
 	return lists
 }
 
-// taken are the numbers of the values that a filter takes; nil where it takes every value.
+// taken are the numbers of the values that a filter takes; nil means every value.
 type taken struct{ kinds, languages, people map[uint32]bool }
 
 func (g *groups) taken(f search.Filter) (t taken) {

@@ -16,25 +16,24 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
 )
 
-// A journal makes batches durable before the index has written them: one append and
-// one sync, where a segment of the index takes several. It is read again when the index is
-// opened, and a file of it is removed once the index has all that is in it. Files are removed
-// in their order, so that replaying what is left ends where the batches ended.
+// A journal makes batches durable before the index writes the batches. A record costs one append and one sync; a segment of the index
+// costs several syncs. The journal is replayed when the index is opened. A file of the journal is removed once the index has every
+// record of the file. Files are removed in their order, so that a replay of the remaining files ends at the last batch.
 type journal struct {
 	dir string
 
-	file    *os.File // nil before the first append and after a failed one
+	file    *os.File // nil before the first append and after a failed append
 	current *journalFile
 	number  uint64
 
 	mu    sync.Mutex
-	files []*journalFile // oldest first, the current one last
+	files []*journalFile // the oldest first, the current file last
 
-	// torn says where a file ended in a record that was cut or damaged when the journal was opened; empty where all ended well.
+	// torn names the place of a cut or damaged record at the end of a file, as of opening the journal; empty if every file ended well.
 	torn string
 }
 
-// journalFile counts the records that the index does not have yet.
+// journalFile counts the records of a file that the index does not have yet.
 type journalFile struct {
 	path    string
 	size    int64
@@ -43,18 +42,18 @@ type journalFile struct {
 }
 
 const (
-	// journalFileSize is when a new file is begun, and journalFileIdle when that is done for a file that the
-	// index has all of: what is read again after a crash is about what the index did not have.
+	// journalFileSize is the size at which a new file is begun. journalFileIdle is that size for a file of which the index has every
+	// record. A replay after a crash so reads few records that the index has already.
 	journalFileSize = 8 << 20
 	journalFileIdle = 256 << 10
 )
 
-const recordHead = 8 // length and checksum, 32 bits each, as in flat's log
+const recordHead = 8 // length and checksum, 32 bits each, as in the log of package flat
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openJournal passes what earlier files hold to replay, in order, and then removes them.
-// replay returns once the index has it durably.
+// openJournal passes the records of earlier files to replay, in order, and then removes the files. replay MUST return only when the
+// index has the records durably.
 func openJournal(dir string, replay func(records [][]byte) error) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the journal's folder: %w", err)
@@ -95,8 +94,8 @@ func openJournal(dir string, replay func(records [][]byte) error) (*journal, err
 
 func (j *journal) path(n uint64) string { return filepath.Join(j.dir, fmt.Sprintf("%016d.log", n)) }
 
-// readJournal returns the records of a file up to the first that is cut or damaged, and says where that one is. After a
-// crash it may be one that was never acknowledged, since appending stops at the first that fails. It may as well be damage.
+// readJournal returns the records of a file up to the first cut or damaged record, and the place of that record. After a crash the
+// record may be one that was never acknowledged, since appending stops at the first failure. The record may also be damage.
 func readJournal(path string) (records [][]byte, torn string, err error) {
 	all, err := os.ReadFile(path)
 	if err != nil {
@@ -125,8 +124,8 @@ func readJournal(path string) (records [][]byte, torn string, err error) {
 	return records, torn, nil
 }
 
-// append makes a record durable. The function that it returns is to be called when the index
-// has the record durably, too. It is called by one goroutine at a time.
+// append makes a record durable. The caller MUST call the returned function when the index has the record durably, too. One goroutine at
+// a time calls append.
 func (j *journal) append(record []byte) (indexed func(), err error) {
 	if j.current != nil {
 		j.mu.Lock()
@@ -150,8 +149,8 @@ func (j *journal) append(record []byte) (indexed func(), err error) {
 		err = syncData(j.file)
 	}
 	if err != nil {
-		// What was written of the record may be anything, and after a failed sync so may what was before in the
-		// system's cache: nothing more is written behind it.
+		// The bytes of the record on disk may be anything. After a failed sync, so may earlier bytes in the system's cache. Nothing
+		// more is written to this file.
 		j.end()
 		return nil, fmt.Errorf("appending to the journal: %w", err)
 	}
@@ -181,12 +180,12 @@ func (j *journal) begin() error {
 	return nil
 }
 
-// end closes the current file. It is removed when the index has all of it.
+// end closes the current file. The file is removed when the index has every record of the file.
 func (j *journal) end() {
 	if j.file == nil {
 		return
 	}
-	_ = j.file.Close() // what counts was synced
+	_ = j.file.Close() // acknowledged records were synced
 	j.mu.Lock()
 	j.current.ended = true
 	j.mu.Unlock()
@@ -205,7 +204,7 @@ func (j *journal) removeIndexed() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for len(j.files) > 0 && j.files[0].ended && j.files[0].pending == 0 {
-		// One that cannot be removed now is replayed and removed at the next opening; those after it have to stay as well.
+		// A file that cannot be removed now is replayed and removed at the next opening. The files after this file stay as well.
 		if err := os.Remove(j.files[0].path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// saturation is BM25's part of frequency and length; norm is Bleve's, one over the square root of the length.
+// saturation returns BM25's factor of frequency and length. norm is Bleve's: one over the square root of the length.
 func saturation(freq uint64, norm float64) float64 {
 	terms := uint64(1/(norm*norm) + 0.5)
 	if freq < uint64(len(saturations)) && terms < uint64(len(saturations[0])) {
@@ -21,7 +21,7 @@ func saturation(freq uint64, norm float64) float64 {
 	return words.Saturation(freq, float64(words.Length(terms)))
 }
 
-// saturations holds saturation of the usual frequencies and lengths: it is asked for once for each document that matches.
+// saturations is a table of saturation for the usual frequencies and lengths. Every matching document reads the table.
 var saturations = func() (t [8][256]float64) {
 	for freq := range t {
 		for terms := range t[freq] {
@@ -42,14 +42,14 @@ type cursor struct {
 	gain float64 // what the document gains by the clause
 	locs []segment.Location
 	done bool
-	// fresh says that next was not called yet.
+	// fresh says that next has not been called yet.
 	fresh bool
 
-	// A clause of several terms is gathered beforehand: documents, and what each gains.
+	// A clause of several terms is gathered beforehand: the documents, and the gain of each document.
 	bits  roaring.IntPeekable
 	gains []float64
 
-	// A clause of several terms whose places matter reads them side by side.
+	// A clause of several terms whose positions matter reads the terms side by side.
 	forms []*cursor
 }
 
@@ -92,7 +92,7 @@ func (c *cursor) next() error {
 	return nil
 }
 
-// advance goes to a document or the next one after it.
+// advance moves the cursor to a document, or to the next document behind.
 func (c *cursor) advance(doc uint64) error {
 	if c.done || c.doc >= doc {
 		return nil
@@ -252,7 +252,7 @@ func (m *matcher) formsCursor(c clause) (*cursor, *roaring.Bitmap, error) {
 	return all, docs, nil
 }
 
-// used is a table of gains that was lent, and the documents that have one in it.
+// used is a table of gains that the matcher borrowed, and the documents with a gain in the table.
 type used struct {
 	gains []float64
 	docs  *roaring.Bitmap
@@ -269,7 +269,7 @@ func (m *matcher) scratch() []float64 {
 	return make([]float64, n)
 }
 
-// release gives the tables back as they were lent.
+// release sets the borrowed tables to zero and gives the tables back.
 func (m *matcher) release() {
 	for _, u := range m.used {
 		for it := u.docs.Iterator(); it.HasNext(); {
@@ -280,10 +280,10 @@ func (m *matcher) release() {
 	m.used = nil
 }
 
-// checkEvery is how many documents are looked at between two looks at the context.
+// checkEvery is the number of documents between two looks at the context.
 const checkEvery = 4096
 
-// any offers every document with one of the words, passing over those that cannot be among the best.
+// any offers every document that has one of the words. any passes over documents that cannot be among the best.
 func (m *matcher) any() error {
 	cursors := make([]*cursor, 0, len(m.clauses))
 	for _, c := range m.clauses {
@@ -299,12 +299,12 @@ func (m *matcher) any() error {
 		}
 		cursors = append(cursors, cur)
 	}
-	// sums[i] is the most that the first i words give together.
+	// sums[i] is the highest gain of the first i words together.
 	sums := make([]float64, len(cursors)+1)
 	for i, c := range cursors {
 		sums[i+1] = sums[i] + c.bound
 	}
-	// Words before essential give too little to lift a document by themselves.
+	// Words before essential gain too little to lift a document by themselves.
 	essential := 0
 	for n := 1; ; n++ {
 		if n%checkEvery == 0 {
@@ -335,7 +335,7 @@ func (m *matcher) any() error {
 	}
 }
 
-// nextOf returns the next document of any of the cursors, and what the document gains by them.
+// nextOf returns the next document of any cursor, and the gain of the document by the cursors.
 func nextOf(cursors []*cursor) (doc uint64, gain float64, ok bool) {
 	doc = math.MaxUint64
 	for _, c := range cursors {
@@ -351,8 +351,8 @@ func nextOf(cursors []*cursor) (doc uint64, gain float64, ok bool) {
 	return doc, gain, ok
 }
 
-// offer offers a document with the sum of what the document gains. Gains are summed in the order of the clauses, whatever was passed
-// over, so that equal documents get equal scores.
+// offer offers a document with the sum of its gains. Gains are always summed in the order of the clauses, so that equal documents get
+// equal scores.
 func (m *matcher) offer(cursors []*cursor, doc uint64) error {
 	score := 0.0
 	for _, c := range cursors {
@@ -408,8 +408,8 @@ func (m *matcher) all(inOrder bool) error {
 	}
 }
 
-// narrowed opens every clause, such that the segment's iterators only decode the documents that all of them have; nil where
-// no document has all the words.
+// narrowed opens every clause. The segment's iterators then decode only the documents that have all words. narrowed returns nil if no
+// document has all words.
 func (m *matcher) narrowed(positions bool) ([]*cursor, error) {
 	cursors := make([]*cursor, 0, len(m.clauses))
 	var docs *roaring.Bitmap
@@ -440,8 +440,8 @@ func (m *matcher) narrowed(positions bool) ([]*cursor, error) {
 	return cursors, nil
 }
 
-// meet moves all cursors to the furthest document of any, or behind it, and reports whether all are at that document. The document is
-// math.MaxUint64 where a cursor is at its end.
+// meet moves all cursors to the furthest document of any cursor, or to the next document behind. together reports whether all cursors are
+// at the document. The document is math.MaxUint64 if a cursor is at its end.
 func meet(cursors []*cursor) (doc uint64, score float64, together bool, err error) {
 	for _, c := range cursors {
 		if c.done {
@@ -463,14 +463,14 @@ func meet(cursors []*cursor) (doc uint64, score float64, together bool, err erro
 	return doc, score, together, nil
 }
 
-// phraseFactor is 1 where the words follow each other as asked, less with words in between, and 0 where they do not.
+// phraseFactor is 1 if the words follow each other as in the question, less with words in between, and 0 if the words do not follow.
 func phraseFactor(cursors []*cursor) float64 {
 	best := -1
 	first := cursors[0]
 	for _, start := range first.locs {
 		at, gaps := start.Pos(), 0
 		for i, c := range cursors[1:] {
-			// Words that were left out of the question, as stop words are, leave their place open.
+			// A stop word that was left out of the question leaves its position open.
 			wanted := at + uint64(c.offset-cursors[i].offset)
 			next := uint64(math.MaxUint64)
 			for _, l := range c.locs {

@@ -15,8 +15,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// A view is one segment as one question sees it: documents outside its scope, filtered out or
-// deleted are in except, and everything read of the segment passes over them.
+// A view is a segment as a question sees the segment. except holds the documents that are outside the scope, filtered out or deleted.
+// Every read of the segment passes over these documents.
 type view struct {
 	seg    *scorch.SegmentSnapshot
 	cols   *columns
@@ -48,7 +48,7 @@ func (v *view) dictionary(field string) (segment.TermDictionary, error) {
 	return d, nil
 }
 
-// views makes the views of a snapshot, without the segments in which nothing is visible.
+// views returns the views of a snapshot. Segments without a visible document are left out.
 func (t *text) views(ctx context.Context, s *scorch.IndexSnapshot, scope *search.Scope, f search.Filter) ([]*view, error) {
 	var views []*view
 	shown := t.columns.table.shown(scope)
@@ -135,8 +135,8 @@ func (t *text) languagesWithin(ctx context.Context, scope *search.Scope) ([]stri
 
 // find answers a question about words.
 func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
-	// A damaged segment shows as an index out of range within the libraries that read
-	// it: that ends the question, not the process.
+	// A damaged segment shows as an index out of range within the libraries that read the segment. The panic ends the question, and not
+	// the process.
 	defer func() {
 		if p := recover(); p != nil {
 			hits, err = nil, errkind.New(errkind.Internal, "searching: %v", p)
@@ -192,7 +192,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 	return top.hits()
 }
 
-// A field is what is searched in one go, with its analysis and its number of visible documents.
+// A field is the texts of one language, or the labels, with their analysis and the number of visible documents.
 type field struct {
 	name string
 	lang *words.Language
@@ -238,9 +238,9 @@ func (t *text) fields(views []*view, q search.TextQuery) ([]field, error) {
 	return fields, nil
 }
 
-// A clause is one word of a question: one term, or several that may stand for it.
+// A clause is a word of a question: one term, or several terms that may stand for the word.
 type clause struct {
-	term         string // of the word as it was asked for
+	term         string // of the word in the question's own spelling
 	alternatives []words.Alternative
 	offset       int // position within the question, for phrases
 	idf          float64
@@ -282,7 +282,7 @@ func (f field) clauses(ctx context.Context, views []*view, mode search.TextMode,
 		}
 		clauses = append(clauses, clause{term: typed.Word, alternatives: alts})
 	}
-	// A word of which nothing is visible matches nothing: it ends a question that asks for all of them.
+	// A word without a visible document matches nothing. Such a word ends a question that asks for all words.
 	known := clauses[:0]
 	for _, c := range clauses {
 		var df uint64
@@ -300,7 +300,7 @@ func (f field) clauses(ctx context.Context, views []*view, mode search.TextMode,
 		known = append(known, c)
 	}
 	if mode != search.Phrase {
-		// From the most frequent word to the rarest, in an order that only visible texts decide.
+		// From the most frequent word to the rarest. Visible texts alone decide the order.
 		slices.SortFunc(known, func(a, b clause) int {
 			return cmp.Or(cmp.Compare(a.bound(), b.bound()), cmp.Compare(a.term, b.term))
 		})

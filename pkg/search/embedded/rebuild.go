@@ -38,7 +38,7 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 	if err := removeOthers(e.dir, e.live.Load().name); err != nil {
 		return nil, err
 	}
-	// Named by the time, so that a name never comes back, and by nothing that is left in the folder.
+	// The name is the time, so that no name comes back, whatever is left in the folder.
 	name := filepath.Join(generationsDir, strconv.FormatInt(time.Now().UnixNano(), 10))
 	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log) //nolint:contextcheck // a generation lives longer than the call that makes it
 	if err != nil {
@@ -46,7 +46,7 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 	}
 	r := &rebuild{engine: e, gen: gen, told: map[itemsOf]*roaring.Bitmap{}, trimmed: map[string]bounds{}, folding: map[string]int{}}
 	r.folded = sync.NewCond(&r.mu)
-	// Writes under way reach the live engine before this goes on; later ones reach both.
+	// Writes under way reach the live engine before the lock is taken. Later writes reach both engines.
 	e.writing.Lock()
 	e.fresh = r
 	e.writing.Unlock()
@@ -59,28 +59,28 @@ func (e *Engine) underway() *rebuild {
 	return e.fresh
 }
 
-// A rebuild is a generation that is being filled. What comes from the store may be older than what the live
-// engine is told meanwhile: the rebuild keeps what that was, some bits for each item.
+// A rebuild is a generation that is being filled. Items from the store may be older than items that the live engine is told meanwhile. The
+// rebuild therefore keeps the identities of the latter, some bits for each item.
 type rebuild struct {
 	engine *Engine
 	gen    *generation
 
 	mu      sync.Mutex
 	ended   bool
-	told    map[itemsOf]*roaring.Bitmap // ordinals that were written to the live engine since
-	trimmed map[string]bounds           // by run: the least that it was trimmed to since
-	folding map[string]int              // runs of which a Write is under way
-	folded  *sync.Cond                  // told when one is done
+	told    map[itemsOf]*roaring.Bitmap // ordinals of items that the live engine was told since the rebuild began
+	trimmed map[string]bounds           // by run: the lowest ordinals that the run was trimmed to since
+	folding map[string]int              // runs of which a Write from the store is under way
+	folded  *sync.Cond                  // signalled when such a Write ends
 }
 
 var _ search.Rebuild = (*rebuild)(nil)
 
-// itemsOf says whose ordinals: annotations of a run, or its embeddings of a space.
+// itemsOf names the annotations of a run, or the embeddings of a run in a space.
 type itemsOf struct{ run, space string }
 
 type bounds struct{ annotations, embeddings int64 }
 
-// tellWrite notes what the live engine is told to write, once nothing older of these runs is on its way.
+// tellWrite notes the items of a batch for the live engine. tellWrite first waits for Writes from the store of the same runs.
 func (r *rebuild) tellWrite(b search.Batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,7 @@ func (r *rebuild) tellWrite(b search.Batch) {
 	}
 	note := func(run, space string, ordinal int64) {
 		if ordinal < 0 || ordinal > search.MaxOrdinal {
-			return // it is refused
+			return // the engine refuses the item
 		}
 		k := itemsOf{run, space}
 		if r.told[k] == nil {
@@ -135,7 +135,8 @@ func (r *rebuild) tellTrim(run string, annotations, embeddings int64) {
 	r.trimmed[run] = bounds{min(b.annotations, annotations), min(b.embeddings, embeddings)}
 }
 
-// begin returns what of a batch from the store is still as it is there, and marks its runs as being folded.
+// begin returns the items of a batch from the store that the live engine was not told since, and marks the runs of the batch as being
+// folded.
 func (r *rebuild) begin(b search.Batch) (_ search.Batch, done func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -202,7 +203,7 @@ func (r *rebuild) TrimRun(ctx context.Context, run string, annotations, embeddin
 // DeleteRun implements search.Writer.
 func (r *rebuild) DeleteRun(ctx context.Context, run string) error { return r.TrimRun(ctx, run, 0, 0) }
 
-// within calls f with the generation, as long as the rebuild is under way.
+// within calls f with the generation. After the rebuild ended, within is an error of kind Conflict.
 func (r *rebuild) within(f func(*generation) error) error {
 	r.mu.Lock()
 	ended := r.ended || !r.gen.enter()
@@ -277,7 +278,7 @@ func (r *rebuild) Commit(ctx context.Context) error {
 	r.mu.Lock()
 	r.ended = true
 	r.mu.Unlock()
-	// From here on it is done; what is left behind is removed when the folder is next opened.
+	// The swap is done. Files that stay behind are removed at the next Open.
 	if err := e.filled(ctx); err != nil {
 		e.log.Warn("noting that the search engine was filled anew: it is done again at the next start", "error", err)
 	}
@@ -298,7 +299,7 @@ func (r *rebuild) Close() error {
 // giveUp is called with rebuilding held.
 func (r *rebuild) giveUp() error {
 	e := r.engine
-	e.writing.Lock() // nobody writes into it any more
+	e.writing.Lock() // no write reaches the rebuild any more
 	under := e.fresh == r
 	if under {
 		e.fresh = nil
@@ -314,7 +315,7 @@ func (r *rebuild) giveUp() error {
 	return errors.Join(r.gen.close(), os.RemoveAll(filepath.Join(e.dir, r.gen.name)))
 }
 
-// writeBoth writes into the live generation, and into the one that is being filled beside it.
+// writeBoth writes into the live generation, and into the generation of a rebuild under way.
 func (e *Engine) writeBoth(ctx context.Context, b search.Batch) error {
 	return e.both(func(r *rebuild) { r.tellWrite(b) }, func(g *generation) error { return g.write(ctx, b) })
 }

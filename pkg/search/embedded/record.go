@@ -14,24 +14,24 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// recordFile says in the engine's folder what the engine knows of itself.
+// recordFile is the file of the record, in the engine's folder.
 const recordFile = "ENGINE"
 
-// A record is what an engine knows of itself, beside what it holds.
+// A record holds the facts of an engine that are not items.
 type record struct {
-	// ID names this folder of an engine. A folder that is made anew has another.
+	// ID is the identity of the folder. A folder that is created anew has another identity.
 	ID string `json:"id"`
-	// Lacking says why the engine may hold less than the store; empty where it holds all.
+	// Lacking is the reason why the engine may hold less than the store; empty if the engine holds every item.
 	Lacking string `json:"lacking,omitempty"`
-	// Serves is of Lacking: see search.Lack.
+	// Serves says whether the engine answers while Lacking is set: see search.Lack.
 	Serves bool `json:"serves,omitempty"`
-	// Format is words.Format as of the live generation; 0 where it was made before formats were numbered.
+	// Format is the words.Format of the live generation; 0 for a generation from before formats were numbered.
 	Format int `json:"format,omitempty"`
-	// Spaces are those that have a folder in every generation.
+	// Spaces are the spaces that have a folder in every generation.
 	Spaces []string `json:"spaces,omitempty"`
 }
 
-// readRecord reports with known whether the folder has a record.
+// readRecord returns the record of a folder. If the folder has none, known is false and the record is new.
 func readRecord(dir string) (r record, known bool, err error) {
 	err = readSealed(filepath.Join(dir, recordFile), &r)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,8 +42,8 @@ func readRecord(dir string) (r record, known bool, err error) {
 
 func (r record) write(dir string) error { return writeSealed(dir, recordFile, r) }
 
-// A seal is what a generation's files were when it was closed. It is removed when the generation is opened, so that it
-// is there only of one that nothing has been written to since: whatever differs from it is damage.
+// A seal lists the files of a generation as of closing the generation. Opening removes the seal. A sealed generation has therefore not been
+// written to since, and any difference is damage.
 type seal struct {
 	Files []sealedFile `json:"files"`
 }
@@ -51,13 +51,13 @@ type seal struct {
 type sealedFile struct {
 	Name string `json:"name"`
 	Size int64  `json:"size"`
-	// Sum is the checksum of a file that has none of its own.
+	// Sum is the checksum of a file that does not hold a checksum itself.
 	Sum *uint32 `json:"sum,omitempty"`
 }
 
 const sealFile = "CLOSED"
 
-// writeSeal seals the generation in a folder, which nobody has open.
+// writeSeal seals the generation in a folder. Nobody may have the generation open.
 func writeSeal(dir string) error {
 	var s seal
 	for _, part := range []string{textDir, vectorsDir} {
@@ -91,7 +91,7 @@ func writeSeal(dir string) error {
 	return writeSealed(dir, sealFile, s)
 }
 
-// readSeal returns nil where the generation was not closed.
+// readSeal returns nil if the generation was not closed.
 func readSeal(dir string) (*seal, error) {
 	s := &seal{}
 	err := readSealed(filepath.Join(dir, sealFile), s)
@@ -101,7 +101,7 @@ func readSeal(dir string) (*seal, error) {
 	return s, err
 }
 
-// breakSeal is called before anything is written.
+// breakSeal removes the seal. The caller MUST call breakSeal before any write.
 func breakSeal(dir string) error {
 	err := os.Remove(filepath.Join(dir, sealFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -116,7 +116,7 @@ func breakSeal(dir string) error {
 	return nil
 }
 
-// writeSealed writes JSON and its checksum on a line behind it, durably and at once.
+// writeSealed writes a line of JSON and a line with the checksum of the JSON, durably and at once.
 func writeSealed(dir, name string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -159,7 +159,7 @@ func readSealed(path string, v any) error {
 	return nil
 }
 
-// setAside moves the whole engine out of the way, and returns where it is.
+// setAside moves the whole folder of the engine, and returns the new place of the folder.
 func setAside(dir, stamp string) (string, error) {
 	aside := strings.TrimRight(dir, string(filepath.Separator)) + "-damaged-" + stamp
 	for n := 2; ; n++ {

@@ -11,7 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// documentID is run and ordinal such that the order of ids is the order of both.
+// documentID encodes run and ordinal. The order of ids is the order of runs, then of ordinals.
 func documentID(run string, ordinal int64) string {
 	const digits = "0123456789abcdef"
 	b := make([]byte, 0, len(run)+9)
@@ -40,12 +40,12 @@ func parseDocumentID(id []byte) (run []byte, ordinal uint32, err error) {
 	return id[:len(id)-9], ordinal, nil
 }
 
-// A row is what is stored beside the postings of a document: what a Hit and Dump tell of it.
+// A row is stored beside the postings of a document. A row holds the fields of a Hit and of a line of Dump.
 type row struct {
 	asset, kind, language string
 	interval              schema.Interval
 	confidence            float32
-	// hash is of what was indexed: the texts are not kept.
+	// hash is a hash of the indexed texts, which are not kept.
 	hash uint64
 }
 

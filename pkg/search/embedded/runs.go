@@ -12,7 +12,7 @@ import (
 // A runTable numbers the runs that an engine holds, so that the id of a run is kept once. Numbers hold within the process only. A run
 // that was deleted keeps its number.
 //
-// The table also keeps the last scopes in numbers, as shown sets: a scope that differs little from a kept scope costs the difference.
+// The table also keeps the last scopes in numbers, as shown sets. A scope that differs little from a kept scope costs the difference.
 type runTable struct {
 	mu      sync.RWMutex
 	numbers map[string]uint32
@@ -71,11 +71,11 @@ func (t *runTable) list() []string {
 	return t.names
 }
 
-// A shown is a scope in numbers. It never changes, but for what it learns of runs that are numbered later.
+// A shown is a scope in numbers. A shown never changes, except that runs are added to known when they get a number.
 type shown struct {
 	runs  search.Runs
 	table *runTable
-	kin   []kin // sets that were kept when this one was made, the nearest first
+	kin   []kin // related sets that were kept when this set was made, the nearest first
 
 	grow  sync.Mutex
 	known atomic.Pointer[decided]
@@ -87,7 +87,7 @@ type kin struct {
 	changed []uint32
 }
 
-// decided says of the runs with numbers below n which the set holds. It never changes.
+// decided tells which runs with numbers below n a set holds. A decided never changes.
 type decided struct {
 	n    uint32
 	bits []uint64
@@ -112,7 +112,7 @@ func (d *decided) set(run uint32, holds bool) {
 	}
 }
 
-// upTo returns what is decided, of the runs with numbers below n at least.
+// upTo decides the runs with numbers below n, and possibly more.
 func (s *shown) upTo(n int) *decided {
 	if d := s.known.Load(); int(d.n) >= n {
 		return d
@@ -133,10 +133,10 @@ func (s *shown) upTo(n int) *decided {
 	return d
 }
 
-// all returns what is decided, of every run that has a number.
+// all decides every run that has a number.
 func (s *shown) all() *decided { return s.upTo(len(s.table.list())) }
 
-// decidedOf decides by the names of all runs of a set.
+// decidedOf decides by the names of the runs of a set.
 func (t *runTable) decidedOf(runs []string, few bool) *decided {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -155,7 +155,7 @@ func (t *runTable) decidedOf(runs []string, few bool) *decided {
 	return d
 }
 
-// grown decides of the runs that were numbered since.
+// grown decides the runs that were numbered since.
 func (d *decided) grown(names []string, runs search.Runs) *decided {
 	g := &decided{n: uint32(len(names)), named: d.named, few: d.few}
 	if !g.named {

@@ -14,8 +14,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// sights keeps how questions saw a segment, so that a question costs what differs from an earlier question and not the size of the
-// segment. Bitmaps that are kept are shared and never change.
+// sights keeps how questions saw a segment. A question so costs the difference to an earlier question, and not the size of the segment.
+// Kept bitmaps are shared and never change.
 type sights struct {
 	mu sync.Mutex
 	// hidden are the documents that a scope hides, by the identity of the scope.
@@ -95,7 +95,7 @@ func (c *columns) hidden(s *shown) (*hiding, *sights) {
 	return h, kept
 }
 
-// switched returns what is hidden after some runs changed: what was hidden before, where none of the runs is in the segment.
+// switched returns the hidden documents after some runs changed. If the segment holds none of the runs, switched returns old itself.
 func (c *columns) switched(old *hiding, changed []uint32, d *decided) *hiding {
 	var show, hide []uint32
 	for _, run := range changed {
@@ -123,7 +123,7 @@ func (c *columns) switched(old *hiding, changed []uint32, d *decided) *hiding {
 	return newHiding(docs, len(c.runOf))
 }
 
-// hiddenAnew goes through the runs of the segment, or through the runs that the scope names where these are fewer.
+// hiddenAnew goes through the runs of the segment, or through the named runs of the scope if these are fewer.
 func (c *columns) hiddenAnew(d *decided) *hiding {
 	var shown, hidden []int // places
 	if d.named && len(d.few)*8 < len(c.runs) {
@@ -180,8 +180,8 @@ type sight struct {
 	live   uint64          // the other documents
 
 	mu        sync.Mutex
-	languages atomic.Pointer[map[string]uint64] // of the live documents, once they are counted
-	before    *sight                            // an earlier sight with languages, to count from; nil once they are counted
+	languages atomic.Pointer[map[string]uint64] // of the live documents; nil until languages are counted
+	before    *sight                            // an earlier sight with languages, to count from; nil after counting
 }
 
 // look gives a view the sight of a scope and a filter.
@@ -223,7 +223,7 @@ func (v *view) look(scope *hiding, kept *sights, f search.Filter) error {
 	return nil
 }
 
-// filterKey tells filters apart by the parts that look takes in. Values are callers' own: each comes behind its length.
+// filterKey encodes the parts of a filter that look applies. Values come from callers, so each value follows its length.
 func filterKey(f search.Filter) string {
 	if len(f.Kinds)+len(f.Characters)+len(f.Languages) == 0 {
 		return ""
@@ -238,7 +238,7 @@ func filterKey(f search.Filter) string {
 	return string(key)
 }
 
-// outside returns the documents that do not pass the parts of a filter that are indexed. Confidence and span are looked at by offer.
+// outside returns the documents that do not pass the indexed parts of a filter. top.offer checks confidence and span.
 func (v *view) outside(f search.Filter) (*roaring.Bitmap, error) {
 	outside := roaring.New()
 	exclude := func(field string, terms []string) error {

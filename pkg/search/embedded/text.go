@@ -37,7 +37,7 @@ const (
 )
 
 const (
-	// wordOptions keep positions, which phrases need; keyOptions keep only which documents.
+	// wordOptions keep positions, for phrases. keyOptions keep the documents alone.
 	wordOptions = index.IndexField | index.IncludeTermVectors
 	keyOptions  = index.IndexField | index.SkipFreqNorm
 )
@@ -53,8 +53,7 @@ type text struct {
 	stale     chan struct{} // holds one when the segments changed
 	warming   sync.WaitGroup
 
-	// failed is closed, with failure set before, when scorch lost one of its loops: nothing
-	// more can be written, what is there can be read.
+	// failed is closed when scorch lost one of its loops: the index can be read and not written. failure is set before.
 	failed   chan struct{}
 	failOnce sync.Once
 	failure  error
@@ -62,15 +61,16 @@ type text struct {
 	journal  *journal
 
 	mu        sync.Mutex
-	progress  *sync.Cond // of what follows, under mu
+	progress  *sync.Cond // of the fields below, under mu
 	unwritten int        // changes that are in the journal and in memory, and not yet in the index's files
-	// writeErr and appendErr are the last errors of writing the index and the journal, nil after a write that went well.
+	// writeErr and appendErr are the last errors of writing the index and the journal; nil after a write that succeeded.
 	writeErr, appendErr error
-	// doubtful says that a write has failed since the index was opened: what can be found may be other than what the journal would bring back.
+	// doubtful says that a write has failed since the index was opened: searches may find other items than a replay of the journal would
+	// bring back.
 	doubtful bool
 }
 
-// maxUnwritten is how many changes may wait for the index to write them before writers do.
+// maxUnwritten bounds the changes that the index has not written yet. Writers wait beyond the bound.
 const maxUnwritten = 40_000
 
 func openText(dir string, runs *runTable, log *slog.Logger) (*text, error) {
@@ -86,14 +86,14 @@ func openText(dir string, runs *runTable, log *slog.Logger) (*text, error) {
 	release := hearErrors(dir, t.asyncError)
 	t.index, err = scorch.NewScorch(scorch.Name, map[string]any{
 		"path": dir,
-		// Batch returns when the batch is searchable: the journal is what makes it durable. Scorch's own safe mode
-		// takes several syncs a batch, and closes a segment under its readers if the disk refuses it.
+		// Batch returns when the batch is searchable. The journal makes the batch durable. Scorch's own safe mode takes several syncs
+		// for each batch, and closes a segment under its readers if the disk refuses the segment.
 		"unsafe_batch":           true,
 		"bolt_timeout":           "1s",
 		"asyncErrorCallbackName": errorCallback,
-		// What comes within the nap is written as one segment.
+		// Batches within the nap are written as one segment.
 		"scorchPersisterOptions": map[string]any{"PersisterNapTimeMSec": 100, "PersisterNapUnderNumFiles": 500},
-		// Few large segments make searches fast; merges are paid by the writer's second core.
+		// Few large segments make searches fast. The writer's second core pays for merges.
 		"scorchMergePlanOptions": map[string]any{
 			"MaxSegmentsPerTier": 6, "MaxSegmentSize": 5_000_000, "TierGrowth": 10.0,
 			"SegmentsPerMergeTask": 8, "FloorSegmentSize": 2000, "ReclaimDeletesWeight": 2.0,
@@ -136,7 +136,7 @@ func (t *text) close() error {
 	return err
 }
 
-// ready reports why nothing can be written, if so.
+// ready returns the reason why nothing can be written; nil if writes succeed.
 func (t *text) ready() error {
 	select {
 	case <-t.failed:
@@ -148,8 +148,8 @@ func (t *text) ready() error {
 	return errors.Join(t.writeErr, t.appendErr)
 }
 
-// asyncError is told by scorch's loops. They try again at once and for ever, so that
-// the pause made here is what keeps a full disk from taking a core, too.
+// asyncError takes the errors of scorch's loops. The loops try again at once and for ever. The pause here keeps a full disk from
+// occupying a core.
 func (t *text) asyncError(err error) {
 	var se *scorch.ScorchError
 	if errors.As(err, &se) && se.ErrType == scorch.ErrAsyncPanic {
@@ -174,7 +174,7 @@ func (t *text) asyncError(err error) {
 	}
 }
 
-// classifyDisk marks errors of writing: scorch passes some on as text only.
+// classifyDisk gives errors of writing their kind. Scorch passes some of these errors on as text.
 func classifyDisk(err error) error {
 	if k := errkind.Of(err); k != errkind.Internal {
 		return err
@@ -239,7 +239,7 @@ func (t *text) writeError(err error) error {
 	return fmt.Errorf("writing texts: %w", classifyDisk(err))
 }
 
-// commit makes changes durable and searchable. It is called by one goroutine at a time.
+// commit makes changes durable and searchable. One goroutine at a time calls commit.
 func (t *text) commit(changes []*change) error {
 	if err := t.waitForRoom(); err != nil {
 		return err
@@ -254,7 +254,7 @@ func (t *text) commit(changes []*change) error {
 	}
 	var indexed func()
 	appended := make(chan error, 1)
-	// The index is told of what it has written once the journal knows of it.
+	// The record leaves the journal once both the journal and the index have written the record.
 	var left atomic.Int32
 	left.Store(2)
 	both := func() {
@@ -282,7 +282,7 @@ func (t *text) commit(changes []*change) error {
 	return errors.Join(appendErr, indexErr)
 }
 
-// apply makes changes searchable, and has written called when the index has them on disk.
+// apply makes changes searchable, and calls written when the index has the changes on disk.
 func (t *text) apply(changes []*change, written func()) error {
 	b := index.NewBatch()
 	n := 0
@@ -322,7 +322,7 @@ func (t *text) apply(changes []*change, written func()) error {
 	return nil
 }
 
-// waitForRoom waits while too much is unwritten, and fails if it cannot be written.
+// waitForRoom waits while more than maxUnwritten changes are unwritten. waitForRoom fails if the index cannot be written.
 func (t *text) waitForRoom() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -338,7 +338,7 @@ func (t *text) waitForRoom() error {
 	return nil
 }
 
-// flush waits until the index has written everything, or cannot.
+// flush waits until the index has written every change, or fails to write.
 func (t *text) flush() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -356,7 +356,7 @@ func (t *text) hasFailed() bool {
 	}
 }
 
-// replay applies the records of a journal, and returns when the index has written them.
+// replay applies the records of a journal, and returns when the index has written the records.
 func (t *text) replay(records [][]byte) error {
 	for _, r := range records {
 		c, err := t.decodeChange(r)
@@ -379,7 +379,7 @@ func (t *text) replay(records [][]byte) error {
 	return t.writeErr
 }
 
-// A record is a list of operations: a byte that says which, and what it is of behind its length.
+// A record of the journal is a list of operations: a byte that names the operation, the length of its value, and the value.
 const (
 	opWrite  = 'w' // an Annotation
 	opDelete = 'd' // a document's id
@@ -432,7 +432,8 @@ func (t *text) decodeChange(b []byte) (*change, error) {
 	return c, nil
 }
 
-// keepWarm makes the columns of new segments, and what the last scopes hide there, before a question has to, and drops old columns.
+// keepWarm prepares new segments before a question has to: their columns, and the documents that the last scopes hide. keepWarm drops the
+// columns of segments that are gone.
 func (t *text) keepWarm() {
 	for range t.stale {
 		t.warm()
@@ -495,7 +496,7 @@ func (t *text) idsFrom(run string, from int64) ([]string, error) {
 	}
 }
 
-// document is what is indexed of an annotation, with the row that is stored of it.
+// document returns the document to index for an annotation, and the row to store.
 func (t *text) document(a *pb.Annotation) (_ index.Document, stored []byte, err error) {
 	if err := search.CheckItem(a.GetRun(), a.GetOrdinal()); err != nil {
 		return nil, nil, err
@@ -523,7 +524,7 @@ func (t *text) document(a *pb.Annotation) (_ index.Document, stored []byte, err 
 	return d, stored, nil
 }
 
-// lean is what is indexed of an annotation, as valid UTF-8, which an annotation made in the process need not be.
+// lean returns the indexed fields of an annotation as valid UTF-8. An annotation from within the process need not be valid.
 func lean(a *pb.Annotation) *pb.Annotation {
 	valid := func(s string) string { return strings.ToValidUTF8(s, " ") }
 	return &pb.Annotation{

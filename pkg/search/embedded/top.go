@@ -12,7 +12,7 @@ import (
 
 // top keeps the best documents offered, at most limit of them. Equal scores are ordered by run and ordinal.
 type top struct {
-	runs   []string // by number, those of the views at least
+	runs   []string // by number; every run of the views has a number
 	views  []*view
 	limit  int
 	filter search.Filter
@@ -30,12 +30,12 @@ func newTop(runs []string, views []*view, limit int, f search.Filter) *top {
 	return &top{runs: runs, views: views, limit: limit, filter: f, late: f.MinConfidence > 0 || !f.Span.Empty()}
 }
 
-// floor is what a document must score at least to be taken.
+// floor is the least score of a document that is taken.
 func (t *top) floor() float64 {
 	if len(t.items) < t.limit {
 		return math.Inf(-1)
 	}
-	// Bounds are sums in another order than scores: a little is left for how they round.
+	// Bounds are summed in another order than scores. The margin is for rounding.
 	return t.items[0].score * (1 - 1e-9)
 }
 
@@ -96,7 +96,7 @@ func (t *top) row(it item) (row, error) {
 	return r, nil
 }
 
-// hits returns what was taken, the best first.
+// hits returns the documents that were taken as hits, the best first.
 func (t *top) hits() ([]search.Hit, error) {
 	slices.SortFunc(t.items, t.compare)
 	hits := make([]search.Hit, len(t.items))

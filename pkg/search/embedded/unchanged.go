@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// changed leaves out of changes the annotations that the index holds as they are, so that a replay costs neither analysis nor
-// merges. What it cannot see to be the same is written, as anything is. It is called by the goroutine that commits.
+// changed leaves annotations out of changes that the index holds unchanged, so that a replay costs neither analysis nor merges. An
+// annotation is written if changed cannot see that the annotation is unchanged. The committing goroutine calls changed.
 func (t *text) changed(changes []*change) ([]*change, error) {
 	if !t.sure() {
 		return changes, nil
@@ -21,7 +21,7 @@ func (t *text) changed(changes []*change) ([]*change, error) {
 	for _, seg := range s.Segments() {
 		c := t.columns.made(seg)
 		if c == nil {
-			continue // it is new: waiting for its columns would keep what is live waiting
+			continue // the segment is new: live writes would wait for its columns
 		}
 		var ids []string
 		names := t.columns.table.list()
@@ -40,7 +40,7 @@ func (t *text) changed(changes []*change) ([]*change, error) {
 		if len(ids) == 0 {
 			continue
 		}
-		docs, err := seg.DocNumbers(ids) // those that are not deleted
+		docs, err := seg.DocNumbers(ids) // documents that are not deleted
 		if err != nil {
 			return nil, fmt.Errorf("looking for what is indexed already: %w", err)
 		}
@@ -64,7 +64,7 @@ func (t *text) changed(changes []*change) ([]*change, error) {
 	return without(changes, same), nil
 }
 
-// rowsOf are the rows that changes write, by run and ordinal, but of items that several of them are about: there, the order counts.
+// rowsOf returns the rows that changes write, by run and ordinal. Items that several changes write are left out, since their order counts.
 func rowsOf(changes []*change) map[string]map[uint32][]byte {
 	rows := map[string]map[uint32][]byte{}
 	for _, c := range changes {
@@ -107,8 +107,8 @@ func without(changes []*change, same map[string]bool) (left []*change) {
 	return left
 }
 
-// sure reports whether what can be found is what would be found after a crash. Once a write has failed it may not be, until the index
-// is opened again.
+// sure reports whether searches find the same items now as after a crash. After a failed write, sure is false until the index is opened
+// anew.
 func (t *text) sure() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
