@@ -18,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
-// client speaks to the cluster, and knows what its errors mean.
+// client speaks to the cluster, and gives the cluster's errors their kind.
 type client struct {
 	os        *opensearch.Client
 	transport *http.Transport
@@ -37,7 +37,7 @@ func newClient(cfg Config) (*client, error) {
 	}}
 	c.os, err = opensearch.NewClient(opensearch.Config{
 		Addresses: cfg.URLs, Username: cfg.Username, Password: cfg.Password, Transport: c.transport,
-		// Another node is tried at once; pausing is retry's.
+		// Another node is tried at once. The function retry pauses.
 		MaxRetries: max(1, len(cfg.URLs)-1), RetryOnStatus: []int{http.StatusBadGateway},
 	})
 	if err != nil {
@@ -48,7 +48,7 @@ func newClient(cfg Config) (*client, error) {
 
 func (c *client) close() { c.transport.CloseIdleConnections() }
 
-// A failure is what the cluster answers instead of a result.
+// A failure is an answer of the cluster that tells an error.
 type failure struct {
 	Status int
 	Type   string
@@ -59,7 +59,7 @@ func (f *failure) Error() string {
 	return fmt.Sprintf("%s (%s, status %d)", f.Reason, f.Type, f.Status)
 }
 
-// isFailure reports whether an error is of one of these types of the cluster's.
+// isFailure reports whether an error is a failure of one of these types.
 func isFailure(err error, types ...string) bool {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -79,17 +79,17 @@ const (
 	indexExists     = "resource_already_exists_exception"
 )
 
-// kindOf is what a caller should do about a failure.
+// kind returns the kind of a failure, and so what a caller should do.
 func (f *failure) kind() errkind.Kind {
 	switch {
 	case f.Status == http.StatusTooManyRequests, f.Status == http.StatusRequestEntityTooLarge, f.Type == "cluster_block_exception":
 		return errkind.Exhausted
 	case f.Status == http.StatusUnauthorized, f.Status == http.StatusForbidden:
-		// The credentials are the operator's: whoever asked, or wrote, has done nothing wrong, and may try again once they are
-		// right. Open says it as Denied.
+		// The credentials are the operator's. The caller has done nothing wrong, and may try again once the credentials are right. Open
+		// returns Denied.
 		return errkind.Unavailable
 	case f.Status == http.StatusNotFound:
-		return errkind.Unavailable // an index that is being made, or was deleted
+		return errkind.Unavailable // the index is being created, or was deleted
 	case f.Status == http.StatusConflict:
 		return errkind.Conflict
 	case f.Status >= 500:
@@ -100,10 +100,10 @@ func (f *failure) kind() errkind.Kind {
 
 func wrap(f *failure) error { return errkind.Wrap(f.kind(), f) }
 
-// raw is a body of lines rather than of one JSON object.
+// raw is a body of lines of JSON.
 type raw []byte
 
-// do sends one request and decodes its answer into out, which may be nil.
+// do sends a request and decodes the answer into out, which may be nil.
 func (c *client) do(ctx context.Context, method, path string, body, out any) error {
 	return c.within(ctx, c.timeout, method, path, body, out)
 }
@@ -190,10 +190,10 @@ func decodeFailure(resp *http.Response) *failure {
 	return f
 }
 
-// writePatience bounds how long a write is tried again within one call; the caller's own retries follow.
+// writePatience bounds how long a call retries a write. The caller's own retries follow.
 const writePatience = 60 * time.Second
 
-// retry does what may succeed a little later again and again: the cluster pushes back, or is away.
+// retry calls do, with pauses, until do succeeds or an error is not worth another try. A cluster that pushes back or is away is worth one.
 func retry(ctx context.Context, again func(error) bool, do func() error) error {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = 50*time.Millisecond, 5*time.Second
@@ -214,14 +214,14 @@ func retry(ctx context.Context, again func(error) bool, do func() error) error {
 	return err
 }
 
-// passing reports whether an error may be gone a little later. An index that is gone is not retried: the caller asks anew
-// what there is to write to, since a rebuild that was given up must not hold up what writes beside it.
+// passing reports whether a later try may succeed. A write to an index that is gone is not retried: the caller looks anew for the indices to
+// write to, since a rebuild that was given up must not hold up writers.
 func passing(err error) bool {
 	k := errkind.Of(err)
 	return !errors.Is(err, errGone) && (k == errkind.Exhausted || k == errkind.Unavailable) && !refused(err) && !errors.Is(err, errClosed)
 }
 
-// refused reports whether the cluster does not take our credentials: waiting does not mend that.
+// refused reports whether the cluster refuses the credentials. Waiting does not help.
 func refused(err error) bool {
 	var f *failure
 	return errors.As(err, &f) && f.Type != "cluster_block_exception" && (f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden)

@@ -9,21 +9,21 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Config is what an operator sets.
+// Config holds the settings of an operator.
 type Config struct {
-	// URLs are of nodes of the cluster; any one that answers is enough.
+	// URLs are the URLs of nodes of the cluster. One node that answers is enough.
 	URLs []string `mapstructure:"urls"`
-	// Username and Password are the basic credentials, empty where the cluster asks for none. They are only sent over https.
+	// Username and Password are the basic credentials; empty if the cluster asks for none. Credentials are only sent over https.
 	Username string `mapstructure:"username"`
 	Password string `mapstructure:"password"`
-	// CAFile holds the authorities to trust for https, PEM; the system's where it is empty.
+	// CAFile is a PEM file of the authorities to trust for https. Empty means the authorities of the system.
 	CAFile string `mapstructure:"ca_file"`
 	// Prefix begins the name of every index and alias, so that installations can share a cluster.
 	Prefix string `mapstructure:"prefix"`
-	// Shards and Replicas are those of indices that are made; what is there is left as it is.
+	// Shards and Replicas are the numbers of a new index. Indices that exist keep theirs.
 	Shards   int `mapstructure:"shards"`
 	Replicas int `mapstructure:"replicas"`
-	// Timeout is for the answer to one request.
+	// Timeout bounds the wait for the answer to a request.
 	Timeout time.Duration `mapstructure:"timeout"`
 }
 
@@ -35,7 +35,7 @@ func Default() Config {
 // Dots separate the parts of an index's name, so that no prefix begins another's names.
 var prefixes = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field that cannot be used.
 func (c Config) Validate() error {
 	if len(c.URLs) == 0 {
 		return errkind.New(errkind.Invalid, "urls: name a node of the cluster, such as https://search.example.org:9200")

@@ -19,7 +19,7 @@ import (
 const (
 	// maxRunBytes leaves room for the ordinal within the 512 bytes of a document's id.
 	maxRunBytes = 480
-	// maxKeyBytes is where what is filtered by is cut: a term of the index has less than 32 KiB.
+	// maxKeyBytes bounds the values to filter by. Longer values are cut, since a term of the index has less than 32 KiB.
 	maxKeyBytes = 8 << 10
 )
 
@@ -30,7 +30,7 @@ func checkItem(run string, ordinal int64) error {
 	return search.CheckItem(run, ordinal)
 }
 
-// A document is an item as it is sent: fields that are not in a mapping are refused there.
+// A document is an item in the form that is sent. The cluster refuses fields that are not in the mapping.
 type document struct {
 	part part
 	id   string
@@ -46,7 +46,7 @@ type body struct {
 	Language  string `json:"language,omitempty"`
 	Start     int64  `json:"start"`
 	End       int64  `json:"end"`
-	Empty     bool   `json:"empty,omitempty"` // no time is between both
+	Empty     bool   `json:"empty,omitempty"` // no time lies between start and end
 	Hash      string `json:"hash"`
 	Character string `json:"character,omitempty"` // of embeddings, for Dump
 
@@ -59,13 +59,13 @@ type body struct {
 
 	Vector []float32 `json:"vector,omitempty"`
 
-	// Folded marks what a rebuild took from the store, as long as the live engine was not told of it since.
+	// Folded marks an item that a rebuild took from the store, until the live engine is told the item.
 	Folded bool `json:"folded,omitempty"`
 }
 
 func documentID(run string, ordinal int64) string { return fmt.Sprintf("%s/%08x", run, ordinal) }
 
-// documents makes what a batch is written as, the last one of each identity.
+// documents returns the documents of a batch: of each identity, the last item.
 func (e *Engine) documents(b search.Batch) ([]document, error) {
 	docs := make([]document, 0, len(b.Annotations)+len(b.Embeddings))
 	place := map[string]int{}
@@ -100,7 +100,7 @@ func (e *Engine) documents(b search.Batch) ([]document, error) {
 
 func valid(s string) string { return strings.ToValidUTF8(s, " ") }
 
-// key bounds what is filtered by.
+// key bounds a value to filter by.
 func key(s string) string {
 	if len(s) > maxKeyBytes {
 		s = s[:maxKeyBytes]
@@ -161,7 +161,7 @@ func (e *Engine) embedding(m *pb.Embedding) (document, error) {
 	return document{p, documentID(d.Run, d.Ordinal), d}, nil
 }
 
-// own are the languages with a field of theirs.
+// own are the languages that have a field of their own.
 var own = func() map[string]bool {
 	own := map[string]bool{}
 	for _, base := range words.Own() {
@@ -170,8 +170,8 @@ var own = func() map[string]bool {
 	return own
 }()
 
-// fieldOf is where the texts of a base language are: those without an analysis of their own share one field, and are
-// told apart by their base.
+// fieldOf returns the field of a base language's texts. Languages without an analysis of their own share a field, and differ in the field
+// base.
 func fieldOf(base string) string {
 	if own[base] {
 		return base
@@ -179,7 +179,7 @@ func fieldOf(base string) string {
 	return words.Undetermined
 }
 
-// analysed writes a text's terms as the cluster's analyzer takes them apart again, each at its position.
+// analysed writes the terms of a text such that the cluster's analyzer finds each term at its position.
 func analysed(lang *words.Language, text []byte) (line string, terms []string) {
 	var b strings.Builder
 	seen := map[string]bool{}
@@ -205,7 +205,7 @@ func analysed(lang *words.Language, text []byte) (line string, terms []string) {
 	return b.String(), terms
 }
 
-// term is a term as it is indexed and asked for: without spaces, which separate terms, and not too long.
+// term returns a term in its indexed form: without spaces, which separate terms, and cut.
 func term(s string) string {
 	n := 0
 	return strings.Map(func(r rune) rune {
@@ -219,7 +219,7 @@ func term(s string) string {
 	}, s)
 }
 
-// comparable returns a vector checked and, for the cosine, brought to length 1.
+// comparable checks a vector and, for the cosine, brings the vector to length 1.
 func comparable(v []float32, s *pb.Space) ([]float32, error) {
 	if len(v) != int(s.GetDimension()) {
 		return nil, errkind.New(errkind.Invalid, "vector of dimension %d in space %s of %d", len(v), schema.SpaceID(s), s.GetDimension())

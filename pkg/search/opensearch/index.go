@@ -20,26 +20,26 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// refreshInterval is how often what was written becomes visible: half of it is what Write waits for on average.
+// refreshInterval is the interval at which written documents become visible. A Write waits for half of the interval on average.
 const refreshInterval = "50ms"
 
-// format numbers the layout of documents. An index of another one is refused, and rebuilt. That of the texts takes the analysis in.
+// format numbers the layout of documents in spaces, textsFormat the layout and the analysis of texts. An index of another format is refused.
 const (
 	format      = 1
 	textsFormat = words.Format
 )
 
-// Signs in a text's terms that no analysis makes part of a term. leftOut stands where the analysis left a word out, so that positions are
-// kept. samePlace stands between terms at one place, as a word and its form without accents.
+// Signs between the terms of a text. No analysis makes such a sign part of a term. leftOut stands for a word that the analysis left out, and
+// keeps the positions. samePlace stands between terms at the same position, as a word and its form without accents.
 const (
 	leftOut   = "_"
 	samePlace = "|"
 )
 
-// maxTermLetters is where terms are cut.
+// maxTermLetters bounds the letters of a term. Longer terms are cut.
 const maxTermLetters = 256
 
-// similarity scores a term by its document alone; what it weighs is counted among visible texts and comes as the boost.
+// similarity scores a term by its document alone. The weight of the term is counted among visible texts, and sent as the boost.
 var similarity = fmt.Sprintf("double tf = doc.freq; return query.boost * tf * %v / (tf + %v + %v * doc.length);",
 	words.K1+1, words.K1*(1-words.LengthWeight), words.K1*words.LengthWeight/words.AverageLength)
 
@@ -50,7 +50,7 @@ func settings(cfg Config, knn bool) object {
 		"number_of_shards": cfg.Shards, "number_of_replicas": cfg.Replicas,
 		"refresh_interval":    refreshInterval,
 		"translog.durability": "request",
-		// Fuzzy questions choose terms by a pattern that spells all near ones out.
+		// Fuzzy questions choose terms by a pattern that spells out every near term.
 		"max_regex_length": 100_000,
 	}
 	if knn {
@@ -74,11 +74,11 @@ func settings(cfg Config, knn bool) object {
 var (
 	keyword = object{"type": "keyword"}
 	long    = object{"type": "long"}
-	// sought is there to be filtered by.
+	// sought fields are filtered by.
 	sought = object{"type": "keyword", "doc_values": false}
-	// kept is in the source alone.
+	// kept fields are in the source alone.
 	kept = object{"type": "keyword", "index": false, "doc_values": false}
-	// counted is there to be aggregated.
+	// counted fields are aggregated.
 	counted = object{"type": "keyword", "index": false, "norms": false}
 )
 
@@ -104,7 +104,7 @@ func textMapping() object {
 }
 
 func spaceMapping(s *pb.Space) object {
-	metric := "innerproduct" // of vectors brought to length 1, where the metric is the cosine
+	metric := "innerproduct" // for the cosine, vectors are brought to length 1
 	if s.GetMetric() == l2 {
 		metric = "l2"
 	}
@@ -127,7 +127,7 @@ func trimsMapping() object {
 	return object{"dynamic": "strict", "properties": object{"run": keyword, "annotations": long, "embeddings": long}}
 }
 
-// A part is one kind of index: the texts, or a space. Its name is that of its live alias.
+// A part is the index of the texts, or of a space. The name of a part is its live alias.
 type part struct {
 	name    string
 	space   *pb.Space // nil: the texts
@@ -138,7 +138,7 @@ func (p part) next() string { return p.name + ".next" }
 
 func (p part) index(generation string) string { return p.name + "." + generation }
 
-// fold is the alias that a Rebuild writes what comes from the store to, as long as it lasts.
+// fold is the alias for the items that a Rebuild writes from the store. The alias ends with the Rebuild.
 func (p part) fold(generation string) string { return p.index(generation) + ".fold" }
 
 const firstGeneration = "1"
@@ -147,7 +147,7 @@ func newGeneration() string { return "g" + strconv.FormatInt(time.Now().UnixNano
 
 func (e *Engine) trims() part { return part{name: e.cfg.Prefix + ".trims", mapping: trimsMapping()} }
 
-// partOf is the part of a space. Names of indices are of lower-case letters and few signs: a hash keeps others apart.
+// partOf returns the part of a space. Names of indices have lower-case letters and few signs, so a hash keeps the names of spaces apart.
 func partOf(prefix string, s *pb.Space) part {
 	name := schema.SpaceID(s)
 	plain := strings.Map(func(r rune) rune {
@@ -180,7 +180,7 @@ func checkSpace(s *pb.Space) error {
 	return nil
 }
 
-// create makes an index with aliases, unless it is there.
+// create creates an index with aliases, unless the index exists.
 func (e *Engine) create(ctx context.Context, p part, generation string, aliases ...string) error {
 	names := object{}
 	for _, a := range aliases {
@@ -201,7 +201,7 @@ func (e *Engine) create(ctx context.Context, p part, generation string, aliases 
 	return fmt.Errorf("making index %s: %w", p.index(generation), err)
 }
 
-// indexOf returns the index behind an alias, empty if there is none.
+// indexOf returns the index behind an alias; empty if the alias has none.
 func (e *Engine) indexOf(ctx context.Context, alias string) (string, error) {
 	var found map[string]any
 	err := e.client.do(ctx, http.MethodGet, "/_alias/"+alias, nil, &found)
@@ -223,7 +223,7 @@ func (e *Engine) indexOf(ctx context.Context, alias string) (string, error) {
 	return names[0], nil
 }
 
-// ensure makes a part that is not there, and checks that one that is fits.
+// ensure creates the index of a part if the index is missing, and checks the index.
 func (e *Engine) ensure(ctx context.Context, p part) error {
 	index, err := e.indexOf(ctx, p.name)
 	if err != nil {
@@ -238,7 +238,7 @@ func (e *Engine) ensure(ctx context.Context, p part) error {
 	return e.fits(ctx, p, index)
 }
 
-// fits reports why an index cannot be a part's, if so.
+// fits returns the reason why an index cannot be the index of a part; nil if the index can.
 func (e *Engine) fits(ctx context.Context, p part, index string) error {
 	var found map[string]struct {
 		Mappings struct {
@@ -274,8 +274,7 @@ func (e *Engine) fits(ctx context.Context, p part, index string) error {
 	return nil
 }
 
-// withoutAssets returns an index of those that are served that cannot be filtered by asset, as earlier versions made them; empty where
-// none is.
+// withoutAssets returns a live index that cannot be filtered by asset, as earlier versions created the indices; empty if every live index can.
 func (e *Engine) withoutAssets(ctx context.Context) (string, error) {
 	var names []string
 	for _, p := range e.parts() {
@@ -299,7 +298,7 @@ func (e *Engine) withoutAssets(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// checkServer refuses a server that this package does not know how to speak to.
+// checkServer refuses a server of another kind or of an earlier version.
 func (e *Engine) checkServer(ctx context.Context) (version, cluster string, err error) {
 	var info struct {
 		ClusterUUID string `json:"cluster_uuid"`
@@ -322,7 +321,7 @@ func (e *Engine) checkServer(ctx context.Context) (version, cluster string, err 
 	return info.Version.Number, info.ClusterUUID, nil
 }
 
-// Describe looks at the cluster as Open would, changes nothing there, and says what it found.
+// Describe checks the cluster as Open does, changes nothing, and returns a sentence about the cluster and its indices.
 func Describe(ctx context.Context, cfg Config) (string, error) {
 	if err := cfg.Validate(); err != nil {
 		return "", err

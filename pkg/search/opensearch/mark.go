@@ -22,7 +22,7 @@ const markID = "/"
 // listID is the document by which the index of the texts lists a space.
 func listID(p part) string { return markID + p.name }
 
-// items is what finds all documents of an index that are no marks.
+// items finds all documents of an index but the marks.
 func items() object { return object{"exists": object{"field": "run"}} }
 
 // markPatience bounds how long Lacking waits for the cluster.
@@ -36,7 +36,7 @@ func (e *Engine) markEntry(target, action, id, mark string) entry {
 	return entry{target, action, id, doc}
 }
 
-// A markDoc is one document that readMarks looks for.
+// A markDoc names a document that readMarks reads.
 type markDoc struct {
 	Index string `json:"_index"`
 	ID    string `json:"_id"`
@@ -89,7 +89,7 @@ func (e *Engine) recognise(ctx context.Context, filled func(ctx context.Context,
 		}
 	}
 	if found != e.mark {
-		return nil // a Rebuild marks all
+		return nil // a Rebuild marks all indices
 	}
 	return e.markSpaces(ctx)
 }
@@ -179,7 +179,7 @@ func (e *Engine) Lacking() *search.Lack {
 	return lack
 }
 
-// lacking looks at the marks, unless that was done within age.
+// lacking looks at the marks, unless the last look is younger than age.
 func (e *Engine) lacking(ctx context.Context, age time.Duration) (*search.Lack, error) {
 	e.lack.Lock()
 	known, fresh := e.lack.why, time.Since(e.lack.asOf) < age
@@ -235,7 +235,7 @@ func (e *Engine) lacking(ctx context.Context, age time.Duration) (*search.Lack, 
 	return e.lack.why, nil
 }
 
-// lookAgain has the next call look at the marks.
+// lookAgain makes the next call of lacking look at the marks.
 func (e *Engine) lookAgain() {
 	e.lack.Lock()
 	defer e.lack.Unlock()

@@ -21,22 +21,23 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// Deps is what main builds. The zero Deps logs nothing and measures nothing.
+// Deps are the collaborators that main builds. The zero Deps logs nothing and measures nothing.
 type Deps struct {
-	// Spaces are those that embeddings may be of. One that the cluster does not hold is added; one
-	// that is left out is kept there, and not to be asked.
+	// Spaces are the spaces of embeddings. A space that the cluster does not hold is added. A space of the cluster that is not listed
+	// stays there and cannot be asked.
 	Spaces  []*pb.Space
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
-	// Belongs, if given, is asked with the identity of the cluster's indices before any is made or used; an error of it is Open's.
+	// Belongs, if given, is called with the identity of the cluster's indices before any index is created or used. Open returns the error
+	// of Belongs.
 	Belongs func(ctx context.Context, id string) error
-	// Filled, if given, is called once by Open with the identity that the indices carry, and returns the identity of the indices that
-	// were filled from the store. Where the two differ the engine is lacking until a Rebuild commits. empty says that the indices hold
-	// no text and had no identity before: a store that has something must return another identity then.
+	// Filled, if given, is called once by Open with the identity of the indices. Filled returns the identity of the indices that were
+	// filled from the store. If the two differ, the engine lacks until a Rebuild commits. empty says that the indices hold no text and
+	// had no identity before: the Filled of a store with items must return another identity then.
 	Filled func(ctx context.Context, id string, empty bool) (string, error)
 }
 
-// Engine is a search.Engine on a cluster, which any number of processes may have open.
+// Engine is a search.Engine on a cluster. Any number of processes may have the indices open.
 type Engine struct {
 	cfg       Config
 	log       *slog.Logger
@@ -46,25 +47,25 @@ type Engine struct {
 	spaces    map[string]part
 	scopes    scopes
 	closed    atomic.Bool
-	// exactBelow is the constant, less in tests of the graph.
+	// exactBelow is the constant of this name; smaller in tests of the graph.
 	exactBelow int
 
-	// next is what is known of a rebuild under way, of any process.
+	// next tells whether a rebuild of any process was under way, and as of when.
 	next struct {
 		sync.Mutex
 		underway bool
 		asOf     time.Time
 	}
-	// mark is the identity that every index must carry; lack is what came of looking for it.
+	// mark is the identity that every index must carry. lack is the result of the last look at the marks.
 	mark string
 	lack struct {
 		sync.Mutex
 		asOf time.Time
 		why  *search.Lack
 	}
-	// outdated says that an index may be of an earlier version's mapping: see withoutAssets.
+	// outdated says that an index may have the mapping of an earlier version: see withoutAssets.
 	outdated atomic.Bool
-	// rebuilding is held while a rebuild of this process begins or ends; fresh is the one under way.
+	// rebuilding is held while a rebuild of this process begins or ends. fresh is the rebuild under way.
 	rebuilding sync.Mutex
 	fresh      *rebuild
 
@@ -82,9 +83,12 @@ var (
 
 var errClosed = errkind.New(errkind.Unavailable, "the search engine is closed")
 
-// Open opens the engine on the cluster, and makes its indices where there are none. A space of another dimension or
-// metric than its index is an error of kind Invalid; refused credentials are Denied; a cluster
-// that does not answer is Unavailable.
+// Open opens the engine on the cluster, and creates missing indices.
+//
+// Errors:
+//   - Invalid: a space has another dimension or metric than its index, or an index has another format.
+//   - Denied: the cluster refuses the credentials.
+//   - Unavailable: the cluster does not answer.
 func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring OpenSearch: %w", err)
@@ -143,7 +147,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 	return e, nil
 }
 
-// begin checks the cluster, makes the indices that are not there, and finds out whether the indices hold what the store has.
+// begin checks the cluster, creates missing indices, and finds out whether the indices hold every item of the store.
 func (e *Engine) begin(ctx context.Context, deps Deps) error {
 	_, cluster, err := e.checkServer(ctx)
 	if err != nil {
@@ -163,7 +167,7 @@ func (e *Engine) begin(ctx context.Context, deps Deps) error {
 	return e.recognise(ctx, deps.Filled)
 }
 
-// parts are the texts and then the spaces by name.
+// parts returns the texts, and then the spaces by name.
 func (e *Engine) parts() []part {
 	all := []part{e.text}
 	for _, name := range slices.Sorted(maps.Keys(e.spaces)) {
@@ -172,7 +176,7 @@ func (e *Engine) parts() []part {
 	return all
 }
 
-// Close ends the engine, and gives a rebuild under way up. Calls under way end as they would have.
+// Close ends the engine, and gives up a rebuild under way. Calls under way go on.
 func (e *Engine) Close() error {
 	e.rebuilding.Lock()
 	defer e.rebuilding.Unlock()
@@ -190,7 +194,7 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// Ready reports why the engine cannot be used, if so.
+// Ready returns the reason why the engine cannot be used now; nil if the engine can.
 func (e *Engine) Ready(ctx context.Context) error {
 	if e.closed.Load() {
 		return errClosed
@@ -224,7 +228,7 @@ func (e *Engine) space(name string) (part, error) {
 	return p, nil
 }
 
-// live addresses the parts that are served.
+// live returns the live alias of a part.
 func live(p part) string { return p.name }
 
 // Text implements search.Searcher.
@@ -247,8 +251,8 @@ func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string,
 	return tags, err
 }
 
-// reading asks once more where an index was swapped and deleted between two requests. Nothing is asked of an engine that lacks
-// something, and that nothing was found is only believed of an engine that does not.
+// reading asks a question. If an index was swapped and deleted between two requests, reading asks once more. An engine that lacks items and
+// does not answer is not asked. An empty answer counts only after a look that finds the engine whole.
 func (e *Engine) reading(ctx context.Context, ask func() (found bool, err error)) error {
 	if e.closed.Load() {
 		return errClosed

@@ -16,11 +16,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// maxClauses is how many terms one query may name: the cluster takes 1,024 (indices.query.bool.max_clause_count).
+// maxClauses bounds the terms of a query. The cluster takes 1,024 (indices.query.bool.max_clause_count).
 const maxClauses = 900
 
-// findText answers a question about words: which languages there are to look in, what the words weigh there,
-// and then what is found.
+// findText answers a question about words in three steps: the languages of the visible texts, the weights of the words there, and the
+// hits.
 func (e *Engine) findText(ctx context.Context, at func(part) string, q search.TextQuery) ([]search.Hit, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (e *Engine) findText(ctx context.Context, at func(part) string, q search.Te
 	})
 }
 
-// findWithin asks once.
+// findWithin takes the three steps within the scope and the filter.
 func (e *Engine) findWithin(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, limit int) ([]search.Hit, error) {
 	fields, err := e.fields(ctx, index, visible, q, asked)
 	if err != nil {
@@ -78,32 +78,32 @@ func (e *Engine) findWithin(ctx context.Context, index string, visible within, q
 	return e.search(ctx, index, visible, searches, limit)
 }
 
-// A field is one language's texts, or the labels, and what a question asks of them.
+// A field is the texts of one language, or the labels, with the words of a question.
 type field struct {
 	name  string
 	terms string // the field with the terms of each document
-	base  string // of texts that share their field with other languages
+	base  string // the base language, if the texts share their field with other languages
 	lang  *words.Language
 	mode  search.TextMode
-	docs  uint64 // visible ones
+	docs  uint64 // the number of visible texts
 
 	words []word
 }
 
-// A word is one of a question, with what may stand for it.
+// A word is a word of a question, with the terms that may stand for the word.
 type word struct {
-	exact    []words.Alternative // the terms that are it
+	exact    []words.Alternative // the terms of the word itself
 	offset   int
-	typed    *words.Typed // if it is being typed, and what was typed is enough to look for more
+	typed    *words.Typed // set if the word is being typed, and long enough to be completed
 	shorter  [][]words.Alternative
-	nearness *words.Nearness // if it may be misspelt
+	nearness *words.Nearness // set if the word may be misspelt
 	folded   string
 
 	counts map[string]uint64      // of exact and shorter
 	found  map[string]words.Found // by typed and nearness
 }
 
-// fields says where to look: in the texts of the languages that are visible and asked for, or in the labels.
+// fields returns the fields to look in: the texts of each visible language that the question allows, or the labels.
 func (e *Engine) fields(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte) ([]*field, error) {
 	var fields []*field
 	if q.Field == search.FieldLabel {
@@ -140,8 +140,8 @@ func (e *Engine) fields(ctx context.Context, index string, visible within, q sea
 	return fields, nil
 }
 
-// counting is the path of a search for counts alone. Only such searches are remembered by a cluster's request cache, which all
-// callers share: they bypass it, so that the time of an answer tells nothing of what others searched for.
+// counting returns the path of a search for counts alone. The cluster's request cache remembers such searches alone, and all callers share
+// the cache. Searches for counts bypass the cache, so that the time of an answer reveals nothing about other callers' searches.
 func counting(index string) string { return "/" + index + "/_search?request_cache=false" }
 
 // countTexts counts the visible texts by language, or by base language.
@@ -189,7 +189,7 @@ func (e *Engine) languagesWithin(ctx context.Context, at func(part) string, s *s
 	return tags, nil
 }
 
-// ask analyses a question's words as the field's texts are.
+// ask analyses the words of a question with the analysis of the field's texts.
 func (f *field) ask(asked []byte) error {
 	wanted, typed := f.lang.Ask(asked, f.mode)
 	for _, a := range wanted {
@@ -226,7 +226,7 @@ func (f *field) ask(asked []byte) error {
 	return nil
 }
 
-// terms are alternatives as they are indexed.
+// terms returns alternatives in their indexed form.
 func terms(alts []words.Alternative) []words.Alternative {
 	out := make([]words.Alternative, len(alts))
 	for i, a := range alts {
@@ -235,12 +235,12 @@ func terms(alts []words.Alternative) []words.Alternative {
 	return out
 }
 
-// counted are the terms of a word that are counted by name.
+// counted returns the terms of a word that are counted by name.
 func (w word) counted() []words.Alternative {
 	return slices.Concat(w.exact, slices.Concat(w.shorter...))
 }
 
-// only narrows a query to the field's own texts.
+// only narrows a query to the texts of the field.
 func (f *field) only(query any) any {
 	if f.base == "" {
 		return query
@@ -257,7 +257,7 @@ type buckets struct {
 	Buckets []bucket `json:"buckets"`
 }
 
-// count asks, within what is visible, how many documents have each term, and which terms may stand for words.
+// count counts the visible documents of each term, and finds the visible terms that may stand for words.
 func (e *Engine) count(ctx context.Context, index string, visible within, fields []*field) error {
 	aggs := countsOf(fields)
 	if aggs == nil {
@@ -299,11 +299,11 @@ func (e *Engine) count(ctx context.Context, index string, visible within, fields
 	return nil
 }
 
-// The names of counts: of a term of a field, and of the terms that may stand for a word of a field.
+// exactCount names the count of a term of a field. expandedCount names the count of the terms that may stand for a word of a field.
 func exactCount(field int, term string) string { return strconv.Itoa(field) + " " + term }
 func expandedCount(field, word int) string     { return fmt.Sprintf("%d %d", field, word) }
 
-// countsOf are the aggregations that count the terms of all fields, nil where no field has a word.
+// countsOf returns the aggregations that count the terms of all fields; nil if no field has a word.
 func countsOf(fields []*field) object {
 	exact := map[string]any{}
 	aggs := object{"exact": object{"filters": object{"filters": exact}}}
@@ -323,9 +323,9 @@ func countsOf(fields []*field) object {
 	return aggs
 }
 
-// expand counts the terms that may stand for a word, nil where only the word itself may.
+// expand returns the aggregation that counts the terms that may stand for a word; nil if only the word itself may.
 func (f *field) expand(w word) object {
-	// terms counts the terms of documents that a query finds, as far as a pattern takes them.
+	// terms counts, in the documents that a query finds, the terms that a pattern accepts.
 	terms := func(query object, pattern string, size int) object {
 		return object{
 			"filter": f.only(query),
@@ -351,7 +351,7 @@ func (f *field) expand(w word) object {
 	return nil
 }
 
-// take takes the terms that may stand for a word out of an answer; answer is empty where none were asked for.
+// take reads the terms that may stand for a word from an answer. answer is empty if the question asked for none.
 func (w *word) take(answer json.RawMessage) error {
 	if len(answer) == 0 {
 		return nil
@@ -378,14 +378,15 @@ func (w *word) take(answer json.RawMessage) error {
 	return nil
 }
 
-// maxExpansions bounds the terms that are looked at for one word: the most frequent visible ones. The cluster takes 65,535 buckets.
+// maxExpansions bounds the terms that are read for a word: the most frequent visible terms. The cluster takes 65,535 buckets.
 const maxExpansions = 10_000
 
-// near finds the documents with a term near a word, or near its folded form: by one letter anywhere, by two behind the right first letter.
+// near finds the documents with a term near a word, or near the word's folded form. A near term differs by one letter anywhere, or by two
+// letters behind the right first letter.
 func near(field, word string, most uint8) object {
 	folded := words.FoldedForm(word)
 	fuzzy := func(word string, distance uint8, same int) object {
-		// Rewritten so, no term is left out for others.
+		// With this rewrite, no term displaces another term.
 		return object{"fuzzy": object{field: object{"value": word, "fuzziness": distance, "prefix_length": same, "transpositions": true, "rewrite": "constant_score"}}}
 	}
 	if most < 2 {
@@ -399,7 +400,7 @@ func anyOf(queries ...any) object {
 	return object{"bool": object{"should": queries, "minimum_should_match": 1}}
 }
 
-// nearPattern takes all terms near a word and few others: what is near is decided by its automaton.
+// nearPattern accepts all terms near a word and few other terms. The automaton of words.Nearness decides which terms are near.
 func nearPattern(word string, most uint8) string {
 	letters := []rune(word)
 	n := len(letters)
@@ -420,7 +421,7 @@ func nearPattern(word string, most uint8) string {
 	return strings.Join(append(p, part(0, n)+"."), "|")
 }
 
-// quote takes the meaning from the signs of Lucene's patterns.
+// quote escapes the signs that have a meaning in Lucene's patterns.
 func quote(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -432,14 +433,14 @@ func quote(s string) string {
 	return b.String()
 }
 
-// A clause is a word with the terms that stand for it, none of which weighs nothing.
+// A clause is a word with the terms that stand for the word. Each term weighs more than zero.
 type clause struct {
 	terms  []words.Alternative
 	offset int
 	idf    float64
 }
 
-// clauses are what is looked for, nil if nothing can be found.
+// clauses returns the clauses to look for; nil if no document can match.
 func (f *field) clauses() []clause {
 	var known []clause
 	for _, w := range f.words {
@@ -450,13 +451,13 @@ func (f *field) clauses() []clause {
 			return a.Docs == 0
 		})
 		if df == 0 {
-			// A word of which nothing is visible matches nothing: it ends a question that asks for all of them.
+			// A word without a visible document matches nothing. Such a word ends a question that asks for all words.
 			if f.mode == search.AllWords || f.mode == search.Phrase {
 				return nil
 			}
 			continue
 		}
-		// Texts may have been added since they were counted.
+		// Texts may have been added since the texts were counted.
 		known = append(known, clause{terms, w.offset, words.IDF(max(f.docs, df), df)})
 	}
 	if total := countTerms(known); total > maxClauses {
@@ -515,7 +516,7 @@ func (w word) alternatives() []words.Alternative {
 	return words.Begun(found)
 }
 
-// query is the field's part of a search, and how many terms it names.
+// query returns the field's part of a search, and the number of terms in that part.
 func (f *field) query(clauses []clause) (query any, cost int) {
 	var parts []any
 	for _, c := range clauses {
@@ -532,7 +533,7 @@ func (f *field) query(clauses []clause) (query any, cost int) {
 	cost = countTerms(clauses) + 1
 	switch {
 	case f.mode == search.Phrase && len(clauses) > 1:
-		// Words in between cost: see words.PhraseFactor.
+		// Words in between lower the score: see words.PhraseFactor.
 		var functions []any
 		for gaps := range words.Slop + 1 {
 			functions = append(functions, object{"filter": f.inOrder(clauses, gaps), "weight": words.PhraseFactor(gaps)})
@@ -553,8 +554,8 @@ func (f *field) query(clauses []clause) (query any, cost int) {
 	return query, cost
 }
 
-// inOrder finds clauses in their order with as many words more or fewer between them than were asked. Words that were left
-// out of the question, as stop words are, leave their place open.
+// inOrder finds clauses in their order, with up to gaps words more or fewer in between than in the question. A stop word that was left out
+// of the question leaves its position open.
 func (f *field) inOrder(clauses []clause, gaps int) object {
 	holes := make([]int, len(clauses)-1)
 	for i := range holes {
@@ -583,8 +584,8 @@ func (f *field) inOrder(clauses []clause, gaps int) object {
 	return object{"bool": object{"should": ways, "minimum_should_match": 1}}
 }
 
-// maxWays bounds the combinations of open places that may be filled by fewer words: those of four and more holes are
-// not all tried.
+// maxWays bounds the combinations of open positions that fewer words may fill. With four or more open positions, not every combination
+// is tried.
 const maxWays = 12
 
 func (f *field) span(clauses []clause, holes []int, slop int) object {
@@ -606,7 +607,7 @@ func (f *field) span(clauses []clause, holes []int, slop int) object {
 	return object{"span_near": object{"clauses": spans, "slop": slop, "in_order": true}}
 }
 
-// hitFields is what a Hit is made of.
+// hitFields are the fields of a document that make a Hit.
 var hitFields = []string{"run", "ordinal", "asset", "kind", "language", "start", "end"}
 
 type found struct {
@@ -631,7 +632,7 @@ func (f found) list() []search.Hit {
 	return hits
 }
 
-// search sends searches, nearly always one, and joins what they find.
+// search sends searches, nearly always a single search, and joins their hits.
 func (e *Engine) search(ctx context.Context, index string, visible within, searches []any, limit int) ([]search.Hit, error) {
 	switch len(searches) {
 	case 0:

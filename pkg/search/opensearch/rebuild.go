@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// resolveEvery is how long a process goes on without looking whether a rebuild has begun. A rebuild begins that much
-	// before it reads the store: a write that did not know of it yet had reached the store before.
+	// resolveEvery is the longest time between two looks of a process for a rebuild under way. A rebuild waits that long before the store
+	// is read. A write that did not know of the rebuild has reached the store by then.
 	resolveEvery = time.Second
-	// drain is how long what was live is kept after the swap, for searches that began before.
+	// drain is how long the former live indices are kept after the swap, for searches that began before.
 	drain = 2 * time.Second
 )
 
 var errEnded = errkind.New(errkind.Conflict, "this rebuild has ended: it was committed, given up, or another was begun")
 
-// underway reports whether a rebuild is under way, in whatever process, as of a moment ago.
+// underway reports whether a rebuild of any process is under way, as of at most resolveEvery ago.
 func (e *Engine) underway(ctx context.Context) (bool, error) {
 	e.next.Lock()
 	defer e.next.Unlock()
@@ -47,9 +47,9 @@ func (e *Engine) forget() {
 	e.next.asOf = time.Time{}
 }
 
-// A rebuild is a second set of indices. Every process writes to it through the aliases .next; what comes from the
-// store is written through aliases of its own, where nothing newer is, and is marked, so that what was trimmed
-// meanwhile can be told from what was written meanwhile.
+// A rebuild is a second set of indices. Every process writes to the rebuild through the aliases .next. Items from the store are written
+// through aliases of their own, unless a newer document is there. Such documents are marked, so that a later trim deletes items from the
+// store and keeps items that were written meanwhile.
 type rebuild struct {
 	engine     *Engine
 	generation string
@@ -75,7 +75,7 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 		return nil, fmt.Errorf("removing what an earlier rebuild left: %w", err)
 	}
 	r := &rebuild{engine: e, generation: newGeneration()}
-	// The texts come last: their alias is what writers look for.
+	// The texts come last, since writers look for the alias of the texts.
 	parts := append([]part{e.trims()}, e.parts()[1:]...)
 	for _, p := range append(parts, e.text) {
 		if err := e.create(ctx, p, r.generation, p.next(), p.fold(r.generation)); err != nil {
@@ -123,7 +123,7 @@ func (e *Engine) removeGeneration(ctx context.Context, generation string) error 
 
 func (e *Engine) removeIndices(ctx context.Context, names []string) error {
 	slices.Sort(names)
-	for chunk := range slices.Chunk(names, 50) { // of a URL's length
+	for chunk := range slices.Chunk(names, 50) { // a URL has a bounded length
 		if err := e.client.do(ctx, http.MethodDelete, "/"+strings.Join(chunk, ",")+"?ignore_unavailable=true", nil, nil); err != nil {
 			return fmt.Errorf("deleting indices: %w", err)
 		}
@@ -139,7 +139,7 @@ func (r *rebuild) end() {
 	r.ended = true
 }
 
-// within calls f as long as the rebuild is under way; that its indices are gone means that it is not.
+// within calls f while the rebuild is under way. A rebuild whose indices are gone is no longer under way.
 func (r *rebuild) within(f func() error) error {
 	r.mu.Lock()
 	ended := r.ended
@@ -169,7 +169,7 @@ func (r *rebuild) Write(ctx context.Context, b search.Batch) (err error) {
 			if err != nil {
 				return err
 			}
-			// What is there was written later, or by this fold.
+			// The present document was written later, or by this rebuild.
 			entries[i] = entry{d.part.fold(r.generation), "create", d.id, doc}
 		}
 		return r.engine.bulk(ctx, entries)
@@ -249,7 +249,7 @@ func (r *rebuild) Commit(ctx context.Context) error {
 	e.fresh = nil
 	e.forget()
 	e.lookAgain()
-	// From here on it is done. What is not deleted now is when the next rebuild begins.
+	// The swap is done. Indices that stay behind are deleted when the next rebuild begins.
 	wait := time.NewTimer(drain)
 	defer wait.Stop()
 	select {
@@ -262,7 +262,7 @@ func (r *rebuild) Commit(ctx context.Context) error {
 	return nil
 }
 
-// swap moves the aliases in one request, which the cluster applies as one, and returns the indices that were live.
+// swap moves the aliases in one request, which the cluster applies at once, and returns the former live indices.
 func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
 	e := r.engine
 	if err := r.trimAgain(ctx); err != nil {
@@ -282,7 +282,7 @@ func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
 			return nil, err
 		}
 		if was == p.index(r.generation) {
-			return nil, nil // an earlier call moved them, and did not hear of it
+			return nil, nil // an earlier call moved the aliases, and got no answer
 		}
 		if was != "" {
 			old = append(old, was)
@@ -308,7 +308,7 @@ func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
 	return old, nil
 }
 
-// trimAgain deletes what came from the store after the live engine was told to trim it.
+// trimAgain deletes items that came from the store after the live engine was told to trim the items.
 func (r *rebuild) trimAgain(ctx context.Context) error {
 	e := r.engine
 	type bounds struct{ annotations, embeddings int64 }

@@ -13,40 +13,40 @@ import (
 )
 
 const (
-	// maxTerms is how many values the cluster takes in one terms filter (index.max_terms_count).
+	// maxTerms bounds the values of a terms filter (index.max_terms_count).
 	maxTerms = 65_536
-	// scopesKept and scopeBytesKept bound the scopes that are kept as they are sent: most questions come with one of a few.
+	// scopesKept and scopeBytesKept bound the scopes that are kept in encoded form. Most questions come with one of few scopes.
 	scopesKept     = 32
 	scopeBytesKept = 32 << 20
-	// rebaseAfter is how many runs may have changed since a list of hidden runs was encoded.
+	// rebaseAfter bounds the runs that may have changed since a list of hidden runs was encoded.
 	rebaseAfter = 512
-	// lateKept bounds how many runs are kept of a scope that began after the scope was made.
+	// lateKept bounds the late runs of a scope.
 	lateKept = 1024
 )
 
-// scopes keeps scopes as they are sent: a scope of ten thousand runs is half a megabyte, in each request of a question. The list of
-// hidden runs of a large scope is encoded once and sent with the runs that changed since, so that a switch does not encode the list anew.
+// scopes keeps scopes in encoded form: ten thousand runs are half a megabyte, in each request of a question. The list of hidden runs of a
+// large scope is encoded once. Later scopes send the list with the runs that changed since, so a switch does not encode the list anew.
 type scopes struct {
 	mu   sync.Mutex
 	sent []*sentScope // the last used one at the end
 }
 
-// A sentScope is a scope as a query. It has no score. Runs are sorted, so that the cluster's caches know the query again.
+// A sentScope is a scope as a query without a score. Runs are sorted, so that the cluster's caches know the query again.
 type sentScope struct {
 	runs search.Runs
 	list *runList // of the runs that a scope names, or of the runs that it hides
-	late []string // runs outside the scope that began after it was made, as answers told
-	// query is the query in pieces, of which the list's are shared among scopes.
+	late []string // runs outside the scope that earlier answers held, since the runs began after the scope was made
+	// query is the query in pieces. Related scopes share the pieces of the list.
 	query [][]byte
 }
 
-// A runList is a list of runs as a query, nil where the list is empty.
+// A runList is a list of runs as a query.
 type runList struct {
 	since  search.Runs // the set that hides the runs
 	assets []string
 	hidden []string // sorted
-	query  []byte   // of hidden, or of the runs that the set names
-	within []byte   // of assets, nil where that is every asset
+	query  []byte   // of hidden, or of the runs that the set names; nil if no run is hidden
+	within []byte   // of assets; nil for every asset
 }
 
 // filter returns a scope as a query in pieces, and whether the query names assets.
@@ -73,7 +73,7 @@ func (s *scopes) filter(scope *search.Scope) (query [][]byte, byAsset bool, err 
 	return k.query, k.list.within != nil, nil
 }
 
-// find returns what is kept of a scope, nil where nothing is.
+// find returns the kept scope of a set of runs; nil if none is kept.
 func (s *scopes) find(runs search.Runs) *sentScope {
 	i := slices.IndexFunc(s.sent, func(k *sentScope) bool { return k.runs == runs })
 	if i < 0 {
@@ -84,7 +84,7 @@ func (s *scopes) find(runs search.Runs) *sentScope {
 	return k
 }
 
-// bound lets go of the scopes that were used least lately.
+// bound drops the scopes that were not used for the longest time.
 func (s *scopes) bound() {
 	for {
 		size, lists := 0, map[*runList]bool{}
@@ -138,7 +138,7 @@ func (s *scopes) tell(k *sentScope) error {
 		}
 		but = append(but, hidden)
 	}
-	// A mark is of no run: see markID.
+	// A mark has no run: see markID.
 	within := [][]byte{[]byte(`{"exists":{"field":"run"}}`)}
 	if l.within != nil {
 		within = append(within, []byte(`,`), l.within)
@@ -147,7 +147,8 @@ func (s *scopes) tell(k *sentScope) error {
 	return nil
 }
 
-// listOf gives a scope the list of a related scope, and returns the runs that changed since; a new list where no scope is related.
+// listOf gives a scope the list of a related scope, and returns the runs that changed since. If no kept scope is related, the scope gets a
+// list of its own.
 func (s *scopes) listOf(k *sentScope, assets, hidden []string) (changed []string, err error) {
 	if k.list != nil {
 		changed, _ = k.runs.Changed(k.list.since)
@@ -178,7 +179,7 @@ func (s *scopes) listOf(k *sentScope, assets, hidden []string) (changed []string
 	return nil, nil
 }
 
-// hide has the scope's later questions pass over runs that an answer told and that are outside.
+// hide notes late runs of a scope. Later questions of the scope pass over these runs.
 func (s *scopes) hide(runs search.Runs, late []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +193,7 @@ func (s *scopes) hide(runs search.Runs, late []string) error {
 
 func sortedOnce(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
-// termsOf encodes a query for documents with one of the values, of which there may be more than the cluster takes in one filter.
+// termsOf encodes a query for documents with one of the values. More than maxTerms values are spread over several filters.
 func termsOf(field string, values []string) ([]byte, error) {
 	if len(values) == 0 {
 		return json.Marshal(object{"terms": object{field: []string{}}}) // which no document passes
@@ -207,23 +208,23 @@ func termsOf(field string, values []string) ([]byte, error) {
 	return json.Marshal(object{"bool": object{"should": parts, "minimum_should_match": 1}})
 }
 
-// A within is what every query and aggregation of a question is within: its scope, and the parts of its filter that say
-// which items are counted at all. Span and confidence only say which of those are found: see late.
+// A within narrows every query and aggregation of a question: to the scope, and to the parts of the filter that decide which items are
+// counted. Span and confidence decide only which of the counted items are found: see late.
 type within struct {
 	scope   [][]byte
 	filters []any
 	byAsset bool // whether scope names assets
 }
 
-// list returns the filters of a query for what is within and passes more filters.
+// list returns the filters of a query, with more filters.
 func (w within) list(more ...any) []any { return slices.Concat([]any{slot}, w.filters, more) }
 
 func (w within) all() object { return all(w.list()...) }
 
-// slot stands in a request for the scope of a question. No text of a caller's can be the same.
+// slot stands for the scope of a question in a request. slot is random, so no text of a caller can equal slot.
 var slot = "scope " + rand.Text()
 
-// A request is a body in which slot stands for a scope that is encoded already.
+// A request is a body with slot in place of a scope that is encoded already.
 type request struct {
 	body  any
 	scope [][]byte
@@ -240,12 +241,12 @@ func (r request) encode() ([]byte, error) {
 	return bytes.ReplaceAll(b, []byte(`"`+slot+`"`), scope), nil
 }
 
-// outsideTries bounds how often a question is asked again for runs that began after its scope was made.
+// outsideTries bounds how often a question is asked because of runs that began after the scope was made.
 const outsideTries = 5
 
-// held asks a question, and holds what is found against the scope. The scope's hidden runs may lack a run that began after the scope
-// was made: the question is then asked again without that run, its counts included. A question that finds such runs again and again is
-// Unavailable, since an answer without them might lack what they displaced.
+// held asks a question, and checks each hit against the scope. The hidden runs of the scope may lack a run that began after the scope was
+// made. held then asks once more without that run, counts included. After outsideTries the question is Unavailable: an answer without the
+// hits of such runs might lack the hits that were displaced.
 func (e *Engine) held(scope *search.Scope, f search.Filter, ask func(within) ([]search.Hit, error)) ([]search.Hit, error) {
 	var late []string
 	for range outsideTries {
@@ -314,7 +315,7 @@ func (e *Engine) visible(scope *search.Scope, f search.Filter, late []string) (w
 	return within{runs, filters, byAsset}, nil
 }
 
-// late are the parts of a filter that leave what is counted as it is.
+// late returns the parts of a filter that do not change which items are counted.
 func late(f search.Filter, confidence bool) []any {
 	var filters []any
 	if !f.Span.Empty() {

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// exactBelow is up to how many visible vectors are all compared. At 512 dimensions that takes some ten milliseconds.
+	// exactBelow is the highest number of visible vectors that are all compared. At 512 dimensions, comparing takes some ten milliseconds.
 	exactBelow = 20_000
-	// leastNeighbours is how many the graph is asked for at least: its recall grows with it.
+	// leastNeighbours is the least number of neighbours to ask the graph for. More neighbours raise the recall.
 	leastNeighbours = 400
 )
 
-// findVector compares all vectors that pass, where they are few, and searches the graph among them where they are many.
+// findVector compares all visible vectors if they are few, and searches the graph if the vectors are many.
 func (e *Engine) findVector(ctx context.Context, at func(part) string, q search.VectorQuery) ([]search.Hit, error) {
 	if q.Scope == nil {
 		return nil, search.ErrNoScope
@@ -51,12 +51,12 @@ func (e *Engine) findVector(ctx context.Context, at func(part) string, q search.
 	for i := range hits {
 		hits[i].Score = similarityOf(p.space.GetMetric(), hits[i].Score)
 	}
-	// Scores of the cluster's that differ may be the same similarity once they are told in 32 bits.
+	// Different scores of the cluster may be the same similarity in 32 bits.
 	slices.SortFunc(hits, search.CompareHits)
 	return hits[:min(limit, len(hits))], nil
 }
 
-// few reports whether no more vectors are visible than are compared one by one.
+// few reports whether at most exactBelow vectors are visible.
 func (e *Engine) few(ctx context.Context, index string, visible within) (bool, error) {
 	var answer struct {
 		Hits struct {
@@ -84,8 +84,8 @@ func (e *Engine) compare(ctx context.Context, index string, p part, visible with
 	}}, limit)
 }
 
-// neighbours asks the graph. Equal vectors are common, as short lines of dialogue repeat: so that those
-// cut off are the last by run and ordinal, more are asked for until the score falls.
+// neighbours asks the graph. Equal vectors are common, as short lines of dialogue repeat. neighbours asks for more neighbours until the
+// score falls, so that the limit cuts off the last of equal vectors by run and ordinal.
 func (e *Engine) neighbours(ctx context.Context, index string, visible within, v []float32, limit int) ([]search.Hit, error) {
 	for k := max(limit+limit/4, leastNeighbours); ; k *= 4 {
 		k = min(k, search.MaxLimit)
@@ -103,7 +103,7 @@ func (e *Engine) neighbours(ctx context.Context, index string, visible within, v
 	}
 }
 
-// similarityOf is the metric's own of what the cluster scores by, which is never negative.
+// similarityOf returns the similarity of a metric for a score of the cluster. The cluster's scores are never negative.
 func similarityOf(metric string, score float64) float64 {
 	switch {
 	case metric == l2:

@@ -19,8 +19,7 @@ import (
 )
 
 const (
-	// bulkBytes is how large a bulk request may be before another is begun, and bulksAtOnce how many of one Write are
-	// under way together.
+	// bulkBytes bounds a bulk request, and bulksAtOnce the bulk requests of a Write that are under way together.
 	bulkBytes   = 5 << 20
 	bulksAtOnce = 4
 	// deleting a run may take longer than any other request.
@@ -55,10 +54,10 @@ func (e *Engine) Write(ctx context.Context, b search.Batch) (err error) {
 	return nil
 }
 
-// writeBoth writes into what is live, and into what is being filled beside it. again is that what is live may have all of it.
+// writeBoth writes into the live indices, and into the indices of a rebuild under way. again says that the live indices may have every item.
 func (e *Engine) writeBoth(ctx context.Context, docs []document, again bool) error {
 	return e.both(ctx, func(underway bool) error {
-		if again && !underway { // a rebuild is told of everything
+		if again && !underway { // a rebuild is told every item
 			var err error
 			if docs, err = e.changed(ctx, docs); err != nil {
 				return err
@@ -79,10 +78,10 @@ func (e *Engine) writeBoth(ctx context.Context, docs []document, again bool) err
 	})
 }
 
-// looksAtOnce is how many documents one request reads.
+// looksAtOnce bounds the documents that a request reads.
 const looksAtOnce = 1000
 
-// changed leaves out the documents that searches find just as they are.
+// changed leaves out the documents that searches find unchanged.
 func (e *Engine) changed(ctx context.Context, docs []document) (left []document, err error) {
 	for some := range slices.Chunk(docs, looksAtOnce) {
 		wanted := make([]object, len(some))
@@ -95,8 +94,8 @@ func (e *Engine) changed(ctx context.Context, docs []document) (left []document,
 			} `json:"docs"`
 		}
 		err := retry(ctx, passing, func() error {
-			// What was written and not refreshed since is not found yet, and so does not count, whether it is the same or another: the
-			// writes of one writer each wait for their refresh.
+			// A document that was written and not refreshed since is not found yet, and is written once more. Each Write of a writer waits
+			// for its refresh.
 			return e.client.do(ctx, http.MethodPost, "/_mget?realtime=false&filter_path=docs._source,docs._id", object{"docs": wanted}, &answer)
 		})
 		if err != nil {
@@ -106,7 +105,7 @@ func (e *Engine) changed(ctx context.Context, docs []document) (left []document,
 			return nil, errkind.New(errkind.Internal, "looking for %d items that may be there: the answer tells of %d", len(some), len(answer.Docs))
 		}
 		for i, d := range some {
-			// Texts and vectors are indexed and not kept: the hash tells them from others.
+			// Texts and vectors are indexed and not kept: documents are compared by their hash.
 			there, want := answer.Docs[i].Source, d.body
 			want.Text, want.Terms, want.Label, want.Labels, want.Vector = nil, nil, "", nil, nil
 			if there != nil {
@@ -120,8 +119,8 @@ func (e *Engine) changed(ctx context.Context, docs []document) (left []document,
 	return left, nil
 }
 
-// both calls do with whether a rebuild is under way, and again if that has changed meanwhile: what is written only to
-// what was live a moment ago must reach what is live now.
+// both calls do and tells do whether a rebuild is under way. If a rebuild began or ended meanwhile, both calls do once more: a write to the
+// former live indices must reach the present live indices.
 func (e *Engine) both(ctx context.Context, do func(underway bool) error) error {
 	for {
 		underway, err := e.underway(ctx)
@@ -136,10 +135,10 @@ func (e *Engine) both(ctx context.Context, do func(underway bool) error) error {
 	}
 }
 
-// errGone is that an alias leads nowhere.
+// errGone is the error of an alias without an index.
 var errGone = errkind.New(errkind.Unavailable, "an index is missing")
 
-// bulk sends entries in requests of some megabytes, and returns when all are durable and visible.
+// bulk sends entries in requests of some megabytes, and returns when all entries are durable and visible.
 func (e *Engine) bulk(ctx context.Context, entries []entry) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(bulksAtOnce)
@@ -156,7 +155,7 @@ func (e *Engine) bulk(ctx context.Context, entries []entry) error {
 	return g.Wait()
 }
 
-// send sends one bulk request, and what the cluster pushed back of it again.
+// send sends a bulk request. Entries that the cluster pushes back are sent again.
 func (e *Engine) send(ctx context.Context, entries []entry) error {
 	first := true
 	return retry(ctx, passing, func() error {
@@ -172,7 +171,7 @@ func (e *Engine) send(ctx context.Context, entries []entry) error {
 	})
 }
 
-// sendOnce returns the entries that are to be sent again, where it is not all of them, and why.
+// sendOnce returns the entries to send again, if not all entries are, and the reason.
 func (e *Engine) sendOnce(ctx context.Context, entries []entry) (left []entry, err error) {
 	var lines bytes.Buffer
 	for _, n := range entries {
@@ -227,7 +226,7 @@ func (e *Engine) sendOnce(ctx context.Context, entries []entry) (left []entry, e
 	return nil, nil
 }
 
-// trimBoth deletes from what is live, and from what is being filled beside it, whose rebuild is told.
+// trimBoth deletes from the live indices and from the indices of a rebuild under way, and notes the trim for the rebuild.
 func (e *Engine) trimBoth(ctx context.Context, run string, annotations, embeddings int64) error {
 	if e.closed.Load() {
 		return errClosed
@@ -270,19 +269,19 @@ func (e *Engine) trim(ctx context.Context, targets func(part) []string, run stri
 	return g.Wait()
 }
 
-// beyond is what a run has from an ordinal on.
+// beyond finds the items of a run from an ordinal on.
 func beyond(run string, from int64) object {
 	return object{"bool": object{"filter": []any{
 		object{"term": object{"run": run}}, object{"range": object{"ordinal": object{"gte": from}}},
 	}}}
 }
 
-// remove deletes what a query finds, and returns when it is found no more. What is changed while it is
-// being deleted is looked at again.
+// remove deletes the documents that a query finds, and returns when the query finds no document. A document that changes during the deletion
+// is checked once more.
 func (e *Engine) remove(ctx context.Context, names []string, query object) error {
 	at := "/" + strings.Join(names, ",")
 	return retry(ctx, passing, func() error {
-		// What was written by a call that failed may not be visible yet.
+		// Documents of a Write that failed may not be visible yet.
 		if err := e.client.do(ctx, http.MethodPost, at+"/_refresh?ignore_unavailable=true", nil, nil); err != nil {
 			return err
 		}
