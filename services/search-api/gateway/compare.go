@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tidwall/btree"
+
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
@@ -15,32 +17,21 @@ import (
 
 // preview returns the snapshot as it would be with other versions active: of every
 // asset that has a finished run of the version asked for. Assets without one keep what they have.
+// A preview reads the runs of the whole library.
 func (g *Gateway) preview(ctx context.Context, s *snapshot, versions map[string]string) (*snapshot, error) {
-	p := &snapshot{version: s.version, order: s.order, assets: make(map[string]*entry, len(s.assets)),
-		runs: map[string]*pb.ActiveRun{}, scopes: map[string]*scoped{}}
-	found := map[string]bool{}
-	for id, e := range s.assets {
-		all, err := runs.Of(ctx, g.deps.Store, id)
+	found, lines := map[string]bool{}, lineups{}
+	var others []*entry
+	all := map[string][]string{}
+	for e := range s.titles.Scan {
+		recorded, err := runs.Of(ctx, g.deps.Store, e.id)
 		if err != nil {
 			return nil, err
 		}
-		with := *e
-		with.active = maps.Clone(e.active)
-		for _, r := range all {
-			v, ok := versions[r.GetAlgorithm()]
-			if !ok || v != r.GetVersion() || !runs.Finished(r) {
-				continue
-			}
-			found[r.GetAlgorithm()] = true
-			// Where several runs are of one version, one that readers see or saw goes first.
-			if now := e.active[r.GetAlgorithm()]; now.GetVersion() == v {
-				continue
-			}
-			with.active[r.GetAlgorithm()] = &pb.ActiveRun{Asset: id, Algorithm: r.GetAlgorithm(), Run: r.GetId(), Version: v}
+		for _, r := range recorded {
+			all[e.id] = append(all[e.id], r.GetId())
 		}
-		p.assets[id] = &with
-		for _, a := range with.active {
-			p.runs[a.GetRun()] = a
+		if with := e.with(recorded, versions, found, lines); with != e {
+			others = append(others, with)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(versions)) {
@@ -48,7 +39,47 @@ func (g *Gateway) preview(ctx context.Context, s *snapshot, versions map[string]
 			return nil, errkind.New(errkind.NotFound, "preview: no finished run of %s@%s is in the library; `cinedex runs list` shows which there are", name, versions[name])
 		}
 	}
+	if _, err := g.lib.turn.enter(ctx); err != nil {
+		return nil, err
+	}
+	p := s.next()
+	g.lib.turn.leave()
+	p.number = unnumbered
+	for _, e := range others {
+		p.put(e)
+	}
+	h := &hiddenRuns{byAsset: btree.NewMap[string, []string](branches)}
+	for id, recorded := range all {
+		h.set(id, p.hide(id, slices.Values(recorded)))
+	}
+	p.hidden.Store(h)
 	return p, nil
+}
+
+// with returns the entry as it would be with other versions active, and notes in found which of them the asset has a finished run of.
+func (e *entry) with(recorded []*pb.Run, versions map[string]string, found map[string]bool, known lineups) *entry {
+	active := e.runs()
+	changed := false
+	for _, r := range recorded {
+		v, ok := versions[r.GetAlgorithm()]
+		if !ok || v != r.GetVersion() || !runs.Finished(r) {
+			continue
+		}
+		found[r.GetAlgorithm()] = true
+		is := func(a *pb.ActiveRun) bool { return a.GetAlgorithm() == r.GetAlgorithm() }
+		// Where several runs are of one version, one that readers see or saw goes first.
+		if i := slices.IndexFunc(e.lineup.versions, func(a algorithmVersion) bool { return a.algorithm == r.GetAlgorithm() && a.version == v }); i >= 0 {
+			continue
+		}
+		active = append(slices.DeleteFunc(active, is), &pb.ActiveRun{Asset: e.id, Algorithm: r.GetAlgorithm(), Run: r.GetId(), Version: v})
+		changed = true
+	}
+	if !changed {
+		return e
+	}
+	with := *e
+	with.line(active, known)
+	return &with
 }
 
 // Limits of a comparison.

@@ -1,11 +1,14 @@
 package gateway
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Later moves the clock by which lost frame tables are read again.
 func (g *Gateway) Later(d time.Duration) {
-	g.lib.mu.Lock()
-	defer g.lib.mu.Unlock()
+	_, _ = g.lib.turn.enter(context.Background())
+	defer g.lib.turn.leave()
 	now := g.lib.now
 	g.lib.now = func() time.Time { return now().Add(d) }
 }

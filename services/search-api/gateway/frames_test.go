@@ -35,7 +35,10 @@ func TestTimesOfAnswersAskedBack(t *testing.T) {
 			start += schema.Time(random.Int64N(int64(schema.Second)))
 		}
 		first, _ := shownFrames(clock, schema.Interval{Start: start, End: start + schema.Second})
-		p := &processed{snap: &snapshot{assets: map[string]*entry{"a": {asset: &pb.Asset{Id: "a"}, clock: clock, scale: scale}}}}
+		e := newEntry(&pb.Asset{Id: "a"}, nil, lineups{})
+		e.clock, e.scale = clock, scale
+		p := &processed{snap: newSnapshot(nil)}
+		p.snap.put(e)
 		for _, back := range []string{
 			fmt.Sprintf("a@%d.%03ds", start.Millis()/1000, start.Millis()%1000),
 			"a@" + scale.Format(first),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -33,22 +34,22 @@ type lostTable struct {
 	until  time.Time
 }
 
-// place gives an entry its clock and its timecodes, or says in lost why it has none. The caller holds l.mu.
-func (l *library) place(ctx context.Context, e *entry) {
-	id := e.asset.GetId()
+// place gives an entry its clock and its timecodes, or says in lost why it has none. The caller holds the turn.
+func (l *library) place(ctx context.Context, a *pb.Asset, e *entry) {
+	id := e.id
 	was, known := l.lost[id]
 	switch now := l.now(); {
 	case known && now.Before(was.until):
 		e.lost = was.reason
 		return
-	case now.Before(l.silentUntil) && e.asset.GetVideo().GetFrameTable() != nil:
+	case now.Before(l.silentUntil) && a.GetVideo().GetFrameTable() != nil:
 		l.lose(e, errSilent)
 		return
 	}
 	// A caller who leaves says nothing about the table.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tableTimeout)
 	defer cancel()
-	if err := l.readClock(ctx, e); err != nil {
+	if err := l.readClock(ctx, a.GetVideo(), e); err != nil {
 		if ctx.Err() != nil { // each of many tables would be waited for
 			l.silentUntil = l.now().Add(tableRetry)
 		}
@@ -63,8 +64,7 @@ func (l *library) place(ctx context.Context, e *entry) {
 
 var errSilent = errkind.New(errkind.Unavailable, "the bucket did not answer for another asset just now")
 
-func (l *library) readClock(ctx context.Context, e *entry) error {
-	v := e.asset.GetVideo()
+func (l *library) readClock(ctx context.Context, v *pb.VideoTrack, e *entry) error {
 	clock, err := schema.ReadClock(v, func(ref *pb.MediaRef) ([]byte, error) { return l.deps.Blob(ctx, ref) })
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (l *library) readClock(ctx context.Context, e *entry) error {
 
 // lose notes that an asset has no clock. The log tells of it when it is new.
 func (l *library) lose(e *entry, err error) {
-	id := e.asset.GetId()
+	id := e.id
 	e.lost = "cannot be read now; it is read again every 10 s"
 	switch errkind.Of(err) {
 	case errkind.NotFound:
@@ -96,9 +96,9 @@ func (l *library) lose(e *entry, err error) {
 	l.lost[id] = lostTable{e.lost, l.now().Add(tableRetry)}
 }
 
-// settle forgets the lost tables of assets that the library has no more, and says when to read the others again. The caller holds l.mu.
+// settle forgets the lost tables of assets that the library has no more, and says when to read the others again. The caller holds the turn.
 func (l *library) settle(s *snapshot) {
-	maps.DeleteFunc(l.lost, func(id string, _ lostTable) bool { return s.assets[id] == nil || s.assets[id].lost == "" })
+	maps.DeleteFunc(l.lost, func(id string, _ lostTable) bool { e := s.asset(id); return e == nil || e.lost == "" })
 	l.losses.Set(float64(len(l.lost)))
 	var next int64
 	for _, t := range l.lost {
@@ -115,24 +115,35 @@ func (l *library) due() bool {
 	return at != 0 && l.now().UnixNano() >= at
 }
 
-// mend reads lost tables again. It returns the same library with the clocks that can be had now. The caller holds l.mu.
-func (l *library) mend(ctx context.Context, s *snapshot) *snapshot {
-	m := &snapshot{version: s.version, assets: maps.Clone(s.assets), order: s.order, runs: s.runs, scopes: map[string]*scoped{}}
-	for id, e := range s.assets {
-		if e.lost == "" {
+// mend reads lost tables again. It returns the same library with the clocks that can be had now. The caller holds the turn.
+func (l *library) mend(ctx context.Context, c *versioned) *snapshot {
+	var changes []change
+	for _, id := range slices.Sorted(maps.Keys(l.lost)) {
+		e := c.asset(id)
+		if e == nil || e.lost == "" {
 			continue
 		}
-		again := &entry{asset: e.asset, active: e.active}
-		l.place(ctx, again)
-		m.assets[id] = again
-	}
-	l.settle(m)
-	for i := range l.kept {
-		if l.kept[i] == s {
-			l.kept[i] = m // the same runs: cursors find it
+		again := *e
+		again.lost = ""
+		if l.place(ctx, again.asset(), &again); again.lost != e.lost {
+			changes = append(changes, change{asset: id, now: &again})
 		}
 	}
-	l.current.Store(m)
+	if len(changes) == 0 {
+		l.settle(c.snapshot)
+		return c.snapshot
+	}
+	m := c.next()
+	var mended []string
+	for _, ch := range changes {
+		m.put(ch.now)
+		mended = append(mended, ch.asset)
+	}
+	m.hidden.Store(c.hidden.Load())
+	m.number = l.lineage.add(mended)
+	l.keep(m, c.snapshot, true) // the same runs: cursors find it
+	l.settle(m)
+	l.current.Store(&versioned{m, c.version})
 	return m
 }
 
@@ -143,9 +154,9 @@ func (g *Gateway) FramesLost(ctx context.Context, caller *authz.Caller) (map[str
 		return nil, err
 	}
 	lost := map[string]string{}
-	for id, e := range s.assets {
-		if e.lost != "" && caller.MaySee(e.asset.GetTitle().GetId()) {
-			lost[id] = "its frame table " + e.lost
+	for e := range s.visibleFrom(caller, "", "") {
+		if e.lost != "" {
+			lost[e.id] = "its frame table " + e.lost
 		}
 	}
 	return lost, nil
@@ -158,7 +169,7 @@ const partFrames = "frames"
 func framesLost(p *processed, hits []*pb.Hit) (out []*pb.PartialFailure) {
 	named := map[string]bool{}
 	for _, h := range hits {
-		e := p.snap.assets[h.GetAsset()]
+		e := p.snap.asset(h.GetAsset())
 		if e.lost == "" || named[h.GetAsset()] {
 			continue
 		}

@@ -151,7 +151,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)
-	g.lib.deps, g.lib.now = &g.deps, time.Now
+	g.lib.deps, g.lib.now, g.lib.turn, g.lib.lineups = &g.deps, time.Now, newTurn(), lineups{}
+	g.lib.recent, _ = lru.New[string, *scoped](rememberedScopes)
 	g.lib.losses = f.NewGauge(prometheus.GaugeOpts{Name: "cinedex_assets_without_frames", Help: "Assets that are told without frames and timecodes, since their frame tables could not be read."})
 	buckets := prometheus.ExponentialBuckets(0.0005, 2, 14)
 	g.seconds = f.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_query_seconds", Help: "Time of whole answers, by outcome.", Buckets: buckets}, []string{"result"})

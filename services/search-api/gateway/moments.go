@@ -490,15 +490,15 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 		at := map[place]*moment{}
 		var ms []*moment
 		for i, h := range e.hits[pt] {
-			run := e.p.snap.runs[h.Run]
-			if run == nil { // cannot be: engines answer within the scope
+			run, ok := e.p.snap.run(h.Run)
+			if !ok || !e.p.scope.Has(h.Run) { // cannot be: engines answer within the scope
 				continue
 			}
 			confidence := pt.confidence(i, h.Score)
 			if confidence < max(floor, pt.cutoff(), e.p.filter.GetMinConfidence()) {
 				continue
 			}
-			pl := place{run.GetAsset(), e.snap(pt, h)}
+			pl := place{run.id, e.snap(pt, h)}
 			m, first := at[pl], at[pl] == nil
 			if first {
 				worth := weight

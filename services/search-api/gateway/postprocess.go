@@ -153,19 +153,18 @@ func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*pa
 
 // shotAt returns where the shot that a hit begins in is looked up; false where the hit's asset has no run of shots.
 func (p *processed) shotAt(h search.Hit) (store.Point, bool) {
-	run := p.snap.runs[h.Run]
-	if run == nil {
+	run, ok := p.snap.run(h.Run)
+	if !ok {
 		return store.Point{}, false
 	}
-	return p.snap.assets[run.GetAsset()].spanAt(algorithmShots, schema.KindShot, h.Interval.Start)
+	return run.spanAt(algorithmShots, schema.KindShot, h.Interval.Start)
 }
 
 // hit fills in a moment: where it is in every way of counting, what was said, and why it is here.
 func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
-	e := p.snap.assets[m.asset]
-	t := e.asset.GetTitle()
+	e := p.snap.asset(m.asset)
 	h := &pb.Hit{
-		Title: t.GetId(), TitleName: t.GetName(), Credit: t.GetCredit(), Asset: m.asset, Score: m.score,
+		Title: e.title, TitleName: e.name, Credit: e.credit, Asset: m.asset, Score: m.score,
 		Start: int64(m.Start), End: int64(m.End), StartMs: m.Start.Millis(), EndMs: m.End.Millis(),
 		Media: "/media/" + m.asset, Thumbnail: m.thumbnail,
 	}
@@ -250,9 +249,9 @@ func (g *Gateway) quote(h *pb.Hit, lead evidence, said []spokenEvidence) {
 
 // evidence fills in one searcher's hit. about is the annotation that the hit stands for, nil where there is none.
 func (p *processed) evidence(ev evidence, about *pb.Annotation) *pb.Evidence {
-	run := p.snap.runs[ev.Run]
+	run, _ := p.snap.run(ev.Run)
 	out := &pb.Evidence{
-		Leaf: ev.part.leaf.GetKind(), By: ev.part.by, Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
+		Leaf: ev.part.leaf.GetKind(), By: ev.part.by, Algorithm: run.algorithm, Version: run.version,
 		Run: ev.Run, Ordinal: ev.Ordinal, Kind: kindOf(ev.part.source), Score: ev.Score, Rank: int32(ev.rank),
 		Start: int64(ev.Interval.Start), End: int64(ev.Interval.End),
 	}

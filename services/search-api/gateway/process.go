@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"image"
-	"io"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -19,7 +18,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
@@ -208,18 +206,8 @@ func withoutPictures(q *pb.Query) *pb.Query {
 // a cursor of the library's version would tell of changes elsewhere.
 func (p *processed) cursor(next int) string {
 	b := protowire.AppendVarint(nil, uint64(next))
-	b = append(b, p.scope.print...)
+	b = append(b, p.scope.print()...)
 	return base64.RawURLEncoding.EncodeToString(append(b, p.hash()...))
-}
-
-func fingerprint(s *search.Scope) []byte {
-	h := sha256.New()
-	runs, _ := s.Named()
-	for _, r := range runs {
-		_, _ = io.WriteString(h, r)
-		_, _ = h.Write([]byte{'\n'})
-	}
-	return h.Sum(nil)[:12]
 }
 
 func (p *processed) hash() []byte {
@@ -237,12 +225,16 @@ func (p *processed) resume(ctx context.Context, g *Gateway, caller *authz.Caller
 		return errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
 	}
 	p.offset = int(offset)
-	for _, s := range g.lib.newestFirst() {
+	kept, err := g.lib.newestFirst(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range kept {
 		scope, err := g.scope(ctx, s, caller, p.filter)
 		if err != nil {
 			return err
 		}
-		if string(scope.print) == string(b[n:n+12]) {
+		if string(scope.print()) == string(b[n:n+12]) {
 			p.snap, p.scope = s, scope
 			return nil
 		}
@@ -274,7 +266,7 @@ func (g *Gateway) vectorOf(ctx context.Context, p *processed, space string, l *p
 		if err != nil {
 			return nil, err
 		}
-		return g.pictureVector(ctx, p, encodeKey{space, fmt.Sprintf("frame:%s#%d", e.asset.GetId(), n)}, func(ctx context.Context) (*picture, error) {
+		return g.pictureVector(ctx, p, encodeKey{space, fmt.Sprintf("frame:%s#%d", e.id, n)}, func(ctx context.Context) (*picture, error) {
 			return g.frame(ctx, p, e, n)
 		})
 	case len(l.GetImage()) > 0:
@@ -330,7 +322,7 @@ func (g *Gateway) frame(ctx context.Context, p *processed, e *entry, n int64) (*
 		return nil, err
 	}
 	defer leave()
-	img, err := g.deps.Frame(ctx, e.asset, e.clock, n)
+	img, err := g.deps.Frame(ctx, e.asset(), e.clock, n)
 	return &picture{encoderMemory, func() (image.Image, error) { return img, nil }}, err
 }
 
@@ -353,7 +345,7 @@ func (g *Gateway) claim(ctx context.Context, queue *fair.Queue, who string, cost
 
 // place resolves where a leaf points: the asset and the frame.
 func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
-	e := p.snap.assets[l.GetAsset()]
+	e := p.snap.asset(l.GetAsset())
 	if e == nil {
 		return nil, 0, errkind.New(errkind.NotFound, "there is no asset %.64q", l.GetAsset())
 	}
@@ -398,7 +390,7 @@ func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l
 	}
 	var vs [][]float32
 	for _, r := range e.runs() {
-		for emb, err := range g.deps.Store.EmbeddingsOf(ctx, e.asset.GetId(), r.GetRun(), shot) {
+		for emb, err := range g.deps.Store.EmbeddingsOf(ctx, e.id, r.GetRun(), shot) {
 			if err != nil {
 				return nil, fmt.Errorf("reading the shot's embeddings: %w", err)
 			}

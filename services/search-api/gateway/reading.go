@@ -83,7 +83,7 @@ func (g *Gateway) readBehind(ctx context.Context, p *processed, fs []*filling) e
 	var annotations, embeddings []store.Ref
 	for _, f := range fs {
 		for i, ev := range f.shown {
-			ref := store.Ref{Asset: p.snap.runs[ev.Run].GetAsset(), Run: ev.Run, Ordinal: ev.Ordinal}
+			ref := store.Ref{Asset: f.asset, Run: ev.Run, Ordinal: ev.Ordinal}
 			if ev.part.space != "" {
 				vectors, embeddings = append(vectors, item{ev, &f.behind[i]}), append(embeddings, ref)
 			} else {
@@ -130,7 +130,7 @@ func (g *Gateway) readBehind(ctx context.Context, p *processed, fs []*filling) e
 func (g *Gateway) readThumbnails(ctx context.Context, p *processed, fs []*filling) error {
 	at := make([]store.Point, 0, len(fs))
 	for _, f := range fs {
-		if pt, ok := p.snap.assets[f.asset].spanAt(algorithmThumbnails, schema.KindThumbnail, f.Start); ok {
+		if pt, ok := p.snap.asset(f.asset).spanAt(algorithmThumbnails, schema.KindThumbnail, f.Start); ok {
 			at = append(at, pt)
 		}
 	}
@@ -139,7 +139,7 @@ func (g *Gateway) readThumbnails(ctx context.Context, p *processed, fs []*fillin
 		return err
 	}
 	for _, f := range fs {
-		pt, ok := p.snap.assets[f.asset].spanAt(algorithmThumbnails, schema.KindThumbnail, f.Start)
+		pt, ok := p.snap.asset(f.asset).spanAt(algorithmThumbnails, schema.KindThumbnail, f.Start)
 		if s, found := spans[pt]; ok && found {
 			f.thumbnail = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", f.asset, pt.Run, s.ordinal)
 		}
@@ -155,12 +155,6 @@ type span struct {
 
 // rememberedSpans bounds the spans that are kept for later answers: about 10 MB.
 const rememberedSpans = 1 << 16
-
-// spanAt returns where the span of a time is looked up in the active run of an algorithm; false where the asset has no such run.
-func (e *entry) spanAt(algorithm, kind string, t schema.Time) (store.Point, bool) {
-	r := e.active[algorithm]
-	return store.Point{Asset: e.asset.GetId(), Run: r.GetRun(), Kind: kind, Time: t}, r != nil
-}
 
 // spansAt returns the span at each of the points: the one that covers the point or, where none does, the last before. A point without
 // a span is missing from the answer. Points may be given several times. Spans are remembered by point: what a run says does not change.

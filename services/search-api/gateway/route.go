@@ -126,7 +126,7 @@ func (g *Gateway) spacesOf(p *processed, space string) []string {
 		return []string{space}
 	}
 	var out []string
-	for _, id := range p.snap.spaces(p.scope.Scope, g.deps.Spaces) {
+	for _, id := range p.scope.spaces(g.deps.Spaces) {
 		if spaceName(id) == spaceName(space) {
 			out = append(out, id)
 		}
