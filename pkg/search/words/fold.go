@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Letters with a mark that are letters of their own in a language: folding leaves them. They are those that CLDR 46 sorts apart from the letter
-// without the mark (common/collation/XX.xml, primary differences), of the languages whose readers do not take the one for the other.
+// Letters with a mark that are letters of their own in a language: folding leaves these letters. CLDR 46 sorts the letters apart from the letter
+// without the mark (common/collation/XX.xml, primary differences), and readers of the language do not confuse the two.
 //
 // Other languages have such letters in CLDR too, and people leave the marks out when they type: Polish, Czech, Slovak, Croatian, Slovene, Lithuanian,
 // Latvian, Romanian, Vietnamese. Their letters fold.
@@ -28,7 +28,7 @@ var ownLetters = map[string]string{
 // cyrillic are the letters with a mark that fold in no language without rules of its own.
 const cyrillic = "йїў"
 
-// sameLetters are letters that stand for a letter of a language in the spelling of a neighbour, or that differ from it by their length alone.
+// sameLetters are letters of a neighbour's spelling that stand for a letter of the language, or letters that differ by their length alone.
 var sameLetters = map[string]map[rune]string{
 	"sv": {'æ': "ä", 'ø': "ö"}, "fi": {'æ': "ä", 'ø': "ö"},
 	"da": {'ä': "æ", 'ö': "ø"}, "no": {'ä': "æ", 'ö': "ø"}, "nb": {'ä': "æ", 'ö': "ø"}, "nn": {'ä': "æ", 'ö': "ø"},
@@ -81,7 +81,7 @@ func (f folding) fold(word []byte) []byte {
 			}
 		case r < utf8.RuneSelf:
 			out, strip = append(out, byte(r)), true
-		case r == nukta: // it tells apart letters that are often written without it
+		case r == nukta: // letters with a nukta are often written without
 		case unicode.Is(unicode.Mn, r):
 			if !strip {
 				out = utf8.AppendRune(out, r)
@@ -96,7 +96,7 @@ func (f folding) fold(word []byte) []byte {
 	return norm.NFC.Bytes(out)
 }
 
-// decomposed appends a letter without its marks, and reports whether the marks that follow are to go too.
+// decomposed appends a letter without its marks, and reports whether the following marks are left out too.
 func (f folding) decomposed(out []byte, r rune) ([]byte, bool) {
 	strip := unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Hebrew, unicode.Arabic)
 	if !strip {

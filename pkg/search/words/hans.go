@@ -21,7 +21,8 @@ var hans = sync.OnceValue(func() map[rune]rune {
 	return table
 })
 
-// simplified is a Chinese character in its simplified form. A form that is simplified differently in different words is taken as the most frequent one.
+// simplified returns a Chinese character in its simplified form. A character with different simplified forms in different words gets the most
+// frequent form.
 func simplified(r rune) rune {
 	if s, ok := hans()[r]; ok {
 		return s

@@ -46,11 +46,10 @@ import (
 	_ "github.com/blevesearch/bleve/v2/analysis/lang/tr"
 )
 
-// Undetermined is the language of texts that do not say theirs, and of those in a
-// language that has no analysis of its own.
+// Undetermined is the language of texts without a language, and of texts in a language that has no analysis of its own.
 const Undetermined = "und"
 
-// bleveAnalyzers names the analysis that Bleve has for a base language: its stemmer, and its stop words.
+// bleveAnalyzers names Bleve's analysis of a base language: a stemmer and stop words.
 var bleveAnalyzers = map[string]string{
 	"ar": "ar", "ckb": "ckb", "da": "da", "de": "de", "en": "en", "es": "es", "fa": "fa", "fi": "fi",
 	"fr": "fr", "hi": "hi", "hr": "hr", "hu": "hu", "it": "it", "nl": "nl", "pl": "pl", "pt": "pt",
@@ -59,7 +58,7 @@ var bleveAnalyzers = map[string]string{
 	"bs": "hr", "sr": "hr", // Serbian in Latin letters
 }
 
-// stopLists are the languages for which Bleve knows only the words to leave out.
+// stopLists are the languages for which Bleve has stop words alone.
 var stopLists = map[string]string{
 	"bg": "stop_bg", "ca": "stop_ca", "cs": "stop_cs", "el": "stop_el", "eu": "stop_eu",
 	"ga": "stop_ga", "gl": "stop_gl", "hy": "stop_hy", "id": "stop_id",
@@ -68,30 +67,29 @@ var stopLists = map[string]string{
 // articleLists are the languages that write articles and pronouns onto the next word, with an apostrophe between them.
 var articleLists = map[string]string{"fr": "articles_fr", "it": "articles_it", "ca": "articles_ca", "ga": "articles_ga"}
 
-// spacelessLanguages are the languages that have no analysis of their own, but a field of their own.
+// spacelessLanguages are the languages that have a field of their own, and no analysis of their own.
 var spacelessLanguages = []string{"zh", "ja", "yue", "ko", "th", "lo", "km", "my"}
 
-// A Language is how the texts of one base language are turned into terms. It is safe for concurrent use.
+// A Language turns texts of a base language into terms. A Language is safe for concurrent use.
 type Language struct {
 	Base string
-	// Stems reports whether terms may be shorter than the words that they are of.
+	// Stems reports whether a term may be shorter than its word.
 	Stems bool
 
 	style    style
 	folding  folding
 	articles analysis.TokenMap
-	// beginnings are what else is written before words, without a sign between.
+	// beginnings are other letters that the language writes before words, without a sign in between.
 	beginnings []string
-	// possessive says that 's at the end is no part of a word, suffixed that nothing behind an apostrophe is.
+	// possessive says that a final 's is no part of a word. suffixed says that no letter behind an apostrophe is part of a word.
 	possessive, suffixed bool
 	stops                map[string]bool
-	// before and after are applied to a word, before it is looked up among the stop words and afterwards.
+	// before and after are applied to a word: before the stop words are searched for the word, and afterwards.
 	before, after []analysis.TokenFilter
 	known         lexicon
 }
 
-// Languages builds each analysis once, when it is first needed: some of them
-// carry tables of megabytes. It is safe for concurrent use.
+// Languages builds each analysis once, at the first use: some analyses carry tables of megabytes. Languages is safe for concurrent use.
 type Languages struct {
 	mu    sync.RWMutex
 	cache *registry.Cache
@@ -102,7 +100,7 @@ type Languages struct {
 // NewLanguages prepares the analyses.
 func NewLanguages() (*Languages, error) {
 	l := &Languages{cache: registry.NewCache(), known: map[string]*Language{}}
-	// Labels are names of what is seen, mostly nouns: only plurals are folded.
+	// Labels are names of visible things, mostly nouns: only plurals are folded.
 	plural, err := l.cache.TokenFilterNamed("stemmer_en_plural")
 	if err != nil {
 		return nil, err
@@ -183,11 +181,11 @@ func (l *Languages) build(base string) (*Language, error) {
 	return lang, nil
 }
 
-// takeFilters takes what Bleve does to a word itself. Case, accents, apostrophes and Chinese characters are our own.
+// takeFilters takes the filters of Bleve that change a word. Case, accents, apostrophes and Chinese characters are our own.
 func (l *Languages) takeFilters(lang *Language, stops string, filters []analysis.TokenFilter) error {
 	into := &lang.before
 	for _, f := range filters {
-		// Bleve has one type per stemmer and no interface that tells them from other filters, but names them all alike.
+		// Bleve has a type for each stemmer and no interface for stemmers. The names of the types are alike.
 		switch name := fmt.Sprintf("%T", f); {
 		case strings.Contains(name, "StopTokens"):
 			into = &lang.after
@@ -201,7 +199,7 @@ func (l *Languages) takeFilters(lang *Language, stops string, filters []analysis
 	return l.takeStops(lang, stops)
 }
 
-// takeStops takes a list of stop words, each as the words of texts are brought to.
+// takeStops takes a list of stop words, each in the form of the words of texts.
 func (l *Languages) takeStops(lang *Language, name string) error {
 	list, err := l.cache.TokenMapNamed(name)
 	if err != nil {
@@ -219,7 +217,7 @@ func (l *Languages) takeStops(lang *Language, name string) error {
 	return nil
 }
 
-// bare is a word without what its language writes onto it, and as its filters bring it before stop words are looked up.
+// bare returns a word without articles and pronouns that the language writes onto the word, after the filters that run before stop words.
 func (l *Language) bare(word []byte) []byte {
 	if l.articles != nil || l.possessive || l.suffixed {
 		if i := bytes.IndexByte(word, '\''); i > 0 {
@@ -236,10 +234,10 @@ func (l *Language) bare(word []byte) []byte {
 	return filtered(l.before, word)
 }
 
-// stem brings a word to its stem.
+// stem returns the stem of a word.
 func (l *Language) stem(word []byte) []byte { return filtered(l.after, word) }
 
-// filtered applies filters to a word. A word that trips a bug in one of them stays as it is, and does not end the process.
+// filtered applies filters to a word. A word that makes a filter panic stays unchanged, and does not end the process.
 func filtered(filters []analysis.TokenFilter, word []byte) (out []byte) {
 	if len(filters) == 0 {
 		return word
@@ -259,7 +257,7 @@ func filtered(filters []analysis.TokenFilter, word []byte) (out []byte) {
 	return stream[0].Term
 }
 
-// irishStemmer is Snowball's, which also takes the changes at the beginning of words back.
+// irishStemmer is Snowball's stemmer, which also undoes the changes at the beginning of words.
 type irishStemmer struct{}
 
 // Filter implements analysis.TokenFilter.

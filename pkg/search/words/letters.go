@@ -5,16 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// A class is what a character means to the tokenizer.
+// A class is the meaning of a character to the tokenizer.
 type class uint8
 
 const (
-	gap        class = iota // it ends a word
+	gap        class = iota // ends a word
 	lineBreak               // a gap, that joins within a script without spaces
 	letter                  // of a script that puts gaps between words
 	digit                   //
-	mark                    // it belongs to the letter before it
-	ignored                 // it is no part of any text: directions, soft hyphens, joiners
+	mark                    // belongs to the letter before
+	ignored                 // no part of any text: directions, soft hyphens, joiners
 	apostrophe              // part of a word between letters
 	hyphen                  // a gap, behind which a compound may go on
 	stop                    // a full stop: part of a number, and of an abbreviation of single letters
@@ -48,7 +48,7 @@ var asciiClasses = func() (t [utf8.RuneSelf]class) {
 	return t
 }()
 
-// classOf is the class of a character of a text in NFKC.
+// classOf returns the class of a character of a text in NFKC.
 func classOf(r rune) class {
 	if r < utf8.RuneSelf {
 		return asciiClasses[r]
@@ -129,8 +129,8 @@ func clusteredOr(r rune, c class) class {
 	return gap
 }
 
-// lower is a character in lower case. Turkish and Azeri pair I with ı, and İ with i. Both forms of the Greek sigma are one, and so are the comma and the
-// cedilla below a Romanian letter.
+// lower returns a character in lower case. Turkish and Azeri pair I with ı, and İ with i. Both forms of the Greek sigma become the same
+// letter, and so do the comma and the cedilla below a Romanian letter.
 func lower(r rune, how style) rune {
 	if r < utf8.RuneSelf {
 		if 'A' <= r && r <= 'Z' {
@@ -159,7 +159,7 @@ func lower(r rune, how style) rune {
 	return r
 }
 
-// clusterBegins reports whether a letter begins a cluster: the letters that a reader takes as one. A word of such a script is whole clusters.
+// clusterBegins reports whether a letter begins a cluster: letters that a reader takes as a unit. A word of such a script is whole clusters.
 // The rules are those of the scripts' spelling: a vowel that is written before its consonant begins a cluster, a mark and a vowel behind
 // a consonant do not, nor does a consonant that is written below another or closes a syllable.
 func clusterBegins(c class, before, r rune, after []rune) bool {
@@ -185,7 +185,7 @@ func clusterBegins(c class, before, r rune, after []rune) bool {
 	return true
 }
 
-// serbianLatin are the Cyrillic letters of Serbian in Latin ones: both are written, and the one stands for the other letter by letter.
+// serbianLatin maps the Cyrillic letters of Serbian to Latin letters. Serbian is written in both, letter by letter.
 var serbianLatin = map[rune]string{
 	'а': "a", 'б': "b", 'в': "v", 'г': "g", 'д': "d", 'ђ': "đ", 'е': "e", 'ж': "ž", 'з': "z", 'и': "i", 'ј': "j", 'к': "k", 'л': "l", 'љ': "lj", 'м': "m",
 	'н': "n", 'њ': "nj", 'о': "o", 'п': "p", 'р': "r", 'с': "s", 'т': "t", 'ћ': "ć", 'у': "u", 'ф': "f", 'х': "h", 'ц': "c", 'ч': "č", 'џ': "dž", 'ш': "š",

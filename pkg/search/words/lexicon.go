@@ -6,31 +6,32 @@ import (
 	"sync/atomic"
 )
 
-// The terms of a word. A word is indexed under its own term, and, where its accents may be left out, under its folded form with a sign before
-// it. A question for the one then finds the other, and what is written as it was asked for counts more. No text has such a sign within a word.
+// The terms of a word. A word is indexed under its own term. A word whose accents may be left out is also indexed under its folded form with a
+// sign in front. A question in either spelling then finds both spellings, and the question's own spelling counts more. No word of a text
+// holds such a sign.
 const (
 	foldedSign   = "=" // =cafe: of café
 	accentedSign = "+" // +dach: of Dächer, whose stem has lost the accent
 )
 
-// foldedWeight is what a word counts that is written with other accents than were asked for. It is low enough that a line of 35 words
-// with the word as it was asked for comes before a line with nothing but its folded form.
+// foldedWeight is the weight of a word with other accents than in the question. A line of 35 words with the question's own spelling comes
+// before a line with nothing but the folded form.
 const foldedWeight = 0.5
 
-// An entry is what a language's analysis makes of one word.
+// An entry is the analysis of a word in a language.
 type entry struct {
 	word string // in lower case
-	// terms are those that a text with the word is indexed under, at the word's place.
+	// terms are the terms that a text with the word is indexed under, at the word's position.
 	terms []string
-	// asked are the terms that a question for the word looks for, its own first.
+	// asked are the terms that a question with the word looks for, the word's own spelling first.
 	asked []Alternative
 	// folded is the word's term without accents.
 	folded string
-	// stop says that the word is too frequent to be looked for beside other words.
+	// stop says that the word is frequent: a question with other words leaves the word out.
 	stop bool
 }
 
-// lexicon keeps the entries of frequent words: those that were looked up last, one for each value of a hash.
+// lexicon keeps the entries of the words that were looked up last: one entry for each value of a hash.
 type lexicon [1 << 14]atomic.Pointer[entry]
 
 var seed = maphash.MakeSeed()

@@ -7,9 +7,9 @@ import (
 	"github.com/blevesearch/bleve/v2/analysis"
 )
 
-// A light stemmer takes the longest ending of a list off a word, and of the beginnings the longest, if at least three letters are left. It is for languages
-// that no library in Go has a stemmer of. The lists are the endings of nouns and adjectives, without accents, as the light stemmers of Dolamic and
-// Savoy have them for Czech and Bulgarian; less frequent endings are left out.
+// A light stemmer takes the longest listed ending and the longest listed beginning off a word, if at least three letters are left. Light
+// stemmers are for languages without a stemmer in a Go library. The lists are the endings of nouns and adjectives, without accents, of the
+// light stemmers of Dolamic and Savoy for Czech and Bulgarian. Less frequent endings are left out.
 type light struct {
 	folding    folding
 	beginnings []string

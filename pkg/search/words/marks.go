@@ -57,7 +57,7 @@ func (l *Languages) Marks(q search.TextQuery, in, tag string) [][2]int {
 	return disjoint(ranges)
 }
 
-// begun finds the words of a text that begin as was typed, whose terms may not.
+// begun finds the words of a text that begin with the typed word, though their terms may not.
 func (l *Language) begun(s *scan, typed *Typed, size int) (ranges [][2]int) {
 	for _, p := range s.pieces {
 		if p.class.spaceless() {
@@ -77,7 +77,7 @@ func near(word, term string) bool {
 	return levenshtein.ComputeDistance(word, term) <= int(AllowedDistance(word))
 }
 
-// disjoint orders ranges and joins those that overlap.
+// disjoint orders ranges and joins overlapping ranges.
 func disjoint(ranges [][2]int) [][2]int {
 	slices.SortFunc(ranges, func(a, b [2]int) int { return a[0] - b[0] })
 	var out [][2]int

@@ -9,16 +9,16 @@ import (
 	"github.com/blevesearch/vellum/levenshtein"
 )
 
-// Nearness tells which terms a word that is misspelt may stand for, letters that changed places counting as one change.
+// Nearness decides which terms a misspelt word may stand for. Two letters that changed places count as one change.
 type Nearness struct {
-	// Most is how many letters a term may differ by at most: 0, 1 or 2.
+	// Most is the highest number of letters by which a term may differ: 0, 1 or 2.
 	Most uint8
 	word string
 	one  *levenshtein.DFA // within one letter
-	two  *levenshtein.DFA // within two, if Most is
+	two  *levenshtein.DFA // within two letters, if Most is 2
 }
 
-// Near makes the nearness to a word.
+// Near returns the nearness to a word.
 func Near(word string) (*Nearness, error) {
 	n := &Nearness{Most: AllowedDistance(word), word: word}
 	var err error
@@ -35,11 +35,11 @@ func Near(word string) (*Nearness, error) {
 	return n, nil
 }
 
-// Distance returns how many letters a term differs by, if it is near. Two changes only count behind the right first
-// letter, one anywhere: words that are wrong from the start on are rare, and looking for them reads nearly all terms.
+// Distance returns the number of letters by which a near term differs. One change may be anywhere. Two changes must be behind the right first
+// letter: words that are wrong from the first letter are rare, and looking for such words reads nearly all terms.
 func (n *Nearness) Distance(term string) (uint8, bool) {
 	if strings.HasPrefix(term, accentedSign) {
-		return 0, false // its folded form is a term too
+		return 0, false // the folded form of the word is a term too
 	}
 	term = strings.TrimPrefix(term, foldedSign)
 	if n.Most == 0 {
@@ -55,7 +55,7 @@ func (n *Nearness) Distance(term string) (uint8, bool) {
 	return d, ok
 }
 
-// A Part is a range of terms, From included and To not, nil without a bound, with an automaton that takes those near.
+// A Part is a range of terms with an automaton that accepts the near terms. From is included, To is not, and nil means no bound.
 type Part struct {
 	Automaton *levenshtein.DFA
 	From, To  []byte
@@ -76,7 +76,7 @@ func (n *Nearness) FoldedPart() (Part, error) {
 	return Part{a, FoldedFrom, FoldedTo}, err
 }
 
-// Parts cover all near terms that are no folded forms, each once, and some that are.
+// Parts cover all near terms that are no folded forms, each once, and some folded forms.
 func (n *Nearness) Parts() []Part {
 	switch n.Most {
 	case 0:
@@ -94,7 +94,7 @@ func first(s string) string {
 	return s[:size]
 }
 
-// After is the first term that does not begin with prefix.
+// After returns the first term behind all terms that begin with prefix.
 func After(prefix string) []byte {
 	end := []byte(prefix)
 	for i := len(end) - 1; i >= 0; i-- {
@@ -118,7 +118,7 @@ func automaton(word string, distance uint8) (*levenshtein.DFA, error) {
 	return dfa, nil
 }
 
-// builders makes the tables of Levenshtein automata, transpositions counting as one change, once per distance.
+// builders builds the tables of Levenshtein automata, once for each distance. A transposition counts as one change.
 var builders = func() func(distance uint8) (*levenshtein.LevenshteinAutomatonBuilder, error) {
 	one := sync.OnceValues(func() (*levenshtein.LevenshteinAutomatonBuilder, error) {
 		return levenshtein.NewLevenshteinAutomatonBuilder(1, true)

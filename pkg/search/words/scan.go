@@ -10,13 +10,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxLetters is where words are cut, in bytes of a text.
+// maxLetters bounds a word, in bytes of a text. Longer words are cut.
 const maxLetters = 256
 
 // A piece is a word of a text, or a run of letters of a script without spaces.
 type piece struct {
-	class class // letter, or one that is spaceless
-	// from and to are where the piece is in the text that was scanned; low and high, where its letters are in scan.letters.
+	class class // letter, or a spaceless class
+	// from and to are the range of the piece in the scanned text. low and high are the range of its letters in scan.letters.
 	from, to, low, high int
 	// joined says that a hyphen alone is between this piece and the one before.
 	joined bool
@@ -24,12 +24,12 @@ type piece struct {
 	first, last int
 }
 
-// A cluster is one character of a run, as a reader takes it.
+// A cluster is a character of a run, as a reader sees characters.
 type cluster struct{ from, to, low, high int }
 
-// A scan cuts texts into pieces. Its slices are used again for the next text.
+// A scan cuts texts into pieces. The next text reuses the slices of the scan.
 type scan struct {
-	letters  []byte // in lower case, without what is ignored
+	letters  []byte // in lower case, without ignored characters
 	pieces   []piece
 	clusters []cluster
 	entries  []*entry // see Language.lookUp
@@ -40,12 +40,12 @@ type scan struct {
 
 var scans = sync.Pool{New: func() any { return &scan{} }}
 
-// A style is what a scan does differently by language.
+// A style holds the differences between languages in a scan.
 type style struct {
 	turkic, romanian, serbian bool
 	// simplify brings Chinese characters to their simplified form.
 	simplify bool
-	// contracts says that a word with two apostrophes is several: rock'n'roll.
+	// contracts says that a word with two apostrophes is several words: rock'n'roll.
 	contracts bool
 }
 
@@ -55,7 +55,7 @@ func (s *scan) text(text []byte, how style) {
 	s.cut(s.normal(text), how)
 }
 
-// normal brings a text to NFKC, and keeps which byte came from where.
+// normal brings a text to NFKC, and keeps the origin of each byte.
 func (s *scan) normal(text []byte) []byte {
 	if norm.NFKC.QuickSpan(text) == len(text) {
 		return text
@@ -77,7 +77,7 @@ func (s *scan) normal(text []byte) []byte {
 	return out
 }
 
-// place is where a range of the normalised text is in the original one.
+// place returns the range of the original text for a range of the normalised text.
 func (s *scan) place(from, to int) (int, int) {
 	if len(s.origin) == 0 {
 		return from, to
@@ -228,7 +228,7 @@ func (s *scan) within(rest []byte, cur piece, prev rune, c class) bool {
 	return after != letter && after != digit && after != mark && after != apostrophe
 }
 
-// peek is the next character that is not ignored; a space at the end.
+// peek returns the next character that is not ignored; a space at the end.
 func peek(text []byte) rune {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
@@ -251,7 +251,7 @@ func skipSpace(text []byte) []byte {
 	return text
 }
 
-// runesOf are the next two characters.
+// runesOf returns the next two characters.
 func runesOf(text []byte) []rune {
 	var two [2]rune
 	n := 0
@@ -280,7 +280,7 @@ func (s *scan) flush(p piece, how style) {
 	s.pieces = append(s.pieces, p)
 }
 
-// contraction keeps the parts between apostrophes as words of their own. All of them are where the whole is.
+// contraction keeps the parts between apostrophes as words of their own. Each part has the range of the whole.
 func (s *scan) contraction(p piece, word []byte) {
 	low := p.low
 	for i := 0; i <= len(word); i++ {

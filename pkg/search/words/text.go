@@ -10,19 +10,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// Format numbers what the analysis makes of texts. An index of another number is filled anew from the store: what a question is taken apart
-// into now would miss a part of what it holds.
+// Format numbers the analysis of texts. An index of another number is filled anew from the store, since the terms of a question would miss
+// some of its texts.
 const Format = 4
 
 const (
-	// MaxTextBytes is how much of a text is indexed: a hundred times the longest subtitle.
+	// MaxTextBytes bounds the indexed part of a text: a hundred times the longest subtitle.
 	MaxTextBytes = 64 << 10
-	// MaxQuestionBytes and MaxWords bound what is looked at of a question: the rest of a longer one is ignored.
+	// MaxQuestionBytes and MaxWords bound a question. The rest of a longer question is ignored.
 	MaxQuestionBytes = 4 << 10
 	MaxWords         = 32
 )
 
-// Clean bounds a text and makes it valid UTF-8.
+// Clean bounds a text and makes the text valid UTF-8.
 func Clean(s string) []byte {
 	if len(s) > MaxTextBytes {
 		s = s[:MaxTextBytes]
@@ -30,10 +30,10 @@ func Clean(s string) []byte {
 	return []byte(strings.ToValidUTF8(s, " "))
 }
 
-// Question is what is looked at of a question's words.
+// Question returns the part of a question's words that is read.
 func Question(s string) []byte { return Clean(s[:min(len(s), MaxQuestionBytes)]) }
 
-// Name is a name as filters compare it: without case, however its accents are written, and without what is invisible.
+// Name returns a name in the form that filters compare: without case, with accents in one spelling, and without invisible characters.
 func Name(name string) string {
 	ascii := true
 	for i := range len(name) {
@@ -67,7 +67,7 @@ func Within(tag, of string) bool {
 // canonicalTags saves parsing the same few tags for every text.
 var canonicalTags sync.Map
 
-// Canonical returns a BCP 47 tag as engines keep it; Undetermined of what is none.
+// Canonical returns a BCP 47 tag in the form that engines keep; Undetermined for an invalid tag.
 func Canonical(tag string) string {
 	if tag == "" {
 		return Undetermined
@@ -77,7 +77,7 @@ func Canonical(tag string) string {
 	}
 	c, err := schema.CanonicalLanguage(tag)
 	if err != nil || c == "" {
-		return Undetermined // not kept: there are as many wrong tags as one likes
+		return Undetermined // not kept: the number of invalid tags has no bound
 	}
 	canonicalTags.Store(tag, c)
 	return c

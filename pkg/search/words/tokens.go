@@ -7,16 +7,16 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// A Token is a term at its place in a text, from 1. Several terms may be at one place.
+// A Token is a term with its position in a text, from 1. Several terms may share a position.
 type Token struct {
 	Term     string
 	Position int
 }
 
-// maxCompound is how many words with hyphens between them are indexed as one word as well.
+// maxCompound bounds the words of a compound with hyphens that is also indexed as one word.
 const maxCompound = 4
 
-// Tokens analyses a text. Words that are left out leave their places free.
+// Tokens analyses a text. A word that is left out leaves its position free.
 func (l *Language) Tokens(text []byte) []Token {
 	s := scans.Get().(*scan)
 	defer scans.Put(s)
@@ -28,7 +28,7 @@ func (l *Language) Tokens(text []byte) []Token {
 	return tokens
 }
 
-// each calls f with the terms of a text that was scanned, their places, and where they are in the text that was cut.
+// each calls f with the terms of a scanned text, their positions, and their ranges in the normalised text.
 func (l *Language) each(s *scan, f func(term string, position, from, to int)) {
 	l.lookUp(s)
 	position := 1
@@ -37,7 +37,7 @@ func (l *Language) each(s *scan, f func(term string, position, from, to int)) {
 			run := string(s.letters[p.low:p.high])
 			clusters := s.clusters[p.first:p.last]
 			for k, c := range clusters {
-				// A cluster alone is what a question of one character finds.
+				// A question of one character finds the cluster alone.
 				f(run[c.low-p.low:c.high-p.low], position, c.from, c.to)
 				if k+1 < len(clusters) {
 					next := clusters[k+1]
@@ -59,7 +59,7 @@ func (l *Language) each(s *scan, f func(term string, position, from, to int)) {
 	}
 }
 
-// Frequent words are indexed where a question of such words alone would be for: in a line with few other words, and where several follow each other.
+// Frequent words are indexed where a question of frequent words alone looks: in a line with few other words, and where several follow each other.
 const (
 	fewOthers    = 2
 	severalInRow = 3
@@ -96,14 +96,14 @@ func (l *Language) lookUp(s *scan) {
 	s.leaveOut(len(s.entries), row)
 }
 
-// leaveOut leaves out the frequent words before the i-th that follow each other, if they are few.
+// leaveOut leaves out the frequent words that follow each other before piece i, if these words are few.
 func (s *scan) leaveOut(i, row int) {
 	if row < severalInRow {
 		clear(s.entries[i-row : i])
 	}
 }
 
-// compound is how many words, from the i-th on, make one compound; 0 where the word is none's first.
+// compound returns the number of words in the compound that begins at piece i; 0 if no compound begins there.
 func (s *scan) compound(i int) int {
 	if s.pieces[i].joined {
 		return 0
@@ -118,7 +118,7 @@ func (s *scan) compound(i int) int {
 	return n
 }
 
-// joined are the letters of n words in one.
+// joined returns the letters of n words as one word.
 func (s *scan) joined(i, n int) (word []byte) {
 	for _, p := range s.pieces[i : i+n] {
 		word = append(word, s.letters[p.low:p.high]...)
@@ -128,11 +128,11 @@ func (s *scan) joined(i, n int) (word []byte) {
 
 // Asked is one word of a question.
 type Asked struct {
-	// Terms are those that are the word, its own first.
+	// Terms are the terms of the word, the word's own spelling first.
 	Terms []Alternative
 	// Folded is the word's term without accents.
 	Folded string
-	// Position is the word's place, for phrases.
+	// Position is the word's position in the question, for phrases.
 	Position int
 }
 
@@ -140,15 +140,15 @@ type Asked struct {
 type Typed struct {
 	// Word is the word as far as it was typed.
 	Word string
-	// Begins are what its terms may begin with, its own form first.
+	// Begins are the beginnings that a completed term may have, the word's own spelling first.
 	Begins []string
-	// Terms are those that are the word, should it be whole.
+	// Terms are the terms of the word, if the word is complete.
 	Terms []Alternative
-	// stop says that the word, should it be whole, is left out beside others.
+	// stop says that the word, if complete, is left out beside other words.
 	stop bool
 }
 
-// Ask analyses a question. Words that are too frequent are left out, unless there are no others. With search.Prefix the last word is typed.
+// Ask analyses a question. Frequent words are left out, unless every word is frequent. With search.Prefix, typed is the last word.
 func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, typed *Typed) {
 	s := scans.Get().(*scan)
 	defer scans.Put(s)
@@ -160,7 +160,7 @@ func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, ty
 	all := meant
 	position := 1
 	var frequent []bool
-	var whole []Alternative // what stands for the next parts of a compound
+	var whole []Alternative // the terms that stand for the next parts of a compound
 	parts := 0
 	add := func(a Asked, stop bool) {
 		a.Position = position
@@ -188,7 +188,7 @@ func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, ty
 		e := l.entry(s.letters[p.low:p.high])
 		terms := e.asked
 		if n := s.compound(i); n > 1 && mode != search.Phrase {
-			// Whoever writes a compound as one word means each of its parts.
+			// A text may have the compound as one word, which then stands for each part.
 			whole, parts = nil, n
 			for _, t := range l.entry(s.joined(i, n)).asked {
 				whole = append(whole, Alternative{Term: t.Term, Weight: foldedWeight})
@@ -236,7 +236,7 @@ func (l *Language) typed(s *scan) *Typed {
 	if plain != t.Word {
 		t.Begins = append(t.Begins, plain)
 	}
-	// A stem that is no beginning of the word has lost an article or the like.
+	// A stem that does not begin the word has lost an article or a pronoun.
 	begin := func(begin string) {
 		if !strings.HasPrefix(t.Word, begin) && !strings.HasPrefix(plain, begin) {
 			t.Begins = append(t.Begins, begin, foldedSign+begin)

@@ -8,27 +8,27 @@ import (
 	"unicode/utf8"
 )
 
-// BM25 with the parameters that passages are usually ranked with, and an average length that is fixed: a measured
-// one would change with texts that the caller may not see.
+// BM25 with the usual parameters for passages, and a fixed average length. A measured average would change with texts that the caller may
+// not see.
 const (
 	K1            = 0.9
 	LengthWeight  = 0.4
 	AverageLength = 8
 )
 
-// Slop is how many further words may stand between those of a phrase.
+// Slop bounds the words that may stand between the words of a phrase.
 const Slop = 2
 
-// PhraseFactor is what a phrase counts with so many words more or fewer between its own than were asked, up to Slop.
+// PhraseFactor is the factor of a phrase with gaps words more or fewer in between than in the question, up to Slop.
 func PhraseFactor(gaps int) float64 { return 1 / float64(1+gaps) }
 
-// IDF is what a term weighs that is in df of so many texts. It is always positive, so that more words are always better.
+// IDF is the weight of a term that df of the texts have. IDF is always positive, so that more words are always better.
 func IDF(docs, df uint64) float64 {
 	return math.Log(1 + (float64(docs)-float64(df)+0.5)/(float64(df)+0.5))
 }
 
-// Length is the length of a text in terms as it is weighed: beyond 40 in steps, which is how Lucene keeps lengths in one
-// byte (org.apache.lucene.util.SmallFloat.intToByte4), so that both engines weigh long texts alike.
+// Length is the length of a text in terms, as weights use the length. Beyond 40, lengths go in steps, as Lucene keeps a length in one byte
+// (org.apache.lucene.util.SmallFloat.intToByte4). Both engines so weigh long texts alike.
 func Length(terms uint64) uint64 {
 	const exact = 24
 	if terms < exact+16 {
@@ -39,17 +39,17 @@ func Length(terms uint64) uint64 {
 	return exact + over>>shift<<shift
 }
 
-// Saturation is BM25's part of a term's frequency in a text and of the text's length in terms.
+// Saturation is BM25's factor of the frequency of a term in a text and of the length of the text in terms.
 func Saturation(freq uint64, length float64) float64 {
 	tf := float64(freq)
 	return tf * (K1 + 1) / (tf + K1*(1-LengthWeight) + K1*LengthWeight/AverageLength*length)
 }
 
 const (
-	// MaxAlternatives bounds how many terms may stand for one word. Which ones is decided by
-	// visible texts only: the nearest, then the most frequent.
+	// MaxAlternatives bounds the terms that may stand for a word. Visible texts alone decide on the terms: the nearest terms, then the most
+	// frequent.
 	MaxAlternatives = 64
-	// Terms that are not what was asked count less, by letter changed and for being longer than typed.
+	// A term other than the question's counts less: for each changed letter, and for being longer than the typed word.
 	changedWeight = 0.5
 	begunWeight   = 0.8
 )
@@ -58,18 +58,18 @@ const (
 type Alternative struct {
 	Term   string
 	Weight float64
-	Docs   uint64 // how many visible texts have it, where that is known already
+	Docs   uint64 // the number of visible texts with the term; 0 if not counted yet
 }
 
-// Found is what is known of a term that may stand for a word: how far the term is from the word, whether it has other accents, and how many
-// visible texts have it.
+// Found describes a term that may stand for a word: the distance between term and word, whether the accents differ, and the number of
+// visible texts with the term.
 type Found struct {
 	Distance uint8
 	Folded   bool
 	Count    uint64
 }
 
-// Exact notes the terms that are a word itself.
+// Exact returns the terms of a word itself as found.
 func Exact(terms []Alternative) map[string]Found {
 	found := make(map[string]Found, len(terms))
 	for _, t := range terms {
@@ -83,7 +83,7 @@ func Misspelt(terms map[string]Found) []Alternative {
 	return pick(terms, func(f Found) float64 { return math.Pow(changedWeight, float64(f.Distance)) })
 }
 
-// Begun picks among terms that a word being typed may become; those at distance 0 are what was typed.
+// Begun picks among terms that a word being typed may become. The typed word itself has distance 0.
 func Begun(terms map[string]Found) []Alternative {
 	return pick(terms, func(f Found) float64 {
 		if f.Distance == 0 {
@@ -93,7 +93,7 @@ func Begun(terms map[string]Found) []Alternative {
 	})
 }
 
-// pick orders terms, and keeps as many as may stand for one word.
+// pick orders terms, and keeps at most MaxAlternatives.
 func pick(terms map[string]Found, weight func(Found) float64) []Alternative {
 	list := make([]string, 0, len(terms))
 	for term := range terms {
@@ -115,7 +115,7 @@ func pick(terms map[string]Found, weight func(Found) float64) []Alternative {
 	return alts
 }
 
-// AllowedDistance is how many letters a word may differ by.
+// AllowedDistance is the number of letters by which a term may differ from a word of this length.
 func AllowedDistance(word string) uint8 {
 	switch n := utf8.RuneCountInString(word); {
 	case n <= 2 || n > 64:
@@ -127,13 +127,13 @@ func AllowedDistance(word string) uint8 {
 	}
 }
 
-// Expands reports whether what is typed is enough to look for what it may become: one letter of an
-// alphabet begins a good part of all words, and is no question yet.
+// Expands reports whether a typed word is long enough to be completed. One letter of an alphabet begins a good part of all words, and is not
+// completed.
 func Expands(typed string) bool {
 	return utf8.RuneCountInString(typed) >= 2 || typed != "" && typed[0] >= utf8.RuneSelf
 }
 
-// Shorter returns the stems that what is typed may have passed the end of, the longest first: "run" of "runni".
+// Shorter returns stems that may be shorter than the typed word, the longest first: "run" for "runni".
 func (t *Typed) Shorter() [][]Alternative {
 	typed := t.Begins[len(t.Begins)-1][len(foldedSign):]
 	if !IsFolded(t.Begins[len(t.Begins)-1]) {
