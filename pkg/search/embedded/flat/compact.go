@@ -224,9 +224,6 @@ func (e *exchange) install() (err error) {
 	return nil
 }
 
-// PauseCompaction stops the merging of segments, between two blocks of the work, until release is called.
-func (x *Index) PauseCompaction() (release func()) { return x.compaction.hold() }
-
 // Compact seals all rows and merges all segments, dropping the dead rows. Nobody needs to call it,
 // except before measuring or copying an index.
 func (x *Index) Compact(ctx context.Context) error {
@@ -314,7 +311,7 @@ func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segm
 	}
 	sortRefs(refs)
 	if len(refs) > 0 {
-		if err := e.write(refs, func() error { return x.compaction.pass(ctx) }); err != nil {
+		if err := e.write(refs, ctx.Err); err != nil {
 			return false, err
 		}
 		e.died = func(snap *snapshot) func(int) bool {

@@ -1,13 +1,10 @@
 package flat
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 )
 
 // The estimate is without bias and deviates as much as it says, for dimensions that are no powers
@@ -61,38 +58,5 @@ func TestEstimate(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// Compaction waits while it is paused, and a caller that waits for it may give up.
-func TestPauseCompaction(t *testing.T) {
-	lim := small
-	lim.fan = 1000
-	x := mustOpen(t, t.TempDir(), Config{Dim: 8, Metric: L2}, lim)
-	rnd := rand.New(rand.NewPCG(8, 8))
-	for g := range 3 {
-		var batch []Vector
-		for o := range 120 {
-			batch = append(batch, Vector{Key{fmt.Sprint(g), uint32(o)}, 0, 1, randomVector(rnd, 8)})
-		}
-		if err := x.Append(t.Context(), batch); err != nil {
-			t.Fatal(err)
-		}
-	}
-	release := x.PauseCompaction()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := x.Compact(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("compacting while paused: %v", err)
-	}
-	if st, err := x.Stats(); err != nil || st.Segments != 3 || st.Waiting != 0 {
-		t.Fatalf("paused: %+v, %v", st, err)
-	}
-	release()
-	if err := x.Compact(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if st, err := x.Stats(); err != nil || st.Segments != 1 || st.Rows != 360 {
-		t.Fatalf("released: %+v, %v", st, err)
 	}
 }

@@ -67,14 +67,13 @@ type Index struct {
 	// torn says where the log ended in a record that was cut or damaged; empty where it ended well.
 	torn string
 
-	compaction gate
-	seal       chan struct{}
-	merge      chan struct{}
-	ctx        context.Context
-	stop       context.CancelFunc
-	closing    sync.Once
-	closed     error
-	running    sync.WaitGroup
+	seal    chan struct{}
+	merge   chan struct{}
+	ctx     context.Context
+	stop    context.CancelFunc
+	closing sync.Once
+	closed  error
+	running sync.WaitGroup
 }
 
 // Open opens the index in a folder, or begins one. The folder belongs to this Index until it is closed:
@@ -326,61 +325,12 @@ func (x *Index) setCentre(c []float32) {
 	x.encoder = newEncoder(x.layout, x.cfg.Metric, x.rot, c)
 }
 
-// Set returns the set of the groups named; those that the index does not know hold nothing to find.
-func (x *Index) Set(names ...string) *Set {
-	s := NewSet()
-	for _, n := range names {
-		if id, ok := x.groups.find(n); ok {
-			s.add(id)
-		}
-	}
-	return s
-}
-
 // Number returns the number of a group, a new number if need be. A group that was numbered is known, though it may hold no vector.
 // Numbers count from 0 and hold for as long as the index is open.
 func (x *Index) Number(group string) uint32 { return x.groups.intern(group) }
 
 // Names returns the groups that are known, by their number. The caller must not change the slice.
 func (x *Index) Names() []string { return x.groups.list() }
-
-// Stats tells how an index stands.
-type Stats struct {
-	Rows     int // that a search can find
-	Dead     int // deleted or replaced, until they are compacted away
-	Tail     int // of Rows, those not yet sealed
-	Segments int
-	Waiting  int   // tails that wait to be sealed
-	Groups   int   // known, empty ones included
-	Bytes    int64 // on disk
-}
-
-// Stats counts.
-func (x *Index) Stats() (Stats, error) {
-	snap, err := x.acquire()
-	if err != nil {
-		return Stats{}, err
-	}
-	defer x.drop(snap)
-	st := Stats{Rows: snap.live(), Segments: len(snap.segments), Waiting: len(snap.tails) - 1, Groups: len(snap.names)}
-	for _, v := range snap.segments {
-		st.Dead += v.n - v.live
-	}
-	for _, v := range snap.tails {
-		st.Dead += v.n - v.live
-		st.Tail += v.live
-	}
-	entries, err := os.ReadDir(x.dir)
-	if err != nil {
-		return st, fmt.Errorf("measuring the vector index: %w", err)
-	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil { // else it was removed meanwhile
-			st.Bytes += info.Size()
-		}
-	}
-	return st, nil
-}
 
 // Len returns how many vectors there are.
 func (x *Index) Len() int {
@@ -406,42 +356,6 @@ func (x *Index) mean(t tailView, chosen []int) []float32 {
 		out[i] = float32(s / math.Max(1, float64(len(chosen))))
 	}
 	return out
-}
-
-// A gate lets work through unless it is shut.
-type gate struct {
-	mu   sync.Mutex
-	shut int
-	open chan struct{} // closed when the last holder lets go
-}
-
-func (g *gate) hold() (release func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shut++; g.shut == 1 {
-		g.open = make(chan struct{})
-	}
-	return sync.OnceFunc(func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.shut--; g.shut == 0 {
-			close(g.open)
-		}
-	})
-}
-
-// pass waits while the gate is shut.
-func (g *gate) pass(ctx context.Context) error {
-	g.mu.Lock()
-	shut, open := g.shut > 0, g.open
-	g.mu.Unlock()
-	if shut {
-		select {
-		case <-open:
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err()
 }
 
 func kick(c chan struct{}) {

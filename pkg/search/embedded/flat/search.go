@@ -35,73 +35,11 @@ func (x *Index) Search(ctx context.Context, values []float32, k int, f Filter) (
 		return nil, err
 	}
 	defer x.drop(snap)
-	hits, err := x.search(ctx, snap, values, k, f, nil)
+	hits, err := x.search(ctx, snap, values, k, f)
 	if err != nil {
 		return nil, fmt.Errorf("searching vectors: %w", err)
 	}
 	return hits, nil
-}
-
-// SearchLike is Search for the values of a vector of the index, which is not in its own answer. The
-// filter does not apply to the vector itself. A key that is not there is an error of kind NotFound.
-func (x *Index) SearchLike(ctx context.Context, key Key, k int, f Filter) ([]Hit, error) {
-	if k < 1 {
-		return nil, errkind.New(errkind.Invalid, "searching vectors: k is %d", k)
-	}
-	snap, err := x.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer x.drop(snap)
-	v, err := x.get(snap, key)
-	if err != nil {
-		return nil, err
-	}
-	hits, err := x.search(ctx, snap, v.Values, k, f, &key)
-	if err != nil {
-		return nil, fmt.Errorf("searching vectors like %d of %q: %w", key.Ordinal, key.Group, err)
-	}
-	return hits, nil
-}
-
-// Get returns a vector as it is kept; for cosine that is of length 1. A key that is not there is
-// an error of kind NotFound.
-func (x *Index) Get(key Key) (Vector, error) {
-	snap, err := x.acquire()
-	if err != nil {
-		return Vector{}, err
-	}
-	defer x.drop(snap)
-	return x.get(snap, key)
-}
-
-func (x *Index) get(snap *snapshot, key Key) (Vector, error) {
-	missing := errkind.New(errkind.NotFound, "no vector %d of %q", key.Ordinal, key.Group)
-	id, ok := x.groups.find(key.Group)
-	if !ok {
-		return Vector{}, missing
-	}
-	found := func(r *rows, row int) (Vector, error) {
-		return Vector{key, r.spans[row].start, r.spans[row].end, slices.Clone(r.exactRow(row))}, nil
-	}
-	for i := range snap.tails {
-		t := &snap.tails[i]
-		for row, g := range t.groups {
-			if g == id && t.ordinals[row] == key.Ordinal && !t.dead.has(row) {
-				return found(&t.rows, row)
-			}
-		}
-	}
-	for i := range snap.segments {
-		v := &snap.segments[i]
-		if row := v.find(id, key.Ordinal); row >= 0 && !v.dead.has(row) {
-			if err := v.check(partExact, row/blockRows); err != nil {
-				return Vector{}, err
-			}
-			return found(&v.rows, row)
-		}
-	}
-	return Vector{}, missing
 }
 
 // A stretch is rows [from, to) of a segment that a filter lets through.
@@ -146,7 +84,6 @@ type search struct {
 	values  []float32
 	groups  *Set
 	span    func(start, end int64) bool
-	skip    *Key
 	names   []string
 	exact   bool // the estimate is skipped
 	k       int
@@ -154,9 +91,9 @@ type search struct {
 	prepare map[*float32]*question
 }
 
-func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k int, f Filter, skip *Key) ([]Hit, error) {
+func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k int, f Filter) ([]Hit, error) {
 	p := planOf(snap, f.Groups)
-	s := &search{x: x, values: values, groups: f.Groups, span: f.Span, skip: skip, names: snap.names, k: k, prepare: map[*float32]*question{}}
+	s := &search{x: x, values: values, groups: f.Groups, span: f.Span, names: snap.names, k: k, prepare: map[*float32]*question{}}
 	s.exact = p.rows <= max(x.limits.exactRows, 16*k) || math.IsInf(x.cfg.Confidence, 1)
 	s.floor.Store(math.Float64bits(math.Inf(-1)))
 	for _, t := range snap.tails {
@@ -385,7 +322,7 @@ func (c *column) finish() error {
 				continue
 			}
 		}
-		c.t.offer(candidate{rank: rank, score: score, group: c.group(row), ordinal: r.ordinals[row], span: r.spans[row]})
+		c.t.push(candidate{rank: rank, score: score, group: c.group(row), ordinal: r.ordinals[row], span: r.spans[row]})
 	}
 	c.batch = c.batch[:0]
 	return nil
@@ -458,14 +395,6 @@ func (t *top) below(a, b *candidate) bool {
 		return t.s.names[a.group] > t.s.names[b.group]
 	}
 	return a.ordinal > b.ordinal
-}
-
-// offer pushes a candidate unless it is the one to be left out.
-func (t *top) offer(c candidate) {
-	if k := t.s.skip; k != nil && k.Ordinal == c.ordinal && k.Group == t.s.names[c.group] {
-		return
-	}
-	t.push(c)
 }
 
 func (t *top) push(c candidate) {

@@ -46,11 +46,6 @@ func (x *Index) Append(ctx context.Context, vectors []Vector) error {
 	return x.do(ctx, &op{vectors: checked})
 }
 
-// DeleteGroup deletes all vectors of a group, durably.
-func (x *Index) DeleteGroup(ctx context.Context, group string) error {
-	return x.DeleteFrom(ctx, group, 0)
-}
-
 // DeleteFrom deletes the vectors of a group from an ordinal on, durably.
 func (x *Index) DeleteFrom(ctx context.Context, group string, from uint32) error {
 	return x.do(ctx, &op{deletes: []Key{{group, from}}, record: recordTrim})
