@@ -64,7 +64,7 @@ func (x *Index) serveBackground(kicked <-chan struct{}, what string, work func()
 	}
 }
 
-// sealOldest writes the oldest tail that waits as a segment, and lets go of its log.
+// sealOldest writes the oldest waiting tail as a segment, and removes the tail's log.
 func (x *Index) sealOldest() error {
 	x.files.Lock()
 	defer x.files.Unlock()
@@ -123,19 +123,18 @@ func (x *Index) sealOldest() error {
 	return nil
 }
 
-// An exchange replaces a tail, or segments, by one new segment or none. Index.files is held until
-// it is installed.
+// An exchange replaces a tail, or segments, by one new segment or none. Index.files is held until the exchange is installed.
 type exchange struct {
 	x      *Index
 	centre []float32
 	tail   *tail      // the oldest, or nil
 	old    []*segment // or these
 	fresh  *segment   // nil when nothing is left alive
-	// died tells, of a snapshot that still holds what is replaced, which rows of fresh died since it was written.
+	// died tells which rows of fresh died since fresh was written. The snapshot MUST still hold the replaced tail or segments.
 	died func(*snapshot) func(row int) bool
 }
 
-// write writes the fresh segment. Its number is taken even when it fails: no file is written over.
+// write writes the fresh segment. The number of the segment is taken even when write fails: no file is written over.
 func (e *exchange) write(refs []ref, pause func() error) error {
 	x := e.x
 	x.write.Lock()
@@ -261,8 +260,8 @@ func (x *Index) Compact(ctx context.Context) error {
 	return nil
 }
 
-// choose picks the segments to merge next: one that is a quarter dead by itself, or as many
-// of about one size as limits.fan, so that a row is rewritten once for each power of fan.
+// choose picks the segments to merge next: a segment of which a quarter is dead, or limits.fan segments of about one size. A row is so
+// rewritten once for each power of fan.
 func (x *Index) choose(views []segmentView) []segmentView {
 	tiers := map[int][]segmentView{}
 	for _, v := range views {

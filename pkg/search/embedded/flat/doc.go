@@ -1,13 +1,13 @@
-// Package flat finds the nearest of many vectors by looking at all of them, fast: Cinedex's own
-// vector index for one machine. The embedded search engine keeps one Index per embedding space.
+// Package flat finds the nearest vectors by a fast scan of all vectors: Cinedex's own vector index for one machine. The embedded search
+// engine keeps one Index for each embedding space. An answer depends on the visible rows, the query and the centre alone, and an
+// acknowledged row survives a crash.
 //
 // # Why flat
 //
-// An editors' library changes all day: runs are written, replaced, switched off, and a backfill
-// rewrites a whole space. Every search is filtered, by the titles that the caller may see before
-// anything else. A graph (HNSW) is slow to write, keeps deleted vectors as way-points and loses its
-// way when a filter leaves little. Here writing is appending, deleting is a bit, and a filter is applied before
-// the scan, so that it saves time and never costs recall.
+// An editors' library changes all day: runs are written, replaced and switched off, and a backfill rewrites a whole space. Every search is
+// filtered, first of all by the titles that the caller may see. A graph (HNSW) is slow to write, keeps deleted vectors as way-points, and
+// loses its way when a filter leaves few vectors. Here writing is appending, and deleting is a bit. A filter is applied before the
+// scan: a filter saves time and costs no recall.
 //
 // # How a search goes
 //
@@ -26,32 +26,31 @@
 //
 // When the filter leaves few rows, the first stage is skipped and the answer is exact.
 //
-// A row that ranks above its own bound would be found or not depending on when it is looked at. Such a
-// row is ranked by its bound, so an answer depends on the rows, the query and the centre, and on nothing
-// else: two indexes that hold the same visible rows answer alike, whatever was written, deleted or hidden beside them.
-// The centre is the mean of the first rows sealed, and stays. It matters for speed alone where the
-// filter leaves few rows or Confidence is infinite.
+// A row that ranks above its own bound would be found or missed depending on the order of the scan. Such a row is ranked by its bound. An
+// answer therefore depends on the rows, the query and the centre alone. Two indexes with the same visible rows and the same centre answer
+// alike, whatever was written, deleted or hidden beside the rows. The centre is the mean of the first rows sealed, and stays. Where the
+// filter leaves few rows or Confidence is infinite, the centre matters for speed alone.
 //
 // # What holds
 //
-//   - Append, Delete and their like are durable when they return, atomic, and seen by every search
-//     that begins afterwards. Writers that wait at the same time share a sync.
-//   - A search sees one snapshot: no part of a batch, nothing of a merge that goes on.
-//   - A key has one vector: writing it again replaces it, writing the same changes nothing.
-//   - After a crash all that was acknowledged is there. A torn end of the log is cut off; damage
-//     elsewhere is an error that names the file, found by checksums when a file is opened or a
-//     block of it first read, never a wrong answer.
-//   - On a full disk writes fail with kind Exhausted, reading goes on, and writes work again when there is room.
+//   - Append, Delete and DeleteFrom are atomic, durable when they return, and seen by every search that begins afterwards. Writers that wait
+//     at the same time share a sync.
+//   - A search sees one snapshot: whole batches, and no part of a running merge.
+//   - A key has one vector. A later vector replaces an earlier vector. Writing the same vector changes nothing.
+//   - After a crash every acknowledged row is there. A torn end of the log is cut off. Other damage is an error that names the file, found by
+//     checksums when the file is opened or a block is first read, and never a wrong answer.
+//   - On a full disk writes fail with kind Exhausted, and reading goes on. Writes succeed once the disk has room.
+//   - A Set that follows an earlier Set by its changes costs the groups that differ.
 //
 // # On disk
 //
-//	MANIFEST    names all that is valid; replaced as a whole
-//	log-*       changes not yet sealed, synced before they are seen; replayed when opened
+//	MANIFEST    names every valid file; replaced as a whole
+//	log-*       changes not yet sealed, synced before searches see the changes; replayed at Open
 //	segment-*   sealed rows by group and ordinal, mapped into memory, never changed
 //	LOCK        held by the one process that has the index open
 //
-// Rows gather in a tail in memory, which is searched like all else, and are sealed into a segment when there are
-// many; segments of one size are merged in the background and lose their dead rows then.
+// Rows gather in a tail in memory, which searches scan too. A long tail is sealed into a segment. Segments of one size are merged in the
+// background, and lose their dead rows.
 // A row costs 4·d bytes exact, d+12 rough, d/8+8 code and 20 of key and interval.
 //
 // # Figures
@@ -68,12 +67,11 @@
 //
 // # Where it ends
 //
-// A search costs in proportion to the rows that its filter leaves, and a graph's hardly grows. The first
-// stage reads d/8+8 bytes a row, so it is bound by memory: some 1.5 ms for a million rows of 100
-// dimensions here and 10 ms for one of 512, by one core; large scans are shared among cores. From the figures
-// above, a graph would overtake an unfiltered scan at a few million rows of 100 dimensions. Ten million rows
-// of 512 in one space, or more than a tenth of a second and a machine's memory, are the point to hand the
-// space to OpenSearch's k-NN: it has graphs, and more than one machine.
+// The cost of a search is in proportion to the rows that the filter leaves. The cost of a graph hardly grows. The first stage reads d/8+8
+// bytes a row, and is bound by memory: one core takes some 1.5 ms for a million rows of 100 dimensions, and 10 ms for a million rows of
+// 512. Large scans are shared among cores. By the figures above, a graph would overtake an unfiltered scan at a few million rows of 100
+// dimensions. A space of ten million rows of 512 dimensions, a search of more than a tenth of a second, or a space beyond the memory of a
+// machine belongs to OpenSearch's k-NN, which has graphs and several machines.
 //
 // On processors without AVX2 the same answers come from plain Go, with a first stage some ten times slower.
 package flat

@@ -15,17 +15,17 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// limits are what tests make small. They are no configuration: nobody who runs an
+// limits are constants that tests make small. Limits are no configuration: nobody who runs an
 // index would know better values.
 type limits struct {
-	tailRows, tailBytes int // a tail that is larger is sealed
-	frozen              int // tails that wait to be sealed before writers have to
+	tailRows, tailBytes int // a larger tail is sealed
+	frozen              int // more tails than this in wait of sealing make writers wait
 	exactRows           int // a search over fewer rows skips the estimate
 	fan                 int // segments of one size that are merged
 	mergedBytes         int // no merged segment becomes larger
 	workRows            int // a search over at least twice as many rows is shared out
 	openLog             func(*log)
-	centre              []float32 // of a new index, where it is not to be learnt
+	centre              []float32 // of a new index; nil to learn the centre from rows
 }
 
 var defaultLimits = limits{
@@ -52,7 +52,7 @@ type Index struct {
 	groups  registry
 	ops     chan *op
 
-	// write guards all below; who changes the snapshot holds it.
+	// write guards the fields below. A change of the snapshot holds write.
 	write   sync.Mutex
 	centre  []float32
 	log     *log
@@ -64,7 +64,7 @@ type Index struct {
 	merging sync.Mutex
 	next    uint64
 
-	// torn says where the log ended in a record that was cut or damaged; empty where it ended well.
+	// torn names the place of a cut or damaged record at the end of the log; empty if the log ended well.
 	torn string
 
 	seal    chan struct{}
@@ -76,9 +76,8 @@ type Index struct {
 	running sync.WaitGroup
 }
 
-// Open opens the index in a folder, or begins one. The folder belongs to this Index until it is closed:
-// a second opener gets an error of kind Unavailable. What a crash left half written is cut off;
-// what is damaged otherwise is an error that names the file.
+// Open opens the index in a folder, or begins an index there. The folder belongs to the Index until Close. A second Open is an error of kind
+// Unavailable. A record that a crash left half written is cut off. Other damage is an error that names the file.
 func Open(dir string, cfg Config) (*Index, error) {
 	return open(dir, cfg, defaultLimits)
 }
@@ -154,7 +153,7 @@ func (x *Index) load() error {
 	for _, s := range m.segments {
 		seg, err := openSegment(x.dir, s.number, x.layout, m.centre, x.groups.intern)
 		if err != nil {
-			x.current.install(first) // so that what is mapped is unmapped again
+			x.current.install(first) // mapped segments are unmapped with the snapshot
 			return err
 		}
 		first.segments = append(first.segments, segmentView{seg, s.dead, seg.n - s.dead.count(0, seg.n)})
@@ -198,7 +197,7 @@ func (x *Index) firstManifest() (*manifest, error) {
 	return m, m.write(x.dir)
 }
 
-// neverOpened reports what there is in a folder without a manifest: at most the empty log of an Open that was killed.
+// neverOpened returns damage if a folder without a manifest holds more than the empty log of an Open that was killed.
 func (x *Index) neverOpened() error {
 	entries, err := os.ReadDir(x.dir)
 	if err != nil {
@@ -252,7 +251,7 @@ func (x *Index) sweep(m *manifest) (logs []uint64, err error) {
 	return logs, nil
 }
 
-// Close stops all work, waits for it and closes the files. What was written stays.
+// Close stops all work, waits for the end of the work and closes the files. Acknowledged rows stay.
 func (x *Index) Close() error {
 	x.closing.Do(func() {
 		x.stop()
@@ -290,7 +289,7 @@ type registry struct {
 	names []string
 }
 
-// intern returns the number of a group, a new one if need be.
+// intern returns the number of a group, a new number if need be.
 func (r *registry) intern(name string) uint32 {
 	if id, ok := r.find(name); ok {
 		return id

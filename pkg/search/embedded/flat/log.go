@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A log makes changes durable before anybody sees them. It is a sequence of frames, each
+// A log makes changes durable before searches see the changes. A log is a sequence of frames, each
 // the changes that were synced together:
 //
 //	length of payload uint32, crc32c of payload uint32, payload
@@ -28,7 +28,7 @@ type log struct {
 	torn string
 }
 
-// A logFile is what the log needs of an *os.File; tests put disks that fill up in its place.
+// A logFile has the methods of an *os.File that the log calls. Tests put disks that fill up in its place.
 type logFile interface {
 	io.WriterAt
 	Truncate(size int64) error
@@ -38,7 +38,7 @@ type logFile interface {
 
 const frameHeader = 8
 
-// maxFrame bounds a frame; what is longer is no frame.
+// maxFrame bounds a frame.
 const maxFrame = 1 << 30
 
 func logPath(dir string, number uint64) string {

@@ -24,7 +24,7 @@ type manifest struct {
 	segments []sealed
 }
 
-// sealed is a segment with the rows of it that were dead; later deletions are in the logs.
+// sealed is a segment with its dead rows. Later deletions are in the logs.
 type sealed struct {
 	number uint64
 	dead   dead

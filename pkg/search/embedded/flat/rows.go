@@ -15,11 +15,11 @@ type rows struct {
 	n        int
 	ordinals []uint32
 	spans    []span
-	codes    []byte    // blocks; a tail has none for its last rows, or for any while there is no centre
+	codes    []byte    // blocks; the last rows of a tail have no codes, and no row has while the index has no centre
 	rough    []byte    // rough rows
 	exact    []float32 // dim each
 	norm     float32   // no residual is longer
-	centre   []float32 // what residuals are relative to, rotated; nil is the origin
+	centre   []float32 // the origin of residuals, rotated; nil for zero
 }
 
 func (r *rows) block(b int) []byte {
@@ -34,8 +34,7 @@ func (r *rows) blocks() int              { return (r.n + blockRows - 1) / blockR
 // coded returns how many rows have codes.
 func (r *rows) coded() int { return min(r.n, len(r.codes)/r.blockBytes*blockRows) }
 
-// dead is a bit set of rows that are deleted or replaced. It is copied before it is
-// changed, since snapshots share it; nil means none.
+// dead is a bit set of deleted and replaced rows. Snapshots share a set, so a set is copied before a change. nil means no row.
 type dead []uint64
 
 func (d dead) has(row int) bool {

@@ -45,7 +45,7 @@ func (x *Index) Search(ctx context.Context, values []float32, k int, f Filter) (
 // A stretch is rows [from, to) of a segment that a filter lets through.
 type stretch struct{ from, to int }
 
-// A plan is what a search will scan.
+// A plan holds the rows that a search will scan.
 type plan struct {
 	stretches [][]stretch // per segment
 	rows      int         // alive, tails included
@@ -78,7 +78,7 @@ func planOf(snap *snapshot, groups *Set) plan {
 	return p
 }
 
-// A search is one query over one snapshot.
+// A search is a query over a snapshot.
 type search struct {
 	x       *Index
 	values  []float32
@@ -87,7 +87,7 @@ type search struct {
 	names   []string
 	exact   bool // the estimate is skipped
 	k       int
-	floor   atomic.Uint64 // float64 bits: the best kth score that any worker has
+	floor   atomic.Uint64 // float64 bits: the best kth score of any worker
 	prepare map[*float32]*question
 }
 
@@ -145,7 +145,7 @@ func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k 
 // cancelEvery is how many blocks are scanned between two looks at the context.
 const cancelEvery = 256
 
-// scan goes over every worker-th part of what the plan holds.
+// scan goes over every worker-th part of the plan.
 func (s *search) scan(ctx context.Context, t *top, snap *snapshot, p plan, worker, workers int) error {
 	if worker == 0 {
 		for i := range snap.tails {
@@ -158,7 +158,7 @@ func (s *search) scan(ctx context.Context, t *top, snap *snapshot, p plan, worke
 		v := &snap.segments[i]
 		c := s.column(t, &v.rows)
 		c.segment = v.segment
-		// A block is begun with the first stretch in it, and scanned when the next one is beyond it.
+		// A block is begun with its first stretch, and scanned when the next stretch is beyond the block.
 		block, mask := -1, uint64(0)
 		flush := func() error {
 			if mask &^= v.dead.word(max(block, 0)); mask == 0 {
@@ -197,7 +197,7 @@ func (s *search) scan(ctx context.Context, t *top, snap *snapshot, p plan, worke
 	return nil
 }
 
-// bitsOf returns a word with the bits [from, to) set, of those that it has.
+// bitsOf returns a word with its bits of [from, to) set.
 func bitsOf(from, to int) uint64 {
 	m := ^uint64(0)
 	if from > 0 {
@@ -328,8 +328,8 @@ func (c *column) finish() error {
 	return nil
 }
 
-// bound returns the first stage's bound of a row. The last rows of a tail have no code yet; it is
-// worked out for those that come so far, so that it makes no difference when a row is sealed.
+// bound returns the first stage's bound of a row. The last rows of a tail have no code yet. bound works the code out, so that the time of
+// sealing makes no difference.
 func (c *column) bound(row int) float64 {
 	var code [MaxDim / 8]byte
 	if row < c.rows.coded() {
@@ -348,7 +348,7 @@ func (c *column) group(row int) uint32 {
 	}
 	e := c.segment.extents
 	if e[c.extent].end() <= row {
-		// Extents lie row by row, so the next one is near, or far where much was passed over.
+		// Extents are ordered by row. The extent of the row is behind the present extent.
 		rest, _ := slices.BinarySearchFunc(e[c.extent+1:], row, func(e extent, row int) int { return cmp.Compare(e.end(), row+1) })
 		c.extent += 1 + rest
 	}

@@ -21,8 +21,8 @@ import (
 //	exact     float32 vectors
 //	sums      crc32c of each block of 64 rows of codes, rough and exact; then that of all before codes and of the sums
 //
-// Each part begins at a multiple of 64. What is before codes, and the sums, are verified when the
-// file is opened; a block when it is first read, so that opening costs no reading of the bulk.
+// Each part begins at a multiple of 64. The parts before codes, and the sums, are verified when the file is opened. A block is verified when the
+// block is first read, so that opening does not read the bulk.
 const segmentMagic = "cdxflat1"
 
 const segmentHeader = 64
@@ -93,7 +93,7 @@ func segmentPath(dir string, number uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("segment-%08d", number))
 }
 
-// A Damage is the error of a file that holds other bytes than were written. It is of kind Internal.
+// A Damage is the error of a file whose bytes differ from the bytes that were written. A Damage is of kind Internal.
 type Damage struct{ Path, What string }
 
 func (d *Damage) Error() string { return d.Path + " is damaged: " + d.What }
@@ -154,7 +154,7 @@ func openSegment(dir string, number uint64, l layout, centre []float32, intern f
 	return seg, nil
 }
 
-// check verifies a block of 64 rows of one part when it is first read.
+// check verifies a block of 64 rows of a part when the block is first read.
 func (s *segment) check(part, block int) error {
 	word, bit := &s.checked[part][block>>6], uint64(1)<<(block&63)
 	if word.Load()&bit != 0 {

@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 )
 
-// A Set is a set of an index's groups. It holds for as long as the index is open, and never changes: With makes another set.
-// A set that was made from another by With is searched at the cost of the groups that differ.
+// A Set is a set of groups of an index. A Set is valid for as long as the index is open, and never changes: With returns another set. A
+// search of that set costs the groups that differ from the earlier set.
 type Set struct {
-	serial uint64 // tells sets apart; 0 for a set that no other set is made from
+	serial uint64 // unique; 0 for the zero Set alone, which is empty
 	bits   []uint64
 	n      int
 	kin    []kin // sets that this set was made from, the nearest first
@@ -59,7 +59,7 @@ func (s *Set) add(group uint32) {
 	}
 }
 
-// With returns the set with some groups more and some fewer. It returns the set itself where nothing changes.
+// With returns the set with some groups more and some fewer. If nothing changes, With returns the set itself.
 func (s *Set) With(more, fewer []uint32) *Set {
 	more = slices.DeleteFunc(slices.Clone(more), s.Has)
 	fewer = slices.DeleteFunc(slices.Clone(fewer), func(g uint32) bool { return !s.Has(g) })
@@ -128,7 +128,7 @@ func (s *Set) each(f func(group uint32)) {
 	}
 }
 
-// stretchesOf are the rows of a segment that sets let through, kept for the sets that were asked for last.
+// stretchesOf keeps the rows of a segment that a set lets through, for the sets of the last searches.
 type stretchesOf struct {
 	mu   sync.Mutex
 	kept []keptStretches // the last used at the end
@@ -155,7 +155,7 @@ func (c *stretchesOf) find(serial uint64) ([]stretch, bool) {
 	return nil, false
 }
 
-// stretches returns the rows of the groups of a set, in their order, those that follow each other joined.
+// stretches returns the rows of the groups of a set, in their order. Adjacent stretches are joined.
 func (s *segment) stretches(groups *Set) []stretch {
 	if groups.n <= setsLooked {
 		return s.stretchesAnew(groups)
@@ -215,7 +215,8 @@ func join(out []stretch, st stretch) []stretch {
 	return append(out, st)
 }
 
-// changed returns stretches of an earlier set as they are for this set: the same slice where the segment has none of the groups that changed.
+// changed returns the stretches of a set from the stretches of an earlier set. If the segment holds none of the changed groups, changed returns
+// old itself.
 func (s *segment) changed(old []stretch, changed []uint32, groups *Set) (out []stretch) {
 	places := make([]int, 0, len(changed))
 	for _, group := range changed {
@@ -228,7 +229,7 @@ func (s *segment) changed(old []stretch, changed []uint32, groups *Set) (out []s
 	}
 	slices.Sort(places)
 	places = slices.Compact(places)
-	// keep takes over what the old stretches have of the rows before row; from is the first row that is not decided yet.
+	// keep takes over the rows of the old stretches before row. from is the first row that is not decided yet.
 	out = make([]stretch, 0, len(old)+len(places))
 	from := 0
 	keep := func(row int) {

@@ -8,8 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// A snapshot is what a search sees: it never changes. It keeps the segments that it
-// names mapped until it is released.
+// A snapshot is the state that a search sees. A snapshot never changes, and keeps its segments mapped until the snapshot is released.
 type snapshot struct {
 	segments []segmentView
 	tails    []tailView // the last is the one that is written to

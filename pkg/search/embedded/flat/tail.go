@@ -1,10 +1,10 @@
 package flat
 
-// A tail holds the rows of one log file in memory until they are sealed into a segment. Only
-// the writer changes it, and it only appends: a view of its first rows never changes.
+// A tail holds the rows of a log file in memory until the rows are sealed into a segment. The writer alone changes a tail, and only appends: a
+// view of the first rows never changes.
 type tail struct {
 	rows
-	log    uint64 // number of the log file that makes it durable
+	log    uint64 // number of the log file that makes the rows durable
 	open   []byte // the codes of the rows after the last whole block
 	groups []uint32
 	places map[uint64]int // key → its newest row

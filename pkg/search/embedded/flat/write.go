@@ -7,7 +7,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// An op is what one caller wants changed.
+// An op is the change of one caller.
 type op struct {
 	vectors []Vector // to put, checked and normalised
 	deletes []Key    // or to delete
@@ -15,15 +15,15 @@ type op struct {
 	done    chan error
 }
 
-// maxWait bounds how many ops one frame takes: beyond it, sharing a sync gains little.
+// maxWait bounds the ops of a frame. Beyond the bound, sharing a sync gains little.
 const maxWait = 64
 
 // maxAppend bounds the bytes of one Append, so that a frame of several fits a log's limit.
 const maxAppend = 256 << 20
 
-// Append writes vectors: all of them or, with an error, none. When it returns nil they are
-// durable, and every search that begins afterwards sees them. A vector with the key of an earlier one
-// replaces it; the same vector again changes nothing. Order within the batch counts.
+// Append writes all of the vectors or, with an error, none. When Append returns nil the vectors are durable, and every search that begins
+// afterwards sees the vectors. A vector replaces an earlier vector of the same key. The same vector changes nothing. Order within the
+// batch counts.
 //
 // A caller whose context ends before the answer does not know whether the batch is written.
 func (x *Index) Append(ctx context.Context, vectors []Vector) error {
@@ -51,7 +51,7 @@ func (x *Index) DeleteFrom(ctx context.Context, group string, from uint32) error
 	return x.do(ctx, &op{deletes: []Key{{group, from}}, record: recordTrim})
 }
 
-// Delete deletes vectors by key, durably; those that are not there are passed over.
+// Delete deletes vectors by key, durably. Keys without a vector are passed over.
 func (x *Index) Delete(ctx context.Context, keys ...Key) error {
 	if len(keys) == 0 {
 		return ctx.Err()
@@ -129,7 +129,7 @@ func (x *Index) commit(ops []*op) error {
 	c := x.change()
 	frame := c.frame(ops)
 	if len(frame) == frameHeader {
-		return nil // nothing that is not there already
+		return nil // every change is there already
 	}
 	if len(frame) > maxFrame {
 		return errkind.New(errkind.Exhausted, "appending %d bytes at once", len(frame))
@@ -150,8 +150,8 @@ func (x *Index) commit(ops []*op) error {
 	return nil
 }
 
-// makeRoom seals tails when too many wait, so that memory stays bounded: the writer then goes
-// at the pace of the disk, and reports what it says.
+// makeRoom seals tails when too many tails wait, so that memory stays bounded. The writer then goes at the pace of the disk, and returns the
+// errors of the disk.
 func (x *Index) makeRoom() error {
 	snap, err := x.acquire()
 	if err != nil {
@@ -165,7 +165,7 @@ func (x *Index) makeRoom() error {
 	return nil
 }
 
-// freeze begins a new log and tail; the old one waits to be sealed.
+// freeze begins a new log and tail. The old tail waits to be sealed.
 func (x *Index) freeze() error {
 	snap := x.current.acquire()
 	defer x.drop(snap)
@@ -191,8 +191,8 @@ func (x *Index) freeze() error {
 	return nil
 }
 
-// A change is the next snapshot in the making. It is the sink of records, live and replayed alike.
-// Index.write is held from its beginning until it is installed.
+// A change is the next snapshot in the making, and the sink of live and of replayed records. Index.write is held from the beginning of a
+// change until the change is installed.
 type change struct {
 	x        *Index
 	next     *snapshot
@@ -220,8 +220,8 @@ func (c *change) install() {
 	}
 }
 
-// frame lays ops out as one frame, without vectors that are there already, bit by bit, and without
-// deletions of what is not there: so an event that is delivered again writes nothing.
+// frame lays ops out as a frame. Vectors that are there already, bit by bit, and deletions of missing rows are left out: an event that is
+// delivered again writes nothing.
 func (c *change) frame(ops []*op) []byte {
 	size := frameHeader
 	for _, o := range ops {
@@ -280,7 +280,7 @@ func (c *change) each(id, ordinal uint32, f func(r *rows, d *dead, live *int, ro
 	}
 }
 
-// lookup returns what a key holds.
+// lookup returns the vector of a key.
 func (c *change) lookup(k Key) (values []float32, s span, ok bool) {
 	id, known := c.x.groups.find(k.Group)
 	if !known {
