@@ -30,7 +30,7 @@
 // Runs are numbered once per engine (runTable). A scope becomes a set of numbers (shown). A scope that is related to an earlier scope
 // starts from the earlier set and applies the runs that changed. A segment keeps the documents that scopes and filters hide, and how many
 // documents of each language are left (sights). A space keeps the groups that scopes and filters let through (groups), and a segment of
-// vectors keeps the rows of these groups. A switch changes what is kept of the segments that hold a switched run. ADR 90 has the reasons.
+// vectors keeps the rows of these groups. A switch costs the segments that hold a switched run. ADR 90 has the reasons.
 //
 // Memory is 12 bytes a document, 16 bytes for each run of a segment, and some 100 bytes a run.
 //

@@ -21,7 +21,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// Config is what an operator sets.
+// Config holds the settings of an operator.
 type Config struct {
 	// Mend moves a damaged engine to a folder beside the engine's folder and begins an empty engine. Lacking then tells the damage.
 	// Without Mend, damage is an error of Open.

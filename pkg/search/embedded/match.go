@@ -39,7 +39,7 @@ type cursor struct {
 	offset int
 
 	doc  uint64
-	gain float64 // what the document gains by the clause
+	gain float64 // of the document, by the clause
 	locs []segment.Location
 	done bool
 	// fresh says that next has not been called yet.

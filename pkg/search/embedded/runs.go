@@ -29,9 +29,9 @@ type runTable struct {
 type lineage struct{ sets []*shown }
 
 const (
-	// lineagesKept bounds how many lineages are kept: callers who may see the same titles share a lineage.
-	lineagesKept = 32
-	// setsKept bounds how many sets of a lineage are kept: questions of older snapshots end soon after a switch.
+	// lineagesKept bounds the lineages. A caller has at least one lineage, of up to setsKept bits for each run of the engine.
+	lineagesKept = 64
+	// setsKept bounds the sets of a lineage. Questions of older snapshots end soon after a switch.
 	setsKept = 4
 	// namedKept bounds how many scopes that name few runs are kept, and fewNamed the runs of such a scope.
 	namedKept = 8

@@ -168,7 +168,7 @@ func (e *Engine) countItems(ctx context.Context) (n int, err error) {
 	return texts.Count, nil
 }
 
-// Lacking implements search.Lacker, of the cluster as of a second ago. While the cluster does not answer it is what it was.
+// Lacking implements search.Lacker, as of at most a second ago. While the cluster does not answer, Lacking returns the last result.
 func (e *Engine) Lacking() *search.Lack {
 	ctx, cancel := context.WithTimeout(context.Background(), markPatience)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// testAudit holds what an engine says it would keep against what Dump says that it keeps.
+// testAudit compares the lines that an Auditor announces with the lines of Dump.
 func testAudit(t *testing.T, h Harness) {
 	e := open(t, h)
 	audit, ok := e.(search.Auditor)

@@ -27,7 +27,7 @@ type Case struct {
 // String is the question in the one-line form.
 func (c Case) String() string { return fmt.Sprintf(`dialogue.%s:"%s"`, c.Mode, c.Words) }
 
-// CaseFile returns a file of subtitles that cases are of.
+// CaseFile returns the file of subtitles of some cases.
 func CaseFile(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := caseFiles.ReadFile("testdata/cases/" + name)

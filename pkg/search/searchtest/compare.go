@@ -15,7 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// Compare asks two engines that hold the same the same questions. Their answers must be of the same items in the same
+// Compare asks two engines with the same items the same questions. The answers must have the same items in the same
 // order; hits whose scores differ by less than 32 bits tell may change places, and how many did is told.
 func Compare(t *testing.T, one, other Harness) {
 	a, b := open(t, one), open(t, other)
@@ -102,7 +102,7 @@ func (c *comparison) vector(t *testing.T, q search.VectorQuery) {
 	}
 }
 
-// compare holds y to x. Where the page ends among hits of the same score, either may have any of them.
+// compare compares two answers. Where a page ends among hits of equal score, each answer may have any of these hits.
 func (c *comparison) compare(t *testing.T, what string, x, y []search.Hit, limit int) {
 	t.Helper()
 	c.answers++
@@ -144,7 +144,7 @@ func tied(a, b float64) bool {
 	return math.Abs(a-b) <= 4e-6*max(1, math.Abs(a), math.Abs(b))
 }
 
-// generated are lines of words that texts of the corpus are of, a run for every hundred.
+// generated returns lines of words from the texts of the corpus, a run for every hundred lines.
 func generated(n int) []*pb.Annotation {
 	rnd := rand.New(rand.NewPCG(16, 4))
 	out := make([]*pb.Annotation, n)
@@ -202,7 +202,7 @@ func filter(rnd *rand.Rand) search.Filter {
 	return f
 }
 
-// question draws some neighbouring words of a text, now and then with a letter wrong or the last one cut.
+// question draws neighbouring words of a text, now and then with a wrong letter or the last word cut.
 func question(rnd *rand.Rand) search.TextQuery {
 	q := search.TextQuery{Scope: everything(), Filter: filter(rnd), Mode: search.TextMode(rnd.IntN(int(search.Prefix) + 1))}
 	if rnd.IntN(6) == 0 {

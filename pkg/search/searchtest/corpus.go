@@ -6,7 +6,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// Runs of the corpus: one film's dialogue per language, and what is seen in it.
+// Runs of the corpus: the dialogue of a film in each language, and the labels of the film.
 const (
 	english    = "run-english"
 	spanish    = "run-spanish"
@@ -27,7 +27,7 @@ const (
 
 type line struct{ character, text string }
 
-// spoken is the corpus: every line's ordinal is its place. Line i lasts from second 10i to 10i+4.
+// spoken is the corpus. The ordinal of a line is its place in the list. Line i lasts from second 10i to 10i+4.
 var spoken = []struct {
 	run, language string
 	lines         []line
@@ -147,8 +147,7 @@ func allRuns() *search.Scope {
 	return search.NewScope(runs)
 }
 
-// A judgement is a question with the hits that it must have: those of best first and in any
-// order among themselves, and no others.
+// A judgement is a question with the hits that the answer must have: the hits of want in any order, and no others.
 type judgement struct {
 	name      string
 	words     string
@@ -157,7 +156,7 @@ type judgement struct {
 	languages []string
 	filter    search.Filter
 	want      []string // "run/ordinal"
-	// atLeast has others allowed after those wanted.
+	// atLeast allows other hits after the hits of want.
 	atLeast bool
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// A History is a set of runs that changes, for tests: each version of the set is a search.Runs that is told by its complement and
-// that knows how the version differs from any other version. A new History holds no run.
-// The methods of a History and of its versions may be called from any goroutine.
+// A History is a set of runs that changes, for tests. Each version of the set is a search.Runs, told by its complement, that knows the
+// difference to any other version. A new History holds no run. The methods of a History and of its versions may be called from any
+// goroutine.
 type History struct {
 	mu      sync.RWMutex
 	runs    map[string]*past
@@ -17,11 +17,11 @@ type History struct {
 	shown   int        // how many runs the set holds now
 }
 
-// A past tells of one run in which versions the set holds the run.
+// A past tells which versions of the set hold a run.
 type past struct {
 	asset string
 	since []int  // numbers of versions, rising
-	shown []bool // from that version on
+	shown []bool // from the version in since on
 }
 
 // NewHistory returns a set that holds no run.
@@ -30,7 +30,7 @@ func NewHistory() *History { return &History{runs: map[string]*past{}} }
 // Show adds runs of an asset to the set, as the switch to a run does.
 func (h *History) Show(asset string, runs ...string) { h.Switch(asset, nil, runs) }
 
-// Hide takes runs of an asset out of the set. A run that the history has not heard of is a run that is not finished.
+// Hide takes runs of an asset out of the set. A run that is new to the history is an unfinished run.
 func (h *History) Hide(asset string, runs ...string) { h.Switch(asset, runs, nil) }
 
 // Switch hides some runs of an asset and shows others at once.
@@ -55,7 +55,7 @@ func (h *History) Switch(asset string, hide, show []string) {
 	}
 }
 
-// Scope returns the set as it is now; no assets stand for every asset.
+// Scope returns the present version of the set, within some assets. No assets stand for every asset.
 func (h *History) Scope(assets ...string) *search.Scope {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -67,7 +67,7 @@ func (h *History) Scope(assets ...string) *search.Scope {
 	return &search.Scope{Runs: v}
 }
 
-// Named returns the same set as Scope, told by the names of its runs, and of no relation to any other set.
+// Named returns the same set as Scope, told by the names of its runs. The set is related to no other set.
 func (h *History) Named(assets ...string) *search.Scope {
 	inside, _ := h.Scope(assets...).Runs.(*version).split()
 	return search.NewScope(inside)
@@ -102,7 +102,7 @@ func (v *version) within(asset string) bool {
 	return ok
 }
 
-// split returns the runs of the assets, those that the set holds and the others.
+// split returns the runs of the assets: the runs inside the set, and the hidden runs.
 func (v *version) split() (inside, hidden []string) {
 	v.of.mu.RLock()
 	defer v.of.mu.RUnlock()

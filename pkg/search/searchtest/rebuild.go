@@ -19,7 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// testRebuild holds an engine to what search.Rebuilder promises.
+// testRebuild holds an engine to the contract of search.Rebuilder.
 func testRebuild(t *testing.T, h Harness) {
 	if h.Exceptions.NoRebuild {
 		t.Skip("the engine cannot be filled anew beside itself")
@@ -47,7 +47,7 @@ func rebuild(t testing.TB, e search.Engine) search.Rebuild {
 func testSwapped(t *testing.T, h Harness) {
 	name := t.TempDir()
 	e := openAt(t, h, name)
-	// What is live differs from the store in all ways: too much, too little, and something else.
+	// The live engine differs from the store in all ways: items too many, items missing, and other texts.
 	wrong := corpus()
 	wrong[0].Text = "Something else."
 	write(t, e, append(wrong[:len(wrong)-3], &pb.Annotation{Run: "run-of-nobody", Text: "left over lighthouse", Language: "en", Kind: schema.KindDialogue})...)
@@ -114,7 +114,7 @@ func testSwapped(t *testing.T, h Harness) {
 	check(openAt(t, h, name), "opened again")
 }
 
-// testToldMeanwhile folds a store that is older than what the live engine is told meanwhile.
+// testToldMeanwhile fills a rebuild from a store that is older than the writes to the live engine meanwhile.
 func testToldMeanwhile(t *testing.T, h Harness) {
 	e := open(t, h)
 	stale, staleVectors := corpus(), vectors(90)
@@ -204,7 +204,7 @@ func testGivenUp(t *testing.T, h Harness) {
 	if diff := cmp.Diff(want, dumpOf(t, e)); diff != "" {
 		t.Errorf("giving up changed the live engine:\n%s", diff)
 	}
-	// One that nobody closed, as after a crash.
+	// A rebuild that nobody closed, as after a crash.
 	write(t, rebuild(t, e), corpus()[:3]...)
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func testGivenUp(t *testing.T, h Harness) {
 }
 
 // testRebuildUnderLoad swaps engines under readers, each of which must find everything each time, and under
-// writers, each of which must find what it wrote.
+// writers, each of which must find its own items.
 func testRebuildUnderLoad(t *testing.T, h Harness) {
 	e := open(t, h)
 	const lines = 60
@@ -270,7 +270,7 @@ func testRebuildUnderLoad(t *testing.T, h Harness) {
 		})
 	}
 	for range 4 {
-		// The store has what was written before the rebuild began.
+		// The store has the items from before the rebuild.
 		r := rebuild(t, e)
 		stored := dumpOf(t, e)
 		for chunk := range slices.Chunk(steady, 25) {
@@ -280,7 +280,7 @@ func testRebuildUnderLoad(t *testing.T, h Harness) {
 			t.Error(err)
 		}
 		for w := range written {
-			// Of these, those that were written since are passed over.
+			// Items that were written since are passed over.
 			var all []*pb.Annotation
 			for _, i := range ordinalsOf(t, stored, fmt.Sprintf("run-writer-%d", w)) {
 				all = append(all, &pb.Annotation{Run: fmt.Sprintf("run-writer-%d", w), Ordinal: i, Asset: "x", Kind: schema.KindDialogue, Text: fmt.Sprintf("word%dx%d", w, i), Language: "en", Confidence: 1})
@@ -312,7 +312,7 @@ func testRebuildUnderLoad(t *testing.T, h Harness) {
 	}
 }
 
-// ordinalsOf returns the annotations of a run that a dump tells of.
+// ordinalsOf returns the ordinals of a run's annotations in a dump.
 func ordinalsOf(t testing.TB, dump, run string) []int64 {
 	t.Helper()
 	var out []int64

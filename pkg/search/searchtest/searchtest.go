@@ -25,9 +25,8 @@ import (
 
 // A Harness opens the engine under test.
 type Harness struct {
-	// Open opens the engine that is kept under a name, and makes it if there is none. The
-	// name is a path that is empty and that the test may write to; an engine elsewhere takes it as a key.
-	// The suite closes what it opens.
+	// Open opens the engine of a name, and creates the engine if there is none. The name is the path of an empty folder that the test may
+	// write to. An engine elsewhere takes the name as a key. The suite closes the engine.
 	Open func(t testing.TB, name string, spaces []*pb.Space) search.Engine
 	// Exceptions are the promises that the engine does not keep.
 	Exceptions Exceptions
@@ -35,8 +34,8 @@ type Harness struct {
 
 // Exceptions are told of an engine, and why in a comment there.
 type Exceptions struct {
-	// ScoresSeeHidden: frequencies of words count items outside the scope, so that scores
-	// and the order may change with them. What is found does not.
+	// ScoresSeeHidden: frequencies of words count items outside the scope. Scores and order may change with such items, and the set of
+	// hits does not.
 	ScoresSeeHidden bool
 	// NoRebuild: the engine is no search.Rebuilder.
 	NoRebuild bool
@@ -71,7 +70,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("rebuild", func(t *testing.T) { testRebuild(t, h) })
 	t.Run("switches", func(t *testing.T) { testSwitches(t, h) })
 	t.Run("closing", func(t *testing.T) { testClosing(t, h) })
-	// The scopes of all tests above name their runs. A large scope tells the runs that it does not hold.
+	// The scopes of the tests above name their runs. A large scope is told by its complement.
 	c := byComplement(h)
 	for name, test := range map[string]func(*testing.T, Harness){
 		"judged questions": testJudged, "scope": testScope, "hidden items leave no trace": testNoTrace,
@@ -81,7 +80,7 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// testStub is the first test: an engine that is begun passes it when it is opened, asked before anything is written, and closed.
+// testStub is the first test. The stub of an engine passes: an engine that opens, answers that nothing is there, and closes.
 func testStub(t *testing.T, h Harness) {
 	e := h.Open(t, t.TempDir(), nil)
 	if err := e.Ready(t.Context()); err != nil {
@@ -227,7 +226,7 @@ func testScope(t *testing.T, h Harness) {
 	}
 }
 
-// testNoTrace compares two libraries that differ in what the caller may not see.
+// testNoTrace compares two libraries that differ in hidden items alone.
 func testNoTrace(t *testing.T, h Harness) {
 	visible := corpus()
 	hidden := func(seed uint64) []*pb.Annotation {
@@ -352,7 +351,7 @@ func testRewrite(t *testing.T, h Harness) {
 	}
 }
 
-// What was written before is written once more, some of it not as it was.
+// testReplayed writes items once more that were written before, some with changes.
 func testReplayed(t *testing.T, h Harness) {
 	e := open(t, h)
 	audit, ok := e.(search.Auditor)
@@ -483,7 +482,7 @@ func testMarks(t *testing.T, h Harness) {
 		{"zeppelin", "Black coffee.", "en", search.AnyWord, nil},
 		{"", "Black coffee.", "en", search.AnyWord, nil},
 		{"coffee", "", "en", search.AnyWord, nil},
-		// Marks are of the text as it was given, not as it is normalised.
+		// Marks are ranges of the given text, not of the normalised text.
 		{"window final", "shut the win\u00addow, the \ufb01nal one", "en", search.AnyWord, []string{"win\u00addow", "\ufb01nal"}},
 		{"chateau", "Le cha\u0302teau", "fr", search.AnyWord, []string{"cha\u0302teau"}},
 		{"カタカナ", "\uff76\uff80\uff76\uff85で書く", "ja", search.AnyWord, []string{"\uff76\uff80\uff76\uff85"}},
@@ -508,7 +507,7 @@ func testMarks(t *testing.T, h Harness) {
 	}
 }
 
-// hostile are questions that nobody means well.
+// hostile returns questions with bad intent.
 func hostile() []string {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	noise := make([]byte, 5000)
@@ -545,7 +544,7 @@ func testHostile(t *testing.T, h Harness) {
 	if got := find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse", Filter: search.Filter{Languages: []string{"\x00"}, Kinds: []string{"*"}, Characters: []string{""}}}); len(got) != 0 {
 		t.Errorf("a filter that nothing passes gives %v", names(got))
 	}
-	// Filters that look alike once their values are joined are others.
+	// Filters stay apart even if their values look alike once joined.
 	for _, sign := range []string{"\x00", "\x01", ",", "\n", " ", "\""} {
 		joined := search.Filter{Kinds: []string{schema.KindDialogue + sign + schema.KindLabel}}
 		if got := find(t, e, search.TextQuery{Scope: allRuns(), Words: "lighthouse", Filter: joined}); len(got) != 0 {
@@ -621,7 +620,7 @@ func testRefusals(t *testing.T, h Harness) {
 	}
 }
 
-// testFresh has writers look for what they wrote as soon as Write returned, while others search.
+// testFresh makes each writer search for its items as soon as Write returned, beside other searches.
 func testFresh(t *testing.T, h Harness) {
 	e := open(t, h)
 	scope := make([]string, 4)
@@ -716,7 +715,7 @@ func testDump(t *testing.T, h Harness) {
 				t.Fatal(err)
 			}
 		}
-		// Something that went wrong and was put right.
+		// A mistake that is corrected.
 		write(t, e, &pb.Annotation{Run: english, Ordinal: 99, Text: "left over", Language: "en"})
 		if err := e.TrimRun(t.Context(), english, int64(len(spoken[0].lines)), 0); err != nil {
 			t.Fatal(err)
@@ -738,7 +737,7 @@ func testDump(t *testing.T, h Harness) {
 	}
 }
 
-// testModel compares what is found among random texts with what a scan of them finds.
+// testModel compares the hits among random texts with a scan of the texts.
 func testModel(t *testing.T, h Harness) {
 	// Words that no analysis changes, without a language.
 	vocabulary := strings.Fields("zorb quix blat frum wug dax toma gorp zorba quixo blatt")

@@ -12,7 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// spellings are lines that differ in little, and the lines that a question finds, the best first.
+// spellings are lines with small differences, and the lines that a question finds, the best first.
 var spellings = []struct {
 	language string
 	lines    []string
@@ -20,7 +20,7 @@ var spellings = []struct {
 	mode     search.TextMode
 	want     []int
 }{
-	// The form that was asked for comes first, whichever it is.
+	// The question's own spelling comes first.
 	{"en", []string{"the resume is here", "the résumé is here"}, "résumé", search.AllWords, []int{1, 0}},
 	{"en", []string{"the résumé is here", "the resume is here"}, "resume", search.AllWords, []int{1, 0}},
 	{"en", []string{"the resume is here", "the résumé is here"}, "re\u0301sume\u0301", search.AllWords, []int{1, 0}},
@@ -72,7 +72,7 @@ var spellings = []struct {
 	{"en", []string{"Call Spiderman tonight", "Call Batman"}, "spider-man", search.AllWords, []int{0}},
 	{"en", []string{"send an email", "send a letter"}, "e-mail", search.AllWords, []int{0}},
 	{"en", []string{"in the USA", "in the UK"}, "U.S.A.", search.AllWords, []int{0}},
-	// What is invisible is no part of a word, in the question neither.
+	// Invisible characters are no part of a word, neither in a text nor in a question.
 	{"en", []string{"shut the window", "shut the door"}, "win\u00addow\u200b", search.AllWords, []int{0}},
 	{"ar", []string{"الطريق", "المدينة"}, "\u202bالطريق\u202c", search.AllWords, []int{0}},
 	{"th", []string{"ฉันรอที่\u200bสะพาน", "ฉันไป"}, "ที่สะพาน", search.Phrase, []int{0}},

@@ -15,7 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// testSwitches holds answers through a scope that is followed from question to question to answers through a new scope of the same runs.
+// testSwitches compares answers through a followed scope with answers through a new scope of the same runs.
 func testSwitches(t *testing.T, h Harness) {
 	t.Run("as a new scope", func(t *testing.T) { testFollowed(t, h) })
 	t.Run("beside writers", func(t *testing.T) { testSwitchesUnderLoad(t, h) })
@@ -32,7 +32,7 @@ type switched struct {
 
 const switchedAssets = 6
 
-// add writes a run of an asset that nobody may see yet.
+// add writes a hidden run of an asset.
 func (l *switched) add(t *testing.T, asset string) string {
 	t.Helper()
 	run := fmt.Sprintf("run-%s-%d", asset, l.made)
@@ -116,7 +116,7 @@ func testFollowed(t *testing.T, h Harness) {
 	}
 }
 
-// refill fills the engine anew with what it holds, in one go.
+// refill fills the engine anew with other items of the same runs.
 func (l *switched) refill(t *testing.T) {
 	t.Helper()
 	r := rebuild(t, l.e)
@@ -202,7 +202,7 @@ func testSwitchesUnderLoad(t *testing.T, h Harness) {
 					t.Errorf("while switching: %v, %v", err, nearErr)
 					return
 				}
-				// A run that is hidden meanwhile is deleted at once: only what both scopes hold must be there.
+				// A run is deleted right after a switch hides the run, so an answer counts only if no switch came meanwhile.
 				if scope.Runs.(*version).number != history.Scope().Runs.(*version).number {
 					continue
 				}

@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// byComplement returns a harness of the same engine, whose questions come with scopes that are told by their complement: a test that
-// names its runs asks through a set that holds all runs but for others, and that is related to the sets of earlier questions.
+// byComplement returns a harness of the same engine that tells each scope by its complement. A test names runs. The engine is asked
+// through a set of all runs but some, which is related to the sets of earlier questions.
 func byComplement(h Harness) Harness {
 	w := &written{runs: map[string]bool{}}
 	inner := h.Open
@@ -21,7 +21,7 @@ func byComplement(h Harness) Harness {
 	return h
 }
 
-// written are the runs that engines of a harness were told of.
+// written holds the runs that were written to engines of a harness.
 type written struct {
 	mu   sync.Mutex
 	runs map[string]bool
@@ -58,7 +58,7 @@ func (w *written) scope(s *search.Scope) *search.Scope {
 	return &search.Scope{Runs: c}
 }
 
-// A complement is a set of runs that tells the runs that it does not hold.
+// A complement is a set of runs that is told by the runs outside the set.
 type complement struct {
 	*search.Scope
 	of     *written
