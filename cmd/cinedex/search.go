@@ -9,6 +9,8 @@ import (
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
+	"github.com/cinedex/cinedex/pkg/algo/builtin"
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -75,6 +77,11 @@ type asked struct {
 
 // searchQuery joins what was typed with what the flags point at: both must be there at the same moment.
 func searchQuery(line, image, frame, shot string) (asked, error) {
+	known, err := catalog.New(builtin.Declarations()...)
+	if err != nil {
+		return asked{}, err
+	}
+	lang := query.Language{Names: known.View()}
 	var leaves []*pb.Query
 	if image != "" {
 		b, err := readImage(image)
@@ -85,7 +92,7 @@ func searchQuery(line, image, frame, shot string) (asked, error) {
 	}
 	for name, at := range map[string]string{"frame": frame, "shot": shot} {
 		if at != "" {
-			q, _, err := query.Parse(fmt.Sprintf("%s:%q", name, at))
+			q, _, err := lang.Parse(fmt.Sprintf("%s:%q", name, at))
 			if err != nil {
 				return asked{}, fmt.Errorf("--%s: %w", name, err)
 			}
@@ -100,7 +107,7 @@ func searchQuery(line, image, frame, shot string) (asked, error) {
 	}
 	var f *pb.Filter
 	if line != "" {
-		q, typed, err := query.Parse(line)
+		q, typed, err := lang.Parse(line)
 		if err != nil {
 			return asked{}, err
 		}

@@ -3,6 +3,7 @@ package algo
 import (
 	"context"
 	"iter"
+	"math"
 
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -27,6 +28,22 @@ type FrameReader interface {
 	Algorithm
 	// Frames says in which size, and how often, it wants the frames of an asset.
 	Frames(a *pb.Asset) media.FrameSpec
+}
+
+// FramesOf returns the frames of an asset that a declaration asks for.
+func FramesOf(spec *pb.AlgorithmSpec, a *pb.Asset) media.FrameSpec {
+	f := spec.GetFrames()
+	out := media.FrameSpec{Width: int(f.GetWidth()), Height: int(f.GetHeight()), Fit: media.Squeeze}
+	switch {
+	case f.GetCrop():
+		out.Fit = media.Crop
+	case f.GetHeight() == 0:
+		out.Fit = media.Keep
+	}
+	if r := schema.RateOf(a.GetVideo().GetRate()); f.GetPerSecond() > 0 && r.Den != 0 {
+		out.Stride = max(1, int(math.Round(float64(r.Num)/float64(r.Den)/f.GetPerSecond())))
+	}
+	return out
 }
 
 // A Frame is one frame of the asset in the size that the algorithm asked for. The

@@ -1,10 +1,13 @@
 package algo
 
 import (
+	"errors"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/model"
 )
 
 // A Model is opened when an algorithm first needs it, and shared by all that do.
@@ -51,4 +54,44 @@ func (o *Opened[M]) Close() error {
 	}
 	o.ready = false
 	return o.model.Close()
+}
+
+// Models are the models of a process. Algorithms and encoders that name the same model share it.
+type Models struct {
+	// Cache holds the model files.
+	Cache model.Cache
+	// Threads bounds the processors that one call of a model uses; 0 leaves the choice to the model.
+	Threads int
+
+	mu     sync.Mutex
+	byName map[string]io.Closer
+	order  []io.Closer
+}
+
+// Shared returns the model of a name, which open opens at the first need. The first caller's open counts.
+// Callers that name the same model MUST want the same type.
+func Shared[M io.Closer](m *Models, name string, open func() (M, error)) *Opened[M] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known, ok := m.byName[name]; ok {
+		return known.(*Opened[M])
+	}
+	o := Lazily(open)
+	if m.byName == nil {
+		m.byName = map[string]io.Closer{}
+	}
+	m.byName[name] = o
+	m.order = append(m.order, o)
+	return o
+}
+
+// Close frees the models that were opened, the last named first. Nobody may be using them.
+func (m *Models) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var errs []error
+	for _, o := range slices.Backward(m.order) {
+		errs = append(errs, o.Close())
+	}
+	return errors.Join(errs...)
 }

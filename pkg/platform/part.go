@@ -8,9 +8,12 @@ import (
 	"slices"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/rpc"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // A Part is one service, as its own main and `cinedex up` run it.
@@ -86,7 +89,9 @@ type Links struct {
 type Models interface {
 	io.Closer
 	Algorithms() (*algo.Registry, error)
-	Encoders() map[string]algo.Encoder
+	Encoders() (*encode.Set, error)
+	// Declarations say what the algorithms are.
+	Declarations() []*pb.AlgorithmAnnounced
 }
 
 // Provide opens what the needs are, in the order in which one stands on the other.
@@ -131,7 +136,13 @@ func (p *Platform) Provide(ctx context.Context, c Config, n Needs, l Links) (err
 func (p *Platform) OpenModels(l Links) (err error) {
 	p.Models = l.Models(p.Cache)
 	p.OnClose(p.Models)
-	p.Algorithms, err = p.Models.Algorithms()
+	if p.Algorithms, err = p.Models.Algorithms(); err != nil {
+		return err
+	}
+	if p.Encoders, err = p.Models.Encoders(); err != nil {
+		return err
+	}
+	p.Catalog, err = catalog.New(p.Models.Declarations()...)
 	return err
 }
 

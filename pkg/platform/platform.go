@@ -15,6 +15,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/blob"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
@@ -138,6 +140,9 @@ type Platform struct {
 	// Models and Algorithms are those that the program links.
 	Models     Models
 	Algorithms *algo.Registry
+	// Catalog says what there is to be asked, and Encoders make the vectors that spaces are asked with.
+	Catalog    *catalog.Catalog
+	Encoders   *encode.Set
 	Authoriser authz.Authoriser
 	Audit      *audit.Log
 	// LogReady says why the log takes no event now; nil where only an attempt tells.

@@ -24,12 +24,11 @@
 // one, words and meaning are both asked and fused. Filters narrow the whole query, so
 // they stand at the top level only, outside parentheses, OR and NOT.
 //
-// look, image, frame and shot are the short names of like_text, like_image,
-// like_frame and like_shot. Every other name is taken as it is: whether something
-// serves it is for the gateway to say, so new kinds need no change here.
+// A [Vocabulary] knows which leaves have short names, and what the value of each leaf looks like; the catalogue is one. A name
+// that the vocabulary does not know is the name of a leaf of words. Whether something answers the leaf is for the gateway to say.
 //
 // # What holds
 //
-// Parse(Print(q)) is q for every query that Validate accepts. Errors are Invalid
+// Within one vocabulary, Parse(Print(q)) is q for every query that Validate accepts. Errors are Invalid
 // and give the column. Input of any kind, length and depth is safe.
 package query

@@ -31,17 +31,6 @@ const (
 // flicksPerNano is exact as a ratio: 705,600,000 flicks are 1,000,000,000 ns.
 const flicksPerSecond = 705_600_000
 
-var shortToKind = map[string]string{"look": "like_text", "image": "like_image", "frame": "like_frame", "shot": "like_shot"}
-var kindToShort = invert(shortToKind)
-
-func invert(m map[string]string) map[string]string {
-	out := make(map[string]string, len(m))
-	for k, v := range m {
-		out[v] = k
-	}
-	return out
-}
-
 var modes = map[string]pb.TextMode{
 	"words": pb.TextMode_TEXT_MODE_WORDS, "phrase": pb.TextMode_TEXT_MODE_PHRASE, "fuzzy": pb.TextMode_TEXT_MODE_FUZZY,
 	"prefix": pb.TextMode_TEXT_MODE_PREFIX, "meaning": pb.TextMode_TEXT_MODE_MEANING,
@@ -49,12 +38,12 @@ var modes = map[string]pb.TextMode{
 
 // Parse reads the one-line form. The filter is nil where the line has none; the
 // query is nil where the line has filters alone.
-func Parse(in string) (*pb.Query, *pb.Filter, error) {
+func (l Language) Parse(in string) (*pb.Query, *pb.Filter, error) {
 	toks, err := lex(in)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &parser{in: in, toks: toks}
+	p := &parser{lang: l, in: in, toks: toks}
 	q, err := p.or(0)
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +55,7 @@ func Parse(in string) (*pb.Query, *pb.Filter, error) {
 		return nil, nil, errkind.New(errkind.Invalid, "query: nothing is asked for")
 	}
 	if q != nil {
-		if err := Validate(q); err != nil {
+		if err := l.Validate(q); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -77,6 +66,7 @@ func Parse(in string) (*pb.Query, *pb.Filter, error) {
 }
 
 type parser struct {
+	lang   Language
 	in     string
 	toks   []token
 	i      int
@@ -226,7 +216,7 @@ func (p *parser) unary(depth int) (*pb.Query, error) {
 		return q, nil
 	case t.kind == tokQuoted:
 		p.next()
-		l := &pb.Leaf{Kind: "any", Text: t.text}
+		l := &pb.Leaf{Kind: Bare, Text: t.text}
 		return p.weighted(l)
 	case t.kind == tokWord:
 		n := p.ahead(1)
@@ -257,7 +247,7 @@ func (p *parser) words() (*pb.Query, error) {
 			p.next()
 		}
 	}
-	return p.weighted(&pb.Leaf{Kind: "any", Text: strings.Join(ws, " ")})
+	return p.weighted(&pb.Leaf{Kind: Bare, Text: strings.Join(ws, " ")})
 }
 
 func (p *parser) weighted(l *pb.Leaf) (*pb.Query, error) {
@@ -322,10 +312,7 @@ func (p *parser) named() (*pb.Query, error) {
 			return nil, p.values(head, set)
 		}
 	}
-	l := &pb.Leaf{Kind: name}
-	if long, ok := shortToKind[name]; ok {
-		l.Kind = long
-	}
+	l := &pb.Leaf{Kind: p.lang.long(name)}
 	if !kindName(l.Kind) {
 		return nil, p.errorf(head, "%.70q is no name of a kind: small letters, digits and _", name)
 	}
@@ -372,7 +359,7 @@ func (p *parser) value(l *pb.Leaf) error {
 		return nil
 	case t.kind != tokWord && t.kind != tokQuoted:
 		return p.errorf(t, "want something to look for after the colon")
-	case l.Kind != "like_frame" && l.Kind != "like_shot":
+	case !placed(p.lang.shape(l.Kind)):
 		l.Text = t.text
 		return nil
 	}

@@ -11,14 +11,14 @@ import (
 )
 
 // Print writes a query and its filter, either of which may be nil, in the one-line form.
-func Print(q *pb.Query, f *pb.Filter) string {
+func (l Language) Print(q *pb.Query, f *pb.Filter) string {
 	var parts []string
 	if q.GetNode() != nil {
 		// Beside a filter, OR and WITHIN would take it in: they go into parentheses.
 		if narrows(f) && !isLeaf(q) {
-			parts = append(parts, "("+printNode(q)+")")
+			parts = append(parts, "("+l.printNode(q)+")")
 		} else {
-			parts = append(parts, printNode(q))
+			parts = append(parts, l.printNode(q))
 		}
 	}
 	list := func(name string, vs []string) {
@@ -50,74 +50,70 @@ func Print(q *pb.Query, f *pb.Filter) string {
 	return strings.Join(parts, " ")
 }
 
-func narrows(f *pb.Filter) bool { return f != nil && Print(nil, f) != "" }
+func narrows(f *pb.Filter) bool { return f != nil && (Language{}).Print(nil, f) != "" }
 
 func isLeaf(q *pb.Query) bool { _, ok := q.GetNode().(*pb.Query_Leaf); return ok }
 
-func printNode(q *pb.Query) string {
+func (l Language) printNode(q *pb.Query) string {
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		return printLeaf(n.Leaf)
+		return l.printLeaf(n.Leaf)
 	case *pb.Query_And:
-		return join(n.And.GetQueries(), " AND ")
+		return l.join(n.And.GetQueries(), " AND ")
 	case *pb.Query_Or:
-		return join(n.Or.GetQueries(), " OR ")
+		return l.join(n.Or.GetQueries(), " OR ")
 	case *pb.Query_Not:
-		return "NOT " + operand(n.Not.GetQuery())
+		return "NOT " + l.operand(n.Not.GetQuery())
 	case *pb.Query_Within:
-		return operand(n.Within.GetLeft()) + " AND " + operand(n.Within.GetRight()) + " WITHIN " + printFlicks(n.Within.GetGap())
+		return l.operand(n.Within.GetLeft()) + " AND " + l.operand(n.Within.GetRight()) + " WITHIN " + printFlicks(n.Within.GetGap())
 	}
 	return ""
 }
 
-func join(qs []*pb.Query, op string) string {
+func (l Language) join(qs []*pb.Query, op string) string {
 	s := make([]string, len(qs))
 	for i, c := range qs {
-		s[i] = operand(c)
+		s[i] = l.operand(c)
 	}
 	return strings.Join(s, op)
 }
 
 // operand prints a node so that it stays one operand: anything but a leaf and a NOT in parentheses.
-func operand(q *pb.Query) string {
+func (l Language) operand(q *pb.Query) string {
 	switch q.GetNode().(type) {
 	case *pb.Query_Leaf, *pb.Query_Not:
-		return printNode(q)
+		return l.printNode(q)
 	}
-	return "(" + printNode(q) + ")"
+	return "(" + l.printNode(q) + ")"
 }
 
-func printLeaf(l *pb.Leaf) string {
+func (l Language) printLeaf(leaf *pb.Leaf) string {
 	var b strings.Builder
-	if l.GetKind() == "any" && l.GetMode() == 0 && len(l.GetAttributes()) == 0 && len(l.GetImage()) == 0 {
-		b.WriteString(quote(l.GetText()))
+	if leaf.GetKind() == Bare && leaf.GetMode() == 0 && len(leaf.GetAttributes()) == 0 && len(leaf.GetImage()) == 0 {
+		b.WriteString(quote(leaf.GetText()))
 	} else {
-		name := l.GetKind()
-		if short, ok := kindToShort[name]; ok {
-			name = short
-		}
-		b.WriteString(name)
+		b.WriteString(l.short(leaf.GetKind()))
 		for m, v := range modes {
-			if v == l.GetMode() {
+			if v == leaf.GetMode() {
 				b.WriteString("." + m)
 			}
 		}
-		printAttributes(&b, l.GetAttributes())
+		printAttributes(&b, leaf.GetAttributes())
 		b.WriteByte(':')
 		switch {
-		case len(l.GetImage()) > 0:
-			b.WriteString(`b"` + base64.StdEncoding.EncodeToString(l.GetImage()) + `"`)
-		case l.GetKind() == "like_frame" || l.GetKind() == "like_shot":
-			at := l.GetTimecode()
+		case len(leaf.GetImage()) > 0:
+			b.WriteString(`b"` + base64.StdEncoding.EncodeToString(leaf.GetImage()) + `"`)
+		case placed(l.shape(leaf.GetKind())):
+			at := leaf.GetTimecode()
 			if at == "" {
-				at = printFlicks(l.GetTime())
+				at = printFlicks(leaf.GetTime())
 			}
-			b.WriteString(quote(l.GetAsset() + "@" + at))
+			b.WriteString(quote(leaf.GetAsset() + "@" + at))
 		default:
-			b.WriteString(quote(l.GetText()))
+			b.WriteString(quote(leaf.GetText()))
 		}
 	}
-	if w := l.GetWeight(); w != 0 {
+	if w := leaf.GetWeight(); w != 0 {
 		b.WriteString("^" + strconv.FormatFloat(float64(w), 'g', -1, 32))
 	}
 	return b.String()

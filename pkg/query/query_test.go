@@ -18,6 +18,37 @@ import (
 
 const second = 705_600_000
 
+// lang knows leaves of every shape.
+var lang = query.Language{Names: names{}}
+
+type names struct{}
+
+var aliases = map[string]string{"look": "like_text", "image": "like_image", "frame": "like_frame", "shot": "like_shot"}
+
+func (names) Spelled(name string) (string, pb.LeafShape) {
+	if leaf, ok := aliases[name]; ok {
+		name = leaf
+	}
+	switch name {
+	case "like_image":
+		return name, pb.LeafShape_LEAF_SHAPE_PICTURE
+	case "like_frame":
+		return name, pb.LeafShape_LEAF_SHAPE_FRAME
+	case "like_shot":
+		return name, pb.LeafShape_LEAF_SHAPE_SHOT
+	}
+	return name, pb.LeafShape_LEAF_SHAPE_WORDS
+}
+
+func (names) Short(leaf string) string {
+	for short, long := range aliases {
+		if long == leaf {
+			return short
+		}
+	}
+	return leaf
+}
+
 func l(kind, text string) *pb.Query { return query.Leaf(&pb.Leaf{Kind: kind, Text: text}) }
 
 func TestParse(t *testing.T) {
@@ -51,10 +82,10 @@ func TestParse(t *testing.T) {
 			"who": {Kind: &pb.Value_Text{Text: "Bo"}}, "ok": {Kind: &pb.Value_Flag{Flag: true}}}}), nil},
 	} {
 		t.Run(in, func(t *testing.T) {
-			q, f, err := query.Parse(in)
+			q, f, err := lang.Parse(in)
 			if want.q == nil && want.f == nil {
 				if err == nil {
-					t.Fatalf("accepted as %s", query.Print(q, f))
+					t.Fatalf("accepted as %s", lang.Print(q, f))
 				}
 				return
 			}
@@ -103,7 +134,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		strings.Repeat("long ", 1_000):  "more than the",
 	} {
 		t.Run(in[:min(len(in), 30)], func(t *testing.T) {
-			_, _, err := query.Parse(in)
+			_, _, err := lang.Parse(in)
 			if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want Invalid with %q", err, want)
 			}
@@ -133,12 +164,12 @@ func TestLimitsWhateverIsInTheLine(t *testing.T) {
 		"many attributes":                  {"dialogue[" + strings.Join(attributes(query.MaxAttributes+1), ",") + "]:coffee", "17 are more than the 16 allowed"},
 		"a long list":                      {`dialogue[a=(` + strings.Repeat(`"",`, query.MaxListed) + `"")]:coffee`, "65 texts is longer"},
 	} {
-		_, _, err := query.Parse(c.in)
+		_, _, err := lang.Parse(c.in)
 		if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) || len(err.Error()) > 300 {
 			t.Errorf("%s: %.400v, want a short error saying %q", name, err, c.says)
 		}
 	}
-	if _, _, err := query.Parse(`like_image:b"` + data(query.MaxImageBytes) + `"`); err != nil {
+	if _, _, err := lang.Parse(`like_image:b"` + data(query.MaxImageBytes) + `"`); err != nil {
 		t.Errorf("the largest picture: %.300v", err)
 	}
 }
@@ -167,7 +198,7 @@ func TestTreeLimits(t *testing.T) {
 		"asset":    {leaf(&pb.Leaf{Kind: "like_shot", Asset: strings.Repeat("a", query.MaxName+1)}), "asset and timecode"},
 		"data":     {leaf(&pb.Leaf{Kind: "any", Text: "a", Attributes: map[string]*pb.Value{"a": {Kind: &pb.Value_Data{Data: make([]byte, query.MaxImagesBytes+1)}}}}), "all data together"},
 	} {
-		if err := query.Validate(c.q); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) {
+		if err := lang.Validate(c.q); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want an error saying %q", name, err, c.says)
 		}
 	}
@@ -245,7 +276,7 @@ func genQuery(t *rapid.T, depth int) *pb.Query {
 func TestParsePrintIsIdentity(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := genQuery(t, 3)
-		if query.Validate(q) != nil {
+		if lang.Validate(q) != nil {
 			t.Skip("not a query")
 		}
 		var f *pb.Filter
@@ -256,8 +287,8 @@ func TestParsePrintIsIdentity(t *testing.T) {
 				Start: rapid.Int64Range(0, 1<<40).Draw(t, "start"),
 			}
 		}
-		s := query.Print(q, f)
-		q2, f2, err := query.Parse(s)
+		s := lang.Print(q, f)
+		q2, f2, err := lang.Parse(s)
 		if err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
@@ -272,12 +303,12 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		q, flt, err := query.Parse(s)
+		q, flt, err := lang.Parse(s)
 		if err != nil {
 			return
 		}
-		out := query.Print(q, flt)
-		q2, f2, err := query.Parse(out)
+		out := lang.Print(q, flt)
+		q2, f2, err := lang.Parse(out)
 		if err != nil {
 			t.Fatalf("%q printed as %q: %v", s, out, err)
 		}

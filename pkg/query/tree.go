@@ -60,9 +60,9 @@ func Walk(q *pb.Query, f func(*pb.Leaf)) {
 }
 
 // Validate checks a tree that came from outside: its shape, its size and each leaf.
-// It does not know which kinds are served.
-func Validate(q *pb.Query) error {
-	return (&extent{}).validate(q, "query", 0, false)
+// Whether something answers a leaf is for the gateway to say.
+func (l Language) Validate(q *pb.Query) error {
+	return (&extent{lang: l}).validate(q, "query", 0, false)
 }
 
 // ValidateFilter checks the size of a filter that came from outside.
@@ -86,6 +86,7 @@ func ValidateFilter(f *pb.Filter) error {
 
 // extent is how much of a query has been seen; its methods end at the first thing over a limit.
 type extent struct {
+	lang                   Language
 	leaves, text, pictures int
 }
 
@@ -159,7 +160,7 @@ func (e *extent) leaf(l *pb.Leaf, at string) error {
 	if err := e.attributes(l.GetAttributes(), at); err != nil {
 		return err
 	}
-	return checkLeaf(l, at)
+	return e.lang.checkLeaf(l, at)
 }
 
 func (e *extent) attributes(of map[string]*pb.Value, at string) error {
@@ -185,7 +186,7 @@ func (e *extent) attributes(of map[string]*pb.Value, at string) error {
 	return nil
 }
 
-func checkLeaf(l *pb.Leaf, at string) error {
+func (lang Language) checkLeaf(l *pb.Leaf, at string) error {
 	switch {
 	case !kindName(l.GetKind()):
 		return errkind.New(errkind.Invalid, "%s.kind: %.70q is no name of a kind: small letters, digits and _", at, l.GetKind())
@@ -198,14 +199,15 @@ func checkLeaf(l *pb.Leaf, at string) error {
 	case !(l.GetWeight() >= 0) || math.IsInf(float64(l.GetWeight()), 0):
 		return errkind.New(errkind.Invalid, "%s.weight: must be 0 or more", at)
 	}
-	placed := l.GetKind() == "like_frame" || l.GetKind() == "like_shot"
+	shape := lang.shape(l.GetKind())
+	placed := placed(shape)
 	switch {
 	case placed && l.GetAsset() == "":
 		return errkind.New(errkind.Invalid, "%s.asset: %s needs an asset", at, l.GetKind())
 	case placed && l.GetTime() < 0:
 		return errkind.New(errkind.Invalid, "%s.time: must be 0 or more", at)
-	case l.GetKind() == "like_image" && len(l.GetImage()) == 0:
-		return errkind.New(errkind.Invalid, "%s.image: like_image needs a picture", at)
+	case shape == pb.LeafShape_LEAF_SHAPE_PICTURE && len(l.GetImage()) == 0:
+		return errkind.New(errkind.Invalid, "%s.image: %s needs a picture", at, l.GetKind())
 	case !placed && len(l.GetImage()) == 0 && !hasLetter(l.GetText()):
 		return errkind.New(errkind.Invalid, "%s.text: nothing to look for", at)
 	}

@@ -91,6 +91,8 @@ func Validate(m proto.Message) error {
 		c.space(m)
 	case *cinedexv1.AlgorithmSpec:
 		c.algorithmSpec(m)
+	case *cinedexv1.AlgorithmAnnounced:
+		c.in("algorithm", m.Algorithm != nil, func() { c.algorithmSpec(m.GetAlgorithm()) })
 	default:
 		return errkind.New(errkind.Internal, "validating: there are no rules for %T", m)
 	}
@@ -386,6 +388,7 @@ func (c *checker) space(s *cinedexv1.Space) {
 	c.version("version", s.GetVersion())
 	c.want(s.GetDimension() >= 1 && s.GetDimension() <= MaxDimension, "dimension", "must be 1 to %d", MaxDimension)
 	c.want(slices.Contains([]string{"cosine", "dot", "l2"}, s.GetMetric()), "metric", `must be "cosine", "dot" or "l2"`)
+	c.want(len(s.GetEncoders()) <= MaxDeclared, "encoders", "must have at most %d entries", MaxDeclared)
 	for i, e := range s.GetEncoders() {
 		c.name(at("encoders", i), e)
 	}
@@ -395,6 +398,15 @@ func (c *checker) algorithmSpec(s *cinedexv1.AlgorithmSpec) {
 	c.name("name", s.GetName())
 	c.version("version", s.GetVersion())
 	c.line("summary", s.GetSummary())
+	for _, list := range []struct {
+		field string
+		n     int
+	}{{"reads", len(s.GetReads())}, {"needs", len(s.GetNeeds())}, {"kinds", len(s.GetKinds())}, {"spaces", len(s.GetSpaces())}, {"models", len(s.GetModels())}, {"parameters", len(s.GetParameters())}} {
+		if list.n > MaxDeclared {
+			c.fail(list.field, "must have at most %d entries, not %d", MaxDeclared, list.n)
+			return
+		}
+	}
 	for i, r := range s.GetReads() {
 		c.want(slices.Contains([]string{ReadsVideo, ReadsAudio, ReadsText}, r), at("reads", i), `must be "video", "audio" or "text"`)
 	}
@@ -410,6 +422,7 @@ func (c *checker) algorithmSpec(s *cinedexv1.AlgorithmSpec) {
 		c.in(at("spaces", i), sp != nil, func() { c.space(sp) })
 	}
 	c.want(len(s.GetKinds())+len(s.GetSpaces()) > 0, "kinds", "must not be empty where spaces is")
+	c.asked(s)
 }
 
 func (c *checker) name(field, s string) {

@@ -24,8 +24,8 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/runs", "pkg/schema"}, process...)
-		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
-		shared    = append([]string{"pkg/algo", "pkg/search", "config"}, contracts...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/media", "pkg/model", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
+		shared    = append([]string{"pkg/algo", "pkg/catalog", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
 	return map[string][]string{
@@ -42,6 +42,7 @@ var layers = func() map[string][]string {
 		"pkg/authz":  nouns,
 		"pkg/blob":   nouns,
 		"pkg/budget": base,
+		"pkg/encode": nouns,
 		"pkg/events": nouns,
 		"pkg/media":  append([]string{"pkg/timedtext"}, nouns...),
 		"pkg/model":  nouns,
@@ -52,8 +53,9 @@ var layers = func() map[string][]string {
 
 		"pkg/rpc": append([]string{"pkg/audit", "pkg/authz"}, nouns...),
 
-		"pkg/algo":   contracts,
-		"pkg/search": contracts,
+		"pkg/algo":    contracts,
+		"pkg/catalog": append([]string{"pkg/events"}, nouns...),
+		"pkg/search":  contracts,
 
 		// Chooses the implementations, so it knows them all; only what runs services knows it.
 		"pkg/platform": append([]string{"pkg/rpc"}, shared...),
@@ -92,7 +94,7 @@ var owners = map[string]string{
 }
 
 // contracts are packages whose children implement them: the contract knows none of its children.
-var contracts = []string{"pkg/events", "pkg/store", "pkg/search"}
+var contracts = []string{"pkg/encode", "pkg/events", "pkg/store", "pkg/search"}
 
 // A file is one Go file that is built into Cinedex, and what it imports.
 type file struct {

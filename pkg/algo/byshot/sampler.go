@@ -1,17 +1,14 @@
 package byshot
 
 import (
-	"math"
-
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
-	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 const (
-	// perSecond is how many frames a second a Sampler wants to see.
-	perSecond = 8
+	// PerSecond is how many frames a second a Sampler wants to see: FramesSpec.per_second of the algorithm that uses one.
+	PerSecond = 8
 	// step is how often it picks one where nothing happens.
 	step = schema.Second / 2
 	// jump is the mean difference of two signatures above which the picture is another one: cuts of
@@ -20,15 +17,6 @@ const (
 	// A signature is the mean colour of columns x rows tiles.
 	columns, rows = 12, 8
 )
-
-// Stride is which frames a Sampler wants of an asset: every n-th.
-func Stride(a *pb.Asset) int {
-	r := schema.RateOf(a.GetVideo().GetRate())
-	if r.Den == 0 {
-		return 1
-	}
-	return max(1, int(math.Round(float64(r.Num)/float64(r.Den)/perSecond)))
-}
 
 // A Sampler picks the frames that stand for a film: the first of each half second, and
 // any that looks unlike the frame before it, so that a shot which lies between two of the

@@ -24,6 +24,9 @@ import (
 // Algorithm is the algorithm "dialogue".
 type Algorithm struct{}
 
+// Versions returns the versions of the algorithm, the current one first.
+func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New()} }
+
 // New returns the algorithm.
 func New() Algorithm { return Algorithm{} }
 
@@ -31,6 +34,18 @@ var spec = &pb.AlgorithmSpec{
 	Name: "dialogue", Version: "1", Summary: "What is said, from the subtitles",
 	Reads: []string{schema.ReadsText},
 	Kinds: []string{schema.KindDialogue},
+	KindSpecs: []*pb.KindSpec{{
+		Kind: schema.KindDialogue, Quoted: true, InLanguage: true, Characters: true,
+		Shown: &pb.Shown{Label: "Said", Hint: "Lines of dialogue", Lane: "dialogue", Icon: "speech"},
+	}},
+	Leaves: []*pb.LeafSpec{{
+		Name: "dialogue", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "good morning",
+		Shown: &pb.Shown{Label: "Said", Hint: "Words that are spoken, in any language", Icon: "speech"},
+	}},
+	Answers: []*pb.AnswerSpec{{
+		Leaves: []string{"dialogue"}, Bare: true, By: "words",
+		Kind: schema.KindDialogue, Field: pb.AnswerField_ANSWER_FIELD_TEXT,
+	}},
 }
 
 // Spec implements algo.Algorithm.

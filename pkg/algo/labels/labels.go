@@ -35,6 +35,9 @@ type Algorithm struct {
 	pooled bool
 }
 
+// Versions returns the versions of the algorithm, the current one first.
+func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New(), NewPooled()} }
+
 // New returns version 1: a shot shows what its best frame shows.
 func New() Algorithm {
 	return Algorithm{spec: describe("1", "What is seen in each shot, by name")}
@@ -51,6 +54,18 @@ func describe(version, summary string) *pb.AlgorithmSpec {
 		Name: "labels", Version: version, Summary: summary,
 		Needs: []string{schema.SpaceID(pictures.Space)},
 		Kinds: []string{schema.KindLabel},
+		KindSpecs: []*pb.KindSpec{{
+			Kind:  schema.KindLabel,
+			Shown: &pb.Shown{Label: "Label", Hint: "What is seen, by name", Lane: "labels", Icon: "tag"},
+		}},
+		Leaves: []*pb.LeafSpec{{
+			Name: "label", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "butterfly",
+			Shown: &pb.Shown{Label: "Label", Hint: "Names of what is seen, in English", Icon: "tag"},
+		}},
+		Answers: []*pb.AnswerSpec{{
+			Leaves: []string{"label", "like_text"}, Bare: true, By: "words",
+			Kind: schema.KindLabel, Field: pb.AnswerField_ANSWER_FIELD_LABEL,
+		}},
 	}
 }
 

@@ -32,6 +32,14 @@ var Space = &pb.Space{Name: "e5-small", Version: "1", Dimension: e5.Dim, Metric:
 // Algorithm is the algorithm "sentences".
 type Algorithm struct{ model algo.Model[*e5.Model] }
 
+// Versions returns the versions of the algorithm, the current one first.
+func Versions(m *algo.Models) []algo.Algorithm { return []algo.Algorithm{New(Model(m))} }
+
+// Model returns the model of the space, for encoders that start from its vectors.
+func Model(m *algo.Models) algo.Model[*e5.Model] {
+	return algo.Shared(m, "e5-small", func() (*e5.Model, error) { return e5.Open(m.Cache) })
+}
+
 // New returns the algorithm; the model is opened when it is first needed.
 func New(model algo.Model[*e5.Model]) *Algorithm { return &Algorithm{model} }
 
@@ -40,6 +48,11 @@ var spec = &pb.AlgorithmSpec{
 	Needs:  []string{schema.KindDialogue},
 	Spaces: []*pb.Space{Space},
 	Models: []string{"e5-engine", "e5-engine-libgomp", "e5-model"},
+	Answers: []*pb.AnswerSpec{{
+		// Sentences against sentences, across languages.
+		Leaves: []string{"dialogue"}, Bare: true, By: "meaning", Kind: schema.KindDialogue, Space: schema.SpaceID(Space),
+		Calibration: &pb.Calibration{Middle: 0.86, Slope: 40},
+	}},
 }
 
 // Spec implements algo.Algorithm.

@@ -15,6 +15,11 @@ import (
 // Algorithm is the algorithm "shots".
 type Algorithm struct{ model algo.Model[*transnet.Model] }
 
+// Versions returns the versions of the algorithm, the current one first.
+func Versions(m *algo.Models) []algo.Algorithm {
+	return []algo.Algorithm{New(algo.Shared(m, "transnetv2", func() (*transnet.Model, error) { return transnet.Open(m.Cache, m.Threads) }))}
+}
+
 // New returns the algorithm; the model is opened when it is first needed.
 func New(model algo.Model[*transnet.Model]) *Algorithm { return &Algorithm{model} }
 
@@ -23,15 +28,18 @@ var spec = &pb.AlgorithmSpec{
 	Reads:  []string{schema.ReadsVideo},
 	Kinds:  []string{schema.KindShot},
 	Models: []string{"transnetv2", "onnxruntime"},
+	Frames: &pb.FramesSpec{Width: transnet.Width, Height: transnet.Height},
+	KindSpecs: []*pb.KindSpec{{
+		Kind: schema.KindShot, Role: pb.KindRole_KIND_ROLE_SHOTS,
+		Shown: &pb.Shown{Label: "Shot", Hint: "Where shots begin and end", Lane: "shots", Icon: "shot"},
+	}},
 }
 
 // Spec implements algo.Algorithm.
 func (*Algorithm) Spec() *pb.AlgorithmSpec { return spec }
 
 // Frames implements algo.FrameReader.
-func (*Algorithm) Frames(*pb.Asset) media.FrameSpec {
-	return media.FrameSpec{Width: transnet.Width, Height: transnet.Height}
-}
+func (*Algorithm) Frames(a *pb.Asset) media.FrameSpec { return algo.FramesOf(spec, a) }
 
 const (
 	// A segment ends in the middle of a stretch of this many samples in which nothing changes.

@@ -29,23 +29,29 @@ const (
 // Algorithm is the algorithm "thumbnails".
 type Algorithm struct{}
 
+// Versions returns the versions of the algorithm, the current one first.
+func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New()} }
+
 // New returns the algorithm.
 func New() Algorithm { return Algorithm{} }
 
 var spec = &pb.AlgorithmSpec{
 	Name: "thumbnails", Version: "1", Summary: "Small pictures of each shot, to be shown beside what is found",
-	Reads: []string{schema.ReadsVideo},
-	Needs: []string{schema.KindShot},
-	Kinds: []string{schema.KindThumbnail},
+	Reads:  []string{schema.ReadsVideo},
+	Needs:  []string{schema.KindShot},
+	Kinds:  []string{schema.KindThumbnail},
+	Frames: &pb.FramesSpec{Width: width, PerSecond: byshot.PerSecond},
+	KindSpecs: []*pb.KindSpec{{
+		Kind: schema.KindThumbnail, Role: pb.KindRole_KIND_ROLE_THUMBNAILS,
+		Shown: &pb.Shown{Label: "Thumbnail", Hint: "Small pictures of each shot", Icon: "picture"},
+	}},
 }
 
 // Spec implements algo.Algorithm.
 func (Algorithm) Spec() *pb.AlgorithmSpec { return spec }
 
 // Frames implements algo.FrameReader.
-func (Algorithm) Frames(a *pb.Asset) media.FrameSpec {
-	return media.FrameSpec{Width: width, Fit: media.Keep, Stride: byshot.Stride(a)}
-}
+func (Algorithm) Frames(a *pb.Asset) media.FrameSpec { return algo.FramesOf(spec, a) }
 
 type thumbnail struct {
 	jpeg          []byte

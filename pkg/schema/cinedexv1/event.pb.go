@@ -657,6 +657,70 @@ func (x *EmbeddingBatch) GetStored() bool {
 	return false
 }
 
+// AlgorithmAnnounced says what a version of an algorithm is, how its output is asked, and how people see it:
+// type cinedex.algorithm.announced.v1, subject name@version. Its topic is compacted: the catalogue itself.
+type AlgorithmAnnounced struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm *AlgorithmSpec         `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	// Arrivals do not get this version; it runs where an operator asks for it by version.
+	Candidate bool `protobuf:"varint,2,opt,name=candidate,proto3" json:"candidate,omitempty"`
+	// When this version was announced first, in milliseconds since 1970. Of two algorithms that claim the same, the earlier has it.
+	SinceMs       int64 `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlgorithmAnnounced) Reset() {
+	*x = AlgorithmAnnounced{}
+	mi := &file_cinedex_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlgorithmAnnounced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlgorithmAnnounced) ProtoMessage() {}
+
+func (x *AlgorithmAnnounced) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlgorithmAnnounced.ProtoReflect.Descriptor instead.
+func (*AlgorithmAnnounced) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AlgorithmAnnounced) GetAlgorithm() *AlgorithmSpec {
+	if x != nil {
+		return x.Algorithm
+	}
+	return nil
+}
+
+func (x *AlgorithmAnnounced) GetCandidate() bool {
+	if x != nil {
+		return x.Candidate
+	}
+	return false
+}
+
+func (x *AlgorithmAnnounced) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
 var File_cinedex_v1_event_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_event_proto_rawDesc = "" +
@@ -719,7 +783,11 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"embeddings\x18\b \x03(\v2\x15.cinedex.v1.EmbeddingR\n" +
 	"embeddings\x12\x16\n" +
-	"\x06stored\x18\t \x01(\bR\x06storedB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"\x06stored\x18\t \x01(\bR\x06stored\"\x86\x01\n" +
+	"\x12AlgorithmAnnounced\x127\n" +
+	"\talgorithm\x18\x01 \x01(\v2\x19.cinedex.v1.AlgorithmSpecR\talgorithm\x12\x1c\n" +
+	"\tcandidate\x18\x02 \x01(\bR\tcandidate\x12\x19\n" +
+	"\bsince_ms\x18\x03 \x01(\x03R\asinceMsB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_event_proto_rawDescOnce sync.Once
@@ -733,42 +801,45 @@ func file_cinedex_v1_event_proto_rawDescGZIP() []byte {
 	return file_cinedex_v1_event_proto_rawDescData
 }
 
-var file_cinedex_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_cinedex_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_cinedex_v1_event_proto_goTypes = []any{
-	(*MediaArrived)(nil),    // 0: cinedex.v1.MediaArrived
-	(*MediaAccepted)(nil),   // 1: cinedex.v1.MediaAccepted
-	(*SideCar)(nil),         // 2: cinedex.v1.SideCar
-	(*MediaReady)(nil),      // 3: cinedex.v1.MediaReady
-	(*RunsRequested)(nil),   // 4: cinedex.v1.RunsRequested
-	(*RunFinished)(nil),     // 5: cinedex.v1.RunFinished
-	(*AnnotationBatch)(nil), // 6: cinedex.v1.AnnotationBatch
-	(*EmbeddingBatch)(nil),  // 7: cinedex.v1.EmbeddingBatch
-	nil,                     // 8: cinedex.v1.MediaArrived.AttributesEntry
-	(*Title)(nil),           // 9: cinedex.v1.Title
-	(*Asset)(nil),           // 10: cinedex.v1.Asset
-	(*Run)(nil),             // 11: cinedex.v1.Run
-	(*Annotation)(nil),      // 12: cinedex.v1.Annotation
-	(*Space)(nil),           // 13: cinedex.v1.Space
-	(*Embedding)(nil),       // 14: cinedex.v1.Embedding
-	(*Value)(nil),           // 15: cinedex.v1.Value
+	(*MediaArrived)(nil),       // 0: cinedex.v1.MediaArrived
+	(*MediaAccepted)(nil),      // 1: cinedex.v1.MediaAccepted
+	(*SideCar)(nil),            // 2: cinedex.v1.SideCar
+	(*MediaReady)(nil),         // 3: cinedex.v1.MediaReady
+	(*RunsRequested)(nil),      // 4: cinedex.v1.RunsRequested
+	(*RunFinished)(nil),        // 5: cinedex.v1.RunFinished
+	(*AnnotationBatch)(nil),    // 6: cinedex.v1.AnnotationBatch
+	(*EmbeddingBatch)(nil),     // 7: cinedex.v1.EmbeddingBatch
+	(*AlgorithmAnnounced)(nil), // 8: cinedex.v1.AlgorithmAnnounced
+	nil,                        // 9: cinedex.v1.MediaArrived.AttributesEntry
+	(*Title)(nil),              // 10: cinedex.v1.Title
+	(*Asset)(nil),              // 11: cinedex.v1.Asset
+	(*Run)(nil),                // 12: cinedex.v1.Run
+	(*Annotation)(nil),         // 13: cinedex.v1.Annotation
+	(*Space)(nil),              // 14: cinedex.v1.Space
+	(*Embedding)(nil),          // 15: cinedex.v1.Embedding
+	(*AlgorithmSpec)(nil),      // 16: cinedex.v1.AlgorithmSpec
+	(*Value)(nil),              // 17: cinedex.v1.Value
 }
 var file_cinedex_v1_event_proto_depIdxs = []int32{
-	9,  // 0: cinedex.v1.MediaArrived.title:type_name -> cinedex.v1.Title
+	10, // 0: cinedex.v1.MediaArrived.title:type_name -> cinedex.v1.Title
 	2,  // 1: cinedex.v1.MediaArrived.text:type_name -> cinedex.v1.SideCar
-	8,  // 2: cinedex.v1.MediaArrived.attributes:type_name -> cinedex.v1.MediaArrived.AttributesEntry
+	9,  // 2: cinedex.v1.MediaArrived.attributes:type_name -> cinedex.v1.MediaArrived.AttributesEntry
 	0,  // 3: cinedex.v1.MediaAccepted.arrived:type_name -> cinedex.v1.MediaArrived
-	10, // 4: cinedex.v1.MediaReady.asset:type_name -> cinedex.v1.Asset
-	11, // 5: cinedex.v1.RunsRequested.runs:type_name -> cinedex.v1.Run
-	11, // 6: cinedex.v1.RunFinished.run:type_name -> cinedex.v1.Run
-	12, // 7: cinedex.v1.AnnotationBatch.annotations:type_name -> cinedex.v1.Annotation
-	13, // 8: cinedex.v1.EmbeddingBatch.space:type_name -> cinedex.v1.Space
-	14, // 9: cinedex.v1.EmbeddingBatch.embeddings:type_name -> cinedex.v1.Embedding
-	15, // 10: cinedex.v1.MediaArrived.AttributesEntry.value:type_name -> cinedex.v1.Value
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 4: cinedex.v1.MediaReady.asset:type_name -> cinedex.v1.Asset
+	12, // 5: cinedex.v1.RunsRequested.runs:type_name -> cinedex.v1.Run
+	12, // 6: cinedex.v1.RunFinished.run:type_name -> cinedex.v1.Run
+	13, // 7: cinedex.v1.AnnotationBatch.annotations:type_name -> cinedex.v1.Annotation
+	14, // 8: cinedex.v1.EmbeddingBatch.space:type_name -> cinedex.v1.Space
+	15, // 9: cinedex.v1.EmbeddingBatch.embeddings:type_name -> cinedex.v1.Embedding
+	16, // 10: cinedex.v1.AlgorithmAnnounced.algorithm:type_name -> cinedex.v1.AlgorithmSpec
+	17, // 11: cinedex.v1.MediaArrived.AttributesEntry.value:type_name -> cinedex.v1.Value
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_event_proto_init() }
@@ -783,7 +854,7 @@ func file_cinedex_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_event_proto_rawDesc), len(file_cinedex_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1598,7 +1598,7 @@ type Space struct {
 	Dimension int32                  `protobuf:"varint,3,opt,name=dimension,proto3" json:"dimension,omitempty"`
 	// "cosine", "dot", "l2".
 	Metric string `protobuf:"bytes,4,opt,name=metric,proto3" json:"metric,omitempty"`
-	// What has an encoder into this space: "text", "picture", "frame".
+	// What has an encoder into this space: "text" (words), "picture" (a still), "frame" (of a video), "sound".
 	Encoders      []string `protobuf:"bytes,5,rep,name=encoders,proto3" json:"encoders,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1683,7 +1683,15 @@ type AlgorithmSpec struct {
 	Spaces     []*Space          `protobuf:"bytes,7,rep,name=spaces,proto3" json:"spaces,omitempty"`
 	Parameters map[string]string `protobuf:"bytes,8,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Ids of the model files that must be fetched.
-	Models        []string `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
+	Models []string `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
+	// The frames that it reads of a film; for an algorithm that reads "video".
+	Frames *FramesSpec `protobuf:"bytes,10,opt,name=frames,proto3" json:"frames,omitempty"`
+	// What each of its kinds is. A kind without one has no role and is not shown.
+	KindSpecs []*KindSpec `protobuf:"bytes,11,rep,name=kind_specs,json=kindSpecs,proto3" json:"kind_specs,omitempty"`
+	// The leaves that it brings to the language.
+	Leaves []*LeafSpec `protobuf:"bytes,12,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	// How its kinds and spaces answer leaves, its own and others'.
+	Answers       []*AnswerSpec `protobuf:"bytes,13,rep,name=answers,proto3" json:"answers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1781,12 +1789,40 @@ func (x *AlgorithmSpec) GetModels() []string {
 	return nil
 }
 
+func (x *AlgorithmSpec) GetFrames() *FramesSpec {
+	if x != nil {
+		return x.Frames
+	}
+	return nil
+}
+
+func (x *AlgorithmSpec) GetKindSpecs() []*KindSpec {
+	if x != nil {
+		return x.KindSpecs
+	}
+	return nil
+}
+
+func (x *AlgorithmSpec) GetLeaves() []*LeafSpec {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *AlgorithmSpec) GetAnswers() []*AnswerSpec {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
 var File_cinedex_v1_noun_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\n" +
 	"\x15cinedex/v1/noun.proto\x12\n" +
-	"cinedex.v1\"\xe3\x02\n" +
+	"cinedex.v1\x1a\x18cinedex/v1/catalog.proto\"\xe3\x02\n" +
 	"\x05Title\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1968,7 +2004,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1c\n" +
 	"\tdimension\x18\x03 \x01(\x05R\tdimension\x12\x16\n" +
 	"\x06metric\x18\x04 \x01(\tR\x06metric\x12\x1a\n" +
-	"\bencoders\x18\x05 \x03(\tR\bencoders\"\xe6\x02\n" +
+	"\bencoders\x18\x05 \x03(\tR\bencoders\"\xab\x04\n" +
 	"\rAlgorithmSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -1980,7 +2016,13 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\n" +
 	"parameters\x18\b \x03(\v2).cinedex.v1.AlgorithmSpec.ParametersEntryR\n" +
 	"parameters\x12\x16\n" +
-	"\x06models\x18\t \x03(\tR\x06models\x1a=\n" +
+	"\x06models\x18\t \x03(\tR\x06models\x12.\n" +
+	"\x06frames\x18\n" +
+	" \x01(\v2\x16.cinedex.v1.FramesSpecR\x06frames\x123\n" +
+	"\n" +
+	"kind_specs\x18\v \x03(\v2\x14.cinedex.v1.KindSpecR\tkindSpecs\x12,\n" +
+	"\x06leaves\x18\f \x03(\v2\x14.cinedex.v1.LeafSpecR\x06leaves\x120\n" +
+	"\aanswers\x18\r \x03(\v2\x16.cinedex.v1.AnswerSpecR\aanswers\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\x9c\x01\n" +
@@ -2030,6 +2072,10 @@ var file_cinedex_v1_noun_proto_goTypes = []any{
 	nil,                   // 20: cinedex.v1.Annotation.AttributesEntry
 	nil,                   // 21: cinedex.v1.Embedding.AttributesEntry
 	nil,                   // 22: cinedex.v1.AlgorithmSpec.ParametersEntry
+	(*FramesSpec)(nil),    // 23: cinedex.v1.FramesSpec
+	(*KindSpec)(nil),      // 24: cinedex.v1.KindSpec
+	(*LeafSpec)(nil),      // 25: cinedex.v1.LeafSpec
+	(*AnswerSpec)(nil),    // 26: cinedex.v1.AnswerSpec
 }
 var file_cinedex_v1_noun_proto_depIdxs = []int32{
 	16, // 0: cinedex.v1.Title.attributes:type_name -> cinedex.v1.Title.AttributesEntry
@@ -2053,15 +2099,19 @@ var file_cinedex_v1_noun_proto_depIdxs = []int32{
 	21, // 18: cinedex.v1.Embedding.attributes:type_name -> cinedex.v1.Embedding.AttributesEntry
 	14, // 19: cinedex.v1.AlgorithmSpec.spaces:type_name -> cinedex.v1.Space
 	22, // 20: cinedex.v1.AlgorithmSpec.parameters:type_name -> cinedex.v1.AlgorithmSpec.ParametersEntry
-	9,  // 21: cinedex.v1.Title.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 22: cinedex.v1.Asset.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 23: cinedex.v1.Annotation.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 24: cinedex.v1.Embedding.AttributesEntry.value:type_name -> cinedex.v1.Value
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	23, // 21: cinedex.v1.AlgorithmSpec.frames:type_name -> cinedex.v1.FramesSpec
+	24, // 22: cinedex.v1.AlgorithmSpec.kind_specs:type_name -> cinedex.v1.KindSpec
+	25, // 23: cinedex.v1.AlgorithmSpec.leaves:type_name -> cinedex.v1.LeafSpec
+	26, // 24: cinedex.v1.AlgorithmSpec.answers:type_name -> cinedex.v1.AnswerSpec
+	9,  // 25: cinedex.v1.Title.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 26: cinedex.v1.Asset.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 27: cinedex.v1.Annotation.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 28: cinedex.v1.Embedding.AttributesEntry.value:type_name -> cinedex.v1.Value
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_noun_proto_init() }
@@ -2069,6 +2119,7 @@ func file_cinedex_v1_noun_proto_init() {
 	if File_cinedex_v1_noun_proto != nil {
 		return
 	}
+	file_cinedex_v1_catalog_proto_init()
 	file_cinedex_v1_noun_proto_msgTypes[8].OneofWrappers = []any{
 		(*Value_Text)(nil),
 		(*Value_Number)(nil),

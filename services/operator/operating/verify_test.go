@@ -269,7 +269,7 @@ func rebuilt(t testing.TB, l *apitest.Library, w *pb.Rebuild) record {
 func openGateway(t testing.TB, l *apitest.Library) *gateway.Gateway {
 	t.Helper()
 	g, err := gateway.New(gateway.Default(), gateway.Deps{
-		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(),
+		Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Encoders: apitest.Encoders(),
 		ImageMemory: func([]byte) (int64, error) { return 0, nil },
 		Image:       func([]byte) (image.Image, error) { return nil, errkind.New(errkind.Invalid, "no pictures here") },
 		Log:         slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),

@@ -13,9 +13,12 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
 
-	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/blob"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -92,11 +95,7 @@ func New(t testing.TB) *Library {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	space := func(name string) *pb.Space {
-		n, v, _ := strings.Cut(name, "@")
-		return &pb.Space{Name: n, Version: v, Dimension: dimension, Metric: "cosine"}
-	}
-	e, err := embedded.Open(t.TempDir(), embedded.Config{Spaces: []*pb.Space{space(Pictures), space(Pictures2), space(Sentences)}}, embedded.Deps{Metrics: prometheus.NewRegistry()})
+	e, err := embedded.Open(t.TempDir(), embedded.Config{Spaces: []*pb.Space{SpaceOf(Pictures), SpaceOf(Pictures2), SpaceOf(Sentences)}}, embedded.Deps{Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,17 +194,31 @@ func (l *Library) Seen(a *pb.Asset, shots []Shot) *pb.Run {
 	return pictures.finish()
 }
 
-// SpacesOf says which spaces versions write.
-func SpacesOf(algorithm, version string) []string {
-	switch algorithm + "@" + version {
-	case "pictures@1":
-		return []string{Pictures}
-	case "pictures@2":
-		return []string{Pictures2}
-	case "sentences@1", "sentences@2":
-		return []string{Sentences}
+// Catalog is what the algorithms that come with Cinedex declare, and beside them candidates of which the tests write runs.
+func Catalog() *catalog.Catalog {
+	declared := builtin.Declarations()
+	for _, d := range declared {
+		if d.GetCandidate() {
+			continue
+		}
+		switch d.GetAlgorithm().GetName() {
+		case "pictures", "sentences", "dialogue":
+			next := proto.CloneOf(d)
+			next.Candidate, next.Algorithm.Version = true, "2"
+			if d.GetAlgorithm().GetName() == "pictures" {
+				next.Algorithm.Spaces[0].Version = "2"
+				for _, a := range next.GetAlgorithm().GetAnswers() {
+					a.Space = Pictures2
+				}
+			}
+			declared = append(declared, next)
+		}
 	}
-	return nil
+	c, err := catalog.New(declared...)
+	if err != nil {
+		panic(err) // what is built in is valid: the tests of pkg/algo/builtin say so
+	}
+	return c
 }
 
 // turned is a vector as the second generation has it.
@@ -273,28 +286,42 @@ func (w *writer) finish() *pb.Run {
 	return w.run
 }
 
+// SpaceOf is a space of the tests: as in the library of builtin algorithms, but smaller.
+func SpaceOf(id string) *pb.Space {
+	n, v, _ := strings.Cut(id, "@")
+	return &pb.Space{Name: n, Version: v, Dimension: dimension, Metric: "cosine", Encoders: []string{"text", "picture", "frame"}}
+}
+
+// Offer is an encoder into a space of the tests.
+func Offer(space string, run func(ctx context.Context, in encode.Input) ([]float32, error), takes ...encode.Kind) encode.Offer {
+	return encode.Offer{Space: SpaceOf(space), Takes: takes, Encoder: encode.Func{Run: run}}
+}
+
 // Encoders are for these spaces: a picture is its mean colour, which "red", "green" and
 // "blue" say in words; a sentence is its bag of words.
-func Encoders() map[string]algo.Encoder {
-	word := func(text string) []float32 {
-		if c, ok := map[string]color.RGBA{"red": Red, "green": Green, "blue": Blue}[text]; ok {
-			return colourVector(c)
+func Encoders() *encode.Set {
+	look := func(_ context.Context, in encode.Input) ([]float32, error) {
+		if in.Picture != nil {
+			return colourVector(mean(in.Picture)), nil
 		}
-		return wordsVector(text)
+		if c, ok := map[string]color.RGBA{"red": Red, "green": Green, "blue": Blue}[in.Words]; ok {
+			return colourVector(c), nil
+		}
+		return wordsVector(in.Words), nil
 	}
-	return map[string]algo.Encoder{
-		Pictures: {
-			Picture: func(_ context.Context, img image.Image) ([]float32, error) { return colourVector(mean(img)), nil },
-			Text:    func(_ context.Context, text string) ([]float32, error) { return word(text), nil },
-		},
-		Pictures2: {
-			Picture: func(_ context.Context, img image.Image) ([]float32, error) {
-				return turned(colourVector(mean(img))), nil
-			},
-			Text: func(_ context.Context, text string) ([]float32, error) { return turned(word(text)), nil },
-		},
-		Sentences: {Text: func(_ context.Context, text string) ([]float32, error) { return wordsVector(text), nil }},
+	turn := func(ctx context.Context, in encode.Input) ([]float32, error) {
+		v, err := look(ctx, in)
+		return turned(v), err
 	}
+	set, err := encode.NewSet(
+		Offer(Pictures, look, encode.Words, encode.Still, encode.Frame),
+		Offer(Pictures2, turn, encode.Words, encode.Still, encode.Frame),
+		Offer(Sentences, func(_ context.Context, in encode.Input) ([]float32, error) { return wordsVector(in.Words), nil }, encode.Words),
+	)
+	if err != nil {
+		panic(err) // the offers are those above
+	}
+	return set
 }
 
 func mean(img image.Image) color.RGBA {

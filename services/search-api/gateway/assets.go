@@ -114,7 +114,7 @@ func (g *Gateway) Thumbnail(ctx context.Context, caller *authz.Caller, asset, ru
 		}
 	}
 	a, err := g.deps.Store.Annotation(ctx, asset, run, ordinal)
-	if err != nil || a.GetKind() != schema.KindThumbnail {
+	if err != nil || a.GetKind() != g.deps.Catalog.View().Role(pb.KindRole_KIND_ROLE_THUMBNAILS).GetKind() {
 		return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")
 	}
 	call.Told(1, e.title)

@@ -9,6 +9,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
@@ -171,21 +172,20 @@ func (g *Gateway) once(ctx context.Context, p *processed, k encodeKey, work func
 
 // textVector encodes words into a space.
 func (g *Gateway) textVector(ctx context.Context, p *processed, space, text string) ([]float32, error) {
-	enc, ok := g.deps.Encoders[space]
-	switch {
-	case !ok:
-		return nil, errkind.New(errkind.Unavailable, "nothing encodes into the space %s", space)
-	case enc.Place != nil:
-		// One text that is asked of both spaces is encoded once.
-		v, err := g.textVector(ctx, p, enc.From, text)
+	enc, err := g.deps.Encoders.Encoder(space, encode.Words)
+	if err != nil {
+		return nil, err
+	}
+	if placer, ok := enc.(encode.Placer); ok {
+		// A text that is asked of both spaces is encoded once.
+		v, err := g.textVector(ctx, p, placer.From(), text)
 		if err != nil {
 			return nil, err
 		}
-		return enc.Place(v)
-	case enc.Text == nil:
-		return nil, errkind.New(errkind.Invalid, "the space %s has no encoder for words", space)
+		return placer.Place(v)
 	}
-	cost := costOfText(enc, text)
+	in := encode.Input{Kind: encode.Words, Words: text}
+	cost := enc.Cost(in)
 	return g.once(ctx, p, encodeKey{space, "text:" + text}, func(ctx context.Context) ([]float32, error) {
 		release, err := g.processors.Acquire(ctx, p.who, cost)
 		if err != nil {
@@ -195,6 +195,6 @@ func (g *Gateway) textVector(ctx context.Context, p *processed, space, text stri
 		if err := ctx.Err(); err != nil { // nobody waits any more
 			return nil, err
 		}
-		return enc.Text(ctx, text)
+		return enc.Encode(ctx, in)
 	})
 }

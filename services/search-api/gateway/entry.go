@@ -9,6 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -131,8 +132,8 @@ func (e *entry) same(o *entry) bool {
 	return e.lost == o.lost && (e.clock == nil) == (o.clock == nil) && e.lineup == o.lineup && slices.Equal(e.active, o.active) && bytes.Equal(e.record, o.record)
 }
 
-// spanAt returns where the span of a time is looked up in the active run of an algorithm; false where the asset has no such run.
-func (e *entry) spanAt(algorithm, kind string, t schema.Time) (store.Point, bool) {
-	r := e.run(algorithm)
-	return store.Point{Asset: e.id, Run: r, Kind: kind, Time: t}, r != ""
+// spanAt returns where the span of a time is looked up in the active run of the algorithm that writes a kind; false where the asset has no such run.
+func (e *entry) spanAt(kind *catalog.Kind, t schema.Time) (store.Point, bool) {
+	r := e.run(kind.Algorithm)
+	return store.Point{Asset: e.id, Run: r, Kind: kind.GetKind(), Time: t}, r != ""
 }

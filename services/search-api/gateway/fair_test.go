@@ -12,8 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -27,20 +27,22 @@ func withText(t *testing.T, text func(context.Context, string) ([]float32, error
 	t.Helper()
 	l := apitest.New(t)
 	l.Add(harbour())
-	encoders := apitest.Encoders()
-	made := encoders[apitest.Sentences].Text
-	encoders[apitest.Sentences] = algo.Encoder{
-		Text: func(ctx context.Context, s string) ([]float32, error) {
-			if _, err := text(ctx, s); err != nil {
+	made, err := apitest.Encoders().Encoder(apitest.Sentences, encode.Words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoders := apitest.Encoders().With(encode.Offer{Space: apitest.SpaceOf(apitest.Sentences), Takes: []encode.Kind{encode.Words}, Encoder: encode.Func{
+		Run: func(ctx context.Context, in encode.Input) ([]float32, error) {
+			if _, err := text(ctx, in.Words); err != nil {
 				return nil, err
 			}
-			return made(ctx, s)
+			return made.Encode(ctx, in)
 		},
-		Cost: func(s string) float64 { return float64(len(s)) },
-	}
+		Price: func(in encode.Input) float64 { return float64(len(in.Words)) },
+	}})
 	cfg := gateway.Default()
 	cfg.Timeout = gateway.Default().Timeout * 30
-	g, err := gateway.New(cfg, gateway.Deps{Store: l.Store, Engine: l.Engine, Encoders: encoders, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+	g, err := gateway.New(cfg, gateway.Deps{Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Encoders: encoders, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +215,7 @@ func TestLongLeavesLeaveRoom(t *testing.T) {
 func TestFirstScopeWaitsForItsTurn(t *testing.T) {
 	l := apitest.New(t)
 	registry := prometheus.NewRegistry()
-	g, err := gateway.New(gateway.Default(), gateway.Deps{Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: registry, Metrics: fair.NewMetrics(registry)})
+	g, err := gateway.New(gateway.Default(), gateway.Deps{Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: registry, Metrics: fair.NewMetrics(registry)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/cinedex/cinedex/pkg/algo/builtin"
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -13,6 +15,11 @@ import (
 // TestTimesOfAnswersAskedBack: the milliseconds, the timecode, the frame's start and the start of a hit lead back to the hit's
 // first frame, and so to its shot: 10,000 random moments over the usual rates, half of them on edges of frames, as shots and cues are.
 func TestTimesOfAnswersAskedBack(t *testing.T) {
+	known, err := catalog.New(builtin.Declarations()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lang := query.Language{Names: known.View()}
 	random := rand.New(rand.NewPCG(2026, 11))
 	rates := []string{"24000/1001", "24", "25", "30000/1001", "30", "60000/1001", "60"}
 	wrong := 0
@@ -44,7 +51,7 @@ func TestTimesOfAnswersAskedBack(t *testing.T) {
 			"a@" + scale.Format(first),
 			fmt.Sprintf("a@%d.%09ds", clock.FrameStart(first).Duration()/1e9, clock.FrameStart(first).Duration()%1e9),
 		} {
-			tree, _, err := query.Parse("like_shot:" + back)
+			tree, _, err := lang.Parse("like_shot:" + back)
 			if err != nil {
 				t.Fatalf("%s: %v", back, err)
 			}

@@ -26,9 +26,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/budget"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -101,10 +102,10 @@ const (
 type Deps struct {
 	Store  store.Store
 	Engine search.Searcher
-	// Encoders by space, "name@version".
-	Encoders map[string]algo.Encoder
-	// Spaces returns the spaces that a version of an algorithm writes; nil where there is one version of each space.
-	Spaces func(algorithm, version string) []string
+	// Catalog says which leaves there are and what answers them. A query keeps the view that it began with.
+	Catalog *catalog.Catalog
+	// Encoders make the vectors that spaces are asked with.
+	Encoders encode.Encoders
 	// ImageMemory returns how many bytes Image takes at most for a picture from outside, and refuses what Image would.
 	ImageMemory func(data []byte) (int64, error)
 	// Image decodes a picture from outside, within limits.

@@ -79,7 +79,7 @@ func open(t testing.TB, l *apitest.Library, engine search.Searcher, cfg gateway.
 func openWith(t testing.TB, l *apitest.Library, cfg gateway.Config, change func(*gateway.Deps)) *gateway.Gateway {
 	t.Helper()
 	deps := gateway.Deps{
-		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Spaces: apitest.SpacesOf,
+		Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Encoders: apitest.Encoders(),
 		ImageMemory: func([]byte) (int64, error) { return 0, nil },
 		Image: func(b []byte) (image.Image, error) {
 			img, err := png.Decode(bytes.NewReader(b))
@@ -729,7 +729,7 @@ func TestPanickingDecoder(t *testing.T) {
 	l := apitest.New(t)
 	l.Add(harbour())
 	g, err := gateway.New(gateway.Default(), gateway.Deps{
-		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(),
+		Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Encoders: apitest.Encoders(),
 		ImageMemory: func([]byte) (int64, error) { return 0, nil },
 		Image:       func([]byte) (image.Image, error) { panic("a decoder's mistake") },
 		Log:         slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),

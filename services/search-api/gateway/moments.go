@@ -52,7 +52,7 @@ func (s standing) line() bool { return s != nearShot && s != seenShot }
 
 // standingOf is the standing of a hit of the part with this confidence.
 func standingOf(pt *part, confidence float32) standing {
-	line, match := kindOf(pt.source) == schema.KindDialogue, confidence >= matchConfidence
+	line, match := pt.About.GetQuoted(), confidence >= matchConfidence
 	switch {
 	case line && match && pt.space == "":
 		return saidLine

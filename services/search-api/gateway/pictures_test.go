@@ -34,7 +34,7 @@ func TestPicturesAtOnce(t *testing.T) {
 	cfg.Timeout = time.Minute
 	cfg.PictureMemory = int64(max(most, 3)) * 16 << 20 // an encoder alone takes 16 MiB
 	g, err := gateway.New(cfg, gateway.Deps{
-		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 		ImageMemory: func([]byte) (int64, error) { return 0, nil },
 		Image: func([]byte) (image.Image, error) {
 			n := inHand.Add(1)
@@ -82,7 +82,7 @@ func TestPictureMemory(t *testing.T) {
 	l.Add(harbour())
 	var need int64
 	g, err := gateway.New(gateway.Default(), gateway.Deps{
-		Store: l.Store, Engine: l.Engine, Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Encoders: apitest.Encoders(), Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 		ImageMemory: func([]byte) (int64, error) { return need, nil },
 		Image: func([]byte) (image.Image, error) {
 			if need > gateway.Default().PictureMemory {

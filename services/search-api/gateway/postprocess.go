@@ -23,16 +23,6 @@ type calibration struct {
 	cutoff float32
 }
 
-var (
-	// A picture against pictures: the same shot altered (0.67 and above in 99 of 100) against strangers (0.45 and below).
-	pictureCalibration = calibration{middle: 0.60, slope: 18, cutoff: matchConfidence}
-	// Words against pictures: similarities are small and close together. Things that a film shows
-	// reach 0.16 to 0.30, others 0.11 to 0.23: this tells nonsense from words, and little more.
-	wordsPictureCalibration = calibration{middle: 0.17, slope: 40}
-	// Sentences against sentences, across languages.
-	meaningCalibration = calibration{middle: 0.86, slope: 40}
-)
-
 // matchConfidence is from where on something is called a match.
 const matchConfidence = 0.5
 
@@ -125,7 +115,7 @@ const longShot = schema.Time(60) * schema.Second
 func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*part, search.Hit) schema.Interval, error) {
 	var points []store.Point
 	for pt, hits := range f.hits {
-		if kindOf(pt.source) != schema.KindShot {
+		if !pt.standsForShot() {
 			continue
 		}
 		for _, h := range hits {
@@ -139,7 +129,7 @@ func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*pa
 		return nil, err
 	}
 	return func(pt *part, h search.Hit) schema.Interval {
-		if kindOf(pt.source) != schema.KindShot {
+		if !pt.standsForShot() {
 			return h.Interval
 		}
 		if at, ok := p.shotAt(h); ok {
@@ -157,7 +147,7 @@ func (p *processed) shotAt(h search.Hit) (store.Point, bool) {
 	if !ok {
 		return store.Point{}, false
 	}
-	return run.spanAt(algorithmShots, schema.KindShot, h.Interval.Start)
+	return run.spanAt(p.view.Role(pb.KindRole_KIND_ROLE_SHOTS), h.Interval.Start)
 }
 
 // hit fills in a moment: where it is in every way of counting, what was said, and why it is here.
@@ -187,7 +177,7 @@ func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 		if h.Region == nil {
 			h.Region = b.about.GetRegion()
 		}
-		if b.about.GetKind() == schema.KindDialogue {
+		if p.view.Kind(b.about.GetKind()).GetQuoted() {
 			said = append(said, spokenEvidence{ev, b.about})
 		}
 	}
@@ -232,7 +222,7 @@ func (g *Gateway) quote(h *pb.Hit, lead evidence, said []spokenEvidence) {
 	h.Text, h.Language, h.Character = a.GetText(), a.GetLanguage(), a.GetCharacter()
 	var marks [][2]int
 	for _, s := range said {
-		if s.part.by == "words" && s.about.GetText() == h.Text {
+		if s.part.space == "" && s.about.GetText() == h.Text {
 			marks = append(marks, g.deps.Engine.Marks(search.TextQuery{Mode: s.part.mode, Words: s.part.leaf.GetText()}, h.Text, h.Language)...)
 		}
 	}
@@ -251,8 +241,8 @@ func (g *Gateway) quote(h *pb.Hit, lead evidence, said []spokenEvidence) {
 func (p *processed) evidence(ev evidence, about *pb.Annotation) *pb.Evidence {
 	run, _ := p.snap.run(ev.Run)
 	out := &pb.Evidence{
-		Leaf: ev.part.leaf.GetKind(), By: ev.part.by, Algorithm: run.algorithm, Version: run.version,
-		Run: ev.Run, Ordinal: ev.Ordinal, Kind: kindOf(ev.part.source), Score: ev.Score, Rank: int32(ev.rank),
+		Leaf: ev.part.leaf.GetKind(), By: ev.part.GetBy(), Algorithm: run.algorithm, Version: run.version,
+		Run: ev.Run, Ordinal: ev.Ordinal, Kind: ev.part.GetKind(), Score: ev.Score, Rank: int32(ev.rank),
 		Start: int64(ev.Interval.Start), End: int64(ev.Interval.End),
 	}
 	if about != nil {

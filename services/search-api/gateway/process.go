@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -28,6 +30,7 @@ type processed struct {
 	tree    *pb.Query
 	filter  *pb.Filter
 	printed string
+	view    *catalog.View // what there is to be asked, from the query's beginning to its end
 	snap    *snapshot
 	scope   *scoped
 	byTime  bool
@@ -41,21 +44,22 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if caller == nil {
 		return nil, errNobody
 	}
-	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), tree: req.GetQuery(), limit: int(req.GetLimit())}
+	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), tree: req.GetQuery(), limit: int(req.GetLimit()), view: g.deps.Catalog.View()}
+	lang := query.Language{Names: p.view}
 	f := proto.CloneOf(req.GetFilter()) // languages are made canonical below
 	switch {
 	case req.GetQ() != "" && p.tree != nil:
 		return nil, errkind.New(errkind.Invalid, "q, query: give one of the two")
 	case req.GetQ() != "":
 		var typed *pb.Filter
-		if p.tree, typed, err = query.Parse(req.GetQ()); err != nil {
+		if p.tree, typed, err = lang.Parse(req.GetQ()); err != nil {
 			return nil, err
 		}
 		if f, err = narrowed(f, typed); err != nil {
 			return nil, err
 		}
 	case p.tree != nil:
-		if err := query.Validate(p.tree); err != nil {
+		if err := lang.Validate(p.tree); err != nil {
 			return nil, err
 		}
 	}
@@ -87,11 +91,11 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if req.GetTimeoutMs() < 0 {
 		return nil, errkind.New(errkind.Invalid, "timeout_ms: must be 0 or more")
 	}
-	if err := checkServed(p.tree, f); err != nil {
+	if err := checkServed(p.view, p.tree, f); err != nil {
 		return nil, err
 	}
 	p.filter = f
-	p.printed = query.Print(withoutPictures(p.tree), f)
+	p.printed = lang.Print(withoutPictures(p.tree), f)
 
 	if p.snap, err = g.lib.snapshot(ctx); err != nil {
 		return nil, err
@@ -244,13 +248,12 @@ func (p *processed) resume(ctx context.Context, g *Gateway, caller *authz.Caller
 
 // encode gives a part that asks a space the vectors to ask it with, made by that space's own encoder.
 func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
-	l := pt.leaf
-	if l.GetKind() == "like_shot" {
+	if pt.shape == pb.LeafShape_LEAF_SHAPE_SHOT {
 		var err error
-		pt.vectors, err = g.shotVectors(ctx, p, pt.space, l)
+		pt.vectors, err = g.shotVectors(ctx, p, pt.space, pt.leaf)
 		return err
 	}
-	v, err := g.vectorOf(ctx, p, pt.space, l)
+	v, err := g.vectorOf(ctx, p, pt)
 	if err != nil {
 		return err
 	}
@@ -259,19 +262,20 @@ func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
 }
 
 // vectorOf encodes what one leaf asks with: a frame of a film, a picture, or words.
-func (g *Gateway) vectorOf(ctx context.Context, p *processed, space string, l *pb.Leaf) ([]float32, error) {
+func (g *Gateway) vectorOf(ctx context.Context, p *processed, pt *part) ([]float32, error) {
+	l, space := pt.leaf, pt.space
 	switch {
-	case l.GetKind() == "like_frame":
+	case pt.shape == pb.LeafShape_LEAF_SHAPE_FRAME:
 		e, n, err := p.place(l)
 		if err != nil {
 			return nil, err
 		}
-		return g.pictureVector(ctx, p, encodeKey{space, fmt.Sprintf("frame:%s#%d", e.id, n)}, func(ctx context.Context) (*picture, error) {
+		return g.pictureVector(ctx, p, encode.Frame, encodeKey{space, fmt.Sprintf("frame:%s#%d", e.id, n)}, func(ctx context.Context) (*picture, error) {
 			return g.frame(ctx, p, e, n)
 		})
 	case len(l.GetImage()) > 0:
 		sum := sha256.Sum256(l.GetImage())
-		return g.pictureVector(ctx, p, encodeKey{space, "image:" + string(sum[:])}, func(context.Context) (*picture, error) {
+		return g.pictureVector(ctx, p, encode.Still, encodeKey{space, "image:" + string(sum[:])}, func(context.Context) (*picture, error) {
 			n, err := g.deps.ImageMemory(l.GetImage())
 			return &picture{n + encoderMemory, func() (image.Image, error) { return g.deps.Image(l.GetImage()) }}, err
 		})
@@ -286,13 +290,10 @@ type picture struct {
 }
 
 // pictureVector encodes the picture that get returns, which is decoded when it is the caller's turn.
-func (g *Gateway) pictureVector(ctx context.Context, p *processed, k encodeKey, get func(context.Context) (*picture, error)) ([]float32, error) {
-	enc, ok := g.deps.Encoders[k.space]
-	switch {
-	case !ok:
-		return nil, errkind.New(errkind.Unavailable, "nothing encodes into the space %s", k.space)
-	case enc.Picture == nil:
-		return nil, errkind.New(errkind.Invalid, "the space %s has no encoder for pictures", k.space)
+func (g *Gateway) pictureVector(ctx context.Context, p *processed, kind encode.Kind, k encodeKey, get func(context.Context) (*picture, error)) ([]float32, error) {
+	enc, err := g.deps.Encoders.Encoder(k.space, kind)
+	if err != nil {
+		return nil, err
 	}
 	return g.once(ctx, p, k, func(ctx context.Context) ([]float32, error) {
 		pic, err := get(ctx)
@@ -311,7 +312,7 @@ func (g *Gateway) pictureVector(ctx context.Context, p *processed, k encodeKey, 
 		if err := ctx.Err(); err != nil { // nobody waits any more
 			return nil, err
 		}
-		return enc.Picture(ctx, img)
+		return enc.Encode(ctx, encode.Input{Kind: kind, Picture: img})
 	})
 }
 
@@ -379,7 +380,7 @@ func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l
 		return nil, err
 	}
 	shot := schema.Interval{Start: e.clock.FrameStart(n), End: e.clock.FrameStart(n + 1)}
-	if at, ok := e.spanAt(algorithmShots, schema.KindShot, shot.Start); ok {
+	if at, ok := e.spanAt(p.view.Role(pb.KindRole_KIND_ROLE_SHOTS), shot.Start); ok {
 		spans, err := g.spansAt(ctx, []store.Point{at})
 		if err != nil {
 			return nil, err

@@ -75,7 +75,7 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 // a hint in one language, and mostly noise across languages.
 func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
 	q := search.TextQuery{
-		Scope: p.scope.Scope, Filter: pt.filter, Field: pt.field, Mode: pt.mode,
+		Scope: p.scope.Scope, Filter: pt.filter, Field: fields[pt.GetField()], Mode: pt.mode,
 		Words: pt.leaf.GetText(), Limit: g.cfg.Candidates,
 	}
 	if pt.mode != search.AnyWord {

@@ -130,7 +130,7 @@ func (g *Gateway) readBehind(ctx context.Context, p *processed, fs []*filling) e
 func (g *Gateway) readThumbnails(ctx context.Context, p *processed, fs []*filling) error {
 	at := make([]store.Point, 0, len(fs))
 	for _, f := range fs {
-		if pt, ok := p.snap.asset(f.asset).spanAt(algorithmThumbnails, schema.KindThumbnail, f.Start); ok {
+		if pt, ok := p.snap.asset(f.asset).spanAt(p.view.Role(pb.KindRole_KIND_ROLE_THUMBNAILS), f.Start); ok {
 			at = append(at, pt)
 		}
 	}
@@ -139,7 +139,7 @@ func (g *Gateway) readThumbnails(ctx context.Context, p *processed, fs []*fillin
 		return err
 	}
 	for _, f := range fs {
-		pt, ok := p.snap.asset(f.asset).spanAt(algorithmThumbnails, schema.KindThumbnail, f.Start)
+		pt, ok := p.snap.asset(f.asset).spanAt(p.view.Role(pb.KindRole_KIND_ROLE_THUMBNAILS), f.Start)
 		if s, found := spans[pt]; ok && found {
 			f.thumbnail = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", f.asset, pt.Run, s.ordinal)
 		}

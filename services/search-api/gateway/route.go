@@ -1,75 +1,45 @@
 package gateway
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// The spaces and algorithms that the leaves below know by name. Of a space this is the version that is asked where
-// no run in sight has written another: see spacesOf.
-const (
-	spacePictures  = "efficientnet-lite2@1"
-	spaceSentences = "e5-small@1"
-
-	algorithmShots      = "shots"
-	algorithmThumbnails = "thumbnails"
-)
-
 // A source is one way to look for a leaf: which searcher, and in what.
 type source struct {
-	by string // "words", "meaning", "picture": how evidence names it
-	// Words are looked for in a field of annotations of a kind.
-	kind  string
-	field search.Field
-	// Or vectors are, in a space.
-	space string
-	// calibration of the space's scores for this way of asking.
-	calibration *calibration
+	*catalog.Source
+	space string // the version of the source's space that is asked; "" for words
 }
 
-var (
-	spoken   = source{by: "words", kind: schema.KindDialogue, field: search.FieldText}
-	meant    = source{by: "meaning", space: spaceSentences, calibration: &meaningCalibration}
-	labelled = source{by: "words", kind: schema.KindLabel, field: search.FieldLabel}
-	pictured = source{by: "picture", space: spacePictures, calibration: &wordsPictureCalibration}
-	alike    = source{by: "picture", space: spacePictures, calibration: &pictureCalibration}
-)
-
-// leaves is the generic schema's whole knowledge of what serves what. A new kind
-// of leaf is a new line; engines are known only to the proxies.
-var leaves = map[string][]source{
-	"dialogue":   {spoken, meant},
-	"label":      {labelled},
-	"like_text":  {pictured, labelled},
-	"like_image": {alike},
-	"like_frame": {alike},
-	"like_shot":  {alike},
-	"any":        {spoken, meant, labelled, pictured},
+// fields are the engine's names of the fields that words are looked for in.
+var fields = map[pb.AnswerField]search.Field{
+	pb.AnswerField_ANSWER_FIELD_TEXT:  search.FieldText,
+	pb.AnswerField_ANSWER_FIELD_LABEL: search.FieldLabel,
 }
-
-func leafKinds() []string { return slices.Sorted(maps.Keys(leaves)) }
 
 // A part is one question to one searcher: a leaf looked for in one of its sources.
 type part struct {
 	number int // among the query's parts
 	leaf   *pb.Leaf
+	shape  pb.LeafShape // of the leaf
 	source
-	mode    search.TextMode
-	filter  search.Filter
-	vectors [][]float32
+	calibration *calibration // of the space's scores for this way of asking; nil for words
+	mode        search.TextMode
+	filter      search.Filter
+	vectors     [][]float32
 	// complete is how many of the hits, from the first, have all that was asked for.
 	complete int
 	err      error
 }
 
 // name is how a partial answer and the metrics call the part.
-func (pt *part) name() string { return pt.leaf.GetKind() + "/" + pt.by }
+func (pt *part) name() string { return pt.leaf.GetKind() + "/" + pt.GetBy() }
 
 // route is the second part of the gateway: it says which parts of the query go to
 // which searcher, and pushes the filters down into each.
@@ -85,15 +55,15 @@ func (g *Gateway) route(p *processed) []*part {
 	}
 	var parts []*part
 	for _, l := range query.Leaves(p.tree) {
-		for _, s := range sourcesOf(l, p.filter) {
-			for _, space := range g.spacesOf(p, s.space) {
-				pt := &part{number: len(parts), leaf: l, source: s, filter: f, mode: textMode(l.GetMode())}
-				pt.space = space
-				if s.kind != "" {
-					pt.filter.Kinds = []string{s.kind}
+		leaf := p.view.Leaf(l.GetKind())
+		for _, s := range sourcesOf(leaf, l, p.filter) {
+			for _, space := range g.spacesOf(p, s.GetSpace()) {
+				pt := &part{number: len(parts), leaf: l, shape: leaf.GetShape(), source: source{s, space},
+					calibration: calibrationOf(s, space), filter: f, mode: textMode(leaf, l.GetMode())}
+				if space == "" {
+					pt.filter.Kinds = []string{s.GetKind()}
 				}
-				if kindOf(s) != schema.KindDialogue {
-					// What is seen is in no language.
+				if !s.About.GetInLanguage() {
 					pt.filter.Languages = nil
 				}
 				parts = append(parts, pt)
@@ -103,30 +73,41 @@ func (g *Gateway) route(p *processed) []*part {
 	return parts
 }
 
+// standsForShot reports whether the hits of the source stand for the shots that contain them.
+func (s source) standsForShot() bool { return s.GetSpan() == pb.AnswerSpan_ANSWER_SPAN_SHOT }
+
+func calibrationOf(s *catalog.Source, space string) *calibration {
+	c := s.CalibrationOf(space)
+	if c == nil {
+		return nil
+	}
+	return &calibration{middle: c.GetMiddle(), slope: c.GetSlope(), cutoff: c.GetCutoff()}
+}
+
 // sourcesOf returns where a leaf is looked for under a filter.
-func sourcesOf(l *pb.Leaf, f *pb.Filter) []source {
-	return slices.DeleteFunc(slices.Clone(leaves[l.GetKind()]), func(s source) bool {
+func sourcesOf(leaf *catalog.Leaf, l *pb.Leaf, f *pb.Filter) []*catalog.Source {
+	return slices.DeleteFunc(slices.Clone(leaf.Sources), func(s *catalog.Source) bool {
 		return !serves(s, l.GetMode()) || !ofKind(s, f) || !ofCharacter(s, f)
 	})
 }
 
-func ofKind(s source, f *pb.Filter) bool {
-	return len(f.GetKinds()) == 0 || slices.Contains(f.GetKinds(), kindOf(s))
+func ofKind(s *catalog.Source, f *pb.Filter) bool {
+	return len(f.GetKinds()) == 0 || slices.Contains(f.GetKinds(), s.GetKind())
 }
 
-// ofCharacter: pictures do not know who is who.
-func ofCharacter(s source, f *pb.Filter) bool {
-	return len(f.GetCharacters()) == 0 || kindOf(s) == schema.KindDialogue
+// ofCharacter leaves out kinds that know no characters where the filter wants some.
+func ofCharacter(s *catalog.Source, f *pb.Filter) bool {
+	return len(f.GetCharacters()) == 0 || s.About.GetCharacters()
 }
 
 // spacesOf returns the versions of a space to ask: those that the runs in sight have written, so that while a
 // switch goes through the library both generations answer, each asked with its own encoder. A source of words has none.
 func (g *Gateway) spacesOf(p *processed, space string) []string {
-	if space == "" || g.deps.Spaces == nil {
+	if space == "" {
 		return []string{space}
 	}
 	var out []string
-	for _, id := range p.scope.spaces(g.deps.Spaces) {
+	for _, id := range p.scope.spaces(p.view.SpacesOf) {
 		if spaceName(id) == spaceName(space) {
 			out = append(out, id)
 		}
@@ -142,32 +123,26 @@ func spaceName(id string) string {
 	return name
 }
 
-// kindOf is the kind of annotation that a source's hits stand for.
-func kindOf(s source) string {
-	switch spaceName(s.space) {
-	case spaceName(spaceSentences):
-		return schema.KindDialogue
-	case spaceName(spacePictures):
-		return schema.KindShot
-	}
-	return s.kind
-}
-
 // serves: a mode that speaks of words leaves the other sources out, and meaning leaves words out.
-func serves(s source, m pb.TextMode) bool {
+func serves(s *catalog.Source, m pb.TextMode) bool {
+	words := s.GetSpace() == ""
 	switch m {
 	case pb.TextMode_TEXT_MODE_UNSPECIFIED:
 		return true
 	case pb.TextMode_TEXT_MODE_MEANING:
-		return s.by != "words"
+		return !words
 	case pb.TextMode_TEXT_MODE_PREFIX:
 		// The beginning of a word has no meaning yet.
-		return s.by == "words"
+		return words
 	}
-	return s.by == "words"
+	return words
 }
 
-func textMode(m pb.TextMode) search.TextMode {
+// textMode is the engine's mode for a mode of the language. An identity is looked for as it is written.
+func textMode(leaf *catalog.Leaf, m pb.TextMode) search.TextMode {
+	if leaf.GetShape() == pb.LeafShape_LEAF_SHAPE_IDENTITY {
+		return search.Phrase
+	}
 	switch m {
 	case pb.TextMode_TEXT_MODE_WORDS:
 		return search.AllWords

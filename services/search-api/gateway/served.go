@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -13,13 +14,13 @@ import (
 
 // checkServed refuses a query with a part that nothing answers, and says why. An empty answer would read as "it is
 // not in the library".
-func checkServed(q *pb.Query, f *pb.Filter) error {
+func checkServed(v *catalog.View, q *pb.Query, f *pb.Filter) error {
 	for _, l := range query.Leaves(q) {
-		if err := served(l, f); err != nil {
+		if err := served(v, l, f); err != nil {
 			return errkind.Wrap(errkind.Invalid, fmt.Errorf("query: %w", err))
 		}
 	}
-	kinds := servedKinds()
+	kinds := servedKinds(v)
 	for i, k := range f.GetKinds() {
 		if !slices.Contains(kinds, k) {
 			return errkind.New(errkind.Invalid, "filter.kinds[%d]: searches find nothing of the kind %.70q; they find %s", i, k, strings.Join(kinds, ", "))
@@ -29,41 +30,44 @@ func checkServed(q *pb.Query, f *pb.Filter) error {
 }
 
 // served says why nothing answers a leaf under a filter, or nil where something does.
-func served(l *pb.Leaf, f *pb.Filter) error {
-	name, sources := l.GetKind(), leaves[l.GetKind()]
-	if len(sources) == 0 {
-		return fmt.Errorf("nothing serves %q; there are %s", name, strings.Join(leafKinds(), ", "))
+func served(v *catalog.View, l *pb.Leaf, f *pb.Filter) error {
+	name, leaf := l.GetKind(), v.Leaf(l.GetKind())
+	if leaf == nil || len(leaf.Sources) == 0 {
+		return fmt.Errorf("nothing serves %q; there are %s", name, strings.Join(v.LeafNames(), ", "))
 	}
-	if err := unused(l); err != nil {
+	if err := unused(v, leaf, l); err != nil {
 		return err
 	}
-	keep := func(of func(source) bool) {
-		sources = slices.DeleteFunc(slices.Clone(sources), func(s source) bool { return !of(s) })
+	sources := leaf.Sources
+	keep := func(of func(*catalog.Source) bool) {
+		sources = slices.DeleteFunc(slices.Clone(sources), func(s *catalog.Source) bool { return !of(s) })
 	}
-	if keep(func(s source) bool { return serves(s, l.GetMode()) }); len(sources) == 0 {
-		return fmt.Errorf("nothing serves %s by %s; %s", name, modeName(l.GetMode()), modesOf(name))
+	if keep(func(s *catalog.Source) bool { return serves(s, l.GetMode()) }); len(sources) == 0 {
+		return fmt.Errorf("nothing serves %s by %s; %s", name, modeName(l.GetMode()), modesOf(leaf))
 	}
 	found := strings.Join(kindsOf(sources), ", ")
-	if keep(func(s source) bool { return ofKind(s, f) }); len(sources) == 0 {
+	if keep(func(s *catalog.Source) bool { return ofKind(s, f) }); len(sources) == 0 {
 		return fmt.Errorf("%s finds the kind %s, and the filter wants only kind:%s", name, found, strings.Join(f.GetKinds(), ","))
 	}
 	found = strings.Join(kindsOf(sources), ", ")
-	if keep(func(s source) bool { return ofCharacter(s, f) }); len(sources) == 0 {
+	if keep(func(s *catalog.Source) bool { return ofCharacter(s, f) }); len(sources) == 0 {
 		return fmt.Errorf("%s finds the kind %s, of which no character is known; character: narrows what is said", name, found)
 	}
 	return nil
 }
 
-// unused names a field of a leaf that its kind has no use for.
-func unused(l *pb.Leaf) error {
+// unused names a field of a leaf that a leaf of its shape has no use for.
+func unused(v *catalog.View, leaf *catalog.Leaf, l *pb.Leaf) error {
 	for _, a := range slices.Sorted(maps.Keys(l.GetAttributes())) {
 		return fmt.Errorf("%s takes no attributes, and %.70q is given", l.GetKind(), a)
 	}
-	placed := l.GetKind() == "like_frame" || l.GetKind() == "like_shot"
+	shape := leaf.GetShape()
+	placed := shape == pb.LeafShape_LEAF_SHAPE_FRAME || shape == pb.LeafShape_LEAF_SHAPE_SHOT
+	pictured := shape == pb.LeafShape_LEAF_SHAPE_PICTURE
 	switch {
-	case len(l.GetImage()) > 0 && l.GetKind() != "like_image":
-		return fmt.Errorf("%s takes no picture; like_image does", l.GetKind())
-	case l.GetText() != "" && (placed || l.GetKind() == "like_image"):
+	case len(l.GetImage()) > 0 && !pictured:
+		return fmt.Errorf("%s takes no picture; %s", l.GetKind(), takers(v))
+	case l.GetText() != "" && (placed || pictured):
 		return fmt.Errorf("%s takes no text", l.GetKind())
 	case !placed && (l.GetAsset() != "" || l.GetTime() != 0 || l.GetTimecode() != ""):
 		return fmt.Errorf("%s takes no asset, time and timecode; asset: and time: as filters narrow the whole query", l.GetKind())
@@ -71,15 +75,32 @@ func unused(l *pb.Leaf) error {
 	return nil
 }
 
-// modesOf says which modes serve a kind of leaf.
-func modesOf(kind string) string {
-	var out []string
-	for _, m := range []pb.TextMode{pb.TextMode_TEXT_MODE_WORDS, pb.TextMode_TEXT_MODE_PHRASE, pb.TextMode_TEXT_MODE_FUZZY, pb.TextMode_TEXT_MODE_PREFIX, pb.TextMode_TEXT_MODE_MEANING} {
-		if slices.ContainsFunc(leaves[kind], func(s source) bool { return serves(s, m) }) {
-			out = append(out, kind+"."+modeName(m))
+// takers says which leaves take a picture.
+func takers(v *catalog.View) string {
+	var names []string
+	for _, l := range v.Leaves() {
+		if l.GetShape() == pb.LeafShape_LEAF_SHAPE_PICTURE {
+			names = append(names, l.GetName())
 		}
 	}
-	return "there are " + strings.Join(append([]string{kind}, out...), ", ")
+	switch len(names) {
+	case 0:
+		return "no leaf does"
+	case 1:
+		return names[0] + " does"
+	}
+	return strings.Join(names, ", ") + " do"
+}
+
+// modesOf says which modes serve a leaf.
+func modesOf(leaf *catalog.Leaf) string {
+	var out []string
+	for _, m := range []pb.TextMode{pb.TextMode_TEXT_MODE_WORDS, pb.TextMode_TEXT_MODE_PHRASE, pb.TextMode_TEXT_MODE_FUZZY, pb.TextMode_TEXT_MODE_PREFIX, pb.TextMode_TEXT_MODE_MEANING} {
+		if slices.ContainsFunc(leaf.Sources, func(s *catalog.Source) bool { return serves(s, m) }) {
+			out = append(out, leaf.GetName()+"."+modeName(m))
+		}
+	}
+	return "there are " + strings.Join(append([]string{leaf.GetName()}, out...), ", ")
 }
 
 func modeName(m pb.TextMode) string {
@@ -87,10 +108,10 @@ func modeName(m pb.TextMode) string {
 }
 
 // kindsOf returns the kinds of annotation that sources find.
-func kindsOf(sources []source) []string {
+func kindsOf(sources []*catalog.Source) []string {
 	var out []string
 	for _, s := range sources {
-		if k := kindOf(s); k != "" && !slices.Contains(out, k) {
+		if k := s.GetKind(); !slices.Contains(out, k) {
 			out = append(out, k)
 		}
 	}
@@ -99,6 +120,10 @@ func kindsOf(sources []source) []string {
 }
 
 // servedKinds returns every kind of annotation that searches find.
-func servedKinds() []string {
-	return kindsOf(slices.Concat(slices.Collect(maps.Values(leaves))...))
+func servedKinds(v *catalog.View) []string {
+	var all []*catalog.Source
+	for _, l := range v.Leaves() {
+		all = append(all, l.Sources...)
+	}
+	return kindsOf(all)
 }

@@ -4,8 +4,9 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/fair"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // Costs are about milliseconds of one processor, so that what callers are given can be compared.
@@ -64,19 +65,15 @@ func (g *Gateway) costOfPart(pt *part, encoded map[encodeKey]bool) float64 {
 	switch {
 	case pt.space == "":
 		return 2 * g.costOfWords(l.GetText())
-	case l.GetKind() == "like_shot":
+	case pt.shape == pb.LeafShape_LEAF_SHAPE_SHOT:
 		return maxShotVectors * g.costOfVector()
 	}
 	space, cost := pt.space, pictureCost+0.0
 	switch {
-	case l.GetKind() == "like_frame":
+	case pt.shape == pb.LeafShape_LEAF_SHAPE_FRAME:
 		cost += frameCost
 	case len(l.GetImage()) == 0:
-		enc := g.deps.Encoders[space]
-		if enc.Place != nil {
-			space = enc.From
-		}
-		cost = costOfText(g.deps.Encoders[space], l.GetText())
+		space, cost = g.costOfText(space, l.GetText())
 	}
 	k := encodeKey{space, l.GetKind() + "\x00" + l.GetText() + string(l.GetImage()) + l.GetAsset()}
 	if len(l.GetText()) > 0 {
@@ -89,9 +86,16 @@ func (g *Gateway) costOfPart(pt *part, encoded map[encodeKey]bool) float64 {
 	return cost + g.costOfVector()
 }
 
-func costOfText(enc algo.Encoder, text string) float64 {
-	if enc.Cost == nil {
-		return 1
+// costOfText is the cost of encoding words into a space, and the space whose encoder does it.
+func (g *Gateway) costOfText(space, text string) (string, float64) {
+	enc, err := g.deps.Encoders.Encoder(space, encode.Words)
+	if err != nil {
+		return space, textCost
 	}
-	return enc.Cost(text)
+	if placer, ok := enc.(encode.Placer); ok {
+		if from, err := g.deps.Encoders.Encoder(placer.From(), encode.Words); err == nil {
+			space, enc = placer.From(), from
+		}
+	}
+	return space, enc.Cost(encode.Input{Kind: encode.Words, Words: text})
 }

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/authz"
-	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -68,9 +67,10 @@ func textRemarks(a *pb.Asset) (remarks []string) {
 	return remarks
 }
 
-// shownAnnotation is an annotation as the caller is shown it: a thumbnail does not say which blob it is.
+// shownAnnotation is an annotation as the caller is shown it, whatever its kind: a thumbnail does not say which blob it is.
 func shownAnnotation(caller *authz.Caller, a *pb.Annotation) *pb.Annotation {
-	if a.GetKind() != schema.KindThumbnail || caller.Require(authz.Operator) == nil {
+	attributes := a.GetAttributes()
+	if attributes["bucket"] == nil && attributes["blob"] == nil || caller.Require(authz.Operator) == nil {
 		return a
 	}
 	a = proto.CloneOf(a)

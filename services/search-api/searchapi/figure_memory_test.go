@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/model/efficientnet"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
@@ -32,15 +33,17 @@ func TestFigureMemory(t *testing.T) {
 	l := apitest.New(t)
 	l.Add(apitest.Film{Title: "film", Shots: []apitest.Shot{{Seconds: 20, Colour: apitest.Red}}})
 	s := l.Serve(map[string][]string{"all": {"*"}}, func(_ *gateway.Config, d *searchapi.Deps) {
-		pictures := d.Encoders[apitest.Pictures]
-		vector := pictures.Picture
-		pictures.Picture = func(ctx context.Context, img image.Image) ([]float32, error) {
-			square := efficientnet.Square(img)
+		made, err := apitest.Encoders().Encoder(apitest.Pictures, encode.Still)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Encoders = apitest.Encoders().With(apitest.Offer(apitest.Pictures, func(ctx context.Context, in encode.Input) ([]float32, error) {
+			square := efficientnet.Square(in.Picture)
 			small := image.NewRGBA(image.Rect(0, 0, 1, 1))
 			copy(small.Pix, square[:3])
-			return vector(ctx, small)
-		}
-		d.Encoders[apitest.Pictures] = pictures
+			in.Picture = small
+			return made.Encode(ctx, in)
+		}, encode.Still, encode.Frame))
 	})
 	post := func(path string, body io.Reader) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, body)

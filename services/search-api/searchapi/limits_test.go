@@ -13,7 +13,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
-	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/fair"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
@@ -125,10 +125,10 @@ func TestEveryDoorSaysWhenToComeBack(t *testing.T) {
 func TestQueryCosts(t *testing.T) {
 	encoded := make(chan struct{}, 1000)
 	s := serve(t, fair.Limits{PerSecond: 1, Burst: 300}, func(d *searchapi.Deps) {
-		d.Encoders[apitest.Sentences] = algo.Encoder{
-			Text: func(context.Context, string) ([]float32, error) { encoded <- struct{}{}; return nil, nil },
-			Cost: func(string) float64 { return 100 },
-		}
+		d.Encoders = apitest.Encoders().With(encode.Offer{Space: apitest.SpaceOf(apitest.Sentences), Takes: []encode.Kind{encode.Words}, Encoder: encode.Func{
+			Run:   func(context.Context, encode.Input) ([]float32, error) { encoded <- struct{}{}; return nil, nil },
+			Price: func(encode.Input) float64 { return 100 },
+		}})
 	})
 	leaves := make([]string, 32)
 	for i := range leaves {
@@ -150,12 +150,15 @@ func TestQueryCosts(t *testing.T) {
 func TestTooManyAtOnce(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	s := serve(t, fair.Limits{Concurrent: 1}, func(d *searchapi.Deps) {
-		made := d.Encoders[apitest.Sentences].Text
-		d.Encoders[apitest.Sentences] = algo.Encoder{Text: func(ctx context.Context, s string) ([]float32, error) {
+		made, err := apitest.Encoders().Encoder(apitest.Sentences, encode.Words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Encoders = apitest.Encoders().With(apitest.Offer(apitest.Sentences, func(ctx context.Context, in encode.Input) ([]float32, error) {
 			entered <- struct{}{}
 			<-leave
-			return made(ctx, s)
-		}}
+			return made.Encode(ctx, in)
+		}, encode.Words))
 	})
 	const meaning = `{"q":"dialogue.meaning:lamp"}`
 	first := make(chan int, 1)

@@ -11,11 +11,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/budget"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/media"
@@ -33,11 +34,11 @@ import (
 
 // Deps is what main builds.
 type Deps struct {
-	Store    store.Store
-	Engine   search.Searcher
-	Encoders map[string]algo.Encoder
-	// Spaces returns the spaces that a version of an algorithm writes.
-	Spaces     func(algorithm, version string) []string
+	Store  store.Store
+	Engine search.Searcher
+	// Catalog says which leaves there are and what answers them.
+	Catalog    *catalog.Catalog
+	Encoders   encode.Encoders
 	Authoriser authz.Authoriser
 	// Planned returns the runs that an asset is to get, for telling which are still missing.
 	Planned func(*pb.Asset) ([]*pb.Run, error)
@@ -64,7 +65,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	metrics := fair.NewMetrics(deps.Registerer)
 	limits := rpc.NewLimits(cfg.Limits, metrics)
 	g, err := gateway.New(cfg, gateway.Deps{
-		Store: deps.Store, Engine: deps.Engine, Encoders: deps.Encoders, Spaces: deps.Spaces,
+		Store: deps.Store, Engine: deps.Engine, Catalog: deps.Catalog, Encoders: deps.Encoders,
 		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
 		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
 		Frame:       frames{deps.Blobs, deps.Reader, deps.Log}.at,

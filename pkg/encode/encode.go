@@ -1,0 +1,79 @@
+package encode
+
+import (
+	"context"
+	"image"
+)
+
+// Kind is what an encoder takes, by the names that Space.encoders has.
+type Kind string
+
+// The kinds of input.
+const (
+	Words Kind = "text"
+	Still Kind = "picture"
+	Frame Kind = "frame" // of a video
+	Sound Kind = "sound"
+)
+
+// String returns the kind as errors name it.
+func (k Kind) String() string {
+	switch k {
+	case Words:
+		return "words"
+	case Still:
+		return "pictures"
+	case Frame:
+		return "frames"
+	}
+	return string(k)
+}
+
+// An Input is what is asked with. The field of its Kind is set.
+type Input struct {
+	Kind    Kind
+	Words   string
+	Picture image.Image // a Still or a Frame
+	Samples *Samples    // a Sound
+}
+
+// Samples are sound of one channel.
+type Samples struct {
+	Rate   int // a second
+	Values []float32
+}
+
+// An Encoder turns inputs into vectors of one space. The package comment is its contract.
+type Encoder interface {
+	Encode(ctx context.Context, in Input) ([]float32, error)
+	// Cost bounds the milliseconds of one processor that Encode takes for an input. It takes no time itself, and looks at
+	// the input alone.
+	Cost(in Input) float64
+}
+
+// A Placer is an encoder of words that can start from the vector that another space has of the same words.
+type Placer interface {
+	Encoder
+	// From names the other space, "name@version".
+	From() string
+	// Place returns the vector that Encode would return for the words. It takes no time to speak of.
+	Place(vector []float32) ([]float32, error)
+}
+
+// A Func is an Encoder made of functions.
+type Func struct {
+	Run func(ctx context.Context, in Input) ([]float32, error)
+	// Price is Cost; without it every input costs 1.
+	Price func(in Input) float64
+}
+
+// Encode implements Encoder.
+func (f Func) Encode(ctx context.Context, in Input) ([]float32, error) { return f.Run(ctx, in) }
+
+// Cost implements Encoder.
+func (f Func) Cost(in Input) float64 {
+	if f.Price == nil {
+		return 1
+	}
+	return f.Price(in)
+}

@@ -1,0 +1,45 @@
+package query
+
+import pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+
+// Bare is the name of the leaf of bare words.
+const Bare = "any"
+
+// A Vocabulary knows the leaves of the language. Its answers MUST NOT change while a Language uses it.
+type Vocabulary interface {
+	// Spelled returns the leaf that a name stands for, and what its value looks like: a name that is not known, as it is.
+	Spelled(name string) (leaf string, shape pb.LeafShape)
+	// Short returns the name that people type for a leaf: the leaf itself where there is no shorter name.
+	Short(leaf string) string
+}
+
+// A Language reads and writes queries. Without Names it knows the grammar alone, and every leaf takes words.
+type Language struct{ Names Vocabulary }
+
+func (l Language) long(name string) string {
+	if l.Names == nil {
+		return name
+	}
+	leaf, _ := l.Names.Spelled(name)
+	return leaf
+}
+
+func (l Language) short(leaf string) string {
+	if l.Names == nil {
+		return leaf
+	}
+	return l.Names.Short(leaf)
+}
+
+func (l Language) shape(leaf string) pb.LeafShape {
+	if l.Names == nil {
+		return pb.LeafShape_LEAF_SHAPE_WORDS
+	}
+	_, shape := l.Names.Spelled(leaf)
+	return shape
+}
+
+// placed says that a value is a place in an asset.
+func placed(s pb.LeafShape) bool {
+	return s == pb.LeafShape_LEAF_SHAPE_FRAME || s == pb.LeafShape_LEAF_SHAPE_SHOT
+}
