@@ -26,8 +26,12 @@ var accesses = []Access{
 	},
 	{
 		User: "algo-runner", Groups: []string{"algo-runner", "planner"},
-		Reads:  []Topic{MediaReady, RunsFinished, RunsRequested, RunsBatch, RunsBackfill},
-		Writes: []Topic{RunsRequested, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
+		Reads:  []Topic{MediaReady, RunsFinished, RunsRequested, RunsBatch, RunsBackfill, Algorithms},
+		Writes: []Topic{RunsRequested, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill, Algorithms, DeadLetters},
+	},
+	{
+		User:  "search-api", // follows the catalogue
+		Reads: []Topic{Algorithms},
 	},
 	{
 		User: "indexer", Groups: []string{"indexer"},

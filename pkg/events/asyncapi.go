@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,7 +100,7 @@ func (c Contract) message(schemas map[protoreflect.FullName]*yaml.Node) *yaml.No
 		"ce_id", object("type", "string", "minLength", int64(1)),
 		"ce_source", object("type", "string", "format", "uri-reference"),
 		"ce_type", object("type", "string", "const", c.Type),
-		"ce_subject", object("type", "string", "description", "the asset's id"),
+		"ce_subject", object("type", "string", "description", cmp.Or(c.Key, "the asset's id")),
 		"ce_time", object("type", "string", "format", "date-time"),
 		"ce_traceparent", object("type", "string", "description", "W3C trace context"),
 	)
@@ -121,7 +122,7 @@ func (c Contract) message(schemas map[protoreflect.FullName]*yaml.Node) *yaml.No
 		add(m, "payload", object("$ref", "#/components/schemas/"+schemaOf(c.Data.ProtoReflect().Descriptor(), schemas)))
 	}
 	add(m, "headers", object("type", "object", "properties", attributes, "required", list(required)))
-	add(m, "bindings", object("kafka", object("key", object("type", "string", "description", "the asset's id"), "bindingVersion", "0.5.0")))
+	add(m, "bindings", object("kafka", object("key", object("type", "string", "description", cmp.Or(c.Key, "the asset's id")), "bindingVersion", "0.5.0")))
 	return m
 }
 

@@ -22,6 +22,9 @@ const (
 	Embeddings    Topic = "embeddings"
 	DeadLetters   Topic = "dead-letters"
 
+	// Algorithms is the catalogue. Its key is name@version.
+	Algorithms Topic = "algorithms"
+
 	// Requests of operators have topics of their own, so that live work never queues behind them.
 	RunsBatch           Topic = "runs.batch"
 	RunsBackfill        Topic = "runs.backfill"
@@ -62,6 +65,8 @@ type Contract struct {
 	ContentType string
 	// Strict refuses fields that the schema does not have, for events that people write by hand.
 	Strict bool
+	// Key says what the subject and the key are; empty means the asset's id.
+	Key string
 	// SubjectOptional is set where the asset is not yet known: the event's id is the key then.
 	SubjectOptional bool
 	// Compacted keeps the last event of each key for ever. An event without data removes its key.
@@ -147,6 +152,12 @@ var contracts = []Contract{
 		Retention: week, LeastRetention: 3 * day, Partitions: 12, EmbeddedPartitions: 2,
 		Summary: "Consecutive embeddings of one run of a backfill, or of a replay from the store or the log.",
 		From:    []string{"algo-runner", "indexer (replay jobs)"}, To: []string{"indexer"},
+	},
+	{
+		Topic: Algorithms, Type: "cinedex.algorithm.announced.v1", Data: (*cinedexv1.AlgorithmAnnounced)(nil), ContentType: JSON,
+		Key: "name@version of the algorithm", Compacted: true, Retention: Forever, Partitions: 1, EmbeddedPartitions: 1,
+		Summary: "A version of an algorithm: what it reads and writes, and how its output is asked and shown. The subject is name@version. Compacted: the last event of each version is the catalogue, and an event without data withdraws the version.",
+		From:    []string{"algo-runner"}, To: []string{"search-api", "indexer", "operator", "algo-runner"},
 	},
 	{
 		Topic: DeadLetters, Type: "cinedex.dead-letter.v1", SubjectOptional: true,

@@ -65,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		{"AbortedTransactions", testAbortedTransactions},
 		{"CutOffTransaction", testCutOffTransaction},
 		{"Snapshot", testSnapshot},
+		{"Follow", testFollow},
 		{"ShutdownDrains", testShutdownDrains},
 		{"ShutdownCancels", testShutdownCancels},
 		{"Compaction", testCompaction},

@@ -1,0 +1,194 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// Log is what a Follower needs of the events.
+type Log interface {
+	Follow(ctx context.Context, topic events.Topic, f events.Following) error
+	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
+}
+
+// Deps is what a Follower stands on.
+type Deps struct {
+	Events     Log
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	// Own are declarations that this process announces, because it runs the algorithms. A process that runs none leaves Own empty.
+	Own []*pb.AlgorithmAnnounced
+	// Now is time.Now where it is nil.
+	Now func() time.Time
+}
+
+// A Follower keeps a catalogue as the topic "algorithms" has it, and announces what its process runs.
+//
+//   - Ready is nil once the topic was read to the end that it had at the start, and the own declarations are in the log.
+//     It stays nil while the log is away: the catalogue is then as it was.
+//   - A message that cannot be read, and a declaration that is refused, is told by the log and by a metric. Neither ends the follower.
+type Follower struct {
+	catalog *Catalog
+	deps    Deps
+	refused *prometheus.CounterVec
+	known   prometheus.Gauge
+
+	mu      sync.Mutex
+	told    map[string]string // refusals that the log was told, by ID
+	err     error             // why the follower is not ready
+	current chan struct{}     // closed once the topic was read
+}
+
+// Follow returns the follower of a catalogue. It starts nothing.
+func Follow(c *Catalog, deps Deps) *Follower {
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	f := promauto.With(deps.Registerer)
+	return &Follower{catalog: c, deps: deps, told: map[string]string{}, current: make(chan struct{}),
+		err: errkind.New(errkind.Unavailable, "the topic %s has not been read to its end yet", events.Algorithms),
+		refused: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_algorithms_refused_total",
+			Help: "Declarations of algorithms that were not taken into the catalogue, by kind of error."}, []string{"kind"}),
+		known: f.NewGauge(prometheus.GaugeOpts{Name: "cinedex_algorithms_known", Help: "Versions of algorithms in the catalogue."}),
+	}
+}
+
+// Catalog returns the catalogue that is followed.
+func (f *Follower) Catalog() *Catalog { return f.catalog }
+
+// Ready implements lifecycle.Actor.
+func (f *Follower) Ready() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// Serve follows the topic until ctx ends. It announces the own declarations once it has read the topic.
+func (f *Follower) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	announced := make(chan struct{})
+	go func() {
+		defer close(announced)
+		f.announce(ctx)
+	}()
+	defer func() { cancel(); <-announced }()
+	var once sync.Once
+	return f.deps.Events.Follow(ctx, events.Algorithms, events.Following{Event: f.fold, Current: func() { once.Do(func() { close(f.current) }) }})
+}
+
+// fold takes one event into the catalogue.
+func (f *Follower) fold(d events.Delivery, err error) {
+	if err == nil && d.Data == nil {
+		f.catalog.Remove(d.Subject)
+		f.observe()
+		return
+	}
+	a, _ := d.Data.(*pb.AlgorithmAnnounced)
+	switch {
+	case err != nil:
+	case a.GetAlgorithm() == nil:
+		err = errkind.New(errkind.Invalid, "the event declares no algorithm")
+	case d.Subject != ID(a.GetAlgorithm()):
+		err = errkind.New(errkind.Invalid, "the event's subject is %.140q, and the algorithm that it declares is %.140q", d.Subject, ID(a.GetAlgorithm()))
+	default:
+		err = f.catalog.Put(a)
+	}
+	if err != nil && !errkind.Is(err, errkind.Conflict) { // conflicts are among the view's refusals
+		// The last event of a version counts, so that a process which starts later knows the same.
+		f.catalog.Remove(d.Subject)
+		f.refuse(d.Subject, err, "offset", d.Offset)
+	}
+	f.observe()
+}
+
+// observe tells which refusals are new, since a declaration may lose to a claim that comes after it in the log.
+func (f *Follower) observe() {
+	v := f.catalog.View()
+	f.known.Set(float64(len(v.Entries())))
+	refused := v.Refused()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(refused)) {
+		if text := refused[id].Error(); f.told[id] != text {
+			f.told[id] = text
+			f.refuse(id, refused[id])
+		}
+	}
+	maps.DeleteFunc(f.told, func(id, _ string) bool { return refused[id] == nil })
+}
+
+func (f *Follower) refuse(id string, err error, more ...any) {
+	f.refused.WithLabelValues(errkind.Of(err).String()).Inc()
+	f.deps.Log.Error("a declaration of an algorithm is refused", append([]any{"algorithm", clipped(id), "error", err}, more...)...)
+}
+
+func clipped(s string) string { return fmt.Sprintf("%.140s", s) }
+
+// announce publishes the own declarations once the topic was read, and tries again until they are in the log.
+func (f *Follower) announce(ctx context.Context) {
+	select {
+	case <-f.current:
+	case <-ctx.Done():
+		return
+	}
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 30*time.Second) {
+		err := f.Announce(ctx, f.deps.Own...)
+		f.mu.Lock()
+		f.err = err
+		f.mu.Unlock()
+		if err == nil || errkind.Is(err, errkind.Conflict) || errkind.Is(err, errkind.Invalid) {
+			return
+		}
+		f.deps.Log.Warn("announcing algorithms again", "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Announce publishes declarations. What the topic has already is not published once more. Those that the catalogue refuses, Conflict or
+// Invalid, are not published; the others are.
+func (f *Follower) Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) error {
+	var evs []events.Event
+	var errs []error
+	for _, a := range own {
+		id := ID(a.GetAlgorithm())
+		next := proto.CloneOf(a)
+		next.SinceMs = f.deps.Now().UnixMilli()
+		if was := f.catalog.Announced(id); was != nil {
+			next.SinceMs = was.GetSinceMs()
+			if proto.Equal(was, next) {
+				continue
+			}
+		}
+		if err := f.catalog.Check(next); err != nil {
+			f.refuse(id, err)
+			errs = append(errs, err)
+			continue
+		}
+		evs = append(evs, events.Event{Subject: id, Data: next})
+	}
+	if len(evs) > 0 {
+		if err := f.deps.Events.Publish(ctx, events.Algorithms, evs...); err != nil {
+			return fmt.Errorf("announcing %d algorithms: %w", len(evs), err)
+		}
+	}
+	return errors.Join(errs...)
+}

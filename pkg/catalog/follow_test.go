@@ -1,0 +1,230 @@
+package catalog_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/events/broker"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A log is a broker in the process with the topics of Cinedex.
+type testLog struct {
+	*events.Client
+	addr string
+}
+
+func newLog(t *testing.T) *testLog {
+	t.Helper()
+	b, err := broker.Open(broker.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	cfg := events.Default()
+	cfg.Brokers = []string{b.Addr()}
+	c, err := events.New(cfg, events.Deps{Registerer: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if _, err := c.EnsureTopics(t.Context(), events.Layout{Replication: 1, Embedded: true}); err != nil {
+		t.Fatal(err)
+	}
+	return &testLog{c, b.Addr()}
+}
+
+// end is how many events the topic of algorithms has had.
+func (l *testLog) end(t *testing.T) int64 {
+	t.Helper()
+	bounds, err := l.Bounds(t.Context(), events.Algorithms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bounds[0].End
+}
+
+// A process is a follower that runs.
+type process struct {
+	*catalog.Follower
+	metrics *prometheus.Registry
+	mu      sync.Mutex
+	logged  bytes.Buffer
+}
+
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.logged.Write(b)
+}
+
+func (p *process) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.logged.String()
+}
+
+// start runs a follower over what is built in; own are announced.
+func (l *testLog) start(t *testing.T, builtin, own []*pb.AlgorithmAnnounced, now time.Time) *process {
+	t.Helper()
+	p := &process{metrics: prometheus.NewRegistry()}
+	p.Follower = catalog.Follow(fresh(t, builtin...), catalog.Deps{Events: l, Log: slog.New(slog.NewTextHandler(p, nil)), Registerer: p.metrics, Own: own,
+		Now: func() time.Time { return now }})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) { // the interval of polling; the condition decides
+		if time.Now().After(deadline) {
+			t.Fatalf("still not after a minute: %s", what)
+		}
+	}
+}
+
+// A process that knows nothing of an algorithm has its leaves as soon as another process has announced it, and until it is withdrawn.
+func TestAnnounced(t *testing.T) {
+	l := newLog(t)
+	reader := l.start(t, nil, nil, time.UnixMilli(1))
+	eventually(t, "the reader has read an empty topic", func() bool { return reader.Ready() == nil })
+	runner := l.start(t, []*pb.AlgorithmAnnounced{lines()}, []*pb.AlgorithmAnnounced{lines(), looks("1")}, time.UnixMilli(50))
+	want := []string{"alike", "any", "said"}
+	eventually(t, "the reader has the runner's leaves", func() bool { return slices.Equal(reader.Catalog().View().LeafNames(), want) })
+	eventually(t, "the runner is ready", func() bool { return runner.Ready() == nil })
+	if got := testutil.CollectAndCount(reader.metrics, "cinedex_algorithms_refused_total"); got != 0 {
+		t.Errorf("%d refusals were counted", got)
+	}
+
+	// The same once more is not published; a changed declaration is, and keeps when it was announced first.
+	before := l.end(t)
+	if err := runner.Announce(t.Context(), lines(), looks("1")); err != nil {
+		t.Fatal(err)
+	}
+	if after := l.end(t); after != before {
+		t.Errorf("%d events were published of what the topic had", after-before)
+	}
+	changed := lines()
+	changed.GetAlgorithm().Summary = "another"
+	later := l.start(t, nil, []*pb.AlgorithmAnnounced{changed}, time.UnixMilli(99))
+	eventually(t, "the change is announced", func() bool {
+		return later.Ready() == nil && reader.Catalog().Announced("lines@1").GetAlgorithm().GetSummary() == "another"
+	})
+	if since := reader.Catalog().Announced("lines@1").GetSinceMs(); since != 50 {
+		t.Errorf("since %d", since)
+	}
+
+	if err := l.Publish(t.Context(), events.Algorithms, events.Event{Subject: "looks@1"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what is withdrawn is gone", func() bool { return slices.Equal(reader.Catalog().View().LeafNames(), []string{"any", "said"}) })
+}
+
+// What is wrong on the topic is told by name and counted, and what comes after it is read.
+func TestBadAnnouncements(t *testing.T) {
+	l := newLog(t)
+	p := l.start(t, []*pb.AlgorithmAnnounced{lines()}, nil, time.UnixMilli(1))
+	thief := other()
+	thief.GetAlgorithm().Kinds = []string{"line"}
+	invalid := other()
+	invalid.GetAlgorithm().Name, invalid.GetAlgorithm().Leaves = "vague", []*pb.LeafSpec{{Name: "any", Shape: pb.LeafShape_LEAF_SHAPE_WORDS}}
+	for subject, a := range map[string]*pb.AlgorithmAnnounced{"other@1": thief, "vague@1": invalid, "lines@1": other(), "nothing@1": {}} {
+		if err := l.Publish(t.Context(), events.Algorithms, events.Event{Subject: subject, Data: a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign, err := kgo.NewClient(kgo.SeedBrokers(l.addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	if err := foreign.ProduceSync(t.Context(), &kgo.Record{Topic: string(events.Algorithms), Key: []byte("broken@1"), Value: []byte("}{")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Publish(t.Context(), events.Algorithms, events.Event{Subject: "looks@1", Data: looks("1")}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what comes after is read", func() bool { return p.Catalog().View().Leaf("alike") != nil && p.Ready() == nil })
+	if leaf := p.Catalog().View().Leaf("said"); leaf == nil || leaf.Algorithm != "lines" {
+		t.Errorf("said is of %v", leaf)
+	}
+	said := p.said()
+	for _, want := range []string{"other@1", `which algorithm lines has`, "vague@1", "means something else in a query", "lines@1", "nothing@1", "declares no algorithm"} {
+		if !strings.Contains(strings.ReplaceAll(said, `\"`, `"`), want) {
+			t.Errorf("the log does not tell %s:\n%s", want, said)
+		}
+	}
+	count := func(kind errkind.Kind) (n float64) {
+		families, err := p.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "cinedex_algorithms_refused_total" && m.GetLabel()[0].GetValue() == kind.String() {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+		return n
+	}
+	if c, i := count(errkind.Conflict), count(errkind.Invalid); c != 1 || i != 4 {
+		t.Errorf("counted %v conflicts and %v that are invalid, want 1 and 4", c, i)
+	}
+}
+
+// A declaration that claims what another algorithm has is not published, by name; others of the same process are.
+func TestRefusedAtAnnouncement(t *testing.T) {
+	l := newLog(t)
+	first := l.start(t, nil, []*pb.AlgorithmAnnounced{lines()}, time.UnixMilli(1))
+	eventually(t, "the first is ready", func() bool { return first.Ready() == nil })
+	for what, change := range map[string]func(*pb.AlgorithmSpec){
+		`the kind "line"`: func(s *pb.AlgorithmSpec) { s.Kinds = []string{"line"} },
+		`the leaf "said"`: func(s *pb.AlgorithmSpec) {
+			s.Leaves = []*pb.LeafSpec{{Name: "said", Shape: pb.LeafShape_LEAF_SHAPE_WORDS}}
+		},
+	} {
+		thief := other()
+		change(thief.GetAlgorithm())
+		before := l.end(t)
+		err := first.Announce(t.Context(), thief)
+		if !errkind.Is(err, errkind.Conflict) || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), "algorithm lines has") {
+			t.Errorf("%s: %v", what, err)
+		}
+		if after := l.end(t); after != before {
+			t.Errorf("%s: %d events were published", what, after-before)
+		}
+	}
+	thief := other()
+	thief.GetAlgorithm().Kinds = []string{"line"}
+	next := proto.CloneOf(lines())
+	next.GetAlgorithm().Version = "2" // the same algorithm may claim the same
+	second := l.start(t, nil, []*pb.AlgorithmAnnounced{thief, next}, time.UnixMilli(2))
+	eventually(t, "the second version is in the catalogue", func() bool { return first.Catalog().Announced("lines@2") != nil })
+	eventually(t, "the refusal is told", func() bool { return errkind.Is(second.Ready(), errkind.Conflict) })
+}
