@@ -88,8 +88,26 @@ func (f *Follower) Serve(ctx context.Context) error {
 	}()
 	defer func() { cancel(); <-announced }()
 	var once sync.Once
-	return f.deps.Events.Follow(ctx, events.Algorithms, events.Following{Event: f.fold, Current: func() { once.Do(func() { close(f.current) }) }})
+	following := events.Following{Event: f.fold, Current: func() { once.Do(func() { close(f.current) }) }}
+	for {
+		err := f.deps.Events.Follow(ctx, events.Algorithms, following)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		// What the process has goes on being served, and the service says why it is not ready.
+		f.deps.Log.Error("the catalogue is not followed", "topic", string(events.Algorithms), "error", err)
+		f.mu.Lock()
+		f.err = err
+		f.mu.Unlock()
+		select {
+		case <-time.After(retryEvery):
+		case <-ctx.Done():
+		}
+	}
 }
+
+// retryEvery is how soon a topic is followed again that the brokers deny.
+const retryEvery = 10 * time.Second
 
 // fold takes one event into the catalogue.
 func (f *Follower) fold(d events.Delivery, err error) {

@@ -42,8 +42,10 @@ type Needs struct {
 	Store bool
 	// Engine is the search engine; it needs Store and Models.
 	Engine bool
-	// Models are the algorithms and the models that they run on.
+	// Models are the algorithms and the models that they run on, with the catalogue, which follows the topic of algorithms.
 	Models bool
+	// Announces says that the algorithms run here, so that the catalogue announces them; it needs Models.
+	Announces bool
 	// Blobs are the buckets.
 	Blobs bool
 	// Films are the programs that read films; they need Blobs.
@@ -55,7 +57,7 @@ type Needs struct {
 // and returns what either needs.
 func (n Needs) and(o Needs) Needs {
 	return Needs{
-		Store: n.Store || o.Store, Engine: n.Engine || o.Engine, Models: n.Models || o.Models, Blobs: n.Blobs || o.Blobs,
+		Store: n.Store || o.Store, Engine: n.Engine || o.Engine, Models: n.Models || o.Models, Announces: n.Announces || o.Announces, Blobs: n.Blobs || o.Blobs,
 		Films: n.Films || o.Films, Tokens: n.Tokens || o.Tokens, Audit: n.Audit || o.Audit,
 	}
 }
@@ -105,6 +107,7 @@ func (p *Platform) Provide(ctx context.Context, c Config, n Needs, l Links) (err
 		if err := p.OpenModels(l); err != nil {
 			return err
 		}
+		p.followCatalog(n.Announces)
 	}
 	if n.Engine {
 		if err := p.OpenEngine(ctx, c.Search, p.Algorithms.Spaces()); err != nil {
@@ -144,6 +147,16 @@ func (p *Platform) OpenModels(l Links) (err error) {
 	}
 	p.Catalog, err = catalog.New(p.Models.Declarations()...)
 	return err
+}
+
+// followCatalog has the catalogue follow the topic of algorithms for as long as the program runs.
+func (p *Platform) followCatalog(announces bool) {
+	deps := catalog.Deps{Events: p.Events, Log: p.Log, Registerer: p.Registry}
+	if announces {
+		deps.Own = p.Models.Declarations()
+	}
+	f := catalog.Follow(p.Catalog, deps)
+	p.RunBeside(lifecycle.Actor{Name: "catalogue", Serve: f.Serve, Ready: f.Ready})
 }
 
 // RunBeside has an actor of the platform itself run with the services: it starts before them, stops after them, and a program is not ready

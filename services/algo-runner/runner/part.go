@@ -12,7 +12,7 @@ type Part struct{ Config Config }
 // Spec implements platform.Part.
 func (p *Part) Spec() platform.Spec {
 	return platform.Spec{Name: "algo-runner", Key: "runner", Config: &p.Config,
-		Needs: platform.Needs{Store: true, Models: true, Blobs: true, Films: true}}
+		Needs: platform.Needs{Store: true, Models: true, Announces: true, Blobs: true, Films: true}}
 }
 
 // Open implements platform.Part.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// An algorithm that no binary knows is announced on the log of a running platform. What it writes, of a kind of its own, is found by a leaf
+// of its own, without a restart.
+func TestAlgorithmAtRunTime(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Minute)
+	defer cancel()
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for !ok() {
+			select {
+			case <-ctx.Done():
+				t.Fatalf("still not: %s", what)
+			case <-time.After(10 * time.Millisecond): // the interval of polling; the condition decides
+			}
+		}
+	}
+	publish := func(topic events.Topic, ev events.Event) {
+		t.Helper()
+		if err := w.Events.Publish(ctx, topic, ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asset := &pb.Asset{Id: schema.AssetID("00000000000000000000000000000001"), Title: &pb.Title{Id: "signs", Name: "Signs"},
+		Duration: int64(60 * schema.Second), Audio: []*pb.AudioTrack{{Codec: "aac", SampleRate: 48000, Channels: 2}}}
+	publish(events.MediaReady, events.Event{Subject: asset.GetId(), Data: &pb.MediaReady{Asset: asset}})
+
+	ask := func() (*pb.SearchResponse, error) {
+		return w.gateway.Search(ctx, w.caller, &pb.SearchRequest{Q: `sign:"no entry"`})
+	}
+	if _, err := ask(); err == nil {
+		t.Fatal("a leaf is served that nobody has declared")
+	}
+	spec := &pb.AlgorithmSpec{
+		Name: "signs", Version: "1", Summary: "What is written on signs", Reads: []string{schema.ReadsVideo}, Kinds: []string{"text_on_sign"},
+		KindSpecs: []*pb.KindSpec{{Kind: "text_on_sign", Quoted: true, Shown: &pb.Shown{Label: "Sign", Lane: "signs"}}},
+		Leaves:    []*pb.LeafSpec{{Name: "text_on_sign", Aliases: []string{"sign"}, Shape: pb.LeafShape_LEAF_SHAPE_WORDS}},
+		Answers:   []*pb.AnswerSpec{{Leaves: []string{"text_on_sign"}, Bare: true, By: "words", Kind: "text_on_sign", Field: pb.AnswerField_ANSWER_FIELD_TEXT}},
+	}
+	publish(events.Algorithms, events.Event{Subject: "signs@1", Data: &pb.AlgorithmAnnounced{Algorithm: spec, SinceMs: 1}})
+	until("the leaf is served", func() bool { _, err := ask(); return err == nil })
+
+	run := &pb.Run{Asset: asset.GetId(), Algorithm: "signs", Version: "1", State: pb.RunState_RUN_STATE_FINISHED, Annotations: 1, Epoch: 1}
+	run.Id = schema.RunID(run)
+	publish(events.Annotations, events.Event{Subject: asset.GetId(), Data: &pb.AnnotationBatch{Asset: asset.GetId(), Run: run.GetId(), Epoch: 1, Algorithm: "signs", Version: "1",
+		Annotations: []*pb.Annotation{{Run: run.GetId(), Asset: asset.GetId(), Kind: "text_on_sign", Text: "NO ENTRY", Language: "en", Confidence: 0.9,
+			Start: int64(4 * schema.Second), End: int64(7 * schema.Second)}}}})
+	publish(events.RunsFinished, events.Event{Subject: asset.GetId(), Data: &pb.RunFinished{Run: run}})
+
+	var found *pb.SearchResponse
+	until("the sign is found", func() bool {
+		r, err := ask()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = r
+		return len(r.GetHits()) > 0
+	})
+	h := found.GetHits()[0]
+	if h.GetTitle() != "signs" || h.GetText() != "NO ENTRY" || h.GetStart() != int64(4*schema.Second) || h.GetEvidence()[0].GetAlgorithm() != "signs" || h.GetEvidence()[0].GetKind() != "text_on_sign" {
+		t.Errorf("found %v", h)
+	}
+	if found.GetQuery() != `sign:"no entry"` {
+		t.Errorf("understood as %s", found.GetQuery())
+	}
+	// Bare words and the filter of kinds know it too.
+	if r := w.search(&pb.SearchRequest{Q: "entry kind:text_on_sign"}); len(r.GetHits()) != 1 {
+		t.Errorf("bare words: %v", r)
+	}
+
+	// What is withdrawn is refused by name; the rows stay.
+	publish(events.Algorithms, events.Event{Subject: "signs@1"})
+	until("the leaf is refused", func() bool { _, err := ask(); return err != nil })
+
+	// The platform has announced its own algorithms.
+	announced, err := w.Events.Snapshot(ctx, events.Algorithms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for id := range announced {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	if want := []string{"dialogue@1", "labels@1", "labels@2", "pictures@1", "sentences@1", "shots@1", "thumbnails@1"}; !slices.Equal(ids, want) {
+		t.Errorf("announced are %v, want %v", ids, want)
+	}
+}
