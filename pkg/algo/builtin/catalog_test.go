@@ -1,7 +1,10 @@
 package builtin_test
 
 import (
+	"maps"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
@@ -35,5 +38,55 @@ func TestDeclarations(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s is answered by %v, want %v", leaf, got, want)
 		}
+	}
+}
+
+// The guide's list of leaves is what the algorithms declare: every leaf by its shortest name, with its own beside it.
+func TestLeavesAreInTheGuide(t *testing.T) {
+	known, err := catalog.New(builtin.Declarations()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../../../docs/guides/query-language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := known.View()
+	want := map[string]bool{}
+	for _, l := range v.Leaves() {
+		if l.GetName() == catalog.Bare {
+			continue
+		}
+		first := "`" + v.Short(l.GetName()) + ":`"
+		if short := v.Short(l.GetName()); short != l.GetName() {
+			first += " (`" + l.GetName() + ":`)"
+		}
+		want[first] = true
+	}
+	got := map[string]bool{}
+	_, table, _ := strings.Cut(string(guide), "| leaf | takes | finds |\n|---|---|---|\n")
+	for row := range strings.Lines(table) {
+		if !strings.HasPrefix(row, "|") {
+			break
+		}
+		if cell := strings.TrimSpace(strings.Split(row, "|")[1]); !strings.HasPrefix(cell, "words alone") {
+			got[cell] = true
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("the guide lists %v, and the algorithms declare %v", got, want)
+	}
+	kinds := map[string]bool{}
+	for _, l := range v.Leaves() {
+		for _, s := range l.Sources {
+			kinds[s.GetKind()] = true
+		}
+	}
+	var list []string
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		list = append(list, "`"+k+"`")
+	}
+	if row := "| `kind:dialogue` | kinds of annotation: " + strings.Join(list, ", ") + " |"; !strings.Contains(string(guide), row) {
+		t.Errorf("the guide has no row %s", row)
 	}
 }

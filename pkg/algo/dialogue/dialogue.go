@@ -39,7 +39,7 @@ var spec = &pb.AlgorithmSpec{
 		Shown: &pb.Shown{Label: "Said", Hint: "Lines of dialogue", Lane: "dialogue", Icon: "speech"},
 	}},
 	Leaves: []*pb.LeafSpec{{
-		Name: "dialogue", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "good morning",
+		Name: "dialogue", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "we have to go",
 		Shown: &pb.Shown{Label: "Said", Hint: "Words that are spoken, in any language", Icon: "speech"},
 	}},
 	Answers: []*pb.AnswerSpec{{

@@ -60,7 +60,6 @@ func describe(version, summary string) *pb.AlgorithmSpec {
 		}},
 		Leaves: []*pb.LeafSpec{{
 			Name: "label", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "butterfly",
-			Shown: &pb.Shown{Label: "Label", Hint: "Names of what is seen, in English", Icon: "tag"},
 		}},
 		Answers: []*pb.AnswerSpec{{
 			Leaves: []string{"label", "like_text"}, Bare: true, By: "words",

@@ -92,12 +92,12 @@ var spec = &pb.AlgorithmSpec{
 	Frames: &pb.FramesSpec{Width: efficientnet.Side, Height: efficientnet.Side, PerSecond: byshot.PerSecond},
 	Leaves: []*pb.LeafSpec{
 		{
-			Name: "like_text", Aliases: []string{"look"}, Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "rain at night",
+			Name: "like_text", Aliases: []string{"look"}, Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "a butterfly on a flower",
 			Shown: &pb.Shown{Label: "Seen", Hint: "What is in the picture, in plain words", Icon: "eye"},
 		},
 		{
 			Name: "like_image", Aliases: []string{"image"}, Shape: pb.LeafShape_LEAF_SHAPE_PICTURE,
-			Shown: &pb.Shown{Label: "Like this", Hint: "Shots that look like a picture", Icon: "picture"},
+			Shown: &pb.Shown{Label: "Picture", Hint: "Shots like a picture", Icon: "picture"},
 		},
 		{
 			Name: "like_frame", Aliases: []string{"frame"}, Shape: pb.LeafShape_LEAF_SHAPE_FRAME, Example: "4f2a@01:02:03:04",

@@ -484,7 +484,8 @@ type LeafSpec struct {
 	// Further names of the same leaf: "look".
 	Aliases []string  `protobuf:"bytes,2,rep,name=aliases,proto3" json:"aliases,omitempty"`
 	Shape   LeafShape `protobuf:"varint,3,opt,name=shape,proto3,enum=cinedex.v1.LeafShape" json:"shape,omitempty"`
-	Shown   *Shown    `protobuf:"bytes,4,opt,name=shown,proto3" json:"shown,omitempty"`
+	// How a person sees the leaf among the ways to ask; a leaf without it is asked by its name alone.
+	Shown *Shown `protobuf:"bytes,4,opt,name=shown,proto3" json:"shown,omitempty"`
 	// An example of a value: "rain at night".
 	Example       string `protobuf:"bytes,5,opt,name=example,proto3" json:"example,omitempty"`
 	unknownFields protoimpl.UnknownFields

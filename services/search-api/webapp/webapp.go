@@ -26,6 +26,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/blob"
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -43,7 +44,9 @@ type Blobs interface {
 
 // Deps is what the handlers stand on.
 type Deps struct {
-	Gateway    *gateway.Gateway
+	Gateway *gateway.Gateway
+	// Catalog says in which ways the page asks.
+	Catalog    *catalog.Catalog
 	Authoriser authz.Authoriser
 	// Limits hold callers to their share, and whoever is no caller by address; nil limits nobody.
 	Limits *rpc.Limits
@@ -53,8 +56,8 @@ type Deps struct {
 
 type app struct {
 	Deps
-	page   fs.FS
-	asking *template.Template
+	page          fs.FS
+	asking, index *template.Template
 }
 
 // Register puts the page and what it shows onto mux.
@@ -67,11 +70,15 @@ func Register(mux *http.ServeMux, deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("reading the page: %w", err)
 	}
-	a := &app{deps, page, asking}
+	index, err := template.ParseFS(page, "index.html")
+	if err != nil {
+		return fmt.Errorf("reading the page: %w", err)
+	}
+	a := &app{deps, page, asking, index}
 	known := func(h http.HandlerFunc) http.Handler {
 		return deps.Limits.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
 	}
-	mux.HandleFunc("GET /{$}", a.index)
+	mux.HandleFunc("GET /{$}", a.home)
 	mux.HandleFunc("POST /login", a.login)
 	mux.HandleFunc("POST /logout", a.logout)
 	mux.Handle("GET /app/", secure(a.assets()))
@@ -115,10 +122,10 @@ func (a *app) assets() http.Handler {
 	})
 }
 
-// index gives the page. A token in the address, as `cinedex demo` prints it, becomes a
+// home gives the page. A token in the address, as `cinedex demo` prints it, becomes a
 // cookie and goes from the address bar at once. Neither a cache nor the next page's server
 // gets to know an address that carries a token.
-func (a *app) index(w http.ResponseWriter, r *http.Request) {
+func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	if token := r.URL.Query().Get("token"); token != "" {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Referrer-Policy", "no-referrer")
@@ -135,7 +142,7 @@ func (a *app) index(w http.ResponseWriter, r *http.Request) {
 		a.askToken(w, r, http.StatusOK, "")
 		return
 	}
-	secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, a.page, "index.html") })).ServeHTTP(w, r)
+	secure(http.HandlerFunc(a.show)).ServeHTTP(w, r)
 }
 
 // askToken gives the page that a token is typed into, with what was wrong with the last one. The form keeps the question that the

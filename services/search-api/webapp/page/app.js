@@ -23,12 +23,10 @@ async function call(method, body, signal) {
 const away = e => e instanceof TypeError || [502, 503, 504].includes(e.status);
 
 const state = { picture: null, like: null, cursor: '', hits: [], current: -1, asked: null };
-const way = () => document.querySelector('input[name=way]:checked').value;
-const placeholders = {
-  dialogue: 'What is said, in any language: we have to go',
-  look: 'What is seen: a butterfly on a flower',
-  query: 'dialogue:"coffee" AND look:"rain at night" WITHIN 5s',
-};
+// The ways to ask come with the page, from the catalogue: leaves of words and a picture's leaf, each with its name in data-leaf, and the query language.
+const ways = [...document.querySelectorAll('input[name=way]')];
+const chosen = () => ways.find(w => w.checked) || ways[0];
+const way = () => chosen().value;
 
 // request says what is asked now, or null for nothing.
 function request() {
@@ -39,10 +37,9 @@ function request() {
   if (state.like) return leaf(state.like);
   const text = $('box').value.trim();
   switch (way()) {
-    case 'picture': return state.picture && leaf({ kind: 'like_image', image: state.picture });
+    case 'picture': return state.picture && leaf({ kind: chosen().dataset.leaf, image: state.picture });
     case 'query': return text && { q: text, filter, limit: 24 };
-    case 'look': return text && leaf({ kind: 'like_text', text });
-    default: return text && leaf({ kind: 'dialogue', text });
+    default: return text && leaf({ kind: chosen().dataset.leaf, text });
   }
 }
 
@@ -86,8 +83,8 @@ async function search({ more = false } = {}) {
   if (!timer) busy(false);
 }
 
-// seenOnly says whether the question is of pictures alone.
-const seenOnly = () => !!state.like || way() === 'look' || way() === 'picture';
+// seenOnly says whether the question is of pictures alone, which are in no language.
+const seenOnly = () => !!state.like || chosen().dataset.language !== 'true';
 
 // busy says, to those who listen to the page as well, whether the hits are not yet those of what is typed.
 function busy(is) { $('hits').ariaBusy = String(is); }
@@ -111,7 +108,7 @@ function remember() {
 // recall takes the question out of the address.
 function recall() {
   const p = new URLSearchParams(location.search);
-  const way = document.querySelector(`input[name=way][value="${CSS.escape(p.get('way') || 'dialogue')}"]`);
+  const way = ways.find(w => w.value === p.get('way')) || (p.get('way') ? null : ways[0]);
   if (way) way.checked = true;
   showWay();
   $('box').value = p.get('q') || '';
@@ -220,7 +217,7 @@ function step(n) {
 }
 function likeThis() {
   const h = playing;
-  state.like = { kind: 'like_frame', asset: h.asset, time: String(Math.max(Math.round(($('video').currentTime - late) * flicks), 0)) };
+  state.like = { kind: $('form').dataset.frame, asset: h.asset, time: String(Math.max(Math.round(($('video').currentTime - late) * flicks), 0)) };
   $('player').close();
   say('Shots like that frame');
   search();
@@ -264,14 +261,14 @@ function soon() { busy(true); clearTimeout(timer); timer = setTimeout(search, 13
 $('box').addEventListener('input', () => { state.like = null; soon(); });
 $('form').addEventListener('submit', e => { e.preventDefault(); search().then(() => { settled = true; }); });
 for (const id of ['title', 'lang']) $(id).addEventListener('change', () => search());
-for (const r of document.querySelectorAll('input[name=way]')) r.addEventListener('change', () => { state.like = null; showWay(); search(); });
+for (const r of ways) r.addEventListener('change', () => { state.like = null; showWay(); search(); });
 $('more').addEventListener('click', () => search({ more: true }));
 
 function showWay() {
   const p = way() === 'picture';
   $('drop').hidden = !p;
   $('box').hidden = p;
-  $('box').placeholder = placeholders[way()] || '';
+  $('box').placeholder = chosen().dataset.example;
   $(p ? 'file' : 'box').focus();
 }
 
@@ -313,9 +310,9 @@ function columns() {
   return n < 1 ? Math.max(cs.length, 1) : n;
 }
 addEventListener('keydown', e => {
-  if (e.altKey && '1234'.includes(e.key) && e.key) {
+  if (e.altKey && ways[e.key - 1]) {
     e.preventDefault();
-    document.querySelectorAll('input[name=way]')[e.key - 1].click();
+    ways[e.key - 1].click();
     return;
   }
   const typing = e.target.matches('input[type=search], select');
@@ -333,7 +330,7 @@ addEventListener('keydown', e => {
     e.preventDefault();
     return;
   }
-  if (e.key === '/' && !typing) { e.preventDefault(); if (way() === 'picture') document.querySelector('input[value=dialogue]').click(); $('box').focus(); $('box').select(); return; }
+  if (e.key === '/' && !typing) { e.preventDefault(); if (way() === 'picture') ways[0].click(); $('box').focus(); $('box').select(); return; }
   if (e.key === 'ArrowDown' && e.target === $('box') && cards().length) { e.preventDefault(); focusHit(0); return; }
   if (typing || state.current < 0 || !e.target.matches('.hit')) return;
   const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[e.key];
