@@ -21,16 +21,23 @@ type runTable struct {
 	scopes struct {
 		sync.Mutex
 		lineages []*lineage // the last used one at the end
+		followed int        // how many sets were made from an earlier set
 		named    []*shown   // likewise
 	}
 }
 
 // A lineage is the last shown sets of scopes of which each differs little from the one before. The newest is the last.
-type lineage struct{ sets []*shown }
+type lineage struct {
+	sets []*shown
+	used int // scopes.followed as of the last use
+}
 
 const (
 	// lineagesKept bounds the lineages. A caller has at least one lineage, of up to setsKept bits for each run of the engine.
 	lineagesKept = 64
+	// lineageAge bounds how many sets of any lineage are made after the last use of a lineage. A set keeps the library's snapshot, and a
+	// snapshot of long ago shares little with the present snapshot.
+	lineageAge = 8192
 	// setsKept bounds the sets of a lineage. Questions of older snapshots end soon after a switch.
 	setsKept = 4
 	// namedKept bounds how many scopes that name few runs are kept, and fewNamed the runs of such a scope.
@@ -207,7 +214,7 @@ func (t *runTable) kept(runs search.Runs) *shown {
 	if len(lineages) == lineagesKept {
 		t.scopes.lineages = slices.Delete(lineages, 0, 1)
 	}
-	t.scopes.lineages = append(t.scopes.lineages, &lineage{[]*shown{s}})
+	t.scopes.lineages = append(t.scopes.lineages, &lineage{sets: []*shown{s}, used: t.scopes.followed})
 	return s
 }
 
@@ -258,7 +265,11 @@ func (t *runTable) newest() (sets []*shown) {
 // use makes a lineage the last used one.
 func (t *runTable) use(i int) {
 	l := t.scopes.lineages[i]
+	l.used = t.scopes.followed
 	t.scopes.lineages = append(slices.Delete(t.scopes.lineages, i, i+1), l)
+	for t.scopes.followed-t.scopes.lineages[0].used > lineageAge {
+		t.scopes.lineages = slices.Delete(t.scopes.lineages, 0, 1)
+	}
 }
 
 // follow makes a set from the newest set of a lineage; nil where the two are not related.
@@ -287,6 +298,7 @@ func (t *runTable) follow(l *lineage, runs search.Runs) *shown {
 		l.sets = slices.Delete(l.sets, 0, 1)
 	}
 	l.sets = append(l.sets, s)
+	t.scopes.followed++
 	return s
 }
 

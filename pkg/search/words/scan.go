@@ -115,41 +115,10 @@ func (s *scan) cut(text []byte, how style) {
 			cur.to, cur.high = i, len(s.letters)
 			continue
 		}
-		c := classOf(r)
-		switch c {
-		case ignored:
-			i += size
+		c, r, skip := s.classAt(text[i:], size, r, open, cur, prev)
+		if skip > 0 {
+			i += skip
 			continue
-		case mark:
-			if !open {
-				i += size
-				continue
-			}
-			c = cur.class
-		case digit:
-			c = letter
-		case unjoined:
-			if !open || cur.class != letter || !unicode.Is(unicode.Arabic, prev) {
-				i += size
-				continue
-			}
-			c = hyphen
-		case apostrophe, inner:
-			if open && cur.class == letter && !unicode.IsDigit(prev) && classOf(peek(text[i+size:])) == letter {
-				if c == apostrophe {
-					r = '\''
-				}
-				c = letter
-			}
-		case stop, comma:
-			if open && cur.class == letter && s.within(text[i+size:], cur, prev, c) {
-				c = letter
-			}
-		case lineBreak:
-			if open && (cur.class == ideograph || cur.class.clustered()) && classOf(peek(skipSpace(text[i+size:]))) == cur.class {
-				i += len(text[i:]) - len(skipSpace(text[i:]))
-				continue
-			}
 		}
 		if c != letter && !c.spaceless() {
 			flush()
@@ -170,36 +139,80 @@ func (s *scan) cut(text []byte, how style) {
 				s.letters = utf8.AppendRune(s.letters, lower(r, how))
 			}
 		} else {
-			at := len(s.letters)
-			if c.spaceless() {
-				if how.simplify {
-					r = simplified(r)
-				}
-				if len(s.clusters) == cur.first || clusterBegins(c, prev, r, runesOf(text[i+size:])) {
-					s.clusters = append(s.clusters, cluster{from: i, low: at})
-				}
-			}
-			if i-cur.from < maxLetters || c != letter {
-				if r == 'İ' && !how.turkic {
-					s.letters = append(s.letters, 'i')
-					r = '\u0307'
-				}
-				if latin := serbianLatin[lower(r, how)]; how.serbian && latin != "" {
-					s.letters = append(s.letters, latin...)
-				} else {
-					s.letters = utf8.AppendRune(s.letters, lower(r, how))
-				}
-			}
-			if c.spaceless() {
-				last := &s.clusters[len(s.clusters)-1]
-				last.to, last.high = i+size, len(s.letters)
-			}
+			r = s.letter(text, i, size, r, cur, prev, how)
 		}
 		prev = r
 		i += size
 		cur.to, cur.high, cur.last = i, len(s.letters), len(s.clusters)
 	}
 	flush()
+}
+
+// classAt returns the class of the first character of a text, beside the piece that is open before, and the character to take in its
+// place. skip is the number of bytes to pass over; 0 if the character counts.
+func (s *scan) classAt(text []byte, size int, r rune, open bool, cur piece, prev rune) (c class, _ rune, skip int) {
+	c = classOf(r)
+	switch c {
+	case ignored:
+		return c, r, size
+	case mark:
+		if !open {
+			return c, r, size
+		}
+		c = cur.class
+	case digit:
+		c = letter
+	case unjoined:
+		if !open || cur.class != letter || !unicode.Is(unicode.Arabic, prev) {
+			return c, r, size
+		}
+		c = hyphen
+	case apostrophe, inner:
+		if open && cur.class == letter && !unicode.IsDigit(prev) && classOf(peek(text[size:])) == letter {
+			if c == apostrophe {
+				r = '\''
+			}
+			c = letter
+		}
+	case stop, comma:
+		if open && cur.class == letter && s.within(text[size:], cur, prev, c) {
+			c = letter
+		}
+	case lineBreak:
+		if open && (cur.class == ideograph || cur.class.clustered()) && classOf(peek(skipSpace(text[size:]))) == cur.class {
+			return c, r, len(text) - len(skipSpace(text))
+		}
+	}
+	return c, r, 0
+}
+
+// letter takes a character beyond ASCII into the open piece, and returns the character in its simplified form.
+func (s *scan) letter(text []byte, i, size int, r rune, cur piece, prev rune, how style) rune {
+	at := len(s.letters)
+	if cur.class.spaceless() {
+		if how.simplify {
+			r = simplified(r)
+		}
+		if len(s.clusters) == cur.first || clusterBegins(cur.class, prev, r, runesOf(text[i+size:])) {
+			s.clusters = append(s.clusters, cluster{from: i, low: at})
+		}
+	}
+	if i-cur.from < maxLetters || cur.class != letter {
+		if r == 'İ' && !how.turkic {
+			s.letters = append(s.letters, 'i')
+			r = '\u0307'
+		}
+		if latin := serbianLatin[lower(r, how)]; how.serbian && latin != "" {
+			s.letters = append(s.letters, latin...)
+		} else {
+			s.letters = utf8.AppendRune(s.letters, lower(r, how))
+		}
+	}
+	if cur.class.spaceless() {
+		last := &s.clusters[len(s.clusters)-1]
+		last.to, last.high = i+size, len(s.letters)
+	}
+	return r
 }
 
 var lowerASCII = func() (t [utf8.RuneSelf]byte) {

@@ -156,61 +156,81 @@ func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, ty
 	if mode == search.Prefix && len(s.pieces) > 0 {
 		typed = l.typed(s)
 	}
-	meant := typed != nil && !typed.stop
-	all := meant
-	position := 1
-	var frequent []bool
-	var whole []Alternative // the terms that stand for the next parts of a compound
-	parts := 0
-	add := func(a Asked, stop bool) {
-		a.Position = position
-		asked, frequent = append(asked, a), append(frequent, stop)
-		all = all || !stop
+	q := questionOf{scan: s, language: l, compounds: mode != search.Phrase, position: 1}
+	for i := range s.pieces {
+		q.piece(i)
 	}
-	for i, p := range s.pieces {
-		if p.class.spaceless() {
-			run := string(s.letters[p.low:p.high])
-			clusters := s.clusters[p.first:p.last]
-			part := func(from, to int) {
-				term := run[clusters[from].low-p.low : clusters[to].high-p.low]
-				add(Asked{Terms: []Alternative{{Term: term, Weight: 1}}, Folded: term}, false)
-			}
-			for k := range clusters {
-				if k+1 < len(clusters) {
-					part(k, k+1)
-				} else if k == 0 {
-					part(0, 0)
-				}
-				position++
-			}
-			continue
-		}
-		e := l.entry(s.letters[p.low:p.high])
-		terms := e.asked
-		if n := s.compound(i); n > 1 && mode != search.Phrase {
-			// A text may have the compound as one word, which then stands for each part.
-			whole, parts = nil, n
-			for _, t := range l.entry(s.joined(i, n)).asked {
-				whole = append(whole, Alternative{Term: t.Term, Weight: foldedWeight})
-			}
-		}
-		if parts > 0 {
-			terms = slices.Concat(terms, whole)
-			parts--
-		}
-		add(Asked{Terms: terms, Folded: e.folded}, e.stop)
-		position++
+	if !q.rare && (typed == nil || typed.stop) {
+		return q.asked, typed
 	}
-	if !all {
-		return asked, typed
-	}
-	kept := asked[:0]
-	for i, a := range asked {
-		if !frequent[i] {
+	kept := q.asked[:0]
+	for i, a := range q.asked {
+		if !q.frequent[i] {
 			kept = append(kept, a)
 		}
 	}
 	return kept, typed
+}
+
+// A questionOf gathers the words of a question from the pieces of a scan.
+type questionOf struct {
+	scan      *scan
+	language  *Language
+	compounds bool // whether the parts of a compound may be one word in a text
+	position  int
+	whole     []Alternative // the terms that stand for the next parts of a compound
+	parts     int           // how many parts are left of the compound
+	asked     []Asked
+	frequent  []bool // by word
+	rare      bool   // whether a word is not frequent
+}
+
+func (q *questionOf) add(a Asked, frequent bool) {
+	a.Position = q.position
+	q.asked, q.frequent = append(q.asked, a), append(q.frequent, frequent)
+	q.rare = q.rare || !frequent
+}
+
+// piece adds the words of a piece.
+func (q *questionOf) piece(i int) {
+	s := q.scan
+	p := s.pieces[i]
+	if p.class.spaceless() {
+		q.clusters(string(s.letters[p.low:p.high]), p)
+		return
+	}
+	e := q.language.entry(s.letters[p.low:p.high])
+	terms := e.asked
+	if n := s.compound(i); n > 1 && q.compounds {
+		// A text may have the compound as one word, which then stands for each part.
+		q.whole, q.parts = nil, n
+		for _, t := range q.language.entry(s.joined(i, n)).asked {
+			q.whole = append(q.whole, Alternative{Term: t.Term, Weight: foldedWeight})
+		}
+	}
+	if q.parts > 0 {
+		terms = slices.Concat(terms, q.whole)
+		q.parts--
+	}
+	q.add(Asked{Terms: terms, Folded: e.folded}, e.stop)
+	q.position++
+}
+
+// clusters adds the pairs of clusters of a run, or its only cluster.
+func (q *questionOf) clusters(run string, p piece) {
+	clusters := q.scan.clusters[p.first:p.last]
+	pair := func(from, to int) {
+		term := run[clusters[from].low-p.low : clusters[to].high-p.low]
+		q.add(Asked{Terms: []Alternative{{Term: term, Weight: 1}}, Folded: term}, false)
+	}
+	for k := range clusters {
+		if k+1 < len(clusters) {
+			pair(k, k+1)
+		} else if k == 0 {
+			pair(0, 0)
+		}
+		q.position++
+	}
 }
 
 // typed takes the last word off what was scanned.
