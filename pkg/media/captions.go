@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// A CaptionTrack is one channel of the closed captions inside a video.
+// A CaptionTrack is a channel of the closed captions inside a video.
 type CaptionTrack struct {
 	// Index is the video's stream index.
 	Index int32
@@ -25,8 +23,7 @@ type CaptionTrack struct {
 	*timedtext.Track
 }
 
-// captionFilters leave of each packet of a video the units that captions stand in: user data of MPEG-2, supplemental
-// information of H.264 and HEVC.
+// captionFilters keep only the units of a video's packets that hold captions: user data of MPEG-2, supplemental information of H.264 and HEVC.
 var captionFilters = map[string]string{
 	"mpeg2video": "filter_units=pass_types=178",
 	"h264":       "h264_mp4toannexb,filter_units=pass_types=6",
@@ -36,10 +33,12 @@ var captionFilters = map[string]string{
 // maxCaptionBytes bounds the caption data of a film: 24 hours at 60 frames a second with full packets.
 const maxCaptionBytes = 512 << 20
 
-// Captions returns the closed captions inside the video of the film at path (ATSC A/53, CEA-608 and CEA-708): a track for
-// each channel that holds some, in the order of their names. The video is not decoded. A film without
-// captions has none; captions that cannot be read are an error of kind Invalid. Films in AVI have none: captions come in the order
-// of display, and AVI has no display times.
+// Captions returns the closed captions inside the video of the film at path (ATSC A/53, CEA-608 and CEA-708). The result has a track for each channel
+// with captions, in the order of the channels' names. The video is not decoded.
+//
+//   - A film without captions gives no tracks.
+//   - Captions that cannot be read are an error of kind Invalid.
+//   - Films in AVI give no tracks: captions are ordered by display time, and AVI has no display times.
 func (r *Reader) Captions(ctx context.Context, path string, film *Film) ([]CaptionTrack, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to read the captions of", nameOf(path), r.cfg.ProbeTimeout))
@@ -70,8 +69,7 @@ func (r *Reader) Captions(ctx context.Context, path string, film *Film) ([]Capti
 	return out, nil
 }
 
-// captionData takes the caption data out of a video, in the order of display. ffmpeg hands the units over in an MPEG
-// transport stream, which keeps their times.
+// captionData extracts the caption data of a video, in display order. ffmpeg writes the units in an MPEG transport stream, which keeps the times.
 func (r *Reader) captionData(ctx context.Context, path string, picture *stream, start schema.Time) ([]timedtext.CaptionData, error) {
 	url, err := fileURL(path)
 	if err != nil {
@@ -83,7 +81,8 @@ func (r *Reader) captionData(ctx context.Context, path string, picture *stream, 
 	var pictures []captionPicture
 	stderr, err := r.run(ctx, r.tools.FFmpeg, args, func(out io.Reader) error {
 		size := 0
-		return transportPackets(out, schema.Rate{Num: 90_000, Den: 1}.FrameAt(start), func(p captionPicture, units []byte) error {
+		stream := &transportStream{last: schema.Rate{Num: 90_000, Den: 1}.FrameAt(start), pid: -1}
+		return stream.read(out, func(p captionPicture, units []byte) error {
 			triplets := a53(units, picture.Codec)
 			if size += len(triplets); size > maxCaptionBytes {
 				return fmt.Errorf("%s has more than %d bytes of captions: %w", nameOf(path), maxCaptionBytes, ErrTooLarge)
@@ -99,7 +98,7 @@ func (r *Reader) captionData(ctx context.Context, path string, picture *stream, 
 	captioned := slices.ContainsFunc(pictures, func(p captionPicture) bool { return len(p.triplets) > 0 })
 	switch {
 	case errkind.Is(err, errkind.Invalid) && !captioned && ctx.Err() == nil:
-		r.log.Warn("looked for captions in a part of the pictures only, and found none", "file", nameOf(path), "pictures", len(pictures), "error", err)
+		r.log.Warn("found no captions in the readable part of the pictures", "file", nameOf(path), "pictures", len(pictures), "error", err)
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -115,19 +114,18 @@ func (r *Reader) captionData(ctx context.Context, path string, picture *stream, 
 	return data, nil
 }
 
-// captionPicture is a coded picture's caption data, with its times in ticks of 90 kHz; timed says whether it has any.
+// A captionPicture is a coded picture's caption data. Times are ticks of 90 kHz; timed reports whether the picture has times.
 type captionPicture struct {
 	pts, dts int64
 	timed    bool
 	triplets []byte
 }
 
-// displayTimes fills in the times of pictures that have none of their own, as in MPEG program streams with several pictures
-// in one packet. The pictures are in the order of decoding. Only pictures that others refer to lack a time there: such a
-// picture is displayed when the next of its kind is decoded (ISO/IEC 13818-1, 2.4.3.7).
+// displayTimes fills in missing times of pictures, as in MPEG program streams with several pictures in a packet. The pictures are in decoding order.
+// Only reference pictures lack a time there: a reference picture is displayed when the next reference picture is decoded (ISO/IEC 13818-1, 2.4.3.7).
 func displayTimes(pictures []captionPicture) {
 	step := int64(3003)
-	next := int64(0) // the decoding time of the next picture that others refer to
+	next := int64(0) // the decoding time of the next reference picture
 	for i := range pictures {
 		p := &pictures[i]
 		if i > 0 && p.timed && pictures[i-1].timed && p.dts > pictures[i-1].dts {
@@ -150,71 +148,7 @@ func displayTimes(pictures []captionPicture) {
 	}
 }
 
-// transportPackets reads the elementary packets of the one video of an MPEG transport stream (ISO/IEC 13818-1). Times of 33
-// bits begin again after 26.5 hours: each is taken for the nearest to the one before, and the first for the nearest to start.
-func transportPackets(r io.Reader, start int64, packet func(p captionPicture, data []byte) error) error {
-	const size = 188
-	var buf [size]byte
-	var open []byte
-	last, pid := start, -1
-	stamp := func(b []byte) int64 {
-		t := int64(b[0]>>1&7)<<30 | int64(b[1])<<22 | int64(b[2]>>1)<<15 | int64(b[3])<<7 | int64(b[4]>>1)
-		const wrap = 1 << 33
-		turns := (last - t + wrap/2) / wrap
-		if last-t+wrap/2 < 0 {
-			turns--
-		}
-		last = t + turns*wrap
-		return last
-	}
-	flush := func() error {
-		if len(open) < 9 || len(open) < 9+int(open[8]) || !bytes.HasPrefix(open, []byte{0, 0, 1}) {
-			return nil
-		}
-		var p captionPicture
-		switch head := open[9 : 9+int(open[8])]; {
-		case open[7]>>6 == 3 && len(head) >= 10:
-			p = captionPicture{pts: stamp(head), dts: stamp(head[5:]), timed: true}
-		case open[7]>>6 == 2 && len(head) >= 5:
-			p = captionPicture{pts: stamp(head), timed: true}
-			p.dts = p.pts
-		}
-		return packet(p, open[9+int(open[8]):])
-	}
-	for {
-		if _, err := io.ReadFull(r, buf[:]); errors.Is(err, io.EOF) {
-			return flush()
-		} else if err != nil {
-			return fmt.Errorf("reading a transport stream: %w", err)
-		}
-		if buf[0] != 0x47 {
-			return errkind.New(errkind.Internal, "ffmpeg's transport stream is out of step")
-		}
-		payload := buf[4:]
-		if buf[3]&0x20 != 0 { // an adaptation field
-			payload = payload[min(1+int(payload[0]), len(payload)):]
-		}
-		if buf[3]&0x10 == 0 || len(payload) == 0 {
-			continue
-		}
-		id, begins := int(binary.BigEndian.Uint16(buf[1:])&0x1fff), buf[1]&0x40 != 0
-		if begins && len(payload) >= 4 && bytes.HasPrefix(payload, []byte{0, 0, 1}) && payload[3]&0xf0 == 0xe0 {
-			if pid >= 0 && pid != id {
-				continue
-			}
-			pid = id
-			if err := flush(); err != nil {
-				return err
-			}
-			open = open[:0]
-		}
-		if id == pid && len(open) < 1<<20 {
-			open = append(open, payload...)
-		}
-	}
-}
-
-// a53 takes the triplets of caption data out of the units of one picture (ATSC A/53 part 4, 6.2.3).
+// a53 extracts the caption triplets from the units of a picture (ATSC A/53 part 4, 6.2.3).
 func a53(units []byte, codec string) (triplets []byte) {
 	for _, unit := range startCodes(units) {
 		switch {
@@ -243,8 +177,8 @@ func startCodes(b []byte) (units [][]byte) {
 	return units
 }
 
-// registered reads the messages of supplemental enhancement information, and of those with registered user data (ITU-T
-// T.35) the caption data (ISO/IEC 14496-10, 7.3.2.3).
+// registered reads the messages of supplemental enhancement information (ISO/IEC 14496-10, 7.3.2.3), and returns the caption data of messages with
+// registered user data (ITU-T T.35).
 func registered(b []byte) (triplets []byte) {
 	b = bytes.ReplaceAll(b, []byte{0, 0, 3}, []byte{0, 0}) // emulation prevention
 	number := func() (n int) {
@@ -271,7 +205,7 @@ func registered(b []byte) (triplets []byte) {
 	return triplets
 }
 
-// ga94 reads user data of ATSC: "GA94", 3 for captions, a count, a byte that is reserved, and the triplets.
+// ga94 reads user data of ATSC: "GA94", 3 for captions, a count, a reserved byte, and the triplets.
 func ga94(b []byte) []byte {
 	if len(b) < 7 || string(b[:4]) != "GA94" || b[4] != 3 || b[5]&0x40 == 0 {
 		return nil

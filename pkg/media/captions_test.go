@@ -17,8 +17,8 @@ import (
 // ntsc is the rate of the films with captions.
 var ntsc = schema.Rate{Num: 30000, Den: 1001}
 
-// captioned writes a film of 120 frames whose pictures carry captions (ATSC A/53): CC1 says "Hello" in the frames 19 to 79, and
-// CC3 "Hola" in the frames 49 to 79.
+// captioned writes a film of 120 frames whose pictures carry captions (ATSC A/53). CC1 shows "Hello" in the frames 19 to 79, and CC3 shows "Hola" in
+// the frames 49 to 79.
 func captioned(t testing.TB, c captionCodec) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,8 +53,7 @@ func captioned(t testing.TB, c captionCodec) string {
 	return film
 }
 
-// captionCodec says how units of supplemental enhancement information are put into a codec: behind each delimiter of
-// pictures, with a head.
+// captionCodec describes how a codec stores units of supplemental enhancement information: after each delimiter of pictures, with a head.
 type captionCodec struct {
 	format          string
 	args            []string
@@ -66,7 +65,7 @@ var (
 	captionsInHEVC = captionCodec{"hevc", []string{"-c:v", "libx265", "-x265-params", "aud=1:log-level=none"}, []byte{0, 0, 0, 1, 0x46, 1}, []byte{0x4e, 1}}
 )
 
-// message is registered user data with a pair of each field, as a unit ends with.
+// message is registered user data with a pair of each field, and the end of a unit.
 func message(first, second [2]byte) []byte {
 	odd := func(b byte) byte {
 		if bits.OnesCount8(b)%2 == 0 {
@@ -78,8 +77,8 @@ func message(first, second [2]byte) []byte {
 	return append(append([]byte{4, byte(len(data))}, data...), 0x80)
 }
 
-// TestCaptionsInsideTheVideo: captions come out of every codec and container that carries them, at their frames, by each
-// line of ffmpeg. The caption is there from its end-of-caption code to its erasure (CEA-608; 47 CFR 15.119).
+// TestCaptionsInsideTheVideo: captions are read from every codec and container that carries captions, on the right frames, by each line of ffmpeg. A
+// caption is shown from its end-of-caption code to its erasure (CEA-608; 47 CFR 15.119).
 func TestCaptionsInsideTheVideo(t *testing.T) {
 	source := captioned(t, captionsInH264)
 	dir := t.TempDir()
@@ -98,7 +97,7 @@ func TestCaptionsInsideTheVideo(t *testing.T) {
 	frames := func(start, end int64, text string) []timedtext.Cue {
 		return []timedtext.Cue{{Start: ntsc.FrameStart(start), End: ntsc.FrameStart(end), Text: text}}
 	}
-	near := within(schema.Millisecond) // MP4, MPEG and Matroska round their times
+	near := within(schema.Millisecond) // MP4, MPEG and Matroska round times
 	for _, l := range lines(t) {
 		r := l.reader(t)
 		for name, path := range films {
@@ -134,7 +133,7 @@ func TestCaptionsInsideTheVideo(t *testing.T) {
 	}
 }
 
-// within takes times for the same that are within a margin.
+// within treats times as equal that differ by at most a margin.
 func within(margin schema.Time) gocmp.Option {
 	return gocmp.Options{cmpopts.EquateEmpty(), gocmp.Comparer(func(a, b schema.Time) bool { return max(a-b, b-a) <= margin })}
 }
@@ -175,7 +174,7 @@ func TestCaptionTrackOfQuickTime(t *testing.T) {
 	run(t, "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30000/1001", "-i", scc, "-map", "0:v", "-map", "1", "-t", "4", "-c:v", "libx264", "-preset", "ultrafast", "-c:s", "copy", path)
 	for _, l := range lines(t) {
 		_, got := firstTrack(t, l.reader(t), path)
-		// ffmpeg writes a line of SCC as one sample at the line's label, taken as seconds.
+		// ffmpeg writes a line of SCC as a sample at the line's label, read as seconds.
 		want := []timedtext.Cue{{Start: schema.Second + ntsc.FrameStart(9), End: 3 * schema.Second, Text: "Hello"}}
 		if diff := gocmp.Diff(want, got.Cues); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", l.name, diff)

@@ -17,7 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A clip is a short film whose clock is known. Frame n is the n-th picture in order of display.
+// A clip is a short film with a known clock. Frame n is the n-th picture in display order.
 type clip struct {
 	file     string
 	frames   int64
@@ -25,9 +25,9 @@ type clip struct {
 	variable bool
 	// start is the timecode of frame 0; "" for none.
 	start string
-	// first is the time of frame 0 on the clock of the container, in milliseconds.
+	// first is the time of frame 0 on the container's clock, in milliseconds.
 	first float64
-	// labels and times are of some frames; times count from frame 0, in milliseconds.
+	// labels and times are the expected values of some frames. Times count from frame 0, in milliseconds.
 	labels map[int64]string
 	times  map[int64]int64
 	source string
@@ -50,13 +50,13 @@ var clips = []clip{
 	{file: "stpp.mp4", frames: 100, rate: rateOf(25, 1), source: "checked by decoding"},
 }
 
-// line is one release of ffmpeg and ffprobe.
+// line is a release of ffmpeg and ffprobe.
 type line struct {
 	name string
 	media.Tools
 }
 
-// lines are the releases of ffmpeg that a user may have: that of the distribution, and the packaged one.
+// lines are the releases of ffmpeg that a user may have: the distribution's release, and the packaged release.
 func lines(t testing.TB) []line {
 	t.Helper()
 	cache := os.Getenv("CINEDEX_CACHE")
@@ -90,7 +90,7 @@ func (l line) reader(t testing.TB) *media.Reader {
 	return r
 }
 
-// seen is what is told of the clock of a film.
+// seen is the clock that Probe reports for a film.
 type seen struct {
 	frames, first int64
 	rate          schema.Rate
@@ -109,7 +109,7 @@ func (s seen) String() string {
 	return fmt.Sprintf("%d frames at %s, %s, first at %.4f s", s.frames, rate, start, schema.Time(s.first).Seconds())
 }
 
-// wrong says what of a clip is not as it should be: "" where all is.
+// wrong describes the differences between Probe's answer and the expected values.
 func (c clip) wrong(t testing.TB, l line, path string) (saw seen, wrong []string) {
 	t.Helper()
 	r := l.reader(t)
@@ -147,8 +147,7 @@ func (c clip) wrong(t testing.TB, l line, path string) (saw seen, wrong []string
 	return saw, append(wrong, pictures(t, l, r, media.Source{Path: path, Video: v, Clock: clock})...)
 }
 
-// pictures holds what is decoded against the pictures that ffmpeg gives one after another: every frame of the clock, and
-// single frames.
+// pictures compares decoded pictures with the pictures that a plain run of ffmpeg writes: every frame of the clock, and single frames.
 func pictures(t testing.TB, l line, r *media.Reader, src media.Source) (wrong []string) {
 	t.Helper()
 	spec := media.FrameSpec{Width: 64, Height: 36}
@@ -199,7 +198,7 @@ func pictures(t testing.TB, l line, r *media.Reader, src media.Source) (wrong []
 	return wrong
 }
 
-// TestClips holds the clock of every clip against the value that specifications and reports give it, by each line of ffmpeg.
+// TestClips compares the clock of every clip with the value of specifications and bug reports, by each line of ffmpeg.
 func TestClips(t *testing.T) {
 	for _, l := range lines(t) {
 		for _, c := range clips {
@@ -213,7 +212,7 @@ func TestClips(t *testing.T) {
 	}
 }
 
-// TestFigureClips prints a row for each clip: expected, seen by each line of ffmpeg, verdict.
+// TestFigureClips prints a row for each clip: expected value, value by each line of ffmpeg, verdict.
 func TestFigureClips(t *testing.T) {
 	figure.Begin(t, "material/clips")
 	right := 0

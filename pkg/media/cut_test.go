@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A recording is a film whose key frames come every group frames.
+// A recording is a film with a key frame every group frames.
 type recording struct {
 	name   string
 	group  int64
@@ -33,7 +33,7 @@ var recordings = []recording{
 	{"no group within 20 s", 500, 900, []string{"-c:v", "libx264", "-preset", "ultrafast", "-x264-params", "bframes=2:keyint=500:min-keyint=500:scenecut=0:b-adapt=0"}, "long.ts"},
 }
 
-// whole makes the recording, and returns its file, and its pictures one after another.
+// whole makes the recording. whole returns the file, and the pictures in display order.
 func (rec recording) whole(t *testing.T) (path string, pictures [][]byte) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), rec.file)
@@ -59,8 +59,8 @@ func (rec recording) whole(t *testing.T) (path string, pictures [][]byte) {
 	return path, pictures
 }
 
-// displayTimes reads the display times of the pictures of a transport stream, in ticks of 90 kHz and in the order of the file: the
-// PES headers (ISO/IEC 13818-1, 2.4.3.7) of the first video packet identifier, each of one picture. at is the packet in which each begins.
+// displayTimes reads the display times of the pictures of a transport stream, in ticks of 90 kHz and in file order, from the PES headers (ISO/IEC
+// 13818-1, 2.4.3.7) of the first video packet identifier. Each PES packet has a single picture. at holds the packet in which each picture begins.
 func displayTimes(data []byte) (pts []int64, at []int) {
 	for i := 0; i+188 <= len(data); i += 188 {
 		p := data[i : i+188]
@@ -81,8 +81,8 @@ func displayTimes(data []byte) (pts []int64, at []int) {
 	return pts, at
 }
 
-// TestCutRecordings: a recording that was cut between packets of the multiplex, in the middle of a group of pictures, is the
-// film from the first picture that is left. What cannot be shown is counted, and everything after it is at its place (Motion#755, jellyfin#8284).
+// TestCutRecordings: a recording that was cut between packets of the multiplex, in the middle of a group of pictures, is the film from the first
+// remaining picture. Pictures that cannot be shown are counted, and all later pictures keep their times (Motion#755, jellyfin#8284).
 func TestCutRecordings(t *testing.T) {
 	for _, rec := range recordings {
 		t.Run(rec.name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestCutRecordings(t *testing.T) {
 	}
 }
 
-// shows holds the frames of a cut recording against the pictures of the whole one.
+// shows compares the frames of a cut recording with the pictures of the whole recording.
 func shows(t *testing.T, r *media.Reader, src media.Source, truth [][]byte) error {
 	t.Helper()
 	spec := media.FrameSpec{Width: 64, Height: 36}
@@ -158,7 +158,7 @@ func shows(t *testing.T, r *media.Reader, src media.Source, truth [][]byte) erro
 	return nil
 }
 
-// A recording of which most cannot be shown is refused, and the refusal says how much is left.
+// A recording with mostly unshowable pictures is refused, and the error names the number of remaining pictures.
 func TestMostlyGone(t *testing.T) {
 	rec := recordings[0]
 	path, _ := rec.whole(t)

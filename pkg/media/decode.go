@@ -18,29 +18,29 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Fit says how a picture is brought to the size asked for.
+// Fit is the way in which a picture is brought to a requested size.
 type Fit uint8
 
 const (
-	// Squeeze shows the whole picture in exactly Width x Height, whatever that does to its shape.
+	// Squeeze shows the whole picture in exactly Width x Height, and may distort the picture's shape.
 	Squeeze Fit = iota
 	// Crop shows the middle of the picture, cut to the shape of Width x Height.
 	Crop
-	// Keep shows the whole picture in its own shape: Width is kept, and Height, even, follows from it.
+	// Keep shows the whole picture in its own shape. Width is kept. Height, an even number, follows from Width.
 	Keep
 )
 
-// A FrameSpec is one size in which frames are wanted.
+// A FrameSpec is a size in which a caller wants frames.
 type FrameSpec struct {
 	Width, Height int
 	Fit           Fit
-	// Stride asks for every n-th frame only, from frame 0; 0 and 1 mean every frame.
+	// Stride n asks for every n-th frame, from frame 0; 0 and 1 mean every frame.
 	Stride int
 }
 
 func (s FrameSpec) stride() int64 { return int64(max(s.Stride, 1)) }
 
-// shape is the width of a film's picture over its height, as it is shown.
+// shape returns the ratio of a film's displayed width to the displayed height.
 func shape(v *cinedexv1.VideoTrack) (num, den int64) {
 	num, den = int64(v.GetWidth()), int64(v.GetHeight())
 	if v.GetSarNum() > 0 && v.GetSarDen() > 0 {
@@ -49,7 +49,7 @@ func shape(v *cinedexv1.VideoTrack) (num, den int64) {
 	return num, den
 }
 
-// Size returns the size of the pictures that s gives of v.
+// Size returns the size of the pictures that s yields of v.
 func (s FrameSpec) Size(v *cinedexv1.VideoTrack) (width, height int) {
 	if s.Fit != Keep {
 		return s.Width, s.Height
@@ -58,12 +58,12 @@ func (s FrameSpec) Size(v *cinedexv1.VideoTrack) (width, height int) {
 	if num <= 0 {
 		return s.Width, s.Height
 	}
-	half := (int64(s.Width)*den + num) / (2 * num) // rounded
+	half := (int64(s.Width)*den + num) / (2 * num) // rounded to the nearest
 	return s.Width, int(max(half, 1) * 2)
 }
 
-// filter is the filter chain that brings a frame to the size of s as packed RGB.
-// The scaler is ffmpeg's default one, since models were trained on its output.
+// filter returns the filter chain that brings a frame to the size of s as packed RGB. The scaler is ffmpeg's default scaler, since models were
+// trained on its output.
 func (s FrameSpec) filter(v *cinedexv1.VideoTrack) string {
 	var chain []string
 	if s.Stride > 1 {
@@ -71,7 +71,7 @@ func (s FrameSpec) filter(v *cinedexv1.VideoTrack) string {
 	}
 	if s.Fit == Crop {
 		num, den := shape(v)
-		// In coded pixels: wide is how much of the height is as wide as what is wanted.
+		// wide is the ratio of the wanted width to the height, in coded pixels.
 		wide := fmt.Sprintf("%d/%d", int64(s.Width)*den*int64(v.GetWidth()), int64(s.Height)*num*int64(v.GetHeight()))
 		chain = append(chain, fmt.Sprintf(`crop=w='min(iw\,ih*%s)':h='min(ih\,iw/(%s))'`, wide, wide))
 	}
@@ -95,24 +95,22 @@ func (p *Picture) Image() *image.RGBA {
 	return img
 }
 
-// A Frame is one frame in all sizes asked for. Its pictures belong to whoever got
-// it, are never written again, and may be shared and kept.
+// A Frame is a frame in all requested sizes. Pictures are never written again: a receiver may keep and share them.
 type Frame struct {
 	N int64
-	// Pictures are in the order of the specs; nil where the stride leaves this frame out.
+	// Pictures are in the order of the specs. A picture is nil where the stride leaves the frame out.
 	Pictures []*Picture
 }
 
-// A Source is a film to decode: the file, and what Probe said of its pictures.
+// A Source is a film to decode: the file, and Probe's description of the pictures.
 type Source struct {
 	Path  string
 	Video *cinedexv1.VideoTrack
 	Clock schema.Clock
 }
 
-// Decode decodes a film once, from its first frame to its last, in every size of
-// specs. The stream decodes ahead of its reader by a few frames only, so a reader
-// that is slow, or pauses, holds the decoder back. The caller must Close it.
+// Decode decodes a film once, from the first frame to the last, in every size of specs. The stream decodes only a few frames ahead: a slow or paused
+// reader holds the decoder back. The caller MUST close the stream.
 func (r *Reader) Decode(ctx context.Context, src Source, specs ...FrameSpec) (*Stream, error) {
 	if err := checkSpecs(src, specs); err != nil {
 		return nil, err
@@ -120,10 +118,10 @@ func (r *Reader) Decode(ctx context.Context, src Source, specs ...FrameSpec) (*S
 	return r.decode(ctx, src, excerpt{}, specs)
 }
 
-// A frame in one size has at most so many pixels, as a coded picture has (maxPixels).
+// maxFrame bounds the pixels of a frame in one size. The bound equals maxPixels, the bound of a coded picture.
 const maxFrame = 8192 * 8192
 
-// maxTall bounds the height that follows from a width: a film's header may claim any shape.
+// maxTall bounds the height that follows from a width, since a film's header may declare any shape.
 const maxTall = 16
 
 func checkSpecs(src Source, specs []FrameSpec) error {
@@ -136,7 +134,7 @@ func checkSpecs(src Source, specs []FrameSpec) error {
 	for _, s := range specs {
 		w, h := s.Size(src.Video)
 		if s.Fit == Keep && h > maxTall*w {
-			return errkind.New(errkind.Invalid, "%s is more than %d times as high as wide: its pictures are not decoded", nameOf(src.Path), maxTall)
+			return errkind.New(errkind.Invalid, "%s is more than %d times as high as wide, and is not decoded", nameOf(src.Path), maxTall)
 		}
 		if int64(w)*int64(h) > maxFrame {
 			return errkind.New(errkind.Invalid, "pictures of %dx%d have more than the %d pixels that a frame may have", w, h, maxFrame)
@@ -148,67 +146,63 @@ func checkSpecs(src Source, specs []FrameSpec) error {
 	return nil
 }
 
-// A Stream is a film being decoded. One goroutine may read it.
+// A Stream is a film being decoded. Only one goroutine may call Next.
 //
-// ffmpeg splits each decoded frame to one pipe for each size, and names the
-// frame's time on one more. It writes them in no order that may be relied on, so
-// each pipe has its own goroutine, which stops reading only where a whole frame
-// waits to be taken: then the decoder waits for us, and never we for it on one
-// pipe while it waits on another.
+// ffmpeg splits each decoded frame to a pipe per size, and prints the frame's time on a further pipe. The order of the writes is not defined.
+// Therefore each pipe has a goroutine of its own, which stops reading only while a whole frame waits to be taken. The decoder may wait for the
+// goroutines, but no goroutine waits for one pipe while the decoder waits for another.
 type Stream struct {
 	src    Source
 	specs  []FrameSpec
-	ctx    context.Context // of the process: ends with Close
+	ctx    context.Context // of the process; ends with Close
 	cancel context.CancelCauseFunc
 	proc   *process
-	done   chan struct{} // all goroutines have ended, and the process is reaped
+	done   chan struct{} // closed after all goroutines have ended and the process is reaped
 
 	mu     sync.Mutex
 	cond   sync.Cond
-	marks  []mark       // frames that were decoded and not yet taken, oldest first
+	marks  []mark       // frames decoded and not yet taken, oldest first
 	queues [][]*Picture // by spec
 	queued int64        // bytes in queues
-	moved  time.Time    // when something last arrived, or was last asked for
+	moved  time.Time    // the last arrival of data, or the last call of take
 	ended  bool         // every pipe is at its end, and the process is reaped
-	err    error        // why it ended, where it should not have
+	err    error        // the fault that ended the decoding
 
-	// Of the reader alone.
+	// Used only by the goroutine that calls Next.
 	next    int64      // the frame that Next returns
-	pending *Frame     // decoded, of a frame at or after next
-	newest  []*Picture // by spec: the last one decoded at or before next
-	missing int64      // frames that another stands in for, without those before the first picture
+	pending *Frame     // a decoded frame at or after next
+	newest  []*Picture // by spec: the last decoded picture at or before next
+	missing int64      // frames repeated from the frame before; frames before the first picture are not counted
 	lead    int64      // frames before the first picture
-	drained bool       // nothing more is decoded
+	drained bool       // the decoder has no more frames
 }
 
-// mark is what ffmpeg says of a decoded frame before its pictures: its number
-// since the filters were set up (the stride counts by it), and its time.
+// A mark is ffmpeg's line about a decoded frame, printed before the pictures: the frame's number since the setup of the filters, by which the stride
+// counts, and the frame's time.
 type mark struct {
 	number int64
-	n      int64 // frame of the asset
+	n      int64 // frame of the asset; -1 for none
 }
 
 const (
-	// ahead is how many frames may wait when the reader is the slower one.
+	// ahead is the number of frames that may wait for a slow reader.
 	ahead = 16
-	// aheadBytes is how many bytes of frames may wait then, where frames are large.
+	// aheadBytes bounds the bytes of the frames that may wait for a slow reader.
 	aheadBytes = 256 << 20
-	// maxQueued bounds the pictures that wait because the pipes are out of step: far
-	// above what ffmpeg's own queues can hold back.
+	// maxQueued bounds the bytes of pictures that wait because the pipes are out of step. ffmpeg's own queues hold far less.
 	maxQueued = 1 << 30
 )
 
-// graph is the filter graph for specs: times in flicks, each printed on
-// descriptor 3, then one branch per size. metadata=print only prints frames that
-// have some, so each is given one.
+// graph returns the filter graph for specs: times in flicks, each printed on descriptor 3, then a branch per size. metadata=print prints only frames
+// that have metadata, so the graph adds an entry to each frame.
 func graph(src Source, part excerpt, specs []FrameSpec) string {
 	var g strings.Builder
 	fmt.Fprintf(&g, `[0:V:0]settb=1/%d,`, schema.Second)
 	switch {
-	case part.one && part.seek > 0:
-		// Seeking may lead into the middle of a group of pictures, of which some decoders show what they make of it.
+	case part.starting && part.seek > 0:
+		// Seeking may lead into the middle of a group of pictures. Some decoders show the incomplete pictures before the first key frame.
 		fmt.Fprintf(&g, `select='if(key\,st(0\,1)\,0);ld(0)*gte(pts\,%d)',`, part.from)
-	case part.one:
+	case part.starting:
 		fmt.Fprintf(&g, `select='gte(pts\,%d)',`, part.from)
 	}
 	fmt.Fprintf(&g, `metadata=mode=add:key=k:value=1,metadata=mode=print:key=k:file='pipe\:3':direct=1,split=%d`, len(specs))
@@ -221,12 +215,12 @@ func graph(src Source, part excerpt, specs []FrameSpec) string {
 	return g.String()
 }
 
-// excerpt is what part of a film is decoded: the zero value is all of it.
+// An excerpt is the part of a film to decode. The zero value is the whole film.
 type excerpt struct {
-	one  bool        // only one frame:
-	from schema.Time // the first that the decoder dates at this time or after it
-	more bool        // and those after it
-	seek schema.Time // where to begin to read, on the container's clock; 0 for the beginning of the file
+	starting  bool        // begin at from, rather than at the first frame
+	from      schema.Time // the first frame is the first frame that the decoder dates at this time or later
+	following bool        // decode the frames after the first frame as well
+	seek      schema.Time // the position where reading begins, on the container's clock; 0 for the beginning of the file
 }
 
 func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []FrameSpec) (_ *Stream, err error) {
@@ -238,7 +232,7 @@ func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []F
 		return nil, err
 	}
 	args := sandboxed("-v", "error", "-nostdin", "-copyts")
-	if part.one && part.seek > 0 {
+	if part.starting && part.seek > 0 {
 		args = append(args, "-seek_timestamp", "1", "-noaccurate_seek", "-ss", seconds(part.seek))
 	}
 	args = append(args, "-i", url, "-filter_complex", graph(src, part, specs))
@@ -263,7 +257,7 @@ func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []F
 		ours, theirs = append(ours, out), append(theirs, in)
 		if i > 0 {
 			args = append(args, "-map", fmt.Sprintf("[o%d]", i-1), "-fps_mode", "passthrough")
-			if part.one && !part.more {
+			if part.starting && !part.following {
 				args = append(args, "-frames:v", "1")
 			}
 			args = append(args, "-f", "rawvideo", "pipe:"+strconv.Itoa(3+i))
@@ -284,7 +278,7 @@ func (r *Reader) decode(ctx context.Context, src Source, part excerpt, specs []F
 	return s, nil
 }
 
-// serve owns the stream's goroutines and its process.
+// serve owns the stream's goroutines and process.
 func (s *Stream) serve(pipes []*os.File, stall time.Duration) {
 	defer close(s.done)
 	var readers sync.WaitGroup
@@ -292,7 +286,7 @@ func (s *Stream) serve(pipes []*os.File, stall time.Duration) {
 	for i := range s.specs {
 		readers.Go(func() { s.readPictures(i, pipes[1+i]) })
 	}
-	// A killed process closes its pipes, and a reader that waits for room is woken.
+	// Killing the process closes its pipes. A goroutine that waits for room needs a broadcast.
 	stop := context.AfterFunc(s.ctx, s.wake)
 	stopWatch := s.watch(stall)
 
@@ -312,19 +306,19 @@ func (s *Stream) serve(pipes []*os.File, stall time.Duration) {
 	s.cond.Broadcast()
 }
 
-// watch ends a decoding that gives nothing while its reader waits.
+// watch ends a decoding that yields no frame while the reader waits.
 func (s *Stream) watch(stall time.Duration) (stop func()) {
 	var timer *time.Timer
 	timer = time.AfterFunc(stall, func() {
 		s.mu.Lock()
 		idle := time.Since(s.moved)
 		if s.ready() {
-			idle = 0 // it is the reader who takes its time
+			idle = 0 // a whole frame waits: the reader is slow, not the decoder
 			s.moved = time.Now()
 		}
 		s.mu.Unlock()
 		if idle >= stall {
-			s.cancel(errkind.New(errkind.Invalid, "%s gave no frame for %s", nameOf(s.src.Path), stall))
+			s.cancel(errkind.New(errkind.Invalid, "%s yielded no frame for %s", nameOf(s.src.Path), stall))
 			return
 		}
 		timer.Reset(stall - idle)
@@ -347,8 +341,7 @@ func (s *Stream) fail(err error) {
 	s.cancel(err)
 }
 
-// readMarks reads "frame:12 pts:3528000 pts_time:0.005" lines; the lines between
-// them are the metadata that made ffmpeg print.
+// readMarks reads lines such as "frame:12 pts:3528000 pts_time:0.005". The lines in between are the metadata that makes ffmpeg print.
 func (s *Stream) readMarks(pipe io.Reader) {
 	lines := bufio.NewScanner(pipe)
 	last := int64(-1)
@@ -366,11 +359,11 @@ func (s *Stream) readMarks(pipe io.Reader) {
 			s.fail(errkind.New(errkind.Internal, "ffmpeg named a frame as %q", lines.Text()))
 			return
 		}
-		m := mark{number, -1} // a frame without a time has no place, but its pictures come all the same
+		m := mark{number, -1} // a frame without a time has no number, and still has pictures in the queues
 		if pts, err := strconv.ParseInt(strings.TrimPrefix(fields[1], "pts:"), 10, 64); err == nil {
 			m.n = s.src.frameNear(schema.Time(pts))
 			if m.n < s.src.Video.GetUnshownFrames() {
-				m.n = -1 // decoders differ in whether they show what they make of these
+				m.n = -1 // decoders differ in whether they show incomplete pictures
 			}
 		}
 		if s.src.Video.GetSparseTimes() {
@@ -385,8 +378,7 @@ func (s *Stream) readMarks(pipe io.Reader) {
 	}
 }
 
-// frameNear returns the frame whose start is the nearest to the time by which a
-// decoder dates a picture: containers round, so equality cannot be asked for.
+// frameNear returns the frame whose start is nearest to a decoder's time of a picture. Containers round times, so the times are rarely equal.
 func (src Source) frameNear(t schema.Time) int64 {
 	t -= schema.Time(src.Video.GetStart() + src.Video.GetDecoderDelay())
 	n := src.Clock.FrameAt(t)
@@ -401,7 +393,7 @@ func (s *Stream) readPictures(i int, pipe io.Reader) {
 	for {
 		p := &Picture{w, h, make([]byte, 3*w*h)}
 		if _, err := io.ReadFull(pipe, p.Pix); err != nil {
-			return // its end; why is asked of the process
+			return // the end of the pipe; serve reads the cause from the process
 		}
 		s.mu.Lock()
 		s.queues[i] = append(s.queues[i], p)
@@ -414,13 +406,13 @@ func (s *Stream) readPictures(i int, pipe io.Reader) {
 		}
 		s.mu.Unlock()
 		if over {
-			s.fail(errkind.New(errkind.Internal, "ffmpeg gives pictures so out of step that more than %d bytes wait", maxQueued))
+			s.fail(errkind.New(errkind.Internal, "ffmpeg's pipes are out of step: more than %d bytes wait", maxQueued))
 			return
 		}
 	}
 }
 
-// ready reports whether the oldest decoded frame is there in all its sizes.
+// ready reports whether all sizes of the oldest decoded frame have arrived.
 func (s *Stream) ready() bool {
 	if len(s.marks) == 0 {
 		return false
@@ -433,7 +425,7 @@ func (s *Stream) ready() bool {
 	return true
 }
 
-// take waits for the oldest decoded frame and takes it; io.EOF after the last one.
+// take waits for the oldest decoded frame and removes it from the queues; io.EOF after the last frame.
 func (s *Stream) take() (Frame, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -461,11 +453,12 @@ func (s *Stream) take() (Frame, error) {
 	return f, nil
 }
 
-// Next returns the next frame; io.EOF after the last. Frames are numbered without
-// gaps from 0 to the last one of the clock: where one cannot be decoded, the one
-// before it stands in, as on a screen (at the beginning, the first that can be).
-// A film of which more than a tenth is missing is an error of kind Invalid. What is missing at the beginning
-// may be up to half of the film: the recording was cut in the middle of a group of pictures.
+// Next returns the next frame; io.EOF after the last.
+//
+//   - Frames are numbered without gaps, from 0 to the last frame of the clock.
+//   - A frame that cannot be decoded shows the picture of the frame before, as a screen would. At the beginning, the first decoded picture stands in.
+//   - A film with more than a tenth of its frames missing is an error of kind Invalid. At the beginning, up to half of the frames may be missing: the
+//     recording was cut in the middle of a group of pictures.
 func (s *Stream) Next() (Frame, error) {
 	n := s.next
 	if n >= s.src.Clock.Frames() {
@@ -511,7 +504,7 @@ func (s *Stream) Next() (Frame, error) {
 	return f, nil
 }
 
-// remember takes the pictures of a frame for the newest ones.
+// remember stores the pictures of a frame as the newest pictures.
 func (s *Stream) remember(f Frame) {
 	for i, p := range f.Pictures {
 		if p != nil {
@@ -520,22 +513,20 @@ func (s *Stream) remember(f Frame) {
 	}
 }
 
-// checkMissing refuses a film that is more gap than film. Some frames are lost at
-// most joins and at the ends of many files.
+// checkMissing refuses a film with too many missing frames. Most joins, and the ends of many files, lose a few frames.
 func (s *Stream) checkMissing() error {
 	total := s.src.Clock.Frames()
 	if s.missing > max(total/10, min(10, total-1)) || s.lead > max(total/2, min(10, total-1)) {
-		return errkind.New(errkind.Invalid, "%s is damaged: only %d of its %d frames, or fewer, can be decoded",
+		return errkind.New(errkind.Invalid, "%s is damaged: at most %d of %d frames can be decoded",
 			nameOf(s.src.Path), total-s.missing-s.lead, total)
 	}
 	return nil
 }
 
-// Missing returns how many of the frames so far had no picture of their own.
+// Missing returns how many of the frames returned by Next had no picture of their own.
 func (s *Stream) Missing() int64 { return s.missing + s.lead }
 
-// Close ends the decoding, wherever it is, and waits until its process and
-// goroutines are gone.
+// Close ends the decoding at any point, and waits until the process and all goroutines have ended.
 func (s *Stream) Close() error {
 	s.cancel(nil)
 	<-s.done

@@ -71,15 +71,15 @@ func TestProbeAndDecodeAgreeWithTheTruth(t *testing.T) {
 	}
 }
 
-// Whatever container, delay or edit list: entry n of the table is frame n of the decoding,
-// and its time is the one that is burnt in, counted from the first frame.
+// For any container, delay and edit list, entry n of the table is frame n of the decoding. The time of an entry is the burnt-in time, counted from
+// the first frame.
 func TestContainers(t *testing.T) {
 	r := reader(t)
 	truth := suite(t)["film-23976"]
 	for name, c := range map[string]struct {
 		file string
 		args []string
-		// shift is the burnt-in number of the first frame; frames how many there are, 0 for all from there.
+		// shift is the burnt-in number of the first frame. frames is the number of frames; 0 means all frames from shift.
 		shift, frames int64
 		variable      bool
 	}{
@@ -140,7 +140,7 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// sameFrame checks that FrameAt gives the frame that says it is want.
+// sameFrame checks that FrameAt returns the frame whose stamp is want.
 func sameFrame(t *testing.T, r *media.Reader, src media.Source, n, want int64) {
 	t.Helper()
 	p, err := r.FrameAt(t.Context(), src, n, whole)
@@ -197,8 +197,7 @@ func TestFrameAtGivesTheVeryBytes(t *testing.T) {
 	}
 }
 
-// The pictures that models see must be those that they were trained on: ffmpeg's
-// own scaling, asked for in the plainest way.
+// Models must see the pictures of their training: ffmpeg's own scaling, with default settings.
 func TestSqueezeIsFFmpegsOwnScaling(t *testing.T) {
 	r := reader(t)
 	truth := suite(t)["film-25"]
@@ -290,8 +289,7 @@ func TestOneStrideAlone(t *testing.T) {
 	}
 }
 
-// A film with bytes overwritten keeps its numbering: each frame is itself, or
-// stands in for one that is gone.
+// A film with overwritten bytes keeps its numbering: each frame shows its own picture, or the picture of the frame before.
 func TestDamageMovesNothing(t *testing.T) {
 	r := reader(t)
 	truth := suite(t)["film-25"]
@@ -340,7 +338,7 @@ func TestShapes(t *testing.T) {
 	dir := t.TempDir()
 	film := suite(t)["film-25"].Path
 	turned, wide := filepath.Join(dir, "turned.mp4"), filepath.Join(dir, "anamorphic.mp4")
-	// What turns a film changed its name in ffmpeg 6.
+	// The option for rotating a film was renamed in ffmpeg 6.
 	if err := exec.Command(tool(t, "ffmpeg"), "-v", "error", "-display_rotation", "90", "-i", film, "-map", "0:v", "-c", "copy", "-frames:v", "30", turned).Run(); err != nil {
 		run(t, "-i", film, "-map", "0:v", "-c", "copy", "-metadata:s:v", "rotate=90", "-frames:v", "30", turned)
 	}
@@ -388,7 +386,7 @@ func TestCancelAndClose(t *testing.T) {
 	}
 	s.Close()
 
-	// Left in the middle, with nobody reading.
+	// Closed in the middle of the film, with no reader.
 	s, err = r.Decode(t.Context(), src, whole)
 	if err != nil {
 		t.Fatal(err)
@@ -411,7 +409,7 @@ func TestCancelAndClose(t *testing.T) {
 	noChildren(t)
 }
 
-// noChildren fails where a process that we started, or its remains, is still there.
+// noChildren fails if a child process, or a zombie, exists.
 func noChildren(t *testing.T) {
 	t.Helper()
 	paths, err := filepath.Glob("/proc/self/task/*/children")
@@ -426,7 +424,7 @@ func noChildren(t *testing.T) {
 }
 
 func TestStall(t *testing.T) {
-	// A program that never says anything, in place of a decoder that hangs.
+	// A program that prints nothing stands for a hanging decoder.
 	sleep := write(t, t.TempDir(), "ffmpeg", []byte("#!/bin/sh\nsleep 1000\n"))
 	if err := os.Chmod(sleep, 0o755); err != nil {
 		t.Fatal(err)
@@ -439,15 +437,14 @@ func TestStall(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Next()
-	if errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), "gave no frame") {
+	if errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), "yielded no frame") {
 		t.Errorf("a decoder that hangs: %v", err)
 	}
 	s.Close()
 	noChildren(t)
 }
 
-// A film that changes its size half way sets ffmpeg's filters up anew; numbers,
-// strides and sizes of ours go on.
+// If a film changes its size half way, ffmpeg sets up its filters again. Frame numbers, strides and sizes continue.
 func TestSizeChangesHalfWay(t *testing.T) {
 	r := reader(t)
 	truth := suite(t)["film-25"]
@@ -479,7 +476,7 @@ func TestSizeChangesHalfWay(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p := f.Pictures[1]; n%7 == 0 {
-			// Behind the change the stride counts anew: the picture is the newest at hand.
+			// After the change the stride counts from the beginning: the picture is the newest decoded picture.
 			if st := mustStamp(t, p); st.Frame > n || st.Frame <= n-7 || n < 250 && st.Frame != n {
 				t.Errorf("frame %d says %d", n, st.Frame)
 			}
@@ -521,7 +518,7 @@ func TestLimitsOfTheDecoder(t *testing.T) {
 	}
 }
 
-// TestTallFilms: a film's header may claim any shape; no frame is decoded whose height follows from an absurd one.
+// TestTallFilms: a film's header may declare any shape. No frame is decoded whose height follows from an absurd shape.
 func TestTallFilms(t *testing.T) {
 	r := reader(t)
 	film := suite(t)["film-25"].Path

@@ -5,14 +5,12 @@ import (
 	"encoding/binary"
 )
 
-// decoderSlack covers what a decoder holds whatever the picture's size: tables,
-// windows of compression, readers.
+// decoderSlack covers the memory that a decoder holds for a picture of any size: tables, windows of compression, readers.
 const decoderSlack = 512 << 10
 
-// decoderMemory returns the most bytes that Go's decoder of a format holds while it
-// decodes a picture of w x h, from the format's own header. The bounds are read off
-// the decoders of Go and golang.org/x/image, and TestDecoderMemory holds real
-// decoders to them. ok is false for a header that the decoder would refuse.
+// decoderMemory returns the most bytes that Go's decoder of a format holds while decoding a picture of w x h, computed from the header. The bounds
+// follow the source of the decoders of Go and golang.org/x/image; TestDecoderMemory compares the bounds with real decoders. ok is false for a header
+// that the decoder would refuse.
 func decoderMemory(format string, data []byte, w, h int64) (memory int64, ok bool) {
 	switch format {
 	case "jpeg":
@@ -20,7 +18,7 @@ func decoderMemory(format string, data []byte, w, h int64) (memory int64, ok boo
 	case "png":
 		memory, ok = pngMemory(data, w, h)
 	case "gif":
-		memory, ok = 2*w*h, true // one byte a pixel, and once more to undo interlacing
+		memory, ok = 2*w*h, true // a byte a pixel, and a second byte for undoing the interlacing
 	case "bmp":
 		memory, ok = 4*w*h, true
 	case "webp":
@@ -29,9 +27,8 @@ func decoderMemory(format string, data []byte, w, h int64) (memory int64, ok boo
 	return memory + decoderSlack, ok
 }
 
-// jpegMemory: samples lie in blocks of 8 x 8, in units that are as large as the first
-// component's sampling. A progressive picture holds its coefficients, four bytes a
-// sample, until its end. Colours that are not YCbCr are copied to four bytes a pixel.
+// jpegMemory: samples are in blocks of 8 x 8, in units as large as the first component's sampling. A progressive picture holds coefficients, four
+// bytes a sample, until the end. Colours other than YCbCr are copied to four bytes a pixel.
 func jpegMemory(data []byte, w, h int64) (int64, bool) {
 	progressive, sof, ok := jpegFrame(data)
 	if !ok {
@@ -69,8 +66,7 @@ func jpegMemory(data []byte, w, h int64) (int64, bool) {
 	return memory, true
 }
 
-// jpegFrame finds the start of frame, as Go's decoder does: it passes over bytes
-// between segments, and it takes one frame only.
+// jpegFrame finds the start of frame as Go's decoder does: bytes between segments are skipped, and the first frame is the only frame.
 func jpegFrame(data []byte) (progressive bool, sof []byte, ok bool) {
 	for i := 2; i+1 < len(data); {
 		if data[i] != 0xff {
@@ -111,8 +107,8 @@ func jpegFrame(data []byte) (progressive bool, sof []byte, ok bool) {
 	return false, nil, false
 }
 
-// adobeUnknown reports whether Adobe's segment may say that the colours are no YCbCr.
-// The segment may stand anywhere in the file, so every place that reads like one counts.
+// adobeUnknown reports whether Adobe's segment may say that the colours are not YCbCr. The segment may be anywhere in the file, so every sequence of
+// bytes that looks like the segment counts.
 func adobeUnknown(data []byte) bool {
 	for {
 		i := bytes.Index(data, []byte("Adobe"))
@@ -126,8 +122,7 @@ func adobeUnknown(data []byte) bool {
 	}
 }
 
-// pngMemory: interlaced passes are pictures of their own, as many pixels together as
-// the whole. Each pass has two rows.
+// pngMemory: interlaced passes are separate pictures, with as many pixels together as the whole picture. Each pass holds two rows.
 func pngMemory(data []byte, w, h int64) (int64, bool) {
 	const ihdr = 8 + 8 // signature; length and name of the first chunk
 	if len(data) < ihdr+13 {
@@ -146,15 +141,13 @@ func pngMemory(data []byte, w, h int64) (int64, bool) {
 	if !interlaced {
 		return pixel*w*h + rows, true
 	}
-	// Seven passes round each side up: by less than a row and a column each.
+	// Seven passes round each side up, by less than a row and a column each.
 	return 2*pixel*w*h + 7*pixel*(w+h) + 7*rows, true
 }
 
-// webpMemory: the lossless decoder holds the picture, once more while it writes
-// indexed colours out, and a quarter of it for each table of tiles: predictors,
-// colours, Huffman groups. Of groups it takes 2,600, each with five trees, whose
-// nodes take up to 290 bytes for each byte of the file. A lossy picture with alpha
-// is both, lossy and lossless.
+// webpMemory: the lossless decoder holds the picture, a second copy while writing indexed colours, and a quarter of the picture for each table of
+// tiles: predictors, colours, Huffman groups. The decoder accepts 2,600 groups with five trees each, whose nodes take up to 290 bytes for each byte
+// of the file. A lossy picture with alpha is lossy and lossless at once.
 func webpMemory(size, w, h int64) int64 {
 	const groups, group, nodes, perByte = 2600, 5 * 640, 56 << 10, 290
 	tiles := 3 * 4 * ((w + 3) / 4) * ((h + 3) / 4)

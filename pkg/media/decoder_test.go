@@ -22,8 +22,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 )
 
-// greyJPEG is a JPEG of one colour, written by hand: the start of frame is what sof says, and each block
-// is one bit (its mean is as before) and, where the picture is not progressive, one more (nothing else).
+// greyJPEG is a hand-written JPEG of a single colour. sof names the start of frame. Each block is a bit (the mean is unchanged) and, in pictures that
+// are not progressive, a second bit (no further coefficients).
 type greyJPEG struct {
 	sof      byte   // 0xc0 baseline, 0xc2 progressive
 	sampling []byte // of each component
@@ -54,7 +54,7 @@ func (g greyJPEG) encode(w, h int) []byte {
 		scan = append(scan, id, 0)
 	}
 	segment(g.sof, frame)
-	for _, table := range []byte{0x00, 0x10} { // one code of one bit, for the value 0
+	for _, table := range []byte{0x00, 0x10} { // a single code of one bit, for the value 0
 		segment(0xc4, append([]byte{table, 1}, make([]byte, 16)...))
 	}
 	last := byte(63)
@@ -67,7 +67,7 @@ func (g greyJPEG) encode(w, h int) []byte {
 	return b.Bytes()
 }
 
-// blackPNG is a PNG of zeros, interlaced or not: image/png does not write interlaced ones.
+// blackPNG is a PNG of zeros, interlaced or not. image/png cannot write interlaced files.
 func blackPNG(t *testing.T, w, h int, depth, colour byte, interlaced bool) []byte {
 	var b bytes.Buffer
 	chunk := func(name string, body []byte) {
@@ -103,7 +103,7 @@ func blackPNG(t *testing.T, w, h int, depth, colour byte, interlaced bool) []byt
 	return b.Bytes()
 }
 
-// allocated is how many bytes f allocates, garbage among them.
+// allocated returns the number of bytes that f allocates, garbage included.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -112,8 +112,7 @@ func allocated(f func()) int64 {
 	return int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// TestDecoderMemory decodes pictures of every format, kind and awkward shape, and compares what is allocated
-// with what ImageMemory promised.
+// TestDecoderMemory decodes pictures of every format, variant and awkward shape, and compares the allocated bytes with the answer of ImageMemory.
 func TestDecoderMemory(t *testing.T) {
 	dir := t.TempDir()
 	webp := func(w, h int, args ...string) []byte {
@@ -195,7 +194,7 @@ func TestDecoderMemory(t *testing.T) {
 	}
 }
 
-// TestExtremeShapes: a small file of an extreme shape is refused before anything is allocated for it.
+// TestExtremeShapes: a small file that declares an extreme shape is refused before memory is allocated for the picture.
 func TestExtremeShapes(t *testing.T) {
 	small := media.DefaultImageLimits()
 	small.Memory = 8 << 20

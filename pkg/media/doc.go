@@ -1,26 +1,23 @@
-// Package media reads films: it probes them, decodes their pictures and sound,
-// takes out their text tracks (package timedtext reads them), and keeps the bytes that stay outside the log.
+// Package media probes films, decodes their pictures and sound, and extracts their text tracks and captions; for uploaded still pictures, the package
+// checks sizes and decodes. The ingestor probes arriving films and stores their text tracks, the algo-runner decodes each film once for all algorithms,
+// and search-api fetches single frames and decodes uploaded pictures. The package guarantees that frame numbers and times are exact, and that hostile
+// files cost bounded memory and time.
 //
-// The ingestor probes what arrives and stores its text tracks; the algo-runner
-// decodes each film once for all algorithms that look at its frames; search-api
-// fetches single frames and measures uploaded pictures.
+// The contract:
 //
-// What it guarantees:
+//   - Frame n of [Reader.Decode] and of [Reader.FrameAt] is entry n of the frame table of [Reader.Probe]. Frames are found by timestamp, not by
+//     counting: a damaged picture does not move the later pictures.
+//   - Times are exact. A constant rate is recovered as a fraction, even if the container rounds timestamps or the rate. A film of variable rate keeps a
+//     table of its own times.
+//   - Every picture is kept: in containers that give pictures no time (AVI) or too few times (MPEG program streams), and in recordings that were cut in
+//     the middle of a group of pictures. [cinedexv1.VideoTrack] counts the pictures that cannot be shown.
+//   - A frame that cannot be decoded shows the picture of the frame before. [Stream.Missing] counts such frames.
+//   - All files are treated as hostile. ffmpeg and ffprobe run with local protocols only, with a list of allowed containers (no playlist, no pattern of
+//     pictures), and with limits on memory, files, time and size. File names never reach the programs as options.
+//   - A fault of a file is an error of kind Invalid, in a sentence for people. A missing program or limit is an error of kind Unavailable.
+//   - No process outlives its context. Each process runs in a process group of its own, which is killed and reaped before the call or the stream that
+//     started the process returns.
+//   - [Reader] is safe for concurrent use. A [Stream] and a [Sound] have one reader, who MUST close them.
 //
-//   - Frame n of [Reader.Decode] and of [Reader.FrameAt] is entry n of the frame
-//     table that [Reader.Probe] returned, found by timestamp and not by counting,
-//     so that a damaged picture never moves the ones behind it.
-//   - Times are exact. A constant rate is recovered as a fraction even where the
-//     container rounds its timestamps or its rate; everything else keeps its own table.
-//   - Every picture is kept: in containers that give pictures no time (AVI), or too few
-//     (MPEG program streams), and of recordings that were cut in the middle of a group of
-//     pictures, of which [cinedexv1.VideoTrack] counts what cannot be shown.
-//   - All files are hostile. ffmpeg and ffprobe run with local protocols only, a
-//     list of allowed containers (no playlist, no pattern of pictures), and limits
-//     on memory, files, time and size; file names never reach them as options.
-//     What is wrong with a file is told in a sentence, as errkind.Invalid.
-//   - No process outlives its context: each runs in its own process group, which
-//     is killed and reaped before the call or stream that started it returns.
-//
-// It needs the programs ffmpeg (5.1 or newer) and ffprobe, named by [Tools].
+// The package needs the programs ffmpeg (5.1 or newer) and ffprobe, named by [Tools].
 package media

@@ -10,11 +10,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// FrameAt returns frame n: the very picture that Decode gives for n.
+// FrameAt returns frame n: the same picture that Decode returns for n.
 //
-// It seeks and decodes from the first key frame there. Where that comes after frame n (transport streams have no
-// index of key frames), it seeks further back. Where no seeking leads to frame n (an index that is wrong, a frame
-// that cannot be decoded), it decodes from the beginning, as Decode would.
+// FrameAt seeks to the frame's time, and decodes from the key frame before. If decoding begins after frame n (transport streams have no index of key
+// frames), FrameAt seeks further back. If no seek leads to frame n (a wrong index, a frame that cannot be decoded), FrameAt decodes from the
+// beginning, as Decode does.
 func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpec) (*Picture, error) {
 	spec.Stride = 1
 	if err := checkSpecs(src, []FrameSpec{spec}); err != nil {
@@ -23,7 +23,7 @@ func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpe
 	if n < 0 || n >= src.Clock.Frames() {
 		return nil, errkind.New(errkind.NotFound, "%s has frames 0 to %d, and no frame %d", nameOf(src.Path), src.Clock.Frames()-1, n)
 	}
-	n = max(n, src.Video.GetUnshownFrames()) // the first that is shown stands in for those before
+	n = max(n, src.Video.GetUnshownFrames()) // the first shown frame stands in for the unshown frames before
 	for _, back := range []schema.Time{0, 3 * schema.Second, 15 * schema.Second} {
 		p, err := r.seekFrame(ctx, src, n, back, spec)
 		if p != nil || err != nil {
@@ -50,15 +50,15 @@ func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpe
 	}
 }
 
-// nearBeginning is how near the beginning seeking saves nothing; in AVI, seeking there leads behind the first key frame.
+// nearBeginning is the distance from the beginning within which seeking saves nothing. In AVI, seeking there leads past the first key frame.
 const nearBeginning = schema.Second
 
-// sparseRun is how long the frames are followed that come before a frame of a film whose pictures have too few times.
+// sparseRun is the time before frame n from which frames are followed, in a film whose pictures have too few times.
 const sparseRun = 4 * schema.Second
 
-// seekFrame returns frame n, or nil where seeking to a place so far before it does not lead to it.
+// seekFrame returns frame n; nil if seeking to a time that lies back before the frame does not lead to the frame.
 func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, back schema.Time, spec FrameSpec) (*Picture, error) {
-	// Half a frame early, so that no rounding of the container's passes frame n over.
+	// Half a frame early, so that the container's rounding cannot skip frame n.
 	from := src.Clock.FrameStart(n)
 	if n > 0 {
 		from -= (from - src.Clock.FrameStart(n-1)) / 2
@@ -66,13 +66,13 @@ func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, back schema
 		from -= src.Clock.FrameStart(1) / 2
 	}
 	start := schema.Time(src.Video.GetStart())
-	part := excerpt{one: true, from: from + start + schema.Time(src.Video.GetDecoderDelay())}
+	part := excerpt{starting: true, from: from + start + schema.Time(src.Video.GetDecoderDelay())}
 	if from-back > nearBeginning {
 		part.seek = from - back + start
 	}
 	if src.Video.GetSparseTimes() {
-		// Frame n follows the frames before it, whose times are right more often than its own.
-		part.seek, part.more = max(part.seek-sparseRun, 0), true
+		// Frame n is found by counting from the frames before, whose times are right more often than the time of frame n.
+		part.seek, part.following = max(part.seek-sparseRun, 0), true
 		part.from = part.seek
 	}
 	s, err := r.decode(ctx, src, part, []FrameSpec{spec})
@@ -81,7 +81,7 @@ func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, back schema
 	}
 	defer s.Close()
 	f, err := s.take()
-	for part.more && err == nil && f.N < n {
+	for part.following && err == nil && f.N < n {
 		f, err = s.take()
 	}
 	switch {

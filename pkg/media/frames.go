@@ -7,19 +7,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// standardRates are tried where a file does not say its rate, or says it wrongly.
+// standardRates are tried where a file declares no rate, or a wrong rate.
 var standardRates = []schema.Rate{
 	{Num: 24000, Den: 1001}, {Num: 24, Den: 1}, {Num: 25, Den: 1}, {Num: 30000, Den: 1001}, {Num: 30, Den: 1},
 	{Num: 48000, Den: 1001}, {Num: 48, Den: 1}, {Num: 50, Den: 1}, {Num: 60000, Den: 1001}, {Num: 60, Den: 1},
 	{Num: 120000, Den: 1001}, {Num: 100, Den: 1}, {Num: 120, Den: 1}, {Num: 12, Den: 1}, {Num: 15, Den: 1}, {Num: 15000, Den: 1001},
 }
 
-// ticks is a container's time base: one tick is Num/Den seconds.
+// ticks is a container's time base: a tick lasts Num/Den seconds.
 type ticks struct{ Num, Den int64 }
 
 // time converts a count of ticks to the nearest flick.
 func (b ticks) time(n int64) schema.Time {
-	// n*Num*flicks overflows for nanosecond time bases, so whole seconds go first.
+	// Whole seconds are converted apart, since n*Num*flicks overflows for time bases in nanoseconds.
 	unit := b.Den
 	whole := n * b.Num / unit
 	rest := n*b.Num - whole*unit
@@ -30,7 +30,7 @@ func (b ticks) time(n int64) schema.Time {
 	return schema.Time(whole)*schema.Second + schema.Time((mulDivRound(rest, int64(schema.Second), unit)))
 }
 
-// mulDivRound returns a*b/c to the nearest for 0 <= a < c, where a*b may pass 64 bits.
+// mulDivRound returns a*b/c rounded to the nearest integer, for 0 <= a < c. a*b may exceed 64 bits.
 func mulDivRound(a, b, c int64) int64 {
 	if a == 0 || b <= math.MaxInt64/a {
 		return (a*b + c/2) / c
@@ -39,16 +39,16 @@ func mulDivRound(a, b, c int64) int64 {
 	return a*q + int64(math.Round(float64(a)*float64(r)/float64(c)))
 }
 
-// recoverRate finds the constant rate of which pts are the rounded ticks: every
-// timestamp lies within slack ticks of n/rate. One tick is what rounding the first
-// and the n-th can add up to.
+// recoverRate finds the constant rate of which pts are the rounded ticks: every timestamp lies within slack ticks of n/rate. One tick is the sum of
+// the rounding of the first and of the n-th timestamp.
 //
-// What the container declares is taken where it fits; then the standard rate that
-// fits best, since in a short film two may; then the average, which the container
-// has computed from the rounded times and is the least to be trusted.
+// The order of preference:
 //
-// Where a tick is more than a quarter of a frame, rounding could hide a dropped
-// frame; then the timestamps have to be exact.
+//  1. The declared rate, if the rate fits.
+//  2. The standard rate that fits best; in a short film two rates may fit.
+//  3. The average rate, which the container has computed from the rounded times, and which is the least reliable.
+//
+// Where a tick is longer than a quarter of a frame, rounding could hide a dropped frame. Then the timestamps have to be exact.
 func recoverRate(pts []int64, base ticks, slack int64, declared, average schema.Rate) (schema.Rate, bool) {
 	if len(pts) == 0 {
 		return schema.Rate{}, false
@@ -69,8 +69,8 @@ func recoverRate(pts []int64, base ticks, slack int64, declared, average schema.
 	return meant(average, int64(len(pts))), fits
 }
 
-// meant returns the rate that is meant by a rate that fits a film: its nominal rate, unless that would move the last frame by
-// more than a quarter of its length.
+// meant returns the nominal rate of a rate that fits a film. If the nominal rate would move the last frame by more than a quarter of its length,
+// meant returns the rate unchanged.
 func meant(rate schema.Rate, frames int64) schema.Rate {
 	nominal := rate.Nominal()
 	if moved := math.Abs(rate.Float()/nominal.Float()-1) * float64(frames); moved > 0.25 {
@@ -79,16 +79,15 @@ func meant(rate schema.Rate, frames int64) schema.Rate {
 	return nominal
 }
 
-// fastest is the highest rate that is believed of a constant-rate film; containers
-// declare their tick rate where they know nothing.
+// fastest is the highest plausible constant rate. Containers without a known rate declare the rate of their ticks.
 const fastest = 1000
 
-// offset returns how many ticks the worst timestamp is away from its place at rate.
+// offset returns the largest distance of a timestamp from its position at rate, in ticks.
 func offset(pts []int64, base ticks, slack int64, rate schema.Rate) (worst float64, fits bool) {
 	if rate.Num <= 0 || rate.Den <= 0 || rate.Num/rate.Den > fastest {
 		return 0, false
 	}
-	// In units of 1/(base.Den*rate.Num) s: a tick is perTick, a frame perFrame.
+	// Computed in units of 1/(base.Den*rate.Num) s: a tick is perTick units, a frame is perFrame units.
 	perTick, perFrame := base.Num*rate.Num, rate.Den*base.Den
 	last := len(pts) - 1
 	span := pts[last] - pts[0]
@@ -113,9 +112,9 @@ func offset(pts []int64, base ticks, slack int64, rate schema.Rate) (worst float
 	return float64(far) / float64(perTick), true
 }
 
-// nominalRate names the rate by which a film of variable rate is spoken of, and its timecode counts. It is the standard
-// rate of which the most frames last exactly one period, as far as ticks of the container tell; where less than a
-// quarter do, the standard rate within 1 % of the usual frame; else the average.
+// nominalRate returns the rate that names a film of variable rate, and that the film's timecode counts by. The rate is the standard rate at which the
+// most frames last exactly one period, within the precision of the container's ticks. If fewer than a quarter of the frames last a period, the rate
+// is the standard rate within 1 % of the usual frame; else the average.
 func nominalRate(starts schema.FrameTable, tick schema.Time) schema.Rate {
 	n := len(starts) - 1
 	if n < 1 {
@@ -135,9 +134,9 @@ func nominalRate(starts schema.FrameTable, tick schema.Time) schema.Rate {
 	return schema.Rate{Num: max(1, int64(math.Round(average*1000))), Den: 1000}.Nominal()
 }
 
-// commonRate returns the standard rate of which the most frames last one period, and how many do. Rates that are close to each other
-// differ by less than a tick (24 and 23.976 in milliseconds): between these the mean of all frames that last whole periods decides,
-// from which rounding vanishes.
+// commonRate returns the standard rate at which the most frames last one period, and the number of such frames. Close rates such as 24 and 23.976
+// differ by less than a tick of a millisecond. Between close rates, the mean of all frames that last whole periods decides, since rounding vanishes
+// from the mean.
 func commonRate(lengths []schema.Time, tick schema.Time) (schema.Rate, int) {
 	counts, means := make([]int, len(standardRates)), make([]float64, len(standardRates))
 	most := 0
@@ -145,7 +144,7 @@ func commonRate(lengths []schema.Time, tick schema.Time) (schema.Rate, int) {
 		period, sum, periods := float64(schema.Second)/r.Float(), 0.0, 0.0
 		for _, l := range lengths {
 			k := max(math.Round(float64(l)/period), 1)
-			// Two rounded times are less than a tick away from their distance.
+			// The distance between two rounded times is less than a tick off.
 			if d := float64(l) - k*period; math.Abs(d) < min(max(float64(tick), 1.5), period/8) {
 				sum, periods = sum+d, periods+k
 				if k == 1 {
@@ -168,7 +167,7 @@ func commonRate(lengths []schema.Time, tick schema.Time) (schema.Rate, int) {
 	return standardRates[best], counts[best]
 }
 
-// usualRate returns the standard rate within 1 % of the mean of those frames that last about as long as the middle one.
+// usualRate returns the standard rate within 1 % of the mean of the frames that last about as long as the median frame.
 func usualRate(lengths []schema.Time) (schema.Rate, bool) {
 	middle := slices.Sorted(slices.Values(lengths))[len(lengths)/2]
 	var sum float64

@@ -14,19 +14,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A made clip is one that ffmpeg makes of generated pictures, each of which is another.
+// A made clip is a clip that ffmpeg makes of generated pictures. Every picture is different.
 type made struct {
 	clip
-	// steps are runs of ffmpeg in one folder; the last one writes the clip's file.
+	// steps are runs of ffmpeg in a shared folder. The last run writes the clip's file.
 	steps [][]string
-	// replace changes bytes of the file, where ffmpeg does not write them so.
+	// replace changes bytes of the file, where ffmpeg cannot write the wanted bytes.
 	replace [2]string
 }
 
-// anyFirst is a first time that is up to the muxer: both lines of ffmpeg have to read the same.
+// anyFirst stands for a first time that the muxer chooses. Both lines of ffmpeg have to read the same time.
 const anyFirst = -1
 
-// film is one input of ffmpeg: numbered pictures at a rate.
+// film is an input of ffmpeg: numbered pictures at a rate.
 func film(rate string, frames int) []string {
 	return []string{"-f", "lavfi", "-i", "testsrc2=s=64x36:r=" + rate, "-frames:v", fmt.Sprint(frames)}
 }
@@ -51,7 +51,7 @@ var (
 	copied = []string{"-c", "copy"}
 )
 
-// rates are the clips of which each container rounds the rate in its own way.
+// rates are clips in containers that round the rate in different ways.
 func rates() (all []made) {
 	names := []string{"24000/1001", "24", "25", "30000/1001", "30", "48000/1001", "50", "60000/1001", "60", "29.97", "59.94", "23.976", "18", "12.5"}
 	for _, name := range names {
@@ -65,7 +65,7 @@ func rates() (all []made) {
 			format string
 		}{{"mkv", h264, ""}, {"mp4", h264, ""}, {"mov", h264, ""}, {"ts", h264, ""}, {"flv", h264, ""}, {"nut", h264, ""}, {"avi", h264, ""}, {"avi", mpeg4, ""}, {"avi", open, ""}, {"mpg", mpeg2, ""}, {"mxf", mpeg2, ""}} {
 			if (c.ext == "mpg" || c.ext == "mxf") && !slices.Contains([]string{"24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"}, name) {
-				continue // no frame_rate_code of MPEG-2
+				continue // MPEG-2 has no such frame_rate_code
 			}
 			m := made{clip: clip{file: fmt.Sprintf("rate-%d.%s", len(all), c.ext), frames: 40, rate: rate, first: anyFirst, source: name + " in " + c.ext + ", " + c.codec[1]},
 				steps: [][]string{step(film(name, 40), c.codec)}}
@@ -78,7 +78,7 @@ func rates() (all []made) {
 	return all
 }
 
-// kinds are what else containers do to clocks.
+// kinds are further ways in which containers change clocks.
 var kinds = []made{
 	{clip: clip{file: "file-tag.mkv", frames: 50, rate: rateOf(25, 1), start: "10:00:00:00", source: "Matroska tags: of the file"},
 		steps: [][]string{step(film("25", 50), h264, "-metadata", "timecode=10:00:00:00")}},
@@ -90,7 +90,7 @@ var kinds = []made{
 		steps: [][]string{step(film("25", 100), h264, "-timecode", "01:00:00:00", "whole.mov"), step("-ss", "1.4", "-i", "whole.mov", "-map", "0", copied)}},
 	{clip: clip{file: "cut-drop.mov", frames: 70, rate: rateOf(30000, 1001), start: "00:01:00;02", source: "the same, over a minute that drops labels"},
 		steps: [][]string{step(film("30000/1001", 100), h264, "-timecode", "00:00:59;00", "whole.mov"), step("-ss", "1.001", "-i", "whole.mov", "-map", "0", copied)},
-		// Copying loses the flag of drop frame.
+		// Copying loses the drop-frame flag.
 		replace: [2]string{"tmcd" + string(make([]byte, 7)) + "\x01" + string(make([]byte, 8)), "tmcd" + string(make([]byte, 7)) + "\x01" + string(make([]byte, 7)) + "\x01"}},
 	{clip: clip{file: "late.mov", frames: 50, rate: rateOf(25, 1), start: "01:00:00:13", first: 520, source: "QuickTime File Format: an empty edit of the picture, none of the timecode"},
 		steps: [][]string{step(film("25", 50), h264, "early.mov"), step("-f", "lavfi", "-i", "sine=d=2", "-itsoffset", "0.52", "-i", "early.mov", "-map", "0:a", "-map", "1:v", "-c:v", "copy", "-c:a", "aac", "-timecode", "01:00:00:00")}},
@@ -112,7 +112,7 @@ var kinds = []made{
 		steps: [][]string{step(film("25", 50), "-c:v", "mjpeg", "-q:v", "4")}},
 }
 
-// make makes a clip, and says where it lies.
+// make makes a clip, and returns the path.
 func (m made) make(t testing.TB, ffmpeg, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, m.file)
@@ -141,7 +141,7 @@ func (m made) make(t testing.TB, ffmpeg, dir string) string {
 	return path
 }
 
-// agree makes a clip, and holds what each line of ffmpeg reads of it against the right value and against the other line.
+// agree makes a clip, and compares the values read by each line of ffmpeg with the right values and with the other line's values.
 func (m made) agree(t testing.TB, maker line, ls []line) (wrong []string) {
 	t.Helper()
 	path := m.make(t, maker.FFmpeg, t.TempDir())
@@ -172,8 +172,8 @@ func TestGeneratedClips(t *testing.T) {
 	}
 }
 
-// TestManyPicturesWithoutATime: readers date some pictures of a program stream by the time of another, and no frame is lost or changes its
-// place by it (ISO/IEC 13818-1, 2.4.3.7).
+// TestManyPicturesWithoutATime: readers date some pictures of a program stream by the time of another picture. No frame is lost or moved by this
+// (ISO/IEC 13818-1, 2.4.3.7).
 func TestManyPicturesWithoutATime(t *testing.T) {
 	ls := lines(t)
 	m := made{clip: clip{file: "long.mpg", frames: 600, rate: rateOf(25, 1), first: anyFirst}, steps: [][]string{step(film("25", 600), mpeg2)}}

@@ -10,21 +10,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// setLimit is the system's call, for one resource of one process.
+// setLimit is the system call that limits a resource of a process.
 type setLimit func(pid, resource int, n uint64) error
 
 func prlimit(pid, resource int, n uint64) error {
 	return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: n, Max: n}, nil)
 }
 
-// limit sets what a child may use. It is set from outside, right after the
-// start, since Go cannot run code between fork and exec; by then the child has
-// read nothing of the file.
+// limit sets the limits of a child process, from outside and right after the start, since Go cannot run code between fork and exec. At that time the
+// child has read nothing of the file.
 //
-// A child that has ended already needs no limits. Without the limit of memory the
-// child MUST NOT go on: err is of kind Unavailable. Of the other limits, unset names
-// those that could not be set: the child is harmless without them, and it is for the
-// operator to know.
+//   - A child that has ended needs no limits.
+//   - Without the limit of memory the child MUST NOT continue: err is of kind Unavailable.
+//   - unset names the other limits that could not be set. The child may continue, and the operator should know.
 func limit(set setLimit, pid int, memory int64) (unset []string, err error) {
 	failed := func(resource int, n uint64) error {
 		if err := set(pid, resource, n); err != nil && !errors.Is(err, unix.ESRCH) {
@@ -34,7 +32,7 @@ func limit(set setLimit, pid int, memory int64) (unset []string, err error) {
 	}
 	if memory > 0 {
 		if err := failed(unix.RLIMIT_AS, uint64(memory)); err != nil {
-			return nil, errkind.New(errkind.Unavailable, "the system does not limit a decoder's memory (RLIMIT_AS), so none is run; allow prlimit, or set media.max_memory to 0 and limit the memory of the service: %w", err)
+			return nil, errkind.New(errkind.Unavailable, "the system does not limit a decoder's memory (RLIMIT_AS), so no decoder is run; allow prlimit, or set media.max_memory to 0 and limit the memory of the service: %w", err)
 		}
 	}
 	for _, l := range []struct {
@@ -43,7 +41,7 @@ func limit(set setLimit, pid int, memory int64) (unset []string, err error) {
 		n        uint64
 	}{
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
-		// It writes to pipes only, so it may not grow any file.
+		// The child writes to pipes only, so no file may grow.
 		{"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, 0},
 		{"RLIMIT_NOFILE", unix.RLIMIT_NOFILE, 64},
 	} {
@@ -54,10 +52,9 @@ func limit(set setLimit, pid int, memory int64) (unset []string, err error) {
 	return unset, nil
 }
 
-// widen asks for a pipe that holds some frames, so that a decoder and its reader
-// take fewer turns. The kernel's own size does, too, where it says no.
+// widen asks for a pipe that holds some frames, so that a decoder and its reader alternate less often. A refusal leaves the kernel's default size.
 func widen(f *os.File) {
-	conn, err := f.SyscallConn() // f.Fd() would make its reads block a thread each
+	conn, err := f.SyscallConn() // f.Fd() would make each Read block a thread
 	if err != nil {
 		return
 	}

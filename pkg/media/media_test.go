@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// tool finds a program, as cinedex does: CINEDEX_FFMPEG and so on go first.
+// tool finds a program in the order that cinedex uses: environment variables such as CINEDEX_FFMPEG first.
 func tool(t testing.TB, name string) string {
 	t.Helper()
 	if path := os.Getenv("CINEDEX_" + strings.ToUpper(name)); path != "" {
@@ -62,7 +62,7 @@ func reader(t testing.TB, change ...func(*media.Config)) *media.Reader {
 	return r
 }
 
-// films are the suite, small, made once for all tests.
+// films are the suite's films in a small size, made once for all tests.
 var films struct {
 	sync.Once
 	dir   string
@@ -93,7 +93,7 @@ func suite(t testing.TB) map[string]mediatest.Truth {
 	return films.truth
 }
 
-// source probes a film and returns it as a source.
+// source probes a film and returns a Source.
 func source(t testing.TB, r *media.Reader, path string) media.Source {
 	t.Helper()
 	film, err := r.Probe(t.Context(), path)
@@ -107,10 +107,10 @@ func source(t testing.TB, r *media.Reader, path string) media.Source {
 	return media.Source{Path: path, Video: film.Asset.Video, Clock: clock}
 }
 
-// whole is the size in which stamps are read.
+// whole is the size at which stamps are read.
 var whole = media.FrameSpec{Width: 320, Fit: media.Keep}
 
-// stamps decodes a film and returns what each frame says of itself.
+// stamps decodes a film and returns the stamp of each frame.
 func stamps(t testing.TB, r *media.Reader, src media.Source) []mediatest.Stamp {
 	t.Helper()
 	s, err := r.Decode(t.Context(), src, whole)
@@ -138,7 +138,7 @@ func stamps(t testing.TB, r *media.Reader, src media.Source) []mediatest.Stamp {
 	}
 }
 
-// run runs ffmpeg to make a file of another.
+// run runs ffmpeg to make a file.
 func run(t testing.TB, args ...string) {
 	t.Helper()
 	cmd := exec.Command(tool(t, "ffmpeg"), append([]string{"-v", "error", "-nostdin", "-y"}, args...)...)

@@ -20,31 +20,28 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// ErrTooLarge marks a file, picture or text over its limit of size. Its kind is
-// Invalid, since the same bytes will not shrink.
+// ErrTooLarge marks a file, a picture or a text over its limit of size. The kind is Invalid, since a retry gets the same bytes.
 var ErrTooLarge = errkind.New(errkind.Invalid, "over the limit of size")
 
-// A Film is what Probe learns of a file.
+// A Film is the result of Probe.
 type Film struct {
-	// Asset has size, container, duration and tracks; identity, title and place are the caller's.
-	// Its text tracks are those inside the file whose cues are text (not pictures of text).
+	// Asset has size, container, duration and tracks. The caller adds identity, title and place. Text tracks are the tracks inside the file whose
+	// cues are text; tracks of pictures of text are left out.
 	Asset *cinedexv1.Asset
-	// Frames is the exact start of every frame where the rate is variable, else nil. As all
-	// times of an asset it counts from the start of the first frame; Asset.Video.Start is
-	// where that lies on the container's clock.
+	// Frames holds the exact start of every frame for a variable rate, and is nil for a constant rate. Like all times of an asset, the starts count
+	// from the start of the first frame. Asset.Video.Start is the time of the first frame on the container's clock.
 	Frames schema.FrameTable
-	// Origin is the place on the container's clock from which side-cars count: zero, or, where a clock begins
-	// anywhere (MPEG transport and program streams) or muxers let it (Ogg, FLV), the first time of any track.
+	// Origin is the time on the container's clock from which side-cars count. Origin is zero for most containers. In MPEG transport and program
+	// streams the clock begins at any time, and in Ogg and FLV muxers may let the clock begin late: there, Origin is the first time of any track.
 	Origin schema.Time
 
-	probed *probed // what ffprobe told; nil for a film that Probe did not make
+	probed *probed // ffprobe's answer; nil for a Film that Probe did not return
 }
 
-// Clock returns the clock of the film's pictures; an error where it has none.
+// Clock returns the clock of the film's pictures; an error for a film without pictures.
 func (f *Film) Clock() (schema.Clock, error) { return schema.ClockOf(f.Asset.GetVideo(), f.Frames) }
 
-// Probe reads what is in the file at path, down to the start of every frame.
-// What is wrong with the file is an error of kind Invalid.
+// Probe describes the file at path, down to the start of every frame. A fault of the file is an error of kind Invalid.
 func (r *Reader) Probe(ctx context.Context, path string) (*Film, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to probe", nameOf(path), r.cfg.ProbeTimeout))
@@ -78,7 +75,7 @@ func (r *Reader) Probe(ctx context.Context, path string) (*Film, error) {
 	return film, nil
 }
 
-// inspect refuses what need not be probed to be refused, at no cost.
+// inspect refuses files by name, size and first bytes, before a program is started.
 func (r *Reader) inspect(path string) (size int64, err error) {
 	name := nameOf(path)
 	f, err := os.Open(path)
@@ -89,7 +86,7 @@ func (r *Reader) inspect(path string) (size int64, err error) {
 	st, err := f.Stat()
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("looking at %s: %w", name, err)
+		return 0, fmt.Errorf("reading the attributes of %s: %w", name, err)
 	case !st.Mode().IsRegular():
 		return 0, errkind.New(errkind.Invalid, "%s is not a file", name)
 	case st.Size() == 0:
@@ -109,7 +106,7 @@ func (r *Reader) inspect(path string) (size int64, err error) {
 	return st.Size(), nil
 }
 
-// CheckSize refuses a media file of more bytes than the limit: ask before hashing or fetching one.
+// CheckSize refuses a media file of more bytes than the limit. Callers call CheckSize before hashing or fetching a file.
 func (r *Reader) CheckSize(name string, size int64) error {
 	if size > r.cfg.MaxBytes {
 		return fmt.Errorf("%s has %d bytes, and at most %d are taken: %w", name, size, r.cfg.MaxBytes, ErrTooLarge)
@@ -117,14 +114,13 @@ func (r *Reader) CheckSize(name string, size int64) error {
 	return nil
 }
 
-// isText reports whether b is the beginning of a text: no container's is, since
-// all of them begin with binary lengths or marks.
+// isText reports whether b is the beginning of a text. All containers begin with binary lengths or marks.
 func isText(b []byte) bool {
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
 		if r == utf8.RuneError && n <= 1 {
-			return len(b) < utf8.UTFMax // a letter cut by the end of the sample
+			return len(b) < utf8.UTFMax // a character cut by the end of the sample
 		}
 		if r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' {
 			return false
@@ -134,7 +130,7 @@ func isText(b []byte) bool {
 	return true
 }
 
-// probed is the JSON of ffprobe, as far as it is read here.
+// probed is ffprobe's JSON, as far as media uses the fields.
 type probed struct {
 	Streams []stream `json:"streams"`
 	Format  struct {
@@ -142,7 +138,7 @@ type probed struct {
 		Duration string            `json:"duration"`
 		Tags     map[string]string `json:"tags"`
 	} `json:"format"`
-	// complaints are what ffprobe said beside its answer.
+	// complaints are the messages that ffprobe printed beside its answer.
 	complaints string
 }
 
@@ -168,7 +164,7 @@ type stream struct {
 	} `json:"side_data_list"`
 }
 
-// maxDescription bounds ffprobe's JSON: a thousand streams with tags fit.
+// maxDescription bounds ffprobe's JSON. A thousand streams with tags fit.
 const maxDescription = 16 << 20
 
 func (r *Reader) streams(ctx context.Context, path string) (*probed, error) {
@@ -201,7 +197,7 @@ func (r *Reader) streams(ctx context.Context, path string) (*probed, error) {
 	return &raw, nil
 }
 
-// described returns what ffprobe tells of the film at path, which is not asked again where Probe has made the film.
+// described returns ffprobe's answer for the film at path. A Film of Probe holds the answer already.
 func (r *Reader) described(ctx context.Context, path string, film *Film) (*probed, error) {
 	if _, err := r.inspect(path); err != nil {
 		return nil, err
@@ -212,8 +208,7 @@ func (r *Reader) described(ctx context.Context, path string, film *Film) (*probe
 	return r.streams(ctx, path)
 }
 
-// picture is the video stream that is decoded: the first that is no cover picture,
-// as ffmpeg's own "V:0" chooses.
+// picture returns the video stream that is decoded: the first video stream that is not a cover picture. ffmpeg's "V:0" selects the same stream.
 func (p *probed) picture() *stream {
 	for i := range p.Streams {
 		s := &p.Streams[i]
@@ -267,7 +262,7 @@ func (s *stream) role() string {
 	return "subtitles"
 }
 
-// name is a track's title; MP4 writes its handler's name there where nobody gave one.
+// name returns a track's title. MP4 muxers write the handler's name in place of a missing title.
 func (s *stream) name() string {
 	if t := tag(s.Tags, "title"); t != "" {
 		return t
@@ -278,7 +273,7 @@ func (s *stream) name() string {
 	return ""
 }
 
-// languageOf is a track's language as canonical BCP 47; empty where it says none.
+// languageOf returns a track's language as canonical BCP 47; empty for an unknown language.
 func languageOf(tags map[string]string) string {
 	name := tag(tags, "language")
 	if name == "" || name == "und" {
@@ -310,7 +305,7 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	base, ok := parseTicks(s.TimeBase)
 	if !ok || s.Width <= 0 || s.Height <= 0 {
 		if strings.Contains(raw.complaints, "Picture size") {
-			return errkind.New(errkind.Invalid, "%s claims pictures that are too large", name)
+			return errkind.New(errkind.Invalid, "%s declares pictures that are too large", name)
 		}
 		return errkind.New(errkind.Invalid, "%s has a video track without size or time base", name)
 	}
@@ -352,7 +347,7 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	return r.describeTimecode(ctx, path, raw, s, times, v)
 }
 
-// origin is Film.Origin for a film whose first frame lies at start on the container's clock.
+// origin returns Film.Origin for a film whose first frame is at start on the container's clock.
 func (p *probed) origin(start schema.Time) schema.Time {
 	if !slices.Contains([]string{"mpegts", "mpeg", "ogg", "flv", "nut", "asf"}, p.Format.Name) {
 		return 0
@@ -366,8 +361,8 @@ func (p *probed) origin(start schema.Time) schema.Time {
 	return start
 }
 
-// turned reports whether the picture is shown lying on its side; ffmpeg turns it
-// upright as it decodes, so width and height are those of the upright picture.
+// turned reports whether the picture is rotated by a quarter turn for display. ffmpeg rotates decoded pictures, so width and height describe the
+// upright picture.
 func (s *stream) turned() bool {
 	degrees := 0.0
 	if t, err := strconv.ParseFloat(tag(s.Tags, "rotate"), 64); err == nil {
@@ -391,7 +386,7 @@ func parseRate(s string) schema.Rate {
 	return schema.Rate{Num: int64(num), Den: int64(den)}
 }
 
-// parsePair reads "a/b" or "a:b"; zeros where it is neither.
+// parsePair reads "a/b" or "a:b"; zeros for any other text.
 func parsePair(s, sep string) (int32, int32) {
 	a, b, _ := strings.Cut(s, sep)
 	x, errX := strconv.ParseInt(a, 10, 32)
@@ -402,7 +397,7 @@ func parsePair(s, sep string) (int32, int32) {
 	return int32(x), int32(y)
 }
 
-// decimalTime reads ffprobe's decimal seconds exactly, to the microseconds that it prints.
+// decimalTime reads ffprobe's decimal seconds exactly, to the microsecond that ffprobe prints.
 func decimalTime(s string) schema.Time {
 	whole, part, _ := strings.Cut(s, ".")
 	sec, err := strconv.ParseInt(whole, 10, 64)

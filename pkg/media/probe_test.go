@@ -50,12 +50,12 @@ func TestBadFiles(t *testing.T) {
 		"text beyond ASCII":    {write(t, dir, "text2.mp4", []byte(strings.Repeat("カメラ", 3000))), "is a text file", errkind.Invalid},
 		"zeros":                {write(t, dir, "zeros.mp4", make([]byte, 100_000)), "", errkind.Invalid},
 		"noise":                {write(t, dir, "noise.mp4", bytes.Repeat([]byte{0xde, 0xad, 0xbe, 0xef, 0x13}, 20_000)), "", errkind.Invalid},
-		"index missing":        {write(t, dir, "cut.mp4", data[:len(data)/2]), "its index is missing", errkind.Invalid},
+		"index missing":        {write(t, dir, "cut.mp4", data[:len(data)/2]), "the index is missing", errkind.Invalid},
 		"cut behind its index": {write(t, dir, "cut-front.mp4", front[:len(front)/2]), "is cut short", errkind.Invalid},
 		"cut matroska":         {write(t, dir, "cut.mkv", matroska[:len(matroska)/2]), "is cut short", errkind.Invalid},
 		"playlist":             {write(t, dir, "list.mp4", []byte("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n"+secret+"\n#EXT-X-ENDLIST\n")), "is a text file", errkind.Invalid},
 		"concat":               {write(t, dir, "concat.mp4", []byte("ffconcat version 1.0\nfile "+film+"\n")), "is a text file", errkind.Invalid},
-		// A byte that no text has would pass for a container: then ffmpeg's own list of formats has to hold.
+		// A byte that no text contains would pass for a container. Then ffmpeg's list of allowed formats has to refuse the file.
 		"disguised playlist": {write(t, dir, "list2.mp4", []byte("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n"+film+"\n#EXT-X-ENDLIST\n\x00\x01\x00")), "", errkind.Invalid},
 		"picture":            {in("picture.jpg", "-i", film, "-frames:v", "1"), "", errkind.Invalid},
 		"zero duration":      {in("zero.wav", "-f", "lavfi", "-i", "anullsrc", "-t", "0"), "duration of zero", errkind.Invalid},
@@ -90,7 +90,7 @@ func TestBadFiles(t *testing.T) {
 	noChildren(t)
 }
 
-// File names are names, whatever they look like.
+// File names are names, even if they look like options or URLs.
 func TestNames(t *testing.T) {
 	r := reader(t)
 	dir := t.TempDir()

@@ -18,23 +18,23 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Tools are the programs that this package runs.
+// Tools are the programs that media runs.
 type Tools struct {
 	FFmpeg  string
 	FFprobe string
 }
 
-// Config is what an operator may set.
+// Config holds the limits that an operator may set.
 type Config struct {
-	// MaxBytes is the largest media file taken; a larger one is refused before it is read.
+	// MaxBytes is the size of the largest media file that is accepted. A larger file is refused before the first byte is read.
 	MaxBytes int64 `mapstructure:"max_bytes"`
-	// MaxFrames is the largest number of frames of one film.
+	// MaxFrames is the largest number of frames of a film.
 	MaxFrames int64 `mapstructure:"max_frames"`
 	// MaxMemory bounds the address space of each ffmpeg and ffprobe, in bytes; 0 means no bound.
 	MaxMemory int64 `mapstructure:"max_memory"`
-	// ProbeTimeout bounds the probing of one file.
+	// ProbeTimeout bounds the probing of a file.
 	ProbeTimeout time.Duration `mapstructure:"probe_timeout"`
-	// StallTimeout ends a decoding that gives nothing for so long.
+	// StallTimeout ends a decoding that yields no frame for so long.
 	StallTimeout time.Duration `mapstructure:"stall_timeout"`
 }
 
@@ -52,7 +52,7 @@ func Default() Config {
 	}
 }
 
-// Validate names the first field that cannot be worked with.
+// Validate checks all fields, and names the first invalid field.
 func (c Config) Validate() error {
 	switch {
 	case c.MaxBytes < 1<<10 || c.MaxBytes > maxMediaBytes:
@@ -69,14 +69,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// A Reader probes and decodes films. It is safe for concurrent use and holds nothing open.
+// A Reader probes and decodes films. A Reader is safe for concurrent use and holds no file open.
 type Reader struct {
 	cfg   Config
 	tools Tools
 	log   *slog.Logger
 
 	setLimit  setLimit
-	unlimited sync.Once // logs the limits that cannot be set
+	unlimited sync.Once // logs the limits that cannot be set, once
 }
 
 // NewReader returns a Reader that runs the given programs.
@@ -90,16 +90,15 @@ func NewReader(cfg Config, tools Tools, log *slog.Logger) (*Reader, error) {
 	return &Reader{cfg: cfg, tools: tools, log: log, setLimit: prlimit}, nil
 }
 
-// containers are the demuxers that a file may be read with. Everything that
-// names other files (playlists, manifests, concatenations, numbered pictures,
-// session descriptions) stays out by not being here.
+// containers are the demuxers that may read a file. Formats that name other files (playlists, manifests, concatenations, numbered pictures, session
+// descriptions) are missing from the list, and thereby refused.
 const containers = "mov,matroska,mpegts,mpeg,avi,flv,mxf,mxf_opatom,asf,ogg,gxf,dv,nut,wav,mp3,flac,aac,aiff,caf"
 
-// maxPixels bounds one coded picture: 8192x8192 holds every mastering format, and
-// keeps a header that claims 65,535 x 65,535 from allocating for it.
+// maxPixels bounds a coded picture. 8192 x 8192 holds every mastering format. Without the bound, a header that claims 65,535 x 65,535 pixels would
+// make the decoder allocate memory for such a picture.
 const maxPixels = "67108864"
 
-// sandboxed are the arguments that every reading of a file starts with.
+// sandboxed returns the arguments that every reading of a file begins with.
 func sandboxed(args ...string) []string {
 	return append(args,
 		"-protocol_whitelist", "file,pipe",
@@ -108,8 +107,7 @@ func sandboxed(args ...string) []string {
 	)
 }
 
-// fileURL names a local file such that no part of its name is read as an option
-// or as another protocol.
+// fileURL returns a URL of a local file. ffmpeg can take no part of such a URL for an option or for another protocol.
 func fileURL(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -118,11 +116,10 @@ func fileURL(path string) (string, error) {
 	return "file:" + abs, nil
 }
 
-// stderrKept is how much of a program's complaints is kept: its beginning says
-// what was wrong first, and a damaged film repeats itself for megabytes.
+// stderrKept is the number of bytes kept of a program's messages. The first messages name the fault; a damaged film repeats messages for megabytes.
 const stderrKept = 8 << 10
 
-// head keeps the first bytes written to it, and swallows the rest.
+// head keeps the first bytes written, and drops the rest.
 type head struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -143,19 +140,18 @@ func (h *head) String() string {
 	return h.buf.String()
 }
 
-// process is one ffmpeg or ffprobe in its own process group.
+// process is an ffmpeg or ffprobe in a process group of its own.
 type process struct {
 	cmd    *exec.Cmd
 	stderr *head
 }
 
-// environment is all that a program gets of one: nothing of ours is its business.
-// Two arenas keep glibc from reserving 64 MiB of address space for each decoding
-// thread. A static build that loads the system's character tables (for the names
-// in a transport stream) crashes in them, so it finds none.
+// environment is the whole environment of a program; no variable of the service is passed on. Two arenas keep glibc from reserving 64 MiB of address
+// space for each decoding thread. GCONV_PATH hides the system's character tables: a static build that loads the tables, for the names in a transport
+// stream, crashes in them.
 var environment = []string{"LC_ALL=C", "AV_LOG_FORCE_NOCOLOR=1", "MALLOC_ARENA_MAX=2", "GCONV_PATH=/nonexistent"}
 
-// command prepares a program; extra become its descriptors 3, 4, ...
+// command prepares a program. The files of extra become the descriptors 3, 4, and so on.
 func (r *Reader) command(ctx context.Context, program string, args []string, stdout io.Writer, extra ...*os.File) *process {
 	p := &process{cmd: exec.CommandContext(ctx, program, args...), stderr: &head{}}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = stdout, p.stderr, extra
@@ -166,14 +162,14 @@ func (r *Reader) command(ctx context.Context, program string, args []string, std
 	return p
 }
 
-// start starts the process under the limits.
+// start starts the process, and sets the limits.
 func (r *Reader) start(p *process) error {
 	if err := p.cmd.Start(); err != nil {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("starting %s: %w", filepath.Base(p.cmd.Path), err)
 		}
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
-			return errkind.New(errkind.Unavailable, "starting %s: the program is not there; `cinedex models fetch` brings it: %w", filepath.Base(p.cmd.Path), err)
+			return errkind.New(errkind.Unavailable, "starting %s: the program is missing; run `cinedex models fetch`: %w", filepath.Base(p.cmd.Path), err)
 		}
 		return errkind.Wrap(errkind.Unavailable, fmt.Errorf("starting %s: %w", filepath.Base(p.cmd.Path), err))
 	}
@@ -185,14 +181,13 @@ func (r *Reader) start(p *process) error {
 	}
 	if len(unset) > 0 {
 		r.unlimited.Do(func() {
-			r.log.Warn("decoders run without some limits: the system refuses to set them", "limits", strings.Join(unset, ", "))
+			r.log.Warn("decoders run without some limits: the system refuses to set the limits", "limits", strings.Join(unset, ", "))
 		})
 	}
 	return nil
 }
 
-// wait reaps the process. A context that ended is the error before anything that
-// the killed process said.
+// wait reaps the process. If ctx has ended, the error is the cause of ctx, whatever the killed process printed.
 func (p *process) wait(ctx context.Context) error {
 	err := p.cmd.Wait()
 	if ctx.Err() != nil {
@@ -201,7 +196,7 @@ func (p *process) wait(ctx context.Context) error {
 	return err
 }
 
-// run runs a program to its end and hands its output to read.
+// run runs a program to its end, while read consumes the output.
 func (r *Reader) run(ctx context.Context, program string, args []string, read func(io.Reader) error) (stderr string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -216,7 +211,7 @@ func (r *Reader) run(ctx context.Context, program string, args []string, read fu
 	if err != nil {
 		return "", err
 	}
-	// A reader that gives up must not leave the program blocked on a full pipe.
+	// A program must not stay blocked on a full pipe after read has given up.
 	readErr := read(out)
 	outer := ctx.Err()
 	if readErr != nil {
@@ -231,20 +226,19 @@ func (r *Reader) run(ctx context.Context, program string, args []string, read fu
 	}
 }
 
-// complaints maps what ffmpeg says to what a person should read. The first that
-// matches wins.
+// complaints maps ffmpeg's messages to messages for people. The first match wins.
 var complaints = []struct{ says, means string }{
-	{"not on whitelist", "is not a film: it is text, a playlist, or another format that is not taken"},
-	{"moov atom not found", "is cut short, was never finished, or is no film: its index is missing"},
+	{"not on whitelist", "is not a film, but text, a playlist, or another format that is not accepted"},
+	{"moov atom not found", "is cut short, was never finished, or is not a film: the index is missing"},
 	{"file ended prematurely", "is cut short"},
 	{"partial file", "is cut short"},
-	{"end of file", "is cut short, or has nothing in it"},
-	{"picture size", "claims pictures that are too large"},
-	{"could not find codec parameters", "has a track that says too little of itself to be decoded"},
+	{"end of file", "is cut short or empty"},
+	{"picture size", "declares pictures that are too large"},
+	{"could not find codec parameters", "has a track whose description is too incomplete for decoding"},
 	{"invalid data found", "is not a media file, or its beginning is damaged"},
 }
 
-// explain turns a failed reading of path into one error a person understands.
+// explain turns a failed reading of path into an error that names the fault for people.
 func explain(path, stderr string, err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
@@ -252,7 +246,7 @@ func explain(path, stderr string, err error) error {
 	}
 	name := nameOf(path)
 	low := strings.ToLower(stderr)
-	// The second is what the loader of shared libraries says of the same.
+	// The second message is printed by the loader of shared libraries.
 	if strings.Contains(low, "cannot allocate memory") || strings.Contains(low, "failed to map segment") {
 		return errkind.New(errkind.Exhausted, "%s needs more memory to decode than the limit allows", name)
 	}
@@ -260,7 +254,7 @@ func explain(path, stderr string, err error) error {
 		if ws.Signal() == syscall.SIGKILL || ws.Signal() == syscall.SIGTERM {
 			return errkind.New(errkind.Unavailable, "reading %s: something else ended the decoder (%s)", name, ws.Signal())
 		}
-		// A decoder that crashes does so because of the file: trying again does not help.
+		// A decoder crashes because of the file's content. A retry would crash again.
 		return errkind.New(errkind.Invalid, "%s made the decoder stop (%s)", name, ws.Signal())
 	}
 	for _, c := range complaints {

@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// ttmlMark is the mark of TTML in MP4 (ISO/IEC 14496-30), for which ffmpeg has no codec.
+// ttmlMark is the mark of TTML in MP4 (ISO/IEC 14496-30). ffmpeg has no codec for such tracks.
 const ttmlMark = "stpp"
 
 func (p *probed) track(index int32) *stream {
@@ -25,7 +25,7 @@ func (p *probed) track(index int32) *stream {
 	return nil
 }
 
-// sampled reports whether a text track is read from its samples as they are stored.
+// sampled reports whether a text track is read from its stored samples.
 func (s *stream) sampled() bool { return s.Mark == ttmlMark || s.Codec == "eia_608" }
 
 // sampledTrack reads a text track from its samples.
@@ -47,7 +47,7 @@ func (r *Reader) sampledTrack(ctx context.Context, path string, s *stream, film 
 	return t, nil
 }
 
-// textSamples reads the samples of a text track as they are stored, with their times on the container's clock.
+// textSamples reads the stored samples of a text track, with times on the container's clock.
 func (r *Reader) textSamples(ctx context.Context, path string, s *stream) ([]timedtext.Sample, error) {
 	url, err := fileURL(path)
 	if err != nil {
@@ -98,8 +98,8 @@ func (r *Reader) textSamples(ctx context.Context, path string, s *stream) ([]tim
 	return out, nil
 }
 
-// captionTrack reads a track of CEA-608 samples (c608 of QuickTime): triplets, of which those of a field that share a
-// sample follow each other by a frame of 29.97.
+// captionTrack reads a track of CEA-608 samples (c608 of QuickTime), which are triplets. Triplets of a field that share a sample follow each other by
+// a frame of 29.97.
 func captionTrack(samples []timedtext.Sample, opts timedtext.Options) (*timedtext.Track, error) {
 	frame := schema.Rate{Num: 30000, Den: 1001}.FrameStart(1)
 	var data []timedtext.CaptionData
@@ -122,7 +122,7 @@ func captionTrack(samples []timedtext.Sample, opts timedtext.Options) (*timedtex
 		if t := tracks[name]; t != nil {
 			for other, o := range tracks {
 				if other != name {
-					t.Notes = append(t.Notes, fmt.Sprintf("the track holds %s with %d captions beside %s, which was taken", other, len(o.Cues), name))
+					t.Notes = append(t.Notes, fmt.Sprintf("the track holds %s with %d captions beside %s; only %s was read", other, len(o.Cues), name, name))
 				}
 			}
 			return t, nil

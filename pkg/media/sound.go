@@ -11,9 +11,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// Sound is a sound track being decoded: signed 16-bit little-endian samples of one
-// channel. Sample 0 sounds at the start of the picture, and gaps are silence, so
-// that schema.FromSamples gives a sample's time. The caller must Close it.
+// A Sound is a sound track being decoded: signed 16-bit little-endian samples of one channel. Sample 0 sounds at the start of the picture, and gaps
+// are silence, so that schema.FromSamples gives a sample's time. The caller MUST close the Sound.
 type Sound struct {
 	path   string
 	ctx    context.Context
@@ -23,8 +22,8 @@ type Sound struct {
 	closed bool
 }
 
-// Sound decodes a sound track of the film at path. index is the stream's, as Probe
-// told it; start is the picture's place on the container's clock.
+// Sound decodes a sound track of the film at path. index is the stream index of Probe's answer. start is the start of the picture on the container's
+// clock.
 func (r *Reader) Sound(ctx context.Context, path string, index int32, rate int, start schema.Time) (*Sound, error) {
 	if rate < 1000 || rate > 384_000 {
 		return nil, errkind.New(errkind.Invalid, "sound cannot be given at %d samples a second", rate)
@@ -56,7 +55,7 @@ func (r *Reader) Sound(ctx context.Context, path string, index int32, rate int, 
 	return s, nil
 }
 
-// Read reads samples; io.EOF after the last, or why the decoding ended early.
+// Read reads samples. After the last sample, Read returns io.EOF, or the fault that ended the decoding early.
 func (s *Sound) Read(p []byte) (int, error) {
 	n, err := s.pipe.Read(p)
 	if errors.Is(err, io.EOF) && !s.closed {
@@ -68,12 +67,12 @@ func (s *Sound) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the decoding and waits until its process is gone.
+// Close ends the decoding, and waits until the process has ended.
 func (s *Sound) Close() error {
 	s.cancel()
 	if !s.closed {
 		s.closed = true
-		_ = s.proc.wait(s.ctx) // it was told to end
+		_ = s.proc.wait(s.ctx) // killed by cancel
 	}
 	return s.pipe.Close()
 }

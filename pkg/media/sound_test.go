@@ -10,8 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A tone that begins at a known time is heard at that sample, whatever the
-// container's clock begins with.
+// A tone that begins at a known time sounds at the sample of that time, for any beginning of the container's clock.
 func TestSound(t *testing.T) {
 	r := reader(t)
 	film := suite(t)["film-25"].Path
@@ -41,7 +40,7 @@ func TestSound(t *testing.T) {
 				break
 			}
 		}
-		// AAC smears an onset over a few milliseconds, and containers round.
+		// AAC smears an onset over a few milliseconds, and containers round times.
 		if off := schema.FromSamples(int64(first), 16000).Millis() - 1500; off < -30 || off > 30 {
 			t.Errorf("%s: the tone is heard at %d ms, want 1500", name, off+1500)
 		}

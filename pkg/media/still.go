@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	_ "image/gif" // the formats that DecodeImage takes register themselves
+	_ "image/gif" // registers a format that DecodeImage accepts
 	"image/jpeg"
 	_ "image/png"
 
@@ -17,26 +17,25 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// ImageLimits bound a still picture that somebody uploads.
+// ImageLimits bound an uploaded still picture.
 type ImageLimits struct {
-	// Bytes of the file.
+	// Bytes is the size of the file.
 	Bytes int64
-	// Side is the most pixels of the width and of the height.
+	// Side is the largest width and the largest height, in pixels.
 	Side int
-	// Pixels of the picture.
+	// Pixels is the number of pixels of the picture.
 	Pixels int64
-	// Memory that decoding may take, in bytes, as ImageMemory counts it.
+	// Memory is the memory that decoding may take, in bytes, as ImageMemory counts.
 	Memory int64
 }
 
-// DefaultImageLimits take what cameras and editing suites give.
+// DefaultImageLimits accept pictures of cameras and editing suites.
 func DefaultImageLimits() ImageLimits {
 	return ImageLimits{Bytes: 20 << 20, Side: 16_384, Pixels: 50_000_000, Memory: 1 << 30}
 }
 
-// ImageMemory checks a picture's header against the limits and returns how many bytes
-// DecodeImage takes for it at most, the decoded picture among them. It allocates
-// nothing by the picture's size. All that is wrong with the picture is of kind Invalid.
+// ImageMemory checks a picture's header against the limits. ImageMemory returns the most bytes that DecodeImage takes for the picture, the decoded
+// picture included. No allocation depends on the picture's size. Every fault of the picture is an error of kind Invalid.
 func ImageMemory(data []byte, limits ImageLimits) (int64, error) {
 	_, memory, err := measure(data, limits)
 	return memory, err
@@ -47,7 +46,7 @@ func measure(data []byte, limits ImageLimits) (format string, memory int64, err 
 	case len(data) == 0:
 		return "", 0, errkind.New(errkind.Invalid, "the picture is empty")
 	case int64(len(data)) > limits.Bytes:
-		return "", 0, fmt.Errorf("the picture has %d bytes, and at most %d are taken: %w", len(data), limits.Bytes, ErrTooLarge)
+		return "", 0, fmt.Errorf("the picture has %d bytes, and at most %d are accepted: %w", len(data), limits.Bytes, ErrTooLarge)
 	}
 	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
 	switch {
@@ -60,21 +59,20 @@ func measure(data []byte, limits ImageLimits) (format string, memory int64, err 
 	case cfg.Width > limits.Side || cfg.Height > limits.Side:
 		return "", 0, fmt.Errorf("the picture is %d x %d, and each side may have %d pixels: %w", cfg.Width, cfg.Height, limits.Side, ErrTooLarge)
 	case int64(cfg.Width) > limits.Pixels/int64(cfg.Height):
-		return "", 0, fmt.Errorf("the picture is %d x %d, and at most %d pixels are taken: %w", cfg.Width, cfg.Height, limits.Pixels, ErrTooLarge)
+		return "", 0, fmt.Errorf("the picture is %d x %d, and at most %d pixels are accepted: %w", cfg.Width, cfg.Height, limits.Pixels, ErrTooLarge)
 	}
 	memory, ok := decoderMemory(format, data, int64(cfg.Width), int64(cfg.Height))
 	switch {
 	case !ok:
 		return "", 0, errkind.New(errkind.Invalid, "the %s's header is damaged", format)
 	case memory > limits.Memory:
-		return "", 0, fmt.Errorf("decoding the %s of %d x %d takes %d MiB, and at most %d are given: %w", format, cfg.Width, cfg.Height, memory>>20, limits.Memory>>20, ErrTooLarge)
+		return "", 0, fmt.Errorf("decoding the %s of %d x %d takes %d MiB, and at most %d MiB are allowed: %w", format, cfg.Width, cfg.Height, memory>>20, limits.Memory>>20, ErrTooLarge)
 	}
 	return format, memory, nil
 }
 
-// DecodeImage decodes a JPEG, PNG, GIF (its first picture), WebP or BMP, turned
-// upright where a camera noted how it was held. The picture is measured before
-// anything is allocated for it. All that is wrong with it is of kind Invalid.
+// DecodeImage decodes a JPEG, PNG, GIF (the first picture), WebP or BMP. Pictures with an orientation from a camera are turned upright. The header is
+// checked before memory for the picture is allocated. Every fault of the picture is an error of kind Invalid.
 func DecodeImage(data []byte, limits ImageLimits) (image.Image, error) {
 	format, _, err := measure(data, limits)
 	if err != nil {
@@ -93,10 +91,10 @@ func DecodeImage(data []byte, limits ImageLimits) (image.Image, error) {
 	return img, nil
 }
 
-// thumbnailQuality is where JPEG's artefacts stop being seen at the size of a grid.
+// thumbnailQuality is the lowest quality at which JPEG artefacts are invisible at the size of a grid.
 const thumbnailQuality = 80
 
-// EncodeJPEG encodes a picture; the same picture gives the same bytes.
+// EncodeJPEG encodes a picture. The same picture gives the same bytes.
 func EncodeJPEG(p *Picture) ([]byte, error) {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, p.Image(), &jpeg.Options{Quality: thumbnailQuality}); err != nil {
@@ -105,8 +103,7 @@ func EncodeJPEG(p *Picture) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// orientation reads the orientation of EXIF 2.3 (tag 0x0112, 1 to 8) from a
-// JPEG's first application segment; 1, upright, where there is none to read.
+// orientation reads the orientation of EXIF 2.3 (tag 0x0112, 1 to 8) from a JPEG's application segment; 1 (upright) without a readable orientation.
 func orientation(data []byte) int {
 	const upright, tag = 1, 0x0112
 	for i := 2; i+4 <= len(data) && data[i] == 0xff && data[i+1] != 0xda; {
@@ -143,10 +140,10 @@ func orientation(data []byte) int {
 	return upright
 }
 
-// upright turns and mirrors img from an EXIF orientation to 1. It copies no pixels:
-// a copy of a photograph would take more memory than the photograph.
+// upright turns and mirrors img from an EXIF orientation to 1. upright copies no pixels: a copy of a photograph would take more memory than the
+// photograph.
 func upright(img image.Image, orientation int) image.Image {
-	src, ok := img.(image.RGBA64Image) // all of the standard library's are
+	src, ok := img.(image.RGBA64Image) // as are all pictures of the standard library
 	if orientation == 1 || !ok {
 		return img
 	}
@@ -158,7 +155,7 @@ func upright(img image.Image, orientation int) image.Image {
 	return &turned{src, orientation, image.Rect(0, 0, w, h)}
 }
 
-// turned shows a picture turned and mirrored.
+// turned is a view of a picture, turned and mirrored.
 type turned struct {
 	src         image.RGBA64Image
 	orientation int
@@ -178,7 +175,7 @@ func (t *turned) RGBA64At(x, y int) color.RGBA64 {
 	return t.src.RGBA64At(x, y)
 }
 
-// source returns where a pixel lies in the picture as it is stored.
+// source returns the position of a pixel in the stored picture.
 func (t *turned) source(x, y int) (int, int) {
 	right, bottom := t.bounds.Dx()-1, t.bounds.Dy()-1
 	switch t.orientation {

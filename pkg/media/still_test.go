@@ -23,7 +23,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 )
 
-// quarters is red at the top left, else green, blue and white.
+// quarters is red at the top left, green at the top right, blue at the bottom left, white at the bottom right.
 func quarters(w, h int) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -56,7 +56,7 @@ func asJPEG(t *testing.T, img image.Image) []byte {
 	return encoded(t, func(b *bytes.Buffer) error { return jpeg.Encode(b, img, &jpeg.Options{Quality: 95}) })
 }
 
-// withOrientation puts an EXIF segment behind a JPEG's first two bytes.
+// withOrientation inserts an EXIF segment after a JPEG's first two bytes.
 func withOrientation(data []byte, o uint16, order binary.AppendByteOrder) []byte {
 	tiff := []byte("MM\x00*\x00\x00\x00\x08")
 	if order == binary.AppendByteOrder(binary.LittleEndian) {
@@ -109,7 +109,7 @@ func TestDecodeImage(t *testing.T) {
 
 func TestOrientation(t *testing.T) {
 	plain := asJPEG(t, quarters(64, 32))
-	// Where red (the stored picture's top left) and green (top right) are shown.
+	// The positions where red (the stored picture's top left) and green (top right) are shown.
 	for o, at := range map[uint16]struct{ red, green image.Point }{
 		1: {image.Pt(4, 4), image.Pt(60, 4)}, 2: {image.Pt(60, 4), image.Pt(4, 4)},
 		3: {image.Pt(60, 28), image.Pt(4, 28)}, 4: {image.Pt(4, 28), image.Pt(60, 28)},
@@ -129,7 +129,7 @@ func TestOrientation(t *testing.T) {
 	}
 }
 
-// bomb is a PNG that claims to be w x h, and holds next to nothing.
+// bomb is a PNG that declares a size of w x h, and holds almost no data.
 func bomb(w, h uint32) []byte {
 	chunk := func(name string, body []byte) []byte {
 		b := binary.BigEndian.AppendUint32(nil, uint32(len(body)))

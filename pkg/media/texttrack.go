@@ -11,7 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// TextOptions are what a film tells of the text beside it: its clock, its end, its start timecode, and where its first picture lies.
+// TextOptions returns the film's facts for reading a text beside the film: clock, end, start timecode, and the time of the first picture.
 func (f *Film) TextOptions() timedtext.Options {
 	v := f.Asset.GetVideo()
 	opts := timedtext.Options{Rate: schema.RateOf(v.GetRate()), StartTimecode: v.GetStartTimecode(), Duration: schema.Time(f.Asset.GetDuration())}
@@ -26,30 +26,31 @@ func (f *Film) TextOptions() timedtext.Options {
 	return opts
 }
 
-// trackOptions are those of a track inside the film, whose times are those of the container, from whichever time it begins.
+// trackOptions returns the options for a track inside the film. Such a track counts times on the container's clock, from any beginning.
 func (f *Film) trackOptions() timedtext.Options {
 	opts := f.TextOptions()
 	opts.StartTimecode, opts.StreamStart, opts.Offset = "", nil, schema.Time(f.Asset.GetVideo().GetStart())
 	return opts
 }
 
-// A textForm is how ffmpeg writes a track for package timedtext.
+// A textForm is the format in which ffmpeg writes a track for package timedtext.
 type textForm struct {
 	codec, muxer, format string
 	plain                bool
 }
 
-// textForms are the codecs that are copied out of a film as they are: as WebVTT, ASS would lose its speakers and WebVTT its voices.
+// textForms are the codecs that are copied unchanged. Converted to WebVTT, ASS would lose its speakers; converted to SRT, WebVTT would lose its
+// voices.
 var textForms = map[string]textForm{
 	"ass": {codec: "copy", muxer: "ass", format: "ass"}, "ssa": {codec: "copy", muxer: "ass", format: "ass"},
 	"webvtt": {codec: "copy", muxer: "webvtt", format: "webvtt"},
 	"subrip": {codec: "copy", muxer: "srt", format: "srt"}, "srt": {codec: "copy", muxer: "srt", format: "srt"},
 }
 
-// plainText is the form of all other codecs, tx3g among them: ffmpeg takes their styles away and leaves letters such as "<" alone.
+// plainText is the form of all other codecs, such as tx3g. ffmpeg removes styles, and leaves characters such as "<" unchanged.
 var plainText = textForm{codec: "text", muxer: "srt", format: "srt", plain: true}
 
-// TextTrack extracts the text track t, which lies inside the film at path. Cues that cannot be used are in the track's Bad.
+// TextTrack extracts text track t from the film at path. Unusable cues are listed in the track's Bad.
 func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.TextTrack) (*timedtext.Track, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,
 		errkind.New(errkind.Invalid, "%s takes longer than %s to read a text track of", nameOf(path), r.cfg.ProbeTimeout))
@@ -84,7 +85,7 @@ func (r *Reader) TextTrack(ctx context.Context, path string, film *Film, t *pb.T
 	return text, nil
 }
 
-// textOf is the output of ffmpeg for a text track.
+// textOf returns ffmpeg's output for a text track.
 func (r *Reader) textOf(ctx context.Context, path string, args []string) (data []byte, err error) {
 	stderr, err := r.run(ctx, r.tools.FFmpeg, args, func(out io.Reader) (err error) {
 		data, err = io.ReadAll(io.LimitReader(out, timedtext.MaxBytes+1))

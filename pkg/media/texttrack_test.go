@@ -14,8 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// The lines of generated films come back in their own frames, from inside the
-// file and from beside it.
+// The lines of generated films are read on their own frames, from inside the file and from side-cars.
 func TestTracksOfFilms(t *testing.T) {
 	r := reader(t)
 	for name, truth := range suite(t) {
@@ -57,7 +56,7 @@ func TestTracksOfFilms(t *testing.T) {
 	}
 }
 
-// TestTracksInTheirOwnCodec: what a track inside a film says is neither lost to another codec nor taken for markup.
+// TestTracksInTheirOwnCodec: no text of a track inside a film is lost to another codec or taken for markup.
 func TestTracksInTheirOwnCodec(t *testing.T) {
 	type line struct {
 		start, end    float64
@@ -87,8 +86,8 @@ func TestTracksInTheirOwnCodec(t *testing.T) {
 	}
 }
 
-// TestSideCarOfDelayedPicture: a side-car counts from the container's time 0, as a track inside the film does; a cue that ends before the first
-// picture is told (ISO/IEC 14496-12, 8.6.6).
+// TestSideCarOfDelayedPicture: a side-car counts from the container's time 0, as a track inside the film does. A cue that ends before the first
+// picture is reported (ISO/IEC 14496-12, 8.6.6).
 func TestSideCarOfDelayedPicture(t *testing.T) {
 	film, err := reader(t).Probe(t.Context(), filepath.Join("testdata", "clips", "delayed.mp4"))
 	if err != nil {
@@ -127,7 +126,7 @@ func checkLines(t *testing.T, what string, want []mediatest.Line, got []timedtex
 	}
 }
 
-// firstTrack probes a film, and reads the first text track inside it.
+// firstTrack probes a film, and reads the first text track inside the film.
 func firstTrack(t *testing.T, r *media.Reader, path string) (*media.Film, *timedtext.Track) {
 	t.Helper()
 	film, err := r.Probe(t.Context(), path)

@@ -14,17 +14,17 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A label is a timecode that a file gives.
+// A label is a timecode given by a file.
 type label struct {
 	text string
-	// rate is what the label's frames count by; the zero Rate where the file does not say: then the film's rate.
+	// rate is the rate that the label's frames count by. The zero Rate stands for the film's rate.
 	rate schema.Rate
-	// ahead is by how many frames of the film the label comes before frame 0.
+	// ahead is the number of the film's frames between the label's time and frame 0.
 	ahead int64
 }
 
-// describeTimecode takes the file's start timecode over, unless no frame of the film can have it: a garbled tag is
-// worth a line in the log, and no reason to refuse a film.
+// describeTimecode sets the start timecode of v from the file. A timecode that no frame of the film can have is logged and left out; a garbled tag is
+// no reason to refuse a film.
 func (r *Reader) describeTimecode(ctx context.Context, path string, raw *probed, picture *stream, times timestamps, v *cinedexv1.VideoTrack) error {
 	l, err := r.startLabel(ctx, path, raw, picture, times, v)
 	if err != nil || l.text == "" {
@@ -32,15 +32,15 @@ func (r *Reader) describeTimecode(ctx context.Context, path string, raw *probed,
 	}
 	scale, err := l.scale(schema.RateOf(v.GetRate()))
 	if err != nil {
-		r.log.Warn("leaving out a start timecode that does not fit", "file", nameOf(path), "timecode", l.text, "error", err)
+		r.log.Warn("leaving out a start timecode that no frame of the film can have", "file", nameOf(path), "timecode", l.text, "error", err)
 		return nil
 	}
 	v.StartTimecode, v.DropFrame = scale.Format(l.ahead), scale.Drop()
 	return nil
 }
 
-// startLabel finds the label: of a QuickTime timecode track, else the picture's own, else that of a data track, else the file's.
-// Matroska writes it as a tag of the track or of the file.
+// startLabel returns the label of the first source that has a label: a QuickTime timecode track, the picture, a data track, the file. Matroska writes
+// the label as a tag of the track or of the file.
 func (r *Reader) startLabel(ctx context.Context, path string, raw *probed, picture *stream, times timestamps, v *cinedexv1.VideoTrack) (label, error) {
 	own := tag(picture.Tags, "timecode")
 	if track := raw.timecodeTrack(own); track != nil {
@@ -57,7 +57,7 @@ func (r *Reader) startLabel(ctx context.Context, path string, raw *probed, pictu
 	return label{text: tag(raw.Format.Tags, "timecode")}, nil
 }
 
-// timecodeTrack is the QuickTime timecode track of the picture: ffprobe copies its label to the picture that refers to it.
+// timecodeTrack returns the QuickTime timecode track of the picture. ffprobe copies the track's label to the picture that refers to the track.
 func (p *probed) timecodeTrack(own string) *stream {
 	var track *stream
 	for i := range p.Streams {
@@ -74,9 +74,9 @@ func (p *probed) timecodeTrack(own string) *stream {
 	return track
 }
 
-// trackLabel reads a QuickTime timecode track: labels counted by the rate of the track, from the time at which the sample of the
-// track lies on the clock of the movie. The edit list of the track moves that time, as it moves pictures (QuickTime File Format,
-// edit lists and timecode media); ffprobe names the first sample and leaves the edit list out.
+// trackLabel reads a QuickTime timecode track. Labels count by the rate of the track, from the time of the track's sample on the clock of the movie.
+// The edit list of the track moves that time, as an edit list moves pictures (QuickTime File Format, edit lists and timecode media). ffprobe names
+// the first sample and ignores the edit list.
 func (r *Reader) trackLabel(ctx context.Context, path string, track, picture *stream, times timestamps, v *cinedexv1.VideoTrack) (label, error) {
 	l := label{text: tag(track.Tags, "timecode"), rate: parseRate(track.Average)}
 	base, ok := parseTicks(track.TimeBase)
@@ -85,7 +85,7 @@ func (r *Reader) trackLabel(ctx context.Context, path string, track, picture *st
 	}
 	first := schema.Time(v.GetStart())
 	if times.decoded == 0 {
-		first = 0 // the picture has no edit list: it starts late since decoding goes ahead of it
+		first = 0 // the picture has no edit list: it starts late because decoding precedes display
 	}
 	samples, err := r.timecodeSamples(ctx, path, track.Index)
 	if err != nil {
@@ -110,13 +110,13 @@ func (r *Reader) trackLabel(ctx context.Context, path string, track, picture *st
 	return l, nil
 }
 
-// timecodeSample is one stretch of a timecode track.
+// timecodeSample is a stretch of a timecode track.
 type timecodeSample struct {
 	pts   int64 // on the clock of the movie
-	count int64 // of frames since 00:00:00:00
+	count int64 // frames since 00:00:00:00
 }
 
-// maxTimecodeJSON bounds what is read of a timecode track: some thousand jumps of the timecode.
+// maxTimecodeJSON bounds the answer about a timecode track. Some thousand jumps of the timecode fit.
 const maxTimecodeJSON = 1 << 20
 
 func (r *Reader) timecodeSamples(ctx context.Context, path string, index int32) ([]timecodeSample, error) {
@@ -124,7 +124,7 @@ func (r *Reader) timecodeSamples(ctx context.Context, path string, index int32) 
 	if err != nil {
 		return nil, err
 	}
-	// With advanced edit lists, ffprobe gives the first sample the time 0 wherever the edit begins within it.
+	// With advanced edit lists, ffprobe gives the first sample the time 0 wherever the edit begins within the sample.
 	args := append(sandboxed("-v", "error", "-advanced_editlist", "0"), "-select_streams", strconv.Itoa(int(index)),
 		"-show_data", "-show_entries", "packet=pts,data", "-of", "json", url)
 	var raw struct {
@@ -151,7 +151,7 @@ func (r *Reader) timecodeSamples(ctx context.Context, path string, index int32) 
 	}
 	var samples []timecodeSample
 	for _, p := range raw.Packets {
-		// "00000000: 000d bb6e                                ...n"
+		// "00000000: 000d bb6e ...n"
 		words := strings.Fields(p.Data)
 		if p.PTS == nil || len(words) < 3 {
 			continue
@@ -166,21 +166,21 @@ func (r *Reader) timecodeSamples(ctx context.Context, path string, index int32) 
 	return samples, nil
 }
 
-// ofTrack is the scale of the label at its own rate.
+// ofTrack returns the scale of the label at the track's rate.
 func (l label) ofTrack() (schema.TimecodeScale, error) {
 	tc, err := schema.ParseTimecode(l.text)
 	if err != nil {
 		return schema.TimecodeScale{}, err
 	}
 	rate := l.rate.Nominal()
-	if tc.Drop && rate.Den == 1 { // tracks of 29.97 that say 30
+	if tc.Drop && rate.Den == 1 { // tracks of 29.97 that declare 30
 		rate = schema.Rate{Num: rate.Num * 1000, Den: 1001}
 	}
 	return schema.ScaleOf(rate, false, l.text)
 }
 
-// scale brings the label to labels of the film's rate: a film of 60000/1001 whose labels count 30 gets labels of 60, so that each
-// picture has a label of its own (SMPTE ST 12-3). The seconds stay.
+// scale converts the label to labels of the film's rate. A film of 60000/1001 whose labels count 30 gets labels of 60, so that each picture has a
+// label of its own (SMPTE ST 12-3). The seconds stay.
 func (l label) scale(film schema.Rate) (schema.TimecodeScale, error) {
 	if l.rate.Validate() != nil {
 		return schema.ScaleOf(film, false, l.text)

@@ -14,25 +14,25 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// timestamps are the presentation times of all frames, in ticks, in order.
+// timestamps holds the presentation times of all frames, in ticks, in order.
 type timestamps struct {
 	pts []int64
 	end int64
-	// decoded is the decoding time of the first packet; 0 where the container gives none.
+	// decoded is the decoding time of the first packet; 0 where the container has no such time.
 	decoded int64
-	// delay is how much later than pts a decoder dates the pictures: VideoTrack.DecoderDelay.
+	// delay is the difference between a decoder's times of pictures and pts: VideoTrack.DecoderDelay.
 	delay int64
 	// unshown is VideoTrack.UnshownFrames.
 	unshown int64
 	// sparse is VideoTrack.SparseTimes.
 	sparse bool
-	// slack is how many ticks pts may lie away from a constant rate: one where all are rounded on their own, a hundredth of a
-	// frame where the container gives some pictures no time, since readers add up rounded lengths.
+	// slack is the largest distance of pts from a constant rate, in ticks. The distance is one tick where each time was rounded on its own, and a
+	// hundredth of a frame where the container gives some pictures no time, since readers add up rounded lengths.
 	slack int64
 }
 
-// even makes the unshown frames of a constant rate as even as the frames after them: where a recording is cut between a picture and
-// the pictures that are decoded after it and shown before it, that picture is missing, and takes time.
+// even spaces the unshown frames of a constant rate as evenly as the frames after them. A recording may be cut between a picture and the pictures
+// that are decoded after and shown before that picture. Then a picture is missing, and its time is missing as well.
 func (t *timestamps) even(base ticks, declared, average schema.Rate) {
 	if t.unshown == 0 || t.unshown >= int64(len(t.pts)) {
 		return
@@ -45,7 +45,7 @@ func (t *timestamps) even(base ticks, declared, average schema.Rate) {
 	perFrame := float64(rate.Den) * float64(base.Den) / (float64(rate.Num) * float64(base.Num)) // in ticks
 	unshown := int64(math.Round(float64(shown[0]-t.pts[0]) / perFrame))
 	if unshown > int64(len(shown)) {
-		return // more than is taken
+		return // more frames than probing accepts
 	}
 	pts := make([]int64, 0, unshown+int64(len(shown)))
 	for i := unshown; i > 0; i-- {
@@ -54,12 +54,12 @@ func (t *timestamps) even(base ticks, declared, average schema.Rate) {
 	t.pts, t.unshown = append(pts, shown...), unshown
 }
 
-// table returns the start of every frame, and the rate to speak of.
+// table returns the start of every frame, and the nominal rate.
 func (t timestamps) table(base ticks) (schema.FrameTable, schema.Rate) {
 	origin := base.time(t.pts[0])
 	table := make(schema.FrameTable, 0, len(t.pts)+1)
 	for _, p := range t.pts {
-		// A tick shorter than a flick could give two frames one time.
+		// Where a tick is shorter than a flick, two frames could get the same time.
 		at := base.time(p) - origin
 		if n := len(table); n > 0 {
 			at = max(at, table[n-1]+1)
@@ -70,7 +70,7 @@ func (t timestamps) table(base ticks) (schema.FrameTable, schema.Rate) {
 	end := base.time(t.end) - origin
 	switch n := len(table); {
 	case end > last:
-	case n > 1: // the container does not say how long the last frame lasts: as the one before
+	case n > 1: // the container does not give the length of the last frame: repeat the length of the frame before
 		end = last + last - table[n-2]
 	default:
 		end = rate.FrameStart(1)
@@ -78,8 +78,7 @@ func (t timestamps) table(base ticks) (schema.FrameTable, schema.Rate) {
 	return append(table, end), rate
 }
 
-// timestamps reads the time of every frame from the container. Films are decoded only
-// where the container keeps no presentation times (AVI), or too few.
+// timestamps reads the time of every frame from the container. A film is decoded only if the container keeps no presentation times (AVI), or too few.
 func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *stream) (timestamps, error) {
 	p, err := r.packets(ctx, path, s)
 	if err != nil {
@@ -107,7 +106,7 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	case len(t.pts) == 0:
 	case raw.Format.Name != "avi":
 		t.unshown = p.beforeKey(t.pts)
-	case !ok: // AVI has no display times: frame n shows at the n-th place of the track
+	case !ok: // AVI has no display times: frame n is displayed at position n of the track
 		t.slack = 1
 		t.delay = t.pts[0] - p.first
 		for i := range t.pts {
@@ -117,19 +116,19 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	return t, nil
 }
 
-// packets are the times of the picture's packets, in the order of decoding, without packets that an edit list cuts away.
+// packets holds the times of the picture's packets in decoding order, without packets that an edit list cuts away.
 type packets struct {
-	pts []int64 // where the container has them
-	dts []int64 // where the container has them
-	// undated packets have no pts, unordered ones no dts.
+	pts []int64 // of the packets with a presentation time
+	dts []int64 // of the packets with a decoding time
+	// undated counts packets without pts, unordered counts packets without dts.
 	undated, unordered int
-	first              int64 // dts of the first
-	end                int64 // of the last to end
-	step               int64 // how long the last packet lasts; 0 where the container does not say
-	// The first key packet that has both times; keyed is false for none.
+	first              int64 // dts of the first packet
+	end                int64 // the latest end of a packet
+	step               int64 // the length of the last packet; 0 where the container gives no length
+	// keyPTS and keyDTS are the times of the first key packet with both times; keyed is false without such a packet.
 	keyed          bool
 	keyPTS, keyDTS int64
-	// early is how many packets come before the first key packet of all.
+	// early counts the packets before the first key packet.
 	early int
 }
 
@@ -150,7 +149,7 @@ func (r *Reader) packets(ctx context.Context, path string, s *stream) (p packets
 			}
 		}
 		if strings.Contains(row[3], "D") {
-			return nil // an edit list cuts it away
+			return nil // cut away by an edit list
 		}
 		if kept++; kept == 1 && errDTS == nil {
 			p.first = dts
@@ -177,23 +176,23 @@ func (r *Reader) packets(ctx context.Context, path string, s *stream) (p packets
 	if err != nil {
 		return packets{}, err
 	}
-	// What is missing at the end is told on the side, and with success.
+	// ffprobe reports a missing end on stderr, and exits with success.
 	low := strings.ToLower(stderr)
 	if strings.Contains(low, "partial file") || strings.Contains(low, "ended prematurely") || strings.Contains(low, "truncat") {
-		of := ""
+		detail := ""
 		if declared, err := strconv.ParseInt(s.Count, 10, 64); err == nil && declared > all {
-			of = fmt.Sprintf(": %d of %d frames are there", all, declared)
+			detail = fmt.Sprintf(": %d of %d frames are present", all, declared)
 		}
-		return packets{}, errkind.New(errkind.Invalid, "%s is cut short%s", nameOf(path), of)
+		return packets{}, errkind.New(errkind.Invalid, "%s is cut short%s", nameOf(path), detail)
 	}
 	return p, nil
 }
 
-// display returns the display times of all frames, in any order; false where the packets do not give them.
+// display returns the display times of all frames, in any order; false where the packets do not determine the times.
 //
-// MPEG program streams give a time to the first picture of each packet of the multiplex only (ISO/IEC 13818-1, 2.4.3.7),
-// and readers fill in the decoding times. Pictures are shown one after another as they are decoded one after
-// another, later by the delay that key pictures have. Where every display time that is known fits, it holds for the others.
+// MPEG program streams give a time only to the first picture of each packet of the multiplex (ISO/IEC 13818-1, 2.4.3.7), and readers fill in the
+// decoding times. Pictures are displayed at the same intervals as they are decoded, later by the delay of key pictures. If every known display time
+// fits this rule, the rule gives the missing times.
 func (p packets) display() ([]int64, bool) {
 	if p.undated == 0 {
 		return p.pts, true
@@ -220,9 +219,9 @@ func (p packets) display() ([]int64, bool) {
 	return display, true
 }
 
-// grid returns the display times of a constant rate that the sequence header declares (ISO/IEC 13818-2, frame_rate_code), one for each
-// packet; false where times that the container gives do not fit. Readers date some pictures of a program stream by the time of the next
-// picture, and then decoding times step back.
+// grid returns the display times of the constant rate that the sequence header declares (ISO/IEC 13818-2, frame_rate_code), a time for each packet;
+// false where the container's times do not fit. Readers date some pictures of a program stream by the time of the next picture. Then decoding times
+// step back.
 func (p packets) grid(base ticks, rate schema.Rate) ([]int64, bool) {
 	if len(p.pts) == 0 || p.early > 0 || rate.Validate() != nil || rate.Num/rate.Den > fastest {
 		return nil, false
@@ -236,7 +235,7 @@ func (p packets) grid(base ticks, rate schema.Rate) ([]int64, bool) {
 			off++
 		}
 	}
-	const few, tail = 0.05, 16 // of the times; pictures at the end without a time
+	const few, tail = 0.05, 16 // few: share of the times that may not fit; tail: pictures at the end without a time
 	end := math.Round(float64(last-first) / perFrame)
 	if float64(off) > few*float64(len(p.pts)) || end > float64(count-1) || end < float64(count-1-tail) {
 		return nil, false
@@ -248,8 +247,8 @@ func (p packets) grid(base ticks, rate schema.Rate) ([]int64, bool) {
 	return display, true
 }
 
-// beforeKey returns how many of the frames that show at pts, in order, show before the first key frame of a track that
-// begins with other packets. A key frame whose display time is not known shows at its decoding time or later.
+// beforeKey returns the number of frames displayed before the first key frame, for a track that begins with other packets. pts holds the display
+// times of all frames, in order. A key frame without a display time is displayed at its decoding time or later.
 func (p packets) beforeKey(pts []int64) int64 {
 	if p.early == 0 || !p.keyed {
 		return 0
@@ -258,9 +257,9 @@ func (p packets) beforeKey(pts []int64) int64 {
 	return int64(n)
 }
 
-// decodedTimes reads the times by which a decoder dates its pictures. A picture without a time comes one step after the picture before.
+// decodedTimes returns a decoder's times of the pictures. A picture without a time follows the picture before by a step.
 func (r *Reader) decodedTimes(ctx context.Context, path string, step int64) (pts []int64, err error) {
-	early := 0 // pictures before the first that has a time
+	early := 0 // pictures before the first picture with a time
 	_, err = r.table(ctx, path, "frame=best_effort_timestamp", func(row []string) error {
 		at, err := strconv.ParseInt(row[0], 10, 64)
 		switch {
@@ -286,7 +285,7 @@ func (r *Reader) countFrames(path string, n int) error {
 	return nil
 }
 
-// table runs ffprobe over the picture and hands over one row of entries at a time.
+// table runs ffprobe over the picture, and calls row with each row of entries.
 func (r *Reader) table(ctx context.Context, path, entries string, row func([]string) error) (stderr string, err error) {
 	url, err := fileURL(path)
 	if err != nil {

@@ -11,18 +11,18 @@ import (
 
 var assSection = regexp.MustCompile(`(?i)^\[(?:script info|v4\+? styles|events)\]`)
 
-// assUnit is a hundredth of a second. The programs that write it round from milliseconds, so that a time is up to half of
-// both away from its frame.
+// assUnit is a hundredth of a second and a millisecond. Programs that write ASS round from milliseconds, so a time is up to half of both units away
+// from its frame.
 const assUnit = 11 * schema.Millisecond
 
-// An assLine is what tells the same line of two layers from another.
+// An assLine identifies a line, so that the same line in two layers is recognised.
 type assLine struct {
 	start, end    schema.Time
 	text, speaker string
 }
 
-// ass reads Advanced SubStation Alpha and its elder SSA: the lines "Dialogue:" of the section [Events], by the fields
-// that its line "Format:" names. Lines "Comment:", the other sections and drawings are not said.
+// ass reads Advanced SubStation Alpha, and its predecessor SSA: the lines "Dialogue:" of the section [Events], by the fields that the line "Format:"
+// names. Lines "Comment:", other sections and drawings are not speech.
 func (p *parser) ass(text string) {
 	fields := []string{"marked", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text"}
 	taken := make(map[assLine]bool)
@@ -39,25 +39,25 @@ func (p *parser) ass(text string) {
 		case strings.EqualFold(key, "Format"):
 			fields = strings.FieldsFunc(strings.ToLower(value), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 		case strings.EqualFold(key, "Dialogue"):
-			said, err := readAssLine(fields, value)
+			event, err := readAssLine(fields, value)
 			if err != nil {
 				p.bad(i+1, "%s", err)
 				continue
 			}
-			if taken[said] {
+			if taken[event] {
 				same++
 				continue
 			}
-			taken[said] = true
-			p.addRounded(i+1, assUnit, Cue{Start: said.start, End: said.end, Text: said.text, Speaker: said.speaker})
+			taken[event] = true
+			p.addRounded(i+1, assUnit, Cue{Start: event.start, End: event.end, Text: event.text, Speaker: event.speaker})
 		}
 	}
 	if same > 0 {
-		p.note("lines with the times and words of another, as the layers of shadows and outlines have: %d, taken once", same)
+		p.note("lines that repeat the times and words of another line, as layers of shadows and outlines do: %d, each read once", same)
 	}
 }
 
-// readAssLine reads the fields of a line. The text is the last field, and holds commas.
+// readAssLine reads the fields of a line. The text is the last field, and may contain commas.
 func readAssLine(fields []string, line string) (assLine, error) {
 	values := strings.SplitN(line, ",", max(len(fields), 1))
 	if len(values) < len(fields) || !slices.Contains(fields, "text") {
@@ -77,10 +77,10 @@ var (
 	assLetters = strings.NewReplacer("\ue000", "{", "\ue001", "}", `\N`, "\n", `\n`, " ", `\h`, " ")
 )
 
-// assWords takes the codes, the drawings and the comments in braces away.
+// assWords removes the codes, the drawings and the comments in braces.
 func assWords(s string) string {
 	if len(s) > 8*maxCueText {
-		return s // far too long to be taken
+		return s // far too long; a later check refuses the cue
 	}
 	return tidy(assLetters.Replace(withoutOverrides(assEscapes.Replace(s), true)))
 }

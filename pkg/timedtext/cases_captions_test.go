@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The codes of CEA-608's first channel (47 CFR 15.119), with which the cases are written.
+// The codes of CEA-608's first channel (47 CFR 15.119), in which the cases are written.
 const (
 	rcl = "\x14\x20" // resume caption loading
 	bs  = "\x14\x21" // backspace
@@ -28,7 +28,7 @@ const (
 // nul is a frame without data.
 func nul(frames int) string { return strings.Repeat("\x00\x00", frames) }
 
-// twice doubles a control code, as the standard asks for.
+// twice doubles a control code, as the standard requires.
 func twice(codes ...string) string {
 	var b strings.Builder
 	for _, c := range codes {
@@ -37,7 +37,7 @@ func twice(codes ...string) string {
 	return b.String()
 }
 
-// odd gives a byte its parity.
+// odd sets a byte's parity bit.
 func odd(b byte) byte {
 	if bits.OnesCount8(b)%2 == 0 {
 		return b | 0x80
@@ -77,7 +77,7 @@ func mccLine(label string, triplets ...string) string {
 func field1(pair string) string { return "\xfc" + string([]byte{odd(pair[0]), odd(pair[1])}) }
 func field2(pair string) string { return "\xfd" + string([]byte{odd(pair[0]), odd(pair[1])}) }
 
-// digital is a packet of CEA-708 with one block of service 1, as triplets.
+// digital is a packet of CEA-708 with a block of service 1, as triplets.
 func digital(block string) []string {
 	packet := string([]byte{0, 0x20 | byte(len(block))}) + block
 	if len(packet)%2 == 1 {
@@ -97,7 +97,7 @@ func digital(block string) []string {
 
 const (
 	mccHead = "File Format=MacCaption_MCC V1.0\n\n// A comment\n\nUUID=0\nTime Code Rate=30DF\n\n"
-	// define708 makes window 0 with two rows, hidden; show708 and delete708 are its displaying and its deletion.
+	// define708 defines window 0 with two rows, hidden. show708 displays the window, and delete708 deletes the window.
 	define708 = "\x98\x00\x00\x00\x01\x1f\x11"
 	show708   = "\x89\x01"
 	delete708 = "\x8c\x01"
@@ -108,7 +108,7 @@ func mcc(name, text string) textCase {
 }
 
 var captionCases = []textCase{
-	{file: "r21_side.scc", film: from1h30, told: []string{"nothing erases"}, cues: []wanted{at(1.3680, 17.3680, "Hello")}, source: "CEA-608; aws-solutions/media-insights-on-aws#36"},
+	{file: "r21_side.scc", film: from1h30, told: []string{"no code erases"}, cues: []wanted{at(1.3680, 17.3680, "Hello")}, source: "CEA-608; aws-solutions/media-insights-on-aws#36"},
 	{file: "r21_side.scc", film: &film{rate: "30000/1001", start: "01:00:00:00", frames: 300}, cues: []wanted{inFrames(41, 300, "Hello")}, source: "CEA-608; SubtitleEdit#42"},
 
 	scc("pop-on", "01:00:01:00", twice(enm, rcl, r14)+"Hi"+twice(r15)+"yo"+twice(edm, eoc), "01:00:03:00", twice(edm)).
@@ -156,7 +156,7 @@ var captionCases = []textCase{
 		mccLine("01:00:03;00", append(digital(delete708), field1(edm))...)).
 		shows(inFrames(60, 90, "Hi")).tells("Service 1 with 1 captions"),
 	mcc("faults", mccHead+mccLine("01:00:01;00", field1(rcl))+mccLine("01:00:01;01", field1(r15))+"01:00:01;02\tT0\n01:00:01;03\t41010096\n01:00:01;04\tT1096690000\n"+mccLine("01:00:01;05", field1("Hi"))+mccLine("01:00:02;00", field1(eoc))+mccLine("01:00:03;00", field1(edm))).
-		shows(inFrames(60, 90, "Hi")).tells("ends inside a byte", "no packet of captions", "distribution packet"),
+		shows(inFrames(60, 90, "Hi")).tells("ends inside a byte", "not a packet of captions", "distribution packet"),
 	{file: "mcc: a rate of nothing", text: strings.Replace(mccHead, "=30DF", "=00", 1) + mccLine("01:00:01:00", field1(rcl)), refused: true, told: []string{`"00"`}, source: "practice"},
 	{file: "mcc: no rate", text: strings.Replace(mccHead, "Time Code Rate=30DF", "", 1), refused: true, told: []string{"no time code rate"}, source: "practice"},
 }

@@ -10,7 +10,7 @@ var sideCarCases = []textCase{
 		"Comment: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,a note\nDialogue: 0,0:00:02.00,0:00:03.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0{\\p0}\n" +
 		"Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\k20}ka{\\k30}ra{\\k10}oke\nDialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,{a comment}Station\\hnorth\\nnow\nDialogue: 0,0:00:07.00\n",
 		cues: []wanted{at(1, 2, "The tower\nfalls, down").by("Mara"), at(3, 4, "karaoke"), at(5, 6, "Station north now")}, lines: true,
-		told: []string{"has no words", "has 2 of the 10 fields", "have: 1, taken once"}, source: "google/ExoPlayer#7938, arcusmaximus/YTSubConverter#88"},
+		told: []string{"has no words", "has 2 of the 10 fields", "do: 1, each read once"}, source: "google/ExoPlayer#7938, arcusmaximus/YTSubConverter#88"},
 	{file: "elder.ssa", text: "[Script Info]\n[V4 Styles]\n[Events]\nFormat: Marked, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\nDialogue: Marked=0,0:00:01.00,0:00:02.00,Default,,0000,0000,0000,,Old, and read\n",
 		cues: []wanted{at(1, 2, "Old, and read")}, source: "ASS practice"},
 	{file: "version2.sub", text: "[INFORMATION]\n[TITLE]Boats\n[SUBTITLE]\n[COLF]&HFFFFFF\n00:00:01.00,00:00:02.50\nOne[br]two\n\n00:00:03.00,00:00:04.00\nthree\n",

@@ -40,7 +40,7 @@ var srtCases = []textCase{
 	{file: "fr2.srt", language: "fr", cues: []wanted{at(0, 0.36, "Bonsoir mon ami").by("Élodie"), at(0.4, 0.76, "Élodie dort")}, source: "SubtitleEdit#2892"},
 	{file: "ms2997.srt", language: "en", film: &film{rate: "30000/1001"}, cues: ms2997(), source: "PySceneDetect#464, pysubs2#57, SubtitleEdit#10141, #8799"},
 
-	// Kinds beside the files.
+	// Further variants, beside the files.
 	{file: "no blank line, no number", text: "00:00:01,000 --> 00:00:02,000\nfirst\n00:00:03,000 --> 00:00:04,000\nsecond\n",
 		cues: []wanted{at(1, 2, "first"), at(3, 4, "second")}, source: practice},
 	{file: "a blank line after the number", text: "1\n\n00:00:01,000 --> 00:00:02,000\nfirst\n\n2\n\n00:00:03,000 --> 00:00:04,000\nsecond\n",

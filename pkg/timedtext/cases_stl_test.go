@@ -31,7 +31,7 @@ var stlCases = []textCase{
 	{file: "d_cpn_blankcct.stl", told: []string{`character code table "  "`}, cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, CCT"},
 	{file: "d_latin.stl", track: "en", cues: []wanted{at(5, 6, "Straße æÆ ø Ø ö c̊ š £$‘quote’ “x” ― #")}, source: "EBU Tech 3264, CCT 00; ISO 6937/2"},
 	{file: "r22_accents.stl", track: "fr", cues: []wanted{at(1, 2, "étudiant français über")}, source: "EBU Tech 3264, CCT 00; ISO 6937/2"},
-	{file: "d_cyr.stl", encoding: "iso-8859-5", told: []string{"is en"}, cues: []wanted{at(5, 6, "Привет\nмир")}, source: "EBU Tech 3264, CCT 01; SubtitleEdit#5447"},
+	{file: "d_cyr.stl", encoding: "iso-8859-5", told: []string{"the language en"}, cues: []wanted{at(5, 6, "Привет\nмир")}, source: "EBU Tech 3264, CCT 01; SubtitleEdit#5447"},
 	{file: "r22_cyr.stl", track: "ru", cues: []wanted{at(1, 2, "Поезд уходит")}, source: "EBU Tech 3264, CCT 01; SubtitleEdit#5447"},
 	{file: "d_arab.stl", cues: []wanted{at(5, 6, "مرحبا")}, source: "EBU Tech 3264, CCT 02; SubtitleEdit#3662"},
 	{file: "r22_arabic.stl", cues: []wanted{at(1, 2, "السلام")}, source: "EBU Tech 3264, CCT 02; SubtitleEdit#3662"},
@@ -44,7 +44,7 @@ var stlCases = []textCase{
 	{file: "d_ntsc30.stl", film: from1h30, cues: []wanted{at(60.1267, 61.061, "Hello")}, source: "EBU Tech 3264, DFC; SMPTE ST 12-1"},
 	{file: "r22_30df.stl", film: from1hDrop, cues: []wanted{inFrames(1800, 1828, "Past the minute")}, source: "EBU Tech 3264, DFC; sandflow/ttconv#504"},
 
-	// Kinds without a file: 24 and 23.976 (sandflow/ttconv#309, #505; SubtitleEdit#7085, #1400).
+	// Variants without a file: 24 and 23.976 (sandflow/ttconv#309, #505; SubtitleEdit#7085, #1400).
 	stlOf("STL24.01 in a film at 24", "24", 0, minuteLater).beside("24").shows(inFrames(1452, 1488, "a")),
 	stlOf("STL24.01 in a film at 23.976", "24", 0, minuteLater).beside("24000/1001").shows(at(60.5605, 62.062, "a")),
 	stlOf("STL23.01 in a film at 23.976", "23", 0, minuteLater).beside("24000/1001").shows(at(60.5605, 62.062, "a")),
@@ -70,7 +70,7 @@ var stlCases = []textCase{
 
 var minuteLater = sub{[4]byte{0, 1, 0, 12}, [4]byte{0, 1, 2, 0}, "a", false}
 
-// A sub is a block of STL; more says that the subtitle goes on in the next block.
+// A sub is a block of STL; more means that the subtitle continues in the next block.
 type sub struct {
 	in, out [4]byte
 	text    string

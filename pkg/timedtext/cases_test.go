@@ -15,23 +15,23 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// A textCase is a file of testdata/cases, or its text, with the right value and the source of the value. The cases of
-// a format lie in the file of the format: cases_srt_test.go and so on.
+// A textCase is a file of testdata/cases, or a text, with the right value and the source of the value. The cases of a format are in the file of the
+// format: cases_srt_test.go and so on.
 type textCase struct {
-	// file is a name in testdata/cases. Where text is set, file only names the case.
+	// file is a name in testdata/cases. If text is set, file only names the case.
 	file, text string
-	// language is what the sender names.
+	// language is the language that the sender declares.
 	language string
-	// film lies beside the text: 25 frames a second without a timecode where film is not set.
+	// film is the film beside the text. Without film, the film has 25 frames a second and no timecode.
 	film *film
 	cues []wanted
-	// told are words that Bad, Notes or the error must hold, each in one of them.
+	// told are words that Bad, Notes or the error must contain, each in at least one sentence.
 	told []string
-	// refused says that the whole text must be refused.
+	// refused means that the whole text must be refused.
 	refused bool
-	// track is the language that the file names; encoding is the name of the encoding. Empty: any.
+	// track is the language that the file declares; encoding is the name of the encoding. Empty accepts any value.
 	track, encoding string
-	// lines says that line breaks must agree, too.
+	// lines means that line breaks must agree, too.
 	lines bool
 	// source is the clause of a specification, or the report, that gives the right value.
 	source string
@@ -39,13 +39,13 @@ type textCase struct {
 
 type film struct {
 	rate, start string
-	seconds     int64 // how long it is; 0 where that is not known
+	seconds     int64 // the length of the film; 0 if unknown
 	streamStart *schema.Time
-	// frames is the length of the film; 0 where the reader does not know it.
+	// frames is the length of the film; 0 if the reader does not know the length.
 	frames int64
 }
 
-// A wanted is a right cue. Its times agree with a cue's to half a millisecond, or to the frame where frames is set.
+// A wanted is a right cue. Its times agree with a cue's to half a millisecond, or to the frame if frames is set.
 type wanted struct {
 	start, end    float64
 	frames        bool
@@ -95,7 +95,7 @@ func (c textCase) data(t testing.TB) []byte {
 	return b
 }
 
-// faults says where what was read is not right.
+// faults describes the differences between the read track and the right value.
 func (c textCase) faults(t testing.TB) (faults []string, seen string) {
 	opts := c.options(t)
 	track, err := timedtext.Parse(c.data(t), opts)

@@ -61,14 +61,14 @@ var ttmlCases = []textCase{
 	{file: "x_comment.ttml", cues: []wanted{at(1, 2, "onetwo <three> & four")}, source: "XML 1.0, 2.5 and 2.7"},
 	{file: "ttml_meta.ttml", cues: []wanted{at(1, 2, "hello")}, source: "TTML1 12.1.1, 12.1.3"},
 	{file: "ttml_set.ttml", cues: []wanted{at(1, 2, "hello")}, source: "TTML1 11.1.1"},
-	{file: "x_imgprofile.ttml", refused: true, told: []string{"pictures of its words"}, source: "SMPTE ST 2052-1, IMSC image profile"},
+	{file: "x_imgprofile.ttml", refused: true, told: []string{"pictures of words"}, source: "SMPTE ST 2052-1, IMSC image profile"},
 	{file: "ttml_ruby.ttml", cues: []wanted{at(1, 2, "漢字です").read("かんじ")}, source: "TTML2 tts:ruby; sandflow/ttconv#430"},
 	{file: "r07_ruby.ttml", track: "ja", cues: []wanted{at(1, 2, "創業の年に").read("そうぎょう"), at(3, 4, "橋が落ちた").read("はし")}, source: "TTML2 tts:ruby; sandflow/ttconv#430"},
 	{file: "x_agent.ttml", cues: []wanted{at(1, 2, "Hi").by("Mara Quill"), at(2, 3, "Span agent").by("Mara Quill")}, source: "TTML1 12.1.5, 12.1.6, 12.2.1"},
 	{file: "r11_divlang.ttml", cues: []wanted{at(1, 2, "the bridge has fallen").in("en"), at(1, 2, "le pont est tombé").in("fr")}, source: "TTML1 7.2.2"},
 	{file: "x_langspan.ttml", cues: []wanted{at(1, 2, "Guten Tag").in("de"), at(3, 4, "Bonjour").in("fr")}, source: "TTML1 7.2.2"},
 
-	// Kinds without a file: sequences.
+	// Variants without a file: sequences.
 	tt("seq", "", `<div timeContainer="seq"><p dur="2s">a</p><p dur="3s">b</p><p begin="1s" dur="1s">c</p></div>`,
 		at(0, 2, "a"), at(2, 5, "b"), at(6, 7, "c")).of("TTML1 10.2.4, 10.4; sandflow/imscJS#72"),
 	tt("seq in a timed parent", "", `<div begin="10s" end="14s" timeContainer="seq"><p dur="2s">a</p><p dur="3s">b</p><p dur="1s">c</p></div>`,
@@ -123,7 +123,7 @@ var ttmlCases = []textCase{
 		inFrames(90, 120, "a")).in(&film{rate: "60000/1001", start: "01:00:00:00"}).of("SMPTE ST 12-1"),
 	tt("a semicolon, and no drop mode", `ttp:timeBase="smpte" ttp:frameRate="30" ttp:frameRateMultiplier="1000 1001"`, `<p begin="00:01:00;02" end="00:01:01;00">a</p>`,
 		inFrames(1800, 1828, "a")).in(no30).of("iTunes Timed Text practice"),
-	// What is no speech.
+	// Elements without speech.
 	tt("not displayed", "", `<p begin="1s" end="2s" tts:display="none">a</p><p begin="2s" end="3s"><span style="h">b</span>c<ttm:title>d</ttm:title></p><div tts:display="none"><p begin="4s" end="5s">e</p></div><p begin="5s" end="6s" tts:visibility="hidden">f<span tts:visibility="visible">g</span></p><p region="off" begin="6s" end="7s">h</p>`,
 		at(2, 3, "c"), at(5, 6, "g")).head(`<styling><style xml:id="n" tts:display="none"/><style xml:id="h" style="n"/></styling><layout><region xml:id="off"><style tts:display="none"/></region></layout>`).tells("5 paragraphs or spans").of("TTML1 8.2.6, 8.2.25"),
 	tt("two agents, and names in parts", "", `<p begin="1s" end="2s"><span ttm:agent="a">Hi</span><br/><span ttm:agent="b">Yo</span></p><p begin="3s" end="4s" ttm:agent="a b">Together</p>`,

@@ -32,12 +32,12 @@ var vttCases = []textCase{
 	}, source: "WebVTT 6.4; practice"},
 	{file: "r07_ruby.vtt", language: "ja", cues: []wanted{at(1, 2, "創業の年に橋が落ちた").read("そうぎょう", "はし")}, source: "WebVTT 6.4, rt; rsimmons/voracious#17"},
 	{file: "r09_tsmap.vtt", film: streamFrom(10), cues: []wanted{at(1, 2, "An HLS segment's cue")}, source: rfc8216},
-	{file: "r09_tsmap.vtt", cues: []wanted{at(1, 2, "An HLS segment's cue")}, told: []string{"MPEGTS 900000 counts as 0, since the film is no transport stream"}, source: rfc8216},
+	{file: "r09_tsmap.vtt", cues: []wanted{at(1, 2, "An HLS segment's cue")}, told: []string{"MPEGTS 900000 counts as 0, since the film is not a transport stream"}, source: rfc8216},
 	{file: "r09_tsmap_local.vtt", cues: []wanted{at(1, 2, "Local begins at an hour")}, source: rfc8216},
 	{file: "vtt_map.vtt", film: streamFrom(10), cues: []wanted{at(1, 2, "Hello")}, source: rfc8216},
 	{file: "vtt_map_local.vtt", cues: []wanted{at(1, 2, "Hello")}, source: rfc8216 + ": LOCAL 0 and MPEGTS 0 change nothing"},
 
-	// Kinds beside the files.
+	// Further variants, beside the files.
 	{file: "map before the stream's clock begins again", text: "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:90000\n\n00:01.000 --> 00:02.000\nHello\n",
 		film: streamFrom(95443), cues: []wanted{at(2.717689, 3.717689, "Hello")}, told: []string{"X-TIMESTAMP-MAP moves the cues"}, source: rfc8216 + "; ISO/IEC 13818-1: 33 bits"},
 	{file: "segments joined", text: "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\none\n\nWEBVTT\nX-TIMESTAMP-MAP=MPEGTS:1440000,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\ntwo\n",

@@ -8,7 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A captionPair is two bytes of CEA-608 ("line 21"), with when a decoder has them.
+// A captionPair is two bytes of CEA-608 ("line 21"), with the time at which a decoder receives the bytes.
 type captionPair struct {
 	at     schema.Time
 	line   int  // of the file
@@ -21,10 +21,10 @@ const (
 	cols608 = 32
 )
 
-// A screen608 holds the characters of a caption memory; 0 is a cell without one.
+// A screen608 holds the characters of a caption memory; 0 is an empty cell.
 type screen608 [rows608 + 1][cols608]rune // rows count from 1
 
-// text is a row's words.
+// text returns the words of a row.
 func (s *screen608) text(row int) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == 0 {
@@ -34,7 +34,7 @@ func (s *screen608) text(row int) string {
 	}, string(s[row][:])))
 }
 
-// A mode608 is how captions come.
+// A mode608 is the way in which captions are sent.
 type mode608 uint8
 
 const (
@@ -45,19 +45,18 @@ const (
 	text608 // the text service: not captions
 )
 
-// A channel608 decodes one of the channels CC1 to CC4 (47 CFR 15.119, CEA-608): screens of captions become cues. The rows
-// that appear and go together are one cue; a row that rolls up is a cue of its own, from its first letter until it
-// leaves the screen.
+// A channel608 decodes one of the channels CC1 to CC4 (47 CFR 15.119, CEA-608), and turns screens of captions into cues. Rows that appear and
+// disappear together are one cue. A row that rolls up is a cue of its own, from the first letter until the row leaves the screen.
 type channel608 struct {
 	name          string
 	mode          mode608
 	depth         int // rows of a roll-up
 	row, col      int
 	shown, loaded screen608
-	since         [rows608 + 1]schema.Time // when each row of shown appeared
-	lines         [rows608 + 1]int         // and where in the file
-	last          schema.Time              // when the last letter was painted
-	painting      schema.Time              // when the paint that is under way began
+	since         [rows608 + 1]schema.Time // the time at which each row of shown appeared
+	lines         [rows608 + 1]int         // the line of the file of each row of shown
+	last          schema.Time              // the time of the last painted letter
+	painting      schema.Time              // the time at which the current painting began
 	cues          []labelled
 	texts         int // letters of the text service
 }
@@ -65,14 +64,14 @@ type channel608 struct {
 // decoder608 decodes the pairs of both fields.
 type decoder608 struct {
 	channels [4]*channel608
-	current  [2]int // of each field: the channel that letters go to; -1 for none
+	current  [2]int // of each field: the channel that receives letters; -1 for none
 	before   [2][2]byte
 	xds      [2]bool
-	doubled  bool // the source sends its codes twice
+	doubled  bool // the source sends each code twice
 	parity   int  // bytes with wrong parity
 }
 
-// decode608 returns the channels that hold captions. A caption that nothing erases has the end forever.
+// decode608 returns the channels that hold captions. A caption without an erasure has the end forever.
 func decode608(pairs []captionPair) (channels []*channel608, parity int) {
 	d := &decoder608{current: [2]int{-1, -1}, doubled: isDoubled(pairs)}
 	for i := range d.channels {
@@ -90,8 +89,8 @@ func decode608(pairs []captionPair) (channels []*channel608, parity int) {
 	return channels, d.parity
 }
 
-// isDoubled reports whether a source sends its control codes twice, as the standard asks for. Of a source that sends
-// each once, a code that comes twice is meant twice.
+// isDoubled reports whether a source sends each control code twice, as the standard requires. If a source sends codes once, two equal codes are two
+// codes.
 func isDoubled(pairs []captionPair) bool {
 	once, twice := 0, 0
 	before := [2]captionPair{}
@@ -125,7 +124,7 @@ func (d *decoder608) pair(p captionPair) {
 	}
 	a, b := p.a&0x7f, p.b&0x7f
 	if a == 0 && b == 0 {
-		return // padding keeps the doubling of codes apart from nothing
+		return // padding does not separate the two copies of a code
 	}
 	repeated := d.doubled && a >= 0x10 && a < 0x20 && d.before[field] == [2]byte{a, b}
 	d.before[field] = [2]byte{a, b}
@@ -140,7 +139,7 @@ func (d *decoder608) pair(p captionPair) {
 		if a&0x08 != 0 {
 			channel = 1
 		}
-		// The codes of a mode say which field they are of; files of one field hold those of either.
+		// The codes of a mode name their field. A file with a single field holds the codes of both.
 		if a&0x76 == 0x14 && b >= 0x20 && b < 0x30 {
 			d.current[field] = channel + 2*int(a&1)
 		} else {
@@ -158,7 +157,7 @@ func (d *decoder608) pair(p captionPair) {
 	}
 }
 
-// known is the channel that a code without a field belongs to: of the pair of channels that the field is in.
+// known returns the channel of a code that names no field: a channel of the pair that the field is in.
 func (d *decoder608) known(field, channel int) int {
 	if c := d.current[field]; c >= 2 || c < 0 && field == 1 {
 		return channel + 2
@@ -166,16 +165,16 @@ func (d *decoder608) known(field, channel int) int {
 	return channel
 }
 
-// code obeys a control code of the first channel's form.
+// code executes a control code. The code is in the form of the first channel.
 func (c *channel608) code(p captionPair, a, b byte) {
 	switch {
-	case b >= 0x40: // preamble: a row, and a column or a look
+	case b >= 0x40: // preamble: a row, and a column or a style
 		c.preamble(p, a, b)
 	case a == 0x11 && b >= 0x30: // special characters
 		c.put(p, special608[b-0x30])
 	case a == 0x11 && b >= 0x20: // mid-row: italics and colours take a cell
 		c.put(p, ' ')
-	case (a == 0x12 || a == 0x13) && b >= 0x20: // extended characters take the place of the letter before them
+	case (a == 0x12 || a == 0x13) && b >= 0x20: // extended characters replace the letter before
 		c.back()
 		c.put(p, extended608[int(a-0x12)*32+int(b-0x20)])
 	case a == 0x17 && b >= 0x21 && b <= 0x23: // tab offsets
@@ -185,7 +184,7 @@ func (c *channel608) code(p captionPair, a, b byte) {
 	}
 }
 
-// control obeys the codes of modes.
+// control executes the codes of modes.
 func (c *channel608) control(p captionPair, b byte) {
 	switch b {
 	case 0x20: // resume caption loading
@@ -222,7 +221,7 @@ func (c *channel608) control(p captionPair, b byte) {
 		}
 	case 0x2e: // erase non-displayed memory
 		c.loaded = screen608{}
-	case 0x2f: // end of caption: the memories change places
+	case 0x2f: // end of caption: the memories are exchanged
 		old := c.shown
 		c.erase(p.at)
 		c.shown, c.loaded, c.mode = c.loaded, old, popOn
@@ -232,7 +231,7 @@ func (c *channel608) control(p captionPair, b byte) {
 	}
 }
 
-// screen is the memory that letters go to; nil for none.
+// screen returns the memory that receives letters; nil for none.
 func (c *channel608) screen() *screen608 {
 	switch c.mode {
 	case popOn:
@@ -263,7 +262,7 @@ func (c *channel608) preamble(p captionPair, a, b byte) {
 	}
 }
 
-// move takes the rows of a roll-up to another base row.
+// move moves the rows of a roll-up to another base row.
 func (c *channel608) move(base int) {
 	var shown screen608
 	since, lines := c.since, c.lines
@@ -275,7 +274,7 @@ func (c *channel608) move(base int) {
 	c.shown, c.since, c.lines, c.row = shown, since, lines, base
 }
 
-// put writes a letter, and moves on.
+// put writes a letter, and moves the cursor.
 func (c *channel608) put(p captionPair, r rune) {
 	s := c.screen()
 	if s == nil {
@@ -289,10 +288,10 @@ func (c *channel608) put(p captionPair, r rune) {
 	c.col = min(c.col+1, cols608-1)
 }
 
-// pause is the longest time between two letters that are painted as one caption.
+// pause608 is the longest time between two letters that are painted as one caption.
 const pause608 = schema.Second
 
-// paint notes when a row appears. Letters over others end the caption that was there.
+// paint records the time at which a row appears. Letters over existing letters end the existing caption.
 func (c *channel608) paint(p captionPair) {
 	if c.shown[c.row][c.col] > ' ' {
 		c.change(p, c.row)
@@ -306,10 +305,10 @@ func (c *channel608) paint(p captionPair) {
 	}
 }
 
-// change ends the caption of a row whose letters change while they show.
+// change ends the caption of a row whose letters change while the row is shown.
 func (c *channel608) change(p captionPair, row int) {
 	if c.screen() != &c.shown || c.shown.text(row) == "" || p.at-c.since[row] <= pause608 {
-		return // what is corrected at once was never read
+		return // a text that is corrected at once was never read
 	}
 	c.emit(p.at, []int{row})
 	c.since[row], c.lines[row] = p.at, p.line
@@ -323,7 +322,7 @@ func (c *channel608) back() {
 	}
 }
 
-// roll moves the rows of a roll-up up by one, and the topmost off the screen.
+// roll moves the rows of a roll-up up by one. The topmost row leaves the screen.
 func (c *channel608) roll(at schema.Time) {
 	top := max(c.row-c.depth+1, 1)
 	c.emit(at, []int{top})
@@ -334,7 +333,7 @@ func (c *channel608) roll(at schema.Time) {
 	c.col = 0
 }
 
-// erase ends all that shows. Rows that appeared together are one cue.
+// erase ends all shown captions. Rows that appeared together are one cue.
 func (c *channel608) erase(at schema.Time) {
 	var group []int
 	for row := 1; row <= rows608; row++ {
@@ -368,7 +367,7 @@ func (c *channel608) emit(end schema.Time, rows []int) {
 	}
 }
 
-// basic608 is a letter of the basic set, which differs from ASCII in a few.
+// basic608 returns a letter of the basic set, which differs from ASCII in a few letters.
 func basic608(b byte) rune {
 	if r := different608[b]; r != 0 {
 		return r
@@ -378,8 +377,7 @@ func basic608(b byte) rune {
 
 var different608 = map[byte]rune{0x2a: 'á', 0x5c: 'é', 0x5e: 'í', 0x5f: 'ó', 0x60: 'ú', 0x7b: 'ç', 0x7c: '÷', 0x7d: 'Ñ', 0x7e: 'ñ', 0x7f: '█'}
 
-// special608 has a space that is transparent; extended608 are the sets of Spanish and French, then of Portuguese,
-// German and Danish.
+// special608 includes a transparent space. extended608 are the sets of Spanish and French, then of Portuguese, German and Danish.
 var (
 	special608  = []rune("®°½¿™¢£♪à èâêîôû")
 	extended608 = []rune("ÁÉÓÚÜü‘¡*'—©℠•“”ÀÂÇÈÊËëÎÏïÔÙùÛ«»" + "ÃãÍÌìÒòÕõ{}\\^_|~ÄäÖöß¥¤¦ÅåØø┌┐└┘")

@@ -11,16 +11,16 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// CaptionData is the caption data of one frame: triplets of a head and two bytes (CEA-708, cc_data), as they stand in
-// user data of a video (ATSC A/53) and in caption distribution packets.
+// CaptionData is the caption data of a frame: triplets of a head and two bytes (CEA-708, cc_data), as in user data of a video (ATSC A/53) and in
+// caption distribution packets.
 type CaptionData struct {
-	// At is the frame's start.
+	// At is the start of the frame.
 	At       schema.Time
 	Triplets []byte
 	line     int
 }
 
-// decodeCaptions decodes both standards. The data are in the order of display.
+// decodeCaptions decodes both standards. The data are in display order.
 func decodeCaptions(data []CaptionData) (channels []*channel608, services []*service708, parity int) {
 	var pairs []captionPair
 	d := decoder708{services: map[int]*service708{}}
@@ -55,10 +55,12 @@ func decodeCaptions(data []CaptionData) (channels []*channel608, services []*ser
 	return channels, services, parity
 }
 
-// CaptionTracks decodes the caption data of a film's frames: a track for each channel of CEA-608 that holds captions.
-// Where there is none, a track for each service of CEA-708; where there are both, which hold the same words as a rule,
-// the services are told in the first track's notes. The tracks are named CC1 to CC4, or Service 1 and so on. No
-// captions are no tracks.
+// CaptionTracks decodes the caption data of a film's frames.
+//
+//   - The result has a track for each channel of CEA-608 that holds captions, named CC1 to CC4.
+//   - If no channel holds captions, the result has a track for each service of CEA-708, named Service 1 and so on.
+//   - If both standards hold captions, which usually have the same words, the notes of the first track report the services.
+//   - Data without captions give no tracks.
 func CaptionTracks(data []CaptionData, opts Options) (map[string]*Track, error) {
 	size := 0
 	for _, frame := range data {
@@ -107,7 +109,7 @@ func CaptionTracks(data []CaptionData, opts Options) (map[string]*Track, error) 
 	}
 	for _, s := range services {
 		if first != nil && first.out.Format == "cea-608" {
-			first.note("the film holds %s of CEA-708 with %d captions beside CEA-608, which was taken", s.name(), len(s.cues))
+			first.note("the film holds %s of CEA-708 with %d captions beside CEA-608; only CEA-608 was read", s.name(), len(s.cues))
 			continue
 		}
 		if err := add(s.name(), "cea-708", s.cues); err != nil {
@@ -117,7 +119,7 @@ func CaptionTracks(data []CaptionData, opts Options) (map[string]*Track, error) 
 	return out, nil
 }
 
-// decoder708 puts the packets of digital captions together (CEA-708-E, 5 and 6).
+// decoder708 assembles the packets of digital captions (CEA-708-E, 5 and 6).
 type decoder708 struct {
 	open     []byte
 	at       schema.Time // of the packet's first bytes
@@ -138,7 +140,7 @@ func (d *decoder708) packetIfWhole() {
 	}
 }
 
-// packet takes the service blocks out of the packet that is open.
+// packet reads the service blocks of the open packet.
 func (d *decoder708) packet() {
 	if len(d.open) == 0 {
 		return
@@ -164,8 +166,8 @@ func (d *decoder708) packet() {
 	}
 }
 
-// service708 is one service: the windows of its captions, and the cues that they were. A row of a window is a cue from
-// when it shows until it is hidden; rows that show and go together are one.
+// service708 is a service: the windows of its captions, and the finished cues. A row of a window is a cue from the time when the row is shown until
+// the row is hidden. Rows that appear and disappear together are one cue.
 type service708 struct {
 	number  int
 	windows [8]*window708
@@ -198,7 +200,7 @@ func (r *row708) text() string {
 	}, string(r.cells)))
 }
 
-// The lengths of the codes of C0, C2 and C3 by their eighths, and of the commands of C1.
+// length708 returns the length of a code of C0, C2 and C3, which depends on the eighth of the set, and of a command of C1.
 func length708(b byte) int {
 	switch {
 	case b < 0x10:
@@ -215,7 +217,7 @@ var lengths708 = map[byte]int{
 	0x98: 7, 0x99: 7, 0x9a: 7, 0x9b: 7, 0x9c: 7, 0x9d: 7, 0x9e: 7, 0x9f: 7,
 }
 
-// take obeys the codes of a service block. A code that the block cuts off is left out.
+// take executes the codes of a service block. A code that is cut off at the end of the block is left out.
 func (s *service708) take(at schema.Time, line int, b []byte) {
 	for len(b) > 0 {
 		c, n := b[0], 1
@@ -272,10 +274,10 @@ func (s *service708) extended(at schema.Time, line int, b []byte) int {
 		if r := extended708[c]; r != 0 {
 			s.put(at, line, r)
 		} else {
-			s.put(at, line, '_') // as the standard says
+			s.put(at, line, '_') // as the standard requires
 		}
 	}
-	return 2 // G3 has the sign of closed captioning only
+	return 2 // G3 holds only the sign of closed captioning
 }
 
 func (s *service708) control(at schema.Time, line int, b []byte) {
@@ -318,7 +320,7 @@ func (s *service708) control(at schema.Time, line int, b []byte) {
 	}
 }
 
-// open is the row that letters go to.
+// open returns the row that receives letters.
 func (w *window708) open() *row708 {
 	for len(w.lines) <= w.row {
 		w.lines = append(w.lines, row708{})
@@ -369,7 +371,7 @@ func (s *service708) command(at schema.Time, line int, b []byte) {
 	case c == 0x8f: // reset
 		s.hideAll(at)
 		s.windows = [8]*window708{}
-	case c == 0x92: // the pen's place
+	case c == 0x92: // the position of the pen
 		if w := s.windows[s.current]; w != nil {
 			w.row, w.col = min(int(b[1]&0x0f), w.rows-1), int(b[2]&0x3f)
 		}
@@ -379,7 +381,7 @@ func (s *service708) command(at schema.Time, line int, b []byte) {
 	_ = line
 }
 
-// define makes a window, or changes one; the words of one that is there stay.
+// define creates or changes a window. The words of an existing window stay.
 func (s *service708) define(at schema.Time, i int, b []byte) {
 	w := s.windows[i]
 	if w == nil {
@@ -430,7 +432,7 @@ func (s *service708) clear(at schema.Time, w *window708) {
 
 func (s *service708) finish() { s.hideAll(forever) }
 
-// end makes cues of rows that go: rows that appeared together are one.
+// end turns rows that disappear into cues. Rows that appeared together are one cue.
 func (s *service708) end(at schema.Time, w *window708, from, to int) {
 	var words []string
 	var first *row708

@@ -8,14 +8,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// frames is the part of a clock that finds the edges of frames; a schema.Rate is a clock without end.
+// frames finds the edges of frames: a schema.Clock, or a schema.Rate as a clock without end.
 type frames interface {
 	FrameStart(n int64) schema.Time
 	FrameAt(t schema.Time) int64
 }
 
-// onFrame brings a time on the film's clock, which its file rounds to unit, to the frame that the time means: an edge
-// of a frame within half a unit. Times further away stay.
+// onFrame moves a time on the film's clock, which the file rounds to unit, to the frame edge that the author meant: an edge within half a unit. Times
+// further away stay.
 func (p *parser) onFrame(at, unit schema.Time) schema.Time {
 	var f frames
 	switch {
@@ -32,15 +32,15 @@ func (p *parser) onFrame(at, unit schema.Time) schema.Time {
 	if after > before && after-at < at-before {
 		edge = after
 	}
-	// A half unit is a whole number of flicks; the one flick more is for edges that are none.
+	// Half a unit is a whole number of flicks. The additional flick covers frame edges that are not whole flicks.
 	if d := max(edge-at, at-edge); d > unit/2+1 {
 		return at
 	}
 	return edge
 }
 
-// unitOf is the unit that a fraction of a second is rounded to, by its digits: never finer than a millisecond. A
-// single digit, and none, are milliseconds whose zeros were left out.
+// unitOf returns the unit that a fraction of a second is rounded to, by the number of digits: hundredths for two digits, milliseconds otherwise. A
+// single digit, and a missing fraction, are milliseconds without the trailing zeros.
 func unitOf(digits string) schema.Time {
 	if len(digits) == 2 {
 		return 10 * schema.Millisecond
@@ -48,8 +48,8 @@ func unitOf(digits string) schema.Time {
 	return schema.Millisecond
 }
 
-// clockTime reads "hh:mm:ss,mmm" or "mm:ss.mmm" and the loose forms of both: spaces, a colon before the
-// milliseconds, a fraction of other length or none, 60 for the seconds. Hours may pass 99. unit is what the time is rounded to.
+// clockTime reads "hh:mm:ss,mmm" or "mm:ss.mmm" and loose forms of both: spaces, a colon before the milliseconds, a fraction of other length or none,
+// 60 for the seconds. Hours may exceed 99. unit is the unit that the time is rounded to.
 func clockTime(s string) (at, unit schema.Time, err error) {
 	bad := fmt.Errorf("has a time that cannot be read: %q", clip(strings.TrimSpace(s)))
 	s = strings.Map(func(r rune) rune {
@@ -96,7 +96,7 @@ func clockTime(s string) (at, unit schema.Time, err error) {
 	return at, unitOf(fraction), nil
 }
 
-// decimals reads the digits after the point of a second, to the nearest flick.
+// decimals reads the digits after the decimal point of a second, to the nearest flick.
 func decimals(digits string) (schema.Time, bool) {
 	if digits == "" {
 		return 0, true
@@ -115,8 +115,8 @@ func decimals(digits string) (schema.Time, bool) {
 	return schema.Time((int64(n)*int64(schema.Second) + scale/2) / scale), true
 }
 
-// fromProgramme brings cues that count from the programme's start, 10:00:00:00 in many countries, to the film by its start
-// timecode: where more cues lie in the film after that than before.
+// fromProgramme moves cues that count from the start of the programme, 10:00:00:00 in many countries, by the film's start timecode. The cues are
+// moved if more cues lie in the film after the move than before.
 func (p *parser) fromProgramme() {
 	first, err := schema.ParseTimecode(p.opts.StartTimecode)
 	if !p.counts || err != nil {
@@ -127,17 +127,17 @@ func (p *parser) fromProgramme() {
 		origin += p.opts.Rate.FrameStart(int64(first.Frames))
 	}
 	inside := func(at schema.Time) bool { return at >= 0 && (p.opts.Duration == 0 || at < p.opts.Duration) }
-	asTheyAre, moved := 0, 0
+	unmoved, moved := 0, 0
 	for _, c := range p.cues {
-		// Where the film's end is not known, a cue from the programme's start on counts from there.
+		// If the film's end is unknown, a cue at or after the start of the programme counts as a cue from the start of the programme.
 		if inside(c.Start) && (p.opts.Duration > 0 || c.Start < origin) {
-			asTheyAre++
+			unmoved++
 		}
 		if inside(c.Start - origin) {
 			moved++
 		}
 	}
-	if origin == 0 || moved <= asTheyAre || p.opts.Duration == 0 && origin < schema.Hour {
+	if origin == 0 || moved <= unmoved || p.opts.Duration == 0 && origin < schema.Hour {
 		return
 	}
 	for i := range p.cues {
@@ -147,7 +147,7 @@ func (p *parser) fromProgramme() {
 	p.note("the cues count from the programme's start: %s is taken from their times, by the film's start timecode %s", origin, p.opts.StartTimecode)
 }
 
-// startsAt tells a person what the film's clock begins with.
+// startsAt tells a person the film's start timecode.
 func (p *parser) startsAt() string {
 	switch {
 	case !p.counts:

@@ -18,9 +18,9 @@ import (
 
 var declared = regexp.MustCompile(`^<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']`)
 
-// decodeText brings a text of unknown encoding to UTF-8: by its byte order mark, by the zeros of UTF-16, by being UTF-8,
-// by the escapes of ISO-2022, by what XML declares, and else by how plausible its letters are in each encoding that the
-// language came in. It tells what it chose, how sure that is, and how much could not be read.
+// decodeText converts a text of unknown encoding to UTF-8. The encoding is decided by the byte order mark, by the zeros of UTF-16, by valid UTF-8, by
+// the escapes of ISO-2022, by the declaration of XML, and finally by the plausibility of the letters in each encoding that the language was written
+// in. decodeText records the encoding, the certainty, and the number of unreadable bytes.
 func (p *parser) decodeText(data []byte) (string, error) {
 	text, err := p.decode(data)
 	if err != nil {
@@ -33,7 +33,7 @@ func (p *parser) decodeText(data []byte) (string, error) {
 		text = strings.ReplaceAll(text, "\x00", " ")
 	}
 	if n := strings.Count(text, "\ufffd"); n > 0 {
-		p.note("bytes that are no %s, each shown as \ufffd: %d", p.out.Encoding, n)
+		p.note("bytes that are not %s, each shown as \ufffd: %d", p.out.Encoding, n)
 	}
 	return text, nil
 }
@@ -73,9 +73,9 @@ func (p *parser) decode(data []byte) (string, error) {
 	case p.out.Certainty >= sure:
 		p.note("the text is read as %s (certainty %.2f), by its letters", best.name, p.out.Certainty)
 	case next.name != "":
-		p.note("the text is read as %s, which is not sure (certainty %.2f; %s is the next likely): send it as UTF-8", best.name, p.out.Certainty, next.name)
+		p.note("the text is read as %s, which is not certain (certainty %.2f; %s is the next most likely): send the text as UTF-8", best.name, p.out.Certainty, next.name)
 	default:
-		p.note("the text is read as %s, which is not sure (certainty %.2f): send it as UTF-8", best.name, p.out.Certainty)
+		p.note("the text is read as %s, which is not certain (certainty %.2f): send the text as UTF-8", best.name, p.out.Certainty)
 	}
 	return best.decode(data), nil
 }
@@ -83,8 +83,8 @@ func (p *parser) decode(data []byte) (string, error) {
 // sure is the certainty from which a guess needs no advice.
 const sure = 0.8
 
-// isUTF16 says whether the bytes at one parity are zero as they are for Latin letters, digits and line ends, and those at the other
-// are not. Ideographic spaces (U+3000) and the like have the zero in the other place.
+// isUTF16 reports whether the bytes at one parity are zero, as for Latin letters, digits and line ends, while the bytes at the other parity are not.
+// Ideographic spaces (U+3000) and similar characters have the zero at the other parity.
 func isUTF16(data []byte, parity int) bool {
 	var zero [2]int
 	for i, b := range data {
@@ -95,7 +95,7 @@ func isUTF16(data []byte, parity int) bool {
 	return zero[parity] > len(data)/16 && zero[parity] > 4*zero[1-parity]
 }
 
-// encodings by name. Those that browsers do not know have the name that IANA gives.
+// encodings by name. Encodings unknown to browsers have the name of the IANA registry.
 var encodings = func() map[string]encoding.Encoding {
 	all := map[string]encoding.Encoding{"ibm850": charmap.CodePage850, "ibm852": charmap.CodePage852, "iso-8859-1": charmap.ISO8859_1}
 	for _, name := range []string{
@@ -106,14 +106,14 @@ var encodings = func() map[string]encoding.Encoding {
 	} {
 		e, err := htmlindex.Get(name)
 		if err != nil {
-			panic("encoding " + name + ": " + err.Error()) // a name of this list is wrong
+			panic("encoding " + name + ": " + err.Error()) // a wrong name in this list
 		}
 		all[name] = e
 	}
 	return all
 }()
 
-// A reading is a text as it looks in one encoding.
+// A reading is a text decoded by an encoding.
 type reading struct {
 	name string
 	// score is the plausibility of the letters, at most 1.
@@ -132,7 +132,7 @@ func (r reading) decode(data []byte) string {
 	return string(out)
 }
 
-// certainty is between 0 and 1: how plausible the reading is, and how much more than the next.
+// certainty is between 0 and 1: the plausibility of the reading, lowered if the next reading is almost as plausible.
 func (r reading) certainty(next reading) float64 {
 	lead := 1.0
 	if next.name != "" {
@@ -141,16 +141,16 @@ func (r reading) certainty(next reading) float64 {
 	return min(max(r.score, 0), 0.99) * (0.5 + 0.5*lead)
 }
 
-// sampleBytes are enough to tell encodings apart.
+// sampleBytes are enough to distinguish encodings.
 const sampleBytes = 64 << 10
 
-// guess returns the most plausible reading of a text that is no valid UTF-8, and the most plausible one that reads other letters.
+// guess returns the most plausible reading of a text that is not valid UTF-8, and the most plausible reading with a different text.
 func guess(data []byte, lang string) (best, next reading) {
 	sample := data[:min(len(data), sampleBytes)]
 	profiles := profilesOf(lang)
 	readings := plausible(sample, profiles)
 	if len(readings) == 0 || readings[0].score < 0.4 {
-		// The text may be in another language than the sender says; the sender is believed where nothing is much better.
+		// The text may be in another language than the sender declared. The declared language wins unless another language is much better.
 		for _, r := range plausible(sample, allProfiles()) {
 			r.score -= 0.1
 			readings = append(readings, r)
@@ -166,7 +166,8 @@ func guess(data []byte, lang string) (best, next reading) {
 	return best, reading{}
 }
 
-// plausible reads a sample in every encoding of some profiles, the most plausible first, the likeliest of a profile first.
+// plausible reads a sample in every encoding of the profiles, and returns the readings by plausibility. For equal plausibility, the more usual
+// encoding of a profile is first.
 func plausible(sample []byte, profiles []profile) []reading {
 	best := make(map[string]reading)
 	var order []string

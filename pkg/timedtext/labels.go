@@ -8,16 +8,16 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// dropMode says which labels a count leaves out (TTML1 section 6.2.3, SMPTE ST 12-1).
+// dropMode names the labels that a count leaves out (TTML1 section 6.2.3, SMPTE ST 12-1).
 type dropMode string
 
 const (
 	nonDrop  dropMode = "nonDrop"
-	dropNTSC dropMode = "dropNTSC" // the first two of every minute but each tenth
-	dropPAL  dropMode = "dropPAL"  // the first four of every second minute but each twentieth
+	dropNTSC dropMode = "dropNTSC" // the first two labels of every minute, except each tenth minute
+	dropPAL  dropMode = "dropPAL"  // the first four labels of every second minute, except each twentieth minute
 )
 
-// labelScale finds the frame that a SMPTE label names, counted from the label 00:00:00:00.
+// labelScale converts a SMPTE label to a frame number, counted from the label 00:00:00:00.
 type labelScale struct {
 	rate schema.Rate // of the frames
 	fps  int64       // labels a second
@@ -31,10 +31,10 @@ func labelsPerSecond(r schema.Rate) int64 {
 	return max((2*r.Num+r.Den)/(2*r.Den), 1)
 }
 
-// frame counts the frames from 00:00:00:00 to a label; an error names a label that does not exist.
+// frame counts the frames from 00:00:00:00 to a label. A label that does not exist is an error.
 func (s labelScale) frame(h, m, sec, f int64) (int64, error) {
 	label := fmt.Sprintf("%02d:%02d:%02d:%02d", h, m, sec, f)
-	k := s.fps / 30 // labels left out come in this multiple at 60 and 120
+	k := s.fps / 30 // at 60 and 120, this multiple of the labels is left out
 	first, left := int64(0), int64(0)
 	minutes := 60*h + m
 	switch s.drop {
@@ -58,18 +58,17 @@ func (s labelScale) frame(h, m, sec, f int64) (int64, error) {
 	return (60*minutes+sec)*s.fps + f - left, nil
 }
 
-// time is the start of a frame on the clock that is 0 at the label 00:00:00:00.
+// time returns the start of a frame on the clock that is 0 at the label 00:00:00:00.
 func (s labelScale) time(frame int64) schema.Time { return s.rate.FrameStart(frame) }
 
-// day is the length of 24 hours of labels.
+// day returns the length of 24 hours of labels.
 func (s labelScale) day() schema.Time {
 	n, _ := s.frame(24, 0, 0, 0)
 	return s.time(n)
 }
 
-// scaleFor makes the scale of labels that a file counts at rate. Where the film has as many labels a second, or a
-// multiple of them, the labels name the film's frames, and the film's rate decides. mode is empty where the file
-// names none: the film's mode serves.
+// scaleFor returns the scale of labels that a file counts at rate. If the film has as many labels a second, or a multiple, the labels name the film's
+// frames, and the film's rate is used. An empty mode stands for the film's mode.
 func (p *parser) scaleFor(rate schema.Rate, mode dropMode) labelScale {
 	s := labelScale{rate: ntsc(rate), fps: labelsPerSecond(rate), drop: mode}
 	film := p.opts.Rate
@@ -92,7 +91,7 @@ func (p *parser) scaleFor(rate schema.Rate, mode dropMode) labelScale {
 	return s
 }
 
-// ntsc brings 999/1000 and other shortenings of 1000/1001 to the rate that they stand for.
+// ntsc replaces 999/1000 and other approximations of 1000/1001 by the exact rate.
 func ntsc(r schema.Rate) schema.Rate {
 	n := labelsPerSecond(r)
 	if n*r.Den == r.Num {
@@ -104,7 +103,7 @@ func ntsc(r schema.Rate) schema.Rate {
 	return r
 }
 
-// filmStart is the time of the film's first frame on the clock of s, by the film's own start timecode.
+// filmStart returns the time of the film's first frame on the clock of s, from the film's start timecode.
 func (p *parser) filmStart(s labelScale) (schema.Time, bool) {
 	tc, err := schema.ParseTimecode(p.opts.StartTimecode)
 	fps := labelsPerSecond(p.opts.Rate)
@@ -115,7 +114,7 @@ func (p *parser) filmStart(s labelScale) (schema.Time, bool) {
 		return 0, false
 	}
 	h, m, sec, f := int64(tc.Hours), int64(tc.Minutes), int64(tc.Seconds), int64(tc.Frames)
-	if fps%s.fps != 0 { // labels of unlike rates agree on their seconds
+	if fps%s.fps != 0 { // labels at incompatible rates agree on the seconds
 		n, err := s.frame(h, m, sec, f*s.fps/fps)
 		return s.time(n), err == nil
 	}
@@ -136,16 +135,18 @@ func (p *parser) filmStart(s labelScale) (schema.Time, bool) {
 	return film.time(n), err == nil
 }
 
-// A labelled cue has times on a clock of labels, which is 0 at 00:00:00:00. An end of forever is the film's.
+// A labelled cue has times on a clock of labels, which is 0 at 00:00:00:00. The end forever stands for the end of the film.
 type labelled struct {
 	line int
 	Cue
 }
 
-// place brings labelled cues to the film's clock. A label counts from the film's first label; where the film has none,
-// from programme, the start of the programme that the file names; where the file names none, from 00:00:00:00.
-// Labels that leave nothing inside the film by this rule are counted from programme or from 00:00:00:00, and told.
-// The cues are in the order of the file. unit is what their times are rounded to, 0 for nothing.
+// place moves labelled cues to the film's clock.
+//
+//   - A label counts from the film's first label. For a film without labels, a label counts from programme, the start of the programme that the file
+//     names. If the file names none, a label counts from 00:00:00:00.
+//   - If this rule leaves no cue inside the film, labels count from programme or from 00:00:00:00, and a note reports the change.
+//   - The cues are in file order. unit is the unit that the times are rounded to; 0 for exact times.
 func (p *parser) place(cues []labelled, s labelScale, programme *schema.Time, unit schema.Time) {
 	type origin struct {
 		at   schema.Time
@@ -196,16 +197,16 @@ func (p *parser) place(cues []labelled, s labelScale, programme *schema.Time, un
 }
 
 func tooManyCues() error {
-	return fmt.Errorf("the text has more than the %d cues that are taken: %w", maxCues, ErrTooLarge)
+	return fmt.Errorf("the text has more than %d cues, the most that are accepted: %w", maxCues, ErrTooLarge)
 }
 
-// afterMidnight reports whether a label below the first label of the film stands for the next day: a cue before it in
-// the file has passed the first label, or the film begins within an hour of midnight.
+// afterMidnight reports whether a label below the first label of the film belongs to the next day: a cue before in the file has passed the first
+// label, or the film begins within an hour of midnight.
 func afterMidnight(c labelled, origin, day schema.Time, passed bool) bool {
 	return origin-c.Start > day/2 && (passed || day-origin < schema.Hour)
 }
 
-// inFilm reports whether one of the cues lies in the film if its labels count from origin.
+// inFilm reports whether any of the cues lies in the film if labels count from origin.
 func (p *parser) inFilm(cues []labelled, origin, day schema.Time) bool {
 	end, known := p.filmEnd()
 	passed := false
@@ -219,7 +220,7 @@ func (p *parser) inFilm(cues []labelled, origin, day schema.Time) bool {
 	})
 }
 
-// filmEnd is the end of the film's last frame, where it is known.
+// filmEnd returns the end of the film's last frame, if known.
 func (p *parser) filmEnd() (schema.Time, bool) {
 	end := p.opts.Duration
 	if end == 0 && p.opts.Clock != nil {

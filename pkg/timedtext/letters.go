@@ -5,13 +5,11 @@ import (
 	"unicode"
 )
 
-// A profile is what is known of the texts of a language: the encodings that they came in before UTF-8, the likeliest
-// first, and the letters that they are written with.
+// A profile describes texts of a language: the encodings used before UTF-8, the most usual first, and the letters of the language.
 type profile struct {
 	language  string
 	encodings []string
-	// letters beyond a to z, in lower case: the exemplar characters of the CLDR. For other scripts than Latin the most
-	// frequent come first.
+	// letters beyond a to z, in lower case: the exemplar characters of the CLDR. For scripts other than Latin, the most frequent letters come first.
 	letters string
 	script  *unicode.RangeTable // nil: Latin
 }
@@ -53,8 +51,7 @@ var profiles = []profile{
 
 var alike = map[string]string{"no": "nb", "nn": "nb", "nor": "nb", "sh": "hr", "iw": "he", "in": "id", "cmn": "zh", "yue": "zh-hant", "fil": "tl", "bel": "be", "kk": "ru", "mo": "ro", "per": "fa"}
 
-// profilesOf returns what is known of a language, given as BCP 47; all profiles where the language is not known. Serbian is
-// written in two scripts.
+// profilesOf returns the profiles of a language, given as BCP 47; all profiles for an unknown language. Serbian is written in two scripts.
 func profilesOf(lang string) []profile {
 	lang = strings.ToLower(strings.ReplaceAll(lang, "_", "-"))
 	base, rest, _ := strings.Cut(lang, "-")
@@ -79,8 +76,8 @@ func profilesOf(lang string) []profile {
 
 func allProfiles() []profile { return profiles }
 
-// score is how plausible a text is in the language, at most 1. It looks at the letters that are not ASCII, since those
-// depend on the encoding: whether the language has them, how frequent they are, and whether their case and their neighbours make words.
+// score is the plausibility of a text in the language, at most 1. Only letters beyond ASCII count, since only their bytes depend on the encoding:
+// whether the language has the letter, how frequent the letter is, and whether case and neighbours make words.
 func (pr profile) score(text, name string, sample []byte) float64 {
 	if s, ok := pr.doubleBytes(text, name, sample); ok {
 		return s
@@ -109,7 +106,7 @@ func (pr profile) score(text, name string, sample []byte) float64 {
 
 const quotes = "–—‘’‚“”„…«»‹›¿¡°·•♪♫€£©®\u00a0\u00ad\u200e\u200f\u200c\u200d"
 
-// letter is how plausible a character beyond ASCII is between its neighbours: from 1 down to -2.
+// letter is the plausibility of a character beyond ASCII between its neighbours, from 1 down to -2.
 func (pr profile) letter(before, r, after rune) float64 {
 	lower := unicode.ToLower(r)
 	inWord := unicode.IsLetter(before) && unicode.IsLetter(after)
@@ -144,7 +141,7 @@ func (pr profile) letter(before, r, after rune) float64 {
 	case pr.script == nil:
 		return 1
 	}
-	// By rank: the frequent letters of a language make most of its text.
+	// By rank: the frequent letters of a language make most of the text.
 	return 1 - 0.9*float64(at)/float64(len(pr.letters))
 }
 
@@ -157,10 +154,10 @@ func script(r rune) *unicode.RangeTable {
 	return nil
 }
 
-// doubleBytes scores the encodings of two bytes a letter, by the share of letters that are in daily use: kana, the first
-// levels of the national standards, and Hangul.
+// doubleBytes scores encodings with two bytes a letter, by the share of letters in daily use: kana, the first levels of the national standards, and
+// Hangul.
 func (pr profile) doubleBytes(text, name string, sample []byte) (float64, bool) {
-	var lead func(b byte) bool // of a letter in daily use
+	var lead func(b byte) bool // whether b is the first byte of a letter in daily use
 	switch name {
 	case "gb18030":
 		lead = func(b byte) bool { return b >= 0xb0 && b <= 0xd7 || b >= 0xa1 && b <= 0xa3 }
@@ -193,7 +190,8 @@ func (pr profile) doubleBytes(text, name string, sample []byte) (float64, bool) 
 	return good / total, true
 }
 
-// japanese is the share of the letters beyond ASCII that are plausible in a text of Japanese, Chinese or Korean: half-width katakana are not.
+// japanese is the share of plausible letters among the letters beyond ASCII, for a text of Japanese, Chinese or Korean. Half-width katakana are not
+// plausible.
 func japanese(text string) float64 {
 	total, good := 0.0, 0.0
 	for _, r := range text {

@@ -23,7 +23,7 @@ func init() {
 	}
 }
 
-// mcc reads MacCaption files: ancillary packets (SMPTE ST 334-1) with the captions of a frame (ST 334-2), by its label.
+// mcc reads MacCaption files: ancillary packets (SMPTE ST 334-1) with the captions of a frame (ST 334-2), by label.
 func (p *parser) mcc(text string) error {
 	m := mccRate.FindStringSubmatch(strings.ReplaceAll(text, "\r", "\n"))
 	if m == nil {
@@ -37,7 +37,7 @@ func (p *parser) mcc(text string) error {
 	if m[2] != "" {
 		mode = dropNTSC
 	}
-	// The rate is a count of labels: 24, 30 and 60 are the film's rate, and without a film those of NTSC.
+	// The rate is a number of labels. For 24, 30 and 60 the film's rate is used, and the NTSC rates without a film.
 	if fps == 24 || fps == 30 || fps == 60 {
 		rate = schema.Rate{Num: fps * 1000, Den: 1001}
 	}
@@ -69,7 +69,7 @@ func (p *parser) mcc(text string) error {
 	return nil
 }
 
-// mccPacket expands the bytes of a line. MCC 2.0 may put a count of lines before them, after a comma.
+// mccPacket expands the bytes of a line. MCC 2.0 may put a count of lines and a comma before the bytes.
 func mccPacket(s string) ([]byte, error) {
 	s = strings.TrimSpace(s)
 	if i := strings.LastIndexAny(s, "\t ,"); i >= 0 {
@@ -96,12 +96,12 @@ func mccPacket(s string) ([]byte, error) {
 		i++
 	}
 	if len(out) < 4 || out[0] != 0x61 {
-		return nil, errkind.New(errkind.Invalid, "is no packet of captions")
+		return nil, errkind.New(errkind.Invalid, "is not a packet of captions")
 	}
 	return out[3:], nil
 }
 
-// cdp takes the caption data out of a caption distribution packet (SMPTE ST 334-2).
+// cdp extracts the caption data of a caption distribution packet (SMPTE ST 334-2).
 func cdp(b []byte) ([]byte, error) {
 	bad := errkind.New(errkind.Invalid, "has a caption distribution packet that cannot be read")
 	if len(b) < 7 || b[0] != 0x96 || b[1] != 0x69 {
@@ -120,7 +120,7 @@ func cdp(b []byte) ([]byte, error) {
 				return nil, bad
 			}
 			return b[i+2 : i+2+n], nil
-		default: // services, the footer, or what a later edition adds
+		default: // services, the footer, or sections of a later edition
 			return nil, nil
 		}
 	}

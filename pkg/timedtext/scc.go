@@ -18,7 +18,7 @@ const (
 	mccHeader = "File Format=MacCaption_MCC V"
 	// maxPairs is 24 hours of 60 pairs of caption bytes a second.
 	maxPairs = 5_400_000
-	// longest608 is how long a caption shows that nothing erases, where the length of the film is not known (CEA-608).
+	// longest608 is the time that a caption without an erasure is shown, if the length of the film is unknown (CEA-608).
 	longest608 = 16 * schema.Second
 )
 
@@ -31,7 +31,7 @@ type captionLine struct {
 
 var captionLabel = regexp.MustCompile(`^(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})[\t ]+(.*)$`)
 
-// captionLines reads the lines with labels, and brings them into order. Labels begin again after midnight.
+// captionLines reads the lines with labels, and sorts the lines. Labels begin again after midnight.
 func (p *parser) captionLines(text string, scale func(separator string) labelScale) (out []captionLine, used labelScale) {
 	used = scale(":")
 	for i, l := range lines(text) {
@@ -63,13 +63,13 @@ func (p *parser) captionLines(text string, scale func(separator string) labelSca
 	}
 	byLabel := func(a, b captionLine) int { return cmp.Compare(a.frame, b.frame) }
 	if !slices.IsSortedFunc(out, byLabel) {
-		p.note("the lines of the captions are not in the order of their labels: they are taken by their labels")
+		p.note("the lines of the captions are not in the order of their labels: the lines are read in the order of the labels")
 		slices.SortStableFunc(out, byLabel)
 	}
 	return out, used
 }
 
-// scc reads Scenarist closed captions: lines of CEA-608 pairs of which each takes a frame, with labels of 29.97.
+// scc reads Scenarist closed captions: lines of CEA-608 pairs, a frame for each pair, with labels of 29.97.
 func (p *parser) scc(text string) error {
 	lines, scale := p.captionLines(text, func(separator string) labelScale {
 		mode := nonDrop
@@ -81,7 +81,7 @@ func (p *parser) scc(text string) error {
 	var pairs []captionPair
 	next := int64(0)
 	for _, l := range lines {
-		// A line whose label comes before the end of the line above waits, as its bytes do on their way to a decoder.
+		// A line whose label comes before the end of the line above waits, as the bytes wait on the way to a decoder.
 		next = max(next, l.frame)
 		for _, word := range strings.Fields(l.data) {
 			b, err := hex.DecodeString(word)
@@ -108,11 +108,12 @@ func (p *parser) scc(text string) error {
 
 func (p *parser) tellParity(bytes int) {
 	if bytes > 0 {
-		p.note("%d bytes of the captions have the wrong parity and were taken as they are", bytes)
+		p.note("%d bytes of the captions have the wrong parity and were read unchanged", bytes)
 	}
 }
 
-// captions takes over the first channel that holds captions, else the first service of CEA-708. The others are told.
+// captions adds the first channel with captions, or the first service of CEA-708 if no channel has captions. Further channels and services are
+// reported.
 func (p *parser) captions(channels []*channel608, services []*service708, scale labelScale) {
 	taken := ""
 	take := func(name string, cues []labelled) {
@@ -122,13 +123,13 @@ func (p *parser) captions(channels []*channel608, services []*service708, scale 
 			taken = name
 			p.placeCaptions(cues, scale)
 		default:
-			p.note("the captions hold %s with %d captions beside %s, which was taken", name, len(cues), taken)
+			p.note("the captions hold %s with %d captions beside %s; only %s was read", name, len(cues), taken, taken)
 		}
 	}
 	for _, c := range channels {
 		take(c.name, c.cues)
 		if c.texts > 0 {
-			p.note("%s holds a text service, which is no captions", strings.Replace(c.name, "CC", "T", 1))
+			p.note("%s holds a text service, which is not captions", strings.Replace(c.name, "CC", "T", 1))
 		}
 	}
 	for _, s := range services {
@@ -136,13 +137,13 @@ func (p *parser) captions(channels []*channel608, services []*service708, scale 
 	}
 }
 
-// placeCaptions brings captions to the film. One that nothing erases lasts to the film's end.
+// placeCaptions moves captions to the film's clock. A caption without an erasure lasts to the end of the film.
 func (p *parser) placeCaptions(cues []labelled, scale labelScale) {
 	slices.SortStableFunc(cues, func(a, b labelled) int { return cmp.Compare(a.Start, b.Start) })
 	if _, known := p.filmEnd(); !known {
 		for i, c := range cues {
 			if c.End >= forever {
-				p.note("nothing erases the last caption: it is given %d seconds, the longest that a decoder shows it", longest608/schema.Second)
+				p.note("no code erases the last caption: the caption is given %d seconds, the longest time that a decoder shows a caption", longest608/schema.Second)
 				cues[i].End = c.Start + longest608
 			}
 		}

@@ -18,7 +18,7 @@ var (
 	microRate = regexp.MustCompile(`^\d{1,3}(?:[.,]\d{1,3})?$`)
 )
 
-// sbv reads SubViewer, as video sites write it and as version 2 does: a line of two times begins a cue.
+// sbv reads SubViewer, in the form of video sites and in the form of version 2: a line of two times begins a cue.
 func (p *parser) sbv(text string) {
 	all := lines(text)
 	emit := func(timing, end int) {
@@ -46,8 +46,8 @@ func (p *parser) sbv(text string) {
 	}
 }
 
-// microdvd reads "{25}{50}Over the|hill": times are frame numbers. A first line "{1}{1}23.976" names the rate that they
-// count at; without it the film's rate applies.
+// microdvd reads "{25}{50}Over the|hill", where times are frame numbers. A first line such as "{1}{1}23.976" names the rate of the numbers; without
+// such a line the film's rate applies.
 func (p *parser) microdvd(text string) error {
 	rate, named := p.opts.Rate, false
 	type frameCue struct {
@@ -83,13 +83,13 @@ func (p *parser) microdvd(text string) error {
 		cues = append(cues, frameCue{i + 1, start, end, m[3]})
 	}
 	if rate.Validate() != nil {
-		return errkind.New(errkind.Invalid, "the text counts frames, and neither it nor the film says how many a second")
+		return errkind.New(errkind.Invalid, "the text counts frames, and neither the text nor the film declares a frame rate")
 	}
 	place := rate.FrameStart
 	if p.opts.Clock != nil && (!named || rate == p.opts.Rate) {
 		last := p.opts.Clock.Frames()
 		place = func(n int64) schema.Time {
-			if n > last { // past the end, to be told
+			if n > last { // past the end: a later check reports the cue
 				return p.opts.Clock.FrameStart(last) + rate.FrameStart(n-last)
 			}
 			return p.opts.Clock.FrameStart(n)
@@ -109,7 +109,7 @@ func (p *parser) microdvd(text string) error {
 	return nil
 }
 
-// unslashed takes the slash away that sets a line in italics.
+// unslashed removes the slash that sets a line in italics.
 func unslashed(s string) string {
 	all := strings.Split(s, "\n")
 	for i, l := range all {

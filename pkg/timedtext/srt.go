@@ -9,10 +9,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// textLineEnds are the line ends of text files. CR CR LF is one line end: a program wrote CR LF through another that turned LF into CR LF.
+// textLineEnds are the line ends of text files. CR CR LF is a single line end: a program wrote CR LF through another program that turned LF into CR
+// LF.
 var textLineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\r", "\n")
 
-// lines splits at every kind of line end, and takes the marks away that joined files have at the start of a line.
+// lines splits a text at line ends of all kinds, and removes byte order marks from the starts of lines, which joined files have.
 func lines(text string) []string {
 	all := strings.Split(textLineEnds.Replace(text), "\n")
 	for i, l := range all {
@@ -24,17 +25,16 @@ func lines(text string) []string {
 const looseTime = `-?\s*\d{1,6}\s*:\s*\d{1,3}(?:\s*:\s*\d{1,3})?(?:\s*[,.:;]\s*\d{1,9})?`
 
 var (
-	// srtTiming is "00:00:01,000 --> 00:00:02,000" and its loose forms. What follows the second time is a position.
+	// srtTiming is "00:00:01,000 --> 00:00:02,000" and its loose forms. Text after the second time is a position.
 	srtTiming = regexp.MustCompile(`^\s*(` + looseTime + `)\s*(?:-{1,3}|–|—)\s?>\s*(` + looseTime + `)(\s.*)?$`)
-	// hours is a time that has hours or a fraction: text such as "10:30 --> 11:00" has neither.
+	// hours matches a time with hours or a fraction. Text such as "10:30 --> 11:00" has neither.
 	hours       = regexp.MustCompile(`:[^:]*:|[,.]`)
 	startOfTime = regexp.MustCompile(`^\s*-?\d+\s*:\s*\d+\s*[:.,]`)
 	digits      = regexp.MustCompile(`^\s*\d{1,9}\s*$`)
 )
 
-// srt reads SubRip by its timing lines: a line with an arrow between two times begins a cue, with or without a blank line
-// before it, and a number right before the timing line is the number of the cue. All else between two timing lines is
-// text: blank lines and numbers too.
+// srt reads SubRip by its timing lines. A line with an arrow between two times begins a cue, with or without a blank line before. A number directly
+// before the timing line is the number of the cue. All other lines between two timing lines are text, blank lines and numbers included.
 func (p *parser) srt(text string) {
 	all := lines(text)
 	type start struct{ first, timing int } // first is the line of the number, or the timing line
@@ -55,7 +55,8 @@ func (p *parser) srt(text string) {
 		}
 		if at > last && digits.MatchString(all[at]) {
 			n, _ := strconv.ParseInt(strings.TrimSpace(all[at]), 10, 64)
-			// A number with a blank line after it, or that is all the cue before has to say, is the cue's number if it goes on from the number before.
+			// A number followed by a blank line may be the cue's number or the text of the cue before. A number that is the only text of the cue
+			// before may be either as well. Such a number is the cue's number if it continues the numbering.
 			onlyText := last >= 0 && at == last+1
 			if at == i-1 && !onlyText || n == number+1 || last < 0 {
 				s.first, number = at, n
@@ -85,8 +86,8 @@ func (p *parser) srt(text string) {
 	}
 }
 
-// isSRTTiming says whether a line stands between cues: an arrow between two times, or a broken form of that. Text with an
-// arrow is text. afterNumber says that the line follows a number that follows a blank line.
+// isSRTTiming reports whether a line separates cues: an arrow between two times, or a broken form of an arrow between two times. Text that contains
+// an arrow is text. afterNumber means that the line follows a number, which follows a blank line.
 func isSRTTiming(l string, afterNumber bool) bool {
 	if m := srtTiming.FindStringSubmatch(l); m != nil {
 		return afterNumber || hours.MatchString(m[1]) && hours.MatchString(m[2])
@@ -94,7 +95,7 @@ func isSRTTiming(l string, afterNumber bool) bool {
 	return strings.Contains(l, "-->") && (afterNumber || startOfTime.MatchString(l))
 }
 
-// besideTimes is text on the timing line itself. Positions such as "X1:40" and "align:start" are none.
+// besideTimes returns text on the timing line. Positions such as "X1:40" and "align:start" are not text.
 func besideTimes(timing string) []string {
 	m := srtTiming.FindStringSubmatch(timing)
 	if m == nil {
@@ -108,7 +109,7 @@ func besideTimes(timing string) []string {
 	return nil
 }
 
-// arrow reads "00:00:01,000 --> 00:00:02,000", with whatever settings follow. unit is what the coarser of both times is rounded to.
+// arrow reads "00:00:01,000 --> 00:00:02,000" and ignores settings after the times. unit is the coarser of the units that the times are rounded to.
 func arrow(line string) (start, end, unit schema.Time, err error) {
 	if m := srtTiming.FindStringSubmatch(line); m != nil {
 		return span(m[1], m[2])

@@ -15,16 +15,15 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// The blocks of EBU STL (EBU Tech 3264): a header, then one block for each
-// subtitle or part of one.
+// The blocks of EBU STL (EBU Tech 3264): a header, then a block for each subtitle or part of a subtitle.
 const (
 	gsiBytes = 1024
 	ttiBytes = 128
-	// maxBlocks is more than the header's five digits can count.
+	// maxBlocks is more than the five digits of the header can count.
 	maxBlocks = 100_000
 )
 
-// stlRates are the rates of the disk format codes. 25 and 30 are Tech 3264's, the others are found.
+// stlRates are the rates of the disk format codes. 25 and 30 are defined by Tech 3264; real files have the others.
 var stlRates = map[string]schema.Rate{
 	"STL23.01": {Num: 24000, Den: 1001}, "STL24.01": {Num: 24, Den: 1}, "STL25.01": {Num: 25, Den: 1},
 	"STL29.01": {Num: 30000, Den: 1001}, "STL30.01": {Num: 30, Den: 1},
@@ -34,7 +33,7 @@ func isSTL(data []byte) bool {
 	return len(data) >= gsiBytes && bytes.HasPrefix(data[3:], []byte("STL")) && data[8] == '.'
 }
 
-// stl reads the header and the blocks. One bad block costs its own subtitle only.
+// stl reads the header and the blocks. A bad block costs its own subtitle only.
 func (p *parser) stl(data []byte) error {
 	header, blocks := data[:gsiBytes], data[gsiBytes:]
 	code := string(header[3:11])
@@ -43,7 +42,7 @@ func (p *parser) stl(data []byte) error {
 		return errkind.New(errkind.Invalid, "the STL counts %q frames a second (disk format code %q); 23, 24, 25, 29 and 30 are known", clip(code[3:5]), clip(code))
 	}
 	if n := len(blocks) / ttiBytes; n > maxBlocks {
-		return fmt.Errorf("the STL has %d blocks, and at most %d are taken: %w", n, maxBlocks, ErrTooLarge)
+		return fmt.Errorf("the STL has %d blocks, and at most %d are accepted: %w", n, maxBlocks, ErrTooLarge)
 	}
 	if n := len(blocks) % ttiBytes; n >= 16 && len(blocks) > ttiBytes {
 		p.note("the STL ends inside a block, after %d of its %d bytes", n, ttiBytes)
@@ -62,7 +61,7 @@ func (p *parser) stl(data []byte) error {
 	return nil
 }
 
-// stlProgramme is the start of the programme; nil where the header's field is not filled in.
+// stlProgramme returns the start of the programme; nil if the header's field is not filled in.
 func stlProgramme(header []byte, labels labelScale) *schema.Time {
 	var n [4]int64
 	for i := range n {
@@ -86,14 +85,14 @@ type stlReader struct {
 	labels labelScale
 	table  stlTable
 	cues   []labelled
-	// first, in, out and text are of the subtitle that is open.
+	// first, in, out and text belong to the open subtitle.
 	first   int
 	in, out [4]byte
 	text    []byte
 	unknown int
 }
 
-// block takes one block. A subtitle goes on in the blocks after it until one says that it is the last, or has other times.
+// block reads a block. A subtitle continues in the following blocks, up to a block that is marked as the last or has other times.
 func (r *stlReader) block(number int, b []byte) {
 	extension, comment := b[3], b[15]
 	if extension == 0xfe || comment == 1 {
@@ -114,7 +113,7 @@ func (r *stlReader) block(number int, b []byte) {
 	}
 }
 
-// flush makes the open subtitle a cue.
+// flush turns the open subtitle into a cue.
 func (r *stlReader) flush() {
 	number, text := r.first, r.text
 	r.first, r.text = 0, nil
@@ -135,15 +134,14 @@ func (r *stlReader) flush() {
 	}
 }
 
-// at is the time of a block's label: four bytes, one for each number.
+// at returns the time of a block's label: four bytes, a byte for each number.
 func (r *stlReader) at(label [4]byte) (schema.Time, error) {
 	n, err := r.labels.frame(int64(label[0]), int64(label[1]), int64(label[2]), int64(label[3]))
 	return r.labels.time(n), err
 }
 
-// words decodes a subtitle's text, whose blocks are joined byte for byte: a word or an accented letter may lie in two.
-// Of the codes, those of teletext take the place of a space each; those that begin or end italics, underlining or a
-// box take none, and keep two words apart.
+// words decodes a subtitle's text. Blocks are joined byte by byte, since a word or an accented letter may lie in two blocks. Teletext codes occupy a
+// space each. Codes that begin or end italics, underlining or a box occupy no space, and separate words.
 func (r *stlReader) words(text []byte) string {
 	var out []rune
 	accent := rune(0)
@@ -166,7 +164,7 @@ func (r *stlReader) words(text []byte) string {
 		switch {
 		case c == unicode.ReplacementChar:
 			r.unknown++
-		case unicode.Is(unicode.Mn, c) && b >= 0xc0 && b < 0xd0: // ISO 6937: an accent stands before its letter
+		case unicode.Is(unicode.Mn, c) && b >= 0xc0 && b < 0xd0: // ISO 6937: an accent precedes its letter
 			accent = c
 			continue
 		}
@@ -200,7 +198,7 @@ func (p *parser) stlTable(code string) stlTable {
 	}
 	p.out.Encoding = "iso-6937"
 	if code != "00" {
-		p.note("the STL's character code table %q is none of 00 to 04: it is read as Latin", code)
+		p.note("the STL's character code table %q is not one of 00 to 04: the text is read as Latin", code)
 	}
 	return func(b byte) rune {
 		switch {
@@ -231,8 +229,7 @@ var stlScripts = map[string]*unicode.RangeTable{
 	"Latn": unicode.Latin, "Cyrl": unicode.Cyrillic, "Arab": unicode.Arabic, "Grek": unicode.Greek, "Hebr": unicode.Hebrew,
 }
 
-// stlLanguage takes the header's language over where the letters of the text may be its own: many programs write the
-// code of English into every header.
+// stlLanguage accepts the header's language if the letters of the text fit the language. Many programs write the code of English into every header.
 func (p *parser) stlLanguage(code string, cues []labelled) {
 	tag := stlLanguages[strings.ToUpper(code)]
 	if tag == "" {
@@ -261,6 +258,6 @@ func (p *parser) stlLanguage(code string, cues []labelled) {
 	case tag == "sr":
 		p.out.Language = "sr-" + most
 	default:
-		p.note("the STL's header says that its language is %s, and its letters are %s: the language is not known", tag, most)
+		p.note("the STL's header declares the language %s, but the letters are %s: the language is not known", tag, most)
 	}
 }

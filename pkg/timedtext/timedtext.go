@@ -12,25 +12,23 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// ErrTooLarge marks a text over a limit. Its kind is Invalid.
+// ErrTooLarge marks a text over a limit. The kind is Invalid.
 var ErrTooLarge = errkind.New(errkind.Invalid, "over the limit of size")
 
-// A Cue is one piece of timed text, on the asset's clock (0 is the start of its
-// first frame). Text has no markup; its lines are divided by "\n". Where several
-// speak in one cue of the file, each has a Cue of its own, with the same times.
+// A Cue is a piece of timed text on the asset's clock, where 0 is the start of the first frame. Text has no markup; lines are separated by "\n". If
+// several people speak in a cue of the file, each speaker gets a Cue, with the same times.
 type Cue struct {
 	Start, End schema.Time
 	Text       string
-	// Speaker is who says it, where the file says so beyond doubt: a WebVTT voice, a
-	// TTML agent, or a name in capitals before a colon.
+	// Speaker is set where the file names the speaker without doubt: a WebVTT voice, a TTML agent, or a name in capitals before a colon.
 	Speaker string
-	// Language is BCP 47, where the file names one for this cue; else empty.
+	// Language is BCP 47 where the file names a language for this cue; else empty.
 	Language string
-	// Readings say how words of Text are read: ruby, in the order of the text. They are no part of Text.
+	// Readings are the pronunciations of words of Text (ruby), in text order. Readings are not part of Text.
 	Readings []string
 }
 
-// A BadCue is a cue that was left out. Line counts from 1; for STL it is the block.
+// A BadCue is a cue that was left out. Line counts from 1; for STL, Line is the number of the block.
 type BadCue struct {
 	Line   int
 	Reason string
@@ -42,73 +40,74 @@ type Track struct {
 	Format string
 	// Encoding is the encoding of the bytes, by its WHATWG name ("utf-8", "windows-1251", ...).
 	Encoding string
-	// Certainty of Encoding, in 0..1: 1 where the bytes or the file prove it.
+	// Certainty is the certainty of Encoding, in 0..1. 1 means that the bytes or the file prove the encoding.
 	Certainty float64
-	// Language is what the file says of itself, as BCP 47; mostly nothing.
+	// Language is the language that the file declares, as BCP 47. Most files declare none.
 	Language string
-	// Cues are in order of their start.
+	// Cues are in order of start.
 	Cues []Cue
-	// Bad are the cues that were left out, each with its reason: the first thousand. MoreBad counts the others.
+	// Bad holds the first thousand cues that were left out, with reasons. MoreBad counts the further cues.
 	Bad     []BadCue
 	MoreBad int
-	// Notes are sentences about choices that the file left open and that a person may want to know: a clock that was
-	// moved, an encoding that was guessed, bytes that were replaced.
+	// Notes are sentences about choices that the file left open, for people: a clock that was moved, an encoding that was guessed, bytes that were
+	// replaced.
 	Notes []string
 }
 
 // LeftOut counts the cues that were left out.
 func (t *Track) LeftOut() int { return len(t.Bad) + t.MoreBad }
 
-// Options say what is known of a text before it is read.
+// Options hold facts about a text that are known before the reading.
 type Options struct {
-	// Format as in Track, or a usual file extension; empty: by Name, then by content.
+	// Format is a value of Track.Format or a usual file extension. Empty means: decide by Name, then by content.
 	Format string
 	Name   string
-	// Plain says that the words of SRT hold no tags: "<b>" is letters. Escapes of ASS, such as "\h", are read.
+	// Plain means that the words of SRT hold no tags: "<b>" is text. Escapes of ASS, such as "\h", are still read.
 	Plain bool
-	// Language helps to tell legacy encodings apart.
+	// Language helps to distinguish legacy encodings.
 	Language string
-	// Rate and StartTimecode of the asset: for formats that count frames or carry labels.
+	// Rate and StartTimecode are the asset's, for formats that count frames or carry labels.
 	Rate          schema.Rate
 	StartTimecode string
-	// Clock of the asset, where it is known: times that the file rounds to milliseconds or hundredths are
-	// brought to the frames that they mean. Without it Rate serves.
+	// Clock is the asset's clock, if known. Times that the file rounds to milliseconds or hundredths are moved to the frames that the author chose.
+	// Without Clock, Rate is used.
 	Clock schema.Clock
-	// Duration of the film; 0 where it is not known. A cue that starts at or after it is left out.
+	// Duration is the length of the film; 0 if unknown. A cue that starts at or after the end of the film is left out.
 	Duration schema.Time
-	// Offset is the place of the film's first picture on the container's clock. Times on that clock are less by it; frames and
-	// labels are not.
+	// Offset is the time of the film's first picture on the container's clock. Offset is subtracted from times on that clock; frames and labels are
+	// not changed.
 	Offset schema.Time
-	// StreamStart is the time of the first picture of an MPEG transport stream on the stream's own clock, for
-	// X-TIMESTAMP-MAP. It is nil for any other film.
+	// StreamStart is the time of the first picture of an MPEG transport stream on the stream's own clock, for X-TIMESTAMP-MAP; nil for any other
+	// film.
 	StreamStart *schema.Time
 }
 
-// Bounds of a text track: far above any film's, and small beside what a hostile one could ask for.
+// Bounds of a text track. Real films stay far below. A hostile text at the bounds takes little memory.
 const (
 	MaxBytes    = 16 << 20
 	maxCues     = 50_000  // 24 hours with a cue every two seconds
-	maxCueText  = 8 << 10 // bytes of one cue
+	maxCueText  = 8 << 10 // bytes of a cue
 	maxCuesText = 8 << 20 // bytes of all cues
 	maxLines    = 400_000 // of SRT and WebVTT
-	maxMarkup   = 400_000 // tags of TTML, and attributes
-	maxBad      = 1000    // cues that are named; the others are counted
+	maxMarkup   = 400_000 // tags of TTML; also the bound of attributes
+	maxBad      = 1000    // cues with a reason; further cues are counted
 	maxNotes    = 100
 )
 
-// Parse reads a timed text in any of its formats and encodings. A cue that is
-// wrong is left out and named in Bad. What makes the whole useless, every cue
-// being wrong among it, is an error of kind Invalid. A text over a limit is refused
-// as a whole, with the limit: no text is cut.
+// Parse reads a timed text in any supported format and encoding.
 //
-// All formats are parsed here: the one library for them gives up a file at its first bad cue, rounds frames and ticks
-// to nanoseconds, and knows one of STL's five character tables.
+//   - An unusable cue is left out, and listed in Track.Bad.
+//   - A text without a usable cue, and a text that cannot be read as a whole, are errors of kind Invalid.
+//   - A text over a limit is refused as a whole, with the limit in the error. No text is cut.
+//
+// All formats are parsed in this package. The only library for the formats gives up a file at the first bad cue, rounds frames and ticks to
+// nanoseconds, and knows one of STL's five character tables.
 func Parse(data []byte, opts Options) (*Track, error) {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errkind.New(errkind.Invalid, "the text is empty")
 	case len(data) > MaxBytes:
-		return nil, fmt.Errorf("the text has %d bytes, and at most %d are taken: %w", len(data), MaxBytes, ErrTooLarge)
+		return nil, fmt.Errorf("the text has %d bytes, and at most %d are accepted: %w", len(data), MaxBytes, ErrTooLarge)
 	}
 	t := &Track{Certainty: 1}
 	p := &parser{out: t, opts: opts}
@@ -150,7 +149,7 @@ func Parse(data []byte, opts Options) (*Track, error) {
 	case "mcc":
 		err = p.mcc(text)
 	default:
-		err = errkind.New(errkind.Invalid, "the text says it is STL, but has no STL header")
+		err = errkind.New(errkind.Invalid, "the text is declared as STL, but has no STL header")
 	}
 	if err != nil {
 		return nil, err
@@ -163,7 +162,7 @@ var textFormats = map[string]string{
 	"ttml": "ttml", "dfxp": "ttml", "xml": "ttml", "itt": "ttml", "imsc": "ttml", "stl": "stl", "scc": "scc", "mcc": "mcc",
 }
 
-// textFormat trusts a signature first, then what it was told, then the name, then the looks.
+// textFormat decides the format by a signature, then by opts.Format, then by the file name, then by the content.
 func textFormat(text string, opts Options) (string, error) {
 	start := strings.TrimSpace(text[:min(len(text), 4096)])
 	switch {
@@ -200,11 +199,11 @@ func textFormat(text string, opts Options) (string, error) {
 	return "", errkind.New(errkind.Invalid, "the text is not SRT, WebVTT, TTML, STL, ASS, SBV or MicroDVD")
 }
 
-// boundedMarkup counts what a parser allocates for before the parser begins.
+// boundedMarkup counts the elements that a parser allocates memory for, before the parser begins.
 func boundedMarkup(text, format string) error {
-	count := func(what, s string, most int) error {
+	count := func(noun, s string, most int) error {
 		if n := strings.Count(text, s); n > most {
-			return fmt.Errorf("the text has %d %s, and at most %d are taken: %w", n, what, most, ErrTooLarge)
+			return fmt.Errorf("the text has %d %s, and at most %d are accepted: %w", n, noun, most, ErrTooLarge)
 		}
 		return nil
 	}
@@ -221,13 +220,13 @@ type parser struct {
 	out  *Track
 	opts Options
 	cues []pending
-	// text is the bytes of all cues; more is the bad cues that are counted only.
+	// text is the number of bytes of all cues; more is the number of bad cues beyond maxBad.
 	text, more int
-	// counts says that times count as a clock does, from the film's start or from the programme's.
+	// counts means that times count as a clock does, from the start of the film or of the programme.
 	counts bool
-	// exact says that the text is our own, whose cues are as they should be.
+	// exact means that the text was written by WriteWebVTT. Speakers are not searched for.
 	exact bool
-	// over says which limit the text is over.
+	// over is the error of the exceeded limit; nil for none.
 	over error
 }
 
@@ -239,21 +238,21 @@ func (p *parser) bad(line int, format string, args ...any) {
 	p.more++
 }
 
-// note tells of a choice, once.
+// note adds a sentence to the track's Notes, once.
 func (p *parser) note(format string, args ...any) {
 	if n := fmt.Sprintf(format, args...); len(p.out.Notes) < maxNotes && !slices.Contains(p.out.Notes, n) {
 		p.out.Notes = append(p.out.Notes, n)
 	}
 }
 
-// A pending cue is one that the whole track may still move or name.
+// A pending cue is a cue whose times and speaker may still change when the whole track is known.
 type pending struct {
 	Cue
 	line int
-	unit schema.Time // its times are rounded to
+	unit schema.Time // the unit that the cue's times are rounded to
 }
 
-// addRounded takes a cue over whose times count on the clock of the text, rounded to unit.
+// addRounded adds a cue whose times are on the clock of the text, rounded to unit.
 func (p *parser) addRounded(line int, unit schema.Time, c Cue) {
 	c.Start, c.End = c.Start-p.opts.Offset, c.End-p.opts.Offset
 	if p.opts.Offset != 0 && unit > 0 {
@@ -262,23 +261,23 @@ func (p *parser) addRounded(line int, unit schema.Time, c Cue) {
 	p.take(pending{c, line, unit})
 }
 
-// add takes a cue over whose times are exact, and on the film's clock: frames and labels.
+// add adds a cue with exact times on the film's clock, from frames or labels.
 func (p *parser) add(line int, c Cue) { p.take(pending{c, line, 0}) }
 
-// take takes a cue over unless something is wrong with it. Several that speak become several cues.
+// take checks a cue and adds the cue. A cue with several speakers becomes several cues.
 func (p *parser) take(c pending) {
 	if p.over != nil {
 		return
 	}
 	line := c.line
-	if len(c.Text) > 2*maxCueText { // before any work is done on it
+	if len(c.Text) > 2*maxCueText { // checked before any other work
 		p.bad(line, "has more than %d bytes", maxCueText)
 		return
 	}
 	c.Text, c.Speaker = tidy(c.Text), tidy(visible(c.Speaker))
-	said := []turn{{c.Speaker, c.Text}}
+	spoken := []turn{{c.Speaker, c.Text}}
 	if c.Speaker == "" && !p.exact {
-		said = turns(c.Text)
+		spoken = turns(c.Text)
 	}
 	switch {
 	case c.End < c.Start:
@@ -294,22 +293,22 @@ func (p *parser) take(c pending) {
 		p.bad(line, "has more than %d bytes", maxCueText)
 		return
 	}
-	for _, t := range said {
+	for _, t := range spoken {
 		if wordless(t.text) {
 			continue
 		}
 		c.Speaker, c.Text = t.speaker, t.text
 		switch {
 		case len(p.cues) >= maxCues:
-			p.over = fmt.Errorf("the text has more than the %d cues that are taken: %w", maxCues, ErrTooLarge)
+			p.over = fmt.Errorf("the text has more than %d cues, the most that are accepted: %w", maxCues, ErrTooLarge)
 			return
 		case p.text+len(c.Text) > maxCuesText:
-			p.over = fmt.Errorf("the text's cues have more than the %d bytes that are taken: %w", maxCuesText, ErrTooLarge)
+			p.over = fmt.Errorf("the text's cues have more than %d bytes, the most that are accepted: %w", maxCuesText, ErrTooLarge)
 			return
 		}
 		p.text += len(c.Text)
 		p.cues = append(p.cues, c)
-		c.Readings = nil // are told once
+		c.Readings = nil // only the first speaker's cue has the readings
 	}
 }
 
@@ -323,7 +322,7 @@ func (p *parser) finish() (*Track, error) {
 	slices.SortStableFunc(p.out.Bad, func(a, b BadCue) int { return cmp.Compare(a.Line, b.Line) })
 	if p.more > 0 {
 		last := &p.out.Bad[len(p.out.Bad)-1]
-		last.Reason += fmt.Sprintf("; %d more cues are wrong", p.more)
+		last.Reason += fmt.Sprintf("; %d more cues are unusable", p.more)
 		p.out.MoreBad = p.more
 	}
 	switch t := p.out; {
@@ -339,7 +338,7 @@ func (p *parser) finish() (*Track, error) {
 	}
 }
 
-// ontoFilm brings the cues onto the frames of the film. Cues outside the film are left out.
+// ontoFilm moves the times of cues onto frames of the film. Cues outside the film are left out.
 func (p *parser) ontoFilm() {
 	for _, c := range p.cues {
 		start, end := p.onFrame(c.Start, c.unit), p.onFrame(c.End, c.unit)
@@ -360,7 +359,7 @@ func (p *parser) ontoFilm() {
 	}
 }
 
-// bracedNames finds the speakers in brackets whose names the track tells elsewhere.
+// bracedNames finds speakers in brackets whose names occur elsewhere in the track.
 func (p *parser) bracedNames() {
 	known := make(map[string]bool)
 	for _, c := range p.cues {

@@ -249,7 +249,7 @@ func TestTextThatIsNone(t *testing.T) {
 	}
 }
 
-// What we keep is read back without loss, to the flick, and written again the same.
+// The stored form is read back without loss, to the flick, and writing again gives the same bytes.
 func TestWebVTTComesBack(t *testing.T) {
 	word := rapid.StringMatching(`[A-Za-zäöå<>&é日本]{1,9}`)
 	rapid.Check(t, func(t *rapid.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A ttmlKind is what an element of TTML is to its reader.
+// A ttmlKind is the role of a TTML element.
 type ttmlKind uint8
 
 const (
@@ -46,21 +46,20 @@ type ttmlNode struct {
 	in       *ttmlInherited
 	children []*ttmlNode
 
-	// active is when the element shows: its own time, cut to its parent's. natural is the end that it would have in a
-	// parent without end, and own its begin. broken says that a time cannot be read.
+	// active is the time during which the element is shown: own, cut to the parent's time. own is the time of the element in a parent without end.
+	// broken means that a time cannot be read.
 	active, own interval
 	broken      bool
 }
 
-// ttmlInherited is what an element has from its own attributes or from its parent; elements without such attributes share
-// their parent's.
+// ttmlInherited holds the attributes that an element inherits or sets. Elements without such attributes share the parent's value.
 type ttmlInherited struct {
 	region, agent string // ids
 	lang          string
 	preserve      bool
 }
 
-// ttmlDoc is a document as it is read.
+// ttmlDoc is a document during the reading.
 type ttmlDoc struct {
 	p         *parser
 	clock     ttmlClock
@@ -71,13 +70,13 @@ type ttmlDoc struct {
 	programme string
 	pictures  int
 	hidden    int
-	// plain and untimed are of all elements without attributes of style or time.
+	// plain and untimed are shared by all elements without attributes of style or time.
 	plain   ttmlStyling
 	untimed ttmlTiming
 	cues    []labelled
 }
 
-// maxDepth of TTML's elements: body, div, p and a few spans.
+// maxDepth bounds the nesting of TTML's elements: body, div, p and a few spans.
 const maxDepth = 32
 
 // ttml reads a document: TTML1, TTML2 and their profiles (IMSC, EBU-TT, SMPTE-TT, iTunes Timed Text, DFXP).
@@ -96,7 +95,7 @@ func (p *parser) ttml(text string) error {
 	}
 	if d.pictures > 0 {
 		if len(d.cues) == 0 {
-			return errkind.New(errkind.Invalid, "the TTML shows pictures of its words (%d of them, image profile), and pictures are not read", d.pictures)
+			return errkind.New(errkind.Invalid, "the TTML shows pictures of words (%d, image profile), and pictures are not read", d.pictures)
 		}
 		p.note("%d subtitles are pictures of words, and pictures are not read", d.pictures)
 	}
@@ -110,7 +109,7 @@ func (p *parser) ttml(text string) error {
 func (d *ttmlDoc) parse(text string) error {
 	x := xml.NewDecoder(strings.NewReader(text))
 	x.Strict, x.Entity = false, xml.HTMLEntity
-	// The text is UTF-8 by now, whatever its first line says.
+	// The text is UTF-8 at this point, whatever encoding the first line declares.
 	x.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	var open []*ttmlNode
 	for {
@@ -154,7 +153,7 @@ func (d *ttmlDoc) parse(text string) error {
 	return nil
 }
 
-// element makes the node of an element, with what it inherits.
+// element makes the node of an element, with the inherited attributes.
 func (d *ttmlDoc) element(t xml.StartElement, parent *ttmlNode) *ttmlNode {
 	n := &ttmlNode{kind: ttmlKinds[t.Name.Local], style: &d.plain, times: &d.untimed}
 	if parent != nil {
@@ -211,7 +210,7 @@ func (d *ttmlDoc) element(t xml.StartElement, parent *ttmlNode) *ttmlNode {
 	return n
 }
 
-// inherit sets what children take over, from an element's own attributes.
+// inherit sets the attributes that children inherit, from an element's own attributes.
 func (n *ttmlNode) inherit(t xml.StartElement) {
 	in := *n.in
 	if v := attribute(t, "", "region"); v != "" {
@@ -236,7 +235,7 @@ func (n *ttmlNode) inherit(t xml.StartElement) {
 	}
 }
 
-// words keeps character data where it may be speech, a name or a label.
+// words keeps character data that may be speech, a name or a label.
 func (d *ttmlDoc) words(parent *ttmlNode, text string, line int) {
 	switch parent.kind {
 	case ttmlP, ttmlSpan:
@@ -262,10 +261,10 @@ func (d *ttmlDoc) words(parent *ttmlNode, text string, line int) {
 
 var lineEnds = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 
-// ttmlAgentNames are the names of one agent, by their type (TTML1 section 12.1.6).
+// ttmlAgentNames are the names of an agent, by type (TTML1 section 12.1.6).
 type ttmlAgentNames map[string]string
 
-// name is the fullest of the agent's names.
+// name returns the most complete of the agent's names.
 func (a ttmlAgentNames) name() string {
 	if given, family := tidy(a["given"]), tidy(a["family"]); given != "" && family != "" && a["full"] == "" {
 		return given + " " + family
@@ -278,7 +277,7 @@ func (a ttmlAgentNames) name() string {
 	return ""
 }
 
-// The ends of the namespaces that attributes stand in, in all versions of TTML.
+// The ends of the namespaces of attributes, in all versions of TTML.
 const (
 	xmlNS       = "xml"
 	parameterNS = "#parameter"
@@ -288,7 +287,7 @@ const (
 
 var ttmlPrefixes = map[string]string{parameterNS: "ttp", stylingNS: "tts", metadataNS: "ttm"}
 
-// isTTML reports whether elements of a namespace are TTML's own: of the final one, of the drafts of 2006, or of none.
+// isTTML reports whether elements of a namespace are TTML's own: the final namespace, a namespace of the drafts of 2006, or none.
 func isTTML(space string) bool {
 	return space == "" || space == "tt" || (strings.Contains(space, "/ttml") || strings.Contains(space, "/ttaf1")) && !strings.Contains(space, "#")
 }
@@ -297,11 +296,11 @@ func isNS(space, ns string) bool {
 	if ns == xmlNS {
 		return space == "xml" || space == "http://www.w3.org/XML/1998/namespace"
 	}
-	// Undeclared prefixes are taken at their word.
+	// An undeclared prefix is accepted by its usual name.
 	return space == "" || strings.Contains(space, ns) || space == ttmlPrefixes[ns]
 }
 
-// attribute is the value of an attribute of a namespace; "" is none.
+// attribute returns the value of an attribute of a namespace; "" for none.
 func attribute(t xml.StartElement, ns, name string) string {
 	for _, a := range t.Attr {
 		if a.Name.Local == name && (ns == "" && a.Name.Space == "" || ns != "" && isNS(a.Name.Space, ns)) {
@@ -319,7 +318,7 @@ func languageOf(tag string) string {
 	return canonical
 }
 
-// ttmlStyling is the part of an element's style that says what is speech.
+// ttmlStyling is the part of an element's style that decides which text is speech.
 type ttmlStyling struct {
 	refs                      string
 	ruby, display, visibility string
@@ -340,7 +339,7 @@ func styling(t xml.StartElement) ttmlStyling {
 	}
 }
 
-// under fills what s leaves open from other.
+// under fills the unset fields of s from other.
 func (s *ttmlStyling) under(other ttmlStyling) {
 	if s.ruby == "" {
 		s.ruby = other.ruby
@@ -353,9 +352,9 @@ func (s *ttmlStyling) under(other ttmlStyling) {
 	}
 }
 
-// look resolves the styles that s refers to; of several the last one counts. Each style is resolved once, and a style
-// that refers to itself adds nothing.
-func (d *ttmlDoc) look(s *ttmlStyling, depth int) *ttmlStyling {
+// resolvedStyle resolves the styles that s refers to. The last of several references wins. Each style is resolved once, and a style that refers to
+// itself adds nothing.
+func (d *ttmlDoc) resolvedStyle(s *ttmlStyling, depth int) *ttmlStyling {
 	if s.resolved || depth > maxDepth {
 		return s
 	}
@@ -363,13 +362,13 @@ func (d *ttmlDoc) look(s *ttmlStyling, depth int) *ttmlStyling {
 	refs := strings.Fields(s.refs)
 	for _, id := range slices.Backward(refs) {
 		if other := d.styles[id]; other != nil {
-			s.under(*d.look(other, depth+1))
+			s.under(*d.resolvedStyle(other, depth+1))
 		}
 	}
 	return s
 }
 
-// languages makes a language that all cues share the track's own.
+// languages moves a language that all cues share from the cues to the track.
 func (d *ttmlDoc) languages() {
 	shared := true
 	for _, c := range d.cues {

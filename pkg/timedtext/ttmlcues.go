@@ -4,15 +4,15 @@ import (
 	"strings"
 )
 
-// ttmlShown is the state in which an element's words stand.
+// ttmlShown is the visibility and the region of an element's words.
 type ttmlShown struct {
 	hidden    bool // tts:display="none", which children cannot undo
-	invisible bool // tts:visibility="hidden", which they can
+	invisible bool // tts:visibility="hidden", which children can undo
 	ruby      string
 	region    interval
 }
 
-// A ttmlGroup is the words of one paragraph that show at the same time and that the same person speaks: a cue.
+// A ttmlGroup is the words of a paragraph that are shown at the same time and spoken by the same person: a cue.
 type ttmlGroup struct {
 	at, own  interval
 	agent    string
@@ -20,7 +20,7 @@ type ttmlGroup struct {
 	line     int
 	words    strings.Builder
 	readings []string
-	last     int // the piece of the paragraph that was added last
+	last     int // the last added piece of the paragraph
 }
 
 // ttmlParagraph gathers the groups of a paragraph, in the order of their first words.
@@ -28,9 +28,9 @@ type ttmlParagraph struct {
 	node   *ttmlNode
 	groups []*ttmlGroup
 	byKey  map[ttmlKey]*ttmlGroup
-	// pieces counts the pieces of text; lineBreak and space are the last piece that was one.
+	// pieces counts the pieces of text; lineBreak and space are the last piece that was a line break or a space.
 	pieces, lineBreak, space int
-	reading                  *strings.Builder // the ruby text that is open
+	reading                  *strings.Builder // the open ruby text
 }
 
 type ttmlKey struct {
@@ -38,7 +38,7 @@ type ttmlKey struct {
 	agent string
 }
 
-// block reads the paragraphs under an element.
+// block reads the paragraphs below an element.
 func (d *ttmlDoc) block(n *ttmlNode, in ttmlShown) {
 	if d.p.over != nil || n.broken {
 		return
@@ -48,15 +48,15 @@ func (d *ttmlDoc) block(n *ttmlNode, in ttmlShown) {
 		switch c.kind {
 		case ttmlBlock:
 			d.block(c, in)
-		case ttmlP, ttmlSpan: // a span outside a paragraph is wrong, and its words are words
+		case ttmlP, ttmlSpan: // a span outside a paragraph is an error, but its words are words
 			d.paragraph(c, in)
 		}
 	}
 }
 
-// enter is the state inside an element.
+// enter returns the state inside an element.
 func (d *ttmlDoc) enter(n *ttmlNode, in ttmlShown) ttmlShown {
-	s := d.look(n.style, 0)
+	s := d.resolvedStyle(n.style, 0)
 	in.hidden = in.hidden || s.display == "none"
 	if s.visibility != "" {
 		in.invisible = s.visibility == "hidden"
@@ -66,8 +66,8 @@ func (d *ttmlDoc) enter(n *ttmlNode, in ttmlShown) ttmlShown {
 	}
 	if r := d.regions[n.in.region]; r != nil {
 		in.region = r.active
-		look := d.look(r.style, 0)
-		in.hidden = in.hidden || look.display == "none"
+		style := d.resolvedStyle(r.style, 0)
+		in.hidden = in.hidden || style.display == "none"
 	}
 	return in
 }
@@ -155,7 +155,7 @@ func (d *ttmlDoc) piece(par *ttmlParagraph, n *ttmlNode, text string, in ttmlSho
 	g.last = par.pieces
 }
 
-// group is the group of an element's words.
+// group returns the group of an element's words.
 func (d *ttmlDoc) group(par *ttmlParagraph, n *ttmlNode, in ttmlShown) *ttmlGroup {
 	at := n.active.within(in.region)
 	key := ttmlKey{at, n.in.agent}
@@ -165,13 +165,13 @@ func (d *ttmlDoc) group(par *ttmlParagraph, n *ttmlNode, in ttmlShown) *ttmlGrou
 		par.byKey[key] = g
 		par.groups = append(par.groups, g)
 	}
-	if g.lang != n.in.lang { // words of another language in one cue: the paragraph's
+	if g.lang != n.in.lang { // words of another language in a cue: use the paragraph's language
 		g.lang = par.node.in.lang
 	}
 	return g
 }
 
-// emit makes the cues of a group: one for each of its speakers.
+// emit makes the cues of a group, a cue for each speaker.
 func (d *ttmlDoc) emit(g *ttmlGroup) {
 	if len(d.cues) > maxCues {
 		d.p.over = tooManyCues()

@@ -9,15 +9,17 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A Sample is a piece of a text track inside a film, and when it holds on the film's clock.
+// A Sample is a piece of a text track inside a film, with its time on the film's clock.
 type Sample struct {
 	Start, End schema.Time
 	Data       []byte
 }
 
-// ParseSamples reads a track of TTML documents (stpp, ISO/IEC 14496-30). The times of each document count from the
-// beginning of the track, and its cues show within its sample only. A cue that goes on in the next sample is one cue.
-// Options.Offset is the place of the film's first picture on the clock of the samples.
+// ParseSamples reads a track of TTML documents (stpp, ISO/IEC 14496-30).
+//
+//   - The times of each document count from the beginning of the track. The document's cues are shown only during the document's sample.
+//   - A cue that continues in the next sample is one cue.
+//   - Options.Offset is the time of the film's first picture on the clock of the samples.
 func ParseSamples(samples []Sample, opts Options) (*Track, error) {
 	p := &parser{out: &Track{Format: "ttml", Certainty: 1}, opts: opts}
 	var open []Cue // cues that last to the end of the sample before
@@ -57,7 +59,7 @@ func (p *parser) addAll(line int, cues []Cue) {
 	}
 }
 
-// sample reads the cues of one document, within its sample.
+// sample reads the cues of a document, cut to the document's sample.
 func (p *parser) sample(number int, s Sample) ([]Cue, error) {
 	doc := &parser{out: &Track{Format: "ttml"}, opts: Options{Language: p.opts.Language, Rate: p.opts.Rate, Duration: s.End}}
 	text, err := doc.decodeText(s.Data)
@@ -96,7 +98,7 @@ func (p *parser) sample(number int, s Sample) ([]Cue, error) {
 		cues = shifted
 	}
 	if n := len(doc.cues) - len(cues); n > 0 {
-		p.bad(number, "is a sample with %s that lie outside it", plural(n, "cue"))
+		p.bad(number, "is a sample with %s that lie outside the sample", plural(n, "cue"))
 	}
 	return cues, nil
 }

@@ -45,7 +45,7 @@ func TestSamplesOfTTML(t *testing.T) {
 		},
 		"cues outside their sample and samples that cannot be read, which are told": {
 			[]timedtext.Sample{sample(0, 2000, `<p begin="1s" end="2s">a</p><p begin="5s" end="6s">b</p>`), {Start: 2000 * ms, End: 4000 * ms, Data: []byte("<no>")}},
-			timedtext.Options{}, []timedtext.Cue{cue(1000, 2000, "a", "")}, []string{"with 1 cue that lie outside it", "no tt element"},
+			timedtext.Options{}, []timedtext.Cue{cue(1000, 2000, "a", "")}, []string{"with 1 cue that lie outside the sample", "no tt element"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// forever is the end of what has none. Sums of a few of them are no overflow.
+// forever is the end of cues without an end. Sums of a few such ends do not overflow.
 const forever = schema.MaxTime / 8
 
-// interval is a time on the document's clock.
+// interval is a time span on the document's clock.
 type interval struct{ start, end schema.Time }
 
 func (i interval) empty() bool { return i.end <= i.start }
@@ -22,15 +22,15 @@ func (i interval) within(o interval) interval {
 	return interval{max(i.start, o.start), min(i.end, o.end)}
 }
 
-// ttmlTiming are the timing attributes of an element, as written (TTML1 section 10.2).
+// ttmlTiming holds the timing attributes of an element, as written (TTML1 section 10.2).
 type ttmlTiming struct {
 	begin, end, dur string
-	seq             bool // its children follow each other
+	seq             bool // the children follow each other
 }
 
-// resolve sets when an element and its children show (TTML1 section 10.4). The element's times count from ref: its
-// parent's begin, or in a sequence the end of the element before it. limit is the end of its parent. The result is the
-// end that the element has by itself, which the next element of a sequence begins at.
+// resolve computes the times during which an element and its children are shown (TTML1 section 10.4). The element's times count from ref: the
+// parent's begin, or in a sequence the end of the element before. limit is the end of the parent. resolve returns the element's own end, at which the
+// next element of a sequence begins.
 func (d *ttmlDoc) resolve(n *ttmlNode, ref, parentStart, limit schema.Time) schema.Time {
 	begin, end, err := d.clock.span(*n.times, ref)
 	if err != nil {
@@ -49,7 +49,7 @@ func (d *ttmlDoc) resolve(n *ttmlNode, ref, parentStart, limit schema.Time) sche
 			}
 			next = d.resolve(c, next, begin, inner)
 			implicit = max(implicit, next)
-		case ttmlWords: // lasts as long as its parent, and in a sequence no time
+		case ttmlWords: // lasts as long as the parent; in a sequence, takes no time
 			if !n.times.seq && strings.TrimSpace(c.text) != "" {
 				implicit = forever
 			}
@@ -68,26 +68,25 @@ type ttmlClock struct {
 	rate      schema.Rate // frames
 	subFrames int64
 	ticks     schema.Rate
-	// labels is set for ttp:timeBase="smpte": clock times are labels. Else they are seconds.
+	// labels is set for ttp:timeBase="smpte": clock times are labels. Without labels, clock times are seconds.
 	labels *labelScale
-	// unsaid is set where the document names no ttp:dropMode.
+	// unsaid means that the document names no ttp:dropMode.
 	unsaid bool
-	// continuous is ttp:markerMode="continuous": labels count from the parent's begin. Else they are independent, and
-	// a label below the parent's begin, which could never show, counts from it all the same.
+	// continuous is ttp:markerMode="continuous": labels count from the parent's begin. Otherwise labels are independent. A label below the parent's
+	// begin, which could never be shown, counts from the parent's begin in both modes.
 	continuous bool
 	// unit is the finest unit that fractions of a second are rounded to; 0 for none.
 	unit schema.Time
 	note func(format string, args ...any)
 }
 
-// A ttmlTime is a time expression's value. label says that it is a label, which may be independent of the parent.
+// A ttmlTime is the value of a time expression. label means that the value is a label, which may be independent of the parent.
 type ttmlTime struct {
 	at    schema.Time
 	label bool
 }
 
-// span reads the begin and the end of an element; an end that is not given is forever. Of an end and a duration the
-// earlier one counts.
+// span reads the begin and the end of an element. A missing end is forever. If an end and a duration are given, the earlier end counts.
 func (c *ttmlClock) span(t ttmlTiming, ref schema.Time) (begin, end schema.Time, err error) {
 	begin, end = ref, forever
 	from := func(v ttmlTime) schema.Time {
@@ -128,8 +127,7 @@ func (c *ttmlClock) span(t ttmlTiming, ref schema.Time) (begin, end schema.Time,
 	return min(begin, forever), min(end, forever), nil
 }
 
-// parameters reads the root's parameters. The frame rate is the document's; where it names none, the film's; else
-// TTML's default of 30.
+// parameters reads the root's parameters. The frame rate is the document's, or the film's if the document names none, or TTML's default of 30.
 func (d *ttmlDoc) parameters(t xml.StartElement) ttmlClock {
 	get := func(name string) string { return attribute(t, parameterNS, name) }
 	c := ttmlClock{rate: schema.Rate{Num: 30, Den: 1}, subFrames: max(positive(get("subFrameRate")), 1), note: d.p.note}
@@ -146,7 +144,7 @@ func (d *ttmlDoc) parameters(t xml.StartElement) ttmlClock {
 		c.rate = d.p.opts.Rate
 	}
 	if c.rate.Validate() != nil || c.rate.Num < c.rate.Den {
-		d.p.note("the TTML's frame rate %q x %q cannot be used; 30 is taken", get("frameRate"), get("frameRateMultiplier"))
+		d.p.note("the TTML's frame rate %q x %q cannot be used; 30 is used instead", get("frameRate"), get("frameRateMultiplier"))
 		c.rate = schema.Rate{Num: 30, Den: 1}
 	}
 	c.rate = ntsc(c.rate)
@@ -164,7 +162,7 @@ func (d *ttmlDoc) parameters(t xml.StartElement) ttmlClock {
 		c.labels, c.rate, c.unsaid = &s, s.rate, get("dropMode") == ""
 		c.continuous = get("markerMode") == "continuous"
 	case "clock":
-		d.p.note("the TTML's times are times of day; they are counted from the film's start timecode, or from midnight where the film has none")
+		d.p.note("the TTML's times are times of day, counted from the film's start timecode, or from midnight if the film has no start timecode")
 		s := d.p.scaleFor(c.rate, "")
 		c.labels = &s
 	}
@@ -173,7 +171,7 @@ func (d *ttmlDoc) parameters(t xml.StartElement) ttmlClock {
 
 var dropModes = map[string]dropMode{"nonDrop": nonDrop, "dropNTSC": dropNTSC, "dropPAL": dropPAL}
 
-// positive reads a whole number above 0 that leaves room for multiplying; else 0.
+// positive reads a whole number above 0 that leaves room for multiplication; 0 for any other text.
 func positive(s string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil || n < 0 || n > 1_000_000_000 {
@@ -187,8 +185,8 @@ var (
 	ttmlOffset    = regexp.MustCompile(`^(\d{1,12})(?:[.,](\d+))?(h|m|s|ms|f|t)$`)
 )
 
-// parse reads a time expression (TTML1 section 10.3.1), exactly where its frames and ticks are whole flicks. Hours of
-// one digit, a comma for the point and a semicolon before the frames are no TTML, but found.
+// parse reads a time expression (TTML1 section 10.3.1), exactly if frames and ticks are whole flicks. Real files also have hours of a single digit, a
+// comma for the decimal point, and a semicolon before the frames, none of which is TTML.
 func (c *ttmlClock) parse(s string) (ttmlTime, error) {
 	if m := ttmlClockTime.FindStringSubmatch(s); m != nil {
 		return c.clockTime(s, m)
@@ -233,9 +231,9 @@ func (c *ttmlClock) clockTime(s string, m []string) (ttmlTime, error) {
 	}
 	fps := labelsPerSecond(c.rate)
 	if frames == fps {
-		c.note("the time %s has frame %d, and a second has the frames 0 to %d: the next second is taken", s, frames, fps-1)
+		c.note("the time %s has frame %d, and a second has the frames 0 to %d: the next second is used", s, frames, fps-1)
 	}
-	if frames > fps && c.labels == nil { // of labels, the scale says so
+	if frames > fps && c.labels == nil { // for labels, the scale reports the error
 		return ttmlTime{}, errkind.New(errkind.Invalid, "has the time %s, and a second has the frames 0 to %d", s, fps-1)
 	}
 	c.rounded(m[4])
@@ -251,7 +249,7 @@ func (c *ttmlClock) clockTime(s string, m []string) (ttmlTime, error) {
 	return ttmlTime{at: min(at, forever)}, nil
 }
 
-// label is the time of a label.
+// label returns the time of a label.
 func (c *ttmlClock) label(h, m, sec, f int64, semicolon bool) (schema.Time, error) {
 	s := *c.labels
 	switch {
@@ -277,7 +275,7 @@ func (c *ttmlClock) label(h, m, sec, f int64, semicolon bool) (schema.Time, erro
 	return s.time(n), nil
 }
 
-// rounded notes that fractions of a second with so many digits are in use.
+// rounded records that fractions of a second with so many digits are used.
 func (c *ttmlClock) rounded(digits string) {
 	if len(digits) > 1 {
 		c.roundedTo(unitOf(digits))
@@ -291,7 +289,7 @@ func (c *ttmlClock) roundedTo(unit schema.Time) {
 	}
 }
 
-// unitsOf is n units of a rate, and a part of the next.
+// unitsOf returns the time of n units of a rate, and a part of the next unit.
 func unitsOf(rate schema.Rate, n int64, part schema.Time) schema.Time {
 	at := rate.FrameStart(n)
 	if part > 0 {
@@ -300,10 +298,10 @@ func unitsOf(rate schema.Rate, n int64, part schema.Time) schema.Time {
 	return at
 }
 
-// place brings the cues to the film's clock.
+// place moves the cues to the film's clock.
 func (d *ttmlDoc) place() {
 	programme, scale := d.start()
-	if scale == nil { // media time: seconds from the beginning, as a clock counts them
+	if scale == nil { // media time: seconds from the beginning, as a clock counts
 		d.p.counts = true
 		for _, c := range d.cues {
 			if end, known := d.p.filmEnd(); c.End >= forever && known {
@@ -316,8 +314,8 @@ func (d *ttmlDoc) place() {
 	d.p.place(d.cues, *scale, programme, d.clock.unit)
 }
 
-// start is the start of the programme that an EBU-TT document names (EBU Tech 3350), and the scale of the document's
-// labels. A document in media time has labels only where it names such a start.
+// start returns the start of the programme that an EBU-TT document names (EBU Tech 3350), and the scale of the document's labels. A document in media
+// time has labels only if the document names a start of the programme.
 func (d *ttmlDoc) start() (*schema.Time, *labelScale) {
 	scale := d.clock.labels
 	m := ttmlClockTime.FindStringSubmatch(strings.TrimSpace(d.programme))

@@ -3,7 +3,6 @@ package timedtext
 import (
 	"bytes"
 	"fmt"
-	"html"
 	"io"
 	"regexp"
 	"strconv"
@@ -12,10 +11,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// The clauses are those of the W3C document "WebVTT: The Web Video Text Tracks Format".
+// The section numbers are of the W3C document "WebVTT: The Web Video Text Tracks Format".
 
-// exactHeader begins the WebVTT that we write. The ids of its cues are their times in flicks, which milliseconds cannot
-// hold, and after them their readings.
+// exactHeader begins the WebVTT of WriteWebVTT. The id of each cue holds the times in flicks, which milliseconds cannot express, and the readings.
 const exactHeader = "WEBVTT cinedex-flicks"
 
 const arrowSign = "-->"
@@ -25,7 +23,7 @@ type vttReader struct {
 	*parser
 	lines []string
 	at    int // the next line
-	// moved is what X-TIMESTAMP-MAP adds to the times of cues; base is the first MPEGTS.
+	// moved is the time that X-TIMESTAMP-MAP adds to cues; base is the first MPEGTS.
 	moved schema.Time
 	base  *int64
 }
@@ -40,7 +38,7 @@ func (p *parser) webvtt(text string) {
 	if r.at < len(r.lines) && isVTTHeader(r.lines[r.at]) {
 		r.header()
 	} else {
-		p.note("the text does not begin with WEBVTT, as the format has it (6.1)")
+		p.note("the text does not begin with WEBVTT, as the format requires (6.1)")
 	}
 	for r.at < len(r.lines) && p.over == nil {
 		if r.lines[r.at] == "" {
@@ -51,7 +49,7 @@ func (p *parser) webvtt(text string) {
 	}
 }
 
-// vttLines ends lines at CR LF, CR and LF. CR CR LF is one line end where no line ends otherwise.
+// vttLines splits at CR LF, CR and LF. CR CR LF is a single line end in a text that has no other line ends.
 func vttLines(text string) []string {
 	if n := strings.Count(text, "\n"); n > 0 && strings.Count(text, "\r\r\n") == n {
 		text = strings.ReplaceAll(text, "\r\r\n", "\n")
@@ -64,7 +62,7 @@ func isVTTHeader(l string) bool {
 	return ok && (rest == "" || rest[0] == ' ' || rest[0] == '\t')
 }
 
-// header reads up to the empty line or the first timing line. Its line "Language:" is no part of the format, and common.
+// header reads to the empty line or to the first timing line. The line "Language:" is common, and not part of the format.
 func (r *vttReader) header() {
 	for r.at++; r.at < len(r.lines) && r.lines[r.at] != "" && !strings.Contains(r.lines[r.at], arrowSign); r.at++ {
 		name, value, _ := strings.Cut(r.lines[r.at], ":")
@@ -84,9 +82,9 @@ var (
 	mapTS    = regexp.MustCompile(`MPEGTS:(\d{1,19})`)
 )
 
-// timestampMap reads "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000" (RFC 8216 3.5): the cue time LOCAL is the time
-// MPEGTS of the transport stream, in units of 1/90000 s. A film that is no transport stream has no such clock: there a
-// first MPEGTS counts as 0, since packagers write 900000 always, and those of further segments count from the first.
+// timestampMap reads "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000" (RFC 8216 3.5): the cue time LOCAL is the time MPEGTS of the transport
+// stream, in units of 1/90000 s. A film that is not a transport stream has no such clock. There, the first MPEGTS counts as 0, since packagers always
+// write 900000, and the MPEGTS of further segments count from the first MPEGTS.
 func (r *vttReader) timestampMap(line string) {
 	local, ts := mapLocal.FindStringSubmatch(line), mapTS.FindStringSubmatch(line)
 	if local == nil || ts == nil {
@@ -104,7 +102,7 @@ func (r *vttReader) timestampMap(line string) {
 	if start := r.opts.StreamStart; start != nil {
 		first := int64(*start/tick) % wrap
 		d := ticks - first
-		switch { // the stream's clock begins again after 2^33 ticks
+		switch { // the stream's clock wraps after 2^33 ticks
 		case d < -wrap/2:
 			d += wrap
 		case d > wrap/2:
@@ -119,7 +117,7 @@ func (r *vttReader) timestampMap(line string) {
 	if r.base == nil {
 		r.base = &ticks
 		if ticks != 0 {
-			r.note("X-TIMESTAMP-MAP: MPEGTS %d counts as 0, since the film is no transport stream", ticks)
+			r.note("X-TIMESTAMP-MAP: MPEGTS %d counts as 0, since the film is not a transport stream", ticks)
 		}
 	}
 	r.moved = schema.Time(ticks-*r.base)*tick - from
@@ -132,7 +130,7 @@ func signed(t schema.Time) string {
 	return t.String()
 }
 
-// block collects a block (6.1, "collect a WebVTT block"): only an empty line, or the timing line of the next cue, ends it.
+// block collects a block (6.1, "collect a WebVTT block"). Only an empty line, or the timing line of the next cue, ends the block.
 func (r *vttReader) block() {
 	first, timing := r.at, -1
 	for ; r.at < len(r.lines) && r.lines[r.at] != ""; r.at++ {
@@ -157,7 +155,7 @@ func (r *vttReader) block() {
 		}
 	}
 	if err != nil {
-		if first != timing || blockWord(line) != "NOTE" { // a comment may not hold an arrow (4.1), and says nothing if it does
+		if first != timing || blockWord(line) != "NOTE" { // a comment must not contain an arrow (4.1), and is ignored if it does
 			r.bad(timing+1, "%s", err)
 		}
 		return
@@ -180,7 +178,7 @@ func (r *vttReader) block() {
 	}
 }
 
-// noCue reads a block without a timing line: the header of a joined file, a comment, a style, a region. Any other is told.
+// noCue reads a block without a timing line: the header of a joined file, a comment, a style, a region. Any other block is reported.
 func (r *vttReader) noCue(first int) {
 	l := r.lines[first]
 	switch blockWord(l) {
@@ -212,155 +210,14 @@ func exactID(id string) (start, end schema.Time, readings []string, ok bool) {
 	return schema.Time(s), schema.Time(e), readings, errS == nil && errE == nil
 }
 
-// vttCue is what the text of a cue says (6.4): parts by voice, the readings of ruby, and words in another language than the cue's.
-type vttCue struct {
-	parts    []*vttPart
-	readings []string
-	foreign  []string
-}
-
-type vttPart struct {
-	voice, language string
-	text            strings.Builder
-}
-
-var (
-	vttTimestamp = regexp.MustCompile(`^(?:\d{2,}:)?\d{2}:\d{2}\.\d{3}$`)
-	vttTag       = regexp.MustCompile(`^(/?)([^\s./>]*)((?:\.[^\s>]*)?)(?:[\s]+([\s\S]*))?$`)
-)
-
-// vttScope is an open tag, or the cue: what is inside has its voice and language.
-type vttScope struct{ tag, voice, language string }
-
-// vttWords cuts the text of a cue into tags and words (6.4). A "<" before white space, before a number that is no
-// timestamp, and without a ">" after it is a letter, against 6.4, which would lose the words after it.
-func vttWords(s string) vttCue {
-	if len(s) > 8*maxCueText {
-		out := vttCue{parts: []*vttPart{{}}} // far too long to be taken
-		out.parts[0].text.WriteString(s)
-		return out
-	}
-	var (
-		out     vttCue
-		reading strings.Builder
-		scopes  = []vttScope{{}}
-	)
-	write := func(words string) {
-		words = html.UnescapeString(words)
-		in := scopes[len(scopes)-1]
-		if in.tag == "rt" {
-			reading.WriteString(words)
-			return
-		}
-		if n := len(out.parts); n == 0 || out.parts[n-1].voice != in.voice || out.parts[n-1].language != in.language {
-			out.parts = append(out.parts, &vttPart{voice: in.voice, language: in.language})
-		}
-		out.parts[len(out.parts)-1].text.WriteString(words)
-	}
-	readingEnds := func() {
-		if read := tidy(reading.String()); read != "" {
-			out.readings = append(out.readings, strings.ReplaceAll(read, "\n", " "))
-		}
-		reading.Reset()
-	}
-	for {
-		words, rest, open := strings.Cut(s, "<")
-		write(words)
-		if !open {
-			break
-		}
-		tag, after, closed := strings.Cut(rest, ">")
-		number := tag != "" && tag[0] >= '0' && tag[0] <= '9'
-		if !closed || tag != "" && strings.ContainsAny(tag[:1], " \t\n") || number && !vttTimestamp.MatchString(tag) {
-			write("<")
-			if s = rest; !closed {
-				write(s)
-				break
-			}
-			continue
-		}
-		s = after
-		m := vttTag.FindStringSubmatch(tag)
-		if m == nil || number {
-			continue
-		}
-		in := scopes[len(scopes)-1]
-		switch name := m[2]; {
-		case m[1] == "/":
-			for i := len(scopes) - 1; i > 0; i-- {
-				if scopes[i].tag == name || name == "ruby" && scopes[i].tag == "rt" {
-					if in.tag == "rt" {
-						readingEnds()
-					}
-					scopes = scopes[:i]
-					if name == "ruby" && i > 1 && scopes[i-1].tag == "ruby" {
-						scopes = scopes[:i-1]
-					}
-					break
-				}
-			}
-		case len(scopes) >= maxDepth:
-		case name == "v":
-			scopes = append(scopes, vttScope{"v", tidyName(m[4]), in.language})
-		case name == "lang":
-			language, err := schema.CanonicalLanguage(strings.TrimSpace(m[4]))
-			if err != nil {
-				language = in.language
-			}
-			scopes = append(scopes, vttScope{"lang", in.voice, language})
-		case name == "ruby" || name == "rt" && in.tag == "ruby":
-			scopes = append(scopes, vttScope{name, in.voice, in.language})
-		}
-	}
-	readingEnds()
-	out.byVoice()
-	return out
-}
-
-// tidyName is the name of a voice: its white space, line ends among it, is single spaces.
-func tidyName(s string) string {
-	return strings.Join(strings.Fields(visible(html.UnescapeString(s))), " ")
-}
-
-// byVoice joins the parts of a voice. A part in a language of its own stays with the words around it and is told.
-func (c *vttCue) byVoice() {
-	var parts []*vttPart
-	for _, part := range c.parts {
-		words := part.text.String()
-		n := len(parts)
-		switch {
-		case wordless(words) && n == 0:
-			continue
-		case !wordless(words) && (n == 0 || parts[n-1].voice != part.voice):
-			parts = append(parts, part)
-			continue
-		}
-		last := parts[n-1]
-		if !wordless(words) && last.language != part.language {
-			c.inLanguage(last.text.String(), last.language)
-			c.inLanguage(words, part.language)
-			last.language = ""
-		}
-		last.text.WriteString(words)
-	}
-	c.parts = parts
-}
-
-func (c *vttCue) inLanguage(words, language string) {
-	if language != "" && len(c.foreign) < 4 {
-		c.foreign = append(c.foreign, fmt.Sprintf("%q is in %s", clip(tidy(words)), language))
-	}
-}
-
-// WriteWebVTT writes cues as WebVTT that every player shows and that Parse
-// reads back without loss: the id of each cue is its exact time in flicks, and its readings. The
-// same cues give the same bytes.
+// WriteWebVTT writes cues as WebVTT that every player shows, and that Parse reads back without loss: the id of each cue holds the exact time in
+// flicks, and the readings. The same cues give the same bytes.
 func WriteWebVTT(w io.Writer, cues []Cue) error {
 	var b bytes.Buffer
 	b.WriteString(exactHeader + "\n")
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	for _, c := range cues {
-		// Starts up and ends down, so that a player shows the cue in its own frames.
+		// Starts are rounded up and ends down, so that a player shows the cue on its own frames.
 		const ms = schema.Millisecond
 		start, end := (c.Start+ms-1)/ms, c.End/ms
 		fmt.Fprintf(&b, "\n%d-%d%s\n%s --> %s\n", c.Start, c.End, exactReadings(c.Readings), vttTime(start), vttTime(max(end, start)))
@@ -379,7 +236,7 @@ func WriteWebVTT(w io.Writer, cues []Cue) error {
 	return nil
 }
 
-// exactReadings writes readings into the id of a cue, where players do not show them.
+// exactReadings writes readings into the id of a cue, which players do not show.
 func exactReadings(readings []string) string {
 	if len(readings) == 0 {
 		return ""

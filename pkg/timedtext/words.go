@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	// srtTags are the tags of SubRip: b, i, u, s and font. Anything else between angle brackets is text.
+	// srtTags are the tags of SubRip: b, i, u, s and font. Any other text between angle brackets is text.
 	srtTags   = regexp.MustCompile(`(?i)</?\s*(?:b|i|u|s|font)(?:\s+[a-z-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s<>"']+))*\s*/?>`)
 	srtBreak  = regexp.MustCompile(`(?i)<br\s*/?>`)
 	entity    = regexp.MustCompile(`&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});`)
@@ -20,21 +20,21 @@ var (
 	drawing   = regexp.MustCompile(`\\p(\d+)`)
 )
 
-// srtWords takes the markup of SubRip away, and the codes of ASS and MicroDVD that its writers borrow.
+// srtWords removes the markup of SubRip, and the codes of ASS and MicroDVD that writers of SubRip borrow.
 func srtWords(s string) string {
 	if len(s) > 8*maxCueText {
-		return s // far too long to be taken
+		return s // far too long; a later check refuses the cue
 	}
 	s = microCode.ReplaceAllString(withoutOverrides(s, false), "")
 	s = srtTags.ReplaceAllString(srtBreak.ReplaceAllString(s, "\n"), "")
 	return unescaped(strings.NewReplacer(`\N`, "\n", `\h`, " ").Replace(s))
 }
 
-// unescaped decodes entities that end as they should. HTML decodes "&copyright" too, which is text here.
+// unescaped decodes complete entities. HTML also decodes "&copyright", which is text here.
 func unescaped(s string) string { return entity.ReplaceAllStringFunc(s, html.UnescapeString) }
 
-// withoutOverrides takes the blocks "{\…}" of ASS away, and the drawings between "{\p1}" and "{\p0}". Where comments is set,
-// braces without a code are comments and go too.
+// withoutOverrides removes the blocks "{\…}" of ASS, and the drawings between "{\p1}" and "{\p0}". With comments, braces without a code are
+// comments and are removed as well.
 func withoutOverrides(s string, comments bool) string {
 	var b strings.Builder
 	draws := false
@@ -63,8 +63,8 @@ func withoutOverrides(s string, comments bool) string {
 	}
 }
 
-// tidy brings white space to single spaces and line ends. Control characters are spaces, the line and paragraph
-// separators of Unicode are line ends, and byte order marks go.
+// tidy reduces white space to single spaces and line ends. Control characters become spaces, the line and paragraph separators of Unicode become line
+// ends, and byte order marks are removed.
 func tidy(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -86,7 +86,7 @@ func tidy(s string) string {
 	return strings.Join(out, "\n")
 }
 
-// invisible are the characters that are no part of a name: direction marks, soft hyphens, zero-width spaces.
+// invisible characters are not part of a name: direction marks, soft hyphens, zero-width spaces.
 func invisible(r rune) bool {
 	switch r {
 	case '\u00ad', '\u061c', '\u200b', '\u200e', '\u200f', '\u2060':
@@ -104,10 +104,10 @@ func visible(s string) string {
 	}, s)
 }
 
-// wordless says whether a text shows nothing.
+// wordless reports whether a text shows no character.
 func wordless(s string) bool { return strings.TrimSpace(visible(s)) == "" }
 
-// A turn is what one speaker says.
+// A turn is the text of one speaker.
 type turn struct{ speaker, text string }
 
 var (
@@ -133,8 +133,8 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
-// turns takes "- MARA: Come in." and "- JONAS: Thanks." apart, and the name before a colon from what is said. A name is
-// sure in capitals only ("Note: ..." and "10:30" are speech), without a word of notNames. A text without a sure name stays whole.
+// turns separates "- MARA: Come in." and "- JONAS: Thanks.", and separates the name before a colon from the speech. Only a name in capitals without a
+// word of notNames is certain: "Note: ..." and "10:30" are speech. A text without a certain name stays whole.
 func turns(text string) []turn {
 	var out []turn
 	named := false
@@ -158,7 +158,7 @@ func turns(text string) []turn {
 	}
 	for i, t := range out {
 		if t.speaker != "" && wordless(t.text) {
-			return []turn{{"", text}} // a name that says nothing is text
+			return []turn{{"", text}} // a name without speech is text
 		}
 		if t.speaker == "" {
 			out[i].text = turnDash.ReplaceAllString(visible(t.text), "")
@@ -167,7 +167,7 @@ func turns(text string) []turn {
 	return out
 }
 
-// nameBefore takes "MARA (whispering): Quiet now" apart.
+// nameBefore separates the name from the speech in "MARA (whispering): Quiet now".
 func nameBefore(line string) (speaker, rest string) {
 	m := turnName.FindStringSubmatch(line)
 	if m == nil || !isName(m[1]) {
@@ -192,7 +192,7 @@ func isName(s string) bool {
 			return false
 		}
 		if i > 0 && len(w) <= 2 && strings.Trim(w, "0123456789") == "" {
-			continue // GUARD 2
+			continue // the number of "GUARD 2"
 		}
 		for _, r := range w {
 			switch {
@@ -207,7 +207,7 @@ func isName(s string) bool {
 	return letters >= 2
 }
 
-// bracedName takes "[MARA] Over here" apart where the track names Mara elsewhere: brackets hold sounds as well.
+// bracedName separates the name from the speech in "[MARA] Over here" if the track names Mara elsewhere. Brackets hold sounds as well.
 func bracedName(text string, known map[string]bool) (speaker, rest string) {
 	m := turnBrace.FindStringSubmatch(visible(text))
 	if m == nil || !known[strings.ToLower(m[1])] {

@@ -1,13 +1,11 @@
-// Package mediatest makes films of which everything is known: where each frame
-// starts, where scenes change and how, which words are shown and spoken when.
+// Package mediatest makes films of which every frame, scene, shown word and spoken word is known. Tests of all packages compare their results with
+// the known truth, and the demo shows one of the films. The same Film gives the same frames on every machine; the encoded bytes may differ between
+// versions of ffmpeg.
 //
-// Tests of all packages use it as their truth, and the demo shows one of its
-// films. Every frame carries its number, its timecode and its milliseconds, as
-// figures for people and as a strip of light and dark cells ([ReadStamp]) for
-// programs, so that a picture that came out of the other end of the platform
-// says by itself which frame it is. The strip survives H.264 and a thumbnail
-// of 320 x 180.
+// The contract:
 //
-// The same Film gives the same frames on every machine; what the encoder makes
-// of them may differ between versions of ffmpeg.
+//   - [Film.Truth] returns the truth without making the film: the start of each frame, the changes of scene, the lines.
+//   - [Film.Write] makes the film and the side-cars.
+//   - Every frame carries its number, timecode and milliseconds, as figures for people and as a strip of light and dark cells for programs.
+//   - [ReadStamp] reads the strip from any picture of the whole frame. The strip survives H.264 and a thumbnail of 320 x 180.
 package mediatest

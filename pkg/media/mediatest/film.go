@@ -14,34 +14,34 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// How a scene begins.
+// How is the way in which a scene begins.
 type How string
 
-// The ways from one scene to the next.
+// The ways from a scene to the next.
 const (
 	Cut      How = "cut"
 	Dissolve How = "dissolve"
-	Fade     How = "fade" // through black
+	Fade     How = "fade" // over black
 )
 
-// A Scene is one shot.
+// A Scene is a shot.
 type Scene struct {
 	Frames int64
-	// Seed draws the scene: two seeds give two scenes that nobody takes for each other.
+	// Seed draws the scene. Scenes of different seeds look clearly different.
 	Seed uint64
-	// Begin says how the scene before gives way to this one; empty means Cut.
+	// Begin is the transition from the scene before; empty means Cut.
 	Begin How
-	// Over is how many frames that takes; the scene's first frame is in their middle.
+	// Over is the number of frames of the transition. The scene's first frame is in the middle of the transition.
 	Over int64
 }
 
-// A Part is a stretch of frames at one rate.
+// A Part is a stretch of frames at a constant rate.
 type Part struct {
 	Frames int64
 	Rate   schema.Rate
 }
 
-// A Line is one cue: what is shown, and spoken, during the frames [Start, End).
+// A Line is a cue: text shown and spoken during the frames [Start, End).
 type Line struct {
 	Start, End int64
 	Text       string
@@ -50,45 +50,44 @@ type Line struct {
 
 // A Text is a subtitle track.
 type Text struct {
-	// Language as BCP 47.
+	// Language is BCP 47.
 	Language string
 	// Format is "srt" or "vtt".
 	Format string
-	// Inside puts the track into the film's file; else it lies beside it.
+	// Inside puts the track into the film's file. Otherwise the track is a side-car.
 	Inside bool
 	Lines  []Line
 }
 
-// A Film says what to make.
+// A Film describes a film to make.
 type Film struct {
 	// Name is the file's name without extension.
 	Name string
 	// Container is "mp4" (the default) or "mkv".
 	Container string
-	// Width and Height; 640 x 360 where 0.
+	// Width and Height are the size in pixels; 640 x 360 where 0.
 	Width, Height int
 	Rate          schema.Rate
-	// Variable, where set, makes a film of variable rate: Rate is then what the timecode counts by.
+	// Variable, if set, makes a film of variable rate. Then Rate is the rate that the timecode counts by.
 	Variable []Part
-	// StartTimecode is the label of frame 0, drop frame where written so.
+	// StartTimecode is the label of frame 0. The notation of drop frame makes the film drop frame.
 	StartTimecode string
 	Scenes        []Scene
 	Texts         []Text
-	// Speak is the language of Texts whose lines are spoken; empty for silence.
+	// Speak is the language of the Text whose lines are spoken; empty for silence.
 	Speak string
 }
 
-// A Change is a gradual transition, over the frames [Start, End); Middle is the
-// first frame in which the new scene is the stronger one.
+// A Change is a gradual transition, over the frames [Start, End). Middle is the first frame in which the new scene dominates.
 type Change struct {
 	How                How
 	Start, Middle, End int64
 }
 
-// Truth is what is known of a film that was written.
+// Truth describes a written film.
 type Truth struct {
 	Path string
-	// Clock has one entry for each frame, and the end of the last.
+	// Clock has the start of each frame, and the end of the last frame.
 	Clock   schema.FrameTable
 	Scale   schema.TimecodeScale
 	Cuts    []int64
@@ -98,22 +97,21 @@ type Truth struct {
 	Texts    []Text
 }
 
-// Frames returns how many frames the film has.
+// Frames returns the number of frames.
 func (t Truth) Frames() int64 { return t.Clock.Frames() }
 
-// Stamp returns what is burnt into frame n.
+// Stamp returns the stamp of frame n.
 func (t Truth) Stamp(n int64) Stamp {
 	return Stamp{Frame: n, Timecode: t.Scale.Format(n), Millis: schema.Millis(t.Clock.FrameStart(n))}
 }
 
-// Tools are the programs that write a film. Speech needs ESpeak; a film that is
-// asked to speak without it stays silent.
+// Tools are the programs that write a film. Speech needs ESpeak; without ESpeak, a film with Speak stays silent.
 type Tools struct {
 	FFmpeg string
 	ESpeak string
 }
 
-// timescale is the time base of films of variable rate: one in which a frame of every usual rate is whole.
+// timescale is the time base of films of variable rate. A frame of every usual rate is a whole number of ticks.
 const timescale = 120_000
 
 // Frames returns the number of frames of all scenes.
@@ -125,7 +123,7 @@ func (f Film) Frames() int64 {
 	return n
 }
 
-// Truth returns what will be known of the film, without making it.
+// Truth returns the truth of the film, without making the film.
 func (f Film) Truth() (Truth, error) {
 	total := f.Frames()
 	t := Truth{Texts: f.Texts, SideCars: map[string]string{}}
@@ -166,7 +164,7 @@ func (f Film) Truth() (Truth, error) {
 	return t, nil
 }
 
-// Write makes the film in dir, and its side-cars beside it.
+// Write makes the film in dir, and the side-cars beside the film.
 func (f Film) Write(ctx context.Context, dir string, tools Tools) (Truth, error) {
 	f = f.defaults()
 	t, err := f.Truth()
@@ -233,7 +231,7 @@ func (f Film) defaults() Film {
 	return f
 }
 
-// encode draws the frames into ffmpeg.
+// encode draws the frames and pipes them to ffmpeg.
 func (f Film) encode(ctx context.Context, ffmpeg string, args []string, t Truth) error {
 	cmd := exec.CommandContext(ctx, ffmpeg, args...)
 	var complaint strings.Builder
@@ -271,7 +269,7 @@ func (f Film) draw(w io.Writer, t Truth) error {
 	for n, scene := int64(0), 0; n < t.Frames(); n++ {
 		if n >= starts[scene+1] {
 			if scene > 0 {
-				scenes[scene-1] = nil // a look is some megabytes
+				scenes[scene-1] = nil // a look takes some megabytes
 			}
 			scene++
 		}
@@ -295,7 +293,7 @@ func (f Film) draw(w io.Writer, t Truth) error {
 	return nil
 }
 
-// mix says which scenes frame n shows, and the share of the second.
+// mix returns the scenes that frame n shows, and the share of the second scene.
 func (f Film) mix(n int64, scene int, starts []int64) (from, to int, share float64, how How) {
 	for _, next := range []int{scene, scene + 1} {
 		if next == 0 || next >= len(f.Scenes) {
@@ -310,7 +308,7 @@ func (f Film) mix(n int64, scene int, starts []int64) (from, to int, share float
 	return scene, scene, 0, Cut
 }
 
-// setpts gives each frame the time of its part, since raw frames carry none.
+// setpts gives each frame the time of its part, since raw frames carry no time.
 func (f Film) setpts() string {
 	var expr strings.Builder
 	var first, at int64
@@ -327,7 +325,7 @@ func (f Film) setpts() string {
 	return fmt.Sprintf("settb=1/%d,setpts='%s%s'", timescale, expr.String(), strings.Repeat(")", len(f.Variable)-1))
 }
 
-// iso3 is a language as containers write it: "deu" for "de".
+// iso3 returns a language in the form that containers use: "deu" for "de".
 func iso3(tag string) string {
 	base, _ := language.Make(tag).Base()
 	return base.ISO3()

@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// picture renders one stamped frame.
+// picture renders a stamped frame.
 func picture(w, h int, seed uint64, s Stamp) *image.RGBA {
 	pix := make([]byte, 3*w*h)
 	newLook(seed, w, h).render(pix, 1.5)
@@ -65,7 +65,7 @@ func TestNoStamp(t *testing.T) {
 			t.Errorf("%s: read %+v where nothing is written", name, s)
 		}
 	}
-	// A strip with one cell wrong is none.
+	// A strip with a wrong cell is not a stamp.
 	img := picture(640, 360, 1, Stamp{Frame: 77, Timecode: "00:00:03:02", Millis: 3080})
 	x0, y0, x1, y1 := cell(40, 640, 360)
 	r := image.Rect(int(x0), int(y0), int(x1), int(y1))

@@ -5,12 +5,11 @@ import (
 	"math/rand/v2"
 )
 
-// A look draws one scene: a textured ground that drifts or swells, in colours of
-// its own, with some shaded balls moving over it.
+// A look draws a scene: a textured ground that drifts or swells, in colours of the scene, with some shaded balls moving in front.
 type look struct {
 	w, h    int
 	ground  []uint8 // an index into the palette for each pixel
-	scrolls bool    // the ground is a tile; else it is as large as the frame
+	scrolls bool    // the ground is a tile; otherwise the ground is as large as the frame
 	palette [256][3]uint8
 	dx, dy  float64 // scrolling, in pixels a second
 	turn    float64 // palette entries a second
@@ -19,7 +18,7 @@ type look struct {
 
 type ball struct {
 	x, y, r        float64 // share of the width
-	ax, ay, wx, wy float64 // how far and how fast it swings
+	ax, ay, wx, wy float64 // amplitude and frequency of the swing
 	colour         [3]float64
 }
 
@@ -37,7 +36,7 @@ func newLook(seed uint64, w, h int) *look {
 	a := hsv(hue, 0.5+0.5*rng.Float64(), dark)
 	b := hsv(math.Mod(hue+0.08+0.15*rng.Float64(), 1), 0.3+0.6*rng.Float64(), light)
 	for i := range l.palette {
-		s := 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/256) // cyclic, so that it can turn
+		s := 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/256) // cyclic, so that the palette can turn
 		for c := range 3 {
 			l.palette[i][c] = uint8(255 * (a[c]*(1-s) + b[c]*s))
 		}
@@ -75,7 +74,7 @@ func newLook(seed uint64, w, h int) *look {
 	return l
 }
 
-// plot fills the ground from a function of x in 0..1 and y in the same unit.
+// plot fills the ground from a function of x in 0..1, and of y in the same unit.
 func (l *look) plot(f func(x, y float64) float64) []uint8 {
 	g := make([]uint8, l.w*l.h)
 	for y := range l.h {
@@ -112,14 +111,14 @@ func noise(rng *rand.Rand) []uint8 {
 	}
 	g := make([]uint8, tile*tile)
 	for i, v := range sum {
-		g[i] = uint8(min(max((v-0.2)/0.6, 0), 1) * 127) // one way up the palette
+		g[i] = uint8(min(max((v-0.2)/0.6, 0), 1) * 127) // from the beginning to the middle of the palette
 	}
 	return g
 }
 
 func smooth(t float64) float64 { return t * t * (3 - 2*t) }
 
-// render draws the scene as it is t seconds after its first frame.
+// render draws the scene t seconds after its first frame.
 func (l *look) render(into []byte, t float64) {
 	// Turning the palette once is cheaper than turning every pixel.
 	var palette [256][3]uint8
@@ -150,7 +149,7 @@ func (l *look) render(into []byte, t float64) {
 	}
 }
 
-// ball draws a ball that is lit from its upper left.
+// ball draws a ball that is lit from the upper left.
 func (l *look) ball(into []byte, b ball, t float64) {
 	w := float64(l.w)
 	cx, cy, r := w*(b.x+b.ax*math.Sin(b.wx*t)), w*(b.y+b.ay*math.Sin(b.wy*t)), w*b.r

@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A Stamp is what every frame says of itself.
+// A Stamp identifies a frame, inside the frame's own picture.
 type Stamp struct {
 	Frame    int64
 	Timecode string
@@ -29,8 +29,7 @@ type Stamp struct {
 //	27 bits  milliseconds
 //	16 bits  checksum
 //
-// Light is 1. The checksum makes a strip that is not there, or not readable, be
-// told from one that is.
+// Light is 1. The checksum distinguishes a strip from a missing or unreadable strip.
 const (
 	rows, columns       = 3, 32
 	plateTop, plateEnd  = 0.885, 0.985
@@ -40,7 +39,7 @@ const (
 
 func (s Stamp) bits() (cells [rows * columns]bool, err error) {
 	if s.Frame < 0 || s.Frame >= 1<<20 || s.Millis < 0 || s.Millis >= 1<<27 {
-		return cells, fmt.Errorf("frame %d at %d ms is past what a stamp holds", s.Frame, s.Millis)
+		return cells, fmt.Errorf("frame %d at %d ms is beyond the range of a stamp", s.Frame, s.Millis)
 	}
 	tc, err := schema.ParseTimecode(s.Timecode)
 	if err != nil {
@@ -67,7 +66,7 @@ func (s Stamp) bits() (cells [rows * columns]bool, err error) {
 	return cells, nil
 }
 
-// checksum is CRC-16/CCITT of the cells, begun at all ones so that blank is wrong.
+// checksum is CRC-16/CCITT of the cells. The initial value is all ones, so that a blank strip has a wrong checksum.
 func checksum(cells []bool) uint16 {
 	crc := uint16(0xffff)
 	for _, c := range cells {
@@ -93,7 +92,7 @@ func cell(i, w, h int) (x0, y0, x1, y1 float64) {
 func stamp(pix []byte, w, h int, s Stamp) {
 	cells, err := s.bits()
 	if err != nil {
-		panic(err) // a film of a day: nobody makes one
+		panic(err) // only for a film of a day, which no test makes
 	}
 	fill := func(x0, y0, x1, y1 float64, v byte) {
 		for y := max(0, int(y0+0.5)); y < min(h, int(y1+0.5)); y++ {
@@ -113,7 +112,7 @@ func stamp(pix []byte, w, h int, s Stamp) {
 	write(pix, w, h, fmt.Sprintf("%06d  %s  %s", s.Frame, s.Timecode, schema.FromMillis(s.Millis)))
 }
 
-// write draws a line of figures above the strip, light on dark, twice the font's size.
+// write draws a line of figures above the strip, light on dark, at twice the font's size.
 func write(pix []byte, w, h int, line string) {
 	face := basicfont.Face7x13
 	mask := image.NewAlpha(image.Rect(0, 0, face.Advance*len(line), face.Height))
@@ -135,8 +134,7 @@ func write(pix []byte, w, h int, line string) {
 	}
 }
 
-// ReadStamp reads a frame's stamp back from a picture of the whole frame, of any
-// size from about 200 x 112; false where none can be read.
+// ReadStamp reads a frame's stamp from a picture of the whole frame, of any size from about 200 x 112; false if the picture has no readable stamp.
 func ReadStamp(img image.Image) (Stamp, bool) {
 	b := img.Bounds()
 	var cells [rows * columns]bool

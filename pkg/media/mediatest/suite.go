@@ -11,12 +11,11 @@ var (
 	r5994  = schema.Rate{Num: 60000, Den: 1001}
 )
 
-// Suite returns one film for each kind of clock: 23.976, 25, 29.97 drop frame with
-// a start timecode just before a minute that drops labels, 59.94, and variable
-// rate. All have hard cuts, a dissolve and a fade, and a subtitle track.
+// Suite returns a film for each type of clock: 23.976, 25, 29.97 drop frame with a start timecode just before a minute that drops labels, 59.94, and
+// variable rate. All films have hard cuts, a dissolve and a fade, and a subtitle track.
 func Suite() []Film {
 	variable := Film{
-		// A file of variable rate does not say what its labels count by: the rate of its usual frame is what there is.
+		// A file of variable rate does not declare the rate that its labels count by. Rate is the rate of the usual frame.
 		Name: "variable", Rate: r25, Scenes: scenes(r2997, 50),
 		Variable: []Part{{Frames: 150, Rate: r2997}, {Frames: 120, Rate: r23976}, {Frames: 90, Rate: schema.Rate{Num: 15, Den: 1}}},
 	}
@@ -35,7 +34,7 @@ func Suite() []Film {
 	return films
 }
 
-// scenes returns some twenty seconds of scenes: five hard cuts, one dissolve, one fade.
+// scenes returns some twenty seconds of scenes: five hard cuts, a dissolve, a fade.
 func scenes(rate schema.Rate, seed uint64) []Scene {
 	seconds := func(tenths int64) int64 { return rate.FrameAt(schema.Time(tenths) * schema.Second / 10) }
 	return []Scene{
@@ -50,7 +49,7 @@ func scenes(rate schema.Rate, seed uint64) []Scene {
 	}
 }
 
-// spoken is one line, and who says it.
+// spoken is a line, and its speaker.
 type spoken struct{ who, text string }
 
 // The demo's dialogue: the same twelve lines in five languages.
@@ -138,10 +137,8 @@ func spread(f Film, lines []spoken) []Line {
 	return out
 }
 
-// Demo returns the demo's film: 48 seconds at 25 frames a second from timecode
-// 01:00:00:00, twelve lines of dialogue, spoken in English where a voice is
-// installed, with subtitles in five languages; two tracks lie inside the file,
-// three beside it.
+// Demo returns the demo's film: 48 seconds at 25 frames a second from timecode 01:00:00:00, with twelve lines of dialogue, spoken in English where a
+// voice is installed. The film has subtitles in five languages: two tracks inside the file, and three side-cars.
 func Demo() Film {
 	f := Film{
 		Name: "the-harbour", Rate: r25, Width: 854, Height: 480, StartTimecode: "01:00:00:00", Speak: "en",

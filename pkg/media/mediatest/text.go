@@ -14,9 +14,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// encode writes the track as a subtitle file. Its formats know milliseconds only:
-// starts are rounded up and ends down, so that the frames that show between them
-// are the line's own.
+// encode writes the track as a subtitle file. The formats count milliseconds: starts are rounded up and ends down, so that the frames displayed in
+// between are the line's own frames.
 func (t Text) encode(clock schema.Clock) []byte {
 	var b bytes.Buffer
 	mark := ","
@@ -37,7 +36,7 @@ func (t Text) encode(clock schema.Clock) []byte {
 	return b.Bytes()
 }
 
-// Millis returns the times that a subtitle file has for the line.
+// Millis returns the line's times in a subtitle file.
 func (l Line) Millis(clock schema.Clock) (start, end int64) {
 	s, e := int64(clock.FrameStart(l.Start)), int64(clock.FrameStart(l.End))
 	ms := int64(schema.Millisecond)
@@ -48,9 +47,9 @@ func written(ms int64, mark string) string {
 	return fmt.Sprintf("%02d:%02d:%02d%s%03d", ms/3_600_000, ms/60_000%60, ms/1000%60, mark, ms%1000)
 }
 
-const speechRate = 22050 // what espeak-ng speaks at
+const speechRate = 22050 // espeak-ng's sample rate
 
-// speak writes the spoken lines of the film as a WAV file; "" where it stays silent.
+// speak writes the spoken lines of the film as a WAV file; "" for a silent film.
 func (f Film) speak(ctx context.Context, dir string, tools Tools, t Truth) (string, error) {
 	if f.Speak == "" || tools.ESpeak == "" {
 		return "", nil
@@ -92,7 +91,7 @@ func (f Film) speak(ctx context.Context, dir string, tools Tools, t Truth) (stri
 	return path, nil
 }
 
-// utter returns a text as espeak-ng speaks it.
+// utter returns a text as spoken by espeak-ng.
 func utter(ctx context.Context, espeak, language, text string) ([]int16, error) {
 	cmd := exec.CommandContext(ctx, espeak, "-v", language, "-s", "160", "--stdout", "--stdin")
 	cmd.Stdin = strings.NewReader(text)
@@ -104,7 +103,7 @@ func utter(ctx context.Context, espeak, language, text string) ([]int16, error) 
 	if i < 0 || len(wav) < i+8 {
 		return nil, errors.New("espeak-ng gave no sound")
 	}
-	// The length in its header is open-ended, since it writes to a pipe.
+	// The length in the header is open-ended, since espeak-ng writes to a pipe.
 	wav = wav[i+8:]
 	samples := make([]int16, len(wav)/2)
 	for j := range samples {

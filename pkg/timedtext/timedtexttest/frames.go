@@ -1,5 +1,11 @@
-// Package timedtexttest writes timed text whose right frames are known, as subtitle programs write it: with times that
-// are rounded. Tests of pkg/timedtext and of pkg/media read it back.
+// Package timedtexttest writes timed text with cues on known frames and with rounded times, as subtitle programs do. Tests of pkg/timedtext and
+// pkg/media read the text and count the cues that are on their frames. The same call gives the same text on every machine.
+//
+// The contract:
+//
+//   - [Authored] chooses the frames of cues.
+//   - [Forms] writes cues in a format, at a rate.
+//   - [Right] counts the cues whose times are their frames, to the flick.
 package timedtexttest
 
 import (
@@ -14,10 +20,10 @@ import (
 // Rates are the frame rates that cues are authored at.
 var Rates = []string{"24000/1001", "24", "30000/1001", "30", "60000/1001", "60"}
 
-// A Span is what an author chose: the frames from Start up to End.
+// A Span is an author's choice: the frames from Start up to End.
 type Span struct{ Start, End int64 }
 
-// Authored returns n spans, one after the other, that are the same at every call.
+// Authored returns n successive spans. Every call returns the same spans.
 func Authored(n int) []Span {
 	random, at := rand.New(rand.NewPCG(11, 2)), int64(0)
 	spans := make([]Span, n)
@@ -29,7 +35,7 @@ func Authored(n int) []Span {
 	return spans
 }
 
-// Forms write spans at a rate, by the name of their format.
+// Forms write spans at a rate, by the name of the format.
 var Forms = map[string]func(schema.Rate, []Span) []byte{
 	"srt":  form("", "%d\n%s --> %s\nline\n\n", "", func(t schema.Time) string { return strings.Replace(clock(t), ".", ",", 1) }),
 	"vtt":  form("WEBVTT\n\n", "%d\n%s --> %s\nline\n\n", "", clock),
@@ -56,7 +62,7 @@ func form(head, cue, tail string, at func(schema.Time) string) func(schema.Rate,
 
 func clock(t schema.Time) string { return t.String() }
 
-// hundredths rounds milliseconds, as programs that keep milliseconds do.
+// hundredths rounds milliseconds, as programs that count in milliseconds do.
 func hundredths(t schema.Time) string {
 	cs := (t.Millis() + 5) / 10
 	return fmt.Sprintf("%d:%02d:%02d.%02d", cs/360_000, cs/6000%60, cs/100%60, cs%100)
@@ -65,7 +71,7 @@ func hundredths(t schema.Time) string {
 // Frames finds frames: a schema.Clock or a schema.Rate.
 type Frames interface{ FrameStart(n int64) schema.Time }
 
-// Right counts the cues that lie on their frames, to the flick.
+// Right counts the cues on their frames, to the flick.
 func Right(cues []timedtext.Cue, clock Frames, spans []Span) (right int) {
 	for i := range min(len(cues), len(spans)) {
 		if cues[i].Start == clock.FrameStart(spans[i].Start) && cues[i].End == clock.FrameStart(spans[i].End) {
