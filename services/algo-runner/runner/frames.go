@@ -57,8 +57,9 @@ func (p *projector) view(spec media.FrameSpec, video *pb.VideoTrack) *viewer {
 	return v
 }
 
-// show decodes the film to its end, or until nobody looks any more. It returns the number of frames shown.
-func (p *projector) show(ctx context.Context, reader *media.Reader, film media.Source) (shown int64) {
+// show decodes the film to the end, or until no viewer is left. show returns the number of shown frames, and how many of these frames had no picture of
+// their own.
+func (p *projector) show(ctx context.Context, reader *media.Reader, film media.Source) (shown, missing int64) {
 	err := func() error {
 		begun := time.Now()
 		stream, err := reader.Decode(ctx, film, p.specs...)
@@ -66,6 +67,7 @@ func (p *projector) show(ctx context.Context, reader *media.Reader, film media.S
 			return fmt.Errorf("starting to decode: %w", err)
 		}
 		defer stream.Close()
+		defer func() { missing = stream.Missing() }()
 		for {
 			f, err := stream.Next()
 			p.decoded.Add(int64(time.Since(begun)))
@@ -87,7 +89,7 @@ func (p *projector) show(ctx context.Context, reader *media.Reader, film media.S
 		v.err = err
 		close(v.ended)
 	}
-	return shown
+	return shown, missing
 }
 
 // hand gives a frame to all who want it, and reports whether anybody still does.

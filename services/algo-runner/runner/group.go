@@ -292,7 +292,13 @@ func (g *group) show(ctx context.Context) {
 	g.film.Store(file)
 	g.s.metrics.decoding.Inc()
 	defer g.s.metrics.decoding.Dec()
-	g.s.metrics.frames.Add(float64(g.projector.show(ctx, g.s.deps.Reader, film)))
+	shown, missing := g.projector.show(ctx, g.s.deps.Reader, film)
+	g.s.metrics.frames.Add(float64(shown))
+	// The ingestor has reported the unshown frames at the beginning.
+	if missing -= film.Video.GetUnshownFrames(); missing > 0 {
+		g.s.metrics.missing.Add(float64(missing))
+		g.s.deps.Log.Warn("frames of a film cannot be decoded: the frame before stands in for each", "asset", g.asset.GetId(), "missing", missing, "frames", shown)
+	}
 }
 
 // renew keeps the leases until stop; a lost one ends the whole group, which then starts anew without it.

@@ -13,6 +13,7 @@ type metrics struct {
 	late      prometheus.Histogram
 	items     *prometheus.CounterVec // algorithm, part
 	frames    prometheus.Counter
+	missing   prometheus.Counter
 	decoding  prometheus.Gauge
 }
 
@@ -26,8 +27,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 18)}, []string{"algorithm"}),
 		late: f.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_runs_late_seconds", Help: "From a request being logged to its execution.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 3, 14)}),
-		items:    f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_run_items_total", Help: "Annotations and embeddings written."}, []string{"algorithm", "part"}),
-		frames:   f.NewCounter(prometheus.CounterOpts{Name: "cinedex_frames_decoded_total", Help: "Frames decoded for algorithms."}),
+		items:  f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_run_items_total", Help: "Annotations and embeddings written."}, []string{"algorithm", "part"}),
+		frames: f.NewCounter(prometheus.CounterOpts{Name: "cinedex_frames_decoded_total", Help: "Frames decoded for algorithms."}),
+		missing: f.NewCounter(prometheus.CounterOpts{Name: "cinedex_frames_missing_total",
+			Help: "Frames in films that could not be decoded for algorithms; the frame before stands in. Frames before the first key frame are not counted."}),
 		decoding: f.NewGauge(prometheus.GaugeOpts{Name: "cinedex_films_decoding", Help: "Films being decoded."}),
 	}
 }
