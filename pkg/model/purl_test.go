@@ -2,7 +2,7 @@ package model
 
 import "testing"
 
-// The form is that of the package URL specification: an npm scope's @ is escaped, names are in lower case.
+// The form of the package URL specification: the @ of an npm scope is escaped, and names are in lower case.
 func TestPURL(t *testing.T) {
 	for _, c := range []struct {
 		p    *Package

@@ -19,7 +19,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// lacking skips the test, or fails it where everything must be there.
+// lacking skips the test, or fails the test where nothing may be missing.
 func lacking(t *testing.T, err error) {
 	t.Helper()
 	if os.Getenv("CINEDEX_REQUIRE_ALL") != "" {
@@ -96,7 +96,7 @@ func note(in algo.Input, first, end int64) *pb.Annotation {
 	return &pb.Annotation{Kind: "shot", Start: int64(in.Clock().FrameStart(first)), End: int64(in.Clock().FrameStart(end)), Confidence: 1}
 }
 
-// eachFrame is a well-behaved algorithm but for what step does.
+// eachFrame is an algorithm that behaves well, apart from step.
 func eachFrame(step func(ctx context.Context, in algo.Input, out algo.Output, f algo.Frame) error) func(context.Context, algo.Input, algo.Output) error {
 	return func(ctx context.Context, in algo.Input, out algo.Output) error {
 		for f, err := range in.Frames(ctx) {
@@ -118,7 +118,7 @@ func write(ctx context.Context, in algo.Input, out algo.Output, f algo.Frame) er
 	return err
 }
 
-// The kit finds nothing wrong with what is right, and what is wrong under its name.
+// The kit finds no fault in correct algorithms, and names the broken rule of faulty algorithms.
 func TestFindings(t *testing.T) {
 	clip := openClip(t)
 	var kept [][]byte
@@ -129,7 +129,7 @@ func TestFindings(t *testing.T) {
 		annotate func(context.Context, algo.Input, algo.Output) error
 		change   func(*pb.AlgorithmSpec)
 		size     int
-		rule     string // "" where nothing is wrong
+		rule     string // "" for no finding
 	}{
 		"right": {annotate: eachFrame(write)},
 		"right, by shot": {annotate: func(ctx context.Context, in algo.Input, out algo.Output) error {

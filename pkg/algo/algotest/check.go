@@ -16,26 +16,25 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Finding is one thing that is wrong with an algorithm.
+// A Finding is a broken promise of an algorithm.
 type Finding struct {
-	// Rule is which promise is broken: "spec", "runs", "kinds", "intervals", "vectors", "same twice",
-	// "same late", "cancels", "leaks", "memory".
+	// Rule names the broken promise: "spec", "runs", "kinds", "intervals", "vectors", "same twice", "same late", "cancels", "leaks", "memory".
 	Rule   string
 	Detail string
 }
 
-// String returns the finding as one line.
+// String returns the finding as a line.
 func (f Finding) String() string { return f.Rule + ": " + f.Detail }
 
 const (
 	// maxHeld is the most bytes of pictures that an algorithm may hold.
 	maxHeld = 96 << 20
-	// cancelled is how soon an algorithm must end after its context.
+	// cancelled is the time within which an algorithm must end after its context.
 	cancelled = 5 * time.Second
 )
 
-// Check tries the named algorithm of the registry on the clip and returns what is wrong with it.
-// An error means that it could not be tried: a model is missing, or the clip cannot be read.
+// Check tries the named algorithm of the registry on the clip, and returns the findings. An error means that the algorithm could not be tried: a
+// model is missing, or the clip cannot be read.
 func Check(ctx context.Context, reg *algo.Registry, name string, clip *Clip) ([]Finding, error) {
 	a, err := reg.Algorithm(name)
 	if err != nil {
@@ -61,9 +60,9 @@ func Check(ctx context.Context, reg *algo.Registry, name string, clip *Clip) ([]
 	c.checkAnnotations(first)
 	c.checkEmbeddings(first)
 	if first.Held > maxHeld {
-		c.find("memory", "it holds %d MiB of pictures of a short clip; more than %d are too many", first.Held>>20, maxHeld>>20)
+		c.find("memory", "the algorithm holds %d MiB of pictures of a short clip; at most %d MiB are allowed", first.Held>>20, maxHeld>>20)
 	}
-	// What differs by itself says nothing about timing.
+	// A result that differs without another timing gives no information about timing.
 	if c.compare(ctx, "same twice", trial{}, first) {
 		c.compare(ctx, "same late", trial{late: true}, first)
 	}
@@ -88,36 +87,36 @@ func (c *checker) checkSpec() {
 		c.find("spec", "%v", err)
 	}
 	if _, frames := c.algorithm.(algo.FrameReader); frames && !slices.Contains(c.spec.GetReads(), schema.ReadsVideo) {
-		c.find("spec", "it asks for frames and does not declare that it reads video")
+		c.find("spec", "the algorithm asks for frames and does not declare that it reads video")
 	}
 	if c.spec.GetSummary() == "" {
-		c.find("spec", "it has no summary")
+		c.find("spec", "the algorithm has no summary")
 	}
 }
 
 // inside checks an interval against the asset.
-func (c *checker) inside(what string, ordinal int64, iv schema.Interval) {
+func (c *checker) inside(item string, ordinal int64, iv schema.Interval) {
 	end := schema.Time(c.bench.clip.Asset.GetDuration())
 	if c.bench.clip.Clock != nil {
 		end = max(end, c.bench.clip.Clock.FrameStart(c.bench.clip.Clock.Frames()))
 	}
 	if iv.Empty() {
-		c.find("intervals", "%s %d lies at %s, which is empty", what, ordinal, iv)
+		c.find("intervals", "%s %d lies at %s, which is empty", item, ordinal, iv)
 	} else if iv.Start < 0 || iv.End > end {
-		c.find("intervals", "%s %d lies at %s, outside the clip of %s", what, ordinal, iv, end)
+		c.find("intervals", "%s %d lies at %s, outside the clip of %s", item, ordinal, iv, end)
 	}
 }
 
 func (c *checker) checkAnnotations(r *Result) {
 	for _, a := range r.Annotations {
 		if !slices.Contains(c.spec.GetKinds(), a.GetKind()) {
-			c.find("kinds", "annotation %d is of kind %q, which it does not declare", a.GetOrdinal(), a.GetKind())
+			c.find("kinds", "annotation %d is of kind %q, which the algorithm does not declare", a.GetOrdinal(), a.GetKind())
 		}
 		c.inside("annotation", a.GetOrdinal(), schema.IntervalOf(a))
 	}
 	for _, k := range c.spec.GetKinds() {
 		if !slices.ContainsFunc(r.Annotations, func(a *pb.Annotation) bool { return a.GetKind() == k }) && len(r.Annotations) > 0 {
-			c.find("kinds", "it declares kind %q and writes none", k)
+			c.find("kinds", "the algorithm declares kind %q and writes no annotation of this kind", k)
 		}
 	}
 }
@@ -137,7 +136,7 @@ func (c *checker) checkEmbeddings(r *Result) {
 		c.inside("embedding", e.GetOrdinal(), schema.IntervalOf(e))
 		s := spaces[e.GetSpace()]
 		if s == nil {
-			c.find("vectors", "embedding %d is of space %q, which it does not declare", e.GetOrdinal(), e.GetSpace())
+			c.find("vectors", "embedding %d is of space %q, which the algorithm does not declare", e.GetOrdinal(), e.GetSpace())
 			continue
 		}
 		if len(e.GetVector()) != int(s.GetDimension()) {
@@ -148,15 +147,15 @@ func (c *checker) checkEmbeddings(r *Result) {
 			squares += float64(x) * float64(x)
 		}
 		if s.GetMetric() == "cosine" && math.Abs(squares-1) > 1e-3 {
-			c.find("vectors", "embedding %d has length %.4f where a cosine space wants 1", e.GetOrdinal(), math.Sqrt(squares))
+			c.find("vectors", "embedding %d has length %.4f, and a cosine space requires 1", e.GetOrdinal(), math.Sqrt(squares))
 		}
 		if !known[e.GetOf()] {
-			c.find("vectors", "embedding %d stands for %q, which is none of the annotations that it reads or writes", e.GetOrdinal(), e.GetOf())
+			c.find("vectors", "embedding %d stands for %q, which is not an annotation that the algorithm reads or writes", e.GetOrdinal(), e.GetOf())
 		}
 	}
 }
 
-// compare executes again under another timing, and reports whether the result is the same.
+// compare executes the algorithm again with another timing, and reports whether the result is the same.
 func (c *checker) compare(ctx context.Context, rule string, t trial, want *Result) bool {
 	got, err := c.bench.try(ctx, c.spec.GetName(), t)
 	switch {
@@ -171,21 +170,21 @@ func (c *checker) compare(ctx context.Context, rule string, t trial, want *Resul
 	return false
 }
 
-// differ says where two results part.
+// differ describes the first difference of two results.
 func differ(a, b *Result) string {
 	if len(a.Annotations) != len(b.Annotations) || len(a.Embeddings) != len(b.Embeddings) || len(a.Blobs) != len(b.Blobs) {
 		return fmt.Sprintf("%d annotations, %d embeddings and %d blobs the first time, then %d, %d and %d",
 			len(a.Annotations), len(a.Embeddings), len(a.Blobs), len(b.Annotations), len(b.Embeddings), len(b.Blobs))
 	}
 	for i := range a.Annotations {
-		one, two := &Result{Annotations: a.Annotations[i : i+1]}, &Result{Annotations: b.Annotations[i : i+1]}
-		if !bytes.Equal(one.bytes(), two.bytes()) {
+		first, second := &Result{Annotations: a.Annotations[i : i+1]}, &Result{Annotations: b.Annotations[i : i+1]}
+		if !bytes.Equal(first.bytes(), second.bytes()) {
 			return fmt.Sprintf("annotation %d differs: %v, then %v", i, a.Annotations[i], b.Annotations[i])
 		}
 	}
 	for i := range a.Embeddings {
-		one, two := &Result{Embeddings: a.Embeddings[i : i+1]}, &Result{Embeddings: b.Embeddings[i : i+1]}
-		if !bytes.Equal(one.bytes(), two.bytes()) {
+		first, second := &Result{Embeddings: a.Embeddings[i : i+1]}, &Result{Embeddings: b.Embeddings[i : i+1]}
+		if !bytes.Equal(first.bytes(), second.bytes()) {
 			return fmt.Sprintf("embedding %d differs", i)
 		}
 	}
@@ -212,13 +211,13 @@ func (c *checker) checkCancel(ctx context.Context) {
 	}
 	_, err := c.bench.try(ctx, c.spec.GetName(), trial{stop: max(items/3, 1)})
 	if ctx.Err() != nil || c.bench.lag == 0 {
-		return // it reads less than that
+		return // the algorithm reads fewer items
 	}
-	if !errors.Is(err, errStopped) || err.Error() != errStopped.Error() { // a wrapped one says that it returned no error
+	if !errors.Is(err, errStopped) || err.Error() != errStopped.Error() { // a wrapped errStopped means that Annotate returned nil
 		c.find("cancels", "after its context had ended: %v", err)
 	}
 	if c.bench.lag > cancelled {
-		c.find("cancels", "it went on for %s", c.bench.lag.Round(time.Millisecond))
+		c.find("cancels", "the algorithm continued for %s after its context had ended", c.bench.lag.Round(time.Millisecond))
 	}
 }
 

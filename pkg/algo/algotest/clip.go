@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// A Clip is a short film to try algorithms on, with its text tracks.
+// A Clip is a short film for trying algorithms, with its text tracks.
 type Clip struct {
 	Asset *pb.Asset
 	Clock schema.Clock
@@ -27,8 +27,8 @@ type Clip struct {
 	frames map[media.FrameSpec][]algo.Frame
 }
 
-// OpenClip probes the film at path, with the text tracks that are inside it. It should be some
-// seconds long: all its frames are kept in memory, in each size that an algorithm asks for.
+// OpenClip probes the film at path, and reads the text tracks inside the film. The film should be some seconds long: all frames are kept in memory,
+// in each size that an algorithm asks for.
 func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, error) {
 	film, err := reader.Probe(ctx, path)
 	if err != nil {
@@ -63,7 +63,7 @@ func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, er
 	return c, nil
 }
 
-// AddText gives the clip a text track that does not lie in its file.
+// AddText adds a text track that is not in the film's file.
 func (c *Clip) AddText(language string, cues []timedtext.Cue) {
 	t := &pb.TextTrack{Language: language, Format: "webvtt", Role: "subtitles", Index: -1}
 	c.Asset.Text = append(c.Asset.Text, t)
@@ -76,7 +76,7 @@ func (c *Clip) addCues(t *pb.TextTrack, cues []timedtext.Cue) {
 	c.cues[t.GetSha256()] = cues
 }
 
-// decoded returns the frames of the clip in one size, decoded once.
+// decoded returns the frames of the clip in a size. Each size is decoded once.
 func (c *Clip) decoded(ctx context.Context, spec media.FrameSpec) ([]algo.Frame, error) {
 	if frames, ok := c.frames[spec]; ok {
 		return frames, nil

@@ -1,7 +1,11 @@
-// Package algotest runs any algorithm over a sample clip and says what is wrong with it.
+// Package algotest runs any algorithm over a sample clip, and reports broken promises of the algorithm. Tests of algorithms use the package, and so
+// does the command `cinedex algorithms check`. Equal runs give equal results, so that a difference is a fault of the algorithm.
 //
-// [Run] executes one algorithm in the simplest way there is, and returns what it
-// wrote: tests of algorithms look at that. [Check] executes it several times, under timings
-// that a real execution meets sooner or later, and compares; its findings are for the
-// author of the algorithm, who may see them from a test or from the command line.
+// The contract:
+//
+//   - [OpenClip] probes a film of some seconds. The frames are decoded once per size, and kept in memory.
+//   - [Run] executes an algorithm, and before it every algorithm whose output it reads, and returns the results.
+//   - [Check] executes an algorithm several times under different timings, which real executions meet sooner or later, and compares the results. The
+//     findings are for the author of the algorithm.
+//   - An error of Check means that the algorithm could not be tried, and is not a finding.
 package algotest

@@ -22,16 +22,16 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// A Result is what one execution wrote, in order.
+// A Result is the output of an execution, in order.
 type Result struct {
 	Annotations []*pb.Annotation
 	Embeddings  []*pb.Embedding
 	Blobs       map[string][]byte // by name
-	// Held is the most bytes of pictures that were found to be held at once.
+	// Held is the most bytes of pictures that were held at the same time, as far as measured.
 	Held int64
 }
 
-// bytes is the result in one canonical form.
+// bytes returns the result in a canonical form.
 func (r *Result) bytes() []byte {
 	var out []byte
 	add := func(m proto.Message) {
@@ -55,18 +55,18 @@ func (r *Result) bytes() []byte {
 	return out
 }
 
-// Run executes the named algorithm over the clip, and those whose output it reads before it.
+// Run executes the named algorithm over the clip, after the algorithms whose output the algorithm reads.
 func Run(ctx context.Context, reg *algo.Registry, name string, clip *Clip) (*Result, error) {
 	b := bench{reg: reg, clip: clip, results: make(map[string]*Result)}
 	return b.result(ctx, name)
 }
 
-// bench executes algorithms over one clip, each once but where a trial asks for more.
+// bench executes algorithms over a clip. Without a trial, each algorithm is executed once.
 type bench struct {
 	reg     *algo.Registry
 	clip    *Clip
 	results map[string]*Result
-	// lag is how long the last execution went on after its context had ended.
+	// lag is the time that the last execution continued after its context had ended.
 	lag time.Duration
 }
 
@@ -87,23 +87,23 @@ func (b *bench) result(ctx context.Context, name string) (*Result, error) {
 	return r, nil
 }
 
-// A trial is how an execution goes; the zero trial gives everything at once.
+// A trial is the timing of an execution. The zero trial delivers everything without delay.
 type trial struct {
-	// late holds back what is read of other algorithms until every frame has been taken.
+	// late holds back the output of other algorithms until every frame has been taken.
 	late bool
-	// stop ends the context after so many frames, or items of other algorithms where there are no frames.
+	// stop ends the context after so many frames, or after so many items of other algorithms if the algorithm reads no frames.
 	stop int
-	// weigh looks now and then at how many pictures are held.
+	// weigh measures the pictures that are held, now and then.
 	weigh bool
 }
 
-// errStuck is the end of an execution that takes no frames while it waits for what comes after them.
-var errStuck = errors.New("it waits for the output of another algorithm without taking frames, which the other may be waiting for too")
+// errStuck ends an execution that takes no frames while waiting for the output of another algorithm.
+var errStuck = errors.New("the algorithm waits for the output of another algorithm without taking frames, although the other algorithm may wait for the same frames")
 
-// errStopped is the end that a trial puts to an execution.
-var errStopped = errors.New("the trial stopped it")
+// errStopped ends an execution on behalf of a trial.
+var errStopped = errors.New("the trial stopped the algorithm")
 
-// patience is how long an execution may take no frame before it counts as stuck.
+// patience is the time without taking a frame after which an execution counts as stuck.
 const patience = 10 * time.Second
 
 // try executes an algorithm once.
@@ -131,7 +131,7 @@ func (b *bench) try(ctx context.Context, name string, t trial) (_ *Result, err e
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = errkind.New(errkind.Internal, "it panicked: %v\n%s", p, debug.Stack())
+			err = errkind.New(errkind.Internal, "the algorithm panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
 	b.lag = 0
@@ -140,11 +140,11 @@ func (b *bench) try(ctx context.Context, name string, t trial) (_ *Result, err e
 		b.lag = time.Since(time.Unix(0, at))
 	}
 	if in.changed.Load() {
-		return nil, errors.New("it changes pictures, which others share")
+		return nil, errors.New("the algorithm changes pictures, which other algorithms share")
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		if err == nil {
-			return nil, fmt.Errorf("it says that it has finished although its context ended: %w", cause)
+			return nil, fmt.Errorf("the algorithm returned no error although its context had ended: %w", cause)
 		}
 		return nil, cause
 	}
@@ -176,8 +176,8 @@ type input struct {
 
 	taken    atomic.Int64 // frames, or items
 	stopped  atomic.Int64 // when the context was ended
-	moved    atomic.Int64 // when a frame was last taken
-	waits    atomic.Int64 // how many wait for another algorithm's output
+	moved    atomic.Int64 // when the last frame was taken
+	waiting  atomic.Int64 // goroutines that wait for another algorithm's output
 	once     sync.Once
 	allTaken chan struct{}
 	cancel   context.CancelCauseFunc
@@ -201,7 +201,7 @@ func (in *input) watch(done <-chan struct{}) {
 		case <-in.allTaken:
 			return
 		case <-tick.C:
-			if in.waits.Load() > 0 && time.Since(time.Unix(0, in.moved.Load())) > patience {
+			if in.waiting.Load() > 0 && time.Since(time.Unix(0, in.moved.Load())) > patience {
 				in.cancel(errStuck)
 				return
 			}
@@ -214,7 +214,7 @@ var seed = maphash.MakeSeed()
 func (in *input) Frames(ctx context.Context) iter.Seq2[algo.Frame, error] {
 	return func(yield func(algo.Frame, error) bool) {
 		if !in.reads {
-			yield(algo.Frame{}, errors.New("it reads frames and does not say in which size: it is no algo.FrameReader"))
+			yield(algo.Frame{}, errors.New("the algorithm reads frames and declares no size: implement algo.FrameReader"))
 			return
 		}
 		defer in.once.Do(func() { close(in.allTaken) })
@@ -223,7 +223,7 @@ func (in *input) Frames(ctx context.Context) iter.Seq2[algo.Frame, error] {
 				yield(algo.Frame{}, context.Cause(ctx))
 				return
 			}
-			// Each execution has its own copy, so that it can be seen to be kept or changed.
+			// Each execution gets a copy of its own, which shows whether the algorithm keeps or changes pictures.
 			p := &media.Picture{Width: f.Picture.Width, Height: f.Picture.Height, Pix: append([]byte(nil), f.Picture.Pix...)}
 			if in.trial.weigh {
 				in.weigh(p, i)
@@ -240,7 +240,7 @@ func (in *input) Frames(ctx context.Context) iter.Seq2[algo.Frame, error] {
 	}
 }
 
-// count ends the context where the trial asks for it.
+// count ends the context when the trial asks for the end.
 func (in *input) count() {
 	if n := in.taken.Add(1); in.trial.stop > 0 && n == int64(in.trial.stop) {
 		in.stopped.Store(time.Now().UnixNano())
@@ -248,11 +248,11 @@ func (in *input) count() {
 	}
 }
 
-// weigh counts the bytes of pictures that are reachable.
+// weigh counts the bytes of reachable pictures.
 func (in *input) weigh(p *media.Picture, i int) {
 	size := int64(len(p.Pix))
 	in.live.Add(size)
-	// The pixels are what must not be kept, whatever holds them.
+	// The cleanup is on the pixels, since an algorithm may keep the pixels without the picture.
 	runtime.AddCleanup(&p.Pix[0], func(size int64) { in.live.Add(-size) }, size)
 	if i > 0 && i%100 == 0 {
 		runtime.GC()
@@ -281,24 +281,24 @@ func (in *input) Embeddings(ctx context.Context, space string) iter.Seq2[*pb.Emb
 		func(e *pb.Embedding) bool { return e.GetSpace() == space })
 }
 
-// others yields what another algorithm wrote.
+// others yields the output of another algorithm.
 func others[T proto.Message](ctx context.Context, in *input, need string, items func(*Result) []T, want func(T) bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		from := in.bench.reg.Producer(need)
 		if from == nil || in.bench.results[from.Spec().GetName()] == nil {
-			yield(none, fmt.Errorf("it reads %q and does not declare that it needs it", need))
+			yield(none, fmt.Errorf("the algorithm reads %q and does not declare that it needs %q", need, need))
 			return
 		}
 		if in.trial.late {
-			in.waits.Add(1)
+			in.waiting.Add(1)
 			select {
 			case <-in.allTaken:
 			case <-ctx.Done():
 				yield(none, context.Cause(ctx))
 				return
 			}
-			in.waits.Add(-1)
+			in.waiting.Add(-1)
 		}
 		for _, m := range items(in.bench.results[from.Spec().GetName()]) {
 			if !want(m) {
@@ -325,10 +325,10 @@ type output struct {
 	busy   atomic.Bool
 }
 
-// alone reports an error where two goroutines write at once.
+// alone reports an error if two goroutines write at the same time.
 func (o *output) alone() (func(), error) {
 	if !o.busy.CompareAndSwap(false, true) {
-		return nil, errors.New("it writes from two goroutines at once")
+		return nil, errors.New("the algorithm writes from two goroutines at the same time")
 	}
 	return func() { o.busy.Store(false) }, nil
 }

@@ -1,12 +1,13 @@
-// Package byshot brings frames and shots together, for algorithms that say
-// something of each shot from a few of its frames.
+// Package byshot joins frames and shots, for algorithms that describe each shot by a few of its frames, such as pictures and thumbnails. An algorithm
+// calls [Walk] with a function for frames and a function for shots. The package guarantees that the result depends only on the film, and that memory
+// does not grow with the film.
 //
-// Such an algorithm reads a film that is being decoded and the shots that are being
-// found in it at the same time. It cannot wait for a shot before it looks at the frames, since the film
-// waits for its slowest reader and the shots with it; nor may its result depend on
-// which of the two is ahead. So frames are picked by what they show, with no
-// regard to shots ([Sampler]), something small is made of each, and the shots
-// take theirs when they become known ([Walk]).
+// An algorithm reads a film while the film is decoded, and reads the shots while the shots are found. Waiting for a shot before taking frames would
+// stop the film, and the shots with the film. The result must not depend on whether frames or shots arrive first. Therefore:
+//
+//   - [Sampler] picks frames by their pictures, without regard to shots.
+//   - The algorithm turns each picked frame into a small value.
+//   - Walk hands each shot the values of its frames when the shot is known.
 package byshot
 
 import (
@@ -18,19 +19,19 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Pick is what was made of one frame.
+// A Pick is the value of a picked frame.
 type Pick[T any] struct {
 	Frame int64
 	Value T
 }
 
-// A Shot is a shot as the algorithm shots wrote it.
+// A Shot is an annotation of the algorithm shots.
 type Shot struct {
 	// ID is the annotation's identity.
 	ID string
-	// First and End are its frames, half-open.
+	// First and End are the shot's frames, half-open.
 	First, End int64
-	// CleanFirst and CleanEnd leave out what a gradual change shares with the neighbours.
+	// CleanFirst and CleanEnd leave out the frames of gradual changes, which the shot shares with its neighbours.
 	CleanFirst, CleanEnd int64
 }
 
@@ -45,7 +46,7 @@ func shotOf(a *pb.Annotation, clock schema.Clock) Shot {
 	return s
 }
 
-// Clean returns those of the picks that show this shot alone; all of them where none does.
+// Clean returns the picks that show only this shot; all picks if there is none.
 func Clean[T any](s Shot, picks []Pick[T]) []Pick[T] {
 	var out []Pick[T]
 	for _, p := range picks {
@@ -59,10 +60,12 @@ func Clean[T any](s Shot, picks []Pick[T]) []Pick[T] {
 	return out
 }
 
-// Walk reads all frames and all shots of in. It calls pick for each frame, in order, and keeps
-// what pick returns with true; it calls write for each shot, in order, with what was picked from it,
-// perhaps nothing. Both are called from the caller's goroutine, and only the picks of
-// shots that have not ended are held.
+// Walk reads all frames and all shots of in.
+//
+//   - Walk calls pick for each frame, in order, and keeps the returned value if pick returns true.
+//   - Walk calls write for each shot, in order, with the kept values of the shot's frames, possibly none.
+//   - Both functions are called in the caller's goroutine.
+//   - Walk holds only the values of shots that have not ended.
 func Walk[T any](ctx context.Context, in algo.Input,
 	pick func(context.Context, algo.Frame) (T, bool, error),
 	write func(context.Context, Shot, []Pick[T]) error,
@@ -71,10 +74,10 @@ func Walk[T any](ctx context.Context, in algo.Input,
 	following := follow(ctx, in)
 	defer func() {
 		cancel()
-		for range following { // until its goroutine has ended
+		for range following { // until the goroutine of follow has ended
 		}
 	}()
-	shots := following // nil once all are known
+	shots := following // nil once all shots are known
 	w := walk[T]{clock: in.Clock(), write: write}
 	for f, err := range in.Frames(ctx) {
 		if err != nil {
@@ -82,7 +85,7 @@ func Walk[T any](ctx context.Context, in algo.Input,
 		}
 		v, keep, err := pick(ctx, f)
 		if err != nil {
-			return fmt.Errorf("looking at frame %d: %w", f.N, err)
+			return fmt.Errorf("describing frame %d: %w", f.N, err)
 		}
 		if keep {
 			w.picks = append(w.picks, Pick[T]{f.N, v})
@@ -124,7 +127,7 @@ type walk[T any] struct {
 	shots []*pb.Annotation
 }
 
-// upTo writes the shots that have ended when frame n has been seen.
+// upTo writes the shots that have ended before or at frame n.
 func (w *walk[T]) upTo(ctx context.Context, n int64) error {
 	for len(w.shots) > 0 {
 		shot := shotOf(w.shots[0], w.clock)
@@ -140,26 +143,26 @@ func (w *walk[T]) upTo(ctx context.Context, n int64) error {
 		if err := w.write(ctx, shot, w.picks[first:end]); err != nil {
 			return fmt.Errorf("describing the shot of frames %d to %d: %w", shot.First, shot.End, err)
 		}
-		// Copied, so that what is behind can be freed.
+		// Copied, so that earlier picks can be freed.
 		w.picks = append([]Pick[T](nil), w.picks[end:]...)
 		w.shots = w.shots[1:]
 	}
 	return nil
 }
 
-type told struct {
+type result struct {
 	shot *pb.Annotation
 	err  error
 }
 
-// follow reads the shots in a goroutine of their own, which ends with ctx and then closes the channel.
-func follow(ctx context.Context, in algo.Input) chan told {
-	shots := make(chan told, 16)
+// follow reads the shots in a goroutine, which ends with ctx and then closes the channel.
+func follow(ctx context.Context, in algo.Input) chan result {
+	shots := make(chan result, 16)
 	go func() {
 		defer close(shots)
 		for s, err := range in.Annotations(ctx, schema.KindShot) {
 			select {
-			case shots <- told{s, err}:
+			case shots <- result{s, err}:
 			case <-ctx.Done():
 				return
 			}

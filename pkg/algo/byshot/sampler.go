@@ -7,20 +7,19 @@ import (
 )
 
 const (
-	// PerSecond is how many frames a second a Sampler wants to see: FramesSpec.per_second of the algorithm that uses one.
+	// PerSecond is the number of frames a second that a Sampler examines: FramesSpec.per_second of an algorithm with a Sampler.
 	PerSecond = 8
-	// step is how often it picks one where nothing happens.
+	// step is the longest time between two picked frames.
 	step = schema.Second / 2
-	// jump is the mean difference of two signatures above which the picture is another one: cuts of
-	// real films are far above it, motion mostly below. Too low costs time, too high a very short shot's picture.
+	// jump is the mean difference of two signatures above which a frame shows a new picture. Cuts of real films are far above, motion is mostly
+	// below. A lower value costs time. A higher value misses the pictures of very short shots.
 	jump = 18
 	// A signature is the mean colour of columns x rows tiles.
 	columns, rows = 12, 8
 )
 
-// A Sampler picks the frames that stand for a film: the first of each half second, and
-// any that looks unlike the frame before it, so that a shot which lies between two of the
-// former has a picture too. What it picks depends on the frames alone.
+// A Sampler picks the frames that represent a film: the first frame of each half second, and every frame that looks unlike the frame before. Through
+// the second rule, a shot between two half seconds gets a picture, too. The picks depend only on the frames.
 type Sampler struct {
 	clock schema.Clock
 	begun bool
@@ -28,10 +27,10 @@ type Sampler struct {
 	last  [columns * rows * 3]int32
 }
 
-// NewSampler returns a Sampler for the frames of one asset.
+// NewSampler returns a Sampler for the frames of an asset.
 func NewSampler(clock schema.Clock) *Sampler { return &Sampler{clock: clock} }
 
-// Pick reports whether to take the frame. It is asked for each frame, in order.
+// Pick reports whether to take the frame. Callers call Pick for each frame, in order.
 func (s *Sampler) Pick(f algo.Frame) bool {
 	slot := s.clock.FrameStart(f.N) / step
 	now := signature(f.Picture)

@@ -1,10 +1,13 @@
-// Package dialogue is the algorithm that takes what is said from a film's subtitles: one
-// annotation for each cue of each track of subtitles or captions, with its language, and
-// with its speaker where the track tells.
+// Package dialogue is the algorithm that writes the lines of a film's subtitles as annotations, for search by words and for the algorithm sentences.
+// Every cue of every track of subtitles or captions becomes an annotation with text, language, and the speaker if the track names one. Times are the
+// cue's own, to the flick, and the order of tracks in the asset does not change the result.
 //
-// Times are the cue's own, to the flick. The attribute "track" tells tracks of one
-// language apart: it is the beginning of the sha256 of the track's cues. The readings of a line's ruby are the line's attribute
-// "readings", and a line of their own with the role "readings".
+// The contract of an annotation:
+//
+//   - Attribute "track": the beginning of the sha256 of the track's cues, which distinguishes tracks of the same language.
+//   - Attribute "role": the role of the track, or "readings".
+//   - Attribute "readings": the readings (ruby) of the line. The readings are also a line of their own, with the role "readings" and the attribute
+//     "read_in" for the text of the first line.
 package dialogue
 
 import (
@@ -71,8 +74,7 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 	return nil
 }
 
-// spoken returns the tracks that say what is said. Their order follows from their content, as the
-// run's identity does, and not from their order in the asset.
+// spoken returns the tracks of speech. The order follows from the tracks' content, as the run's identity does, and not from the order in the asset.
 func spoken(asset *pb.Asset) []*pb.TextTrack {
 	var tracks []*pb.TextTrack
 	for _, t := range asset.GetText() {
@@ -86,8 +88,8 @@ func spoken(asset *pb.Asset) []*pb.TextTrack {
 	return tracks
 }
 
-// annotations returns the line of a cue and, where the cue has ruby, a second line of its readings, so that both are found and
-// neither breaks the phrases of the other.
+// annotations returns the line of a cue. A cue with ruby gives a second line with the readings: both lines can be found, and neither interrupts the
+// phrases of the other.
 func annotations(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) []*pb.Annotation {
 	line := annotation(asset, track, cue)
 	if line == nil {
@@ -107,14 +109,14 @@ func annotations(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) []*pb.
 	return []*pb.Annotation{line, read}
 }
 
-// annotation returns nil for a cue that says nothing, or lies after the film's end.
+// annotation returns the line of a cue; nil for a cue without text, or after the film's end.
 func annotation(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) *pb.Annotation {
-	when := schema.Interval{Start: max(cue.Start, 0), End: cue.End}
+	interval := schema.Interval{Start: max(cue.Start, 0), End: cue.End}
 	if end := schema.Time(asset.GetDuration()); end > 0 {
-		when.End = min(when.End, end)
+		interval.End = min(interval.End, end)
 	}
 	text := strings.TrimSpace(strings.ToValidUTF8(cue.Text, "\uFFFD"))
-	if text == "" || when.Empty() {
+	if text == "" || interval.Empty() {
 		return nil
 	}
 	if utf8.RuneCountInString(text) > schema.MaxAnnotation {
@@ -122,7 +124,7 @@ func annotation(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) *pb.Ann
 	}
 	return &pb.Annotation{
 		Kind:  schema.KindDialogue,
-		Start: int64(when.Start), End: int64(when.End),
+		Start: int64(interval.Start), End: int64(interval.End),
 		Text: text, Language: cmp.Or(cue.Language, track.GetLanguage()), Character: cue.Speaker, Confidence: 1,
 		Attributes: algo.Attributes{
 			"track": algo.Text(track.GetSha256()[:min(len(track.GetSha256()), 12)]),

@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// tracks is an asset of nothing but text.
+// tracks is an asset with text only.
 type tracks struct {
 	asset *pb.Asset
 	cues  map[string][]timedtext.Cue
@@ -77,7 +77,7 @@ func TestLines(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(lines(want)) {
 			t.Errorf("wrote\n%v\nwant\n%v", got, want)
 		}
-		// The order of tracks in the asset is no part of the run's identity.
+		// The order of tracks in the asset is not part of the run's identity.
 		asset.Text[0], asset.Text[4] = asset.Text[4], asset.Text[0]
 	}
 }

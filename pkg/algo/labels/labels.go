@@ -1,7 +1,12 @@
-// Package labels is the algorithm that names what is seen in each shot, in English, by
-// the thousand classes of ImageNet: animals, plants, food, vehicles, clothes, tools, places.
+// Package labels is the algorithm that names visible things in each shot, in English, for search by words. The names are the thousand classes of
+// ImageNet: animals, plants, food, vehicles, clothes, tools, places. The algorithm reads the classes that the algorithm pictures has stored with its
+// vectors, and decodes no frames.
 //
-// It looks at no frames: pictures has asked the classifier already, and this reads its answers.
+// The contract:
+//
+//   - A shot gets at most three labels, the most probable first, each as an annotation of the shot's interval with the probability as confidence.
+//   - Attribute "shot": the identity of the shot.
+//   - Version 1 ([New]) uses the best frame of a shot. Version 2 ([NewPooled]) uses the mean over all of the shot's frames.
 package labels
 
 import (
@@ -18,15 +23,15 @@ import (
 )
 
 const (
-	// least is the probability below which the classifier is guessing: on Big Buck Bunny, about half of
-	// what it says above this is so, and hardly anything below.
+	// least is the probability below which the classifier guesses. On Big Buck Bunny, about half of the labels above are right, and hardly any label
+	// below.
 	least = 0.2
-	// most is how many labels a shot gets.
+	// most is the largest number of labels of a shot.
 	most = 3
 )
 
-// leastPooled is the mean probability over a shot's frames below which pooled labels are left out. Lower than least,
-// since a thing need not be in sight all along; high enough that one frame's guess in a long shot is not enough.
+// leastPooled is the mean probability over a shot's frames below which pooled labels are left out. leastPooled is lower than least, since a thing may
+// be visible in some frames only, and high enough that a guess in a single frame of a long shot does not suffice.
 const leastPooled = 0.1
 
 // Algorithm is the algorithm "labels".
@@ -38,13 +43,12 @@ type Algorithm struct {
 // Versions returns the versions of the algorithm, the current one first.
 func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New(), NewPooled()} }
 
-// New returns version 1: a shot shows what its best frame shows.
+// New returns version 1: the best frame names a shot.
 func New() Algorithm {
 	return Algorithm{spec: describe("1", "What is seen in each shot, by name")}
 }
 
-// NewPooled returns version 2: a shot shows what its frames show together, so that a
-// single frame in which the classifier was sure of something wrong does not name the shot.
+// NewPooled returns version 2: all frames of a shot name the shot together, so that a single wrong frame with a high probability does not.
 func NewPooled() Algorithm {
 	return Algorithm{spec: describe("2", "What is seen in each shot, by name, over all of its frames"), pooled: true}
 }
@@ -71,12 +75,12 @@ func describe(version, summary string) *pb.AlgorithmSpec {
 // Spec implements algo.Algorithm.
 func (a Algorithm) Spec() *pb.AlgorithmSpec { return a.spec }
 
-// shot gathers what is seen in the frames of one shot, which come one after the other.
+// shot gathers the classes of a shot's frames. The frames of a shot arrive one after another.
 type shot struct {
-	of   string
-	when schema.Interval
-	best map[string]float64 // by name: of the best frame, or the sum over all
-	// frames that were seen of it.
+	of       string
+	interval schema.Interval
+	best     map[string]float64 // by name: the best probability, or the sum
+	// frames counts the shot's frames.
 	frames int
 }
 
@@ -93,7 +97,7 @@ func (a Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output)
 			}
 			s = shot{of: e.GetOf(), best: make(map[string]float64)}
 		}
-		s.when = s.when.Hull(schema.IntervalOf(e))
+		s.interval = s.interval.Hull(schema.IntervalOf(e))
 		classes, err := pictures.Classes(e)
 		if err != nil {
 			return err
@@ -127,11 +131,11 @@ func (s *shot) write(ctx context.Context, out algo.Output, pooled bool) error {
 		}
 		_, err := out.Annotation(ctx, &pb.Annotation{
 			Kind: schema.KindLabel, Label: c, Language: "en", Confidence: float32(s.best[c]),
-			Start: int64(s.when.Start), End: int64(s.when.End),
+			Start: int64(s.interval.Start), End: int64(s.interval.End),
 			Attributes: algo.Attributes{"shot": algo.Text(s.of)},
 		})
 		if err != nil {
-			return fmt.Errorf("labelling the shot at %s: %w", s.when, err)
+			return fmt.Errorf("labelling the shot at %s: %w", s.interval, err)
 		}
 	}
 	return nil

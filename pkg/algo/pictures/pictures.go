@@ -1,11 +1,12 @@
-// Package pictures is the algorithm that describes what a film shows: vectors of several frames
-// of each shot, in the space efficientnet-lite2@1, by which a shot is found from a picture, from another shot or, less
-// surely, from words.
+// Package pictures is the algorithm that describes shots by vectors of several frames, in the space efficientnet-lite2@1. A vector is compared with a
+// picture, with another shot or, less reliably, with words. The vectors of a shot cover the shot, and depend only on the film.
 //
-// Each vector stands for a part of its shot, and together they cover it. Frames that look the
-// same as the one before them in their shot have no vector of their own. The attribute "frame" is the frame that was
-// looked at; "classes" is what the classifier sees in it, most probable first, each as a probability and
-// a name: the algorithm labels reads that, so that the model looks once.
+// The contract of an embedding:
+//
+//   - Interval: the part of the shot that the vector stands for. Frames that look like the picked frame before in the same shot have no vector.
+//   - Attribute "frame": the number of the described frame.
+//   - Attribute "classes": the classes that the classifier sees in the frame, most probable first, each as a probability and a name. The algorithm
+//     labels reads the classes, so that the model runs once per frame.
 package pictures
 
 import (
@@ -25,16 +26,16 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Space is where the vectors are compared.
+// Space is the space of the vectors.
 var Space = &pb.Space{
 	Name: "efficientnet-lite2", Version: "1", Dimension: efficientnet.FeatureDim, Metric: "cosine",
 	Encoders: []string{"text", "picture", "frame"},
 }
 
 const (
-	// alike is the cosine above which a frame of a shot shows what the one before showed.
+	// alike is the cosine above which two frames of a shot look the same.
 	alike = 0.95
-	// classes is how many labels of a frame are kept.
+	// classes is the number of labels stored for a frame.
 	classes = 8
 )
 
@@ -45,14 +46,14 @@ type Algorithm struct {
 	words algo.Model[words] // of the encoder of words
 }
 
-// head and words hold nothing but memory, so that closing them is nothing.
+// head and words hold only memory, so Close has nothing to free.
 type head struct{ *picture.Head }
 type words struct{ *picture.Words }
 
 func (head) Close() error  { return nil }
 func (words) Close() error { return nil }
 
-// A Head makes of a feature of the model what is kept: picture.Head.
+// A Head computes the stored vector and labels from a feature of the model: picture.Head.
 type Head interface {
 	io.Closer
 	Vector(feature []float32) []float32
@@ -78,7 +79,7 @@ func Versions(m *algo.Models) []algo.Algorithm {
 	return []algo.Algorithm{a}
 }
 
-// New returns the algorithm; the models are opened when they are first needed.
+// New returns the algorithm. The models are opened on first use.
 func New(model algo.Model[*efficientnet.Model], head algo.Model[Head]) *Algorithm {
 	return &Algorithm{model: model, head: head}
 }
@@ -175,17 +176,17 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 	return byshot.Walk(ctx, in, pick, write)
 }
 
-// A part is the frames [first, end) of a shot, for which one frame stands.
+// A part is the frames [first, end) of a shot, described by the pick.
 type part struct {
 	byshot.Pick[seen]
 	first, end int64
 }
 
-// split leaves out what looks like its predecessor and shares the shot among the rest: the
-// border between two is half way from the last frame that looked like the first to the second.
+// split leaves out frames that look like the picked frame before, and divides the shot among the rest. The border between two parts is half way
+// between the last frame that looks like the first part and the first frame of the second part.
 func split(s byshot.Shot, picks []byshot.Pick[seen]) []part {
 	var parts []part
-	last := int64(0) // that looked like the part before
+	last := int64(0) // the last frame that looks like the part before
 	for _, p := range picks {
 		n := len(parts)
 		switch {
@@ -209,7 +210,7 @@ func cosine(a, b []float32) float64 {
 	return sum
 }
 
-// top returns what the classifier sees in a frame, as the attribute "classes" has it.
+// top returns the classes of a frame, in the form of the attribute "classes".
 func top(labels []picture.Label) []string {
 	out := make([]string, len(labels))
 	for i, l := range labels {
@@ -218,7 +219,7 @@ func top(labels []picture.Label) []string {
 	return out
 }
 
-// A Class is one entry of the attribute "classes".
+// A Class is an entry of the attribute "classes".
 type Class struct {
 	Name        string
 	Probability float64

@@ -1,11 +1,11 @@
-// Package sentences is the algorithm that gives each line of dialogue a vector of
-// its meaning, in the space e5-small@1, in which lines of some ninety languages that mean the same lie close together.
+// Package sentences is the algorithm that gives each line of dialogue a vector of its meaning, in the space e5-small@1. Lines of some ninety
+// languages with the same meaning are close together in the space. Every line with words gets a vector of length 1, which stands for the line's
+// annotation.
 //
-// A line that is said in several languages at once is one moment told several times: each
-// of its vectors is the line's own with half of each translation's added. On the subtitles of
-// Elephants Dream, with a cue in one language as the query and its own track left out, that
-// finds the same moment in another language among the first five for 0.90 of the
-// cues, against 0.81 by the line's own vector. Windows of neighbouring lines find it less often than that.
+// A line and its simultaneous translations tell the same moment. Therefore half of each translation's vector is added to the line's own vector. On
+// the subtitles of Elephants Dream, with a cue in one language as the query and the cue's own track left out, the sum finds the same moment in
+// another language among the first five for 0.90 of the cues. The line's own vector finds 0.81, and windows of neighbouring lines find fewer than the
+// sum.
 package sentences
 
 import (
@@ -26,7 +26,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Space is where the vectors are compared.
+// Space is the space of the vectors.
 var Space = &pb.Space{Name: "e5-small", Version: "1", Dimension: e5.Dim, Metric: "cosine", Encoders: []string{"text"}}
 
 // Algorithm is the algorithm "sentences".
@@ -40,7 +40,7 @@ func Model(m *algo.Models) algo.Model[*e5.Model] {
 	return algo.Shared(m, "e5-small", func() (*e5.Model, error) { return e5.Open(m.Cache) })
 }
 
-// New returns the algorithm; the model is opened when it is first needed.
+// New returns the algorithm. The model is opened on first use.
 func New(model algo.Model[*e5.Model]) *Algorithm { return &Algorithm{model} }
 
 var spec = &pb.AlgorithmSpec{
@@ -58,13 +58,13 @@ var spec = &pb.AlgorithmSpec{
 // Spec implements algo.Algorithm.
 func (*Algorithm) Spec() *pb.AlgorithmSpec { return spec }
 
-// atOnce is how many lines are under way; the model itself runs as many as there are processors.
-const atOnce = 8
+// maxInProgress is the number of lines in progress. The model runs as many at the same time as the machine has processors.
+const maxInProgress = 8
 
-// support is how much a line in another language, said at the same time, weighs beside the line itself.
+// support is the weight of a simultaneous line in another language. The line itself has weight 1.
 const support = 0.5
 
-// A line is one line of dialogue with its own vector; nil where it has no words.
+// A line is a line of dialogue with its own vector; nil for a line without words.
 type line struct {
 	*pb.Annotation
 	vector []float32
@@ -100,7 +100,7 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 // embed returns every line with its own vector, in the order of ordinals.
 func embed(ctx context.Context, model *e5.Model, in algo.Input, out algo.Output) ([]*line, error) {
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
+	g.SetLimit(maxInProgress)
 	var lines []*line
 	for d, err := range in.Annotations(ctx, schema.KindDialogue) {
 		if err != nil {
@@ -124,7 +124,7 @@ func embed(ctx context.Context, model *e5.Model, in algo.Input, out algo.Output)
 	return lines, g.Wait()
 }
 
-// byLanguage returns the lines of each language in the order of their times, languages in order.
+// byLanguage returns the lines of each language in order of time. Languages are in order of their names.
 func byLanguage(lines []*line) [][]*line {
 	tracks := map[string][]*line{}
 	for _, l := range lines {
@@ -141,8 +141,8 @@ func byLanguage(lines []*line) [][]*line {
 	return out
 }
 
-// supported returns the vector of a line with what the other languages say at the
-// same time added to it: translations of one line err in different directions.
+// supported returns the vector of a line plus the weighted vectors of the simultaneous lines in other languages. Translations of a line err in
+// different directions.
 func supported(l *line, tracks [][]*line) []float32 {
 	sum := slices.Clone(l.vector)
 	for _, t := range tracks {
@@ -166,11 +166,11 @@ func supported(l *line, tracks [][]*line) []float32 {
 	return sum
 }
 
-// together returns the line of a track that is said with l: the one that shares most
-// time with it, if that is at least half of the shorter of the two.
+// together returns the line of a track that is spoken together with l: the line with the longest common time, if this time is at least half of the
+// shorter line.
 func together(l *line, track []*line) *line {
 	iv := schema.IntervalOf(l)
-	// Cues are short and hardly overlap within a track: those that could share time start not long before.
+	// Cues are short and hardly overlap within a track: a line with common time cannot start earlier.
 	first, _ := slices.BinarySearchFunc(track, iv.Start-longest, func(o *line, t schema.Time) int { return cmp.Compare(schema.Time(o.GetStart()), t) })
 	var best *line
 	var most schema.Time
@@ -186,5 +186,5 @@ func together(l *line, track []*line) *line {
 	return best
 }
 
-// longest is more than any cue stays.
+// longest is more than the length of any cue.
 const longest = 30 * schema.Second

@@ -6,12 +6,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/model/transnet"
 )
 
-// The ways in which a shot begins or ends, as the attributes "begin" and "end" carry them.
+// The ways in which a shot begins or ends, as values of the attributes "begin" and "end".
 const (
 	Edge     = "edge" // of the film
 	Cut      = "cut"
 	Dissolve = "dissolve" // or any other gradual change: wipe, morph
-	Fade     = "fade"     // through black
+	Fade     = "fade"     // over black
 )
 
 // A change is a boundary between two shots.
@@ -22,7 +22,7 @@ type change struct {
 	confidence float32
 }
 
-// A cell is what is kept of one frame.
+// A cell is the stored data of a frame.
 type cell struct {
 	pix  []byte
 	diff float32 // mean difference to the frame before, 0 to 255
@@ -30,29 +30,29 @@ type cell struct {
 }
 
 const (
-	// Of the model's "single": as published, and for pictures that leave no doubt. The model is shy of
-	// shots of a few frames, and of cuts to the same scene from another distance.
+	// Thresholds of the model's "single": the published threshold, and the threshold for pictures that leave no doubt. The model underrates shots of
+	// a few frames, and cuts to the same scene from another distance.
 	cutThreshold, shyThreshold = 0.5, 0.1
-	// doubtless is the difference from which two frames can be such pictures.
+	// doubtless is the least difference of two such pictures.
 	doubtless = 20
-	// Of the model's "many": a gradual change goes above high, and lasts while it is above low.
+	// Thresholds of the model's "many": a gradual change rises above high, and lasts while "many" is above low.
 	gradualLow, gradualHigh = 0.2, 0.6
-	// gradualSingle is what "single" must reach somewhere in a gradual change.
+	// gradualSingle is the value that "single" must reach somewhere in a gradual change.
 	gradualSingle = 0.25
-	// shortRun is how many samples of "many" a hard cut may light up.
+	// shortRun is the number of samples of "many" that a hard cut may raise.
 	shortRun = 5
 	// minGradual is the shortest gradual change, in samples: about a quarter of a second.
 	minGradual = 6
-	// bridged is how many samples "many" may drop within one change: fades dip at their darkest.
+	// bridged is the number of samples for which "many" may drop within a change: fades dip at their darkest.
 	bridged = 4
-	// isolation is how far the difference at a cut stands above those beside it; that of a
-	// gradual change's ends above those within.
+	// isolation is the factor by which the difference at a cut exceeds the neighbouring differences, and by which the difference of a gradual
+	// change's ends exceeds the differences within.
 	isolation = 3
 	// dark is the brightness below which a frame counts as black.
 	dark = 24
 )
 
-// A segment is a stretch of film that is judged at once. Sample i of the model is frame i*stride.
+// A segment is a stretch of film that is judged as a whole. Sample i of the model is frame i*stride.
 type segment struct {
 	base   int64 // number of the first cell's frame
 	stride int
@@ -65,7 +65,7 @@ func (s *segment) changes() []change {
 	cuts := s.cuts()
 	all := append(s.gradual(cuts), cuts...)
 	slices.SortFunc(all, func(a, b change) int { return int(a.at - b.at) })
-	// Of two boundaries closer than a picture lasts, the surer one stays.
+	// Of two boundaries closer than the length of a picture, the boundary with more confidence stays.
 	out := all[:0]
 	for _, c := range all {
 		if n := len(out); n > 0 && c.at-out[n-1].at < 2*int64(s.stride) {
@@ -114,7 +114,7 @@ func (s *segment) peak(i int) bool {
 	return true
 }
 
-// sharpest returns which of the cells [from, to] differs most from the one before it; -1 where there is none.
+// sharpest returns the cell of [from, to] with the largest difference to the cell before; -1 for an empty range.
 func (s *segment) sharpest(from, to int) int {
 	best := -1
 	for b := max(from, 1); b <= min(to, len(s.cells)-1); b++ {
@@ -125,7 +125,7 @@ func (s *segment) sharpest(from, to int) int {
 	return best
 }
 
-// isolated reports whether the film changes at cell b alone, and not before and after it.
+// isolated reports whether the film changes only at cell b, and not before and after.
 func (s *segment) isolated(b int) bool {
 	var beside float32
 	for j := max(1, b-2); j <= min(len(s.cells)-1, b+2); j++ {
@@ -136,15 +136,15 @@ func (s *segment) isolated(b int) bool {
 	return s.cells[b].diff > isolation*(beside+1)
 }
 
-// abrupt reports whether most of what changes over the samples [a, z) does so at cell b: so it is
-// at a cut between moving pictures, and never in a change that is spread over many frames.
+// abrupt reports whether most of the change over the samples [a, z) happens at cell b. Most of the change happens at a cut between moving pictures,
+// and never at a single cell of a change over many frames.
 func (s *segment) abrupt(b, a, z int) bool {
 	before, after := s.cells[max(a*s.stride-1, 0)], s.cells[min(z*s.stride, len(s.cells)-1)]
 	return s.cells[b].diff >= doubtless && s.cells[b].diff > difference(before.pix, after.pix)/2
 }
 
-// flash reports whether the film is, a few frames on, what it was before cell b: a
-// photographer's flash or a stroke of lightning, not a new shot.
+// flash reports whether the film returns to the picture before cell b within a few frames: a photographer's flash or a stroke of lightning, not a new
+// shot.
 func (s *segment) flash(b int) bool {
 	before := max(b-1, 0)
 	for j := b + 1; j <= min(b+4*s.stride, len(s.cells)-1); j++ {
@@ -152,7 +152,7 @@ func (s *segment) flash(b int) bool {
 			return true
 		}
 	}
-	// Seen from its other end.
+	// The same, seen from the other end of the flash.
 	for j := before - 1; j >= max(before-4*s.stride, 0); j-- {
 		if difference(s.cells[j].pix, s.cells[b].pix) < s.cells[b].diff/3 {
 			return true
@@ -170,13 +170,13 @@ func (s *segment) run(i int, level float32) (a, z int) {
 	return a, z
 }
 
-// gradual finds the changes that take their time, between the hard cuts.
+// gradual finds the gradual changes between the hard cuts.
 func (s *segment) gradual(cuts []change) []change {
 	lit := make([]bool, len(s.probs))
 	for i, p := range s.probs {
 		lit[i] = p.Many >= gradualLow
 	}
-	for _, c := range cuts { // what lights up because of a cut is no change of its own
+	for _, c := range cuts { // samples raised by a cut are not a change of their own
 		i := int(c.at-s.base)/s.stride - 1
 		for j := max(0, i-2); j <= min(len(lit)-1, i+3); j++ {
 			lit[j] = false
@@ -187,7 +187,7 @@ func (s *segment) gradual(cuts []change) []change {
 		if !lit[a] {
 			continue
 		}
-		z := a + 1 // [a, z) is lit but for short gaps
+		z := a + 1 // [a, z) is raised, apart from short gaps
 		for j := z; j < len(lit) && (j-z < bridged || s.black(z, j)); j++ {
 			if lit[j] {
 				z = j + 1
@@ -224,7 +224,7 @@ func (s *segment) gradualIn(a, z int) (change, bool) {
 	if s.base == 0 && s.black(0, a) {
 		return change{}, false // the film fades in
 	}
-	// Motion that only looks like a change ends where it began, or nearly.
+	// Motion that only resembles a change ends with almost the same picture as it began.
 	before, after := s.cells[max(from-1, 0)], s.cells[min(to, len(s.cells)-1)]
 	var within []float32
 	for _, c := range s.cells[from:to] {
@@ -244,7 +244,7 @@ func (s *segment) gradualIn(a, z int) (change, bool) {
 	return c, true
 }
 
-// darkest returns the middle of what is black in [from, to), if the film goes through black there.
+// darkest returns the middle of the black frames in [from, to), if the film goes to black there.
 func (s *segment) darkest(from, to int) (int, bool) {
 	least, most := s.cells[from].luma, s.cells[from].luma
 	for _, c := range s.cells[from:to] {

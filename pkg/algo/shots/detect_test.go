@@ -8,7 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model/transnet"
 )
 
-// script builds a segment from the grey of each frame and from what the model says at some of them.
+// script builds a segment from the grey of each frame, and from the model's probabilities at some frames.
 func script(stride int, greys []int, single, many map[int]float32) *segment {
 	s := &segment{stride: stride}
 	for n, g := range greys {
@@ -25,7 +25,7 @@ func script(stride int, greys []int, single, many map[int]float32) *segment {
 	return s
 }
 
-// hold is a grey for n frames; ramp goes from one to another in n frames.
+// hold is a grey for n frames; ramp is a linear change between two greys over n frames.
 func hold(grey, n int) (out []int) {
 	for range n {
 		out = append(out, grey)

@@ -20,7 +20,7 @@ func Versions(m *algo.Models) []algo.Algorithm {
 	return []algo.Algorithm{New(algo.Shared(m, "transnetv2", func() (*transnet.Model, error) { return transnet.Open(m.Cache, m.Threads) }))}
 }
 
-// New returns the algorithm; the model is opened when it is first needed.
+// New returns the algorithm. The model is opened on first use.
 func New(model algo.Model[*transnet.Model]) *Algorithm { return &Algorithm{model} }
 
 var spec = &pb.AlgorithmSpec{
@@ -42,9 +42,9 @@ func (*Algorithm) Spec() *pb.AlgorithmSpec { return spec }
 func (*Algorithm) Frames(a *pb.Asset) media.FrameSpec { return algo.FramesOf(spec, a) }
 
 const (
-	// A segment ends in the middle of a stretch of this many samples in which nothing changes.
+	// A segment ends in the middle of a stretch of this many samples without a change.
 	quiet = 10
-	// maxSegment bounds a segment of a film in which something always changes, in samples.
+	// maxSegment bounds a segment, in samples, if a film changes all the time.
 	maxSegment = 3000
 )
 
@@ -89,7 +89,7 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 	return w.shot(ctx, change{at: last, from: last, to: last, how: Edge, confidence: 1})
 }
 
-// stride brings a film's rate near to what the model was trained on.
+// stride returns n, so that every n-th frame comes close to the frame rate of the model's training.
 func stride(v *pb.VideoTrack) int {
 	r := schema.RateOf(v.GetRate())
 	if r.Den == 0 {
@@ -98,12 +98,12 @@ func stride(v *pb.VideoTrack) int {
 	return max(1, int(math.Round(float64(r.Num)/float64(r.Den)/30)))
 }
 
-// watcher gathers frames and what the model says of them, and writes shots.
+// watcher gathers frames and the model's probabilities, and writes shots.
 type watcher struct {
 	segment
 	out   algo.Output
 	clock schema.Clock
-	begin change // how the shot that is going on began
+	begin change // the boundary at which the current shot began
 }
 
 func (w *watcher) see(f algo.Frame) {
@@ -114,7 +114,7 @@ func (w *watcher) see(f algo.Frame) {
 	w.cells = append(w.cells, c)
 }
 
-// judge takes what the model says next, and closes the segment where the film is quiet.
+// judge adds probabilities, and closes the segment where the film is quiet.
 func (w *watcher) judge(ctx context.Context, probs []transnet.Probability) error {
 	for _, p := range probs {
 		w.probs = append(w.probs, p)
@@ -138,18 +138,18 @@ func (w *watcher) quiet(i int) bool {
 	return true
 }
 
-// close writes the shots that end in the segment and goes on with the cells from n on.
+// close writes the shots that end in the segment, and continues with the cells from n on.
 func (w *watcher) close(ctx context.Context, n int) error {
 	rest := segment{base: w.base + int64(n), stride: w.stride, cells: w.cells[n:], probs: w.probs[min(n/w.stride, len(w.probs)):]}
 	for _, c := range w.changes() {
 		if c.at <= w.begin.at || c.at >= rest.base {
-			continue // at the film's very beginning, or in what is judged again with more to be seen
+			continue // at the beginning of the film, or in the cells that the next segment judges with more context
 		}
 		if err := w.shot(ctx, c); err != nil {
 			return err
 		}
 	}
-	// Copied, so that what is behind can be freed.
+	// Copied, so that earlier cells can be freed.
 	rest.cells = append([]cell(nil), rest.cells...)
 	rest.probs = append([]transnet.Probability(nil), rest.probs...)
 	w.segment = rest
@@ -157,7 +157,7 @@ func (w *watcher) close(ctx context.Context, n int) error {
 	return nil
 }
 
-// shot writes the shot that ends with a change.
+// shot writes the shot that ends at a change.
 func (w *watcher) shot(ctx context.Context, end change) error {
 	if end.at <= w.begin.at {
 		return nil
@@ -170,7 +170,7 @@ func (w *watcher) shot(ctx context.Context, end change) error {
 		Attributes: algo.Attributes{
 			"begin":            algo.Text(w.begin.how),
 			"begin_confidence": algo.Number(float64(w.begin.confidence)),
-			"begin_frames":     algo.Integer(w.begin.to - w.begin.at), // of the gradual change, inside this shot
+			"begin_frames":     algo.Integer(w.begin.to - w.begin.at), // frames of the gradual change inside this shot
 			"end":              algo.Text(end.how),
 			"end_confidence":   algo.Number(float64(end.confidence)),
 			"end_frames":       algo.Integer(end.at - end.from),

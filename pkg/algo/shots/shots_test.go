@@ -19,7 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// lacking skips the test, or fails it where everything must be there.
+// lacking skips the test, or fails the test where nothing may be missing.
 func lacking(t *testing.T, err error) {
 	t.Helper()
 	if os.Getenv("CINEDEX_REQUIRE_ALL") != "" {
@@ -63,12 +63,12 @@ func newWatcher(t *testing.T) *watcher {
 	return w
 }
 
-// verdict is how the shots that were found compare with the truth.
+// verdict compares the found shots with the truth.
 type verdict struct {
-	cuts, exact     int // of the film, and found at their frame
+	cuts, exact     int // number of cuts in the film, and cuts found at their frame
 	missed          []int64
 	invented        []string
-	changes, within int // gradual ones of the film, and found within three frames of the middle
+	changes, within int // number of gradual changes in the film, and changes found within three frames of the middle
 	worst           int64
 	off             []string
 }
@@ -144,7 +144,7 @@ func (w *watcher) watch(film mediatest.Film) verdict {
 	return v
 }
 
-// The hardest clock: a film of variable rate, of which the cuts are found at their exact frames.
+// The hardest clock: the cuts of a film of variable rate are found at their exact frames.
 func TestVariableRate(t *testing.T) {
 	w := newWatcher(t)
 	for _, f := range mediatest.Suite() {

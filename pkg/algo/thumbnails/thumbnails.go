@@ -1,9 +1,12 @@
-// Package thumbnails is the algorithm that keeps small pictures of a film, to be shown
-// beside what is found in it: one for each shot, and one for every few seconds of a long one.
+// Package thumbnails is the algorithm that stores small pictures of a film, which applications show beside hits. Each shot gets a thumbnail, and a
+// long shot gets a thumbnail for every few seconds. The intervals of the thumbnails cover the film: the thumbnail of a moment is the annotation whose
+// interval contains the moment.
 //
-// Together their intervals cover the film, so the thumbnail of a moment is the one whose
-// interval holds it. Its blob is named by the attributes "bucket" and "blob", its
-// size by "width" and "height", and the frame that it shows by "frame".
+// The contract of an annotation:
+//
+//   - Attributes "bucket" and "blob": the reference of the JPEG.
+//   - Attributes "width" and "height": the size in pixels.
+//   - Attribute "frame": the number of the shown frame.
 package thumbnails
 
 import (
@@ -22,7 +25,7 @@ import (
 const (
 	width   = 320
 	quality = 78
-	// every is the longest stretch that one thumbnail stands for.
+	// every is the longest stretch of a thumbnail.
 	every = 4 * schema.Second
 )
 
@@ -75,7 +78,7 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 	write := func(ctx context.Context, s byshot.Shot, picks []byshot.Pick[thumbnail]) error {
 		out.Progress(s.End, clock.Frames())
 		if len(picks) == 0 {
-			return nil // a shot of a few frames; the thumbnail before it serves
+			return nil // a shot of a few frames: the thumbnail before is shown
 		}
 		clean := byshot.Clean(s, picks)
 		start, end := clock.FrameStart(s.First), clock.FrameStart(s.End)
@@ -85,7 +88,7 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 			last := clock.FrameAt(start + (end-start)*schema.Time(i+1)/schema.Time(parts) - 1)
 			best, found := fullest(clean, first, last+1)
 			if !found && i < parts-1 {
-				continue // this part joins the next
+				continue // this part joins the next part
 			}
 			if !found {
 				best, _ = fullest(picks, s.First, s.End)
@@ -100,7 +103,7 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 	return byshot.Walk(ctx, in, pick, write)
 }
 
-// fullest returns the pick of the frames [first, end) that shows the most: whose JPEG needs the most bytes.
+// fullest returns the pick of the frames [first, end) with the most detail: the pick whose JPEG has the most bytes.
 func fullest(picks []byshot.Pick[thumbnail], first, end int64) (best byshot.Pick[thumbnail], found bool) {
 	for _, p := range picks {
 		if first <= p.Frame && p.Frame < end && (!found || len(p.Value.jpeg) > len(best.Value.jpeg)) {

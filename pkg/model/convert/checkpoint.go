@@ -38,9 +38,8 @@ func (t tensor) transposed() tensor {
 // checkpoint is the float tensors of a PyTorch state dictionary.
 type checkpoint map[string]tensor
 
-// readCheckpoint reads both of PyTorch's file formats. The reader panics on some
-// files that are no checkpoints; the digest was checked before, but a panic must
-// not end a process all the same.
+// readCheckpoint reads both of PyTorch's file formats. The library panics on some files that are not checkpoints. The digest was checked before, but
+// even so a panic must not end the process.
 func readCheckpoint(path string) (c checkpoint, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -55,15 +54,15 @@ func readCheckpoint(path string) (c checkpoint, err error) {
 	add := func(key, value any) error {
 		name, ok := key.(string)
 		if !ok {
-			return fmt.Errorf("a key is no string: %v", key)
+			return fmt.Errorf("a key is not a string: %v", key)
 		}
 		t, ok := value.(*pytorch.Tensor)
 		if !ok {
-			return fmt.Errorf("%s is no tensor but %T", name, value)
+			return fmt.Errorf("%s is not a tensor but %T", name, value)
 		}
 		source, ok := t.Source.(*pytorch.FloatStorage)
 		if !ok {
-			return nil // counters of batches seen, of no use after training
+			return nil // counters of batches, of no use after training
 		}
 		dense, err := dense(source.Data, t)
 		if err != nil {
@@ -86,7 +85,7 @@ func readCheckpoint(path string) (c checkpoint, err error) {
 			}
 		}
 	default:
-		return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: it holds a %T and no dictionary", path, loaded)
+		return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: the file contains a %T instead of a dictionary", path, loaded)
 	}
 	return c, nil
 }
@@ -102,7 +101,7 @@ func dense(storage []float32, t *pytorch.Tensor) (tensor, error) {
 			offset += x * t.Stride[d]
 		}
 		if offset < 0 || offset >= len(storage) {
-			return tensor{}, fmt.Errorf("the view %v of stride %v leaves its storage", t.Size, t.Stride)
+			return tensor{}, fmt.Errorf("the view %v of stride %v exceeds its storage", t.Size, t.Stride)
 		}
 		out.data[i] = storage[offset]
 		for d := len(at) - 1; d >= 0; d-- {
@@ -115,10 +114,10 @@ func dense(storage []float32, t *pytorch.Tensor) (tensor, error) {
 	return out, nil
 }
 
-// missing is panicked by get and turned into an error by build.
+// missing is the panic value of get. build turns the panic into an error.
 type missing string
 
-// get returns the named tensor. Only code under build may call it.
+// get returns the named tensor. Only code under build may call get.
 func (c checkpoint) get(name string) tensor {
 	t, ok := c[name]
 	if !ok {

@@ -1,11 +1,11 @@
-// Package convert turns published PyTorch checkpoints into ONNX graphs, in Go
-// alone: no Python is needed on a user's machine. Package fetch runs it once, when
-// the cache is filled.
+// Package convert turns published PyTorch checkpoints into ONNX graphs, in Go, so that users need no Python. Package fetch runs a conversion when the
+// cache is filled. The same checkpoint gives the same bytes, whose digest the manifest pins.
 //
-// A checkpoint holds tensors by name and says nothing of how they are applied, so
-// the architectures are written out here, one file each, after the papers and the
-// published code: transnet.go and efficientnet.go. checkpoint.go reads the tensors,
-// graph.go writes the graph.
+// The contract:
 //
-// The same checkpoint gives the same bytes, whose digest the manifest pins.
+//   - [TransNet] and [EfficientNet] write a model; [EfficientNetHead] writes the last layer of EfficientNet-Lite2.
+//   - A checkpoint that cannot be read, or lacks a tensor, is an error of kind Invalid.
+//
+// A checkpoint holds tensors by name, and not the architecture. The architectures are written out after the papers and the published code, a file
+// each: transnet.go and efficientnet.go. checkpoint.go reads the tensors, graph.go writes the graph.
 package convert

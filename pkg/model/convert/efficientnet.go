@@ -15,8 +15,7 @@ const (
 // strided are the blocks of EfficientNet-Lite2 that halve the picture.
 var strided = []int{1, 4, 7, 15}
 
-// EfficientNet writes EfficientNet-Lite2 as ONNX, its batch normalisations folded
-// into the convolutions.
+// EfficientNet writes EfficientNet-Lite2 as ONNX. The batch normalisations are folded into the convolutions.
 //
 //	x       [n,3,260,260] float32, RGB planes, (value-127)/128
 //	feat    [n,1280]      the pooled last convolution
@@ -61,8 +60,7 @@ func efficientnet(c checkpoint) []byte {
 		[]port{{"feat", []int{batchUnknown, feature}}, {"logits", []int{batchUnknown, classes}}})
 }
 
-// convolution folds the batch normalisation bn into the weights: it scales each
-// output channel, and what remains is a bias.
+// convolution folds the batch normalisation bn into the weights: bn scales each output channel and adds a bias.
 func convolution(g *graph, c checkpoint, x value, weight, bn string, stride, groups int, clipped bool) value {
 	const epsilon = 1e-3
 	w := c.get(weight)

@@ -12,10 +12,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// graph collects nodes and constants, and writes them as an ONNX model. Field
-// numbers are those of onnx.proto3, IR version 9, operator set 17; only the few
-// messages needed are written, in a fixed order, so that equal graphs are equal
-// bytes.
+// graph collects nodes and constants, and writes an ONNX model. The field numbers are from onnx.proto3, IR version 9, operator set 17. Only the
+// needed messages are written, in a fixed order, so that equal graphs are equal bytes.
 type graph struct {
 	nodes     []byte // repeated NodeProto, framed as fields of GraphProto
 	constants []byte // repeated TensorProto
@@ -34,7 +32,7 @@ const (
 	attrFloat    = 1
 	attrString   = 3
 	attrInts     = 7
-	batchUnknown = -1 // a dimension that the caller of the model chooses
+	batchUnknown = -1 // a dimension chosen by the caller of the model
 )
 
 func (g *graph) name(prefix string) value {
@@ -77,7 +75,7 @@ func (g *graph) constant(dataType uint64, shape []int, raw []byte) value {
 // attrs are a node's attributes: int, []int, float32 or string.
 type attrs map[string]any
 
-// op adds a node and returns its output.
+// op adds a node and returns the node's output.
 func (g *graph) op(kind string, inputs []value, a attrs) value {
 	out := g.name("v")
 	g.node(kind, inputs, out, a)
@@ -128,7 +126,7 @@ type port struct {
 	shape []int
 }
 
-// encode ends the graph and returns it as a model.
+// encode ends the graph and returns the model.
 func (g *graph) encode(name string, inputs, outputs []port) []byte {
 	b := slices.Clone(g.nodes)
 	b = text(b, 2, name)
@@ -168,8 +166,7 @@ func text(b []byte, field protowire.Number, v string) []byte {
 	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), v)
 }
 
-// build reads a checkpoint, lets construct make a model of it, and writes that.
-// A tensor that the checkpoint lacks is an Invalid error.
+// build reads a checkpoint, calls construct for the model, and writes the model. A tensor that the checkpoint lacks is an error of kind Invalid.
 func build(checkpointPath, modelPath string, construct func(checkpoint) []byte) (err error) {
 	c, err := readCheckpoint(checkpointPath)
 	if err != nil {
@@ -179,7 +176,7 @@ func build(checkpointPath, modelPath string, construct func(checkpoint) []byte) 
 		switch p := recover().(type) {
 		case nil:
 		case missing:
-			err = errkind.New(errkind.Invalid, "converting %s: it holds no tensor %s", checkpointPath, string(p))
+			err = errkind.New(errkind.Invalid, "converting %s: the checkpoint contains no tensor %s", checkpointPath, string(p))
 		default:
 			panic(p)
 		}

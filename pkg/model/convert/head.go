@@ -8,16 +8,12 @@ import (
 // HeadMagic begins a head file.
 const HeadMagic = "cinedex head 1\n"
 
-// EfficientNetHead writes the last layer of EfficientNet-Lite2, for labels to be
-// computed from feature vectors, and the mean of the feature vectors of ImageNet's
-// pictures. After HeadMagic come little-endian float32: the weights [1000,1280],
-// the biases [1000], the mean [1280].
+// EfficientNetHead writes the last layer of EfficientNet-Lite2, which computes labels from feature vectors, and the mean of the feature vectors of
+// ImageNet's pictures. After HeadMagic come little-endian float32: the weights [1000,1280], the biases [1000], the mean [1280].
 //
-// The mean is not measured but read off the network. Its last batch normalisation
-// brings each channel to mean beta and standard deviation |gamma| over the pictures
-// it was trained on; what follows is a clip to 0..6 and an average over the picture.
-// With a normal distribution assumed, the mean of the clipped channel has a closed
-// form.
+// The mean is computed from the network instead of measured. The last batch normalisation brings each channel to mean beta and standard deviation
+// |gamma| over the pictures of the training. Then each channel is clipped to 0..6 and averaged over the picture. For a normal distribution, the mean
+// of a clipped channel has a closed form.
 func EfficientNetHead(checkpointPath, headPath string) error {
 	return build(checkpointPath, headPath, func(c checkpoint) []byte {
 		weights, bias := c.get("_fc.weight"), c.get("_fc.bias")
@@ -38,7 +34,7 @@ func EfficientNetHead(checkpointPath, headPath string) error {
 	})
 }
 
-// clippedMean is the expectation of min(max(x, 0), 6) where x is normal.
+// clippedMean is the expectation of min(max(x, 0), 6) for a normal x.
 func clippedMean(mean, deviation float64) float64 {
 	// excess is the expectation of max(x-limit, 0).
 	excess := func(limit float64) float64 {

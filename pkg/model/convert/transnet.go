@@ -2,10 +2,10 @@ package convert
 
 import "fmt"
 
-// The shapes of TransNet V2, as its authors published it.
+// The shapes of TransNet V2, as published by the authors.
 const (
-	window     = 100 // frames seen at a time
-	lookup     = 101 // neighbours whose similarity a frame is given, itself included
+	window     = 100 // frames per window
+	lookup     = 101 // neighbours of a frame, the frame included, whose similarity is an input
 	histogram  = 512
 	frameW     = 48
 	frameH     = 27
@@ -21,8 +21,7 @@ const (
 //	single  [1,100]         probability that a shot changes at this frame
 //	many    [1,100]         probability that this frame is part of a transition
 //
-// Counting the histogram is left to the caller: it is a few lines of code, and
-// a slow chain of operators in a graph.
+// The caller counts the histogram, which takes a few lines of code, and a slow chain of operators in a graph.
 func TransNet(checkpointPath, modelPath string) error {
 	return build(checkpointPath, modelPath, transnet)
 }
@@ -47,7 +46,7 @@ func transnet(c checkpoint) []byte {
 		pooled = append(pooled, g.op("ReduceMean", []value{x}, attrs{"axes": []int{3, 4}, "keepdims": 0}))
 	}
 
-	// How alike is each frame to its neighbours, by learnt features and by colour?
+	// The similarity of each frame to its neighbours, by learnt features and by colour.
 	features := g.op("Concat", pooled, attrs{"axis": 1})
 	features = g.op("Transpose", []value{features}, attrs{"perm": []int{0, 2, 1}})
 	features = linear(g, c, features, "frame_sim_layer.projection")
@@ -70,8 +69,7 @@ func transnet(c checkpoint) []byte {
 		[]port{{"single", []int{1, window}}, {"many", []int{1, window}}})
 }
 
-// dilated is one block: four (2+1)-D convolutions that look 1, 2, 4 and 8 frames
-// far, side by side, and a batch normalisation.
+// dilated is a block: four parallel (2+1)-D convolutions that reach 1, 2, 4 and 8 frames, and a batch normalisation.
 func dilated(g *graph, c checkpoint, x value, prefix string) value {
 	var parts []value
 	for _, d := range []int{1, 2, 4, 8} {
@@ -92,9 +90,8 @@ func linear(g *graph, c checkpoint, x value, layer string) value {
 	return g.op("Add", []value{product, g.floats(c.get(layer + ".bias"))}, nil)
 }
 
-// newBand returns a function from vectors [1,100,n] to [1,100,101]: the products
-// of each with the fifty before it, itself and the fifty after it, 0 beyond the
-// window.
+// newBand returns a function from vectors [1,100,n] to [1,100,101]: the products of each vector with the fifty before, itself and the fifty after; 0
+// beyond the window.
 func newBand(g *graph) func(value) value {
 	columns := make([]int64, 0, window*lookup)
 	for row := range window {

@@ -20,11 +20,11 @@ import (
 const (
 	// Dim is the length of a vector.
 	Dim = 384
-	// MaxRunes is how much of a text is read. It is about half of what the model sees at
-	// a time (510 tokens), and takes half a second; subtitles and queries are shorter.
+	// MaxRunes is the number of characters that are read of a text. The limit is about half of the model's window (510 tokens), and takes half a
+	// second; subtitles and queries are shorter.
 	MaxRunes = 500
-	// MaxQueryTokens is how much of a query is read, by the estimate of tokens: about a fifth of a second of one
-	// processor. 500 letters of a language are below it.
+	// MaxQueryTokens is the number of tokens that are read of a query, by estimate: about a fifth of a second of a processor. 500 letters of a
+	// natural language have fewer tokens.
 	MaxQueryTokens = 160
 )
 
@@ -47,10 +47,9 @@ func loadEngine(path string) error {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return errkind.New(errkind.Unavailable, "the sentence model needs a processor with AVX2 and FMA")
 	}
-	// The library divides each text among threads, in a pool for each thread that
-	// calls, and Go calls from many. One thread a call, and several calls at a time, use
-	// the processors better. OpenMP reads this variable when it is loaded, and nobody
-	// else should.
+	// The library divides each text among threads, in a pool for each calling thread, and Go calls from many threads. A single thread per call, and
+	// several calls at the same time, use the processors better. OpenMP reads the variable when the library is loaded, and no other library should
+	// read the variable.
 	const variable = "OMP_NUM_THREADS"
 	before, set := os.LookupEnv(variable)
 	_ = os.Setenv(variable, "1")
@@ -71,10 +70,10 @@ func loadEngine(path string) error {
 	return nil
 }
 
-// Model is the loaded model, for any number of goroutines.
+// Model is the loaded model. A Model is safe for concurrent use.
 type Model struct {
 	handle uintptr
-	slots  chan struct{} // one for each call that may run at a time
+	slots  chan struct{} // a slot for each call that may run at the same time
 }
 
 // Open loads the model from the cache.
@@ -95,12 +94,12 @@ func Open(cache model.Cache) (*Model, error) {
 	}
 	handle := engine.load(weights)
 	if handle == 0 || engine.dim(handle) != Dim {
-		return nil, errkind.New(errkind.Invalid, "opening %s: it is no sentence model; run: cinedex models verify", weights)
+		return nil, errkind.New(errkind.Invalid, "opening %s: the file is not a sentence model; run: cinedex models verify", weights)
 	}
 	return &Model{handle, make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
 }
 
-// Close frees the model, after the calls that are under way. No call may follow.
+// Close frees the model, after running calls have ended. No call may follow.
 func (m *Model) Close() error {
 	for range cap(m.slots) {
 		m.slots <- struct{}{}
@@ -109,24 +108,23 @@ func (m *Model) Close() error {
 	return nil
 }
 
-// Query returns the vector of what somebody looks for, of length 1. Compare it
-// with those of passages.
+// Query returns the vector of the words of a search, of length 1. Compare the vector with vectors of passages.
 func (m *Model) Query(ctx context.Context, text string) ([]float32, error) {
 	return m.vector(ctx, upTo(clean(text), MaxQueryTokens), 1)
 }
 
-// Passage returns the vector of what may be found, of length 1.
+// Passage returns the vector of a searchable text, of length 1.
 func (m *Model) Passage(ctx context.Context, text string) ([]float32, error) {
 	return m.vector(ctx, clean(text), 0)
 }
 
-// vector is one indivisible step of some 10 to 20 ms for a sentence that was cleaned; the context
-// ends the wait for a processor, not the computation.
+// vector runs the model in an indivisible step of some 10 to 20 ms for a cleaned sentence. The end of ctx ends the wait for a processor, not the
+// computation.
 func (m *Model) vector(ctx context.Context, text string, isQuery int32) ([]float32, error) {
 	if text == "" {
-		return nil, errkind.New(errkind.Invalid, "there are no words in the text")
+		return nil, errkind.New(errkind.Invalid, "the text has no words")
 	}
-	if err := ctx.Err(); err != nil { // a processor may be free as well
+	if err := ctx.Err(); err != nil { // checked even if a processor is free
 		return nil, err
 	}
 	select {
@@ -142,9 +140,9 @@ func (m *Model) vector(ctx context.Context, text string, isQuery int32) ([]float
 	return out, nil
 }
 
-// tokens estimates how many tokens a text has up to each of its characters, and calls each with the sum so far until
-// each returns false. Words of a language have about a token for four letters. A digit, a sign, a character of a script
-// without letters and a letter among consonants are a token each. Letters in no order have more.
+// tokens estimates the number of tokens of a text, and calls each with the sum after every character until each returns false. Words of a language
+// have about a token for four letters. A digit, a sign, a character of a script without letters, and a letter among consonants are a token each.
+// Letters in random order have more tokens.
 func tokens(text string, each func(at int, sum float64) bool) {
 	sum, consonants := 0.0, 0
 	for i, r := range text {
@@ -156,7 +154,7 @@ func tokens(text string, each func(at int, sum float64) bool) {
 			sum++
 		case unicode.IsSpace(r), unicode.In(r, unicode.Latin, unicode.Cyrillic, unicode.Greek):
 			sum += 0.25
-		case r < 0x2e80 && unicode.IsLetter(r): // beyond are the scripts of China, Japan and Korea
+		case r < 0x2e80 && unicode.IsLetter(r): // the scripts of China, Japan and Korea are beyond
 			sum += 0.5
 		default:
 			sum++
@@ -167,7 +165,7 @@ func tokens(text string, each func(at int, sum float64) bool) {
 	}
 }
 
-// Cost is about the milliseconds of one processor that Query takes for a text. It is never above 5 + MaxQueryTokens.
+// Cost is the approximate time of Query for a text, in milliseconds of a processor. Cost is at most 5 + MaxQueryTokens.
 func Cost(text string) float64 {
 	var all float64
 	tokens(text, func(_ int, sum float64) bool {
@@ -177,7 +175,7 @@ func Cost(text string) float64 {
 	return 5 + min(all, MaxQueryTokens)
 }
 
-// upTo returns the beginning of a text that has no more tokens than that, by estimate.
+// upTo returns the beginning of a text with at most so many tokens, by estimate.
 func upTo(text string, most float64) string {
 	end := len(text)
 	tokens(text, func(at int, sum float64) bool {
@@ -191,11 +189,10 @@ func upTo(text string, most float64) string {
 
 // clean makes text safe for the library, and at most MaxRunes long.
 //
-// The library takes a C string, so a zero byte would end it. It reserves four
-// characters for each byte before it normalises, and there is a character that
-// becomes eighteen (U+FDFA); normalised beforehand, none becomes more than one.
+// The library takes a C string, which a zero byte would end. The library reserves four characters for each byte before it normalises, and there is a
+// character that becomes eighteen (U+FDFA). After normalisation by clean, no character becomes more than one.
 func clean(text string) string {
-	// Composing makes text shorter, by no more than this in any script.
+	// Composition shortens a text by at most this factor in any script.
 	const before = 4 * utf8.UTFMax * MaxRunes
 	if len(text) > before {
 		text = text[:before]

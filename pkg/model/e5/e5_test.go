@@ -124,7 +124,7 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// A zero byte must separate words, not hide what follows.
+// A zero byte must separate words, not hide the rest of the text.
 func TestZeroByteHidesNothing(t *testing.T) {
 	m := open(t)
 	a, err := m.Query(context.Background(), "rain\x00at night")
@@ -204,7 +204,7 @@ func TestCost(t *testing.T) {
 			t.Errorf("%s costs %g, want from %g to %g", c.name, got, c.least, c.most)
 		}
 	}
-	// What is cut costs what is left; a text of a language is not cut before MaxRunes.
+	// A cut text costs as much as its remaining beginning. A text of a natural language is not cut before MaxRunes.
 	for _, text := range []string{strings.Repeat("誰か", 1000), strings.Repeat("x1!?", 1000), strings.Repeat("xqzjkvw", 1000)} {
 		if cut := upTo(text, MaxQueryTokens); Cost(cut) > 5+MaxQueryTokens || Cost(cut) < 4+MaxQueryTokens || !strings.HasPrefix(text, cut) {
 			t.Errorf("%.10q… is cut to %d bytes, which cost %g", text, len(cut), Cost(cut))
@@ -215,7 +215,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// A context that has ended ends the call, though a processor is free.
+// An ended context ends the call, even if a processor is free.
 func TestContextFirst(t *testing.T) {
 	m := open(t)
 	ctx, cancel := context.WithCancel(t.Context())

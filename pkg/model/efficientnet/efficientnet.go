@@ -11,7 +11,7 @@ import (
 const (
 	// Side is the width and height of the square that a picture is squeezed into.
 	Side = 260
-	// SquareSize is the bytes of such a square: RGB, one byte a channel, row by row.
+	// SquareSize is the number of bytes of a square: RGB, a byte per channel, row by row.
 	SquareSize = Side * Side * 3
 	// FeatureDim is the length of a feature vector.
 	FeatureDim = 1280
@@ -19,16 +19,14 @@ const (
 	Labels = 1000
 )
 
-// Model is the loaded model, for any number of goroutines.
+// Model is the loaded model. A Model is safe for concurrent use.
 type Model struct {
 	session *onnx.Session
-	// free holds arrays that no call uses at the moment. There are as many as there
-	// were calls at once, up to its capacity.
+	// free holds arrays that no call uses: as many as there were simultaneous calls, up to the channel's capacity.
 	free chan *onnx.Call
 }
 
-// Open loads the model from the cache, each call to run on this many processors
-// (0: all).
+// Open loads the model from the cache. Each call uses this many processors (0: all).
 func Open(cache model.Cache, threads int) (*Model, error) {
 	s, err := onnx.Open(cache, "efficientnet-lite2", []string{"x"}, []string{"feat", "logits"}, threads)
 	if err != nil {
@@ -37,7 +35,7 @@ func Open(cache model.Cache, threads int) (*Model, error) {
 	return &Model{s, make(chan *onnx.Call, 4)}, nil
 }
 
-// Close frees the model. No call may be under way.
+// Close frees the model. No call may be running.
 func (m *Model) Close() error {
 	for {
 		select {
@@ -49,24 +47,23 @@ func (m *Model) Close() error {
 	}
 }
 
-// Description is what the model says of one picture.
+// Description is the model's answer for a picture.
 type Description struct {
 	Feature []float32 // FeatureDim numbers, none negative
 	Logits  []float32 // Labels scores, before softmax
 }
 
-// Describe looks at one picture, given as the bytes of a square (see Square). The
-// caller owns the answer.
+// Describe describes a picture, given as the bytes of a square (see Square). The caller owns the answer.
 func (m *Model) Describe(ctx context.Context, square []byte) (Description, error) {
 	if len(square) != SquareSize {
-		return Description{}, errkind.New(errkind.Invalid, "a picture of %d bytes where %d are needed", len(square), SquareSize)
+		return Description{}, errkind.New(errkind.Invalid, "the picture has %d bytes instead of %d", len(square), SquareSize)
 	}
 	call, err := m.take()
 	if err != nil {
 		return Description{}, err
 	}
 	defer m.give(call)
-	// Three planes, of values around zero.
+	// Three planes, with values around zero.
 	x := call.In(0)
 	for i := range Side * Side {
 		for c := range 3 {

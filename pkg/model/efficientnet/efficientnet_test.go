@@ -48,7 +48,7 @@ func open(t testing.TB, threads int) *Model {
 	return m
 }
 
-// generated is a picture of smooth colours and hard edges, the same everywhere.
+// generated is a picture of smooth colours and hard edges, the same on every machine.
 func generated() []byte {
 	out := make([]byte, 0, SquareSize)
 	for y := range Side {
@@ -66,8 +66,7 @@ func generated() []byte {
 	return out
 }
 
-// The golden file was written by the published code on the published weights; see
-// testdata/efficientnet.py of package model.
+// The golden file was written by the published code with the published weights; see testdata/efficientnet.py of package model.
 func TestGolden(t *testing.T) {
 	if *writeSquare != "" {
 		if err := os.WriteFile(*writeSquare, generated(), 0o644); err != nil {
@@ -107,8 +106,7 @@ func cosine(a, b []float32) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-// A still that this package scales and the same picture scaled by ffmpeg, as the
-// frames of films are, must be described alike.
+// A still scaled by this package, and the same picture scaled by ffmpeg as frames of films are, must get almost the same description.
 func TestStillsAndFramesAgree(t *testing.T) {
 	cache := openCache(t)
 	m := open(t, 0)

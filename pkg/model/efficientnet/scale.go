@@ -6,16 +6,16 @@ import (
 	"math"
 )
 
-// SquareMemory is how many bytes Square takes at most for a picture of which no side has more than 16,384 pixels.
+// SquareMemory is the most bytes that Square takes for a picture whose sides have at most 16,384 pixels.
 const SquareMemory = 8 << 20
 
-// A tap is one pixel's share in a pixel of the target.
+// A tap is the share of a source pixel in a target pixel.
 type tap struct {
 	to     int
 	weight float64
 }
 
-// cubic is the kernel of Catmull and Rom, which draw.CatmullRom of golang.org/x/image has, too.
+// cubic is the kernel of Catmull and Rom, as in draw.CatmullRom of golang.org/x/image.
 func cubic(t float64) float64 {
 	if t < 1 {
 		return (1.5*t-2.5)*t*t + 1
@@ -23,8 +23,8 @@ func cubic(t float64) float64 {
 	return ((-0.5*t+2.5)*t-4)*t + 2
 }
 
-// taps returns, for each of the pixels of a source's side, its shares in the pixels of
-// a target's side of Side pixels. The shares in one pixel of the target sum to 1.
+// taps returns, for each pixel of a source's side, the pixel's shares in the pixels of a target's side of Side pixels. The shares in a target pixel
+// sum to 1.
 func taps(source int) [][]tap {
 	const support = 2.0
 	out := make([][]tap, source)
@@ -52,14 +52,11 @@ func taps(source int) [][]tap {
 	return out
 }
 
-// Square squeezes a picture into the square that the model looks at, by bicubic
-// interpolation as ffmpeg's scaler does, so that a still and a frame of a film
-// that show the same give nearly the same vector. What is transparent becomes
-// black.
+// Square squeezes a picture into the square of the model, by bicubic interpolation as in ffmpeg's scaler, so that a still and a frame with the same
+// content get almost the same vector. Transparent pixels become black.
 //
-// The picture is read row by row, each row is added to the rows of the square that
-// it belongs to, and nothing is kept of it: a library's scaler keeps Side x height
-// numbers in between, which is a hundred times the square for a tall picture.
+// Square reads the picture row by row, adds each row to the rows of the square, and keeps no row. A library's scaler keeps Side x height numbers in
+// between, which is a hundred times the square for a tall picture.
 func Square(img image.Image) []byte {
 	src, ok := img.(image.RGBA64Image)
 	if !ok {
@@ -107,7 +104,7 @@ func Square(img image.Image) []byte {
 	return out
 }
 
-// colours reads the colours of a picture that does not give them as RGBA64.
+// colours reads the colours of a picture that is not an image.RGBA64Image.
 type colours struct{ image.Image }
 
 func (c colours) RGBA64At(x, y int) color.RGBA64 {

@@ -33,7 +33,7 @@ func noise(img draw.Image) image.Image {
 	return img
 }
 
-// TestSquareIsTheLibrarys holds Square to the scaler of golang.org/x/image, for pictures that shrink, grow and both.
+// TestSquareIsTheLibrarys compares Square with the scaler of golang.org/x/image, for pictures that shrink, grow and both.
 func TestSquareIsTheLibrarys(t *testing.T) {
 	grey := image.NewYCbCr(image.Rect(0, 0, 641, 333), image.YCbCrSubsampleRatio420)
 	for i := range grey.Y {
@@ -60,14 +60,14 @@ func TestSquareIsTheLibrarys(t *testing.T) {
 			}
 			most = max(most, int(d))
 		}
-		// Sums in another order round otherwise in their last bit.
+		// Sums in another order differ in the rounding of the last bit.
 		if most > 1 || off > len(got)/1000 {
 			t.Errorf("%s: %d of %d values are off by up to %d", name, off, len(got), most)
 		}
 	}
 }
 
-// TestSquareMemory: the memory for scaling does not grow with the picture's area, nor with its height.
+// TestSquareMemory: the memory for scaling does not grow with the picture's area, nor with the height.
 func TestSquareMemory(t *testing.T) {
 	for name, img := range map[string]image.Image{
 		"tall": image.NewGray(image.Rect(0, 0, 2, 16384)), "wide": image.NewGray(image.Rect(0, 0, 16384, 2)),

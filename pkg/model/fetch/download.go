@@ -21,16 +21,15 @@ import (
 
 const (
 	tries = 6
-	// stall is how long a connection may bring nothing before it is given up and
-	// the download continued on a new one.
+	// stall is the longest time without data on a connection. After that time the download continues on a new connection.
 	stall = 30 * time.Second
 )
 
-// errMismatch tells a download that came whole but wrong.
+// errMismatch marks a complete download with a wrong digest or size.
 var errMismatch = errors.New("checksum mismatch")
 
-// download brings p to dst, whole and checked. What an earlier attempt left in
-// dst.part is continued. A wrong file is removed, and reported as Invalid.
+// download writes p to dst, complete and checked. The rest of an earlier attempt in dst.part is continued. A wrong file is removed, and is an error
+// of kind Invalid.
 func (c Config) download(ctx context.Context, p *model.Package, dst string, progress func(done int64)) error {
 	if c.Packages != "" {
 		if found, err := copyIn(filepath.Join(c.Packages, p.File), dst, p); found || err != nil {
@@ -66,7 +65,7 @@ func (c Config) attempt(ctx context.Context, p *model.Package, dst string, progr
 	}
 	err = commit(part, dst, p.Size, p.SHA256, 0o644)
 	if errors.Is(err, errMismatch) && resumed {
-		// The remains of an earlier attempt may have been at fault: start over.
+		// The rest of an earlier attempt may be wrong: start over.
 		if _, err = c.transfer(ctx, p, address, part, progress); err != nil {
 			return err
 		}
@@ -75,7 +74,7 @@ func (c Config) attempt(ctx context.Context, p *model.Package, dst string, progr
 	return err
 }
 
-// transfer appends to part what it lacks, and says whether it had some.
+// transfer appends the missing bytes to part, and reports whether part held bytes before.
 func (c Config) transfer(ctx context.Context, p *model.Package, address, part string, progress func(int64)) (resumed bool, err error) {
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -95,33 +94,17 @@ func (c Config) transfer(ctx context.Context, p *model.Package, address, part st
 			return false, err
 		}
 	}
-
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watch := time.AfterFunc(stall, func() {
-		cancel(errkind.New(errkind.Unavailable, "nothing came for %v", stall))
+		cancel(errkind.New(errkind.Unavailable, "no data arrived for %v", stall))
 	})
 	defer watch.Stop()
-
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	resp, err := c.request(ctx, address, have, f)
 	if err != nil {
-		return false, errkind.Wrap(errkind.Invalid, err)
-	}
-	req.Header.Set("Accept-Encoding", "identity")
-	if have > 0 {
-		req.Header.Set("Range", "bytes="+strconv.FormatInt(have, 10)+"-")
-	}
-	resp, err := c.Client.Do(req)
-	if err != nil {
-		return false, unreachable(ctx, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		return false, errkind.Wrap(errkind.Unavailable, errors.Join(errors.New("the server cannot continue a download; starting over"), restart(f)))
-	}
-	if err := statusError(resp); err != nil {
 		return false, err
 	}
+	defer resp.Body.Close()
 	resumed = have > 0 && resp.StatusCode == http.StatusPartialContent
 	if !resumed {
 		if have, err = 0, restart(f); err != nil {
@@ -129,26 +112,59 @@ func (c Config) transfer(ctx context.Context, p *model.Package, address, part st
 		}
 	}
 	progress(have)
+	return resumed, receive(ctx, p, resp.Body, f, have, func(done int64) {
+		watch.Reset(stall)
+		progress(done)
+	})
+}
+
+// request asks for the bytes from have on. A server that cannot continue the download makes f empty, and is an error of kind Unavailable.
+func (c Config) request(ctx context.Context, address string, have int64, f *os.File) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, errkind.Wrap(errkind.Invalid, err)
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	if have > 0 {
+		req.Header.Set("Range", "bytes="+strconv.FormatInt(have, 10)+"-")
+	}
+	resp, err := c.Client.Do(req)
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	if resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		err = errkind.Wrap(errkind.Unavailable, errors.Join(errors.New("the server cannot continue a download; starting over"), restart(f)))
+	} else {
+		err = statusError(resp)
+	}
+	if err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// receive appends the body of an answer to f, which holds have bytes. received is called with the number of bytes after each read.
+func receive(ctx context.Context, p *model.Package, body io.Reader, f *os.File, have int64, received func(int64)) error {
 	buf := make([]byte, 256<<10)
 	for {
-		n, rerr := resp.Body.Read(buf)
+		n, rerr := body.Read(buf)
 		if have += int64(n); have > p.Size {
-			return resumed, errors.Join(mismatch(p.File, "more than the %d bytes expected came", p.Size), f.Truncate(0))
+			return errors.Join(mismatch(p.File, "more than the expected %d bytes arrived", p.Size), f.Truncate(0))
 		}
 		if _, err := f.Write(buf[:n]); err != nil {
-			return resumed, err
+			return err
 		}
 		if n > 0 {
-			watch.Reset(stall)
-			progress(have)
+			received(have)
 		}
 		switch {
 		case rerr == io.EOF && have < p.Size:
-			return resumed, errkind.New(errkind.Unavailable, "the connection ended after %d of %d bytes", have, p.Size)
+			return errkind.New(errkind.Unavailable, "the connection ended after %d of %d bytes", have, p.Size)
 		case rerr == io.EOF:
-			return resumed, nil
+			return nil
 		case rerr != nil:
-			return resumed, unreachable(ctx, rerr)
+			return unreachable(ctx, rerr)
 		}
 	}
 }
@@ -161,7 +177,7 @@ func restart(f *os.File) error {
 	return err
 }
 
-// copyIn takes p from a folder of packages, if it lies there.
+// copyIn copies p from a folder of packages, if the folder contains p.
 func copyIn(src, dst string, p *model.Package) (found bool, err error) {
 	in, err := os.Open(src)
 	if errors.Is(err, os.ErrNotExist) {
@@ -174,8 +190,7 @@ func copyIn(src, dst string, p *model.Package) (found bool, err error) {
 	return true, write(in, dst, p.Size, p.SHA256, 0o644)
 }
 
-// write brings r to dst by way of a temporary file, checked against size (0 for
-// any) and sum ("" for any).
+// write writes r to dst by way of a temporary file, checked against size (0 for any) and sum ("" for any).
 func write(r io.Reader, dst string, size int64, sum string, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
 		return err
@@ -186,7 +201,7 @@ func write(r io.Reader, dst string, size int64, sum string, mode os.FileMode) er
 		return err
 	}
 	if size > 0 {
-		r = io.LimitReader(r, size+1) // one more, so that too much is noticed
+		r = io.LimitReader(r, size+1) // a further byte shows that r is too long
 	}
 	_, err = io.Copy(f, r)
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -195,7 +210,7 @@ func write(r io.Reader, dst string, size int64, sum string, mode os.FileMode) er
 	return commit(tmp, dst, size, sum, mode)
 }
 
-// commit checks tmp and renames it to dst, or removes it.
+// commit checks tmp and renames tmp to dst; a wrong tmp is removed.
 func commit(tmp, dst string, size int64, sum string, mode os.FileMode) error {
 	err := func() error {
 		f, err := os.OpenFile(tmp, os.O_RDWR, 0)
@@ -212,7 +227,7 @@ func commit(tmp, dst string, size int64, sum string, mode os.FileMode) error {
 			return mismatch(filepath.Base(dst), "sha256 is %s, and %s is pinned; %d bytes", got, sum, n)
 		}
 		if size > 0 && n != size {
-			return mismatch(filepath.Base(dst), "%d bytes came, and %d are expected", n, size)
+			return mismatch(filepath.Base(dst), "%d bytes arrived, and %d were expected", n, size)
 		}
 		if err := f.Chmod(mode); err != nil {
 			return err
@@ -226,5 +241,5 @@ func commit(tmp, dst string, size int64, sum string, mode os.FileMode) error {
 }
 
 func mismatch(name, format string, args ...any) error {
-	return errkind.Wrap(errkind.Invalid, fmt.Errorf("%s is not what was expected: %w: %s; it was not kept", name, errMismatch, fmt.Sprintf(format, args...)))
+	return errkind.Wrap(errkind.Invalid, fmt.Errorf("%s is not the pinned file: %w: %s; the file was not kept", name, errMismatch, fmt.Sprintf(format, args...)))
 }

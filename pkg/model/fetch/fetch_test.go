@@ -28,7 +28,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 )
 
-// registry is a server of both kinds of index that can be told to misbehave.
+// registry is a server of both types of index, with optional faults.
 type registry struct {
 	*httptest.Server
 	files     map[string][]byte
@@ -193,7 +193,7 @@ func TestFetchFromEveryKindOfPackage(t *testing.T) {
 		if last := events[len(events)-1]; last.Stage != Ready || last.Name != "film" {
 			t.Errorf("the last event is %+v", last)
 		}
-		// Nothing else is left behind, and a second fetch asks for nothing.
+		// No other file is left, and a second fetch requests nothing.
 		left, err := filepath.Glob(filepath.Join(cache.Dir(), "packages", "*"))
 		if err != nil || len(left) != 0 {
 			t.Errorf("left behind: %v %v", left, err)
@@ -204,7 +204,7 @@ func TestFetchFromEveryKindOfPackage(t *testing.T) {
 		if err := r.config().fetch(context.Background(), cache, artefacts, ignore); err != nil || len(r.requests) != 3 {
 			t.Errorf("the second fetch: %v, %v", err, r.requests)
 		}
-		// A file that changed is brought again.
+		// A changed file is fetched again.
 		if err := os.WriteFile(cache.Path(artefacts[1]), []byte("y"), 0o644); err != nil {
 			t.Fatal(err)
 		}

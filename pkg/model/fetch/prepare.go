@@ -11,7 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model/picture"
 )
 
-// prepare computes an artefact from those that it names in From.
+// prepare computes an artefact from the artefacts of From.
 func prepare(ctx context.Context, cache model.Cache, a model.Artefact, progress func(done, total int64)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -47,11 +47,10 @@ func compute(ctx context.Context, cache model.Cache, a model.Artefact, dst strin
 	case "words":
 		return picture.FitWords(ctx, cache, dst, progress)
 	}
-	return errkind.New(errkind.Internal, "nothing is known of how to make it")
+	return errkind.New(errkind.Internal, "no function computes the artefact %s", a.ID)
 }
 
-// check compares an artefact's file with its pinned digest, or where the content
-// may differ between machines, with the checksum within.
+// check compares an artefact's file with the pinned digest. If the content differs between machines, check compares the file's own checksum.
 func check(cache model.Cache, a model.Artefact) error {
 	if err := cache.Check(a); err != nil {
 		return err

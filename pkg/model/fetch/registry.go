@@ -19,14 +19,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 )
 
-// Config says which registries to ask. The zero value asks what pip and npm on
-// this machine would ask, which is the public ones unless their configuration
+// Config names the registries. The zero value uses the registries of pip and npm on this machine: the public registries, unless the configuration
 // names a mirror.
 type Config struct {
 	PyPI     string       // address of a simple index (PEP 503 or 691)
 	NPM      string       // address of an npm registry
-	Packages string       // folder of packages downloaded by hand, looked at first
-	Client   *http.Client // nil means one that honours HTTPS_PROXY and friends
+	Packages string       // folder of packages downloaded by hand, searched first
+	Client   *http.Client // nil means a client that honours HTTPS_PROXY and similar variables
 }
 
 func (c Config) withDefaults() Config {
@@ -54,8 +53,7 @@ func first(values ...string) string {
 	return ""
 }
 
-// pipIndex reads the index-url of pip's configuration, the most personal file
-// first.
+// pipIndex reads the index-url of pip's configuration. The user's own files come first.
 func pipIndex() string {
 	config, _ := os.UserConfigDir()
 	home, _ := os.UserHomeDir()
@@ -82,7 +80,7 @@ func npmRegistry() string {
 	return ""
 }
 
-// setting finds "key = value" in a file of the ini kind, in whatever section.
+// setting finds "key = value" in an ini file, in any section.
 func setting(file string, keys ...string) string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -169,8 +167,7 @@ func (c Config) locateNPM(ctx context.Context, p *model.Package) (string, error)
 	return u.String(), nil
 }
 
-// get reads a page of metadata, and says of what media type it is and what its
-// links are relative to.
+// get reads a page of metadata, and returns the media type and the base of relative links.
 func (c Config) get(ctx context.Context, address, accept string) (body []byte, kind string, base *url.URL, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -185,7 +182,7 @@ func (c Config) get(ctx context.Context, address, accept string) (body []byte, k
 	if err := statusError(resp); err != nil {
 		return nil, "", nil, err
 	}
-	const limit = 32 << 20 // the page of the largest project is a few megabytes
+	const limit = 32 << 20 // the page of the largest project has a few megabytes
 	body, err = io.ReadAll(io.LimitReader(resp.Body, limit))
 	if err != nil {
 		return nil, "", nil, unreachable(ctx, fmt.Errorf("reading %s: %w", address, err))
@@ -194,8 +191,7 @@ func (c Config) get(ctx context.Context, address, accept string) (body []byte, k
 	return body, kind, resp.Request.URL, nil
 }
 
-// unreachable marks a network error as worth another try, unless it came of the
-// caller's own leaving.
+// unreachable marks a network error as Unavailable, which is retried. If ctx has ended, unreachable returns the cause of ctx.
 func unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

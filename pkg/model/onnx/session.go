@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 )
 
-// The runtime is a library loaded into the process once, and stays.
+// The runtime is a library that is loaded into the process once, and stays loaded.
 var environment struct {
 	sync.Mutex
 	loaded bool
@@ -39,14 +39,13 @@ type Session struct {
 	session         *ort.DynamicAdvancedSession
 	inputs, outputs int
 
-	// calls keeps Close from freeing what a run still reads.
+	// calls keeps Close from freeing memory that a run still reads.
 	calls  sync.RWMutex
 	closed bool
 }
 
-// Open loads the artefact id of the cache, to be called with these inputs and
-// outputs, in this order. threads bounds the processors that one run uses; 0
-// means all of them.
+// Open loads the artefact id of the cache. Calls have these inputs and outputs, in this order. threads bounds the processors of a run; 0 means all
+// processors.
 func Open(cache model.Cache, id string, inputs, outputs []string, threads int) (*Session, error) {
 	library, err := cache.Require("onnxruntime")
 	if err != nil {
@@ -70,7 +69,7 @@ func Open(cache model.Cache, id string, inputs, outputs []string, threads int) (
 	err = errors.Join(
 		options.SetIntraOpNumThreads(threads),
 		options.SetInterOpNumThreads(1),
-		// Waiting threads sleep: the decoder and the indexer need the processors too.
+		// Waiting threads sleep: the decoder and the indexer need the processors, too.
 		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
 	)
 	if err != nil {
@@ -83,7 +82,7 @@ func Open(cache model.Cache, id string, inputs, outputs []string, threads int) (
 	return &Session{name: id, session: s, inputs: len(inputs), outputs: len(outputs)}, nil
 }
 
-// Close frees the model, after the runs that are under way.
+// Close frees the model, after running calls have ended.
 func (s *Session) Close() error {
 	s.calls.Lock()
 	defer s.calls.Unlock()
@@ -94,7 +93,7 @@ func (s *Session) Close() error {
 	return s.session.Destroy()
 }
 
-// Call is a set of float32 arrays to run a session with.
+// Call is a set of float32 arrays for running a session.
 type Call struct {
 	session         *Session
 	inputs, outputs []ort.Value
@@ -102,8 +101,7 @@ type Call struct {
 	pins            runtime.Pinner
 }
 
-// NewCall makes arrays of these shapes, the session's inputs first, then its
-// outputs. Close gives them back.
+// NewCall makes arrays of these shapes: the session's inputs first, then the outputs. Close frees the arrays.
 func (s *Session) NewCall(shapes ...[]int64) (*Call, error) {
 	if len(shapes) != s.inputs+s.outputs {
 		return nil, errkind.New(errkind.Internal, "model %s has %d inputs and outputs, not %d", s.name, s.inputs+s.outputs, len(shapes))
@@ -126,14 +124,13 @@ func (s *Session) NewCall(shapes ...[]int64) (*Call, error) {
 	return c, nil
 }
 
-// In is the i-th input, to be filled before Run.
+// In returns the i-th input. The caller fills the input before Run.
 func (c *Call) In(i int) []float32 { return c.data[i] }
 
-// Out is the i-th output, valid until the next Run.
+// Out returns the i-th output, valid until the next Run.
 func (c *Call) Out(i int) []float32 { return c.data[c.session.inputs+i] }
 
-// Run computes the outputs. It is one indivisible step: the context is looked at
-// before, not during.
+// Run computes the outputs in an indivisible step. ctx is checked before the step, not during the step.
 func (c *Call) Run(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

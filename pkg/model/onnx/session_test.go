@@ -43,7 +43,7 @@ func TestCallsShareASession(t *testing.T) {
 			for j := range c.In(0) {
 				c.In(0)[j] = float32(j%7) / 7 * float32(1+i%2)
 			}
-			for range 2 { // the arrays are used again
+			for range 2 { // the arrays are reused
 				if err := c.Run(context.Background()); err != nil {
 					t.Error(err)
 				}
@@ -91,7 +91,7 @@ func TestCancelledContext(t *testing.T) {
 }
 
 func TestWhatIsNoModel(t *testing.T) {
-	open(t) // the library is there
+	open(t) // skips the test without the library
 	real, err := model.OpenCache("")
 	if err != nil {
 		t.Fatal(err)

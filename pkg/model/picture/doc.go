@@ -1,17 +1,14 @@
-// Package picture is the space efficientnet-lite2@1, in which frames, stills and
-// words are compared: 1280 dimensions, by cosine.
+// Package picture computes the positions of frames, stills and words in the space efficientnet-lite2@1, which has 1280 dimensions and is compared by
+// cosine. The algorithm pictures stores the vectors of frames, and search-api computes the vectors of queries. The same picture gives the same
+// vector, whether the picture is a frame of a film or an uploaded still.
 //
-// A picture's place is its EfficientNet-Lite2 feature vector, less the mean of all
-// pictures, brought to length 1 (Head.Vector). What is stored for a frame and what
-// is asked with a still are the same function.
+// The contract:
 //
-// A text's place is found by a linear map from the sentence vectors of package e5
-// (Words.Vector). The map is learnt from the thousand labels of ImageNet: from what
-// each is called and looks like, in words, to the weights with which the classifier
-// recognises it, after DeViSE (Frome et al., NIPS 2013). As the sentence vectors of
-// all languages share a space, the words may be in any of them. It knows things, and
-// the look of things; it knows little of actions and nothing of who is who.
+//   - [Head.Vector] is the vector of a picture: the EfficientNet-Lite2 feature vector minus the mean of all pictures, scaled to length 1.
+//   - [Words.Vector] is the vector of a text, in any language of the sentence model.
+//   - [Head.Labels] are the classifier's labels, computed from a feature vector by a single multiplication.
 //
-// Labels are the classifier's own, computed from a feature vector at the price of a
-// multiplication (Head.Labels).
+// Words uses a linear map from the sentence vectors of package e5. The map is learnt from the thousand labels of ImageNet: from the name and the
+// description of each label to the classifier's weights for the label, after DeViSE (Frome et al., NIPS 2013). Texts may be in any language, as the
+// sentence vectors of all languages share a space. The map covers things and the look of things; the map covers few actions, and no persons.
 package picture

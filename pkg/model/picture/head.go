@@ -19,12 +19,11 @@ import (
 const (
 	// Space is the name of the space, with its version.
 	Space = "efficientnet-lite2@1"
-	// Dim is the length of its vectors.
+	// Dim is the length of the space's vectors.
 	Dim = efficientnet.FeatureDim
 )
 
-// Head is the last layer of the classifier. It may be used by any number of
-// goroutines.
+// Head is the last layer of the classifier. A Head is safe for concurrent use.
 type Head struct {
 	weights []float32 // [Labels,Dim]
 	bias    []float32
@@ -32,7 +31,7 @@ type Head struct {
 	names   []string
 }
 
-// OpenHead loads the head and the names of its labels from the cache.
+// OpenHead loads the head and the names of the labels from the cache.
 func OpenHead(cache model.Cache) (*Head, error) {
 	path, err := cache.Require("efficientnet-lite2-head")
 	if err != nil {
@@ -45,7 +44,7 @@ func OpenHead(cache model.Cache) (*Head, error) {
 	const count = efficientnet.Labels*Dim + efficientnet.Labels + Dim
 	body, ok := strings.CutPrefix(string(raw), convert.HeadMagic)
 	if !ok || len(body) != 4*count {
-		return nil, errkind.New(errkind.Invalid, "%s is no head of the picture model; run: cinedex models verify", path)
+		return nil, errkind.New(errkind.Invalid, "%s is not a head of the picture model; run: cinedex models verify", path)
 	}
 	values := floats(raw[len(convert.HeadMagic):])
 	h := &Head{
@@ -65,7 +64,7 @@ func labelNames(cache model.Cache) ([]string, error) {
 		return nil, err
 	}
 	if len(names) != efficientnet.Labels {
-		return nil, errkind.New(errkind.Invalid, "there are %d names for %d labels", len(names), efficientnet.Labels)
+		return nil, errkind.New(errkind.Invalid, "the model has %d names for %d labels; run: cinedex models verify", len(names), efficientnet.Labels)
 	}
 	return names, nil
 }
@@ -85,7 +84,7 @@ func readJSON(cache model.Cache, id string, into any) error {
 	return nil
 }
 
-// Vector places a picture, given its feature vector, in the space.
+// Vector returns the position of a picture in the space, from the picture's feature vector.
 func (h *Head) Vector(feature []float32) []float32 {
 	out := make([]float32, Dim)
 	for i, v := range feature[:Dim] {
@@ -94,15 +93,15 @@ func (h *Head) Vector(feature []float32) []float32 {
 	return unit(out)
 }
 
-// Label is one of ImageNet's thousand.
+// Label is a label of ImageNet's thousand.
 type Label struct {
 	Index      int
 	Name       string
-	Confidence float64 // the classifier's probability, of all labels together 1
+	Confidence float64 // the classifier's probability; all labels together have 1
 }
 
-// Labels returns the n likeliest labels of a picture, given its feature vector or
-// the average of several, the likeliest first.
+// Labels returns the n most probable labels of a picture, the most probable first. feature is the picture's feature vector, or the average of
+// several.
 func (h *Head) Labels(feature []float32, n int) []Label {
 	logits := h.Logits(feature)
 	top := slices.Max(logits)
@@ -145,7 +144,7 @@ func dot(a, b []float32) float32 {
 	return s[0] + s[1] + s[2] + s[3]
 }
 
-// unit scales v, in place, to length 1; what has no length stays as it is.
+// unit scales v, in place, to length 1. A zero vector stays unchanged.
 func unit(v []float32) []float32 {
 	var squares float64
 	for _, x := range v {

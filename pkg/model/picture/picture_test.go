@@ -158,8 +158,8 @@ func TestWordsFindPictures(t *testing.T) {
 	}
 }
 
-// heldOut is the share of labels, left out of the fit a hundred at a time, whose
-// own weights are among the k nearest of the hundred to where the name is placed.
+// heldOut is the share of labels whose own weights are among the k nearest of a hundred to the position of the label's name. The hundred labels are
+// left out of the fit.
 func heldOut(h *Head, all []lesson, k int) float64 {
 	targets := h.directions()
 	order := rand.New(rand.NewPCG(1, 2)).Perm(efficientnet.Labels)
@@ -192,8 +192,7 @@ func heldOut(h *Head, all []lesson, k int) float64 {
 	return float64(hit) / efficientnet.Labels
 }
 
-// Of a hundred labels that the map was not taught, how often is the right one the
-// first, and among the first five? Chance is 1 and 5 %.
+// How often is the right label the first, and among the first five, of a hundred labels that the map was not taught? Chance is 1 and 5 %.
 //
 //	go test ./pkg/model/picture -run - -bench HeldOut -benchtime 1x
 func BenchmarkHeldOut(b *testing.B) {
@@ -212,7 +211,7 @@ func BenchmarkHeldOut(b *testing.B) {
 	}
 }
 
-// What one machine learns twice is the same, and what another learnt is nearly so.
+// A machine learns the same map twice, and another machine learns almost the same map.
 func TestFitIsReproducible(t *testing.T) {
 	h := openHead(t)
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -228,8 +227,7 @@ func TestFitIsReproducible(t *testing.T) {
 	if !bytes.Equal(a.encode(), b.encode()) {
 		t.Error("the same lessons give two maps")
 	}
-	// More lessons than dimensions, and random ones, cannot be learnt by heart; but the
-	// place of each must lie nearer to its own label than to another.
+	// More random lessons than dimensions cannot be memorised. But the position of each lesson must be nearer to its own label than to another label.
 	targets := h.directions()
 	right := 0
 	for i, l := range taught {

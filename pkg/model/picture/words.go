@@ -23,22 +23,20 @@ import (
 )
 
 const (
-	// ridge holds the map's weights down. Of 1, 3 and 10, 3 found most labels that it
-	// was not taught.
+	// ridge is the regularisation of the map's weights. Of 1, 3 and 10, 3 found the most labels that were left out of the fit.
 	ridge = 3
-	// described is how many words of a description are used: the time to fit grows
-	// with them, and what it finds hardly does.
+	// described is the number of used words of a description. More words take more time to fit, and find hardly more.
 	described = 12
 )
 
-// Words places texts in the space.
+// Words computes the positions of texts in the space.
 type Words struct {
 	sentences *e5.Model
-	mean      []float32 // [e5.Dim] of the sentence vectors that it was taught with
+	mean      []float32 // [e5.Dim] of the sentence vectors of the lessons
 	weights   []float32 // [Dim,e5.Dim]
 }
 
-// OpenWords loads the map from the cache. The sentence model stays the caller's.
+// OpenWords loads the map from the cache. The caller keeps ownership of the sentence model.
 func OpenWords(cache model.Cache, sentences *e5.Model) (*Words, error) {
 	path, err := cache.Require("words")
 	if err != nil {
@@ -52,7 +50,7 @@ func OpenWords(cache model.Cache, sentences *e5.Model) (*Words, error) {
 	return w, nil
 }
 
-// Vector places a text, in any language, in the space.
+// Vector returns the position of a text, in any language, in the space.
 func (w *Words) Vector(ctx context.Context, text string) ([]float32, error) {
 	sentence, err := w.sentences.Query(ctx, text)
 	if err != nil {
@@ -61,10 +59,10 @@ func (w *Words) Vector(ctx context.Context, text string) ([]float32, error) {
 	return w.place(sentence), nil
 }
 
-// Place is Vector for a text whose sentence vector, as e5's Query makes it, is known.
+// Place is Vector for a text whose sentence vector, as returned by e5's Query, is known.
 func (w *Words) Place(sentence []float32) ([]float32, error) {
 	if len(sentence) != e5.Dim {
-		return nil, errkind.New(errkind.Invalid, "placing words among pictures: a sentence vector of %d numbers, want %d", len(sentence), e5.Dim)
+		return nil, errkind.New(errkind.Invalid, "placing words among pictures: the sentence vector has %d numbers instead of %d", len(sentence), e5.Dim)
 	}
 	return w.place(sentence), nil
 }
@@ -82,14 +80,14 @@ func (w *Words) place(sentence []float32) []float32 {
 	return unit(out)
 }
 
-// lesson is one text about a label.
+// lesson is a text about a label.
 type lesson struct {
 	label    int
 	text     string
 	sentence []float32
 }
 
-// lessons returns what each label is called and how its description begins.
+// lessons returns the name of each label, and the beginning of its description.
 func lessons(cache model.Cache) ([]lesson, error) {
 	names, err := labelNames(cache)
 	if err != nil {
@@ -127,8 +125,8 @@ func embed(ctx context.Context, sentences *e5.Model, all []lesson, progress func
 	return group.Wait()
 }
 
-// fit learns the map: ridge regression from sentence vectors, centred and of length
-// 1, to the classifier's weights for their labels, centred and of length 1.
+// fit learns the map: ridge regression from sentence vectors, centred and of length 1, to the classifier's weights for the labels, centred and of
+// length 1.
 func fit(h *Head, taught []lesson) *Words {
 	w := &Words{mean: make([]float32, e5.Dim), weights: make([]float32, Dim*e5.Dim)}
 	for i := range w.mean {
@@ -163,7 +161,7 @@ func fit(h *Head, taught []lesson) *Words {
 	var factors mat.Cholesky
 	factors.Factorize(&gram) // positive definite, by the ridge
 	if err := factors.SolveTo(&solution, &moments); err != nil {
-		panic(err) // a condition number beyond 1e16 cannot come of unit vectors and this ridge
+		panic(err) // unit vectors and this ridge cannot give a condition number above 1e16
 	}
 	for i := range Dim {
 		for j := range e5.Dim {
@@ -173,7 +171,7 @@ func fit(h *Head, taught []lesson) *Words {
 	return w
 }
 
-// directions returns each label's weights, less those that all labels share.
+// directions returns each label's weights, minus the weights that all labels share.
 func (h *Head) directions() [][]float32 {
 	mean := make([]float64, Dim)
 	for label := range efficientnet.Labels {
@@ -192,8 +190,8 @@ func (h *Head) directions() [][]float32 {
 	return out
 }
 
-// FitWords learns the map from the cache's artefacts and writes it to dst. It takes
-// some 2,000 sentence vectors, which is most of its time.
+// FitWords learns the map from the cache's artefacts and writes the map to dst. The computation of some 2,000 sentence vectors takes most of the
+// time.
 func FitWords(ctx context.Context, cache model.Cache, dst string, progress func(done, total int64)) error {
 	head, err := OpenHead(cache)
 	if err != nil {
@@ -214,8 +212,8 @@ func FitWords(ctx context.Context, cache model.Cache, dst string, progress func(
 	return os.WriteFile(dst, fit(head, taught).encode(), 0o644)
 }
 
-// A words file is this line, a digest of what the map was learnt from and how,
-// its numbers as little-endian float32, and the sha256 of all that.
+// A words file is this line, a digest of the sources and the method of the learning, the numbers as little-endian float32, and the sha256 of all
+// bytes before.
 const wordsMagic = "cinedex words 1\n"
 
 func (w *Words) encode() []byte {
@@ -229,7 +227,7 @@ func (w *Words) encode() []byte {
 	return append(b, sum[:]...)
 }
 
-// lineage changes when a map would be learnt from other files or in another way.
+// lineage returns a digest that changes with the sources and with the method of the learning.
 func lineage() []byte {
 	h := sha256.New()
 	a, err := model.Find("words")
@@ -247,8 +245,7 @@ func lineage() []byte {
 	return h.Sum(nil)
 }
 
-// CheckWords tells whether the file at path is whole, and was learnt from the
-// artefacts that the manifest now names.
+// CheckWords checks that the file at path is complete, and was learnt from the artefacts of the manifest.
 func CheckWords(path string) error {
 	_, err := readWords(path)
 	return err
@@ -262,14 +259,14 @@ func readWords(path string) (*Words, error) {
 	const remedy = "run: cinedex models fetch"
 	head := len(wordsMagic) + sha256.Size
 	if len(raw) != head+4*(e5.Dim+Dim*e5.Dim)+sha256.Size || !bytes.HasPrefix(raw, []byte(wordsMagic)) {
-		return nil, errkind.New(errkind.Invalid, "%s is no map from words to pictures; %s", path, remedy)
+		return nil, errkind.New(errkind.Invalid, "%s is not a map from words to pictures; %s", path, remedy)
 	}
 	body, sum := raw[:len(raw)-sha256.Size], raw[len(raw)-sha256.Size:]
 	if got := sha256.Sum256(body); !bytes.Equal(got[:], sum) {
 		return nil, errkind.New(errkind.Invalid, "%s is damaged; %s", path, remedy)
 	}
 	if !bytes.Equal(body[len(wordsMagic):head], lineage()) {
-		return nil, errkind.New(errkind.Invalid, "%s was learnt from other files than are used now; %s", path, remedy)
+		return nil, errkind.New(errkind.Invalid, "%s was learnt from other files than the current files; %s", path, remedy)
 	}
 	values := floats(body[head:])
 	return &Words{mean: values[:e5.Dim], weights: values[e5.Dim:]}, nil

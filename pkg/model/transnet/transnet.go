@@ -9,16 +9,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/model/onnx"
 )
 
-// The frames that the model sees: RGB, one byte a channel, row by row, the whole
-// picture squeezed to this size.
+// The size of the model's frames: RGB, a byte per channel, row by row, with the whole picture squeezed to this size.
 const (
 	Width     = 48
 	Height    = 27
 	FrameSize = Width * Height * 3
 )
 
-// A window of frames is judged at a time, of which the middle is kept: its edges
-// have seen too little of what is before and after them.
+// The model judges a window of frames at a time. Only the middle is kept, since the frames at the edges have too little context.
 const (
 	window  = 100
 	step    = 50
@@ -27,7 +25,7 @@ const (
 	bins    = 1 << (3 * binBits)
 )
 
-// Model is the loaded model. Any number of detectors may share it.
+// Model is the loaded model. Any number of detectors may share a Model.
 type Model struct{ session *onnx.Session }
 
 // Open loads the model from the cache, to run on this many processors (0: all).
@@ -42,25 +40,24 @@ func Open(cache model.Cache, threads int) (*Model, error) {
 // Close frees the model.
 func (m *Model) Close() error { return m.session.Close() }
 
-// Probability is what the model says of one frame.
+// Probability is the model's judgement of a frame.
 type Probability struct {
-	// Single is high at one frame of each transition, for a hard cut at the last
-	// frame of the shot that ends.
+	// Single is high at one frame of each transition. For a hard cut, this frame is the last frame of the shot that ends.
 	Single float32
-	// Many is high at every frame that is part of a transition, such as a dissolve.
+	// Many is high at every frame of a transition, such as a dissolve.
 	Many float32
 }
 
-// Detector watches one film. It is for one goroutine.
+// Detector watches a film. A Detector is for a single goroutine.
 type Detector struct {
-	call   *onnx.Call
-	filled int // frames in the window, padding included
-	seen   int // frames pushed
-	told   int // frames whose probability was returned
-	out    []Probability
+	call     *onnx.Call
+	filled   int // frames in the window, padding included
+	seen     int // frames pushed
+	returned int // frames whose probability was returned
+	out      []Probability
 }
 
-// NewDetector starts on a film.
+// NewDetector begins a film.
 func (m *Model) NewDetector() (*Detector, error) {
 	call, err := m.session.NewCall(
 		[]int64{1, window, Height, Width, 3}, []int64{1, window, bins},
@@ -71,16 +68,14 @@ func (m *Model) NewDetector() (*Detector, error) {
 	return &Detector{call: call}, nil
 }
 
-// Close frees what the detector holds.
+// Close frees the detector's arrays.
 func (d *Detector) Close() error { return d.call.Close() }
 
-// Push takes the next frame, of FrameSize bytes, and returns the probabilities
-// that became known by it: those of the frames after the last that was told, in
-// order, often none. The slice is reused by the next call; the frame may be reused by
-// the caller at once.
+// Push adds the next frame, of FrameSize bytes. Push returns the probabilities of the next frames as far as known, in order; often none. The slice is
+// valid until the next call. The caller may reuse the frame at once.
 func (d *Detector) Push(ctx context.Context, frame []byte) ([]Probability, error) {
 	if len(frame) != FrameSize {
-		return nil, errkind.New(errkind.Invalid, "a frame of %d bytes where %d are needed", len(frame), FrameSize)
+		return nil, errkind.New(errkind.Invalid, "the frame has %d bytes instead of %d", len(frame), FrameSize)
 	}
 	d.out = d.out[:0]
 	if d.seen == 0 {
@@ -98,11 +93,10 @@ func (d *Detector) Push(ctx context.Context, frame []byte) ([]Probability, error
 	return d.out, nil
 }
 
-// Finish returns the probabilities of the remaining frames. The detector can only
-// be closed afterwards.
+// Finish returns the probabilities of the remaining frames. After Finish, the detector can only be closed.
 func (d *Detector) Finish(ctx context.Context) ([]Probability, error) {
 	d.out = d.out[:0]
-	for d.told < d.seen {
+	for d.returned < d.seen {
 		for d.filled < window {
 			d.repeat()
 		}
@@ -113,15 +107,15 @@ func (d *Detector) Finish(ctx context.Context) ([]Probability, error) {
 	return d.out, nil
 }
 
-// judge runs the model over a full window, keeps its middle, and moves on.
+// judge runs the model over a full window, keeps the middle, and moves the window on.
 func (d *Detector) judge(ctx context.Context) error {
 	if err := d.call.Run(ctx); err != nil {
 		return err
 	}
 	single, many := d.call.Out(0), d.call.Out(1)
-	for i := margin; i < margin+step && d.told < d.seen; i++ {
+	for i := margin; i < margin+step && d.returned < d.seen; i++ {
 		d.out = append(d.out, Probability{single[i], many[i]})
-		d.told++
+		d.returned++
 	}
 	frames, hist := d.call.In(0), d.call.In(1)
 	copy(frames, frames[step*FrameSize:])
@@ -147,8 +141,7 @@ func (d *Detector) repeat() {
 	d.filled++
 }
 
-// histogram counts colours, eight levels a channel, and scales the counts to
-// length 1.
+// histogram counts colours, eight levels a channel, and scales the counts to length 1.
 func histogram(frame []byte, hist []float32) {
 	clear(hist)
 	const shift = 8 - binBits
@@ -169,9 +162,8 @@ func histogram(frame []byte, hist []float32) {
 // Scene is a run of frames without a transition, [Start, End).
 type Scene struct{ Start, End int }
 
-// Scenes splits a film where the single probability exceeds the threshold, by the
-// rule of the published code: frames above it belong to a transition, the first
-// of which still ends the scene before. Usual thresholds are around 0.5.
+// Scenes splits a film where the single probability exceeds the threshold, by the rule of the published code: frames above the threshold belong to a
+// transition, whose first frame still ends the scene before. Usual thresholds are around 0.5.
 func Scenes(probabilities []Probability, threshold float32) []Scene {
 	var scenes []Scene
 	start, inside := 0, false

@@ -62,8 +62,8 @@ func probabilities(t testing.TB, m *Model, frames [][]byte) []Probability {
 	return append(all, p...)
 }
 
-// scene draws the frames of one generated shot: blobs of colour that drift over a
-// ground. Only whole numbers are used, so that every machine draws the same.
+// scene draws the frames of a generated shot: blobs of colour that drift over a ground. The computation uses whole numbers only, so that every
+// machine draws the same frames.
 func scene(seed uint64, length int) [][]byte {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	ground := [3]int{rng.IntN(200), rng.IntN(200), rng.IntN(200)}
@@ -109,14 +109,13 @@ func dissolve(a, b [][]byte, n int) [][]byte {
 	return append(out, b[n:]...)
 }
 
-// film is 337 frames with hard cuts at 60, 95, 190 and 298, and a dissolve over
-// frames 230 to 244.
+// film is 337 frames with hard cuts at 60, 95, 190 and 298, and a dissolve over the frames 230 to 244.
 func film() (frames [][]byte, cuts []int) {
 	frames = slices.Concat(scene(1, 60), scene(2, 35), scene(3, 95), dissolve(scene(4, 55), scene(5, 68), 15), scene(6, 39))
 	return frames, []int{60, 95, 190, 298}
 }
 
-// The golden file was written by the published code on the published weights:
+// The golden file was written by the published code with the published weights:
 //
 //	go test ./pkg/model/transnet -run Golden -write-frames /tmp/film.rgb
 //	python3 pkg/model/testdata/parity.py /tmp/film.rgb pkg/model/transnet/testdata/golden.f32 --engine torch --write
@@ -162,8 +161,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The same windows, made of a film that is held as a whole and padded at both
-// ends, must give the same.
+// Windows cut from a whole film that is padded at both ends must give the same probabilities.
 func TestStreamedEqualsPadded(t *testing.T) {
 	m := open(t)
 	all := slices.Concat(scene(11, 40), scene(12, 40))
@@ -216,7 +214,7 @@ func TestFrameOfAnotherSizeIsRefused(t *testing.T) {
 
 func TestScenes(t *testing.T) {
 	for name, c := range map[string]struct {
-		in   string // # where the probability is high
+		in   string // # marks a high probability
 		want []Scene
 	}{
 		"nothing":                      {"", nil},

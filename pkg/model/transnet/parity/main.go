@@ -1,5 +1,5 @@
-// The parity program writes what TransNet V2 says of every frame of a film, for
-// pkg/model/testdata/parity.py to compare with Python:
+// The parity program writes TransNet V2's probabilities of every frame of a film. pkg/model/testdata/parity.py compares the probabilities with
+// Python's:
 //
 //	go run ./pkg/model/transnet/parity FILM OUT.f32
 //
@@ -69,30 +69,36 @@ func run(ctx context.Context, film, out string) (err error) {
 	if err := decode.Start(); err != nil {
 		return err
 	}
-	begin, frames := time.Now(), 0
-	frame := make([]byte, transnet.FrameSize)
-	for r := bufio.NewReaderSize(pipe, 1<<20); ; frames++ {
-		if _, err := io.ReadFull(r, frame); err == io.EOF {
-			break
-		} else if err != nil {
-			return fmt.Errorf("reading a frame: %w", err)
-		}
-		p, err := d.Push(ctx, frame)
-		if err != nil {
-			return err
-		}
-		if err := binary.Write(w, binary.LittleEndian, p); err != nil {
-			return err
-		}
-	}
-	p, err := d.Finish(ctx)
+	begin := time.Now()
+	frames, err := detect(ctx, d, pipe, w)
 	if err != nil {
-		return err
-	}
-	if err := binary.Write(w, binary.LittleEndian, p); err != nil {
 		return err
 	}
 	took := time.Since(begin)
 	fmt.Printf("frames %d in %v, %.1f a second\n", frames, took.Round(time.Millisecond), float64(frames)/took.Seconds())
 	return decode.Wait()
+}
+
+// detect writes the probabilities of all frames of pipe, and returns the number of frames.
+func detect(ctx context.Context, d *transnet.Detector, pipe io.Reader, w io.Writer) (frames int, err error) {
+	frame := make([]byte, transnet.FrameSize)
+	for r := bufio.NewReaderSize(pipe, 1<<20); ; frames++ {
+		if _, err := io.ReadFull(r, frame); err == io.EOF {
+			break
+		} else if err != nil {
+			return frames, fmt.Errorf("reading a frame: %w", err)
+		}
+		p, err := d.Push(ctx, frame)
+		if err != nil {
+			return frames, err
+		}
+		if err := binary.Write(w, binary.LittleEndian, p); err != nil {
+			return frames, err
+		}
+	}
+	p, err := d.Finish(ctx)
+	if err != nil {
+		return frames, err
+	}
+	return frames, binary.Write(w, binary.LittleEndian, p)
 }
