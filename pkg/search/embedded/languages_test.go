@@ -145,13 +145,13 @@ func TestLanguages(t *testing.T) {
 
 const languagesHead = `# Words in every language
 
-How a line of dialogue is found by its words. Both search engines answer alike. ` + "`go test ./pkg/search/embedded -run TestLanguages -update`" + ` prints this page.
+This page describes how words find a line of dialogue. Both search engines give the same answers. ` + "`go test ./pkg/search/embedded -run TestLanguages -update`" + ` prints this page.
 
 ## What finds a line
 
-One line of each language, and questions that find it: a word, another form of the word, the word typed without accents, a phrase, the
-beginning of a word, and a word that is misspelt. A question in brackets does not find the line; "·" says that the language has nothing of the
-kind. The last column says that all of it holds for text as macOS copies it (NFD), in the line, in the question, and in both.
+The table has a line of each language, and questions that find the line: a word, another form of the word, the word typed without accents, a phrase, the
+beginning of a word, and a misspelt word. A question in brackets does not find the line; "·" means that the language has no such question. The last column
+means that all questions also work for text in the form that macOS copies (NFD), in the line, in the question, and in both.
 
 | language | line | word | inflected | without accents | phrase | prefix | misspelt | NFD |
 |---|---|---|---|---|---|---|---|---|
@@ -160,23 +160,24 @@ kind. The last column says that all of it holds for text as macOS copies it (NFD
 const languagesFoot = `
 ## Rules
 
-- **Letters.** Text is brought to NFKC. Soft hyphens, zero-width spaces, joiners and directions are no part of a word. Apostrophes of all kinds are
-  alike, and so are hyphens. A line break within Chinese, Japanese, Thai, Lao, Khmer or Burmese is none.
+- **Letters.** Text is normalised to NFKC. Soft hyphens, zero-width spaces, joiners and directions are not part of a word. All apostrophes are equal, and so
+  are all hyphens. A line break within Chinese, Japanese, Thai, Lao, Khmer or Burmese does not separate words.
 - **Case.** Turkish and Azerbaijani pair I with ı and İ with i; elsewhere İ is i with an accent. ς is σ.
-- **Accents.** A word finds its spellings with and without accents, and the spelling that was asked for comes first. œ is oe, ß is ss, ł is l, đ is d.
-- **Letters that stay.** Where CLDR's collation has a letter with a mark as a letter of its own, and its readers type it, it does not fold: å ä ö
+- **Accents.** A word finds its spellings with and without accents, and the spelling of the question comes first. œ is oe, ß is ss, ł is l, đ is d.
+- **Letters that stay.** A letter with a mark does not fold if CLDR's collation treats the letter as separate, and the language's readers type the letter: å ä ö
   in Swedish and Finnish; æ ø å in Danish, Norwegian and Faroese; á é í ó ú ý ð þ æ ö in Icelandic; õ ä ö ü š ž in Estonian; ö ü in Hungarian (ő
-  and ű fold to them); ç ğ ı ö ş ü in Turkish and Azerbaijani, and ə in Azerbaijani; the like in Turkmen and Kurdish; ñ in Spanish, Galician and
+  and ű fold to them); ç ğ ı ö ş ü in Turkish and Azerbaijani, and ə in Azerbaijani; similar letters in Turkmen and Kurdish; ñ in Spanish, Galician and
   Filipino; й in Russian, Belarusian, Ukrainian and Bulgarian, with ї and ґ in Ukrainian and ў in Belarusian; the letters of Kazakh, Kyrgyz and Mongolian. So "rode" does not find "røde". Polish, Czech,
   Slovak, Croatian, Slovene, Lithuanian, Latvian, Romanian and Vietnamese fold: people type without their marks.
 - **Endings.** Stemmers: Arabic, Bosnian, Croatian and Serbian, Danish, Dutch, English, Finnish, French, German, Hindi, Hungarian, Irish, Italian, Norwegian, Persian (by
   the non-joiner), Polish, Portuguese, Romanian, Russian, Sorani, Spanish, Swedish, Turkish. Frequent endings: Bulgarian, Catalan, Czech, Greek, Hebrew,
-  Latvian, Lithuanian, Macedonian, Slovak, Slovene, Ukrainian. Other languages find the form that was said.
-- **Frequent words** (the, who, to be) are looked for in a question that has no others. A line is found by them where it has at most two other words, or
-  where three and more of them follow each other.
+  Latvian, Lithuanian, Macedonian, Slovak, Slovene, Ukrainian. Other languages find the spoken form only.
+- **Frequent words** (the, who, to be) are searched only in a question without other words. Frequent words find a line with at most two other words, and a
+  line in which three or more frequent words follow each other.
 - **Compounds.** Spider-Man is found as spider, as man and as spiderman; U.S.A. as usa; 1,000,000 as 1000000; rock'n'roll by its parts.
-- **No spaces.** Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese words are pairs of characters, or of clusters of letters, and each alone. So
-  京都 finds 東京都, behind lines with the city. Traditional and simplified characters find each other, but in Japanese and Korean.
+- **No spaces.** Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese words are indexed as pairs of characters, or pairs of clusters of letters, and as
+  single characters or clusters. So 京都 finds 東京都, behind lines with the city. Traditional and simplified characters find each other, except in Japanese
+  and Korean.
 - **Alphabets.** Serbian in Cyrillic and in Latin letters find each other.
-- **A phrase** is looked for within one cue.
+- **A phrase** is searched within a single cue.
 `
