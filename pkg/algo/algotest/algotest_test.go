@@ -57,7 +57,7 @@ func openClip(t *testing.T) *algotest.Clip {
 	return clip
 }
 
-// made is an algorithm of one function.
+// made is an algorithm of a single function.
 type made struct {
 	spec     *pb.AlgorithmSpec
 	size     int
@@ -96,7 +96,7 @@ func note(in algo.Input, first, end int64) *pb.Annotation {
 	return &pb.Annotation{Kind: "shot", Start: int64(in.Clock().FrameStart(first)), End: int64(in.Clock().FrameStart(end)), Confidence: 1}
 }
 
-// eachFrame is an algorithm that behaves well, apart from step.
+// eachFrame is a well-behaved algorithm, apart from step.
 func eachFrame(step func(ctx context.Context, in algo.Input, out algo.Output, f algo.Frame) error) func(context.Context, algo.Input, algo.Output) error {
 	return func(ctx context.Context, in algo.Input, out algo.Output) error {
 		for f, err := range in.Frames(ctx) {

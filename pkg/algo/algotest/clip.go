@@ -63,7 +63,7 @@ func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, er
 	return c, nil
 }
 
-// AddText adds a text track that is not in the film's file.
+// AddText adds a text track from outside the film's file.
 func (c *Clip) AddText(language string, cues []timedtext.Cue) {
 	t := &pb.TextTrack{Language: language, Format: "webvtt", Role: "subtitles", Index: -1}
 	c.Asset.Text = append(c.Asset.Text, t)

@@ -93,7 +93,7 @@ type trial struct {
 	late bool
 	// stop ends the context after so many frames, or after so many items of other algorithms if the algorithm reads no frames.
 	stop int
-	// weigh measures the pictures that are held, now and then.
+	// weigh measures the held pictures, now and then.
 	weigh bool
 }
 
@@ -183,14 +183,14 @@ type input struct {
 	cancel   context.CancelCauseFunc
 
 	changed atomic.Bool
-	live    atomic.Int64 // bytes of pictures that are held
+	live    atomic.Int64 // bytes of held pictures
 	held    atomic.Int64
 }
 
 func (in *input) Asset() *pb.Asset    { return in.bench.clip.Asset }
 func (in *input) Clock() schema.Clock { return in.bench.clip.Clock }
 
-// watch ends an execution that is stuck.
+// watch ends a stuck execution.
 func (in *input) watch(done <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

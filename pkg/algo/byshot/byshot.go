@@ -46,7 +46,7 @@ func shotOf(a *pb.Annotation, clock schema.Clock) Shot {
 	return s
 }
 
-// Clean returns the picks that show only this shot; all picks if there is none.
+// Clean returns the picks of this shot alone; all picks if there is none.
 func Clean[T any](s Shot, picks []Pick[T]) []Pick[T] {
 	var out []Pick[T]
 	for _, p := range picks {
@@ -65,7 +65,7 @@ func Clean[T any](s Shot, picks []Pick[T]) []Pick[T] {
 //   - Walk calls pick for each frame, in order, and keeps the returned value if pick returns true.
 //   - Walk calls write for each shot, in order, with the kept values of the shot's frames, possibly none.
 //   - Both functions are called in the caller's goroutine.
-//   - Walk holds only the values of shots that have not ended.
+//   - Walk holds only the values of unfinished shots.
 func Walk[T any](ctx context.Context, in algo.Input,
 	pick func(context.Context, algo.Frame) (T, bool, error),
 	write func(context.Context, Shot, []Pick[T]) error,
@@ -127,7 +127,7 @@ type walk[T any] struct {
 	shots []*pb.Annotation
 }
 
-// upTo writes the shots that have ended before or at frame n.
+// upTo writes the shots ended before or at frame n.
 func (w *walk[T]) upTo(ctx context.Context, n int64) error {
 	for len(w.shots) > 0 {
 		shot := shotOf(w.shots[0], w.clock)

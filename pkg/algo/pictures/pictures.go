@@ -3,9 +3,9 @@
 //
 // The contract of an embedding:
 //
-//   - Interval: the part of the shot that the vector stands for. Frames that look like the picked frame before in the same shot have no vector.
+//   - Interval: the part of the shot that the vector stands for. Frames similar to the picked frame before in the same shot have no vector.
 //   - Attribute "frame": the number of the described frame.
-//   - Attribute "classes": the classes that the classifier sees in the frame, most probable first, each as a probability and a name. The algorithm
+//   - Attribute "classes": the classifier's classes of the frame, most probable first, each as a probability and a name. The algorithm
 //     labels reads the classes, so that the model runs once per frame.
 package pictures
 
@@ -182,11 +182,11 @@ type part struct {
 	first, end int64
 }
 
-// split leaves out frames that look like the picked frame before, and divides the shot among the rest. The border between two parts is half way
-// between the last frame that looks like the first part and the first frame of the second part.
+// split leaves out frames similar to the picked frame before, and divides the shot among the rest. The border between two parts is half way
+// between the last frame similar to the first part and the first frame of the second part.
 func split(s byshot.Shot, picks []byshot.Pick[seen]) []part {
 	var parts []part
-	last := int64(0) // the last frame that looks like the part before
+	last := int64(0) // the last frame similar to the part before
 	for _, p := range picks {
 		n := len(parts)
 		switch {

@@ -30,7 +30,7 @@ const (
 	Ready       = "ready"
 )
 
-// Fetch stores the artefacts of the given ids and groups in the cache, with the artefacts that they are made from. Files that are present and right
+// Fetch stores the artefacts of the given ids and groups in the cache, with the sources of prepared artefacts. Files that are present and right
 // are not touched.
 //
 //   - If progress is not nil, Fetch calls progress from a single goroutine at a time. progress should return quickly.
