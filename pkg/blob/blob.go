@@ -140,17 +140,3 @@ func NamedSum(ref *cinedexv1.MediaRef) string {
 }
 
 var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// Hash returns the sha256 of a blob in lowercase hex, and the blob's size. A blob over MaxBytes is refused before the first byte is read.
-func (b *Blobs) Hash(ctx context.Context, ref *cinedexv1.MediaRef) (sum string, size int64, err error) {
-	o, err := b.Open(ctx, ref)
-	if err != nil {
-		return "", 0, err
-	}
-	defer o.Close()
-	h := sha256.New()
-	if size, err = io.CopyBuffer(h, struct{ io.Reader }{o}, make([]byte, 1<<20)); err != nil {
-		return "", 0, fmt.Errorf("hashing %s: %w", ref.GetKey(), err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), size, nil
-}

@@ -8,7 +8,7 @@ import (
 	"image"
 	"image/color"
 	_ "image/gif" // registers a format that DecodeImage accepts
-	"image/jpeg"
+	_ "image/jpeg"
 	_ "image/png"
 
 	_ "golang.org/x/image/bmp"
@@ -89,18 +89,6 @@ func DecodeImage(data []byte, limits ImageLimits) (image.Image, error) {
 		img = upright(img, orientation(data))
 	}
 	return img, nil
-}
-
-// thumbnailQuality is the lowest quality at which JPEG artefacts are invisible at the size of a grid.
-const thumbnailQuality = 80
-
-// EncodeJPEG encodes a picture. The same picture gives the same bytes.
-func EncodeJPEG(p *Picture) ([]byte, error) {
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, p.Image(), &jpeg.Options{Quality: thumbnailQuality}); err != nil {
-		return nil, fmt.Errorf("encoding a picture: %w", err)
-	}
-	return b.Bytes(), nil
 }
 
 // orientation reads the orientation of EXIF 2.3 (tag 0x0112, 1 to 8) from a JPEG's application segment; 1 (upright) without a readable orientation.

@@ -172,18 +172,3 @@ func TestBadImages(t *testing.T) {
 		})
 	}
 }
-
-func TestEncodeJPEG(t *testing.T) {
-	p := &media.Picture{Width: 320, Height: 180, Pix: bytes.Repeat([]byte{200, 30, 40}, 320*180)}
-	a, err := media.EncodeJPEG(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b, _ := media.EncodeJPEG(p); !bytes.Equal(a, b) {
-		t.Error("the same picture gives other bytes")
-	}
-	img, err := media.DecodeImage(a, media.DefaultImageLimits())
-	if err != nil || img.Bounds().Dx() != 320 || !near(img.At(100, 100), 200, 30, 40) {
-		t.Errorf("%v, %v", img, err)
-	}
-}

@@ -6,9 +6,6 @@ import (
 	"math"
 )
 
-// SquareMemory is the most bytes that Square takes for a picture whose sides have at most 16,384 pixels.
-const SquareMemory = 8 << 20
-
 // A tap is the share of a source pixel in a target pixel.
 type tap struct {
 	to     int

@@ -158,30 +158,3 @@ func histogram(frame []byte, hist []float32) {
 		hist[i] /= length
 	}
 }
-
-// Scene is a run of frames without a transition, [Start, End).
-type Scene struct{ Start, End int }
-
-// Scenes splits a film where the single probability exceeds the threshold, by the rule of the published code: frames above the threshold belong to a
-// transition, whose first frame still ends the scene before. Usual thresholds are around 0.5.
-func Scenes(probabilities []Probability, threshold float32) []Scene {
-	var scenes []Scene
-	start, inside := 0, false
-	for i, p := range probabilities {
-		above := p.Single > threshold
-		if inside && !above {
-			start = i
-		}
-		if !inside && above && i != 0 {
-			scenes = append(scenes, Scene{start, i + 1})
-		}
-		inside = above
-	}
-	if n := len(probabilities); n > 0 && (!inside || len(scenes) == 0) {
-		if inside {
-			start = 0
-		}
-		scenes = append(scenes, Scene{start, n})
-	}
-	return scenes
-}

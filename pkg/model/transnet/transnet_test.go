@@ -148,7 +148,7 @@ func TestGolden(t *testing.T) {
 		t.Errorf("largest difference %g", largest)
 	}
 	var ends []int
-	for _, s := range Scenes(got, 0.5) {
+	for _, s := range scenes(got, 0.5) {
 		ends = append(ends, s.End)
 	}
 	for _, cut := range cuts {
@@ -215,18 +215,18 @@ func TestFrameOfAnotherSizeIsRefused(t *testing.T) {
 func TestScenes(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   string // # marks a high probability
-		want []Scene
+		want []sceneSpan
 	}{
 		"nothing":                      {"", nil},
-		"no cut":                       {"....", []Scene{{0, 4}}},
-		"a cut":                        {"..#..", []Scene{{0, 3}, {3, 5}}},
-		"a slow one":                   {"..###..", []Scene{{0, 3}, {5, 7}}},
-		"two":                          {".#..#.", []Scene{{0, 2}, {2, 5}, {5, 6}}},
-		"at the start":                 {"#...", []Scene{{1, 4}}},
-		"at the end":                   {"...#", []Scene{{0, 4}}},
-		"everywhere":                   {"####", []Scene{{0, 4}}},
-		"at both ends":                 {"#..#", []Scene{{1, 4}}},
-		"one frame that is a cut only": {"#", []Scene{{0, 1}}},
+		"no cut":                       {"....", []sceneSpan{{0, 4}}},
+		"a cut":                        {"..#..", []sceneSpan{{0, 3}, {3, 5}}},
+		"a slow one":                   {"..###..", []sceneSpan{{0, 3}, {5, 7}}},
+		"two":                          {".#..#.", []sceneSpan{{0, 2}, {2, 5}, {5, 6}}},
+		"at the start":                 {"#...", []sceneSpan{{1, 4}}},
+		"at the end":                   {"...#", []sceneSpan{{0, 4}}},
+		"everywhere":                   {"####", []sceneSpan{{0, 4}}},
+		"at both ends":                 {"#..#", []sceneSpan{{1, 4}}},
+		"one frame that is a cut only": {"#", []sceneSpan{{0, 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := make([]Probability, len(c.in))
@@ -235,7 +235,7 @@ func TestScenes(t *testing.T) {
 					in[i].Single = 0.9
 				}
 			}
-			if diff := cmp.Diff(c.want, Scenes(in, 0.5)); diff != "" {
+			if diff := cmp.Diff(c.want, scenes(in, 0.5)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -260,4 +260,31 @@ func BenchmarkFrames(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "frames/s")
+}
+
+// sceneSpan is a run of frames without a transition, [Start, End).
+type sceneSpan struct{ Start, End int }
+
+// scenes splits a film where the single probability exceeds the threshold, by the rule of the published code: frames above the threshold belong to a
+// transition, whose first frame still ends the scene before. Usual thresholds are around 0.5.
+func scenes(probabilities []Probability, threshold float32) []sceneSpan {
+	var out []sceneSpan
+	start, inside := 0, false
+	for i, p := range probabilities {
+		above := p.Single > threshold
+		if inside && !above {
+			start = i
+		}
+		if !inside && above && i != 0 {
+			out = append(out, sceneSpan{start, i + 1})
+		}
+		inside = above
+	}
+	if n := len(probabilities); n > 0 && (!inside || len(out) == 0) {
+		if inside {
+			start = 0
+		}
+		out = append(out, sceneSpan{start, n})
+	}
+	return out
 }
