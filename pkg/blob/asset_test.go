@@ -54,8 +54,8 @@ func reads(ctx context.Context, b *blob.Blobs, a *pb.Asset) ([]byte, error) {
 func refused(t *testing.T, b *blob.Blobs, a *pb.Asset, kind errkind.Kind, reason string) {
 	t.Helper()
 	got, err := reads(t.Context(), b, a)
-	var told *blob.AssetError
-	if got != nil || errkind.Of(err) != kind || !errors.As(err, &told) || !strings.Contains(err.Error(), reason) {
+	var refusal *blob.AssetError
+	if got != nil || errkind.Of(err) != kind || !errors.As(err, &refusal) || !strings.Contains(err.Error(), reason) {
 		t.Errorf("%d bytes, %v (kind %s); want none, kind %s, and the reason %q", len(got), err, errkind.Of(err), kind, reason)
 		return
 	}

@@ -31,10 +31,10 @@ func TestFigureMaterialFrames(t *testing.T) {
 		authored := timedtexttest.Authored(100)
 		picture := filepath.Join(dir, fmt.Sprintf("picture-%d.mp4", i))
 		run(t, "-f", "lavfi", "-i", fmt.Sprintf("testsrc=s=64x36:r=%s", name), "-frames:v", fmt.Sprint(authored[99].End+10), "-c:v", "mpeg4", picture)
-		count := func(what string, n int) {
-			fmt.Printf("%s frames a second through %s: %d of 100\n", name, what, n)
+		count := func(track string, n int) {
+			fmt.Printf("%s frames a second through %s: %d of 100\n", name, track, n)
 			if right, all = right+n, all+100; n < 100 {
-				worst = fmt.Sprintf("; %s through %s: %d of 100", name, what, n)
+				worst = fmt.Sprintf("; %s through %s: %d of 100", name, track, n)
 			}
 		}
 		for form, write := range timedtexttest.Forms {

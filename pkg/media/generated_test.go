@@ -14,8 +14,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A made clip is a clip that ffmpeg makes of generated pictures. Every picture is different.
-type made struct {
+// A generated clip is a clip that ffmpeg makes of generated pictures. Every picture is different.
+type generated struct {
 	clip
 	// steps are runs of ffmpeg in a shared folder. The last run writes the clip's file.
 	steps [][]string
@@ -52,7 +52,7 @@ var (
 )
 
 // rates are clips in containers that round the rate in different ways.
-func rates() (all []made) {
+func rates() (all []generated) {
 	names := []string{"24000/1001", "24", "25", "30000/1001", "30", "48000/1001", "50", "60000/1001", "60", "29.97", "59.94", "23.976", "18", "12.5"}
 	for _, name := range names {
 		rate, err := schema.ParseRate(name)
@@ -67,7 +67,7 @@ func rates() (all []made) {
 			if (c.ext == "mpg" || c.ext == "mxf") && !slices.Contains([]string{"24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"}, name) {
 				continue // MPEG-2 has no such frame_rate_code
 			}
-			m := made{clip: clip{file: fmt.Sprintf("rate-%d.%s", len(all), c.ext), frames: 40, rate: rate, first: anyFirst, source: name + " in " + c.ext + ", " + c.codec[1]},
+			m := generated{clip: clip{file: fmt.Sprintf("rate-%d.%s", len(all), c.ext), frames: 40, rate: rate, first: anyFirst, source: name + " in " + c.ext + ", " + c.codec[1]},
 				steps: [][]string{step(film(name, 40), c.codec)}}
 			if c.ext == "mxf" {
 				m.start = "00:00:00:00"
@@ -79,7 +79,7 @@ func rates() (all []made) {
 }
 
 // kinds are further ways in which containers change clocks.
-var kinds = []made{
+var kinds = []generated{
 	{clip: clip{file: "file-tag.mkv", frames: 50, rate: rateOf(25, 1), start: "10:00:00:00", source: "Matroska tags: of the file"},
 		steps: [][]string{step(film("25", 50), h264, "-metadata", "timecode=10:00:00:00")}},
 	{clip: clip{file: "small-tag.mkv", frames: 50, rate: rateOf(25, 1), start: "10:00:00:00", source: "Matroska tags: in small letters"},
@@ -113,7 +113,7 @@ var kinds = []made{
 }
 
 // make makes a clip, and returns the path.
-func (m made) make(t testing.TB, ffmpeg, dir string) string {
+func (m generated) make(t testing.TB, ffmpeg, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, m.file)
 	for i, s := range m.steps {
@@ -142,7 +142,7 @@ func (m made) make(t testing.TB, ffmpeg, dir string) string {
 }
 
 // agree makes a clip, and compares the values read by each line of ffmpeg with the right values and with the other line's values.
-func (m made) agree(t testing.TB, maker line, ls []line) (wrong []string) {
+func (m generated) agree(t testing.TB, maker line, ls []line) (wrong []string) {
 	t.Helper()
 	path := m.make(t, maker.FFmpeg, t.TempDir())
 	var before seen
@@ -176,7 +176,7 @@ func TestGeneratedClips(t *testing.T) {
 // (ISO/IEC 13818-1, 2.4.3.7).
 func TestManyPicturesWithoutATime(t *testing.T) {
 	ls := lines(t)
-	m := made{clip: clip{file: "long.mpg", frames: 600, rate: rateOf(25, 1), first: anyFirst}, steps: [][]string{step(film("25", 600), mpeg2)}}
+	m := generated{clip: clip{file: "long.mpg", frames: 600, rate: rateOf(25, 1), first: anyFirst}, steps: [][]string{step(film("25", 600), mpeg2)}}
 	for _, w := range m.agree(t, ls[0], ls) {
 		t.Error(w)
 	}

@@ -66,7 +66,7 @@ func TestTracksInTheirOwnCodec(t *testing.T) {
 	for _, c := range []struct {
 		clip, source string
 		lines        []line
-		told         int
+		bad          int
 	}{
 		{"ass.mkv", "google/ExoPlayer#7938, arcusmaximus/YTSubConverter#88; ASS practice", []line{
 			{1, 2, "The tower\nfalls down", "Mara"}, {3, 4, "karaoke", ""}, {5, 6, "Station north", ""}}, 1},
@@ -80,7 +80,7 @@ func TestTracksInTheirOwnCodec(t *testing.T) {
 		for _, cue := range text.Cues {
 			got = append(got, line{cue.Start.Seconds(), cue.End.Seconds(), cue.Text, cue.Speaker})
 		}
-		if !slices.Equal(got, c.lines) || len(text.Bad) != c.told {
+		if !slices.Equal(got, c.lines) || len(text.Bad) != c.bad {
 			t.Errorf("%s (%s): %+v, left out %v; want %+v", c.clip, c.source, got, text.Bad, c.lines)
 		}
 	}
@@ -112,16 +112,16 @@ func remuxed(t *testing.T, path string) string {
 	return out
 }
 
-func checkLines(t *testing.T, what string, want []mediatest.Line, got []timedtext.Cue, clock schema.Clock) {
+func checkLines(t *testing.T, track string, want []mediatest.Line, got []timedtext.Cue, clock schema.Clock) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Errorf("%s: %d cues, want %d", what, len(got), len(want))
+		t.Errorf("%s: %d cues, want %d", track, len(got), len(want))
 		return
 	}
 	for i, c := range got {
 		start, end := schema.FrameSpan(clock, schema.Interval{Start: c.Start, End: c.End})
 		if start != want[i].Start || end != want[i].End || c.Text != want[i].Text || c.Speaker != want[i].Speaker {
-			t.Errorf("%s: cue %d is %q by %q in frames %d to %d; want %+v", what, i, c.Text, c.Speaker, start, end, want[i])
+			t.Errorf("%s: cue %d is %q by %q in frames %d to %d; want %+v", track, i, c.Text, c.Speaker, start, end, want[i])
 		}
 	}
 }

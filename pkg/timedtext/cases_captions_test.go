@@ -108,7 +108,7 @@ func mcc(name, text string) textCase {
 }
 
 var captionCases = []textCase{
-	{file: "r21_side.scc", film: from1h30, told: []string{"no code erases"}, cues: []wanted{at(1.3680, 17.3680, "Hello")}, source: "CEA-608; aws-solutions/media-insights-on-aws#36"},
+	{file: "r21_side.scc", film: from1h30, reports: []string{"no code erases"}, cues: []wanted{at(1.3680, 17.3680, "Hello")}, source: "CEA-608; aws-solutions/media-insights-on-aws#36"},
 	{file: "r21_side.scc", film: &film{rate: "30000/1001", start: "01:00:00:00", frames: 300}, cues: []wanted{inFrames(41, 300, "Hello")}, source: "CEA-608; SubtitleEdit#42"},
 
 	scc("pop-on", "01:00:01:00", twice(enm, rcl, r14)+"Hi"+twice(r15)+"yo"+twice(edm, eoc), "01:00:03:00", twice(edm)).
@@ -134,19 +134,19 @@ var captionCases = []textCase{
 	scc("paint-on over a row", "01:00:01:00", twice(rdc, r15)+"one ", "01:00:03:00", twice(r15)+"two ", "01:00:05:00", twice(edm)).
 		shows(inFrames(34, 92, "one"), inFrames(92, 150, "two")),
 	scc("two channels", "01:00:01:00", twice(enm, rcl, r15)+"Hi"+twice(eoc)+twice("\x1c\x2e", "\x1c\x20", "\x1c\x60")+"Si"+twice("\x1c\x2f"), "01:00:03:00", twice(edm)).
-		shows(inFrames(37, 90, "Hi")).tells("CC2 with 1 captions"),
+		shows(inFrames(37, 90, "Hi")).reporting("CC2 with 1 captions"),
 	scc("the second field's channel alone", "01:00:01:00", twice("\x15\x2e", "\x15\x20", "\x14\x60")+"Si"+twice("\x15\x2f"), "01:00:03:00", twice("\x15\x2c")).
 		shows(inFrames(37, 90, "Si")),
 	scc("data services between captions", "01:00:01:00", "\x01\x05Film\x0f\x1e"+twice(enm, rcl, r15)+"Hi"+twice(eoc), "01:00:03:00", twice(edm)).shows(inFrames(41, 90, "Hi")),
 	scc("a line that begins before the line above ends", "01:00:01:00", twice(enm, rcl, r15)+"Hi"+twice(eoc)+nul(30), "01:00:01:15", twice(edm)).shows(inFrames(37, 69, "Hi")),
 	scc("over midnight", "23:59:59:00", twice(enm, rcl, r15)+"Hi"+twice(eoc), "00:00:01:00", twice(edm)).in(&film{rate: "30000/1001", start: "23:00:00:00"}).shows(inFrames(107_977, 108_030, "Hi")),
 	{file: "scc: faults", film: from1h30, source: "practice", text: "Scenarist_SCC V1.0\r\n\r\n" + sccLine("01:00:01:00", twice(enm, rcl, r15)+"Hi"+twice(eoc)) + "01:00:01:31\t942c\n\n01:00:02\t942c\n\n01:00:02:00\t94zz 146e\n\n" + sccLine("01:00:03:00", twice(edm)),
-		told: []string{"01:00:01:31", `"01:00:02\t942c"`, `"94zz"`, "1 bytes of the captions have the wrong parity"}, cues: []wanted{inFrames(37, 90, "Hi")}},
-	{file: "scc: no words", text: "Scenarist_SCC V1.0\n\n" + sccLine("01:00:03:00", twice(edm)), refused: true, told: []string{"hold no words"}, source: "practice"},
+		reports: []string{"01:00:01:31", `"01:00:02\t942c"`, `"94zz"`, "1 bytes of the captions have the wrong parity"}, cues: []wanted{inFrames(37, 90, "Hi")}},
+	{file: "scc: no words", text: "Scenarist_SCC V1.0\n\n" + sccLine("01:00:03:00", twice(edm)), refused: true, reports: []string{"hold no words"}, source: "practice"},
 
 	mcc("CEA-608 in two fields", mccHead+mccLine("01:00:01;00", field1(rcl), field2("\x15\x20"))+mccLine("01:00:01;01", field1(r15), field2("\x14\x60"))+
 		mccLine("01:00:01;02", field1("Hi"), field2("Si"))+mccLine("01:00:02;00", field1(eoc), field2("\x15\x2f"))+mccLine("01:00:04;00", field1(edm), field2("\x15\x2c"))).
-		shows(inFrames(60, 120, "Hi")).tells("CC3 with 1 captions"),
+		shows(inFrames(60, 120, "Hi")).reporting("CC3 with 1 captions"),
 	mcc("CEA-708 alone", mccHead+mccLine("01:00:01;00", digital(define708+"caf\xe9")...)+mccLine("01:00:01;05", digital("\x92\x01\x00\x7f\x10\x33two\x10\x34")...)+
 		mccLine("01:00:02;00", digital(show708)...)+mccLine("01:00:03;00", digital(delete708)...)).
 		shows(inFrames(60, 90, "café\n♪“two”")),
@@ -154,9 +154,9 @@ var captionCases = []textCase{
 		shows(inFrames(30, 90, "one"), inFrames(60, 120, "two"), inFrames(90, 120, "three")),
 	mcc("both", mccHead+mccLine("01:00:01;00", append(digital(define708+"Hi"+show708), field1(rcl))...)+mccLine("01:00:01;01", field1(r15))+mccLine("01:00:01;02", field1("Hi"))+mccLine("01:00:02;00", field1(eoc))+
 		mccLine("01:00:03;00", append(digital(delete708), field1(edm))...)).
-		shows(inFrames(60, 90, "Hi")).tells("Service 1 with 1 captions"),
+		shows(inFrames(60, 90, "Hi")).reporting("Service 1 with 1 captions"),
 	mcc("faults", mccHead+mccLine("01:00:01;00", field1(rcl))+mccLine("01:00:01;01", field1(r15))+"01:00:01;02\tT0\n01:00:01;03\t41010096\n01:00:01;04\tT1096690000\n"+mccLine("01:00:01;05", field1("Hi"))+mccLine("01:00:02;00", field1(eoc))+mccLine("01:00:03;00", field1(edm))).
-		shows(inFrames(60, 90, "Hi")).tells("ends inside a byte", "not a packet of captions", "distribution packet"),
-	{file: "mcc: a rate of nothing", text: strings.Replace(mccHead, "=30DF", "=00", 1) + mccLine("01:00:01:00", field1(rcl)), refused: true, told: []string{`"00"`}, source: "practice"},
-	{file: "mcc: no rate", text: strings.Replace(mccHead, "Time Code Rate=30DF", "", 1), refused: true, told: []string{"no time code rate"}, source: "practice"},
+		shows(inFrames(60, 90, "Hi")).reporting("ends inside a byte", "not a packet of captions", "distribution packet"),
+	{file: "mcc: a rate of nothing", text: strings.Replace(mccHead, "=30DF", "=00", 1) + mccLine("01:00:01:00", field1(rcl)), refused: true, reports: []string{`"00"`}, source: "practice"},
+	{file: "mcc: no rate", text: strings.Replace(mccHead, "Time Code Rate=30DF", "", 1), refused: true, reports: []string{"no time code rate"}, source: "practice"},
 }

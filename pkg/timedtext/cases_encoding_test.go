@@ -9,7 +9,7 @@ var utf16Cues = []wanted{at(1, 2, "橋は 落ちた"), at(3, 4, "誰が見た")}
 
 var encodingCases = []textCase{
 	{file: "r04_badbyte_fr.srt", language: "fr", encoding: "utf-8", cues: []wanted{at(1, 2, "Le château près de la forêt"), at(3, 4, "Ça va, garçon \ufffd")},
-		told: []string{"bytes that are not utf-8, each shown as �: 1"}, source: oneByte},
+		reports: []string{"bytes that are not utf-8, each shown as �: 1"}, source: oneByte},
 	{file: "r04_badbyte_ja.srt", language: "ja", encoding: "utf-8", cues: []wanted{at(1, 2, "川の向こうで待っている"), at(3, 4, "橋は落ちた \ufffd")}, source: oneByte},
 	{file: "r04b_bom_badbyte_ru.srt", language: "ru", encoding: "utf-8", cues: []wanted{at(1, 2, "Поезд уходит в полночь"), at(3, 4, "Жди меня у моста \ufffd")}, source: oneByte},
 	{file: "r05_utf16le_bom.srt", language: "ja", encoding: "utf-16le", cues: utf16Cues, source: "ripose-jp/Memento#170"},

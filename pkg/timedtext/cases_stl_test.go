@@ -7,15 +7,15 @@ import (
 )
 
 var stlCases = []textCase{
-	{file: "r22_tcp.stl", told: []string{"start of programme"}, cues: []wanted{at(2, 4, "The gate is open")}, source: "EBU Tech 3264, TCP; sandflow/ttconv#274"},
-	{file: "r22_tcp.stl", film: from10h, told: []string{"10:00:00:00"}, cues: []wanted{at(2, 4, "The gate is open")}, source: "EBU Tech 3264, TCP; sandflow/ttconv#274"},
-	{file: "r22_tcp.stl", film: before10h, told: []string{"09:59:30:00"}, cues: []wanted{at(32, 34, "The gate is open")}, source: "EBU Tech 3264, TCP, TCI"},
-	{file: "d_before.stl", told: []string{"start of programme"}, cues: []wanted{at(5, 6, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
+	{file: "r22_tcp.stl", reports: []string{"start of programme"}, cues: []wanted{at(2, 4, "The gate is open")}, source: "EBU Tech 3264, TCP; sandflow/ttconv#274"},
+	{file: "r22_tcp.stl", film: from10h, reports: []string{"10:00:00:00"}, cues: []wanted{at(2, 4, "The gate is open")}, source: "EBU Tech 3264, TCP; sandflow/ttconv#274"},
+	{file: "r22_tcp.stl", film: before10h, reports: []string{"09:59:30:00"}, cues: []wanted{at(32, 34, "The gate is open")}, source: "EBU Tech 3264, TCP, TCI"},
+	{file: "d_before.stl", reports: []string{"start of programme"}, cues: []wanted{at(5, 6, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
 	{file: "d_before.stl", film: before10h, cues: []wanted{at(28, 29, "in the leader"), at(35, 36, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
 	{file: "d_tcp0_10h.stl", film: from10h, cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
 	{file: "d_tcp0_10h.stl", film: before10h, cues: []wanted{at(35, 36.48, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
 	{file: "d_tcp0_10h.stl", cues: []wanted{at(36005, 36006.48, "Hello")}, source: "EBU Tech 3264, TCP, TCI"},
-	{file: "d_tcp0_10h.stl", film: &film{rate: "25", seconds: 3600}, refused: true, told: []string{"the film ends at"}, source: "EBU Tech 3264, TCP, TCI: beyond the end"},
+	{file: "d_tcp0_10h.stl", film: &film{rate: "25", seconds: 3600}, refused: true, reports: []string{"the film ends at"}, source: "EBU Tech 3264, TCP, TCI: beyond the end"},
 	{file: "d_comment.stl", cues: []wanted{at(7, 8, "Shown")}, source: "EBU Tech 3264, CF"},
 	{file: "d_cumul.stl", cues: []wanted{at(5, 9, "One"), at(6, 9, "Two"), at(7, 9, "Three")}, source: "EBU Tech 3264, CS"},
 	{file: "r22_cumul.stl", cues: []wanted{at(1, 3, "Wait"), at(2, 3, "for me")}, source: "EBU Tech 3264, CS"},
@@ -28,10 +28,10 @@ var stlCases = []textCase{
 	{file: "d_tele_col.stl", cues: []wanted{at(5, 6.48, "- Yes. No way.\n- Bye.")}, source: "EBU Tech 3264, TF; ETS 300 706, spacing attributes"},
 	{file: "d_dsc_blank.stl", cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, DSC"},
 	{file: "d_cpn437.stl", cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, CPN"},
-	{file: "d_cpn_blankcct.stl", told: []string{`character code table "  "`}, cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, CCT"},
+	{file: "d_cpn_blankcct.stl", reports: []string{`character code table "  "`}, cues: []wanted{at(5, 6.48, "Hello")}, source: "EBU Tech 3264, CCT"},
 	{file: "d_latin.stl", track: "en", cues: []wanted{at(5, 6, "Straße æÆ ø Ø ö c̊ š £$‘quote’ “x” ― #")}, source: "EBU Tech 3264, CCT 00; ISO 6937/2"},
 	{file: "r22_accents.stl", track: "fr", cues: []wanted{at(1, 2, "étudiant français über")}, source: "EBU Tech 3264, CCT 00; ISO 6937/2"},
-	{file: "d_cyr.stl", encoding: "iso-8859-5", told: []string{"the language en"}, cues: []wanted{at(5, 6, "Привет\nмир")}, source: "EBU Tech 3264, CCT 01; SubtitleEdit#5447"},
+	{file: "d_cyr.stl", encoding: "iso-8859-5", reports: []string{"the language en"}, cues: []wanted{at(5, 6, "Привет\nмир")}, source: "EBU Tech 3264, CCT 01; SubtitleEdit#5447"},
 	{file: "r22_cyr.stl", track: "ru", cues: []wanted{at(1, 2, "Поезд уходит")}, source: "EBU Tech 3264, CCT 01; SubtitleEdit#5447"},
 	{file: "d_arab.stl", cues: []wanted{at(5, 6, "مرحبا")}, source: "EBU Tech 3264, CCT 02; SubtitleEdit#3662"},
 	{file: "r22_arabic.stl", cues: []wanted{at(1, 2, "السلام")}, source: "EBU Tech 3264, CCT 02; SubtitleEdit#3662"},
@@ -57,15 +57,15 @@ var stlCases = []textCase{
 	stlOf("an accent and its letter in two blocks", "25", 0, sub{second(1), second(2), strings.Repeat("B", 111) + "\xc2", true}, sub{second(1), second(2), "e", false}).
 		shows(at(1, 2, strings.Repeat("B", 111)+"é")),
 	stlOf("italics and underlining", "25", 0, sub{second(1), second(2), "\x80one\x81two\x83, three\x82four\x85", false}).shows(at(1, 2, "one two, three four")),
-	stlOf("a byte without a letter", "25", 0, sub{second(1), second(2), "caf\xe5", false}).shows(at(1, 2, "caf\ufffd")).tells("1 bytes name no letter"),
+	stlOf("a byte without a letter", "25", 0, sub{second(1), second(2), "caf\xe5", false}).shows(at(1, 2, "caf\ufffd")).reporting("1 bytes name no letter"),
 	stlOf("cues after midnight", "25", 23, sub{[4]byte{23, 0, 5, 0}, [4]byte{23, 0, 6, 0}, "early", false}, sub{second(5), second(6), "late", false}).
 		shows(at(5, 6, "early"), at(3605, 3606, "late")),
 	stlOf("a cue over midnight", "25", 23, sub{[4]byte{23, 59, 59, 0}, second(1), "late", false}).shows(at(3599, 3601, "late")),
 	stlOf("a subtitle whose last block is missing", "25", 0, sub{second(1), second(2), "a", true}, sub{second(3), second(4), "b", false}, sub{second(5), second(6), "c", true}).
 		shows(at(1, 2, "a"), at(3, 4, "b"), at(5, 6, "c")),
-	stlOf("labels from zero in a film from 10 h", "25", 0, sub{second(1), second(2), "a", false}).in(from10h).shows(at(1, 2, "a")).tells("counted from"),
-	stlOf("a cue over the film's start", "25", 10, sub{[4]byte{9, 59, 59, 0}, [4]byte{10, 0, 1, 0}, "a", false}).in(from10h).shows(at(0, 1, "a")).tells("cut to the film"),
-	stlOf("a label that does not exist", "25", 0, sub{[4]byte{0, 0, 1, 25}, second(2), "a", false}, sub{second(3), second(4), "b", false}).shows(at(3, 4, "b")).tells("00:00:01:25"),
+	stlOf("labels from zero in a film from 10 h", "25", 0, sub{second(1), second(2), "a", false}).in(from10h).shows(at(1, 2, "a")).reporting("counted from"),
+	stlOf("a cue over the film's start", "25", 10, sub{[4]byte{9, 59, 59, 0}, [4]byte{10, 0, 1, 0}, "a", false}).in(from10h).shows(at(0, 1, "a")).reporting("cut to the film"),
+	stlOf("a label that does not exist", "25", 0, sub{[4]byte{0, 0, 1, 25}, second(2), "a", false}, sub{second(3), second(4), "b", false}).shows(at(3, 4, "b")).reporting("00:00:01:25"),
 }
 
 var minuteLater = sub{[4]byte{0, 1, 0, 12}, [4]byte{0, 1, 2, 0}, "a", false}
@@ -95,6 +95,6 @@ func stlOf(name, fps string, hour int, subs ...sub) textCase {
 func (c textCase) shows(cues ...wanted) textCase { c.cues = slices.Clone(cues); return c }
 func (c textCase) beside(rate string) textCase   { c.film = &film{rate: rate}; return c }
 func (c textCase) refusing(words string) textCase {
-	c.refused, c.told = true, []string{words}
+	c.refused, c.reports = true, []string{words}
 	return c
 }

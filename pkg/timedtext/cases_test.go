@@ -25,8 +25,8 @@ type textCase struct {
 	// film is the film beside the text. Without film, the film has 25 frames a second and no timecode.
 	film *film
 	cues []wanted
-	// told are words that Bad, Notes or the error must contain, each in at least one sentence.
-	told []string
+	// reports are words that Bad, Notes or the error must contain, each in at least one sentence.
+	reports []string
 	// refused means that the whole text must be refused.
 	refused bool
 	// track is the language that the file declares; encoding is the name of the encoding. Empty accepts any value.
@@ -100,24 +100,24 @@ func (c textCase) faults(t testing.TB) (faults []string, seen string) {
 	opts := c.options(t)
 	track, err := timedtext.Parse(c.data(t), opts)
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	var said []string
+	var spoken []string
 	if err != nil {
-		said = append(said, err.Error())
+		spoken = append(spoken, err.Error())
 		track = &timedtext.Track{}
 	}
 	if c.refused != (err != nil) {
 		fault("refused is %v: %v", err != nil, err)
 	}
 	for _, b := range track.Bad {
-		said = append(said, fmt.Sprintf("line %d %s", b.Line, b.Reason))
+		spoken = append(spoken, fmt.Sprintf("line %d %s", b.Line, b.Reason))
 	}
-	said = append(said, track.Notes...)
-	for _, words := range c.told {
-		if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, words) }) {
-			fault("nothing tells %q", words)
+	spoken = append(spoken, track.Notes...)
+	for _, words := range c.reports {
+		if !slices.ContainsFunc(spoken, func(s string) bool { return strings.Contains(s, words) }) {
+			fault("no report contains %q", words)
 		}
 	}
-	if len(track.Bad) > 0 && len(c.told) == 0 {
+	if len(track.Bad) > 0 && len(c.reports) == 0 {
 		fault("cues are left out")
 	}
 	if c.track != "" && c.track != track.Language {
@@ -143,8 +143,8 @@ func (c textCase) faults(t testing.TB) (faults []string, seen string) {
 		}
 		seen += "; "
 	}
-	if len(said) > 0 {
-		seen += "told: " + strings.Join(said, "; ")
+	if len(spoken) > 0 {
+		seen += "told: " + strings.Join(spoken, "; ")
 	}
 	return faults, seen
 }
@@ -190,7 +190,7 @@ func TestFigureMaterialText(t *testing.T) {
 		} else {
 			right++
 		}
-		fmt.Printf("%s | expected %v refused=%v told=%q | seen %s | %s\n", c.file, c.cues, c.refused, c.told, seen, verdict)
+		fmt.Printf("%s | expected %v refused=%v told=%q | seen %s | %s\n", c.file, c.cues, c.refused, c.reports, seen, verdict)
 	}
 	figure.Report(t, true, figure.Result{
 		Name: "material/text", Claim: "every case of timed text gives its right value, or is told",

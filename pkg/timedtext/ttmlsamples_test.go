@@ -25,7 +25,7 @@ func TestSamplesOfTTML(t *testing.T) {
 		samples []timedtext.Sample
 		opts    timedtext.Options
 		want    []timedtext.Cue
-		told    []string
+		reports []string
 	}{
 		"times count from the track's beginning, and a cue over two samples is one": {
 			[]timedtext.Sample{sample(0, 2000, `<p begin="1s" end="3s">a</p>`), sample(2000, 4000, `<p begin="1s" end="3s">a</p><p begin="3s">b</p>`), sample(4000, 6000, "")},
@@ -53,20 +53,20 @@ func TestSamplesOfTTML(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			said := slices.Clone(got.Notes)
+			spoken := slices.Clone(got.Notes)
 			for _, b := range got.Bad {
-				said = append(said, b.Reason)
+				spoken = append(spoken, b.Reason)
 			}
 			if diff := gocmp.Diff(c.want, got.Cues); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for _, words := range c.told {
-				if !strings.Contains(strings.Join(said, "\n"), words) {
-					t.Errorf("nothing tells %q: %q", words, said)
+			for _, words := range c.reports {
+				if !strings.Contains(strings.Join(spoken, "\n"), words) {
+					t.Errorf("nothing tells %q: %q", words, spoken)
 				}
 			}
-			if len(c.told) == 0 && len(said) > 0 {
-				t.Errorf("told %q", said)
+			if len(c.reports) == 0 && len(spoken) > 0 {
+				t.Errorf("told %q", spoken)
 			}
 		})
 	}

@@ -57,25 +57,25 @@ func openClip(t *testing.T) *algotest.Clip {
 	return clip
 }
 
-// made is an algorithm of a single function.
-type made struct {
+// faked is an algorithm of a single function.
+type faked struct {
 	spec     *pb.AlgorithmSpec
 	size     int
 	annotate func(context.Context, algo.Input, algo.Output) error
 }
 
-func (m *made) Spec() *pb.AlgorithmSpec { return m.spec }
-func (m *made) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
+func (m *faked) Spec() *pb.AlgorithmSpec { return m.spec }
+func (m *faked) Annotate(ctx context.Context, in algo.Input, out algo.Output) error {
 	return m.annotate(ctx, in, out)
 }
-func (m *made) Frames(*pb.Asset) media.FrameSpec {
+func (m *faked) Frames(*pb.Asset) media.FrameSpec {
 	return media.FrameSpec{Width: 16 * m.size, Height: 9 * m.size}
 }
 
 var space = &pb.Space{Name: "toy", Version: "1", Dimension: 2, Metric: "cosine"}
 
 // upstream writes two shots.
-var upstream = &made{
+var upstream = &faked{
 	spec: &pb.AlgorithmSpec{Name: "halves", Version: "1", Summary: "s", Reads: []string{"video"}, Kinds: []string{"shot"}}, size: 2,
 	annotate: func(ctx context.Context, in algo.Input, out algo.Output) error {
 		for _, err := range in.Frames(ctx) {
@@ -229,7 +229,7 @@ func TestFindings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			kept = nil
-			a := &made{annotate: c.annotate, size: max(c.size, 2), spec: &pb.AlgorithmSpec{Name: "made", Version: "1", Summary: "For a test",
+			a := &faked{annotate: c.annotate, size: max(c.size, 2), spec: &pb.AlgorithmSpec{Name: "made", Version: "1", Summary: "For a test",
 				Reads: []string{"video"}, Needs: []string{"shot"}, Kinds: []string{"mark"}, Spaces: []*pb.Space{space}}}
 			if c.change != nil {
 				c.change(a.spec)

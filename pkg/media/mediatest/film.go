@@ -253,7 +253,7 @@ func (f Film) encode(ctx context.Context, ffmpeg string, args []string, t Truth)
 
 // draw writes all frames as packed RGB.
 func (f Film) draw(w io.Writer, t Truth) error {
-	scenes := make([]*look, len(f.Scenes))
+	scenes := make([]*painter, len(f.Scenes))
 	starts := make([]int64, len(f.Scenes)+1)
 	for i, s := range f.Scenes {
 		starts[i+1] = starts[i] + s.Frames
@@ -262,14 +262,14 @@ func (f Film) draw(w io.Writer, t Truth) error {
 	frame, other := make([]byte, size), make([]byte, size)
 	render := func(into []byte, scene int, n int64) {
 		if scenes[scene] == nil {
-			scenes[scene] = newLook(f.Scenes[scene].Seed, f.Width, f.Height)
+			scenes[scene] = newPainter(f.Scenes[scene].Seed, f.Width, f.Height)
 		}
 		scenes[scene].render(into, (t.Clock.FrameStart(n) - t.Clock.FrameStart(starts[scene])).Seconds())
 	}
 	for n, scene := int64(0), 0; n < t.Frames(); n++ {
 		if n >= starts[scene+1] {
 			if scene > 0 {
-				scenes[scene-1] = nil // a look takes some megabytes
+				scenes[scene-1] = nil // a painter takes some megabytes
 			}
 			scene++
 		}

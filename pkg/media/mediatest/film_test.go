@@ -16,7 +16,7 @@ import (
 // picture renders a stamped frame.
 func picture(w, h int, seed uint64, s Stamp) *image.RGBA {
 	pix := make([]byte, 3*w*h)
-	newLook(seed, w, h).render(pix, 1.5)
+	newPainter(seed, w, h).render(pix, 1.5)
 	stamp(pix, w, h, s)
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	for i := range w * h {

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// A look draws a scene: a textured ground that drifts or swells, in colours of the scene, with some shaded balls moving in front.
-type look struct {
+// A painter draws a scene: a textured ground that drifts or swells, in colours of the scene, with some shaded balls moving in front.
+type painter struct {
 	w, h    int
 	ground  []uint8 // an index into the palette for each pixel
 	scrolls bool    // the ground is a tile; otherwise the ground is as large as the frame
@@ -24,9 +24,9 @@ type ball struct {
 
 const tile = 512
 
-func newLook(seed uint64, w, h int) *look {
+func newPainter(seed uint64, w, h int) *painter {
 	rng := rand.New(rand.NewPCG(seed, 0x63696e65646578))
-	l := &look{w: w, h: h}
+	l := &painter{w: w, h: h}
 	// Golden-angle steps keep the hues of neighbouring seeds apart.
 	hue := math.Mod(float64(seed)*0.381966+rng.Float64()*0.1, 1)
 	dark, light := 0.10+0.35*rng.Float64(), 0.55+0.45*rng.Float64()
@@ -75,7 +75,7 @@ func newLook(seed uint64, w, h int) *look {
 }
 
 // plot fills the ground from a function of x in 0..1, and of y in the same unit.
-func (l *look) plot(f func(x, y float64) float64) []uint8 {
+func (l *painter) plot(f func(x, y float64) float64) []uint8 {
 	g := make([]uint8, l.w*l.h)
 	for y := range l.h {
 		for x := range l.w {
@@ -119,7 +119,7 @@ func noise(rng *rand.Rand) []uint8 {
 func smooth(t float64) float64 { return t * t * (3 - 2*t) }
 
 // render draws the scene t seconds after its first frame.
-func (l *look) render(into []byte, t float64) {
+func (l *painter) render(into []byte, t float64) {
 	// Turning the palette once is cheaper than turning every pixel.
 	var palette [256][3]uint8
 	turn := int(l.turn*t) & 255
@@ -150,7 +150,7 @@ func (l *look) render(into []byte, t float64) {
 }
 
 // ball draws a ball that is lit from the upper left.
-func (l *look) ball(into []byte, b ball, t float64) {
+func (l *painter) ball(into []byte, b ball, t float64) {
 	w := float64(l.w)
 	cx, cy, r := w*(b.x+b.ax*math.Sin(b.wx*t)), w*(b.y+b.ay*math.Sin(b.wy*t)), w*b.r
 	for y := max(0, int(cy-r)); y < min(l.h, int(cy+r)+1); y++ {
