@@ -7,5 +7,5 @@
 //   - A [Model] may be shared by any number of detectors.
 //   - A [Detector] watches a single film, in a single goroutine. The caller pushes frames one by one, as they are decoded.
 //   - Probabilities are returned fifty at a time, in frame order. Memory does not grow with the film.
-//   - The caller MUST close the Detector before the Model.
+//   - The caller MUST close the Detector.
 package transnet
