@@ -36,7 +36,7 @@ var (
 	argumentProposals = map[string]proposals{
 		"dead-letters ID": letterIDs, "jobs ID": jobIDs, "batch BATCH": batchIDs, "runs RUN": runIDs,
 		"runs ALGORITHM@VERSION": algorithms, "runs ALGORITHM": algorithmNames, "models ID|GROUP": modelNames,
-		"cinedex store|search": oneOf("store", "search"), "cinedex search|store": oneOf("search", "store"),
+		"cinedex QUERY": leafNames, "cinedex store|search": oneOf("store", "search"), "cinedex search|store": oneOf("search", "store"),
 	}
 )
 

@@ -184,7 +184,7 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 		{"What is seen, in plain words", `cinedex search 'look:flowers title:big-buck-bunny'`,
 			&pb.SearchRequest{Q: `look:flowers title:big-buck-bunny`, Limit: 3}},
 		{"Shots like a picture: a frame of Big Buck Bunny, made smaller and darker", "cinedex search --image " + filepath.Join(u.home.dir, "still.jpg"),
-			&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: still}), Limit: 3}},
+			&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: leafOf(builtinLeaves(), pb.LeafShape_LEAF_SHAPE_PICTURE), Image: still}), Limit: 3}},
 	} {
 		r, err := ask(ex.req)
 		if err != nil {

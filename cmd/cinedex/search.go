@@ -9,8 +9,6 @@ import (
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
-	"github.com/cinedex/cinedex/pkg/algo/builtin"
-	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -24,7 +22,7 @@ func newSearch(o *output, h *home) *cobra.Command {
 		Short: "Search what is said, what is seen, or what looks like a picture",
 		Long: `Searches every title that the token may see.
 
-Words alone look everywhere. dialogue:, look: and label: say where; AND, OR, NOT
+Words alone look everywhere. ` + strings.Join(wordLeaves(), ", ") + ` say where; AND, OR, NOT
 and WITHIN combine moments of the same asset; title:, series:, lang:, character:,
 kind: and confidence>= narrow. docs/guides/query-language.md has the whole language.`,
 		Example: `  cinedex search 'we have to go'
@@ -77,24 +75,24 @@ type asked struct {
 
 // searchQuery joins what was typed with what the flags point at: both must be there at the same moment.
 func searchQuery(line, image, frame, shot string) (asked, error) {
-	known, err := catalog.New(builtin.Declarations()...)
-	if err != nil {
-		return asked{}, err
-	}
-	lang := query.Language{Names: known.View()}
+	known := builtinLeaves()
+	lang := query.Language{Names: known}
 	var leaves []*pb.Query
 	if image != "" {
 		b, err := readImage(image)
 		if err != nil {
 			return asked{}, err
 		}
-		leaves = append(leaves, query.Leaf(&pb.Leaf{Kind: "like_image", Image: b}))
+		leaves = append(leaves, query.Leaf(&pb.Leaf{Kind: leafOf(known, pb.LeafShape_LEAF_SHAPE_PICTURE), Image: b}))
 	}
-	for name, at := range map[string]string{"frame": frame, "shot": shot} {
-		if at != "" {
-			q, _, err := lang.Parse(fmt.Sprintf("%s:%q", name, at))
+	for _, place := range []struct {
+		flag, at string
+		shape    pb.LeafShape
+	}{{"frame", frame, pb.LeafShape_LEAF_SHAPE_FRAME}, {"shot", shot, pb.LeafShape_LEAF_SHAPE_SHOT}} {
+		if place.at != "" {
+			q, _, err := lang.Parse(fmt.Sprintf("%s:%q", leafOf(known, place.shape), place.at))
 			if err != nil {
-				return asked{}, fmt.Errorf("--%s: %w", name, err)
+				return asked{}, fmt.Errorf("--%s: %w", place.flag, err)
 			}
 			leaves = append(leaves, q)
 		}

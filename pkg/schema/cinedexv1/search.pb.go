@@ -416,14 +416,14 @@ func (x *Within) GetGap() int64 {
 // serves is refused with its name.
 type Leaf struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "any", "dialogue", "like_text" ("look"), "like_image", "like_shot", "like_frame", "label", ...
+	// The name of a leaf, which an algorithm declares (catalog.proto), or "any" for bare words.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Words, for kinds that take words.
 	Text string   `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	Mode TextMode `protobuf:"varint,3,opt,name=mode,proto3,enum=cinedex.v1.TextMode" json:"mode,omitempty"`
-	// The picture (JPEG, PNG, WebP, GIF, BMP), for like_image.
+	// The picture (JPEG, PNG, WebP, GIF, BMP), for a leaf that takes one.
 	Image []byte `protobuf:"bytes,4,opt,name=image,proto3" json:"image,omitempty"`
-	// For like_shot: asset and any time inside the shot. For like_frame: asset and timecode or time.
+	// For a leaf that takes a place: the asset, and the timecode or the time of a frame, or of any frame of a shot.
 	Asset    string `protobuf:"bytes,5,opt,name=asset,proto3" json:"asset,omitempty"`
 	Timecode string `protobuf:"bytes,6,opt,name=timecode,proto3" json:"timecode,omitempty"`
 	Time     int64  `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`

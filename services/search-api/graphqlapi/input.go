@@ -30,14 +30,14 @@ type FilterInput struct {
 
 // One thing looked for.
 type LeafInput struct {
-	// any, dialogue, like_text, like_image, like_shot, like_frame or label; a kind that nothing serves is refused with its name.
+	// The name of a leaf, which an algorithm declares, or any for bare words. A leaf that nothing serves is refused with the names of the others.
 	Kind string `json:"kind"`
 	// Words, for kinds that take words.
 	Text *string             `json:"text,omitempty"`
 	Mode *cinedexv1.TextMode `json:"mode,omitempty"`
-	// The picture (JPEG, PNG, WebP, GIF or BMP), for like_image.
+	// The picture (JPEG, PNG, WebP, GIF or BMP), for a leaf that takes one.
 	Image []byte `json:"image,omitempty"`
-	// For like_shot and like_frame: the asset, and a timecode or a time in it.
+	// For a leaf that takes a place: the asset, and a timecode or a time in it.
 	Asset    *string `json:"asset,omitempty"`
 	Timecode *string `json:"timecode,omitempty"`
 	Time     *int64  `json:"time,omitempty"`

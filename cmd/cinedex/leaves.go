@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/cinedex/cinedex/pkg/algo/builtin"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
+
+// builtinLeaves is the catalogue of the algorithms that this program was built with. A line that names other leaves is read by the service.
+var builtinLeaves = sync.OnceValue(func() *catalog.View {
+	c, err := catalog.New(builtin.Declarations()...)
+	if err != nil {
+		panic(err) // what is built in is valid: the tests of pkg/algo/builtin say so
+	}
+	return c.View()
+})
+
+// leafOf returns the name of the first leaf of a shape.
+func leafOf(v *catalog.View, shape pb.LeafShape) string {
+	for _, l := range v.Leaves() {
+		if l.GetShape() == shape {
+			return l.GetName()
+		}
+	}
+	return ""
+}
+
+// wordLeaves are the leaves of words as people type them.
+func wordLeaves() (out []string) {
+	for _, l := range builtinLeaves().Leaves() {
+		if l.GetShape() == pb.LeafShape_LEAF_SHAPE_WORDS && l.GetName() != catalog.Bare {
+			out = append(out, builtinLeaves().Short(l.GetName())+":")
+		}
+	}
+	return out
+}
+
+// leafNames are how a query may begin.
+func leafNames(context.Context, *home) (out []string) {
+	for _, l := range builtinLeaves().Leaves() {
+		if l.GetName() != catalog.Bare {
+			out = append(out, builtinLeaves().Short(l.GetName())+":")
+		}
+	}
+	return out
+}
