@@ -15,13 +15,13 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// maxEntries bounds the versions of algorithms that a catalogue holds.
+// maxEntries bounds the number of versions in a catalogue.
 const maxEntries = 1000
 
 // ID names one version of an algorithm, "name@version": the key of the topic "algorithms".
 func ID(s *pb.AlgorithmSpec) string { return s.GetName() + "@" + s.GetVersion() }
 
-// A Catalog is the declarations that a process knows. Its methods may be called by many goroutines at once.
+// A Catalog is the declarations known to a process. The methods may be called by many goroutines at once.
 type Catalog struct {
 	builtin []*pb.AlgorithmAnnounced
 
@@ -30,7 +30,7 @@ type Catalog struct {
 	view      atomic.Pointer[View]
 }
 
-// New returns a catalogue of built-in declarations. They MUST NOT be changed afterwards. A declaration that is refused is an error.
+// New returns a catalogue of built-in declarations. The caller MUST NOT change the declarations afterwards. A refused declaration is an error.
 func New(builtin ...*pb.AlgorithmAnnounced) (*Catalog, error) {
 	c := &Catalog{builtin: builtin, announced: map[string]*pb.AlgorithmAnnounced{}}
 	for _, a := range builtin {
@@ -46,7 +46,7 @@ func New(builtin ...*pb.AlgorithmAnnounced) (*Catalog, error) {
 	return c, nil
 }
 
-// Validate checks one declaration by itself.
+// Validate checks a single declaration, without regard to others.
 func Validate(a *pb.AlgorithmAnnounced) error {
 	if err := schema.Validate(a); err != nil {
 		return fmt.Errorf("declaring algorithm %.64q: %w", a.GetAlgorithm().GetName(), err)
@@ -54,11 +54,11 @@ func Validate(a *pb.AlgorithmAnnounced) error {
 	return nil
 }
 
-// View returns the catalogue as it is now.
+// View returns the catalogue of this moment.
 func (c *Catalog) View() *View { return c.view.Load() }
 
-// Put adds an announced version, or replaces it. The caller MUST NOT change the message afterwards.
-// A declaration that is refused changes nothing that readers see: Invalid, Conflict or Exhausted.
+// Put adds or replaces an announced version. The caller MUST NOT change the message afterwards.
+// A refused declaration changes nothing for readers: Invalid, Conflict or Exhausted.
 func (c *Catalog) Put(a *pb.AlgorithmAnnounced) error {
 	if err := Validate(a); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (c *Catalog) Check(a *pb.AlgorithmAnnounced) error {
 	return v.answerable(a.GetAlgorithm())
 }
 
-// Announced returns what was announced of a version, or nil.
+// Announced returns the announced declaration of a version, or nil.
 func (c *Catalog) Announced(id string) *pb.AlgorithmAnnounced {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,7 +113,7 @@ func (c *Catalog) refresh() *View {
 	return v
 }
 
-// all returns the declarations that count: what is announced replaces what is built in.
+// all returns the declarations in force: an announced declaration replaces a built-in declaration of the same version.
 func (c *Catalog) all(announced map[string]*pb.AlgorithmAnnounced) []*pb.AlgorithmAnnounced {
 	var out []*pb.AlgorithmAnnounced
 	for _, b := range c.builtin {
@@ -134,17 +134,17 @@ func (c *Catalog) all(announced map[string]*pb.AlgorithmAnnounced) []*pb.Algorit
 	return out
 }
 
-// byClaim is the order in which declarations claim: who was announced first, and by name among those of one moment.
+// byClaim orders declarations by the moment of the first announcement, and then by name: the order in which claims are granted.
 func byClaim(a, b *pb.AlgorithmAnnounced) int {
 	return cmp.Or(cmp.Compare(a.GetSinceMs(), b.GetSinceMs()), cmp.Compare(ID(a.GetAlgorithm()), ID(b.GetAlgorithm())))
 }
 
-// claim is one thing that one algorithm alone may declare.
+// A claim is a thing which a single algorithm may declare.
 type claim struct{ what, name string }
 
 func (c claim) String() string { return fmt.Sprintf("the %s %q", c.what, c.name) }
 
-// claims returns all that a declaration claims.
+// claims returns the claims of a declaration.
 func claims(s *pb.AlgorithmSpec) []claim {
 	var out []claim
 	for _, k := range s.GetKinds() {

@@ -5,19 +5,19 @@
 // # The contract
 //
 // An algorithm declares itself in its AlgorithmSpec (pkg/schema/proto/cinedex/v1/catalog.proto). A [Catalog] holds the
-// declarations that are built in, and those that the topic "algorithms" brings.
+// built-in declarations and the declarations of the topic "algorithms".
 //
 //   - An algorithm claims its name, its kinds, its spaces, its leaves with their aliases, and the roles of its kinds.
-//   - Of two algorithms that claim the same, the one that was announced first has it. Built-in declarations come before all.
+//   - If two algorithms claim the same thing, the algorithm that was announced first has the claim. Built-in declarations come first.
 //     The other is refused whole, with kind Conflict and the names of both. The order of arrival has no influence.
-//   - Versions of one algorithm share its claims. Of what several versions declare, the newest counts. A candidate counts
+//   - Versions of one algorithm share their claims. If several versions declare the same thing, the newest counts. A candidate counts
 //     where no other version declares the same.
 //   - An announced version replaces the built-in declaration of the same version.
-//   - An answer may name a leaf of another algorithm. Until that leaf is declared, the answer is not asked.
+//   - An answer may name a leaf of another algorithm. The answer is not asked until the leaf is declared.
 //
 // # Errors
 //
-//   - Invalid: a declaration breaks a rule of schema.Validate, or answers a leaf of a shape that it cannot answer.
-//   - Conflict: a declaration claims what another algorithm has.
+//   - Invalid: a declaration breaks a rule of schema.Validate, or answers a leaf of an unsuitable shape.
+//   - Conflict: a declaration claims something of another algorithm.
 //   - Exhausted: the catalogue is full.
 package catalog

@@ -19,28 +19,28 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Log is what a Follower needs of the events.
+// Log is the part of the events client used by a Follower.
 type Log interface {
 	Follow(ctx context.Context, topic events.Topic, f events.Following) error
 	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
 }
 
-// Deps is what a Follower stands on.
+// Deps are the dependencies of a Follower.
 type Deps struct {
 	Events     Log
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
-	// Own are declarations that this process announces, because it runs the algorithms. A process that runs none leaves Own empty.
+	// Own are the declarations of the algorithms run by this process, which the Follower announces. Own is empty in a process without algorithms.
 	Own []*pb.AlgorithmAnnounced
-	// Now is time.Now where it is nil.
+	// Now is time.Now by default.
 	Now func() time.Time
 }
 
-// A Follower keeps a catalogue as the topic "algorithms" has it, and announces what its process runs.
+// A Follower keeps a catalogue up to date with the topic "algorithms", and announces the algorithms of its process.
 //
-//   - Ready is nil once the topic was read to the end that it had at the start, and the own declarations are in the log.
-//     It stays nil while the log is away: the catalogue is then as it was.
-//   - A message that cannot be read, and a declaration that is refused, is told by the log and by a metric. Neither ends the follower.
+//   - Ready returns nil once the topic was read to the end of the moment when Serve began, and the own declarations are in the log.
+//     Ready goes on returning nil while the log is away: the catalogue keeps its last state.
+//   - An unreadable message and a refused declaration are told by the log and by a metric. The Follower goes on.
 type Follower struct {
 	catalog *Catalog
 	deps    Deps
@@ -48,12 +48,12 @@ type Follower struct {
 	known   prometheus.Gauge
 
 	mu      sync.Mutex
-	told    map[string]string // refusals that the log was told, by ID
+	told    map[string]string // refusals written to the log, by ID
 	err     error             // why the follower is not ready
 	current chan struct{}     // closed once the topic was read
 }
 
-// Follow returns the follower of a catalogue. It starts nothing.
+// Follow returns the follower of a catalogue, and starts nothing.
 func Follow(c *Catalog, deps Deps) *Follower {
 	if deps.Now == nil {
 		deps.Now = time.Now
@@ -67,7 +67,7 @@ func Follow(c *Catalog, deps Deps) *Follower {
 	}
 }
 
-// Catalog returns the catalogue that is followed.
+// Catalog returns the followed catalogue.
 func (f *Follower) Catalog() *Catalog { return f.catalog }
 
 // Ready implements lifecycle.Actor.
@@ -77,7 +77,7 @@ func (f *Follower) Ready() error {
 	return f.err
 }
 
-// Serve follows the topic until ctx ends. It announces the own declarations once it has read the topic.
+// Serve follows the topic until ctx ends. Serve announces the own declarations once the topic is read.
 func (f *Follower) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -94,7 +94,7 @@ func (f *Follower) Serve(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
-		// What the process has goes on being served, and the service says why it is not ready.
+		// The catalogue keeps its last state, and Ready returns the reason.
 		f.deps.Log.Error("the catalogue is not followed", "topic", string(events.Algorithms), "error", err)
 		f.mu.Lock()
 		f.err = err
@@ -106,7 +106,7 @@ func (f *Follower) Serve(ctx context.Context) error {
 	}
 }
 
-// retryEvery is how soon a topic is followed again that the brokers deny.
+// retryEvery is the pause before a denied topic is followed again.
 const retryEvery = 10 * time.Second
 
 // fold takes one event into the catalogue.
@@ -127,14 +127,14 @@ func (f *Follower) fold(d events.Delivery, err error) {
 		err = f.catalog.Put(a)
 	}
 	if err != nil && !errkind.Is(err, errkind.Conflict) { // conflicts are among the view's refusals
-		// The last event of a version counts, so that a process which starts later knows the same.
+		// The last event of a version counts, so a process which starts later has the same catalogue.
 		f.catalog.Remove(d.Subject)
 		f.refuse(d.Subject, err, "offset", d.Offset)
 	}
 	f.observe()
 }
 
-// observe tells which refusals are new, since a declaration may lose to a claim that comes after it in the log.
+// observe tells new refusals of the whole view: a later event may take a claim from a declaration of before.
 func (f *Follower) observe() {
 	v := f.catalog.View()
 	f.known.Set(float64(len(v.Entries())))
@@ -181,8 +181,8 @@ func (f *Follower) announce(ctx context.Context) {
 	}
 }
 
-// Announce publishes declarations. What the topic has already is not published once more. Those that the catalogue refuses, Conflict or
-// Invalid, are not published; the others are.
+// Announce publishes declarations. A declaration already in the topic is not published again. A declaration refused by the catalogue
+// (Conflict, Invalid) is not published either; the other declarations are.
 func (f *Follower) Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) error {
 	var evs []events.Event
 	var errs []error

@@ -12,17 +12,17 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Bare is the name of the leaf of bare words, which name no leaf. No algorithm may declare it.
+// Bare is the name of the leaf of bare words, which name no leaf. No algorithm may declare Bare.
 const Bare = "any"
 
-// A View is the catalogue at one moment. It never changes.
+// A View is the catalogue at one moment. A View never changes.
 type View struct {
 	entries []*Entry // the newest version of each algorithm first
 	leaves  map[string]*Leaf
 	names   map[string]string // leaf by name and alias
 	kinds   map[string]*Kind
 	roles   map[pb.KindRole]*Kind
-	owners  map[claim]string // algorithm by what it claims
+	owners  map[claim]string // algorithm by claim
 	spaces  []*pb.Space
 	writes  map[string][]string // spaces by version of an algorithm
 	refused map[string]error    // by ID
@@ -34,12 +34,12 @@ type Entry struct {
 	Candidate bool
 }
 
-// A Leaf is one name by which people ask, with what answers it.
+// A Leaf is a name by which people ask, with its sources.
 type Leaf struct {
 	*pb.LeafSpec
 	// Algorithm declared the leaf; empty for Bare.
 	Algorithm string
-	// Sources answer the leaf: those of Algorithm first, then by kind, words before spaces.
+	// Sources answer the leaf: sources of Algorithm first, then by kind, words before spaces.
 	Sources []*Source
 }
 
@@ -50,7 +50,7 @@ type Kind struct {
 	Algorithm string
 }
 
-// A Source is one way to look for what a leaf asks.
+// A Source is a way to answer a leaf.
 type Source struct {
 	*pb.AnswerSpec
 	Algorithm string
@@ -60,7 +60,7 @@ type Source struct {
 	calibrations map[string]*pb.Calibration
 }
 
-// CalibrationOf returns the calibration of a version of the source's space: the version's own, or that of the newest version
+// CalibrationOf returns the calibration of a version of the source's space: the version's own, or the calibration of the newest version
 // where the version declares none.
 func (s *Source) CalibrationOf(space string) *pb.Calibration {
 	if c := s.calibrations[space]; c != nil {
@@ -69,7 +69,7 @@ func (s *Source) CalibrationOf(space string) *pb.Calibration {
 	return s.GetCalibration()
 }
 
-// newView links declarations that are each valid.
+// newView links valid declarations.
 func newView(list []*pb.AlgorithmAnnounced) *View {
 	v := &View{leaves: map[string]*Leaf{}, names: map[string]string{}, kinds: map[string]*Kind{}, roles: map[pb.KindRole]*Kind{},
 		owners: map[claim]string{}, writes: map[string][]string{}, refused: map[string]error{}}
@@ -90,7 +90,7 @@ func newView(list []*pb.AlgorithmAnnounced) *View {
 	return v
 }
 
-// newestFirst orders the versions of an algorithm by what counts, and algorithms by name.
+// newestFirst orders algorithms by name, and the versions of an algorithm by precedence.
 func newestFirst(a, b *pb.AlgorithmAnnounced) int {
 	candidate := func(x *pb.AlgorithmAnnounced) int {
 		if x.GetCandidate() {
@@ -102,7 +102,7 @@ func newestFirst(a, b *pb.AlgorithmAnnounced) int {
 		cmp.Compare(b.GetSinceMs(), a.GetSinceMs()), cmp.Compare(b.GetAlgorithm().GetVersion(), a.GetAlgorithm().GetVersion()))
 }
 
-// take gives an algorithm what it claims, or says who has it.
+// take grants an algorithm its claims, or names the algorithm which has a claim already.
 func (v *View) take(s *pb.AlgorithmSpec) error {
 	all := claims(s)
 	for _, c := range all {
@@ -116,7 +116,7 @@ func (v *View) take(s *pb.AlgorithmSpec) error {
 	return nil
 }
 
-// declare collects kinds, spaces and leaves. The first entry that declares one counts.
+// declare collects kinds, spaces and leaves. The first entry to declare a name counts.
 func (v *View) declare() {
 	v.leaves[Bare] = &Leaf{LeafSpec: &pb.LeafSpec{Name: Bare, Shape: pb.LeafShape_LEAF_SHAPE_WORDS}}
 	v.names[Bare] = Bare
@@ -156,7 +156,7 @@ func (v *View) declare() {
 	}
 }
 
-// link gives every leaf the sources that answer it.
+// link gives every leaf its sources.
 func (v *View) link() {
 	for _, e := range v.entries {
 		for i, a := range e.GetAnswers() {
@@ -192,7 +192,7 @@ func reached(a *pb.AnswerSpec) []string {
 	return append(slices.Clone(a.GetLeaves()), Bare)
 }
 
-// add gives a leaf a source. Of an older version, its calibration of its own space is kept.
+// add gives a leaf a source. An older version adds the calibration of the space which the version writes.
 func (v *View) add(l *Leaf, e *Entry, a *pb.AnswerSpec, position int) {
 	i := slices.IndexFunc(l.Sources, func(s *Source) bool {
 		return s.Algorithm == e.GetName() && s.GetBy() == a.GetBy() && s.GetKind() == a.GetKind() && s.GetField() == a.GetField() && spaceName(s.GetSpace()) == spaceName(a.GetSpace())
@@ -210,7 +210,7 @@ func (v *View) add(l *Leaf, e *Entry, a *pb.AnswerSpec, position int) {
 	}
 }
 
-// inputs are the encoders that a space needs to be asked by a leaf of each shape. A shot is asked with what is stored of it.
+// inputs are the encoders that a space needs to be asked by a leaf of each shape. A shot is asked with stored vectors.
 var inputs = map[pb.LeafShape]string{
 	pb.LeafShape_LEAF_SHAPE_WORDS:   "text",
 	pb.LeafShape_LEAF_SHAPE_PICTURE: "picture",
@@ -218,7 +218,7 @@ var inputs = map[pb.LeafShape]string{
 	pb.LeafShape_LEAF_SHAPE_SHOT:    "",
 }
 
-// answers says why an answer of an algorithm cannot answer a leaf, or nil where it can.
+// answers says why an answer of an algorithm does not fit a leaf; nil if the answer fits.
 func answers(a *pb.AnswerSpec, l *pb.LeafSpec, by *pb.AlgorithmSpec) error {
 	refuse := func(why string) error {
 		return errkind.New(errkind.Invalid, "algorithm %s cannot answer the leaf %q: %s", ID(by), l.GetName(), why)
@@ -241,7 +241,7 @@ func answers(a *pb.AnswerSpec, l *pb.LeafSpec, by *pb.AlgorithmSpec) error {
 	return nil
 }
 
-// answerable says which leaf an algorithm names and cannot answer. A leaf that nobody declares is named too.
+// answerable names a leaf for which an answer of the algorithm does not fit, or a leaf without declaration.
 func (v *View) answerable(s *pb.AlgorithmSpec) error {
 	for _, a := range s.GetAnswers() {
 		for _, name := range reached(a) {
@@ -262,16 +262,16 @@ func spaceName(id string) string {
 	return name
 }
 
-// Entries returns every version of every algorithm: algorithms by name, the version that counts first. The caller MUST NOT change them.
+// Entries returns every version of every algorithm: algorithms by name, the version in force first. The caller MUST NOT change the entries.
 func (v *View) Entries() []*Entry { return v.entries }
 
-// Refused returns the declarations that were refused and why, by ID.
+// Refused returns the reason of each refused declaration, by ID.
 func (v *View) Refused() map[string]error { return maps.Clone(v.refused) }
 
 // Leaf returns the leaf of this name, or nil. An alias is no name: people type aliases, and query.Language resolves them.
 func (v *View) Leaf(name string) *Leaf { return v.leaves[name] }
 
-// Leaves returns the leaves that something answers, by name.
+// Leaves returns the leaves with sources, by name.
 func (v *View) Leaves() []*Leaf {
 	var out []*Leaf
 	for _, name := range slices.Sorted(maps.Keys(v.leaves)) {
@@ -291,7 +291,7 @@ func (v *View) LeafNames() []string {
 	return out
 }
 
-// Kind returns a kind of annotation. A kind that no algorithm writes has no role and is not shown.
+// Kind returns a kind of annotation. A kind without an algorithm has no role and is not shown.
 func (v *View) Kind(kind string) *Kind {
 	if k := v.kinds[kind]; k != nil {
 		return k
@@ -299,7 +299,7 @@ func (v *View) Kind(kind string) *Kind {
 	return &Kind{KindSpec: &pb.KindSpec{Kind: kind}}
 }
 
-// Kinds returns the kinds that algorithms write, by name.
+// Kinds returns the kinds of all algorithms, by name.
 func (v *View) Kinds() []*Kind {
 	var out []*Kind
 	for _, name := range slices.Sorted(maps.Keys(v.kinds)) {
@@ -308,7 +308,7 @@ func (v *View) Kinds() []*Kind {
 	return out
 }
 
-// Role returns the kind that has a role; a kind without name and algorithm where none has.
+// Role returns the kind with a role; a kind without name and algorithm if no algorithm declares the role.
 func (v *View) Role(r pb.KindRole) *Kind {
 	if k := v.roles[r]; k != nil {
 		return k
@@ -316,13 +316,13 @@ func (v *View) Role(r pb.KindRole) *Kind {
 	return &Kind{KindSpec: &pb.KindSpec{}}
 }
 
-// Spaces returns every space that is written.
+// Spaces returns the spaces of all algorithms.
 func (v *View) Spaces() []*pb.Space { return slices.Clone(v.spaces) }
 
-// SpacesOf returns the ids of the spaces that a version of an algorithm writes.
+// SpacesOf returns the ids of the spaces of a version of an algorithm.
 func (v *View) SpacesOf(algorithm, version string) []string { return v.writes[algorithm+"@"+version] }
 
-// Spelled implements query.Vocabulary: the leaf that a name stands for, and what its value looks like.
+// Spelled implements query.Vocabulary: the leaf behind a name, and the shape of its value.
 func (v *View) Spelled(name string) (leaf string, shape pb.LeafShape) {
 	if l := v.leaves[v.names[name]]; l != nil {
 		return l.GetName(), l.GetShape()
@@ -330,7 +330,7 @@ func (v *View) Spelled(name string) (leaf string, shape pb.LeafShape) {
 	return name, pb.LeafShape_LEAF_SHAPE_UNSPECIFIED
 }
 
-// Short implements query.Vocabulary: the name that a person types for a leaf.
+// Short implements query.Vocabulary: the name which people type for a leaf.
 func (v *View) Short(leaf string) string {
 	if l := v.leaves[leaf]; l != nil && len(l.GetAliases()) > 0 {
 		return l.GetAliases()[0]

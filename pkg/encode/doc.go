@@ -1,7 +1,7 @@
-// Package encode is the contract of encoders. An [Encoder] turns what somebody asks with into a vector of one space; the
-// gateway asks engines with that vector. A vector that an encoder returns is fit for its own space and for no other.
+// Package encode is the contract of encoders. An [Encoder] turns words, a picture, a frame or sound into a vector of one
+// space; the gateway asks engines with the vector. The vector is fit for its own space and for no other.
 //
-// Encoders come from where a space is written: an algorithm that writes a space is a [Provider] of its encoders, since both
+// Encoders come from where a space is written: an algorithm with a space is a [Provider] of the encoders, since both
 // share a model. A process collects the offers in a [Set]. Package encodetest holds every encoder to the contract.
 //
 // # The contract

@@ -5,7 +5,7 @@ import (
 	"image"
 )
 
-// Kind is what an encoder takes, by the names that Space.encoders has.
+// Kind is a kind of input, by its name in Space.encoders.
 type Kind string
 
 // The kinds of input.
@@ -16,7 +16,7 @@ const (
 	Sound Kind = "sound"
 )
 
-// String returns the kind as errors name it.
+// String returns the kind as errors call the input.
 func (k Kind) String() string {
 	switch k {
 	case Words:
@@ -29,7 +29,7 @@ func (k Kind) String() string {
 	return string(k)
 }
 
-// An Input is what is asked with. The field of its Kind is set.
+// An Input is the content of a question. The field of its Kind is set.
 type Input struct {
 	Kind    Kind
 	Words   string
@@ -43,20 +43,20 @@ type Samples struct {
 	Values []float32
 }
 
-// An Encoder turns inputs into vectors of one space. The package comment is its contract.
+// An Encoder turns inputs into vectors of one space. The package comment is the contract.
 type Encoder interface {
 	Encode(ctx context.Context, in Input) ([]float32, error)
-	// Cost bounds the milliseconds of one processor that Encode takes for an input. It takes no time itself, and looks at
+	// Cost bounds the milliseconds of one processor that Encode takes for an input. Cost takes no time itself, and looks at
 	// the input alone.
 	Cost(in Input) float64
 }
 
-// A Placer is an encoder of words that can start from the vector that another space has of the same words.
+// A Placer is an encoder of words which can start from the vector of the same words in another space.
 type Placer interface {
 	Encoder
 	// From names the other space, "name@version".
 	From() string
-	// Place returns the vector that Encode would return for the words. It takes no time to speak of.
+	// Place returns the vector which Encode would return for the words. Place takes no time to speak of.
 	Place(vector []float32) ([]float32, error)
 }
 

@@ -12,14 +12,14 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// An Offer is an encoder with the space that it encodes into and the kinds of input that it takes.
+// An Offer is an encoder with its space and its kinds of input.
 type Offer struct {
 	Space   *pb.Space
 	Takes   []Kind
 	Encoder Encoder
 }
 
-// A Provider has encoders: an algorithm that writes a space.
+// A Provider has encoders: an algorithm with a space.
 type Provider interface {
 	Encoders() []Offer
 }
@@ -31,10 +31,10 @@ type Encoders interface {
 	Encoder(space string, kind Kind) (Encoder, error)
 }
 
-// A Set is the encoders of a process. It does not change, and may be used by many goroutines at once.
+// A Set is the encoders of a process. A Set does not change, and may be used by many goroutines at once.
 type Set struct{ by map[string]map[Kind]Encoder }
 
-// NewSet collects encoders. Two of one kind for one space, and an encoder of a kind that its space does not declare, are Invalid.
+// NewSet collects encoders. Two of one kind for one space, and an encoder of a kind not declared by its space, are Invalid.
 func NewSet(offers ...Offer) (*Set, error) {
 	s := &Set{by: map[string]map[Kind]Encoder{}}
 	for _, o := range offers {
@@ -55,7 +55,7 @@ func NewSet(offers ...Offer) (*Set, error) {
 	return s, nil
 }
 
-// With returns the set with other encoders in place of those for the same space and kind.
+// With returns the set with other encoders in place of the encoders for the same space and kind.
 func (s *Set) With(offers ...Offer) *Set {
 	out := &Set{by: maps.Clone(s.by)}
 	for _, o := range offers {
@@ -85,7 +85,7 @@ func (s *Set) Encoder(space string, kind Kind) (Encoder, error) {
 	return e, nil
 }
 
-// check holds what an encoder returns to the space, so that no vector of another dimension meets it.
+// check holds the vectors of an encoder to the dimension of the space.
 func check(o Offer, id string) Encoder {
 	c := checked{o.Encoder, id, int(o.Space.GetDimension())}
 	if p, ok := o.Encoder.(Placer); ok {

@@ -1,6 +1,6 @@
-// Package builtin is the list of algorithms that come with Cinedex, of their declarations, and of the encoders of the spaces
-// that they write. Services build all three from one list over shared models. To add an algorithm, make its folder under
-// pkg/algo and add it to the list here.
+// Package builtin is the list of the algorithms of Cinedex, of their declarations, and of the encoders of their
+// spaces. Services build all three from one list over shared models. To add an algorithm, make its folder under
+// pkg/algo and add the folder to the list here.
 package builtin
 
 import (
@@ -16,7 +16,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// list has the versions of each algorithm: the one that arrivals get, and then the candidates, which a replay may ask for.
+// list has the versions of each algorithm: first the version for arrivals, then the candidates, for which a replay may ask.
 var list = []func(*algo.Models) []algo.Algorithm{
 	shots.Versions,
 	thumbnails.Versions,
@@ -26,14 +26,14 @@ var list = []func(*algo.Models) []algo.Algorithm{
 	sentences.Versions,
 }
 
-// Models are the algorithms and encoders of a process, over the models that they share. Each model is opened at its first need.
+// Models are the algorithms and encoders of a process, over shared models. Each model is opened at the first need.
 type Models struct {
 	shared  *algo.Models
 	current []algo.Algorithm
 	others  []algo.Algorithm
 }
 
-// Open names the models in the cache. threads bounds the processors that one call of a model uses.
+// Open names the models in the cache. threads bounds the processors of one call of a model.
 func Open(cache model.Cache, threads int) *Models {
 	m := &Models{shared: &algo.Models{Cache: cache, Threads: threads}}
 	for _, versions := range list {
@@ -43,10 +43,10 @@ func Open(cache model.Cache, threads int) *Models {
 	return m
 }
 
-// Close frees the models that were opened. Nobody may be using them.
+// Close frees the opened models. The caller MUST NOT close models in use.
 func (m *Models) Close() error { return m.shared.Close() }
 
-// Algorithms returns every algorithm that comes with Cinedex, candidates included.
+// Algorithms returns every algorithm of Cinedex, candidates included.
 func (m *Models) Algorithms() (*algo.Registry, error) {
 	current, err := algo.NewRegistry(m.current...)
 	if err != nil {
@@ -55,7 +55,7 @@ func (m *Models) Algorithms() (*algo.Registry, error) {
 	return current.WithCandidates(m.others...)
 }
 
-// Encoders returns the encoders of the spaces that the algorithms write.
+// Encoders returns the encoders of the spaces of the algorithms.
 func (m *Models) Encoders() (*encode.Set, error) {
 	var offers []encode.Offer
 	for _, a := range m.current {
@@ -71,10 +71,10 @@ func (m *Models) Encoders() (*encode.Set, error) {
 	return encode.NewSet(offers...)
 }
 
-// Declarations returns what the algorithms that come with Cinedex declare. It opens nothing, and needs no model.
+// Declarations returns the declarations of the algorithms of Cinedex. No model is needed or opened.
 func Declarations() []*pb.AlgorithmAnnounced { return Open(model.Cache{}, 1).Declarations() }
 
-// Declarations returns what the algorithms declare.
+// Declarations returns the declarations of the algorithms.
 func (m *Models) Declarations() []*pb.AlgorithmAnnounced {
 	var out []*pb.AlgorithmAnnounced
 	for _, a := range m.current {

@@ -18,10 +18,9 @@ import (
 // A Subject is an encoder to be held to the contract.
 type Subject struct {
 	encode.Offer
-	// From is the encoder of words of the space that a Placer starts from; without it Place is not tried.
+	// From is the encoder of words of the space from which a Placer starts; without From, Place is not tried.
 	From encode.Encoder
-	// Refuses are inputs that the encoder cannot take, for which it returns Invalid. Words that hold no word are among them by themselves
-	// where Wordless is set.
+	// Refuses are inputs for which the encoder returns Invalid. Wordless adds an input without words.
 	Refuses  []encode.Input
 	Wordless bool
 }
@@ -30,7 +29,7 @@ type Subject struct {
 const (
 	// slack is how much dearer than its cost an input may be, in the better of two tries: machines differ.
 	slack = 8
-	// least is a number of milliseconds that are not worth measuring.
+	// least is a number of milliseconds too small to be measured.
 	least    = 20
 	callers  = 3
 	patience = 30 * time.Second // after the end of a context
@@ -44,7 +43,7 @@ func Run(t *testing.T, s Subject) {
 	}
 }
 
-// Check returns what is wrong with a subject, in sentences.
+// Check returns the faults of a subject, in sentences.
 func Check(ctx context.Context, s Subject) []string {
 	c := &checking{ctx: ctx, Subject: s}
 	for _, kind := range s.Takes {
@@ -121,7 +120,7 @@ func (c *checking) input(in encode.Input) {
 	c.placed(in, want)
 }
 
-// state is what an encoder could change of an input.
+// state is the part of an input which an encoder could change.
 func state(in encode.Input) []float32 {
 	var out []float32
 	if img, ok := in.Picture.(*image.RGBA); ok {
