@@ -10,14 +10,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 )
 
-// A Model is opened when an algorithm first needs it, and shared by all that do.
+// A Model is opened at the first need of an algorithm, and shared by all its users.
 type Model[M io.Closer] interface {
-	// Get returns the open model. While it cannot be opened, perhaps because its file has not
-	// been fetched, the error is of kind Unavailable, and the next call tries again.
+	// Get returns the open model. If the model cannot be opened, perhaps because a file was not
+	// fetched, the error is of kind Unavailable, and the next call tries again.
 	Get() (M, error)
 }
 
-// Opened keeps a model that is opened once. It implements Model.
+// Opened keeps a model which is opened once, and implements Model.
 type Opened[M io.Closer] struct {
 	open func() (M, error)
 
@@ -26,7 +26,7 @@ type Opened[M io.Closer] struct {
 	model M
 }
 
-// Lazily returns a Model that open opens at the first need.
+// Lazily returns a Model which open opens at the first need.
 func Lazily[M io.Closer](open func() (M, error)) *Opened[M] { return &Opened[M]{open: open} }
 
 // Get implements Model.
@@ -45,7 +45,7 @@ func (o *Opened[M]) Get() (M, error) {
 	return m, nil
 }
 
-// Close frees the model if it was opened. Nobody may be using it.
+// Close frees the model if the model is open. The caller MUST NOT close a model in use.
 func (o *Opened[M]) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -56,7 +56,7 @@ func (o *Opened[M]) Close() error {
 	return o.model.Close()
 }
 
-// Models are the models of a process. Algorithms and encoders that name the same model share it.
+// Models are the models of a process. Algorithms and encoders share a model by its name.
 type Models struct {
 	// Cache holds the model files.
 	Cache model.Cache
@@ -69,7 +69,7 @@ type Models struct {
 }
 
 // Shared returns the model of a name, which open opens at the first need. The first caller's open counts.
-// Callers that name the same model MUST want the same type.
+// All callers of a name MUST ask for the same type.
 func Shared[M io.Closer](m *Models, name string, open func() (M, error)) *Opened[M] {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,7 +85,7 @@ func Shared[M io.Closer](m *Models, name string, open func() (M, error)) *Opened
 	return o
 }
 
-// Close frees the models that were opened, the last named first. Nobody may be using them.
+// Close frees the open models, the last named first. The caller MUST NOT close models in use.
 func (m *Models) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -140,7 +140,7 @@ func TestConflicts(t *testing.T) {
 			if err := first.Check(a); !errkind.Is(err, errkind.Conflict) {
 				t.Errorf("checked: %v", err)
 			}
-			// What was refused claims nothing, and is taken once the claim is free.
+			// A refused declaration claims nothing, and is taken once the claim is free.
 			first.Remove("looks@1")
 			if strings.Contains(name, "space") && len(first.View().Refused()) != 0 {
 				t.Errorf("still refused: %v", first.View().Refused())
@@ -189,7 +189,7 @@ func TestAnnouncedReplacesBuiltIn(t *testing.T) {
 	if leaf, _ := c.View().Spelled("spoken"); leaf != "said" {
 		t.Errorf("spoken is spelled %s", leaf)
 	}
-	// It keeps its claims: whoever came in between has them not.
+	// The built-in version keeps its claims against later algorithms.
 	thief := other()
 	thief.GetAlgorithm().Kinds = []string{"line"}
 	if err := c.Put(thief); !errkind.Is(err, errkind.Conflict) {
@@ -222,7 +222,7 @@ func TestRefusedDeclarations(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	// Declarations that are valid by themselves, and cannot answer what they name.
+	// Declarations which are valid alone, and name a leaf of another shape.
 	for want, change := range map[string]func(s *pb.AlgorithmSpec){
 		"which no algorithm declares": func(s *pb.AlgorithmSpec) { s.Answers[0].Leaves = []string{"sung"} },
 		"has no encoder of picture":   func(s *pb.AlgorithmSpec) { s.Spaces[0].Encoders = []string{"text"} },

@@ -81,7 +81,7 @@ func (p *process) said() string {
 	return p.logged.String()
 }
 
-// start runs a follower over what is built in; own are announced.
+// start runs a follower over built-in declarations; own are announced.
 func (l *testLog) start(t *testing.T, builtin, own []*pb.AlgorithmAnnounced, now time.Time) *process {
 	t.Helper()
 	p := &process{metrics: prometheus.NewRegistry()}
@@ -108,7 +108,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// A process that knows nothing of an algorithm has its leaves as soon as another process has announced it, and until it is withdrawn.
+// A process has the leaves of an algorithm unknown to its build from the announcement by another process until the withdrawal.
 func TestAnnounced(t *testing.T) {
 	l := newLog(t)
 	reader := l.start(t, nil, nil, time.UnixMilli(1))
@@ -121,7 +121,7 @@ func TestAnnounced(t *testing.T) {
 		t.Errorf("%d refusals were counted", got)
 	}
 
-	// The same once more is not published; a changed declaration is, and keeps when it was announced first.
+	// An equal declaration is not published again. A changed declaration is published, with the time of its first announcement.
 	before := l.end(t)
 	if err := runner.Announce(t.Context(), lines(), looks("1")); err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestAnnounced(t *testing.T) {
 	eventually(t, "what is withdrawn is gone", func() bool { return slices.Equal(reader.Catalog().View().LeafNames(), []string{"any", "said"}) })
 }
 
-// What is wrong on the topic is told by name and counted, and what comes after it is read.
+// A wrong event of the topic is told by name and counted, and later events are read.
 func TestBadAnnouncements(t *testing.T) {
 	l := newLog(t)
 	p := l.start(t, []*pb.AlgorithmAnnounced{lines()}, nil, time.UnixMilli(1))

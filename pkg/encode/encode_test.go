@@ -77,7 +77,7 @@ func TestContract(t *testing.T) {
 	encodetest.Run(t, encodetest.Subject{Offer: encode.Offer{Space: space("mirror"), Takes: []encode.Kind{encode.Words}, Encoder: m}, From: encode.Func{Run: hashed}})
 }
 
-// The suite finds what breaks the contract.
+// The suite finds breaches of the contract.
 func TestFaultsAreFound(t *testing.T) {
 	var calls atomic.Int64
 	with := func(change func([]float32) []float32) func(context.Context, encode.Input) ([]float32, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/catalog"
 )
 
-// What the algorithms that come with Cinedex declare makes one catalogue, in which every answer reaches a leaf.
+// The declarations of the algorithms of Cinedex make one catalogue, in which every answer reaches a leaf.
 func TestDeclarations(t *testing.T) {
 	known, err := catalog.New(builtin.Declarations()...)
 	if err != nil {
@@ -41,7 +41,7 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
-// The guide's list of leaves is what the algorithms declare: every leaf by its shortest name, with its own beside it.
+// The guide lists every declared leaf: the shortest name first, with the full name beside.
 func TestLeavesAreInTheGuide(t *testing.T) {
 	known, err := catalog.New(builtin.Declarations()...)
 	if err != nil {
