@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// PerSecond is the number of frames a second that a Sampler examines: FramesSpec.per_second of an algorithm with a Sampler.
+	// PerSecond is the number of frames a second that a Sampler examines. Algorithms with a Sampler set FramesSpec.per_second to PerSecond.
 	PerSecond = 8
 	// step is the longest time between two picked frames.
 	step = schema.Second / 2

@@ -40,7 +40,7 @@ type Algorithm struct {
 	pooled bool
 }
 
-// Versions returns the versions of the algorithm, the current one first.
+// Versions returns the versions of the algorithm, the current version first.
 func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New(), NewPooled()} }
 
 // New returns version 1: the best frame names a shot.

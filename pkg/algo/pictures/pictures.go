@@ -60,7 +60,7 @@ type Head interface {
 	Labels(feature []float32, n int) []picture.Label
 }
 
-// Versions returns the versions of the algorithm, the current one first.
+// Versions returns the versions of the algorithm, the current version first.
 func Versions(m *algo.Models) []algo.Algorithm {
 	a := New(algo.Shared(m, "efficientnet-lite2", func() (*efficientnet.Model, error) { return efficientnet.Open(m.Cache, m.Threads) }),
 		algo.Shared(m, "efficientnet-lite2-head", func() (Head, error) {

@@ -32,7 +32,7 @@ var Space = &pb.Space{Name: "e5-small", Version: "1", Dimension: e5.Dim, Metric:
 // Algorithm is the algorithm "sentences".
 type Algorithm struct{ model algo.Model[*e5.Model] }
 
-// Versions returns the versions of the algorithm, the current one first.
+// Versions returns the versions of the algorithm, the current version first.
 func Versions(m *algo.Models) []algo.Algorithm { return []algo.Algorithm{New(Model(m))} }
 
 // Model returns the model of the space, for encoders that start from its vectors.

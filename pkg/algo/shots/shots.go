@@ -15,7 +15,7 @@ import (
 // Algorithm is the algorithm "shots".
 type Algorithm struct{ model algo.Model[*transnet.Model] }
 
-// Versions returns the versions of the algorithm, the current one first.
+// Versions returns the versions of the algorithm, the current version first.
 func Versions(m *algo.Models) []algo.Algorithm {
 	return []algo.Algorithm{New(algo.Shared(m, "transnetv2", func() (*transnet.Model, error) { return transnet.Open(m.Cache, m.Threads) }))}
 }

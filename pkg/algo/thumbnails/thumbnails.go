@@ -32,7 +32,7 @@ const (
 // Algorithm is the algorithm "thumbnails".
 type Algorithm struct{}
 
-// Versions returns the versions of the algorithm, the current one first.
+// Versions returns the versions of the algorithm, the current version first.
 func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New()} }
 
 // New returns the algorithm.
