@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"slices"
+	"sync"
 
 	"github.com/gocql/gocql"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
@@ -146,25 +149,16 @@ func (s *Store) AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error] {
 }
 
 func (s *Store) allActive(ctx context.Context) (all []*pb.ActiveRun, err error) {
-	rows := s.query(ctx, "SELECT asset, body FROM runs WHERE library = ? AND kind = ? ALLOW FILTERING", s.cfg.Library, kindActive).Iter()
-	var asset, before string
-	var body []byte
 	var cut []string
-	for page := false; ; {
-		page = rows.WillSwitchPage()
-		if !rows.Scan(&asset, &body) {
-			break
-		}
-		if page && asset == before && len(all) > 0 {
-			cut = append(cut, asset)
-		}
-		a, err := decode[pb.ActiveRun](body)
-		if err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		all, before = append(all, a), asset
-	}
-	if err := rows.Close(); err != nil {
+	var mu sync.Mutex
+	err = s.scanRuns(ctx, "asset, body", "kind = 0", func(rows *gocql.Iter) error {
+		some, within, err := activeIn(rows)
+		mu.Lock()
+		defer mu.Unlock()
+		all, cut = append(all, some...), append(cut, within...)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	for _, asset := range cut {
@@ -180,39 +174,106 @@ func (s *Store) allActive(ctx context.Context) (all []*pb.ActiveRun, err error) 
 	return all, nil
 }
 
+// activeIn reads active runs. cut are the assets that a page ended within.
+func activeIn(rows *gocql.Iter) (all []*pb.ActiveRun, cut []string, err error) {
+	var asset, before string
+	var body []byte
+	for {
+		page := rows.WillSwitchPage()
+		if !rows.Scan(&asset, &body) {
+			return all, cut, nil
+		}
+		if page && asset == before && len(all) > 0 {
+			cut = append(cut, asset)
+		}
+		a, err := decode[pb.ActiveRun](body)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, before = append(all, a), asset
+	}
+}
+
+// A scan of all assets' runs is made in parts, side by side: a part is the assets whose partitions' hashes lie in one range.
+const (
+	scanParts = 8
+	// scanRows is how many rows of a scan are fetched together: they are some hundred bytes each.
+	scanRows = 5000
+)
+
+// scanRuns reads the rows of runs that a condition selects, each asset's in one part and in their order. use reads one part and MUST NOT
+// close it.
+func (s *Store) scanRuns(ctx context.Context, columns, condition string, use func(rows *gocql.Iter) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	const width = 1 << 61 // of 2^64 hashes
+	for i := range int64(scanParts) {
+		first := math.MinInt64 + i*width
+		g.Go(func() error {
+			rows := s.query(ctx, "SELECT "+columns+" FROM runs WHERE token(library, asset) >= ? AND token(library, asset) <= ? AND library = ? AND "+condition+" ALLOW FILTERING",
+				first, first+width-1, s.cfg.Library).PageSize(scanRows).Iter()
+			return errors.Join(use(rows), rows.Close())
+		})
+	}
+	return g.Wait()
+}
+
 // Inactive implements store.Activation. It is one scan over all assets; the rows of an asset follow each other, active runs first.
 func (s *Store) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error] {
 	return iterate(ctx, s, "inactive", "reading the runs that are not active", func(ctx context.Context, yield func(store.InactiveRun) bool) error {
-		rows := s.query(ctx, "SELECT asset, kind, name, body, deleted FROM runs WHERE library = ? ALLOW FILTERING", s.cfg.Library).Iter()
-		var asset, name, of string
-		var kind int8
-		var body []byte
-		var deleted bool
-		active := map[string]bool{}
-		for rows.Scan(&asset, &kind, &name, &body, &deleted) {
-			if asset != of {
-				of = asset
-				clear(active)
-			}
-			if kind == kindActive {
-				a, err := decode[pb.ActiveRun](body)
-				if err != nil {
-					return errors.Join(err, rows.Close())
-				}
-				active[a.GetRun()] = true
-				continue
-			}
-			if deleted || active[name] {
-				continue
-			}
-			r, err := decode[pb.Run](body)
-			if err != nil {
-				return errors.Join(err, rows.Close())
-			}
-			if !yield(store.InactiveRun{Asset: asset, Run: name, State: r.GetState()}) {
-				return rows.Close()
+		ctx, stop := context.WithCancel(ctx)
+		found := make(chan store.InactiveRun, scanParts)
+		var failed error
+		go func() {
+			defer close(found)
+			failed = s.scanRuns(ctx, "asset, kind, name, body, deleted", "kind >= 0", func(rows *gocql.Iter) error { return inactiveIn(ctx, rows, found) })
+		}()
+		left := false
+		for r := range found {
+			if !left && !yield(r) {
+				left = true
+				stop()
 			}
 		}
-		return rows.Close()
+		stop()
+		if left {
+			return nil
+		}
+		return failed
 	})
+}
+
+// inactiveIn finds the runs that are not active among the rows of a scan.
+func inactiveIn(ctx context.Context, rows *gocql.Iter, found chan<- store.InactiveRun) error {
+	var asset, name, of string
+	var kind int8
+	var body []byte
+	var deleted bool
+	active := map[string]bool{}
+	for rows.Scan(&asset, &kind, &name, &body, &deleted) {
+		if asset != of {
+			of = asset
+			clear(active)
+		}
+		if kind == kindActive {
+			a, err := decode[pb.ActiveRun](body)
+			if err != nil {
+				return err
+			}
+			active[a.GetRun()] = true
+			continue
+		}
+		if deleted || active[name] {
+			continue
+		}
+		r, err := decode[pb.Run](body)
+		if err != nil {
+			return err
+		}
+		select {
+		case found <- store.InactiveRun{Asset: asset, Run: name, State: r.GetState()}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
