@@ -12,7 +12,9 @@
 //	annotations  asset run bucket            ordinal                         writing again
 //	embeddings   asset run bucket            ordinal                         writing again
 //	markers      asset run                   epoch part first                writing again
-//	versions     name                        a counter                       adding
+//	stretches    asset run                   first                           writing again
+//	versions     name                        two counters                    adding
+//	changes      ten minutes                 time asset                      writing once, kept for six hours
 //	migrations   name                                                        compare-and-set
 //
 // Every partition's key begins with Config.Library. A bucket is 1,024 ordinals, so no partition grows with its run; extents
