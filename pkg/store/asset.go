@@ -7,8 +7,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Replaces is the rule of PutAsset, for implementations: it reports whether next is to be written over old, which is nil where
-// nothing is there. False with a nil error: next is there already.
+// Replaces is the rule of PutAsset, for implementations: Replaces reports whether next is written over old. old is nil where no asset is
+// there. False with a nil error: next is there already.
 func Replaces(next, old *pb.Asset) (bool, error) {
 	switch {
 	case old == nil:
@@ -21,5 +21,5 @@ func Replaces(next, old *pb.Asset) (bool, error) {
 	return false, errkind.New(errkind.Conflict, "asset %s is at revision %d, and revision %d was to be put", next.GetId(), old.GetRevision(), next.GetRevision())
 }
 
-// ForgetHistory takes from an asset what a dump leaves out.
+// ForgetHistory takes the fields from an asset that Dump leaves out.
 func ForgetHistory(a *pb.Asset) { a.Revision, a.TitledMs = 0, 0 }

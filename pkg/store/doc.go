@@ -1,20 +1,16 @@
-// Package store is the contract of Cinedex's truth: what is in the library, what
-// each run said of it, and which run readers see.
+// Package store is the contract of Cinedex's truth: the assets of the library, the items of each run, and the run that readers
+// see. Indexers, runners, operators and search-api hold their data in a store. Search engines and every other copy are a fold over the
+// store or over the log of events, and MAY be thrown away and rebuilt.
 //
-// Everything else is a fold over the store or the log and may be thrown away and
-// rebuilt. Two implementations stand beside this file: pebblestore keeps it in one
-// folder, cassandrastore in a cluster. Both pass storetest.
+// Two implementations stand beside this file: pebblestore keeps the data in one folder, cassandrastore in a cluster. Both pass storetest.
 //
-// # What holds
+// # Contract
 //
-//   - A write that returned nil is durable: it survives kill -9 of this process,
-//     and of the store's own process where it has one.
-//   - Every write is idempotent by identity: doing it again changes nothing.
-//   - Rows of annotations and embeddings belong to a run and are immutable but for
-//     one case: a re-execution of the same run under a higher epoch may replace them
-//     before the run is active.
-//   - Active runs and leases change by compare-and-set alone, so two writers never
-//     both win, and reads of them are linearizable.
-//   - No wall-clock time is stored in the rows that Dump writes: two stores that
-//     were told the same things, in whatever order and however often, dump the same bytes.
+//   - A write is durable once the call returned nil. The write survives kill -9 of this process, and of the store's own process.
+//   - Every write is idempotent by identity: the same write again changes nothing.
+//   - Annotations and embeddings belong to a run, and are immutable, with an exception: before the run is active, an
+//     execution of the same run under a higher epoch MAY replace items.
+//   - Active runs and leases change by compare-and-set alone. Two writers never both win. Reads of active runs and leases are linearizable.
+//   - Version and Changes tell readers who hold the library which assets changed.
+//   - Dump writes no wall-clock time. Two stores with the same writes, in any order and any number of times, dump the same bytes.
 package store

@@ -13,9 +13,10 @@ import (
 // A Stretch says of consecutive annotations of a run when the annotations of each kind start. Implementations keep stretches beside the
 // annotations, so that LastBefore reads a few annotations and not the run.
 //
-// The bounds of a stretch MUST hold for the annotations as they were when the stretch was written. A stretch MAY be stale: what was
-// written over its annotations has stretches of its own. Annotations that no stretch covers are read in any case, so an implementation
-// MAY forget stretches.
+//   - An implementation MUST write the stretches of a batch together with the batch.
+//   - A stretch MAY be stale: a later batch over the same ordinals has stretches of its own, with true bounds.
+//   - An implementation MAY forget stretches: LastBefore reads every annotation without a stretch. An implementation MUST NOT forget a
+//     stretch and keep a stale stretch over the same ordinals.
 type Stretch struct {
 	First, Count int64
 	Epoch        int64
@@ -31,7 +32,7 @@ type Starts struct {
 // stretchRows is how many annotations share a stretch: LastBefore reads all stretches of a run, and all annotations of a stretch.
 const stretchRows = 128
 
-// Stretches returns the stretches of a batch. None reaches over a multiple of bucket ordinals.
+// Stretches returns the stretches of a batch. A stretch never crosses a multiple of bucket.
 func Stretches(b Batch, bucket int64) []Stretch {
 	var all []Stretch
 	for i, a := range b.Annotations {
@@ -66,7 +67,7 @@ func (s Stretch) AppendBounds(row []byte) []byte {
 	return row
 }
 
-// ParseStretch reads what AppendBounds wrote.
+// ParseStretch reads a row of AppendBounds.
 func ParseStretch(first int64, row []byte) (Stretch, error) {
 	s, bad := Stretch{First: first}, false
 	number := func() (v int64) {
@@ -121,8 +122,9 @@ type spot struct {
 // NewFinder makes a finder of the stretches of a run, in the order of First.
 //
 //   - last is the highest ordinal of the run, -1 where the run has no annotation.
-//   - epoch is that of the run's record; stretches of epochs before are left out: another release may have written over their annotations.
-//   - load reads the moments of a stretch. A stretch without Kinds is one that was made of ordinals that no stretch covers.
+//   - epoch is the epoch of the run's record. Stretches of earlier epochs are left out: an earlier release, which writes no stretches,
+//     may have written over their annotations.
+//   - load reads the moments of a stretch. A stretch without Kinds stands for ordinals without any stretch.
 func NewFinder(stretches []Stretch, last, epoch int64, load func(Stretch) ([]Moment, error)) *Finder {
 	f := &Finder{load: load}
 	end := int64(0)
@@ -144,7 +146,7 @@ func (f *Finder) uncovered(from, upto int64) {
 	}
 }
 
-// bound returns the latest start at or before t that an annotation of the stretch and the kind may have.
+// bound returns the latest start at or before t of the kind, as far as the stretch knows.
 func (s Stretch) bound(kind string, t schema.Time) (latest schema.Time, ok bool) {
 	if len(s.Kinds) == 0 {
 		return t, true
