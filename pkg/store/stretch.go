@@ -8,6 +8,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // A Stretch says of consecutive annotations of a run when the annotations of each kind start. Implementations keep stretches beside the
@@ -34,27 +35,30 @@ const stretchRows = 128
 
 // Stretches returns the stretches of a batch. A stretch never crosses a multiple of bucket.
 func Stretches(b Batch, bucket int64) []Stretch {
-	var all []Stretch
-	for i, a := range b.Annotations {
-		ordinal := b.First + int64(i)
-		if i == 0 || all[len(all)-1].Count == stretchRows || ordinal%bucket == 0 {
-			all = append(all, Stretch{First: ordinal, Epoch: b.Epoch})
-		}
-		s := &all[len(all)-1]
-		s.Count++
-		s.add(a.GetKind(), schema.Time(a.GetStart()))
+	all := make([]Stretch, 0, len(b.Annotations)/stretchRows+2)
+	for first, left := b.First, b.Annotations; len(left) > 0; {
+		n := min(stretchRows, int64(len(left)), bucket-first%bucket)
+		all = append(all, Stretch{First: first, Count: n, Epoch: b.Epoch, Kinds: startsOf(left[:n])})
+		first, left = first+n, left[n:]
 	}
 	return all
 }
 
-func (s *Stretch) add(kind string, start schema.Time) {
-	for i := range s.Kinds {
-		if k := &s.Kinds[i]; k.Kind == kind {
-			k.Earliest, k.Last = min(k.Earliest, start), max(k.Last, start)
-			return
+func startsOf(annotations []*pb.Annotation) []Starts {
+	kinds := make([]Starts, 0, 2)
+	at := 0 // the kind before: most often the next is of the same
+	for _, a := range annotations {
+		kind, start := a.GetKind(), schema.Time(a.GetStart())
+		if at >= len(kinds) || kinds[at].Kind != kind {
+			if at = slices.IndexFunc(kinds, func(k Starts) bool { return k.Kind == kind }); at < 0 {
+				at = len(kinds)
+				kinds = append(kinds, Starts{kind, start, start})
+			}
 		}
+		k := &kinds[at]
+		k.Earliest, k.Last = min(k.Earliest, start), max(k.Last, start)
 	}
-	s.Kinds = append(s.Kinds, Starts{kind, start, start})
+	return kinds
 }
 
 // AppendBounds appends the count, the epoch and the kinds of a stretch to a row.
