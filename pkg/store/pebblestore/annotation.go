@@ -48,8 +48,7 @@ func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 	})
 }
 
-// putItems encodes each item where the batch keeps it, without a copy in between: this is
-// where most of the store's time goes.
+// putItems encodes each item in place, in the memory of Pebble's batch. Most of the store's time goes into encoding.
 func putItems[M item](e *edit, k []byte, b store.Batch, items []M) error {
 	prefix := len(k)
 	for i, m := range items {
@@ -110,7 +109,7 @@ func (s *Store) Indexed(ctx context.Context, asset, run string, epoch int64) (an
 	return annotations, embeddings, nil
 }
 
-// marked counts the ordinals that the markers under prefix cover. They come by their first ones.
+// marked counts the ordinals under the markers of a prefix. Markers are in the order of their first ordinals.
 func (s *Store) marked(ctx context.Context, prefix []byte) (n int64, err error) {
 	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
@@ -154,27 +153,26 @@ func (s *Store) EmbeddingsOf(ctx context.Context, asset, run string, span store.
 	return scanSome[pb.Embedding](ctx, s, key(tableEmbeddings, asset, run), within(span), "embeddings of "+run)
 }
 
-// within wants the rows that overlap span, and of the others reads no more than
-// where they lie. A whole run is looked through for it: BenchmarkSpan tells how long that takes,
-// and a second index would cost every write.
+// within selects the rows that overlap span, and decodes no more than the interval of the other rows. Every row of the run is visited:
+// BenchmarkSpan says how long a visit takes, and a second index would cost every write.
 func within(span store.Span) func(row []byte) bool {
 	if span == (store.Span{}) {
 		return nil
 	}
 	return func(row []byte) bool {
 		iv := intervalOf(row)
-		// A moment of no length is wanted where it lies within.
+		// A moment of no length is selected within the span.
 		return iv.Overlaps(span) || iv.Empty() && span.Contains(iv.Start)
 	}
 }
 
-// The numbers of the fields that say where an annotation or an embedding lies.
+// The numbers of the fields of the interval of an annotation or an embedding.
 const (
 	fieldStart protowire.Number = 5
 	fieldEnd   protowire.Number = 6
 )
 
-// intervalOf reads where an annotation or an embedding lies without decoding the rest.
+// intervalOf reads the interval of an annotation or an embedding, and decodes nothing else.
 func intervalOf(row []byte) (iv schema.Interval) {
 	for seen := 0; len(row) > 0 && seen < 2; {
 		num, typ, n := protowire.ConsumeTag(row)

@@ -9,7 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// ofAsset is the name under which what is said of an asset and its runs is changed.
+// ofAsset is the name of the lock of an asset and its runs.
 func ofAsset(id string) string { return "asset/" + id }
 
 // PutAsset implements store.Assets.

@@ -15,12 +15,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A file of the store is damaged where its bytes are other than those that were written. Pebble tells damage of its tables
-// when it reads them. A bad record at the end of its log or its manifest it takes for one that was being written when the
-// process died, and goes on without; so it does with good ones behind it that lie in the same 32 KiB. Both files are
-// therefore looked through before Pebble opens them, and a store that was closed is held against the seal that Close wrote.
+// A file of the store is damaged where its bytes differ from the bytes written. Pebble reports damage of a table when a read meets the
+// damage. Damage of the log or the manifest can pass unseen: Pebble takes a bad record at the end for a record that was cut by a crash,
+// and drops the record, together with good records after it in the same 32 KiB. So the store inspects both files before Pebble opens
+// them, and compares a closed store with the seal of Close.
 
-// A Damage is the error of a store of which a file holds other bytes than were written. It is of kind Internal.
+// A Damage is the error of a damaged file. Its kind is Internal.
 type Damage struct{ Path, What string }
 
 func (d *Damage) Error() string {
@@ -35,8 +35,8 @@ func damageIn(err error) *Damage {
 	return nil
 }
 
-// sealFile says what the files of the store were when it was closed. It is removed when the store is opened, so that it is there
-// only of a store that nothing has been written to since.
+// sealFile lists the store's files as of Close, with sizes and checksums. Open removes the seal: a seal is there only while nobody has
+// written to the store.
 const sealFile = "CLOSED"
 
 type seal struct {
@@ -46,13 +46,13 @@ type seal struct {
 type sealedFile struct {
 	Name string `json:"name"`
 	Size int64  `json:"size"`
-	// Sum is the checksum of a file that Pebble does not hold against one of its own, or not all of it.
+	// Sum is the checksum of the file. Tables have none here: Pebble checks a table by checksums of its own.
 	Sum *uint32 `json:"sum,omitempty"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// summed reports whether a seal has a checksum of a file: tables have their own, block by block.
+// summed reports whether the seal has a checksum of a file. A table has checksums of its own, block by block.
 func summed(name string) bool { return !strings.HasSuffix(name, ".sst") }
 
 func (s *Store) seal() error {
@@ -124,7 +124,7 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// inspect looks through the files of a store that nobody has open, and breaks its seal. fresh says that there is no store yet.
+// inspect checks the files of a closed store, and removes its seal. fresh says that the folder has no store yet.
 func (s *Store) inspect() (fresh bool, err error) {
 	names, err := s.disk.List(s.cfg.Dir)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Store) inspect() (fresh bool, err error) {
 		look := inspectLog
 		if strings.HasPrefix(name, "MANIFEST-") {
 			if !strings.HasSuffix(marker, "."+name) {
-				continue // a crash left it before it was in use, or after
+				continue // left by a crash, and not in use
 			}
 			look = inspectManifest
 		} else if !strings.HasSuffix(name, ".log") {
@@ -182,13 +182,13 @@ func (s *Store) inspect() (fresh bool, err error) {
 	return marker == "", nil
 }
 
-// ofPebble reports whether a file is one that Pebble makes when it opens or writes a store.
+// ofPebble reports whether Pebble makes a file of this name when it opens or writes a store.
 func ofPebble(name string) bool {
 	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".log") || strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "OPTIONS-")
 }
 
-// holdSeal holds the files of a store that was closed against its seal. held is false where the seal itself is damaged, and where it
-// tells of an earlier close: releases that know of no seal leave it, and write the store.
+// holdSeal compares the files of a closed store with its seal. held is false where the seal itself is damaged, and where the seal is
+// older than the files: an earlier release, which knows no seals, wrote to the store.
 func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 	path := s.disk.PathJoin(s.cfg.Dir, sealFile)
 	b, err := readFile(s.disk, path)
@@ -198,7 +198,7 @@ func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 	text, sum, _ := strings.Cut(string(b), "\n")
 	var was seal
 	if sum != fmt.Sprintf("%08x\n", crc32.Checksum([]byte(text), castagnoli)) || json.Unmarshal([]byte(text), &was) != nil {
-		// It tells of the other files, and they are whole as far as they tell themselves.
+		// A damaged seal is no damage of the other files: their own checksums decide.
 		s.log.Warn("what tells how the store was closed is damaged: its files are looked through as after a crash", "path", path)
 		return false, nil
 	}
@@ -240,7 +240,7 @@ func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 			continue
 		}
 		if strings.HasPrefix(f.Name, "OPTIONS-") {
-			// Nothing is kept in it: Pebble writes another.
+			// The file has no data: Pebble writes the file anew.
 			s.log.Warn("a file of settings of the store was damaged, and is written anew", "path", path, "what", what)
 			if err := s.disk.Remove(path); err != nil {
 				return false, err
@@ -252,7 +252,7 @@ func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 	return true, nil
 }
 
-// where says what a log's own checksums tell of its damage.
+// where locates the damage of a log by the log's own checksums.
 func where(path string, b []byte) string {
 	torn, err := inspectLog(path, b)
 	if d := damageIn(err); d != nil {
@@ -274,7 +274,7 @@ const (
 	manifestTypes, oldLogTypes, logTypes = 1, 5, 9
 )
 
-// A chunk is one that is good.
+// A chunk is a good chunk.
 type chunk struct {
 	end    int
 	number uint32 // of a log
@@ -309,7 +309,7 @@ func chunkAt(b []byte, at, head int, first byte) (chunk, bool) {
 	return c, true
 }
 
-// goodEnd returns where the good chunks of a file end, and the number of its log.
+// goodEnd returns the end of the good chunks of a file, and the number of its log.
 func goodEnd(b []byte, head int, first byte) (at int, number uint32) {
 	for at < len(b) {
 		if left := blockSize - at%blockSize; left < head && allZero(b[at:min(at+left, len(b))]) {
@@ -334,8 +334,9 @@ func allZero(b []byte) bool {
 	return true
 }
 
-// inspectLog looks for a chunk behind a bad one that says that the log was synced beyond the bad one. Chunks of another number are
-// what was in the file before: Pebble writes over old logs. torn says where the log ends otherwise than by being closed.
+// inspectLog decides whether a bad chunk is damage. A bad chunk is damage where a later chunk says that the log was synced beyond the bad
+// chunk. Chunks of another number are left over: Pebble writes over old logs. torn locates a bad chunk at the end, which a crash may
+// have cut.
 func inspectLog(path string, b []byte) (torn string, err error) {
 	bad, number := goodEnd(b, logHead, logTypes)
 	if bad >= len(b) || allZero(b[bad:]) {
@@ -365,8 +366,8 @@ func closedAt(b []byte, at int, number uint32) bool {
 	return len(b)-at >= 11 && le.Uint32(b[at+7:]) != number && le.Uint32(b[at+7:]) != 0
 }
 
-// inspectManifest takes a bad record at the end of a manifest for damage as well: each is synced before anything relies on it,
-// and a store that goes on without one has lost what it says.
+// inspectManifest takes every bad record of a manifest for damage. Pebble syncs each record before relying on the record, so a crash cuts
+// no record that matters.
 func inspectManifest(path string, b []byte) (torn string, err error) {
 	bad, _ := goodEnd(b, manifestHead, manifestTypes)
 	if bad >= len(b) || allZero(b[bad:]) {
@@ -375,7 +376,7 @@ func inspectManifest(path string, b []byte) (torn string, err error) {
 	return "", &Damage{path, fmt.Sprintf("bad record at %d of %d bytes", bad, len(b))}
 }
 
-// noticed passes an error of reading on. Damage that it tells of is remembered: the store is not ready from then on.
+// noticed passes on an error of a read. Damage makes the store not ready from then on.
 func (s *Store) noticed(err error) error {
 	if err == nil || !pebble.IsCorruptionError(err) {
 		return err
@@ -386,7 +387,7 @@ func (s *Store) noticed(err error) error {
 	return s.damaged(s.cfg.Dir, err.Error())
 }
 
-// damaged remembers damage, and returns the first that was found.
+// damaged records damage, and returns the first damage found.
 func (s *Store) damaged(path, what string) error {
 	what, _, _ = strings.Cut(what, "\n")
 	d := &Damage{path, what}

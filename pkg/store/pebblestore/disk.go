@@ -13,20 +13,18 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Pebble cannot be told that the disk is full: where its log or its manifest
-// cannot be written, it ends the process. Two things keep it from finding out. Writes
-// are refused while the disk has less free than a reserve, with a clear error. And
-// where others fill the disk faster than that can see, Pebble's own write waits until
-// there is room: nothing is lost, reading goes on, and writing goes on by itself.
+// Pebble ends the process where its log or its manifest cannot be written, also for a full disk. Two measures keep a full disk from
+// Pebble. First, the store refuses writes while the disk has less free than a reserve. Second, where other programs fill the disk faster,
+// Pebble's own write waits for room: nothing is lost, reading goes on, and writing goes on by itself.
 
-// openBytes is what opening may write: the log read back into tables, a new log and a new manifest.
+// openBytes bounds how much Open may write: the log read back into tables, a new log and a new manifest.
 const openBytes = 3 * memTableBytes
 
 // disk is a file system on which writes wait for room.
 type disk struct {
 	vfs.FS
 	log *slog.Logger
-	// patient is set once the store is open: before, an error is better than a wait.
+	// patient is set once the store is open. Before, an error is better than a wait.
 	patient atomic.Bool
 	// waiting counts the writes that wait.
 	waiting atomic.Int32
@@ -60,7 +58,7 @@ func (d *disk) persist(op func() error) error {
 		case <-t.C:
 			err = op()
 		case <-d.closing:
-			// What waits was never acknowledged, and Pebble would end the process if it were told.
+			// The write was never acknowledged. An error would make Pebble end the process.
 			select {}
 		}
 	}
@@ -92,8 +90,7 @@ func (d *disk) file(open func() (vfs.File, error)) (vfs.File, error) {
 	return &file{f, d}, nil
 }
 
-// file is a file on a disk whose writes wait for room. Syncs do not: an error of
-// theirs may already have dropped what was to be synced.
+// file is a file whose writes wait for room. Syncs do not wait: a failed sync may have dropped data already.
 type file struct {
 	vfs.File
 	disk *disk
@@ -157,8 +154,8 @@ func (s *Store) failure() error {
 	return errkind.New(errkind.Unavailable, "the store in %s is read only since its disk failed; restart it once the disk is well: %w", s.cfg.Dir, s.failedBy)
 }
 
-// logger passes what Pebble says on. Pebble calls Fatalf where it cannot go on: a
-// commit that fails so leaves the store readable, anything else ends the process.
+// logger passes on Pebble's messages. Pebble calls Fatalf where it cannot go on. A commit that ends in Fatalf leaves the store readable;
+// any other Fatalf ends the process.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Infof(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }

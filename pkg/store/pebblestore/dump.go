@@ -37,7 +37,7 @@ func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// dumper keeps the first error, after which it does nothing.
+// dumper keeps its first error, and does nothing after an error.
 type dumper struct {
 	ctx   context.Context
 	store *Store
@@ -46,7 +46,7 @@ type dumper struct {
 	err   error
 }
 
-// dump writes a table, without what forget takes away.
+// dump writes a table. forget clears the fields that a dump leaves out.
 func dump[T any, M message[T]](d *dumper, table byte, name string, forget func(M)) {
 	if d.err != nil {
 		return

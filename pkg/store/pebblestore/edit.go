@@ -17,12 +17,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A lock is held by whoever put something into it, and can be waited for until a context ends.
+// A lock is a channel of one place: the holder filled the place. A caller can wait for a lock until a context ends.
 type lock chan struct{}
 
 func newLock() lock { return make(lock, 1) }
 
-// locks has one lock for each name, and now and then one for several.
+// locks has a lock for each name. Some names share a lock.
 type locks struct {
 	seed maphash.Seed
 	of   [64]lock
@@ -40,16 +40,16 @@ func (l *locks) named(name string) lock {
 	return l.of[maphash.String(l.seed, name)%uint64(len(l.of))]
 }
 
-// An edit is one atomic change of the store while it is being made.
+// An edit is an atomic change of the store, under construction.
 type edit struct {
 	*pebble.Batch
 	// changed is the asset that the edit changes in the library; empty where Version stays.
 	changed string
 	// version is Version after the edit.
 	version int64
-	// applied gives back the lock of versions.
+	// applied releases the lock of versions.
 	applied func()
-	// held is given back once the edit is durable, or has failed.
+	// held are the locks to release once the edit is durable, or has failed.
 	held []func()
 }
 
@@ -72,8 +72,8 @@ func (e *edit) put(k []byte, m proto.Message) error {
 
 func (e *edit) deleteAll(prefix []byte) error { return e.DeleteRange(prefix, after(prefix), nil) }
 
-// edit makes a change durably. One that reads before it writes names what it
-// changes, and is then the only one under that name until it is durable.
+// edit makes a change durably. A change that reads before it writes passes a name, and holds the lock of the name until the change is
+// durable. A change without a name writes blindly.
 func (s *Store) edit(ctx context.Context, doing, name string, change func(*edit) error) error {
 	if err := s.tryEdit(ctx, name, change); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -93,9 +93,8 @@ func (s *Store) tryEdit(ctx context.Context, name string, change func(*edit) err
 		e.end()
 		return err
 	}
-	// The commit has its own goroutine so that a disk that became full in the
-	// middle of it holds up neither the caller beyond its context nor Close. What the
-	// edit holds stays held until its fate is known.
+	// The commit has its own goroutine: a disk that fills up during the commit delays neither the caller beyond its context nor Close.
+	// The edit keeps its locks until the commit ends.
 	done := make(chan error, 1)
 	go func() {
 		defer e.end()
@@ -113,7 +112,7 @@ func (s *Store) tryEdit(ctx context.Context, name string, change func(*edit) err
 	}
 }
 
-// hold takes a lock for an edit. While nothing can be written there is no use in waiting for one.
+// hold takes a lock for an edit. A full disk is an error at once: the holder of the lock waits for the disk.
 func (s *Store) hold(ctx context.Context, e *edit, l lock) error {
 	select {
 	case l <- struct{}{}:
@@ -135,7 +134,7 @@ func (s *Store) hold(ctx context.Context, e *edit, l lock) error {
 	return nil
 }
 
-// lockOf is the lock of a name. Leases have locks of their own, which may be taken after another one, and never before.
+// lockOf is the lock of a name. Leases have locks of their own. An edit MAY take a lease's lock after another lock, never before.
 func (s *Store) lockOf(name string) lock {
 	if strings.HasPrefix(name, ofLease("")) {
 		return s.leases.named(name)
@@ -165,9 +164,8 @@ func (s *Store) prepare(ctx context.Context, e *edit, name string, change func(*
 	return s.writable()
 }
 
-// commit makes an edit durable. Pebble panics or calls Fatalf where its log
-// cannot be written: what is read is still right then, so that the store goes on
-// reading, but nothing can be promised of writes any more.
+// commit makes an edit durable. Where Pebble's log cannot be written, Pebble panics or calls Fatalf. Reads are still right then, so the
+// store goes on reading, and refuses writes.
 func (s *Store) commit(e *edit) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -13,11 +13,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// ofLease is the name under which a lease is changed.
+// ofLease is the name of the lock of a lease.
 func ofLease(name string) string { return "lease/" + name }
 
-// A lease is kept as epoch, end in nanoseconds (0 when given back) and holder. Its
-// row stays for ever, so that no epoch comes back.
+// A lease's row is its epoch, its end in nanoseconds (0 once released) and its holder. The row stays for ever, so no epoch comes back.
 func encodeLease(l store.Lease) []byte {
 	var until int64
 	if !l.Until.IsZero() {
@@ -26,7 +25,7 @@ func encodeLease(l store.Lease) []byte {
 	return append(number(number(nil, l.Epoch), until), l.Holder...)
 }
 
-// lease returns the last lease under a name; its epoch is 0 where there never was one.
+// lease returns the last lease under a name, with epoch 0 where the name never had a lease.
 func (s *Store) lease(name string) (store.Lease, error) {
 	l := store.Lease{Name: name}
 	v, closer, err := s.db.Get(key(tableLeases, name))

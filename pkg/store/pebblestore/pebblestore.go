@@ -58,8 +58,8 @@ type Deps struct {
 	salvaging bool // by Salvage
 }
 
-// memTableBytes is what is kept in memory before it becomes a table on disk: some
-// seconds of a fast ingest, and quickly read back from the log at the next start (BenchmarkOpen).
+// memTableBytes is how much Pebble keeps in memory before writing a table: some seconds of a fast ingest. The next start reads as much
+// back from the log (BenchmarkOpen).
 const memTableBytes = 32 << 20
 
 // Store implements store.Store.
@@ -72,31 +72,31 @@ type Store struct {
 	db      *pebble.DB
 	commits prometheus.Observer
 
-	// names and leases hold every read-then-write apart, by what it changes: see lockOf.
+	// names and leases serialise the edits that read before they write, by asset or by lease: see lockOf.
 	names  locks
 	leases locks
-	// versions is held by an edit that changes the library until the edit is in Pebble's log: edits are there in the order of their
-	// versions. assigned is the version of the last of them.
+	// An edit that changes the library holds versions until the edit is in Pebble's log, so edits enter the log in the order of their
+	// versions. assigned is the version of the last edit in the log.
 	versions lock
 	assigned int64
-	// version is that of the last edit that is durable.
+	// version is the version of the last durable edit.
 	version atomic.Int64
 	// changeLog is the identity of the change log, which remembers changesKept changes.
 	changeLog   string
 	changesKept int64
 
-	// failed is closed when the log could not be written, and failedBy then says why.
+	// failed is closed when Pebble's log could not be written. failedBy is the reason.
 	failOnce sync.Once
 	failed   chan struct{}
 	failedBy error
 
 	salvaging bool
 
-	// damage is the first that was found; nil mostly.
+	// damage is the first damage found; nil in a healthy store.
 	damage atomic.Pointer[Damage]
 
-	// calls counts what is running, so that Close waits for it. A call within a call,
-	// as by a reader of an iterator, is refused once closing has begun rather than deadlocked.
+	// calls counts the calls under way: Close waits for them. A call within a call, such as by a reader of an iterator, is refused
+	// once closing has begun; waiting would deadlock.
 	callsMu sync.Mutex
 	calls   sync.WaitGroup
 	closed  bool
@@ -161,14 +161,15 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	if fresh {
-		// Pebble makes a store in its oldest format and raises it then. The first log does not say how far it was synced: see inspectLog.
+		// Pebble creates a store in its oldest format, and raises the format then. The first log does not say how far the log was
+		// synced: see inspectLog.
 		if err := s.db.Close(); err != nil {
 			return err
 		}
 		if s.db, err = s.openPebble(held); err != nil {
 			return err
 		}
-		// What the first opening left is deleted now and not at some moment: internal/sim holds that a plan of faults runs the same way each time.
+		// The files of the first opening are deleted now: a plan of faults in internal/sim runs the same way each time.
 		s.db.TestOnlyWaitForCleaning()
 		if err := s.syncDir(); err != nil {
 			return errors.Join(err, s.db.Close())
@@ -200,12 +201,12 @@ func (s *Store) openPebble(held *pebble.Lock) (db *pebble.DB, err error) {
 		FormatMajorVersion: pebble.FormatNewest,
 		MemTableSize:       memTableBytes,
 		EventListener: &pebble.EventListener{
-			// The read that met it fails, too. By default Pebble would end the process for one bad block.
+			// The read of the block fails as well. By default Pebble ends the process for a bad block.
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
 				_ = s.damaged(info.Path, fmt.Sprint(info.Details))
 			},
 			BackgroundError: func(err error) {
-				if !pebble.IsCorruptionError(err) { // which is told once, and met again and again
+				if !pebble.IsCorruptionError(err) { // damage is logged once, by damaged
 					s.log.Error("the store could not tidy up; it will try again", "error", err)
 				}
 			},
@@ -249,8 +250,8 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	return s.calls.Done, nil
 }
 
-// Close implements store.Store. Where the disk is full or has failed, it gives up
-// on what was not acknowledged: the log has the rest, and the next Open reads it.
+// Close implements store.Store. On a full or failed disk, Close gives up on writes without acknowledgement. Acknowledged writes are in
+// Pebble's log, and the next Open reads the log.
 func (s *Store) Close() error {
 	s.callsMu.Lock()
 	was := s.closed

@@ -18,7 +18,7 @@ type message[T any] interface {
 	proto.Message
 }
 
-// get reads one message for a call that has entered; NotFound where there is none.
+// get reads a message for a call that has entered. NotFound: there is no such row.
 func (s *Store) get(k []byte, m proto.Message, what string) error {
 	v, closer, err := s.db.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -34,7 +34,7 @@ func (s *Store) get(k []byte, m proto.Message, what string) error {
 	return nil
 }
 
-// read is get for a call of its own.
+// read is get as a call by itself.
 func read[T any, M message[T]](ctx context.Context, s *Store, k []byte, what string) (M, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -48,12 +48,12 @@ func read[T any, M message[T]](ctx context.Context, s *Store, k []byte, what str
 	return m, nil
 }
 
-// scan yields every message whose key begins with prefix, as of the moment when the ranging begins.
+// scan yields every message under a prefix, as of the moment when the iteration begins.
 func scan[T any, M message[T]](ctx context.Context, s *Store, prefix []byte, what string) iter.Seq2[M, error] {
 	return scanSome[T, M](ctx, s, prefix, nil, what)
 }
 
-// scanSome is scan over the messages whose encoded rows are wanted; nil wants all.
+// scanSome is scan with a filter over encoded rows; nil lets every row pass.
 func scanSome[T any, M message[T]](ctx context.Context, s *Store, prefix []byte, wanted func(row []byte) bool, what string) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		leave, err := s.enter(ctx)

@@ -71,7 +71,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			return errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", r.GetEpoch(), lease, last.Epoch)
 		}
 		r = proto.CloneOf(r)
-		r.Activated = false // what is active has finished, so this one is not
+		r.Activated = false // an active run has finished, so this run is not active
 		if proto.Equal(r, old) {
 			return nil
 		}

@@ -17,23 +17,27 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Salvaged says what Salvage could read.
+// A Salvaged is the result of Salvage.
 type Salvaged struct {
-	// Aside is the folder that the damaged store was moved to; empty where there was no damage.
+	// Aside is the folder of the damaged store; empty without damage.
 	Aside string
-	// Damage is what was damaged.
+	// Damage lists the damage.
 	Damage []string
-	// Rows were read from the damaged store. Gaps is in how many places rows are known to be missing; others may be missing unseen.
+	// Rows counts the rows read. Gaps counts the places with rows known to be missing; more rows may be missing unseen.
 	Rows, Gaps int64
 }
 
-// salvagingFile is in a store that Salvage has not filled yet, and names the folder of the damaged one. Such a store cannot be opened.
+// salvagingFile marks a store that Salvage is filling, and names the folder of the damaged store. Open refuses a marked store.
 const salvagingFile = "SALVAGING"
 
-// Salvage sets a damaged store aside, and makes one in its place of all that can be read from it. A log that is damaged is read up to
-// the damage. What cannot be read is the caller's to fold again from the log of events: positions are those of a log that has not
-// been read. A store without damage is left as it is. A Salvage that was cut short is begun anew. Conflict says that another process has
-// the store open.
+// Salvage mends a damaged store: Salvage moves the damaged store aside, and copies every readable row into a new store in its place.
+//
+//   - A damaged log is read up to the damage.
+//   - Rows that cannot be read are lost to the store. The caller MUST fold them again from the log of events: the new store's positions
+//     say that no event was read.
+//   - A store without damage is left alone.
+//   - A Salvage that was cut short starts again.
+//   - Conflict: another process has the store open.
 func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, err error) {
 	again, err := cutShort(cfg.Dir)
 	if err != nil {
@@ -83,7 +87,7 @@ func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, e
 	return out, unread(old, fresh.db)
 }
 
-// cutShort returns the folder of the damaged store where a Salvage did not come to its end.
+// cutShort returns the folder of the damaged store, where an earlier Salvage was cut short.
 func cutShort(dir string) (aside string, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, salvagingFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,7 +103,7 @@ func cutShort(dir string) (aside string, err error) {
 	return aside, nil
 }
 
-// emptied removes what a Salvage that was cut short had written.
+// emptied removes the rows of a Salvage that was cut short.
 func emptied(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
@@ -110,7 +114,7 @@ func emptied(dir string) error {
 	return err
 }
 
-// setAside moves a damaged store, and puts a folder in its place that says so.
+// setAside moves a damaged store, and puts a marked folder in its place.
 func setAside(dir, aside string) error {
 	next := strings.TrimRight(dir, string(filepath.Separator)) + "-salvaging"
 	if err := errors.Join(os.RemoveAll(next), os.MkdirAll(next, 0o700)); err != nil {
@@ -130,8 +134,8 @@ func setAside(dir, aside string) error {
 	return os.Rename(next, dir)
 }
 
-// unread copies positions as those of a log that has not been read: whoever opens the store next reads the log again, though the
-// process may die before its groups are rewound.
+// unread copies positions, with every offset set to 0. The next process to open the store reads the log again, even where this
+// process dies before rewinding its groups.
 func unread(from, to *pebble.DB) error {
 	prefix := key(tablePositions)
 	it, err := from.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
@@ -152,11 +156,11 @@ func unread(from, to *pebble.DB) error {
 	return nil
 }
 
-// tables are all but those of positions, see unread, of changes, since a mended store has a new change log, and of stretches, of which one
-// that is missing may leave a stale one alone.
+// tables are the tables that are copied. Left out are positions (see unread), changes (a mended store begins a new change log) and
+// stretches (a lost stretch could leave a stale stretch alone).
 var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableVersion}
 
-// look opens the store and reads all of it. It returns the damage that it met.
+// look opens the store, reads every row, and returns the first damage.
 func look(ctx context.Context, cfg Config, log *slog.Logger) (*Damage, error) {
 	if _, err := os.Stat(cfg.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, errkind.New(errkind.NotFound, "there is no store in %s", cfg.Dir)
@@ -181,7 +185,7 @@ func look(ctx context.Context, cfg Config, log *slog.Logger) (*Damage, error) {
 	return s.damage.Load(), errWithout(err, s.damage.Load())
 }
 
-// errWithout is an error that is not damage alone.
+// errWithout drops an error that reports the damage.
 func errWithout(err error, d *Damage) error {
 	if d != nil {
 		return nil
@@ -189,7 +193,7 @@ func errWithout(err error, d *Damage) error {
 	return err
 }
 
-// openDamaged opens what was set aside, without a log from where it is damaged on, and without a seal.
+// openDamaged opens the damaged store, with its log cut at the damage and without its seal.
 func openDamaged(cfg Config, dir string, log *slog.Logger, out *Salvaged) (db *pebble.DB, held *pebble.Lock, err error) {
 	cfg.Dir = dir
 	s := &Store{cfg: cfg, log: log, disk: &disk{FS: vfs.Default, log: log, closing: make(chan struct{})}}
@@ -231,10 +235,11 @@ func openDamaged(cfg Config, dir string, log *slog.Logger, out *Salvaged) (db *p
 	return db, held, nil
 }
 
-// copyBytes is how much is copied at once.
+// copyBytes is the size of a batch of copied rows.
 const copyBytes = 4 << 20
 
-// copyReadable copies what can be read of a table: from its beginning to the first row that cannot, and from its end back to the last.
+// copyReadable copies the readable rows of a table: forwards from the first row up to an unreadable row, then backwards from the last
+// row down to an unreadable row.
 func copyReadable(ctx context.Context, from, to *pebble.DB, prefix []byte, out *Salvaged) error {
 	it, err := from.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
