@@ -18,10 +18,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A pointer is the row that says which run of an algorithm is active, with what its changes need.
+// A pointer is the row of an active run, with its revision.
 type pointer struct {
 	active *pb.ActiveRun // nil where there is none
-	// told says that the version has grown for it as it is.
+	// told says that Version grew for the last switch.
 	told     bool
 	revision gocql.UUID
 }
@@ -40,8 +40,8 @@ func (s *Store) pointer(ctx context.Context, read readFunc, asset, algorithm str
 	return p, err
 }
 
-// Activate implements store.Activation. The switch and the mark in the run's record are in one
-// partition, so that one compare-and-set makes both.
+// Activate implements store.Activation. The pointer and the run's record are in one partition, so a single compare-and-set switches the
+// pointer and marks the record.
 func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (active *pb.ActiveRun, err error) {
 	err = s.do(ctx, "activate", "activating run "+next.GetId(), func() error {
 		if err := named(next.GetId(), next.GetAsset()); err != nil {
@@ -65,7 +65,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (ac
 			}
 			active = at.active
 			if active != nil && !at.told {
-				// The switch before, ours or another's, has yet to be told.
+				// Version has yet to grow for the last switch, by this process or another.
 				if err := s.tell(ctx, run.GetAsset()); err != nil {
 					return nil, err
 				}
@@ -91,7 +91,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (ac
 	return active, nil
 }
 
-// switchTo is the change that makes a run the active one.
+// switchTo is the swap that makes a run active.
 func (s *Store) switchTo(ctx context.Context, next record, at pointer, revision gocql.UUID) (*swap, error) {
 	run := next.run
 	body, err := encode(&pb.ActiveRun{
@@ -102,7 +102,7 @@ func (s *Store) switchTo(ctx context.Context, next record, at pointer, revision 
 		return nil, err
 	}
 	b := s.swap(ctx)
-	b.more = true // it has yet to be told
+	b.more = true // the telling
 	if at.active == nil {
 		b.Query("INSERT INTO runs (library, asset, kind, name, body, told, revision) VALUES (?, ?, ?, ?, ?, false, ?) IF NOT EXISTS",
 			s.cfg.Library, run.GetAsset(), kindActive, run.GetAlgorithm(), body, revision)
@@ -110,7 +110,7 @@ func (s *Store) switchTo(ctx context.Context, next record, at pointer, revision 
 		b.Query("UPDATE runs SET body = ?, told = false, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
 			body, revision, s.cfg.Library, run.GetAsset(), kindActive, run.GetAlgorithm(), at.revision)
 	}
-	// The record changes even where it is marked already: a deletion that began before is refused by it.
+	// The record gets a new revision even where the record is marked already: a deletion that read the record before is refused.
 	run.Activated = true
 	return b, s.put(b, next, run, revision)
 }
@@ -127,12 +127,12 @@ func (s *Store) Active(ctx context.Context, asset string) (runs []*pb.ActiveRun,
 	return runs, nil
 }
 
-// AllActive implements store.Activation. It is one scan over all assets, in the order of their
-// partitions, and sorted here: a row is some hundred bytes, and those who ask keep all of them anyway.
+// AllActive implements store.Activation. AllActive scans all assets, and sorts the rows here: a row is some hundred bytes, and callers keep
+// every row anyway.
 //
-// It reads at the level at which switches are committed, so it sees each one that was
-// acknowledged before it began. It does not see one whose writer ended half way, until the next look at that
-// asset completes it: for readers, that is when it happens. An asset that a page ends within is read again, whole.
+// The scan reads at the level of committed switches, so the scan sees every switch that was acknowledged before the scan began. A switch
+// whose writer died half way is not seen until the next linearizable read of the asset completes the switch. An asset that crosses a page
+// is read again as a whole.
 func (s *Store) AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error] {
 	return iterate(ctx, s, "all_active", "reading active runs", func(ctx context.Context, yield func(*pb.ActiveRun) bool) error {
 		all, err := s.allActive(ctx)
@@ -174,7 +174,7 @@ func (s *Store) allActive(ctx context.Context) (all []*pb.ActiveRun, err error) 
 	return all, nil
 }
 
-// activeIn reads active runs. cut are the assets that a page ended within.
+// activeIn reads the active runs of a part of a scan. cut are the assets that crossed a page.
 func activeIn(rows *gocql.Iter) (all []*pb.ActiveRun, cut []string, err error) {
 	var asset, before string
 	var body []byte
@@ -194,15 +194,15 @@ func activeIn(rows *gocql.Iter) (all []*pb.ActiveRun, cut []string, err error) {
 	}
 }
 
-// A scan of all assets' runs is made in parts, side by side: a part is the assets whose partitions' hashes lie in one range.
+// A scan over the runs of all assets has several parts, which are read side by side. A part is a range of the partitions' hashes.
 const (
 	scanParts = 8
-	// scanRows is how many rows of a scan are fetched together: they are some hundred bytes each.
+	// scanRows is how many rows of a scan are fetched together. A row is some hundred bytes.
 	scanRows = 5000
 )
 
-// scanRuns reads the rows of runs that a condition selects, each asset's in one part and in their order. use reads one part and MUST NOT
-// close it.
+// scanRuns scans the table of runs, with a condition. The rows of an asset are in one part, in their order. use reads a part, and MUST
+// NOT close its rows.
 func (s *Store) scanRuns(ctx context.Context, columns, condition string, use func(rows *gocql.Iter) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	const width = 1 << 61 // of 2^64 hashes
@@ -217,7 +217,7 @@ func (s *Store) scanRuns(ctx context.Context, columns, condition string, use fun
 	return g.Wait()
 }
 
-// Inactive implements store.Activation. It is one scan over all assets; the rows of an asset follow each other, active runs first.
+// Inactive implements store.Activation by a scan. The rows of an asset follow each other, active runs first.
 func (s *Store) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error] {
 	return iterate(ctx, s, "inactive", "reading the runs that are not active", func(ctx context.Context, yield func(store.InactiveRun) bool) error {
 		ctx, stop := context.WithCancel(ctx)

@@ -18,15 +18,15 @@ import (
 )
 
 const (
-	// bucketRows is how many ordinals share a partition: 0.3 MB of labels, 2 MB of vectors of 512 numbers. A
-	// run that says something of each frame of a film has some hundred, read side by side.
+	// bucketRows is how many ordinals share a partition: 0.3 MB of labels, 2 MB of vectors of 512 numbers. A run with an item for each
+	// frame of a film has some hundred buckets, which are read side by side.
 	bucketRows = 1024
-	// batchBytes is when a batch of rows is sent. One partition's batch is one mutation, so the server's thresholds for batches
-	// are not asked. It is some hundred labels, or eight vectors of 512 numbers: TestFigureWrites holds it beside batches of fifty rows.
+	// batchBytes is the size at which a batch of rows is sent: some hundred labels, or eight vectors of 512 numbers. A batch of one
+	// partition is one mutation, so the server's thresholds for batches do not apply. TestFigureWrites compares with batches of fifty rows.
 	batchBytes = 16 << 10
 )
 
-// tables are those of the parts of what a run writes.
+// tables are the tables of the two parts of a run's items.
 var tables = [...]string{store.PartAnnotations: "annotations", store.PartEmbeddings: "embeddings"}
 
 // item is an annotation or an embedding.
@@ -38,7 +38,7 @@ type item interface {
 	GetOrdinal() int64
 }
 
-// An extent is a bucket that an execution of a run has written to.
+// An extent is a bucket with items of a run, and the epoch of the execution that wrote the items.
 type extent struct {
 	asset, run string
 	part       store.Part
@@ -46,7 +46,7 @@ type extent struct {
 	epoch      int64
 }
 
-// A stretch is one of a batch, with the batch's timestamp.
+// A stretch is a store.Stretch with the timestamp of its batch.
 type stretch struct {
 	store.Stretch
 	stamp int64
@@ -71,7 +71,7 @@ var inserts = [...]string{
 	store.PartEmbeddings:  "INSERT INTO embeddings (library, asset, run, bucket, ordinal, starts, ends, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 }
 
-// WriteBatches implements store.Annotations. All is encoded before any of it is sent.
+// WriteBatches implements store.Annotations. WriteBatches encodes every item before sending the first.
 func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 	return s.do(ctx, "write_batches", "writing annotations", func() error {
 		var all []*rows
@@ -124,9 +124,9 @@ func (s *Store) insert(ctx context.Context, r *rows) error {
 	return s.session.ExecuteBatch(b)
 }
 
-// extend writes that a run has items in a bucket. It is written again with every batch, and beside the rows: what is remembered of it
-// could have been deleted meanwhile, with the run, by another process, and rows that are there without it
-// are those of a write that was not acknowledged, which is made again. The stretches of the bucket lie in the same partition's rows.
+// extend writes an extent, and the stretches of its bucket, which share the partition of extents. Every batch writes its extents again:
+// another process may have deleted the extent with the run. Rows and extents are written side by side: rows without an extent belong to
+// a write without acknowledgement, which the caller repeats.
 func (s *Store) extend(ctx context.Context, x extent, stamp int64, starts []stretch) error {
 	b := s.together(ctx)
 	b.Query("INSERT INTO extents (library, asset, run, part, bucket, epoch) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
@@ -147,12 +147,12 @@ func (s *Store) extend(ctx context.Context, x extent, stamp int64, starts []stre
 // mostTogether is how many small statements of one partition are sent together.
 const mostTogether = 256
 
-// together makes a batch of statements of one partition, each with a timestamp of its own.
+// together makes a batch of statements over one partition. Each statement has its own timestamp.
 func (s *Store) together(ctx context.Context) *gocql.Batch {
 	return s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(elsewhere{}).DefaultTimestamp(false)
 }
 
-// execute sends statements that may be repeated.
+// execute sends a batch of together.
 func (s *Store) execute(b *gocql.Batch) error {
 	for i := range b.Entries {
 		b.Entries[i].Idempotent = true
@@ -160,7 +160,7 @@ func (s *Store) execute(b *gocql.Batch) error {
 	return s.session.ExecuteBatch(b)
 }
 
-// split encodes the items of a batch and adds them to all, in pieces of one partition each.
+// split encodes the items of a batch and appends them to all. Each piece has rows of a single partition.
 func split[M item](all []*rows, stamp int64, part store.Part, b store.Batch, items []M) ([]*rows, error) {
 	var last *rows
 	for i, m := range items {
@@ -182,7 +182,7 @@ func split[M item](all []*rows, stamp int64, part store.Part, b store.Batch, ite
 	return all, nil
 }
 
-// send does something for each of all, as many at once as there are slots.
+// send calls do for each element of all, at most as many at once as there are slots.
 func send[T any](ctx context.Context, s *Store, all []T, do func(context.Context, T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, x := range all {
@@ -199,7 +199,7 @@ func send[T any](ctx context.Context, s *Store, all []T, do func(context.Context
 	return g.Wait()
 }
 
-// cmpErr returns the first that is an error.
+// cmpErr returns the first error.
 func cmpErr(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -222,8 +222,7 @@ func (s *Store) extentsOf(ctx context.Context, asset, run string) (all []extent,
 	return all, err
 }
 
-// Markers have their epoch in their key, so no execution's covers another's. Their timestamps
-// are of the epoch 0: time alone.
+// Markers have their epoch in their key, so markers of two executions never collide. Timestamps of markers have the epoch 0.
 
 // MarkIndexed implements store.Annotations.
 func (s *Store) MarkIndexed(ctx context.Context, markers []store.Marker) error {
@@ -250,7 +249,7 @@ func (s *Store) MarkIndexed(ctx context.Context, markers []store.Marker) error {
 	})
 }
 
-// Indexed implements store.Annotations. Markers come by their part and their first ordinals.
+// Indexed implements store.Annotations. Markers are in the order of part and first ordinal.
 func (s *Store) Indexed(ctx context.Context, asset, run string, epoch int64) (annotations, embeddings int64, err error) {
 	var n, end [2]int64
 	err = s.do(ctx, "indexed", "counting what is indexed of "+run, func() error {
@@ -273,8 +272,8 @@ func (s *Store) Indexed(ctx context.Context, asset, run string, epoch int64) (an
 	return n[store.PartAnnotations], n[store.PartEmbeddings], nil
 }
 
-// TrimRun implements store.Annotations. The deletions have the highest epoch that wrote to the run, so
-// they cover whatever is there, and nothing that a later one writes.
+// TrimRun implements store.Annotations. Deletions have the highest epoch of the run's extents: a deletion covers every present row, and no
+// row of a later execution.
 func (s *Store) TrimRun(ctx context.Context, asset, run string, annotations, embeddings int64) error {
 	return s.do(ctx, "trim_run", "trimming run "+run, func() error {
 		if annotations < 0 || embeddings < 0 {
@@ -307,7 +306,7 @@ func (s *Store) TrimRun(ctx context.Context, asset, run string, annotations, emb
 	})
 }
 
-// stampOver is a timestamp above all that was written to the extents.
+// stampOver is a timestamp above every row of the extents.
 func (s *Store) stampOver(all []extent) int64 {
 	var epoch int64
 	for _, x := range all {
@@ -316,13 +315,13 @@ func (s *Store) stampOver(all []extent) int64 {
 	return s.stamps.stamp(epoch)
 }
 
-// deleteMarkers deletes the markers of epochs up to one, and covers none of later ones.
+// deleteMarkers deletes the markers of epochs up to upto.
 func (s *Store) deleteMarkers(ctx context.Context, asset, run string, upto int64) error {
 	return s.query(ctx, "DELETE FROM markers WHERE library = ? AND asset = ? AND run = ? AND epoch <= ?",
 		s.cfg.Library, asset, run, upto).WithTimestamp(s.stamps.stamp(0)).Exec()
 }
 
-// deleteItems deletes all that a run wrote up to now, a partition at a time, and last where it was.
+// deleteItems deletes the items of a run, partition by partition, then its stretches and, last, its extents.
 func (s *Store) deleteItems(ctx context.Context, asset, run string, epoch int64) error {
 	all, err := s.extentsOf(ctx, asset, run)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// shards is how many partitions assets are spread over, and jobs. Each is in the order of ids, so that
-// they are merged as they are read. A million assets of 2 kB make partitions of 60 MB.
+// shards is how many partitions hold the assets, and the jobs. Each partition is in the order of ids, so a scan merges the partitions. A
+// million assets of 2 kB make partitions of 60 MB.
 const shards = 32
 
 func shardOf(id string) int16 {
@@ -24,10 +24,10 @@ func shardOf(id string) int16 {
 	return int16(h.Sum32() % shards)
 }
 
-// An assetRow is an asset with what its changes need.
+// An assetRow is an asset with its revision.
 type assetRow struct {
 	asset *pb.Asset // nil where there is none
-	// told says that the version has grown for it as it is.
+	// told says that Version grew for the last change of the row.
 	told     bool
 	revision gocql.UUID
 }
@@ -60,7 +60,7 @@ func (s *Store) PutAsset(ctx context.Context, a *pb.Asset) error {
 		return s.change(ctx, "asset/"+a.GetId(), func(read readFunc, revision gocql.UUID) (*swap, error) {
 			row, err := s.asset(read(ctx, selectAsset, at...))
 			b := s.swap(ctx)
-			b.more = true // it has yet to be told
+			b.more = true // the telling
 			if err != nil {
 				return nil, err
 			}
@@ -110,8 +110,8 @@ func (s *Store) AllAssets(ctx context.Context) iter.Seq2[*pb.Asset, error] {
 	return merged[pb.Asset](ctx, s, "all_assets", "assets")
 }
 
-// merged yields every row of a table that is spread over shards, in the order of ids: it reads them side by side
-// and yields the least of their first ones.
+// merged yields every row of a sharded table in the order of ids: merged reads the shards side by side, and yields the least of the next
+// rows.
 func merged[T any, M message[T]](ctx context.Context, s *Store, operation, table string) iter.Seq2[M, error] {
 	return iterate(ctx, s, operation, "reading "+table, func(ctx context.Context, yield func(M) bool) error {
 		type shard struct {

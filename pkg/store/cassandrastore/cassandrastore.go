@@ -30,8 +30,7 @@ type Deps struct {
 	Wall func() time.Time
 }
 
-// inFlight bounds the batches that are on their way at once: enough to keep a node's writers busy from one
-// process, little enough that a node that slows down pushes back.
+// inFlight bounds the requests under way: enough to keep a node's writers busy from one process, few enough for a slow node to push back.
 const inFlight = 64
 
 // Store implements store.Store.
@@ -47,10 +46,10 @@ type Store struct {
 	stamps *stamps
 
 	slots chan struct{}
-	// windows are what was told with the last answers of Changes.
+	// windows are the entries of the last answers of Changes.
 	windows windows
-	// changing has one change at a time of what one name stands for: of those that this process makes, one alone
-	// would win, and a lost compare-and-set costs the winner, too.
+	// changing serialises this process's changes under a name. Of several compare-and-sets at once, a single one would win, and the losers
+	// would slow the winner.
 	changing locks
 
 	seconds *prometheus.HistogramVec
@@ -58,8 +57,8 @@ type Store struct {
 	commits prometheus.Histogram
 	lost    prometheus.Counter
 
-	// calls counts what is running, so that Close waits for it. A call within a call,
-	// as by a reader of an iterator, is refused once closing has begun rather than deadlocked.
+	// calls counts the calls under way: Close waits for them. A call within a call, such as by a reader of an iterator, is refused
+	// once closing has begun; waiting would deadlock.
 	callsMu sync.Mutex
 	calls   sync.WaitGroup
 	closed  bool
@@ -67,8 +66,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the cluster, and looks whether its tables are as this store
-// needs them and its clock as this machine's.
+// Open connects to the cluster, and checks the version of its tables and the difference of its clock to this machine's clock.
 func Open(ctx context.Context, cfg Config, deps Deps) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the Cassandra store: %w", err)
@@ -171,7 +169,7 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	return s.calls.Done, nil
 }
 
-// do is one call: it holds the store open, is timed, and its error says what was being done.
+// do is a call: do holds the store open, measures the time, and wraps the error.
 func (s *Store) do(ctx context.Context, operation, doing string, f func() error) error {
 	leave, err := s.enter(ctx)
 	if err == nil {
@@ -209,12 +207,12 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Ready implements store.Store. It measures the clock's skew again on the way.
+// Ready implements store.Store. Ready measures the skew of the clock again.
 func (s *Store) Ready(ctx context.Context) error {
 	return s.do(ctx, "ready", "asking whether the store is ready", func() error { return s.skew.measure(ctx, s.session) })
 }
 
-// locks has one lock for each name, and now and then one for several.
+// locks has a lock for each name. Some names share a lock.
 type locks struct {
 	seed maphash.Seed
 	of   [64]chan struct{}
@@ -239,7 +237,7 @@ func (l *locks) hold(ctx context.Context, name string) (release func(), err erro
 	}
 }
 
-// Describe says in a line where the store is and how it is.
+// Describe returns a line about the cluster, the keyspace and the clock.
 func (s *Store) Describe(ctx context.Context) (line string, err error) {
 	err = s.do(ctx, "describe", "describing the store", func() error {
 		var cluster, release, dc, replication string

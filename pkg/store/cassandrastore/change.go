@@ -9,13 +9,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A readFunc reads what a change depends on.
+// A readFunc reads the rows that a change depends on.
 type readFunc func(ctx context.Context, cql string, args ...any) *gocql.Query
 
-// A swap is conditional statements over one partition, of which all take effect or none.
+// A swap is conditional statements over one partition. All of them take effect, or none.
 type swap struct {
 	*gocql.Batch
-	// more says that the change takes another step after this one.
+	// more says that the change has a further step.
 	more bool
 }
 
@@ -23,21 +23,19 @@ func (s *Store) swap(ctx context.Context) *swap {
 	return &swap{Batch: s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).SerialConsistency(s.serial)}
 }
 
-// attempts bounds how often a change is tried that others keep coming before.
+// attempts bounds how often a change is tried while other writers win.
 const attempts = 64
 
-// change changes rows by compare-and-set. decide reads what is there and returns the swap
-// that changes it, or nil where all is as wanted; it is called again after a swap that
-// was lost, whose outcome was not told, or that has more to come. So what is decided is always decided on what
-// is there, an outcome that was not told is read back, and a change of several
-// steps is carried on from wherever it was left, by whomever.
+// change changes rows by compare-and-set, step by step.
 //
-// Every row has a revision, drawn anew with each change, that decide makes its condition: none comes
-// back, so a row that was deleted and made again is never taken for the one before.
-//
-// The first read is a plain one. It sees all that was acknowledged, since a swap is committed at the same level, so what
-// it decides without a swap is right. After a swap that was lost or not told of, reads are linearizable: they
-// complete what was left half done, or see to it that it will never be.
+//   - decide reads the rows, and returns the swap of the next step, or nil where the rows are as wanted.
+//   - change calls decide again after a lost swap, after a swap with an unknown outcome, and after a swap with a further step. So every
+//     step is decided on the rows as they are.
+//   - If a process dies between steps, another process resumes the change at the last completed step.
+//   - Every row has a revision, which decide makes the condition of its swap. Each change draws a new revision. A row that was deleted
+//     and written again is never mistaken for the row before.
+//   - The first read is a plain read. A plain read sees every acknowledged swap, because swaps are committed at the same level.
+//   - After a lost swap or an unknown outcome, reads are linearizable: Paxos completes the unfinished swap, or rules the swap out.
 func (s *Store) change(ctx context.Context, name string, decide func(read readFunc, revision gocql.UUID) (*swap, error)) error {
 	release, err := s.changing.hold(ctx, name)
 	if err != nil {

@@ -12,18 +12,17 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A stamp is the timestamp under which Cassandra keeps a cell, where the greater of two
-// wins and a deletion covers what is not above it. Ours have the epoch of the execution in their high bits
-// and the time in their low ones:
+// A stamp is the timestamp of a cell in Cassandra. The cell with the greater timestamp wins, and a deletion covers cells up to its
+// timestamp. A stamp has the epoch of the execution in its high bits and the time in its low bits:
 //
 //	0 | epoch, 17 bits | units of 16 µs since 2025, 46 bits: until 2060
 //
-// So what a higher epoch wrote stands, whatever the clocks of those who wrote said and whichever
-// arrived first, and a deletion of what executions left can never cover what a later one writes. Time decides within an epoch alone, where
-// one execution gave an ordinal one content: there is nothing to decide but whether a deletion came before.
+// So the rows of a higher epoch win, whatever the writers' clocks, and whichever write arrives first. A deletion of an execution's rows
+// never covers rows of a later execution. Time decides only within an epoch, where an ordinal has a single content: time decides whether
+// a deletion came before the row.
 type stamps struct {
 	now func() time.Time
-	// last is the greatest time handed out: within a process, later is greater.
+	// last is the greatest time handed out. Within a process, a later stamp is greater.
 	last atomic.Int64
 }
 
@@ -66,7 +65,7 @@ func (s *skew) offset() time.Duration {
 	return s.behind
 }
 
-// measure asks a node for the time. Half of the way there and back is not known, and is not held against the clock.
+// measure asks a node for the time. Half of the round trip is uncertain, and does not count against the clock.
 func (s *skew) measure(ctx context.Context, session *gocql.Session) error {
 	before := s.wall()
 	var ms int64

@@ -1,5 +1,6 @@
-// Package cassandrastore is the store of the production size: Cinedex's truth in a
-// keyspace of Apache Cassandra 5, shared by any number of processes. It is the only importer of gocql.
+// Package cassandrastore is the store of the production size: Cinedex's truth in a keyspace of Apache Cassandra 5, shared by any number of
+// processes. The package serves every service that is configured for a cluster. It guarantees the contract of package store, over the
+// loss of a minority of copies. No other package imports gocql.
 //
 // # Layout
 //
@@ -18,37 +19,39 @@
 //	migrations   name                                                        compare-and-set
 //
 // Every partition's key begins with Config.Library. A bucket is 1,024 ordinals, so no partition grows with its run; extents
-// say which buckets there are. What is read together is one partition: an item, a bucket, the runs of an asset.
-// Rows hold deterministic protobuf, a vector being bytes like the rest.
+// lists the buckets of a run. A read asks for one partition: an item, a bucket, the runs of an asset.
+// Rows hold deterministic protobuf; a vector is bytes like the other fields.
 //
-// # What holds
+// # Contract
 //
-// Nothing is decided by whose clock is ahead. What changes in place changes by compare-and-set (Paxos) on a revision
-// that is drawn with each change; what is written by identity has the epoch of its execution in the high bits of
-// its timestamp (see stamps), so that a later execution's rows stand whichever arrives first, and what is deleted stays
-// apart from what is written afterwards. WriteBatches under a lower epoch than a row's therefore changes nothing, where pebblestore
-// would write it: both leave it to the caller to ask CheckEpoch first.
+// The order of writes never depends on clocks.
 //
-// A write that returned nil is acknowledged by a majority of its copies, and reads ask a majority. What that survives beyond the loss
-// of a minority is the servers' commitlog_sync: with periodic, as Cassandra ships, kill -9 of a lone node takes what it
-// acknowledged in the last moment with it, leases and switches included (TestNodeRestarts saw it), so one copy needs group or batch;
-// three copies on three machines need it only against the loss of power of all. Active, CheckEpoch and every compare-and-set that was
-// lost or not told of read linearizably; the other reads see all that was acknowledged before they began.
+//   - A row that changes in place changes by compare-and-set (Paxos) on a revision. Each change draws a new revision.
+//   - A row that is written by identity has the epoch of its execution in the high bits of its timestamp (see stamps). A later
+//     execution's rows win, whichever arrives first, and a deletion covers nothing that is written afterwards. So WriteBatches under a
+//     lower epoch than a row's changes nothing, where pebblestore would write the row. With both, the caller asks CheckEpoch first.
+//   - A write is acknowledged by a majority of copies, and a read asks a majority.
+//   - Active, CheckEpoch, and every compare-and-set after a lost or unknown outcome read linearizably. Other reads see every write that
+//     was acknowledged before the read began.
 //
-// Dump is as of one moment for what nobody writes to meanwhile: a cluster has no snapshots. This is the one difference
-// to the contract, and none that storetest can see.
+// Durability beyond the loss of a minority of copies depends on the servers' commitlog_sync. With periodic, the default of Cassandra,
+// kill -9 of a lone node loses the writes of the last moment, leases and switches included (TestNodeRestarts saw the loss). One copy needs
+// group or batch. Three copies on three machines need group or batch only against the loss of power of all three.
+//
+// Dump is as of one moment only for rows that nobody writes meanwhile: a cluster has no snapshots. No other promise of the contract is
+// missing, and storetest cannot see the difference.
 //
 // # Clocks
 //
-// Leases run out by Cassandra's clock, which this process measures against its own at Open and at each Ready. Where the two
-// differ by more than Config.MaxClockSkew, both are refused. A clock that goes wrong all the same costs
-// work, since a lease is then taken early: whoever lost it is refused by its epoch.
+// Leases run out by Cassandra's clock. This process measures its own clock against Cassandra's at Open and at each Ready, and refuses
+// both where the difference is above Config.MaxClockSkew. A clock that goes wrong all the same costs work: another holder takes a lease
+// early, and the epoch refuses the first holder.
 //
 // # Faults
 //
-// A request is repeated on another node only where that is safe, which all but compare-and-sets are; those whose outcome was not told are read
-// back. Reads that take long are asked of a second node (see hedged). What fails all the same is Unavailable, and
-// the hop that asked tries again. ADR 0031 has what was found out about the driver.
+// A request is repeated on another node where a repetition is safe. A compare-and-set is not repeated: where the outcome is unknown, the
+// store reads the row. A slow read is sent to a second node as well (see hedged). A request that fails all the same is Unavailable, and
+// the caller tries again. ADR 0031 has the findings about the driver.
 //
 // # Figures
 //

@@ -18,8 +18,8 @@ import (
 // names are an asset and a run of it.
 type names struct{ asset, run string }
 
-// Dump implements store.Store. A cluster has no snapshots: each asset, each record and each bucket is as of the moment in
-// which it is read, so what others write meanwhile may be in it in part.
+// Dump implements store.Store. A cluster has no snapshots: each asset, record and bucket is as of the moment of its read. Concurrent
+// writes may be in the dump in part.
 func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 	return s.do(ctx, "dump", "dumping", func() error {
 		out := bufio.NewWriter(w)
@@ -83,7 +83,7 @@ func (s *Store) dump(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// partitions reads the keys of a table's partitions, in their order. The server gives them in that of their hashes.
+// partitions reads the keys of a table's partitions, and sorts the keys. The server returns keys in the order of their hashes.
 func (s *Store) partitions(ctx context.Context, cql string, runs bool) (all []names, err error) {
 	var library string
 	var of names

@@ -14,20 +14,19 @@ import (
 )
 
 const (
-	// lockHolds is when a migration's lock runs out by itself, by the cluster's clock, if its holder ends. It is renewed before each statement.
+	// lockHolds is when a migration's lock runs out, by the cluster's clock. The holder renews the lock before each statement.
 	lockHolds = 2 * time.Minute
-	// lookEvery is how soon one who waits for another's migration looks again.
+	// lookEvery is how often a process checks on another process's migration.
 	lookEvery = 250 * time.Millisecond
 	// schemaTimeout is for statements that every node has to agree on.
 	schemaTimeout = time.Minute
 )
 
-// errBehind says that the keyspace's tables are of an earlier version, or not there.
+// errBehind says that the keyspace's tables are missing or of an earlier version.
 var errBehind = errors.New("the tables are not those that this version of Cinedex needs")
 
-// Migrate makes the keyspace if there is none and brings its tables up to date, step by step. Any number of processes
-// may do so at once: one has the lock, and the others wait until it is done. One that
-// ends in the midst is carried on from by the next.
+// Migrate creates a missing keyspace, and brings its tables up to date, step by step. Any number of processes MAY migrate at once: a lock
+// admits one process, and the other processes wait. If a process dies between steps, another process resumes at the last completed step.
 func Migrate(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -87,9 +86,8 @@ func (m *migrator) run(ctx context.Context, cfg Config) error {
 	}
 }
 
-// begin makes the keyspace and the table that the lock is in. The table's id is derived from
-// its name: where two nodes make it at the same moment, both make the same one, while with
-// ids that are drawn one of the two would lose what is written to it.
+// begin creates the keyspace and the table of the lock. The table's id is derived from its name: two nodes that create the table at the
+// same moment create the same table. With random ids, the rows of one of two tables would be lost.
 func (m *migrator) begin(ctx context.Context, cfg Config) error {
 	replication, err := cfg.replication()
 	if err != nil {
@@ -116,7 +114,7 @@ func (m *migrator) begin(ctx context.Context, cfg Config) error {
 	return err
 }
 
-// exec runs a statement that changes the schema, and waits until all nodes know of it.
+// exec runs a statement that changes the schema, and waits until all nodes agree on the schema.
 func (m *migrator) exec(ctx context.Context, cql string) error {
 	if err := m.session.Query(fmt.Sprintf(cql, m.keyspace)).WithContext(ctx).Exec(); err != nil {
 		return err
@@ -157,7 +155,7 @@ func (m *migrator) unlock(ctx context.Context) error {
 	return err
 }
 
-// migrate does, with the lock, what is not done yet.
+// migrate takes the missing steps, under the lock.
 func (m *migrator) migrate(ctx context.Context) error {
 	version, err := m.version(ctx)
 	if err != nil {

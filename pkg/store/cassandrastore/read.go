@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// one reads one item.
+// one reads an item.
 func one[T any, M message[T]](ctx context.Context, s *Store, operation string, part store.Part, asset, run string, ordinal int64) (m M, err error) {
 	err = s.do(ctx, operation, "reading "+operation+" "+schema.ItemID(run, ordinal), func() error {
 		body, err := hedged(ctx, func(ctx context.Context) (body []byte, err error) {
@@ -36,7 +36,7 @@ func one[T any, M message[T]](ctx context.Context, s *Store, operation string, p
 	return m, nil
 }
 
-// iterate makes an iterator of read, which yields until it is told to stop. Whatever it started for reading ends with ctx.
+// iterate makes an iterator of read. read yields until yield returns false. Goroutines of read end with the context.
 func iterate[M any](ctx context.Context, s *Store, operation, doing string, read func(ctx context.Context, yield func(M) bool) error) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		leave, err := s.enter(ctx)
@@ -64,7 +64,7 @@ func iterate[M any](ctx context.Context, s *Store, operation, doing string, read
 	}
 }
 
-// bucketsAhead is how many buckets are read and decoded while the reader is at one.
+// bucketsAhead is how many buckets are read and decoded ahead of the caller.
 const bucketsAhead = 4
 
 // itemsOf yields the items of a run that overlap span, by ordinal: bucket after bucket, the next ones read ahead.
@@ -93,7 +93,7 @@ func itemsOf[T any, M message[T]](ctx context.Context, s *Store, operation strin
 	})
 }
 
-// bucketOf reads one bucket. The server leaves out most of what a span does not overlap; what is at its edges is left out here.
+// bucketOf reads a bucket. The server leaves out most items outside the span. Items at the edges of the span are left out here.
 func bucketOf[T any, M message[T]](ctx context.Context, s *Store, part store.Part, asset, run string, bucket int64, span store.Span) (ms []M, err error) {
 	cql, args := "SELECT starts, ends, body FROM "+tables[part]+" WHERE library = ? AND asset = ? AND run = ? AND bucket = ?", []any{s.cfg.Library, asset, run, bucket}
 	if span != (store.Span{}) {
@@ -104,7 +104,7 @@ func bucketOf[T any, M message[T]](ctx context.Context, s *Store, part store.Par
 	var body []byte
 	err = each(s.query(ctx, cql, args...), func() error {
 		at = schema.Interval{Start: schema.Time(starts), End: schema.Time(ends)}
-		// A moment of no length is wanted where it lies within.
+		// A moment of no length is selected within the span.
 		if span != (store.Span{}) && !at.Overlaps(span) && !(at.Empty() && span.Contains(at.Start)) {
 			return nil
 		}
@@ -115,7 +115,8 @@ func bucketOf[T any, M message[T]](ctx context.Context, s *Store, part store.Par
 	return ms, err
 }
 
-// ahead gets something for each of what is asked for, some at once, and uses it in order until use returns false. It waits for all that it started.
+// ahead calls get for each element of asked, some at the same time, and passes the answers to use in order, until use returns false.
+// ahead waits for every goroutine that it started.
 func ahead[A, B any](ctx context.Context, asked []A, get func(context.Context, A) (B, error), use func(B) bool) error {
 	type answer struct {
 		b   B

@@ -14,13 +14,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A record is the row of a run, with what its changes need.
+// A record is the row of a run, with its revision.
 type record struct {
 	run *pb.Run // nil where there is none
-	// deleted says that the run is being deleted: readers do not see it any more,
-	// and who comes upon it completes that.
+	// deleted says that a deletion of the run began: readers do not see the run, and the next writer to read the record completes
+	// the deletion.
 	deleted bool
-	// untold says that the version has yet to grow for the run's being there.
+	// untold says that Version has yet to grow for the new record.
 	untold   bool
 	revision gocql.UUID
 }
@@ -43,8 +43,8 @@ func (s *Store) record(ctx context.Context, read readFunc, asset, id string) (r 
 	return r, err
 }
 
-// put adds to b what makes a run's record be r, if it is still old. A record that is new has yet to be told; one that is there the
-// caller MUST have told.
+// put adds the statement to b that writes the record r over old. A new record is marked as untold. An existing record is marked as told:
+// the caller MUST have told, or tell as part of the same change.
 func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
 	body, err := encode(r)
 	if err != nil {
@@ -61,11 +61,11 @@ func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
 	return nil
 }
 
-// ofAsset is the name under which what is said of an asset's runs is changed.
+// ofAsset is the name of the lock of an asset's runs.
 func ofAsset(id string) string { return "runs/" + id }
 
-// changeRun is change of a run's record, with a deletion that somebody left unfinished completed first. A record that was made and has
-// yet to be told is told before decide is asked; decide is asked at least once after that.
+// changeRun is change for the record of a run. changeRun first completes a deletion that another process left unfinished, and tells of a
+// record that another process left untold.
 func (s *Store) changeRun(ctx context.Context, asset, id string, decide func(old record, revision gocql.UUID) (*swap, error)) error {
 	return s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
 		old, err := s.record(ctx, read, asset, id)
@@ -126,7 +126,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			return errkind.New(errkind.Invalid, "%s is no end", r.GetState())
 		}
 		end := proto.CloneOf(r)
-		end.Activated = false // what is active has finished, so this one is not
+		end.Activated = false // an active run has finished, so this run is not active
 		return s.changeRun(ctx, r.GetAsset(), r.GetId(), func(old record, revision gocql.UUID) (*swap, error) {
 			switch {
 			case old.run.GetEpoch() > r.GetEpoch():
@@ -136,7 +136,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			case proto.Equal(old.run, end):
 				return nil, nil
 			}
-			// The lease lies in another partition, so one that is handed out while the swap is under way is not seen.
+			// The lease lies in another partition: a lease handed out during the swap is not seen.
 			lease := store.RunLease(r.GetId())
 			switch last, err := s.lease(ctx, s.linear, lease); {
 			case err != nil:
@@ -192,9 +192,8 @@ func (s *Store) runsOf(ctx context.Context, asset string) (runs []*pb.Run, err e
 	return runs, err
 }
 
-// DeleteRun implements store.Annotations. The record is marked first, by compare-and-set, so
-// that it cannot be activated any more; then all that the run wrote is deleted, and the record last: it is
-// what says that there is something left to delete.
+// DeleteRun implements store.Annotations. DeleteRun first marks the record by compare-and-set, so the run cannot be activated any more.
+// Then DeleteRun deletes the items, and the record last: the record says that items are left to delete.
 func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 	return s.do(ctx, "delete_run", "deleting run "+run, func() error {
 		return s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
@@ -219,7 +218,7 @@ func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 				return nil, s.deleteItems(ctx, asset, run, 0)
 			}
 			b := s.swap(ctx)
-			b.more = true // all that it wrote
+			b.more = true // the items
 			b.Query("UPDATE runs SET deleted = true, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
 				revision, s.cfg.Library, asset, kindRecord, run, old.revision)
 			return b, nil
@@ -227,7 +226,7 @@ func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 	})
 }
 
-// purge deletes what a run that is marked as deleted wrote, and returns the change that takes away its record.
+// purge deletes the items of a run that is marked as deleted, and returns the swap that deletes the record.
 func (s *Store) purge(ctx context.Context, asset, run string, old record) (*swap, error) {
 	if err := s.deleteItems(ctx, asset, run, old.run.GetEpoch()); err != nil {
 		return nil, err
@@ -240,7 +239,7 @@ func (s *Store) purge(ctx context.Context, asset, run string, old record) (*swap
 	return b, nil
 }
 
-// active reads the active runs of an asset, by algorithm, after whatever was switched before.
+// active reads the active runs of an asset, by algorithm, linearizably.
 func (s *Store) active(ctx context.Context, asset string) (runs []*pb.ActiveRun, err error) {
 	var body []byte
 	q := s.linear(ctx, "SELECT body FROM runs WHERE library = ? AND asset = ? AND kind = ?", s.cfg.Library, asset, kindActive)
@@ -252,10 +251,10 @@ func (s *Store) active(ctx context.Context, asset string) (runs []*pb.ActiveRun,
 	return runs, err
 }
 
-// names are at most this long together: a partition's key has room for 65,535 bytes.
+// longestNames bounds the names of a partition's key together: the key has room for 65,535 bytes.
 const longestNames = 60_000
 
-// named refuses names that the tables cannot have.
+// named refuses names without room in the tables.
 func named(names ...string) error {
 	n := 0
 	for _, name := range names {
@@ -279,7 +278,7 @@ type message[T any] interface {
 // Rows are deterministic protobuf: equal rows are equal bytes.
 var marshal = proto.MarshalOptions{Deterministic: true}
 
-// largestRow is what one row may hold: half of what the server takes as one mutation by its defaults, and many times what the log carries.
+// largestRow bounds a row: half of the largest mutation by the server's defaults, and many times the largest event of the log.
 const largestRow = 8 << 20
 
 func encode(m proto.Message) ([]byte, error) {

@@ -19,34 +19,33 @@ import (
 const (
 	// reconnectEvery is how soon a node that is up again is used again, where its event was missed.
 	reconnectEvery = time.Second
-	// hedgeAfter is when a read that has not been answered is asked of one more
-	// node: far above what a healthy one takes, far below what a person notices.
+	// hedgeAfter is how long a read waits for an answer before asking a second node: far longer than a healthy node takes, far shorter
+	// than a person notices.
 	hedgeAfter = 200 * time.Millisecond
 	// pageRows is how many rows are fetched together.
 	pageRows = 500
 )
 
-// connect opens a session; keyspace is empty to look at the cluster alone.
+// connect opens a session. An empty keyspace opens a session without one.
 func connect(c Config, keyspace string, log *slog.Logger) (*gocql.Session, error) {
 	consistency, serial, _ := c.consistency()
 	cluster := gocql.NewCluster(c.Hosts...)
-	// The driver takes the node that it asks for the others to listen at its default port, wherever it was reached.
+	// The driver assumes its default port for the other nodes, whatever the port of the first node.
 	if _, port, err := net.SplitHostPort(c.Hosts[0]); err == nil {
 		if cluster.Port, err = strconv.Atoi(port); err != nil {
 			return nil, errkind.New(errkind.Invalid, "store.cassandra.hosts: the port of %s is no number", c.Hosts[0])
 		}
 	}
 	cluster.Keyspace = keyspace
-	// The newest that gocql 1.7 speaks whole.
+	// The newest protocol that gocql 1.7 speaks completely.
 	cluster.ProtoVersion = 4
 	cluster.Consistency, cluster.SerialConsistency = consistency, serial
 	cluster.Timeout, cluster.ConnectTimeout, cluster.WriteTimeout = c.Timeout, c.Timeout, c.Timeout
 	cluster.PageSize = pageRows
 	cluster.ReconnectInterval = reconnectEvery
-	// One connection to each node carries 32,768 requests at once; with several, 1.7
-	// can be left with fewer than it believes to have (gocql#1614).
+	// A connection carries 32,768 requests at once. With several connections to a node, gocql 1.7 can miscount them (gocql#1614).
 	cluster.NumConns = 1
-	// The driver repeats nothing by itself: it would not ask whether that is safe (gocql#1803).
+	// The driver repeats nothing by itself: the driver would not check whether a repetition is safe (gocql#1803).
 	cluster.RetryPolicy = nil
 	cluster.Logger = driverLog{log}
 	if c.Username != "" {
@@ -66,7 +65,7 @@ func connect(c Config, keyspace string, log *slog.Logger) (*gocql.Session, error
 	cluster.PoolConfig.HostSelectionPolicy = replicas{gocql.TokenAwareHostPolicy(nodes)}
 	s, err := cluster.CreateSession()
 	if errors.Is(err, gocql.ErrNoConnectionsStarted) && keyspace != "" {
-		// The cluster answered, and the keyspace may be why no connection came of it, which the driver keeps to itself.
+		// The cluster answered. A missing keyspace may be the reason without a connection; the driver does not say so.
 		if all, e := connect(c, "", log); e == nil {
 			defer all.Close()
 			var there string
@@ -82,8 +81,7 @@ func connect(c Config, keyspace string, log *slog.Logger) (*gocql.Session, error
 	return s, nil
 }
 
-// connectError says what to do about a session that could not be opened. The driver
-// tells why in words alone.
+// connectError says how to mend a session that could not be opened. The driver gives the reason only as text.
 func connectError(c Config, err error) error {
 	text, at := err.Error(), strings.Join(c.Hosts, ", ")
 	has := func(words ...string) bool {
@@ -111,7 +109,7 @@ func connectError(c Config, err error) error {
 
 var errNoKeyspace = errors.New("the keyspace does not exist")
 
-// kinded marks what the driver and the server say by what it means to the caller.
+// kinded gives the errors of the driver and the server their kinds.
 func kinded(err error) error {
 	var server gocql.RequestError
 	var network net.Error
@@ -136,7 +134,7 @@ func kinded(err error) error {
 		case gocql.ErrCodeCredentials:
 			return errkind.Wrap(errkind.Unauthenticated, err)
 		}
-		// What the server calls invalid is ours, not the message's: it was checked before it was sent.
+		// Invalid, by the server, is a fault of this package: messages are checked before they are sent.
 		return err
 	case errors.Is(err, gocql.ErrNoConnections), errors.Is(err, gocql.ErrConnectionClosed), errors.Is(err, gocql.ErrTimeoutNoResponse),
 		errors.Is(err, gocql.ErrTooManyTimeouts), errors.Is(err, gocql.ErrNoStreams), errors.Is(err, gocql.ErrUnavailable),
@@ -151,8 +149,8 @@ func passing(err error) bool {
 	return errkind.Is(kinded(err), errkind.Unavailable) || errkind.Is(kinded(err), errkind.Exhausted)
 }
 
-// elsewhere repeats a request on up to two other nodes where one could not answer it. It is given
-// to those alone that are safe to repeat; with one node, the caller's own retry is what helps.
+// elsewhere repeats a request on up to two other nodes. Only requests that are safe to repeat have the policy elsewhere. With a single
+// node, only the caller's retry helps.
 type elsewhere struct{}
 
 func (elsewhere) Attempt(q gocql.RetryableQuery) bool { return q.Attempts() <= 2 }
@@ -164,19 +162,18 @@ func (elsewhere) GetRetryType(err error) gocql.RetryType {
 	return gocql.Rethrow
 }
 
-// query is a plain statement that may be repeated: all of ours may, but for swaps.
+// query is a plain statement. Every statement of this package may be repeated, except a swap.
 func (s *Store) query(ctx context.Context, cql string, args ...any) *gocql.Query {
 	return s.session.Query(cql, args...).WithContext(ctx).Consistency(s.consistency).
 		Idempotent(true).RetryPolicy(elsewhere{})
 }
 
-// linear is a read in the order of the compare-and-sets of its partition: it
-// completes one that was left half done before it answers.
+// linear is a linearizable read: Paxos completes an unfinished compare-and-set of the partition before the answer.
 func (s *Store) linear(ctx context.Context, cql string, args ...any) *gocql.Query {
 	return s.query(ctx, cql, args...).Consistency(gocql.Consistency(s.serial))
 }
 
-// replicas asks the nodes that have a partition first, and hedged reads those after the first.
+// replicas asks the nodes with a copy of the partition first. The second request of a hedged read skips the first node.
 type replicas struct{ gocql.HostSelectionPolicy }
 
 type askedBefore struct{}
@@ -189,9 +186,9 @@ func (p replicas) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 	return next
 }
 
-// hedged reads by get, and where that takes long by get from another node, too. It returns the first answer, and an error only if neither
-// has one: the driver's own speculation takes the first to end, be it the failure of a node that is
-// down, or that there is no further node to ask, and so makes a slow read a failed one.
+// hedged reads by get. Where the answer takes long, hedged calls get a second time, for another node. hedged returns the first answer,
+// and an error only if both calls fail. The driver's own speculation returns the first result, also the failure of a node that is down,
+// and so turns a slow read into a failed read.
 func hedged[T any](ctx context.Context, get func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		v   T
@@ -206,7 +203,7 @@ func hedged[T any](ctx context.Context, get func(context.Context) (T, error)) (T
 			answers <- answer{v, err}
 		}()
 	}
-	defer func() { // both have an owner until they end, which they do at once
+	defer func() { // wait for both calls, which end at once
 		stop()
 		for ; asked > 0; asked-- {
 			<-answers
@@ -227,7 +224,7 @@ func hedged[T any](ctx context.Context, get func(context.Context) (T, error)) (T
 	}
 }
 
-// each scans every row of q into what dest points to and calls f after each.
+// each scans every row of q into dest, and calls f after each row.
 func each(q *gocql.Query, f func() error, dest ...any) error {
 	it := q.Iter()
 	for it.Scan(dest...) {
@@ -238,7 +235,7 @@ func each(q *gocql.Query, f func() error, dest ...any) error {
 	return it.Close()
 }
 
-// driverLog has the driver's remarks in the service's log. They are of nodes that come and go.
+// driverLog writes the driver's messages to the service's log. The messages are about nodes that come and go.
 type driverLog struct{ log *slog.Logger }
 
 func (l driverLog) Print(v ...any) { l.log.Debug("cassandra driver", "says", fmt.Sprint(v...)) }

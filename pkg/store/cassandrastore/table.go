@@ -1,10 +1,10 @@
 package cassandrastore
 
-// A migration brings the tables from the version before it to its own. It is made of
-// statements that may be run again, since whoever ran them may have ended in between.
+// A migration brings the tables from the version before to the version of the migration. Statements MUST be repeatable: a process may die
+// between two statements.
 type migration struct {
-	// needs is the oldest version of this list that a store may know and still use the tables: raised by a migration
-	// that those of before could not live with. While services are upgraded, old and new ones run side by side.
+	// needs is the oldest version whose services can use the tables after the migration. During an upgrade, services of both versions run
+	// side by side.
 	needs int
 	cql   []string
 }
@@ -57,7 +57,7 @@ var migrations = []migration{
 	}},
 }
 
-// The kinds of rows in runs, in the order in which they are wanted most.
+// The kinds of rows in runs, active runs first.
 const (
 	kindActive int8 = 0
 	kindRecord int8 = 1

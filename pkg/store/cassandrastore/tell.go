@@ -22,35 +22,35 @@ import (
 // A change of the library is told in two steps, after the change is committed: an entry in the table changes names the asset, and then
 // the version grows. A reader who sees the version sees the entry, and a reader who sees the entry sees the change.
 //
-// A process may end between the change and the two steps. So the row that changed says that it has yet to be told, until it is: whoever
-// comes upon the row next tells.
+// A process may die between the change and the two steps. So the changed row is marked as untold until the version grew. The next process
+// that changes the row tells first.
 //
 // # Tokens
 //
-// A token of Changes is a moment by this process's clock. The next answer has the entries from some time before the token on, since
-// an entry carries the time of its writer's clock, and becomes visible a little later (see overlap). An entry that this process told
-// with the token before is left out.
+// A token of Changes is a moment by this process's clock. The next answer has the entries from some time before the token on, because an
+// entry carries the time of its writer's clock and becomes visible a little later (see overlap). Entries of the answer before are left
+// out, as long as this process remembers them.
 //
 // # Services of earlier releases
 //
-// An earlier release makes the version grow without an entry. The row of the version has two counters therefore: changes, which all
-// grow, and told, which this release makes grow in the same statement. The difference of the two grows by what an earlier release
-// changed alone. A token carries the difference, and an answer over another difference is not whole.
+// An earlier release makes the version grow without an entry. So the row of the version has two counters: changes, which every release
+// increments, and told, which this release increments in the same statement. The difference grows only by changes of an earlier release.
+// A token carries the difference, and an answer across another difference is not whole.
 
 const (
-	// changesKept is how long an entry is kept, by its TTL (see migrations), less what clocks and slow requests may take from that.
+	// changesKept is how long entries are relied on: their TTL (see migrations), less a margin for clocks and slow requests.
 	changesKept = changesTTL - 10*time.Minute
 	changesTTL  = 6 * time.Hour
 	// changesBucket is how much time shares a partition: 100 changes a second make 60,000 rows.
 	changesBucket = 10 * time.Minute
-	// tellWithin is how long an entry may take to become visible. One that took longer is written again, with a later time.
+	// tellWithin is how long an entry may take to become visible. A slower entry is written again, with a later time.
 	tellWithin = 5 * time.Second
-	// windowsKept bounds for how many tokens this process remembers what it told.
+	// windowsKept is how many answers this process remembers.
 	windowsKept = 8
 )
 
-// versionName names the version's row: a key of one column must not be empty, as Config.Library may be. The version is a counter. It never
-// goes back, and an addition whose outcome is not known may be made again, since how much the version grows means nothing.
+// versionName names the version's row: a key of one column must not be empty, and Config.Library may be. The version is a counter. A counter
+// never goes back. An addition with an unknown outcome may be repeated, because the size of a growth means nothing.
 const versionName = "library"
 
 // A version is the row of the version.
@@ -96,12 +96,12 @@ func (s *Store) tell(ctx context.Context, asset string) error {
 
 func bucketOfTime(t time.Time) int64 { return t.UnixMicro() / changesBucket.Microseconds() }
 
-// overlap is how far before a token the next answer begins. An entry's time is its writer's, and the token's is the reader's: each may
-// differ from the cluster's time by the skew. The entry is visible within tellWithin.
+// overlap is how far before a token the next answer begins. An entry has the time of its writer, a token the time of its reader. Each
+// clock may differ from the cluster's clock by the skew. An entry is visible within tellWithin.
 func (s *Store) overlap() time.Duration { return tellWithin + 2*s.cfg.MaxClockSkew }
 
-// A token says since when changes are wanted: microseconds, and the difference of the two counters then. It names the library, and the
-// process that gave it, so that no two tokens are the same.
+// A token is a moment, in microseconds, and the difference of the two counters at the moment. A token names the library and the process,
+// so no two tokens are the same.
 type token struct {
 	at, untold       int64
 	library, process string
@@ -196,7 +196,7 @@ func (s *Store) entries(ctx context.Context, from, upto time.Time, use func(entr
 	})
 }
 
-// windows remembers for the last tokens which entries were told with them, so that an entry of the overlap is told once.
+// windows remembers the entries of the last answers, by token, so an entry of the overlap is told once.
 type windows struct {
 	process string // names this process in tokens
 	last    atomic.Int64
@@ -209,7 +209,7 @@ type window struct {
 	told  map[entry]struct{}
 }
 
-// distinct returns a moment that no token of this process has: now, or a little later.
+// distinct returns now, or a little later: no two tokens of this process have the same moment.
 func (w *windows) distinct(now int64) int64 {
 	for {
 		last := w.last.Load()
