@@ -1,21 +1,29 @@
-// Package sim runs the real runner and the real indexer in a world where everything that can go wrong does, by plan.
+// Package sim runs the real runner and the real indexer in a world with every fault, by plan. The package serves whoever changes the flow
+// of events. It guarantees for each plan: during the plan and after, readers see exactly the fold of the log.
 //
-// A plan is data: a seed, the size of the world, and faults, each at a step. The world is a simulated log, the real
-// Pebble store on a disk in memory that forgets at a crash what was not synced, a search engine, workers and
-// indexers that may be killed, paused and woken, an operator who switches runs, and a reader who looks all the while. Every
-// call from a service into that world waits at a gate. When all that runs waits, one call is let through, chosen by the seed,
-// so a plan runs the same way each time, and each interleaving of calls is as likely as the next. Time is
-// testing/synctest's: it passes when nothing else can happen.
+// # Plans
 //
-// The one property is held during a plan and after it: what readers see equals the fold of the log. Nothing is lost,
-// nothing is there twice, nothing is mixed of two executions, and a worker that lost its lease has changed nothing.
+// A plan is data: a seed, the size of the world, and faults, each at a step. The world has a simulated log, the real Pebble store on a
+// disk in memory, a search engine, workers and indexers, an operator who switches runs, and a reader. A crash of the disk loses data
+// without a sync. Workers and indexers are killed, paused and woken. Every call of a service into the world waits at a gate. When every
+// goroutine waits, the world lets a single call pass, chosen by the seed. So a plan runs the same way each time, and every interleaving
+// of calls is as likely as the next. Time is testing/synctest's: time passes when nothing else can happen.
 //
-// One thing is left out, since it does not hold: where two executions of a run say different things (Plan.Unsteady), an
-// indexer that stands still between looking at a batch's epoch and writing it, for longer than its group waits for it, writes
-// rows of the older execution over those of the newer. An algorithm that says the same of the same asset each time, which is
-// what the platform asks of one, is not harmed by it: plans over such ones have that fault as well.
+// # The property
 //
-// Bugs are put in on purpose as well, each as a wrapper of what a service is given, and must be caught.
+//   - Nothing is lost, nothing is there twice, nothing is mixed of two executions.
+//   - A worker without its lease has changed nothing.
 //
-// All of it is tests: `go test ./internal/sim` runs some hundreds of plans, and the figure sim/plans 10,000.
+// # The exception
+//
+// The property does not hold for an indexer that pauses between checking a batch's epoch and writing the batch, for longer than its group
+// waits, where two executions of the run differ (Plan.Unsteady). The indexer then writes rows of the older execution over rows of the
+// newer execution. The platform asks an algorithm to write the same items for the same asset each time; such algorithms are safe, and
+// plans over such algorithms include the pause.
+//
+// # Bugs
+//
+// Plans also run with bugs that were put in on purpose, each as a wrapper around a service's dependencies. Every bug must be caught.
+//
+// All of the package is tests: `go test ./internal/sim` runs some hundreds of plans, and the figure sim/plans 10,000.
 package sim

@@ -136,7 +136,7 @@ func testRefusedBatches(t *testing.T, h Harness) {
 	}
 }
 
-// testLargeBatch writes what an algorithm may say of a long film at once.
+// testLargeBatch writes a batch as large as an algorithm may write for a long film.
 func testLargeBatch(t *testing.T, h Harness) {
 	s, ctx := open(t, h), t.Context()
 	const n = 5000

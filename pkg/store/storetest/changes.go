@@ -25,7 +25,7 @@ func changesSince(t tb, s store.Store, since string) (assets []string, next stri
 	return assets, c.Next
 }
 
-// testChanges has each kind of change told, and what changes nothing not told.
+// testChanges holds the store to name the asset of each change, and no asset after a call that changes nothing.
 func testChanges(t *testing.T, h Harness) {
 	name, c := t.TempDir(), newClock()
 	s, ctx := openAt(t, h, name, c), t.Context()
@@ -85,7 +85,7 @@ func testChanges(t *testing.T, h Harness) {
 		}
 	}
 
-	// Tokens that are none of this store's.
+	// Tokens of other stores, and of no store.
 	elsewhere := must(open(t, h).Changes(ctx, ""))(t)
 	for _, token := range []string{"x", ".", "-1", "1.2.3", next + "0", elsewhere.Next + "x", "\x00", "9223372036854775807"} {
 		if c := must(s.Changes(ctx, token))(t); c.Whole && token != next+"0" || c.Next == "" {
@@ -94,8 +94,8 @@ func testChanges(t *testing.T, h Harness) {
 	}
 }
 
-// testChangesUnderWriters has a reader keep up by Changes while others write. Whatever a writer was told is done before the reader asks
-// is told to the reader, and what the reader holds at the end is the library.
+// testChangesUnderWriters has a reader keep up by Changes while writers write. Each answer of Changes, or an answer before, names every asset
+// whose change returned before the reader asked.
 func testChangesUnderWriters(t *testing.T, h Harness) {
 	s, ctx := open(t, h), t.Context()
 	const writers, each = 4, 25
@@ -157,7 +157,7 @@ func testChangesUnderWriters(t *testing.T, h Harness) {
 	}
 }
 
-// testInactive has every run listed that is not active.
+// testInactive holds the store to yield every inactive run, and no active run.
 func testInactive(t *testing.T, h Harness) {
 	s, ctx := open(t, h), t.Context()
 	row := func(asset, run string, state pb.RunState) store.InactiveRun {

@@ -1,7 +1,6 @@
-// Package storetest holds a store to every promise of package store. Each
-// implementation runs it whole; what one does not keep it declares as an exception,
-// by the name of the test and with the reason.
+// Package storetest holds a store to every promise of package store. Each implementation runs the whole suite; an implementation that
+// breaks a promise declares an exception, by the name of the test and with the reason. A store that passes can replace every other store.
 //
-// It opens stores by name, so that a store is closed and opened again in the midst
-// of things, and it tells the time, so that leases run out without waiting.
+// The suite opens stores by name, so the suite can close a store and open the same store again. The suite also sets the clock, so leases
+// run out without waiting.
 package storetest

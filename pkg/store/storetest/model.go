@@ -19,7 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// names is what the model's keys are made of: asset and run, or asset and algorithm.
+// names is a key of the model: asset and run, or asset and algorithm.
 type names struct{ a, b string }
 
 func compareNames(x, y names) int {
@@ -196,7 +196,7 @@ func (m *model) dump(t tb) string {
 	return out.String()
 }
 
-// testModel does whatever comes, and after each step asks everything.
+// testModel makes random calls, and compares the whole store with the model after each call.
 func testModel(t *testing.T, h Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx, c, m := context.Background(), newClock(), newModel()
@@ -364,7 +364,7 @@ func testModel(t *testing.T, h Harness) {
 	})
 }
 
-// check asks the store everything and compares it with the model.
+// check reads the whole store and compares with the model.
 func check(t *rapid.T, ctx context.Context, s store.Store, m *model, span store.Span) {
 	equal(t, "assets", list(t, s.AllAssets(ctx)), inOrder(m.assets, strings.Compare))
 	equal(t, "active runs", list(t, s.AllActive(ctx)), inOrder(m.active, compareNames))

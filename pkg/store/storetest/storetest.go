@@ -22,11 +22,10 @@ import (
 
 // A Harness opens the store under test.
 type Harness struct {
-	// Open opens the store that is kept under a name, and makes it if there is none. The name is a path that
-	// is empty and that the test may write to; a store elsewhere takes it as a key. Leases
-	// run out by clock. The suite closes what it opens.
+	// Open opens the store of a name, and creates a missing store. The name is the path of an empty folder, which the store MAY write to;
+	// a store elsewhere takes the name as a key. Leases run out by clock. The suite closes every store.
 	Open func(t testing.TB, name string, clock func() time.Time) store.Store
-	// Exceptions are the promises that the store does not keep: the name of a test, and why.
+	// Exceptions are broken promises: the name of a test, and the reason.
 	Exceptions map[string]string
 }
 
@@ -85,7 +84,7 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// A clock stands still until it is moved.
+// A clock stands still until a test moves the clock.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -121,17 +120,17 @@ func openAt(t testing.TB, h Harness, name string, c *clock) store.Store {
 	return s
 }
 
-// tb is what testing and rapid have in common.
+// tb is the common part of testing.TB and rapid.T.
 type tb interface {
 	Helper()
 	Errorf(format string, args ...any)
 	Fatal(args ...any)
 }
 
-// testContext is for what is asked within a model's step, which has no context of its own.
+// testContext is for calls without a context of their own, such as within a model's step.
 var testContext = context.Background()
 
-// must gives a function that returns v, or fails where there is an error.
+// must returns a function that returns v, or fails after an error.
 func must[T any](v T, err error) func(tb) T {
 	return func(t tb) T {
 		t.Helper()
@@ -164,7 +163,7 @@ func equal(t tb, what string, got, want any) {
 	}
 }
 
-// list reads what an iterator yields to its end.
+// list reads an iterator to its end.
 func list[M any](t tb, seq iter.Seq2[M, error]) []M {
 	t.Helper()
 	var out []M
@@ -202,7 +201,7 @@ func run(asset, id string) *pb.Run {
 	}
 }
 
-// ended returns r as it is told when it ends.
+// ended returns the run as of its end.
 func ended(r *pb.Run, state pb.RunState, epoch, annotations, embeddings int64) *pb.Run {
 	r = proto.CloneOf(r)
 	r.State, r.Epoch, r.Annotations, r.Embeddings = state, epoch, annotations, embeddings

@@ -276,7 +276,7 @@ func testRaces(t *testing.T, h Harness) {
 	})
 }
 
-// testSwitches holds what readers see during switches: each asset has one active run, and all of that run's items.
+// testSwitches holds the store to show each asset with a single active run and with all items of the run, during switches.
 func testSwitches(t *testing.T, h Harness) {
 	s := open(t, h)
 	ctx, stop := context.WithCancel(t.Context())

@@ -53,8 +53,7 @@ type writer func(p []byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
-// testDumpOrder tells one story in several orders, some of it twice and after a
-// first execution that came to nothing.
+// testDumpOrder makes the same writes in several orders, some of them twice, and some after a first execution without an end.
 func testDumpOrder(t *testing.T, h Harness) {
 	ctx := t.Context()
 	dumps := map[string][]uint64{}
@@ -114,7 +113,7 @@ func testDumpOrder(t *testing.T, h Harness) {
 	}
 }
 
-// calls calls every method of s with ctx and returns each one's error.
+// calls calls every method of s with ctx, and returns the error of each method.
 func calls(ctx context.Context, s store.Store) map[string]error {
 	_, asset1 := s.Asset(ctx, "a")
 	_, create := s.CreateRun(ctx, run("a", "r"))
@@ -149,7 +148,7 @@ func calls(ctx context.Context, s store.Store) map[string]error {
 	}
 }
 
-// last returns the error that an iterator ends with, or says what is wrong with it.
+// last returns the last error of an iterator, or an error about a broken iterator.
 func last[M any](seq func(func(*M, error) bool)) error {
 	var end error
 	for m, err := range seq {
