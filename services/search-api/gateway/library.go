@@ -230,20 +230,16 @@ func (l *library) runsOf(ctx context.Context, asset string) ([]string, error) {
 	return ids, nil
 }
 
-// inactive reads every run that is not active.
-func (l *library) inactive(ctx context.Context, found func(asset, run string)) error {
-	for e := range l.current.Load().titles.Scan {
-		recorded, err := l.runsOf(ctx, e.id)
+// inactive reads every run that is not active, by asset.
+func (l *library) inactive(ctx context.Context) (map[string][]string, error) {
+	all := map[string][]string{}
+	for r, err := range l.deps.Store.Inactive(ctx) {
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("reading the runs that are not active: %w", err)
 		}
-		for _, r := range recorded {
-			if !e.has(r) {
-				found(e.id, r)
-			}
-		}
+		all[r.Asset] = append(all[r.Asset], r.Run)
 	}
-	return nil
+	return all, nil
 }
 
 // readWhole reads every asset, and returns those that differ from an older snapshot. Of a first snapshot, old is nil.

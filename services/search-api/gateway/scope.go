@@ -535,8 +535,7 @@ func (l *library) readHidden(ctx context.Context) error {
 	l.changed = changed
 	l.turn.leave()
 
-	all := map[string][]string{}
-	err := l.inactive(ctx, func(asset, run string) { all[asset] = append(all[asset], run) })
+	all, err := l.inactive(ctx)
 
 	if _, err := l.turn.enter(ctx); err != nil {
 		return err
