@@ -14,6 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/model"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
 // completeWithin bounds what a shell waits for at the tab key. A Cinedex that does not answer completes nothing.
@@ -90,7 +91,7 @@ func fromStatus(words func(*pb.AssetStatus) []string) proposals {
 		if err != nil {
 			return nil
 		}
-		r, err := client.GetStatus(ctx, connect.NewRequest(&pb.GetStatusRequest{}))
+		r, err := client.GetStatus(ctx, connect.NewRequest(&pb.GetStatusRequest{Limit: rpcapi.MaxPage})) // nobody reads through more
 		if err != nil {
 			return nil
 		}

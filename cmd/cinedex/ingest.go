@@ -255,11 +255,11 @@ func waitFor(ctx context.Context, o *output, evs []awaited, status statusCall, l
 			return ctx.Err()
 		case <-tick.C:
 		}
-		r, err := status(ctx, connect.NewRequest(&pb.GetStatusRequest{}))
+		r, err := everyStatus(ctx, status, titles)
 		if err != nil {
 			return fmt.Errorf("asking how far it is: %w", err)
 		}
-		done, total, failed, seen := tally(r.Msg, titles)
+		done, total, failed, seen := tally(r, titles)
 		// A title that has not arrived yet counts as one piece of work.
 		b.set(done, total+int64(len(titles)-seen))
 		if here && seen == len(titles) && done == total {

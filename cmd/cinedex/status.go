@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
@@ -52,11 +54,11 @@ func newStatus(o *output, h *home) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := client.GetStatus(cmd.Context(), connect.NewRequest(&pb.GetStatusRequest{}))
+			r, err := everyStatus(cmd.Context(), client.GetStatus, nil)
 			if err != nil {
 				return h.explain(e, err)
 			}
-			s := statusOf(r.Msg)
+			s := statusOf(r)
 			if o.json {
 				return o.value(s)
 			}
@@ -89,6 +91,21 @@ func newStatus(o *output, h *home) *cobra.Command {
 			}
 			return w.Flush()
 		},
+	}
+}
+
+// everyStatus asks for the status of the assets of some titles, or of all assets, page by page.
+func everyStatus(ctx context.Context, status statusCall, titles []string) (*pb.GetStatusResponse, error) {
+	all, req := &pb.GetStatusResponse{}, &pb.GetStatusRequest{Limit: rpcapi.MaxPage, Titles: titles}
+	for {
+		r, err := status(ctx, connect.NewRequest(req))
+		if err != nil {
+			return nil, err
+		}
+		all.Assets = append(all.Assets, r.Msg.GetAssets()...)
+		if req.Cursor = r.Msg.GetCursor(); req.GetCursor() == "" {
+			return all, nil
+		}
 	}
 }
 

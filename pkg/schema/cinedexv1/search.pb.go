@@ -1805,7 +1805,13 @@ func (x *ListAnnotationsResponse) GetCursor() string {
 }
 
 type GetStatusRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Assets of one page, from 1 to 500; 100 where it is 0.
+	Limit int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	// The cursor of the page before.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Only assets of these titles; every asset without it.
+	Titles        []string `protobuf:"bytes,3,rep,name=titles,proto3" json:"titles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1840,9 +1846,32 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
 }
 
+func (x *GetStatusRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *GetStatusRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *GetStatusRequest) GetTitles() []string {
+	if x != nil {
+		return x.Titles
+	}
+	return nil
+}
+
 type GetStatusResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Assets        []*AssetStatus         `protobuf:"bytes,1,rep,name=assets,proto3" json:"assets,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Assets []*AssetStatus         `protobuf:"bytes,1,rep,name=assets,proto3" json:"assets,omitempty"`
+	// Leads to the next page; empty on the last.
+	Cursor        string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1882,6 +1911,13 @@ func (x *GetStatusResponse) GetAssets() []*AssetStatus {
 		return x.Assets
 	}
 	return nil
+}
+
+func (x *GetStatusResponse) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
 }
 
 type AssetStatus struct {
@@ -2518,10 +2554,14 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06cursor\x18\x06 \x01(\tR\x06cursor\"k\n" +
 	"\x17ListAnnotationsResponse\x128\n" +
 	"\vannotations\x18\x01 \x03(\v2\x16.cinedex.v1.AnnotationR\vannotations\x12\x16\n" +
-	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"\x12\n" +
-	"\x10GetStatusRequest\"D\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"X\n" +
+	"\x10GetStatusRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x16\n" +
+	"\x06titles\x18\x03 \x03(\tR\x06titles\"\\\n" +
 	"\x11GetStatusResponse\x12/\n" +
-	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\"\xf2\x01\n" +
+	"\x06assets\x18\x01 \x03(\v2\x17.cinedex.v1.AssetStatusR\x06assets\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"\xf2\x01\n" +
 	"\vAssetStatus\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1d\n" +

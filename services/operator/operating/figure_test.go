@@ -10,6 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
 // TestFigureRollback: a whole library that was switched to another version goes back.
@@ -38,15 +39,15 @@ func TestFigureRollback(t *testing.T) {
 	g := openGateway(t, l)
 	everybody := authz.NewCaller("everybody", []string{"*"})
 	versions := func() map[string]int {
-		_, active, err := g.Assets(t.Context(), everybody)
-		if err != nil {
-			t.Fatal(err)
-		}
 		out := map[string]int{}
-		for _, runs := range active {
-			for _, r := range runs {
+		err := g.List(t.Context(), everybody, nil, gateway.Place{}, func(l gateway.Listed) bool {
+			for _, r := range l.Active {
 				out[r.GetVersion()]++
 			}
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 		return out
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/cinedex/cinedex/pkg/audit"
@@ -50,49 +49,51 @@ func (g *Gateway) Sees(ctx context.Context, caller *authz.Caller, asset string) 
 	return err
 }
 
-// Assets returns every asset that the caller may see with its active runs, by title.
-func (g *Gateway) Assets(ctx context.Context, caller *authz.Caller) ([]*pb.Asset, map[string][]*pb.ActiveRun, error) {
-	s, err := g.see(ctx, caller)
-	if err != nil {
-		return nil, nil, err
-	}
-	var assets []*pb.Asset
-	active := map[string][]*pb.ActiveRun{}
-	for e := range s.visibleFrom(caller, "", "") {
-		assets = append(assets, e.asset())
-		active[e.id] = e.runs()
-	}
-	return assets, active, nil
+// A Listed is an asset of a listing.
+type Listed struct {
+	Asset  *pb.Asset
+	Active []*pb.ActiveRun // by algorithm
+	// FramesLost says why the asset is told without frames and timecodes; "" where it is not.
+	FramesLost string
 }
 
-// Annotations returns what the active runs say of an asset within span, in time order.
-func (g *Gateway) Annotations(ctx context.Context, caller *authz.Caller, asset string, kinds []string, span schema.Interval) ([]*pb.Annotation, error) {
+// A Place is a place in the order of listings: by title, then by asset. The zero Place is before every asset.
+type Place struct{ Title, Asset string }
+
+// PlaceOf returns the place of an asset; NotFound of an asset that the caller may not see.
+func (g *Gateway) PlaceOf(ctx context.Context, caller *authz.Caller, asset string) (Place, error) {
 	s, err := g.see(ctx, caller)
 	if err != nil {
-		return nil, err
+		return Place{}, err
 	}
-	call := audit.From(ctx)
-	call.About(asset)
 	e, err := s.visible(caller, asset)
 	if err != nil {
-		return nil, err
+		return Place{}, err
 	}
-	call.Told(0, e.title)
-	var out []*pb.Annotation
-	for _, r := range e.runs() {
-		for a, err := range g.deps.Store.AnnotationsOf(ctx, asset, r.GetRun(), span) {
-			if err != nil {
-				return nil, fmt.Errorf("reading annotations of %s: %w", asset, err)
-			}
-			if len(kinds) == 0 || slices.Contains(kinds, a.GetKind()) {
-				out = append(out, a)
-			}
+	return Place{e.title, e.id}, nil
+}
+
+// List calls visit for each asset behind a place that the caller may see, until visit returns false. A list of titles that is not empty
+// narrows the listing. The cost is in proportion to the assets visited.
+func (g *Gateway) List(ctx context.Context, caller *authz.Caller, titles []string, behind Place, visit func(Listed) bool) error {
+	s, err := g.see(ctx, caller)
+	if err != nil {
+		return err
+	}
+	if len(titles) > 0 { // what a caller may see of these titles, and nothing else
+		of := slices.DeleteFunc(slices.Clone(titles), func(t string) bool { return !caller.MaySee(t) })
+		caller = authz.NewCaller(caller.Name(), of)
+	}
+	for e := range s.visibleFrom(caller, behind) {
+		l := Listed{Asset: e.asset(), Active: e.runs()}
+		if e.lost != "" {
+			l.FramesLost = "its frame table " + e.lost
+		}
+		if !visit(l) {
+			break
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *pb.Annotation) int {
-		return schema.IntervalOf(a).Compare(schema.IntervalOf(b))
-	})
-	return out, nil
+	return nil
 }
 
 // Thumbnail returns the blob of a thumbnail that belongs to an active or recent run of an asset that the caller may see.

@@ -74,7 +74,7 @@ func TestFigureSwitchActive(t *testing.T) {
 				found[h.GetEvidence()[0].GetRun()]++
 			}
 		case n%50 == 0:
-			as, err := g.Annotations(t.Context(), everybody, a.GetId(), []string{schema.KindDialogue}, schema.Interval{})
+			as, _, err := g.Annotations(t.Context(), everybody, a.GetId(), []string{schema.KindDialogue}, schema.Interval{}, "", 500)
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -145,21 +144,6 @@ func (l *library) mend(ctx context.Context, c *versioned) *snapshot {
 	l.settle(m)
 	l.current.Store(&versioned{m, c.version})
 	return m
-}
-
-// FramesLost says of each asset that the caller may see, and that is told without frames and timecodes, why.
-func (g *Gateway) FramesLost(ctx context.Context, caller *authz.Caller) (map[string]string, error) {
-	s, err := g.see(ctx, caller)
-	if err != nil {
-		return nil, err
-	}
-	lost := map[string]string{}
-	for e := range s.visibleFrom(caller, "", "") {
-		if e.lost != "" {
-			lost[e.id] = "its frame table " + e.lost
-		}
-	}
-	return lost, nil
 }
 
 // partFrames is how a partial answer calls frames and timecodes.

@@ -314,8 +314,8 @@ func TestNobody(t *testing.T) {
 	ctx, asset := t.Context(), apitest.AssetOf("harbour")
 	_, search := g.Search(ctx, nil, line("coffee"))
 	_, _, one := g.Asset(ctx, nil, asset)
-	_, _, all := g.Assets(ctx, nil)
-	_, annotations := g.Annotations(ctx, nil, asset, nil, schema.Interval{})
+	all := g.List(ctx, nil, nil, gateway.Place{}, nil)
+	_, _, annotations := g.Annotations(ctx, nil, asset, nil, schema.Interval{}, "", 10)
 	_, thumbnail := g.Thumbnail(ctx, nil, asset, "run", 0)
 	for name, err := range map[string]error{"Search": search, "Asset": one, "Assets": all, "Annotations": annotations, "Thumbnail": thumbnail} {
 		if !errkind.Is(err, errkind.Unauthenticated) {
@@ -369,7 +369,7 @@ func TestForbiddenTitleDoesNotExist(t *testing.T) {
 	}
 	for _, id := range []string{secret, "nowhere"} {
 		_, _, err := with.Asset(t.Context(), caller, id)
-		_, annotations := with.Annotations(t.Context(), caller, id, nil, schema.Interval{})
+		_, _, annotations := with.Annotations(t.Context(), caller, id, nil, schema.Interval{}, "", 10)
 		_, thumbnail := with.Thumbnail(t.Context(), caller, id, thumbnails, 0)
 		for _, a := range []answer{{"asset", err}, {"annotations", annotations}, {"thumbnail", thumbnail}} {
 			if want := fmt.Sprintf("there is no asset %q", id); a.err == nil || a.err.Error() != want {
@@ -381,9 +381,15 @@ func TestForbiddenTitleDoesNotExist(t *testing.T) {
 	if _, err := with.Thumbnail(t.Context(), caller, apitest.AssetOf("harbour"), thumbnails, 0); !errkind.Is(err, errkind.NotFound) {
 		t.Errorf("a hidden thumbnail through a visible asset: %v", err)
 	}
-	assets, _, err := with.Assets(t.Context(), caller)
-	if err != nil || len(assets) != 1 {
-		t.Errorf("assets: %v, %v", assets, err)
+	for _, titles := range [][]string{nil, {"hidden", "harbour", "*"}} {
+		var listed []string
+		err := with.List(t.Context(), caller, titles, gateway.Place{}, func(l gateway.Listed) bool {
+			listed = append(listed, l.Asset.GetTitle().GetId())
+			return true
+		})
+		if err != nil || !slices.Equal(listed, []string{"harbour"}) {
+			t.Errorf("of %q, listed: %v, %v", titles, listed, err)
+		}
 	}
 }
 

@@ -171,16 +171,16 @@ func (s *snapshot) visible(caller *authz.Caller, asset string) (*entry, error) {
 	return e, nil
 }
 
-// visibleFrom yields the assets that the caller may see, by title, from the one after the place given on.
-func (s *snapshot) visibleFrom(caller *authz.Caller, title, asset string) iter.Seq[*entry] {
+// visibleFrom yields the assets behind a place that the caller may see.
+func (s *snapshot) visibleFrom(caller *authz.Caller, behind Place) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
-		from := &entry{title: title, id: asset}
+		from := &entry{title: behind.Title, id: behind.Asset}
 		if caller.SeesAll() {
 			s.titles.Ascend(from, func(e *entry) bool { return !byTitle(from, e) || yield(e) })
 			return
 		}
 		for _, t := range caller.Titles() {
-			if t < title {
+			if t < behind.Title {
 				continue
 			}
 			for e := range s.ofTitle(t) {

@@ -172,7 +172,7 @@ type ComplexityRoot struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
 		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit int32, cursor *string, timeoutMs *int32, order Order) int
-		Status      func(childComplexity int) int
+		Status      func(childComplexity int, limit int32, cursor *string) int
 		Titles      func(childComplexity int, limit int32, cursor *string) int
 	}
 
@@ -279,7 +279,7 @@ type QueryResolver interface {
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
 	Annotations(ctx context.Context, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) (*cinedexv1.ListAnnotationsResponse, error)
-	Status(ctx context.Context) ([]*cinedexv1.AssetStatus, error)
+	Status(ctx context.Context, limit int32, cursor *string) ([]*cinedexv1.AssetStatus, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -933,7 +933,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Query.Status(childComplexity), true
+		args, err := ec.field_Query_status_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Status(childComplexity, args["limit"].(int32), args["cursor"].(*string)), true
 	case "Query.titles":
 		if e.ComplexityRoot.Query.Titles == nil {
 			break
@@ -2154,6 +2159,28 @@ func (ec *executionContext) field_Query_search_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["order"] = arg6
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_status_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "limit",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["limit"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "cursor",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["cursor"] = arg1
 	return args, nil
 }
 
@@ -4804,7 +4831,8 @@ func (ec *executionContext) _Query_status(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Query_status(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().Status(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Status(ctx, fc.Args["limit"].(int32), fc.Args["cursor"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.AssetStatus) graphql.Marshaler {
@@ -4814,7 +4842,7 @@ func (ec *executionContext) _Query_status(ctx context.Context, field graphql.Col
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Query_status(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
@@ -4823,6 +4851,17 @@ func (ec *executionContext) fieldContext_Query_status(_ context.Context, field g
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AssetStatus(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_status_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }

@@ -67,7 +67,7 @@ func complexity() (c ComplexityRoot) {
 		return paged(child, limit, rpcapi.MaxPage)
 	}
 	usually := func(n int) func(int) int { return func(child int) int { return 1 + n*child } }
-	c.Query.Status = usually(50)
+	c.Query.Status = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
 	c.Hit.Evidence, c.Hit.Marks = usually(4), usually(4)
 	c.TitleEntry.Assets = usually(2)
 	c.Asset.Audio, c.Asset.Text = usually(2), usually(4)

@@ -55,8 +55,8 @@ func (r resolvers) Annotations(ctx context.Context, asset string, kinds []string
 	return ask(ctx, r.rpc.ListAnnotations, &pb.ListAnnotationsRequest{Asset: asset, Kinds: kinds, Start: value(start), End: value(end), Limit: limit, Cursor: value(cursor)})
 }
 
-func (r resolvers) Status(ctx context.Context) ([]*pb.AssetStatus, error) {
-	answer, err := ask(ctx, r.rpc.GetStatus, &pb.GetStatusRequest{})
+func (r resolvers) Status(ctx context.Context, limit int32, cursor *string) ([]*pb.AssetStatus, error) {
+	answer, err := ask(ctx, r.rpc.GetStatus, &pb.GetStatusRequest{Limit: limit, Cursor: value(cursor)})
 	return answer.GetAssets(), err
 }
 

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"connectrpc.com/connect"
 
@@ -75,26 +74,15 @@ func (s *Server) CompareVersions(ctx context.Context, req *connect.Request[pb.Co
 // MaxPage bounds the items of one page.
 const MaxPage = 500
 
-// page cuts one page out of n items: cursors are the number of the next item.
-func page(n int, cursor string, limit int32) (from, to int, next string, err error) {
-	if cursor != "" {
-		b, derr := base64.RawURLEncoding.DecodeString(cursor)
-		if from, err = strconv.Atoi(string(b)); derr != nil || err != nil || from < 0 {
-			return 0, 0, "", errkind.New(errkind.Invalid, "cursor: not one that was given out")
-		}
+// pageSize returns how many items a page has.
+func pageSize(limit int32) (int, error) {
+	switch {
+	case limit < 0 || limit > MaxPage:
+		return 0, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxPage)
+	case limit == 0:
+		return 100, nil
 	}
-	if limit < 0 || limit > MaxPage {
-		return 0, 0, "", errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxPage)
-	}
-	if limit == 0 {
-		limit = 100
-	}
-	from = min(from, n)
-	to = min(from+int(limit), n)
-	if to < n {
-		next = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(to)))
-	}
-	return from, to, next, nil
+	return int(limit), nil
 }
 
 // ListTitles returns the titles that the caller may see.
@@ -103,27 +91,54 @@ func (s *Server) ListTitles(ctx context.Context, req *connect.Request[pb.ListTit
 }
 
 func (s *Server) listTitles(ctx context.Context, req *pb.ListTitlesRequest) (*pb.ListTitlesResponse, error) {
-	assets, _, err := s.deps.Gateway.Assets(ctx, rpc.CallerFrom(ctx))
+	limit, err := pageSize(req.GetLimit())
 	if err != nil {
 		return nil, err
 	}
-	var titles []*pb.TitleEntry // assets come by title
-	for _, a := range assets {
-		a = shownAsset(rpc.CallerFrom(ctx), a)
-		if n := len(titles); n > 0 && titles[n-1].GetTitle().GetId() == a.GetTitle().GetId() {
-			titles[n-1].Assets = append(titles[n-1].Assets, a)
-			continue
+	behind := gateway.Place{}
+	if req.GetCursor() != "" {
+		if behind.Title, err = decodeTitle(req.GetCursor()); err != nil {
+			return nil, err
 		}
-		titles = append(titles, &pb.TitleEntry{Title: a.GetTitle(), Assets: []*pb.Asset{a}})
+		behind.Asset = afterAll
 	}
-	from, to, next, err := page(len(titles), req.GetCursor(), req.GetLimit())
+	caller, resp := rpc.CallerFrom(ctx), &pb.ListTitlesResponse{}
+	err = s.deps.Gateway.List(ctx, caller, nil, behind, func(l gateway.Listed) bool {
+		a, n := shownAsset(caller, l.Asset), len(resp.Titles)
+		if n > 0 && resp.Titles[n-1].GetTitle().GetId() == a.GetTitle().GetId() {
+			resp.Titles[n-1].Assets = append(resp.Titles[n-1].Assets, a)
+			return true
+		}
+		if n == limit {
+			resp.Cursor = encodeTitle(resp.Titles[n-1].GetTitle().GetId())
+			return false
+		}
+		resp.Titles = append(resp.Titles, &pb.TitleEntry{Title: a.GetTitle(), Assets: []*pb.Asset{a}})
+		return true
+	})
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range titles[from:to] {
+	for _, t := range resp.GetTitles() {
 		audit.From(ctx).Told(len(t.GetAssets()), t.GetTitle().GetId())
 	}
-	return &pb.ListTitlesResponse{Titles: titles[from:to], Cursor: next}, nil
+	return resp, nil
+}
+
+// afterAll is behind the id of every asset.
+const afterAll = "\U0010ffff"
+
+// A cursor of titles is the last title of its page.
+func encodeTitle(title string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("t" + title))
+}
+
+func decodeTitle(cursor string) (string, error) {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(b) < 2 || b[0] != 't' {
+		return "", errkind.New(errkind.Invalid, "cursor: not one that was given out")
+	}
+	return string(b[1:]), nil
 }
 
 // GetAsset returns an asset and which run of each algorithm is active.
@@ -142,56 +157,91 @@ func (s *Server) ListAnnotations(ctx context.Context, req *connect.Request[pb.Li
 	if span.Start > 0 && span.End == 0 {
 		span.End = 1<<63 - 1
 	}
-	all, err := s.deps.Gateway.Annotations(ctx, rpc.CallerFrom(ctx), m.GetAsset(), m.GetKinds(), span)
+	limit, err := pageSize(m.GetLimit())
 	if err != nil {
 		return nil, err
 	}
-	from, to, next, err := page(len(all), m.GetCursor(), m.GetLimit())
+	page, next, err := s.deps.Gateway.Annotations(ctx, rpc.CallerFrom(ctx), m.GetAsset(), m.GetKinds(), span, m.GetCursor(), limit)
 	if err != nil {
 		return nil, err
 	}
-	audit.From(ctx).Told(to - from)
-	shown := make([]*pb.Annotation, 0, to-from)
-	for _, a := range all[from:to] {
+	shown := make([]*pb.Annotation, 0, len(page))
+	for _, a := range page {
 		shown = append(shown, shownAnnotation(rpc.CallerFrom(ctx), a))
 	}
 	return connect.NewResponse(&pb.ListAnnotationsResponse{Annotations: shown, Cursor: next}), nil
 }
 
-// GetStatus tells how far each asset is.
-func (s *Server) GetStatus(ctx context.Context, _ *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error) {
-	assets, active, err := s.deps.Gateway.Assets(ctx, rpc.CallerFrom(ctx))
+// GetStatus tells how far the assets of a page are.
+func (s *Server) GetStatus(ctx context.Context, req *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error) {
+	return rpc.Respond(s.getStatus(ctx, req.Msg))
+}
+
+func (s *Server) getStatus(ctx context.Context, req *pb.GetStatusRequest) (*pb.GetStatusResponse, error) {
+	limit, err := pageSize(req.GetLimit())
 	if err != nil {
 		return nil, err
 	}
-	lost, err := s.deps.Gateway.FramesLost(ctx, rpc.CallerFrom(ctx))
+	caller, behind := rpc.CallerFrom(ctx), gateway.Place{}
+	if req.GetCursor() != "" { // the last asset of the page before
+		if behind, err = s.deps.Gateway.PlaceOf(ctx, caller, req.GetCursor()); errkind.Is(err, errkind.NotFound) {
+			return nil, errkind.New(errkind.Invalid, "cursor: not one that was given out, or its asset is gone; begin with the first page")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var page []gateway.Listed
+	more := false
+	err = s.deps.Gateway.List(ctx, caller, req.GetTitles(), behind, func(l gateway.Listed) bool {
+		if more = len(page) == limit; !more {
+			page = append(page, l)
+		}
+		return !more
+	})
 	if err != nil {
 		return nil, err
 	}
 	resp := &pb.GetStatusResponse{}
-	for _, a := range assets {
-		runs, err := s.deps.Runs.RunsOf(ctx, a.GetId())
+	for _, l := range page {
+		status, err := s.statusOf(ctx, caller, l)
 		if err != nil {
-			return nil, fmt.Errorf("reading the runs of %s: %w", a.GetId(), err)
+			return nil, err
 		}
-		planned, err := s.deps.Planned(a)
-		if err != nil {
-			return nil, fmt.Errorf("planning the runs of %s: %w", a.GetId(), err)
-		}
-		for _, p := range planned {
-			if !slices.ContainsFunc(runs, func(r *pb.Run) bool { return r.GetId() == p.GetId() }) {
-				p.State = pb.RunState_RUN_STATE_UNSPECIFIED // it waits for what it reads
-				runs = append(runs, p)
-			}
-		}
-		for i, r := range runs {
-			runs[i] = shownRun(rpc.CallerFrom(ctx), r)
-		}
-		slices.SortFunc(runs, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
-		audit.From(ctx).Told(1, a.GetTitle().GetId())
-		resp.Assets = append(resp.Assets, &pb.AssetStatus{Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: runs, Active: active[a.GetId()], Bytes: both(s.deps.Look(ctx, a), lost[a.GetId()]), Text: textRemarks(shownAsset(rpc.CallerFrom(ctx), a)), Pictures: picturesRemark(a.GetVideo())})
+		audit.From(ctx).Told(1, status.GetTitle())
+		resp.Assets = append(resp.Assets, status)
 	}
-	return connect.NewResponse(resp), nil
+	if more {
+		resp.Cursor = page[len(page)-1].Asset.GetId()
+	}
+	return resp, nil
+}
+
+// statusOf tells how far an asset is.
+func (s *Server) statusOf(ctx context.Context, caller *authz.Caller, l gateway.Listed) (*pb.AssetStatus, error) {
+	a := l.Asset
+	recorded, err := s.deps.Runs.RunsOf(ctx, a.GetId())
+	if err != nil {
+		return nil, fmt.Errorf("reading the runs of %s: %w", a.GetId(), err)
+	}
+	planned, err := s.deps.Planned(a)
+	if err != nil {
+		return nil, fmt.Errorf("planning the runs of %s: %w", a.GetId(), err)
+	}
+	for _, p := range planned {
+		if !slices.ContainsFunc(recorded, func(r *pb.Run) bool { return r.GetId() == p.GetId() }) {
+			p.State = pb.RunState_RUN_STATE_UNSPECIFIED // it waits for what it reads
+			recorded = append(recorded, p)
+		}
+	}
+	for i, r := range recorded {
+		recorded[i] = shownRun(caller, r)
+	}
+	slices.SortFunc(recorded, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
+	return &pb.AssetStatus{
+		Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: recorded, Active: l.Active,
+		Bytes: both(s.deps.Look(ctx, a), l.FramesLost), Text: textRemarks(shownAsset(caller, a)), Pictures: picturesRemark(a.GetVideo()),
+	}, nil
 }
 
 // both joins what is wrong with an asset's bytes and what is wrong with its frame table.
