@@ -17,13 +17,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// request brings every run of a request to its end, or says why it should be tried again.
+// request brings every run of a request to its end. An error says why the request should be tried again.
 func (s *Service) request(ctx context.Context, m *pb.RunsRequested, in lane) error {
 	asset, err := s.deps.Store.Asset(ctx, m.GetAsset())
 	if err != nil {
 		return fmt.Errorf("reading the asset: %w", err)
 	}
-	// What cannot be executed here is told at the end, after what can.
+	// Runs that cannot be executed here are reported at the end, after the other runs.
 	todo, unknown, err := s.todo(ctx, asset, m)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (s *Service) request(ctx context.Context, m *pb.RunsRequested, in lane) err
 	return unknown
 }
 
-// todo returns the runs of a request that have yet to be executed, inputs first.
+// todo returns the runs of a request that have not ended yet, inputs first.
 func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested) (todo []*pb.Run, unknown, err error) {
 	byVersion := make(map[string]*pb.Run)
 	for _, r := range m.GetRuns() {
@@ -61,7 +61,7 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 		}
 		byVersion[r.GetAlgorithm()+"@"+r.GetVersion()] = r
 	}
-	// Who asks by hand wants what failed tried again.
+	// A request by hand tries failed runs again.
 	byHand := m.GetReason() != schema.ReasonArrival && m.GetReason() != schema.ReasonDependency
 	for _, a := range s.deps.Registry.Versions() {
 		r := byVersion[a.Spec().GetName()+"@"+a.Spec().GetVersion()]
@@ -87,8 +87,8 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 	return todo, unknown, nil
 }
 
-// endedHere reports whether a run has ended in this process, recorded yet or not. An end does not count once a later execution
-// has begun, here or elsewhere: the indexer refuses the one and waits for the other's.
+// endedHere reports whether a run has ended in this process, recorded yet or not. An end does not count once a later execution has begun, here or
+// elsewhere: the indexer refuses the earlier end and waits for the later end.
 func (s *Service) endedHere(ctx context.Context, run string, byHand bool) (bool, error) {
 	epoch, ended := s.done.epoch(run)
 	if !ended && !byHand {
@@ -107,7 +107,7 @@ func (s *Service) endedHere(ctx context.Context, run string, byHand bool) (bool,
 	return true, nil
 }
 
-// known checks that a run is what it says, and of an algorithm that is here.
+// known checks that a run's identity is right, and that the run's algorithm is here.
 func (s *Service) known(asset *pb.Asset, r *pb.Run) error {
 	if _, err := s.deps.Registry.Find(r.GetAlgorithm() + "@" + r.GetVersion()); err != nil {
 		return err
@@ -118,8 +118,8 @@ func (s *Service) known(asset *pb.Asset, r *pb.Run) error {
 	return nil
 }
 
-// settle does what the end of one execution asks for. It reports whether to execute it again at
-// once; an error means that the whole request should come again later.
+// settle acts on the end of an execution. again says that the run is to be executed again at once; an error says that the whole request should come
+// again later.
 func (s *Service) settle(ctx context.Context, e *execution, attempt int) (again bool, err error) {
 	name := e.run.GetAlgorithm()
 	log := s.deps.Log.With("asset", e.run.GetAsset(), "algorithm", name, "run", e.run.GetId())
@@ -169,14 +169,14 @@ func clip(s string) string {
 	return s
 }
 
-// An execution is one run being executed.
+// An execution is a run during an attempt.
 type execution struct {
 	run       *pb.Run // a copy, with the lease's epoch
 	algorithm algo.Algorithm
 	in        *input
 	out       *output
 
-	skipped bool // it had finished elsewhere
+	skipped bool // the run had finished elsewhere
 	err     error
 	took    time.Duration
 }

@@ -17,15 +17,15 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A projector decodes a film once and hands each frame to every algorithm that wants it. It
-// waits for the slowest of them, so memory is bounded by the queues.
+// A projector decodes a film once and hands each frame to every algorithm that wants the frame. The projector waits for the slowest algorithm, so
+// memory is bounded by the queues.
 type projector struct {
 	specs   []media.FrameSpec
 	viewers []*viewer
-	decoded atomic.Int64 // how long it has waited for frames from the decoder, in nanoseconds
+	decoded atomic.Int64 // time that the projector has waited for frames from the decoder, in nanoseconds
 }
 
-// A viewer is one algorithm in front of the film.
+// A viewer is an algorithm that reads frames.
 type viewer struct {
 	film   *projector
 	spec   int
@@ -33,11 +33,10 @@ type viewer struct {
 	frames chan algo.Frame
 	left   chan struct{} // closed when the algorithm has ended, and takes no more
 	ended  chan struct{} // closed after the last frame
-	err    error         // why it was the last, where the film had not ended; set before ended is closed
+	err    error         // the reason for an early end of the film; set before ended is closed
 }
 
-// queueBytes is what one viewer's queue may hold: about a second of film, so that a model
-// that judges many frames at a time does not stop the others.
+// queueBytes bounds a viewer's queue: about a second of film, so that a model that judges many frames at a time does not stop the other viewers.
 const queueBytes = 4 << 20
 
 // view adds a viewer; all are added before the film begins.
@@ -92,7 +91,7 @@ func (p *projector) show(ctx context.Context, reader *media.Reader, film media.S
 	return shown, missing
 }
 
-// hand gives a frame to all who want it, and reports whether anybody still does.
+// hand gives a frame to all viewers that want the frame, and reports whether any viewer is left.
 func (p *projector) hand(ctx context.Context, f media.Frame) (looking bool, err error) {
 	for _, v := range p.viewers {
 		select {
@@ -151,7 +150,7 @@ func (v *viewer) all(ctx context.Context) iter.Seq2[algo.Frame, error] {
 	}
 }
 
-// film opens an asset's pictures: the bytes that arrived, and the clock of their frames. Close the file.
+// film opens an asset's pictures: the bytes that arrived, and the clock of the frames. The caller closes the file.
 func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source, file *blob.AssetFile, err error) {
 	clock, err := s.clock(ctx, asset)
 	if err != nil {
@@ -163,7 +162,7 @@ func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source,
 	return media.Source{Path: file.Path(), Video: asset.GetVideo(), Clock: clock}, file, nil
 }
 
-// undeclared is an error for what an algorithm asks for and has not declared.
+// undeclared is the error for input that an algorithm reads and has not declared.
 func undeclared(format string, args ...any) error {
 	return errkind.New(errkind.Invalid, "the algorithm reads what it does not declare: "+format, args...)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A group is the runs of one request that are executed together.
+// A group is the runs of a request that are executed together.
 type group struct {
 	s         *Service
 	lane      lane
@@ -33,8 +33,7 @@ type group struct {
 	film      atomic.Pointer[blob.AssetFile] // nil until the film is opened
 }
 
-// group executes runs over one asset, all at once, and returns how each ended. An error
-// means that none was executed.
+// group executes runs over an asset, all at once, and returns the end of each run. An error means that no run was executed.
 func (s *Service) group(ctx context.Context, asset *pb.Asset, members []*pb.Run, in lane) (_ []*execution, err error) {
 	g := &group{s: s, asset: asset, lane: in}
 	var clock schema.Clock
@@ -70,13 +69,13 @@ func (s *Service) group(ctx context.Context, asset *pb.Asset, members []*pb.Run,
 	return g.members, nil
 }
 
-// acquire takes the lease of every run, and leaves out those that finished meanwhile.
+// acquire takes the lease of every run, and leaves out runs that finished meanwhile.
 func (g *group) acquire(ctx context.Context) error {
 	for _, e := range g.members {
 		id := e.run.GetId()
 		lease, err := g.s.deps.Store.Acquire(ctx, store.RunLease(id), g.s.cfg.Worker, g.s.cfg.LeaseTTL)
 		if errkind.Is(err, errkind.Conflict) {
-			// Should its holder die, the run is ours after all.
+			// Should the holder die, the run is ours after all.
 			err = errkind.Wrap(errkind.Unavailable, err)
 		}
 		if err != nil {
@@ -93,8 +92,8 @@ func (g *group) acquire(ctx context.Context) error {
 	return nil
 }
 
-// release gives the leases back, also when ctx has ended. That of a run that finished runs out by itself: somebody who took it
-// before the indexer has recorded the end would have that end refused, and the run executed once more.
+// release gives the leases back, also when ctx has ended. The lease of a finished run is kept until the lease runs out: a worker that took the lease
+// before the indexer has recorded the end would have the end refused, and the run executed once more.
 func (g *group) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
@@ -108,7 +107,7 @@ func (g *group) release(ctx context.Context) {
 	}
 }
 
-// open connects an execution to what it reads; what stands in its way is its end.
+// open connects an execution to the execution's input. An obstacle is the end of the execution.
 func (g *group) open(ctx context.Context, e *execution) {
 	if e.skipped {
 		return
@@ -128,7 +127,8 @@ func (g *group) open(ctx context.Context, e *execution) {
 		if err := g.s.models(e.algorithm); err != nil {
 			return err
 		}
-		// A later event has changed what the run reads: then it has another identity, and is requested under that.
+		// A later event has changed the tracks that the run reads: the run over the new tracks has another identity, and is requested under that
+		// identity.
 		reads, err := schema.ReadsFingerprint(g.asset, spec.GetReads())
 		if err != nil {
 			return err
@@ -145,7 +145,7 @@ func (g *group) open(ctx context.Context, e *execution) {
 	}()
 }
 
-// connect lets e read a kind or a space: from another member as it is written, or from the store.
+// connect lets e read a kind or a space: from another member while the member writes, or from the store.
 func (g *group) connect(ctx context.Context, e *execution, need string) error {
 	from := g.s.deps.Registry.Producer(need).Spec().GetName()
 	id := e.run.GetInputs()[from]
@@ -182,13 +182,13 @@ func (g *group) connect(ctx context.Context, e *execution, need string) error {
 	return errkind.New(errkind.Unavailable, "its input %s (run %s) has not finished", from, id)
 }
 
-// inputError is what a failed input means to those that read it: the same, under the same kind.
+// inputError is the error of a run whose input failed: the same error, under the same kind.
 func inputError(from string, err error) error { return fmt.Errorf("its input %s: %w", from, err) }
 
 // errLost ends an execution whose lease another worker has.
 var errLost = errkind.New(errkind.Unavailable, "the lease was lost")
 
-// run executes all members at once and waits for them.
+// run executes all members at once and waits for their ends.
 func (g *group) run(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -221,7 +221,7 @@ func (g *group) run(ctx context.Context) {
 	}
 }
 
-// unchanged fails where the film was changed since it was opened. Nothing that a run made of it may be published then.
+// unchanged fails where the film was changed since the opening. Nothing that a run made of a changed film may be published.
 func (g *group) unchanged() error {
 	if film := g.film.Load(); film != nil {
 		return film.Unchanged()
@@ -229,7 +229,7 @@ func (g *group) unchanged() error {
 	return nil
 }
 
-// end tells those that read this execution, and the projector, that it has ended.
+// end tells the readers of this execution, and the projector, that the execution has ended.
 func (e *execution) end() {
 	if e.in.viewer != nil {
 		close(e.in.viewer.left)
@@ -249,7 +249,7 @@ func (e *execution) end() {
 	}
 }
 
-// annotate calls the algorithm. Its panic is its error.
+// annotate calls the algorithm. A panic of the algorithm is an error.
 func (g *group) annotate(ctx context.Context, e *execution) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -263,13 +263,13 @@ func (g *group) annotate(ctx context.Context, e *execution) (err error) {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		// A file that was overwritten looks like a damaged film.
+		// A file that was overwritten reads like a damaged film.
 		return cmp.Or(g.unchanged(), err)
 	}
 	return e.out.finish(ctx, e.in.own)
 }
 
-// looking reports whether any member that will run reads frames. It is asked before they run.
+// looking reports whether any member that will run reads frames. The members have not begun yet.
 func (g *group) looking() bool {
 	for _, e := range g.members {
 		if e.in.viewer != nil && !e.skipped && e.err == nil {
@@ -279,7 +279,7 @@ func (g *group) looking() bool {
 	return false
 }
 
-// show decodes the film for those that look at it.
+// show decodes the film for the members that read frames.
 func (g *group) show(ctx context.Context) {
 	film, file, err := g.s.film(ctx, g.asset)
 	if err != nil {
@@ -301,7 +301,7 @@ func (g *group) show(ctx context.Context) {
 	}
 }
 
-// renew keeps the leases until stop; a lost one ends the whole group, which then starts anew without it.
+// renew keeps the leases until stop. A lost lease ends the whole group; the group then begins anew without the run.
 func (g *group) renew(ctx context.Context, stop <-chan struct{}, lost func(error)) {
 	tick := time.NewTicker(g.s.cfg.LeaseTTL / 3)
 	defer tick.Stop()

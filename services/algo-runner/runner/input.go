@@ -15,26 +15,26 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// input is what one execution reads: algo.Input.
+// input is the input of an execution: algo.Input.
 type input struct {
 	service *Service
 	asset   *pb.Asset
 	clock   schema.Clock
 	began   time.Time
-	viewer  *viewer // nil where it reads no frames
-	// What other executions of the group are writing, by kind and by space.
+	viewer  *viewer // nil where the execution reads no frames
+	// The tapes of other executions of the group, by kind and by space.
 	annotations map[string]*reader[*pb.Annotation]
 	embeddings  map[string]*reader[*pb.Embedding]
-	// finished are the input runs that have ended before, by kind and by space.
+	// finished are the input runs that had ended before, by kind and by space.
 	finished map[string]*pb.Run
 }
 
-// own is about how long the execution would have taken by itself: from its beginning, but for the time in which it waited for those of its
-// group, and with the decoding that it would have waited for alone.
+// own is about how long the execution would have taken alone: the time since the beginning, without the waiting for other executions of the group,
+// and with the decoding that the execution would have waited for alone.
 func (in *input) own() time.Duration {
 	took := time.Since(in.began)
 	if v := in.viewer; v != nil {
-		// Who looks at the film reads what else it needs beside it: waiting for that is not time of its own.
+		// A viewer reads further input while the film is shown: waiting for further input is no time of the viewer's own.
 		return min(took, took+time.Duration(v.film.decoded.Load()-v.waited.Load()))
 	}
 	var waited int64
@@ -113,7 +113,7 @@ func only[T any](seq iter.Seq2[T, error], want func(T) bool) iter.Seq2[T, error]
 	}
 }
 
-// clock reads when each frame of an asset shows; nil for one without pictures.
+// clock reads when each frame of an asset shows; nil for an asset without pictures.
 func (s *Service) clock(ctx context.Context, asset *pb.Asset) (schema.Clock, error) {
 	v := asset.GetVideo()
 	if v == nil {
@@ -123,7 +123,7 @@ func (s *Service) clock(ctx context.Context, asset *pb.Asset) (schema.Clock, err
 	return schema.ReadClock(v, func(ref *pb.MediaRef) ([]byte, error) { return s.deps.Blobs.Read(ctx, ref, most) })
 }
 
-// indexed is Unavailable until all that a finished run wrote can be read from the store.
+// indexed is Unavailable until every item of a finished run can be read from the store.
 func (s *Service) indexed(ctx context.Context, run *pb.Run) error {
 	n, err := runs.Indexed(ctx, s.deps.Store, run)
 	if err != nil {

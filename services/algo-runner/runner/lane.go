@@ -13,7 +13,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A lane is where requests come from, and where what their runs write goes.
+// A lane is a hop of requests, and the topics for the items of the lane's runs.
 type lane struct {
 	hop                     events.Hop
 	annotations, embeddings events.Topic
@@ -26,10 +26,10 @@ var lanes = []lane{
 	{events.HopRunnerBackfill, events.AnnotationsBackfill, events.EmbeddingsBackfill},
 }
 
-// errYield ends an execution that something more urgent has come in the way of.
+// errYield ends an execution in favour of a more urgent request.
 var errYield = errkind.New(errkind.Unavailable, "what is more urgent has come")
 
-// A gate lets a lane's requests through while nothing of the lanes before it waits or runs.
+// A gate lets a lane's requests pass while no request of an earlier lane waits or runs.
 type gate struct {
 	log interface {
 		Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
@@ -42,7 +42,7 @@ type gate struct {
 	running map[*through]bool
 }
 
-// through is a request that was let through.
+// through is a request that has passed the gate.
 type through struct {
 	lane int
 	end  context.CancelCauseFunc
@@ -52,11 +52,11 @@ func newGate(log Log, say *slog.Logger) *gate {
 	return &gate{log: log, say: say, busy: make([]int, len(lanes)), changed: make(chan struct{}), running: map[*through]bool{}}
 }
 
-// askEvery is how often other processes' work is looked at while a lane waits for it.
+// askEvery is how often a waiting lane reads the lags of other processes.
 const askEvery = time.Second
 
-// enter waits for the lane's turn. The context returned ends with errYield when something of a lane before
-// this one comes; leave is to be called in any case.
+// enter waits for the lane's turn. The returned context ends with errYield when a request of an earlier lane comes. The caller MUST call leave in any
+// case.
 func (g *gate) enter(ctx context.Context, lane int) (_ context.Context, leave func(), err error) {
 	g.change(func() {
 		g.busy[lane]++
@@ -96,7 +96,7 @@ func (g *gate) enter(ctx context.Context, lane int) (_ context.Context, leave fu
 	}
 }
 
-// pass lets a request through, unless something has come since it was looked.
+// pass lets a request pass, unless an earlier lane has become busy meanwhile.
 func (g *gate) pass(ctx context.Context, lane int, leave func()) (context.Context, func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -133,7 +133,7 @@ func (g *gate) change(what func()) {
 	g.changed = make(chan struct{})
 }
 
-// elsewhere reports whether the log has something for the lanes before that is not done.
+// elsewhere reports whether the log has an unhandled request for an earlier lane.
 func (g *gate) elsewhere(ctx context.Context, lane int) (bool, error) {
 	for _, l := range lanes[:lane] {
 		lags, err := g.log.Lag(ctx, l.hop.Group, l.hop.Topics...)
@@ -149,7 +149,7 @@ func (g *gate) elsewhere(ctx context.Context, lane int) (bool, error) {
 	return false, nil
 }
 
-// executeIn is the run hop of one lane.
+// executeIn is the run hop of a lane.
 func (s *Service) executeIn(n int) events.Handler {
 	return func(ctx context.Context, batch []events.Delivery) error {
 		for _, d := range batch {
@@ -166,7 +166,7 @@ func (s *Service) executeIn(n int) events.Handler {
 	}
 }
 
-// inTurn executes a request when it is its lane's turn, as often as it takes.
+// inTurn executes a request in the lane's turn. An execution that yielded begins anew.
 func (s *Service) inTurn(ctx context.Context, n int, m *pb.RunsRequested) error {
 	for {
 		work, leave, err := s.gate.enter(ctx, n)
@@ -187,7 +187,7 @@ func (s *Service) inTurn(ctx context.Context, n int, m *pb.RunsRequested) error 
 	}
 }
 
-// withdrawn reports whether the job that asked was cancelled.
+// withdrawn reports whether the job of a request was cancelled.
 func (s *Service) withdrawn(ctx context.Context, job string) (bool, error) {
 	if job == "" {
 		return false, nil

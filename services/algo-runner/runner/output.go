@@ -16,27 +16,26 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// What one event carries at most. Batches are cut by what is in them and never by time, so that every
-// execution of a run cuts them alike.
+// The bounds of an event. Batches are cut by their content and never by time, so that every execution of a run cuts the same batches.
 const (
 	batchItems = 500
 	batchBytes = 512 << 10
 )
 
-// output is what one execution writes: algo.Output.
+// output is the output of an execution: algo.Output.
 type output struct {
 	service *Service
 	lane    lane
 	run     *pb.Run // with the lease's epoch
 	spaces  map[string]*pb.Space
-	// unchanged fails where the film is no longer what the run began to read.
+	// unchanged fails where the film has changed since the run began.
 	unchanged func() error
 
 	annotations pending[*pb.Annotation]
 	embeddings  pending[*pb.Embedding]
-	space       *pb.Space // of the embeddings that are pending
+	space       *pb.Space // of the pending embeddings
 
-	// What others of the group read; nil where nobody does.
+	// The tapes for other executions of the group; nil without readers.
 	tapeA *tape[*pb.Annotation]
 	tapeE *tape[*pb.Embedding]
 
@@ -63,7 +62,7 @@ func (p *pending[T]) add(v T, size int) {
 
 func (p *pending[T]) sent() { *p = pending[T]{first: p.next()} }
 
-// check reports why this execution may not write: its context ended, perhaps with the lease.
+// check is the reason why this execution may not write any more: the end of the context, perhaps with the lease.
 func (o *output) check(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -121,7 +120,7 @@ func (o *output) Embedding(ctx context.Context, e *pb.Embedding) error {
 	return nil
 }
 
-// Blob names a blob by its sha256 first, so that every reader can tell whether the bytes are still those that the run wrote.
+// Blob names a blob by the sha256 of the bytes first, so that every reader can tell whether the bytes are still the bytes that the run wrote.
 func (o *output) Blob(ctx context.Context, name, contentType string, data []byte) (*pb.MediaRef, error) {
 	if err := o.mayPublish(ctx); err != nil {
 		return nil, err
@@ -169,7 +168,7 @@ func (o *output) flushEmbeddings(ctx context.Context) error {
 	return nil
 }
 
-// mayPublish reports why nothing of this execution may leave: its context ended, or its film was changed.
+// mayPublish is the reason why this execution may not publish any more: the context ended, or the film was changed.
 func (o *output) mayPublish(ctx context.Context) error {
 	if err := o.check(ctx); err != nil {
 		return err
@@ -187,7 +186,7 @@ func (o *output) publish(ctx context.Context, topic events.Topic, data proto.Mes
 	return nil
 }
 
-// finish publishes what is left, and then that the run has finished, with how long it took by itself.
+// finish publishes the rest of the items, and then the end of the run, with the time that the run would have taken alone.
 func (o *output) finish(ctx context.Context, took func() time.Duration) error {
 	if err := o.flushAnnotations(ctx); err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/platform"
 )
 
-// Part is the algo-runner, as its main and `cinedex up` run it.
+// Part is the algo-runner for main and for `cinedex up`.
 type Part struct{ Config Config }
 
 // Spec implements platform.Part.

@@ -13,7 +13,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// plan is the request hop: what is ready, or has become possible, is asked for.
+// plan is the request hop: runs that are possible, or have become possible, are requested.
 func (s *Service) plan(ctx context.Context, batch []events.Delivery) error {
 	for _, d := range batch {
 		var err error
@@ -30,9 +30,9 @@ func (s *Service) plan(ctx context.Context, batch []events.Delivery) error {
 	return nil
 }
 
-// planAsset requests all that can run now. It may be called any number of times.
+// planAsset requests all runs that are possible now. Repeated calls request no run twice.
 func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
-	// The executor must find what it is asked about, however far the indexer is.
+	// The executor must find the asset, however far the indexer is.
 	err := s.deps.Store.PutAsset(ctx, asset)
 	if errkind.Is(err, errkind.Conflict) { // the store knows a later revision, whose tracks may be others
 		asset, err = s.deps.Store.Asset(ctx, asset.GetId())
@@ -44,8 +44,8 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	if err != nil {
 		return err
 	}
-	// One request for all that share the decoding of the film, and one for those that need no frames, so that what is
-	// said can be searched long before what is seen.
+	// A request for all runs that share the decoding of the film, and a request for all runs without frames, so that dialogue can be searched long
+	// before pictures.
 	film, other := &together{}, &together{}
 	for _, r := range planned {
 		with := other
@@ -57,7 +57,7 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 			return err
 		}
 		if state != possible {
-			continue // it is planned when they have finished
+			continue // the run is planned when its inputs have finished
 		}
 		wanted, err := s.wanted(ctx, r)
 		if err != nil {
@@ -73,14 +73,14 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	return s.ask(ctx, asset.GetId(), schema.ReasonArrival, film.runs...)
 }
 
-// together is the runs of one request.
+// together is the runs of a request.
 type together struct{ runs []*pb.Run }
 
 func (t *together) has(run string) bool {
 	return t != nil && slices.ContainsFunc(t.runs, func(r *pb.Run) bool { return r.GetId() == run })
 }
 
-// requestedTogether reports whether an algorithm's runs are requested with those of all its inputs.
+// requestedTogether reports whether an algorithm's runs are requested together with the runs of all inputs.
 func (s *Service) requestedTogether(algorithm string) bool {
 	frames := s.deps.Registry.WithFrames(algorithm)
 	for _, in := range s.deps.Registry.Inputs(algorithm) {
@@ -92,10 +92,10 @@ func (s *Service) requestedTogether(algorithm string) bool {
 	return true
 }
 
-// planAfter requests the runs that read a finished one and were not requested with it.
+// planAfter requests the runs that read a finished run and were not requested together with the finished run.
 func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 	if !runs.Finished(finished) || finished.GetHold() {
-		return nil // what reads a run that is held is its operator's to ask for
+		return nil // the readers of a held run are requested by an operator
 	}
 	asset, err := s.deps.Store.Asset(ctx, finished.GetAsset())
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 		if r.GetInputs()[finished.GetAlgorithm()] != finished.GetId() {
 			continue
 		}
-		// Where a run has several inputs, the last of them to be recorded must see the others.
+		// Where a run has several inputs, the handler of the last recorded input must see the records of the other inputs.
 		if err := s.awaitRecord(ctx, finished); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 			return err
 		}
 		if known != nil && s.requestedTogether(r.GetAlgorithm()) {
-			continue // with the run that has finished
+			continue // requested together with the finished run
 		}
 		wanted, err := s.wanted(ctx, r)
 		if err != nil {
@@ -140,7 +140,7 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 	return nil
 }
 
-// wanted records that a run is requested, and reports whether it has yet to be executed.
+// wanted records the request of a run, and reports whether the run has not ended yet.
 func (s *Service) wanted(ctx context.Context, r *pb.Run) (bool, error) {
 	known, err := s.deps.Store.CreateRun(ctx, r)
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *Service) wanted(ctx context.Context, r *pb.Run) (bool, error) {
 	return !runs.Ended(known), nil
 }
 
-// readiness says whether a run's inputs allow it.
+// readiness says whether a run's inputs allow the run.
 type readiness int
 
 const (
@@ -179,10 +179,10 @@ func (s *Service) inputs(ctx context.Context, r *pb.Run, with *together) (readin
 	return state, nil
 }
 
-// recordWait is how long the planner waits for the indexer to record an end before it tries again later.
+// recordWait is how long the planner waits for the indexer to record an end before the event is tried again later.
 const recordWait = 2 * time.Second
 
-// awaitRecord waits until the store says that the run has ended.
+// awaitRecord waits until the store has the end of the run.
 func (s *Service) awaitRecord(ctx context.Context, finished *pb.Run) error {
 	deadline := time.Now().Add(recordWait)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -206,7 +206,7 @@ func (s *Service) awaitRecord(ctx context.Context, finished *pb.Run) error {
 	}
 }
 
-// ask publishes one request.
+// ask publishes a request.
 func (s *Service) ask(ctx context.Context, asset, reason string, runs ...*pb.Run) error {
 	if len(runs) == 0 {
 		return nil

@@ -1,18 +1,18 @@
-// Package runner plans which algorithms look at which assets, and executes them.
+// Package runner is the algo-runner: the package plans which algorithms run over which assets, and executes the runs, for everybody who reads
+// annotations. The planner turns media.ready and runs.finished into runs.requested: a run for every algorithm that applies and whose inputs exist,
+// once, by the memo in the store. The executor turns runs.requested into annotations, embeddings and runs.finished.
 //
-// Live work goes first: what an operator asked for (runs.batch, behind it runs.backfill) is
-// executed only while nothing before it waits or runs, and is given up for it and begun anew (lane.go).
+// Runs of a request that read frames share a decoding of the film. A run that reads the items of another run of the same request gets each item when
+// the item is written.
 //
-// The planner turns media.ready and runs.finished into runs.requested: a run for
-// every algorithm that applies and whose inputs exist, once, by memo in the store. The
-// executor turns runs.requested into annotations, embeddings and runs.finished. Runs of one
-// request that read frames share one decoding of the film, and a run that reads what
-// another of the same request writes gets it as it is written.
+// The package guarantees:
 //
-// What holds: a request's offset is committed only after all that its runs wrote, and their
-// ends, are acknowledged by the log. An execution holds a lease; one that lost it writes nothing more, and
-// what it wrote before is refused by its epoch. Executing a run again gives the same rows. What
-// goes wrong with one algorithm, a panic included, is that run's failure and nobody else's.
+//   - Live requests go first. A request by an operator (runs.batch, behind it runs.backfill) is executed only while no earlier lane is busy. The
+//     request is given up for live work, and begins anew afterwards (lane.go).
+//   - A request's offset is committed only after the items and the ends of all runs are acknowledged by the log.
+//   - An execution holds a lease. An execution that lost the lease writes nothing more, and the indexer refuses the earlier items by the epoch.
+//   - Executing a run again gives the same rows.
+//   - The failure of an algorithm, a panic included, is the failure of its run and of no other run.
 package runner
 
 import (
@@ -36,23 +36,23 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Config is what an operator sets.
+// Config is set by an operator.
 type Config struct {
-	// Worker names this process among those that execute runs; its host's name where it is
-	// empty. A process that is started again under the same name takes its own leases back at once.
+	// Worker names this process among the processes that execute runs; empty is the host's name. A process that starts again under the same name
+	// takes the leases of the process before at once.
 	Worker string `mapstructure:"worker"`
-	// LeaseTTL is how long after a worker's death others wait before they take its runs.
+	// LeaseTTL is how long other processes wait after a worker's death before they take the worker's runs.
 	LeaseTTL time.Duration `mapstructure:"lease_ttl"`
 	// Films is how many films are decoded at a time. Each takes about half a gigabyte and as many processors as there are.
 	Films int `mapstructure:"films"`
-	// Attempts is how often an algorithm may crash over an asset before its run has failed.
+	// Attempts is how often an algorithm may crash over an asset before the run has failed.
 	Attempts int `mapstructure:"attempts"`
 }
 
 // Default returns a configuration for one machine.
 func Default() Config { return Config{LeaseTTL: 30 * time.Second, Films: 1, Attempts: 3} }
 
-// Validate names the first field that cannot be worked with.
+// Validate names the first field that cannot be used.
 func (c Config) Validate() error {
 	switch {
 	case c.LeaseTTL < time.Second || c.LeaseTTL > time.Hour:
@@ -65,14 +65,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Log is what the runner needs of the events.
+// Log is the part of the log that the runner needs.
 type Log interface {
 	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
 	Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error
 	Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
 }
 
-// Store is what the runner needs of the store.
+// Store is the part of the store that the runner needs.
 type Store interface {
 	store.Assets
 	store.Runs
@@ -84,14 +84,14 @@ type Store interface {
 	Ready(ctx context.Context) error
 }
 
-// Deps is what main builds.
+// Deps is built by main.
 type Deps struct {
 	Events   Log
 	Store    Store
 	Registry *algo.Registry
 	Reader   *media.Reader
 	Blobs    *blob.Blobs
-	// Model says why a model file, by its id, cannot be used; nil where it can.
+	// Model is the error of a model file that cannot be used, by the file's id; nil for a usable file.
 	Model      func(id string) error
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -102,7 +102,7 @@ type Deps struct {
 // Progress is how far an execution is.
 type Progress struct {
 	Asset, Run, Algorithm string
-	// Done of Total, in whatever unit the algorithm counts; Total is 0 where it does not know.
+	// Done of Total, in the unit of the algorithm; Total is 0 where the algorithm does not know the total.
 	Done, Total int64
 	Elapsed     time.Duration
 	// Ended is set in the last report of an execution.
@@ -113,14 +113,14 @@ type Progress struct {
 type Service struct {
 	cfg     Config
 	deps    Deps
-	films   chan struct{} // one token for each film being decoded
+	films   chan struct{} // a token for each film that is decoded
 	metrics *metrics
 	gate    *gate
 	done    *recent // runs that finished here, perhaps not yet recorded in the store
-	failed  *recent // and those that failed
+	failed  *recent // and runs that failed here
 }
 
-// New makes a runner; it opens nothing.
+// New makes a runner; New opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the runner: %w", err)
@@ -139,14 +139,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		gate: newGate(deps.Events, deps.Log), done: &recent{}, failed: &recent{}}, nil
 }
 
-// Serve plans and executes until ctx ends. A film that is being looked at then is looked at again by whoever comes next.
+// Serve plans and executes until ctx ends. An unfinished request is left to the next process.
 func (s *Service) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var subscriptions errgroup.Group
 	subscribe := func(sub events.Subscription, handle events.Handler) {
 		subscriptions.Go(func() error {
-			defer cancel() // one that ends ends all
+			defer cancel() // the end of a subscription ends all
 			return s.deps.Events.Subscribe(ctx, sub, handle)
 		})
 	}
@@ -172,7 +172,7 @@ func (s *Service) Ready() error {
 	return nil
 }
 
-// models reports the first model file of an algorithm that is missing. It may be fetched at any time, so this passes.
+// models returns the error of the first missing model file of an algorithm. The file may be fetched at any time, so the error passes.
 func (s *Service) models(a algo.Algorithm) error {
 	for _, id := range a.Spec().GetModels() {
 		if err := s.deps.Model(id); err != nil {
@@ -182,7 +182,7 @@ func (s *Service) models(a algo.Algorithm) error {
 	return nil
 }
 
-// recent remembers the last runs that ended, and under which epoch.
+// recent remembers the last runs that ended, with their epochs.
 type recent struct {
 	mu     sync.Mutex
 	epochs map[string]int64

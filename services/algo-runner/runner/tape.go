@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A tape carries what one execution writes to those of its group that read it, each at
-// its own pace. It holds what the slowest has yet to read: an algorithm may not wait for its
-// readers, which may be waiting for frames that come no faster than it takes them.
+// A tape carries the items of an execution to the readers of its group, each reader at the reader's own pace. The tape holds all items that the
+// slowest reader has yet to read: an algorithm may not wait for readers, since a reader may wait for frames that come only when the algorithm takes
+// frames.
 type tape[T any] struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed when there is more to read
@@ -31,7 +31,7 @@ type reader[T any] struct {
 
 func newTape[T any]() *tape[T] { return &tape[T]{changed: make(chan struct{})} }
 
-// reader must be called before the first append, for each reader that will read all.
+// reader MUST be called before the first append, for each reader of the whole tape.
 func (t *tape[T]) reader() *reader[T] {
 	r := &reader[T]{tape: t}
 	t.readers = append(t.readers, r)
@@ -46,7 +46,7 @@ func (t *tape[T]) append(v T) {
 	t.tell()
 }
 
-// end says that no more will come, because of err where that is not nil.
+// end says that no more items will come, because of err where err is not nil.
 func (t *tape[T]) end(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +59,7 @@ func (t *tape[T]) tell() {
 	t.changed = make(chan struct{})
 }
 
-// trim drops what every reader has read.
+// trim drops the items that every reader has read.
 func (t *tape[T]) trim() {
 	read := t.first + len(t.items)
 	for _, r := range t.readers {
@@ -74,7 +74,7 @@ func (t *tape[T]) trim() {
 	}
 }
 
-// all yields everything from the first item on, waiting for what has not been written.
+// all yields every item from the first on, and waits for unwritten items.
 func (r *reader[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		defer r.close()
@@ -120,7 +120,7 @@ func (r *reader[T]) wait(ctx context.Context) (v T, ok bool, err error) {
 	}
 }
 
-// close lets the tape forget what this reader has not read.
+// close lets the tape forget the items that this reader has not read.
 func (r *reader[T]) close() {
 	r.tape.mu.Lock()
 	defer r.tape.mu.Unlock()

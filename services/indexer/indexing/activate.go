@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// finished records how runs ended, and activates those whose every item is already indexed.
+// finished records the ends of runs, and activates runs whose every item is already indexed.
 func (s *Service) finished(ctx context.Context, batch []events.Delivery) error {
 	for _, d := range batch {
 		m, ok := d.Data.(*pb.RunFinished)
@@ -41,15 +41,15 @@ func (s *Service) finished(ctx context.Context, batch []events.Delivery) error {
 	return nil
 }
 
-// askAgain asks for a run whose end was refused, unless it has ended since. The lease is with another execution, which may give up:
-// where the end was logged and not yet recorded, as while no indexer runs, nothing else would have the run executed then.
+// askAgain requests a run again whose end was refused, unless the run has ended since. Another execution holds the lease, and may give up. Where the
+// end was logged while no indexer ran, nobody else would have the run executed then.
 func (s *Service) askAgain(ctx context.Context, refused *pb.Run) error {
 	there, err := runs.Lookup(ctx, s.deps.Store, refused.GetAsset(), refused.GetId())
 	switch {
 	case err != nil:
 		return err
 	case there == nil:
-		return nil // deleted since it was requested: nobody waits for it
+		return nil // deleted since the request: nobody waits for the run
 	case runs.Finished(there), runs.Failed(there) && there.GetEpoch() >= refused.GetEpoch():
 		return nil
 	}
@@ -68,9 +68,8 @@ func (s *Service) askAgain(ctx context.Context, refused *pb.Run) error {
 	return nil
 }
 
-// tryActivate makes a run the active one if it has finished and all that it wrote
-// is indexed. It is called after every write that may have been the last one missing, by whichever
-// topic brought it: each writes first and looks afterwards, so one of them sees both.
+// tryActivate makes a run the active run if the run is whole and supersedes the active run. tryActivate is called after every write that may have
+// been the last missing write, by the handler of either topic. Each handler writes first and reads afterwards, so one of the two sees both writes.
 func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
 	r, err := runs.Lookup(ctx, s.deps.Store, asset, id)
 	if err != nil || r.GetActivated() {
@@ -80,7 +79,7 @@ func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
 		return err // the last item, or the end, will come
 	}
 	if r.GetEpoch() > store.FirstEpoch {
-		// What an earlier execution left beyond the end must not be seen.
+		// Readers must not see items that an earlier execution left beyond the end.
 		if err := s.deps.Store.TrimRun(ctx, asset, id, r.GetAnnotations(), r.GetEmbeddings()); err != nil {
 			return fmt.Errorf("trimming run %s in the store: %w", id, err)
 		}
@@ -89,7 +88,7 @@ func (s *Service) tryActivate(ctx context.Context, asset, id string) error {
 		}
 	}
 	if r.GetHold() {
-		return nil // whole and findable: an operator switches to it
+		return nil // whole and findable: an operator switches to the run
 	}
 	for {
 		active, err := runs.Active(ctx, s.deps.Store, asset)

@@ -1,12 +1,12 @@
-// Package indexing is the hop that folds what runs wrote into the store and the
-// search engines, and makes a finished run the one that readers see.
+// Package indexing is the indexer: the package folds the items of runs into the store and the search engines for readers, and activates whole runs.
+// An event's offset is committed only after the rows of the event are durable in the store and in the search engines. Handling an event again gives
+// the same rows.
 //
-// What holds: an event's offset is committed only after everything that it stands
-// for is durable in the store and in the search engines. Handling anything twice
-// gives the same rows. A batch under an epoch that is no longer the run's, or of a
-// run that has ended under another epoch, is refused; a run whose end is refused is asked for again. A run is activated once all of
-// it can be found, never before, and once only: what operators switch afterwards
-// stays switched.
+//   - A batch under an epoch that is not the epoch of the run any more is refused. A batch of a run that ended under another epoch is refused as
+//     well.
+//   - A run whose end is refused is requested again.
+//   - A run has a record before an item of the run is in a search engine.
+//   - A run is activated once every item of the run can be found, never before, and by itself at most once: a later switch by an operator stays.
 package indexing
 
 import (
@@ -29,19 +29,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Config is what an operator sets.
+// Config is set by an operator.
 type Config struct {
-	// Batch is the most events that are written together.
+	// Batch is the most events of one write.
 	Batch int `mapstructure:"batch"`
-	// BackfillRate is the most annotations and embeddings of the backfill lanes that are folded a second; 0 is as many as live
-	// folding leaves room for.
+	// BackfillRate is the most annotations and embeddings of the backfill lanes that are folded a second; 0 is as many as live folding leaves room
+	// for.
 	BackfillRate float64 `mapstructure:"backfill_rate"`
 }
 
-// Default returns batches of 128 events, and a backfill that searches hardly feel on two processors.
+// Default returns batches of 128 events, and a backfill that hardly slows searches on two processors.
 func Default() Config { return Config{Batch: 128, BackfillRate: 30_000} }
 
-// Validate reports the first field that cannot be used.
+// Validate names the first field that cannot be used.
 func (c Config) Validate() error {
 	if c.Batch < 1 || c.Batch > 10_000 {
 		return errkind.New(errkind.Invalid, "batch: %d is not from 1 to 10000", c.Batch)
@@ -52,13 +52,13 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Log is what the hop needs of the log.
+// Log is the part of the log that the indexer needs.
 type Log interface {
 	Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error
 	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
 }
 
-// Deps is what main builds.
+// Deps is built by main.
 type Deps struct {
 	Events     Log
 	Store      store.Store
@@ -79,7 +79,7 @@ type Service struct {
 	visible   prometheus.Histogram
 }
 
-// New makes an indexer; it opens nothing.
+// New makes an indexer; New opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring indexing: %w", err)
@@ -101,7 +101,7 @@ func (s *Service) Ready() error {
 	return s.deps.Store.Ready(ctx)
 }
 
-// Serve indexes until ctx ends: what is live, and behind it what operators have replayed.
+// Serve indexes until ctx ends: live events, and behind them the events of replays.
 func (s *Service) Serve(ctx context.Context) error {
 	live, backfill := newPositions(s.deps.Store, events.HopIndexer.Group), newPositions(s.deps.Store, events.HopIndexerBackfill.Group)
 	defer func() { // after the last handler
@@ -128,7 +128,7 @@ func (s *Service) Serve(ctx context.Context) error {
 	return g.Wait()
 }
 
-// handle does what the topic of a batch asks for.
+// handle calls the handler of a batch's topic.
 func (s *Service) handle(ctx context.Context, batch []events.Delivery) error {
 	switch batch[0].Topic {
 	case events.MediaReady:
@@ -140,14 +140,14 @@ func (s *Service) handle(ctx context.Context, batch []events.Delivery) error {
 	}
 }
 
-// assets puts what is ready into the library.
+// assets puts ready assets into the library.
 func (s *Service) assets(ctx context.Context, batch []events.Delivery) error {
 	for _, d := range batch {
 		ready, ok := d.Data.(*pb.MediaReady)
 		if !ok {
 			continue // a tombstone: removing titles is an operator's work, done with their runs
 		}
-		// Conflict: the store knows a later revision. An event that comes once more moves nothing back.
+		// Conflict: the store knows a later revision. A repeated event moves nothing back.
 		if err := s.deps.Store.PutAsset(ctx, ready.GetAsset()); err != nil && !errkind.Is(err, errkind.Conflict) {
 			return fmt.Errorf("putting asset %s into the library: %w", d.Subject, err)
 		}
@@ -155,8 +155,8 @@ func (s *Service) assets(ctx context.Context, batch []events.Delivery) error {
 	return nil
 }
 
-// fold is the hop: refuse batches that are stale, record the runs, write the store, write the search engine, mark the items as indexed, and
-// activate the runs that are whole by the items.
+// fold is the hop: refuse batches that are stale, record the runs, write the store, write the search engine, mark the items as indexed, and activate
+// the runs that are whole by these items.
 func (s *Service) fold(ctx context.Context, deliveries []events.Delivery) error {
 	all, err := batches(deliveries)
 	if err != nil {
@@ -189,9 +189,9 @@ func (s *Service) fold(ctx context.Context, deliveries []events.Delivery) error 
 	return s.activateAll(ctx, rows)
 }
 
-// record creates the record of every run that has none, before an item of the run is in the search engine. Readers learn of runs from the changes of
-// the store, and hide a run that has not finished; a run without a record could not be hidden. The record says that the run is running. The end of
-// the run takes the place of the record.
+// record creates the record of every run without a record, before an item of the run is in the search engine. Readers learn of runs from the changes
+// of the store, and hide a run that has not finished; readers could not hide a run without a record. The record says that the run is running. The end
+// of the run takes the place of the record.
 func (s *Service) record(ctx context.Context, live []batch) error {
 	created := map[string]bool{}
 	for _, b := range live {
@@ -243,13 +243,13 @@ type batch struct {
 	algorithm, version string
 	// recorded says that the store has a record of the run.
 	recorded bool
-	// stored says that the store has it: it came from there, by a replay.
+	// stored says that the batch came from the store, by a replay.
 	stored bool
-	// again says that all of its run has been indexed before: it comes once more.
+	// again says that every item of the run has been indexed before.
 	again bool
 }
 
-// batches reads the events as the store takes them, and checks that they are what they say.
+// batches reads the events as batches of the store, and checks each batch.
 func batches(ds []events.Delivery) ([]batch, error) {
 	out := make([]batch, 0, len(ds))
 	for _, d := range ds {
@@ -270,8 +270,8 @@ func batches(ds []events.Delivery) ([]batch, error) {
 	return out, nil
 }
 
-// check holds what a batch must be for its rows to land where its markers say, and what its items must be for searches to be able to
-// place them. Whoever may write to the log may have written the batch by hand.
+// check refuses a batch whose rows would not land where the batch's markers say, and items that searches could not place. A batch may be written by
+// hand: by anybody who may write to the log.
 func check(subject string, b store.Batch) error {
 	switch {
 	case b.Asset == "" || b.Run == "" || b.First < 0 || b.Epoch < 0:

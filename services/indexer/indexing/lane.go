@@ -11,15 +11,15 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// backfillBatch is how many events of a backfill are folded together: few, since what is live waits for at most one such batch.
+// backfillBatch is how many events of a backfill are folded together: few, since live events wait for at most one such batch.
 const backfillBatch = 4
 
-// patience is how long a batch of a backfill waits for a moment without anything live. Where there is none, as while an indexer
-// is behind, one batch goes on beside what is live, so that a backfill ends at all.
+// patience is how long a batch of a backfill waits for a moment without live events. Where no such moment comes, as while an indexer is behind, a
+// batch goes on beside live events, so that a backfill ends at all.
 const patience = time.Second
 
-// A lane keeps what operators have replayed behind what is live: it is folded by one
-// worker, only while nothing live is being folded or its patience is over, and not faster than its rate.
+// A lane keeps replayed events behind live events. Replayed events are folded by a single worker, not faster than the rate, and only while no live
+// event is folded or the patience is over.
 type lane struct {
 	limit *rate.Limiter
 
@@ -37,10 +37,10 @@ func newLane(itemsPerSecond float64) lane {
 	return l
 }
 
-// burst is what the limiter lets through at once: the items of one batch of events, as the algo-runner cuts them.
+// burst is the most items that the limiter lets through together: the items of a batch of events, as the algo-runner cuts batches.
 const burst = backfillBatch * 512
 
-// live counts what is live while it is handled.
+// live counts live batches while they are handled.
 func (l *lane) live(handle events.Handler) events.Handler {
 	return func(ctx context.Context, batch []events.Delivery) error {
 		l.mu.Lock()
@@ -59,7 +59,7 @@ func (l *lane) live(handle events.Handler) events.Handler {
 	}
 }
 
-// backfill waits for its turn before it handles.
+// backfill waits for a turn before handling.
 func (l *lane) backfill(handle events.Handler) events.Handler {
 	return func(ctx context.Context, batch []events.Delivery) error {
 		if err := l.limit.WaitN(ctx, min(burst, items(batch))); err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// keepEvery is how late the store knows how far the log was read, and so how much is read again after a crash. A
-	// position that is written late is never ahead of the rows, and costs no batch anything.
+	// keepEvery is how late the store learns how far the log was read, and so how much is read again after a crash. A late position is never ahead of
+	// the rows, and no batch waits for a position.
 	keepEvery = time.Second
 	// lastKeep bounds the writing of positions once the process is told to stop.
 	lastKeep = 2 * time.Second
@@ -24,7 +24,7 @@ type positions struct {
 	group string
 
 	mu      sync.Mutex
-	reached map[store.Position]int64 // by the position without its offset; what the store does not know yet
+	reached map[store.Position]int64 // by the position without its offset; not yet in the store
 }
 
 func newPositions(s store.Positions, group string) *positions {
@@ -38,7 +38,7 @@ func (p *positions) note(topic events.Topic, partition int, next int64) {
 	p.reached[store.Position{Topic: string(topic), Partition: partition}] = next
 }
 
-// keep writes what the store does not know yet.
+// keep writes the positions that the store does not know yet.
 func (p *positions) keep(ctx context.Context) error {
 	p.mu.Lock()
 	reached := p.reached
@@ -95,9 +95,9 @@ func (s *Service) rewind(ctx context.Context, hop events.Hop, p *positions) (eve
 // morePartitions is for topics that operators gave more partitions than their contracts say.
 const morePartitions = 4
 
-// beginEmpty records of a store that holds no asset that the log is to be read from its start: it was lost, or is new. That MUST be
-// in the store before its first asset is, for each group, since a store with assets and without positions is one of a version
-// that kept none: its groups go on at what they have committed.
+// beginEmpty records for a store without assets, new or lost, that the log is to be read from the start. The positions of each group MUST be in the
+// store before the first asset. A store with assets and without positions is of a version that kept no positions: groups of such a store go on at
+// their committed offsets.
 func (s *Service) beginEmpty(ctx context.Context) error {
 	for _, err := range s.deps.Store.AllAssets(ctx) {
 		if err != nil {
@@ -127,7 +127,7 @@ func (s *Service) beginEmpty(ctx context.Context) error {
 	return nil
 }
 
-// keepPositions writes positions until ctx ends. It never ends before: a store that refuses is asked again.
+// keepPositions writes positions until ctx ends. After an error of the store, keepPositions tries again.
 func (s *Service) keepPositions(ctx context.Context, all ...*positions) error {
 	t := time.NewTicker(keepEvery)
 	defer t.Stop()

@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Assets yields the assets of a selection that come after one, in the order of ids. What a selection
-// says of algorithms, topics and times is for those who look at runs and events.
+// Assets yields the assets of a selection that come after an id, in the order of ids. The algorithms, topics and times of a selection do not count
+// here: callers who read runs and events check them.
 func Assets(ctx context.Context, s store.Assets, sel *pb.Selection, after string) iter.Seq2[*pb.Asset, error] {
 	return func(yield func(*pb.Asset, error) bool) {
 		if ids := sel.GetAssets(); len(ids) > 0 {
@@ -49,7 +49,7 @@ func Selects(sel *pb.Selection, a *pb.Asset) bool {
 	return oneOf(sel.GetAssets(), a.GetId()) && oneOf(sel.GetTitles(), a.GetTitle().GetId()) && oneOf(sel.GetSeries(), a.GetTitle().GetSeries())
 }
 
-// SelectsRun reports whether an algorithm's version is one of a selection's algorithms: "name", or "name@version".
+// SelectsRun reports whether a version of an algorithm is of a selection's algorithms: "name", or "name@version".
 func SelectsRun(sel *pb.Selection, algorithm, version string) bool {
 	return oneOf(sel.GetAlgorithms(), algorithm) || slices.Contains(sel.GetAlgorithms(), algorithm+"@"+version)
 }
@@ -65,8 +65,7 @@ type AssetReader struct {
 	stop func()
 }
 
-// Next returns the asset behind the last one. The first call, and the first call after Close, returns the first asset behind the id after. Next
-// returns nil at the end.
+// Next returns the next asset; nil at the end. The first call, and the first call after Close, returns the first asset behind the id after.
 func (r *AssetReader) Next(ctx context.Context, after string) (*pb.Asset, error) {
 	if r.pull == nil {
 		r.pull, r.stop = iter.Pull2(Assets(ctx, r.From, r.Sel, after))

@@ -15,14 +15,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// attempts is how often a job that fails with Internal is tried without getting any further.
+// attempts is how often a job is tried that fails with Internal and makes no progress.
 const attempts = 5
 
-// work does one job under its lease, from its cursor to its end, or to where it is stopped.
+// work does a job under the job's lease, from the cursor to the end, or until the job is stopped.
 func (s *Service) work(ctx context.Context, id string, kind *Kind) error {
 	lease, err := s.deps.Store.Acquire(ctx, store.JobLease(id), s.cfg.Worker, s.cfg.LeaseTTL)
 	if errkind.Is(err, errkind.Conflict) {
-		return nil // its worker lives
+		return nil // the worker lives
 	}
 	if err != nil {
 		return fmt.Errorf("taking its lease: %w", err)
@@ -48,7 +48,7 @@ func (s *Service) work(ctx context.Context, id string, kind *Kind) error {
 		log.Warn("another worker has the job")
 		return nil
 	}
-	// What was done is noted, also when the process is told to stop.
+	// Progress is written, also when the process is told to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	state, err := w.end(ctx, err)
@@ -66,7 +66,7 @@ func (s *Service) work(ctx context.Context, id string, kind *Kind) error {
 	return nil
 }
 
-// begin notes that a job is being done, unless it has ended meanwhile or is to be stopped before it begins.
+// begin writes that a job is running. The Work is nil where the job has ended meanwhile, or where an operator stopped the job before the start.
 func (s *Service) begin(ctx context.Context, id string, lease store.Lease) (*Work, error) {
 	w := &Work{s: s, id: id, lease: lease, counted: time.Now()}
 	taken := false

@@ -26,8 +26,8 @@ func Ended(s pb.JobState) bool {
 	return s == pb.JobState_JOB_STATE_FINISHED || s == pb.JobState_JOB_STATE_FAILED || s == pb.JobState_JOB_STATE_CANCELLED
 }
 
-// identity derives a job's identity from the kind, the work and the key. The identity of a job that belongs to its caller is derived from the
-// caller as well: a caller must not learn from the identity that somebody else submitted the same work.
+// identity derives a job's identity from the kind, the work and the key. Where a job belongs to the caller, the caller is part of the identity as
+// well: a caller must not learn from an identity whether somebody else submitted the same work.
 func (k *Kind) identity(j *pb.Job) (string, error) {
 	of := &pb.Job{Kind: j.GetKind(), Key: j.GetKey(), Work: j.GetWork()}
 	if k.belongs() {
@@ -44,7 +44,7 @@ func (k *Kind) identity(j *pb.Job) (string, error) {
 // maxKey bounds the key of a job.
 const maxKey = 200
 
-// Plan tells the work of a job, and returns the job as it would be submitted. Plan changes nothing in the store.
+// Plan tells the work of a job, and returns the job as Submit would store the job. Plan changes nothing in the store.
 func (s *Service) Plan(ctx context.Context, caller *authz.Caller, asked *pb.Job) (*pb.Job, *Plan, error) {
 	k, err := s.kindOf(asked)
 	if err != nil {
@@ -81,8 +81,8 @@ func (k *Kind) plan(ctx context.Context, j *pb.Job) (p *Plan, err error) {
 	return p, nil
 }
 
-// SubmitOwn submits a job of Cinedex itself: no caller's rights are asked for, and the caller's name is "cinedex". submitted is false where the
-// job of that kind and key is in the store already: several processes may submit one job at the same time, and one of them does.
+// SubmitOwn submits a job of Cinedex itself: no caller's rights are checked, and the caller's name is "cinedex". submitted is false where the job of
+// the kind and key is in the store already: of several processes that submit the same job at the same time, one does.
 func (s *Service) SubmitOwn(ctx context.Context, kind, key string) (j *pb.Job, submitted bool, err error) {
 	k := s.kinds[kind]
 	if k == nil {
@@ -106,7 +106,7 @@ func (s *Service) SubmitOwn(ctx context.Context, kind, key string) (j *pb.Job, s
 	return j, true, nil
 }
 
-// Submit takes a job in, or returns the one of its identity that is there.
+// Submit stores a job, or returns the job of the same identity from the store.
 func (s *Service) Submit(ctx context.Context, caller *authz.Caller, asked *pb.Job) (*pb.Job, error) {
 	j, _, err := s.Plan(ctx, caller, asked)
 	if err != nil {
@@ -131,8 +131,8 @@ func (s *Service) lookNow() {
 	}
 }
 
-// mine refuses a job to callers whose work it is not. To those who may only ask for batches, others' jobs do not exist, and neither does
-// a job of their own over an asset that they may not see any more: its selection, counts, notes and errors tell of the asset.
+// mine refuses a job to a caller who may not see the job. For a caller with the role batch alone, jobs of other callers do not exist. A job of the
+// caller's own does not exist either once an asset of the job is hidden from the caller: selection, counts, notes and errors tell of the asset.
 func (s *Service) mine(ctx context.Context, caller *authz.Caller, j *pb.Job) error {
 	if caller.Require(authz.Operator) == nil {
 		return nil
@@ -180,7 +180,8 @@ func (s *Service) Job(ctx context.Context, caller *authz.Caller, id string) (*pb
 	return j, nil
 }
 
-// Jobs returns the jobs that the caller may see, the newest first: of the kinds given, and only those that have not ended unless all are asked for.
+// Jobs returns the jobs that the caller may see, the newest first. kinds limits the answer to jobs of these kinds. Jobs that have ended are left out
+// unless all is set.
 func (s *Service) Jobs(ctx context.Context, caller *authz.Caller, kinds []string, all bool) ([]*pb.Job, error) {
 	if err := caller.Require(authz.Batch); err != nil {
 		return nil, err
@@ -206,7 +207,7 @@ func (s *Service) Jobs(ctx context.Context, caller *authz.Caller, kinds []string
 	return out, nil
 }
 
-// ETA is how many seconds a job needs to its end at the rate so far; negative where that is unknown.
+// ETA is how many seconds a job needs to the end at the rate so far; negative where the rate is unknown.
 func ETA(j *pb.Job) float64 {
 	switch {
 	case Ended(j.GetState()):

@@ -14,11 +14,11 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Kind is one kind of operators' work. A new kind is one file that makes a Kind, and one line in a list of kinds.
+// A Kind is a kind of operators' work. A new kind is a file that makes a Kind, and a line in a list of kinds.
 type Kind struct {
 	// Name is the kind of each job: "replay".
 	Name string
-	// Summary is one line for a person who looks for a kind.
+	// Summary is a line for a person who looks for a kind.
 	Summary string
 	// Role is the role that a caller needs. Jobs of the role authz.Batch belong to the caller who submitted them; jobs of every other role
 	// are seen and steered by all operators.
@@ -33,8 +33,8 @@ type Kind struct {
 	// Fixed are flags of the message that tell two kinds of one Field apart.
 	Fixed map[string]bool
 
-	// Plan tells the work of a job, and changes nothing but j. Plan MUST refuse work that cannot be done: Invalid with the name of the
-	// field, NotFound for a thing that is named and is not in the library.
+	// Plan tells the work of a job, and changes nothing but j. Plan MUST refuse work that cannot be done: Invalid with the name of the field,
+	// NotFound for a name that is not in the library.
 	Plan func(ctx context.Context, j *pb.Job) (*Plan, error)
 	// Do does a job from the job's cursor to the end.
 	//
@@ -120,7 +120,7 @@ func message(j *pb.Job) (m protoreflect.Message, field string) {
 	return r.Mutable(fd).Message(), string(fd.Name())
 }
 
-// kindOf returns the kind of a submitted job. The job's own word counts where the work is a Task; a message tells its kind by itself.
+// kindOf returns the kind of a submitted job. A Task is of the kind that the job names; a message of a kind is of that kind, whatever the job names.
 func (s *Service) kindOf(j *pb.Job) (*Kind, error) {
 	m, field := message(j)
 	switch {

@@ -24,17 +24,17 @@ const (
 	Texts   Type = "texts" // as a text: separated by commas
 )
 
-// An Option is one parameter of a kind of jobs.
+// An Option is a parameter of a kind of jobs.
 type Option struct {
 	Name string
 	Type Type
 	// Default is the value, as a text, of an option that a Task leaves out; "" is the zero value of the type.
 	Default string
-	// Help is one line for a person.
+	// Help is a line for a person.
 	Help string
 }
 
-// maxOption bounds one text of an option.
+// maxOption bounds a text of an option.
 const maxOption = 4096
 
 // checkOptions refuses options that have no such field in the kind's message, and defaults that are no values.

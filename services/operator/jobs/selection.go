@@ -23,7 +23,7 @@ func Selection(j *pb.Job) *pb.Selection {
 	return sel
 }
 
-// selectionOf returns the selection of a job, and gives the job an empty one where the job has none; nil where the work has no selection.
+// selectionOf returns the selection of a job, and gives the job an empty selection where the job has none; nil where the work has no selection.
 func selectionOf(j *pb.Job) *pb.Selection {
 	m, _ := message(j)
 	if m == nil {
@@ -37,11 +37,11 @@ func selectionOf(j *pb.Job) *pb.Selection {
 	return sel
 }
 
-// narrow holds a selection to what the caller may see. What is named and not to be seen does not
-// exist for them. The selection of a caller who may see a part of the library becomes the assets of that part, whether or not the library
-// has more: the job that follows, its identity included, must not tell.
+// narrow limits a selection to the titles that the caller may see. A name that the caller may not see is NotFound, like a name that is not in the
+// library. The selection of a caller who may see a part of the library becomes the assets of that part, whether or not the library has more assets:
+// the job and the job's identity must not tell.
 //
-// fix turns the selection of every caller into assets: a job that belongs to a caller is hidden from the caller by the assets that it is over.
+// fix turns the selection of every caller into assets. A job that belongs to a caller is hidden from the caller once an asset of the job is hidden.
 func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Selection, fix bool) error {
 	if sel == nil {
 		return nil
@@ -83,7 +83,7 @@ func (s *Service) narrow(ctx context.Context, caller *authz.Caller, sel *pb.Sele
 	return nil
 }
 
-// describe says what a selection asks of an asset.
+// describe lists the conditions of a selection.
 func describe(sel *pb.Selection) []string {
 	var out []string
 	for _, part := range []struct {

@@ -16,12 +16,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Config is what an operator sets.
+// Config is set by an operator.
 type Config struct {
-	// Worker names this process among those that do jobs; its host's name where it is
-	// empty. A process that is started again under the same name takes its own jobs back at once.
+	// Worker names this process among the processes that do jobs; empty is the host's name. A process that starts again under the same name takes the
+	// jobs of the process before at once.
 	Worker string `mapstructure:"worker"`
-	// LeaseTTL is how long after a worker's death others wait before they take its jobs.
+	// LeaseTTL is how long other processes wait after a worker's death before they take the worker's jobs.
 	LeaseTTL time.Duration `mapstructure:"lease_ttl"`
 	// Jobs is how many jobs of each kind are done here at once: a switch never waits behind a replay.
 	Jobs int `mapstructure:"jobs"`
@@ -30,7 +30,7 @@ type Config struct {
 // Default does two jobs of each kind at once.
 func Default() Config { return Config{LeaseTTL: 15 * time.Second, Jobs: 2} }
 
-// Validate names the first field that cannot be worked with.
+// Validate names the first field that cannot be used.
 func (c Config) Validate() error {
 	switch {
 	case c.LeaseTTL < 3*time.Second || c.LeaseTTL > time.Hour:
@@ -48,7 +48,7 @@ type Store interface {
 	store.Leases
 }
 
-// Deps is what main builds.
+// Deps is built by main.
 type Deps struct {
 	Store      Store
 	Log        *slog.Logger
@@ -60,10 +60,10 @@ type Service struct {
 	cfg   Config
 	deps  Deps
 	kinds map[string]*Kind
-	kick  chan struct{} // one token: there may be something to do
+	kick  chan struct{} // a token: a job may be waiting
 
 	mu   sync.Mutex
-	here map[string]string // kinds of the jobs that are being done here, by id
+	here map[string]string // kinds of the jobs that this process does, by id
 
 	ended   *prometheus.CounterVec
 	working *prometheus.GaugeVec
@@ -94,10 +94,10 @@ func New(cfg Config, deps Deps, kinds []Kind) (*Service, error) {
 	}, nil
 }
 
-// lookEvery is how soon a job is found that another process took in, or whose worker died.
+// lookEvery is how soon this process finds a job that another process stored, or whose worker died.
 const lookEvery = time.Second
 
-// Serve does jobs until ctx ends. A job that is underway then is left to whoever comes next.
+// Serve does jobs until ctx ends. A job that is underway at the end is left to the next process.
 func (s *Service) Serve(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -116,7 +116,7 @@ func (s *Service) Serve(ctx context.Context) error {
 	}
 }
 
-// look takes up what can be taken up.
+// look starts every job that waits, as far as the limits allow.
 func (s *Service) look(ctx context.Context, running *sync.WaitGroup) error {
 	for j, err := range s.deps.Store.AllJobs(ctx) {
 		if err != nil {
@@ -127,7 +127,7 @@ func (s *Service) look(ctx context.Context, running *sync.WaitGroup) error {
 		}
 		kind := s.kinds[j.GetKind()]
 		if kind == nil || !s.reserve(j) {
-			continue // an older or a newer version of Cinedex knows it
+			continue // an older or a newer version of Cinedex knows the kind
 		}
 		running.Go(func() {
 			defer s.unreserve(j.GetId())
@@ -139,7 +139,7 @@ func (s *Service) look(ctx context.Context, running *sync.WaitGroup) error {
 	return nil
 }
 
-// reserve makes sure that one goroutine of this process does a job, and not too many do jobs of one kind.
+// reserve makes sure that a single goroutine of this process does a job, and that not too many goroutines do jobs of the same kind.
 func (s *Service) reserve(j *pb.Job) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

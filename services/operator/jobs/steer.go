@@ -9,7 +9,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Steer pauses, resumes or cancels a job. A job that is being done obeys within about a second.
+// Steer pauses, resumes or cancels a job. A running job obeys within about a second.
 func (s *Service) Steer(ctx context.Context, caller *authz.Caller, id, wish string) (*pb.Job, error) {
 	for {
 		j, err := s.Job(ctx, caller, id)
@@ -22,7 +22,7 @@ func (s *Service) Steer(ctx context.Context, caller *authz.Caller, id, wish stri
 		}
 		next, err := s.deps.Store.PutJob(ctx, j)
 		if errkind.Is(err, errkind.Conflict) {
-			continue // its worker was quicker: decide again
+			continue // the worker was quicker: decide again
 		}
 		if err != nil {
 			return nil, fmt.Errorf("steering job %s: %w", id, err)
@@ -32,7 +32,7 @@ func (s *Service) Steer(ctx context.Context, caller *authz.Caller, id, wish stri
 	}
 }
 
-// steer changes j as wished, and reports whether that is a change.
+// steer changes j as wished, and reports whether j was changed.
 func steer(j *pb.Job, wish string) (bool, error) {
 	state := j.GetState()
 	no := func() (bool, error) {

@@ -15,20 +15,20 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Why work was stopped before its end.
+// The reasons for stopping work before the end.
 var (
 	errLost      = errkind.New(errkind.Conflict, "the job's lease was lost")
 	errPaused    = errkind.New(errkind.Cancelled, "paused")
 	errCancelled = errkind.New(errkind.Cancelled, "cancelled")
 )
 
-// wishes are what an operator may want of a job that is being done.
+// wishes are the reasons by the wish of an operator.
 var wishes = map[string]error{"pause": errPaused, "cancel": errCancelled}
 
 // maxNotes bounds what a job keeps for a person to read.
 const maxNotes = 200
 
-// Work is a job while it is being done, as its kind sees it. Its methods may be called from any goroutine.
+// Work is a running job, as the Kind sees the job. Methods may be called from any goroutine.
 type Work struct {
 	s     *Service
 	id    string
@@ -45,7 +45,7 @@ type Work struct {
 	counted time.Time // up to when worked_ms counts
 }
 
-// Job returns the job as it was when the work last looked at it; it is the caller's to keep.
+// Job returns the job as the work last read the job; the caller may change the answer.
 func (w *Work) Job() *pb.Job {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,8 +54,8 @@ func (w *Work) Job() *pb.Job {
 	return j
 }
 
-// Progress says how far the work is and where it would go on from. What the cursor stands
-// for must be durable. It costs nothing to call often: it is written about once a second.
+// Progress reports how much is done, and the cursor from which the work would go on. Everything before the cursor MUST be durable. Frequent calls
+// cost nothing: progress is written about once a second.
 func (w *Work) Progress(done, total int64, cursor []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,7 +108,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Note keeps a line for whoever looks at the job. One that is there already is not repeated, as it would be after a restart.
+// Note keeps a line for a person. A line that the job has already is not repeated: after a restart a Kind writes the same lines again.
 func (w *Work) Note(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -121,7 +121,7 @@ func (w *Work) progressed() int64 {
 	return w.done
 }
 
-// trouble shows what keeps the work from going on.
+// trouble shows the error that stops the work for now.
 func (w *Work) trouble(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,7 +131,7 @@ func (w *Work) trouble(err error) {
 // keepEvery is how often progress is written and the operator's wish is read.
 const keepEvery = 500 * time.Millisecond
 
-// keep holds the lease, writes progress and obeys the operator, until stop. It ends the work by cancelling it with the reason.
+// keep holds the lease, writes progress and obeys the operator, until stop. keep ends the work by cancelling the context with the reason.
 func (w *Work) keep(ctx context.Context, stop <-chan struct{}, end func(error)) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
@@ -170,7 +170,7 @@ func (w *Work) keep(ctx context.Context, stop <-chan struct{}, end func(error)) 
 	}
 }
 
-// write notes how far the work is, where that has changed, and returns what the operator wishes.
+// write stores the progress, where the progress has changed, and returns the operator's wish.
 func (w *Work) write(ctx context.Context) (wish string, err error) {
 	w.mu.Lock()
 	dirty := w.dirty
@@ -183,9 +183,9 @@ func (w *Work) write(ctx context.Context) (wish string, err error) {
 	return w.job.GetWish(), err
 }
 
-// put changes the job by compare-and-set, with what is not yet noted of the work. The epoch is checked after
-// the job was read: a later worker writes the job before it does anything, so that this write then meets
-// either the later epoch or the later revision. change may be called several times; false leaves the job as it is.
+// put changes the job by compare-and-set, together with the progress that is not yet stored. The epoch is checked after the job was read: a later
+// worker writes the job before the later worker does anything, so this write meets either the later epoch or the later revision. change may be called
+// several times; false leaves the job as the job is.
 func (w *Work) put(ctx context.Context, change func(*pb.Job) bool) error {
 	for {
 		j, err := w.s.deps.Store.Job(ctx, w.id)
@@ -230,7 +230,7 @@ func (w *Work) put(ctx context.Context, change func(*pb.Job) bool) error {
 	}
 }
 
-// end notes how the work ended: err is what it ended with, or why it was stopped.
+// end stores how the work ended: by err, or by the reason for stopping; nil is the end of the work.
 func (w *Work) end(ctx context.Context, err error) (pb.JobState, error) {
 	putErr := w.put(ctx, func(j *pb.Job) bool {
 		settle(j, err)
@@ -239,7 +239,7 @@ func (w *Work) end(ctx context.Context, err error) (pb.JobState, error) {
 	return w.job.GetState(), putErr
 }
 
-// settle writes into a job how it ended.
+// settle writes the end into a job.
 func settle(j *pb.Job, err error) {
 	now := time.Now().UnixMilli()
 	switch {
@@ -250,7 +250,7 @@ func settle(j *pb.Job, err error) {
 	case errors.Is(err, errCancelled):
 		j.State, j.EndedMs = pb.JobState_JOB_STATE_CANCELLED, now
 	case errkind.Is(err, errkind.Cancelled):
-		return // the process stops: whoever comes next goes on
+		return // the process stops: the next process goes on
 	default:
 		j.State, j.ErrorKind, j.Error, j.EndedMs = pb.JobState_JOB_STATE_FAILED, errkind.Of(err).String(), Clip(err.Error()), now
 	}

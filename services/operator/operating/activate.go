@@ -44,8 +44,7 @@ func activatorOf(deps Deps, j *pb.Job) *activator {
 	return &activator{store: deps.Store, holder: j.GetId(), sleep: jobs.Sleep}
 }
 
-// switchLease is held by whoever switches runs or deletes runs for operators, a chunk at a time: a run
-// is not deleted while it is being switched to.
+// switchLease is held by a job that switches or deletes runs, for a chunk at a time: no run is deleted during a switch to the run.
 const switchLease = "operating/switch"
 
 const (
@@ -56,15 +55,14 @@ const (
 	switchTTL      = 30 * time.Second
 )
 
-// An activator switches which version readers see. The same work done again, from any note that
-// it left, ends in the same runs.
+// An activator switches which version readers see. The same work, done again from any note of the work, ends in the same runs.
 type activator struct {
 	store  store.Store
 	holder string // of the lease
 	sleep  func(context.Context, time.Duration) error
 }
 
-// A switching is one asset's: from the run that was seen when it was noted.
+// A switching is the switch of an asset, from the run that readers saw when the switching was noted.
 type switching struct {
 	Asset string `json:"asset"`
 	From  string `json:"from,omitempty"`
@@ -74,18 +72,18 @@ type switching struct {
 // activateNote is where the work goes on from.
 type activateNote struct {
 	After string `json:"after,omitempty"` // the last asset that was noted
-	// Pending are noted before they are done. Going back asks for what was seen before, and a switch changes what
-	// that is: done twice from anything but this note, it would go forth again.
+	// Pending are noted before they are done. Going back asks for the run seen before, and each switch changes the run seen before: done twice from
+	// anything but this note, the work would switch forth again.
 	Pending []switching `json:"pending,omitempty"`
 	Wave    int         `json:"wave"`
 	InWave  int64       `json:"in_wave"`
-	// FailedInWave is what the stop rule looks at.
+	// FailedInWave is compared by the stop rule.
 	FailedInWave int64 `json:"failed_in_wave"`
 	Switched     int64 `json:"switched"`
 	Refused      int64 `json:"refused"`
 }
 
-// checkActivate says what of the work cannot be meant.
+// checkActivate refuses work that has no meaning.
 func checkActivate(w *pb.Activate) error {
 	switch {
 	case w.GetAlgorithm() == "":
@@ -100,15 +98,15 @@ func checkActivate(w *pb.Activate) error {
 	return nil
 }
 
-// A standing is how one asset stands towards a switch.
+// A standing is how an asset stands towards a switch.
 type standing struct {
 	to      *pb.Run       // nil: the asset has no such run
 	from    *pb.ActiveRun // nil: nothing is seen
 	already bool
-	refused error // why it cannot be switched to now
+	refused error // the reason for not switching now
 }
 
-// standing looks at one asset: what is seen, what is to be, and whether it can be.
+// standing reads the run that readers see of an asset, the run to switch to, and whether the switch can be done.
 func (a *activator) standing(ctx context.Context, w *pb.Activate, asset *pb.Asset) (standing, error) {
 	var st standing
 	active, err := runs.Active(ctx, a.store, asset.GetId())
@@ -117,7 +115,7 @@ func (a *activator) standing(ctx context.Context, w *pb.Activate, asset *pb.Asse
 	}
 	st.from = runs.Seen(active, w.GetAlgorithm())
 	if w.GetVersion() == "" {
-		// Back: of the versions selected only, so that assets that were not switched are not switched back.
+		// Back: of the selected versions only, so that assets without a switch are not switched back.
 		if st.from.GetPrevious() == "" || !jobs.SelectsRun(w.GetSelection(), st.from.GetAlgorithm(), st.from.GetVersion()) {
 			return st, nil
 		}
@@ -157,7 +155,7 @@ func (a *activator) whole(ctx context.Context, r *pb.Run) (refused, err error) {
 	return errkind.New(errkind.Conflict, "its run is not wholly indexed: %s", n), nil
 }
 
-// plan says what the work would switch, and what it could not.
+// plan tells how many assets the work would switch, and how many it could not.
 func (a *activator) plan(ctx context.Context, w *pb.Activate) (*jobs.Plan, error) {
 	if err := checkActivate(w); err != nil {
 		return nil, err
@@ -271,7 +269,7 @@ func (a *activator) do(ctx context.Context, w *pb.Activate, total int64, cursor 
 	return note(append([]string{fmt.Sprintf("switched %d assets; %d could not be", n.Switched, n.Refused)}, lines...)...)
 }
 
-// pause waits between waves, and looks at what is wished meanwhile.
+// pause waits between waves, and reads the operator's wish meanwhile.
 func (a *activator) pause(ctx context.Context, d time.Duration, note func(...string) error) error {
 	for d > 0 {
 		part := min(d, time.Second)
@@ -344,7 +342,7 @@ func (a *activator) pending(ctx context.Context, w *pb.Activate, n *activateNote
 	return nil
 }
 
-// switchPending does the switches that were noted, many at a time, and returns the refusal of each; nil is a switch that was done.
+// switchPending does the noted switches, many at a time, and returns the refusal of each switch; nil is a switch that was done.
 func (a *activator) switchPending(ctx context.Context, w *pb.Activate, pending []switching) ([]error, error) {
 	refused := make([]error, len(pending))
 	g, gctx := errgroup.WithContext(ctx)
@@ -362,7 +360,7 @@ func (a *activator) switchPending(ctx context.Context, w *pb.Activate, pending [
 	return refused, g.Wait()
 }
 
-// switchOne makes a run the one that readers see, if all of it can be found.
+// switchOne makes a run the active run, if the run is whole.
 func (a *activator) switchOne(ctx context.Context, w *pb.Activate, s switching) error {
 	r, err := runs.Read(ctx, a.store, s.Asset, s.To)
 	if err != nil {
@@ -378,7 +376,8 @@ func (a *activator) switchOne(ctx context.Context, w *pb.Activate, s switching) 
 		if !errkind.Is(err, errkind.Conflict) {
 			return err
 		}
-		// Somebody else was quicker. A version that was asked for goes in its place; going back from it was not asked for.
+		// Another process was quicker. A version that the operator named takes the place of the other's run. Going back from the other's run was not
+		// asked for.
 		active, err := runs.Active(ctx, a.store, s.Asset)
 		if err != nil {
 			return err
@@ -407,7 +406,7 @@ func (a *activator) lease(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// dependants tells which algorithms' active runs read a run of this one that readers do not see.
+// dependants lists the algorithms whose active runs read a run of the switched algorithm that readers do not see any more.
 func (a *activator) dependants(ctx context.Context, w *pb.Activate) ([]string, error) {
 	behind := map[string]int64{}
 	for asset, err := range jobs.Assets(ctx, a.store, w.GetSelection(), "") {

@@ -40,11 +40,11 @@ func batchKind(deps Deps, limits BatchLimits) jobs.Kind {
 	}
 }
 
-// A batcher runs algorithms over a selection on demand, and leaves what they said as files in the bucket.
+// A batcher runs algorithms over a selection on demand, and writes the annotations of the runs as files into the bucket.
 //
-// The assets are fixed when the job is taken in, by the rights of who asked; what comes later, or is forbidden to them, is
-// not in it. Runs that are there are used, those that are missing are requested behind live work and
-// before backfills. The manifest is written last: without it there is no result.
+// The assets are fixed when the job is submitted, by the rights of the caller. Later assets, and assets that are hidden from the caller, are not in
+// the result. Runs in the store are used; missing runs are requested behind live work and before backfills. The manifest is written last: without a
+// manifest there is no result.
 type batcher struct {
 	store    store.Store
 	registry planner
@@ -54,18 +54,18 @@ type batcher struct {
 	limits   BatchLimits
 }
 
-// BatchLimits are what one caller may ask for.
+// BatchLimits bound the batches of a caller.
 type BatchLimits struct {
-	// Jobs of one caller that have not ended.
+	// Jobs is the number of jobs of a caller that have not ended.
 	Jobs int `mapstructure:"jobs"`
-	// Assets of one job.
+	// Assets is the number of assets of a job.
 	Assets int `mapstructure:"assets"`
 }
 
 // DefaultBatchLimits are two jobs of a thousand assets.
 func DefaultBatchLimits() BatchLimits { return BatchLimits{Jobs: 2, Assets: 1000} }
 
-// Validate names the first field that cannot be worked with.
+// Validate names the first field that cannot be used.
 func (l BatchLimits) Validate() error {
 	switch {
 	case l.Jobs < 1 || l.Jobs > 1000:
@@ -81,7 +81,7 @@ type planner interface {
 	Runs(asset *pb.Asset) ([]*pb.Run, error)
 }
 
-// publisher is what requesting needs of the log.
+// publisher is the part of the log that requesting needs.
 type publisher interface {
 	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
 }
@@ -101,11 +101,11 @@ type batchNote struct {
 	Failed map[string]int64 `json:"failed,omitempty"`
 }
 
-// A wanted run is one that a batch is to tell of.
+// A wantedRun is a run of the result.
 type wantedRun struct {
 	asset *pb.Asset
 	run   *pb.Run
-	// request are the run and those of its inputs that are missing, inputs first; empty where the run is there.
+	// request is the run and the missing inputs of the run, inputs first; empty where the run has finished.
 	request []*pb.Run
 }
 
@@ -128,7 +128,7 @@ func checkBatch(w *pb.Batch) error {
 	return nil
 }
 
-// wanted returns what a batch is to tell of an asset, by algorithm; skipped names those that do not apply to it.
+// wanted returns the runs of the result over an asset, by algorithm. skipped names algorithms that do not apply to the asset.
 func (b *batcher) wanted(ctx context.Context, w *pb.Batch, asset *pb.Asset) (wanted []wantedRun, skipped []string, err error) {
 	planned, err := b.registry.Runs(asset)
 	if err != nil {
@@ -147,7 +147,7 @@ func (b *batcher) wanted(ctx context.Context, w *pb.Batch, asset *pb.Asset) (wan
 		algorithm, version, _ := strings.Cut(name, "@")
 		seen := runs.Seen(active, algorithm)
 		if version == "" {
-			version = seen.GetVersion() // what readers see, where they see something
+			version = seen.GetVersion() // the version that readers see, if readers see any
 		}
 		i := slices.IndexFunc(planned, func(r *pb.Run) bool {
 			return r.GetAlgorithm() == algorithm && (version == "" || r.GetVersion() == version)
@@ -168,11 +168,11 @@ func (b *batcher) wanted(ctx context.Context, w *pb.Batch, asset *pb.Asset) (wan
 	return wanted, skipped, nil
 }
 
-// missing returns a run and those of its inputs that have not finished, inputs first. Where readers see another
-// run of the algorithm, they go on seeing that.
+// missing returns a run and the inputs of the run that have not finished, inputs first. Where readers see another run of an algorithm, readers go on
+// seeing the other run.
 func missing(planned []*pb.Run, run *pb.Run, there []*pb.Run, active []*pb.ActiveRun) []*pb.Run {
 	need := map[string]bool{run.GetId(): true}
-	for _, r := range slices.Backward(planned) { // those that read come behind what they read
+	for _, r := range slices.Backward(planned) { // a run comes behind the runs that the run reads
 		if need[r.GetId()] {
 			for _, id := range r.GetInputs() {
 				need[id] = true
@@ -192,7 +192,7 @@ func missing(planned []*pb.Run, run *pb.Run, there []*pb.Run, active []*pb.Activ
 	return out
 }
 
-// plan says what a batch would run and tell. It fixes the assets in the job.
+// plan tells the runs and annotations of a batch, and fixes the assets in the job.
 func (b *batcher) plan(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
 	w := j.GetBatch()
 	if err := checkBatch(w); err != nil {
@@ -236,7 +236,7 @@ func (b *batcher) plan(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
 	if tell == 0 {
 		return nil, errkind.New(errkind.NotFound, "batch: none of %s applies to any asset selected, in a version that is there or can be run here", strings.Join(w.GetSelection().GetAlgorithms(), ", "))
 	}
-	// What is taken in later, the caller has not asked for, and might not be allowed to see.
+	// Later assets were not asked for, and may be hidden from the caller.
 	w.Selection.Assets, w.Selection.Titles, w.Selection.Series = assets, nil, nil
 	lines := []string{
 		fmt.Sprintf("tells what %d runs over %d assets say: %d annotations are there, %d runs are to be executed first", tell, len(assets), items, request),
@@ -248,7 +248,7 @@ func (b *batcher) plan(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
 	return &jobs.Plan{Total: tell, Unit: "runs", Lines: lines}, nil
 }
 
-// do requests what is missing, waits for it, and writes the result.
+// do requests missing runs, waits for their ends, and writes the result.
 func (b *batcher) do(ctx context.Context, j *pb.Job, tell jobs.Teller) error {
 	n := batchNote{Failed: map[string]int64{}}
 	if len(j.GetCursor()) > 0 {
@@ -293,7 +293,7 @@ func (b *batcher) do(ctx context.Context, j *pb.Job, tell jobs.Teller) error {
 	return tell(ctx, jobs.Step{Done: int64(len(all)), Cursor: cursor, Lines: []string{fmt.Sprintf("wrote %d files with %d rows, %d bytes, under %s", len(files), rows, bytes, resultPrefix(j.GetId()))}})
 }
 
-// request asks for the runs of one asset that are missing, together, so that they share one decoding.
+// request asks for the missing runs of an asset together, so that the runs share a decoding.
 func (b *batcher) request(ctx context.Context, job string, asset *pb.Asset, wanted []wantedRun, n *batchNote) error {
 	var missing []*pb.Run
 	for _, w := range wanted {
@@ -322,10 +322,10 @@ func (b *batcher) request(ctx context.Context, job string, asset *pb.Asset, want
 	return nil
 }
 
-// waitEvery is how often a batch looks whether its runs have ended.
+// waitEvery is how often a batch reads whether the runs have ended.
 const waitEvery = time.Second
 
-// wait returns the runs as they finished, once all of them are wholly in the store.
+// wait returns the runs as they finished, once all of them are whole.
 func (b *batcher) wait(ctx context.Context, all []wantedRun, n *batchNote, progress func(int64) error) ([]wantedRun, error) {
 	for {
 		var done int64
@@ -348,7 +348,7 @@ func (b *batcher) wait(ctx context.Context, all []wantedRun, n *batchNote, progr
 				all[i].run = r
 			case runs.Failed(r):
 				if before, ok := n.Failed[r.GetId()]; ok && r.GetEpoch() <= before {
-					continue // it is being tried again
+					continue // the run is being tried again
 				}
 				failed = append(failed, fmt.Sprintf("%s@%s of %s: %s", r.GetAlgorithm(), r.GetVersion(), r.GetAsset(), r.GetError()))
 				kind = errkind.NotFound

@@ -33,21 +33,20 @@ func collectKind(deps Deps) jobs.Kind {
 }
 
 const (
-	// MinGrace is the least time that a run stays after it was replaced: pages of an answer that was begun before
-	// still find it.
+	// MinGrace is the least time that a run stays after a switch replaced the run: pages of an answer that began before the switch still find the
+	// run.
 	MinGrace = 10 * time.Minute
 	// DefaultGrace is how long a run can be gone back to where nobody says otherwise.
 	DefaultGrace = 24 * time.Hour
-	// maxMarks bounds what one collection notes; the rest is for the next.
+	// maxMarks bounds the marks of a collection; the rest is left to the next collection.
 	maxMarks = 50_000
 )
 
 // A collector deletes runs that nobody sees any more.
 //
-// The store keeps no times, so how long ago a run was replaced is known from an earlier collection: each notes, of
-// every asset and algorithm with something to delete, the generation of the switch; where a later one, a
-// grace afterwards, finds the same generation, nothing was switched in between, and what is not seen has
-// not been for that long.
+// The store keeps no times. An earlier collection tells how long ago a run was replaced: each collection notes the generation of the switch, for
+// every asset and algorithm with runs to delete. A later collection, at least a grace afterwards, may find the same generation. Then no switch was
+// done in between, and the unseen runs have been unseen for at least a grace.
 type collector struct {
 	store  store.Store
 	engine search.Writer
@@ -56,7 +55,7 @@ type collector struct {
 	sleep  func(context.Context, time.Duration) error
 }
 
-// collectNote is where the work goes on from, and what it leaves for later ones.
+// collectNote is the cursor of a collection, and the marks for later collections.
 type collectNote struct {
 	After string `json:"after,omitempty"`
 	// Since is when the marks were begun, in milliseconds since 1970.
@@ -83,7 +82,7 @@ func graceOf(w *pb.Collect) time.Duration {
 	return time.Duration(w.GetGraceSeconds()) * time.Second
 }
 
-// marks returns what earlier collections noted a grace ago or longer, the newest of them.
+// marks returns the marks of the newest collection that ended a grace ago or longer.
 func (c *collector) marks(ctx context.Context, w *pb.Collect) (map[uint64]int64, error) {
 	latest := c.now().Add(-graceOf(w)).UnixMilli()
 	var best collectNote
@@ -91,7 +90,7 @@ func (c *collector) marks(ctx context.Context, w *pb.Collect) (map[uint64]int64,
 		if err != nil {
 			return nil, fmt.Errorf("reading earlier collections: %w", err)
 		}
-		// A mark holds from when its asset was looked at, which is before the job ended.
+		// A mark counts from the reading of the asset, which is before the end of the job.
 		if j.GetCollect() == nil || j.GetState() != pb.JobState_JOB_STATE_FINISHED || j.GetEndedMs() > latest || len(j.GetCursor()) == 0 {
 			continue
 		}
@@ -112,8 +111,8 @@ func markOf(asset, algorithm string) uint64 {
 	return h.Sum64()
 }
 
-// unseen returns, by algorithm, the runs of an asset that a collection may delete once they have been unseen for long enough.
-// Runs that are under way, and those that wait to be switched to, stay.
+// unseen returns, by algorithm, the runs of an asset that a collection may delete once the runs have been unseen for long enough. Runs that are
+// underway, and runs that wait for a switch, stay.
 func (c *collector) unseen(ctx context.Context, w *pb.Collect, asset string) (map[string]*pb.ActiveRun, map[string][]*pb.Run, error) {
 	list, err := runs.Active(ctx, c.store, asset)
 	if err != nil {
@@ -146,7 +145,7 @@ func (c *collector) unseen(ctx context.Context, w *pb.Collect, asset string) (ma
 	return active, out, nil
 }
 
-// plan says what would be deleted now, and what later.
+// plan tells the runs that would be deleted now, and the runs that a later collection may delete.
 func (c *collector) plan(ctx context.Context, w *pb.Collect) (*jobs.Plan, error) {
 	if err := checkCollect(w); err != nil {
 		return nil, err
@@ -186,7 +185,7 @@ func (c *collector) plan(ctx context.Context, w *pb.Collect) (*jobs.Plan, error)
 	return &jobs.Plan{Total: assets, Unit: "assets", Lines: lines}, nil
 }
 
-// do deletes what may be deleted, and notes the rest.
+// do deletes the runs that may be deleted, and marks the other unseen runs.
 func (c *collector) do(ctx context.Context, w *pb.Collect, cursor []byte, tell jobs.Teller) error {
 	n := collectNote{Since: c.now().UnixMilli()}
 	if len(cursor) > 0 {
@@ -231,7 +230,7 @@ func (c *collector) do(ctx context.Context, w *pb.Collect, cursor []byte, tell j
 	return note(lines...)
 }
 
-// asset deletes what has been unseen for a grace, of one asset, and notes what has not.
+// asset deletes the runs of an asset that have been unseen for a grace, and marks the other unseen runs.
 func (c *collector) asset(ctx context.Context, w *pb.Collect, asset string, marks map[uint64]int64, n *collectNote) error {
 	_, unseen, err := c.unseen(ctx, w, asset)
 	if err != nil || len(unseen) == 0 {
@@ -243,7 +242,7 @@ func (c *collector) asset(ctx context.Context, w *pb.Collect, asset string, mark
 		return err
 	}
 	defer release()
-	// Once more, now that nobody switches.
+	// Read again, now that nobody switches.
 	active, unseen, err := c.unseen(ctx, w, asset)
 	if err != nil {
 		return err
@@ -260,7 +259,7 @@ func (c *collector) asset(ctx context.Context, w *pb.Collect, asset string, mark
 			continue
 		}
 		for _, r := range gone {
-			// The search engine first: what is left there of a run that the store forgot, nobody would look for.
+			// The search engine first: nobody would look for items of a run that the store forgot.
 			if err := c.engine.DeleteRun(ctx, r.GetId()); err != nil {
 				return fmt.Errorf("deleting run %s from the search engine: %w", r.GetId(), err)
 			}

@@ -9,8 +9,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Frames are the place of a row in frames and SMPTE timecode, as hits have them: an end is the frame after the last. They are not there where
-// the asset has no pictures, or where its frame table is lost, which the manifest tells.
+// Frames place a row in frames and SMPTE timecode, as hits are placed: an end is the frame after the last. Frames are missing where the asset has no
+// pictures, and where the asset's frame table is lost. The manifest names lost frame tables.
 type Frames struct {
 	StartFrame    *int64 `json:"start_frame,omitempty" parquet:"start_frame,optional"`
 	EndFrame      *int64 `json:"end_frame,omitempty" parquet:"end_frame,optional"`
@@ -18,7 +18,7 @@ type Frames struct {
 	EndTimecode   string `json:"end_timecode,omitempty" parquet:"end_timecode"`
 }
 
-// A picture counts the frames of one asset. The zero picture counts none.
+// A picture counts the frames of an asset. The zero picture counts none.
 type picture struct {
 	clock schema.Clock
 	scale schema.TimecodeScale
@@ -32,8 +32,8 @@ func (p picture) frames(start, end int64) (f Frames) {
 	return Frames{&from, &to, p.scale.Format(from), p.scale.Format(to)}
 }
 
-// picturesOf returns how frames are counted in each asset. lost names the assets whose frame table is not there or damaged, and why; their rows have
-// no frames. A bucket that does not answer is an error.
+// picturesOf returns how frames are counted in each asset. lost names the assets whose frame table is missing or damaged, with the reason; rows of
+// such assets have no frames. A bucket that does not answer is an error.
 func (b *batcher) picturesOf(ctx context.Context, all []wantedRun) (pictures map[string]picture, lost map[string]string, err error) {
 	pictures, lost = map[string]picture{}, map[string]string{}
 	for _, w := range all {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// sendEvents and sendBytes are what one publishing carries at most; a kill repeats as much.
+	// sendEvents and sendBytes bound a call of Publish; a kill repeats as much.
 	sendEvents = 16
 	sendBytes  = 2 << 20
 )
@@ -58,7 +58,7 @@ type lanesOut struct {
 	cursor []byte
 }
 
-// add takes one event in; done and cursor are what holds once it is in the log.
+// add queues an event. done and cursor hold once the event is in the log.
 func (o *lanesOut) add(ctx context.Context, topic events.Topic, subject string, data proto.Message, bytes, items int, done int64, cursor []byte) error {
 	if err := o.room(ctx, topic, bytes); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (o *lanesOut) add(ctx context.Context, topic events.Topic, subject string, 
 	return nil
 }
 
-// addAgain takes in an event that was in the log before, as it was.
+// addAgain queues an event of the log, byte for byte.
 func (o *lanesOut) addAgain(ctx context.Context, topic events.Topic, d events.Delivery, items int, done int64, cursor []byte) error {
 	if err := o.room(ctx, topic, d.Bytes); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (o *lanesOut) took(topic events.Topic, bytes, items int, done int64, cursor
 	o.topic, o.bytes, o.items, o.done, o.cursor = topic, o.bytes+bytes, o.items+items, done, cursor
 }
 
-// flush publishes what was taken in, and then notes how far that is.
+// flush publishes the queued events, and then reports the progress.
 func (o *lanesOut) flush(ctx context.Context, done int64, cursor []byte) error {
 	if err := o.limit.wait(ctx, o.items); err != nil {
 		return err

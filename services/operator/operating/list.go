@@ -20,7 +20,7 @@ const (
 	maxRuns     = 1000
 )
 
-// runLister is what listing needs of the store.
+// runLister is the part of the store that listing needs.
 type runLister interface {
 	store.Assets
 	store.Runs
@@ -44,7 +44,7 @@ func listRuns(ctx context.Context, s runLister, caller *authz.Caller, req *pb.Li
 		return nil, err
 	}
 	resp := &pb.ListRunsResponse{}
-	// The asset that the page before ended in is looked at again: it may have more.
+	// The asset at the end of the page before is read again: the asset may have more runs.
 	var before string
 	if asset != "" {
 		before = predecessor(asset)
@@ -92,7 +92,7 @@ func parseRunCursor(cursor string) (asset, run string, err error) {
 	return asset, run, nil
 }
 
-// predecessor is a text that comes before an id, with no other id between them.
+// predecessor is a text that comes before an id, with no other id between the two.
 func predecessor(id string) string {
 	return id[:len(id)-1] + string([]byte{max(id[len(id)-1], 1) - 1}) + "\xff"
 }

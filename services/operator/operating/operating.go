@@ -18,17 +18,17 @@ import (
 	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
-// Config is what an operator sets.
+// Config is set by an operator.
 type Config struct {
 	jobs.Config `mapstructure:",squash"`
-	// Batch bounds what one caller may ask for on demand.
+	// Batch bounds the batches of a caller.
 	Batch BatchLimits `mapstructure:"batch"`
 }
 
 // Default does two jobs of each kind at once.
 func Default() Config { return Config{jobs.Default(), DefaultBatchLimits()} }
 
-// Validate names the first field that cannot be worked with.
+// Validate names the first field that cannot be used.
 func (c Config) Validate() error {
 	if err := c.Config.Validate(); err != nil {
 		return err
@@ -39,16 +39,16 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Deps is what main builds.
+// Deps is built by main.
 type Deps struct {
 	Events *events.Client
 	Store  store.Store
 	Engine search.Engine
 	// Registry knows every algorithm, candidates included.
 	Registry *algo.Registry
-	// Blobs keeps the results of batches; without it there are none.
+	// Blobs keeps the results of batches. Without Blobs, batches are refused.
 	Blobs *blob.Blobs
-	// Kinds are kinds of jobs beside those in kinds.go.
+	// Kinds are kinds of jobs beside the kinds in kinds.go.
 	Kinds      []jobs.Kind
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -85,7 +85,8 @@ func (s *Service) Ready() error {
 // fillEvery is how soon a search engine that lost items is filled anew.
 const fillEvery = time.Second
 
-// Serve does jobs until ctx ends, and has a search engine that lost items filled anew. A job that is underway at the end is left to another process.
+// Serve does jobs until ctx ends, and submits a rebuild when the search engine has lost items. A job that is underway at the end is left to another
+// process.
 func (s *Service) Serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Service.Serve(ctx) })

@@ -33,8 +33,8 @@ func rebuildKind(deps Deps) jobs.Kind {
 	}
 }
 
-// fill has the search engine filled anew once it knows that it holds less than the store. The job is like any other: it
-// is listed, shows how far it is, and goes on after a kill. One that is cancelled or fails is for an operator to submit again.
+// fill submits a rebuild once the search engine reports that the engine holds less than the store. The job is listed, shows progress and goes on
+// after a kill, like any job. An operator submits again after the job was cancelled or has failed.
 func (s *Service) fill(ctx context.Context) error {
 	l, ok := s.deps.Engine.(search.Lacker)
 	if !ok {
@@ -63,8 +63,8 @@ func (s *Service) fill(ctx context.Context) error {
 	return nil
 }
 
-// rebuilds reports whether a rebuild is underway, and otherwise names the rebuild that comes next. The name follows from the rebuilds that have ended, so
-// that all processes that miss the same items submit one job between them.
+// rebuilds reports whether a rebuild is underway, and otherwise returns the key of the next rebuild. The key follows from the rebuilds that have
+// ended: all processes that miss the same items submit the same job.
 func (s *Service) rebuilds(ctx context.Context) (next string, underway bool, err error) {
 	var ended int
 	var last int64
@@ -83,8 +83,8 @@ func (s *Service) rebuilds(ctx context.Context) (next string, underway bool, err
 	return fmt.Sprintf("by itself, after %d rebuilds until %s", ended, time.UnixMilli(last).UTC().Format(time.RFC3339Nano)), false, nil
 }
 
-// Rebuild makes the search engine anew from the store, here and now, where no service does jobs. It reports how many of how many
-// runs are done to progress, and returns what is to be said of it.
+// Rebuild makes the search engine anew from the store, in this process, where no service does jobs. progress is called with the number of copied runs
+// and of all runs. The lines are for a person.
 func Rebuild(ctx context.Context, s store.Store, e search.Engine, w *pb.Rebuild, progress func(done, total int64)) (lines []string, err error) {
 	r := rebuilder{s, e}
 	p, err := r.plan(ctx, w)
@@ -99,7 +99,7 @@ func Rebuild(ctx context.Context, s store.Store, e search.Engine, w *pb.Rebuild,
 	return lines, err
 }
 
-// A rebuilder makes the search engine anew from the store, beside the live one, and swaps it in once the two agree.
+// A rebuilder makes the search engine anew from the store, beside the live engine, and swaps the engines once engine and store agree.
 type rebuilder struct {
 	store  store.Store
 	engine search.Engine
@@ -154,8 +154,8 @@ func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (*jobs.Plan, error)
 	}}, nil
 }
 
-// do rebuilds. What came before a pause or a kill is given up with the fresh engine: whatever was
-// written meanwhile it does not have, and finding out what costs as much as filling it.
+// do rebuilds. After a pause or a kill, do begins anew with another fresh engine: the engine before lacks the items that were written meanwhile, and
+// finding these items costs as much as copying all items.
 func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell jobs.Teller) (err error) {
 	engine, ok := r.engine.(search.Rebuilder)
 	if !ok {

@@ -32,8 +32,7 @@ func replayKind(deps Deps) jobs.Kind {
 	}
 }
 
-// replay does work again, from one of three sources: the library (replay_library.go), the
-// store (replay_store.go) or the log (replay_log.go).
+// replay does work again, from one of three sources: the library (replay_library.go), the store (replay_store.go), the log (replay_log.go).
 type replay struct{ deps Deps }
 
 // The sources of a replay.
@@ -72,7 +71,7 @@ func (r *replay) plan(ctx context.Context, j *pb.Job) (*jobs.Plan, error) {
 	return p, r.estimate(ctx, m, p)
 }
 
-// estimate takes the time of a replay of items from those before it, and from its rate.
+// estimate takes the time of a replay of items from earlier replays, and from the rate.
 func (r *replay) estimate(ctx context.Context, m *pb.Replay, p *jobs.Plan) error {
 	if m.GetSource() != sourceLibrary {
 		var done, ms int64
@@ -95,7 +94,7 @@ func (r *replay) estimate(ctx context.Context, m *pb.Replay, p *jobs.Plan) error
 	return nil
 }
 
-// do replays from the source that is asked for.
+// do replays from the source of the job.
 func (r *replay) do(ctx context.Context, w *jobs.Work) error {
 	switch m := w.Job().GetReplay(); m.GetSource() {
 	case sourceLibrary:
@@ -131,12 +130,12 @@ func writeCursor(v any) []byte {
 }
 
 const (
-	// aheadEvents is how far a replay publishes ahead of the folding: so much lies in the lanes at most, whatever is replayed.
+	// aheadEvents is how many events a replay publishes ahead of the folding: the lanes hold at most so many events of a replay.
 	aheadEvents = 256
 	aheadEvery  = 50 * time.Millisecond
 )
 
-// keepUp waits until what lies unfolded in the backfill's lanes is at most so many events.
+// keepUp waits until at most so many events lie unfolded in the backfill's lanes.
 func (r *replay) keepUp(ctx context.Context, most int64) error {
 	tick := time.NewTicker(aheadEvery)
 	defer tick.Stop()
@@ -156,5 +155,5 @@ func (r *replay) keepUp(ctx context.Context, most int64) error {
 	}
 }
 
-// finiteRate reports whether a rate that somebody asked for can be kept; NaN and the infinities cannot.
+// finiteRate reports whether a rate can be kept; NaN and the infinities cannot.
 func finiteRate(r float64) bool { return r >= 0 && !math.IsInf(r, 0) }

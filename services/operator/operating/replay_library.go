@@ -17,19 +17,19 @@ import (
 )
 
 const (
-	// aheadAssets is how many assets' runs are requested and have not ended: what a cancelled job leaves behind in the lane at most.
+	// aheadAssets bounds the assets whose runs are requested and have not ended: a cancelled job leaves the runs of so many assets in the lane.
 	aheadAssets = 4
-	// endsEvery is how often it is looked whether runs have ended.
+	// endsEvery is how often a replay reads whether runs have ended.
 	endsEvery = 200 * time.Millisecond
 )
 
-// libraryCursor is how far a backfill is: the runs of all assets up to this one have ended.
+// libraryCursor is the cursor of a backfill: the runs of all assets up to After have ended.
 type libraryCursor struct {
 	After        string
 	Done, Failed int64
 }
 
-// algorithms returns the versions that a selection names; the current ones where it names none.
+// algorithms returns the versions that a selection names; the current versions where the selection names none.
 func (r *replay) algorithms(sel *pb.Selection) ([]algo.Algorithm, error) {
 	if len(sel.GetAlgorithms()) == 0 {
 		return r.deps.Registry.All(), nil
@@ -45,14 +45,14 @@ func (r *replay) algorithms(sel *pb.Selection) ([]algo.Algorithm, error) {
 	return out, nil
 }
 
-// A missingRun is one to request, and the epoch of its record: an end under a later one is this request's.
+// A missingRun is a run to request, and the epoch of the run's record. An end under a later epoch is the end of this request.
 type missingRun struct {
 	run   *pb.Run
 	epoch int64
 }
 
-// wanted returns the runs over an asset that have yet to be made: those chosen, and what they read. What has finished
-// is not made again; what failed only where that is asked for.
+// wanted returns the missing runs over an asset: runs of the chosen algorithms, and the inputs of these runs. A finished run is not made again. A
+// failed run is made again where the job says so.
 func (r *replay) wanted(ctx context.Context, m *pb.Replay, asset *pb.Asset, chosen []algo.Algorithm) (out []missingRun, finished, failed int64, err error) {
 	derived, err := r.deps.Registry.Derive(asset, chosen...)
 	if err != nil {
@@ -87,7 +87,7 @@ next:
 	return out, finished, failed, nil
 }
 
-// planLibrary tells which runs are missing, and estimates the time that they take.
+// planLibrary counts the missing runs, and estimates the time of these runs.
 func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, error) {
 	chosen, err := r.algorithms(m.GetSelection())
 	if err != nil {
@@ -177,7 +177,7 @@ func (r *replay) estimateRuns(ctx context.Context, m *pb.Replay, chosen []algo.A
 	return seconds, from, nil
 }
 
-// costs are what runs took, by algorithm.
+// costs are the times of finished runs, by algorithm.
 type costs map[string]*cost
 
 type cost struct {
@@ -185,7 +185,7 @@ type cost struct {
 	runs        int64
 }
 
-// enough runs of one algorithm are known to tell what the next take.
+// enoughRuns finished runs of an algorithm are enough for an estimate.
 const enoughRuns = 200
 
 func (c costs) learn(ctx context.Context, r *replay, asset string, seconds float64) error {
@@ -283,7 +283,7 @@ func (r *replay) doLibrary(ctx context.Context, w *jobs.Work, m *pb.Replay) erro
 	return nil
 }
 
-// request records and publishes what is wanted of one asset.
+// request records and publishes the missing runs of an asset.
 func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.Asset, chosen []algo.Algorithm, wait func(context.Context) error) (*outstanding, error) {
 	want, _, _, err := r.wanted(ctx, m, a, chosen)
 	o := &outstanding{asset: a.GetId(), runs: want}
@@ -310,7 +310,7 @@ func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.As
 	return o, nil
 }
 
-// look takes out of what is outstanding the runs that have ended: failed since they were asked for, or finished with all that they wrote indexed.
+// look takes runs out of o that have ended since the request: failed runs, and whole runs.
 func (r *replay) look(ctx context.Context, o *outstanding, c *libraryCursor) error {
 	var left []missingRun
 	for _, w := range o.runs {

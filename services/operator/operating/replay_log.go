@@ -13,9 +13,8 @@ import (
 	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
-// replayable are the topics that a replay from the log takes from, and where what it takes goes. Of media.ready,
-// which is the library itself, the last event of each asset is put into the store where the asset is missing there: an
-// older event must not take the place of a newer one.
+// replayable maps the topics that a replay reads to the lanes that the replay writes. media.ready is the library: the last event of each asset goes
+// into the store where the store lacks the asset. An older event must not take the place of a newer event.
 var replayable = map[events.Topic]events.Topic{
 	events.MediaReady:  "",
 	events.Annotations: events.AnnotationsBackfill,
@@ -36,7 +35,7 @@ func logTopicsOf(sel *pb.Selection) ([]events.Topic, error) {
 	return slices.DeleteFunc(order, func(t events.Topic) bool { return !slices.Contains(sel.GetTopics(), string(t)) }), nil
 }
 
-// logCursor is how far a replay from the log is. What came after it began is not replayed: it was live.
+// logCursor is the cursor of a replay from the log. Events that came after the start are live, and are not replayed.
 type logCursor struct {
 	Bounds    map[events.Topic][]events.Bound
 	Topic     int
@@ -83,7 +82,7 @@ func (r *replay) planLog(ctx context.Context, m *pb.Replay) (*jobs.Plan, error) 
 	return p, nil
 }
 
-// gaps tells what the log does not have any more of what was asked for.
+// gaps tells which events of the selection retention has removed from the log.
 func (r *replay) gaps(ctx context.Context, m *pb.Replay, t events.Topic, bounds []events.Bound) ([]string, error) {
 	if t == events.MediaReady {
 		return nil, nil // compacted: the last of each asset is there
@@ -200,7 +199,7 @@ func (r *replay) replayPartition(ctx context.Context, w *jobs.Work, t events.Top
 	return nil
 }
 
-// logFilter says which events of the log are meant. It remembers what it has asked the store.
+// logFilter picks the events of the selection. A logFilter remembers the answers of the store.
 type logFilter struct {
 	r      *replay
 	sel    *pb.Selection
@@ -209,7 +208,7 @@ type logFilter struct {
 	unkept int64
 }
 
-// wants reports whether an event is of the selection, and of a run that is still kept as this execution left it.
+// wants reports whether an event is of the selection, and of a finished run under the epoch of the event.
 func (f *logFilter) wants(ctx context.Context, d events.Delivery) (items int, wanted bool, err error) {
 	if ms := d.Logged.UnixMilli(); ms < f.sel.GetFromMs() || f.sel.GetToMs() > 0 && ms >= f.sel.GetToMs() {
 		return 0, false, nil
@@ -258,7 +257,7 @@ func (f *logFilter) wants(ctx context.Context, d events.Delivery) (items int, wa
 	return items, true, nil
 }
 
-// restoreAssets puts assets that the log has and the store lacks into the library.
+// restoreAssets puts assets into the library that the log has and the store lacks.
 func (r *replay) restoreAssets(ctx context.Context, f *logFilter) (n int, err error) {
 	last, err := r.deps.Events.Snapshot(ctx, events.MediaReady)
 	if err != nil {

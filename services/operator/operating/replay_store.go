@@ -16,15 +16,15 @@ import (
 	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
-// storeCursor is how far a replay from the store is: all items of an asset's algorithms before Algorithm, and of
-// that one's run the first so many, are in the log.
+// storeCursor is the cursor of a replay from the store. In the log are all items of the asset's algorithms before Algorithm, and the first
+// Annotations and Embeddings of Run.
 type storeCursor struct {
 	Asset, Algorithm, Run   string
 	Annotations, Embeddings int64
 	Done                    int64
 }
 
-// activeRuns returns the active runs of an asset that are selected, by algorithm, with their records.
+// activeRuns returns the records of the selected active runs of an asset, by algorithm.
 func (r *replay) activeRuns(ctx context.Context, sel *pb.Selection, asset string) ([]*pb.Run, error) {
 	active, err := runs.Active(ctx, r.deps.Store, asset)
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *replay) planStore(ctx context.Context, m *pb.Replay) (*jobs.Plan, error
 	return p, nil
 }
 
-// doStore publishes what active runs wrote into the backfill's lanes, from where the indexer folds it again.
+// doStore publishes the items of active runs into the backfill's lanes, for the indexer to fold again.
 func (r *replay) doStore(ctx context.Context, w *jobs.Work, m *pb.Replay) error {
 	j := w.Job()
 	var c storeCursor
@@ -122,7 +122,7 @@ func (r *replay) doStore(ctx context.Context, w *jobs.Work, m *pb.Replay) error 
 	return r.keepUp(ctx, 0)
 }
 
-// before is a string that sorts right before an id, so that what comes after it begins with the id.
+// before is a string right before an id in order: the id is the first behind the string.
 func before(id string) string {
 	if id == "" {
 		return ""
@@ -132,13 +132,13 @@ func before(id string) string {
 	return string(b) + "\xff"
 }
 
-// What one event carries at most, as the algo-runner cuts them.
+// The bounds of an event, as the algo-runner cuts events.
 const (
 	replayItems = 500
 	replayBytes = 512 << 10
 )
 
-// publishRun publishes what a run wrote from the cursor on.
+// publishRun publishes the items of a run from the cursor on.
 func (r *replay) publishRun(ctx context.Context, run *pb.Run, c *storeCursor, out *lanesOut) error {
 	err := inEvents(r.deps.Store.AnnotationsOf(ctx, run.GetAsset(), run.GetId(), store.Span{}), c.Annotations, alike, func(as []*pb.Annotation, size int) error {
 		b := &pb.AnnotationBatch{Asset: run.GetAsset(), Run: run.GetId(), Epoch: run.GetEpoch(), Algorithm: run.GetAlgorithm(), Version: run.GetVersion(),
@@ -176,7 +176,7 @@ type item interface {
 
 func alike(_, _ *pb.Annotation) bool { return true }
 
-// inEvents calls send with as many items as one event carries, from an ordinal on; together tells which may be in one event.
+// inEvents calls send with the items of an event at a time, from an ordinal on. together reports whether two items may share an event.
 func inEvents[T item](items iter.Seq2[T, error], from int64, together func(a, b T) bool, send func(some []T, size int) error) error {
 	var some []T
 	size := 0

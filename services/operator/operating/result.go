@@ -23,18 +23,18 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// ResultSchema is the version of a result's manifest and of its rows.
+// ResultSchema is the version of manifests and rows.
 const ResultSchema = "cinedex.batch.1"
 
 // ManifestName is the file that makes a result whole.
 const ManifestName = "manifest.json"
 
-// maxManifestBytes bounds a manifest that is read.
+// maxManifestBytes bounds a manifest.
 const maxManifestBytes = 64 << 20
 
 func resultPrefix(job string) string { return "batches/" + job + "/" }
 
-// A Manifest is what a batch's result consists of.
+// A Manifest lists the content of a batch's result.
 type Manifest struct {
 	Schema     string           `json:"schema"`
 	Job        string           `json:"job"`
@@ -46,14 +46,14 @@ type Manifest struct {
 	WithoutFrames map[string]string `json:"without_frames,omitempty"`
 }
 
-// ManifestRunsOf are the runs of one version of an algorithm.
+// ManifestRunsOf are the runs of a version of an algorithm.
 type ManifestRunsOf struct {
 	Algorithm string        `json:"algorithm"`
 	Version   string        `json:"version"`
 	Runs      []ManifestRun `json:"runs"`
 }
 
-// ManifestRun is one run that the rows are of.
+// ManifestRun is a run of the rows.
 type ManifestRun struct {
 	Run         string `json:"run"`
 	Asset       string `json:"asset"`
@@ -62,7 +62,7 @@ type ManifestRun struct {
 	Embeddings  int64  `json:"embeddings"`
 }
 
-// ManifestFile is one file beside the manifest.
+// ManifestFile is a file beside the manifest.
 type ManifestFile struct {
 	Name   string `json:"name"`
 	Format string `json:"format"`
@@ -144,7 +144,7 @@ func annotationRow(w wantedRun, p picture, a *pb.Annotation) (AnnotationRow, err
 	return row, nil
 }
 
-// plain is a value as JSON has it; bytes are base64.
+// plain is a value as JSON has the value; bytes are base64.
 func plain(v *pb.Value) any {
 	switch k := v.GetKind().(type) {
 	case *pb.Value_Text:
@@ -172,8 +172,8 @@ func embeddingRow(w wantedRun, p picture, e *pb.Embedding) (EmbeddingRow, error)
 	}, nil
 }
 
-// write leaves the result in the bucket, the manifest last. What it leaves unfinished is removed, or
-// written again under the same names by the next attempt.
+// write writes the result into the bucket, the manifest last. After an error, write removes the files; the next attempt writes files of the same
+// names.
 func (b *batcher) write(ctx context.Context, j *pb.Job, all []wantedRun) (files []ManifestFile, err error) {
 	slices.SortStableFunc(all, func(x, y wantedRun) int {
 		return cmp.Or(cmp.Compare(x.asset.GetTitle().GetId(), y.asset.GetTitle().GetId()), cmp.Compare(x.asset.GetId(), y.asset.GetId()), cmp.Compare(x.run.GetAlgorithm(), y.run.GetAlgorithm()), cmp.Compare(x.run.GetVersion(), y.run.GetVersion()))
@@ -252,7 +252,7 @@ func manifest(j *pb.Job, all []wantedRun, files []ManifestFile, lost map[string]
 	return string(b) + "\n", err
 }
 
-// put writes one file, and counts and hashes it on the way.
+// put writes a file, and counts and hashes the bytes on the way.
 func (b *batcher) put(ctx context.Context, prefix, name, format, contentType string, fill func(io.Writer) (int64, error)) (ManifestFile, error) {
 	r, w := io.Pipe()
 	sum := sha256.New()
@@ -289,7 +289,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// lines writes rows as JSON, one a line.
+// lines writes rows as JSON, a row a line.
 func lines[T any](w io.Writer, rows iter.Seq2[T, error]) (n int64, err error) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -305,7 +305,7 @@ func lines[T any](w io.Writer, rows iter.Seq2[T, error]) (n int64, err error) {
 	return n, nil
 }
 
-// rowGroup bounds the rows that are kept in memory before they are written.
+// rowGroup bounds the rows that are kept in memory before a write.
 const rowGroup = 50_000
 
 // table writes rows as Parquet.
@@ -329,8 +329,8 @@ func table[T any](w io.Writer, rows iter.Seq2[T, error]) (n int64, err error) {
 	return n + int64(len(chunk)), p.Close()
 }
 
-// annotations yields the rows of all runs, in their order. A run of which not all is there any more is a
-// Conflict: it was collected meanwhile, and half of it is no result.
+// annotations yields the rows of all runs, in the order of the runs. A run that lacks rows is a Conflict: the run was collected meanwhile, and half
+// of a run is no result.
 func (b *batcher) annotations(ctx context.Context, all []wantedRun, pictures map[string]picture, yield func(AnnotationRow, error) bool) {
 	for _, w := range all {
 		var n int64
@@ -375,12 +375,12 @@ func halved(w wantedRun, what string, have, want int64) error {
 	return errkind.New(errkind.Conflict, "run %s of %s has %d of its %d %s: it was deleted meanwhile; submit the batch again", w.run.GetId(), w.asset.GetId(), have, want, what)
 }
 
-// A resultReader reads what batches left.
+// A resultReader reads the results of batches.
 type resultReader interface {
 	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 }
 
-// resultOf returns the manifest of a job that finished, and its bytes. A caller who may no longer see all of its titles may not
+// resultOf returns the manifest of a finished job, and the bytes of the manifest. A caller who may not see every title of the result any more may not
 // see the result.
 func resultOf(ctx context.Context, from resultReader, caller *authz.Caller, j *pb.Job) (*Manifest, []byte, error) {
 	if j.GetBatch() == nil {
@@ -410,7 +410,7 @@ func resultOf(ctx context.Context, from resultReader, caller *authz.Caller, j *p
 // resultRef is where a file of a result lies.
 func resultRef(job, name string) *pb.MediaRef { return &pb.MediaRef{Key: resultPrefix(job) + name} }
 
-// resultFiles are the files of a result, the manifest first, as the API tells them.
+// resultFiles are the files of a result as the API tells them, the manifest first.
 func resultFiles(m *Manifest, manifest []byte) []*pb.ResultFile {
 	sum := sha256.Sum256(manifest)
 	out := []*pb.ResultFile{{Name: ManifestName, Blob: resultRef(m.Job, ManifestName), Sha256: hex.EncodeToString(sum[:]), Bytes: int64(len(manifest))}}

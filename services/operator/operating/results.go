@@ -15,7 +15,7 @@ func (s *Service) Runs(ctx context.Context, caller *authz.Caller, req *pb.ListRu
 	return listRuns(ctx, s.deps.Store, caller, req)
 }
 
-// Result returns the files of a batch that finished, the manifest first.
+// Result returns the files of a finished batch, the manifest first.
 func (s *Service) Result(ctx context.Context, caller *authz.Caller, id string) ([]*pb.ResultFile, error) {
 	m, b, err := s.manifest(ctx, caller, id)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Service) manifest(ctx context.Context, caller *authz.Caller, id string)
 	return m, b, nil
 }
 
-// OpenResult opens one file of a result. Close it.
+// OpenResult opens a file of a result. The caller closes the file.
 func (s *Service) OpenResult(ctx context.Context, caller *authz.Caller, id, name string) (io.ReadSeekCloser, *pb.ResultFile, error) {
 	files, err := s.Result(ctx, caller, id)
 	if err != nil {

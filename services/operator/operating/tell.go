@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// fewExamples is how many examples of one thing are told.
+// fewExamples bounds the examples of a line.
 const fewExamples = 10
 
 func sortedLines(counts map[string]int64, line func(string, int64) string) []string {

@@ -11,7 +11,7 @@ import (
 	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
-// unfinishedStates are the states of runs that verify does not compare, in the order in which they are told.
+// unfinishedStates are the states of runs that verify does not compare, in the order of the line.
 var unfinishedStates = []struct {
 	state pb.RunState
 	name  string
@@ -21,7 +21,7 @@ var unfinishedStates = []struct {
 	{pb.RunState_RUN_STATE_FINISHED, "finished and not wholly indexed"},
 }
 
-// unfinished tells what the store holds of runs that compare leaves out: how many runs of each state, and their rows.
+// unfinished counts the runs that compare leaves out, by state, and the rows of these runs.
 func (v *verifier) unfinished(ctx context.Context, sel *pb.Selection) (string, error) {
 	settled, err := v.settled(ctx, sel)
 	if err != nil {

@@ -60,21 +60,20 @@ func verifying(deps Deps, repair bool) jobs.Kind {
 	}
 }
 
-// A verifier holds the store against a search engine, and can mend the engine.
+// A verifier compares the store with a search engine, and can mend the engine.
 //
-// Both sides are read once. Of the engine's dump, which comes in the order of runs, one run at a time is kept as
-// hashes of its lines; the store's items of that run are held against them as the engine says it would keep them. What may
-// still change by itself is left out: runs that were not wholly indexed before the dump was begun, and those
-// whose end is another when a difference has been found.
+// Both sides are read once. The dump of the engine comes in the order of runs; the hashes of the lines are kept for a run at a time. The items of the
+// same run in the store are compared with the hashes, in the form in which the engine would keep the items. Runs that may still change are left out:
+// runs that were not whole before the dump began, and runs that ended again by the time of a difference.
 type verifier struct {
 	store   store.Store
 	engine  search.Engine
-	auditor search.Auditor // nil where the engine does not tell how it keeps items: then only what is there counts
+	auditor search.Auditor // nil where the engine does not tell the form of items: then the presence of items is compared, not the content
 	log     logReader      // nil where the log is not asked for
 	blobs   verifiedBytes  // nil where no bucket is known: then bytes are not looked at
 }
 
-// logReader is what verifying needs of the log.
+// logReader is the part of the log that verifying needs.
 type logReader interface {
 	ReadAll(ctx context.Context, topic events.Topic) iter.Seq2[events.Delivery, error]
 	Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
@@ -99,7 +98,7 @@ func (k itemKey) of(run string) string {
 	return fmt.Sprintf("embedding %s/%d of %s", run, k.ordinal, k.space)
 }
 
-// A difference is what differs of one run.
+// A difference lists the items of a run that store and engine hold differently.
 type difference struct {
 	run, asset string
 	record     *pb.Run // nil: the store knows nothing of the run
@@ -110,7 +109,7 @@ type difference struct {
 
 func (d *difference) none() bool { return len(d.missing)+len(d.different)+len(d.extra) == 0 }
 
-// found counts what differs.
+// found counts differences.
 type found struct {
 	runs, items               int64 // looked at
 	missing, extra, different int64
@@ -143,7 +142,7 @@ func (f *found) lines() []string {
 	return append(lines, f.examples...)
 }
 
-// settled returns the runs of a selection that have finished and are wholly indexed: all of them must be found.
+// settled returns the whole runs of a selection: every item of these runs must be in the engine.
 func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*pb.Run, error) {
 	out := map[string]*pb.Run{}
 	for asset, err := range jobs.Assets(ctx, v.store, sel, "") {
@@ -170,7 +169,7 @@ func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*
 	return out, nil
 }
 
-// compare calls each with every run that differs. It reports how far it is to progress.
+// compare calls each with every run that differs. progress is called with the number of compared runs.
 func (v *verifier) compare(ctx context.Context, sel *pb.Selection, progress func(done, total int64), each func(*difference) error) (*found, error) {
 	settled, err := v.settled(ctx, sel)
 	if err != nil {
@@ -210,13 +209,13 @@ func (v *verifier) compare(ctx context.Context, sel *pb.Selection, progress func
 	return f, nil
 }
 
-// A heldRun is what the engine holds of one run.
+// A heldRun is the content of the engine for a run.
 type heldRun struct {
 	run, asset string
 	items      map[itemKey]uint64
 }
 
-// held yields what the engine holds, a run at a time.
+// held yields the content of the engine, a run at a time.
 func (v *verifier) held(ctx context.Context) iter.Seq2[heldRun, error] {
 	return func(yield func(heldRun, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -272,8 +271,8 @@ func (v *verifier) held(ctx context.Context) iter.Seq2[heldRun, error] {
 
 var errLeft = errors.New("the reader has left")
 
-// run compares one run with what the engine held of it, and returns the difference and the number of items. settled is nil for a run that may still
-// change. The difference is nil for a run that is not of the selection, or may still change.
+// run compares a run of the store with the items that the engine held, and returns the difference and the number of items. settled is nil for a run
+// that may still change. The difference is nil for a run that may still change, or is not of the selection.
 func (v *verifier) run(ctx context.Context, sel *pb.Selection, settled *pb.Run, id, asset string, held map[itemKey]uint64) (*difference, int64, error) {
 	if settled == nil {
 		return v.orphan(ctx, sel, id, asset, held)
@@ -381,13 +380,13 @@ func sortedKeys(held map[itemKey]uint64) []itemKey {
 	})
 }
 
-// same reports whether a run is still as it was.
+// same reports whether a run has not ended again.
 func (v *verifier) same(ctx context.Context, was *pb.Run) (bool, error) {
 	r, err := runs.Lookup(ctx, v.store, was.GetAsset(), was.GetId())
 	return err == nil && runs.Finished(r) && r.GetEpoch() == was.GetEpoch(), err
 }
 
-// known reports whether the store has anything of a run: its record, or items, which come before it.
+// known reports whether the store has the record or an item of a run. Items may come before the record.
 func (v *verifier) known(ctx context.Context, asset, id string) (bool, error) {
 	r, err := runs.Lookup(ctx, v.store, asset, id)
 	if err != nil || r != nil {
@@ -402,8 +401,8 @@ func (v *verifier) known(ctx context.Context, asset, id string) (bool, error) {
 	return false, nil
 }
 
-// mend makes in the engine what differs of a run as it is in the store. It reports whether it could: what is too much
-// in the midst of a run that readers see can only be taken away with the rest of it.
+// mend writes the differing items of a run into the engine as the store has the items. mend reports whether the run is mended: extra items in the
+// midst of an active run cannot be taken away without the rest of the run.
 func (v *verifier) mend(ctx context.Context, d *difference, holder string, a *activator) (bool, error) {
 	// Neither switched nor collected meanwhile.
 	release, err := a.lease(ctx)
@@ -439,7 +438,7 @@ func (v *verifier) mend(ctx context.Context, d *difference, holder string, a *ac
 		case seen:
 			whole = false
 		default:
-			want = nil // all of it
+			want = nil // every item
 			err = v.engine.DeleteRun(ctx, d.run)
 		}
 		if err != nil {
@@ -461,10 +460,10 @@ func (v *verifier) seen(ctx context.Context, r *pb.Run) (bool, error) {
 	return slices.ContainsFunc(active, func(a *pb.ActiveRun) bool { return a.GetRun() == r.GetId() }), nil
 }
 
-// copyBatch is how many items go into an engine in one write.
+// copyBatch is the number of items of a write into an engine.
 const copyBatch = 1000
 
-// copyRun writes what the store has of a run into an engine; paced is called with the number of items before each write.
+// copyRun writes the items of a run from the store into an engine. paced is called with the number of items before each write.
 func copyRun(ctx context.Context, s store.Annotations, to search.Writer, r *pb.Run, want func(itemKey) bool, paced func(int) error) error {
 	var b search.Batch
 	flush := func(least int) error {
@@ -550,8 +549,7 @@ func (v *verifier) plan(ctx context.Context, w *pb.Verify) (*jobs.Plan, error) {
 	return &jobs.Plan{Total: total, Unit: "runs and assets", Lines: lines}, nil
 }
 
-// do verifies, and repairs where that is asked for. It begins anew after a kill: it is a reading, and
-// what is mended already does not differ any more.
+// do verifies, and repairs where the job says so. After a kill, do begins anew: verifying only reads, and a mended item does not differ any more.
 func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell jobs.Teller) error {
 	var mended, left int64
 	var leftExamples []string
@@ -613,7 +611,7 @@ func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell jobs
 	return nil
 }
 
-// A logFound is what the log has and the store has not.
+// A logFound counts the content of the log that the store lacks.
 type logFound struct {
 	events                         int64
 	assets, ends, items, unhandled int64
@@ -634,7 +632,7 @@ func (f *logFound) example(format string, args ...any) {
 	}
 }
 
-// logTopics are folded into the store, by the groups that fold them.
+// logTopics are the topics that are folded into the store, by the group that folds the topics.
 var logTopics = []struct {
 	group  string
 	topics []events.Topic
@@ -642,8 +640,8 @@ var logTopics = []struct {
 	{"indexer", []events.Topic{events.MediaReady, events.RunsFinished, events.Annotations, events.Embeddings}},
 }
 
-// againstLog holds the store against what the log still has and the indexer has handled. A run that is gone from the
-// store was collected, and what a lease that was lost had written was refused: neither is a difference.
+// againstLog compares the store with the events of the log that the indexer has handled. A run that the store lacks was collected, and batches of a
+// lost lease were refused: neither is a difference.
 func (v *verifier) againstLog(ctx context.Context, sel *pb.Selection) (*logFound, error) {
 	f := &logFound{}
 	for _, g := range logTopics {
@@ -660,7 +658,7 @@ func (v *verifier) againstLog(ctx context.Context, sel *pb.Selection) (*logFound
 			last := map[string]events.Delivery{}
 			for d, err := range v.log.ReadAll(ctx, topic) {
 				if errkind.Is(err, errkind.Invalid) {
-					continue // it is in the dead letters
+					continue // the event is in the dead letters
 				}
 				if err != nil {
 					return nil, fmt.Errorf("reading %s: %w", topic, err)
@@ -688,7 +686,7 @@ func (v *verifier) againstLog(ctx context.Context, sel *pb.Selection) (*logFound
 	return f, nil
 }
 
-// inStore holds one event against the store.
+// inStore compares an event with the store.
 func (v *verifier) inStore(ctx context.Context, sel *pb.Selection, d events.Delivery, f *logFound) error {
 	asset, err := v.store.Asset(ctx, d.Subject)
 	if errkind.Is(err, errkind.NotFound) {

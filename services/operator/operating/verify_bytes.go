@@ -18,14 +18,14 @@ import (
 	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
-// verifiedBytes is what verifying needs of the buckets.
+// verifiedBytes is the part of the buckets that verifying needs.
 type verifiedBytes interface {
 	Verify(ctx context.Context, a *pb.Asset, deep bool) error
 	List(ctx context.Context, prefix string, deep bool) iter.Seq2[blob.Listed, error]
 	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 }
 
-// bytesFound counts what was found of assets' bytes and of artefacts: text tracks, frame tables, and what runs put into the bucket.
+// bytesFound counts the findings about the bytes of assets, and about artefacts: text tracks, frame tables, blobs of runs.
 type bytesFound struct {
 	assets, changed, gone, unreadable int64
 	artefacts, missing, damaged       int64
@@ -69,9 +69,9 @@ func (v *verifier) planBytes(ctx context.Context, w *pb.Verify) (assets int64, l
 	return assets, fmt.Sprintf("compares size and time of the bytes of %d assets, and looks for their artefacts in the bucket", assets), nil
 }
 
-// bytesOf looks at the bytes of a selection's assets and at the artefacts that the store refers to. each is called after each asset.
+// bytesOf checks the bytes of a selection's assets, and the artefacts that the store refers to. each is called after each asset.
 //
-// A deep look is as long as it takes to read every film: it rests for half of the time that it reads, so that half of the disk's time is left to others.
+// A deep check reads every film. The check rests for half of the reading time, so that other readers get half of the disk's time.
 func (v *verifier) bytesOf(ctx context.Context, sel *pb.Selection, deep bool, each func(assets int64) error) (*bytesFound, error) {
 	f := &bytesFound{whole: len(sel.GetAssets())+len(sel.GetTitles())+len(sel.GetSeries())+len(sel.GetAlgorithms()) == 0}
 	referred := map[string]bool{} // text tracks and frame tables, which assets may share
@@ -126,7 +126,7 @@ func (v *verifier) asset(ctx context.Context, a *pb.Asset, deep bool, f *bytesFo
 	return nil
 }
 
-// shared looks at an asset's text tracks and its frame table. They are small, and named by their content: they are read.
+// shared checks an asset's text tracks and frame table. Both are small and named by their content, so both are read.
 func (v *verifier) shared(ctx context.Context, a *pb.Asset, referred map[string]bool, f *bytesFound) error {
 	refs := map[string]*pb.MediaRef{}
 	for _, t := range a.GetText() {
@@ -146,10 +146,10 @@ func (v *verifier) shared(ctx context.Context, a *pb.Asset, referred map[string]
 	return nil
 }
 
-// maxArtefact bounds what is read into memory: a frame table of a day of film is far below.
+// maxArtefact bounds an artefact in memory: the frame table of a day of film is far below.
 const maxArtefact = 256 << 20
 
-// artefact reads one artefact, which compares it with the hash in its name.
+// artefact reads an artefact; reading compares the bytes with the hash in the name.
 func (v *verifier) artefact(ctx context.Context, ref *pb.MediaRef, a *pb.Asset, what string, f *bytesFound) error {
 	f.artefacts++
 	_, err := v.blobs.Read(ctx, ref, maxArtefact)
@@ -169,8 +169,8 @@ func (v *verifier) artefact(ctx context.Context, ref *pb.MediaRef, a *pb.Asset, 
 	return nil
 }
 
-// ofRuns looks at what the finished runs of an asset put into the bucket. An annotation names its blob by its attributes, and a run
-// that names one in its first annotation names one in all.
+// ofRuns checks the blobs of an asset's finished runs. An annotation names its blob by attributes. A run whose first annotation names a blob names a
+// blob in each annotation.
 func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, deep bool, f *bytesFound) error {
 	stored, looked := map[string]blob.Listed{}, map[string]bool{}
 	for o, err := range v.blobs.List(ctx, runPrefix+a.GetId()+"/", true) {
@@ -185,7 +185,7 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 	}
 	for _, r := range all {
 		if !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) || !runs.Finished(r) {
-			// What an unfinished run put there is its own, and nobody reads it.
+			// The blobs of an unfinished run belong to the run, and nobody reads them.
 			maps.DeleteFunc(stored, func(key string, _ blob.Listed) bool {
 				return strings.HasPrefix(key, runPrefix+a.GetId()+"/"+r.GetId()+"/")
 			})
@@ -199,7 +199,7 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 			if key == "" || n.GetAttributes()["bucket"].GetText() != "" {
 				break
 			}
-			if looked[key] { // several annotations may name one blob
+			if looked[key] { // several annotations may name the same blob
 				continue
 			}
 			looked[key] = true
@@ -216,7 +216,7 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 	return nil
 }
 
-// ofRun looks at one blob of a run, and takes it out of stored.
+// ofRun checks a blob of a run, and takes the blob out of stored.
 func (v *verifier) ofRun(ctx context.Context, a *pb.Asset, r *pb.Run, key string, stored map[string]blob.Listed, deep bool, f *bytesFound) error {
 	what := fmt.Sprintf("what %s@%s put into the bucket", r.GetAlgorithm(), r.GetVersion())
 	is, ok := stored[key]
@@ -238,7 +238,7 @@ func (v *verifier) ofRun(ctx context.Context, a *pb.Asset, r *pb.Run, key string
 
 const runPrefix = "runs/"
 
-// newBlob is how old a blob must be to be called an orphan: what refers to a blob is written after it.
+// newBlob is the least age of an orphan: a blob is written before the reference to the blob.
 const newBlob = time.Hour
 
 func (f *bytesFound) orphan(o blob.Listed) {
@@ -250,7 +250,7 @@ func (f *bytesFound) orphan(o blob.Listed) {
 	f.example("nothing refers to %s (%d bytes)", o.Key, o.Size)
 }
 
-// orphans counts blobs that nothing refers to: artefacts of assets that are gone, text tracks and frame tables of none.
+// orphans counts blobs without a reference: artefacts of deleted assets, and unused text tracks and frame tables.
 func (v *verifier) orphans(ctx context.Context, known, referred map[string]bool, f *bytesFound) error {
 	for o, err := range v.blobs.List(ctx, runPrefix, false) {
 		if err != nil {

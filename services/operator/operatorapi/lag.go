@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// A rate is told over at least leastSpan, and from a look that is not older than mostSpan.
+	// A rate is measured over at least leastSpan, and from a look that is at most mostSpan old.
 	leastSpan = time.Second
 	mostSpan  = 2 * time.Minute
 )
@@ -49,7 +49,7 @@ func (s *Server) look(ctx context.Context) (*look, error) {
 	return l, nil
 }
 
-// GetLag tells how far each hop is behind, and at what rate it handles.
+// GetLag tells how far each hop is behind, and at which rate the hop handles events.
 func (s *Server) GetLag(ctx context.Context, _ *connect.Request[pb.GetLagRequest]) (*connect.Response[pb.GetLagResponse], error) {
 	if err := rpc.CallerFrom(ctx).Require(authz.Operator); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Limits of one answer of letters.
+// Limits of an answer with letters.
 const (
 	defaultLetters = 100
 	maxLetters     = 1000
@@ -24,7 +24,7 @@ func letterFilter(f *pb.LetterFilter) events.LetterFilter {
 	return events.LetterFilter{IDs: f.GetIds(), Topic: events.Topic(f.GetTopic()), Group: f.GetHop(), Subject: f.GetAsset(), Reason: f.GetReason()}
 }
 
-// ListDeadLetters lists what could not be handled and is neither retried nor dropped.
+// ListDeadLetters lists messages that could not be handled and are neither retried nor dropped.
 func (s *Server) ListDeadLetters(ctx context.Context, req *connect.Request[pb.ListDeadLettersRequest]) (*connect.Response[pb.ListDeadLettersResponse], error) {
 	if err := rpc.CallerFrom(ctx).Require(authz.Operator); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (s *Server) ListDeadLetters(ctx context.Context, req *connect.Request[pb.Li
 	return connect.NewResponse(resp), nil
 }
 
-// RetryDeadLetters puts messages back into the topics that they came from, byte for byte.
+// RetryDeadLetters puts messages back into their topics, byte for byte.
 func (s *Server) RetryDeadLetters(ctx context.Context, req *connect.Request[pb.RetryDeadLettersRequest]) (*connect.Response[pb.RetryDeadLettersResponse], error) {
 	n, err := s.resolve(ctx, req.Msg.GetFilter(), req.Msg.GetDryRun(), s.deps.Events.Retry)
 	return rpc.Respond(&pb.RetryDeadLettersResponse{Letters: int64(n)}, err)
@@ -71,7 +71,7 @@ func (s *Server) DropDeadLetters(ctx context.Context, req *connect.Request[pb.Dr
 	return rpc.Respond(&pb.DropDeadLettersResponse{Letters: int64(n)}, err)
 }
 
-// resolve does something to the letters that a filter picks. Letters that come while it does are left for the next time.
+// resolve calls do with the letters that a filter picks. Letters that come meanwhile are left for the next call.
 func (s *Server) resolve(ctx context.Context, f *pb.LetterFilter, dry bool, do func(context.Context, ...string) (int, error)) (int, error) {
 	if err := rpc.CallerFrom(ctx).Require(authz.Operator); err != nil {
 		return 0, err

@@ -1,6 +1,9 @@
-// Package operatorapi serves operators: jobs, lag and dead letters, over gRPC, gRPC-Web
-// and JSON from one handler. It does nothing itself: package operating does jobs, package
-// events knows the log. Each call asks for a role, and leaves an audit line.
+// Package operatorapi serves operators: jobs, lag and dead letters, over gRPC, gRPC-Web and JSON from a single handler. Package operating does the
+// work, and package events reads the log.
+//
+//   - Each call MUST carry a token. The roles of the token's caller decide.
+//   - Each call leaves an audit line, whether the call is answered or refused.
+//   - Errors carry the kind of the service's error.
 package operatorapi
 
 import (
@@ -21,10 +24,10 @@ import (
 	"github.com/cinedex/cinedex/services/operator/operating"
 )
 
-// MaxRequestBytes bounds one request: a selection of a hundred thousand assets.
+// MaxRequestBytes bounds a request: a selection of a hundred thousand assets.
 const MaxRequestBytes = 4 << 20
 
-// Deps is what the handlers stand on.
+// Deps is built by main.
 type Deps struct {
 	Operating  *operating.Service
 	Events     *events.Client
@@ -60,7 +63,7 @@ func (s *Server) Register(mux *http.ServeMux) {
 	mux.Handle(BatchesPath, recorded)
 }
 
-// Handler is the service alone, with health and reflection beside it.
+// Handler is the service alone, with health and reflection.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	s.Register(mux)
@@ -68,7 +71,7 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// noted notes for the audit log what each call is about, and what its answer tells of.
+// noted writes the subject of each call, and the titles of the answer, into the audit line.
 var noted = connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		call := audit.From(ctx)
@@ -81,7 +84,7 @@ var noted = connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.Un
 	}
 })
 
-// told notes what an answer tells of. Titles of results are noted where their manifests are read.
+// told notes the jobs, runs, letters and titles of an answer. Titles of results are noted where a manifest is read.
 func told(call *audit.Call, answer any) {
 	switch m := answer.(type) {
 	case *pb.ListJobsResponse:
@@ -108,7 +111,7 @@ func toldJob(call *audit.Call, j *pb.Job) {
 	call.Told(1, jobs.Selection(j).GetTitles()...)
 }
 
-// subject is what a call is about, where its request says so.
+// subject is the subject of a call, where the request names a subject.
 func subject(req any) string {
 	switch m := req.(type) {
 	case interface{ GetJob() *pb.Job }:
@@ -123,7 +126,7 @@ func subject(req any) string {
 	return ""
 }
 
-// PlanJob tells what a job would do and cost.
+// PlanJob tells the work and the cost of a job.
 func (s *Server) PlanJob(ctx context.Context, req *connect.Request[pb.PlanJobRequest]) (*connect.Response[pb.PlanJobResponse], error) {
 	j, p, err := s.deps.Operating.Plan(ctx, rpc.CallerFrom(ctx), req.Msg.GetJob())
 	if err != nil {

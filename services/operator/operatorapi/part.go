@@ -8,7 +8,7 @@ import (
 	"github.com/cinedex/cinedex/services/operator/operating"
 )
 
-// Part is the operator, as its main and `cinedex up` run it: the jobs, and the API over them.
+// Part is the operator for main and for `cinedex up`: the jobs, and the API over the jobs.
 type Part struct{ Config operating.Config }
 
 // Spec implements platform.Part.

@@ -13,12 +13,12 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// ListRuns lists runs, and which of them readers see.
+// ListRuns lists runs, and says which runs readers see.
 func (s *Server) ListRuns(ctx context.Context, req *connect.Request[pb.ListRunsRequest]) (*connect.Response[pb.ListRunsResponse], error) {
 	return rpc.Respond(s.deps.Operating.Runs(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
-// GetResult tells the files of a batch that has finished.
+// GetResult lists the files of a finished batch.
 func (s *Server) GetResult(ctx context.Context, req *connect.Request[pb.GetResultRequest]) (*connect.Response[pb.GetResultResponse], error) {
 	files, err := s.deps.Operating.Result(ctx, rpc.CallerFrom(ctx), req.Msg.GetId())
 	return rpc.Respond(&pb.GetResultResponse{Files: files}, err)
@@ -27,7 +27,7 @@ func (s *Server) GetResult(ctx context.Context, req *connect.Request[pb.GetResul
 // BatchesPath is below which the files of results are served, as BatchesPath/job/name.
 const BatchesPath = "/batches/"
 
-// file serves one file of a result to whose it is.
+// file serves a file of a result to the caller who owns the result.
 func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	id, name := r.PathValue("job"), r.PathValue("name")
 	caller := rpc.CallerFrom(r.Context())
