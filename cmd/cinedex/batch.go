@@ -18,6 +18,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 func newBatch(o *output, h *home) *cobra.Command {
@@ -56,7 +57,7 @@ func newBatchSubmit(o *output, h *home) *cobra.Command {
 			d.detach = !wait && into == ""
 			told := *o
 			if into != "" {
-				told.out, told.json = o.err, false // the files are what it prints
+				told.out, told.json = o.err, false // the command prints the files
 			}
 			j, err := d.do(cmd, &told, h, &pb.Job{Work: &pb.Job_Batch{Batch: &pb.Batch{Selection: sel, Formats: formats, Embeddings: embeddings}}})
 			if err != nil || j == nil || into == "" {
@@ -138,7 +139,7 @@ func newBatchShow(o *output, h *home) *cobra.Command {
 			if o.json {
 				return o.value(map[string]any{"batch": jobAsJSON(j), "files": files})
 			}
-			o.printf("batch   %s\nstate   %s\ndone    %d of %d %s\n", j.GetId(), jobStateName(j.GetState()), j.GetDone(), j.GetTotal(), j.GetUnit())
+			o.printf("batch   %s\nstate   %s\ndone    %d of %d %s\n", j.GetId(), jobs.StateName(j.GetState()), j.GetDone(), j.GetTotal(), j.GetUnit())
 			if j.GetError() != "" {
 				o.printf("error   %s\n", j.GetError())
 			}
@@ -224,7 +225,7 @@ func getResult(ctx context.Context, o *output, h *home, id, dir string) error {
 	if len(all) == 0 {
 		return errkind.New(errkind.Internal, "the result of %s names no files", id)
 	}
-	// The manifest comes first, and is written last: whoever finds it finds all of the rest.
+	// The manifest comes first, and is written last: a folder with a manifest has all other files.
 	for i := range all {
 		f := &all[(i+1)%len(all)]
 		if f.Name != filepath.Base(f.Name) || strings.HasPrefix(f.Name, ".") {
@@ -244,7 +245,7 @@ func getResult(ctx context.Context, o *output, h *home, id, dir string) error {
 	return nil
 }
 
-// download fetches one file, and keeps it once its content is what it should be.
+// download fetches a file, and keeps the file once the sha256 is right.
 func download(ctx context.Context, o *output, e endpoint, id string, f jsonResultFile) (err error) {
 	if have, err := os.Open(f.Path); err == nil {
 		sum := sha256.New()

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 // jobEntry is a job in `jobs list --json` and `jobs show --json`.
@@ -67,7 +68,7 @@ func newJobsList(o *output, h *home) *cobra.Command {
 			w := o.table()
 			fmt.Fprintln(w, "ID\tKIND\tSTATE\tDONE\tCALLER\tSINCE")
 			for _, j := range r.Msg.GetJobs() {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", j.GetId(), j.GetKind(), jobStateName(j.GetState()), doneOf(j), j.GetCaller(), time.UnixMilli(j.GetCreatedMs()).Local().Format("01-02 15:04:05"))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", j.GetId(), j.GetKind(), jobs.StateName(j.GetState()), doneOf(j), j.GetCaller(), time.UnixMilli(j.GetCreatedMs()).Local().Format("01-02 15:04:05"))
 			}
 			return w.Flush()
 		},
@@ -98,7 +99,7 @@ func newJobsShow(o *output, h *home) *cobra.Command {
 				}
 				return o.value(entry)
 			}
-			o.printf("id       %s\nkind     %s\nstate    %s\ncaller   %s\ndone     %s\nworked   %s\n", j.GetId(), j.GetKind(), jobStateName(j.GetState()), j.GetCaller(), doneOf(j), seconds(float64(j.GetWorkedMs())/1000))
+			o.printf("id       %s\nkind     %s\nstate    %s\ncaller   %s\ndone     %s\nworked   %s\n", j.GetId(), j.GetKind(), jobs.StateName(j.GetState()), j.GetCaller(), doneOf(j), seconds(float64(j.GetWorkedMs())/1000))
 			if eta > 0 {
 				o.printf("left     about %s\n", seconds(eta))
 			}
@@ -129,7 +130,7 @@ func newJobsSteer(o *output, h *home, wish, short string) *cobra.Command {
 			if o.json {
 				return o.value(jobEntryOf(r.Msg.GetJob()))
 			}
-			state := jobStateName(r.Msg.GetJob().GetState())
+			state := jobs.StateName(r.Msg.GetJob().GetState())
 			if w := r.Msg.GetJob().GetWish(); w != "" {
 				state += ", to " + w + " within a second"
 			}

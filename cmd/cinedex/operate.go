@@ -18,6 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
+	"github.com/cinedex/cinedex/services/operator/jobs"
 )
 
 // operators returns a client of the operators' API.
@@ -30,7 +31,7 @@ func (h *home) operators() (cinedexv1connect.OperatorServiceClient, endpoint, er
 	return cinedexv1connect.NewOperatorServiceClient(hc, e.Server, connect.WithProtoJSON()), e, nil
 }
 
-// A selection is what the flags of a command say of assets.
+// A selection is the assets that the flags of a command name.
 type selection struct {
 	assets, titles, series, algorithms []string
 	query                              string
@@ -47,11 +48,11 @@ func (s *selection) flags(c *cobra.Command, withAlgorithms bool) {
 	}
 }
 
-// maxQueryPages bounds the search that resolves --query.
+// maxQueryPages bounds the search of --query.
 const maxQueryPages = 10
 
-// resolve turns the flags into a selection: a query becomes the assets that it finds now, so that the
-// work goes over what the caller has seen and may see.
+// resolve turns the flags into a selection. A query becomes the assets that the query finds now, so that the work goes over assets that the caller
+// has seen and may see.
 func (s *selection) resolve(ctx context.Context, h *home) (*pb.Selection, error) {
 	sel := &pb.Selection{Assets: slices.Clone(s.assets), Titles: s.titles, Series: s.series, Algorithms: s.algorithms}
 	if s.query == "" {
@@ -91,11 +92,11 @@ func (s *selection) resolve(ctx context.Context, h *home) (*pb.Selection, error)
 	return &pb.Selection{Assets: found, Algorithms: s.algorithms}, nil
 }
 
-// How a command has its job done.
+// doing is how a command has its job done.
 type doing struct {
 	dryRun, yes, detach bool
 	key                 string
-	// asks is the question to whoever sits at a terminal; empty for what destroys nothing.
+	// asks is the question to a person at a terminal; empty for jobs that destroy nothing.
 	asks string
 }
 
@@ -109,7 +110,7 @@ func (d *doing) flags(c *cobra.Command) {
 	}
 }
 
-// planJSON is what --dry-run --json prints, jobJSON what the end of a job does.
+// planJSON is printed by --dry-run --json, jobJSON at the end of a job.
 type planJSON struct {
 	Kind             string   `json:"kind"`
 	Total            int64    `json:"total"`
@@ -135,18 +136,10 @@ func jobAsJSON(j *pb.Job) jobJSON {
 	if notes == nil {
 		notes = []string{}
 	}
-	return jobJSON{j.GetId(), j.GetKind(), jobStateName(j.GetState()), j.GetDone(), j.GetTotal(), j.GetUnit(), notes, j.GetErrorKind(), j.GetError()}
+	return jobJSON{j.GetId(), j.GetKind(), jobs.StateName(j.GetState()), j.GetDone(), j.GetTotal(), j.GetUnit(), notes, j.GetErrorKind(), j.GetError()}
 }
 
-func jobStateName(s pb.JobState) string {
-	return strings.ToLower(strings.TrimPrefix(s.String(), "JOB_STATE_"))
-}
-
-func jobEnded(s pb.JobState) bool {
-	return s == pb.JobState_JOB_STATE_FINISHED || s == pb.JobState_JOB_STATE_FAILED || s == pb.JobState_JOB_STATE_CANCELLED
-}
-
-// do plans a job, asks where that is due, submits it, and shows it to its end. The job is nil after a dry run.
+// do plans a job, asks the person where due, submits the job, and shows the job to the end. The job is nil after a dry run.
 func (d *doing) do(cmd *cobra.Command, o *output, h *home, j *pb.Job) (*pb.Job, error) {
 	ctx := cmd.Context()
 	client, e, err := h.operators()
@@ -196,7 +189,7 @@ func (d *doing) do(cmd *cobra.Command, o *output, h *home, j *pb.Job) (*pb.Job, 
 	return d.follow(ctx, o, h, client, e, r.Msg.GetJob())
 }
 
-// consent asks whoever sits at a terminal, and returns an error where the answer is no. A program is not asked.
+// consent asks a person at a terminal, and returns an error where the answer is no. A program is not asked.
 func (o *output) consent(question string) error {
 	if !o.terminal() || !isTerminal(os.Stdin) {
 		return nil
@@ -219,14 +212,14 @@ func (o *output) confirm(question string) (bool, error) {
 	return a == "y" || a == "yes", nil
 }
 
-// followEvery is how often a job is looked at; at first more often, so that a short one is told at once.
+// followEvery is how often a job is read. The first reads come sooner, so that a short job ends at once.
 const followEvery = 500 * time.Millisecond
 
-// follow shows how far a job is until it has ended. Leaving it leaves the job as it is.
+// follow shows a job's progress until the job has ended. A person who leaves leaves the job as the job is.
 func (d *doing) follow(ctx context.Context, o *output, h *home, client cinedexv1connect.OperatorServiceClient, e endpoint, j *pb.Job) (*pb.Job, error) {
 	b := o.bar(j.GetKind()+" "+j.GetId(), max(j.GetTotal(), 1), false)
 	defer b.done()
-	for wait := 20 * time.Millisecond; !jobEnded(j.GetState()) && j.GetState() != pb.JobState_JOB_STATE_PAUSED; wait = min(2*wait, followEvery) {
+	for wait := 20 * time.Millisecond; !jobs.Ended(j.GetState()) && j.GetState() != pb.JobState_JOB_STATE_PAUSED; wait = min(2*wait, followEvery) {
 		select {
 		case <-ctx.Done():
 			return j, errkind.New(errkind.Cancelled, "job %s goes on by itself: `cinedex jobs show %s`", j.GetId(), j.GetId())

@@ -56,7 +56,7 @@ made of all that can be read of it, and the events of the log are folded into th
 			if h.server == "" && cfg.Store.Engine == "pebble" {
 				err := rebuildSearch(cmd.Context(), o, cfg, work, d.dryRun)
 				if !errkind.Is(err, errkind.Conflict) {
-					return err // otherwise it is running
+					return err // a Conflict: Cinedex is running
 				}
 			}
 			_, err = d.do(cmd, o, h, &pb.Job{Work: &pb.Job_Rebuild{Rebuild: work}})
@@ -69,7 +69,7 @@ made of all that can be read of it, and the events of the log are folded into th
 	return c
 }
 
-// openSearch opens store and search engine as nothing else has them open.
+// openSearch opens the store and the search engine of a home that nothing runs over.
 func openSearch(ctx context.Context, p *platform.Platform, cfg upConfig) error {
 	if err := p.OpenStore(ctx, cfg.Store); err != nil {
 		return err
@@ -81,7 +81,7 @@ func openSearch(ctx context.Context, p *platform.Platform, cfg upConfig) error {
 	return p.OpenEngine(ctx, cfg.Search, registry.Spaces())
 }
 
-// rebuildSearch rebuilds the search engine of a home that nothing runs over. Conflict says that something does.
+// rebuildSearch rebuilds the search engine of a home that nothing runs over. Conflict says that Cinedex runs over the home.
 func rebuildSearch(ctx context.Context, o *output, cfg upConfig, w *pb.Rebuild, dryRun bool) (err error) {
 	p, err := platform.Open(ctx, "rebuild", cfg.Config, o.err)
 	if err != nil {
@@ -111,7 +111,7 @@ func rebuildSearch(ctx context.Context, o *output, cfg upConfig, w *pb.Rebuild, 
 	return err
 }
 
-// rebuildStore mends a damaged store: what can be read of it, and over that the log.
+// rebuildStore mends a damaged store: from the readable rows, and over these from the log.
 func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 	if cfg.Store.Engine != "pebble" || cfg.Size != sizeEmbedded {
 		return errkind.New(errkind.Invalid, "rebuild store: the store is %s, whose own tools repair it; `cinedex replay --source log` folds the log into it again", cfg.Store.Engine)
@@ -119,7 +119,7 @@ func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 	quiet := slog.New(slog.NewTextHandler(o.err, &slog.HandlerOptions{Level: slog.LevelError}))
 	got, err := pebblestore.Salvage(ctx, cfg.Store.Pebble, quiet)
 	switch {
-	case errkind.Is(err, errkind.NotFound): // its folder is gone: the log has what it has
+	case errkind.Is(err, errkind.NotFound): // the store's folder is gone: the log is the only source
 	case err != nil:
 		return err
 	case got.Aside == "":
@@ -170,7 +170,7 @@ func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 	return nil
 }
 
-// foldAgain has the indexer fold all that the log has, and returns how many events that were. The planner looks at it all at the next start.
+// foldAgain has the indexer fold the whole log, and returns the number of events. The planner reads the whole log at the next start.
 func foldAgain(ctx context.Context, p *platform.Platform, cfg indexing.Config) (int64, error) {
 	for _, hop := range []events.Hop{events.HopIndexer, events.HopPlanner} {
 		if err := p.Events.Rewind(ctx, hop.Group, hop.Topics...); err != nil {

@@ -33,7 +33,7 @@ func (c Count) String() string {
 func Indexed(ctx context.Context, s Counter, r *pb.Run) (Count, error) {
 	annotations, embeddings, err := s.Indexed(ctx, r.GetAsset(), r.GetId(), r.GetEpoch())
 	if err != nil {
-		return Count{}, fmt.Errorf("counting what is indexed of run %s: %w", r.GetId(), err)
+		return Count{}, fmt.Errorf("counting the indexed items of run %s: %w", r.GetId(), err)
 	}
 	return Count{annotations, embeddings, r.GetAnnotations(), r.GetEmbeddings()}, nil
 }

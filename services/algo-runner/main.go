@@ -1,4 +1,4 @@
-// Command algo-runner plans which algorithms look at which assets, and executes them.
+// Command algo-runner plans runs of algorithms over assets, and executes the runs.
 package main
 
 import (

@@ -113,7 +113,7 @@ func (s *Service) known(asset *pb.Asset, r *pb.Run) error {
 		return err
 	}
 	if r.GetAsset() != asset.GetId() || r.GetId() != schema.RunID(r) {
-		return errkind.New(errkind.Invalid, "run %q is not what its identity says", r.GetId())
+		return errkind.New(errkind.Invalid, "the identity of run %q is not derived from the run", r.GetId())
 	}
 	return nil
 }

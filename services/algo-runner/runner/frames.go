@@ -164,5 +164,5 @@ func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source,
 
 // undeclared is the error for input that an algorithm reads and has not declared.
 func undeclared(format string, args ...any) error {
-	return errkind.New(errkind.Invalid, "the algorithm reads what it does not declare: "+format, args...)
+	return errkind.New(errkind.Invalid, "the algorithm reads undeclared input: "+format, args...)
 }

@@ -134,7 +134,7 @@ func (g *group) open(ctx context.Context, e *execution) {
 			return err
 		}
 		if reads != e.run.GetReads() {
-			return errkind.New(errkind.NotFound, "the asset's tracks are no longer those that the run was requested for")
+			return errkind.New(errkind.NotFound, "the tracks of the asset have changed since the run was requested")
 		}
 		for _, need := range spec.GetNeeds() {
 			if err := g.connect(ctx, e, need); err != nil {

@@ -27,7 +27,7 @@ var lanes = []lane{
 }
 
 // errYield ends an execution in favour of a more urgent request.
-var errYield = errkind.New(errkind.Unavailable, "what is more urgent has come")
+var errYield = errkind.New(errkind.Unavailable, "a more urgent request has come")
 
 // A gate lets a lane's requests pass while no request of an earlier lane waits or runs.
 type gate struct {

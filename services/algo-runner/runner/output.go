@@ -97,7 +97,7 @@ func (o *output) Embedding(ctx context.Context, e *pb.Embedding) error {
 	}
 	space := o.spaces[e.GetSpace()]
 	if space == nil {
-		return errkind.New(errkind.Invalid, "the algorithm writes to a space that it does not declare: %q", e.GetSpace())
+		return errkind.New(errkind.Invalid, "the algorithm writes to the space %q and does not declare the space", e.GetSpace())
 	}
 	e.Asset, e.Run, e.Ordinal = o.run.GetAsset(), o.run.GetId(), o.embeddings.next()
 	if len(e.GetVector()) != int(space.GetDimension()) {

@@ -184,7 +184,7 @@ func (s *Service) fold(ctx context.Context, deliveries []events.Delivery) error 
 		return nil
 	}
 	if err := s.deps.Store.MarkIndexed(ctx, markers(rows)); err != nil {
-		return fmt.Errorf("marking what is indexed: %w", err)
+		return fmt.Errorf("marking items as indexed: %w", err)
 	}
 	return s.activateAll(ctx, rows)
 }
@@ -277,9 +277,9 @@ func check(subject string, b store.Batch) error {
 	case b.Asset == "" || b.Run == "" || b.First < 0 || b.Epoch < 0:
 		return errkind.New(errkind.Invalid, "batch: asset, run, epoch and first must be set")
 	case len(b.Annotations)+len(b.Embeddings) == 0:
-		return errkind.New(errkind.Invalid, "batch: it is empty")
+		return errkind.New(errkind.Invalid, "batch: no item is in the batch")
 	case subject != b.Asset:
-		return errkind.New(errkind.Invalid, "batch: its subject is %q, its asset %q; order would be lost", subject, b.Asset)
+		return errkind.New(errkind.Invalid, "batch: the subject is %q and the asset %q, so the order of the asset's events would be lost; send the event with the asset as the subject", subject, b.Asset)
 	}
 	item := func(i int, run, asset string, ordinal, start, end int64, r *pb.Region) error {
 		switch {

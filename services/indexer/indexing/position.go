@@ -121,7 +121,7 @@ func (s *Service) beginEmpty(ctx context.Context) error {
 			}
 		}
 		if err := s.deps.Store.Reach(ctx, hop.Group, all); err != nil {
-			return fmt.Errorf("recording that the log is to be read from its start: %w", err)
+			return fmt.Errorf("recording that the log is to be read from the start: %w", err)
 		}
 	}
 	return nil

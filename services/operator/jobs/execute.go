@@ -25,7 +25,7 @@ func (s *Service) work(ctx context.Context, id string, kind *Kind) error {
 		return nil // the worker lives
 	}
 	if err != nil {
-		return fmt.Errorf("taking its lease: %w", err)
+		return fmt.Errorf("taking the lease of the job: %w", err)
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -57,7 +57,7 @@ func (s *Service) work(ctx context.Context, id string, kind *Kind) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("noting its end: %w", err)
+		return fmt.Errorf("writing the end of the job: %w", err)
 	}
 	if state != pb.JobState_JOB_STATE_RUNNING {
 		s.ended.WithLabelValues(w.job.GetKind(), StateName(state)).Inc()
@@ -90,7 +90,7 @@ func (s *Service) begin(ctx context.Context, id string, lease store.Lease) (*Wor
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("noting that it is being done: %w", err)
+		return nil, fmt.Errorf("writing that the job is running: %w", err)
 	}
 	w.done, w.total, w.cursor = w.job.GetDone(), w.job.GetTotal(), w.job.GetCursor()
 	return w, nil

@@ -337,7 +337,7 @@ func (b *batcher) wait(ctx context.Context, all []wantedRun, n *batchNote, progr
 				return nil, err
 			}
 			if r == nil {
-				return nil, errkind.New(errkind.Conflict, "run %s of %s was deleted while the batch waited; submit it again", w.run.GetAlgorithm(), w.asset.GetId())
+				return nil, errkind.New(errkind.Conflict, "run %s of %s was deleted while the batch waited; submit the batch again", w.run.GetAlgorithm(), w.asset.GetId())
 			}
 			whole, err := runs.Whole(ctx, b.store, r)
 			switch {

@@ -96,7 +96,7 @@ func (c *collector) marks(ctx context.Context, w *pb.Collect) (map[uint64]int64,
 		}
 		var n collectNote
 		if err := json.Unmarshal(j.GetCursor(), &n); err != nil {
-			return nil, fmt.Errorf("reading what collection %s noted: %w", j.GetId(), err)
+			return nil, fmt.Errorf("reading the marks of collection %s: %w", j.GetId(), err)
 		}
 		if n.Since >= best.Since && len(n.Marks) > 0 {
 			best = n

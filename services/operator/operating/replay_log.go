@@ -49,7 +49,7 @@ func (r *replay) bounds(ctx context.Context, topics []events.Topic) (map[events.
 	for _, t := range topics {
 		b, err := r.deps.Events.Bounds(ctx, t)
 		if err != nil {
-			return nil, fmt.Errorf("asking what the log has of %s: %w", t, err)
+			return nil, fmt.Errorf("asking for the bounds of %s: %w", t, err)
 		}
 		out[t] = b
 	}

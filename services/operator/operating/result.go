@@ -372,7 +372,7 @@ func (b *batcher) embeddings(ctx context.Context, all []wantedRun, pictures map[
 }
 
 func halved(w wantedRun, what string, have, want int64) error {
-	return errkind.New(errkind.Conflict, "run %s of %s has %d of its %d %s: it was deleted meanwhile; submit the batch again", w.run.GetId(), w.asset.GetId(), have, want, what)
+	return errkind.New(errkind.Conflict, "run %s of %s has %d of %d %s: the run was deleted meanwhile; submit the batch again", w.run.GetId(), w.asset.GetId(), have, want, what)
 }
 
 // A resultReader reads the results of batches.
@@ -384,7 +384,7 @@ type resultReader interface {
 // see the result.
 func resultOf(ctx context.Context, from resultReader, caller *authz.Caller, j *pb.Job) (*Manifest, []byte, error) {
 	if j.GetBatch() == nil {
-		return nil, nil, errkind.New(errkind.Invalid, "job %s is no batch; it has no result", j.GetId())
+		return nil, nil, errkind.New(errkind.Invalid, "job %s is no batch, so the job has no result", j.GetId())
 	}
 	if j.GetState() != pb.JobState_JOB_STATE_FINISHED {
 		return nil, nil, errkind.New(errkind.NotFound, "job %s has not finished, so there is no result", j.GetId())
@@ -400,7 +400,7 @@ func resultOf(ctx context.Context, from resultReader, caller *authz.Caller, j *p
 	for _, a := range m.Algorithms {
 		for _, r := range a.Runs {
 			if !caller.MaySee(r.Title) {
-				return nil, nil, errkind.New(errkind.NotFound, "job %s has no result that you may see", j.GetId())
+				return nil, nil, errkind.New(errkind.NotFound, "you may not see the result of job %s", j.GetId())
 			}
 		}
 	}

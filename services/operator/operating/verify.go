@@ -237,7 +237,7 @@ func (v *verifier) held(ctx context.Context) iter.Seq2[heldRun, error] {
 				break
 			}
 			if err != nil {
-				yield(heldRun{}, fmt.Errorf("reading what the search engine holds: %w", err))
+				yield(heldRun{}, fmt.Errorf("reading the search engine's dump: %w", err))
 				return
 			}
 			var l struct {
@@ -248,7 +248,7 @@ func (v *verifier) held(ctx context.Context) iter.Seq2[heldRun, error] {
 				Embedding  int64  `json:"embedding"`
 			}
 			if err := json.Unmarshal(line, &l); err != nil {
-				yield(heldRun{}, fmt.Errorf("reading a line of what the search engine holds: %w", err))
+				yield(heldRun{}, fmt.Errorf("reading a line of the search engine's dump: %w", err))
 				return
 			}
 			if l.Run != now.run {
@@ -507,10 +507,10 @@ func copyRun(ctx context.Context, s store.Annotations, to search.Writer, r *pb.R
 
 func checkVerify(w *pb.Verify) error {
 	if w.GetDeep() && w.GetRepair() {
-		return errkind.New(errkind.Invalid, "verify.repair: mends the search engine from the store; what is wrong with bytes, `cinedex verify --deep` tells how to mend")
+		return errkind.New(errkind.Invalid, "verify.repair: mends the search engine alone; leave out deep, and run `cinedex verify --deep` for damaged bytes")
 	}
 	if w.GetLog() && w.GetRepair() {
-		return errkind.New(errkind.Invalid, "verify.repair: mends the search engine from the store; what the log has and the store has not, `cinedex replay --source log` brings back")
+		return errkind.New(errkind.Invalid, "verify.repair: mends the search engine alone; leave out log, and run `cinedex replay --source log` for rows that the store lacks")
 	}
 	return nil
 }
