@@ -60,18 +60,19 @@ func (g *Gateway) preview(ctx context.Context, s *snapshot, versions map[string]
 func (e *entry) with(recorded []*pb.Run, versions map[string]string, found map[string]bool, known lineups) *entry {
 	active := e.runs()
 	changed := false
-	for _, r := range recorded {
-		v, ok := versions[r.GetAlgorithm()]
-		if !ok || v != r.GetVersion() || !runs.Finished(r) {
+	for name, version := range versions {
+		// Of several runs of the version, the run that a switch to the version would show.
+		seen := runs.Seen(active, name)
+		r := runs.Find(recorded, name, version, seen)
+		if !runs.Finished(r) {
 			continue
 		}
-		found[r.GetAlgorithm()] = true
-		is := func(a *pb.ActiveRun) bool { return a.GetAlgorithm() == r.GetAlgorithm() }
-		// Where several runs are of one version, one that readers see or saw goes first.
-		if i := slices.IndexFunc(e.lineup.versions, func(a algorithmVersion) bool { return a.algorithm == r.GetAlgorithm() && a.version == v }); i >= 0 {
+		found[name] = true
+		if r.GetId() == seen.GetRun() {
 			continue
 		}
-		active = append(slices.DeleteFunc(active, is), &pb.ActiveRun{Asset: e.id, Algorithm: r.GetAlgorithm(), Run: r.GetId(), Version: v})
+		is := func(a *pb.ActiveRun) bool { return a.GetAlgorithm() == name }
+		active = append(slices.DeleteFunc(active, is), &pb.ActiveRun{Asset: e.id, Algorithm: name, Run: r.GetId(), Version: version})
 		changed = true
 	}
 	if !changed {

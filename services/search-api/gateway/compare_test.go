@@ -98,6 +98,22 @@ func TestPreview(t *testing.T) {
 	}
 }
 
+// An asset with several runs of a version is previewed with the run that a switch to the version would show: of the tracks that readers see now.
+func TestPreviewShowsTheRunOfTheSwitch(t *testing.T) {
+	l, g, a := twoTakes(t)
+	for i := range 8 {
+		r := &pb.Run{Asset: a.GetId(), Algorithm: "dialogue", Version: "2", Reads: fmt.Sprint("tracks of another day ", i), State: pb.RunState_RUN_STATE_FINISHED, Epoch: 1}
+		r.Id = schema.RunID(r)
+		if err := l.Store.FinishRun(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resp, err := g.Search(t.Context(), operator, &pb.SearchRequest{Q: "dialogue.words:storm title:film", Preview: map[string]string{"dialogue": "2"}})
+	if err != nil || !slices.Equal(starts(resp.GetHits()), []int64{10, 30}) {
+		t.Errorf("a preview of version 2 finds %v, %v", starts(resp.GetHits()), err)
+	}
+}
+
 func TestPreviewIsForOperators(t *testing.T) {
 	_, g, _ := twoTakes(t)
 	preview := map[string]string{"dialogue": "2"}
