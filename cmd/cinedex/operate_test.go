@@ -18,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/services/operator/operating"
 )
 
-// does runs one command line against the world, and returns what it printed.
+// does runs a command line against the world, and returns the output.
 func (w *world) does(line ...string) (string, error) {
 	w.t.Helper()
 	out, err := os.Create(filepath.Join(w.t.TempDir(), "out"))
@@ -41,7 +41,7 @@ func (w *world) does(line ...string) (string, error) {
 	return string(b), failed
 }
 
-// told is does with --json, and what it printed read into v.
+// told is does with --json, and reads the output into v.
 func (w *world) told(v any, line ...string) {
 	w.t.Helper()
 	out, err := w.does(append(line, "--json")...)
@@ -53,7 +53,7 @@ func (w *world) told(v any, line ...string) {
 	}
 }
 
-// second leaves a second version of an algorithm as a backfill does: finished, indexed and held, of which each line ends in a word of its own.
+// second leaves a second version of an algorithm as a backfill does: finished, indexed and held. Each line ends in a word of the version's own.
 func (w *world) second(asset *pb.Asset, algorithm, word string) *pb.Run {
 	w.t.Helper()
 	as := w.annotations(asset.GetId(), algorithm)
@@ -81,7 +81,7 @@ func (w *world) second(asset *pb.Asset, algorithm, word string) *pb.Run {
 	return r
 }
 
-// TestOperatorsCommands does what an operator does, command by command, over a film that went the whole way.
+// TestOperatorsCommands does an operator's work, command by command, over a film that went the whole way.
 func TestOperatorsCommands(t *testing.T) {
 	dir := t.TempDir()
 	m, _ := film(t, shortFilm(0), dir)
@@ -113,7 +113,7 @@ func TestOperatorsCommands(t *testing.T) {
 		t.Errorf("show: %v\n%s", err, out)
 	}
 
-	// Compared before the switch: a query that version 2 answers alone, one that both answer, one that says what is right.
+	// Compared before the switch: a query that only version 2 answers, a query that both answer, a query with right answers in the file.
 	first := lines[0]
 	judged := filepath.Join(dir, "judged.yaml")
 	yaml := fmt.Sprintf("queries:\n  - q: dialogue.words:zeppelin\n    right:\n      - {title: %s, from: %gs, to: %gs}\n  - q: 'look:\"a harbour\"'\n",
@@ -210,7 +210,7 @@ func TestOperatorsCommands(t *testing.T) {
 	if out, err := w.does("batch", "show", got.Batch); err != nil || !strings.Contains(out, "annotations.parquet") {
 		t.Errorf("batch show: %v\n%s", err, out)
 	}
-	// A file that was changed is fetched again.
+	// A changed file is fetched again.
 	lost := filepath.Join(results, "annotations.jsonl")
 	was, err := os.ReadFile(lost)
 	if err != nil {

@@ -32,7 +32,7 @@ import (
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 )
 
-// bunny is the first seconds of Big Buck Bunny; all of it for 0.
+// bunny is the first seconds of Big Buck Bunny; the whole film for 0.
 func (w *world) bunny(seconds int) *pb.Asset {
 	w.t.Helper()
 	whole, err := w.cache.Require("big-buck-bunny")
@@ -50,7 +50,7 @@ func (w *world) bunny(seconds int) *pb.Asset {
 	return w.asset(path)
 }
 
-// again is the same film as another asset, so that its runs are others.
+// again is the same film as another asset, with other runs.
 func again(a *pb.Asset, n int) *pb.Asset {
 	a = proto.CloneOf(a)
 	a.Sha256 = fmt.Sprintf("%032x%032x", n, n)
@@ -58,7 +58,7 @@ func again(a *pb.Asset, n int) *pb.Asset {
 	return a
 }
 
-// cost is what a piece of work took; processor time is this process's and its children's.
+// cost is the cost of a piece of work; processor time is of this process and its children.
 type cost struct{ wall, processor time.Duration }
 
 func measure(work func()) cost {
@@ -78,8 +78,8 @@ func measure(work func()) cost {
 
 var filmAlgorithms = []string{"shots", "thumbnails", "pictures", "labels"}
 
-// bare decodes the film in the sizes that the pipeline does, and runs the two models over the frames that the
-// pipeline's algorithms show them: each model in a goroutine of its own, and nothing else.
+// bare decodes the film in the sizes of the pipeline, and runs the two models over the frames that the pipeline's algorithms show to them: each model
+// in a goroutine of its own, and nothing else.
 func (w *world) bare(asset *pb.Asset, clock schema.Clock, specs []media.FrameSpec, shots *transnet.Model, pictures *efficientnet.Model) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -138,8 +138,8 @@ func (w *world) bare(asset *pb.Asset, clock schema.Clock, specs []media.FrameSpe
 	wg.Wait()
 }
 
-// The whole way of a film through log, leases, algorithms and store, against its decoding and the inference of
-// its models alone, by turns in one run.
+// The whole way of a film through log, leases, algorithms and store, against the decoding and the inference of the models alone, by turns in the same
+// run.
 func TestFigurePipeline(t *testing.T) {
 	figure.Begin(t, "pipeline/overhead")
 	w := newWorld(t)
@@ -164,7 +164,7 @@ func TestFigurePipeline(t *testing.T) {
 	w.until("ended", 5*time.Minute, w.ended(warm, filmAlgorithms...))
 
 	const rounds = 5
-	// Ratios of two that ran one after the other: the machine's own speed changes from minute to minute, up as well as down.
+	// Ratios of two works that ran one after the other: the machine's own speed changes from minute to minute, up as well as down.
 	var wall, processor, took []float64
 	for n := range rounds {
 		film := again(asset, n+1)
@@ -189,7 +189,7 @@ func TestFigurePipeline(t *testing.T) {
 	})
 }
 
-// peak is the most memory that this process has had since resetPeak.
+// peak is the most memory of this process since resetPeak.
 func peak(t testing.TB) int64 {
 	n, err := figure.Peak(os.Getpid())
 	if err != nil {
@@ -233,7 +233,7 @@ func TestFigureAlgorithms(t *testing.T) {
 		})
 	}
 	for _, r := range runs {
-		_ = models.Close() // opened again at the next need, so that each has only its own
+		_ = models.Close() // opened again at the next need, so that each work has only its own
 		resetPeak(t)
 		c := measure(func() {
 			request(t.Context(), w, asset, r)
@@ -253,7 +253,7 @@ func TestFigureAlgorithms(t *testing.T) {
 	}))
 }
 
-// unplanned is a log in which nobody plans: what is executed is what the test asks for.
+// unplanned is a log without a planner: the test requests the runs.
 type unplanned struct{ *events.Client }
 
 func (u unplanned) Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error {

@@ -14,7 +14,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// gated is an algorithm that runs for as long as it is not let go.
+// gated is an algorithm that runs until the test lets the algorithm go.
 type gated struct {
 	spec     *pb.AlgorithmSpec
 	began    atomic.Int64
@@ -40,8 +40,8 @@ func newGated(name, version, kind string) *gated {
 	return &gated{spec: &pb.AlgorithmSpec{Name: name, Version: version, Reads: []string{schema.ReadsText}, Kinds: []string{kind}}, released: make(chan struct{})}
 }
 
-// What an operator asked for gives way to what is live, is begun anew behind it, is held, and goes through a lane of its own; a candidate is
-// executed where it is asked for by its version; what a cancelled job asked for is not executed.
+// A request of an operator gives way to live work, begins anew behind live work, is held, and goes through a lane of its own. A candidate is executed
+// where the request names its version. A request of a cancelled job is not executed.
 func TestLanes(t *testing.T) {
 	w := newWorld(t)
 	current, candidate := newGated("named", "1", "named"), newGated("named", "2", "named")

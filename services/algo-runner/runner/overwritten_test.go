@@ -56,8 +56,8 @@ func TestFilmOverwrittenBeforeItsRun(t *testing.T) {
 	}
 }
 
-// A run whose film is overwritten while it is decoded does not finish. Where the film was restored meanwhile, the run is executed again; where it was
-// not, the run fails and says why.
+// A run whose film is overwritten during the decoding does not finish. Where the film was restored meanwhile, the run is executed again. Otherwise
+// the run fails with the reason.
 func TestFilmOverwrittenWhileDecoded(t *testing.T) {
 	for name, restored := range map[string]bool{"restored": true, "left": false} {
 		t.Run(name, func(t *testing.T) {

@@ -29,8 +29,8 @@ var small = mediatest.Film{
 		{Start: 5, End: 35, Text: "The harbour is empty."}, {Start: 50, End: 100, Text: "Nobody sails before the storm."}}}},
 }
 
-// An asset that is ready ends with every run finished, each once, with the dependents' inputs read as they
-// were written; the same event again asks for nothing.
+// A ready asset ends with every run finished, each once. Dependents read their inputs while the inputs are written. The same event again requests
+// nothing.
 func TestFilm(t *testing.T) {
 	w := newWorld(t)
 	models := builtin.Open(w.cache, 0)
@@ -80,7 +80,7 @@ func TestFilm(t *testing.T) {
 	other := small
 	other.Name, other.Scenes = "other", []mediatest.Scene{{Frames: 40, Seed: 21}}
 	second, _ := w.film(other)
-	w.arrive(second) // behind the first, so that when it has ended, the first was looked at
+	w.arrive(second) // behind the first: the end of this asset comes after the first was planned
 	w.until("ended", 3*time.Minute, w.ended(second, all...))
 	for name, r := range w.runs(asset.GetId()) {
 		if r.GetEpoch() != 1 {
@@ -92,7 +92,7 @@ func TestFilm(t *testing.T) {
 	}
 }
 
-// fake is an algorithm made for one test.
+// fake is an algorithm of a test.
 type fake struct {
 	spec     *pb.AlgorithmSpec
 	annotate func(ctx context.Context, in algo.Input, out algo.Output) error
@@ -113,7 +113,7 @@ func (watching) Frames(*pb.Asset) media.FrameSpec { return media.FrameSpec{Width
 // tally writes an annotation of a kind for every frame.
 func tally(kind string) func(context.Context, algo.Input, algo.Output) error { return paced(kind, 0) }
 
-// paced does so as a model that takes its time.
+// paced reads frames as a slow model does.
 func paced(kind string, pace time.Duration) func(context.Context, algo.Input, algo.Output) error {
 	return func(ctx context.Context, in algo.Input, out algo.Output) error {
 		for f, err := range in.Frames(ctx) {
@@ -135,7 +135,7 @@ func note(ctx context.Context, in algo.Input, out algo.Output, kind string, fram
 	return err
 }
 
-// echo writes an annotation for each that it reads.
+// echo writes an annotation for each annotation of its input.
 func echo(from, kind string) func(context.Context, algo.Input, algo.Output) error {
 	return func(ctx context.Context, in algo.Input, out algo.Output) error {
 		for a, err := range in.Annotations(ctx, from) {
@@ -156,7 +156,7 @@ func spec(name string, reads []string, needs ...string) *pb.AlgorithmSpec {
 
 var video = []string{schema.ReadsVideo}
 
-// The crash of an algorithm is its own, and that of those that read it.
+// The crash of an algorithm is the failure of its run, and of the runs that read the run.
 func TestPanicIsTheAlgorithmsOwn(t *testing.T) {
 	w := newWorld(t)
 	steady := watching{&fake{spec: spec("steady", video), annotate: tally("steady")}}
@@ -196,13 +196,13 @@ func TestPanicIsTheAlgorithmsOwn(t *testing.T) {
 	}
 }
 
-// What a run took is its own: not what it waited for a slow one that looks at the same film, or that it reads.
+// The time of a run is its own: without the waiting for a slow run over the same film, or for a slow input.
 func TestTookIsTheRunsOwn(t *testing.T) {
 	w := newWorld(t)
 	quick := watching{&fake{spec: spec("quick", video), annotate: tally("quick")}}
 	slow := watching{&fake{spec: spec("slow", video), annotate: paced("slow", 4*time.Millisecond)}}
 	reader := &fake{spec: spec("reader", nil, "slow"), annotate: echo("slow", "reader")}
-	// It takes its time as well, and reads the slow one beside the film, as what goes by shots does.
+	// This run takes time as well, and reads the slow run beside the film, as algorithms over shots do.
 	both := watching{&fake{spec: spec("both", video, "slow"), annotate: func(ctx context.Context, in algo.Input, out algo.Output) error {
 		read := make(chan error, 1)
 		go func() {
@@ -239,7 +239,7 @@ func TestTookIsTheRunsOwn(t *testing.T) {
 	}
 }
 
-// What may pass is tried again, and only for those that have not finished; what will not is told.
+// A passing error is tried again, for unfinished runs only; any other error is reported.
 func TestErrorsByKind(t *testing.T) {
 	w := newWorld(t)
 	steady := watching{&fake{spec: spec("steady", video), annotate: tally("steady")}}
@@ -269,7 +269,7 @@ func TestErrorsByKind(t *testing.T) {
 	}
 }
 
-// A run whose model file is missing waits for it; what needs none is done meanwhile.
+// A run whose model file is missing waits for the file; runs without models are executed meanwhile.
 func TestMissingModel(t *testing.T) {
 	w := newWorld(t)
 	steady := watching{&fake{spec: spec("steady", video), annotate: tally("steady")}}
@@ -297,7 +297,7 @@ func TestMissingModel(t *testing.T) {
 	}
 }
 
-// A worker that lost its lease writes nothing more, and the run is done all the same.
+// A worker that lost the lease writes nothing more, and the run is executed all the same.
 func TestLostLease(t *testing.T) {
 	w := newWorld(t)
 	asset, truth := w.film(small)
@@ -316,7 +316,7 @@ func TestLostLease(t *testing.T) {
 						t.Error(err)
 					}
 					close(stolen)
-					<-ctx.Done() // until it is noticed
+					<-ctx.Done() // until the loss is noticed
 				})
 			}
 			if err := note(ctx, in, out, "slow", f.N); err != nil {
@@ -334,7 +334,7 @@ func TestLostLease(t *testing.T) {
 	}
 }
 
-// Stopped in the middle and started again, the runner leaves what it would have left undisturbed.
+// A runner that is stopped in the middle and started again leaves the rows of an undisturbed runner.
 func TestStoppedAndStartedAgain(t *testing.T) {
 	film := small
 	film.Scenes = []mediatest.Scene{{Frames: 900, Seed: 5}}
@@ -389,7 +389,7 @@ func TestStoppedAndStartedAgain(t *testing.T) {
 	}
 }
 
-// A run that reads what two others wrote is requested once both have, wherever they were executed.
+// A run that reads two other runs is requested once both have finished, wherever they were executed.
 func TestRunThatWaitsForTwo(t *testing.T) {
 	w := newWorld(t)
 	asset, _ := w.film(small)
@@ -411,7 +411,7 @@ func TestRunThatWaitsForTwo(t *testing.T) {
 	}
 }
 
-// A request that is none, or is for what is not here, goes to the dead letters; those behind it are done.
+// A request without runs, or for unknown algorithms, goes to the dead letters; the requests behind are executed.
 func TestBadRequests(t *testing.T) {
 	w := newWorld(t)
 	asset, _ := w.film(small)

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Every reader sees every item in order, whatever the pace of each, and then how the tape ended.
+// Every reader gets every item in order, at the reader's own pace, and then the end of the tape.
 func TestTape(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 500).Draw(t, "items")

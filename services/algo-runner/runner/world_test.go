@@ -112,7 +112,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// film makes a film and the asset that an ingestor makes of it.
+// film makes a film and its asset, as an ingestor does.
 func (w *world) film(f mediatest.Film) (*pb.Asset, mediatest.Truth) {
 	w.t.Helper()
 	espeak, _ := exec.LookPath("espeak-ng")
@@ -176,7 +176,7 @@ func (w *world) serve(reg *algo.Registry, change ...func(*runner.Config, *runner
 	return stop
 }
 
-// fold is what the indexer does to the store.
+// fold does the indexer's work over the store.
 func (w *world) fold(ctx context.Context, batch []events.Delivery) error {
 	for _, d := range batch {
 		var b store.Batch
@@ -217,7 +217,7 @@ func (w *world) fold(ctx context.Context, batch []events.Delivery) error {
 	return nil
 }
 
-// arrive publishes what the ingestor does.
+// arrive publishes the events of the ingestor.
 func (w *world) arrive(a *pb.Asset) {
 	w.t.Helper()
 	if err := w.events.Publish(w.t.Context(), events.MediaReady, events.Event{Subject: a.GetId(), Data: &pb.MediaReady{Asset: proto.CloneOf(a)}}); err != nil {
@@ -255,7 +255,7 @@ func (w *world) runs(asset string) map[string]*pb.Run {
 	return out
 }
 
-// ended reports whether every algorithm's run has ended, and all that they wrote is in the store.
+// ended reports whether every algorithm's run has ended, with every item in the store.
 func (w *world) ended(asset *pb.Asset, algorithms ...string) func() bool {
 	return func() bool {
 		runs := w.runs(asset.GetId())
@@ -273,7 +273,7 @@ func (w *world) ended(asset *pb.Asset, algorithms ...string) func() bool {
 	}
 }
 
-// annotations returns what a run wrote, from the store.
+// annotations returns the items of a run from the store.
 func (w *world) annotations(r *pb.Run) (out []*pb.Annotation) {
 	for a, err := range w.store.AnnotationsOf(w.t.Context(), r.GetAsset(), r.GetId(), store.Span{}) {
 		if err != nil {
@@ -284,7 +284,7 @@ func (w *world) annotations(r *pb.Run) (out []*pb.Annotation) {
 	return out
 }
 
-// dump is all that is in the store.
+// dump is the content of the store.
 func (w *world) dump() string {
 	var b bytes.Buffer
 	if err := w.store.Dump(w.t.Context(), &b); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A batch that somebody wrote into the log by hand is refused before its rows are folded.
+// A batch that was written into the log by hand is refused before the rows are folded.
 func TestBatchesWrittenByHand(t *testing.T) {
 	for name, change := range map[string]func(*store.Batch){
 		"empty":                     func(b *store.Batch) { b.Annotations = nil },

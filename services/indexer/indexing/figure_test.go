@@ -35,7 +35,7 @@ import (
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 )
 
-// timed is a store that notes when the first annotations are written and when so many runs are active.
+// timed is a store that notes the time of the first annotations, and the time at which so many runs are active.
 type timed struct {
 	store.Store
 	runs  int64
@@ -57,7 +57,7 @@ func (s *timed) Activate(ctx context.Context, next *pb.Run, previous string) (*p
 	return a, err
 }
 
-// nothing is a search engine that is left out of what is measured.
+// nothing is a search engine that costs nothing.
 type nothing struct{}
 
 func (nothing) Write(context.Context, search.Batch) error           { return nil }
@@ -82,7 +82,7 @@ func publish(t *testing.T, c *events.Client, n, textEvery int) {
 	}
 }
 
-// index has the indexer read what was published, from the first write until readers see every run, and returns annotations a second.
+// index has the indexer read the published events, from the first write until readers see every run, and returns annotations a second.
 func index(t *testing.T, c *events.Client, s store.Store, e search.Writer, n int) float64 {
 	t.Helper()
 	w := &timed{Store: s, runs: int64(synthetic.Of(n, 1).Runs()), done: make(chan time.Time, 1)}
@@ -162,7 +162,7 @@ func TestFigureEmbedded(t *testing.T) {
 		Note: "bare: batches of 5,000, synced, both at once; no markers, leases or runs"})
 }
 
-// bare writes a library's annotations to a Pebble and a Bleve of one field, both at once and each durably, and returns annotations a second.
+// bare writes a library's annotations to a Pebble and a Bleve of a single field, both at once and each durably, and returns annotations a second.
 func bare(t *testing.T, n int) float64 {
 	t.Helper()
 	var batches []events.Event
@@ -308,7 +308,7 @@ func loop(t *testing.T, brokers []string, topic string, db *gocql.Session, libra
 		all := b.GetAnnotations()
 		read += len(all)
 		for len(all) > 0 {
-			// One partition of the table a batch, as the indexer's.
+			// A partition of the table for each batch, as the indexer writes.
 			bucket := all[0].GetOrdinal() / 1024
 			k := 0
 			for k < min(rows, len(all)) && all[k].GetOrdinal()/1024 == bucket {

@@ -20,7 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// A store that was restored from an older backup, or lost, is filled again from the log, though the group has read it all.
+// A store that was restored from an older backup, or lost, is filled again from the log, though the group has read the whole log.
 func TestRestoredStoreIsFilledFromTheLog(t *testing.T) {
 	client := newLog(t)
 	published := 0
@@ -34,7 +34,7 @@ func TestRestoredStoreIsFilledFromTheLog(t *testing.T) {
 			published++
 		}
 	}
-	// indexUntil serves over the store in a folder until it has so many assets and has read the log to its end.
+	// indexUntil serves over the store in a folder until the store has so many assets and the log is read to the end.
 	indexUntil := func(dir string, want int) {
 		t.Helper()
 		cfg := pebblestore.Default()
@@ -91,7 +91,7 @@ func TestRestoredStoreIsFilledFromTheLog(t *testing.T) {
 	indexUntil(filepath.Join(t.TempDir(), "new"), 6)
 }
 
-// A lost store stays one that is filled from the start of the log, whenever the process dies: for both groups, and every partition.
+// A lost store is filled from the start of the log, whenever the process dies: for both groups, and every partition.
 func TestLostStoreIsRememberedAcrossCrashes(t *testing.T) {
 	cfg := pebblestore.Default()
 	cfg.Dir, cfg.MinFreeBytes = filepath.Join(t.TempDir(), "store"), 0
@@ -135,7 +135,7 @@ func TestLostStoreIsRememberedAcrossCrashes(t *testing.T) {
 	}
 }
 
-// A partition that was rewound, and taken away before anything of it was done, is rewound again.
+// A partition that was rewound, and taken away before any event was handled, is rewound again.
 func TestRewindOutlivesARebalance(t *testing.T) {
 	client := newLog(t)
 	const assets = 12
@@ -216,11 +216,11 @@ func TestRewindOutlivesARebalance(t *testing.T) {
 	})
 	defer end()
 	<-began
-	defer serve(ctx, handle)() // a second member makes a new generation, and takes one of the partitions
+	defer serve(ctx, handle)() // a second member makes a new generation, and takes a partition
 	until("what was rewound and not done", func() bool { return has() == assets })
 }
 
-// newLog opens an embedded log, and a client of it.
+// newLog opens an embedded log, and a client of the log.
 func newLog(t *testing.T) *events.Client {
 	t.Helper()
 	log, err := broker.Open(broker.Config{Dir: filepath.Join(t.TempDir(), "log")})

@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// watched is a search engine that looks for the records of runs before their items are written.
+// watched is a search engine that checks the records of runs before the items are written.
 type watched struct {
 	search.Writer
 	t      *testing.T
@@ -35,7 +35,7 @@ func (w *watched) Write(ctx context.Context, b search.Batch) error {
 	return w.Writer.Write(ctx, b)
 }
 
-// A run without a record has the record before the items of the run can be found, and a record that is there stays as it is.
+// A run without a record gets a record before the items of the run can be found. A record in the store stays unchanged.
 func TestRunIsRecordedBeforeItsItems(t *testing.T) {
 	cfg := pebblestore.Default()
 	cfg.Dir, cfg.MinFreeBytes = t.TempDir(), 0

@@ -19,7 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// counting is a kind of work that counts to total, a step for each token it gets.
+// counting is a kind of work that counts to total, a step for each token.
 type counting struct {
 	total   int64
 	steps   chan struct{}
@@ -173,7 +173,7 @@ func TestSteering(t *testing.T) {
 		_, err := s.Steer(t.Context(), operator, id, wish)
 		return err
 	}
-	// Before anybody works on it.
+	// Before any worker takes the job.
 	id := submit(t, s, "").GetId()
 	for _, step := range []struct {
 		wish  string
@@ -262,7 +262,8 @@ func TestRetriesByKindOfError(t *testing.T) {
 	}
 }
 
-// deaf is a store that a worker is cut off from as soon as it has taken a lease: it can neither renew it nor give it back nor take another.
+// deaf is a store that a worker is cut off from once the worker has taken a lease: the worker can neither renew the lease nor give the lease back nor
+// take another lease.
 type deaf struct {
 	store.Store
 	took *atomic.Bool
@@ -283,7 +284,7 @@ func (deaf) Renew(context.Context, store.Lease, time.Duration) (store.Lease, err
 	return store.Lease{}, errkind.New(errkind.Unavailable, "cut off")
 }
 
-// A worker that was cut off while its lease ran out must not write over the one that took the job.
+// A worker that was cut off while the lease ran out must not write over the worker that took the job.
 func TestLostLease(t *testing.T) {
 	st := openStore(t)
 	first := &counting{total: 5, steps: steps(0)}
@@ -298,7 +299,7 @@ func TestLostLease(t *testing.T) {
 	serve(t, b)
 	until(t, b, id, "finished by the second", in(pb.JobState_JOB_STATE_FINISHED))
 
-	// The first, woken, tries to write what it has.
+	// The first worker, woken, tries to write its progress.
 	w := &Work{s: a, id: id, lease: store.Lease{Name: store.JobLease(id), Epoch: store.FirstEpoch}, job: &pb.Job{Kind: "rebuild"}, done: 1, counted: time.Now()}
 	if _, err := w.end(t.Context(), nil); !errors.Is(err, errLost) {
 		t.Errorf("the first wrote: %v", err)
@@ -308,7 +309,7 @@ func TestLostLease(t *testing.T) {
 	}
 }
 
-// A process that is stopped leaves its jobs to the next one at once.
+// A process that stops leaves its jobs to the next process at once.
 func TestHandedOver(t *testing.T) {
 	st := openStore(t)
 	first := &counting{total: 4, steps: steps(2)}

@@ -18,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
 
-// shelf is a library of films, each with two versions of its dialogue; the first is seen.
+// shelf is a library of films, each with two versions of dialogue; readers see the first version.
 func shelf(t testing.TB, films int) (*apitest.Library, []*pb.Asset) {
 	t.Helper()
 	l := apitest.New(t)
@@ -39,7 +39,7 @@ func said(film, version int) (out []apitest.Line) {
 	return out
 }
 
-// seen returns the version of an algorithm that readers see of each asset.
+// seen returns the version of an algorithm that readers see, by asset.
 func seen(t testing.TB, l *apitest.Library, algorithm string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -65,7 +65,7 @@ func count(m map[string]string, version string) (n int) {
 
 var errKilled = errors.New("killed")
 
-// A record is what a job keeps of the work: kill says at which note the process dies, just before the note is kept.
+// A record keeps the notes of work, as a job does. kill says at which note the process dies, just before the note is kept.
 type record struct {
 	cursor []byte
 	done   int64
@@ -105,7 +105,7 @@ func TestActivateAllAndBack(t *testing.T) {
 	if got := seen(t, l, "dialogue"); count(got, "2") != 12 || got[other.GetId()] != "1" || r.done != 12 {
 		t.Errorf("seen %v, done %d", got, r.done)
 	}
-	// Back: only what was switched has something to go back to.
+	// Back: only switched assets have a run to go back to.
 	w = &pb.Activate{Algorithm: "dialogue", Selection: &pb.Selection{Algorithms: []string{"dialogue@2"}}}
 	if p, err = a.plan(t.Context(), w); err != nil || p.Total != 12 {
 		t.Fatalf("plan back: %+v, %v", p, err)
@@ -123,8 +123,8 @@ func TestActivateAllAndBack(t *testing.T) {
 	_ = assets
 }
 
-// A process that dies at any note, before or after the note is kept, and goes on from the last kept one, ends where an
-// undisturbed one does: going back above all, where what was seen before changes with each switch.
+// A process dies at any note, before or after the note is kept, and goes on from the last kept note. The end is the end of an undisturbed process,
+// going back above all: each switch changes the run that was seen before.
 func TestActivateKilledAnywhere(t *testing.T) {
 	for _, back := range []bool{false, true} {
 		t.Run(fmt.Sprintf("back %t", back), func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestActivateStopsWhereTooManyFail(t *testing.T) {
 		} else if _, err := l.Store.CreateRun(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if i == 7 { // said to be more than what is indexed
+		if i == 7 { // a count beyond the indexed items
 			r.State, r.Annotations, r.Epoch = pb.RunState_RUN_STATE_FINISHED, 99, 1
 			r.Version = "4"
 			r.Id = schema.RunID(r)
@@ -242,7 +242,7 @@ func TestActivateTellsDependants(t *testing.T) {
 	}
 }
 
-// Two operators switch to different versions at once: each asset ends on one of the two.
+// Two operators switch to different versions at the same time: each asset ends on one of the two.
 func TestActivateBesideOthers(t *testing.T) {
 	l, assets := shelf(t, 20)
 	for i, a := range assets {

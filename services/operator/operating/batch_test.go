@@ -33,7 +33,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
 
-// declared is an algorithm of which only what it declares matters here.
+// declared is an algorithm that only declares.
 type declared struct{ spec *pb.AlgorithmSpec }
 
 func (d declared) Spec() *pb.AlgorithmSpec { return d.spec }
@@ -56,7 +56,7 @@ func registry(t testing.TB) *algo.Registry {
 	return r
 }
 
-// A lane is where runs are requested; executes, where it is set, does at once what a runner and the indexer would.
+// A lane takes requests of runs. execute, where set, does the work of a runner and the indexer at once.
 type lane struct {
 	t        testing.TB
 	store    store.Store
@@ -83,7 +83,7 @@ func (l *lane) Publish(_ context.Context, topic events.Topic, evs ...events.Even
 	return nil
 }
 
-// finish writes n annotations for a run, as its execution would have.
+// finish writes n annotations for a run, as an execution would.
 func (l *lane) finish(r *pb.Run, n int) {
 	l.t.Helper()
 	b := store.Batch{Asset: r.GetAsset(), Run: r.GetId(), Epoch: 2}
@@ -176,7 +176,7 @@ func TestBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Two films; moods are missing, and so is what they read; nothing is heard in these films.
+	// Two films. Runs of moods are missing, and so are the inputs of moods; voices apply to no film.
 	if len(d.lane.requests) != 2 {
 		t.Fatalf("requested %v", d.lane.requests)
 	}
@@ -202,7 +202,7 @@ func TestBatch(t *testing.T) {
 	if len(w.GetSelection().GetAssets()) != 2 || m.Schema != ResultSchema || m.Job != "job-1" {
 		t.Errorf("the assets are not fixed: %v; %+v", w.GetSelection(), m)
 	}
-	// The files are what the manifest says.
+	// The files are as the manifest says.
 	rows := map[string]int64{}
 	for _, f := range m.Files {
 		b := d.file(t, "job-1", f.Name)
@@ -215,7 +215,7 @@ func TestBatch(t *testing.T) {
 	if want := map[string]int64{"annotations.jsonl": 10, "annotations.parquet": 10, "embeddings.jsonl": 2, "embeddings.parquet": 2}; !cmp.Equal(rows, want) {
 		t.Errorf("rows %v, want %v", rows, want)
 	}
-	// What the two forms say is the same, and is what the store says.
+	// Both forms have the same rows, and the store has the same annotations.
 	var fromJSON []AnnotationRow
 	for s := bufio.NewScanner(bytes.NewReader(d.file(t, "job-1", "annotations.jsonl"))); s.Scan(); {
 		var row AnnotationRow
@@ -283,7 +283,7 @@ for name in ("annotations", "embeddings"):
 	}
 }
 
-// Readers see another version: the one that a batch runs is held.
+// Readers see another version: the batch's run is held.
 func TestBatchHoldsWhatReplaces(t *testing.T) {
 	d := newDesk(t)
 	asset := apitest.AssetOf("harbour")
@@ -293,7 +293,8 @@ func TestBatchHoldsWhatReplaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Switch(old, "")
-	// Unversioned it is what readers see, and nothing is executed; with the version, the one that is here.
+	// Without a version, the batch tells the version that readers see, and nothing is executed. With a version, the batch tells the version of this
+	// program.
 	for _, c := range []struct {
 		algorithm string
 		requests  int
@@ -332,7 +333,7 @@ func TestBatchOfARunThatFails(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(d.folder, "batches", "job-1")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("half a result is there: %v", err)
 	}
-	// Asked again, it is tried again; this time it works.
+	// A second request tries the run again, and the run finishes.
 	d.lane.execute = func(r *pb.Run) {
 		end, err := d.Store.Run(t.Context(), r.GetAsset(), r.GetId())
 		if err != nil || end.GetState() != pb.RunState_RUN_STATE_FAILED {
@@ -346,10 +347,10 @@ func TestBatchOfARunThatFails(t *testing.T) {
 	}
 }
 
-// A batch waits for what takes its time, is cancelled, and leaves nothing.
+// A batch that waits for a slow run is cancelled, and leaves nothing.
 func TestBatchCancelled(t *testing.T) {
 	d := newDesk(t)
-	d.lane.execute = nil // nobody executes it
+	d.lane.execute = nil // nobody executes the run
 	j := job("job-1", &pb.Batch{Selection: &pb.Selection{Algorithms: []string{"faces", "labels"}}})
 	p, err := d.plan(t.Context(), j)
 	if err != nil || p.Total != 4 || !strings.Contains(p.Lines[0], "4 annotations are there, 2 runs are to be executed") {
@@ -375,7 +376,7 @@ func TestBatchCancelled(t *testing.T) {
 	}
 }
 
-// broken is a bucket that fails at one of its files.
+// broken is a bucket that fails at a file.
 type broken struct {
 	bucket
 	at  int
@@ -390,7 +391,7 @@ func (b *broken) Put(ctx context.Context, key, contentType string, content io.Re
 	return b.bucket.Put(ctx, key, contentType, content)
 }
 
-// Whichever file the bucket fails at, and so does a killed process, there is no result; the next attempt gives the whole one.
+// Wherever the bucket fails, there is no result, as after a kill; the next attempt gives the whole result.
 func TestBatchWholeOrAbsent(t *testing.T) {
 	d := newDesk(t)
 	work := func() *pb.Batch {
@@ -470,7 +471,7 @@ func TestBatchRefuses(t *testing.T) {
 	}
 }
 
-// Whoever may no longer see a title may not see what was told of it.
+// A caller who may not see a title any more may not see the rows of the title.
 func TestResultIsForThoseWhoMaySeeItsTitles(t *testing.T) {
 	d := newDesk(t)
 	j := job("job-1", &pb.Batch{Selection: &pb.Selection{Algorithms: []string{"labels"}}})

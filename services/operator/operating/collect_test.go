@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
 
-// clock is a time that a test moves on.
+// clock is a time under the test's control.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
@@ -25,7 +25,7 @@ func newCollector(l *apitest.Library, c *clock) *collector {
 	return &collector{store: l.Store, engine: l.Engine, holder: "test", now: c.now, sleep: instant}
 }
 
-// collect does a collection as a job does, and leaves its record in the store.
+// collect does a collection as a job does, and leaves the job's record in the store.
 func collect(t testing.TB, l *apitest.Library, c *clock, w *pb.Collect, key string) record {
 	t.Helper()
 	var r record
@@ -39,7 +39,7 @@ func collect(t testing.TB, l *apitest.Library, c *clock, w *pb.Collect, key stri
 	return r
 }
 
-// runsIn returns "algorithm@version" of every run of an asset, and of every run that the engine holds something of.
+// runsIn returns "algorithm@version" of every run of an asset, and of every run with items in the engine.
 func runsIn(t testing.TB, l *apitest.Library, asset string) (inStore, inEngine []string) {
 	t.Helper()
 	runs, err := l.Store.RunsOf(t.Context(), asset)
@@ -69,7 +69,7 @@ func TestCollect(t *testing.T) {
 	one := assets[0].GetId()
 	before, _ := runsIn(t, l, one)
 
-	// Version 2 waits for its switch: nothing may be deleted, however long that takes.
+	// Version 2 waits for a switch: nothing may be deleted, however long the wait.
 	collect(t, l, c, w, "job-0")
 	c.at = c.at.Add(10 * time.Hour)
 	if r := collect(t, l, c, w, "job-1"); !strings.Contains(r.lines[0], "deleted 0 runs; 0 more") {
@@ -78,7 +78,7 @@ func TestCollect(t *testing.T) {
 	if err := newActivator(l).do(t.Context(), &pb.Activate{Algorithm: "dialogue", Version: "2"}, 3, nil, (&record{}).tell); err != nil {
 		t.Fatal(err)
 	}
-	// Marks from before the switch say nothing of what was replaced by it.
+	// Marks from before the switch do not count for the runs that the switch replaced.
 	if r := collect(t, l, c, w, "job-2"); !strings.Contains(r.lines[0], "deleted 0 runs; 3 more") {
 		t.Errorf("told %q", r.lines)
 	}
@@ -87,7 +87,7 @@ func TestCollect(t *testing.T) {
 	if got, _ := runsIn(t, l, one); !slices.Equal(got, before) {
 		t.Errorf("within the grace: %v, before %v", got, before)
 	}
-	// One asset goes back and forth within the grace: what it left is new.
+	// An asset goes back and forth within the grace: the asset's replaced run is new.
 	back := &pb.Selection{Assets: []string{one}, Algorithms: []string{"dialogue@2"}}
 	for _, a := range []*pb.Activate{{Algorithm: "dialogue", Selection: back}, {Algorithm: "dialogue", Version: "2", Selection: back}} {
 		if err := newActivator(l).do(t.Context(), a, 1, nil, (&record{}).tell); err != nil {
@@ -109,13 +109,13 @@ func TestCollect(t *testing.T) {
 	if slices.Contains(inStore, "dialogue@1") || slices.Contains(inEngine, "dialogue@1") || !slices.Contains(inStore, "dialogue@2") || !slices.Contains(inEngine, "dialogue@2") {
 		t.Errorf("afterwards: store %v, engine %v", inStore, inEngine)
 	}
-	// What was collected cannot be gone back to, and that is said.
+	// Nobody can go back to a collected run, and the plan says so.
 	if p, err := newActivator(l).plan(t.Context(), &pb.Activate{Algorithm: "dialogue", Selection: &pb.Selection{Assets: []string{assets[1].GetId()}}}); err != nil || !strings.Contains(strings.Join(p.Lines, "\n"), "was collected") {
 		t.Errorf("going back: %+v, %v", p, err)
 	}
 }
 
-// What is under way, what failed lately and what is seen stays; old failures and what an asset's other tracks gave go.
+// Runs underway, late failures and the seen run stay. Old failures, and runs of other tracks, go.
 func TestCollectKeeps(t *testing.T) {
 	l, assets := shelf(t, 1)
 	c := &clock{time.UnixMilli(1_800_000_000_000)}
@@ -133,9 +133,9 @@ func TestCollectKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("0", "", pb.RunState_RUN_STATE_FINISHED)   // older than what is seen, never seen
+	put("0", "", pb.RunState_RUN_STATE_FINISHED)   // older than the seen run, never seen
 	put("0", "x", pb.RunState_RUN_STATE_FAILED)    // an old failure
-	put("1", "y", pb.RunState_RUN_STATE_FAILED)    // a failure of what is seen
+	put("1", "y", pb.RunState_RUN_STATE_FAILED)    // a failure of the seen version
 	put("0", "z", pb.RunState_RUN_STATE_REQUESTED) // under way
 	w := &pb.Collect{}
 	collect(t, l, c, w, "a")

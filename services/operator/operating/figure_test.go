@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
-// TestFigureRollback: a whole library that was switched to another version goes back.
+// TestFigureRollback: a whole library goes back to the version before.
 func TestFigureRollback(t *testing.T) {
 	figure.Begin(t, "switch/rollback")
 	const assets, rounds = 1000, 5
@@ -62,7 +62,7 @@ func TestFigureRollback(t *testing.T) {
 		}
 		began := time.Now()
 		err := a.do(t.Context(), &pb.Activate{Algorithm: "labels", Selection: &pb.Selection{Algorithms: []string{"labels@2"}}}, assets, nil, (&record{}).tell)
-		v := versions() // what a reader gets who asks now
+		v := versions() // the answer to a reader now
 		worst = max(worst, time.Since(began))
 		if err != nil || v["1"] != assets {
 			t.Fatalf("gone back: %v, %v", v, err)

@@ -41,7 +41,7 @@ func (s together) AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error] {
 	}
 }
 
-// Services that learn at the same time that the search engine lost items submit one rebuild between them. The next loss is a rebuild of its own.
+// Services that learn at the same time of lost items submit one rebuild between them. The next loss is a rebuild of its own.
 func TestOneRebuildOfMany(t *testing.T) {
 	l, _ := shelf(t, 1)
 	engine, ok := l.Engine.(*embedded.Engine)

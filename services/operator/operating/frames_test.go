@@ -14,8 +14,8 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
 
-// Rows of a batch are placed in frames and SMPTE timecode as hits are, beside flicks and milliseconds. An asset whose frame table is lost costs its own
-// rows the frames, and the manifest tells.
+// Rows of a batch are placed in frames and SMPTE timecode as hits are, beside flicks and milliseconds. A lost frame table costs the rows of its asset
+// the frames, and the manifest names the asset.
 func TestBatchRowsHaveFrames(t *testing.T) {
 	d := newDesk(t)
 	shots := []apitest.Shot{{Seconds: 3, Colour: apitest.Red, Label: "lighthouse", LabelConfidence: 0.9}}

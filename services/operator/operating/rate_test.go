@@ -8,7 +8,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A job at a rate that nothing can keep would wait for ever, or run without a limit.
+// A job at an impossible rate would wait for ever, or run without a limit.
 func TestRatesThatCannotBeKept(t *testing.T) {
 	for _, rate := range []float64{-1, math.NaN(), math.Inf(1), math.Inf(-1)} {
 		job := &pb.Job{Work: &pb.Job_Replay{Replay: &pb.Replay{Source: sourceStore, Rate: rate}}}

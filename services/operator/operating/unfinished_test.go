@@ -9,7 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// What runs hold that never ended is told: nothing else looks at it.
+// Items of runs that never ended are counted: no other check looks at them.
 func TestVerifyTellsUnfinishedRuns(t *testing.T) {
 	l, assets := shelf(t, 2)
 	asset := assets[0].GetId()

@@ -64,7 +64,7 @@ func TestVerifyLooksIntoTheBuckets(t *testing.T) {
 	check("all well", false)
 	check("all well", true)
 
-	// Each kind of damage, and what mends it.
+	// Each kind of damage, and the mending.
 	for _, test := range []struct {
 		name, path string
 		change     func(b []byte) []byte // nil removes
@@ -101,7 +101,7 @@ func TestVerifyLooksIntoTheBuckets(t *testing.T) {
 	}
 	check("mended", true)
 
-	// What nothing refers to is counted where all of the library is looked at, once it is old enough.
+	// Blobs without a reference are counted once they are old enough, where the whole library is checked.
 	if err := os.WriteFile(orphan, []byte("WEBVTT\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
-// verify returns what a verification notes, and its error.
+// verify returns the notes of a verification, and the error.
 func verify(t testing.TB, l *apitest.Library, w *pb.Verify) (string, error) {
 	t.Helper()
 	var r record
@@ -158,7 +158,7 @@ func TestVerifyAndRepair(t *testing.T) {
 	}
 }
 
-// A selection looks at its own only.
+// A selection checks the selected runs only.
 func TestVerifySelection(t *testing.T) {
 	l, assets := shelf(t, 2)
 	r := runOf(t, l, assets[0].GetId(), "dialogue", "1")
@@ -181,7 +181,7 @@ func TestVerifySelection(t *testing.T) {
 	}
 }
 
-// What is still being written is no difference.
+// Unfinished writes are no difference.
 func TestVerifyLeavesOutWhatIsUnderWay(t *testing.T) {
 	l, assets := shelf(t, 1)
 	asset := assets[0].GetId()
@@ -198,7 +198,7 @@ func TestVerifyLeavesOutWhatIsUnderWay(t *testing.T) {
 	}
 	write("items-without-a-record", true)
 	write("not-yet-in-the-engine", false)
-	// Finished, and the indexer has not marked its one annotation.
+	// Finished, and the indexer has not marked the annotation of the run.
 	r := &pb.Run{Asset: asset, Algorithm: "dialogue", Version: "8", State: pb.RunState_RUN_STATE_FINISHED, Epoch: 1, Annotations: 1}
 	r.Id = schema.RunID(r)
 	if err := l.Store.FinishRun(t.Context(), r); err != nil {
@@ -214,7 +214,7 @@ func TestVerifyLeavesOutWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-// What is too much in the midst of a run is taken away where nobody sees the run, and left, and told, where somebody does.
+// Extra items in the midst of a run are deleted where nobody sees the run. Where readers see the run, the items are left, and reported.
 func TestRepairInTheMidst(t *testing.T) {
 	for _, version := range []string{"1", "2"} {
 		t.Run("version "+version, func(t *testing.T) {
@@ -280,12 +280,12 @@ func openGateway(t testing.TB, l *apitest.Library) *gateway.Gateway {
 	return g
 }
 
-// While an engine that lost nearly everything is rebuilt again and again, and runs are written, switched and deleted
-// beside it, readers of what was not damaged see it whole at every moment, and what was written meanwhile is there afterwards.
+// An engine that lost nearly every item is rebuilt again and again, while runs are written, switched and deleted. Readers of undamaged runs see whole
+// runs at every moment, and the new runs are in the engine afterwards.
 func TestRebuildUnderReadingAndWriting(t *testing.T) {
 	l, assets := shelf(t, 8)
 	clean := engineDump(t, l)
-	// All but the first film's are damaged; orphans beside them.
+	// All films but the first are damaged, and orphans are added.
 	for _, a := range assets[1:] {
 		if err := l.Engine.DeleteRun(t.Context(), runOf(t, l, a.GetId(), "dialogue", "1").GetId()); err != nil {
 			t.Fatal(err)
@@ -318,7 +318,7 @@ func TestRebuildUnderReadingAndWriting(t *testing.T) {
 			}
 		})
 	}
-	// One writer adds a version to each film, and deletes it of every second one.
+	// A writer adds a version to each film, and deletes the version of every second film.
 	var added []*pb.Run
 	wg.Go(func() {
 		for n, a := range assets {
@@ -357,7 +357,7 @@ func TestRebuildUnderReadingAndWriting(t *testing.T) {
 	t.Logf("%d reads, %d wrong", reads.Load(), wrong.Load())
 }
 
-// A rebuild that dies anywhere before its swap leaves the live engine as it was, and the next one does all of it.
+// A rebuild that dies anywhere before the swap leaves the live engine unchanged, and the next rebuild does all of the work.
 func TestRebuildKilledAnywhere(t *testing.T) {
 	l, assets := shelf(t, 3)
 	clean := engineDump(t, l)
@@ -375,7 +375,7 @@ func TestRebuildKilledAnywhere(t *testing.T) {
 		if got := engineDump(t, l); got != damaged && got != clean {
 			t.Fatalf("killed at note %d: the engine is neither the old nor the new one", kill)
 		} else if got == clean {
-			damaged = clean // it had been swapped already
+			damaged = clean // the engines had been swapped already
 		}
 	}
 	if engineDump(t, l) != clean {
