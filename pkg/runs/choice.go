@@ -5,18 +5,18 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Older reports whether a run is of an older version than the run that readers see. Nil is a run that readers do not see: nothing is older.
+// Older reports whether a run is of an older version than the active run. seen is nil where no run is active: then no run is older.
 func Older(r *pb.Run, seen *pb.ActiveRun) bool {
 	return seen != nil && schema.CompareVersions(r.GetVersion(), seen.GetVersion()) < 0
 }
 
-// Supersedes reports whether readers are to see a run in place of the run of the same algorithm that they see now. Nil for seen is none.
+// Supersedes reports whether readers are to see a run in place of the active run of the same algorithm. seen is nil where no run is active.
 //
 //   - The run has finished, and is not of an older version: an old version that finishes late takes no newer version's place.
-//   - Readers have never seen the run. A run that readers saw before was replaced, and only an operator goes back.
+//   - Readers have never seen the run. A run seen before was replaced, and only an operator goes back.
 //
-// A run that is held supersedes as well: an operator switches to a held run. Of the run that readers see now, the answer follows from the same
-// rules; switching to that run again changes nothing.
+// A held run supersedes as well: an operator switches to a held run. The same rules hold for the active run itself; a switch to the active run
+// changes nothing.
 func Supersedes(next *pb.Run, seen *pb.ActiveRun) bool {
 	return Finished(next) && !next.GetActivated() && !Older(next, seen)
 }
@@ -31,16 +31,16 @@ func Seen(active []*pb.ActiveRun, algorithm string) *pb.ActiveRun {
 	return nil
 }
 
-// Find returns the run of an algorithm and a version among an asset's runs; nil where there is none. Of several runs of one version, the
-// first of these is returned:
+// Find returns the run of an algorithm and a version among an asset's runs; nil where there is none. Of several runs of a version, the first in
+// this list is returned:
 //
-//  1. the run that readers see;
-//  2. a finished run that readers saw before;
-//  3. a finished run that read the same tracks as the run that readers see;
+//  1. the active run;
+//  2. a finished run, if readers saw the run before the active run;
+//  3. a finished run over the same tracks as the active run;
 //  4. a finished run;
 //  5. any run.
 //
-// Of runs of one rank, the first in all is returned. seen is the active run of the algorithm, of whatever version; nil is none.
+// Of runs of the same rank, the first in all is returned. seen is the active run of the algorithm, of any version; nil is none.
 func Find(all []*pb.Run, algorithm, version string, seen *pb.ActiveRun) *pb.Run {
 	var now, best *pb.Run
 	for _, r := range all {

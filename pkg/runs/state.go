@@ -16,10 +16,10 @@ func Failed(r *pb.Run) bool {
 	return s == pb.RunState_RUN_STATE_FAILED || s == pb.RunState_RUN_STATE_CANCELLED
 }
 
-// Requested reports whether a run was requested and nothing else is known of the run: the record is the request's, with its hold.
+// Requested reports whether a run was requested, and nothing else is known of the run: the record is the request's, with the request's hold.
 func Requested(r *pb.Run) bool { return r.GetState() == pb.RunState_RUN_STATE_REQUESTED }
 
-// Underway reports whether a run was requested, or has items, and has not ended. A run that has items and no request in the store is running: the
+// Underway reports whether a run was requested, or has items, and has not ended. A run with items and without a request in the store is running: the
 // indexer made the record.
 func Underway(r *pb.Run) bool { return Requested(r) || r.GetState() == pb.RunState_RUN_STATE_RUNNING }
 
@@ -32,8 +32,8 @@ var names = map[pb.RunState]string{
 	pb.RunState_RUN_STATE_CANCELLED: "cancelled",
 }
 
-// StateName returns a state as people and programs read the state: "finished". The unspecified state, of a run that nobody requested yet,
-// is "waiting"; a state that this version does not know is "unknown".
+// StateName returns a state as people and programs read the state: "finished". The unspecified state, of a run without a request, is "waiting"; a
+// state of a later version is "unknown".
 func StateName(s pb.RunState) string {
 	if s == pb.RunState_RUN_STATE_UNSPECIFIED {
 		return "waiting"
