@@ -56,7 +56,7 @@ func (s *Service) Plan(ctx context.Context, caller *authz.Caller, asked *pb.Job)
 	if len(asked.GetKey()) > maxKey {
 		return nil, nil, errkind.New(errkind.Invalid, "job.key: must have at most %d bytes", maxKey)
 	}
-	j, err := k.settled(caller, asked)
+	j, err := k.stored(caller, asked)
 	if err != nil {
 		return nil, nil, err
 	}

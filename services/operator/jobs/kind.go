@@ -157,9 +157,9 @@ func (k *Kind) fixes(m protoreflect.Message) bool {
 // belongs reports whether jobs of the kind belong to the caller who submitted them.
 func (k *Kind) belongs() bool { return k.Role == authz.Batch }
 
-// settled returns the job that a caller asks for as the store keeps the job: without identity and counts, its Task checked, and turned into the
+// stored returns the job that a caller asks for as the store keeps the job: without identity and counts, its Task checked, and turned into the
 // message of the kind where the kind has one.
-func (k *Kind) settled(caller *authz.Caller, asked *pb.Job) (*pb.Job, error) {
+func (k *Kind) stored(caller *authz.Caller, asked *pb.Job) (*pb.Job, error) {
 	j := &pb.Job{Kind: k.Name, Key: asked.GetKey(), Caller: caller.Name(), State: pb.JobState_JOB_STATE_WAITING, Work: proto.CloneOf(asked).GetWork()}
 	t := j.GetTask()
 	if t == nil {

@@ -23,7 +23,7 @@ var unfinishedStates = []struct {
 
 // unfinished counts the runs that compare leaves out, by state, and the rows of these runs.
 func (v *verifier) unfinished(ctx context.Context, sel *pb.Selection) (string, error) {
-	settled, err := v.settled(ctx, sel)
+	wholeRuns, err := v.wholeRuns(ctx, sel)
 	if err != nil {
 		return "", err
 	}
@@ -38,7 +38,7 @@ func (v *verifier) unfinished(ctx context.Context, sel *pb.Selection) (string, e
 			return "", err
 		}
 		for _, r := range all {
-			if settled[r.GetId()] != nil || !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
+			if wholeRuns[r.GetId()] != nil || !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {
 				continue
 			}
 			c := counts[r.GetState()]

@@ -109,17 +109,17 @@ type difference struct {
 
 func (d *difference) none() bool { return len(d.missing)+len(d.different)+len(d.extra) == 0 }
 
-// found counts differences.
-type found struct {
+// A tally counts differences.
+type tally struct {
 	runs, items               int64 // looked at
 	missing, extra, different int64
 	orphans                   int64 // runs
 	examples                  []string
 }
 
-func (f *found) differences() int64 { return f.missing + f.extra + f.different }
+func (f *tally) differences() int64 { return f.missing + f.extra + f.different }
 
-func (f *found) add(d *difference) {
+func (f *tally) add(d *difference) {
 	f.missing += int64(len(d.missing))
 	f.different += int64(len(d.different))
 	f.extra += int64(len(d.extra))
@@ -136,14 +136,14 @@ func (f *found) add(d *difference) {
 	}
 }
 
-func (f *found) lines() []string {
+func (f *tally) lines() []string {
 	lines := []string{fmt.Sprintf("looked at %d runs with %d items: %d items missing in the search engine, %d different, %d there that the store does not have (%d runs are unknown to it)",
 		f.runs, f.items, f.missing, f.different, f.extra, f.orphans)}
 	return append(lines, f.examples...)
 }
 
-// settled returns the whole runs of a selection: every item of these runs must be in the engine.
-func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*pb.Run, error) {
+// wholeRuns returns the whole runs of a selection: every item of these runs must be in the engine.
+func (v *verifier) wholeRuns(ctx context.Context, sel *pb.Selection) (map[string]*pb.Run, error) {
 	out := map[string]*pb.Run{}
 	for asset, err := range jobs.Assets(ctx, v.store, sel, "") {
 		if err != nil {
@@ -170,21 +170,21 @@ func (v *verifier) settled(ctx context.Context, sel *pb.Selection) (map[string]*
 }
 
 // compare calls each with every run that differs. progress is called with the number of compared runs.
-func (v *verifier) compare(ctx context.Context, sel *pb.Selection, progress func(done, total int64), each func(*difference) error) (*found, error) {
-	settled, err := v.settled(ctx, sel)
+func (v *verifier) compare(ctx context.Context, sel *pb.Selection, progress func(done, total int64), each func(*difference) error) (*tally, error) {
+	wholeRuns, err := v.wholeRuns(ctx, sel)
 	if err != nil {
 		return nil, err
 	}
-	f, total := &found{}, int64(len(settled))
+	f, total := &tally{}, int64(len(wholeRuns))
 	look := func(run string, held map[itemKey]uint64, asset string) error {
-		d, items, err := v.run(ctx, sel, settled[run], run, asset, held)
+		d, items, err := v.run(ctx, sel, wholeRuns[run], run, asset, held)
 		if err != nil {
 			return err
 		}
 		f.items += items
-		if settled[run] != nil {
+		if wholeRuns[run] != nil {
 			f.runs++
-			delete(settled, run)
+			delete(wholeRuns, run)
 			progress(f.runs, total)
 		}
 		if d == nil || d.none() {
@@ -201,8 +201,8 @@ func (v *verifier) compare(ctx context.Context, sel *pb.Selection, progress func
 			return nil, err
 		}
 	}
-	for _, run := range slices.Sorted(maps.Keys(settled)) {
-		if err := look(run, nil, settled[run].GetAsset()); err != nil {
+	for _, run := range slices.Sorted(maps.Keys(wholeRuns)) {
+		if err := look(run, nil, wholeRuns[run].GetAsset()); err != nil {
 			return nil, err
 		}
 	}
@@ -271,13 +271,13 @@ func (v *verifier) held(ctx context.Context) iter.Seq2[heldRun, error] {
 
 var errLeft = errors.New("the reader has left")
 
-// run compares a run of the store with the items that the engine held, and returns the difference and the number of items. settled is nil for a run
+// run compares a run of the store with the items that the engine held, and returns the difference and the number of items. record is nil for a run
 // that may still change. The difference is nil for a run that may still change, or is not of the selection.
-func (v *verifier) run(ctx context.Context, sel *pb.Selection, settled *pb.Run, id, asset string, held map[itemKey]uint64) (*difference, int64, error) {
-	if settled == nil {
+func (v *verifier) run(ctx context.Context, sel *pb.Selection, record *pb.Run, id, asset string, held map[itemKey]uint64) (*difference, int64, error) {
+	if record == nil {
 		return v.orphan(ctx, sel, id, asset, held)
 	}
-	d := &difference{run: id, asset: settled.GetAsset(), record: settled}
+	d := &difference{run: id, asset: record.GetAsset(), record: record}
 	items, err := v.items(ctx, d, held)
 	if err != nil {
 		return nil, 0, err
@@ -287,7 +287,7 @@ func (v *verifier) run(ctx context.Context, sel *pb.Selection, settled *pb.Run, 
 		return d, items, nil
 	}
 	// The run may have been collected, or executed again, since the dump was begun.
-	same, err := v.same(ctx, settled)
+	same, err := v.same(ctx, record)
 	if err != nil || !same {
 		return nil, items, err
 	}
@@ -520,19 +520,19 @@ func (v *verifier) plan(ctx context.Context, w *pb.Verify) (*jobs.Plan, error) {
 	if err := checkVerify(w); err != nil {
 		return nil, err
 	}
-	settled, err := v.settled(ctx, w.GetSelection())
+	wholeRuns, err := v.wholeRuns(ctx, w.GetSelection())
 	if err != nil {
 		return nil, err
 	}
 	var items int64
-	for _, r := range settled {
+	for _, r := range wholeRuns {
 		items += r.GetAnnotations() + r.GetEmbeddings()
 	}
-	lines := []string{fmt.Sprintf("reads %d runs with %d items from the store, and all that the search engine holds", len(settled), items)}
+	lines := []string{fmt.Sprintf("reads %d runs with %d items from the store, and all that the search engine holds", len(wholeRuns), items)}
 	if w.GetLog() {
 		lines = append(lines, "reads the library, the ends of runs and what they wrote from the log, as far as it reaches back")
 	}
-	total := int64(len(settled))
+	total := int64(len(wholeRuns))
 	if v.looksAtBytes(w) {
 		assets, line, err := v.planBytes(ctx, w)
 		if err != nil {
@@ -611,22 +611,22 @@ func (v *verifier) do(ctx context.Context, w *pb.Verify, a *activator, tell jobs
 	return nil
 }
 
-// A logFound counts the content of the log that the store lacks.
-type logFound struct {
+// A logTally counts the content of the log that the store lacks.
+type logTally struct {
 	events                         int64
 	assets, ends, items, unhandled int64
 	examples                       []string
 }
 
-func (f *logFound) differences() int64 { return f.assets + f.ends + f.items }
+func (f *logTally) differences() int64 { return f.assets + f.ends + f.items }
 
-func (f *logFound) lines() []string {
+func (f *logTally) lines() []string {
 	lines := []string{fmt.Sprintf("looked at %d events of the log: %d assets, %d ends of runs and %d items are in it and not in the store; %d events wait to be handled, which is no difference",
 		f.events, f.assets, f.ends, f.items, f.unhandled)}
 	return append(lines, f.examples...)
 }
 
-func (f *logFound) example(format string, args ...any) {
+func (f *logTally) example(format string, args ...any) {
 	if len(f.examples) < fewExamples {
 		f.examples = append(f.examples, fmt.Sprintf(format, args...))
 	}
@@ -642,8 +642,8 @@ var logTopics = []struct {
 
 // againstLog compares the store with the events of the log that the indexer has handled. A run that the store lacks was collected, and batches of a
 // lost lease were refused: neither is a difference.
-func (v *verifier) againstLog(ctx context.Context, sel *pb.Selection) (*logFound, error) {
-	f := &logFound{}
+func (v *verifier) againstLog(ctx context.Context, sel *pb.Selection) (*logTally, error) {
+	f := &logTally{}
 	for _, g := range logTopics {
 		for _, topic := range g.topics {
 			lag, err := v.log.Lag(ctx, g.group, topic)
@@ -687,7 +687,7 @@ func (v *verifier) againstLog(ctx context.Context, sel *pb.Selection) (*logFound
 }
 
 // inStore compares an event with the store.
-func (v *verifier) inStore(ctx context.Context, sel *pb.Selection, d events.Delivery, f *logFound) error {
+func (v *verifier) inStore(ctx context.Context, sel *pb.Selection, d events.Delivery, f *logTally) error {
 	asset, err := v.store.Asset(ctx, d.Subject)
 	if errkind.Is(err, errkind.NotFound) {
 		asset, err = nil, nil
@@ -731,7 +731,7 @@ func (v *verifier) inStore(ctx context.Context, sel *pb.Selection, d events.Deli
 }
 
 func (v *verifier) batchInStore(ctx context.Context, sel *pb.Selection, asset, run string, epoch, first, n int64,
-	record func(string) (*pb.Run, error), f *logFound, item func(int64) error,
+	record func(string) (*pb.Run, error), f *logTally, item func(int64) error,
 ) error {
 	r, err := record(run)
 	if err != nil || r == nil || r.GetEpoch() != epoch || !runs.Finished(r) || !jobs.SelectsRun(sel, r.GetAlgorithm(), r.GetVersion()) {

@@ -25,8 +25,8 @@ type verifiedBytes interface {
 	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 }
 
-// bytesFound counts the findings about the bytes of assets, and about artefacts: text tracks, frame tables, blobs of runs.
-type bytesFound struct {
+// bytesTally counts the findings about the bytes of assets, and about artefacts: text tracks, frame tables, blobs of runs.
+type bytesTally struct {
 	assets, changed, gone, unreadable int64
 	artefacts, missing, damaged       int64
 	orphans, orphanBytes              int64
@@ -34,9 +34,9 @@ type bytesFound struct {
 	examples                          []string
 }
 
-func (f *bytesFound) differences() int64 { return f.changed + f.gone + f.missing + f.damaged }
+func (f *bytesTally) differences() int64 { return f.changed + f.gone + f.missing + f.damaged }
 
-func (f *bytesFound) lines() []string {
+func (f *bytesTally) lines() []string {
 	lines := []string{fmt.Sprintf("looked at the bytes of %d assets: %d are not those that arrived, %d are gone, %d could not be looked at from here", f.assets, f.changed, f.gone, f.unreadable),
 		fmt.Sprintf("looked at %d artefacts: %d are missing in the bucket, %d are damaged", f.artefacts, f.missing, f.damaged)}
 	if f.whole {
@@ -45,7 +45,7 @@ func (f *bytesFound) lines() []string {
 	return append(lines, f.examples...)
 }
 
-func (f *bytesFound) example(format string, args ...any) {
+func (f *bytesTally) example(format string, args ...any) {
 	if len(f.examples) < fewExamples {
 		f.examples = append(f.examples, fmt.Sprintf(format, args...))
 	}
@@ -72,8 +72,8 @@ func (v *verifier) planBytes(ctx context.Context, w *pb.Verify) (assets int64, l
 // bytesOf checks the bytes of a selection's assets, and the artefacts that the store refers to. each is called after each asset.
 //
 // A deep check reads every film. The check rests for half of the reading time, so that other readers get half of the disk's time.
-func (v *verifier) bytesOf(ctx context.Context, sel *pb.Selection, deep bool, each func(assets int64) error) (*bytesFound, error) {
-	f := &bytesFound{whole: len(sel.GetAssets())+len(sel.GetTitles())+len(sel.GetSeries())+len(sel.GetAlgorithms()) == 0}
+func (v *verifier) bytesOf(ctx context.Context, sel *pb.Selection, deep bool, each func(assets int64) error) (*bytesTally, error) {
+	f := &bytesTally{whole: len(sel.GetAssets())+len(sel.GetTitles())+len(sel.GetSeries())+len(sel.GetAlgorithms()) == 0}
 	referred := map[string]bool{} // text tracks and frame tables, which assets may share
 	known := map[string]bool{}    // assets
 	for asset, err := range jobs.Assets(ctx, v.store, sel, "") {
@@ -101,7 +101,7 @@ func (v *verifier) bytesOf(ctx context.Context, sel *pb.Selection, deep bool, ea
 }
 
 // asset looks at the film itself.
-func (v *verifier) asset(ctx context.Context, a *pb.Asset, deep bool, f *bytesFound) error {
+func (v *verifier) asset(ctx context.Context, a *pb.Asset, deep bool, f *bytesTally) error {
 	f.assets++
 	began := time.Now()
 	err := v.blobs.Verify(ctx, a, deep)
@@ -127,7 +127,7 @@ func (v *verifier) asset(ctx context.Context, a *pb.Asset, deep bool, f *bytesFo
 }
 
 // shared checks an asset's text tracks and frame table. Both are small and named by their content, so both are read.
-func (v *verifier) shared(ctx context.Context, a *pb.Asset, referred map[string]bool, f *bytesFound) error {
+func (v *verifier) shared(ctx context.Context, a *pb.Asset, referred map[string]bool, f *bytesTally) error {
 	refs := map[string]*pb.MediaRef{}
 	for _, t := range a.GetText() {
 		refs[fmt.Sprintf("the %s %s", t.GetLanguage(), t.GetRole())] = t.GetMedia()
@@ -150,7 +150,7 @@ func (v *verifier) shared(ctx context.Context, a *pb.Asset, referred map[string]
 const maxArtefact = 256 << 20
 
 // artefact reads an artefact; reading compares the bytes with the hash in the name.
-func (v *verifier) artefact(ctx context.Context, ref *pb.MediaRef, a *pb.Asset, what string, f *bytesFound) error {
+func (v *verifier) artefact(ctx context.Context, ref *pb.MediaRef, a *pb.Asset, what string, f *bytesTally) error {
 	f.artefacts++
 	_, err := v.blobs.Read(ctx, ref, maxArtefact)
 	switch {
@@ -171,7 +171,7 @@ func (v *verifier) artefact(ctx context.Context, ref *pb.MediaRef, a *pb.Asset, 
 
 // ofRuns checks the blobs of an asset's finished runs. An annotation names its blob by attributes. A run whose first annotation names a blob names a
 // blob in each annotation.
-func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, deep bool, f *bytesFound) error {
+func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, deep bool, f *bytesTally) error {
 	stored, looked := map[string]blob.Listed{}, map[string]bool{}
 	for o, err := range v.blobs.List(ctx, runPrefix+a.GetId()+"/", true) {
 		if err != nil {
@@ -217,7 +217,7 @@ func (v *verifier) ofRuns(ctx context.Context, sel *pb.Selection, a *pb.Asset, d
 }
 
 // ofRun checks a blob of a run, and takes the blob out of stored.
-func (v *verifier) ofRun(ctx context.Context, a *pb.Asset, r *pb.Run, key string, stored map[string]blob.Listed, deep bool, f *bytesFound) error {
+func (v *verifier) ofRun(ctx context.Context, a *pb.Asset, r *pb.Run, key string, stored map[string]blob.Listed, deep bool, f *bytesTally) error {
 	what := fmt.Sprintf("what %s@%s put into the bucket", r.GetAlgorithm(), r.GetVersion())
 	is, ok := stored[key]
 	delete(stored, key)
@@ -241,7 +241,7 @@ const runPrefix = "runs/"
 // newBlob is the least age of an orphan: a blob is written before the reference to the blob.
 const newBlob = time.Hour
 
-func (f *bytesFound) orphan(o blob.Listed) {
+func (f *bytesTally) orphan(o blob.Listed) {
 	if time.Since(o.Modified) < newBlob {
 		return
 	}
@@ -251,7 +251,7 @@ func (f *bytesFound) orphan(o blob.Listed) {
 }
 
 // orphans counts blobs without a reference: artefacts of deleted assets, and unused text tracks and frame tables.
-func (v *verifier) orphans(ctx context.Context, known, referred map[string]bool, f *bytesFound) error {
+func (v *verifier) orphans(ctx context.Context, known, referred map[string]bool, f *bytesTally) error {
 	for o, err := range v.blobs.List(ctx, runPrefix, false) {
 		if err != nil {
 			return fmt.Errorf("listing the artefacts of runs: %w", err)
@@ -271,7 +271,7 @@ func (v *verifier) orphans(ctx context.Context, known, referred map[string]bool,
 	return nil
 }
 
-func (v *verifier) orphansBelow(ctx context.Context, prefix string, referred map[string]bool, f *bytesFound) error {
+func (v *verifier) orphansBelow(ctx context.Context, prefix string, referred map[string]bool, f *bytesTally) error {
 	for o, err := range v.blobs.List(ctx, prefix, true) {
 		if err != nil {
 			return fmt.Errorf("listing %s: %w", prefix, err)
