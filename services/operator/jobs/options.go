@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -34,8 +35,11 @@ type Option struct {
 	Help string
 }
 
-// maxOption bounds a text of an option.
-const maxOption = 4096
+// maxOption bounds a text that is read as a value, and maxOptions bounds all values of a Task together, in bytes.
+const (
+	maxOption  = 4096
+	maxOptions = 64 << 10
+)
 
 // checkOptions refuses options that have no such field in the kind's message, and defaults that are no values.
 func (k *Kind) checkOptions() error {
@@ -86,6 +90,13 @@ func fieldType(fd protoreflect.FieldDescriptor) Type {
 // values returns the options of a Task as values of their types, the defaults among them. An option that the kind does not have, and a value
 // of another type, is Invalid.
 func (k *Kind) values(given map[string]*pb.Value) (map[string]*pb.Value, error) {
+	size := 0
+	for _, v := range given {
+		size += proto.Size(v)
+	}
+	if size > maxOptions {
+		return nil, errkind.New(errkind.Invalid, "task.options: %d bytes are given; want at most %d", size, maxOptions)
+	}
 	out := map[string]*pb.Value{}
 	for _, o := range k.Options {
 		v, ok := given[o.Name]
