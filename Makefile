@@ -3,6 +3,8 @@ SHELL := /bin/bash
 BIN   := bin/cinedex
 GO    ?= go
 export GOFLAGS ?= -buildvcs=false
+# Without gRPC's own traces, which Cinedex does not use, the linker leaves out the methods that nothing calls.
+TAGS  ?= grpcnotrace
 
 .DEFAULT_GOAL := help
 # Nodes of each server, and their first ports.
@@ -14,13 +16,16 @@ CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
 .PHONY: servers servers-stop servers-status chaos
-.PHONY: help build demo test check setup figures bench race release lint generate stale fmt prose clean
+.PHONY: help build sizes demo test check setup figures bench race release lint generate stale fmt prose clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 build: ## build bin/cinedex
-	$(GO) build -o $(BIN) ./cmd/cinedex
+	$(GO) build -tags=$(TAGS) -o $(BIN) ./cmd/cinedex
+
+sizes: ## the size of each program as a release has it, and how long it takes to build and to link
+	@TAGS=$(TAGS) scripts/sizes
 
 demo: build ## fetch what is needed, ingest, search in three ways, serve (ONCE=1 ends, FULL=1 the whole film, SIZE=production over make servers)
 ifeq ($(SIZE),production)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/fetch"
+	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/search/opensearch"
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
@@ -85,11 +86,11 @@ func servers(ctx context.Context, h *home, from settings) (fs []finding) {
 		return append(fs, finding{Check: "configuration", Detail: err.Error(), Remedy: "correct what it names"})
 	}
 	if cfg.Store.Engine == "cassandra" {
-		fs = append(fs, cassandra(ctx, cfg.Store.Cassandra))
+		fs = append(fs, cassandra(ctx, *platform.SettingsOf[cassandrastore.Config](cfg.Store.Drivers)))
 	}
 	if cfg.Search.Engine == "opensearch" {
 		f := finding{Check: "search engine", OK: true, Remedy: "see search.opensearch in docs/guides/configuration.md"}
-		if f.Detail, err = opensearch.Describe(ctx, cfg.Search.OpenSearch); err != nil {
+		if f.Detail, err = opensearch.Describe(ctx, *platform.SettingsOf[opensearch.Config](cfg.Search.Drivers)); err != nil {
 			f.OK, f.Detail = false, err.Error()
 		}
 		fs = append(fs, f)

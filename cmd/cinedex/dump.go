@@ -10,6 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
 // newDump writes what the store and the search engine hold, in their canonical form. It
@@ -38,7 +39,8 @@ Of clusters, which others may be writing meanwhile, each part is as of the momen
 }
 
 func dump(ctx context.Context, cfg platform.Config, what string, out io.Writer) (err error) {
-	cfg.Store.Cassandra.Migrate, cfg.Store.Adopt = false, false // it only reads
+	// It only reads.
+	platform.SettingsOf[cassandrastore.Config](cfg.Store.Drivers).Migrate, cfg.Store.Adopt = false, false
 	p, err := platform.Open(ctx, "dump", cfg, io.Discard)
 	if err != nil {
 		return err

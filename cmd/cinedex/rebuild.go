@@ -17,6 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
@@ -116,14 +117,15 @@ func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 	if cfg.Store.Engine != "pebble" || cfg.Size != sizeEmbedded {
 		return errkind.New(errkind.Invalid, "rebuild store: the store is %s, whose own tools repair it; `cinedex replay --source log` folds the log into it again", cfg.Store.Engine)
 	}
+	settings := platform.SettingsOf[pebblestore.Config](cfg.Store.Drivers)
 	quiet := slog.New(slog.NewTextHandler(o.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	got, err := pebblestore.Salvage(ctx, cfg.Store.Pebble, quiet)
+	got, err := pebblestore.Salvage(ctx, *settings, quiet)
 	switch {
 	case errkind.Is(err, errkind.NotFound): // the store's folder is gone: the log is the only source
 	case err != nil:
 		return err
 	case got.Aside == "":
-		o.printf("the store in %s is not damaged\n", cfg.Store.Pebble.Dir)
+		o.printf("the store in %s is not damaged\n", settings.Dir)
 		return nil
 	}
 	for _, d := range got.Damage {
@@ -159,7 +161,7 @@ func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 	for _, l := range lost {
 		o.printf("lost: %s\n", l)
 	}
-	if e, ok := p.Engine.(*embedded.Engine); ok && len(lost) > 0 {
+	if e, ok := search.As[*embedded.Engine](p.Engine); ok && len(lost) > 0 {
 		if err := e.Doubt("the store has lost rows that the search engine may still have"); err != nil {
 			return err
 		}

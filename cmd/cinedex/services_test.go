@@ -29,9 +29,9 @@ import (
 )
 
 // apart are the services, each of which runs as a process of its own.
-var apart = []string{"ingestor", "algo-runner", "indexer", "search-api"}
+var apart = []string{"ingestor", "algo-runner", "indexer", "operator", "search-api"}
 
-// TestFigureServices runs the four services as processes over real servers, has them watch the demo's films and answer, and holds their
+// TestFigureServices runs the five services as processes over real servers, has them watch the demo's films and answer, and holds their
 // peaks of memory against what the manifests allow.
 func TestFigureServices(t *testing.T) {
 	figure.Begin(t, "apart/services")
@@ -56,7 +56,7 @@ func TestFigureServices(t *testing.T) {
 	who := []string{"token_file=" + tokens}
 	wants := map[string][][]string{
 		"ingestor": {on.kafka, on.cassandra, blobs, who}, "algo-runner": {on.kafka, on.cassandra, blobs},
-		"indexer": {on.kafka, on.cassandra, on.opensearch, blobs, who}, "search-api": {on.kafka, on.cassandra, on.opensearch, blobs, who},
+		"indexer": {on.kafka, on.cassandra, on.opensearch}, "operator": {on.kafka, on.cassandra, on.opensearch, blobs, who}, "search-api": {on.kafka, on.cassandra, on.opensearch, blobs, who},
 	}
 	if err := os.MkdirAll(filepath.Join(home, "media"), 0o755); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestFigureServices(t *testing.T) {
 		within = within && peak <= limit
 		told += fmt.Sprintf(", %s %d of %d MiB", name, peak>>20, limit>>20)
 	}
-	figure.Report(t, false, figure.Result{Name: "apart/services", Claim: "the four services as processes over real servers: the demo's films watched and found; each peak of memory within the manifests' limit",
+	figure.Report(t, false, figure.Result{Name: "apart/services", Claim: "the five services as processes over real servers: the demo's films watched and found; each peak of memory within the manifests' limit",
 		Measured: fmt.Sprintf("three films watched in %.0f s, %d of 3 searches answered, %d dead letters; peaks%s", took.Seconds(), found, letters, told),
 		Pass:     within && found == 3 && letters == 0, Note: "peaks are VmHWM, without ffmpeg, which is a process of its own"})
 }
@@ -159,14 +159,8 @@ func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 				t.Fatal(err)
 			}
 		}
-		home := t.TempDir()
-		tokens := filepath.Join(home, "tokens.yaml")
-		if err := os.WriteFile(tokens, []byte("tokens: []\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
 		began := time.Now()
-		_, process := service(t, filepath.Join(bin, "indexer"), cache, slices.Concat(on.kafka, on.cassandra, on.opensearch,
-			[]string{"token_file=" + tokens, "blobs.bucket=file://" + filepath.ToSlash(home)})...)
+		_, process := service(t, filepath.Join(bin, "indexer"), cache, slices.Concat(on.kafka, on.cassandra, on.opensearch)...)
 		quarters := 0
 		for tick := time.NewTicker(250 * time.Millisecond); quarters < len(c.peaks); <-tick.C {
 			lags, err := on.log.Lag(t.Context(), events.HopIndexer.Group, events.HopIndexer.Topics...)
@@ -233,7 +227,7 @@ func newOwnServers(t *testing.T) ownServers {
 	return on
 }
 
-// buildServices builds the four into a folder.
+// buildServices builds them into a folder.
 func buildServices(t *testing.T) (bin string) {
 	t.Helper()
 	bin = t.TempDir()

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
@@ -33,13 +34,14 @@ stopped in the midst; services go on meanwhile.`,
 			if cfg.Store.Engine != "cassandra" {
 				return errkind.New(errkind.Invalid, "store.engine is %s, which has nothing to migrate; give the configuration of a service with --config", cfg.Store.Engine)
 			}
-			if err := cassandrastore.Migrate(cmd.Context(), cfg.Store.Cassandra, slog.New(slog.NewTextHandler(o.err, nil))); err != nil {
+			cassandra := platform.SettingsOf[cassandrastore.Config](cfg.Store.Drivers)
+			if err := cassandrastore.Migrate(cmd.Context(), *cassandra, slog.New(slog.NewTextHandler(o.err, nil))); err != nil {
 				return err
 			}
 			if o.json {
-				return o.value(map[string]any{"keyspace": cfg.Store.Cassandra.Keyspace, "migrated": true})
+				return o.value(map[string]any{"keyspace": cassandra.Keyspace, "migrated": true})
 			}
-			o.note("keyspace %s is up to date", cfg.Store.Cassandra.Keyspace)
+			o.note("keyspace %s is up to date", cassandra.Keyspace)
 			return nil
 		},
 	}

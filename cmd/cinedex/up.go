@@ -19,6 +19,7 @@ import (
 	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/authz"
+	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // a bucket may be one of S3's protocol
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
@@ -26,6 +27,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/rpc"
+	"github.com/cinedex/cinedex/pkg/search/engines"
+	"github.com/cinedex/cinedex/pkg/store/stores"
 	"github.com/cinedex/cinedex/pkg/telemetry"
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 	"github.com/cinedex/cinedex/services/indexer/indexing"
@@ -64,7 +67,7 @@ const (
 
 func defaultUp(dir string) upConfig {
 	c := upConfig{
-		Config: platform.Default(dir), API: platform.API{Address: "127.0.0.1:8080"}, Size: sizeEmbedded, Replication: 1,
+		Config: platform.Default(dir, links), API: platform.API{Address: "127.0.0.1:8080"}, Size: sizeEmbedded, Replication: 1,
 		Broker: broker.Default(filepath.Join(dir, "log")),
 		Ingest: ingest.Default(), Runner: runner.Default(), Indexing: indexing.Default(), Operating: operating.Default(), Gateway: gateway.Default(),
 	}
@@ -169,7 +172,9 @@ func parts(cfg upConfig) (all []platform.Part, search *searchapi.Part) {
 
 // links are the implementations that this program has: all of them.
 var links = platform.Links{
-	Models: func(c model.Cache) platform.Models { return builtin.Open(c, runtime.GOMAXPROCS(0)) },
+	Stores:  stores.Drivers(),
+	Engines: engines.Drivers(),
+	Models:  func(c model.Cache) platform.Models { return builtin.Open(c, runtime.GOMAXPROCS(0)) },
 }
 
 // running is the platform in this process, opened and ready to serve.

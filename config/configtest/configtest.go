@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Refuses checks the configuration of a program. defaults returns a pointer to new defaults. except replaces the rows of keys of which the
-// program asks more or less than others.
+// Refuses checks the configuration of a program. defaults returns a pointer to new defaults. except replaces what is refused of keys of which
+// the program asks more or less than others.
 func Refuses(t *testing.T, defaults func() any, except map[string][]string) {
 	t.Helper()
 	load := func(set ...string) error { return config.Load(defaults(), "", set) }
@@ -49,6 +49,9 @@ func Refuses(t *testing.T, defaults func() any, except map[string][]string) {
 			}
 		}
 		for _, v := range r.taken {
+			if slices.Contains(refused, v) {
+				continue
+			}
 			if err := load(append(with, key+"="+v)...); err != nil {
 				t.Errorf("%s=%q is refused: %v", key, v, err)
 			}

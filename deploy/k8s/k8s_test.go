@@ -88,6 +88,8 @@ func TestUsers(t *testing.T) {
 	acl := func(kind, name, pattern string, operations ...string) object {
 		return object{"resource": object{"type": kind, "name": name, "patternType": pattern}, "operations": operations}
 	}
+	// How far groups are, and nothing that they read: for the operator, and for the scaler.
+	watches := []object{acl("topic", "*", "literal", "Describe"), acl("group", "*", "literal", "Describe")}
 	var all []object
 	for _, a := range events.Accesses() {
 		var acls []object
@@ -100,10 +102,12 @@ func TestUsers(t *testing.T) {
 		for _, group := range a.Groups {
 			acls = append(acls, acl("group", group, "prefix", "Read"))
 		}
+		if a.Watches {
+			acls = append(acls, watches...)
+		}
 		all = append(all, user(a.User, acls))
 	}
-	// The scaler looks at how far groups are behind, and at nothing that they read.
-	all = append(all, user("keda", []object{acl("topic", "*", "literal", "Describe"), acl("group", "*", "literal", "Describe")}))
+	all = append(all, user("keda", watches))
 	golden(t, filepath.Join(production, "users.yaml"), documents(t, "What each service may do on the log, from pkg/events.", all))
 }
 
@@ -155,7 +159,7 @@ func TestSettings(t *testing.T) {
 		args     []string // before --config
 	}
 	want := map[string]asked{"cinedex": {config: "overlays/embedded/up.yaml", args: []string{"up"}}}
-	for _, service := range []string{"ingestor", "algo-runner", "indexer", "search-api"} {
+	for _, service := range []string{"ingestor", "algo-runner", "indexer", "operator", "search-api"} {
 		a := asked{config: filepath.Join(production, service+".yaml")}
 		for _, c := range containers(t, filepath.Join(production, "secrets", service+".yaml")) {
 			for _, e := range c.Env {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // drivers that add little to a binary; pkg/platform links the drivers of clouds
+	_ "gocloud.dev/blob/fileblob" // drivers that add little to a binary; package clouds links those of clouds
 	_ "gocloud.dev/blob/memblob"
 
 	"github.com/cinedex/cinedex/pkg/errkind"

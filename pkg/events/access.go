@@ -12,6 +12,8 @@ type Access struct {
 	Writes []Topic
 	// Groups are prefixes of the names of the user's groups: Read.
 	Groups []string
+	// Watches says that the user looks how far every group is in every topic, without reading the topics: Describe.
+	Watches bool
 }
 
 var accesses = []Access{
@@ -34,8 +36,15 @@ var accesses = []Access{
 		Reads: []Topic{Algorithms},
 	},
 	{
+		User: "operator", Watches: true,
+		Reads:  []Topic{Algorithms, MediaReady, RunsFinished, Annotations, Embeddings, DeadLetters},
+		Writes: []Topic{RunsBatch, RunsBackfill, AnnotationsBackfill, EmbeddingsBackfill},
+	},
+	{
+		// An indexer of the version before does operators' jobs as well, and may run beside an operator during an upgrade. Hence the rights to read
+		// DeadLetters, and to write RunsBatch, AnnotationsBackfill and EmbeddingsBackfill.
 		User: "indexer", Groups: []string{"indexer"},
-		Reads:  []Topic{MediaReady, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
+		Reads:  []Topic{Algorithms, MediaReady, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
 		Writes: []Topic{RunsRequested, RunsBatch, RunsBackfill, AnnotationsBackfill, EmbeddingsBackfill, DeadLetters},
 	},
 }

@@ -14,8 +14,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	cloudevent "github.com/cloudevents/sdk-go/v2/event"
-
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 )
@@ -44,8 +42,8 @@ func wrong(format string, args ...any) error { return errkind.New(errkind.Invali
 func (r *received) event(c Contract) (Event, error) {
 	version := r.attribute("specversion")
 	switch version {
-	case cloudevent.CloudEventsVersionV1:
-	case cloudevent.CloudEventsVersionV03:
+	case versionV1:
+	case versionV03:
 		if err := r.upgrade(); err != nil {
 			return Event{}, err
 		}

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	cloudevent "github.com/cloudevents/sdk-go/v2/event"
-
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 )
@@ -83,9 +81,9 @@ func fromRequest(h http.Header, body []byte) ([]*received, error) {
 		return nil, refuse(http.StatusUnsupportedMediaType, errkind.Invalid, "%w", err)
 	}
 	switch {
-	case media == cloudevent.ApplicationCloudEventsBatchJSON:
+	case media == eventsInBatch:
 		return fromBatch(body)
-	case media == cloudevent.ApplicationCloudEventsJSON, h.Get(httpPrefix+"Specversion") == "" && isWhole(media, body):
+	case media == eventJSON, h.Get(httpPrefix+"Specversion") == "" && isWhole(media, body):
 		one, err := fromJSON(body)
 		if err != nil {
 			return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the event: %w", err)
@@ -93,7 +91,7 @@ func fromRequest(h http.Header, body []byte) ([]*received, error) {
 		return []*received{one}, nil
 	case strings.HasPrefix(media, "application/cloudevents"), !isJSON(media) && !isProtobuf(media):
 		return nil, refuse(http.StatusUnsupportedMediaType, errkind.Invalid, "content type %q is none of %s, %s and, with ce- headers, JSON (%s, …+json) and %s",
-			clipped(contentType), cloudevent.ApplicationCloudEventsJSON, cloudevent.ApplicationCloudEventsBatchJSON, JSON, Protobuf)
+			clipped(contentType), eventJSON, eventsInBatch, JSON, Protobuf)
 	}
 	one, err := fromHeaders(h, body)
 	if err != nil {
@@ -128,7 +126,7 @@ const httpPrefix = "Ce-"
 // fromHeaders reads binary mode. A missing content type is an absent attribute and no error.
 func fromHeaders(h http.Header, body []byte) (*received, error) {
 	if h.Get(httpPrefix+"Specversion") == "" {
-		return nil, wrong("not a CloudEvent: the header ce-specversion is missing (or send the whole event as %s)", cloudevent.ApplicationCloudEventsJSON)
+		return nil, wrong("not a CloudEvent: the header ce-specversion is missing (or send the whole event as %s)", eventJSON)
 	}
 	r := &received{attributes: make(map[string]string), data: body}
 	for key, values := range h {

@@ -14,6 +14,7 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // a bucket may be one of S3's protocol
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/platform"
 )
@@ -38,7 +39,7 @@ func TestS3(t *testing.T) {
 		return "s3://" + name + "?" + url.Values{"endpoint": {server.URL}, "region": {"eu-west-1"}, "use_path_style": {"true"}}.Encode()
 	}
 	dir := t.TempDir()
-	c := platform.Default(dir)
+	c := platform.Default(dir, links)
 	c.Blobs.Bucket, c.Blobs.Buckets = bucket("own"), []string{bucket("films")}
 	c.Blobs.CacheDir = filepath.Join(dir, "fetched")
 	// Which programs read films is not of interest here, only that there are some.

@@ -11,7 +11,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
-	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -79,12 +78,6 @@ type Service struct {
 	Register func(mux *http.ServeMux)
 	// Procedures are the names of the Connect services among the handlers, for health and reflection.
 	Procedures []string
-}
-
-// Links are the implementations that a program is built with.
-type Links struct {
-	// Models opens the models in a cache; nil for a program that needs none.
-	Models func(model.Cache) Models
 }
 
 // Models are the algorithms and the models that they run on, each opened at its first need.

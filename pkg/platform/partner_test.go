@@ -21,7 +21,7 @@ import (
 func two(t *testing.T, brokers []string, change func(second *platform.Config)) (first, second error) {
 	t.Helper()
 	ctx := t.Context()
-	cfg := platform.Default(t.TempDir())
+	cfg := platform.Default(t.TempDir(), links)
 	cfg.Kafka.Brokers, cfg.Kafka.Prefix = brokers, strings.ToLower(t.Name())+".one."
 	read := func() error {
 		p, err := platform.Open(ctx, "test", cfg, io.Discard)
@@ -81,10 +81,10 @@ func TestAnotherSearchEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cfg := platform.Default(t.TempDir())
+	cfg := platform.Default(t.TempDir(), links)
 	cfg.Kafka.Brokers = []string{log.Addr()}
 	cfg.Search.Engine = "opensearch"
-	cfg.Search.OpenSearch.URLs = []string{url}
+	openSearch(&cfg.Search).URLs = []string{url}
 	open := func(prefix string, adopt bool) error {
 		t.Helper()
 		p, err := platform.Open(t.Context(), "test", cfg, io.Discard)
@@ -92,7 +92,7 @@ func TestAnotherSearchEngine(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer p.Close()
-		cfg.Search.OpenSearch.Prefix, cfg.Store.Adopt = prefix, adopt
+		openSearch(&cfg.Search).Prefix, cfg.Store.Adopt = prefix, adopt
 		if err := p.OpenStore(t.Context(), cfg.Store); err != nil {
 			t.Fatal(err)
 		}
@@ -131,10 +131,10 @@ func TestSearchIndicesDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cfg := platform.Default(t.TempDir())
+	cfg := platform.Default(t.TempDir(), links)
 	cfg.Kafka.Brokers = []string{log.Addr()}
 	cfg.Search.Engine = "opensearch"
-	cfg.Search.OpenSearch.URLs, cfg.Search.OpenSearch.Prefix = []string{url}, "partner-deleted"
+	openSearch(&cfg.Search).URLs, openSearch(&cfg.Search).Prefix = []string{url}, "partner-deleted"
 	remove := func(ctx context.Context) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(ctx, http.MethodDelete, url+"/partner-deleted.*", nil)

@@ -5,7 +5,6 @@ package platform
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -17,18 +16,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/encode"
-	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/model"
-	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
-	"github.com/cinedex/cinedex/pkg/search/embedded"
-	"github.com/cinedex/cinedex/pkg/search/opensearch"
 	"github.com/cinedex/cinedex/pkg/store"
-	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
-	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 	"github.com/cinedex/cinedex/pkg/telemetry"
 )
 
@@ -58,74 +51,16 @@ type Tokens struct {
 	TokenFile string `mapstructure:"token_file"`
 }
 
-// StoreConfig says where the truth is.
-type StoreConfig struct {
-	// Engine is pebble: one folder, one process; or cassandra: a cluster, any number of processes.
-	Engine string `mapstructure:"engine"`
-	// Adopt takes the log and the search engine that are configured as the store's own, whichever they were before: for the one
-	// start after either was moved on purpose.
-	Adopt     bool                  `mapstructure:"adopt"`
-	Pebble    pebblestore.Config    `mapstructure:"pebble"`
-	Cassandra cassandrastore.Config `mapstructure:"cassandra"`
-}
-
-// SearchConfig says what finds things.
-type SearchConfig struct {
-	// Engine is embedded: Bleve and the flat vector index in one folder, one process; or opensearch: a cluster, any number
-	// of processes.
-	Engine string `mapstructure:"engine"`
-	// Dir is the embedded engine's folder.
-	Dir        string            `mapstructure:"dir"`
-	OpenSearch opensearch.Config `mapstructure:"opensearch"`
-}
-
-// Validate reports the first field that the engine cannot use.
-func (c SearchConfig) Validate() error {
-	switch c.Engine {
-	case "embedded":
-		if c.Dir == "" {
-			return errkind.New(errkind.Invalid, "dir: must name a folder")
-		}
-	case "opensearch":
-		if err := c.OpenSearch.Validate(); err != nil {
-			return fmt.Errorf("opensearch.%w", err)
-		}
-	default:
-		return errkind.New(errkind.Invalid, "engine: %q is neither embedded nor opensearch", c.Engine)
-	}
-	return nil
-}
-
-// Default keeps everything below dir.
-func Default(dir string) Config {
+// Default keeps everything below dir, in the implementations that the program links.
+func Default(dir string, l Links) Config {
 	c := Config{
 		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: blob.Default(), Audit: audit.Default(),
-		Store:  StoreConfig{Engine: "pebble", Pebble: pebblestore.Default(), Cassandra: cassandrastore.Default()},
-		Search: SearchConfig{Engine: "embedded", Dir: filepath.Join(dir, "search"), OpenSearch: opensearch.Default()},
+		Store: defaultStore(dir, l.Stores), Search: defaultSearch(dir, l.Engines), Tokens: Tokens{TokenFile: "tokens.yaml"},
 	}
-	c.TokenFile = "tokens.yaml"
-	c.Store.Pebble.Dir = filepath.Join(dir, "store")
 	if abs, err := filepath.Abs(filepath.Join(dir, "media")); err == nil {
 		c.Blobs.Bucket = "file://" + filepath.ToSlash(abs)
 	}
 	return c
-}
-
-// Validate reports the first field that the engine cannot use.
-func (c StoreConfig) Validate() error {
-	switch c.Engine {
-	case "pebble":
-		if err := c.Pebble.Validate(); err != nil {
-			return fmt.Errorf("pebble.%w", err)
-		}
-		return nil
-	case "cassandra":
-		if err := c.Cassandra.Validate(); err != nil {
-			return fmt.Errorf("cassandra.%w", err)
-		}
-		return nil
-	}
-	return errkind.New(errkind.Invalid, "engine: %q is neither pebble nor cassandra", c.Engine)
 }
 
 // Platform is what is open. A part that was not asked for is nil.
@@ -190,108 +125,6 @@ func (p *Platform) OpenEvents(c events.Config) error {
 	}
 	p.Events, p.closers = client, append(p.closers, client)
 	return nil
-}
-
-// OpenStore opens the truth.
-func (p *Platform) OpenStore(ctx context.Context, c StoreConfig) (err error) {
-	if c.Engine == "cassandra" {
-		p.Store, err = cassandrastore.Open(ctx, c.Cassandra, cassandrastore.Deps{Log: p.Log, Registerer: p.Registry})
-	} else {
-		p.Store, err = pebblestore.Open(c.Pebble, pebblestore.Deps{Log: p.Log, Registerer: p.Registry})
-	}
-	if err != nil {
-		p.Store = nil // not a nil of one of their types
-		return err
-	}
-	p.closers = append(p.closers, p.Store)
-	p.adopt = c.Adopt
-	p.Events.Guard(func(ctx context.Context, id string) error { return p.belongs(ctx, "log", id) })
-	return nil
-}
-
-// belongs refuses a server that is not the one that the store's data came from, or went to.
-func (p *Platform) belongs(ctx context.Context, role, id string) error {
-	was, err := p.Store.Partner(ctx, role, id, p.adopt)
-	if err != nil {
-		return err
-	}
-	if was != id {
-		return errkind.New(errkind.Invalid, "the store belongs with the %s %s, and the configured one is %s: two clusters are mixed up. "+
-			"Configure those that belong together, or, if the %s was moved on purpose, start once with store.adopt=true", role, was, id, role)
-	}
-	return nil
-}
-
-// OpenEngine opens the search engine for the spaces given; the store must be open.
-func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.Space) (err error) {
-	if c.Engine == "opensearch" {
-		p.Engine, err = opensearch.Open(ctx, c.OpenSearch, opensearch.Deps{
-			Spaces: spaces, Log: p.Log, Metrics: p.Registry,
-			Belongs: func(ctx context.Context, id string) error { return p.belongs(ctx, "search engine", id) },
-			Filled:  p.filled,
-		})
-	} else {
-		p.Engine, err = embedded.Open(c.Dir, embedded.Config{Spaces: spaces, Mend: p.Store != nil}, embedded.Deps{Log: p.Log, Metrics: p.Registry}) //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
-	}
-	if err != nil {
-		p.Engine = nil // not a nil of one of their types
-		return fmt.Errorf("opening the search engine: %w", err)
-	}
-	p.closers = append(p.closers, p.Engine)
-	if e, ok := p.Engine.(*embedded.Engine); ok && p.Store != nil {
-		return p.recognise(ctx, e)
-	}
-	return nil
-}
-
-// recognise finds out whether the embedded engine was filled from this store. An engine whose folder was emptied or
-// exchanged holds less than the store, and looks like any other.
-func (p *Platform) recognise(ctx context.Context, e *embedded.Engine) error {
-	const role = "embedded search engine"
-	known, err := p.Store.Partner(ctx, role, e.ID(), p.adopt)
-	if err != nil {
-		return fmt.Errorf("asking the store for its search engine: %w", err)
-	}
-	e.OnWhole(func(ctx context.Context) error {
-		_, err := p.Store.Partner(ctx, role, e.ID(), true)
-		return err
-	})
-	if known != e.ID() {
-		return e.Doubt("it is another search engine than the one that was filled from this store: its folder was emptied, exchanged or set aside")
-	}
-	if !e.Made() {
-		return nil
-	}
-	owed, err := p.owed(ctx)
-	if err != nil || !owed {
-		return err
-	}
-	return e.Doubt("it is empty, and the store is not")
-}
-
-// owed reports whether the store has anything that a search engine is to hold.
-func (p *Platform) owed(ctx context.Context) (bool, error) {
-	for _, err := range p.Store.AllActive(ctx) {
-		if err != nil {
-			return false, fmt.Errorf("reading what the search engine is to hold: %w", err)
-		}
-		return true, nil
-	}
-	return false, nil
-}
-
-// filled returns the identity of the search indices that were filled from this store. Indices that were emptied or made anew carry another.
-func (p *Platform) filled(ctx context.Context, id string, empty bool) (string, error) {
-	if empty {
-		owed, err := p.owed(ctx)
-		if err != nil {
-			return "", err
-		}
-		if owed {
-			id = rand.Text() // nothing was filled from this store
-		}
-	}
-	return p.Store.Partner(ctx, "search indices", id, p.adopt)
 }
 
 // OpenTokens reads the file that says who may do what. The service is not ready while the file is wrong.

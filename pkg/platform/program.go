@@ -83,7 +83,7 @@ func (p Program) Config() any { return p.config() }
 
 func (p Program) config() *programConfig {
 	spec := p.Part.Spec()
-	base := Default(".cinedex")
+	base := Default(".cinedex", p.Links)
 	c := &programConfig{spec: spec, base: &base, api: &API{}}
 	if spec.API {
 		c.api.Address = ":8080"

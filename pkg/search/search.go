@@ -25,7 +25,7 @@ type Engine interface {
 	Close() error
 }
 
-// A Lacker is an engine that can lose items, and knows when items may be missing.
+// A Lacker is an engine that can lose items, and knows when items may be missing. Callers ask an engine for the role with As.
 type Lacker interface {
 	// Lacking returns the reason why the engine may hold less than the store; nil where the engine holds all. A Rebuild that
 	// commits ends the lack.
@@ -47,7 +47,7 @@ func (l *Lack) Error() error {
 
 // Whole returns the error of an engine that lacks items and does not answer; nil of any other engine.
 func Whole(e Searcher) error {
-	if l, ok := e.(Lacker); ok {
+	if l, ok := As[Lacker](e); ok {
 		if why := l.Lacking(); why != nil && !why.Serves {
 			return why.Error()
 		}
@@ -55,7 +55,7 @@ func Whole(e Searcher) error {
 	return nil
 }
 
-// A Rebuilder is an engine that can be filled anew beside the live engine, and swapped at once.
+// A Rebuilder is an engine that can be filled anew beside the live engine, and swapped at once. Callers ask an engine for the role with As.
 type Rebuilder interface {
 	// Rebuild begins a fresh, empty engine of the same spaces beside the live engine.
 	//   - At most one rebuild is under way. A rebuild that began earlier, in this process or in a process that has died, is given up: its

@@ -42,6 +42,10 @@ func grant(t *testing.T, c *kgo.Client, prefix string, a events.Access) {
 	for _, group := range a.Groups {
 		allow(kmsg.ACLResourceTypeGroup, group, kmsg.ACLResourcePatternTypePrefixed, kmsg.ACLOperationRead)
 	}
+	if a.Watches {
+		allow(kmsg.ACLResourceTypeTopic, "", kmsg.ACLResourcePatternTypePrefixed, kmsg.ACLOperationDescribe)
+		allow(kmsg.ACLResourceTypeGroup, "", kmsg.ACLResourcePatternTypePrefixed, kmsg.ACLOperationDescribe)
+	}
 	res, err := req.RequestWith(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -165,6 +169,11 @@ func TestKafkaAccess(t *testing.T) {
 					continue
 				}
 				expect(t, "consuming as "+other.Groups[0], handles(t, c, other.Groups[0], a.Reads[0]), false)
+			}
+			for _, hop := range events.Hops() {
+				if _, err := c.Lag(t.Context(), hop.Group, hop.Topics...); a.Watches && err != nil {
+					t.Errorf("looking how far %s is: %v", hop.Group, err)
+				}
 			}
 			if _, err := c.EnsureTopics(t.Context(), events.Layout{Replication: 1, Embedded: true}); err == nil {
 				t.Error("it may make topics")

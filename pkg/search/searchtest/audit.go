@@ -12,7 +12,7 @@ import (
 // testAudit compares the lines that an Auditor announces with the lines of Dump.
 func testAudit(t *testing.T, h Harness) {
 	e := open(t, h)
-	audit, ok := e.(search.Auditor)
+	audit, ok := search.As[search.Auditor](e)
 	if !ok {
 		t.Fatalf("a %T is no search.Auditor", e)
 	}

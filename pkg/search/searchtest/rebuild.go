@@ -32,7 +32,7 @@ func testRebuild(t *testing.T, h Harness) {
 
 func rebuild(t testing.TB, e search.Engine) search.Rebuild {
 	t.Helper()
-	b, ok := e.(search.Rebuilder)
+	b, ok := search.As[search.Rebuilder](e)
 	if !ok {
 		t.Fatalf("a %T is no search.Rebuilder", e)
 	}

@@ -354,7 +354,7 @@ func testRewrite(t *testing.T, h Harness) {
 // testReplayed writes items once more that were written before, some with changes.
 func testReplayed(t *testing.T, h Harness) {
 	e := open(t, h)
-	audit, ok := e.(search.Auditor)
+	audit, ok := search.As[search.Auditor](e)
 	if !ok {
 		t.Fatal("the engine does not say how it keeps items")
 	}

@@ -36,7 +36,7 @@ func rebuildKind(deps Deps) jobs.Kind {
 // fill submits a rebuild once the search engine reports that the engine holds less than the store. The job is listed, shows progress and goes on
 // after a kill, like any job. An operator submits again after the job was cancelled or has failed.
 func (s *Service) fill(ctx context.Context) error {
-	l, ok := s.deps.Engine.(search.Lacker)
+	l, ok := search.As[search.Lacker](s.deps.Engine)
 	if !ok {
 		return nil
 	}
@@ -135,7 +135,7 @@ func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (*jobs.Plan, error)
 	if err := checkRebuild(w); err != nil {
 		return nil, err
 	}
-	if _, ok := r.engine.(search.Rebuilder); !ok {
+	if _, ok := search.As[search.Rebuilder](r.engine); !ok {
 		return nil, errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
 	}
 	var read, items int64
@@ -157,7 +157,7 @@ func (r *rebuilder) plan(ctx context.Context, w *pb.Rebuild) (*jobs.Plan, error)
 // do rebuilds. After a pause or a kill, do begins anew with another fresh engine: the engine before lacks the items that were written meanwhile, and
 // finding these items costs as much as copying all items.
 func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell jobs.Teller) (err error) {
-	engine, ok := r.engine.(search.Rebuilder)
+	engine, ok := search.As[search.Rebuilder](r.engine)
 	if !ok {
 		return errkind.New(errkind.Invalid, "rebuild: this search engine cannot be filled anew beside itself")
 	}
@@ -198,7 +198,7 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell job
 		return err
 	}
 	v := newVerifier(r.store, fresh, nil)
-	v.auditor, _ = r.engine.(search.Auditor)
+	v.auditor, _ = search.As[search.Auditor](r.engine)
 	f, err := v.compare(ctx, nil, func(_, _ int64) {}, func(*difference) error { return nil })
 	if err != nil {
 		return fmt.Errorf("holding the fresh search engine against the store: %w", err)

@@ -81,7 +81,7 @@ type logReader interface {
 
 func newVerifier(s store.Store, e search.Engine, log logReader) *verifier {
 	v := &verifier{store: s, engine: e, log: log}
-	v.auditor, _ = e.(search.Auditor)
+	v.auditor, _ = search.As[search.Auditor](e)
 	return v
 }
 
