@@ -8,9 +8,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Budget is a number of bytes that claims share. Claims are served in the order in
-// which they came, so a large claim is not starved by small ones. It is safe for
-// concurrent use.
+// A Budget is a number of bytes that claims share. Claims are served in the order of arrival, so small claims do not
+// starve a large claim. A Budget is safe for concurrent use.
 type Budget struct {
 	size int64
 	free *semaphore.Weighted
@@ -22,11 +21,12 @@ func New(size int64) *Budget { return &Budget{size, semaphore.NewWeighted(size)}
 // Size returns the bytes of the whole budget.
 func (b *Budget) Size() int64 { return b.size }
 
-// Claim takes n bytes and waits for them while ctx lasts. The caller MUST call release
-// once, when the memory is no longer referred to.
+// Claim takes n bytes and waits for them while ctx lasts. The caller MUST call release once, when no reference to the
+// memory is left.
 //
-// Errors: Invalid where n is more than the whole budget, so that the claim can never
-// be met; Exhausted where ctx ended first.
+// Errors:
+//   - Invalid: n exceeds the whole budget, so the claim can never be met;
+//   - Exhausted: ctx ended first.
 func (b *Budget) Claim(ctx context.Context, n int64) (release func(), err error) {
 	if n > b.size {
 		return nil, errkind.New(errkind.Invalid, "%d MiB of memory are needed, and all requests together may use %d MiB; send something smaller", mib(n), mib(b.size))
@@ -38,5 +38,5 @@ func (b *Budget) Claim(ctx context.Context, n int64) (release func(), err error)
 	return func() { b.free.Release(n) }, nil
 }
 
-// mib rounds up: what does not fit is never told as a number that would.
+// mib rounds up: a number of bytes that does not fit is never reported as a number that fits.
 func mib(n int64) int64 { return n>>20 + min(1, n&(1<<20-1)) }

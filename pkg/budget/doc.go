@@ -1,10 +1,11 @@
-// Package budget bounds the memory that all requests of a process use together.
+// Package budget bounds the memory that all requests of a process use together. The search API claims bytes for
+// pictures, frames and request bodies. The claims that are held never exceed the budget, and claims are served in order
+// of arrival.
 //
-// A count of requests does not bound memory: one picture may need a thousand times
-// the memory of another. A Budget counts bytes. Work says how many bytes it needs
-// at its peak, before it begins, and holds them until it is done.
+// A count of requests does not bound memory: one picture may need a thousand times the memory of another. Work MUST
+// claim the bytes of its peak before the work begins, and release the claim at the end.
 //
-// The search API has one budget for pictures and frames and one for the bodies of
-// requests. A request that holds bytes of the second may wait for the first, never
-// the other way round, so no two requests wait for each other.
+// The search API has one budget for pictures and frames, and another for the bodies of requests. A request that holds
+// bytes of the second budget may wait for the first, and never the reverse. Two requests therefore never wait for each
+// other.
 package budget

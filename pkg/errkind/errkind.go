@@ -1,12 +1,10 @@
-// Package errkind classifies errors by what a caller should do about them.
+// Package errkind classifies errors by the reaction that the caller owes. Every package and every hop of Cinedex uses
+// the kinds. A single table maps a kind to retry, dead letter, gRPC status and HTTP status.
 //
-// Every hop of Cinedex asks the same questions of an error: try again, put the
-// message aside, or answer the caller, and with which status? The one table in
-// this file answers all of them. Packages mark an error once, where they know
-// what it means, and wrap it with context as usual afterwards; Of finds the
-// mark through any number of wrappings.
+// A package marks an error where the meaning of the error is known, and wraps the error with context as usual
+// afterwards. Of finds the mark through any number of wrappings.
 //
-// errkind imports nothing of Cinedex.
+// errkind imports no package of Cinedex.
 package errkind
 
 import (
@@ -20,33 +18,32 @@ import (
 	"time"
 )
 
-// Kind says what an error means to whoever has to act on it.
+// Kind says how a caller reacts to an error.
 type Kind uint8
 
 // The kinds, from the caller's fault to ours.
 const (
 	Internal        Kind = iota // a bug, or something nobody classified
 	Invalid                     // the input is wrong and will stay wrong
-	NotFound                    // what was named does not exist
+	NotFound                    // a named thing does not exist
 	Conflict                    // somebody else got there first: a lost lease, a failed compare-and-set
 	Denied                      // the caller may not
 	Unauthenticated             // the caller has not said who they are
 	Exhausted                   // a limit was reached: too large, too many, too slow, disk full
-	Unavailable                 // a part that is needed does not answer now
+	Unavailable                 // a needed part does not answer now
 	Cancelled                   // the caller went away or the deadline passed
 )
 
 type row struct {
 	name  string
 	http  int
-	grpc  uint32 // a google.golang.org/grpc/codes.Code, as connect.Code also numbers them
+	grpc  uint32 // a google.golang.org/grpc/codes.Code, with the numbers of connect.Code
 	retry bool   // the same message may succeed later
-	dead  bool   // a message that fails so is put aside as a dead letter at once
+	dead  bool   // a message that fails with the kind goes to the dead letters at once
 }
 
-// table is the only place where a kind is mapped to behaviour. Internal is
-// retried a bounded number of times and then put aside: a bug may be a race,
-// but it must not block the messages behind it for ever.
+// table is the only place that maps a kind to behaviour. Internal is retried a bounded number of times and then put
+// aside: a bug may be a race, but the bug must not block later messages for ever.
 var table = [...]row{
 	Internal:        {"internal", http.StatusInternalServerError, 13, true, false},
 	Invalid:         {"invalid", http.StatusBadRequest, 3, false, true},
@@ -66,10 +63,10 @@ func (k Kind) row() row {
 	return table[k]
 }
 
-// String returns the kind's name in snake case, as metrics and dead letters carry it.
+// String returns the kind's name in snake case, as metrics and dead letters carry the name.
 func (k Kind) String() string { return k.row().name }
 
-// Named returns the kind of this name, as String gives it; Internal for a name that is none.
+// Named returns the kind with the name that String gives, or Internal for any other name.
 func Named(name string) Kind {
 	for k, r := range table {
 		if r.name == name {
@@ -79,7 +76,7 @@ func Named(name string) Kind {
 	return Internal
 }
 
-// HTTPStatus returns the status that answers a request that failed so.
+// HTTPStatus returns the status of the answer to a request that failed with the kind.
 func (k Kind) HTTPStatus() int { return k.row().http }
 
 // GRPCCode returns the canonical gRPC code (google.golang.org/grpc/codes).
@@ -88,7 +85,7 @@ func (k Kind) GRPCCode() uint32 { return k.row().grpc }
 // Retryable reports whether doing the same thing again may succeed.
 func (k Kind) Retryable() bool { return k.row().retry }
 
-// Poison reports whether a message that fails so goes to the dead letters without a further try.
+// Poison reports whether a message that fails with the kind goes to the dead letters without a retry.
 func (k Kind) Poison() bool { return k.row().dead }
 
 type kinded struct {
@@ -112,8 +109,8 @@ func Wrap(k Kind, err error) error {
 	return &kinded{k, err}
 }
 
-// Of returns the kind of err: the outermost mark found by unwrapping, or what
-// the standard library's own errors imply, or Internal.
+// Of returns the kind of err: the outermost mark found by unwrapping, or else the kind that the standard library's
+// errors imply, or else Internal.
 func Of(err error) Kind {
 	var k *kinded
 	switch {
@@ -124,7 +121,7 @@ func Of(err error) Kind {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return Exhausted
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.EAGAIN):
-		return Unavailable // the machine is short of it for a moment; no message is at fault
+		return Unavailable // the machine lacks the resource for a moment; no message is at fault
 	case errors.Is(err, fs.ErrNotExist):
 		return NotFound
 	case errors.Is(err, fs.ErrPermission):
@@ -144,8 +141,8 @@ type later struct {
 func (e *later) Error() string { return e.err.Error() }
 func (e *later) Unwrap() error { return e.err }
 
-// WithRetryAfter says that what failed with err may succeed after d. Doors tell it to the caller: as Retry-After over
-// HTTP. A nil error stays nil.
+// WithRetryAfter says that the operation that failed with err may succeed after d. Doors tell the caller: over HTTP, as
+// Retry-After. A nil error stays nil.
 func WithRetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -153,7 +150,7 @@ func WithRetryAfter(d time.Duration, err error) error {
 	return &later{d, err}
 }
 
-// RetryAfter returns what WithRetryAfter said of err, at any depth.
+// RetryAfter returns the duration that WithRetryAfter attached to err, at any depth.
 func RetryAfter(err error) (d time.Duration, ok bool) {
 	if l := (*later)(nil); errors.As(err, &l) {
 		return l.after, true
@@ -161,7 +158,8 @@ func RetryAfter(err error) (d time.Duration, ok bool) {
 	return 0, false
 }
 
-// RetryAfterSeconds is RetryAfter as the header has it: whole seconds, rounded up and 1 at least; "" where err says none.
+// RetryAfterSeconds is RetryAfter in the form of the header: whole seconds, rounded up and at least 1. "" means no
+// duration.
 func RetryAfterSeconds(err error) string {
 	d, ok := RetryAfter(err)
 	if !ok {

@@ -1,10 +1,12 @@
-// Package lifecycle starts the long-running parts of a process, waits for a
-// signal or the first failure, and stops them in the reverse order.
+// Package lifecycle starts the long-running actors of a process, waits for a signal or the first failure, and stops the
+// actors in the reverse order. The services' mains and `cinedex up` list their actors. Every actor gets time to drain,
+// and no actor stops before the actors that depend on it.
 //
-// Each service is an Actor: Serve blocks until its context ends, drains, and
-// returns nil on a clean stop. Mains and `cinedex up` list their actors in the
-// order in which data flows out of them being needed: what others depend on comes
-// first and stops last, so that an intake closes before what it feeds.
+// Contract:
+//
+// - Serve of an Actor blocks until its context ends, drains, and returns nil on a clean stop. - The caller MUST list an
+// actor after the actors on which it depends: the first actor starts first and stops last, so an intake closes before
+// the actors that the intake feeds.
 package lifecycle
 
 import (
@@ -23,18 +25,19 @@ type Actor struct {
 	Name string
 	// Serve blocks until ctx ends, then drains and returns nil.
 	Serve func(ctx context.Context) error
-	// Ready says whether the actor can do its work now; nil means always.
+	// Ready says whether the actor can work now. Nil means always.
 	Ready func() error
-	// Alive says whether the actor can come back by itself. An error means that only another process will serve: an
-	// orchestrator ends this one. What passes by itself, as a server that is away, MUST NOT be an error. nil means always.
+	// Alive says whether the actor can recover. An error means that only another process will serve: an orchestrator
+	// ends this process. A condition that passes without help, such as a server that is away, MUST NOT be an error. Nil
+	// means always.
 	Alive func() error
 }
 
-// StopTimeout bounds how long one actor may drain before the next is stopped.
+// StopTimeout bounds how long one actor may drain before the next actor is stopped.
 const StopTimeout = 20 * time.Second
 
-// SignalContext returns a context that ends at SIGINT or SIGTERM. A second
-// signal ends the process at once, since the handler is given back.
+// SignalContext returns a context that ends at SIGINT or SIGTERM. The handler is removed then, so a second signal ends
+// the process at once.
 func SignalContext(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(parent, syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -46,14 +49,14 @@ type ended struct {
 	err error
 }
 
-// Run starts the actors in order and blocks. When ctx ends, or any of them
-// returns, all are stopped in the reverse order, each given StopTimeout.
-// It returns the first error, or nil where every actor stopped cleanly because it was asked to.
+// Run starts the actors in order and blocks. When ctx ends or an actor returns, Run stops all actors in the reverse
+// order and gives each actor StopTimeout. Run returns the first error, or nil if every actor stopped cleanly on
+// request.
 func Run(ctx context.Context, log *slog.Logger, actors ...Actor) error {
 	ends := make(chan ended, len(actors))
 	cancels := make([]context.CancelFunc, len(actors))
 	for i, a := range actors {
-		// Each has its own context, not derived from ctx, so that the order of stopping is ours.
+		// Each actor has a context of its own, not derived from ctx, so that Run decides the order of stopping.
 		actx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		cancels[i] = cancel
 		go func() { ends <- ended{i, serve(actx, a)} }()
@@ -96,7 +99,7 @@ func Run(ctx context.Context, log *slog.Logger, actors ...Actor) error {
 	return first
 }
 
-// serve turns a panic of an actor into its error, so that the others are still drained.
+// serve turns a panic of an actor into an error, so that the other actors are still drained.
 func serve(ctx context.Context, a Actor) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,7 +109,7 @@ func serve(ctx context.Context, a Actor) (err error) {
 	return a.Serve(ctx)
 }
 
-// Alive returns the first reason why one of the actors will not serve again in this process.
+// Alive returns the first reason why an actor will not serve again in this process.
 func Alive(actors ...Actor) error {
 	for _, a := range actors {
 		if a.Alive == nil {
@@ -119,7 +122,7 @@ func Alive(actors ...Actor) error {
 	return nil
 }
 
-// Ready returns the first reason why one of the actors cannot work now.
+// Ready returns the first reason why an actor cannot work now.
 func Ready(actors ...Actor) error {
 	for _, a := range actors {
 		if a.Ready == nil {

@@ -16,17 +16,18 @@ const (
 	tokWord             // bare characters
 	tokQuoted           // "…", unescaped
 	tokData             // b"…", base64 inside
-	tokPunct            // one of ( ) [ ] : , ^ = or >=
+	tokPunct            // ( ) [ ] : , ^ = or >=
 )
 
 type token struct {
 	kind tokenKind
 	text string
 	at   int  // byte offset
-	glue bool // nothing stands between this token and the one before
+	glue bool // no character stands between this token and the token before
 }
 
-// stops ends a bare word. A dot or a dash does not: it is part of names, numbers and words.
+// stops ends a bare word. A dot or a dash does not end a word, because names, numbers and words contain dots and
+// dashes.
 const stops = "()[]:,^=\""
 
 type errorAt struct {
@@ -34,18 +35,18 @@ type errorAt struct {
 	at int
 }
 
-// errAt says where, in characters from 1, since that is what a person counts.
+// errorf names the position in characters from 1, as a person counts.
 func (e errorAt) errorf(format string, args ...any) error {
 	col := utf8.RuneCountInString(e.in[:min(e.at, len(e.in))]) + 1
 	return errkind.New(errkind.Invalid, "query, column %d: "+format, append([]any{col}, args...)...)
 }
 
-// lex cuts a line into tokens. It counts as it reads, so nothing is kept of a line
-// beyond the limits: bytes outside pictures, tokens, and bytes of pictures.
+// lex cuts a line into tokens. lex counts while reading, so no token is kept of a line beyond the limits: bytes outside
+// pictures, tokens, and bytes of pictures.
 func lex(in string) ([]token, error) {
 	var toks []token
 	i, glue := 0, false
-	pictures := 0 // bytes of the line that are pictures
+	pictures := 0 // bytes of the line within pictures
 	add := func(k tokenKind, text string, n int) {
 		toks = append(toks, token{k, text, i, glue})
 		i, glue = i+n, true
@@ -94,7 +95,7 @@ func lex(in string) ([]token, error) {
 			if strings.HasPrefix(in[i+max(end-1, 0):], ">=") && end > 1 {
 				end-- // the word ended at the equals sign of a comparison
 			}
-			end = max(end, n) // a replacement character that was typed
+			end = max(end, n) // a replacement character that a person typed
 			add(tokWord, in[i:i+end], end)
 		}
 	}
@@ -107,7 +108,7 @@ func lex(in string) ([]token, error) {
 
 var errTooLong = errkind.New(errkind.Invalid, "query: more than the %d bytes allowed, pictures aside; ask for less at once", MaxLength)
 
-// unquote reads a string in double quotes of at most so many bytes, in which a backslash takes the next character as it is.
+// unquote reads a string in double quotes of at most most bytes. A backslash takes the next character literally.
 func unquote(in string, at, most int) (text string, used int, err error) {
 	var b strings.Builder
 	for i := at + 1; i < len(in); i++ {

@@ -75,7 +75,7 @@ func TestParse(t *testing.T) {
 		`coffee title:bbb,"a b" lang:en,es confidence>=0.5`:    {l("any", "coffee"), &pb.Filter{Titles: []string{"bbb", "a b"}, Languages: []string{"en", "es"}, MinConfidence: 0.5}},
 		`character:Proog title:urn:x:1`:                        {nil, &pb.Filter{Characters: []string{"Proog"}, Titles: []string{"urn:x:1"}}},
 		`coffee time:1m..2m30s`:                                {l("any", "coffee"), &pb.Filter{Start: 60 * second, End: 150 * second}},
-		`a:x OR b:y title:t`:                                   {nil, nil}, // refused below: whose filter is it?
+		`a:x OR b:y title:t`:                                   {nil, nil}, // refused below: the filter has no clear owner
 		`say "and" and or`:                                     {query.And(l("any", "say"), l("any", "and"), l("any", "and or")), nil},
 		`face[w=0.5,n=3,who="Bo",ok=true]:any`: {query.Leaf(&pb.Leaf{Kind: "face", Text: "any", Attributes: map[string]*pb.Value{
 			"w": {Kind: &pb.Value_Number{Number: .5}}, "n": {Kind: &pb.Value_Integer{Integer: 3}},
@@ -142,7 +142,7 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
-// TestLimitsWhateverIsInTheLine: a line that holds what begins a picture is bounded like every other.
+// TestLimitsWhateverIsInTheLine: a line with the beginning of a picture is bounded like every other line.
 func TestLimitsWhateverIsInTheLine(t *testing.T) {
 	long := strings.Repeat("something ", query.MaxLength/10+1)
 	many := strings.Repeat("(", query.MaxTokens+1)
@@ -181,7 +181,7 @@ func attributes(n int) (out []string) {
 	return out
 }
 
-// TestTreeLimits: a tree that comes as protobuf is bounded as a line is.
+// TestTreeLimits: a tree from protobuf is bounded as a line is bounded.
 func TestTreeLimits(t *testing.T) {
 	leaf := func(l *pb.Leaf) *pb.Query { return query.Leaf(l) }
 	texts := make([]*pb.Query, 10)

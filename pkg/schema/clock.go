@@ -8,21 +8,21 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Clock says when each frame of an asset shows. Frames are numbered from 0,
-// and frame 0 starts at time 0.
+// A Clock says when each frame of an asset shows. Frames are numbered from 0, and frame 0 starts at time 0. A Clock is
+// safe for concurrent use.
 //
-// Both methods hold to the picture: FrameStart takes n below 0 as 0, and n past
-// the last frame as the end of the picture; FrameAt gives -1 before the
-// picture and Frames() from its end on. For every frame n of the picture
-// FrameAt(FrameStart(n)) == n. Clocks may be used by many at once.
+// The methods clamp to the picture:
+//   - FrameStart takes n below 0 as 0, and n past the last frame as the end of the picture.
+//   - FrameAt returns -1 before the picture, and Frames() at the end of the picture and later.
+//   - For every frame n of the picture, FrameAt(FrameStart(n)) == n.
 type Clock interface {
 	FrameStart(n int64) Time
 	FrameAt(t Time) int64
 	Frames() int64
 }
 
-// ClockOf returns the clock of a video track: its rate, or the table where its
-// rate is variable. The table of a constant rate is not looked at and may be nil.
+// ClockOf returns the clock of a video track: the track's rate, or the table if the rate is variable. For a constant
+// rate the table is not used and may be nil.
 func ClockOf(v *cinedexv1.VideoTrack, table FrameTable) (Clock, error) {
 	if v == nil {
 		return nil, errkind.New(errkind.Invalid, "making a clock: the asset has no video track")
@@ -78,11 +78,11 @@ func (c steady) FrameStart(n int64) Time { return c.rate.FrameStart(min(max(n, 0
 func (c steady) FrameAt(t Time) int64    { return min(max(c.rate.FrameAt(t), -1), c.frames) }
 func (c steady) Frames() int64           { return c.frames }
 
-// FrameTable is the clock of a variable rate: the start of every frame, and
-// after them the end of the last one. It begins with 0 and grows strictly.
+// FrameTable is the clock of a variable rate: the start of every frame, followed by the end of the last frame. The
+// table begins with 0 and grows strictly.
 type FrameTable []Time
 
-// Validate reports a table that is no clock.
+// Validate returns an error for a table that is no clock.
 func (ft FrameTable) Validate() error {
 	if len(ft) < 2 {
 		return errkind.New(errkind.Invalid, "a frame table needs at least one frame")
@@ -114,9 +114,9 @@ func (ft FrameTable) FrameAt(t Time) int64 {
 // Frames implements Clock.
 func (ft FrameTable) Frames() int64 { return int64(max(len(ft)-1, 0)) }
 
-// FrameNamed returns the frame that a time names which somebody wrote down in milliseconds, as answers and subtitle
-// programs do: t is taken to the millisecond, and within half a millisecond of the edge of a frame it means that frame. So the
-// milliseconds of a frame's start name the frame, at any rate up to 1,000 frames a second.
+// FrameNamed returns the frame that a written time in milliseconds names, as answers and subtitle programs write times.
+// FrameNamed rounds t to the millisecond. A time within half a millisecond of the edge of a frame names the frame. The
+// milliseconds of a frame's start therefore name the frame, at any rate up to 1,000 frames a second.
 func FrameNamed(c Clock, t Time) int64 {
 	t = FromMillis(Millis(t))
 	n := c.FrameAt(t)
@@ -126,9 +126,8 @@ func FrameNamed(c Clock, t Time) int64 {
 	return n
 }
 
-// FrameSpan returns the frames that show during iv, as a half-open range: from
-// the one at its start to the one at its last flick. An empty interval gives
-// the one frame that shows at its start, so that every moment has a picture.
+// FrameSpan returns the frames that show during iv, as a half-open range: from the frame at the start to the frame at
+// the last flick. An empty interval gives the single frame that shows at its start, so that every moment has a picture.
 func FrameSpan(c Clock, iv Interval) (start, end int64) {
 	start = max(c.FrameAt(iv.Start), 0)
 	end = start + 1

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Limits of a message that came from outside. A parser allocates for each value, a
-// hundred bytes for the two of an empty message, so values are counted before parsing.
+// Limits of a message from outside. A parser allocates memory for each value, a hundred bytes for the two bytes of an
+// empty message, so values are counted before parsing.
 const (
 	MaxNesting = 100     // of objects and lists in JSON, of messages in protobuf
 	MaxValues  = 100_000 // numbers, texts, objects, lists, fields
@@ -21,8 +21,8 @@ func tooMany(what string) error {
 	return errkind.New(errkind.Invalid, "the %s has more than the %d values allowed", what, MaxValues)
 }
 
-// CheckJSON refuses a JSON text that is nested too deep or has too many values. It
-// allocates nothing, and leaves to the parser to say that the text is no JSON.
+// CheckJSON refuses a JSON text with too deep nesting or too many values. CheckJSON allocates nothing, and leaves
+// malformed JSON to the parser.
 func CheckJSON(b []byte) error {
 	depth, values, inText := 0, 0, false
 	for i := 0; i < len(b); i++ {

@@ -13,10 +13,16 @@ const frameTableVersion = 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Encode returns the table in its stored form: a version byte, the number of
-// frames as a uvarint, then for each frame how its length differs from that of
-// the frame before (the first one's from 0) as a signed varint, then the CRC-32C
-// of all that, little endian. A stretch of even frames costs one byte a frame.
+// Encode returns the table in its stored form:
+//   - a version byte;
+//   - the number of frames as a uvarint;
+//   - for each frame, the difference between its length and the length of the frame before, as a signed varint (for the
+//     first
+//
+// frame, the difference from 0);
+//   - the CRC-32C of all bytes before, little endian.
+//
+// A stretch of even frames costs one byte a frame.
 func (ft FrameTable) Encode() ([]byte, error) {
 	if err := ft.Validate(); err != nil {
 		return nil, err
@@ -33,8 +39,8 @@ func (ft FrameTable) Encode() ([]byte, error) {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
 }
 
-// DecodeFrameTable reads what Encode wrote. Bytes that are anything else are
-// an error, and cost no more memory than eight times their length.
+// DecodeFrameTable reads the output of Encode. Other bytes are an error, and cost at most eight times their length in
+// memory.
 func DecodeFrameTable(b []byte) (FrameTable, error) {
 	bad := func(why string) (FrameTable, error) {
 		return nil, errkind.New(errkind.Invalid, "decoding a frame table: %s", why)

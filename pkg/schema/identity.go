@@ -14,8 +14,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// idLength is the length of a derived identity: 128 bits in hex, so that two
-// of a library of 10^12 rows meet with a chance below 10^-14.
+// idLength is the length of a derived identity: 128 bits in hex. Two of 10^12 rows collide with a probability below
+// 10^-14.
 const idLength = 32
 
 // AssetID returns the identity of the asset whose bytes hash to sha256hex.
@@ -24,9 +24,8 @@ func AssetID(sha256hex string) string {
 	return id[:min(len(id), idLength)]
 }
 
-// RunID returns the identity of a run: what it is of, not what became of it.
-// Two runs have one identity where asset, algorithm, version, parameters, what
-// they read of the asset (see ReadsFingerprint) and their input runs are the same.
+// RunID returns the identity of a run, which depends on the run's inputs and not on the run's outcome. Two runs have
+// the same identity if asset, algorithm, version, parameters, ReadsFingerprint and input runs are the same.
 func RunID(r *cinedexv1.Run) string {
 	d := newDigest("cinedex.run.1")
 	d.add(r.GetAsset(), r.GetAlgorithm(), r.GetVersion())
@@ -36,11 +35,10 @@ func RunID(r *cinedexv1.Run) string {
 	return d.id()
 }
 
-// ReadsFingerprint returns the fingerprint of what an algorithm that reads
-// these tracks ("video", "audio", "text") of the asset gets to see. Facts that
-// only label the result (title, names, start timecode, attributes, where the
-// bytes lie) are no part of it, so that they may change without a run; a new
-// subtitle track changes the fingerprint of "text" and of nothing else.
+// ReadsFingerprint returns the fingerprint of the content of the tracks ("video", "audio", "text") that an algorithm
+// reads of the asset. Facts that only label the result (title, names, start timecode, attributes, the location of the
+// bytes) are not part of the fingerprint, so they may change without a new run. A new subtitle track changes the
+// fingerprint of "text" and of no other track.
 func ReadsFingerprint(asset *cinedexv1.Asset, reads []string) (string, error) {
 	reads = slices.Clone(reads)
 	slices.Sort(reads)
@@ -76,11 +74,11 @@ func ReadsFingerprint(asset *cinedexv1.Asset, reads []string) (string, error) {
 	return d.id(), nil
 }
 
-// ItemID returns the identity of an annotation or of an embedding: "run/ordinal".
-// The two number separately, so which of them is meant follows from where the identity stands.
+// ItemID returns the identity of an annotation or of an embedding: "run/ordinal". The two number separately. The
+// context of an identity says which of the two is meant.
 func ItemID(run string, ordinal int64) string { return run + "/" + strconv.FormatInt(ordinal, 10) }
 
-// ParseItemID takes apart what ItemID put together.
+// ParseItemID splits an identity that ItemID made.
 func ParseItemID(id string) (run string, ordinal int64, err error) {
 	i := strings.LastIndexByte(id, '/')
 	if i > 0 {
@@ -93,8 +91,8 @@ func ParseItemID(id string) (run string, ordinal int64, err error) {
 	return run, ordinal, nil
 }
 
-// digest hashes strings so that no two lists of them give the same bytes:
-// each goes in behind its length.
+// digest hashes lists of strings. Each string goes in after its length, so two different lists never give the same
+// bytes.
 type digest struct{ h hash.Hash }
 
 func newDigest(domain string) digest {

@@ -2,11 +2,10 @@ package schema
 
 import "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 
-// Interval is the half-open stretch of time [Start, End). One whose End is not
-// after its Start is empty: a moment, or nothing.
+// Interval is the half-open range of time [Start, End). An interval whose End is not after its Start is empty.
 type Interval struct{ Start, End Time }
 
-// Spanning is whatever lies in time: annotations, embeddings, hits, evidence.
+// Spanning is any value with an interval: annotations, embeddings, hits, evidence.
 type Spanning interface {
 	GetStart() int64
 	GetEnd() int64
@@ -18,7 +17,7 @@ func IntervalOf(s Spanning) Interval { return Interval{Time(s.GetStart()), Time(
 // Empty reports whether no time is in iv.
 func (iv Interval) Empty() bool { return iv.End <= iv.Start }
 
-// Duration returns the length of iv, 0 where it is empty.
+// Duration returns the length of iv, or 0 if iv is empty.
 func (iv Interval) Duration() Time { return max(iv.End-iv.Start, 0) }
 
 // Contains reports whether t is in iv.
@@ -29,10 +28,10 @@ func (iv Interval) Covers(o Interval) bool {
 	return o.Empty() || iv.Start <= o.Start && o.End <= iv.End
 }
 
-// Overlaps reports whether iv and o share any time. Intervals that only touch do not.
+// Overlaps reports whether iv and o share any time. Touching intervals share none.
 func (iv Interval) Overlaps(o Interval) bool { return !iv.Intersect(o).Empty() }
 
-// Intersect returns the time that iv and o share; the zero Interval where there is none.
+// Intersect returns the time that iv and o share, or the zero Interval if they share none.
 func (iv Interval) Intersect(o Interval) Interval {
 	x := Interval{max(iv.Start, o.Start), min(iv.End, o.End)}
 	if x.Empty() {
@@ -41,7 +40,7 @@ func (iv Interval) Intersect(o Interval) Interval {
 	return x
 }
 
-// Hull returns the smallest interval that covers both. An empty one adds nothing.
+// Hull returns the smallest interval that covers both. An empty interval adds nothing.
 func (iv Interval) Hull(o Interval) Interval {
 	switch {
 	case iv.Empty():
@@ -79,11 +78,11 @@ func (iv Interval) Compare(o Interval) int {
 // String returns both ends for people, as Time.String does.
 func (iv Interval) String() string { return "[" + iv.Start.String() + ", " + iv.End.String() + ")" }
 
-// Region is a rectangle of the picture in 0..1 from its top left, for computing;
-// the proto of the same name is its form in messages.
+// Region is a rectangle of the picture in 0..1 from the top left, for computing. The protobuf message Region is the
+// form in messages.
 type Region struct{ X, Y, W, H float64 }
 
-// RegionOf returns the region of a message; a nil one is the whole picture.
+// RegionOf returns the region of a message. A nil message is the whole picture.
 func RegionOf(r *cinedexv1.Region) Region {
 	if r == nil {
 		return Region{W: 1, H: 1}
@@ -99,10 +98,10 @@ func (r Region) Proto() *cinedexv1.Region {
 // Empty reports whether r has no area.
 func (r Region) Empty() bool { return r.W <= 0 || r.H <= 0 }
 
-// Area returns the share of the picture that r takes.
+// Area returns the share of the picture that r covers.
 func (r Region) Area() float64 { return max(r.W, 0) * max(r.H, 0) }
 
-// Intersect returns what r and o share; the zero Region where there is nothing.
+// Intersect returns the rectangle that r and o share, or the zero Region if they share none.
 func (r Region) Intersect(o Region) Region {
 	x, y := max(r.X, o.X), max(r.Y, o.Y)
 	i := Region{x, y, min(r.X+r.W, o.X+o.W) - x, min(r.Y+r.H, o.Y+o.H) - y}

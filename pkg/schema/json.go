@@ -17,10 +17,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// MarshalJSON returns m in proto3 JSON with the field names of the .proto files
-// ("start_timecode") and without white space: equal messages of one build give
-// equal bytes, which protojson by itself does not promise. Readers take the
-// names in camel case too.
+// MarshalJSON returns m in proto3 JSON with the field names of the .proto files ("start_timecode") and without white
+// space. Equal messages give equal bytes within a build. protojson alone does not promise equal bytes. Readers take
+// names in camel case, too.
 func MarshalJSON(m proto.Message) ([]byte, error) {
 	b, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
@@ -33,8 +32,7 @@ func MarshalJSON(m proto.Message) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// UnmarshalJSON reads what Cinedex wrote, perhaps a later version of it: fields
-// that are not known are passed over.
+// UnmarshalJSON reads JSON of Cinedex, perhaps of a later version. Unknown fields are skipped.
 func UnmarshalJSON(b []byte, m proto.Message) error {
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
 		return diagnose(b, m, err, false)
@@ -42,9 +40,8 @@ func UnmarshalJSON(b []byte, m proto.Message) error {
 	return nil
 }
 
-// UnmarshalStrictJSON reads what others wrote: a field that is not known is an
-// error, since it is a misspelt one more often than a new one. The error is of
-// kind Invalid and holds FieldErrors where a field is to blame.
+// UnmarshalStrictJSON reads JSON from outside. An unknown field is an error, because an unknown field is more often
+// misspelt than new. The error is of kind Invalid and holds FieldErrors if a field is to blame.
 func UnmarshalStrictJSON(b []byte, m proto.Message) error {
 	if err := CheckJSON(b); err != nil {
 		return fmt.Errorf("reading %s: %w", m.ProtoReflect().Descriptor().Name(), err)
@@ -55,8 +52,8 @@ func UnmarshalStrictJSON(b []byte, m proto.Message) error {
 	return nil
 }
 
-// diagnose says in the reader's words why b is no JSON of m's kind. protojson
-// tells line and column, which help nobody whose library wrote the JSON in one line.
+// diagnose says in the reader's terms why b is no JSON of m's type. protojson gives line and column, which do not help
+// if a library wrote the JSON in one line.
 func diagnose(b []byte, m proto.Message, cause error, strict bool) error {
 	invalid := func(format string, args ...any) error {
 		return errkind.New(errkind.Invalid, "reading %s: "+format, append([]any{m.ProtoReflect().Descriptor().Name()}, args...)...)
@@ -79,13 +76,12 @@ func diagnose(b []byte, m proto.Message, cause error, strict bool) error {
 	if fe := faultOf(m.ProtoReflect().Type(), v, "", strict); fe != nil {
 		return invalid("%w", FieldErrors{*fe})
 	}
-	// What is left (a field given twice, two fields of a oneof, bytes after the end) protojson names itself.
+	// The remaining faults (a repeated field, two fields of a oneof, bytes after the end) are named by protojson.
 	text := strings.ReplaceAll(cause.Error(), "\u00a0", " ")
 	return invalid("%s", strings.TrimPrefix(text, "proto: "))
 }
 
-// faultOf finds the first field of the JSON object v that a message of type t
-// cannot take.
+// faultOf finds the first field of the JSON object v that a message of type t cannot take.
 func faultOf(t protoreflect.MessageType, v any, path string, strict bool) *FieldError {
 	object, ok := v.(map[string]any)
 	if !ok {
@@ -159,7 +155,7 @@ func faultOfField(t protoreflect.MessageType, fd protoreflect.FieldDescriptor, v
 	return nil
 }
 
-// takes asks protojson itself whether one field of t can hold value.
+// takes asks protojson whether one field of t can hold value.
 func takes(t protoreflect.MessageType, fd protoreflect.FieldDescriptor, value any) bool {
 	b, err := json.Marshal(map[string]any{fd.JSONName(): value})
 	return err == nil && protojson.Unmarshal(b, t.New().Interface()) == nil

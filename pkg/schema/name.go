@@ -8,8 +8,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Kinds of annotation that Cinedex's own algorithms write. The set is open:
-// any name of the same grammar is a kind.
+// Kinds of annotation that Cinedex's algorithms write. The set is open: any name of the same grammar is a kind.
 const (
 	KindShot      = "shot"
 	KindDialogue  = "dialogue"
@@ -17,15 +16,15 @@ const (
 	KindThumbnail = "thumbnail"
 )
 
-// What an algorithm may read of an asset.
+// The tracks of an asset that an algorithm may read.
 const (
 	ReadsVideo = "video"
 	ReadsAudio = "audio"
 	ReadsText  = "text"
 )
 
-// Why runs are requested: media arrived, another run finished that they read, an operator's replay or batch asked, or the end
-// of an execution was refused.
+// Reasons for requesting runs: media arrived; a run that they read finished; an operator's replay or batch asked; the
+// end of an execution was refused.
 const (
 	ReasonArrival    = "arrival"
 	ReasonDependency = "dependency"
@@ -34,9 +33,8 @@ const (
 	ReasonRefused    = "refused"
 )
 
-// CanonicalLanguage returns a BCP 47 tag in canonical form: "EN-us" and "en_US"
-// become "en-US", "iw" becomes "he", "eng" becomes "en". A tag that is not
-// well formed, or names a language that does not exist, is refused.
+// CanonicalLanguage returns a BCP 47 tag in canonical form: "EN-us" and "en_US" become "en-US", "iw" becomes "he",
+// "eng" becomes "en". A malformed tag, or a tag of a language that does not exist, is refused.
 func CanonicalLanguage(tag string) (string, error) {
 	if tag == "" || len(tag) > 64 {
 		return "", errkind.New(errkind.Invalid, "language %q must be a BCP 47 tag, such as \"en\" or \"pt-BR\"", clip(tag))
@@ -57,7 +55,7 @@ func ValidName(s string) bool { return len(s) <= maxName && namePat.MatchString(
 
 func validVersion(s string) bool { return len(s) <= maxName && versionPat.MatchString(s) }
 
-// SpaceID returns the identity of a space, "name@version", as embeddings carry it.
+// SpaceID returns the identity of a space, "name@version", as embeddings carry the identity.
 func SpaceID(s *cinedexv1.Space) string { return s.GetName() + "@" + s.GetVersion() }
 
 // ParseSpaceID takes apart the identity of a space, or of an algorithm, which has the same form.

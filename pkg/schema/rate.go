@@ -11,8 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Rate is a number of frames (or samples, or ticks) per second, as a fraction.
-// The zero Rate is no rate: its conversions give 0.
+// Rate is a number of frames (or samples, or ticks) per second, as a fraction. The conversions of the zero Rate give 0.
 type Rate struct{ Num, Den int64 }
 
 // RateOf returns the rate of a proto's FrameRate, in lowest terms; the zero Rate for nil.
@@ -89,8 +88,8 @@ func parseDigits(s string) (int64, error) {
 	return int64(n), err
 }
 
-// Validate reports a rate that is not positive, whose parts do not fit the
-// schema's 32 bits, or whose frames would be shorter than a flick.
+// Validate returns an error for a rate that is not positive, exceeds the schema's 32 bits, or has frames shorter than a
+// flick.
 func (r Rate) Validate() error {
 	switch {
 	case r.Num <= 0 || r.Den <= 0:
@@ -103,10 +102,10 @@ func (r Rate) Validate() error {
 	return nil
 }
 
-// Exact reports whether every frame of r starts on a whole flick, as it does for all the usual rates.
+// Exact reports whether every frame of r starts on a whole flick. Every usual rate is exact.
 func (r Rate) Exact() bool { return r.Num > 0 && r.Den > 0 && int64(Second)*r.Den%r.Num == 0 }
 
-// nearRate is how close a rate is to the rate that is meant by it: 1 in 100,000.
+// nearRate is how close a rate must be to a nominal rate to mean the nominal rate: 1 in 100,000.
 const nearRate = 100_000
 
 // Nominal returns the rate n or n·1000/1001, for a whole n, from which r differs by 1 in 100,000 at most;
@@ -137,7 +136,7 @@ func (r Rate) Float() float64 {
 	return float64(r.Num) / float64(r.Den)
 }
 
-// String returns "25" or "24000/1001"; ParseRate reads it back.
+// String returns "25" or "24000/1001". ParseRate reads the string back.
 func (r Rate) String() string {
 	if r.Den == 1 {
 		return strconv.FormatInt(r.Num, 10)
@@ -163,9 +162,8 @@ func (r Rate) flicks() (num, den uint64, ok bool) {
 	return uint64(n / g), uint64(d / g), true
 }
 
-// FrameStart returns the first flick at which frame n shows. It is exact where
-// r.Exact(), and the next whole flick otherwise: then too the frame that shows
-// at FrameStart(n) is n, and one flick earlier it is n-1.
+// FrameStart returns the first flick at which frame n shows. FrameStart is exact if r.Exact(), and the next whole flick
+// otherwise. In both cases the frame at FrameStart(n) is n, and the frame one flick earlier is n-1.
 func (r Rate) FrameStart(n int64) Time {
 	num, den, ok := r.flicks()
 	if !ok {
@@ -190,7 +188,7 @@ func gcd(a, b int64) int64 {
 	return a
 }
 
-// clip keeps what others wrote short enough for an error's text.
+// clip shortens text from outside for an error.
 func clip(s string) string {
 	const most = 60
 	if len(s) <= most {

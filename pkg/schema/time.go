@@ -11,7 +11,7 @@ import (
 // flicks. Zero is the start of the asset's first frame: see the package's story.
 type Time int64
 
-// Lengths that are whole numbers of flicks. A nanosecond is not one of them.
+// Lengths in whole flicks. A nanosecond is no whole number of flicks.
 const (
 	Flick       Time = 1
 	Millisecond Time = 705_600
@@ -20,7 +20,7 @@ const (
 	Hour             = 60 * Minute
 )
 
-// The ends of Time. Conversions that would go past them stop there.
+// The ends of Time. Conversions that would go past an end stop there.
 const (
 	MinTime Time = math.MinInt64
 	MaxTime Time = math.MaxInt64
@@ -29,37 +29,34 @@ const (
 // FromMillis returns the time of ms milliseconds, exactly.
 func FromMillis(ms int64) Time { return Time(mulDiv(ms, uint64(Millisecond), 1, down)) }
 
-// Millis returns t in milliseconds, rounded to the nearest, halves up.
-// Millis(FromMillis(ms)) == ms; the other way loses what is below a millisecond,
-// so a frame is never found again from its milliseconds: keep the Time.
+// Millis returns t in milliseconds, rounded to the nearest, halves up. Millis(FromMillis(ms)) == ms. The other way
+// loses the part below a millisecond, so a frame cannot always be found from its milliseconds: keep the Time.
 func Millis(t Time) int64 { return mulDiv(int64(t), 1, uint64(Millisecond), nearest) }
 
-// FromDuration returns d as a time, rounded to the nearest flick.
-// A flick is longer than a nanosecond, so two durations may give one time.
+// FromDuration returns d as a time, rounded to the nearest flick. A flick is longer than a nanosecond, so two durations
+// may give the same time.
 func FromDuration(d time.Duration) Time {
 	return Time(mulDiv(int64(d), 3528, 5000, nearest)) // 705,600,000 flicks per 1e9 ns, reduced
 }
 
-// Duration returns t as a time.Duration, rounded to the nearest nanosecond.
-// FromDuration(Duration(t)) == t for all t that a Duration can hold (292 years).
+// Duration returns t as a time.Duration, rounded to the nearest nanosecond. FromDuration(Duration(t)) == t for all t in
+// the range of a Duration (292 years).
 func Duration(t Time) time.Duration { return time.Duration(mulDiv(int64(t), 5000, 3528, nearest)) }
 
-// FromSamples returns the time at which sample n of audio at rate samples per
-// second starts: exact for every usual rate up to 192 kHz, and the first flick
-// inside the sample otherwise. A rate that is not positive gives 0.
+// FromSamples returns the time at which sample n of audio at rate samples per second starts. The time is exact for
+// every usual rate up to 192 kHz, and otherwise the first flick inside the sample. A rate that is not positive gives 0.
 func FromSamples(n int64, rate int) Time { return Rate{int64(rate), 1}.FrameStart(n) }
 
-// Samples returns the number of the sample that sounds at t.
-// Samples(FromSamples(n, rate), rate) == n for every rate.
+// Samples returns the number of the sample at t. Samples(FromSamples(n, rate), rate) == n for every rate.
 func Samples(t Time, rate int) int64 { return Rate{int64(rate), 1}.FrameAt(t) }
 
-// Millis is the function of that name.
+// Millis is the function Millis as a method.
 func (t Time) Millis() int64 { return Millis(t) }
 
-// Duration is the function of that name.
+// Duration is the function Duration as a method.
 func (t Time) Duration() time.Duration { return Duration(t) }
 
-// Seconds returns t in seconds, for showing and for plotting: never compute a time from it.
+// Seconds returns t in seconds, for display and for plots. Never compute a time from seconds.
 func (t Time) Seconds() float64 { return float64(t) / float64(Second) }
 
 // String returns t as hours, minutes, seconds and milliseconds ("01:02:03.456"), for people.
@@ -87,7 +84,7 @@ func mulDiv(n int64, mul, div uint64, r rounding) int64 {
 	abs := uint64(n)
 	if neg {
 		abs = -abs
-		// Rounding down a negative number is rounding up its absolute value.
+		// Rounding a negative number down is rounding its absolute value up.
 		switch r {
 		case down:
 			r = up

@@ -9,12 +9,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Timecode is a SMPTE label as written: it names a frame only together with a
-// TimecodeScale.
+// Timecode is a SMPTE label as written. A label names a frame only together with a TimecodeScale.
 type Timecode struct {
 	Hours, Minutes, Seconds, Frames int
-	// Drop is true where the label is written as drop frame, with ";" (or "." as
-	// some decks show it) before its frames.
+	// Drop is true if the label is written as drop frame, with ";" (or "." as some decks show) before its frames.
 	Drop bool
 }
 
@@ -74,11 +72,9 @@ func (tc Timecode) format(width int) string {
 	return fmt.Sprintf("%02d:%02d:%02d%s%0*d", tc.Hours, tc.Minutes, tc.Seconds, sep, width, tc.Frames)
 }
 
-// TimecodeScale gives the frames of one asset their SMPTE labels and finds
-// frames by label, exactly both ways. Labels count frames, they do not measure
-// time: at 23.976 fps an hour of labels lasts 3.6 s longer than an hour, and
-// where the rate is variable frame n still carries the n-th label, so that one
-// frame has one label; Millis tells the time.
+// TimecodeScale gives SMPTE labels to the frames of one asset and finds frames by label, exactly both ways. Labels
+// count frames and do not measure time. At 23.976 fps an hour of labels lasts 3.6 s longer than an hour. At a variable
+// rate frame n still has the n-th label, so that a frame has a single label. Millis gives the time.
 type TimecodeScale struct {
 	fps    int64 // labels per second: the rate, rounded
 	drop   bool
@@ -86,8 +82,8 @@ type TimecodeScale struct {
 	frames int64 // frames of the asset; 0 where not known
 }
 
-// NewTimecodeScale returns the scale of a video track: its rate rounded to
-// whole labels per second, drop frame where the track or its start timecode says so.
+// NewTimecodeScale returns the scale of a video track: the track's rate rounded to whole labels per second. The scale
+// is drop frame if the track or its start timecode says so.
 func NewTimecodeScale(v *cinedexv1.VideoTrack) (TimecodeScale, error) {
 	if v == nil {
 		return TimecodeScale{}, errkind.New(errkind.Invalid, "making timecode: the asset has no video track")
@@ -100,9 +96,9 @@ func NewTimecodeScale(v *cinedexv1.VideoTrack) (TimecodeScale, error) {
 	return s, nil
 }
 
-// ScaleOf returns the scale of a rate whose frame 0 carries the label start
-// ("" for 00:00:00:00). Drop frame, asked for by drop or by how start is
-// written, exists at 29.97, 59.94 and 119.88 fps only, and at rates that mean these (Rate.Nominal).
+// ScaleOf returns the scale of a rate whose frame 0 has the label start ("" for 00:00:00:00). drop, or the form of
+// start, asks for drop frame. Drop frame exists at 29.97, 59.94 and 119.88 fps only, and at rates that mean them
+// (Rate.Nominal).
 func ScaleOf(r Rate, drop bool, start string) (TimecodeScale, error) {
 	if err := r.Validate(); err != nil {
 		return TimecodeScale{}, err
@@ -150,8 +146,8 @@ func (s TimecodeScale) dropped() int64 {
 // perDay is how many labels there are.
 func (s TimecodeScale) perDay() int64 { return 86400*s.fps - 1296*s.dropped() }
 
-// Format returns the label of a frame. Labels begin again after 24 hours. A
-// frame below 0 has the label that would come before the first one.
+// Format returns the label of a frame. Labels begin again after 24 hours. A frame below 0 has a label before the first
+// label.
 func (s TimecodeScale) Format(frame int64) string {
 	if s.fps == 0 {
 		return ""
@@ -163,7 +159,7 @@ func (s TimecodeScale) Format(frame int64) string {
 	return s.Label(frame).format(width)
 }
 
-// Label is Format before it is written.
+// Label returns the label of a frame as a Timecode.
 func (s TimecodeScale) Label(frame int64) Timecode {
 	if s.fps == 0 {
 		return Timecode{}
@@ -171,8 +167,8 @@ func (s TimecodeScale) Label(frame int64) Timecode {
 	day := s.perDay()
 	n := (frame%day + s.start + day) % day
 	if d := s.dropped(); d > 0 {
-		// Put the left-out labels back, so that plain division names the frame:
-		// 9 times d in each ten minutes, and d at each minute inside them but the first.
+		// Insert the left-out labels, so that plain division names the frame: 9 times d in each ten minutes, and d at
+		// each minute within them except the first.
 		tenMinutes := 600*s.fps - 9*d
 		minute := 60*s.fps - d
 		tens, in := n/tenMinutes, n%tenMinutes
@@ -185,10 +181,9 @@ func (s TimecodeScale) Label(frame int64) Timecode {
 	return Timecode{int(sec / 3600), int(sec / 60 % 60), int(sec % 60), int(n % s.fps), s.drop}
 }
 
-// Frame returns the frame that carries the label tc. A colon is taken for drop
-// frame too, since people type it; labels that drop frame leaves out, and ones
-// outside the asset (the label after its last frame, where an interval may
-// end, is not), are refused.
+// Frame returns the frame with the label tc. A colon is accepted for drop frame too, because people type colons. Frame
+// refuses labels that drop frame leaves out, and labels outside the asset. The label after the last frame, at which an
+// interval may end, is accepted.
 func (s TimecodeScale) Frame(tc string) (int64, error) {
 	label, err := ParseTimecode(tc)
 	if err != nil {

@@ -16,9 +16,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Limits of what a message may hold, in characters or in items. They are far
-// above what real titles need, and keep one hostile event from filling a page,
-// a log or an index.
+// Limits of a message, in characters or in items. The limits are far above the needs of real titles, and keep a hostile
+// event from filling a page, a log or an index.
 const (
 	MaxTitleID       = 200
 	MaxNameLength    = 500
@@ -30,7 +29,7 @@ const (
 	MaxDimension     = 16384
 )
 
-// FieldError says what is wrong with one field, named by its path in the schema's own names, as MarshalJSON writes them:
+// FieldError describes the fault of one field. Field is the path in the schema's own names, as MarshalJSON writes them:
 // `title.id`, `text[2].language`, `attributes["studio.reel"]`.
 type FieldError struct{ Field, Problem string }
 
@@ -42,8 +41,8 @@ func (e FieldError) Error() string {
 	return e.Field + ": " + e.Problem
 }
 
-// FieldErrors is all that is wrong with a message, in the order of its fields,
-// up to a bound. errors.As finds it in what Validate and UnmarshalStrictJSON return.
+// FieldErrors are all faults of a message, in the order of the fields, up to a bound. errors.As finds FieldErrors in
+// the errors of Validate and UnmarshalStrictJSON.
 type FieldErrors []FieldError
 
 // maxFieldErrors is as many as a person reads.
@@ -58,10 +57,9 @@ func (es FieldErrors) Error() string {
 	return strings.Join(parts, "; ")
 }
 
-// Validate checks all that can be said of a message without looking at anything
-// else. It returns nil or an error of kind Invalid that holds FieldErrors. The
-// messages it has rules for are the nouns and the data of events; another one is
-// a mistake of the caller's, and an Internal error.
+// Validate checks a message by its content alone. Validate returns nil or an error of kind Invalid that holds
+// FieldErrors. Validate has rules for the nouns and for the data of events. Any other message is a mistake of the
+// caller: Internal.
 func Validate(m proto.Message) error {
 	c := &checker{}
 	switch m := m.(type) {
@@ -102,7 +100,7 @@ func Validate(m proto.Message) error {
 	return errkind.Wrap(errkind.Invalid, c.errs)
 }
 
-// checker walks a message and collects what is wrong, with the path to it.
+// checker walks a message and collects faults with their paths.
 type checker struct {
 	path string
 	errs FieldErrors
@@ -130,7 +128,7 @@ func (c *checker) want(ok bool, field, format string, args ...any) {
 	}
 }
 
-// in checks what lies below a field, or fails where it is not there.
+// in checks the parts below a field, or reports a missing field.
 func (c *checker) in(field string, present bool, check func()) {
 	if !present {
 		c.fail(field, "is required")
@@ -285,7 +283,7 @@ func (c *checker) run(r *cinedexv1.Run) {
 	c.want(r.GetEpoch() >= 0, "epoch", "must not be negative")
 }
 
-// batch checks what batches of annotations and of embeddings have in common.
+// batch checks the fields that batches of annotations and of embeddings share.
 func (c *checker) batch(asset, run, algorithm, version string, epoch, first int64) {
 	c.want(hex32.MatchString(asset), "asset", "must be an asset's id")
 	c.want(hex32.MatchString(run), "run", "must be a run's id")
@@ -295,7 +293,7 @@ func (c *checker) batch(asset, run, algorithm, version string, epoch, first int6
 	c.want(first >= 0, "first", "must not be negative")
 }
 
-// member checks that one item of a batch belongs to it, at its place.
+// member checks that an item of a batch belongs to the batch, at its position.
 func (c *checker) member(asset, run string, ordinal int64, wantAsset, wantRun string, wantOrdinal int64) {
 	c.want(asset == wantAsset, "asset", "must be the batch's asset %s", clip(wantAsset))
 	c.want(run == wantRun, "run", "must be the batch's run %s", clip(wantRun))
@@ -338,7 +336,7 @@ func (c *checker) annotation(a *cinedexv1.Annotation) {
 	c.attributes(a.GetAttributes())
 }
 
-// embedding checks e; its vector must be of the dimension, where that is not 0.
+// embedding checks e. The vector must have the given dimension, unless the dimension is 0.
 func (c *checker) embedding(e *cinedexv1.Embedding, dimension int) {
 	c.item(e.GetAsset(), e.GetRun(), e.GetOrdinal(), e.GetStart(), e.GetEnd(), e.GetRegion())
 	if _, _, err := ParseSpaceID(e.GetSpace()); err != nil {
@@ -365,7 +363,7 @@ func (c *checker) embedding(e *cinedexv1.Embedding, dimension int) {
 	c.attributes(e.GetAttributes())
 }
 
-// item checks what annotations and embeddings have in common.
+// item checks the fields that annotations and embeddings share.
 func (c *checker) item(asset, run string, ordinal, start, end int64, r *cinedexv1.Region) {
 	c.want(hex32.MatchString(asset), "asset", "must be an asset's id")
 	c.want(hex32.MatchString(run), "run", "must be a run's id")
@@ -433,8 +431,8 @@ func (c *checker) version(field, s string) {
 	c.want(validVersion(s), field, `must be a version such as "1" or "2.0-beta": up to %d of A-Z, a-z, 0-9 and . + _ -`, maxName)
 }
 
-// text wants at most n characters of UTF-8. Messages decoded from the wire are
-// UTF-8 already; ones built in the process may not be.
+// text wants at most n characters of UTF-8. A message decoded from the wire is UTF-8 already, but a message built in
+// the process may not be.
 func (c *checker) text(field, s string, n int) {
 	switch {
 	case !utf8.ValidString(s):
@@ -444,7 +442,7 @@ func (c *checker) text(field, s string, n int) {
 	}
 }
 
-// line wants one line of text that is fit to be shown.
+// line wants a single line of text that is fit to be shown.
 func (c *checker) line(field, s string) {
 	c.text(field, s, MaxNameLength)
 	c.want(!strings.ContainsFunc(s, unicode.IsControl), field, "must be one line, without control characters")
@@ -471,7 +469,7 @@ func (c *checker) url(field, s string) {
 	case err != nil || u.Scheme == "" || u.Opaque != "" || u.Host == "" && u.Path == "":
 		c.fail(field, "must be a whole URL, such as file:///films/a.mp4 or s3://bucket/a.mp4")
 	case u.User != nil:
-		// It would be kept in the log, and shown.
+		// The URL would be kept in the log, and shown.
 		c.fail(field, "must not carry a user or a password")
 	}
 }

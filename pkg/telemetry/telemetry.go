@@ -1,10 +1,11 @@
-// Package telemetry gives a process its eyes: a structured logger, a Prometheus
-// registry, OpenTelemetry traces, and the small HTTP server that operators and
-// orchestrators ask (/livez, /readyz, /metrics).
+// Package telemetry gives a process a structured logger, a Prometheus registry, OpenTelemetry traces, and the small
+// HTTP server that operators and orchestrators ask (/livez, /readyz, /metrics). Every service uses the package.
+// Telemetry never delays or fails the work that is observed.
 //
-// Libraries never reach for a global: they take a *slog.Logger, a
-// prometheus.Registerer and a trace.Tracer in their Deps. Tracing costs nothing
-// unless an OTLP endpoint is configured.
+// Contract:
+//
+// - Libraries use no global. They take a *slog.Logger, a prometheus.Registerer and a trace.Tracer in their Deps. -
+// Tracing costs nothing unless an OTLP endpoint is configured.
 package telemetry
 
 import (
@@ -36,7 +37,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Config is what an operator sets.
+// Config is the operator's configuration.
 type Config struct {
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `mapstructure:"log_level"`
@@ -44,14 +45,15 @@ type Config struct {
 	LogFormat string `mapstructure:"log_format"`
 	// AdminAddress serves /livez, /readyz and /metrics; empty serves none.
 	AdminAddress string `mapstructure:"admin_address"`
-	// OTLPEndpoint is an OTLP/HTTP collector's URL, for example http://localhost:4318; traces go to /v1/traces below it. Empty exports no traces.
+	// OTLPEndpoint is an OTLP/HTTP collector's URL, for example http://localhost:4318; traces go to /v1/traces below.
+	// Empty exports no traces.
 	OTLPEndpoint string `mapstructure:"otlp_endpoint"`
 }
 
 // Default returns logs of level info as text, no admin server and no traces.
 func Default() Config { return Config{LogLevel: "info", LogFormat: "text"} }
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field with an unusable value.
 func (c Config) Validate() error {
 	if _, err := c.level(); err != nil {
 		return err
@@ -71,8 +73,8 @@ func (c Config) Validate() error {
 // tracesPath is where a collector takes traces (OTLP 1.x, OTLP/HTTP request).
 const tracesPath = "/v1/traces"
 
-// tracesURL is where traces go: OTLPEndpoint is the collector's own URL, as in OTEL_EXPORTER_OTLP_ENDPOINT. A URL that names the path already is
-// taken as it is. Empty exports none.
+// tracesURL is the URL for traces. OTLPEndpoint is the collector's own URL, as in OTEL_EXPORTER_OTLP_ENDPOINT. A URL
+// that contains the path already is used unchanged. Empty exports no traces.
 func (c Config) tracesURL() (string, error) {
 	if c.OTLPEndpoint == "" {
 		return "", nil
@@ -87,7 +89,7 @@ func (c Config) tracesURL() (string, error) {
 	return u.String(), nil
 }
 
-// CheckAddress refuses an address that nothing can be served at.
+// CheckAddress refuses an address at which no server can listen.
 func CheckAddress(a string) error {
 	_, port, err := net.SplitHostPort(a)
 	if err == nil {
@@ -107,7 +109,7 @@ func (c Config) level() (slog.Level, error) {
 	return l, nil
 }
 
-// Telemetry is what the parts of one process share.
+// Telemetry holds the shared parts of one process.
 type Telemetry struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry
@@ -116,8 +118,8 @@ type Telemetry struct {
 	shutdown func(context.Context) error
 }
 
-// New makes the logger, registry and tracer of a service; logs go to w.
-// A tracer that cannot reach its collector drops spans; it never holds work up.
+// New makes the logger, registry and tracer of a service. Logs go to w. A tracer that cannot reach its collector drops
+// spans and never delays work.
 func New(ctx context.Context, service string, c Config, w io.Writer) (*Telemetry, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -154,8 +156,8 @@ func New(ctx context.Context, service string, c Config, w io.Writer) (*Telemetry
 
 const tracerName = "github.com/cinedex/cinedex"
 
-// Traced makes a span of each request that h serves, in the trace that the header traceparent of the request names. Without a collector the
-// trace is passed on, and no span is made.
+// Traced makes a span of each request that h serves, in the trace that the request's header traceparent names. Without
+// a collector the trace is passed on, and no span is made.
 func (t *Telemetry) Traced(h http.Handler) http.Handler {
 	return otelhttp.NewHandler(h, "", otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
@@ -166,7 +168,7 @@ func (t *Telemetry) Traced(h http.Handler) http.Handler {
 		}))
 }
 
-// service is the part of a path that names no thing: a method of a service, or the first part.
+// service is the part of a path without ids: a method of a service, or the first part.
 func service(path string) string {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if method, _, deeper := strings.Cut(rest, "/"); strings.Contains(first, ".v1.") && !deeper {
@@ -175,7 +177,7 @@ func service(path string) string {
 	return "/" + first
 }
 
-// Span starts a span below that of ctx, if there is one; end ends it with the error that it ended with.
+// Span starts a span below the span of ctx, if ctx has a span. end ends the span with the error of the work.
 func Span(ctx context.Context, name string, attributes ...attribute.KeyValue) (_ context.Context, end func(error)) {
 	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer(tracerName).Start(ctx, name, trace.WithAttributes(attributes...))
 	return ctx, func(err error) {
@@ -187,7 +189,7 @@ func Span(ctx context.Context, name string, attributes ...attribute.KeyValue) (_
 	}
 }
 
-// Close sends what spans are left, within a bounded time.
+// Close sends the remaining spans within a bounded time.
 func (t *Telemetry) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
@@ -215,8 +217,8 @@ func check(state func() error) http.Handler {
 	})
 }
 
-// ServeHTTP serves h on address until ctx ends, then drains for up to ten
-// seconds. A port in use is an error that says whose setting to change.
+// ServeHTTP serves h on address until ctx ends, then drains for up to ten seconds. The error for a port in use names
+// the setting to change.
 func ServeHTTP(ctx context.Context, name, address string, h http.Handler) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -225,7 +227,7 @@ func ServeHTTP(ctx context.Context, name, address string, h http.Handler) error 
 	return ServeListener(ctx, l, h)
 }
 
-// ListenError turns the error of listening into one that says what to do.
+// ListenError turns the error of listening into an error with advice.
 func ListenError(name, address string, err error) error {
 	if strings.Contains(err.Error(), "address already in use") {
 		return errkind.New(errkind.Conflict, "listening for %s on %s: the port is in use; stop what uses it or give another address: %w", name, address, err)
@@ -233,12 +235,12 @@ func ListenError(name, address string, err error) error {
 	return fmt.Errorf("listening for %s on %s: %w", name, address, err)
 }
 
-// readTimeout bounds the reading of one request: the largest, a picture with a query, comes in
-// it over a slow line.
+// readTimeout bounds the reading of one request. The largest request, a picture with a query, arrives within
+// readTimeout over a slow line.
 const readTimeout = 2 * time.Minute
 
-// ServeListener is ServeHTTP over a listener that is already open. It serves
-// HTTP/1 and unencrypted HTTP/2, which gRPC clients speak.
+// ServeListener is ServeHTTP over an open listener. ServeListener serves HTTP/1 and unencrypted HTTP/2, which gRPC
+// clients speak.
 func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -261,7 +263,7 @@ func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
 	defer cancel()
 	err := s.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.Close() // requests that would not end are cut off
+		err = s.Close() // cuts off requests that do not end
 	}
 	<-done
 	return err

@@ -15,7 +15,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/telemetry/telemetrytest"
 )
 
-// The endpoint is the collector's URL, as documented: traces go to /v1/traces below it, and a request's trace goes on.
+// The endpoint is the collector's URL, as documented: traces go to /v1/traces below the URL, and a request's trace is
+// continued.
 func TestTracesReachACollector(t *testing.T) {
 	for _, path := range []string{"", "/", "/v1/traces", "/behind/a/proxy"} {
 		t.Run("path "+path, func(t *testing.T) {

@@ -1,4 +1,6 @@
-// Package tlsclient is the settings by which clients of every server encrypt their connections, and what crypto/tls makes of them.
+// Package tlsclient has the settings with which clients encrypt connections to servers. The clients of Kafka, Cassandra
+// and OpenSearch use the settings. Load gives a crypto/tls configuration, or an error that names the key of the wrong
+// setting.
 package tlsclient
 
 import (
@@ -13,16 +15,16 @@ import (
 // Config says whether and how connections are encrypted.
 type Config struct {
 	Enabled bool `mapstructure:"enabled"`
-	// CAFile holds the authorities to trust, PEM; the system's where it is empty.
+	// CAFile holds the authorities to trust, PEM. Empty trusts the system's authorities.
 	CAFile string `mapstructure:"ca_file"`
-	// CertFile and KeyFile are this client's certificate, PEM, where servers ask for one.
+	// CertFile and KeyFile are this client's certificate, PEM, for servers that ask for a certificate.
 	CertFile string `mapstructure:"cert_file"`
 	KeyFile  string `mapstructure:"key_file"`
-	// ServerName is the name that every server's certificate must carry; the host's where it is empty.
+	// ServerName is the name that every server's certificate must carry. Empty means the name of the host.
 	ServerName string `mapstructure:"server_name"`
 }
 
-// Validate reports the first field that cannot be used, without reading files.
+// Validate returns an error for the first field with an unusable value. Validate reads no files.
 func (c Config) Validate() error {
 	switch {
 	case c.CertFile == "" && c.KeyFile != "":
@@ -40,7 +42,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Load reads the files. It returns nil where TLS is not enabled. Errors begin with the field's key.
+// Load reads the files. Load returns nil if TLS is not enabled. Errors begin with the key of the field.
 func (c Config) Load() (*tls.Config, error) {
 	if !c.Enabled {
 		return nil, nil

@@ -27,7 +27,7 @@ type Receiver struct {
 	wrong []string
 }
 
-// A Span is one that came, with its identities in hexadecimal.
+// A Span is a received span, with identities in hexadecimal.
 type Span struct{ Name, Trace, ID, Parent string }
 
 // Start starts a receiver, which ends with the test.
@@ -39,7 +39,7 @@ func Start(t testing.TB) *Receiver {
 	return r
 }
 
-// Spans returns the spans that came so far.
+// Spans returns the spans received so far.
 func (rc *Receiver) Spans() []Span {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
