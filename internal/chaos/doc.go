@@ -1,6 +1,7 @@
-// Package chaos does harm to the services over what is real: a log, a store, an engine, processes and servers. It holds that a
-// worker that lost its lease changes nothing, that poison harms nothing but itself, and that what readers see
-// equals the fold of the log after servers and services were killed, paused and cut off.
+// Package chaos tests the services under faults, over a real log, a real store, a real engine, processes and servers.
+// The package is for tests alone. The tests check that a worker with a lost lease changes nothing, that poison messages
+// harm no other message, and that readers see the fold of the log after servers and services were killed, paused and
+// cut off.
 //
-// All of it is tests. Those that start servers are named TestChaos… and run by make chaos.
+// Tests that start servers are named TestChaos…, and make chaos runs them.
 package chaos

@@ -18,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 )
 
-// A worker that stood still past its leases and goes on changes nothing.
+// A worker that was suspended beyond its leases and continues changes nothing.
 func TestFencing(t *testing.T) {
 	if refused, changed := fence(t, 10); refused != 10 || changed != 0 {
 		t.Errorf("%d of 10 writes refused, %d runs changed", refused, changed)
@@ -35,7 +35,8 @@ func TestFigureFencing(t *testing.T) {
 		Note: "real runners, indexer, Pebble store and broker in one process; each held write lands in the log after the other worker's run is seen"})
 }
 
-// An end that was logged while no indexer ran, and whose lease has gone on to a worker that gave up, leaves no run that never ends.
+// An end that was logged while no indexer ran, and whose lease has moved to a worker that gave up, leaves no run
+// without an end.
 func TestRefusedEndIsAskedAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	ctx, a := t.Context(), asset(1)
@@ -70,8 +71,8 @@ func TestRefusedEndIsAskedAgain(t *testing.T) {
 	}
 }
 
-// standing is a worker's view of the world while it stands still: it was handed requests, took the leases, and hangs in its
-// first write of each run until it is woken. So do its renewals, as in a process that was stopped.
+// standing is a suspended worker's view of the world: the worker got requests, took the leases, and hangs in its first
+// write of each run until the test wakes it. The renewals of the worker hang as well, as in a stopped process.
 type standing struct {
 	*events.Client
 	requests []events.Delivery
@@ -95,13 +96,13 @@ func (s *standing) Publish(ctx context.Context, topic events.Topic, evs ...event
 	if topic == events.Annotations {
 		s.hanging.Done()
 		<-s.woken
-		// It was on its way already: what the worker learns of its leases comes too late for this.
+		// The write was under way already: the worker learns of its lost leases too late for this write.
 		ctx = context.WithoutCancel(ctx)
 	}
 	return s.Client.Publish(ctx, topic, evs...)
 }
 
-// stopped keeps the renewals of a worker that stands still.
+// stopped delays the renewals of a suspended worker.
 type stopped struct {
 	store.Store
 	woken chan struct{}
@@ -116,8 +117,9 @@ func (s stopped) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (s
 	return s.Store.Renew(ctx, l, ttl)
 }
 
-// fence lets one worker stand still before n writes until another has made the n runs in its place and readers see
-// them, and wakes it. It returns how many of the writes were refused, and how many runs say anything but what the other worker said.
+// fence suspends a worker before n writes until another worker has made the n runs and readers see the runs. fence then
+// wakes the first worker. fence returns how many writes were refused, and how many runs differ from the other worker's
+// runs.
 func fence(t *testing.T, n int) (refused, changed int) {
 	w := newWorld(t, nil)
 	metrics := prometheus.NewRegistry()

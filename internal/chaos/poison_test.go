@@ -22,7 +22,7 @@ import (
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 )
 
-// What cannot be handled harms nothing else, and comes back whole when it can be.
+// A message that cannot be handled harms no other message, and comes back whole when the message can be handled.
 func TestPoison(t *testing.T) { poison(t, newWorld(t, nil), 300, 0) }
 
 func TestFigurePoison(t *testing.T) {
@@ -47,7 +47,7 @@ func TestFigurePoison(t *testing.T) {
 	}
 }
 
-// faulty is the log for an indexer with a bug: it cannot take what is marked.
+// faulty is the log of an indexer with a bug: the indexer cannot take marked events.
 type faulty struct{ *events.Client }
 
 const marked = "this one kills it"
@@ -63,7 +63,7 @@ func (f faulty) Subscribe(ctx context.Context, sub events.Subscription, handle e
 	})
 }
 
-// timed is a store that keeps when each run's first batch was marked as indexed.
+// timed is a store that records when each run's first batch was marked as indexed.
 type timed struct {
 	store.Store
 	mu sync.Mutex
@@ -94,7 +94,7 @@ type poisoned struct {
 	poisoned, letters, same, back int
 }
 
-// message is event i of n, of a run of its own.
+// numbered is event i of n, of a run of its own.
 func numbered(prefix string, i int, text string) events.Event {
 	a := asset(i % 50)
 	run := fmt.Sprintf("%s-%06d", prefix, i)
@@ -102,7 +102,8 @@ func numbered(prefix string, i int, text string) events.Event {
 		Annotations: []*pb.Annotation{{Asset: a.GetId(), Run: run, Kind: "line", End: int64(schema.Second), Text: text, Language: "en", Confidence: 1}}}}
 }
 
-// index publishes n events at a rate (0: as fast as it goes), poisoned says which of them are, and returns once the others are indexed.
+// index publishes n events at a rate (0: as fast as possible) and returns after the events without poison are indexed.
+// poisoned selects the poisoned events.
 func index(t *testing.T, w *world, prefix string, n, rate int, poisoned func(i int) bool, wrap func(*events.Client) indexing.Log) (s *timed, p99 time.Duration) {
 	t.Helper()
 	s = &timed{Store: w.store, at: map[string]time.Time{}}
@@ -122,7 +123,7 @@ func index(t *testing.T, w *world, prefix string, n, rate int, poisoned func(i i
 	began := time.Now()
 	for i := range n {
 		if rate > 0 {
-			time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate)))) // the rate is what is asked for
+			time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate)))) // paces the publishing at the given rate
 		}
 		text := "a line"
 		if poisoned(i) {
@@ -163,7 +164,8 @@ func poisonFree(t *testing.T, w *world, n, rate int) (*timed, time.Duration) {
 	return index(t, w, "free", n, rate, none, sound)
 }
 
-// poison indexes n events of which 1 in 100 is poison to the indexer, then mends the indexer, and brings them back.
+// poison indexes n events of which 1 in 100 is poison to the indexer, then repairs the indexer, and brings the poisoned
+// events back.
 func poison(t *testing.T, w *world, n, rate int) (r poisoned) {
 	ctx := t.Context()
 	isPoison := func(i int) bool { return i%100 == 37 }
@@ -180,7 +182,7 @@ func poison(t *testing.T, w *world, n, rate int) (r poisoned) {
 	var ids []string
 	w.until("each is in the dead letters", func() bool {
 		ids, r.letters, r.same = nil, 0, 0
-		listed := map[string]bool{} // one that was redelivered may have been put aside twice, under one identity
+		listed := map[string]bool{} // a redelivered event may have been put aside twice, under the same identity
 		for l, err := range w.events.DeadLetters(ctx, events.LetterFilter{}) {
 			if err != nil {
 				return false

@@ -38,7 +38,7 @@ import (
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 )
 
-// A service is what a child process runs: one worker or one indexer, by this test binary.
+// A service is the work of a child process, run by this test binary: a worker or an indexer.
 type service struct {
 	Name       string
 	Indexer    bool
@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	// A link of toxiproxy's that is cut while it passes something on may never end.
+	// A toxiproxy link that is cut while data passes may never end.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*NoopToxic).Pipe"))
 }
 
@@ -99,7 +99,7 @@ func serveChild(spec string) error {
 	return r.Serve(ctx)
 }
 
-// script writes linesEach lines over an asset, in about a second, so that it is often in the midst of it.
+// script writes linesEach lines over an asset, in about a second, so that a fault often hits the middle of a run.
 type script struct{}
 
 const linesEach = 2500
@@ -115,7 +115,7 @@ func (script) Annotate(ctx context.Context, in algo.Input, out algo.Output) erro
 			return err
 		}
 		if i%250 == 0 {
-			pause := time.NewTimer(100 * time.Millisecond) // what looking at a film would take
+			pause := time.NewTimer(100 * time.Millisecond) // the time for looking at a film
 			select {
 			case <-pause.C:
 			case <-ctx.Done():
@@ -129,7 +129,7 @@ func (script) Annotate(ctx context.Context, in algo.Input, out algo.Output) erro
 
 func line(asset string, i int64) string { return fmt.Sprintf("line %d of %s", i, asset[:8]) }
 
-// A process is a child that is killed, paused, woken and started again.
+// A process is a child that a test kills, pauses, wakes and starts again.
 type process struct {
 	t    *testing.T
 	spec service
@@ -162,7 +162,7 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// awake starts a process that has ended by itself, as its supervisor would: without its servers it cannot start.
+// awake starts a process that has exited, as a supervisor would: without its servers, the process cannot start.
 func (p *process) awake() {
 	if p.cmd != nil && syscall.Kill(p.cmd.Process.Pid, 0) == nil && !zombie(p.cmd.Process.Pid) {
 		return
@@ -202,7 +202,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// through makes a network that can be cut to an address.
+// through makes a network to an address that a test can cut.
 func (r *rig) through(name, addr string) (string, error) {
 	p := toxiproxy.NewProxy(r.proxies, name, "127.0.0.1:0", addr)
 	if err := p.Start(); err != nil {
@@ -212,7 +212,7 @@ func (r *rig) through(name, addr string) (string, error) {
 	return p.Listen, nil
 }
 
-// An act is one thing that is done to a server or a service, and undone after a while.
+// An act is a fault of a server or a service, followed by the repair after a while.
 type act struct {
 	After, For time.Duration
 	What, Who  string
@@ -241,7 +241,7 @@ func planOf(seed uint64) (acts []act) {
 	return acts
 }
 
-// do does an act and undoes it.
+// do does an act and undoes the act.
 func (r *rig) do(a act, children map[string]*process) error {
 	rest := func() { time.Sleep(a.For) } // the length of the fault is the fault
 	if p := children[a.Who]; p != nil {
@@ -278,8 +278,8 @@ func (r *rig) do(a act, children map[string]*process) error {
 	}
 }
 
-// TestChaosServers kills, pauses and cuts off everything at random moments while runs are made. CHAOS_PLANS is how many
-// plans (50), CHAOS_SEED the first one's seed, CHAOS_MINUTES when to stop at the latest.
+// TestChaosServers kills, pauses and cuts off everything at random moments while runs are made. CHAOS_PLANS is the
+// number of plans (50), CHAOS_SEED the seed of the first plan, and CHAOS_MINUTES a limit of the time.
 func TestChaosServers(t *testing.T) {
 	serverstest.Chaos(t)
 	number := func(variable string, or int) int {
@@ -311,7 +311,7 @@ func TestChaosServers(t *testing.T) {
 
 const assetsEach = 8
 
-// plan carries one out, over topics, rows and indices of its own.
+// plan carries out one plan, over its own topics, rows and indices.
 func (r *rig) plan(seed uint64, acts []act) (annotations int, err error) {
 	t, ctx := r.t, r.t.Context()
 	name := fmt.Sprintf("plan%d", time.Now().UnixNano())
@@ -373,7 +373,7 @@ func (r *rig) plan(seed uint64, acts []act) (annotations int, err error) {
 		}
 	})
 	for _, a := range acts {
-		time.Sleep(a.After) // when it happens is the plan's
+		time.Sleep(a.After) // the plan gives the time of the act
 		if err := r.do(a, children); err != nil {
 			return 0, fmt.Errorf("doing %s: %w", a, err)
 		}
@@ -422,7 +422,7 @@ func (r *rig) rest(c *events.Client, st store.Store, children map[string]*proces
 	}
 }
 
-// judge reads the log from its start and holds what readers see against it.
+// judge reads the log from its start and compares the fold with the readers' view.
 func judge(ctx context.Context, c *events.Client, st store.Store, e search.Engine) (annotations int, err error) {
 	type execution struct {
 		run   string

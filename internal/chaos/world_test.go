@@ -34,7 +34,7 @@ func must[T any](t testing.TB) func(T, error) T {
 
 var discard = slog.New(slog.DiscardHandler)
 
-// A world is a log, a store and an engine, real ones, for the services of one test.
+// A world is a real log, a real store and a real engine, for the services of one test.
 type world struct {
 	t      testing.TB
 	events *events.Client
@@ -115,7 +115,7 @@ func (w *world) until(what string, holds func() bool) {
 	}
 }
 
-// asset is made up: nothing looks at its media.
+// asset is invented: no code reads its media.
 func asset(i int) *pb.Asset {
 	sum := fmt.Sprintf("%032x%032x", i+1, i+1)
 	return &pb.Asset{Id: schema.AssetID(sum), Title: &pb.Title{Id: fmt.Sprintf("title-%d", i), Name: "A title"}, Sha256: sum,
@@ -129,7 +129,7 @@ func (w *world) arrive(a *pb.Asset) {
 	}
 }
 
-// says is an algorithm that writes one line: what its worker says.
+// says is an algorithm that writes a single line: the name of its worker.
 type says string
 
 func (s says) Spec() *pb.AlgorithmSpec {

@@ -1,11 +1,10 @@
-// Package figure is how a claim of docs/benchmarks is measured again: a test named
-// TestFigure… beside the code it speaks of, which prints one line.
+// Package figure measures a claim of docs/benchmarks again. Tests named TestFigure…, beside the measured code, use
+// the package. A figure prints a single line with the claim, the measured value and the verdict.
 //
 //	make figures                  every figure
-//	make figures ONLY='vectors*'  some of them
+//	make figures ONLY='vectors*'  some figures
 //
-// Without FIGURES=1 in the environment such a test skips, since it may run for
-// minutes and wants the machine for itself.
+// Without FIGURES=1 in the environment a figure skips, because a figure may run for minutes and needs a quiet machine.
 package figure
 
 import (
@@ -19,19 +18,19 @@ import (
 	"testing"
 )
 
-// A Result is one claim and what was measured of it.
+// A Result is one claim and its measured value.
 type Result struct {
-	// Name is what ONLY picks by: "vectors/recall".
+	// Name is the name for ONLY: "vectors/recall".
 	Name string `json:"name"`
-	// Claim is what is promised, with its unit: "recall@10 ≥ 0.99 with a 1 % filter".
+	// Claim is the promise, with its unit: "recall@10 ≥ 0.99 with a 1 % filter".
 	Claim string `json:"claim"`
-	// Measured is what came out, with its unit.
+	// Measured is the measured value, with its unit.
 	Measured string `json:"measured"`
 	// Ratio is against a peer or a bare loop in the same run; 0 where there is none.
 	Ratio float64 `json:"ratio,omitempty"`
 	// Pass says whether the claim holds.
 	Pass bool `json:"pass"`
-	// Note tells what a reader must know to take the figure for what it is.
+	// Note qualifies the figure for its readers.
 	Note string `json:"note,omitempty"`
 }
 
@@ -55,7 +54,7 @@ func picks(only, name string) bool {
 	return err == nil && ok
 }
 
-// Median is the middle one, of an even number the higher of the two in the middle.
+// Median returns the middle value, or the higher of the two middle values.
 func Median(xs []float64) float64 { return slices.Sorted(slices.Values(xs))[len(xs)/2] }
 
 // Peak is the most memory that a process has held, in bytes (VmHWM of proc_pid_status(5)).
@@ -73,9 +72,8 @@ func Peak(pid int) (int64, error) {
 	return 0, fmt.Errorf("process %d tells no VmHWM", pid)
 }
 
-// Report prints the line, and adds it to the file that FIGURES_OUT names. A claim
-// that does not hold is told; it fails the test only where hard is set,
-// for what must hold on any machine.
+// Report prints the line, and appends the line to the file that FIGURES_OUT names. A failed claim is printed. A failed
+// claim fails the test only if hard is set, for claims that must hold on any machine.
 func Report(t testing.TB, hard bool, r Result) {
 	t.Helper()
 	verdict := "pass"

@@ -7,20 +7,20 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// KolmogorovSmirnov holds two samples against each other. It returns the largest distance d between their two
-// distribution functions, and the probability p of a distance of d or more where both samples come from one distribution.
+// KolmogorovSmirnov compares two samples. d is the largest distance between their two distribution functions. p is the
+// probability of a distance of d or more if both samples come from the same distribution.
 //
 // A small p says that the samples differ. A large p says that samples of this size show no difference. p is the
 // asymptotic probability with Stephens' correction (Stephens, "EDF statistics for goodness of fit", 1974; Press et al.,
-// Numerical Recipes, 14.3), good to about 0.01 from 20 values a sample. Ties make p larger than it is, never smaller.
-// Each sample MUST have a value, and no NaN. The samples are left as they are.
+// Numerical Recipes, 14.3), accurate to about 0.01 from 20 values a sample. Ties make p larger than the true value,
+// never smaller. Each sample MUST have a value, and no NaN. The samples are left unchanged.
 func KolmogorovSmirnov(a, b []float64) (d, p float64) {
 	d = stat.KolmogorovSmirnov(slices.Sorted(slices.Values(a)), nil, slices.Sorted(slices.Values(b)), nil)
 	n := math.Sqrt(float64(len(a)) * float64(len(b)) / float64(len(a)+len(b)))
 	return d, kolmogorov((n + 0.12 + 0.11/n) * d)
 }
 
-// kolmogorov is the probability that a variable of Kolmogorov's distribution is x or more: 2 Σ (-1)^(k-1) exp(-2 k² x²).
+// kolmogorov is the probability of a value of x or more in Kolmogorov's distribution: 2 Σ (-1)^(k-1) exp(-2 k² x²).
 func kolmogorov(x float64) float64 {
 	if x < 0.2 { // 1 - 5e-13, where the sum converges slowly
 		return 1

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The quantiles are those of Smirnov's table (Annals of Mathematical Statistics 19, 1948).
+// The quantiles of Smirnov's table (Annals of Mathematical Statistics 19, 1948).
 func TestKolmogorov(t *testing.T) {
 	for _, c := range []struct{ x, p float64 }{{0.1, 1}, {0.5, 0.963945}, {1, 0.27}, {1.2238, 0.10}, {1.3581, 0.05}, {1.6276, 0.01}, {1.9495, 0.001}} {
 		if got := kolmogorov(c.x); math.Abs(got-c.p) > 5e-5 {
@@ -45,7 +45,8 @@ func TestKolmogorovSmirnov(t *testing.T) {
 	}
 }
 
-// Of samples of one distribution, one in twenty has a p below 0.05; a shift of a fifth of their spread is nearly always seen.
+// Of samples of the same distribution, 1 in 20 has a p below 0.05. A shift of a fifth of their spread is nearly always
+// seen.
 func TestKolmogorovSmirnovIsCalibrated(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const rounds, size = 1000, 200

@@ -1,4 +1,5 @@
-// Package hostile holds tests of the whole of Cinedex against those who want to see what they may not see. It has no code of its own.
+// Package hostile tests the whole of Cinedex against callers who want to see forbidden titles. The package is for tests
+// alone. The tests check that a forbidden title changes no byte of any answer.
 //
-// The attacks on a running platform are in cmd/cinedex (hostile_test.go), beside the command that they attack.
+// The attacks on a running platform are in cmd/cinedex (hostile_test.go), beside the attacked command.
 package hostile

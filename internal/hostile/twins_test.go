@@ -40,7 +40,8 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-// TestTwins: two libraries differ in nothing but titles that the callers may not see. Every answer of both is the same, byte for byte.
+// TestTwins: two libraries differ only in titles that the callers may not see. Every answer of both is the same, byte
+// for byte.
 func TestTwins(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens two libraries")
@@ -88,7 +89,7 @@ type twin struct {
 	run               map[string]string
 }
 
-// film is made of the words that every title has, so that hidden lines would weigh in if they were counted.
+// film uses the words of every title, so that hidden lines would change weights if hidden lines were counted.
 func film(title string, n int) apitest.Film {
 	rnd := rand.New(rand.NewPCG(uint64(n), 5))
 	f := apitest.Film{Title: title, Name: "The " + title, Series: []string{"coast", "inland"}[n%2], StartTimecode: "01:00:00:00"}
@@ -109,7 +110,7 @@ func film(title string, n int) apitest.Film {
 
 var words = strings.Fields("captain coffee lamp keeper harbour winter letter engine mirror doctor island window bridge thunder summer river dark morning train the of and by")
 
-// openTwin makes a library of titles, and serves search and operators over it.
+// openTwin makes a library of titles, and serves search and operators over the library.
 func openTwin(t *testing.T, titles ...string) *twin {
 	t.Helper()
 	lib := apitest.New(t)
@@ -173,7 +174,7 @@ func openTwin(t *testing.T, titles ...string) *twin {
 	return tw
 }
 
-// The callers' tokens are their names: each sees the visible titles, or one of them.
+// The callers' tokens are their names: each caller sees all or some of the visible titles.
 func callers(t *testing.T) authz.Authoriser {
 	t.Helper()
 	var b strings.Builder
@@ -195,7 +196,7 @@ func callers(t *testing.T) authz.Authoriser {
 	return a
 }
 
-// A call is one request, to the search API or to the operators' one.
+// A call is one request, to the search API or to the operators' API.
 type call struct {
 	kind              string
 	operators         bool
@@ -203,7 +204,7 @@ type call struct {
 	contentType       string
 	body              []byte
 	headers           map[string]string
-	// answer is what the body of the answer is decoded into, where that is protobuf.
+	// answer is the message into which a protobuf body is decoded.
 	answer proto.Message
 }
 
@@ -230,7 +231,7 @@ func twins(t *testing.T, seed uint64, calls int) compared {
 		}
 		return a
 	}
-	for range 100 { // what is read for the first time is read from disk
+	for range 100 { // the first read comes from disk
 		c := g.next()
 		ask(0, c)
 		ask(1, c)
@@ -266,10 +267,10 @@ func twins(t *testing.T, seed uint64, calls int) compared {
 	return r
 }
 
-// An answer is what a caller can tell of it.
+// An answer is the part of a response that a caller can observe.
 type answer struct {
 	status int
-	said   string // status, headers and body, without the time that it took
+	said   string // status, headers and body, without the elapsed time
 	body   []byte
 	took   float64 // ms
 	wait   time.Duration
@@ -278,7 +279,7 @@ type answer struct {
 var (
 	took  = regexp.MustCompile(`"tookMs":\s?([0-9.eE+-]+)`)
 	times = regexp.MustCompile(`"(createdMs|startedMs|endedMs|workedMs)":\s?"[0-9]+"`)
-	// Spaces in the JSON of protobuf differ from one build to the next, not from one answer to the next.
+	// White space in the JSON of protobuf differs between builds, not between answers.
 )
 
 func (tw *twin) ask(t *testing.T, client *http.Client, c call) answer {
@@ -323,7 +324,7 @@ func (tw *twin) ask(t *testing.T, client *http.Client, c call) answer {
 	}
 	var b strings.Builder
 	fmt.Fprintln(&b, resp.StatusCode)
-	// Dates differ from one second to the next, and the length with the digits of the time that an answer took.
+	// Dates differ from second to second, and the length differs with the digits of the elapsed time.
 	for _, k := range slices.Sorted(headerNames(resp.Header, resp.Trailer)) {
 		if k != "Date" && (k != "Content-Length" || a.took == 0) {
 			fmt.Fprintf(&b, "%s: %q\n", k, append(resp.Header[k], resp.Trailer[k]...))
@@ -346,7 +347,7 @@ func headerNames(hs ...http.Header) func(func(string) bool) {
 	}
 }
 
-// decode reads an answer in protobuf, bare or in a frame of gRPC-Web, and returns it without its time.
+// decode reads an answer in protobuf, bare or in a frame of gRPC-Web, and returns the answer without the elapsed time.
 func (a *answer) decode(c call, resp *http.Response) string {
 	b, rest := a.body, []byte(nil)
 	if strings.Contains(c.contentType, "grpc-web") && len(b) >= 5 {
@@ -372,7 +373,7 @@ func (a *answer) decode(c call, resp *http.Response) string {
 // A caller draws calls, and goes on from the cursors and jobs of earlier answers.
 type caller struct {
 	rnd     *rand.Rand
-	runs    map[string]string // of thumbnails, by title, the hidden ones among them
+	runs    map[string]string // of thumbnails, by title, the hidden titles among them
 	pages   []call            // the next pages of earlier searches
 	jobs    []string
 	cursors []string
@@ -380,7 +381,7 @@ type caller struct {
 
 func pick[T any](g *caller, from ...T) T { return from[g.rnd.IntN(len(from))] }
 
-// learn keeps what an answer leads on to.
+// learn keeps the identities in an answer for later calls.
 func (g *caller) learn(c call, a answer) {
 	var r struct {
 		Cursor string
@@ -544,7 +545,7 @@ func still(c color.RGBA) []byte {
 	return b.Bytes()
 }
 
-// binary searches in protobuf, as Connect and as gRPC-Web send it.
+// binary searches in protobuf, in the forms of Connect and of gRPC-Web.
 func (g *caller) binary() call {
 	b, _ := proto.Marshal(&pb.SearchRequest{Q: g.line(), Limit: pick(g, int32(2), 20)})
 	c := call{kind: "search in protobuf", method: http.MethodPost, path: service + "Search", who: g.who(), contentType: "application/proto", body: b, answer: &pb.SearchResponse{}}
@@ -595,7 +596,7 @@ func (g *caller) file() call {
 		c.kind, c.path = "media", "/media/"+g.asset()
 		c.headers["Range"] = pick(g, "bytes=0-99", "bytes=100-", "bytes=-50", "bytes=99999999-", "bytes=0-9,20-29")
 		if strings.Contains(c.headers["Range"], ",") {
-			c.headers["Range"] = "bytes=7-7" // parts are divided by a mark that is drawn
+			c.headers["Range"] = "bytes=7-7" // a random boundary divides the parts
 		}
 	}
 	if g.rnd.IntN(10) == 0 {

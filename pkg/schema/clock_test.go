@@ -15,7 +15,7 @@ import (
 )
 
 func anyTable(t *rapid.T) schema.FrameTable {
-	// Lengths as real files have them (a few that come back) and wild ones.
+	// Lengths as in real files (a few that recur), and wild lengths.
 	length := rapid.OneOf(
 		rapid.SampledFrom([]int64{29_429_400, 28_224_000, 23_543_520, 41 * 705_600, 42 * 705_600}),
 		rapid.Int64Range(1, int64(schema.Hour)),
@@ -27,7 +27,7 @@ func anyTable(t *rapid.T) schema.FrameTable {
 	return ft
 }
 
-// checkClock holds the promises of Clock, whichever clock it is.
+// checkClock checks the contract of Clock for any clock.
 func checkClock(t *rapid.T, c schema.Clock, end schema.Time) {
 	if c.FrameStart(0) != 0 || c.FrameStart(-3) != 0 {
 		t.Fatalf("the picture starts at %d and %d", c.FrameStart(0), c.FrameStart(-3))
@@ -62,7 +62,7 @@ func checkClock(t *rapid.T, c schema.Clock, end schema.Time) {
 			t.Fatalf("FrameSpan(%v) = %d, %d, but %d shows first and %d last", iv, a, b, c.FrameAt(in.Start), c.FrameAt(in.End-1))
 		}
 	}
-	// The interval of whole frames is those frames.
+	// The interval of whole frames spans exactly these frames.
 	m := rapid.Int64Range(n+1, c.Frames()).Draw(t, "to")
 	if a, b := schema.FrameSpan(c, schema.Interval{Start: c.FrameStart(n), End: c.FrameStart(m)}); a != n || b != m {
 		t.Fatalf("frames %d to %d span %d to %d", n, m, a, b)
@@ -148,7 +148,7 @@ func TestFrameTableBothWays(t *testing.T) {
 	})
 }
 
-// The format is part of what is stored for years: these bytes must always decode.
+// The format is stored for years: these bytes must always decode.
 func TestFrameTableFormat(t *testing.T) {
 	want := schema.FrameTable{0, 300, 600, 1000, 1001}
 	b := []byte{1, 4, 0xd8, 0x04, 0, 0xc8, 0x01, 0x9d, 0x06, 0, 0, 0, 0}
@@ -163,7 +163,7 @@ func TestFrameTableFormat(t *testing.T) {
 }
 
 func TestFrameTableIsCompact(t *testing.T) {
-	// Two hours that ended up in milliseconds, as Matroska keeps them: 41 and 42 ms by turns.
+	// Two hours with times in whole milliseconds, as Matroska stores times: 41 and 42 ms by turns.
 	var ft schema.FrameTable
 	for n := range int64(2*3600*24 + 1) {
 		ft = append(ft, schema.FromMillis(n*125/3))
@@ -228,8 +228,8 @@ func FuzzDecodeFrameTable(f *testing.F) {
 	})
 }
 
-// The milliseconds of a frame's start name that frame, at every usual rate and at a variable one; FrameAt gives the frame before for half of them at
-// 23.976 (a player rounds as well: PySceneDetect#464).
+// The milliseconds of a frame's start name the frame, at every usual rate and at a variable rate. At 23.976, FrameAt
+// gives the frame before for half of the frames (a player rounds as well: PySceneDetect#464).
 func TestFrameNamed(t *testing.T) {
 	for _, rate := range []string{"24000/1001", "24", "25", "30000/1001", "30", "60000/1001", "60", "120", "12.5"} {
 		r, err := schema.ParseRate(rate)

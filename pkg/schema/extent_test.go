@@ -14,7 +14,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestExtent: a small message that would become a large or deep one is refused before it is parsed.
+// TestExtent: a small message that would become a large or deep message is refused before parsing.
 func TestExtent(t *testing.T) {
 	// A query of a list of empty queries, two bytes each.
 	and := bytes.Repeat(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), nil), schema.MaxValues+1)
@@ -52,7 +52,7 @@ func TestExtent(t *testing.T) {
 			t.Errorf("%s: %d bytes were allocated", name, got)
 		}
 	}
-	// What is in texts does not count, and what is within the limits passes.
+	// The content of texts does not count, and a message within the limits passes.
 	if err := schema.CheckJSON([]byte(`"` + strings.Repeat(`[,\"`, schema.MaxValues) + `"`)); err != nil {
 		t.Error("a text of brackets:", err)
 	}

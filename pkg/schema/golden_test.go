@@ -20,13 +20,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden records of the version in work anew")
 
-// goldenVersion names the records of the version in work, the only ones that
-// -update writes. A release moves it on: what a released version wrote may lie in
-// a log for years, and its records stay as they are.
+// goldenVersion names the records of the current version, which are the only records that -update writes. A release
+// moves goldenVersion on: records of a released version may lie in a log for years, and stay unchanged.
 const goldenVersion = "v0.1"
 
-// goldenMessages are the messages that are kept in the log, in the store or in
-// files: all that may be read years after it was written.
+// goldenMessages are the messages in the log, in the store or in files: all messages that may be read years after
+// writing.
 func goldenMessages() []proto.Message {
 	var ms []proto.Message
 	for _, file := range []protoreflect.FileDescriptor{cinedexv1.File_cinedex_v1_event_proto, cinedexv1.File_cinedex_v1_noun_proto} {
@@ -37,8 +36,8 @@ func goldenMessages() []proto.Message {
 	return append(ms, &cinedexv1.ActiveRun{})
 }
 
-// TestGoldenRecords decodes what every version so far has written, in both
-// forms, and compares it field by field with the text of what was meant.
+// TestGoldenRecords decodes the records of every version, in both forms, and compares each field with the intended
+// text.
 func TestGoldenRecords(t *testing.T) {
 	if *update {
 		for _, m := range goldenMessages() {
@@ -93,7 +92,7 @@ func TestGoldenRecords(t *testing.T) {
 			t.Errorf("%s has no golden record in %s: run this test with -update", name, goldenVersion)
 			continue
 		}
-		// A field that was added must be in the records of the version in work.
+		// A new field must be in the records of the current version.
 		full := messageOf(m.ProtoReflect().Descriptor())
 		fill(full.ProtoReflect(), name)
 		record := messageOf(m.ProtoReflect().Descriptor())
@@ -134,7 +133,7 @@ func writeGolden(t *testing.T, m proto.Message) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// prototext draws its white space at random, so a text that still says the same stays as it is.
+	// prototext varies its white space at random, so a text with the same content is kept.
 	text := []byte(prototext.MarshalOptions{Multiline: true}.Format(m))
 	if old, err := os.ReadFile(base + ".txtpb"); err == nil {
 		said := m.ProtoReflect().New().Interface()
@@ -152,9 +151,8 @@ func writeGolden(t *testing.T, m proto.Message) {
 	}
 }
 
-// fill sets every field of m to a value that tells where it is, so that two
-// fields that were exchanged are noticed. A Value inside a map gets an entry
-// for each thing that it may be.
+// fill sets every field of m to a value that names the position of the field, so that two exchanged fields are noticed.
+// A Value inside a map gets an entry for each type of value.
 func fill(m protoreflect.Message, at string) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {

@@ -74,7 +74,7 @@ func TestRunIDIsOfWhatTheRunIs(t *testing.T) {
 	}
 }
 
-// Lists of strings that look alike when joined are told apart.
+// Lists of strings with equal concatenations have different identities.
 func TestRunIDIsUnambiguous(t *testing.T) {
 	word := rapid.StringOfN(rapid.SampledFrom([]rune("ab\x00=/")), 0, 3, -1)
 	run := rapid.Custom(func(t *rapid.T) *cinedexv1.Run {

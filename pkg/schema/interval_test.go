@@ -45,7 +45,7 @@ func TestIntervals(t *testing.T) {
 	}
 }
 
-// The algebra agrees with the sets of moments that intervals stand for.
+// The algebra agrees with the sets of moments in the intervals.
 func TestIntervalsAreSets(t *testing.T) {
 	small := rapid.Custom(func(t *rapid.T) schema.Interval {
 		return iv(schema.Time(rapid.IntRange(-9, 9).Draw(t, "start")), schema.Time(rapid.IntRange(-9, 9).Draw(t, "end")))

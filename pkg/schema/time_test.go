@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// media is any time within 100 hours of the start of the picture: longer than
-// every film, and past what 64 bits hold of a product of flicks and fractions.
+// media is any time within 100 hours of the start of the picture: longer than every film, and beyond the products of
+// flicks and fractions that fit into 64 bits.
 var media = rapid.Int64Range(-100*int64(schema.Hour), 100*int64(schema.Hour))
 
 func TestMillis(t *testing.T) {
@@ -168,7 +168,7 @@ func TestFramesBothWays(t *testing.T) {
 		if got := r.FrameAt(at - 1); got != n-1 {
 			t.Fatalf("a flick before frame %d of %v shows %d", n, r, got)
 		}
-		// Any moment shows the frame whose start it has reached, and not the next.
+		// Any moment shows the frame whose start the moment has reached, and not the next frame.
 		m := schema.Time(media.Draw(t, "t"))
 		if f := r.FrameAt(m); r.FrameStart(f) > m || r.FrameStart(f+1) <= m {
 			t.Fatalf("FrameAt(%d) of %v = %d", m, r, f)
@@ -182,7 +182,7 @@ func TestParseRate(t *testing.T) {
 		"23.976": {24000, 1001}, "23.98": {24000, 1001}, "23.976024": {24000, 1001}, "23.97602398": {24000, 1001},
 		"29.97": {30000, 1001}, "29.970": {30000, 1001}, "29.97003": {30000, 1001}, "47.952": {48000, 1001}, "47.95": {48000, 1001},
 		"59.94": {60000, 1001}, "119.88": {120000, 1001}, "14.985": {15000, 1001}, "50/2": {25, 1}, "30000/1001": {30000, 1001},
-		"23.97": {2397, 100}, // truncated, not rounded: what it says is taken at its word
+		"23.97": {2397, 100}, // truncated, not rounded: the fraction is taken literally
 		"0.5":   {1, 2},
 	} {
 		got, err := schema.ParseRate(in)
@@ -229,7 +229,7 @@ func TestNominal(t *testing.T) {
 		{Num: 24, Den: 1}:             {Num: 24, Den: 1},
 		{Num: 50, Den: 2}:             {Num: 25, Den: 1},
 		{Num: 25, Den: 2}:             {Num: 25, Den: 2},
-		{Num: 2398, Den: 100}:         {Num: 1199, Den: 50}, // 1.7e-4 away: no rounding of the rate, but of its name
+		{Num: 2398, Den: 100}:         {Num: 1199, Den: 50}, // 1.7e-4 away: not a rounded rate, but a rounded name of a rate
 		{Num: 3750, Den: 199}:         {Num: 3750, Den: 199},
 		{Num: 1, Den: 3}:              {Num: 1, Den: 3},
 		{}:                            {},
@@ -238,7 +238,7 @@ func TestNominal(t *testing.T) {
 			t.Errorf("%s is meant as %s, want %s", in, got, want)
 		}
 	}
-	// A sender's drop frame is taken where the file rounds its rate.
+	// A sender's drop frame is accepted if the file rounds its rate.
 	s, err := schema.ScaleOf(schema.Rate{Num: 2997, Den: 100}, false, "01:00:00;00")
 	if err != nil || s.Format(1800) != "01:01:00;02" {
 		t.Errorf("drop frame at 2997/100: %v, %v", s.Format(1800), err)

@@ -23,7 +23,7 @@ func scale(t testing.TB, rate string, drop bool, start string) schema.TimecodeSc
 	return s
 }
 
-// Labels that SMPTE ST 12-1 and common tools agree on.
+// Labels on which SMPTE ST 12-1 and common tools agree.
 func TestTimecodeTruths(t *testing.T) {
 	for _, c := range []struct {
 		rate  string
@@ -71,7 +71,7 @@ func TestTimecodeTruths(t *testing.T) {
 		{"119.88", true, "", 7200, "00:01:00;008"},
 		{"119.88", true, "", 71928, "00:10:00;000"},
 
-		// After 24 hours labels begin again, and before the first one comes the last.
+		// Labels begin again after 24 hours, and the last label comes before the first.
 		{"25", false, "", 25 * 86400, "00:00:00:00"},
 		{"25", false, "23:59:59:24", 1, "00:00:00:00"},
 		{"25", false, "", -1, "23:59:59:24"},
@@ -95,8 +95,8 @@ func TestTimecodeTruths(t *testing.T) {
 	}
 }
 
-// Drop frame is there so that labels keep to the clock: they fall behind by at
-// most two frames within a minute, and by 86.4 ms in a whole day.
+// Drop frame makes labels follow the clock: labels fall behind by at most two frames within a minute, and by 86.4 ms in
+// a day.
 func TestDropFrameKeepsToTheClock(t *testing.T) {
 	r := schema.Rate{Num: 30000, Den: 1001}
 	s := scale(t, "29.97", true, "")
@@ -204,7 +204,7 @@ func TestScaleOfTrack(t *testing.T) {
 	if err != nil || !s.Drop() || s.FPS() != 60 {
 		t.Fatalf("a start timecode with ; makes drop frame: %+v, %v", s, err)
 	}
-	// Labels of the asset and the one where its last interval ends are found, others are not.
+	// Frame finds labels of the asset and the label at which its last interval ends, and refuses other labels.
 	for tc, want := range map[string]int64{"10:00:00;00": 0, "10:00:09;59": 599, "10:00:10;00": 600} {
 		if n, err := s.Frame(tc); err != nil || n != want {
 			t.Errorf("Frame(%s) = %d, %v; want %d", tc, n, err, want)
@@ -243,7 +243,7 @@ func TestTimecodeBothWays(t *testing.T) {
 		if got, err := s.Frame(label); err != nil || got != n {
 			t.Fatalf("%v start %s: frame %d is %s, which is frame %d, %v", r, start, n, label, got, err)
 		}
-		// The label before and the label after are those of the frames before and after.
+		// The labels before and after belong to the frames before and after.
 		if n > 0 && s.Format(n-1) == label || s.Format(n+1) == label {
 			t.Fatalf("frame %d shares its label %s", n, label)
 		}

@@ -1,6 +1,5 @@
-// Command dashboards writes deploy/dashboards/cinedex.json, Grafana's form of what a
-// person watches, from the short description below; with -check it tells whether the
-// committed one is stale.
+// Command dashboards writes deploy/dashboards/cinedex.json, a Grafana dashboard for operators, from the short
+// description below. With -check the command fails if the committed dashboard is stale.
 //
 //	go -C tools run ./dashboards [-check]
 package main
@@ -15,7 +14,7 @@ import (
 
 const file = "../deploy/dashboards/cinedex.json"
 
-// A panel is one graph: what it is called, in which unit, and what it draws.
+// A panel is one graph: title, unit and lines.
 type panel struct {
 	title, unit, about string
 	lines              []line

@@ -77,7 +77,7 @@ func graphqlName(m protoreflect.MessageDescriptor) string {
 	return string(m.Name())
 }
 
-// graphqlType returns the type of a field. Only a message that is not repeated may be null.
+// graphqlType returns the type of a field. Only a single message may be null.
 func graphqlType(f protoreflect.FieldDescriptor) (string, error) {
 	var typ string
 	switch f.Kind() {

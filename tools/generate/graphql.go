@@ -10,12 +10,12 @@ import (
 	"github.com/99designs/gqlgen/codegen/config"
 )
 
-// graphqlAPI is the package that gqlgen writes into, as the gqlgen.yml in it says.
+// graphqlAPI is the package into which gqlgen writes, as its gqlgen.yml says.
 const graphqlAPI = "services/search-api/graphqlapi"
 
-// generateGraphQL returns what gqlgen makes of the GraphQL schema. gqlgen removes and writes files
-// where they lie, so it works in a likeness of the repository: links to everything but
-// the package that it writes, of which there is a copy without what it wrote before.
+// generateGraphQL returns the files that gqlgen generates from the GraphQL schema. gqlgen removes and writes files in
+// place. generateGraphQL therefore runs gqlgen in a likeness of the repository: links to everything except the
+// generated package, and a copy of the package without its generated files.
 func generateGraphQL() (fresh map[string]string, err error) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -29,7 +29,7 @@ func generateGraphQL() (fresh map[string]string, err error) {
 	if err := mirror(filepath.Join(here, root), likeness, graphqlAPI); err != nil {
 		return nil, fmt.Errorf("making a likeness of the repository: %w", err)
 	}
-	// gqlgen takes the names in its configuration from where it stands.
+	// gqlgen takes the names in its configuration relative to the current folder.
 	if err := os.Chdir(filepath.Join(likeness, graphqlAPI)); err != nil {
 		return nil, err
 	}
@@ -56,8 +56,8 @@ func generateGraphQL() (fresh map[string]string, err error) {
 	return fresh, nil
 }
 
-// mirror makes to a likeness of from: links to what is there, but real folders down to copied,
-// whose files are copied, without generated Go files.
+// mirror fills to with a likeness of from: links, except real folders down to copied, whose files are copied without
+// generated Go files.
 func mirror(from, to, copied string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {

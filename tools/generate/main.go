@@ -62,7 +62,7 @@ func generate(ctx context.Context, check bool) error {
 	return nil
 }
 
-// A source makes code: which files with such endings in a folder are to be there, and what they hold.
+// A source generates code: the files with the given endings in a folder, and their content.
 type source struct {
 	dir      string
 	suffixes []string
@@ -104,7 +104,7 @@ func (s source) generate(ctx context.Context, check bool) error {
 	return nil
 }
 
-// generateProtobuf returns what the plugins make of the .proto files.
+// generateProtobuf returns the files that the plugins generate from the .proto files.
 func generateProtobuf(ctx context.Context) (map[string]string, error) {
 	plugins, err := readPlugins()
 	if err != nil {
@@ -129,8 +129,7 @@ func generateProtobuf(ctx context.Context) (map[string]string, error) {
 	return fresh, nil
 }
 
-// compare returns the names of files that are not as they would be written, and
-// of generated ones that would not be written.
+// compare returns the names of files that differ from the generated content, and of generated files without a source.
 func (s source) compare(fresh map[string]string) (stale, orphans []string, err error) {
 	for name, content := range fresh {
 		committed, err := os.ReadFile(filepath.Join(root, name))
@@ -168,7 +167,7 @@ func generated(file []byte) bool {
 	return bytes.HasPrefix(first, []byte("Code generated ")) && bytes.HasSuffix(first, []byte(" DO NOT EDIT."))
 }
 
-// plugin is one of buf.gen.yaml: a generator, where its files go, and its option.
+// plugin is an entry of buf.gen.yaml: a generator, the folder of its files, and its option.
 type plugin struct {
 	Local []string
 	Out   string
@@ -192,7 +191,7 @@ func readPlugins() ([]plugin, error) {
 	return conf.Plugins, nil
 }
 
-// run speaks to a generator as a compiler does: a request on its input, the answer on its output.
+// run calls a generator as a compiler does: a request on the input, the answer on the output.
 func (p plugin) run(ctx context.Context, request *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGeneratorResponse, error) {
 	in, err := proto.Marshal(request)
 	if err != nil {
@@ -249,7 +248,8 @@ func requestFor(files linker.Files) *pluginpb.CodeGeneratorRequest {
 	return request
 }
 
-// filesIn returns the files below a folder of the repository that end so, sorted, with paths from there.
+// filesIn returns the files below a folder of the repository with the given endings, sorted, with paths from the
+// folder.
 func filesIn(dir string, suffixes ...string) (names []string, err error) {
 	dir = filepath.Join(root, dir)
 	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {

@@ -34,7 +34,7 @@ const (
 // (https://github.com/strimzi/strimzi-kafka-operator/releases/tag/1.2.0).
 var strimziKafkas = []string{"4.2.0", "4.2.1", "4.3.0", "4.3.1"}
 
-// TestKafkaVersion: an operator refuses a cluster of a version that it does not know.
+// TestKafkaVersion: an operator refuses a cluster of an unknown version.
 func TestKafkaVersion(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(manifests, "overlays/production/kafka.yaml"))
 	if err != nil {
@@ -65,7 +65,7 @@ func lacks(t *testing.T, what string, err error) {
 func module(t *testing.T, name string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", name)
-	cmd.Dir = t.TempDir() // outside every module: nothing of this one changes
+	cmd.Dir = t.TempDir() // outside every module, so that this module does not change
 	b, err := cmd.Output()
 	var m struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(b, &m); jsonErr == nil && m.Error != "" {
@@ -79,7 +79,7 @@ func module(t *testing.T, name string) string {
 
 var javaVersion = regexp.MustCompile(`version "(\d+)`)
 
-// java finds a Java that is at least so new: Strimzi's generator is built for 21.
+// java finds a Java of at least the given version: Strimzi's generator is built for 21.
 func java(t *testing.T, least int) string {
 	t.Helper()
 	installed, _ := filepath.Glob("/usr/lib/jvm/*/bin/java")
@@ -97,7 +97,7 @@ func java(t *testing.T, least int) string {
 	return ""
 }
 
-// strimziDefinitions has Strimzi's own generator write them.
+// strimziDefinitions returns the definitions that Strimzi's own generator writes.
 func strimziDefinitions(t *testing.T) string {
 	t.Helper()
 	var jars []string
@@ -135,8 +135,8 @@ func build(t *testing.T, overlay string) resmap.ResMap {
 	return kustomize(t, filepath.Join(manifests, "overlays", overlay))
 }
 
-// cassDefinitions are cass-operator's as it installs them: patched by its own kustomization, without which
-// the configuration of Cassandra would have to be base64.
+// cassDefinitions returns cass-operator's definitions as installed: patched by its own kustomization. Without the
+// patch, the configuration of Cassandra would have to be base64.
 func cassDefinitions(t *testing.T) string {
 	t.Helper()
 	out := t.TempDir()
@@ -194,7 +194,7 @@ func TestManifests(t *testing.T) {
 			}
 		})
 	}
-	// What is misspelt is found, in a built-in kind and in an operator's.
+	// A misspelt field is found, in a built-in kind and in an operator's kind.
 	for name, document := range map[string]string{
 		"deployment": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x, namespace: y}\nspec: {replica: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}\n",
 		"topic":      "apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopic\nmetadata: {name: x, namespace: y}\nspec: {partitions: many}\n",
@@ -221,8 +221,8 @@ func list(o any, path ...string) []any {
 	return l
 }
 
-// TestPods holds every pod to what the platform asks of it: no root, nothing to write but its volumes, bounded
-// memory, probes that look at health and not at the API, no secret in the text.
+// TestPods checks every pod against the platform's rules: no root, no writable path except volumes, bounded memory,
+// probes of health and not of the API, no secret in the text.
 func TestPods(t *testing.T) {
 	for _, overlay := range []string{"embedded", "production"} {
 		m := build(t, overlay)

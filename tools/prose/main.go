@@ -90,7 +90,7 @@ type text struct {
 	lines []line
 }
 
-// A line begins a sentence of its own if it is an item of a list or follows an empty line.
+// A line begins a sentence if the line is an item of a list or follows an empty line.
 type line struct {
 	number int
 	words  string
@@ -102,8 +102,9 @@ var (
 	stop = regexp.MustCompile(`[.!?][)"”’]*(\s+|$)`)
 	// A directive is an instruction to a program, such as //go:embed or //nolint.
 	directive = regexp.MustCompile(`^//[a-z]+(:|$|\s*//)`)
-	item      = regexp.MustCompile(`^\s*([-*+|#>]|\d+[.)])(\s|$)`)
-	target    = regexp.MustCompile(`\]\([^)]*\)`)
+	// An item of a list, a heading, a row of a table or an indented line of code.
+	item   = regexp.MustCompile(`^\s*([-*+|#>]|\d+[.)])(\s|$)|^\t`)
+	target = regexp.MustCompile(`\]\([^)]*\)`)
 )
 
 func (r *row) add(words string) {

@@ -15,7 +15,7 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// A module is one Go module that is compiled into a program, with its licences.
+// A module is one Go module in a program, with its licences.
 type module struct {
 	Path, Version, Sum string
 	Dir                string
@@ -28,7 +28,7 @@ type text struct{ name, body string }
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents|unlicense)([-._].*)?$`)
 
-// read fills in where the module lies and which licences its files name.
+// read finds the folder of the module and the licences in its files.
 func (m *module) read(where *exec.Cmd) error {
 	out, err := where.Output()
 	if err != nil {
@@ -79,7 +79,7 @@ func goItself(version string) (module, error) {
 	return m, m.scan()
 }
 
-// licences is the list for people: a table, then the texts that licences ask to be handed on.
+// licences is the list for people: a table, then the texts that the licences require to be handed on.
 func licences(modules []module, files []modelFile) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Licences of what Cinedex is made of\n\nCinedex itself is Apache-2.0.\n\n## Go modules in the programs\n\n| module | version | licence |\n|---|---|---|\n")

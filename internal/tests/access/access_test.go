@@ -51,7 +51,7 @@ var everyone = callers{
 	"operator": authz.NewCaller("operator", []string{"*"}, authz.Operator),
 }
 
-// A world is a library with both APIs over it.
+// A world is a library with both APIs.
 type world struct {
 	t                *testing.T
 	search, operator string
@@ -103,10 +103,10 @@ func newWorld(t *testing.T, a authz.Authoriser, titles ...string) *world {
 	return w
 }
 
-// changing are the parts of answers that are of the time of asking.
+// changing are the parts of answers that depend on the time of the call.
 var changing = regexp.MustCompile(`"(createdMs|startedMs|endedMs|timeMs)":"[0-9]+"|"tookMs":[0-9.e+-]+`)
 
-// ask returns the status and the body of an answer, without what is of the time.
+// ask returns the status and the body of an answer, without the parts that depend on the time.
 func (w *world) ask(method, address, body, token string) string {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, address, strings.NewReader(body))
@@ -128,7 +128,7 @@ func (w *world) ask(method, address, body, token string) string {
 	return fmt.Sprint(resp.StatusCode, " ", string(changing.ReplaceAll(bytes.TrimSpace(b), []byte("0"))))
 }
 
-// poison leaves a dead letter of an asset, and one of bytes that belong to none.
+// poison leaves a dead letter of an asset, and a dead letter of bytes without an asset.
 func (w *world) poison(asset string) {
 	w.t.Helper()
 	ctx, stop := context.WithCancel(w.t.Context())
@@ -145,8 +145,9 @@ func (w *world) poison(asset string) {
 	}
 }
 
-// Two libraries differ in a hidden title alone: its asset, runs, jobs over it, and a dead letter of it. Whoever may not see the title
-// gets the same bytes from both, for every procedure of the operators' API, for previews, and for comparisons.
+// Two libraries differ only in a hidden title: its asset, runs, jobs over the asset, and a dead letter of the asset. A
+// caller who may not see the title gets the same bytes from both, for every procedure of the operators' API, for
+// previews, and for comparisons.
 func TestOperatorsAnswersTellNothing(t *testing.T) {
 	hidden := apitest.AssetOf("hidden")
 	with, without := newWorld(t, everyone, "seen", "hidden"), newWorld(t, everyone, "seen")
@@ -251,7 +252,7 @@ func TestOperatorsAnswersTellNothing(t *testing.T) {
 	}
 }
 
-// submit takes a batch in, and returns its id.
+// submit submits a batch, and returns its id.
 func (w *world) submit(who string, b *pb.Batch) string {
 	w.t.Helper()
 	c := cinedexv1connect.NewOperatorServiceClient(http.DefaultClient, w.operator)
@@ -264,7 +265,7 @@ func (w *world) submit(who string, b *pb.Batch) string {
 	return resp.Msg.GetJob().GetId()
 }
 
-// A batch whose asset moves to a title that its caller may not see does not exist for the caller any more, wherever it is asked for.
+// A batch whose asset moves to a title that the caller may not see no longer exists for the caller, at any door.
 func TestABatchOverAHiddenAssetDoesNotExist(t *testing.T) {
 	w := newWorld(t, everyone, "seen")
 	id := w.submit("batcher", &pb.Batch{Selection: &pb.Selection{Algorithms: []string{"dialogue"}}})

@@ -57,7 +57,7 @@ func (l *endings) of() ([]audit.Entry, []time.Time) {
 	return slices.Clone(l.all), slices.Clone(l.at)
 }
 
-// A door is a way to something that Gone may see or do; it tells whether it let them in.
+// A door is a way to something that Gone may see or do. A door reports whether the door admitted Gone.
 type door struct {
 	name string
 	open func(token string) bool
@@ -65,7 +65,8 @@ type door struct {
 	needs authztest.Right
 }
 
-// However a token is taken away, every door refuses it within two seconds, and a film that is being sent to it ends.
+// However a token is taken away, every door refuses the token within two seconds, and a film in transfer to the caller
+// ends.
 func TestFigureRevocation(t *testing.T) {
 	figure.Begin(t, "hostile/revocation")
 	revocations := authztest.Revocations()
@@ -109,7 +110,7 @@ func TestRevocationAtTheDoors(t *testing.T) {
 	}
 }
 
-// revoked returns how long each door let Gone in after the change. It fails the test where one does so for ever.
+// revoked returns how long each door admitted Gone after the change. The test fails if a door admits Gone for ever.
 func revoked(t *testing.T, r authztest.Revocation) map[string]time.Duration {
 	t.Helper()
 	file, err := authztest.Start(t.TempDir())
@@ -247,7 +248,7 @@ func (w *world) film(asset, token string, cookie bool) int {
 	return resp.StatusCode
 }
 
-// slowly reads a film as a player does, until it is stopped.
+// slowly reads a film as a player does, until the test stops the reading.
 func (w *world) slowly(asset string) (status int, stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())

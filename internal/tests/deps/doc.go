@@ -1,5 +1,4 @@
-// Package deps holds the direction in which Cinedex's packages import each
-// other, and which of them may touch which library. It is a test only: where it
-// fails, either the import or the table in it is wrong, and changing the table
-// is a decision to be told in the commit.
+// Package deps checks the direction of imports between Cinedex's packages, and the libraries that each package may
+// import. The package is for tests alone. If a test fails, the import or the table in the test is wrong. A change of
+// the table is a decision that the commit must explain.
 package deps

@@ -1,3 +1,3 @@
-// Package docs holds the documents to the code: a path, a function, a target of make, a metric
-// or a figure that a document names exists. What the command's own shapes say is held beside it, in cmd/cinedex.
+// Package docs compares the documents with the code. The package is for tests alone. Every path, function, target of
+// make, metric and figure in a document exists. cmd/cinedex checks the documented JSON of the command.
 package docs

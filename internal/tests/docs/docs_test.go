@@ -20,7 +20,7 @@ import (
 // root is the repository, seen from here.
 const root = "../../.."
 
-// skipped are folders that hold none of our own words.
+// skipped are folders without text of ours.
 var skipped = []string{"node_modules", "testdata", "bin", "dist"}
 
 // walk calls see for every file of the repository, with its path from the root.
@@ -54,7 +54,7 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// documents returns every document with its text.
+// documents returns the text of every document by name.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -69,7 +69,7 @@ func documents(t *testing.T) map[string]string {
 	return out
 }
 
-// sources returns the text of every Go file but generated ones.
+// sources returns the text of every Go file except generated files.
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -87,10 +87,10 @@ var (
 	header = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 )
 
-// prose is a document without its blocks of code.
+// prose returns a document without its blocks of code.
 func prose(text string) string { return fence.ReplaceAllString(text, "") }
 
-// anchors are the fragments that a document's headings give, as GitHub makes them.
+// anchors are the fragments of a document's headings, in GitHub's form.
 func anchors(text string) []string {
 	var out []string
 	for _, h := range header.FindAllStringSubmatch(prose(text), -1) {
@@ -101,8 +101,8 @@ func anchors(text string) []string {
 	return out
 }
 
-// Every relative link leads to a file, and to a heading of it where it names one. A link to a Go file
-// whose text is code, such as [`Publish`](pkg/events/publish.go), leads to a declaration of that name.
+// Every relative link leads to a file, and to an existing heading if the link names a heading. A link to a Go file
+// whose text is code, such as [`Publish`](pkg/events/publish.go), leads to a declaration of the same name.
 func TestLinks(t *testing.T) {
 	declared := map[string]map[string]bool{}
 	for name, text := range documents(t) {
@@ -173,7 +173,7 @@ func declarations(t *testing.T, name string) map[string]bool {
 
 var place = regexp.MustCompile("`((?:cmd|services|pkg|config|scripts|docs|internal|tools|sdk|web|deploy)/[A-Za-z0-9_./*-]+)`")
 
-// A path in code, such as `pkg/events`, exists; one with a * matches something.
+// A path in code, such as `pkg/events`, exists. A path with a * matches a file.
 func TestPaths(t *testing.T) {
 	for name, text := range documents(t) {
 		for _, p := range place.FindAllStringSubmatch(text, -1) {
@@ -186,7 +186,7 @@ func TestPaths(t *testing.T) {
 
 var makes = regexp.MustCompile("(?m)(?:`|^\\$ |^)make ([a-z][a-z-]*)")
 
-// A target of make that a document names is one.
+// A target of make in a document exists.
 func TestTargets(t *testing.T) {
 	makefile := read(t, "Makefile")
 	for name, text := range documents(t) {
@@ -198,7 +198,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// Metrics, environment variables and figures that a document names are in the code.
+// Metrics, environment variables and figures in a document are in the code.
 func TestNames(t *testing.T) {
 	var code, scripts strings.Builder
 	for _, text := range sources(t) {
@@ -222,7 +222,7 @@ func TestNames(t *testing.T) {
 			}
 		}
 		if name == "docs/guides/configuration.md" {
-			continue // its variables are keys, which cmd/cinedex holds it to
+			continue // the page lists variables of keys, which cmd/cinedex checks
 		}
 		for _, v := range regexp.MustCompile(`\bCINEDEX_([A-Z_]+[A-Z])\b`).FindAllStringSubmatch(text, -1) {
 			if !known(v[0]) && !known(`"`+v[1]+`"`) {
@@ -232,7 +232,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Each figure is in the table of docs/benchmarks, and each in the table is one.
+// Each figure is in the table of docs/benchmarks, and each name in the table is a figure.
 func TestFiguresAreTold(t *testing.T) {
 	begins := regexp.MustCompile(`figure\.Begin\(\w+, "([^"]+)"\)`)
 	table := read(t, "docs/benchmarks/README.md")
@@ -245,7 +245,7 @@ func TestFiguresAreTold(t *testing.T) {
 	}
 }
 
-// Whoever's work is fetched is credited, with its licence.
+// The maker of every fetched file is credited, with the licence.
 func TestCreditsNameEveryArtefact(t *testing.T) {
 	credits := read(t, "docs/credits.md")
 	for _, a := range model.All() {
@@ -260,7 +260,7 @@ func TestCreditsNameEveryArtefact(t *testing.T) {
 	}
 }
 
-// A whole Go file within a guide builds where its first comment says that it lies.
+// A whole Go file within a guide builds at the path in its first comment.
 func TestExamplesBuild(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds packages")

@@ -15,7 +15,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
-// TestLimitsAreTold: docs/guides/limits.md tells the limits that the code has.
+// TestLimitsAreTold: docs/guides/limits.md has the limits of the code.
 func TestLimitsAreTold(t *testing.T) {
 	b, err := os.ReadFile("../../../docs/guides/limits.md")
 	if err != nil {

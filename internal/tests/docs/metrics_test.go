@@ -16,14 +16,14 @@ import (
 
 var (
 	metricText = regexp.MustCompile(`^cinedex_[a-z0-9_]+$`)
-	// metricKinds are found in the name of the function or type that a metric's name is given to.
+	// metricKinds are looked up in the name of the function or type that gets a metric's name.
 	metricKinds = map[string]dto.MetricType{"counter": dto.MetricType_COUNTER, "gauge": dto.MetricType_GAUGE, "histogram": dto.MetricType_HISTOGRAM, "summary": dto.MetricType_SUMMARY}
 	// notMetrics are texts of the same form.
 	notMetrics = map[string]bool{"cinedex_token": true}
 )
 
-// TestMetricNames holds the name and help of every metric that the code makes to the rules of `promtool check metrics`: a service's own /metrics
-// shows a metric with labels only once something was counted.
+// TestMetricNames checks the name and help of every metric in the code by the rules of `promtool check metrics`. A
+// service's own /metrics shows a metric with labels only after the first count.
 func TestMetricNames(t *testing.T) {
 	checked := 0
 	walk(t, func(name string) {

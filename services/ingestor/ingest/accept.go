@@ -18,14 +18,15 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Register puts POST /events onto mux: CloudEvents of type cinedex.media.arrived.v1 in
-// binary, structured or batched mode.
+// Register puts POST /events onto mux: CloudEvents of type cinedex.media.arrived.v1 in binary, structured or batched
+// mode.
 //
-//	202  the log has them; the body lists their ids
-//	400  not an event, or a field is wrong, which the body names
-//	401  no token in the header Authorization, or an unknown one
+//	202  the log has the events; the body lists their ids
+//	400  not an event, or a field is wrong; the body names the field
+//	401  no token in the header Authorization, or an unknown token
 //	403  the token lacks the role ingest, or may not send events of a title
-//	413  the body is too large     415  the content type is none of CloudEvents'
+//	413  the body is too large
+//	415  the content type is not a CloudEvents content type
 //	429  the sender sends more than Config.Limits; Retry-After says when to try again
 //	503  the log does not answer within acceptTimeout, or its disk is full; Retry-After says when to try again
 //
@@ -35,19 +36,19 @@ func (s *Service) Register(mux *http.ServeMux) {
 	mux.HandleFunc("OPTIONS /events", s.handshake)
 }
 
-// acceptTimeout is how long a sender waits for the log. A sender keeps its event and sends the event again, so an early answer costs
-// nothing, and a late answer costs the sender a connection.
+// acceptTimeout is how long a sender waits for the log. A sender keeps its event and sends the event again, so an early
+// answer costs nothing, and a late answer costs the sender a connection.
 const acceptTimeout = 5 * time.Second
 
 var errLogLate = errkind.New(errkind.Unavailable, "the log took no event within %s; it may take these yet, and taking an event twice does no harm: send them again", acceptTimeout)
 
-// eventCost is what an event costs of Config.Limits.
+// eventCost is the cost of an event within Config.Limits.
 const eventCost = 1
 
 type acceptance struct {
 	Accepted []string `json:"accepted,omitempty"`
 	Error    string   `json:"error,omitempty"`
-	// Fields that are wrong, by their path in the event's data.
+	// Wrong fields, by their path in the event's data.
 	Fields []string `json:"fields,omitempty"`
 }
 
@@ -98,7 +99,8 @@ func fields(err error) []string {
 	return paths
 }
 
-// take reads the request's events, checks them all, and puts them into the log in one go, each with what its sender may.
+// take reads the request's events, checks all events, and publishes them in a single call, each with the rights of its
+// sender.
 func (s *Service) take(r *http.Request) ([]string, error) {
 	caller, err := s.sender(r)
 	if err != nil {
@@ -157,7 +159,8 @@ func (s *Service) intoLog(ctx context.Context, evs []events.Event) error {
 	return err
 }
 
-// sender returns who sends events. A cookie is not looked at: a browser sends it along for any page that makes it post.
+// sender returns the caller who sends events. Cookies are ignored: a browser sends a cookie for any page that makes the
+// browser post.
 func (s *Service) sender(r *http.Request) (*authz.Caller, error) {
 	token, ok := rpc.Bearer(r)
 	if !ok {
@@ -171,7 +174,7 @@ func (s *Service) sender(r *http.Request) (*authz.Caller, error) {
 	return caller, caller.Require(authz.Ingest)
 }
 
-// permitted returns what an event says, if it is right and its sender may say so.
+// permitted returns the content of an event, if the content is valid and the sender has the right.
 func (s *Service) permitted(caller *authz.Caller, ev events.Event) (*pb.MediaArrived, error) {
 	m, ok := ev.Data.(*pb.MediaArrived)
 	if !ok {

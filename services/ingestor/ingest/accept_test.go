@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/fair"
 )
 
-// TestHandshake holds the handshake of CloudEvents HTTP webhooks 1.0.2, chapter 4, and that it admits nobody.
+// TestHandshake checks the handshake of CloudEvents HTTP webhooks 1.0.2, chapter 4. The handshake admits no sender.
 func TestHandshake(t *testing.T) {
 	w := newWorld(t, nil)
 	type answer struct {
@@ -61,7 +61,7 @@ func TestHandshake(t *testing.T) {
 			}
 		})
 	}
-	// What was agreed on admits nobody: the delivery needs a token, and with one the sender's name is no hindrance.
+	// A granted handshake admits no sender: the delivery needs a token. With a token, the sender's name is no obstacle.
 	url := w.film("film")
 	delivered := func(token string) func(*http.Request) {
 		return func(r *http.Request) {
@@ -80,7 +80,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// TestSenderLimits: a sender that sends more than it may is told when to come back, and others are not held up by it.
+// TestSenderLimits: a sender that exceeds its limits is told when to come back, and other senders are not delayed.
 func TestSenderLimits(t *testing.T) {
 	cfg := Default()
 	cfg.Limits = fair.Limits{PerSecond: 0.01, Burst: 3}

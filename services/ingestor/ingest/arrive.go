@@ -18,7 +18,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// handle does one event: arrive, then put what it is into the log.
+// handle handles one event: arrive, then publish the asset.
 func (s *Service) handle(ctx context.Context, batch []events.Delivery) error {
 	for _, d := range batch {
 		began := time.Now()
@@ -53,14 +53,14 @@ func (s *Service) one(ctx context.Context, d events.Delivery) error {
 	return nil
 }
 
-// An arrival is one event, with what its sender may.
+// An arrival is one event with the rights of its sender.
 type arrival struct {
 	*pb.MediaArrived
-	// caller is the name of the token that the event was sent with; empty for an event that was written to media.arrived.
+	// caller is the name of the sender's token; empty for an event that was written to media.arrived.
 	caller string
-	// atMs is when the event was accepted or, where it was written to media.arrived, logged.
+	// atMs is the time at which the event was accepted or, for an event that was written to media.arrived, logged.
 	atMs int64
-	// retitle are the titles that the sender may move assets from and to; "*" is every title.
+	// retitle are the titles from which and to which the sender may move assets. "*" is every title.
 	retitle []string
 }
 
@@ -79,8 +79,8 @@ func arrivalOf(d events.Delivery) (arrival, error) {
 	return a, schema.Validate(a.MediaArrived)
 }
 
-// arrive makes an asset of what an event says, and puts it into the library: find the bytes, hash them, see what is known of them,
-// look inside, take the text tracks along.
+// arrive makes an asset from an event and puts the asset into the library. arrive finds the bytes, hashes them, reads
+// the known facts about them, probes the media and keeps the text tracks.
 func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 	ref, err := s.deps.Blobs.Resolve(m.GetUrl())
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 	}
 }
 
-// look probes the media, and takes its text tracks and those beside it along.
+// look probes the media and keeps the text tracks inside and beside the film.
 func (s *Service) look(ctx context.Context, file *blob.AssetFile, id string, known *pb.Asset, m arrival) (*pb.Asset, error) {
 	path := file.Path()
 	film, err := s.deps.Reader.Probe(ctx, path)
@@ -144,7 +144,7 @@ func (s *Service) look(ctx context.Context, file *blob.AssetFile, id string, kno
 	return film.Asset, nil
 }
 
-// video applies what the event says of the pictures, and keeps the frame table of a variable rate.
+// video applies the event's statements about the pictures, and keeps the frame table of a variable rate.
 func (s *Service) video(ctx context.Context, film *media.Film, startTimecode string) error {
 	v := film.Asset.GetVideo()
 	if startTimecode != "" {
@@ -173,5 +173,5 @@ func contentHash(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// field says which field of the event is to blame, without changing what kind of blame it is.
+// field says which field of the event is to blame, and keeps the kind of the error.
 func field(name string, err error) error { return fmt.Errorf("%s: %w", name, err) }

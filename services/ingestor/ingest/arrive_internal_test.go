@@ -8,7 +8,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestTimeOfAnArrival: a producer that writes a time in the future into its record does not keep later events from titling the asset.
+// TestTimeOfAnArrival: a producer that writes a future time into a record does not keep later events from titling the
+// asset.
 func TestTimeOfAnArrival(t *testing.T) {
 	m := &pb.MediaArrived{Url: "file:///films/a.mp4", Title: &pb.Title{Id: "harbour"}}
 	past := time.Now().Add(-time.Hour)

@@ -11,19 +11,20 @@ import (
 // origins are names of systems that deliver events: DNS names, perhaps with a wildcard or a port.
 var origins = regexp.MustCompile(`^[A-Za-z0-9*][A-Za-z0-9.*:_-]{0,252}$`)
 
-// handshake answers OPTIONS /events: whether a system that delivers events may deliver them here (CloudEvents HTTP webhooks 1.0.2, chapter 4).
+// handshake answers OPTIONS /events: may a system deliver events here (CloudEvents HTTP webhooks 1.0.2, chapter 4)?
 //
-// The handshake keeps a sender from being pointed at a server that expects no events. It admits nobody: each delivery is a POST with a token, and
-// the answer lets no page of another site send one (it has no Access-Control headers). The callback that a sender may name is never asked.
+// The handshake keeps a sender from being pointed at a server that expects no events. The handshake admits no sender:
+// each delivery is a POST with a token, and the answer lets no page of another site send a delivery (no Access-Control
+// headers). The callback that a sender may name is never requested.
 //
-//	200  the headers WebHook-Allowed-Origin and WebHook-Allowed-Rate consent; without a WebHook-Request-Origin they are not there
-//	400  WebHook-Request-Origin is no name, or WebHook-Request-Rate no number above 0
-//	401  the request brings a token that is not known
+//	200  the headers WebHook-Allowed-Origin and WebHook-Allowed-Rate consent; absent without WebHook-Request-Origin
+//	400  WebHook-Request-Origin is no name, or WebHook-Request-Rate is no number above 0
+//	401  the request brings an unknown token
 //	403  the token may not send events
 func (s *Service) handshake(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Allow", "OPTIONS, POST")
-	if _, ok := rpc.Bearer(r); ok { // a sender learns at once that its token will not do
+	if _, ok := rpc.Bearer(r); ok { // a sender learns at once that its token is not accepted
 		if _, err := s.sender(r); err != nil {
 			s.answer(w, nil, s.limits.Refused(r, err))
 			return
@@ -56,7 +57,7 @@ func (s *Service) handshake(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// perMinute is how many requests of one event a sender may send a minute, over long; 0 is no limit.
+// perMinute is how many single-event requests a sender may send per minute, over long; 0 is no limit.
 func (s *Service) perMinute() int {
 	if s.cfg.Limits.PerSecond == 0 {
 		return 0

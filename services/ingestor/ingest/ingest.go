@@ -1,21 +1,20 @@
-// Package ingest is the hop that turns "media arrived" into an asset that
-// algorithms can watch.
+// Package ingest turns the event "media arrived" into an asset that algorithms can watch. The ingestor and `cinedex up`
+// serve the package. An accepted event is never lost: the event ends as media.ready, or as a dead letter with the
+// reason.
 //
-// accept.go takes the event over HTTP and answers once the log has it; arrive.go
-// takes it from the log, whoever put it there, and probes and hashes; library.go decides
-// what the library says of the asset then, and publishes it.
+// accept.go takes the event over HTTP and answers after the log has the event. arrive.go takes the event from the log,
+// from any writer, and probes and hashes the media. library.go decides the asset's facts in the library and publishes
+// the asset.
 //
 // Guarantees:
 //
-//   - An event that was accepted is never lost. It ends as media.ready or as a dead letter with the reason.
-//   - The same event twice, and the same file under a second event, are one asset, since an asset's identity is the hash of its content.
-//   - No event is taken over HTTP without a token of the role ingest, for titles that the token names. Over Kafka the broker's
-//     access control list decides who may write media.arrived.
-//   - A known asset changes its title only by an event of a sender who had the role retitle and both titles. The event came over
-//     HTTP then: only the ingestor writes media.accepted. An event that is older than the one that decided the title changes nothing.
-//   - What an event leaves out stays as it was.
-//   - Bytes stay where they are. What the ingestor itself makes (text tracks as WebVTT, frame tables) goes to Cinedex's own bucket
-//     under names that are hashes.
+// - A repeated event, and the same file under a second event, are a single asset, because the identity of an asset is
+// the hash of its content. - Over HTTP an event needs a token with the role ingest, for titles of the token. Over Kafka
+// the broker's access control list decides who may write media.arrived. - A known asset changes its title only by an
+// event of a sender with the role retitle and with both titles. Such an event came over HTTP, because only the ingestor
+// writes media.accepted. An event older than the event that decided the title changes nothing. - Facts that an event
+// leaves out stay unchanged. - Media stay in their place. Files that the ingestor makes (text tracks as WebVTT, frame
+// tables) go to Cinedex's own bucket, under names that are hashes.
 package ingest
 
 import (
@@ -38,9 +37,9 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Config is what an operator sets.
+// Config is the operator's configuration.
 type Config struct {
-	// MaxEventBytes is the largest body that is taken over HTTP.
+	// MaxEventBytes is the largest body of a request over HTTP.
 	MaxEventBytes int64 `mapstructure:"max_event_bytes"`
 	// Workers is how many films are probed at once.
 	Workers int `mapstructure:"workers"`
@@ -53,7 +52,7 @@ func Default() Config {
 	return Config{MaxEventBytes: 1 << 20, Workers: 2, Limits: fair.Limits{Concurrent: 256, PerSecond: 1000, Burst: 20_000}}
 }
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field with an unusable value.
 func (c Config) Validate() error {
 	switch {
 	case c.MaxEventBytes < 1<<10 || c.MaxEventBytes > events.MaxBytes:
@@ -67,26 +66,27 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Log is what the hop needs of the log.
+// Log is the part of the log that ingest uses.
 type Log interface {
 	Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error
 	Subscribe(ctx context.Context, sub events.Subscription, handle events.Handler) error
 	Ready(ctx context.Context) error
 }
 
-// Library is what the hop needs of the store.
+// Library is the part of the store that ingest uses.
 type Library interface {
 	Asset(ctx context.Context, id string) (*pb.Asset, error)
 	PutAsset(ctx context.Context, a *pb.Asset) error
 }
 
-// Deps is what main builds.
+// Deps are built by main.
 type Deps struct {
 	Events Log
-	// LogReady says why the log takes no event now, its disk being full for one; nil where only an attempt tells.
+	// LogReady says why the log takes no event now, for example because its disk is full. Nil if only an attempt can
+	// tell.
 	LogReady func() error
 	Library  Library
-	// Authoriser recognises who sends events over HTTP. Without one there is no ingestor.
+	// Authoriser recognises the senders of events over HTTP. New refuses to make an ingestor without an Authoriser.
 	Authoriser authz.Authoriser
 	// Audit records changes of title; nil records none.
 	Audit      *audit.Log
@@ -107,7 +107,7 @@ type Service struct {
 	seconds  prometheus.Histogram
 }
 
-// New makes an ingestor; it opens nothing.
+// New makes an ingestor. New opens nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring ingest: %w", err)

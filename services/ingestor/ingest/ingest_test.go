@@ -71,7 +71,7 @@ const fileTokens = `tokens:
   - {name: operator, sha256: %x, titles: ["*"], roles: [operator]}
 `
 
-// newWorld starts one. change may put something between the ingestor and its log or its library.
+// newWorld starts a world. change may wrap the log or the library of the ingestor.
 func newWorld(t *testing.T, change func(*Deps)) *world {
 	t.Helper()
 	cfg := Default()
@@ -144,7 +144,7 @@ func newWorldOf(t *testing.T, cfg Config, change func(*Deps)) *world {
 
 func sum256(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }
 
-// film makes a film of a second and returns its URL. Films of one name have the same bytes.
+// film makes a film of a second and returns its URL. Films with the same name have the same bytes.
 func (w *world) film(name string) string {
 	w.t.Helper()
 	path := filepath.Join(w.dir, name+".mp4")
@@ -156,7 +156,7 @@ func (w *world) film(name string) string {
 	return "file://" + path
 }
 
-// text writes a side-car of one line.
+// text writes a side-car with a single line.
 func (w *world) text(language, line string) *pb.SideCar {
 	w.t.Helper()
 	path := filepath.Join(w.dir, fmt.Sprintf("%s-%x.srt", language, sum256(line)))
@@ -188,7 +188,7 @@ func (w *world) postAs(id string, m *pb.MediaArrived, change func(*http.Request)
 	return resp.StatusCode, string(must[[]byte](w.t)(io.ReadAll(resp.Body)))
 }
 
-// sends posts an event that must be taken, and waits until it is handled.
+// sends posts an event that must be accepted, and waits until the event is handled.
 func (w *world) sends(token string, m *pb.MediaArrived) {
 	w.t.Helper()
 	if status, body := w.post(token, m); status != http.StatusAccepted {
@@ -197,7 +197,7 @@ func (w *world) sends(token string, m *pb.MediaArrived) {
 	w.settle()
 }
 
-// writes puts an event into media.arrived, as a studio's system does, and waits until it is handled.
+// writes puts an event into media.arrived, as a studio's system does, and waits until the event is handled.
 func (w *world) writes(ev events.Event) {
 	w.t.Helper()
 	if err := w.events.Publish(w.t.Context(), events.MediaArrived, ev); err != nil {
@@ -222,7 +222,7 @@ func (w *world) settle() {
 	}
 }
 
-// asset returns the only asset of the library, and holds that the last event of media.ready says the same.
+// asset returns the only asset of the library, and checks that the last event of media.ready has the same asset.
 func (w *world) asset() *pb.Asset {
 	w.t.Helper()
 	var all []*pb.Asset
@@ -359,7 +359,7 @@ func TestTitles(t *testing.T) {
 	}
 }
 
-// TestForgedAcceptance holds that the data of media.accepted counts on no other topic.
+// TestForgedAcceptance checks that the data of media.accepted has no effect on any other topic.
 func TestForgedAcceptance(t *testing.T) {
 	w := newWorld(t, nil)
 	url := w.film("film")
@@ -371,7 +371,7 @@ func TestForgedAcceptance(t *testing.T) {
 	w.wantTitle("afterwards", "hidden")
 }
 
-// TestReplay delivers every event once more, in every order: the title stays what the last decision made it.
+// TestReplay delivers every event again, in every order: the title stays as the last decision made the title.
 func TestReplay(t *testing.T) {
 	w := newWorld(t, nil)
 	url := w.film("film")
@@ -397,7 +397,7 @@ func TestReplay(t *testing.T) {
 		}
 		slices.Reverse(past)
 	}
-	// What the hop wrote comes once more, too: older revisions of media.ready are no news to the library.
+	// The output of the hop is delivered again, too: older revisions of media.ready change nothing.
 	for _, title := range []string{"open", "other"} {
 		old := proto.CloneOf(was)
 		old.Revision, old.Title = was.GetRevision()-1, &pb.Title{Id: title}
@@ -413,7 +413,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// together holds readers of one asset until n of them have read, so that all decide by the same state.
+// together makes readers of an asset wait until n of them have read, so that all decide by the same state.
 type together struct {
 	Library
 	mu      sync.Mutex
@@ -440,13 +440,13 @@ func (l *together) Asset(ctx context.Context, id string) (*pb.Asset, error) {
 	return a, err
 }
 
-// TestRace lets two workers read the library before either writes it.
+// TestRace lets two workers read the library before either worker writes.
 func TestRace(t *testing.T) {
 	for name, rights := range map[string][]string{"no right": nil, "the right to all titles": {"*"}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(d *Deps) { d.Library = &together{Library: d.Library, n: 2, open: make(chan struct{})} })
 			url := w.film("film")
-			// One event in each partition of the topic, so that two workers have them at once.
+			// An event in each partition of the topic, so that two workers get their events at the same time.
 			var evs []events.Event
 			for i, title := range []string{"hidden", "open"} {
 				evs = append(evs, events.Event{ID: idOf(i), Data: &pb.MediaAccepted{Arrived: arrived(title, url), AcceptedMs: int64(1000 + i), Retitle: rights}})
@@ -481,7 +481,7 @@ func idOf(i int) string {
 	}
 }
 
-// TestPublishingInOrder holds back the first event that says that media is ready until the second is in the log.
+// TestPublishingInOrder delays the first event of ready media until the second event is in the log.
 func TestPublishingInOrder(t *testing.T) {
 	held := make(chan struct{})
 	w := newWorld(t, func(d *Deps) { d.Events = &late{Log: d.Events, until: held} })
@@ -538,7 +538,7 @@ func (l *late) Publish(ctx context.Context, topic events.Topic, evs ...events.Ev
 	return l.Log.Publish(ctx, topic, evs...)
 }
 
-// TestWhatIsLeftOutStays holds what later events keep.
+// TestWhatIsLeftOutStays checks the facts that later events keep.
 func TestWhatIsLeftOutStays(t *testing.T) {
 	w := newWorld(t, nil)
 	url := w.film("film")
@@ -600,8 +600,8 @@ func attributes(kv ...string) map[string]*pb.Value {
 	return m
 }
 
-// TestRefusedText: a side-car that cannot be used, or is not there, keeps neither the film nor the other side-cars out. The asset names the
-// side-car with the reason until a later event sends it mended. Cues that are left out are counted.
+// TestRefusedText: an unusable or missing side-car keeps neither the film nor the other side-cars out. The asset names
+// the side-car with the reason until a later event sends a corrected side-car. Omitted cues are counted.
 func TestRefusedText(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, func(d *Deps) { d.Log = slog.New(slog.NewTextHandler(&log, nil)) })
@@ -648,8 +648,9 @@ func TestRefusedText(t *testing.T) {
 	}
 }
 
-// TestPicturesThatBeginLate: side-cars count on the clock of the container, as tracks inside the film do (ISO/IEC 14496-12, 8.6.6). The pictures
-// begin 0.5 s after the sound: a cue of 0.7 to 0.9 s covers frames 5 to 10, and a cue that ends before the pictures is told.
+// TestPicturesThatBeginLate: side-cars count on the clock of the container, as tracks inside the film do (ISO/IEC
+// 14496-12, 8.6.6). The pictures begin 0.5 s after the sound: a cue of 0.7 to 0.9 s covers frames 5 to 10, and a cue
+// that ends before the pictures is reported.
 func TestPicturesThatBeginLate(t *testing.T) {
 	w := newWorld(t, nil)
 	film, side := filepath.Join(w.dir, "delayed.mp4"), filepath.Join(w.dir, "delayed.srt")
@@ -675,8 +676,8 @@ func TestPicturesThatBeginLate(t *testing.T) {
 	}
 }
 
-// TestRecordingCutInAGroup: a recording that begins in the middle of a group of pictures is taken; the asset and the log say how much of
-// it cannot be shown, and the times of its side-cars stay.
+// TestRecordingCutInAGroup: a recording that begins in the middle of a group of pictures is accepted. The asset and the
+// log say how much of the recording cannot be shown, and the times of the side-cars stay.
 func TestRecordingCutInAGroup(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, func(d *Deps) { d.Log = slog.New(slog.NewTextHandler(&log, nil)) })

@@ -15,7 +15,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// known returns what the library says of an asset; nil where it says nothing.
+// known returns the asset in the library, or nil if the library does not have the asset.
 func (s *Service) known(ctx context.Context, id string) (*pb.Asset, error) {
 	a, err := s.deps.Library.Asset(ctx, id)
 	if errkind.Is(err, errkind.NotFound) {
@@ -24,10 +24,12 @@ func (s *Service) known(ctx context.Context, id string) (*pb.Asset, error) {
 	return a, err
 }
 
-// mayTitle decides whether an event may give an asset the title that it names. Any event may title an asset that is not known.
+// mayTitle decides whether an event may give an asset the event's title. Any event may title an unknown asset.
+//   - Conflict: a later event decided the title. This event came again, or late, and changes nothing.
+//   - Denied: the sender lacks the right. The refusal does not name the asset's title, because the sender may not be
+//     allowed to
 //
-// Conflict says that a later event decided the title: the event came once more, or late, and changes nothing. Denied says that the
-// sender lacks the right. The refusal does not name the title that the asset has, since the sender may not be allowed to know it.
+// know the title.
 func (s *Service) mayTitle(known *pb.Asset, m arrival) error {
 	from, to := known.GetTitle().GetId(), m.GetTitle().GetId()
 	if known == nil || from == to {
@@ -50,21 +52,21 @@ func (m arrival) mayMove(title string) bool {
 	return slices.Contains(m.retitle, "*") || slices.Contains(m.retitle, title)
 }
 
-// record writes a change of title, or its refusal, into the audit log.
+// record writes a change of title, or the refusal, into the audit log.
 func (s *Service) record(asset, from, to string, m arrival, refusal error) {
 	e := audit.Entry{Call: "retitle", Caller: m.caller, About: asset, Detail: fmt.Sprintf("from %s to %s", from, to), Titles: []string{from, to}, Outcome: "ok"}
 	if refusal != nil {
 		e.Outcome, e.Reason = errkind.Of(refusal).String(), refusal.Error()
 	}
-	_ = s.deps.Audit.Write(e) // the audit log holds what it cannot write, and says so
+	_ = s.deps.Audit.Write(e) // the audit log holds a line that it cannot write, and reports the failure
 }
 
-// enter puts an asset into the library as it is after an event: a holds what the event and the bytes say, and gets what known adds.
-// It is the one place where the library of assets changes. Conflict says that the asset is not any more what known says.
+// enter puts an asset into the library after an event. a has the facts from the event and the bytes, and gets the facts
+// that known adds. The library of assets changes here and nowhere else. Conflict: the asset no longer is as in known.
 func (s *Service) enter(ctx context.Context, known, a *pb.Asset, m arrival) error {
 	join(known, a, m)
 	if proto.Equal(known, a) {
-		return nil // the same event, or one that says the same
+		return nil // the same event, or an event with the same content
 	}
 	a.Revision++
 	if err := s.deps.Library.PutAsset(ctx, a); err != nil {
@@ -77,7 +79,7 @@ func (s *Service) enter(ctx context.Context, known, a *pb.Asset, m arrival) erro
 	return nil
 }
 
-// join gives a what the event says and, where the event leaves something out, what is known.
+// join gives a the facts of the event and, for omitted facts, the known facts.
 func join(known, a *pb.Asset, m arrival) {
 	a.Title = proto.CloneOf(m.GetTitle())
 	a.EidrEdit = cmp.Or(m.GetEidrEdit(), known.GetEidrEdit())
@@ -86,7 +88,7 @@ func join(known, a *pb.Asset, m arrival) {
 	if known.GetTitle().GetId() == m.GetTitle().GetId() {
 		joinTitle(known.GetTitle(), a.GetTitle())
 	} else {
-		// Nothing that describes the old title goes over to the new one.
+		// No fact about the old title carries over to the new title.
 		a.TitledMs = m.atMs
 	}
 	if !m.GetReplaceText() {
@@ -95,7 +97,8 @@ func join(known, a *pb.Asset, m arrival) {
 	}
 }
 
-// joinRefused returns the tracks that were refused now, and the side-cars that were refused before and that the event does not send anew.
+// joinRefused returns the newly refused tracks, and the previously refused side-cars that the event does not send
+// again.
 func joinRefused(known, refused []*pb.TextTrack, sent []*pb.SideCar) []*pb.TextTrack {
 	var joined []*pb.TextTrack
 	for _, k := range known {
@@ -124,8 +127,8 @@ func joinAttributes(known, given map[string]*pb.Value) map[string]*pb.Value {
 	return joined
 }
 
-// joinText returns the tracks of the file, the side-cars that are known, and then those that are new: an event that comes once more
-// changes nothing. A side-car is known by its content, its language and its role.
+// joinText returns the tracks of the file, the known side-cars, and the new side-cars: a repeated event changes
+// nothing. A side-car is known by its content, its language and its role.
 func joinText(known, tracks []*pb.TextTrack) []*pb.TextTrack {
 	var joined, given []*pb.TextTrack
 	for _, t := range tracks {
@@ -154,9 +157,9 @@ func joinText(known, tracks []*pb.TextTrack) []*pb.TextTrack {
 
 func inside(t *pb.TextTrack) bool { return t.GetIndex() >= 0 }
 
-// publish puts what the library says of an asset into media.ready. The last event there MUST be what the library says: of two events
-// that are handled at once, the one that changed the library first may publish last. So every publisher looks afterwards, and
-// publishes again where the library has gone on.
+// publish puts the library's asset into media.ready. The last event there MUST equal the library's asset. Of two
+// concurrent events, the event that changed the library first may publish last. Every publisher therefore reads the
+// library afterwards, and publishes again if the library has changed.
 func (s *Service) publish(ctx context.Context, a *pb.Asset) error {
 	for {
 		if err := s.deps.Events.Publish(ctx, events.MediaReady, events.Event{Subject: a.GetId(), Data: &pb.MediaReady{Asset: a}}); err != nil {

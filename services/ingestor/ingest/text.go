@@ -13,8 +13,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// text keeps every text track, inside the file and beside it, as WebVTT. A track that cannot be used is named among the
-// refused tracks of the asset, with the reason, and keeps nothing else out. An error says that a later try may do better.
+// text keeps every text track, inside the file and beside the file, as WebVTT. An unusable track is named among the
+// refused tracks of the asset, with the reason, and affects nothing else. An error says that a later attempt may
+// succeed.
 func (s *Service) text(ctx context.Context, path string, film *media.Film, sideCars []*pb.SideCar) error {
 	a := film.Asset
 	inside := a.GetText()
@@ -93,13 +94,13 @@ func (s *Service) sideCar(ctx context.Context, film *media.Film, sc *pb.SideCar)
 	return timedtext.Parse(b, opts) // the refused track and the log name the address beside the reason
 }
 
-// Bounds of what is told of a track.
+// Bounds of the notes on a track.
 const (
 	maxTold      = 10
 	maxToldBytes = 300
 )
 
-// told is what a person may want to know of a track, in sentences: choices first, then the cues that were left out.
+// told returns notes on a track for a person, in sentences: choices first, then the omitted cues.
 func told(text *timedtext.Track) []string {
 	var all []string
 	for _, n := range text.Notes {
@@ -114,7 +115,7 @@ func told(text *timedtext.Track) []string {
 	return all
 }
 
-// firstOf cuts a sentence that grew too long.
+// firstOf shortens a sentence that is too long.
 func firstOf(s string) string {
 	if len(s) > maxToldBytes {
 		s = s[:maxToldBytes] + "..."
@@ -122,7 +123,7 @@ func firstOf(s string) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// keep writes a track's cues into the own bucket and says in t where and what they are.
+// keep writes a track's cues into Cinedex's own bucket and records their location and their form in t.
 func (s *Service) keep(ctx context.Context, t *pb.TextTrack, text *timedtext.Track) error {
 	var b bytes.Buffer
 	if err := timedtext.WriteWebVTT(&b, text.Cues); err != nil {
