@@ -17,7 +17,7 @@ func (o *output) answer(r *pb.SearchResponse, server string) error {
 	return o.value(object{r.ProtoReflect(), server})
 }
 
-// mayBeMissing are the fields that are left out where they are empty. Other fields are printed always.
+// mayBeMissing are the fields that are left out if empty. All other fields are printed always.
 var mayBeMissing = map[protoreflect.FullName]bool{
 	"cinedex.v1.SearchResponse.cursor": true,
 	"cinedex.v1.Evidence.text":         true,

@@ -13,7 +13,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// fillAll gives every field of a message a value of its own, and every list one element.
+// fillAll gives every field of a message a different value, and every list an element.
 func fillAll(m protoreflect.Message, next *int) {
 	for i := range m.Descriptor().Fields().Len() {
 		f := m.Descriptor().Fields().Get(i)
@@ -72,7 +72,7 @@ func TestAnswerHasEveryField(t *testing.T) {
 	}
 }
 
-// The command's JSON keeps its form: numbers are numbers, empty texts that may be missing are missing, and paths are addresses.
+// The command's JSON keeps its form: numbers are numbers, some empty texts are missing, and paths are addresses.
 func TestAnswerForm(t *testing.T) {
 	r := &pb.SearchResponse{Query: "a<b", TookMs: 1.5, Hits: []*pb.Hit{{Title: "t", StartFrame: 10, Confidence: 0.1, Thumbnail: "/thumbnails/0.jpg", Evidence: []*pb.Evidence{{Leaf: "any"}}}}}
 	var out bytes.Buffer

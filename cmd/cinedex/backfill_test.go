@@ -40,7 +40,7 @@ func TestFigureBackfill(t *testing.T) {
 	reportBackfill(t, "backfill/", "", 5000)
 }
 
-// The same over real servers, whose live rate is the one that the figure opensearch/found is promised at.
+// The same over real servers, at the live rate of the figure opensearch/found.
 func TestFigureBackfillProduction(t *testing.T) {
 	figure.Begin(t, "backfill/production")
 	reportBackfill(t, "backfill/production-", productionFile(t), 2000)
@@ -73,16 +73,17 @@ func (r backfilled) slower() float64 {
 	return float64(quantile(r.busy, 0.99)) / float64(max(1, quantile(r.quiet, 0.99)))
 }
 
-// replayed is what is done to a library.
+// replayed describes the work on a library.
 type replayed struct {
 	config      string // a file of settings, or empty
 	annotations int
-	rate        float64 // of the replay; 0 is as fast as it may
+	rate        float64 // of the replay; 0 is unlimited
 	kills       int
 	searches    int // while nothing is replayed
 }
 
-// backfill makes a library, and has it folded again from the store and from the log by a process that is killed meanwhile.
+// backfill makes a library, and folds the library again from the store and from the log, in a process that is killed
+// meanwhile.
 func (p replayed) backfill(t *testing.T) []backfilled {
 	testCache(t)
 	c := &commandHome{t: t, bin: buildCommand(t), config: p.config, dir: filepath.Join(t.TempDir(), "home"), media: t.TempDir()}
@@ -106,7 +107,7 @@ func (p replayed) backfill(t *testing.T) []backfilled {
 		r.quiet = c.searches(p.searches, func() bool { return true })
 		id := c.submit("replay", "--source", source, "--rate", fmt.Sprint(p.rate))
 		for range p.kills {
-			// Somewhere in the middle half of what is left.
+			// Somewhere in the middle half of the remaining work.
 			at := c.job(id)
 			until := at.Done + int64((0.25+0.5*rnd.Float64())*float64(max(at.Total-at.Done, 0))/float64(p.kills))
 			var j jobEntry
@@ -119,7 +120,7 @@ func (p replayed) backfill(t *testing.T) []backfilled {
 			}
 			c.end(syscall.SIGKILL)
 			c.up()
-			c.searches(p.searches/5, func() bool { return true }) // one that has just begun is no measure
+			c.searches(p.searches/5, func() bool { return true }) // a replay that has just begun is no measure
 		}
 		var last jobEntry
 		r.busy = append(r.busy, c.searches(1<<30, func() bool {
@@ -148,7 +149,7 @@ func (p replayed) backfill(t *testing.T) []backfilled {
 	return out
 }
 
-// fill publishes finished runs, waits until readers see them, and returns how many annotations a second that was.
+// fill publishes finished runs, waits until readers see the runs, and returns the annotations per second.
 func (w *world) fill(l synthetic.Library) float64 {
 	w.t.Helper()
 	began := time.Now()
@@ -194,7 +195,7 @@ func countActive(t testing.TB, s store.Store) (n int) {
 	return n
 }
 
-// says runs the command beside the one that is up.
+// says runs the command beside the running platform.
 func (c *commandHome) says(line ...string) []byte {
 	c.t.Helper()
 	cmd := exec.Command(c.bin, append([]string{"--home", c.dir, "--json"}, line...)...)
@@ -230,7 +231,8 @@ func (c *commandHome) job(id string) jobEntry {
 	return jobEntryOf(r.Msg.GetJob())
 }
 
-// searches asks for lines, fifty times a second, at most so many and while it is wanted, and returns how long each answer took.
+// searches asks for lines, fifty times a second, at most most times and while wanted returns true. searches returns how
+// long each answer took.
 func (c *commandHome) searches(most int, wanted func() bool) (took []time.Duration) {
 	c.t.Helper()
 	client, _, err := c.home().client()

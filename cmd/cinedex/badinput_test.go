@@ -39,8 +39,8 @@ import (
 	"github.com/cinedex/cinedex/services/ingestor/ingest"
 )
 
-// TestBadInput sends what is wrong, and takes away what is needed: each gets an answer that
-// says what is wrong, nothing stops, and what is right is handled all the same.
+// TestBadInput sends wrong input and takes away resources. Each input gets an answer with the fault, nothing stops, and
+// right input is still handled.
 func TestBadInput(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the platform three times")
@@ -61,7 +61,7 @@ func TestFigureBadInput(t *testing.T) {
 		Pass:     k.answered == k.tried, Note: note})
 }
 
-// kinds counts the kinds of bad input, and those that were answered as they must be.
+// kinds counts the kinds of bad input, and the kinds that got the right answer.
 type kinds struct {
 	tried, answered int
 	skipped         []string
@@ -95,7 +95,7 @@ func badInput(t *testing.T) *kinds {
 	return k
 }
 
-// badToPlatform sends what is wrong to one platform, and looks whether it goes on.
+// badToPlatform sends wrong input to a platform, and checks that the platform continues.
 func badToPlatform(t *testing.T, k *kinds) {
 	dir := t.TempDir()
 	home := t.TempDir()
@@ -115,7 +115,7 @@ func badToPlatform(t *testing.T, k *kinds) {
 	badSearches(t, k, w)
 	badVectors(t, k, w, good)
 
-	// All of that stopped nothing.
+	// The bad input stopped nothing.
 	if err := lifecycle.Ready(w.actors...); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
@@ -149,7 +149,7 @@ func writeTokens(t *testing.T, path string, tokens map[string][]string) {
 	}
 }
 
-// badMedia sends media of every wrong kind, and two that only look wrong.
+// badMedia sends media of every wrong kind, and two right files that only look wrong.
 func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrived) {
 	ffmpeg, err := w.Cache.Tool("ffmpeg")
 	need(t, "ffmpeg", err)
@@ -173,9 +173,9 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 		name, file string
 		make       func(path string) error
 		text       string // of a side-car
-		sha256     string // that the event gives
-		reason     string // what the dead letter must say; empty for what is taken
-		refused    string // what the status must say of the side-car
+		sha256     string // in the event
+		reason     string // required text of the dead letter; empty for accepted media
+		refused    string // required text of the side-car's status
 	}{
 		{name: "truncated", file: "truncated.mp4", make: write(string(whole[:len(whole)/2])), reason: "probing the media: truncated.mp4 is cut short"},
 		{name: "empty", file: "empty.mp4", make: write(""), reason: "empty.mp4 is empty"},
@@ -254,7 +254,7 @@ func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrive
 	}
 }
 
-// tellsOfText holds that the status names a refused track of a title, with the reason.
+// tellsOfText checks that the status names a refused track of a title, with the reason.
 func (w *world) tellsOfText(t *testing.T, title, reason string) {
 	t.Helper()
 	var told []string
@@ -269,7 +269,7 @@ func (w *world) tellsOfText(t *testing.T, title, reason string) {
 	t.Errorf("the status does not tell that the text of %s was refused with %q: %q", title, reason, told)
 }
 
-// arrivedIn returns the event in a letter of the ingestor; nil where there is none that can be read.
+// arrivedIn returns the event in a letter of the ingestor, or nil if the letter has no readable event.
 func arrivedIn(l events.Letter) *pb.MediaArrived {
 	var arrived pb.MediaArrived
 	if l.Topic == events.MediaArrived && schema.UnmarshalJSON(l.Value, &arrived) == nil {
@@ -362,7 +362,7 @@ func badEvents(t *testing.T, k *kinds, w *world) {
 	}
 }
 
-// eventWithoutLog holds what a studio is told while the log is away.
+// eventWithoutLog checks the answer to a studio while the log is away.
 func eventWithoutLog(t *testing.T) {
 	cfg := events.Default()
 	cfg.Brokers, cfg.PublishTimeout = []string{freeAddress(t)}, 300*time.Millisecond
@@ -483,7 +483,7 @@ func badSearches(t *testing.T, k *kinds, w *world) {
 		if errkind.Of(err) != errkind.Cancelled {
 			t.Errorf("%v, of kind %v", err, errkind.Of(err))
 		}
-		// What was given up by one is answered to the next.
+		// Work that a caller gave up is answered to the next caller.
 		if r := w.search(&pb.SearchRequest{Q: "harbour"}); len(r.GetHits()) == 0 {
 			t.Error("afterwards nothing is found")
 		}
@@ -543,7 +543,7 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// portInUse holds what a person is told whose port is taken.
+// portInUse checks the advice to a person whose port is taken.
 func portInUse(t *testing.T, k *kinds) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -572,7 +572,7 @@ func portInUse(t *testing.T, k *kinds) {
 	}
 }
 
-// withoutModels holds that what needs no model goes on without any.
+// withoutModels checks that work without models continues when no model is there.
 func withoutModels(t *testing.T) {
 	cache := testCache(t)
 	for _, tool := range []string{"ffmpeg", "ffprobe"} {
@@ -591,7 +591,7 @@ func withoutModels(t *testing.T) {
 	if _, err := send(w.ctx, endpoint{Server: w.server(), Token: w.token}, m); err != nil {
 		t.Fatal(err)
 	}
-	// Dialogue needs no model: its words are found, and a question by meaning says what it lacks.
+	// Dialogue needs no model: its words are found, and a question by meaning names the missing model.
 	var r *pb.SearchResponse
 	until(t, "words are found without models", func() bool {
 		var err error
@@ -645,7 +645,7 @@ func wrongChecksum(t *testing.T) {
 	}
 }
 
-// fullDisk fills the disk under a platform that serves.
+// fullDisk fills the disk under a serving platform.
 func fullDisk(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("lacks the right to mount a small disk")
@@ -695,7 +695,7 @@ func fullDisk(t *testing.T) {
 	if r := w.search(&pb.SearchRequest{Q: "dialogue.phrase:" + linesOf(4)[0]}); len(r.GetHits()) != 1 {
 		t.Errorf("reading on a full disk: %d hits", len(r.GetHits()))
 	}
-	// With no room for the log an event is refused, soon and with the reason, so that its sender keeps it.
+	// Without room for the log an event is refused, soon and with the reason, so that its sender keeps the event.
 	last := filepath.Join(home, "last")
 	fillWhole(t, last)
 	began := time.Now()
@@ -709,7 +709,7 @@ func fullDisk(t *testing.T) {
 		}
 	}
 	until(t, "ready again", func() bool { status, _ := ready(); return status == http.StatusOK })
-	// What had arrived meanwhile goes on by itself.
+	// Media that arrived meanwhile continues without help.
 	until(t, "the film that arrived meanwhile is found", func() bool {
 		return len(w.search(&pb.SearchRequest{Q: "dialogue.phrase:" + linesOf(5)[0]}).GetHits()) == 1
 	})

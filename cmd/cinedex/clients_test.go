@@ -30,7 +30,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/telemetry/telemetrytest"
 )
 
-// TestClients has clients that others wrote speak to a whole platform: every cell of the matrix is accepted, or refused with the right reason.
+// TestClients runs third-party clients against a whole platform: every cell of the matrix is accepted, or refused with
+// the right reason.
 func TestClients(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the platform and other programs")
@@ -55,7 +56,7 @@ func TestFigureClients(t *testing.T) {
 		Pass:     right == all && all > 0, Note: strings.Join(m.skipped, "; ")})
 }
 
-// A matrix is what was seen of each client.
+// A matrix holds the observations of each client.
 type matrix struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -97,9 +98,9 @@ func (m *matrix) saw(client, name string, right bool, seen string) {
 // A wanted cell is accepted, and then has these attributes, or is refused, and then the reason says so.
 type wanted struct {
 	subject, schema, studio string
-	status                  int // over HTTP, where it is no 202
+	status                  int // over HTTP, if it is not 202
 	says                    string
-	absent                  bool // neither an event nor a refusal: it was aborted
+	absent                  bool // neither an event nor a refusal: the transaction was aborted
 }
 
 const arrivedSchema = "https://studio.example/arrived.json"
@@ -113,7 +114,7 @@ var (
 	aborted    = wanted{absent: true}
 )
 
-// overHTTP and overKafka are the matrix: by client, what each of its cells must come to.
+// overHTTP and overKafka are the matrix: by client, the required result of each cell.
 var overHTTP = map[string]map[string]wanted{
 	"python1": {
 		"structured": accepted, "binary": accepted, "binary without a type": accepted, "structured +json": plusJSON, "binary +json": plusJSON,
@@ -125,7 +126,7 @@ var overHTTP = map[string]map[string]wanted{
 	"python2": {
 		"structured": accepted, "binary": accepted, "binary without a type": accepted, "structured +json": plusJSON, "binary +json": plusJSON,
 		"binary, letters": {subject: `Löwe € 😀 "100%"`}, "structured, bytes": accepted, "traceparent": accepted,
-		"binary, text":     accepted, // 2.x takes a text for data as it is
+		"binary, text":     accepted, // 2.x takes a text literally as data
 		"structured, text": twiceJSON,
 		"another type":     {status: 400, says: `type: "com.example.python2" is not what is taken here`},
 	},
@@ -186,7 +187,7 @@ func clientMatrix(t *testing.T) *matrix {
 	return m
 }
 
-// http has a client send its events over HTTP, and looks what the log has of them.
+// http makes a client send its events over HTTP, and reads the events from the log.
 func (m *matrix) http(w *world, with clients, client string) {
 	told := with.run(m.t, client, map[string]string{"url": w.server() + "/events", "token": w.token, "brokers": "", "topic": "", "traceparent": traceOfClient})
 	logged := map[string]events.Event{}
@@ -233,7 +234,7 @@ func errorOf(body string) string {
 	return body
 }
 
-// event compares an event of the log with what was sent.
+// event compares an event of the log with the sent event.
 func (m *matrix) event(client, cell, id string, ev events.Event, there bool, want wanted) {
 	var arrived *pb.MediaArrived
 	switch d := ev.Data.(type) {
@@ -254,7 +255,8 @@ func (m *matrix) event(client, cell, id string, ev events.Event, there bool, wan
 	}
 }
 
-// kafka has the clients write to a broker. live says that an ingestor reads there: then the dead letters name the reasons, too.
+// kafka makes the clients write to a broker. live says that an ingestor reads there, so that dead letters name the
+// reasons, too.
 func (m *matrix) kafka(c *events.Client, at events.Config, broker string, with clients, live bool) {
 	ctx := m.t.Context()
 	for _, client := range slices.Sorted(maps.Keys(overKafka)) {
@@ -325,10 +327,10 @@ func (m *matrix) realKafka(t *testing.T, with clients) {
 	m.kafka(c, at, "Apache Kafka", with, false)
 }
 
-// traceOfClient is a trace that a client brings.
+// traceOfClient is the trace that a client brings.
 const traceOfClient = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
-// traces holds that the clients' traces reached the collector, and went on through the services.
+// traces checks that the clients' traces reached the collector and continued in the services.
 func (m *matrix) traces(collector *telemetrytest.Receiver) {
 	names := map[string][]string{}
 	for _, s := range collector.Spans() {
@@ -383,7 +385,7 @@ type clients struct {
 	packages                    string
 }
 
-// A told line is what a client says of a cell.
+// A told line is a client's report on a cell.
 type told struct {
 	Cell   string `json:"cell"`
 	Status int    `json:"status"`
@@ -470,7 +472,7 @@ func (c clients) kcatCells(t *testing.T, brokers []string, topic string) map[str
 	return all
 }
 
-// installClients puts the clients into the cache, each at its pinned version, unless they are there.
+// installClients puts the missing clients into the cache, each at its pinned version.
 func installClients(t *testing.T) clients {
 	t.Helper()
 	cache, err := model.OpenCache("")
@@ -517,7 +519,7 @@ func lackClient(t *testing.T, what string) {
 	t.Skip("lacks a client: " + what)
 }
 
-// installOnce installs into a folder that is there only when it is whole.
+// installOnce installs into a folder that exists only when it is complete.
 func installOnce(dir string, install func(dir string) *exec.Cmd) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil

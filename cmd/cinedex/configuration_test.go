@@ -6,7 +6,7 @@ import (
 	"github.com/cinedex/cinedex/config/configtest"
 )
 
-// What cannot work is refused by --check, with the full name of its key.
+// --check refuses an unusable value and gives the full name of the key.
 func TestConfigurationIsChecked(t *testing.T) {
 	configtest.Refuses(t, func() any { cfg := defaultUp(t.TempDir()); return &cfg }, map[string][]string{"token_file": {""}})
 }

@@ -63,8 +63,8 @@ func (r crashResult) ok() bool {
 	return r.sameStore && r.sameSearch && r.titles == r.films && r.once == r.lines && r.letters == 0
 }
 
-// crash ingests the same films into two homes, killing the process over one of them at
-// random moments, and compares what is left.
+// crash ingests the same films into two homes, kills the process over one home at random moments, and compares the
+// homes.
 func crash(t *testing.T, films, kills int) crashResult {
 	testCache(t)
 	bin := buildCommand(t)
@@ -74,7 +74,7 @@ func crash(t *testing.T, films, kills int) crashResult {
 		m, _ := film(t, shortFilm(i), dir)
 		arrivals = append(arrivals, m)
 	}
-	// Every film arrives twice, the second time under an event of its own.
+	// Every film arrives twice, the second time under another event.
 	sent := append(arrivals, arrivals...)
 	r := crashResult{seed: uint64(time.Now().UnixNano()), kills: kills, films: films, events: len(sent)}
 	if s := os.Getenv("CRASH_SEED"); s != "" {
@@ -97,13 +97,13 @@ func crash(t *testing.T, films, kills int) crashResult {
 	calm.end(syscall.SIGTERM)
 
 	rough := &commandHome{t: t, bin: bin, dir: filepath.Join(t.TempDir(), "home"), media: dir}
-	// Long enough for a film to get through now and then, short enough to hit it underway.
+	// Long enough for a film to finish sometimes, short enough to hit a film under way.
 	most := min(whole, 2*whole/time.Duration(films))
 	t.Logf("undisturbed: up after %.1f s, %d films done %.1f s later; kills up to %.1f s after each start", booted.Seconds(), films, whole.Seconds(), most.Seconds())
 	var sender sync.WaitGroup
 	for n := range kills {
 		rough.up()
-		// The events are spread over the rounds, so that there is always something underway.
+		// The events are spread over the rounds, so that work is always under way.
 		from, to := n*len(sent)/kills, (n+1)*len(sent)/kills
 		sender.Go(func() {
 			for _, m := range sent[from:to] {
@@ -131,7 +131,8 @@ func crash(t *testing.T, films, kills int) crashResult {
 	return r
 }
 
-// shortFilm is some seconds long: two cuts, two lines beside it, one inside; every third one has a variable rate.
+// shortFilm is some seconds long: two cuts, two lines beside the film and one line inside. Every third film has a
+// variable rate.
 func shortFilm(i int) mediatest.Film {
 	rate := schema.Rate{Num: 25, Den: 1}
 	f := mediatest.Film{Name: fmt.Sprintf("crash-%d", i), Width: 320, Height: 180, Rate: rate}
@@ -165,7 +166,7 @@ func buildCommand(t testing.TB) string {
 	return bin
 }
 
-// A commandHome is a home folder with `cinedex up` as a process of its own over it, now and then.
+// A commandHome is a home folder over which the test sometimes runs a process of `cinedex up`.
 type commandHome struct {
 	t               testing.TB
 	bin, dir, media string
@@ -187,10 +188,10 @@ func (c *commandHome) configured() []string {
 	return []string{"--config", c.config}
 }
 
-// up starts the process, and returns once it answers.
+// up starts the process, and returns after the process answers.
 func (c *commandHome) up() {
 	c.t.Helper()
-	// It listens wherever there is room: the address of the one before may be taken by then.
+	// The process listens on any free port: another process may have taken the previous port.
 	c.cmd = exec.Command(c.bin, append([]string{"--home", c.dir, "up", "--media", c.media, "--set", "address=127.0.0.1:0",
 		"--set", "broker.port=0", "--set", "telemetry.admin_address=", "--set", "telemetry.log_level=warn"}, c.configured()...)...)
 	for _, kv := range c.set {
@@ -242,7 +243,7 @@ func (c *commandHome) end(sig syscall.Signal) {
 	}
 }
 
-// send sends as a studio would: again until it is accepted.
+// send sends as a studio would: again until the event is accepted.
 func (c *commandHome) send(m *pb.MediaArrived) {
 	deadline := time.Now().Add(3 * time.Minute)
 	for {
@@ -314,7 +315,7 @@ func (c *commandHome) wait(ms []*pb.MediaArrived) {
 	defer quiet.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	var evs []awaited // under ids of their own, which are in no letter: what was put aside is judged by the titles
+	var evs []awaited // under other ids, which are in no letter: letters are matched by title
 	for _, title := range titlesOf(ms) {
 		evs = append(evs, awaited{title: title})
 	}
@@ -370,7 +371,7 @@ func (c *commandHome) judge(r *crashResult, ms []*pb.MediaArrived) {
 	}
 }
 
-// dump is what `cinedex dump` writes of a home that nothing runs over.
+// dump is the output of `cinedex dump` over a home without a running process.
 func (c *commandHome) dump(what string) []byte {
 	c.t.Helper()
 	cmd := exec.Command(c.bin, append([]string{"--home", c.dir, "dump", what}, c.configured()...)...)
@@ -389,7 +390,7 @@ func sameDump(t testing.TB, what string, a, b *commandHome) (same bool, size int
 	return sameBytes(t, what, x, y), len(x)
 }
 
-// sameBytes compares the dumps of two, or of one at two times, and tells the first line that differs.
+// sameBytes compares two dumps, and reports the first differing line.
 func sameBytes(t testing.TB, what string, a, b []byte) bool {
 	t.Helper()
 	if bytes.Equal(a, b) {

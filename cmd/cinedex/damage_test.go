@@ -32,7 +32,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/embedded/flat"
 )
 
-// TestDamage damages one place of each kind of file in a home.
+// TestDamage damages each kind of file in a home, once.
 func TestDamage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the command in processes of their own")
@@ -43,8 +43,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestSearchFolderDeleted deletes the folder of the search engine between two starts. The second start gives no empty answer: it is not ready,
-// fills the engine anew from the store, and then answers as before.
+// TestSearchFolderDeleted deletes the folder of the search engine between two starts. The second start gives no empty
+// answer: the search engine is not ready, is filled again from the store, and then answers as before.
 func TestSearchFolderDeleted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the command in processes of their own")
@@ -136,7 +136,7 @@ func sortedNames[V any](m map[string]V) []string {
 	return names
 }
 
-// A harm is one thing that is done to one file.
+// A harm is one change of one file.
 type harm struct {
 	path, class string // path within the home
 	cut         bool
@@ -172,7 +172,7 @@ func (h harm) do(home string) error {
 
 const artefactClass = "artefact"
 
-// classOf is what kind of file a path is.
+// classOf is the kind of file of a path.
 func classOf(path string) string {
 	parts := strings.Split(filepath.ToSlash(path), "/")
 	name := parts[len(parts)-1]
@@ -200,7 +200,8 @@ func classOf(path string) string {
 	return parts[0]
 }
 
-// damage makes a home, and harms copies of it: one place of each class of file that begins with one of those given, and then, seeded, up to n cases.
+// damage makes a home and harms copies of the home: one place of each class of file that begins with a given prefix and
+// then, seeded, up to n cases.
 func damage(t *testing.T, seed uint64, n int, of ...string) *damaged {
 	testCache(t)
 	r := &damaged{seed: seed, classes: map[string]map[string]int{}}
@@ -243,7 +244,7 @@ func damage(t *testing.T, seed uint64, n int, of ...string) *damaged {
 	return r
 }
 
-// harmsOf are two of each class, and seeded ones up to n in which every class has its turn.
+// harmsOf are two harms of each class, and seeded harms up to n in which every class has its turn.
 func harmsOf(t *testing.T, home string, rnd *rand.Rand, n int, classesOf []string) (harms []harm) {
 	t.Helper()
 	byClass := map[string][]harm{}
@@ -282,7 +283,7 @@ func harmsOf(t *testing.T, home string, rnd *rand.Rand, n int, classesOf []strin
 	return harms
 }
 
-// judge harms a copy of the home, starts it, and says how that went.
+// judge harms a copy of the home, starts the copy, and returns the verdict.
 func judge(t *testing.T, home string, h harm, want *probed) (verdict, why string) {
 	dir := copyHome(t, home)
 	defer os.RemoveAll(dir)
@@ -292,14 +293,15 @@ func judge(t *testing.T, home string, h harm, want *probed) (verdict, why string
 	}
 	var env []string
 	if h.class == artefactClass {
-		env = append(env, verifyEnv+"=1") // nobody reads it at start
+		env = append(env, verifyEnv+"=1") // no code reads the artefact at start
 	}
 	got := probe(t, dir, nil, env...)
 	if got.Panic != "" {
 		return "PANIC", got.Panic
 	}
 	if h.class == artefactClass {
-		// No other command mends an artefact than the event that made it, once more: that it is lost has to be told.
+		// Only the event that made an artefact can mend the artefact, by arriving again. The loss therefore has to be
+		// reported.
 		if !strings.Contains(got.Verified, ": 0 are missing in the bucket, 1 are damaged") || !strings.Contains(got.Verified, "damaged: ") || !strings.Contains(got.Verified, filepath.Base(h.path)) {
 			return "SILENT LOSS", got.Verified
 		}
@@ -344,16 +346,16 @@ func judge(t *testing.T, home string, h harm, want *probed) (verdict, why string
 	return "NOT MENDED", fmt.Sprintf("%s: %s\nbefore: %s\nafter: %s", strings.Join(advice, " "), after.Advised, got.told(), after.told())
 }
 
-// probed is what a start over a home came to.
+// probed is the result of a start over a home.
 type probed struct {
 	Panic         string
-	Advised       string   // what the advised command said
-	Start         string   // why it did not start
-	Unready       []string // what readiness said
-	First, Last   []string // answers: as soon as it served, and when it had settled
+	Advised       string   // the output of the advised command
+	Start         string   // why the start failed
+	Unready       []string // the reports of readiness
+	First, Last   []string // answers: right after the start, and after the platform had settled
 	Store, Search string   // hashes of the dumps, or errors
 	Log           string
-	Verified      string // what `cinedex verify --deep` said, where it was asked
+	Verified      string // the output of `cinedex verify --deep`, if it ran
 }
 
 func (p *probed) whole(want *probed) bool {
@@ -370,13 +372,13 @@ func (p *probed) told() string {
 	return strings.Join(lines, "\n")
 }
 
-// names reports whether what was told names the file or its part.
+// names reports whether the messages name the file or its part.
 func (p *probed) names(h harm) bool {
 	told := p.told()
 	return strings.Contains(told, filepath.Base(h.path)) || strings.Contains(told, filepath.Dir(h.path)+"/") && strings.Contains(told, "damaged")
 }
 
-// advice is the command in the first message that advises any.
+// advice is the command in the first message with advice.
 func (p *probed) advice() []string {
 	for _, line := range strings.Split(p.told(), "\n") {
 		if _, after, ok := strings.Cut(strings.ReplaceAll(line, "`cinedex jobs", ""), "`cinedex "); ok {
@@ -393,7 +395,7 @@ const (
 	verifyEnv = "CINEDEX_TEST_VERIFY"
 )
 
-// probe has a process of its own look at a home, after a command if there is one.
+// probe lets a child process examine a home, after a command if there is a command.
 func probe(t *testing.T, home string, command []string, env ...string) *probed {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -413,7 +415,7 @@ func probe(t *testing.T, home string, command []string, env ...string) *probed {
 	return p
 }
 
-// probeDamaged is what that process does.
+// probeDamaged is the work of the child process.
 func probeDamaged(dir string) {
 	p := &probed{}
 	if line := os.Getenv("CINEDEX_TEST_COMMAND"); line != "" {
@@ -438,7 +440,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-// advised runs a command over the home, and returns what it said.
+// advised runs a command over the home and returns the output.
 func advised(dir string, line []string) string {
 	out, err := os.CreateTemp("", "advised")
 	if err != nil {
@@ -458,7 +460,8 @@ func advised(dir string, line []string) string {
 	return string(b) + fmt.Sprint(errors.Join(err))
 }
 
-// look starts the platform over the home, waits until it has settled or says what to do, and tells what it holds and answers.
+// look starts the platform over the home, waits until it has settled or gives advice, and records the content and the
+// answers.
 func (p *probed) look(dir string, logs writerFunc) {
 	cfg := defaultUp(dir)
 	cfg.Address, cfg.Broker.Port, cfg.Telemetry.AdminAddress, cfg.Telemetry.LogLevel = "127.0.0.1:0", 0, "", "warn"
@@ -485,7 +488,7 @@ func (p *probed) look(dir string, logs writerFunc) {
 			p.Unready = append(p.Unready, err.Error())
 		}
 		if strings.Contains(strings.ReplaceAll(err.Error(), "`cinedex jobs", ""), "`cinedex ") {
-			break // it waits for a command
+			break // the platform waits for a command
 		}
 	}
 	p.Last = damageAnswers(ctx, u)
@@ -550,8 +553,8 @@ func damageVector(asset, i int) []float32 {
 	return v
 }
 
-// damageHome makes a home in which every kind of file has something in it: the first half of a library sealed into tables and segments, the
-// second in the logs.
+// damageHome makes a home in which every kind of file has content. The first half of the library is sealed into tables
+// and segments, and the second half is in the logs.
 func damageHome(t *testing.T) string {
 	dir := filepath.Join(t.TempDir(), "home")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -607,7 +610,7 @@ func damageHome(t *testing.T) string {
 		}
 		x, err := flat.Open(matches[0], flat.Config{Dim: int(s.GetDimension()), Metric: flat.Metric(s.GetMetric()), Space: damageSpace})
 		if err == nil {
-			// As after a crash: nothing else may change a search engine that was closed.
+			// As after a crash: no other change may happen to a closed search engine.
 			err = errors.Join(x.Compact(t.Context()), x.Close(), os.Remove(filepath.Join(dir, "search", "CLOSED")))
 		}
 		if err != nil {
@@ -620,7 +623,7 @@ func damageHome(t *testing.T) string {
 	return dir
 }
 
-// damageArtefact puts an artefact of a run into the bucket, and names it in the run's annotations.
+// damageArtefact puts an artefact of a run into the bucket, and names the artefact in the run's annotations.
 func damageArtefact(t *testing.T, w *world, asset string, run *pb.Run, batches []events.Event) {
 	t.Helper()
 	content := bytes.Repeat([]byte(run.GetId()), 200)

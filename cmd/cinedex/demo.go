@@ -27,7 +27,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// The titles of the demo, by the names that the searches and the documents use.
+// The titles of the demo, under the names in the searches and the documents.
 const (
 	demoHarbour   = "the-harbour"
 	demoBunny     = "big-buck-bunny"
@@ -124,7 +124,7 @@ func roots(dirs ...string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Links are followed when media is resolved, so the roots are given without them.
+		// Resolving media follows links, so the roots are given with links resolved.
 		if abs, err = filepath.EvalSymlinks(abs); err != nil {
 			return nil, err
 		}
@@ -149,7 +149,7 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 	ask := func(req *pb.SearchRequest) (*pb.SearchResponse, error) {
 		return u.gateway.Search(ctx, caller, req)
 	}
-	// The first hit comes as soon as the first title's words are there, long before its pictures.
+	// The first hit comes as soon as the first title's words are indexed, long before the pictures.
 	for first := time.NewTicker(100 * time.Millisecond); ; {
 		r, err := ask(&pb.SearchRequest{Q: "dialogue:harbour", Limit: 1})
 		if err != nil {
@@ -250,7 +250,7 @@ func writeJPEG(name string, img image.Image) error {
 	return errors.Join(jpeg.Encode(f, img, &jpeg.Options{Quality: 70}), f.Close())
 }
 
-// makeFilms makes the demo's media where it is not there yet, and says how it arrives.
+// makeFilms makes the missing media of the demo, and returns the events of their arrival.
 func makeFilms(ctx context.Context, o *output, cache model.Cache, dir string, full bool) ([]*pb.MediaArrived, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of films: %w", err)
@@ -310,7 +310,7 @@ func makeHarbour(ctx context.Context, o *output, ffmpeg, dir string) (*pb.MediaA
 	return m, nil
 }
 
-// makeBunny takes the first three minutes of the film, without decoding it.
+// makeBunny takes the first three minutes of the film without decoding them.
 func makeBunny(ctx context.Context, cache model.Cache, ffmpeg, dir string, full bool) (*pb.MediaArrived, error) {
 	whole, err := cache.Require("big-buck-bunny")
 	if err != nil {
@@ -332,8 +332,8 @@ func makeBunny(ctx context.Context, cache model.Cache, ffmpeg, dir string, full 
 	return m, err
 }
 
-// makeElephants makes a stand-in for the pictures, since the film itself is in no package;
-// its subtitles are the real ones. Few frames a second, because there is nothing to see.
+// makeElephants makes a stand-in for the pictures, because no package has the film. The subtitles are the real
+// subtitles. The stand-in has few frames a second, because the pictures show nothing.
 func makeElephants(ctx context.Context, o *output, cache model.Cache, ffmpeg, dir string) (*pb.MediaArrived, error) {
 	o.note("Elephants Dream: the film itself is in no package; its five subtitle tracks lie over a generated stand-in of its length")
 	stand := filepath.Join(dir, "elephants-dream-stand-in.mp4")
@@ -366,7 +366,7 @@ func makeElephants(ctx context.Context, o *output, cache model.Cache, ffmpeg, di
 	return m, nil
 }
 
-// ffmpegOnce makes a file unless it is there; a half-made one is never left under its name.
+// ffmpegOnce makes a file unless the file exists. An incomplete file never has the final name.
 func ffmpegOnce(ctx context.Context, ffmpeg, out string, args ...string) error {
 	if _, err := os.Stat(out); err == nil {
 		return nil

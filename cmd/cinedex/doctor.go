@@ -79,7 +79,7 @@ func newDoctor(o *output, h *home) *cobra.Command {
 	return c
 }
 
-// servers examines what a service's configuration names.
+// servers examines the servers in a service's configuration.
 func servers(ctx context.Context, h *home, from settings) (fs []finding) {
 	cfg, err := from.load(h)
 	if err != nil {

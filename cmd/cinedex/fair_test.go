@@ -33,13 +33,14 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestFigureFair: what one caller waits for beside another who sends the costliest query there is over several connections.
+// TestFigureFair measures a caller's waiting time beside another caller who sends the costliest possible query over
+// several connections.
 func TestFigureFair(t *testing.T) {
 	figure.Begin(t, "hostile/fair")
 	const rounds, each, connections, most = 24, 60, 8, 1.5
 	s := shared(t)
 	rnd := rand.New(rand.NewPCG(10, 2))
-	var took [2]map[string][]float64 // without the hostile caller, and beside it
+	var took [2]map[string][]float64 // without and with the hostile caller
 	var late [2]int
 	for i := range took {
 		took[i] = map[string][]float64{}
@@ -49,7 +50,7 @@ func TestFigureFair(t *testing.T) {
 			kind, body := s.honest(rnd, n)
 			began := time.Now()
 			if code := s.ask(t.Context(), "honest", body, nil); code != http.StatusOK {
-				late[side]++ // and counts with the time that it took
+				late[side]++ // and counts with the time of its refusal
 			}
 			ms := time.Since(began).Seconds() * 1000
 			took[side][kind], took[side]["all"] = append(took[side][kind], ms), append(took[side]["all"], ms)
@@ -80,7 +81,7 @@ func TestFigureFair(t *testing.T) {
 			len(took[0]["all"]), rounds, connections, answered, refused)})
 }
 
-// TestFigureTiming: whether the time of an answer tells that somebody else has asked the same just before.
+// TestFigureTiming: does the time of an answer reveal that another caller has asked the same query just before?
 func TestFigureTiming(t *testing.T) {
 	figure.Begin(t, "hostile/timing")
 	const rounds, least = 400, 0.01
@@ -108,7 +109,7 @@ func TestFigureTiming(t *testing.T) {
 		Note:     "in random order, each text asked once by the caller who is timed"})
 }
 
-// A sharedWorld is the platform with a library and callers who share it.
+// A sharedWorld is the platform with a library and callers who share the platform.
 type sharedWorld struct {
 	*world
 	picture []byte // a JPEG
@@ -132,7 +133,7 @@ func shared(t *testing.T) *sharedWorld {
 	return s
 }
 
-// fill gives the platform a library, with a vector in each space for one annotation in five.
+// fill gives the platform a library, with a vector in each space for a fifth of the annotations.
 func (s *sharedWorld) fill(lib synthetic.Library) {
 	s.t.Helper()
 	i := 0
@@ -212,12 +213,13 @@ func (s *sharedWorld) honest(rnd *rand.Rand, n int) (kind, body string) {
 	case 1:
 		return "meaning", meaningOf(sentence(rnd, 8))
 	}
-	// What follows the end of a picture makes it another one.
+	// Bytes after the end of a picture make another picture.
 	return "picture", jsonOf(map[string]any{"query": map[string]any{"leaf": map[string]any{"kind": "like_image",
 		"image": base64.StdEncoding.EncodeToString(fmt.Appendf(slices.Clone(s.picture), "%016x", rnd.Uint64()))}}})
 }
 
-// beside does work while the hostile caller asks over so many connections, and returns how many of its queries were answered and refused.
+// beside does work while the hostile caller asks over the given connections. beside returns how many of the caller's
+// queries were answered and refused.
 func (s *sharedWorld) beside(connections int, seed uint64, work func()) (answered, refused int) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	var group sync.WaitGroup
@@ -249,7 +251,7 @@ func (s *sharedWorld) beside(connections int, seed uint64, work func()) (answere
 				mu.Unlock()
 				if code == http.StatusTooManyRequests {
 					select {
-					case <-time.After(50 * time.Millisecond): // far less than it was told to wait
+					case <-time.After(50 * time.Millisecond): // far less than the advised time
 					case <-ctx.Done():
 					}
 				}
@@ -265,7 +267,7 @@ func (s *sharedWorld) beside(connections int, seed uint64, work func()) (answere
 	return answered, refused
 }
 
-// sentence is some words that nobody asked for before.
+// sentence is a list of words that no query had before.
 func sentence(rnd *rand.Rand, n int) string {
 	words := make([]string, n)
 	for i := range words {

@@ -16,8 +16,8 @@ import (
 
 var spanAll = schema.Interval{}
 
-// TestExactFrames takes films of every kind of clock through the whole platform and
-// holds what comes back against what is burnt into them.
+// TestExactFrames takes films of every kind of clock through the whole platform, and compares the answers with the
+// frame numbers burnt into the pictures.
 func TestExactFrames(t *testing.T) {
 	exactFrames(t, mediatest.Suite()[2], mediatest.Suite()[4]) // drop frame, and variable rate
 }
@@ -68,7 +68,7 @@ func exactFrames(t *testing.T, films ...mediatest.Film) framesResult {
 	return r
 }
 
-// boundaries counts the cuts that were found, and what was found beside them.
+// boundaries counts the found cuts, and the findings that are no cut.
 func (r *framesResult) boundaries(t *testing.T, name string, clock schema.Clock, shots []*pb.Annotation, truth mediatest.Truth) {
 	var starts []int64
 	for _, s := range shots[min(1, len(shots)):] {
@@ -108,7 +108,7 @@ func (r *framesResult) boundaries(t *testing.T, name string, clock schema.Clock,
 	}
 }
 
-// asBurntIn holds a hit against the picture at its frame.
+// asBurntIn compares a hit with the picture at the hit's frame.
 func (w *world) asBurntIn(a *pb.Asset, clock schema.Clock, truth mediatest.Truth, line mediatest.Line, h *pb.Hit) bool {
 	w.t.Helper()
 	file, err := w.Blobs.OpenAsset(w.ctx, a)
@@ -137,7 +137,7 @@ func (w *world) asBurntIn(a *pb.Asset, clock schema.Clock, truth mediatest.Truth
 	check("end frame", h.GetEndFrame(), line.End)
 	check("frame burnt in", stamp.Frame, h.GetStartFrame())
 	check("timecode burnt in", stamp.Timecode, h.GetStartTimecode())
-	// The subtitle file counts in milliseconds: the hit begins in the frame's first one.
+	// The subtitle file counts in milliseconds: the hit begins in the first millisecond of the frame.
 	if d := h.GetStartMs() - stamp.Millis; d < 0 || d > 1 {
 		check("ms", h.GetStartMs(), stamp.Millis)
 	}

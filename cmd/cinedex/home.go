@@ -20,12 +20,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
 
-// home is the folder of one Cinedex. What runs over it writes down where it can be asked.
+// home is the folder of one Cinedex. A running Cinedex writes its address there.
 type home struct {
 	dir, server, token string
 }
 
-// endpoint is what `up` writes for the other commands, readable by its owner only.
+// endpoint is the file that `up` writes for the other commands, readable by its owner only.
 type endpoint struct {
 	Server  string   `json:"server"`
 	Brokers []string `json:"brokers"`
@@ -46,7 +46,7 @@ func (h *home) write(e endpoint) error {
 	return nil
 }
 
-// endpoint returns where to ask: what the flags say, else what the folder says.
+// endpoint returns the address to ask: from the flags, or else from the folder.
 func (h *home) endpoint() (endpoint, error) {
 	var e endpoint
 	b, err := os.ReadFile(h.endpointFile())
@@ -95,7 +95,7 @@ func (h *home) client() (cinedexv1connect.SearchServiceClient, endpoint, error) 
 	return cinedexv1connect.NewSearchServiceClient(hc, e.Server, connect.WithProtoJSON()), e, nil
 }
 
-// explain adds what to do to an error of not being answered.
+// explain adds advice to the error of an unanswered call.
 func (h *home) explain(e endpoint, err error) error {
 	if connect.CodeOf(err) == connect.CodeUnavailable {
 		return errkind.New(errkind.Unavailable, "%s does not answer: start it with `cinedex up` or `cinedex demo`, or say where it is with --server: %w", e.Server, err)

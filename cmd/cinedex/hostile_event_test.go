@@ -19,7 +19,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// eventAttacks send what is no event in each of CloudEvents' three modes.
+// eventAttacks send data that is no event in each of CloudEvents' three modes.
 func eventAttacks() []attack {
 	post := func(name, contentType, want, says string, body []byte, headers ...string) attack {
 		return attack{door: "events", name: name, want: want, says: says, act: func(x *target) verdict {
@@ -195,7 +195,7 @@ func addressAttacks() []attack {
 	)
 }
 
-// filmAttacks are media that are none, or none that may be taken.
+// filmAttacks are files that are no media, or media that may not be accepted.
 func filmAttacks() []attack {
 	media := func(name, file, want, says, content string) attack {
 		return attack{door: "media files", name: name, want: want, says: says, slow: true, act: func(x *target) verdict {
@@ -250,13 +250,13 @@ func filmAttacks() []attack {
 	}
 }
 
-// retitled sends a film that readers of one title may not see as media of the title that they may see.
+// retitled sends a film that readers of a title may not see as media of the title that they may see.
 func retitled(x *target) verdict {
 	asset := x.call("GetAsset", fmt.Sprintf(`{"asset":%q}`, x.hidden))
 	var got struct {
 		Asset struct{ Media struct{ Bucket, Key string } }
 	}
-	// The films lie in the one root that there is, whether or not readers are told of it.
+	// The films lie in the single root, whether or not readers may know the root.
 	_ = json.Unmarshal([]byte(asset.said), &got)
 	path := filepath.Join(x.media, filepath.Base(got.Asset.Media.Key))
 	if got.Asset.Media.Key == "" {
@@ -293,7 +293,7 @@ func textAttacks() []attack {
 			if err := os.WriteFile(path, content(), 0o644); err != nil {
 				x.t.Fatal(err)
 			}
-			// Bytes of its own for each, so that the tracks of one are not those of another.
+			// Different bytes for each, so that their tracks differ.
 			sound, err := os.ReadFile(x.sound)
 			if err != nil {
 				x.t.Fatal(err)
@@ -390,7 +390,7 @@ func textAttacks() []attack {
 	}
 }
 
-// logAttacks are records that somebody who may write to the log has written by hand.
+// logAttacks are hand-written records of an attacker who may write to the log.
 func logAttacks() []attack {
 	type header = kafka.Header
 	write := func(name string, topic events.Topic, want string, build func(x *target, word string) kafka.Message) attack {
@@ -410,7 +410,7 @@ func logAttacks() []attack {
 					return verdict{"aside", l.Reason}
 				}
 				if want == "passed over" {
-					// What is passed over leaves no trace: the record behind it is handled.
+					// A skipped record leaves no trace: the next record is handled.
 					return verdict{"passed over", ""}
 				}
 			}

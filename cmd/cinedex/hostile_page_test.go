@@ -361,7 +361,7 @@ func adminAttacks() []attack {
 	}
 }
 
-// fileAttacks are files of an operator's that somebody else has written into.
+// fileAttacks are an operator's files into which an attacker has written.
 func fileAttacks() []attack {
 	sha := strings.Repeat("0a", 32)
 	tokens := func(name, want, says, file string) attack {

@@ -30,7 +30,7 @@ func gzipped(head []byte, fill byte, n int, tail []byte) []byte {
 	return b.Bytes()
 }
 
-// A drawn PNG is black, of any size, and small, since it holds nothing but zeros.
+// A drawn PNG is black, of any size, and compresses well, because all its bytes are zero.
 type drawn struct {
 	width, height uint32
 	depth, colour byte // bits, and the type of PNG: 0 grey, 2 red green blue, 3 palette, 6 with alpha
@@ -116,7 +116,7 @@ func small() image.Image {
 	return image.NewPaletted(image.Rect(0, 0, 16, 9), color.Palette{color.Black, color.White})
 }
 
-// turned is a small JPEG whose EXIF says what tiff says.
+// turned is a small JPEG with tiff as its EXIF data.
 func turned(tiff []byte) []byte {
 	var b bytes.Buffer
 	_ = jpeg.Encode(&b, small(), nil)
@@ -169,13 +169,13 @@ func pictureAttacks() []attack {
 		return func() [][]byte {
 			var out [][]byte
 			for i := range n {
-				// Each differs by a byte behind its end, so that none is found done.
+				// Each differs by a byte after its end, so that no result is reused.
 				out = append(out, append(build(), byte(i)))
 			}
 			return out
 		}
 	}
-	// Work that is not done within the time of an answer is refused with 503, and ends.
+	// Work beyond the time of an answer is refused with 503, and ends.
 	several := func(name, want string, build func() [][]byte) attack {
 		return attack{door: "picture", name: name, want: want, act: func(x *target) verdict {
 			return x.send("POST", searchPath+"Search", x.reader, "application/json", withPictures(build()...))
@@ -190,7 +190,7 @@ func pictureAttacks() []attack {
 	jpegWhole := whole(func(b *bytes.Buffer) error { return jpeg.Encode(b, small(), nil) })
 	gifWhole := whole(func(b *bytes.Buffer) error { return gif.Encode(b, small(), nil) })
 	as := []attack{
-		// An extreme shape in few bytes, with all its pixels: the scaler would be asked for gigabytes.
+		// An extreme shape in few bytes, with all its pixels: the scaler would need gigabytes.
 		picture("PNG of 40,000,000 by 1, whole", "400", "", black(40_000_000, 1, 1, 0, -1)),
 		picture("PNG of 1 by 5,000,000, whole", "400", "", black(1, 5_000_000, 1, 0, -1)),
 		picture("PNG of 1,000,000 by 40, whole", "400", "", black(1_000_000, 40, 1, 0, -1)),

@@ -324,7 +324,7 @@ func plainHTTP2() *http.Transport {
 
 var grpcTrailer = regexp.MustCompile(`(?i)grpc-status: ?(\d+)`)
 
-// grpcStatus reads the status of a gRPC-Web answer from its trailer.
+// grpcStatus reads the status of a gRPC-Web answer from the trailer.
 func grpcStatus(v verdict) verdict {
 	if m := grpcTrailer.FindStringSubmatch(v.said); m != nil {
 		return verdict{m[1], v.said}

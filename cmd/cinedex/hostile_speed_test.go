@@ -10,8 +10,8 @@ import (
 // unguarded is the last commit before callers had fair shares, arrival was authorised, and files were held against checksums.
 const unguarded = "950e41e93a4ef385619ed3f45f4add5ab229d1e3"
 
-// TestFigureCost runs two processes side by side over the same library, of the commit before the guards and of this one, and gives
-// both the same work in turns: a query to one and to the other, and a batch of events to one and to the other.
+// TestFigureCost runs two processes side by side over the same library: the commit before the guards, and this commit.
+// Both get the same work in turns: queries, and batches of events.
 func TestFigureCost(t *testing.T) {
 	figure.Begin(t, "hostile/speed")
 	const queries, batch = 100, 10_000

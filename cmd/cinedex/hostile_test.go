@@ -36,22 +36,23 @@ import (
 type attack struct {
 	door, name string
 	act        func(*target) verdict
-	// want lists the verdicts that hold, divided by "|". A trailing star takes any ending.
+	// want lists the right verdicts, divided by "|". A trailing star takes any ending.
 	want string
-	// says is a phrase that the answer must hold; empty takes any answer.
+	// says is a phrase that the answer must contain; empty takes any answer.
 	says string
-	// slow says that the attack needs the hops behind the door, or waits for a time limit: only the figure runs it.
+	// slow says that the attack needs the hops after the door, or waits for a time limit: only the figure runs the
+	// attack.
 	slow bool
-	// open says that the attack is not held yet: the ordinary test passes over it, the figure tells it.
+	// open says that the attack is not repelled yet: the ordinary test skips the attack, and the figure reports it.
 	open bool
-	// costly says that many callers at once repeat the attack in the figure.
+	// costly says that many callers repeat the attack at the same time in the figure.
 	costly bool
 }
 
 // A verdict is how an attack ended: an HTTP status, a code of gRPC, "aside" for a dead letter, "exit N" for a command.
 type verdict struct{ is, said string }
 
-// meets reports whether a verdict is one that is owed.
+// meets reports whether a verdict is a right verdict.
 func (a attack) meets(v verdict) bool {
 	for _, want := range strings.Split(a.want, "|") {
 		prefix, any := strings.CutSuffix(want, "*")
@@ -62,7 +63,7 @@ func (a attack) meets(v verdict) bool {
 	return false
 }
 
-// A target is the Cinedex that is attacked, and what is known of it.
+// A target is the attacked Cinedex, with the attacker's knowledge.
 type target struct {
 	t              testing.TB
 	server, admin  string
@@ -70,11 +71,11 @@ type target struct {
 	log            *events.Client
 	home, media    string
 	bin            string // the command; empty where the platform runs in this process
-	pid            int    // of the platform; 0 where it runs in this process
+	pid            int    // of the platform; 0 if the platform runs in this process
 	ready          func() error
 	ended          func() bool
 	ingest, reader string // tokens
-	some, nothing  string // a token for the title crash-1 alone, and one for no title
+	some, nothing  string // a token for the title crash-1 alone, and a token for no title
 	operator       string
 	batch          string
 	many           []string // readers, for many callers at once
@@ -88,7 +89,7 @@ type target struct {
 	impatient      bool // does not wait when told to
 }
 
-// A load is what a process holds while nobody asks.
+// A load is the resources that a process holds while no caller asks.
 type load struct {
 	goroutines, files float64
 	rss               int64
@@ -101,12 +102,12 @@ var attacker = &http.Client{
 	Timeout:       90 * time.Second,
 }
 
-// drained is how much of a body net/http reads after its answer. A client that is still writing more than that may see its
-// connection end before it sees the answer.
+// drained is how much of a body net/http reads after its answer. A client that still writes more may lose the
+// connection before the client reads the answer.
 const drained = 256 << 10
 
-// send sends one request and returns its verdict: the status, or "cut" where the connection ended without an answer.
-// A caller who is told to wait waits, as honest callers do.
+// send sends one request and returns the verdict: the status, or "cut" if the connection ended without an answer. A
+// caller who is told to wait waits, as honest callers do.
 func (x *target) send(method, path, token, contentType string, body []byte, headers ...string) verdict {
 	for range 20 {
 		req, err := http.NewRequest(method, x.server+path, bytes.NewReader(body))
@@ -129,7 +130,7 @@ func (x *target) send(method, path, token, contentType string, body []byte, head
 		}
 		resp, err := attacker.Do(req)
 		if len(body) > drained && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
-			continue // the answer was overtaken by the end of the connection that it left on
+			continue // the end of the connection overtook the answer
 		}
 		if err != nil {
 			return verdict{"cut", err.Error()}
@@ -177,7 +178,7 @@ func (x *target) ask(q string) verdict {
 	return x.call("Search", string(b))
 }
 
-// next returns a word that no attack before has had.
+// next returns a word that no earlier attack used.
 func (x *target) next() string {
 	x.serial++
 	return fmt.Sprintf("hostile-%d", x.serial)
@@ -237,10 +238,10 @@ type outcome struct {
 	Ms      float64 `json:"ms"`
 }
 
-// most is what any one request may add to the memory of an idle process.
+// most is how much memory a single request may add to an idle process.
 const most = 512 << 20
 
-// try runs one attack, and looks whether Cinedex is afterwards as it was.
+// try runs one attack, and checks that Cinedex afterwards is as before.
 func (x *target) try(a attack) outcome {
 	if a.costly {
 		x.settle()
@@ -273,8 +274,8 @@ func (x *target) try(a attack) outcome {
 	return o
 }
 
-// settle has honest callers ask until what attacks before have left is collected, for a while: memory of one request is measured from
-// an idle process.
+// settle sends honest calls for a while, until the remains of earlier attacks are collected: the memory of a request is
+// measured from an idle process.
 func (x *target) settle() {
 	if x.pid == 0 {
 		return
@@ -294,7 +295,7 @@ func clipped(s string, n int) string {
 	return s
 }
 
-// healthy reports what is not as it was before the attacks: the process, its readiness, an honest answer, what it holds.
+// healthy reports every difference from before the attacks: the process, readiness, an honest answer, held resources.
 func (x *target) healthy() error {
 	if x.ended() {
 		return errors.New("the process has ended")
@@ -329,7 +330,7 @@ func (x *target) atRest() error {
 
 var tookMs = regexp.MustCompile(`"tookMs":\s?[0-9.eE+-]+`)
 
-// honestly is what an honest caller is answered, but for the time that it took.
+// honestly is the answer to an honest caller, without the elapsed time.
 func (x *target) honestly() string {
 	v := x.ask("dialogue.phrase:7001 title:crash-1")
 	var compact bytes.Buffer
@@ -353,7 +354,7 @@ func (x *target) get(path string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-// holds reads what the process holds from its own metrics.
+// holds reads the process's held resources from its metrics.
 func (x *target) holds() (l load) {
 	x.t.Helper()
 	if x.admin == "" {
@@ -384,12 +385,12 @@ func (x *target) forgetPeak() {
 // manyCallers is how many hostile callers ask at once in the figure.
 const manyCallers = 64
 
-// addTokens adds to the home's file of tokens the callers that the attacks need.
+// addTokens adds the attackers' tokens to the home's file of tokens.
 func (x *target) addTokens(file string) {
 	x.t.Helper()
 	moreTokens(x.t, file, func(add addToken) {
 		x.reader, x.some, x.nothing = add("reader", "*"), add("some", "crash-1"), add("nothing", "")
-		// It may send events of every title, and move no film from one to another.
+		// The token may send events of every title, and may move no film between titles.
 		x.ingest = add("ingest", "*", "ingest")
 		x.operator, x.batch = add("operator", "*", "operator"), add("batch", "crash-1", "batch")
 		for i := range manyCallers {
@@ -432,7 +433,7 @@ func moreTokens(t testing.TB, file string, more func(addToken)) {
 	}
 }
 
-// learn fills in what is known of the target once its films are in the library.
+// learn fills in the attacker's knowledge after the films are in the library.
 func (x *target) learn() {
 	x.t.Helper()
 	until := time.Now().Add(time.Minute)
@@ -461,7 +462,7 @@ func (x *target) learn() {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	// Models and caches that an honest caller fills are no attacker's.
+	// Models and caches that an honest caller fills do not count as the attacker's.
 	for _, q := range []string{"dialogue:harbour", "look:water", `shot:"` + x.asset + `@1s"`, `frame:"` + x.asset + `@1s"`, "label:boat"} {
 		if v := x.ask(q); v.is != "200" {
 			x.t.Fatalf("%s: %v", q, v)
@@ -474,7 +475,7 @@ func (x *target) learn() {
 	x.idle = x.holds()
 }
 
-// prey writes the films of the library and the sound that attacks arrive with.
+// prey writes the films of the library, and the sound with which attacks arrive.
 func prey(t testing.TB, dir string) (films []*pb.MediaArrived, sound string) {
 	t.Helper()
 	for i := 1; i <= 2; i++ {
@@ -490,7 +491,7 @@ func prey(t testing.TB, dir string) (films []*pb.MediaArrived, sound string) {
 	return films, sound
 }
 
-// attackPlatform runs the attacks that are quick against a platform in this process that holds the films crash-1 and crash-2.
+// attackPlatform runs the quick attacks against a platform in this process with the films crash-1 and crash-2.
 func attackPlatform(t *testing.T, w *world, home, tokenFile, dir string) {
 	e, err := endpointOf(home)
 	if err != nil {
@@ -581,14 +582,14 @@ func TestFigureAttacks(t *testing.T) {
 	}
 	x.reportAttacks(t, outcomes)
 	x.storm(t)
-	// All of that held up nothing that is honest.
+	// The attacks did not delay honest callers.
 	last, _ := film(t, shortFilm(4), dir)
 	c.send(last)
 	c.wait([]*pb.MediaArrived{last})
 	c.end(syscall.SIGTERM)
 }
 
-// reportAttacks reports one line for each door, one for all of them, and writes the table.
+// reportAttacks reports a line for each door and a line for all doors, and writes the table.
 func (x *target) reportAttacks(t *testing.T, outcomes []outcome) {
 	t.Helper()
 	var doors []string
@@ -695,7 +696,7 @@ func errOr(err error, or string) string {
 	return or
 }
 
-// attacks are all of them, door by door.
+// attacks are all attacks, door by door.
 func attacks(t testing.TB) []attack {
 	t.Helper()
 	var all []attack

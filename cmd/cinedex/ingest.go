@@ -116,7 +116,7 @@ func mediaURL(s string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}).String(), nil
 }
 
-// send posts one event in binary mode and returns its id.
+// send posts one event in binary mode and returns the id of the event.
 func send(ctx context.Context, e endpoint, m *pb.MediaArrived) (string, error) {
 	data, err := schema.MarshalJSON(m)
 	if err != nil {
@@ -172,17 +172,17 @@ func send(ctx context.Context, e endpoint, m *pb.MediaArrived) (string, error) {
 // statusCall is GetStatus of a client, or of the server in this process.
 type statusCall func(context.Context, *connect.Request[pb.GetStatusRequest]) (*connect.Response[pb.GetStatusResponse], error)
 
-// An awaited event is one that was accepted under this id, for a title.
+// An awaited event is an accepted event with its id and its title.
 type awaited struct{ id, title string }
 
-// arrivals is what waiting needs of the log: how far the ingestor is, and the events that it put aside.
+// arrivals is the part of the log that waiting uses: the progress of the ingestor, and the ingestor's dead letters.
 type arrivals interface {
 	Lag(ctx context.Context, group string, topics ...events.Topic) ([]events.PartitionLag, error)
 	DeadLetters(ctx context.Context, f events.LetterFilter) iter.Seq2[events.Letter, error]
 }
 
-// refused returns the reason why one of the events was put aside. An event is known by its id: other events of its
-// title may have been refused before.
+// refused returns the reason for which an event was put aside. Events are matched by id: earlier events of the title
+// may have been refused before.
 func refused(ctx context.Context, log arrivals, evs []awaited) error {
 	for l, err := range log.DeadLetters(ctx, events.LetterFilter{Group: events.HopIngestor.Group}) {
 		if err != nil {
@@ -195,8 +195,8 @@ func refused(ctx context.Context, log arrivals, evs []awaited) error {
 	return nil
 }
 
-// handled waits until the ingestor has handled everything that was in its log when handled began: the events are assets
-// then, or dead letters.
+// handled waits until the ingestor has handled all events that were in the log when handled began. The events are
+// assets then, or dead letters.
 func handled(ctx context.Context, log arrivals, tick <-chan time.Time) error {
 	ends, err := log.Lag(ctx, events.HopIngestor.Group, events.MediaAccepted)
 	if err != nil {
@@ -221,8 +221,8 @@ func handled(ctx context.Context, log arrivals, tick <-chan time.Time) error {
 	}
 }
 
-// waitFor waits until the events are assets and every run of their titles has ended, and shows how far they are. An event
-// that was put aside is an error with its reason.
+// waitFor waits until the events are assets and every run of their titles has ended, and shows the progress. An event
+// that was put aside is an error with the reason.
 func waitFor(ctx context.Context, o *output, evs []awaited, status statusCall, log arrivals) error {
 	var titles []string
 	for _, e := range evs {
@@ -260,7 +260,7 @@ func waitFor(ctx context.Context, o *output, evs []awaited, status statusCall, l
 			return fmt.Errorf("asking how far it is: %w", err)
 		}
 		done, total, failed, seen := tally(r, titles)
-		// A title that has not arrived yet counts as one piece of work.
+		// A title that has not arrived yet counts as a single unit of work.
 		b.set(done, total+int64(len(titles)-seen))
 		if here && seen == len(titles) && done == total {
 			if failed != "" {

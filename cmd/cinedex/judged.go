@@ -14,7 +14,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// judgedFile is a file of queries and of what a person called right.
+// judgedFile is a file of queries with the answers that a person judged right.
 type judgedFile struct {
 	Queries []struct {
 		Q     string         `yaml:"q"`
@@ -23,7 +23,7 @@ type judgedFile struct {
 }
 
 type judgedMoment struct {
-	// One of the two; a title has to have one asset.
+	// Either asset or title. A title has to have a single asset.
 	Title string `yaml:"title"`
 	Asset string `yaml:"asset"`
 	// Timecodes of the asset, "01:00:12:05", or times from its start: "12.5s", "1m2s".
@@ -90,7 +90,7 @@ func (m judgedMoment) place(titles []*pb.TitleEntry) (*pb.JudgedMoment, error) {
 	return &pb.JudgedMoment{Asset: asset.GetId(), Start: int64(from), End: int64(to)}, nil
 }
 
-// placeTime reads a timecode of an asset, or a time from its start.
+// placeTime reads a timecode of an asset, or a time from the asset's start.
 func placeTime(a *pb.Asset, s string) (schema.Time, error) {
 	if strings.ContainsAny(s, ":;") {
 		if a.GetVideo() == nil {

@@ -21,15 +21,15 @@ import (
 
 var elephantsLanguages = []string{"ar", "en", "ja", "ru", "sv"}
 
-// TestFigureLanguages asks, for each of the 20 ordered pairs of Elephants Dream's
-// subtitle tracks, with each cue of the one for the cue of the other that overlaps it most in time.
+// TestFigureLanguages covers each of the 20 ordered pairs of Elephants Dream's subtitle tracks. Each cue of the first
+// track is a query for the cue of the second track that overlaps most in time.
 //
-// The tracks were made by people, so the truth is nobody's here. The query's own track would
-// give the moment away, so each query language has a title of its own in which that track is left out.
+// People made the tracks, so Cinedex has no part in the truth. The query's own track would give the moment away, so
+// each query language has a title in which its track is left out.
 func TestFigureLanguages(t *testing.T) {
 	figure.Begin(t, "dialogue/languages")
 	cache := testCache(t)
-	// The figure is of what is found, so that one caller may ask as much as the machine answers.
+	// The figure measures found lines, so a caller may ask as fast as the machine answers.
 	w := newWorldWith(t, t.TempDir(), func(c *upConfig) { c.Gateway.Limits = fair.Limits{} }, t.TempDir())
 	tracks := map[string][]timedtext.Cue{}
 	paths := map[string]string{}
@@ -131,7 +131,7 @@ func (w *world) moments(title, language, text string, mode pb.TextMode) []*momen
 	return out
 }
 
-// byWords asks the engine for any of the words, which is what the fused answer takes in.
+// byWords asks the engine for any of the words, which the fused answer includes.
 func (w *world) byWords(title, language, text string) []*moment {
 	w.t.Helper()
 	a := w.asset(title)

@@ -18,7 +18,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestPublishedToFound holds that what is published is found soon, at a rate that any machine keeps up with.
+// TestPublishedToFound checks that published annotations are found soon, at a rate that any machine can follow.
 func TestPublishedToFound(t *testing.T) {
 	r := publishedToFound(t, 500, 2*time.Second)
 	if len(r.acknowledged) == 0 {
@@ -55,7 +55,7 @@ func quantile(ds []time.Duration, q float64) time.Duration {
 	return ds[min(len(ds)-1, int(q*float64(len(ds))))]
 }
 
-// latencyRun is the annotations of one run.
+// latencyRun is the number of annotations of a run.
 const latencyRun = 50
 
 type latencyResult struct {
@@ -69,8 +69,8 @@ type findable struct {
 	published, acknowledged time.Time
 }
 
-// publishedToFound publishes whole runs at a rate of annotations a second, and has two
-// readers look for the newest of them until it is there.
+// publishedToFound publishes whole runs at a rate of annotations a second. Two readers ask for the newest annotations
+// until the annotations are found.
 func publishedToFound(t *testing.T, rate int, during time.Duration) latencyResult {
 	w := newWorld(t, t.TempDir())
 	assets := make([]string, 100)
@@ -119,7 +119,7 @@ func publishedToFound(t *testing.T, rate int, during time.Duration) latencyResul
 	var publishers sync.WaitGroup
 	n := 0
 	for tick := time.NewTicker(every); time.Since(began) < during; <-tick.C {
-		// A tick that was late is made up for: the rate is what is promised.
+		// A late tick is made up for, because the rate is promised.
 		for ; time.Duration(n)*every <= time.Since(began); n++ {
 			i := n
 			publishers.Go(func() {
@@ -167,7 +167,7 @@ func (w *world) publishRun(asset string, n int) (findable, error) {
 	return f, nil
 }
 
-// bareWrites takes the times of what nothing that indexes and stores can be faster than.
+// bareWrites measures the writes that bound indexing and storing from below.
 func bareWrites(t *testing.T) (bleves, pebbles []time.Duration) {
 	t.Helper()
 	index, err := bleve.New(filepath.Join(t.TempDir(), "bleve"), bleve.NewIndexMapping())

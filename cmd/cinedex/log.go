@@ -10,7 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/events/broker"
 )
 
-// newLog is about the log of the embedded size, as it lies on disk.
+// newLog works on the files of the embedded log.
 func newLog(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "log",
@@ -110,7 +110,7 @@ func tellDamages(o *output, damages []broker.Damage, none string) error {
 	return nil
 }
 
-// lostEvents tells what earlier repairs of the embedded log could not restore.
+// lostEvents reports the losses that earlier repairs of the embedded log could not restore.
 func lostEvents(h *home) []finding {
 	losses, err := broker.Losses(filepath.Join(h.dir, "log"))
 	if err != nil {

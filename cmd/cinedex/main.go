@@ -1,9 +1,8 @@
-// Command cinedex is what people type: it runs the whole platform in one process,
-// and asks a running one.
+// Command cinedex is the command that people type. It runs the whole platform in a single process, and asks a running
+// platform.
 //
-// Exit codes: 0 done; 1 something failed; 2 the command or its input is wrong;
-// 3 what was named does not exist; 4 not allowed; 5 a service or the log does not
-// answer; 130 interrupted.
+// Exit codes: 0 done; 1 something failed; 2 the command or its input is wrong; 3 a named thing does not exist; 4 not
+// allowed; 5 a service or the log does not answer; 130 interrupted.
 package main
 
 import (
@@ -36,7 +35,7 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// said is what a person reads of an error: what a service answered, without its code's name before it.
+// said is the text of an error for a person: a service's answer without the name of its code.
 func said(err error) string {
 	text := err.Error()
 	var c *connect.Error
@@ -46,7 +45,7 @@ func said(err error) string {
 	return text
 }
 
-// usage is an error in what was typed, and where the help for it is.
+// usage is an error in the command line, with a pointer to the help.
 func usage(c *cobra.Command, err error) error {
 	return errkind.New(errkind.Invalid, "%w (see %s --help)", err, c.CommandPath())
 }
@@ -65,7 +64,7 @@ func exitCode(err error) int {
 	return 1
 }
 
-// kindOf also reads what a service answered.
+// kindOf also reads the kind of a service's answer.
 func kindOf(err error) errkind.Kind {
 	var c *connect.Error
 	if errors.As(err, &c) {
@@ -121,8 +120,8 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	return root
 }
 
-// group makes a command of one that only holds others: alone it prints its help, and what it
-// does not hold is an error, with what may have been meant.
+// group makes a command that only holds other commands. Alone it prints its help. An unknown command below is an error
+// with a suggestion.
 func group(c *cobra.Command) *cobra.Command {
 	c.Args = func(c *cobra.Command, a []string) error {
 		if len(a) == 0 {

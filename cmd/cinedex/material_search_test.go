@@ -16,8 +16,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// TestFigureMaterialSearch takes subtitles in many languages in as side-cars of films, and asks for their lines in the ways that public reports tell
-// of. It prints each question with the line that is right and the line that came first.
+// TestFigureMaterialSearch ingests subtitles in many languages as side-cars of films, and asks for their lines in the
+// ways of public reports. It prints each question with the right line and the first line of the answer.
 func TestFigureMaterialSearch(t *testing.T) {
 	figure.Begin(t, "material/search")
 	media := t.TempDir()
@@ -31,7 +31,7 @@ func TestFigureMaterialSearch(t *testing.T) {
 	for file, language := range languages {
 		films = append(films, m.film(t, file, file, language))
 	}
-	// The language of one file as senders write it.
+	// The language of one file in the spellings of senders.
 	films = append(films, m.film(t, "nb.srt-no", "nb.srt", "no"), m.film(t, "nb.srt-nor", "nb.srt", "nor"))
 	m.w.ingest(films...)
 
@@ -55,7 +55,7 @@ func TestFigureMaterialSearch(t *testing.T) {
 		Pass:     m.right == m.asked, Note: "the rows are printed before this line"})
 }
 
-// material is a library of films with subtitles, and how many questions about it were answered right.
+// material is a library of films with subtitles, and the number of questions answered right.
 type material struct {
 	w                                       *world
 	media                                   string
@@ -127,7 +127,7 @@ func (m *material) frames(t *testing.T) {
 	}
 }
 
-// among asks for a line with a fragment, in the files that have one: several files say the same words.
+// among asks for a line with a fragment, in the files that contain the fragment: several files have the same words.
 func (m *material) among(t *testing.T, q searchtest.Question, files map[string]string) {
 	t.Helper()
 	var titles []string
@@ -169,8 +169,8 @@ func (m *material) row(title, query, expected, seen string, right, debatable boo
 // bleveWords is the last commit whose words were cut by Bleve's analyzers.
 const bleveWords = "acb73ab2ff46e80b474127e4ddd8c9c183c5b3af"
 
-// TestFigureMaterialSpeed runs two processes side by side over the same lines, of the commit before words had an analysis of our own and of this one,
-// and gives both the same work in turns.
+// TestFigureMaterialSpeed runs two processes side by side over the same lines: the commit before our own analysis of
+// words, and this commit. Both get the same work in turns.
 func TestFigureMaterialSpeed(t *testing.T) {
 	figure.Begin(t, "material/speed")
 	const queries, batch = 150, 10_000

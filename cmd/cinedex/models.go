@@ -19,7 +19,8 @@ type jsonModel struct {
 	Path    string `json:"path"`
 	Size    int64  `json:"size"`
 	SHA256  string `json:"sha256"`
-	// Package is the package URL (purl) of the distribution that the file is taken from; missing for a file that is made from others.
+	// Package is the package URL (purl) of the distribution with the file; missing for a file that is made from other
+	// files.
 	Package string `json:"package,omitempty"`
 	License string `json:"license"`
 	Purpose string `json:"purpose"`

@@ -30,7 +30,7 @@ func writeJSON(w io.Writer, v any) error {
 
 func (o *output) printf(format string, a ...any) { fmt.Fprintf(o.out, format, a...) }
 
-// note says something about the way to a person; programs get none of it.
+// note tells a person about the progress. Programs get no notes.
 func (o *output) note(format string, a ...any) { fmt.Fprintf(o.err, format+"\n", a...) }
 
 func (o *output) table() *tabwriter.Writer { return tabwriter.NewWriter(o.out, 0, 4, 2, ' ', 0) }
@@ -46,7 +46,7 @@ type bar struct {
 	began time.Time
 	told  time.Time
 	total int64
-	// percent is what was done when it last changed, and ends when it would all be at that pace.
+	// percent is the share of finished work when that share last changed. ends is the expected end at the same pace.
 	percent int64
 	ends    time.Time
 }
@@ -94,8 +94,8 @@ func (b *bar) set(done, total int64) {
 	b.o.note("%s", b.line(done, now))
 }
 
-// line tells how far it is. What is left is guessed from what is done, at the moment when it
-// was; a guess that has run out is not made longer, but left out.
+// line describes the progress. The remaining time is estimated from the finished work at the last change. An estimate
+// that has run out is left out and not extended.
 func (b *bar) line(done int64, now time.Time) string {
 	line := fmt.Sprintf("%s: %d %% after %s", b.what, b.percent, now.Sub(b.began).Round(time.Second))
 	if left := b.ends.Sub(now).Round(time.Second); done > 0 && left > 0 {

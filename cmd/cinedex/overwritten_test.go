@@ -45,12 +45,12 @@ func TestFigureOverwritten(t *testing.T) {
 		Pass: o.held == o.tried && o.tried == 10 && o.leaks == 0 && o.restored == o.tried})
 }
 
-// An overwriting is the platform with ten films, and what was counted.
+// An overwriting is the platform with ten films, and the counts.
 type overwriting struct {
 	*world
 	dir     string
 	other   []byte // the other film
-	picture []byte // a picture of it, as PNG
+	picture []byte // a frame of the film, as PNG
 	host    atomic.Pointer[[]byte]
 	hostURL string
 	bucket  *s3mem.Backend
@@ -59,16 +59,16 @@ type overwriting struct {
 	tried, held, answers, leaks, told, restored int
 }
 
-// A swap is one way in which another film comes in the place of a film.
+// A swap is one way to put another film in the place of a film.
 type swap struct {
 	name string
-	// swap exchanges the film; restore puts it back.
+	// swap exchanges the film; restore puts the film back.
 	swap, restore func() error
 	film          []byte
 	asset         *pb.Asset
-	// kept says that the film can still be had: only a name of it leads elsewhere.
+	// kept says that the film is still available: only a name of the film leads elsewhere.
 	kept bool
-	// during replaces swap by something that takes place while the film is read, and checks it.
+	// during replaces swap by an exchange while the film is read, and checks the result.
 	during func(t *testing.T) error
 }
 
@@ -118,7 +118,7 @@ func (o *overwriting) read(path string) []byte {
 	return b
 }
 
-// padded is an MP4 film with a box of noise at its end, which players pass over.
+// padded is an MP4 film with a box of noise at its end, which players skip.
 func padded(film []byte, size int, seed uint64) []byte {
 	box := make([]byte, size)
 	r := rand.NewChaCha8([32]byte{byte(seed)})
@@ -128,7 +128,7 @@ func padded(film []byte, size int, seed uint64) []byte {
 	return append(bytes.Clone(film), box...)
 }
 
-// scenarios makes the films, and ingests those that are not ingested by their scenario.
+// scenarios makes the films, and ingests the films that no scenario ingests.
 func (o *overwriting) scenarios() []*swap {
 	names := []string{"overwritten in place", "another renamed over it", "cut in half", "another of the same size and time", "a link that led to it leads elsewhere",
 		"a link to another in its place", "object of a bucket replaced", "film of a web host replaced", "overwritten while it is sent", "overwritten while runs decode it"}
@@ -162,7 +162,7 @@ func (o *overwriting) scenarios() []*swap {
 		case 2:
 			s.swap = func() error { return os.Truncate(path, int64(len(s.film)/2)) }
 		case 3:
-			// Both films are padded to one size.
+			// Both films are padded to the same size.
 			size := max(len(s.film), len(o.other)) + 64
 			s.film = padded(s.film, size-len(s.film), 2)
 			same := padded(o.other, size-len(o.other), 3)
@@ -238,7 +238,7 @@ func (o *overwriting) scenarios() []*swap {
 	return swaps
 }
 
-// run does one scenario, looks at every door, restores the film and looks again.
+// run does one scenario, checks every door, restores the film and checks again.
 func (o *overwriting) run(t *testing.T, s *swap) {
 	o.tried++
 	began, answers := time.Now(), o.answers
@@ -341,7 +341,7 @@ func (o *overwriting) open(path, span string) (*http.Response, error) {
 	return http.DefaultClient.Do(req)
 }
 
-// likeFrame searches by a frame that nobody searched by before.
+// likeFrame searches by a frame that no earlier search used.
 func (o *overwriting) likeFrame(s *swap) error {
 	o.answers++
 	o.frame++
@@ -386,7 +386,8 @@ func (o *overwriting) reason(s *swap) string {
 	return ""
 }
 
-// whileSent overwrites a film of which a client has read the beginning: what comes is of the film, and it does not end well.
+// whileSent overwrites a film of which a client has read the beginning: all received bytes are of the film, and the
+// transfer does not end well.
 func (o *overwriting) whileSent(s *swap) error {
 	o.answers++
 	resp, err := o.open("/media/"+s.asset.GetId(), "")
@@ -412,7 +413,7 @@ func (o *overwriting) whileSent(s *swap) error {
 	return nil
 }
 
-// whileDecoded overwrites a film when a run of it has begun to decode: no run that reads frames finishes.
+// whileDecoded overwrites a film after a run of the film has begun to decode: no run that reads frames finishes.
 func (o *overwriting) whileDecoded(s *swap, m *pb.MediaArrived, title string) error {
 	if _, err := send(o.ctx, endpoint{Server: o.server(), Token: o.token}, m); err != nil {
 		return err

@@ -74,7 +74,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// alterations are what happens to a still between a film and somebody's desk.
+// alterations are the changes of a still on its way from a film to a desk.
 var alterations = []struct {
 	name string
 	do   func(r *rand.Rand, img *image.RGBA) (image.Image, int)
@@ -127,7 +127,7 @@ func gain(img *image.RGBA, k float64, add int) image.Image {
 func title(img *image.RGBA, text string) {
 	f, err := opentype.Parse(gobold.TTF)
 	if err != nil {
-		panic(err) // it comes with the library
+		panic(err) // the library has the picture
 	}
 	b := img.Bounds()
 	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: float64(b.Dy()) / 8, DPI: 72})
@@ -182,7 +182,7 @@ func TestFigureReverse(t *testing.T) {
 		Measured: fmt.Sprintf("%d of 100 (%s)", total, strings.Join(parts, ", ")), Pass: total >= 95,
 		Note: fmt.Sprintf("seed %d, frames drawn from the whole film, its black parts and credits too; missed %v", seed, missed)})
 
-	// Pictures that are in no film of the library: photographs, and frames of another film.
+	// Pictures from no film of the library: photographs, and frames of another film.
 	strangers, called := 0, 0
 	var which []string
 	for _, name := range []string{"astronaut", "cat", "coffee", "camera", "rocket"} {
@@ -229,7 +229,7 @@ func (w *world) like(img image.Image, quality int) *pb.SearchResponse {
 	return w.search(&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: b.Bytes()}), Limit: 5})
 }
 
-// judged is what a person wrote down of a film, looking at one frame in four seconds, before any query was tried.
+// judged is a person's description of a film, from a frame every four seconds, written before any query was tried.
 type judged struct {
 	Queries []struct {
 		Text  string   `yaml:"text"`

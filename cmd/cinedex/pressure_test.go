@@ -58,7 +58,7 @@ func (r pressureResult) ok() bool {
 // pressure squeezes the process so many times, and sends an event in the midst of each round.
 func pressure(t *testing.T, rounds int) pressureResult {
 	testCache(t)
-	t.Setenv("GOMEMLIMIT", "300MiB") // of the child: what comes near it is collected again and again
+	t.Setenv("GOMEMLIMIT", "300MiB") // of the child, which collects garbage often near the limit
 	dir := t.TempDir()
 	var arrivals []*pb.MediaArrived
 	for i := range 2 {
@@ -87,7 +87,7 @@ func pressure(t *testing.T, rounds int) pressureResult {
 		}
 	}
 	r.took = time.Since(began)
-	// What was acknowledged is worked off, what is new is taken and found, and all that was acknowledged is there.
+	// Acknowledged events are worked off, new events are accepted and found, and all acknowledged events are there.
 	c.workOff(events.HopIngestor)
 	c.send(arrivals[1])
 	c.wait(arrivals)
@@ -115,7 +115,7 @@ func pressure(t *testing.T, rounds int) pressureResult {
 	return r
 }
 
-// workOff waits until a hop has done all that is in its topics, for as long as it goes on.
+// workOff waits until a hop has done all events of its topics, as long as the hop makes progress.
 func (c *commandHome) workOff(hop events.Hop) {
 	c.t.Helper()
 	log, err := c.home().log(c.t.Context())
@@ -143,7 +143,8 @@ func (c *commandHome) workOff(hop events.Hop) {
 	}
 }
 
-// squeeze holds descriptors, memory or both for a moment, and returns the ids of the events that were acknowledged meanwhile.
+// squeeze holds descriptors, memory or both for a moment, and returns the ids of the events that were acknowledged
+// meanwhile.
 func (c *commandHome) squeeze(m *pb.MediaArrived, random *rand.Rand, descriptors, memory bool) (acknowledged []string) {
 	c.t.Helper()
 	e, err := c.home().endpoint()
@@ -170,7 +171,7 @@ func (c *commandHome) squeeze(m *pb.MediaArrived, random *rand.Rand, descriptors
 			callers.Go(func() { large(ctx, e) })
 		}
 	}
-	// Several events of the film that is known already, each of which reads the film once more.
+	// Several events of a known film. Each event makes the ingestor read the film again.
 	for range 2 {
 		if id, err := send(ctx, e, m); err == nil {
 			acknowledged = append(acknowledged, id)
@@ -207,7 +208,7 @@ func (c *commandHome) limitDescriptors(more int) (restore func()) {
 	}
 }
 
-// large sends a body of the size that is just refused, or just taken.
+// large sends a body just above or just below the limit.
 func large(ctx context.Context, e endpoint) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.Server+"/cinedex.v1.SearchService/Search", bytes.NewReader(bytes.Repeat([]byte(" "), 8<<20)))
 	if err != nil {

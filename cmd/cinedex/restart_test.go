@@ -21,7 +21,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestFigureWarmRestart starts the command over a library that is there, again and again.
+// TestFigureWarmRestart starts the command over an existing library, again and again.
 func TestFigureWarmRestart(t *testing.T) {
 	figure.Begin(t, "restart/warm")
 	testCache(t)
@@ -45,7 +45,7 @@ func TestFigureWarmRestart(t *testing.T) {
 		c.up()
 		c.firstHit("dialogue.phrase:harbour")
 		words = append(words, time.Since(began))
-		// The first question by meaning opens its model, which nothing waits for before.
+		// The first question by meaning opens the model, for which nothing waits before.
 		c.firstHit(`dialogue:"an empty port"`)
 		meaning = append(meaning, time.Since(began))
 	}

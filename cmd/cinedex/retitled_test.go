@@ -29,7 +29,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestFigureRetitled lets somebody who reads one title try to bring the film of another title under it, in ten ways.
+// TestFigureRetitled lets a reader of one title try to bring the film of another title under the reader's title, in ten
+// ways.
 func TestFigureRetitled(t *testing.T) {
 	figure.Begin(t, "hostile/retitled")
 	p := newHiddenFilm(t)
@@ -54,7 +55,7 @@ func TestFigureRetitled(t *testing.T) {
 		Pass:     held == len(all)})
 }
 
-// A hiddenFilm is a platform with a film of the title that the reader may see, and a film of a title that the reader may not see.
+// A hiddenFilm is a platform with a film of the reader's title, and a film of a title that the reader may not see.
 type hiddenFilm struct {
 	*world
 	x            *target
@@ -69,7 +70,7 @@ type hiddenFilm struct {
 	sender       string // a token of every title with the role ingest
 	calls        int
 	ids          int
-	said         []string // what is wrong in the scenario under way
+	said         []string // faults of the scenario under way
 }
 
 const (
@@ -110,7 +111,7 @@ func newHiddenFilm(t *testing.T) *hiddenFilm {
 			return p.x.send(http.MethodPost, searchPath+"ListTitles", token, "application/json", []byte("{}")).is == "200"
 		})
 	}
-	// Each door tells the owner of the film: a door that tells nobody of it would hold for nothing.
+	// Each door shows the film to its owner: a door that shows the film to no caller would prove nothing.
 	for _, d := range p.doors() {
 		if !d.own && p.tells(d, p.token) == "" {
 			t.Fatalf("the door %q does not tell the owner of the film", d.name)
@@ -123,8 +124,8 @@ func newHiddenFilm(t *testing.T) *hiddenFilm {
 	return p
 }
 
-// enlarge adds 32 MiB to an MP4 file, in a box that players pass over, so that its transfer outlasts the buffers of a connection.
-// It returns a piece of the film.
+// enlarge adds 32 MiB to an MP4 file, in a box that players skip, so that a transfer outlasts the buffers of a
+// connection. enlarge returns a piece of the film.
 func enlarge(t *testing.T, path string) []byte {
 	t.Helper()
 	film, err := os.ReadFile(path)
@@ -167,16 +168,16 @@ func (p *hiddenFilm) wrong(format string, args ...any) {
 	p.said = append(p.said, fmt.Sprintf(format, args...))
 }
 
-// A door is one way to ask for the hidden film. told returns what an answer tells of it; empty where it tells nothing.
+// A door is one way to ask for the hidden film. told returns the parts of an answer about the film, or nothing.
 type door struct {
 	name         string
 	method, path string
 	body         string
 	told         func(v verdict) string
-	own          bool // it asks for the reader's own film
+	own          bool // the door asks for the reader's own film
 }
 
-// marks are words that no answer to a reader of the open title may hold.
+// marks are words that no answer to a reader of the open title may contain.
 func (p *hiddenFilm) marks() []string {
 	return []string{p.asset, hiddenTitle, "7002", "8002", "9002", string(p.piece)}
 }
@@ -191,14 +192,14 @@ func (p *hiddenFilm) marked(s string) string {
 }
 
 func (p *hiddenFilm) doors() []door {
-	answered := func(v verdict) string { // to a request that names the film: every answer but a refusal tells of it
+	answered := func(v verdict) string { // of a request that names the film: every answer except a refusal is about the film
 		if strings.HasPrefix(v.is, "2") {
 			return "answered " + v.is
 		}
 		return ""
 	}
 	mentions := func(v verdict) string { return p.marked(v.said) }
-	hits := func(v verdict) string { // the query is repeated in an answer: only its hits count
+	hits := func(v verdict) string { // an answer repeats the query: only its hits count
 		var r pb.SearchResponse
 		if v.is != "200" || schema.UnmarshalJSON([]byte(v.said), &r) != nil {
 			return ""
@@ -264,7 +265,7 @@ func (p *hiddenFilm) tells(d door, token string) string {
 	return d.told(p.x.send(d.method, d.path, token, contentType, []byte(d.body)))
 }
 
-// look asks at every door as each of the callers who may not see the film, and holds that the film has its title.
+// look asks at every door as each caller who may not see the film, and checks the film's title.
 func (p *hiddenFilm) look() {
 	p.t.Helper()
 	a, err := p.Store.Asset(p.ctx, p.asset)
@@ -302,7 +303,7 @@ func (p *hiddenFilm) turn(token, q string, limit int, cursor string) verdict {
 	return p.x.send(http.MethodPost, searchPath+"Search", token, "application/json", []byte(encoded(p.t, map[string]any{"q": q, "limit": limit, "cursor": cursor})))
 }
 
-// claim is the event by which somebody says that the hidden film is of the open title.
+// claim is the event that claims the hidden film for the open title.
 func (p *hiddenFilm) claim(change ...func(*pb.MediaArrived)) *pb.MediaArrived {
 	m := &pb.MediaArrived{Title: &pb.Title{Id: openTitle, Name: openTitle}, Url: p.hidden.GetUrl()}
 	for _, c := range change {
@@ -311,7 +312,7 @@ func (p *hiddenFilm) claim(change ...func(*pb.MediaArrived)) *pb.MediaArrived {
 	return m
 }
 
-// post sends an event, and holds that the answer is one of those wanted.
+// post sends an event, and checks the answer against the wanted answers.
 func (p *hiddenFilm) post(token string, m *pb.MediaArrived, want string, attributes ...string) {
 	p.t.Helper()
 	data, err := schema.MarshalJSON(m)
@@ -374,8 +375,8 @@ func (p *hiddenFilm) overHTTP() {
 	p.post("", p.claim(), "401")
 	p.post("guess", p.claim(), "401")
 	p.post(p.reader, p.claim(), "403")
-	p.post(p.insider, p.claim(), "202|403") // it may move films, but not from the hidden title
-	p.post(p.sender, p.claim(), "202|403")  // it may send events of all titles, and move nothing
+	p.post(p.insider, p.claim(), "202|403") // the insider may move films, but not from the hidden title
+	p.post(p.sender, p.claim(), "202|403")  // the sender may send events of all titles, and move nothing
 	p.post(p.insider, p.claim(func(m *pb.MediaArrived) { m.Title.Id = hiddenTitle }), "403")
 }
 
@@ -387,7 +388,7 @@ func (p *hiddenFilm) pastTheDoor() {
 
 func (p *hiddenFilm) forged() {
 	p.write(events.MediaArrived, events.Event{Extensions: map[string]string{"caller": "owner", "retitle": "*", "roles": "retitle"}, Data: p.claim()})
-	// A contract may refuse the type at once; where it does not, the event must have no right.
+	// A contract may refuse the type at once. If the contract does not, the event must have no right.
 	_ = p.Events.Publish(p.ctx, events.MediaArrived, events.Event{Type: "cinedex.media.accepted.v1", Data: p.claim()})
 	p.post(p.sender, p.claim(), "202|400|403", `"retitle":"*"`, `"caller":"owner"`)
 	p.post(p.sender, p.claim(func(m *pb.MediaArrived) {
@@ -507,7 +508,7 @@ func (p *hiddenFilm) thereAndBack() {
 		p.t.Fatalf("a film that the reader may see: %v", err)
 	}
 	p.move(hiddenTitle)
-	time.Sleep(time.Second) // longer than the time between two looks of a transfer, which waits for its reader meanwhile
+	time.Sleep(time.Second) // longer than the interval between two checks of a transfer, while the transfer waits for its reader
 
 	if v := p.turn(p.reader, q, 1, first.GetCursor()); v.is != "400" || !strings.Contains(v.said, "the library has changed too much since; search again") {
 		p.wrong("the cursor is answered %s", v.is)
@@ -524,7 +525,7 @@ func (p *hiddenFilm) thereAndBack() {
 			p.wrong("the film, asked for with %s, is answered %s", header, v.is)
 		}
 	}
-	// The transfer was stopped by full buffers, which are all that may still come.
+	// Full buffers stopped the transfer, so only the buffered bytes may still come.
 	rest, err := io.Copy(io.Discard, transfer)
 	if got += rest; err == nil || errors.Is(err, os.ErrDeadlineExceeded) || got >= a.GetSizeBytes() {
 		p.wrong("the transfer went on: %d of %d bytes, %v", got, a.GetSizeBytes(), err)

@@ -22,17 +22,17 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// sideBySide is two processes side by side over the same library, of an earlier commit and of this one, which are given the same work in
-// turns: a query to one and to the other, and a batch of annotations to one and to the other.
+// sideBySide is two processes side by side over the same library, of an earlier commit and of this commit. Both get the
+// same work in turns: queries, and batches of annotations.
 type sideBySide struct {
 	before                 string // the earlier commit
-	texts                  int    // one annotation in so many is a text
+	texts                  int    // every texts-th annotation is a text
 	first                  int    // batches that are searched from the beginning
 	rounds, queries, batch int
 	seed                   uint64
 }
 
-// pairedRounds are what came of it. Where there are two, the first is of the commit before.
+// pairedRounds are the results. In a pair, the first result is of the earlier commit.
 type pairedRounds struct {
 	t               *testing.T
 	before          string
@@ -131,7 +131,7 @@ func at(xs []float64, q float64) float64 {
 	return slices.Sorted(slices.Values(xs))[min(len(xs)-1, int(q*float64(len(xs))))]
 }
 
-// question is the n-th of the searches: words, phrases, beginnings, and two of them joined.
+// question is the n-th search: words, phrases, beginnings, and two of them joined.
 func question(n int) string {
 	word := func(k int) string { return synthetic.Words[(n/7+k*n)%len(synthetic.Words)] }
 	switch n % 5 {
@@ -147,7 +147,7 @@ func question(n int) string {
 	return fmt.Sprintf("(dialogue.words:%s OR dialogue.words:%s) title:title-%d", word(0), word(2), n%8)
 }
 
-// A feed gives a home the runs of a synthetic library through its log, and asks it.
+// A feed gives a home the runs of a synthetic library over the home's log, and asks the home.
 type feed struct {
 	c      *commandHome
 	log    *events.Client
@@ -176,7 +176,7 @@ func newFeed(c *commandHome, lib synthetic.Library) *feed {
 	i := 0
 	for batches, finished := range lib.Events() {
 		asset := lib.Asset(i)
-		asset.Sha256 = asset.GetId() + asset.GetId() // an asset that arrives must be whole
+		asset.Sha256 = asset.GetId() + asset.GetId() // an arriving asset must be complete
 		asset.Media = &pb.MediaRef{Key: "none"}
 		if err := log.Publish(context.Background(), events.MediaReady, events.Event{Subject: asset.GetId(), Data: &pb.MediaReady{Asset: asset}}); err != nil {
 			c.t.Fatal(err)
@@ -188,7 +188,7 @@ func newFeed(c *commandHome, lib synthetic.Library) *feed {
 	return f
 }
 
-// fold publishes the next runs, waits until readers see them, and returns how many annotations a second that were.
+// fold publishes the next runs, waits until readers see the runs, and returns the annotations per second.
 func (f *feed) fold(runs int) float64 {
 	f.c.t.Helper()
 	began := time.Now()
@@ -226,7 +226,7 @@ func (f *feed) until(what string, is func(*pb.GetStatusResponse) bool) {
 	}
 }
 
-// search asks once, and waits where it is told to.
+// search asks once, and waits if told to wait.
 func (f *feed) search(q string) {
 	f.c.t.Helper()
 	body, err := json.Marshal(map[string]any{"q": q})

@@ -19,7 +19,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// productionFile is settings of the production size over the servers that run here, with topics, tables and indices of the test's own.
+// productionFile has settings of the production size over the local servers, with topics, tables and indices of the
+// test's own.
 func productionFile(t *testing.T) string {
 	t.Helper()
 	kafka, cassandra, opensearch := serverstest.Kafka(t), serverstest.Cassandra(t), serverstest.OpenSearch(t)
@@ -33,7 +34,8 @@ func productionFile(t *testing.T) string {
 	return file
 }
 
-// TestFigureSizes runs the demo in both sizes, each from an empty folder, and holds the answers of its searches against each other.
+// TestFigureSizes runs the demo in both sizes, each from an empty folder, and compares the answers of the demo's
+// searches.
 func TestFigureSizes(t *testing.T) {
 	figure.Begin(t, "demo/sizes")
 	production := productionFile(t)
@@ -60,7 +62,7 @@ func TestFigureSizes(t *testing.T) {
 			}
 			var a pb.SearchResponse
 			if err := schema.UnmarshalStrictJSON(line, &a); err != nil {
-				continue // a file that was fetched
+				continue // a downloaded file
 			}
 			var hits []string
 			for _, h := range a.GetHits() {

@@ -10,7 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
-// newStore is what operators do to the store itself.
+// newStore has the operators' commands for the store itself.
 func newStore(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use: "store", Short: "Look after the store of the production size",

@@ -10,7 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 )
 
-// Wherever the first start is cut off, the next start has a token, and the file of tokens admits it.
+// Wherever the first start is cut off, the next start has a token, and the file of tokens admits the token.
 func TestFirstStartIsCutOff(t *testing.T) {
 	for name, cut := range map[string]func(t *testing.T, dir string){
 		"before anything":             func(*testing.T, string) {},
@@ -44,7 +44,8 @@ func TestFirstStartIsCutOff(t *testing.T) {
 	}
 }
 
-// The token is there before the file that admits it: the other way round, a crash between the two loses the token for ever.
+// The token is written before the file that admits the token. In the other order, a crash between the two writes would
+// lose the token for ever.
 func TestTheTokenIsWrittenFirst(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "nowhere", "tokens.yaml") // cannot be written

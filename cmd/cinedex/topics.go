@@ -19,7 +19,7 @@ type jsonTopicChange struct {
 	Setting string `json:"setting,omitempty"`
 	Want    string `json:"want,omitempty"`
 	Got     string `json:"got,omitempty"`
-	// Why says why it is left.
+	// Why gives the reason for leaving the drift.
 	Why         string            `json:"why,omitempty"`
 	Partitions  int               `json:"partitions,omitempty"`
 	Replication int               `json:"replication,omitempty"`
@@ -87,7 +87,7 @@ type topicsFlags struct {
 	more, dryRun bool
 }
 
-// client connects to the cluster that the flags name.
+// client connects to the cluster in the flags.
 func (f *topicsFlags) client(cmd *cobra.Command) (*events.Client, error) {
 	if len(f.brokers) == 0 && f.file == "" && len(f.set) == 0 {
 		return f.h.log(cmd.Context())

@@ -21,12 +21,13 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// before is the commit that services are upgraded from: the last one without real Kafka, Cassandra and OpenSearch.
+// before is the commit from which services are upgraded: the last commit without real Kafka, Cassandra and OpenSearch.
 const before = "4a1eb1a8ae3346cd8126dddb8ec20180e18ca80b"
 
-// TestFigureUpgrade ends a Cinedex of an earlier commit in the midst of its work, goes on with this one over the same folder, and
-// lets an ingestor of the earlier commit take in films beside this one, on one log. The earlier ingestor takes events without a token and
-// puts them into media.arrived, which both ingestors read; this one takes events with a token alone, and puts them into media.accepted.
+// TestFigureUpgrade ends a Cinedex of an earlier commit amid its work, and continues with this commit over the same
+// folder. An ingestor of the earlier commit ingests films beside an ingestor of this commit, on the same log. The
+// earlier ingestor takes events without a token and puts them into media.arrived, which both ingestors read. The
+// ingestor of this commit takes events with a token alone, and puts them into media.accepted.
 func TestFigureUpgrade(t *testing.T) {
 	figure.Begin(t, "upgrade/before")
 	cache := testCache(t)
@@ -43,7 +44,7 @@ func TestFigureUpgrade(t *testing.T) {
 	c.wait(arrivals[1:2])
 	asked := c.asked()
 	c.send(arrivals[0])
-	time.Sleep(2 * time.Second) // somewhere in its work
+	time.Sleep(2 * time.Second) // amid its work
 	inWork := c.unfinished(arrivals[:2])
 	c.end(syscall.SIGTERM)
 
@@ -94,7 +95,7 @@ func TestFigureUpgrade(t *testing.T) {
 	}
 	fresh.wait(arrivals)
 	fresh.end(syscall.SIGTERM)
-	// The earlier commit does not note which version of a film's bytes it hashed; all else is the same.
+	// The earlier commit does not record which version of a film's bytes was hashed. Everything else is the same.
 	noted := regexp.MustCompile(`,"modified_ms":"[0-9]+","version":"[^"]*"`)
 	alone := noted.ReplaceAll(fresh.dump("store"), nil)
 	sameStore, store := sameBytes(t, "store", alone, noted.ReplaceAll(c.dump("store"), nil)), len(alone)
@@ -105,7 +106,7 @@ func TestFigureUpgrade(t *testing.T) {
 		Pass: same && letters == 0 && sameStore && sameSearch, Note: "earlier commit " + before[:7] + "; dumps without the version of the bytes that were hashed, which the earlier commit does not note"})
 }
 
-// asked is what some searches find, in order.
+// asked is the result of some searches, in order.
 func (c *commandHome) asked() (found []string) {
 	c.t.Helper()
 	client, _, err := c.home().client()
@@ -114,7 +115,7 @@ func (c *commandHome) asked() (found []string) {
 	}
 	for _, q := range []string{"dialogue:harbour", `dialogue:"ships by a lighthouse"`, "dialogue:hafen", "look:water"} {
 		r, err := client.Search(context.Background(), connect.NewRequest(&pb.SearchRequest{Q: q + " title:crash-0", Limit: 20}))
-		// A search engine of an earlier format does not answer before it has been filled anew.
+		// A search engine of an earlier format does not answer before the engine has been filled again.
 		for deadline := time.Now().Add(5 * time.Minute); connect.CodeOf(err) == connect.CodeUnavailable && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 			r, err = client.Search(context.Background(), connect.NewRequest(&pb.SearchRequest{Q: q + " title:crash-0", Limit: 20}))
 		}
@@ -128,7 +129,8 @@ func (c *commandHome) asked() (found []string) {
 	return found
 }
 
-// buildAt builds the command and the ingestor of an earlier commit, in a tree of its own, and returns the folder of the programs.
+// buildAt builds the command and the ingestor of an earlier commit, in a separate tree, and returns the folder of the
+// programs.
 func buildAt(t *testing.T, commit string) string {
 	t.Helper()
 	if err := exec.Command("git", "cat-file", "-e", commit+"^{commit}").Run(); err != nil {

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// `ingest --wait` waits for its own event, and not for the title: a refused file of a title that exists is refused, and a second
-// refusal has a reason of its own. `dead-letters drop` asks, and --yes does not. Completion knows what there is.
+// `ingest --wait` waits for its own event, and not for the title: a refused file of an existing title is refused, and a
+// second refusal has a reason of its own. `dead-letters drop` asks, and --yes does not ask. Completion knows the
+// existing names.
 func TestIngestWaitsForItsOwnEvent(t *testing.T) {
 	folder := t.TempDir()
 	w := newWorld(t, t.TempDir(), folder)
@@ -29,7 +30,7 @@ func TestIngestWaitsForItsOwnEvent(t *testing.T) {
 	if err := os.WriteFile(text, []byte("no film at all"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Both refusals are of the title that exists, one right after the other.
+	// Both refusals are of the existing title, in quick succession.
 	_, first := run("ingest", text, "--title", "quiet", "--wait")
 	_, second := run("ingest", file, "--title", "quiet", "--sha256", strings.Repeat("0", 64), "--wait")
 	for name, c := range map[string]struct {
@@ -40,7 +41,7 @@ func TestIngestWaitsForItsOwnEvent(t *testing.T) {
 			t.Errorf("%s: %v, want the reason of its own dead letter, with %q", name, c.err, c.says)
 		}
 	}
-	// The film that is there can be told again.
+	// The existing film can be sent again.
 	if out, err := run("ingest", file, "--title", "quiet", "--wait"); err != nil {
 		t.Errorf("the same film again: %v\n%s", err, out)
 	}
@@ -86,7 +87,7 @@ func TestIngestWaitsForItsOwnEvent(t *testing.T) {
 	}
 }
 
-// completed is what a shell is offered for the last word.
+// completed is the list that a shell offers for the last word.
 func completed(t *testing.T, run func(...string) (string, error), line ...string) []string {
 	t.Helper()
 	out, err := run(append([]string{"__complete"}, line...)...)
@@ -116,7 +117,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// atTerminal runs a command line as a person would who types an answer, and returns what the terminal shows.
+// atTerminal runs a command line for a person who types an answer, and returns the text on the terminal.
 func atTerminal(t *testing.T, answer string, line ...string) (string, error) {
 	t.Helper()
 	keys, screen := terminal(t)

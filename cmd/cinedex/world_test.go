@@ -43,7 +43,7 @@ func need(t testing.TB, what string, err error) {
 	t.Skipf("lacks %s: %v", what, err)
 }
 
-// freeAddress is one that nobody listens on.
+// freeAddress is an address without a listener.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -65,7 +65,7 @@ func testCache(t testing.TB, artefacts ...string) model.Cache {
 	return cache
 }
 
-// newWorld starts the platform over dir; a second one over the same folder, after stop, is a restart.
+// newWorld starts the platform over dir. After stop, a second world over the same folder is a restart.
 func newWorld(t testing.TB, dir string, media ...string) *world {
 	t.Helper()
 	return newWorldWith(t, dir, func(*upConfig) {}, media...)
@@ -118,7 +118,7 @@ func newWorldWith(t testing.TB, dir string, change func(*upConfig), media ...str
 	return w
 }
 
-// keptPrivate holds that nobody but the owner can read anything in the home folder: folders 0700, files 0600.
+// keptPrivate checks that only the owner can read the home folder: folders 0700, files 0600.
 func keptPrivate(t testing.TB, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -138,7 +138,7 @@ func keptPrivate(t testing.TB, dir string) {
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
 
-// ingest sends media and waits until each of its runs has ended.
+// ingest sends media and waits until each run of the media has ended.
 func (w *world) ingest(ms ...*pb.MediaArrived) {
 	w.t.Helper()
 	var evs []awaited
@@ -187,7 +187,7 @@ func (w *world) asset(title string) *pb.Asset {
 	return nil
 }
 
-// annotations returns what the active run of an algorithm says of an asset.
+// annotations returns the annotations of the active run of an algorithm over an asset.
 func (w *world) annotations(asset, algorithm string) []*pb.Annotation {
 	w.t.Helper()
 	active, err := w.Store.Active(w.ctx, asset)
@@ -209,7 +209,7 @@ func (w *world) annotations(asset, algorithm string) []*pb.Annotation {
 	return out
 }
 
-// film writes a generated film and returns how it arrives.
+// film writes a generated film and returns the event of its arrival.
 func film(t testing.TB, f mediatest.Film, dir string) (*pb.MediaArrived, mediatest.Truth) {
 	t.Helper()
 	cache := testCache(t)
