@@ -52,7 +52,7 @@ servers-stop: ## stop them; their data stays
 test: setup ## set up and pass everything
 	scripts/test
 
-check: lint test ## what CI runs: lint, every test, then some packages under the race detector
+check: setup lint test ## what CI runs: lint, every test, then some packages under the race detector
 	scripts/race
 
 chaos: setup ## brokers, nodes, disks and networks fail on purpose, on real servers (ONLY=regexp picks)
@@ -70,7 +70,7 @@ race: setup ## every package under the race detector, real servers left out (CI 
 release: ## dist/: programs, SBOM (CycloneDX), licences, checksums (VERIFY=1 builds twice and compares the bytes)
 	go -C tools/release run . $(if $(VERIFY),-verify)
 
-lint: ## buf lint and breaking, staleness of generated code, vet, gofmt, golangci-lint
+lint: ## gofmt, shellcheck, staleness of generated code, vet, buf lint and breaking, govulncheck, golangci-lint
 	scripts/lint
 
 generate: ## generate code from the protobuf and GraphQL schemas
