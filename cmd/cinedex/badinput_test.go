@@ -437,7 +437,7 @@ func badSearches(t *testing.T, k *kinds, w *world) {
 		{"query with an unknown field", "all", `{"q":"harbour","limt":3}`, 400, `unknown field \"limt\"`},
 		{"filter with an unknown field", "all", `{"q":"harbour","filter":{"titels":["crash-1"]}}`, 400, `filter.titels: unknown field`},
 		{"nothing asked", "all", `{}`, 400, "say what to look for"},
-		{"open bracket", "all", `{"q":"(harbour"}`, 400, "column 1: a parenthesis that is not closed"},
+		{"open bracket", "all", `{"q":"(harbour"}`, 400, "column 1: a parenthesis is not closed"},
 		{"no such leaf", "all", `{"q":"smell:rain"}`, 400, "smell"},
 		{"giant picture", "all", picture(giantPNG()), 400, "50000"},
 		{"corrupt picture", "all", picture(damaged), 400, "damaged"},
@@ -556,7 +556,7 @@ func portInUse(t *testing.T, k *kinds) {
 		change func(*upConfig)
 		says   string
 	}{
-		{"port of the search API in use", func(c *upConfig) { c.Address = taken.String() }, "the search API (address) on " + taken.String() + ": the port is in use; stop what uses it or give another address"},
+		{"port of the search API in use", func(c *upConfig) { c.Address = taken.String() }, "the search API (address) on " + taken.String() + ": the port is in use; stop the program that uses the port, or set another address"},
 		{"port of the log in use", func(c *upConfig) { c.Broker.Port = taken.Port }, "in use"},
 	} {
 		k.run(t, c.name, func(t *testing.T) {
@@ -700,7 +700,7 @@ func fullDisk(t *testing.T) {
 	fillWhole(t, last)
 	began := time.Now()
 	_, err := send(w.ctx, endpoint{Server: w.server(), Token: w.token}, after)
-	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "make room, and events are taken again") || took > 15*time.Second {
+	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "make room, and the log accepts events again") || took > 15*time.Second {
 		t.Errorf("an event on a full disk: %v after %s; want at once what to do", err, took)
 	}
 	for _, f := range []string{last, ballast} {

@@ -110,7 +110,7 @@ var (
 	plusJSON   = wanted{schema: arrivedSchema, studio: "north"}
 	withSchema = wanted{schema: arrivedSchema}
 	inLetters  = wanted{subject: "Löwe € 😀"}
-	twiceJSON  = wanted{status: 400, says: "data is a text and must be a JSON object; was it turned into JSON twice?"}
+	twiceJSON  = wanted{status: 400, says: "data is a text and must be a JSON object; was the object encoded as JSON twice?"}
 	aborted    = wanted{absent: true}
 )
 
@@ -120,7 +120,7 @@ var overHTTP = map[string]map[string]wanted{
 		"structured": accepted, "binary": accepted, "binary without a type": accepted, "structured +json": plusJSON, "binary +json": plusJSON,
 		"binary, letters": {subject: "Löwe"}, "structured, bytes": accepted, "structured, null": accepted, "structured 0.3": withSchema, "binary 0.3": withSchema,
 		"binary, text": twiceJSON, "structured, text": twiceJSON,
-		"another type":  {status: 400, says: `type: "com.example.python1" is not what is taken here`},
+		"another type":  {status: 400, says: `type: "com.example.python1" is not accepted here`},
 		"a wrong field": {status: 400, says: "title.id: must be 1 to 200 characters"},
 	},
 	"python2": {
@@ -128,13 +128,13 @@ var overHTTP = map[string]map[string]wanted{
 		"binary, letters": {subject: `Löwe € 😀 "100%"`}, "structured, bytes": accepted, "traceparent": accepted,
 		"binary, text":     accepted, // 2.x takes a text literally as data
 		"structured, text": twiceJSON,
-		"another type":     {status: 400, says: `type: "com.example.python2" is not what is taken here`},
+		"another type":     {status: 400, says: `type: "com.example.python2" is not accepted here`},
 	},
 	"javascript": {
 		"structured": accepted, "binary": accepted, "structured +json": plusJSON, "binary +json": plusJSON, "binary, letters": inLetters, "structured, letters": inLetters,
 		"structured, bytes": accepted, "structured, null": accepted, "structured 0.3": withSchema, "batch": accepted,
 		"half a batch": {status: 400, says: `event 2 of 2: type: "com.example.javascript"`},
-		"another type": {status: 400, says: `type: "com.example.javascript" is not what is taken here`},
+		"another type": {status: 400, says: `type: "com.example.javascript" is not accepted here`},
 		"no token":     {status: 401, says: "Authorization: Bearer TOKEN"},
 		"XML":          {status: 415, says: `content type "application/cloudevents+xml" is none of`},
 	},
@@ -143,7 +143,7 @@ var overHTTP = map[string]map[string]wanted{
 var overKafka = map[string]map[string]wanted{
 	"python1": {
 		"kafka binary": inLetters, "kafka binary +json": plusJSON, "kafka structured": accepted, "kafka structured without a type": accepted,
-		"kafka another type": {says: `type: "com.example.python1" is not what is taken here`},
+		"kafka another type": {says: `type: "com.example.python1" is not accepted here`},
 	},
 	"python2": {
 		"kafka binary": inLetters, "kafka binary without a type": accepted, "kafka binary +json": plusJSON, "kafka structured": accepted, "kafka structured +json": plusJSON,
@@ -155,7 +155,7 @@ var overKafka = map[string]map[string]wanted{
 	"kcat": {
 		"kcat binary": accepted, "kcat binary +json": plusJSON, "kcat structured": accepted, "kcat structured without a type": accepted,
 		"kcat without headers": {says: "not a CloudEvent: the header ce_specversion is missing"},
-		"kcat another type":    {says: `type: "com.example.kcat" is not what is taken here`},
+		"kcat another type":    {says: `type: "com.example.kcat" is not accepted here`},
 	},
 }
 

@@ -44,7 +44,7 @@ func newLogCheck(o *output, h *home) *cobra.Command {
 				return err
 			}
 			if len(damages) > 0 {
-				return errkind.New(errkind.Internal, "the log is damaged in %d places: restore its folder from a backup, or go on without what is lost: `cinedex log repair`", len(damages))
+				return errkind.New(errkind.Internal, "the log is damaged in %d places: restore its folder from a backup, or continue without the lost records: `cinedex log repair`", len(damages))
 			}
 			return nil
 		},

@@ -120,8 +120,8 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 	}
 	f := promauto.With(deps.Registerer)
 	l.lines = f.NewCounter(prometheus.CounterOpts{Name: "cinedex_audit_lines_total", Help: "Lines written to the audit log."})
-	l.errors = f.NewCounter(prometheus.CounterOpts{Name: "cinedex_audit_errors_total", Help: "Attempts to write to the audit log that failed."})
-	l.losses = f.NewCounter(prometheus.CounterOpts{Name: "cinedex_audit_lost_total", Help: "Lines of the audit log that were neither written nor held."})
+	l.errors = f.NewCounter(prometheus.CounterOpts{Name: "cinedex_audit_errors_total", Help: "Failed writes to the audit log."})
+	l.losses = f.NewCounter(prometheus.CounterOpts{Name: "cinedex_audit_lost_total", Help: "Lines of the audit log that are lost: neither written nor held."})
 	return l, nil
 }
 
@@ -225,7 +225,7 @@ func (l *Log) Admit() error {
 	if l == nil || !l.cfg.Deny || l.Ready() == nil {
 		return nil
 	}
-	return errkind.New(errkind.Unavailable, "reads are refused, since the audit log cannot be written (audit.deny); ask whoever runs Cinedex")
+	return errkind.New(errkind.Unavailable, "reads are refused, because the audit log cannot be written (audit.deny); ask the operator of Cinedex")
 }
 
 // Close writes the held lines, syncs and closes.

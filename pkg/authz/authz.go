@@ -96,7 +96,7 @@ func (c *Caller) Require(role Role) error {
 	if role == Operator && operator || role == Batch && operator || role != Operator && slices.Contains(c.roles, role) {
 		return nil
 	}
-	return errkind.New(errkind.Denied, "the token of %s lacks the role %q; whoever keeps the file of tokens can add it", c.name, role)
+	return errkind.New(errkind.Denied, "the token of %s lacks the role %q; the operator can add the role to the file of tokens", c.name, role)
 }
 
 // SeesAll reports whether nothing is hidden from the caller.

@@ -75,7 +75,7 @@ func TestRefusesBadFiles(t *testing.T) {
 		"short hash":                 {strings.Replace(right, zeros, zeros[1:], 1), "tokens[0].sha256"},
 		"half written":               {right[:len(right)-2], "did not find expected"},
 		"not yaml":                   {"tokens: [", "did not find expected"},
-		"empty":                      {"", "it is empty"},
+		"empty":                      {"", "the file is empty"},
 		"no name":                    {strings.Replace(right, "name: a, ", "", 1), "tokens[0].name"},
 		"an empty title":             {entry(", titles: ['']"), "titles"},
 		"two documents":              {right + "\n---\n" + right + "\n", "document"},

@@ -92,13 +92,13 @@ func OpenFile(path string, deps Deps) (*File, error) {
 	f.looked = deps.Now()
 	f.sum, f.good, f.goodAt = sha256.Sum256(b), f.callers, f.looked
 	m := promauto.With(deps.Registerer)
-	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_tokens_broken", Help: "1 while the file of tokens is wrong, so that tokens may be refused."}, func() float64 {
+	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_tokens_broken", Help: "1 while the file of tokens is invalid, so that tokens may be refused."}, func() float64 {
 		if f.Ready() != nil {
 			return 1
 		}
 		return 0
 	})
-	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_tokens_accepted", Help: "Tokens that are let in."}, func() float64 {
+	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_tokens_accepted", Help: "Admitted tokens."}, func() float64 {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.look()
@@ -121,7 +121,7 @@ func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 	case !ok:
 		return nil, errkind.New(errkind.Unauthenticated, "the token is not known")
 	case len(c.titles) == 0:
-		return nil, errkind.New(errkind.Denied, "the token of %s may see no titles; ask whoever gave it to you", c.name)
+		return nil, errkind.New(errkind.Denied, "the token of %s may see no titles; ask the person who gave the token to you", c.name)
 	}
 	return c, nil
 }
@@ -134,7 +134,7 @@ func (f *File) Ready() error {
 	if f.broken == nil {
 		return nil
 	}
-	return errkind.New(errkind.Unavailable, "token_file %s is wrong, and %d of %d tokens are refused until it is right: %w", f.path, len(f.good)-len(f.callers), len(f.good), f.broken)
+	return errkind.New(errkind.Unavailable, "token_file %s is wrong, and %d of %d tokens are refused until the file is right: %w", f.path, len(f.good)-len(f.callers), len(f.good), f.broken)
 }
 
 // look reads the file if the last look was long enough ago. The content decides, and not the file's time: a file may be
@@ -164,7 +164,7 @@ func (f *File) look() {
 		changed := f.broken == nil || sum != f.sum || err.Error() != f.broken.Error()
 		f.callers, f.broken, f.sum = standing(b, f.good), err, sum
 		if changed {
-			f.deps.Log.Error("the file of tokens is wrong; tokens that do not stand in it as before are refused until it is right", "file", f.path,
+			f.deps.Log.Error("the file of tokens is invalid; tokens whose entries have changed are refused until the file is valid", "file", f.path,
 				"refused", len(f.good)-len(f.callers), "of", len(f.good), "error", err)
 		}
 	}
@@ -182,11 +182,11 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errkind.New(errkind.Invalid, "it is no regular file; want a YAML file, or a link to one")
+		return nil, errkind.New(errkind.Invalid, "not a regular file; want a YAML file, or a link to a YAML file")
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(b) > maxFileBytes {
-		return nil, errkind.New(errkind.Invalid, "it has more than the %d bytes allowed", maxFileBytes)
+		return nil, errkind.New(errkind.Invalid, "the file has more than the %d bytes allowed", maxFileBytes)
 	}
 	return b, err
 }
@@ -219,7 +219,7 @@ func (e entry) caller() (*Caller, error) {
 		}
 	}
 	if slices.Contains(e.Titles, "") {
-		return nil, errkind.New(errkind.Invalid, `titles: one is empty; name titles by their ids, or "*" for every title`)
+		return nil, errkind.New(errkind.Invalid, `titles: a title is empty; name titles by their ids, or "*" for every title`)
 	}
 	if slices.Contains(e.Roles, Operator) && !slices.Contains(e.Titles, "*") {
 		return nil, errkind.New(errkind.Invalid, `roles: %q works on the whole library, so it needs titles: ["*"]; for work within titles give the role %q`, Operator, Batch)
@@ -236,13 +236,13 @@ func parse(b []byte) (map[hash]*Caller, error) {
 	d.KnownFields(true)
 	err := d.Decode(&all)
 	if errors.Is(err, io.EOF) {
-		return nil, errkind.New(errkind.Invalid, "it is empty; want `tokens:` and a list, or `tokens: []` to let nobody in")
+		return nil, errkind.New(errkind.Invalid, "the file is empty; want `tokens:` and a list, or `tokens: []` to admit nobody")
 	}
 	if err != nil {
 		return nil, errkind.New(errkind.Invalid, "%w", err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errkind.New(errkind.Invalid, "it has more than one YAML document; put all tokens into one list")
+		return nil, errkind.New(errkind.Invalid, "the file has more than one YAML document; put all tokens into one list")
 	}
 	callers, at := map[hash]*Caller{}, map[hash]int{}
 	for i, e := range all.Tokens {
@@ -251,7 +251,7 @@ func parse(b []byte) (map[hash]*Caller, error) {
 			return nil, errkind.New(errkind.Invalid, "tokens[%d].%w", i, err)
 		}
 		if first, twice := at[key]; twice {
-			return nil, errkind.New(errkind.Invalid, "tokens[%d].sha256: tokens[%d] has the same; delete one of the two", i, first)
+			return nil, errkind.New(errkind.Invalid, "tokens[%d].sha256: tokens[%d] has the same; delete either entry", i, first)
 		}
 		at[key] = i
 		if callers[key], err = e.caller(); err != nil {

@@ -33,7 +33,7 @@ func (b *Budget) Claim(ctx context.Context, n int64) (release func(), err error)
 	}
 	n = max(n, 0)
 	if err := b.free.Acquire(ctx, n); err != nil {
-		return nil, errkind.New(errkind.Exhausted, "other requests use the memory that is needed; try again soon")
+		return nil, errkind.New(errkind.Exhausted, "other requests use the needed memory; try again soon")
 	}
 	return func() { b.free.Release(n) }, nil
 }

@@ -110,14 +110,14 @@ func (c Contract) message(schemas map[protoreflect.FullName]*yaml.Node) *yaml.No
 	}
 	if c.Topic == DeadLetters {
 		for _, h := range [][2]string{
-			{attrReason, "what went wrong"}, {attrKind, "the kind of error"}, {attrHop, "the group that could not handle it"},
-			{attrAttempts, "how often it was tried"}, {attrTopic, "where it lay"}, {attrPartition, "where it lay"}, {attrOffset, "where it lay"},
-			{attrNoValue, "true where the message had no value"}, {attrNoKey, "true where it had no key"},
+			{attrReason, "the failure"}, {attrKind, "the kind of error"}, {attrHop, "the group that could not handle the message"},
+			{attrAttempts, "the number of attempts"}, {attrTopic, "where it lay"}, {attrPartition, "where it lay"}, {attrOffset, "where it lay"},
+			{attrNoValue, "true where the message had no value"}, {attrNoKey, "true if the message had no key"},
 			{originalPrefix + "*", "the message's own headers, in order"},
 		} {
 			add(attributes, h[0], object("type", "string", "description", h[1]))
 		}
-		add(m, "payload", object("description", "The value of the message, as it was."))
+		add(m, "payload", object("description", "The unchanged value of the message."))
 	} else {
 		add(m, "payload", object("$ref", "#/components/schemas/"+schemaOf(c.Data.ProtoReflect().Descriptor(), schemas)))
 	}

@@ -63,7 +63,7 @@ func (r *received) event(c Contract) (Event, error) {
 		return Event{}, wrong("source: %q is no URI reference, such as /studio/upload", clipped(ev.Source))
 	}
 	if ev.Type != c.Type {
-		return Event{}, wrong("type: %q is not what is taken here; %q is", clipped(ev.Type), c.Type)
+		return Event{}, wrong("type: %q is not accepted here; send %q", clipped(ev.Type), c.Type)
 	}
 	var err error
 	if ev.Time, err = timeOf(r.attribute("time")); err != nil {
@@ -104,7 +104,7 @@ func checkObject(data []byte) error {
 	case bytes.Equal(data, []byte("null")):
 		return wrong("data is null and must be a JSON object")
 	case data[0] == '"':
-		return wrong("data is a text and must be a JSON object; was it turned into JSON twice?")
+		return wrong("data is a text and must be a JSON object; was the object encoded as JSON twice?")
 	}
 	return nil // the contract checks other kinds of data
 }
@@ -124,7 +124,7 @@ func (r *received) upgrade() error {
 		}
 		data, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return wrong("data: the event says that it is base64, and it is not")
+			return wrong("data: the event declares base64, and the data is not base64")
 		}
 		r.data = data
 		return nil
@@ -221,7 +221,7 @@ func fromJSON(b []byte) (*received, error) {
 	}
 	switch {
 	case encoded != nil && present(data) != nil:
-		return nil, wrong("data and data_base64 are both there; an event has one of them")
+		return nil, wrong("data and data_base64 are both there; send only data or data_base64")
 	case encoded != nil:
 		var text []byte // which encoding/json reads from base64
 		if err := json.Unmarshal(encoded, &text); err != nil {
@@ -309,7 +309,7 @@ func attributeOf(m json.RawMessage) (string, error) {
 	case m[0] == '{' || m[0] == '[':
 		return "", wrong("an attribute is a text, an integer or a boolean, and not an object or a list")
 	case strings.ContainsAny(string(m), ".eE"):
-		return "", wrong("%s is no integer; send it as a text", clipped(string(m)))
+		return "", wrong("%s is no integer; send the number as a text", clipped(string(m)))
 	}
 	return string(m), nil
 }

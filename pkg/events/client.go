@@ -118,7 +118,7 @@ func (c *Client) Ready(ctx context.Context) error {
 		_, err := c.kafka.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
 		return err
 	})
-	return classify(err, "asking %s whether it is there", strings.Join(c.cfg.Brokers, ","))
+	return classify(err, "asking %s for an answer", strings.Join(c.cfg.Brokers, ","))
 }
 
 // Guard registers check for every subscription that begins after the call. A subscription calls check with the identity
@@ -139,7 +139,7 @@ func (c *Client) identity(ctx context.Context) (id string, err error) {
 		}
 		return err
 	})
-	return id, classify(err, "asking %s which cluster it is", strings.Join(c.cfg.Brokers, ","))
+	return id, classify(err, "asking %s for the cluster's identity", strings.Join(c.cfg.Brokers, ","))
 }
 
 // name is the topic's name in the log.

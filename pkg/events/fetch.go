@@ -160,7 +160,7 @@ func (f *fetcher) relocate(ctx context.Context) error {
 			"offset", f.next, "earliest", first, "lost", first-f.next)
 		f.lost(first - f.next)
 	case f.next > end:
-		f.log.Error("the log is shorter than what was read of it; reading it again", "topic", string(f.contract.Topic), "partition", f.partition,
+		f.log.Error("the log is shorter than the offsets read before; reading the log from its start", "topic", string(f.contract.Topic), "partition", f.partition,
 			"offset", f.next, "end", end)
 	default:
 		return nil // the bounds have changed in between

@@ -85,7 +85,7 @@ func (p *partition) handleBatch(stop, work context.Context, batch []Delivery) bo
 				return p.handleHalves(stop, work, batch)
 			}
 			if kind == errkind.Conflict {
-				p.s.log.Debug("somebody else did it", "topic", string(p.contract.Topic), "partition", p.id, "offset", last.Offset, "error", err)
+				p.s.log.Debug("another worker has done the work", "topic", string(p.contract.Topic), "partition", p.id, "offset", last.Offset, "error", err)
 				p.count(batch, "conflict", kind.String())
 				p.mark(last.message)
 				return true

@@ -106,7 +106,7 @@ func fromBatch(body []byte) ([]*received, error) {
 	}
 	var batch []json.RawMessage
 	if err := json.Unmarshal(body, &batch); err != nil {
-		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the batch: it is not a JSON list of events%s", because(body, err))
+		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "reading the batch: not a JSON list of events%s", because(body, err))
 	}
 	if len(batch) == 0 {
 		return nil, refuse(http.StatusBadRequest, errkind.Invalid, "the batch is empty")

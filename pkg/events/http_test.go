@@ -59,7 +59,7 @@ func TestFromHTTP(t *testing.T) {
 		"structured, cut off":    {ct("application/cloudevents+json"), structured[:60], nil, 400, "reading the event"},
 		"structured, no id":      {ct("application/cloudevents+json"), strings.Replace(structured, `"id":"7",`, "", 1), nil, 400, "id is missing"},
 		"structured, no source":  {ct("application/cloudevents+json"), strings.Replace(structured, `"source":"/studio",`, "", 1), nil, 400, "source is missing"},
-		"other type":             {ct("application/cloudevents+json"), strings.Replace(structured, "arrived", "left", 1), nil, 400, `type: "cinedex.media.left.v1" is not what is taken here`},
+		"other type":             {ct("application/cloudevents+json"), strings.Replace(structured, "arrived", "left", 1), nil, 400, `type: "cinedex.media.left.v1" is not accepted here`},
 		"unknown field":          {ct("application/cloudevents+json"), strings.Replace(structured, `"url"`, `"uri"`, 1), nil, 400, "uri"},
 		"field of another type":  {ct("application/cloudevents+json"), strings.Replace(structured, `"file:///f.mp4"`, `5`, 1), nil, 400, "url"},
 		"binary, data cut off":   {binary, data[:20], nil, 400, "MediaArrived"},

@@ -39,7 +39,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		publishSeconds: histogram("cinedex_events_publish_seconds", "From publishing to the acknowledgement of all replicas.", publishBuckets, "topic"),
 		inFlight:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "cinedex_events_in_flight_bytes", Help: "Bytes published and not yet acknowledged."}),
 		handled:        counter("cinedex_events_handled_total", "Events done with, by result: ok, conflict or dead, and the kind of the last error.", "group", "topic", "result", "kind"),
-		handleSeconds:  histogram("cinedex_events_handle_seconds", "Time that a handler took for one batch.", handleBuckets, "group", "topic"),
+		handleSeconds:  histogram("cinedex_events_handle_seconds", "Time that a handler took for a batch.", handleBuckets, "group", "topic"),
 		retries:        counter("cinedex_events_retries_total", "Batches handled again, by the kind of error.", "group", "topic", "kind"),
 		lag:            prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "cinedex_events_lag_seconds", Help: "Age of the oldest event of the batch last taken up."}, []string{"group", "topic"}),
 		deadLetters:    counter("cinedex_events_dead_letters_total", "Messages put aside, by the kind of error.", "group", "topic", "kind"),

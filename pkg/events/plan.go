@@ -53,7 +53,7 @@ type Drift struct {
 }
 
 func (d Drift) String() string {
-	return fmt.Sprintf("topic %s: %s is %s, and its contract says %s", d.Topic, d.Setting, d.Got, d.Want)
+	return fmt.Sprintf("topic %s: %s is %s, and the contract says %s", d.Topic, d.Setting, d.Got, d.Want)
 }
 
 // Settings of a topic that are not part of the topic's configuration.
@@ -67,7 +67,7 @@ const (
 func (d Drift) Obstacle(morePartitions bool) string {
 	switch d.Setting {
 	case settingReplication:
-		return "it is changed by reassigning the partitions (kafka-reassign-partitions, or Cruise Control), which moves all of their data"
+		return "reassign the partitions (kafka-reassign-partitions, or Cruise Control), which moves all of their data"
 	case settingPartitions:
 		want, _ := strconv.Atoi(d.Want)
 		got, _ := strconv.Atoi(d.Got)
@@ -156,10 +156,10 @@ func (c Contract) longEnough(r time.Duration) error {
 		return nil // for ever
 	}
 	if c.Retention < 0 {
-		return errkind.New(errkind.Invalid, "retention of %s: %s would lose what is to be kept for ever: set it to -1", c.Topic, r)
+		return errkind.New(errkind.Invalid, "retention of %s: %s would lose events that are kept for ever: set the retention to -1", c.Topic, r)
 	}
 	if r < c.LeastRetention {
-		return errkind.New(errkind.Invalid, "retention of %s: after %s the log would remove what a hop that stood still has not read: set it to %s or more, %s as its contract says", c.Topic, r, c.LeastRetention, c.Retention)
+		return errkind.New(errkind.Invalid, "retention of %s: after %s the log would remove events that a stopped hop has not read: set the retention to %s or more; the contract says %s", c.Topic, r, c.LeastRetention, c.Retention)
 	}
 	return nil
 }
@@ -389,7 +389,7 @@ func (c *Client) safe(ctx context.Context, topics []Topic) error {
 		contract, _ := ContractOf(t)
 		policy := got[c.name(t)]["cleanup.policy"]
 		if contract.Compacted != strings.Contains(policy, "compact") {
-			return errkind.New(errkind.Invalid, "topic %s has cleanup.policy=%s, which loses what its contract keeps: `cinedex topics apply` mends it", c.name(t), policy)
+			return errkind.New(errkind.Invalid, "topic %s has cleanup.policy=%s, which loses events that the contract keeps: `cinedex topics apply` mends the topic", c.name(t), policy)
 		}
 		if !strings.Contains(policy, "delete") {
 			continue
@@ -400,7 +400,7 @@ func (c *Client) safe(ctx context.Context, topics []Topic) error {
 		}
 		const longest = int64(1<<63-1) / int64(time.Millisecond)
 		if err := contract.longEnough(time.Duration(min(ms, longest)) * time.Millisecond); err != nil {
-			return errkind.New(errkind.Invalid, "%w: `cinedex topics apply` mends it", err)
+			return errkind.New(errkind.Invalid, "%w: `cinedex topics apply` mends the topic", err)
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func (c *Client) publish(ctx context.Context, contract Contract, evs []Event) er
 			return err
 		}
 		if n := m.size(); n > MaxBytes {
-			return errkind.New(errkind.Exhausted, "publishing event %d of %d to %s: %d bytes are more than %d: split its data", i+1, len(evs), contract.Topic, n, MaxBytes)
+			return errkind.New(errkind.Exhausted, "publishing event %d of %d to %s: %d bytes are more than %d: split the data", i+1, len(evs), contract.Topic, n, MaxBytes)
 		}
 		m.partition = anyPartition
 		msgs[i] = m

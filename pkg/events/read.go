@@ -184,7 +184,7 @@ func (c *Client) Republish(ctx context.Context, to Topic, ds ...Delivery) error 
 	msgs := make([]*message, len(ds))
 	for i, d := range ds {
 		if d.message == nil || d.Type != contract.Type {
-			return errkind.New(errkind.Invalid, "publishing event %d of %d again: type %q is not that of topic %s, %q", i+1, len(ds), d.Type, to, contract.Type)
+			return errkind.New(errkind.Invalid, "publishing event %d of %d again: type %q is wrong for topic %s; want %q", i+1, len(ds), d.Type, to, contract.Type)
 		}
 		msgs[i] = &message{partition: anyPartition, time: now, key: d.message.key, value: d.message.value, headers: d.message.headers}
 	}

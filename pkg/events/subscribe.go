@@ -121,7 +121,7 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	if err := c.safe(ctx, sub.Topics); errkind.Of(err) == errkind.Invalid && err != nil {
 		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
 	} else if err != nil && ctx.Err() == nil {
-		s.log.Warn("not told whether the topics keep what is unread", "error", err)
+		s.log.Warn("the brokers do not say whether the topics keep unread events", "error", err)
 	}
 	if err := s.guarded(ctx); ctx.Err() != nil {
 		return nil
@@ -211,7 +211,7 @@ func (s *subscriber) tellShorter(ctx context.Context) error {
 		for _, p := range ids {
 			if next := of[p]; next > bounds[p].LastOffset {
 				s.shorter = true
-				s.log.Error("the log is shorter than what was read of it: it was lost, or restored from a backup", "topic", string(topic), "partition", p,
+				s.log.Error("the log is shorter than the offsets read before: the log was lost, or restored from a backup", "topic", string(topic), "partition", p,
 					"end", bounds[p].LastOffset, "read", next)
 			}
 		}
@@ -228,7 +228,7 @@ func (s *subscriber) start(topic Topic, partition int, committed int64) int64 {
 	if !known || committed < 0 || from >= committed {
 		return committed
 	}
-	s.log.Warn("reading again what the store lacks", "topic", string(topic), "partition", partition, "offset", from, "committed", committed, "events", committed-from)
+	s.log.Warn("reading events again that the store lacks", "topic", string(topic), "partition", partition, "offset", from, "committed", committed, "events", committed-from)
 	return from
 }
 
@@ -483,7 +483,7 @@ func (p *partition) fetchAll(ctx context.Context, in *inbox, bytes int) {
 		}
 		b.b.Reset()
 		if held.due(time.Now(), f.held) {
-			p.s.log.Warn("a transaction is open, and the events behind its start wait for its end", "topic", string(p.contract.Topic), "partition", p.id,
+			p.s.log.Warn("a transaction is open, and later events wait for its end", "topic", string(p.contract.Topic), "partition", p.id,
 				"offset", f.next, "waiting", f.held)
 		}
 		for _, m := range msgs {

@@ -90,31 +90,31 @@ var contracts = []Contract{
 	{
 		Topic: MediaArrived, Type: "cinedex.media.arrived.v1", Data: (*cinedexv1.MediaArrived)(nil), ContentType: JSON,
 		Strict: true, SubjectOptional: true, Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
-		Summary: "A studio's upload system says that media lies somewhere, ready to be read. Also taken over HTTP. The subject may be left out, since the asset's id is not known yet. Who may write this topic may name any title for media that is not known, and cannot move known media to another title.",
+		Summary: "A studio's upload system says where arrived media lies. Also taken over HTTP. The subject may be left out, because the asset's id is not known yet. A writer of this topic may name any title for unknown media, and cannot move known media to another title.",
 		From:    []string{"studio upload systems"}, To: []string{"ingestor"},
 	},
 	{
 		Topic: MediaAccepted, Type: "cinedex.media.accepted.v1", Data: (*cinedexv1.MediaAccepted)(nil), ContentType: JSON,
 		Strict: true, SubjectOptional: true, Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
-		Summary: "An event that the ingestor took over HTTP, with the rights that the sender's token had then. Nobody but the ingestor may write this topic.",
+		Summary: "An event that the ingestor took over HTTP, with the rights of the sender's token at the time. Only the ingestor may write this topic.",
 		From:    []string{"ingestor"}, To: []string{"ingestor"},
 	},
 	{
 		Topic: MediaReady, Type: "cinedex.media.ready.v1", Data: (*cinedexv1.MediaReady)(nil), ContentType: JSON,
 		Compacted: true, Retention: Forever, Partitions: 12, EmbeddedPartitions: 2,
-		Summary: "An asset, probed and with its tracks. Compacted: the last event of each asset is the library itself, and an event without data removes the asset.",
+		Summary: "A probed asset with its tracks. Compacted: the last event of each asset is the library, and an event without data removes the asset.",
 		From:    []string{"ingestor"}, To: []string{"algo-runner (planner)", "indexer"},
 	},
 	{
 		Topic: RunsRequested, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
 		Retention: 30 * day, LeastRetention: week, Partitions: 24, EmbeddedPartitions: 4,
-		Summary: "Runs of algorithms over one asset, asked for together so that they can share one decoding.",
+		Summary: "Runs of algorithms over one asset, requested together so that the runs share one decoding.",
 		From:    []string{"algo-runner (planner)"}, To: []string{"algo-runner (executor)"},
 	},
 	{
 		Topic: RunsFinished, Type: "cinedex.runs.finished.v1", Data: (*cinedexv1.RunFinished)(nil), ContentType: JSON,
 		Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
-		Summary: "All that a run wrote is in the log, or the run failed.",
+		Summary: "All output of a run is in the log, or the run failed.",
 		From:    []string{"algo-runner"}, To: []string{"indexer", "algo-runner (planner)"},
 	},
 	{
@@ -132,13 +132,13 @@ var contracts = []Contract{
 	{
 		Topic: RunsBatch, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
 		Retention: 30 * day, LeastRetention: week, Partitions: 12, EmbeddedPartitions: 2,
-		Summary: "Runs that a caller waits for on demand: executed behind live ones, and before those of a backfill.",
+		Summary: "Runs on demand, for a waiting caller: executed after live runs, and before backfill runs.",
 		From:    []string{"indexer (batch jobs)"}, To: []string{"algo-runner (executor)"},
 	},
 	{
 		Topic: RunsBackfill, Type: "cinedex.runs.requested.v1", Data: (*cinedexv1.RunsRequested)(nil), ContentType: JSON,
 		Retention: 30 * day, LeastRetention: week, Partitions: 24, EmbeddedPartitions: 2,
-		Summary: "Runs over what is in the library already: executed when no live and no on-demand run waits.",
+		Summary: "Backfill runs over the existing library: executed when no live and no on-demand run waits.",
 		From:    []string{"indexer (replay jobs)"}, To: []string{"algo-runner (executor)"},
 	},
 	{
@@ -162,7 +162,7 @@ var contracts = []Contract{
 	{
 		Topic: DeadLetters, Type: "cinedex.dead-letter.v1", SubjectOptional: true,
 		Retention: Forever, Partitions: 3, EmbeddedPartitions: 1,
-		Summary: "Messages that a hop could not handle: value, key and headers as they were, with the reason beside them.",
+		Summary: "Messages that a hop could not handle: unchanged value, key and headers, with the reason.",
 		From:    []string{"every consumer"}, To: []string{"operators"},
 	},
 }

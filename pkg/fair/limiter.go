@@ -70,7 +70,7 @@ func (l *Limiter) Enter(who string, cost float64) (leave func(), err error) {
 	if l.limits.Concurrent > 0 && a.open >= l.limits.Concurrent {
 		l.metrics.refuse("concurrent")
 		return nil, errkind.WithRetryAfter(time.Second, errkind.New(errkind.Exhausted,
-			"%d of your requests are being answered already, as many as are allowed; ask again when one is", a.open))
+			"%d of your requests are being answered already, the most allowed; ask again after an answer", a.open))
 	}
 	if err := l.charge(a, cost); err != nil {
 		return nil, err

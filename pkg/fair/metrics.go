@@ -19,7 +19,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return &Metrics{
 		wait: registered(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_queue_wait_seconds", Help: "Time that work waited for a slot, by queue.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}, []string{"queue"})),
-		dropped: registered(r, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_queue_dropped_total", Help: "Work that left a queue because nobody waited for it any more, by queue."}, []string{"queue"})),
+		dropped: registered(r, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_queue_dropped_total", Help: "Work that left a queue because its caller had gone, by queue."}, []string{"queue"})),
 		refused: registered(r, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_requests_refused_total", Help: "Requests refused because their caller asks too much, by reason."}, []string{"reason"})),
 	}
 }

@@ -72,7 +72,7 @@ func Run(ctx context.Context, log *slog.Logger, actors ...Actor) error {
 				first = fmt.Errorf("running %s: %w", name, e.err)
 			}
 		case !asked && first == nil:
-			first = fmt.Errorf("running %s: it ended without being asked to", name)
+			first = fmt.Errorf("running %s: ended without a request to stop", name)
 		}
 	}
 	select {

@@ -62,7 +62,7 @@ func TestOneFailureStopsAll(t *testing.T) {
 		want  string
 	}{
 		"error":     {func(context.Context) error { return errors.New("disk full") }, "running b: disk full"},
-		"early end": {func(context.Context) error { return nil }, "without being asked"},
+		"early end": {func(context.Context) error { return nil }, "without a request to stop"},
 		"panic":     {func(context.Context) error { panic("index out of range") }, "panic: index out of range"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,7 +78,7 @@ func lex(in string) ([]token, error) {
 				return nil, err
 			}
 			if pictures += used - len(`""`); pictures > base64.StdEncoding.EncodedLen(MaxImagesBytes) {
-				return nil, errorAt{in, i}.errorf("the pictures have more than the %d bytes allowed; make them smaller", MaxImagesBytes)
+				return nil, errorAt{in, i}.errorf("the pictures have more than the %d bytes allowed; send smaller pictures", MaxImagesBytes)
 			}
 			add(tokData, text, used+1)
 		case strings.HasPrefix(in[i:], ">="):
@@ -129,7 +129,7 @@ func unquote(in string, at, most int) (text string, used int, err error) {
 			b.WriteByte(in[i])
 		}
 	}
-	return "", 0, errorAt{in, at}.errorf("a quotation mark that is not closed")
+	return "", 0, errorAt{in, at}.errorf("a quotation mark is not closed")
 }
 
 func quote(s string) string {

@@ -162,7 +162,7 @@ func (p *parser) and(depth int) (*pb.Query, error) {
 			return nil, err
 		}
 		if len(parts) < 2 {
-			return nil, p.errorf(t, "WITHIN needs two things to look for before it")
+			return nil, p.errorf(t, "WITHIN needs two terms before WITHIN")
 		}
 		q := parts[0]
 		for _, r := range parts[1:] {
@@ -190,7 +190,7 @@ func (p *parser) unary(depth int) (*pb.Query, error) {
 			return nil, p.errorf(t, "nested more than %d deep", MaxDepth)
 		}
 		if n := p.peek(); n.kind == tokEnd || n.is(")") || n.operator() && !n.op("NOT") {
-			return nil, p.errorf(t, "NOT needs something after it")
+			return nil, p.errorf(t, "NOT needs a term after NOT")
 		}
 		// NOT counts as a level, so that a chain of them ends.
 		q, err := p.unary(depth + 1)
@@ -207,7 +207,7 @@ func (p *parser) unary(depth int) (*pb.Query, error) {
 			return nil, err
 		}
 		if !p.peek().is(")") {
-			return nil, p.errorf(t, "a parenthesis that is not closed")
+			return nil, p.errorf(t, "a parenthesis is not closed")
 		}
 		p.next()
 		if q == nil {
@@ -406,7 +406,7 @@ func (p *parser) attributes(l *pb.Leaf) error {
 		case t.is("]"):
 			return nil
 		case !t.is(","):
-			return p.errorf(open, "a bracket that is not closed")
+			return p.errorf(open, "a bracket is not closed")
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (e *extent) validate(q *pb.Query, at string, depth int, negatable bool) err
 			}
 		}
 		if !positive {
-			return errkind.New(errkind.Invalid, "%s.%s: only NOTs; say what to look for, and then what not", at, name)
+			return errkind.New(errkind.Invalid, "%s.%s: only NOTs; add a term without NOT", at, name)
 		}
 		return nil
 	}
@@ -122,7 +122,7 @@ func (e *extent) validate(q *pb.Query, at string, depth int, negatable bool) err
 		return list(n.Or.GetQueries(), "or", false)
 	case *pb.Query_Not:
 		if !negatable {
-			return errkind.New(errkind.Invalid, "%s.not: stands alone; write what to look for AND NOT what to leave out", at)
+			return errkind.New(errkind.Invalid, "%s.not: stands alone; write TERM AND NOT TERM", at)
 		}
 		if _, twice := n.Not.GetQuery().GetNode().(*pb.Query_Not); twice {
 			return errkind.New(errkind.Invalid, "%s.not: NOT NOT", at)
@@ -151,9 +151,9 @@ func (e *extent) leaf(l *pb.Leaf, at string) error {
 	case e.text > MaxLength:
 		return errkind.New(errkind.Invalid, "query: all texts together have more than the %d bytes allowed", MaxLength)
 	case len(l.GetImage()) > MaxImageBytes:
-		return errkind.New(errkind.Invalid, "%s.image: the picture has %d bytes, more than the %d allowed; make it smaller", at, len(l.GetImage()), MaxImageBytes)
+		return errkind.New(errkind.Invalid, "%s.image: the picture has %d bytes, more than the %d allowed; make the picture smaller", at, len(l.GetImage()), MaxImageBytes)
 	case e.pictures > MaxImagesBytes:
-		return errkind.New(errkind.Invalid, "%s.image: all pictures together have more than the %d bytes allowed; make them smaller", at, MaxImagesBytes)
+		return errkind.New(errkind.Invalid, "%s.image: all pictures together have more than the %d bytes allowed; make the pictures smaller", at, MaxImagesBytes)
 	case len(l.GetAsset()) > MaxName || len(l.GetTimecode()) > MaxName:
 		return errkind.New(errkind.Invalid, "%s: asset and timecode may have %d bytes each", at, MaxName)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // inside is the text that a caller gets for an internal error.
-const inside = "something went wrong inside; the service's log says what"
+const inside = "something went wrong inside; the service's log has the reason"
 
 // Tell returns the kind and the text of an error for a caller. An internal error goes to the log, and the caller gets a
 // fixed text.

@@ -52,7 +52,7 @@ func (l *Limits) Refused(r *http.Request, err error) error {
 		return err
 	}
 	if limited := l.strangers.Charge(network(OriginOf(r).Address), 1); limited != nil {
-		return fmt.Errorf("too many requests without a token that is known: %w", limited)
+		return fmt.Errorf("too many requests without a known token: %w", limited)
 	}
 	return err
 }

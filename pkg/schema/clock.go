@@ -92,7 +92,7 @@ func (ft FrameTable) Validate() error {
 	}
 	for i := 1; i < len(ft); i++ {
 		if ft[i] <= ft[i-1] {
-			return errkind.New(errkind.Invalid, "frame %d of a frame table ends at %d flicks, where it starts or before (%d)", i-1, ft[i], ft[i-1])
+			return errkind.New(errkind.Invalid, "frame %d of a frame table ends at %d flicks, at or before its start (%d)", i-1, ft[i], ft[i-1])
 		}
 	}
 	return nil

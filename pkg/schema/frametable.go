@@ -46,22 +46,22 @@ func DecodeFrameTable(b []byte) (FrameTable, error) {
 		return nil, errkind.New(errkind.Invalid, "decoding a frame table: %s", why)
 	}
 	if len(b) < 1+1+1+4 {
-		return bad("it is cut short")
+		return bad("the table is cut short")
 	}
 	if b[0] != frameTableVersion {
 		return nil, errkind.New(errkind.Invalid, "decoding a frame table: version %d is not known", b[0])
 	}
 	body, sum := b[:len(b)-4], binary.LittleEndian.Uint32(b[len(b)-4:])
 	if crc32.Checksum(body, castagnoli) != sum {
-		return bad("its checksum is wrong")
+		return bad("the checksum is wrong")
 	}
 	body = body[1:]
 	frames, n := binary.Uvarint(body)
 	if n <= 0 || frames == 0 {
-		return bad("it has no number of frames")
+		return bad("the number of frames is missing")
 	}
 	if body = body[n:]; frames > uint64(len(body)) {
-		return bad("it is shorter than its number of frames")
+		return bad("the table is shorter than its number of frames")
 	}
 	ft := make(FrameTable, 1, frames+1)
 	var length, at int64
@@ -80,7 +80,7 @@ func DecodeFrameTable(b []byte) (FrameTable, error) {
 		ft = append(ft, Time(at))
 	}
 	if len(body) != 0 {
-		return bad("bytes follow it")
+		return bad("bytes follow the table")
 	}
 	return ft, nil
 }

@@ -297,7 +297,7 @@ func (c *checker) batch(asset, run, algorithm, version string, epoch, first int6
 func (c *checker) member(asset, run string, ordinal int64, wantAsset, wantRun string, wantOrdinal int64) {
 	c.want(asset == wantAsset, "asset", "must be the batch's asset %s", clip(wantAsset))
 	c.want(run == wantRun, "run", "must be the batch's run %s", clip(wantRun))
-	c.want(ordinal == wantOrdinal, "ordinal", "must be %d by its place in the batch, not %d", wantOrdinal, ordinal)
+	c.want(ordinal == wantOrdinal, "ordinal", "must be %d by the position in the batch, not %d", wantOrdinal, ordinal)
 }
 
 func (c *checker) annotationBatch(m *cinedexv1.AnnotationBatch) {
@@ -347,7 +347,7 @@ func (c *checker) embedding(e *cinedexv1.Embedding, dimension int) {
 	case n == 0 || n > MaxDimension:
 		c.fail("vector", "must have 1 to %d numbers, not %d", MaxDimension, n)
 	case dimension > 0 && n != dimension:
-		c.fail("vector", "must have the %d numbers of its space, not %d", dimension, n)
+		c.fail("vector", "must have the %d numbers of the space, not %d", dimension, n)
 	}
 	for i, x := range e.GetVector() {
 		if !finite(float64(x)) {

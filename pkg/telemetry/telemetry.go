@@ -230,7 +230,7 @@ func ServeHTTP(ctx context.Context, name, address string, h http.Handler) error 
 // ListenError turns the error of listening into an error with advice.
 func ListenError(name, address string, err error) error {
 	if strings.Contains(err.Error(), "address already in use") {
-		return errkind.New(errkind.Conflict, "listening for %s on %s: the port is in use; stop what uses it or give another address: %w", name, address, err)
+		return errkind.New(errkind.Conflict, "listening for %s on %s: the port is in use; stop the program that uses the port, or set another address: %w", name, address, err)
 	}
 	return fmt.Errorf("listening for %s on %s: %w", name, address, err)
 }

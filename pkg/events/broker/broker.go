@@ -106,7 +106,7 @@ func open(cfg Config, fsync func(path string) error) (*Broker, error) {
 	if err != nil {
 		lock.Close()
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, errkind.New(errkind.Conflict, "opening the embedded broker: port %d is in use; stop what uses it or give another: %w", cfg.Port, err)
+			return nil, errkind.New(errkind.Conflict, "opening the embedded broker: port %d is in use; stop the program that uses the port, or set another port: %w", cfg.Port, err)
 		}
 		return nil, fmt.Errorf("opening the embedded broker in %s: %w", cfg.Dir, err)
 	}
@@ -159,7 +159,7 @@ func (b *Broker) ensureTopics(ctx context.Context, log *slog.Logger) error {
 	defer cancel()
 	drift, err := c.EnsureTopics(ctx, events.Layout{Replication: 1, Embedded: true})
 	for _, d := range drift {
-		log.Warn("a topic is not as its contract says", "topic", string(d.Topic), "setting", d.Setting, "want", d.Want, "got", d.Got)
+		log.Warn("a topic differs from its contract", "topic", string(d.Topic), "setting", d.Setting, "want", d.Want, "got", d.Got)
 	}
 	return err
 }
@@ -173,7 +173,7 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, errkind.New(errkind.Conflict, "locking %s: another process uses it: %w", dir, err)
+		return nil, errkind.New(errkind.Conflict, "locking %s: another process uses the folder: %w", dir, err)
 	}
 	return f, nil
 }

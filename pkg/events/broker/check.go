@@ -72,7 +72,7 @@ func (e *DamageError) Error() string {
 	for _, d := range e.Damages {
 		all = append(all, d.String())
 	}
-	return "the embedded log is damaged: " + strings.Join(all, "; ") + ": restore the log's folder from a backup, or go on without what is lost: `cinedex log repair`"
+	return "the embedded log is damaged: " + strings.Join(all, "; ") + ": restore the log's folder from a backup, or continue without the lost records: `cinedex log repair`"
 }
 
 // Unwrap gives the error its kind, Internal.
@@ -275,7 +275,7 @@ func prepare(dir string, log *slog.Logger) error {
 		return &DamageError{c.damages}
 	}
 	for _, t := range c.torn {
-		log.Warn("cutting off what was being written when the process ended", "file", t.path, "from", t.size)
+		log.Warn("cutting off a write that the end of the process interrupted", "file", t.path, "from", t.size)
 		if err := os.Truncate(t.path, t.size); err != nil {
 			return err
 		}

@@ -77,7 +77,7 @@ func (l *listener) admit(c net.Conn) net.Conn {
 	full := len(l.conns) >= l.limit
 	l.mu.Unlock()
 	if full {
-		l.tell("the embedded broker has as many connections as it takes, and closes the one that was idle the longest", "connections", l.limit)
+		l.tell("the embedded broker has its most connections, and closes the longest idle connection", "connections", l.limit)
 		l.closeIdlest()
 	}
 	l.mu.Lock()

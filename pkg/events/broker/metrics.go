@@ -12,7 +12,7 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		acceptErrors: prometheus.NewCounter(prometheus.CounterOpts{Name: "cinedex_broker_accept_errors_total",
-			Help: "Attempts of the embedded broker to take a connection that failed, as for want of descriptors."}),
+			Help: "Failed attempts of the embedded broker to accept a connection, for example for lack of descriptors."}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cinedex_broker_connections", Help: "Connections to the embedded broker."}),
 		evicted: prometheus.NewCounter(prometheus.CounterOpts{Name: "cinedex_broker_evicted_connections_total",
 			Help: "Idle connections that the embedded broker closed to make room."}),

@@ -18,7 +18,7 @@ func room(dir string) error {
 		return nil //nolint:nilerr // a disk that cannot tell is not known to be full
 	}
 	if free := disk.Bavail * uint64(disk.Bsize); free < leastRoom {
-		return errkind.New(errkind.Unavailable, "the disk of %s has %d MiB free, less than the %d that the log needs: make room, and events are taken again", dir, free>>20, leastRoom>>20)
+		return errkind.New(errkind.Unavailable, "the disk of %s has %d MiB free, less than the %d that the log needs: make room, and the log accepts events again", dir, free>>20, leastRoom>>20)
 	}
 	return nil
 }

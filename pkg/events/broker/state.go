@@ -119,9 +119,9 @@ func salvageEntries(dir string, log *slog.Logger) error {
 			if err != nil {
 				return err
 			}
-			log.Error("a file of the embedded log's state is damaged: groups may read again what they have read", "file", path, "bytes", bad, "set aside", aside)
+			log.Error("a file of the embedded log's state is damaged: groups may read some events again", "file", path, "bytes", bad, "set aside", aside)
 		} else {
-			log.Warn("cutting off what was being written when the process ended", "file", path, "bytes", bad)
+			log.Warn("cutting off a write that the end of the process interrupted", "file", path, "bytes", bad)
 		}
 		if err := replaceFile(path, bytes.Join(good, nil)); err != nil {
 			return err

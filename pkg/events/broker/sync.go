@@ -79,7 +79,7 @@ func (s *syncer) listen(network, address string) (net.Listener, error) {
 // fail ends all acknowledging.
 func (s *syncer) fail(err error) {
 	s.failOnce.Do(func() {
-		s.failure = errkind.New(errkind.Internal, "the disk of the embedded log failed, and what was not acknowledged may be gone: "+
+		s.failure = errkind.New(errkind.Internal, "the disk of the embedded log failed, and unacknowledged records may be gone: "+
 			"look at the disk, then start again: %w", err)
 		close(s.failed)
 	})
@@ -336,7 +336,7 @@ func (c *syncedConn) next() error {
 	case int16(kmsg.Produce):
 		p := producedTo(version, request[12:])
 		if id, refused := c.s.isRefused(p.producers); refused {
-			return c.refuse("producer %d, a batch of whom could not be written: it must begin anew", id)
+			return c.refuse("producer %d: a batch could not be written, so the producer must begin anew", id)
 		}
 		c.mu.Lock()
 		c.produced[int32(binary.BigEndian.Uint32(request[8:]))] = p

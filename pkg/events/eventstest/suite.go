@@ -1315,7 +1315,7 @@ func testPlan(t *testing.T, b *bench) {
 	}{
 		"replication above brokers": {func(l *events.Layout) { l.Replication = plan.Brokers + 1 }, "add brokers, or ask for a replication of"},
 		"no replication":            {func(l *events.Layout) { l.Replication = 0 }, "less than 1"},
-		"too short a retention":     {func(l *events.Layout) { l.Retention = map[events.Topic]time.Duration{events.Embeddings: time.Hour} }, "set it to 72h0m0s or more"},
+		"too short a retention":     {func(l *events.Layout) { l.Retention = map[events.Topic]time.Duration{events.Embeddings: time.Hour} }, "set the retention to 72h0m0s or more"},
 		"a retention of for ever":   {func(l *events.Layout) { l.Retention = map[events.Topic]time.Duration{events.MediaReady: time.Hour} }, "kept for ever"},
 		"no such topic":             {func(l *events.Layout) { l.Retention = map[events.Topic]time.Duration{"media": time.Hour} }, `no topic "media"`},
 	} {
@@ -1335,7 +1335,7 @@ func testShortRetention(t *testing.T, b *bench) {
 		settings map[string]string
 		want     string
 	}{
-		"retention": {events.Annotations, map[string]string{"retention.ms": "3600000"}, "after 1h0m0s the log would remove what a hop that stood still has not read: set it to 72h0m0s or more"},
+		"retention": {events.Annotations, map[string]string{"retention.ms": "3600000"}, "after 1h0m0s the log would remove events that a stopped hop has not read: set the retention to 72h0m0s or more"},
 		"policy":    {events.MediaReady, map[string]string{"cleanup.policy": "delete"}, "cleanup.policy=delete"},
 		"for ever":  {events.DeadLetters, map[string]string{"retention.ms": "3600000"}, "kept for ever"},
 	} {

@@ -40,7 +40,7 @@ func (s *Service) Register(mux *http.ServeMux) {
 // answer costs nothing, and a late answer costs the sender a connection.
 const acceptTimeout = 5 * time.Second
 
-var errLogLate = errkind.New(errkind.Unavailable, "the log took no event within %s; it may take these yet, and taking an event twice does no harm: send them again", acceptTimeout)
+var errLogLate = errkind.New(errkind.Unavailable, "the log took no event within %s; the log may still take these events, and a repeated event does no harm: send all events again", acceptTimeout)
 
 // eventCost is the cost of an event within Config.Limits.
 const eventCost = 1
@@ -184,7 +184,7 @@ func (s *Service) permitted(caller *authz.Caller, ev events.Event) (*pb.MediaArr
 		return nil, err
 	}
 	if title := m.GetTitle().GetId(); !caller.MaySee(title) {
-		return nil, errkind.New(errkind.Denied, "title.id: the token of %s may not send events of title %s; whoever keeps the file of tokens can add the title", caller.Name(), title)
+		return nil, errkind.New(errkind.Denied, "title.id: the token of %s may not send events of title %s; the operator can add the title to the file of tokens", caller.Name(), title)
 	}
 	return m, nil
 }

@@ -324,7 +324,7 @@ func TestTitles(t *testing.T) {
 		t.Errorf("%d events were put aside, want 4: %q", n, w.letters())
 	}
 	for _, reason := range w.letters() {
-		if !strings.Contains(reason, "known under another title") || strings.Contains(reason, "hidden") {
+		if !strings.Contains(reason, "keeps its other title") || strings.Contains(reason, "hidden") {
 			t.Errorf("the reason %q: want what is wrong, without the title that the asset has", reason)
 		}
 	}
@@ -464,7 +464,7 @@ func TestRace(t *testing.T) {
 				}
 			case a.GetRevision() != 1:
 				t.Errorf("the asset is at revision %d: the second event changed it", a.GetRevision())
-			case title == "hidden" && (len(letters) != 1 || !strings.Contains(letters[0], "known under another title")), title == "open" && len(letters) != 0:
+			case title == "hidden" && (len(letters) != 1 || !strings.Contains(letters[0], "keeps its other title")), title == "open" && len(letters) != 0:
 				t.Errorf("title %s, put aside %q", title, letters)
 			}
 		})

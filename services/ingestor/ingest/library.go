@@ -36,13 +36,13 @@ func (s *Service) mayTitle(known *pb.Asset, m arrival) error {
 		return nil
 	}
 	if m.atMs <= known.GetTitledMs() {
-		s.deps.Log.Info("passed over an event that is older than the title of its asset", "asset", known.GetId(), "title", from, "event_title", to, "caller", m.caller)
+		s.deps.Log.Info("skipped an event older than the title of its asset", "asset", known.GetId(), "title", from, "event_title", to, "caller", m.caller)
 		return errkind.New(errkind.Conflict, "the title of asset %s was decided by a later event", known.GetId())
 	}
 	if m.mayMove(from) && m.mayMove(to) {
 		return nil
 	}
-	err := errkind.New(errkind.Denied, "title.id: asset %s is known under another title, which it keeps: moving it takes an event over HTTP, by a token of the role retitle that names both titles", known.GetId())
+	err := errkind.New(errkind.Denied, "title.id: asset %s keeps its other title: to move the asset, send an event over HTTP with a token that has the role retitle and both titles", known.GetId())
 	s.deps.Log.Warn("refused to move an asset to another title", "asset", known.GetId(), "title", from, "event_title", to, "caller", m.caller)
 	s.record(known.GetId(), from, to, m, err)
 	return err

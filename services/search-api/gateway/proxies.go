@@ -56,7 +56,7 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 		}
 		kind, text := errkind.Of(err), err.Error()
 		if kind == errkind.Internal {
-			text = "something went wrong inside; the service's log says what"
+			text = "something went wrong inside; the service's log has the reason"
 		}
 		g.failed.WithLabelValues(pt.name(), kind.String()).Inc()
 		if kind != errkind.Invalid && kind != errkind.NotFound {

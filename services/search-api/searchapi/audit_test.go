@@ -115,7 +115,7 @@ func TestEachCallIsOneLine(t *testing.T) {
 		"asset":              {post(rpc+"GetAsset", `{"asset":"`+asset.GetId()+`"}`), audit.Entry{Call: rpc + "GetAsset", About: asset.GetId(), Titles: []string{"harbour"}, TitlesTotal: 1, Hits: 1, Outcome: "ok"}},
 		"a hidden asset":     {post(rpc+"GetAsset", `{"asset":"`+hidden.GetId()+`"}`), audit.Entry{Call: rpc + "GetAsset", About: hidden.GetId(), Outcome: "not_found", Reason: fmt.Sprintf("there is no asset %q", hidden.GetId())}},
 		"annotations":        {post(rpc+"ListAnnotations", `{"asset":"`+asset.GetId()+`","kinds":["dialogue"]}`), audit.Entry{Call: rpc + "ListAnnotations", About: asset.GetId(), Titles: []string{"harbour"}, TitlesTotal: 1, Hits: 1, Outcome: "ok"}},
-		"compare":            {post(rpc+"CompareVersions", `{}`), audit.Entry{Call: rpc + "CompareVersions", Outcome: "denied", Reason: `the token of editor lacks the role "operator"; whoever keeps the file of tokens can add it`}},
+		"compare":            {post(rpc+"CompareVersions", `{}`), audit.Entry{Call: rpc + "CompareVersions", Outcome: "denied", Reason: `the token of editor lacks the role "operator"; the operator can add the role to the file of tokens`}},
 		"no JSON":            {post(rpc+"Search", `{`), audit.Entry{Call: rpc + "Search", Outcome: "invalid"}},
 		"no procedure":       {post(rpc+"Steal", `{}`), audit.Entry{Call: rpc + "Steal", Outcome: "not_found"}},
 		"no protobuf":        {request{"POST", rpc + "Search", "\x00\x00\x00\x00\x02\xff\xff", "editor", "application/grpc-web"}, audit.Entry{Call: rpc + "Search", Outcome: "invalid"}},
