@@ -149,22 +149,8 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 	ask := func(req *pb.SearchRequest) (*pb.SearchResponse, error) {
 		return u.gateway.Search(ctx, caller, req)
 	}
-	// The first hit comes as soon as the first title's words are indexed, long before the pictures.
-	for first := time.NewTicker(100 * time.Millisecond); ; {
-		r, err := ask(&pb.SearchRequest{Q: "dialogue:harbour", Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(r.GetHits()) > 0 {
-			first.Stop()
-			o.note("first hit %.1f s after the downloads: %s at %s", time.Since(began).Seconds(), r.GetHits()[0].GetTitleName(), r.GetHits()[0].GetStartTimecode())
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-first.C:
-		}
+	if err := firstHit(ctx, o, ask, began); err != nil {
+		return err
 	}
 	if err := waitFor(rpc.WithCaller(ctx, caller), o, evs, server.GetStatus, u.Events); err != nil {
 		return err
@@ -175,6 +161,35 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 	if err != nil {
 		return err
 	}
+	return u.examples(o, ask, still)
+}
+
+// firstHit waits until a search finds the first title, and notes the time since began.
+func firstHit(ctx context.Context, o *output, ask askFunc, began time.Time) error {
+	// The first hit comes as soon as the first title's words are indexed, long before the pictures.
+	for first := time.NewTicker(100 * time.Millisecond); ; {
+		r, err := ask(&pb.SearchRequest{Q: "dialogue:harbour", Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(r.GetHits()) > 0 {
+			first.Stop()
+			o.note("first hit %.1f s after the downloads: %s at %s", time.Since(began).Seconds(), r.GetHits()[0].GetTitleName(), r.GetHits()[0].GetStartTimecode())
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-first.C:
+		}
+	}
+}
+
+// askFunc asks the platform of the demo.
+type askFunc func(*pb.SearchRequest) (*pb.SearchResponse, error)
+
+// examples runs and prints the demo's three searches. still is the picture of the third search.
+func (u *running) examples(o *output, ask askFunc, still []byte) error {
 	for _, ex := range []struct {
 		title, typed string
 		req          *pb.SearchRequest

@@ -38,55 +38,10 @@ they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
       --text en=film.en.srt --text ja=film.ja.vtt --start-timecode 10:00:00:00`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			var err error
-			if m.Url, err = mediaURL(a[0]); err != nil {
+			if err := completeArrival(cmd, m, a[0], texts); err != nil {
 				return err
 			}
-			if m.Title.Id == "" {
-				base := filepath.Base(a[0])
-				m.Title.Id = strings.TrimSuffix(base, filepath.Ext(base))
-			}
-			for _, t := range texts {
-				lang, file, ok := strings.Cut(t, "=")
-				if !ok {
-					return usage(cmd, fmt.Errorf("--text %s: want LANGUAGE=FILE", t))
-				}
-				u, err := mediaURL(file)
-				if err != nil {
-					return err
-				}
-				m.Text = append(m.Text, &pb.SideCar{Url: u, Language: lang})
-			}
-			e, err := h.endpoint()
-			if err != nil {
-				return err
-			}
-			id, err := send(cmd.Context(), e, m)
-			if err != nil {
-				return err
-			}
-			if wait {
-				client, _, err := h.client()
-				if err != nil {
-					return err
-				}
-				log, err := h.log(cmd.Context())
-				if err != nil {
-					return err
-				}
-				defer log.Close()
-				if err := waitFor(cmd.Context(), o, []awaited{{id, m.Title.Id}}, client.GetStatus, log); err != nil {
-					return err
-				}
-			}
-			if o.json {
-				return o.value(map[string]any{"accepted": id, "title": m.Title.Id, "url": m.Url})
-			}
-			o.printf("accepted %s: title %s\n", id, m.Title.Id)
-			if !wait {
-				o.note("`cinedex status` tells how far it is")
-			}
-			return nil
+			return announce(cmd.Context(), o, h, m, wait)
 		},
 	}
 	f := c.Flags()
@@ -103,6 +58,63 @@ they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
 	f.BoolVar(&m.ReplaceText, "replace-text", false, "drop the side-cars of earlier events; otherwise the film keeps them")
 	f.BoolVar(&wait, "wait", false, "wait until it can be searched")
 	return c
+}
+
+// completeArrival adds the film and its side-cars, LANGUAGE=FILE, to an event. The default title is the film's name.
+func completeArrival(cmd *cobra.Command, m *pb.MediaArrived, film string, texts []string) (err error) {
+	if m.Url, err = mediaURL(film); err != nil {
+		return err
+	}
+	if m.Title.Id == "" {
+		base := filepath.Base(film)
+		m.Title.Id = strings.TrimSuffix(base, filepath.Ext(base))
+	}
+	for _, t := range texts {
+		lang, file, ok := strings.Cut(t, "=")
+		if !ok {
+			return usage(cmd, fmt.Errorf("--text %s: want LANGUAGE=FILE", t))
+		}
+		u, err := mediaURL(file)
+		if err != nil {
+			return err
+		}
+		m.Text = append(m.Text, &pb.SideCar{Url: u, Language: lang})
+	}
+	return nil
+}
+
+// announce sends an event, and with wait waits until the title's runs have ended.
+func announce(ctx context.Context, o *output, h *home, m *pb.MediaArrived, wait bool) error {
+	e, err := h.endpoint()
+	if err != nil {
+		return err
+	}
+	id, err := send(ctx, e, m)
+	if err != nil {
+		return err
+	}
+	if wait {
+		client, _, err := h.client()
+		if err != nil {
+			return err
+		}
+		log, err := h.log(ctx)
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		if err := waitFor(ctx, o, []awaited{{id, m.Title.Id}}, client.GetStatus, log); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return o.value(map[string]any{"accepted": id, "title": m.Title.Id, "url": m.Url})
+	}
+	o.printf("accepted %s: title %s\n", id, m.Title.Id)
+	if !wait {
+		o.note("`cinedex status` tells how far it is")
+	}
+	return nil
 }
 
 func mediaURL(s string) (string, error) {

@@ -122,7 +122,7 @@ func (p *partition) count(batch []Delivery, result, kind string) {
 }
 
 // call runs the handler as soon as a worker is free. ran is false if the subscription was stopped before.
-func (p *partition) call(stop, work context.Context, batch []Delivery) (err error, ran bool) { //nolint:revive // the error is the handler's, not the call's
+func (p *partition) call(stop, work context.Context, batch []Delivery) (err error, ran bool) {
 	if p.s.slots.Acquire(stop, 1) != nil {
 		return nil, false
 	}

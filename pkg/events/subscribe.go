@@ -113,17 +113,7 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 		s.contracts[c.name(t)] = contract
 		names = append(names, c.name(t))
 	}
-	if err := s.waitForTopics(ctx, names); ctx.Err() != nil {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
-	}
-	if err := c.safe(ctx, sub.Topics); errkind.Of(err) == errkind.Invalid && err != nil {
-		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
-	} else if err != nil && ctx.Err() == nil {
-		s.log.Warn("the brokers do not say whether the topics keep unread events", "error", err)
-	}
-	if err := s.guarded(ctx); ctx.Err() != nil {
+	if err := s.prepare(ctx, names); ctx.Err() != nil {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
@@ -132,6 +122,24 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 	if err != nil {
 		return err
 	}
+	return s.generations(ctx, group)
+}
+
+// prepare waits until the topics exist, refuses topics that would lose unread events, and calls the guard.
+func (s *subscriber) prepare(ctx context.Context, names []string) error {
+	if err := s.waitForTopics(ctx, names); err != nil {
+		return err
+	}
+	if err := s.c.safe(ctx, s.sub.Topics); errkind.Of(err) == errkind.Invalid && err != nil {
+		return err
+	} else if err != nil && ctx.Err() == nil {
+		s.log.Warn("the brokers do not say whether the topics keep unread events", "error", err)
+	}
+	return s.guarded(ctx)
+}
+
+// generations serves one generation of the group after another until ctx ends.
+func (s *subscriber) generations(ctx context.Context, group *kafka.ConsumerGroup) error {
 	// A coordinator that starts or moves refuses for a while. Attempts become less frequent. The group of kafka-go
 	// begins its next attempt after the error of the last attempt was taken.
 	pause := newBackoff(maxPublishBackoff)
@@ -140,7 +148,7 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 		if err != nil {
 			if kindOf(err) == errkind.Denied {
 				s.leave(group)
-				return classify(err, "subscribing as %s", sub.Group)
+				return classify(err, "subscribing as %s", s.sub.Group)
 			}
 			if ctx.Err() == nil && !errors.Is(err, kafka.RebalanceInProgress) {
 				s.log.Warn("joining the group again", "error", err)
@@ -149,10 +157,10 @@ func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler
 			continue
 		}
 		pause = newBackoff(maxPublishBackoff)
-		c.metrics.rebalances.WithLabelValues(sub.Group).Inc()
+		s.c.metrics.rebalances.WithLabelValues(s.sub.Group).Inc()
 		if err := s.askRewind(ctx); ctx.Err() == nil && err != nil {
 			s.leave(group)
-			return fmt.Errorf("subscribing as %s: %w", sub.Group, err)
+			return fmt.Errorf("subscribing as %s: %w", s.sub.Group, err)
 		}
 		s.serve(ctx, group, gen)
 	}

@@ -149,6 +149,11 @@ func release(src, dist string) error {
 	if err := os.WriteFile(filepath.Join(dist, "SHA256SUMS"), list.Bytes(), 0o644); err != nil {
 		return err
 	}
+	return report(list.String(), modules, len(files))
+}
+
+// report prints the checksums and the counts, and returns an error if a module has no known licence.
+func report(checksums string, modules []module, files int) error {
 	unknown := 0
 	for _, m := range modules {
 		if len(m.licences) == 0 {
@@ -156,7 +161,7 @@ func release(src, dist string) error {
 			fmt.Printf("no known licence in %s %s\n", m.Path, m.Version)
 		}
 	}
-	fmt.Printf("%s%d modules, %d model files, %d licences that could not be named\n", list.String(), len(modules), len(files), unknown)
+	fmt.Printf("%s%d modules, %d model files, %d licences that could not be named\n", checksums, len(modules), files, unknown)
 	if unknown > 0 {
 		return fmt.Errorf("%d modules have no licence that could be named: look at them before they are handed out", unknown)
 	}
