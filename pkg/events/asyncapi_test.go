@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "renew docs/asyncapi.yaml")
 
 func TestAsyncAPI(t *testing.T) {
 	const path = "../../docs/asyncapi.yaml"
-	want, err := AsyncAPI()
+	want, err := asyncAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

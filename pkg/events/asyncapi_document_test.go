@@ -10,9 +10,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// AsyncAPI returns the topics and their contracts as an AsyncAPI 3.0 document. docs/asyncapi.yaml is this document. A
+// asyncAPI returns the topics and their contracts as an AsyncAPI 3.0 document. docs/asyncapi.yaml is this document. A
 // test fails if the file is stale.
-func AsyncAPI() ([]byte, error) {
+func asyncAPI() ([]byte, error) {
 	schemas := make(map[protoreflect.FullName]*yaml.Node)
 	channels, operations, messages := mapping(), mapping(), mapping()
 	for _, c := range contracts {
