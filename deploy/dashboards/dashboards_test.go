@@ -1,5 +1,3 @@
-// Package dashboards_test holds what operators watch to the code: a metric that is
-// renamed must not leave an alert behind that never fires.
 package dashboards_test
 
 import (

@@ -1,4 +1,3 @@
-// Package image_test holds the image to its rules: bases that are pinned by digest, and a context that holds the source alone.
 package image_test
 
 import (

@@ -1,6 +1,3 @@
-// Package k8s_test holds the manifests to the code: topics and users are those of the
-// contracts, and every setting that a manifest gives a service is one that it has.
-// That they are what Kubernetes and its operators take is held by tools/k8s.
 package k8s_test
 
 import (
