@@ -8,14 +8,16 @@
 //
 // Guarantees:
 //
-// - A line holds no newline and no control character, whatever callers send. - Every text is clipped and every list is
-// bounded, so a line has at most MaxLineBytes. - A line never holds a picture, a vector or a token. A picture is given
-// by hash and size, and a token by the first digits of its sha256. - The operating system has a line before Write
-// returns, so the line outlives the process. The file is synced within a second, at rotation and at Close. A power cut
-// loses the lines of at most the last second. - A line that cannot be written is held in memory and written as soon as
-// writing works again. Until then Ready returns an error, and reads are refused if Config.Deny is set. Lines above the
-// bound of held lines are lost, and the log gets their count. - Calls of unknown callers have at most RefusedPerSecond
-// lines. The next line gives the number of omitted lines.
+//   - A line holds no newline and no control character, whatever callers send.
+//   - Every text is clipped and every list is bounded, so a line has at most MaxLineBytes.
+//   - A line never holds a picture, a vector or a token. A picture is given by hash and size, and a token by the first
+//     digits of its sha256.
+//   - The operating system has a line before Write returns, so the line outlives the process. The file is synced within
+//     a second, at rotation and at Close. A power cut loses the lines of at most the last second.
+//   - A line that cannot be written is held in memory and written as soon as writing works again. Until then Ready
+//     returns an error, and reads are refused if Config.Deny is set. Lines above the bound of held lines are lost, and
+//     the log gets their count.
+//   - Calls of unknown callers have at most RefusedPerSecond lines. The next line gives the number of omitted lines.
 //
 // A reader of the file MUST skip a line that is not a JSON object: a full disk may leave a part of a line.
 package audit

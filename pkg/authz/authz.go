@@ -5,8 +5,9 @@
 //
 // Contract:
 //
-// - Reading is authorised here and nowhere else. - A Caller never changes. A caller with other rights is another
-// Caller. - Authorise returns Unauthenticated for a missing or unknown token, and Denied for a token without titles.
+//   - Reading is authorised here and nowhere else.
+//   - A Caller never changes. A caller with other rights is another Caller.
+//   - Authorise returns Unauthenticated for a missing or unknown token, and Denied for a token without titles.
 package authz
 
 import (

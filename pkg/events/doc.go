@@ -8,19 +8,22 @@
 //
 // # Contract
 //
-// - Publish returns nil after all in-sync replicas have acknowledged every event of the call. Events of one key keep
-// the order of publishing. After an error, some events of the call may be in the log. The caller MUST then publish all
-// events of the call again. Identities are derived from the data, so a repeated event is harmless. - Subscribe hands
-// the handler batches of one partition, in order. Subscribe commits the offset of a batch after the handler has
-// returned nil, or after the dead letters have acknowledged the batch. Subscribe never commits an offset beyond an
-// unfinished message. - The kind of a handler's error (errkind) decides the next step. Unavailable and Exhausted: the
-// batch is retried without limit. Internal: the batch is retried a bounded number of times. Conflict: another worker
-// has done the work, and the batch counts as done. Other kinds are permanent: the message goes to the dead letters at
-// once. - A batch that fails for good is halved until the failing messages are found. The other messages are handled. -
-// A dead letter keeps value, key and every header of the message, byte for byte. Retry puts the same bytes back into
-// the topic of the message. - Memory is bounded on both sides. Publishing blocks while too many bytes are in flight.
-// Each partition fetches ahead up to its share of a budget. - No reader sees records of aborted transactions. - If
-// retention removes events before a subscription reads the events, a log line and a metric say so.
+//   - Publish returns nil after all in-sync replicas have acknowledged every event of the call. Events of one key keep
+//     the order of publishing. After an error, some events of the call may be in the log. The caller MUST then publish
+//     all events of the call again. Identities are derived from the data, so a repeated event is harmless.
+//   - Subscribe hands the handler batches of one partition, in order. Subscribe commits the offset of a batch after the
+//     handler has returned nil, or after the dead letters have acknowledged the batch. Subscribe never commits an
+//     offset beyond an unfinished message.
+//   - The kind of a handler's error (errkind) decides the next step. Unavailable and Exhausted: the batch is retried
+//     without limit. Internal: the batch is retried a bounded number of times. Conflict: another worker has done the
+//     work, and the batch counts as done. Other kinds are permanent: the message goes to the dead letters at once.
+//   - A batch that fails for good is halved until the failing messages are found. The other messages are handled.
+//   - A dead letter keeps value, key and every header of the message, byte for byte. Retry puts the same bytes back
+//     into the topic of the message.
+//   - Memory is bounded on both sides. Publishing blocks while too many bytes are in flight. Each partition fetches
+//     ahead up to its share of a budget.
+//   - No reader sees records of aborted transactions.
+//   - If retention removes events before a subscription reads the events, a log line and a metric say so.
 //
 // # Why kafka.Reader and kafka.Writer are not used
 //

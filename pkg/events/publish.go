@@ -24,9 +24,7 @@ const (
 //   - An event that cannot be encoded is Invalid, and an event above MaxBytes is Exhausted. Publish then sends no event
 //     of the call.
 //   - Unavailable: the log did not answer within Config.PublishTimeout. Some events of the call may be in the log. The
-//     caller
-//
-// MUST publish all events of the call again.
+//     caller MUST publish all events of the call again.
 func (c *Client) Publish(ctx context.Context, topic Topic, evs ...Event) error {
 	contract, ok := ContractOf(topic)
 	if !ok {

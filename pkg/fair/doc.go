@@ -9,11 +9,13 @@
 //
 // Guarantees:
 //
-// - Of k callers who always wait, each gets 1/k of the cost, to within a single item of each caller. - A caller who was
-// away gets neither credit nor debt for the time. The first item of such a caller waits for the items in service and
-// for at most one item of every other caller. - Items of a caller are served in the order of arrival. - An item whose
-// context ends leaves the queue at once and costs its caller nothing. - Items above Config.Quick never hold the last
-// slot, so a quick item finds a slot within the time of a quick item. - A caller never has more than Config.Each slots.
+//   - Of k callers who always wait, each gets 1/k of the cost, to within a single item of each caller.
+//   - A caller who was away gets neither credit nor debt for the time. The first item of such a caller waits for the
+//     items in service and for at most one item of every other caller.
+//   - Items of a caller are served in the order of arrival.
+//   - An item whose context ends leaves the queue at once and costs its caller nothing.
+//   - Items above Config.Quick never hold the last slot, so a quick item finds a slot within the time of a quick item.
+//   - A caller never has more than Config.Each slots.
 //
 // A Queue does not interrupt an item that has a slot: the work of the item MUST check its context.
 //

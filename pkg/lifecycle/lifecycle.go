@@ -4,9 +4,9 @@
 //
 // Contract:
 //
-// - Serve of an Actor blocks until its context ends, drains, and returns nil on a clean stop. - The caller MUST list an
-// actor after the actors on which it depends: the first actor starts first and stops last, so an intake closes before
-// the actors that the intake feeds.
+//   - Serve of an Actor blocks until its context ends, drains, and returns nil on a clean stop.
+//   - The caller MUST list an actor after the actors on which it depends: the first actor starts first and stops last,
+//     so an intake closes before the actors that the intake feeds.
 package lifecycle
 
 import (

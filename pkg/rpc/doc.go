@@ -4,7 +4,7 @@
 //
 // Contract:
 //
-// - Every call brings a token, as `Authorization: Bearer …` or in the cookie that the web page sets. Authenticate
-// turns the token into the caller that services expect. - Errors go out by the table of errkind. The log gets internal
-// errors, and the caller gets a fixed text.
+//   - Every call brings a token, as `Authorization: Bearer …` or in the cookie that the web page sets. Authenticate
+//     turns the token into the caller that services expect.
+//   - Errors go out by the table of errkind. The log gets internal errors, and the caller gets a fixed text.
 package rpc

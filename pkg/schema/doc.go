@@ -17,15 +17,18 @@
 //
 // Code that converts a time uses one of these types:
 //
-// - Rate: frames of a constant rate. FrameStart and FrameAt are inverse for every rational rate. If a frame's start is
-// no whole number of flicks, the frame starts at the next flick, so that rounding never moves a moment into another
-// frame. - Clock: the same for an asset, by the rate or, if the rate is variable, by the FrameTable: the start of each
-// frame in the file. - TimecodeScale: the SMPTE labels that editors read. A label counts frames and does not measure
-// time. With drop frame (29.97, 59.94 and 119.88 fps) some labels are left out so that the count follows the clock; no
-// frame is left out. Asking for a label that is left out is an error, and does not give the next frame. An asset of
-// variable rate counts by the track's rate, rounded (media puts the average there). A frame then has a single label and
-// the way back is exact, which a label derived from the time could not give. - Samples, Millis, Duration: samples are
-// exact. Milliseconds and nanoseconds are rounded to the nearest, for display and for players.
+//   - Rate: frames of a constant rate. FrameStart and FrameAt are inverse for every rational rate. If a frame's start
+//     is no whole number of flicks, the frame starts at the next flick, so that rounding never moves a moment into
+//     another frame.
+//   - Clock: the same for an asset, by the rate or, if the rate is variable, by the FrameTable: the start of each frame
+//     in the file.
+//   - TimecodeScale: the SMPTE labels that editors read. A label counts frames and does not measure time. With drop
+//     frame (29.97, 59.94 and 119.88 fps) some labels are left out so that the count follows the clock; no frame is
+//     left out. Asking for a label that is left out is an error, and does not give the next frame. An asset of variable
+//     rate counts by the track's rate, rounded (media puts the average there). A frame then has a single label and the
+//     way back is exact, which a label derived from the time could not give.
+//   - Samples, Millis, Duration: samples are exact. Milliseconds and nanoseconds are rounded to the nearest, for
+//     display and for players.
 //
 // Intervals are half-open: the end of a shot is the start of the next shot, and no moment lies in both.
 //
@@ -33,12 +36,13 @@
 //
 // Identities are derived and never drawn at random, so that repeated work gives the same rows.
 //
-// - An asset is its bytes (AssetID). - A run is its inputs and its method (RunID): the asset, the algorithm and its
-// version, the parameters, the fingerprint of the tracks that the run reads (ReadsFingerprint), and the runs whose
-// results the run reads. The outcome, the worker and the time are not part of the identity. A title's name may be
-// corrected without a new run. A new subtitle track asks for new runs of the algorithms that read text, and of the
-// algorithms that read their results, and of no other algorithm. - Annotations and embeddings are a run and an ordinal
-// (ItemID), each numbered from 0.
+//   - An asset is its bytes (AssetID).
+//   - A run is its inputs and its method (RunID): the asset, the algorithm and its version, the parameters, the
+//     fingerprint of the tracks that the run reads (ReadsFingerprint), and the runs whose results the run reads. The
+//     outcome, the worker and the time are not part of the identity. A title's name may be corrected without a new run.
+//     A new subtitle track asks for new runs of the algorithms that read text, and of the algorithms that read their
+//     results, and of no other algorithm.
+//   - Annotations and embeddings are a run and an ordinal (ItemID), each numbered from 0.
 //
 // Hashes go over an encoding that puts the length before every part. Two lists of parts whose concatenations are equal
 // therefore have different identities. Identities are stored: tests hold their values.

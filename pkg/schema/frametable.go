@@ -17,9 +17,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 //   - a version byte;
 //   - the number of frames as a uvarint;
 //   - for each frame, the difference between its length and the length of the frame before, as a signed varint (for the
-//     first
-//
-// frame, the difference from 0);
+//     first frame, the difference from 0);
 //   - the CRC-32C of all bytes before, little endian.
 //
 // A stretch of even frames costs one byte a frame.

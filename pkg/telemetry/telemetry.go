@@ -4,8 +4,8 @@
 //
 // Contract:
 //
-// - Libraries use no global. They take a *slog.Logger, a prometheus.Registerer and a trace.Tracer in their Deps. -
-// Tracing costs nothing unless an OTLP endpoint is configured.
+//   - Libraries use no global. They take a *slog.Logger, a prometheus.Registerer and a trace.Tracer in their Deps.
+//   - Tracing costs nothing unless an OTLP endpoint is configured.
 package telemetry
 
 import (

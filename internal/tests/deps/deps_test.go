@@ -70,6 +70,8 @@ var layers = func() map[string][]string {
 		"cmd/cinedex": append([]string{"services/ingestor", "services/algo-runner", "services/indexer", "services/operator", "services/search-api"}, all...),
 		// Real servers for tests and for people; nothing that is built into Cinedex starts them.
 		"deploy/local": base,
+		// Tests of manifests, of the image and of the dashboard, without code.
+		"deploy/dashboards": nil, "deploy/image": nil, "deploy/k8s": nil,
 		// What develops and judges the whole may look at all of it, and nothing looks at that.
 		"internal": append([]string{"cmd/cinedex", "services/ingestor", "services/algo-runner", "services/indexer", "services/operator", "services/search-api"}, all...),
 	}

@@ -22,8 +22,7 @@ import (
 //
 //   - Record batches MUST have right checksums, and offsets without gaps, from the first segment to the last.
 //   - A file MUST reach as far as it was synced (watermark.go). Bytes beyond, at the very end of a partition and
-//     without a good
-// batch after them, were never acknowledged. Such bytes are a torn tail and are cut off.
+//     without a good batch after them, were never acknowledged. Such bytes are a torn tail and are cut off.
 //   - No group MAY have read beyond the end.
 //
 // Every other deviation is damage. Open refuses damage with a *DamageError, and Repair sets damage aside. One case

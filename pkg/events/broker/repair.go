@@ -50,9 +50,7 @@ func Losses(dir string) ([]Loss, error) {
 
 // Repair makes a damaged log usable again. No process may have the log open.
 //   - Repair keeps damaged segments in the folder "damaged". In their place are segments with all good records, before
-//     and
-//
-// after the damage, under the same offsets.
+//     and after the damage, under the same offsets.
 //   - Repair returns the damage. Damage that cannot be restored is remembered for Losses.
 //   - A group that had read beyond an end that is gone continues at the new end.
 //   - A log without damage is left unchanged.

@@ -29,8 +29,7 @@ import (
 // kfake can sync each record batch itself, but does so twice, in the one goroutine that serves every connection: a slow
 // disk then delays fetching and heartbeats too. Here syncing happens between kfake and its connections, by two rules:
 //   - The answer to a request that produces records or ends a transaction leaves after a sync that began after the
-//     records
-// were written.
+//     records were written.
 //   - A group's offsets are written after the records before the offsets are synced.
 //
 // Requests for one partition share syncs.

@@ -8,13 +8,16 @@
 //
 // Guarantees:
 //
-// - A repeated event, and the same file under a second event, are a single asset, because the identity of an asset is
-// the hash of its content. - Over HTTP an event needs a token with the role ingest, for titles of the token. Over Kafka
-// the broker's access control list decides who may write media.arrived. - A known asset changes its title only by an
-// event of a sender with the role retitle and with both titles. Such an event came over HTTP, because only the ingestor
-// writes media.accepted. An event older than the event that decided the title changes nothing. - Facts that an event
-// leaves out stay unchanged. - Media stay in their place. Files that the ingestor makes (text tracks as WebVTT, frame
-// tables) go to Cinedex's own bucket, under names that are hashes.
+//   - A repeated event, and the same file under a second event, are a single asset, because the identity of an asset is
+//     the hash of its content.
+//   - Over HTTP an event needs a token with the role ingest, for titles of the token. Over Kafka the broker's access
+//     control list decides who may write media.arrived.
+//   - A known asset changes its title only by an event of a sender with the role retitle and with both titles. Such an
+//     event came over HTTP, because only the ingestor writes media.accepted. An event older than the event that decided
+//     the title changes nothing.
+//   - Facts that an event leaves out stay unchanged.
+//   - Media stay in their place. Files that the ingestor makes (text tracks as WebVTT, frame tables) go to Cinedex's
+//     own bucket, under names that are hashes.
 package ingest
 
 import (

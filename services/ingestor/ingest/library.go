@@ -27,9 +27,7 @@ func (s *Service) known(ctx context.Context, id string) (*pb.Asset, error) {
 // mayTitle decides whether an event may give an asset the event's title. Any event may title an unknown asset.
 //   - Conflict: a later event decided the title. This event came again, or late, and changes nothing.
 //   - Denied: the sender lacks the right. The refusal does not name the asset's title, because the sender may not be
-//     allowed to
-//
-// know the title.
+//     allowed to know the title.
 func (s *Service) mayTitle(known *pb.Asset, m arrival) error {
 	from, to := known.GetTitle().GetId(), m.GetTitle().GetId()
 	if known == nil || from == to {
