@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
@@ -29,6 +31,22 @@ func (p *Part) Open(_ context.Context, on *platform.Platform) (_ platform.Servic
 	if err != nil {
 		return platform.Service{}, err
 	}
+	warm := make(chan struct{})
+	on.RunBeside(lifecycle.Actor{Name: "library", Ready: func() error {
+		select {
+		case <-warm:
+			return nil
+		default:
+			return errkind.New(errkind.Unavailable, "the library is being read")
+		}
+	}, Serve: func(ctx context.Context) error {
+		if err := p.Gateway.Warm(ctx); err != nil && ctx.Err() == nil {
+			on.Log.Warn("reading the library ahead of the first query", "error", err)
+		}
+		close(warm)
+		<-ctx.Done()
+		return nil
+	}})
 	register := func(mux *http.ServeMux) { mux.Handle("/", p.Handler) }
 	return platform.Service{Ready: p.Gateway.Ready, Register: register, Procedures: []string{cinedexv1connect.SearchServiceName}}, nil
 }
