@@ -10,5 +10,7 @@ import (
 
 // Drivers returns all drivers. The first is the default.
 func Drivers() []search.Driver {
-	return append([]search.Driver{embedded.Driver}, shared.Drivers()...)
+	return append([]search.Driver{
+		embedded.Driver,
+	}, shared.Drivers()...)
 }
