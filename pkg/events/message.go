@@ -86,7 +86,7 @@ func (m *message) received() (*received, error) {
 		}
 		return one, nil
 	case strings.HasPrefix(media, "application/cloudevents"):
-		return nil, wrong("content type %q is not read from the log; %s is, with one event", clipped(media), eventJSON)
+		return nil, wrong("content type %q is not read from the log; write single events as %s", clipped(media), eventJSON)
 	case r.attributes["specversion"] == "":
 		return nil, wrong("not a CloudEvent: the header %sspecversion is missing (or send the whole event with the header %s: %s)",
 			attributePrefix, contentTypeHeader, eventJSON)
@@ -168,7 +168,7 @@ func encode(c Contract, source string, now time.Time, ev Event) (*message, error
 		ev.Type = c.Type
 	}
 	if ev.Type != c.Type {
-		return nil, errkind.New(errkind.Invalid, "type %q is not that of topic %s, %q", ev.Type, c.Topic, c.Type)
+		return nil, errkind.New(errkind.Invalid, "type %q is wrong for topic %s; want %q", ev.Type, c.Topic, c.Type)
 	}
 	if ev.ID == "" {
 		ev.ID = deriveID(ev.Type, ev.Subject, data)
