@@ -316,8 +316,11 @@ func (a *breadthAsker) search(token, q string) (hits int, milliseconds float64, 
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	took := time.Since(began).Seconds() * 1000
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return 0, 0, fmt.Errorf("searching %s: %d %.300s, %v", q, resp.StatusCode, b, err)
+	if err != nil {
+		return 0, 0, fmt.Errorf("searching %s: %w", q, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return 0, 0, fmt.Errorf("searching %s: %d %.300s", q, resp.StatusCode, b)
 	}
 	var answer struct {
 		Hits    []json.RawMessage

@@ -45,7 +45,7 @@ func (c *Client) publish(ctx context.Context, contract Contract, evs []Event) er
 	now := time.Now()
 	msgs := make([]*message, len(evs))
 	for i, ev := range evs {
-		m, err := encode(contract, c.cfg.Source, now, traceOn(ctx, ev)) //nolint:contextcheck // the trace context is in the event
+		m, err := encode(contract, c.cfg.Source, now, traceOn(ctx, ev))
 		if err != nil {
 			return err
 		}

@@ -186,29 +186,29 @@ func (e *extent) attributes(of map[string]*pb.Value, at string) error {
 	return nil
 }
 
-func (lang Language) checkLeaf(l *pb.Leaf, at string) error {
+func (l Language) checkLeaf(leaf *pb.Leaf, at string) error {
 	switch {
-	case !kindName(l.GetKind()):
-		return errkind.New(errkind.Invalid, "%s.kind: %.70q is no name of a kind: small letters, digits and _", at, l.GetKind())
-	case len(l.GetText()) > MaxText:
-		return errkind.New(errkind.Invalid, "%s.text: %d bytes are more than the %d allowed", at, len(l.GetText()), MaxText)
-	case words(l.GetText()) > MaxWords:
-		return errkind.New(errkind.Invalid, "%s.text: %d words are more than the %d allowed", at, words(l.GetText()), MaxWords)
-	case !cleanText(l.GetText()):
+	case !kindName(leaf.GetKind()):
+		return errkind.New(errkind.Invalid, "%s.kind: %.70q is no name of a kind: small letters, digits and _", at, leaf.GetKind())
+	case len(leaf.GetText()) > MaxText:
+		return errkind.New(errkind.Invalid, "%s.text: %d bytes are more than the %d allowed", at, len(leaf.GetText()), MaxText)
+	case words(leaf.GetText()) > MaxWords:
+		return errkind.New(errkind.Invalid, "%s.text: %d words are more than the %d allowed", at, words(leaf.GetText()), MaxWords)
+	case !cleanText(leaf.GetText()):
 		return errkind.New(errkind.Invalid, "%s.text: not UTF-8, or with control characters", at)
-	case !(l.GetWeight() >= 0) || math.IsInf(float64(l.GetWeight()), 0):
+	case !(leaf.GetWeight() >= 0) || math.IsInf(float64(leaf.GetWeight()), 0):
 		return errkind.New(errkind.Invalid, "%s.weight: must be 0 or more", at)
 	}
-	shape := lang.shape(l.GetKind())
+	shape := l.shape(leaf.GetKind())
 	placed := placed(shape)
 	switch {
-	case placed && l.GetAsset() == "":
-		return errkind.New(errkind.Invalid, "%s.asset: %s needs an asset", at, l.GetKind())
-	case placed && l.GetTime() < 0:
+	case placed && leaf.GetAsset() == "":
+		return errkind.New(errkind.Invalid, "%s.asset: %s needs an asset", at, leaf.GetKind())
+	case placed && leaf.GetTime() < 0:
 		return errkind.New(errkind.Invalid, "%s.time: must be 0 or more", at)
-	case shape == pb.LeafShape_LEAF_SHAPE_PICTURE && len(l.GetImage()) == 0:
-		return errkind.New(errkind.Invalid, "%s.image: %s needs a picture", at, l.GetKind())
-	case !placed && len(l.GetImage()) == 0 && !hasLetter(l.GetText()):
+	case shape == pb.LeafShape_LEAF_SHAPE_PICTURE && len(leaf.GetImage()) == 0:
+		return errkind.New(errkind.Invalid, "%s.image: %s needs a picture", at, leaf.GetKind())
+	case !placed && len(leaf.GetImage()) == 0 && !hasLetter(leaf.GetText()):
 		return errkind.New(errkind.Invalid, "%s.text: nothing to look for", at)
 	}
 	return nil

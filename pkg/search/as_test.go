@@ -10,10 +10,7 @@ import (
 )
 
 // counted stands before an engine, as a wrapper for metrics or for authorisation does.
-type counted struct {
-	search.Engine
-	asked int
-}
+type counted struct{ search.Engine }
 
 func (c *counted) Unwrap() search.Searcher { return c.Engine }
 

@@ -48,7 +48,7 @@ func Check(ctx context.Context, s Subject) []string {
 	c := &checking{ctx: ctx, Subject: s}
 	for _, kind := range s.Takes {
 		for _, in := range inputs(kind) {
-			c.input(in)
+			c.input(in) //nolint:contextcheck // the context is the subject's
 		}
 	}
 	for _, in := range s.Refuses {

@@ -31,7 +31,7 @@ func (s Settings) Validate() error {
 
 // Open implements search.Settings.
 func (s Settings) Open(ctx context.Context, d search.Deps) (search.Engine, error) {
-	e, err := Open(s.Dir, Config{Spaces: d.Spaces, Mend: d.Owner != nil}, Deps{Log: d.Log, Metrics: d.Metrics}) //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
+	e, err := Open(s.Dir, Config{Spaces: d.Spaces, Mend: d.Owner != nil}, Deps{Log: d.Log, Metrics: d.Metrics})
 	if err != nil {
 		return nil, err // a nil *Engine in the interface would not be nil
 	}

@@ -40,7 +40,7 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 	}
 	// The name is the time, so that no name comes back, whatever is left in the folder.
 	name := filepath.Join(generationsDir, strconv.FormatInt(time.Now().UnixNano(), 10))
-	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log) //nolint:contextcheck // a generation lives longer than the call that makes it
+	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log)
 	if err != nil {
 		return nil, fmt.Errorf("opening a generation beside the live one: %w", err)
 	}

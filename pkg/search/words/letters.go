@@ -49,7 +49,7 @@ var asciiClasses = func() (t [utf8.RuneSelf]class) {
 }()
 
 // classOf returns the class of a character of a text in NFKC.
-func classOf(r rune) class {
+func classOf(r rune) class { //nolint:funlen // a table of ranges
 	if r < utf8.RuneSelf {
 		return asciiClasses[r]
 	}

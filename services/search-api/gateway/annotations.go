@@ -25,7 +25,7 @@ type timed struct {
 }
 
 func (t timed) compare(o timed) int {
-	return cmp.Or(t.Interval.Compare(o.Interval), cmp.Compare(t.algorithm, o.algorithm), cmp.Compare(t.ordinal, o.ordinal))
+	return cmp.Or(t.Compare(o.Interval), cmp.Compare(t.algorithm, o.algorithm), cmp.Compare(t.ordinal, o.ordinal))
 }
 
 // cursor is the place of the last annotation of a page.

@@ -38,65 +38,22 @@ type processed struct {
 	offset  int
 }
 
-// process is the first part of the gateway: it takes a request as it came and
-// says what is asked, of what, and by whom.
+// process is the first part of the gateway. It says what a request asks for, of which part of the library, and for whom.
 func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (_ *processed, err error) {
 	if caller == nil {
 		return nil, errNobody
 	}
-	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), tree: req.GetQuery(), limit: int(req.GetLimit()), view: g.deps.Catalog.View()}
-	lang := query.Language{Names: p.view}
-	f := proto.CloneOf(req.GetFilter()) // languages are made canonical below
-	switch {
-	case req.GetQ() != "" && p.tree != nil:
-		return nil, errkind.New(errkind.Invalid, "q, query: give one of the two")
-	case req.GetQ() != "":
-		var typed *pb.Filter
-		if p.tree, typed, err = lang.Parse(req.GetQ()); err != nil {
-			return nil, err
-		}
-		if f, err = narrowed(f, typed); err != nil {
-			return nil, err
-		}
-	case p.tree != nil:
-		if err := lang.Validate(p.tree); err != nil {
-			return nil, err
-		}
-	}
-	if p.tree == nil {
-		return nil, errkind.New(errkind.Invalid, "query: say what to look for; filters only narrow it")
-	}
-	if err := checkFilter(f); err != nil {
+	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), view: g.deps.Catalog.View()}
+	if err := p.understand(req); err != nil {
 		return nil, err
 	}
-	switch req.GetOrder() {
-	case "", "score":
-	case "time":
-		p.byTime = true
-	default:
-		return nil, errkind.New(errkind.Invalid, "order: %.20q is neither score nor time", req.GetOrder())
-	}
-	switch {
-	case p.limit == 0:
-		p.limit = DefaultLimit
-	case p.limit < 0 || p.limit > MaxLimit:
-		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxLimit)
-	}
-	if len(req.GetCursor()) > maxCursor {
-		return nil, errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
-	}
-	if len(req.GetPreview()) > maxPreview {
-		return nil, errkind.New(errkind.Invalid, "preview: %d algorithms are more than the %d allowed", len(req.GetPreview()), maxPreview)
-	}
-	if req.GetTimeoutMs() < 0 {
-		return nil, errkind.New(errkind.Invalid, "timeout_ms: must be 0 or more")
-	}
-	if err := checkServed(p.view, p.tree, f); err != nil {
+	if err := p.shape(req); err != nil {
 		return nil, err
 	}
-	p.filter = f
-	p.printed = lang.Print(withoutPictures(p.tree), f)
-
+	if err := checkServed(p.view, p.tree, p.filter); err != nil {
+		return nil, err
+	}
+	p.printed = query.Language{Names: p.view}.Print(withoutPictures(p.tree), p.filter)
 	if p.snap, err = g.lib.snapshot(ctx); err != nil {
 		return nil, err
 	}
@@ -114,24 +71,85 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if req.GetCursor() != "" {
 		err = p.resume(ctx, g, caller, req.GetCursor())
 	} else {
-		p.scope, err = g.scope(ctx, p.snap, caller, f)
+		p.scope, err = g.scope(ctx, p.snap, caller, p.filter)
 	}
 	if err != nil {
 		return nil, err
 	}
+	if err := p.checkPlaces(caller); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// understand reads the query and the filter of a request, and checks both.
+func (p *processed) understand(req *pb.SearchRequest) (err error) {
+	lang := query.Language{Names: p.view}
+	p.tree, p.filter = req.GetQuery(), proto.CloneOf(req.GetFilter()) // checkFilter makes languages canonical
+	switch {
+	case req.GetQ() != "" && p.tree != nil:
+		return errkind.New(errkind.Invalid, "q, query: give one of the two")
+	case req.GetQ() != "":
+		var typed *pb.Filter
+		if p.tree, typed, err = lang.Parse(req.GetQ()); err != nil {
+			return err
+		}
+		if p.filter, err = narrowed(p.filter, typed); err != nil {
+			return err
+		}
+	case p.tree != nil:
+		if err := lang.Validate(p.tree); err != nil {
+			return err
+		}
+	}
+	if p.tree == nil {
+		return errkind.New(errkind.Invalid, "query: say what to look for; filters only narrow it")
+	}
+	return checkFilter(p.filter)
+}
+
+// shape reads the order and the size of the answer, and bounds the rest of the request.
+func (p *processed) shape(req *pb.SearchRequest) error {
+	switch req.GetOrder() {
+	case "", "score":
+	case "time":
+		p.byTime = true
+	default:
+		return errkind.New(errkind.Invalid, "order: %.20q is neither score nor time", req.GetOrder())
+	}
+	p.limit = int(req.GetLimit())
+	switch {
+	case p.limit == 0:
+		p.limit = DefaultLimit
+	case p.limit < 0 || p.limit > MaxLimit:
+		return errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxLimit)
+	}
+	switch {
+	case len(req.GetCursor()) > maxCursor:
+		return errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
+	case len(req.GetPreview()) > maxPreview:
+		return errkind.New(errkind.Invalid, "preview: %d algorithms are more than the %d allowed", len(req.GetPreview()), maxPreview)
+	case req.GetTimeoutMs() < 0:
+		return errkind.New(errkind.Invalid, "timeout_ms: must be 0 or more")
+	}
+	return nil
+}
+
+// checkPlaces refuses a leaf that points outside of what the caller may see. A place in an asset that the caller may not see is a place that
+// does not exist.
+func (p *processed) checkPlaces(caller *authz.Caller) error {
 	for _, l := range query.Leaves(p.tree) {
 		if l.GetAsset() == "" {
 			continue
 		}
-		// A place in an asset that the caller may not see is a place that does not exist.
 		if _, err := p.snap.visible(caller, l.GetAsset()); err != nil {
-			return nil, err
+			return err
 		}
 		if _, _, err := p.place(l); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // A cursor that was given out has fewer than 64 bytes; a preview shows few algorithms at once.

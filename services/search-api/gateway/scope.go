@@ -174,7 +174,7 @@ func (sc *scoped) to(s *snapshot) *scoped {
 	if !ok {
 		return nil
 	}
-	v, c, seen := sc.view, sc.census.copy(), sc.seen
+	v, c, seen := sc.view, sc.copy(), sc.seen
 	for id := range ids {
 		was, is := v.seen(sc.snap, id), v.seen(s, id)
 		if was == is {

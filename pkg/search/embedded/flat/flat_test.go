@@ -539,8 +539,6 @@ func TestReadersSeeWholeBatches(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if n%40 == 0 {
-			}
 		}
 	})
 	for range 2 {

@@ -59,7 +59,7 @@ func planOf(snap *snapshot, groups *Set) plan {
 			p.rows += v.live
 			continue
 		}
-		p.stretches[i] = v.segment.stretches(groups)
+		p.stretches[i] = v.stretches(groups)
 		for _, s := range p.stretches[i] {
 			p.rows += s.to - s.from - v.dead.count(s.from, s.to)
 		}
