@@ -278,11 +278,7 @@ func (c *commandHome) status(ctx context.Context) (*pb.GetStatusResponse, error)
 	if err != nil {
 		return nil, err
 	}
-	r, err := client.GetStatus(ctx, connect.NewRequest(&pb.GetStatusRequest{}))
-	if err != nil {
-		return nil, err
-	}
-	return r.Msg, nil
+	return everyStatus(ctx, client.GetStatus, nil)
 }
 
 // unfinished reports whether something of the films is underway.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
@@ -94,9 +93,10 @@ func newStatus(o *output, h *home) *cobra.Command {
 	}
 }
 
-// everyStatus asks for the status of the assets of some titles, or of all assets, page by page.
+// everyStatus asks for the status of the assets of some titles, or of all assets, page by page. The first request for all assets has no
+// field, so that a service of an earlier release, which knows no pages, answers as well.
 func everyStatus(ctx context.Context, status statusCall, titles []string) (*pb.GetStatusResponse, error) {
-	all, req := &pb.GetStatusResponse{}, &pb.GetStatusRequest{Limit: rpcapi.MaxPage, Titles: titles}
+	all, req := &pb.GetStatusResponse{}, &pb.GetStatusRequest{Titles: titles}
 	for {
 		r, err := status(ctx, connect.NewRequest(req))
 		if err != nil {
