@@ -82,7 +82,7 @@ func TestTopics(t *testing.T) {
 		says string
 	}{
 		"above brokers":   {[]string{"--config", file, "--replication", "9"}, errkind.Invalid, "9 copies of each partition need 9 brokers"},
-		"too short":       {[]string{"--config", file, "--replication", "1", "--retention", "annotations=1h"}, errkind.Invalid, "set it to 72h0m0s or more"},
+		"too short":       {[]string{"--config", file, "--replication", "1", "--retention", "annotations=1h"}, errkind.Invalid, "set the retention to 72h0m0s or more"},
 		"no duration":     {[]string{"--config", file, "--replication", "1", "--retention", "annotations=week"}, errkind.Invalid, "want a duration"},
 		"misspelt":        {[]string{"--config", file, "--set", "kafka.borkers=x"}, errkind.Invalid, "kafka.borkers"},
 		"nobody there":    {[]string{"--brokers", "127.0.0.1:1"}, errkind.Unavailable, "connection refused"},

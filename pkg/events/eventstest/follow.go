@@ -82,7 +82,9 @@ func testFollow(t *testing.T, b *bench) {
 	eventually(t, "the early follower hears what came", early.was(append([]string{"current"}, all...)...))
 	late := follow(t, b.client(t))
 	eventually(t, "the late follower hears all, and then that it has all", late.was(append(slices.Clone(all), "current")...))
-	b.h.Crash(t)
+	if b.h.Crash != nil {
+		b.h.Crash(t)
+	}
 	b.publish(t, events.Algorithms, says("d@1", "fourth"))
 	eventually(t, "the early follower goes on", early.was(append(append([]string{"current"}, all...), "+d@1 fourth")...))
 	eventually(t, "the late follower goes on", late.was(append(slices.Clone(all), "current", "+d@1 fourth")...))

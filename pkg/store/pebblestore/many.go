@@ -65,7 +65,13 @@ func itemsIn[T any, M message[T]](ctx context.Context, s *Store, table byte, ref
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !it.SeekGE(w.key) || !bytes.Equal(it.Key(), w.key) {
+		if !it.SeekGE(w.key) {
+			if err := it.Error(); err != nil { // the next seek would forget the error
+				return nil, err
+			}
+			continue
+		}
+		if !bytes.Equal(it.Key(), w.key) {
 			continue
 		}
 		row, err := it.ValueAndErr()

@@ -46,7 +46,11 @@ func placeOfCursor(cursor string) (timed, error) {
 		}
 		n[i], b = v, b[size:]
 	}
-	return timed{Interval: schema.Interval{Start: schema.Time(protowire.DecodeZigZag(n[0])), End: schema.Time(protowire.DecodeZigZag(n[1]))}, ordinal: int64(n[2]), algorithm: string(b)}, nil
+	at := timed{Interval: schema.Interval{Start: schema.Time(protowire.DecodeZigZag(n[0])), End: schema.Time(protowire.DecodeZigZag(n[1]))}, ordinal: int64(n[2]), algorithm: string(b)}
+	if at.Interval.Start < 0 || at.Interval.End < at.Interval.Start || at.ordinal < 0 || !schema.ValidName(at.algorithm) {
+		return timed{}, errkind.New(errkind.Invalid, "cursor: not one that was given out")
+	}
+	return at, nil
 }
 
 // firstWindow is the time that a page of annotations is looked for in at first. A window without a whole page is made four times as long.
