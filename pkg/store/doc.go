@@ -6,11 +6,14 @@
 //
 // # Contract
 //
-//   - A write is durable once the call returned nil. The write survives kill -9 of this process, and of the store's own process.
+//   - A write is durable once the call returned nil. The write survives kill -9 of this process, and of the store's own process. The
+//     promise of cassandrastore has two conditions: a majority of copies is left, and the servers have the commitlog_sync that
+//     cassandrastore asks for. With Cassandra's default, a lone node that is killed loses the writes of the last moment.
 //   - Every write is idempotent by identity: the same write again changes nothing.
-//   - Annotations and embeddings belong to a run, and are immutable, with an exception: before the run is active, an
-//     execution of the same run under a higher epoch MAY replace items.
-//   - Active runs and leases change by compare-and-set alone. Two writers never both win. Reads of active runs and leases are linearizable.
+//   - Annotations and embeddings belong to a run. The items of an active run are immutable. Before the run is active, an execution of
+//     the same run under a higher epoch MAY replace items. WriteBatches does not check the rule: the caller MUST keep the rule.
+//   - Assets, records of runs, active runs, jobs and leases change by compare-and-set alone. Two writers never both win.
+//   - Active and CheckEpoch are linearizable. Every other read sees each write that returned nil before the read began.
 //   - Version and Changes tell readers who hold the library which assets changed.
 //   - Dump writes no wall-clock time. Two stores with the same writes, in any order and any number of times, dump the same bytes.
 package store

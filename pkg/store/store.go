@@ -13,16 +13,16 @@ import (
 // A Store is all of the roles below over one body of data.
 //
 //   - Methods MAY be called from any goroutine.
-//   - A store keeps no message of a caller, and changes none. Messages in answers belong to the caller.
-//   - An iterator yields an error last, with a zero value. A caller MAY leave an iterator early.
+//   - A store keeps no message of a caller, and changes no message of a caller. Messages in answers belong to the caller.
+//   - An iterator that fails yields the error last, with a zero value. A caller MAY leave an iterator early.
 //
 // Errors carry a kind of package errkind:
 //
-//   - NotFound: there is no such row.
-//   - Conflict: another caller won a compare-and-set.
-//   - Invalid: no retry of the same message will help.
+//   - NotFound: a method that returns a single row found no row. A method that returns a list, and an iterator, return no rows instead.
+//   - Conflict: another caller won a compare-and-set, or holds the lease. Each method that returns Conflict says when.
+//   - Invalid: an id is missing, a number is negative, or a message cannot be kept. No retry of the same call will help.
 //   - Unavailable, Exhausted: a retry may help.
-//   - Cancelled: the context ended. A row of a write may be there or not.
+//   - Cancelled: the context ended. The store may have made the write, a part of the write, or nothing.
 type Store interface {
 	Assets
 	Runs
@@ -38,45 +38,56 @@ type Store interface {
 	// message in the form of schema.MarshalJSON. Dump leaves out history: epochs, generations, how long executions took, the run seen
 	// before, whether a run was ever switched to, revisions of assets, when titles were decided, leases, jobs, markers.
 	Dump(ctx context.Context, w io.Writer) error
-	// Version grows with every change of the library: an asset was put and differs, the active run of an asset and algorithm was
-	// switched, a run was created, a run ended without a record, a run was deleted.
+	// Version grows with every change of the library:
+	//
+	//   - PutAsset wrote an asset.
+	//   - Activate switched the active run of an asset and algorithm.
+	//   - CreateRun or FinishRun recorded a run that had no record.
+	//   - DeleteRun deleted the record of a run.
+	//
+	// Guarantees:
 	//
 	//   - A call that changes nothing leaves Version alone.
 	//   - Version never goes back, not even over a restart.
 	//   - Reading Version is cheap.
 	//   - Within one process, a Version read after a change returned is above every Version read before the change began.
 	Version(ctx context.Context) (int64, error)
-	// Changes returns the assets that changed since an earlier call. A reader who holds the library keeps up with the library by
-	// Changes, at a cost that does not grow with the library. since is Next of the earlier call, or "".
+	// Changes returns the assets that changed since an earlier call of Changes. A reader who holds the library keeps up with the library
+	// by Changes, at a cost that does not grow with the library. since is Next of the earlier call, or "" for the first call.
 	//
-	//   - Assets names each asset for which a call made Version grow, where the call returned after the earlier Changes began and
-	//     before this Changes begins. A reader who reads the asset afterwards sees the change.
-	//   - Assets MAY name assets without a change, and MAY name an asset again in the next answer. Assets names an asset once.
-	//   - Whole is false where since is "", where since is too old, and where the store was mended after since. Assets is empty then,
-	//     and the caller MUST read the library anew, after this call.
+	//   - If Whole is true, Assets names every asset that changed: a write made Version grow, and the write returned after the earlier
+	//     call began and before this call began. A reader who reads the asset after this call sees the change.
+	//   - Assets MAY name an asset that did not change. Two answers MAY name the same change. Assets holds no asset twice.
+	//   - If Whole is false, the store does not know every change since then, and Assets is empty. The caller MUST read the whole library
+	//     after this call. Whole is false where since is "", is too old, is no token of this store, or is from before a damaged store
+	//     was salvaged.
+	//   - Next is a token in each answer, whether Whole or not.
 	Changes(ctx context.Context, since string) (Changes, error)
 	// Ready reports whether the store can answer and take writes now.
 	Ready(ctx context.Context) error
-	// Close waits for the calls under way. Later calls are Unavailable. Closing twice is no error.
+	// Close waits for the calls under way. Later calls are Unavailable. Closing twice is no error. If the disk is full or failed, Close
+	// returns an error and MAY return before the calls under way.
 	Close() error
 }
 
 // Changes are the assets that changed in the library.
 type Changes struct {
 	Assets []string // in any order
-	Whole  bool     // Assets names every asset that changed
+	Whole  bool     // Assets names every asset that changed; if false, Assets is empty
 	Next   string   // since of the next call
 }
 
 // Assets is the library.
 type Assets interface {
-	// PutAsset writes a whole asset over an asset of a lower revision. PutAsset is the compare-and-set of the library.
+	// PutAsset writes a whole asset. PutAsset is the compare-and-set of the library.
 	//
-	//   - A caller who changes an asset MUST read the asset, and put the asset with its revision grown by one.
-	//   - Putting an equal asset changes nothing, and is no error.
-	//   - An asset of revision 0 replaces another asset of revision 0.
-	//   - Conflict: another asset of the same or a higher revision is there. A caller who changes the asset reads again and decides
-	//     again. A caller who folds the log goes on: the store knows more than the event.
+	//   - A caller who changes an asset MUST read the asset, add one to the revision, and put the whole asset.
+	//   - PutAsset writes the asset where the id has no recorded asset, or where the recorded revision is lower. The revision MAY be
+	//     more than one higher, as for a caller who folds the log.
+	//   - Revision 0 means that the asset is from before revisions. Such an asset also replaces a recorded asset of revision 0.
+	//   - If the recorded asset equals the asset, PutAsset changes nothing and returns nil.
+	//   - Conflict: the recorded asset is another asset of the same or a higher revision. A caller who changes the asset MUST read the asset
+	//     and decide anew. A caller who folds the log goes on: the recorded asset stays.
 	PutAsset(ctx context.Context, a *pb.Asset) error
 	Asset(ctx context.Context, id string) (*pb.Asset, error)
 	// AllAssets yields every asset in the order of ids.
@@ -85,14 +96,20 @@ type Assets interface {
 
 // Runs is the record of every run: who requested which algorithm, and how the run ended.
 type Runs interface {
-	// CreateRun records a requested run. A run with the same id stays as recorded. CreateRun returns the recorded run. The next answer
-	// of Changes names the asset of a new run, even where another process recorded the run and ended before telling.
-	CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error)
-	// FinishRun records the end of a run, with or without an earlier record.
+	// CreateRun records a requested run, and returns the record.
 	//
-	//   - The state MUST be finished (with counts), failed or cancelled (with the error). Any other state is Invalid.
-	//   - A finished run stays as recorded: a later end changes nothing, and is no error.
-	//   - Conflict: the epoch is below the recorded epoch, or below an epoch that was handed out under RunLease.
+	//   - If the run has a record, CreateRun leaves the record unchanged and returns the record, whatever else r says.
+	//   - Once CreateRun has returned, the next answer of Changes names the asset of a new run. If another process recorded the run and
+	//     died before Version grew, this CreateRun makes Version grow.
+	CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error)
+	// FinishRun records the end of a run. A run without a record gets a record.
+	//
+	//   - The state of r MUST be FINISHED (with counts), FAILED or CANCELLED (with the error). Invalid: any other state.
+	//   - A record in state FINISHED stays as recorded: FinishRun under the same or a higher epoch changes nothing and returns nil.
+	//   - A record in state FAILED or CANCELLED is replaced by a later end under the same or a higher epoch.
+	//   - FinishRun does not read Activated of r.
+	//   - Conflict: the epoch of r is below the recorded epoch. If the record is not FINISHED, Conflict also means that the epoch of r is
+	//     below an epoch that was handed out under RunLease before FinishRun began.
 	FinishRun(ctx context.Context, r *pb.Run) error
 	Run(ctx context.Context, asset, id string) (*pb.Run, error)
 	// RunsOf returns every run of an asset in the order of ids.
@@ -151,22 +168,29 @@ type Point struct {
 
 // Annotations is the items of all runs: annotations and embeddings.
 type Annotations interface {
-	// WriteBatches writes batches durably.
+	// WriteBatches writes batches durably. An item replaces the item with the same asset, run and ordinal. The run needs no record.
 	//
-	//   - After an error, some of the items may be there.
-	//   - WriteBatches checks no epoch: the caller MUST ask CheckEpoch before writing.
-	//   - Invalid: an item has another asset, run or ordinal than the batch says.
+	//   - WriteBatches checks no epoch: the caller MUST call CheckEpoch with RunLease before writing.
+	//   - If an item was written under a higher epoch than the batch, an implementation MAY keep the item and MAY replace the item.
+	//   - After an error, some of the items may be written. The caller MAY write the batches again.
+	//   - Invalid: a batch has no asset or no run, First is negative, an item has another asset, run or ordinal than the batch says, or
+	//     an item cannot be encoded.
 	WriteBatches(ctx context.Context, batches []Batch) error
-	// MarkIndexed records markers durably, one row for each. A marker replaces the marker with the same asset, run, epoch, part and first.
+	// MarkIndexed records markers durably, one row for each marker. A marker replaces the marker with the same asset, run, epoch, part
+	// and first. The caller MUST first have written the marked items to the store and to the search engines: MarkIndexed does not check.
 	MarkIndexed(ctx context.Context, markers []Marker) error
-	// Indexed returns how many items of a run are marked under an epoch. An item in several markers counts once. The cost grows with
-	// the number of the run's batches.
+	// Indexed returns how many annotations and embeddings of a run are marked under exactly this epoch. An item in several markers
+	// counts once. The cost grows with the number of the run's batches.
 	Indexed(ctx context.Context, asset, run string, epoch int64) (annotations, embeddings int64, err error)
-	// TrimRun deletes the items of a run after the first n annotations and m embeddings: an execution under an older epoch wrote them.
-	// TrimRun forgets markers of epochs before the recorded epoch. Markers of the recorded epoch stay: activation counts them.
+	// TrimRun deletes the items of a run beyond the run's counts, which an execution under an older epoch wrote: annotations from the
+	// ordinal annotations on, and embeddings from the ordinal embeddings on.
+	//
+	//   - TrimRun also deletes the markers of epochs below the epoch in the run's record. Markers of the recorded epoch stay, because
+	//     activation counts the markers. A run without a record keeps all markers.
+	//   - A run without items is no error. Items that are written later stay.
 	TrimRun(ctx context.Context, asset, run string, annotations, embeddings int64) error
-	// DeleteRun deletes the items, the markers and the record of a run. A run that is not there is no error. Conflict: the run is
-	// active; the caller switches first.
+	// DeleteRun deletes the items, the markers and the record of a run. A run that does not exist is no error. Conflict: the run is
+	// active. The caller MUST activate another run first.
 	DeleteRun(ctx context.Context, asset, run string) error
 
 	// Annotation and Embedding return one item.
@@ -185,7 +209,8 @@ type Annotations interface {
 	//     the point's time, the annotation with the latest start, and the lowest ordinal of equal starts; nil where no annotation qualifies.
 	//   - Annotations MAY be in any order of time.
 	//   - The answer holds for batches whose WriteBatches returned nil.
-	//   - The cost does not grow with the length of the run, but for runs written by a release before stretches.
+	//   - The cost does not grow with the length of the run. The exception is a run that was written without stretches (see Stretch):
+	//     LastBefore reads such a run whole.
 	LastBefore(ctx context.Context, points []Point) ([]*pb.Annotation, error)
 	// AnnotationsOf yields the annotations of a run within a span, by ordinal.
 	AnnotationsOf(ctx context.Context, asset, run string, span Span) iter.Seq2[*pb.Annotation, error]
@@ -195,13 +220,16 @@ type Annotations interface {
 
 // Activation decides which run readers see.
 type Activation interface {
-	// Activate makes next the active run of its asset and algorithm, where previous is the active run now; "" stands for none.
+	// Activate makes next the active run of its asset and algorithm, if the active run is previous. previous is the id of a run, or "" for
+	// no active run. Activate returns the active run.
 	//
-	//   - Activate reads only asset and id of next.
-	//   - The returned generation grows by one with each switch. The active run before stays recorded as Previous, for going back.
-	//   - The record of next is marked as activated, for ever.
-	//   - Activating the active run changes nothing, and is no error.
-	//   - Conflict: another run than previous is active. NotFound: next has no record. Invalid: next has not finished.
+	//   - Activate reads only asset and id of next. Algorithm, version and state come from the record of next.
+	//   - If next is the active run already, Activate changes nothing and returns nil, whatever previous says.
+	//   - Each switch adds one to the generation, from 1. The answer names the replaced run as Previous, for going back.
+	//   - Activate sets Activated in the record of next. The mark stays, also after another switch.
+	//   - Activate does not check that the items of next are written or indexed: the caller MUST check.
+	//   - Errors: NotFound if next has no record, Invalid if the state of next is not FINISHED, Conflict if neither next nor previous is
+	//     the active run.
 	Activate(ctx context.Context, next *pb.Run, previous string) (*pb.ActiveRun, error)
 	// Active returns the active runs of an asset, by algorithm.
 	Active(ctx context.Context, asset string) ([]*pb.ActiveRun, error)
@@ -223,33 +251,42 @@ type InactiveRun struct {
 type Lease struct {
 	Name   string
 	Holder string
-	// Epoch grows with every change of holder. No epoch comes back.
+	// Epoch grows by one with every Acquire under the name. No epoch is handed out twice.
 	Epoch int64
-	// Until is when the lease runs out, by the store's clock as this process sees the clock.
+	// Until is when the lease runs out, by the clock of the store. A store of several processes measures the clock of its servers.
 	Until time.Time
 }
 
 // FirstEpoch is the epoch of the first lease under a name.
 const FirstEpoch = 1
 
-// Leases hands out rights to write. Each lease has an epoch, which fences the holders before.
+// Leases hands out rights to write. Each lease has an epoch. The epoch fences earlier holders: CheckEpoch refuses a lower epoch.
 type Leases interface {
-	// Acquire takes a lease for ttl. The lease MUST be free, have run out, or be held by the same holder. The epoch grows in each
-	// case: a restarted worker is another worker. Conflict: another holder has the lease; the error names the holder.
+	// Acquire takes a lease for ttl, under the next epoch.
+	//
+	//   - Acquire takes a lease that is free, that has run out, or that the same holder has.
+	//   - Each Acquire adds one to the epoch, also for the same holder: a restarted worker is another worker, and the earlier lease of
+	//     the holder is lost.
+	//   - Conflict: another holder has the lease. The error names the holder.
+	//   - Invalid: name or holder is empty, or ttl is not above 0.
 	Acquire(ctx context.Context, name, holder string, ttl time.Duration) (Lease, error)
-	// Renew extends a lease. A lease that ran out MAY be renewed until another holder acquires the lease. Conflict: the lease was lost
-	// or released.
+	// Renew extends a lease to ttl from now, and keeps the epoch. A lease that ran out can be renewed until somebody acquires the lease.
+	// Conflict: the lease was acquired under a later epoch, or released. Invalid: ttl is not above 0.
 	Renew(ctx context.Context, l Lease, ttl time.Duration) (Lease, error)
-	// Release ends a lease. The store remembers the epoch. Releasing a lost lease is no error.
+	// Release ends a lease before Until. The store remembers the epoch. Releasing a lease that was lost, released or never held is no
+	// error and changes nothing.
 	Release(ctx context.Context, l Lease) error
-	// CheckEpoch fails with Conflict if an epoch above the given epoch was handed out under the name.
+	// CheckEpoch returns Conflict if an epoch above the given epoch was handed out under the name, and nil otherwise. CheckEpoch does
+	// not read whether the lease ran out or was released.
 	CheckEpoch(ctx context.Context, name string, epoch int64) error
 }
 
 // Jobs is the record of operators' work. A worker does a job under the lease JobLease.
 type Jobs interface {
-	// PutJob writes a job, and returns the job as written, with the revision grown by one. The recorded revision MUST be that of j; 0
-	// where no job is recorded. Conflict: another caller wrote first; read again, and decide again.
+	// PutJob writes a job by compare-and-set, and returns the job as written, with the revision grown by one.
+	//
+	//   - The revision of j MUST be the recorded revision, or 0 for a job without a record. PutJob does not change j.
+	//   - Conflict: the recorded revision is another, because another caller wrote first. The caller MUST read the job and decide anew.
 	PutJob(ctx context.Context, j *pb.Job) (*pb.Job, error)
 	Job(ctx context.Context, id string) (*pb.Job, error)
 	// AllJobs yields every job in the order of ids.
@@ -275,8 +312,13 @@ type Position struct {
 // Positions keeps beside the rows how far the log was read for the rows. A store that was restored from a backup, or lost its end,
 // knows by its positions from where the log must be read again. The group's offsets, which the log keeps, do not know.
 type Positions interface {
-	// Reach records how far a group has read. A position replaces the recorded position of its partition, be the new position further
-	// or less far. The caller MUST have written the rows of the events before. A caller MAY record positions late.
+	// Reach records how far a group has read.
+	//
+	//   - A position replaces the recorded position of the same group, topic and partition. Next MAY be lower than the recorded Next,
+	//     after the log was rewound.
+	//   - The caller MUST first have written the rows of every event before Next.
+	//   - The caller MAY record positions late: a position that is too low costs reading events twice.
+	//   - After an error, some of the positions may be recorded.
 	Reach(ctx context.Context, group string, reached []Position) error
 	// Positions returns the recorded positions of a group, in any order.
 	Positions(ctx context.Context, group string) ([]Position, error)
