@@ -10,8 +10,9 @@
 //   - A worker that lost the lease of a job writes no progress of the job any more.
 //   - A wish of an operator (pause, cancel) ends the work within about a second. Progress up to then is written.
 //   - A caller submits, sees and steers only jobs that the caller's role and titles allow.
-//   - The same work under the same key is one job, whoever submits the job, and however often.
+//   - The same work under the same key is one job, however often the work is submitted, and by whomever. Jobs of a Kind with the role
+//     authz.Batch are the exception: such a job belongs to a caller, and the same work of two callers is two jobs.
 //
-// A Kind MUST note a cursor only after everything before the cursor is durable, and MUST be idempotent by identity: going on from an older
-// cursor gives the same rows.
+// A Kind MUST report a cursor only after all work before the cursor is durable. A Kind MUST be idempotent by identity: if another worker
+// goes on from an older cursor, the worker writes the same rows.
 package jobs

@@ -30,18 +30,21 @@ type Kind struct {
 	// Field names the field of Job.work that holds the message of this kind; "" for a kind that keeps its Task. Only the kinds that are
 	// older than Task have a message. The names of Options are then names of fields of the message.
 	Field string
-	// Fixed are flags of the message that tell two kinds of one Field apart.
+	// Fixed are boolean fields of the message, with the values that jobs of this kind have. Fixed tells two kinds of the same Field apart.
 	Fixed map[string]bool
 
-	// Plan tells the work of a job, and changes nothing but j. Plan MUST refuse work that cannot be done: Invalid with the name of the field,
-	// NotFound for a name that is not in the library.
-	Plan func(ctx context.Context, j *pb.Job) (*Plan, error)
-	// Do does a job from the job's cursor to the end.
+	// Plan tells the work of a job. The machine calls Plan when a caller asks for a plan, and when a job is submitted.
 	//
-	//  - Do MUST report progress to w, and MUST return soon after ctx has ended. ctx ends when an operator pauses or cancels the job, when
-	//    the lease is lost, and when the process stops.
-	//  - After an error of kind Unavailable, Exhausted or Cancelled, Do is called again for as long as the error comes back.
-	//  - After an error of kind Internal, Do is called again a few times.
+	//  - Plan MAY change j, and MUST change nothing else.
+	//  - Plan MUST refuse work that cannot be done: Invalid with the name of the field, NotFound for a name that is not in the library.
+	Plan func(ctx context.Context, j *pb.Job) (*Plan, error)
+	// Do does a job from the job's cursor to the end. nil means that the job is finished.
+	//
+	//  - Do MUST report progress to w.
+	//  - Do MUST return soon after ctx has ended. The machine then reads context.Cause(ctx) and not the error of Do. ctx ends when an operator
+	//    pauses or cancels the job, when the lease is lost, and when the process stops.
+	//  - After an error of kind Unavailable, Exhausted or Cancelled, the machine calls Do again after a pause, without limit.
+	//  - After an error of kind Internal, or a panic, the machine calls Do again, at most five times in a row without progress.
 	//  - After any other error the job has failed.
 	Do func(ctx context.Context, w *Work) error
 }
