@@ -44,7 +44,7 @@ type Kind struct {
 	//  - Do MUST return soon after ctx has ended. The machine then reads context.Cause(ctx) and not the error of Do. ctx ends when an operator
 	//    pauses or cancels the job, when the lease is lost, and when the process stops.
 	//  - After an error of kind Unavailable, Exhausted or Cancelled, the machine calls Do again after a pause, without limit.
-	//  - After an error of kind Internal, or a panic, the machine calls Do again, at most five times in a row without progress.
+	//  - After an error of kind Internal, or a panic, the machine calls Do again. The job has failed after five calls in a row without progress.
 	//  - After any other error the job has failed.
 	Do func(ctx context.Context, w *Work) error
 }
