@@ -9,14 +9,15 @@
 //
 //   - Write returns nil only when every item of the batch is durable. Each search that begins afterwards finds the items.
 //   - Writes are idempotent by identity: the run and the ordinal of an item.
-//   - Every question carries a Scope, the set of runs that the caller may see. No other run has any influence on the answer: on its
-//     hits, their order, their totals or their scores. A nil scope is an error, so that no caller forgets the scope.
-//   - Scopes of a large library are told by their complement and by their changes: see [Runs]. An answer through a followed scope equals
-//     the answer through a new scope of the same runs, byte by byte.
+//   - Every question carries a Scope, the set of runs that the caller may see. A run outside the scope has no influence on the answer:
+//     neither on the hits and their order, nor on scores. A nil scope is an error, so that no caller forgets the scope. Package opensearch
+//     names two exceptions: approximate graphs of vectors, and runs that begin during a question.
+//   - A scope of a large library is described by its complement, and by its difference from an earlier scope: see [Runs]. Two scopes of the
+//     same runs give the same answer, byte by byte, however the scopes are described.
 //   - Answers are ordered by score, then by run and ordinal. The same question over the same data gives the same bytes.
 //   - An engine that is a [Rebuilder] is filled anew beside the live engine and swapped without a gap.
 //   - An engine that is a [Lacker] knows when it may hold less than the store.
 //   - An engine that is an [Auditor] says how it keeps an item, so that a dump can be compared with the store.
 //
-// Optional roles are asked for by a type assertion.
+// A caller finds an optional role with [As], and never with a type assertion: an engine may stand behind wrappers.
 package search

@@ -27,16 +27,18 @@ type Engine interface {
 
 // A Lacker is an engine that can lose items, and knows when items may be missing. Callers ask an engine for the role with As.
 type Lacker interface {
-	// Lacking returns the reason why the engine may hold less than the store; nil where the engine holds all. A Rebuild that
-	// commits ends the lack.
+	// Lacking returns the reason why the engine may hold less than the store; nil where the engine knows no reason.
+	//   - The lack stays until a Rebuild commits.
+	//   - The answer MAY be a second old. While the server of an engine does not answer, Lacking returns the last answer.
+	//   - Lack.Serves says whether the engine answers questions. A lack alone is no reason for an engine to refuse writes.
 	Lacking() *Lack
 }
 
-// A Lack is the reason why an engine may hold less than the store, or less than this version wants of each item.
+// A Lack is the reason why an engine may hold less than the store, or keeps items in the form of an earlier version.
 type Lack struct {
 	Reason string
-	// Serves says that the engine answers meanwhile. Otherwise each question is an error of kind Unavailable: an incomplete answer looks
-	// like any other answer.
+	// Serves says that the engine answers questions in spite of the lack. If Serves is false, each question is an error of kind
+	// Unavailable: an incomplete answer looks like any other answer.
 	Serves bool
 }
 
@@ -58,35 +60,40 @@ func Whole(e Searcher) error {
 // A Rebuilder is an engine that can be filled anew beside the live engine, and swapped at once. Callers ask an engine for the role with As.
 type Rebuilder interface {
 	// Rebuild begins a fresh, empty engine of the same spaces beside the live engine.
-	//   - At most one rebuild is under way. A rebuild that began earlier, in this process or in a process that has died, is given up: its
-	//     Commit and its writes are errors of kind Conflict from then on.
+	//   - At most one rebuild is under way. Rebuild gives up an earlier rebuild, of this process or of another process, living or dead. From
+	//     then on, writes and Commit of the earlier rebuild are errors of kind Conflict.
 	//   - The live engine is searched and written as before.
-	//   - Each Write, TrimRun and DeleteRun of the live engine, by any process, is applied to the fresh engine before the call returns. This
-	//     holds from the moment that Rebuild returns.
-	//   - The caller MUST write the earlier items into the fresh engine, in any order. The store has them: every item reaches the store
-	//     before the engine.
+	//   - Once Rebuild has returned, each Write, TrimRun and DeleteRun of the live engine, by any process, also changes the fresh engine
+	//     before the call returns.
+	//   - The caller MUST write every item that was written before Rebuild returned into the fresh engine, in any order. The caller reads
+	//     the items from the store: every item reaches the store before the engine.
+	//   - The caller MUST end the rebuild with Commit or Close.
 	Rebuild(ctx context.Context) (Rebuild, error)
 }
 
 // A Rebuild is an engine that is being filled beside the live engine. Searches, Dump and Ready are of the fresh engine alone.
 //
-// Write of a Rebuild MUST NOT change an item that the live engine was told since the Rebuild began, and passes over items that the live
-// engine was told to trim or delete: an item that is read from the store may be older. Write may not be called beside Commit.
+// Write of a Rebuild takes items that were read from the store, and may be older than the items of the live engine:
+//   - Write MUST leave out each item that the live engine was told to write, to trim or to delete since the Rebuild began.
+//   - If a caller writes an item twice, an implementation MAY keep either version.
+//   - The caller MUST NOT call Write while Commit is under way.
 type Rebuild interface {
 	Engine
 	// Commit makes the fresh engine the live engine at once.
 	//   - Each search sees the whole of one of the two engines. No search fails because of the swap.
 	//   - The former live engine is deleted afterwards.
 	//   - If the process ends before Commit returns, one of the two engines is live and whole.
-	//   - If Commit fails, the live engine is unchanged, and Commit may be called again.
-	//   - Methods of a Rebuild that was committed or closed return errors of kind Conflict.
+	//   - Conflict: the rebuild was committed, closed or given up before. The call changes nothing.
+	//   - After any other error, one of the two engines is live and whole, and the caller MAY call Commit again. An error MAY hide that
+	//     the swap was made: the next Commit then returns nil.
+	//   - After Commit or Close, every method of the Rebuild that returns an error returns an error of kind Conflict, except Close.
 	Commit(ctx context.Context) error
 	// Close gives up and deletes a rebuild that was not committed. After Commit, Close does nothing.
 	Close() error
 }
 
 const (
-	// MaxLimit bounds the hits of one question. A larger limit means MaxLimit.
+	// MaxLimit bounds the hits of one question. A larger limit means MaxLimit. A limit of 0 or below means no hits.
 	MaxLimit = 10_000
 	// MaxOrdinal bounds the ordinals of items.
 	MaxOrdinal = math.MaxUint32 - 1
@@ -105,19 +112,26 @@ func CheckItem(run string, ordinal int64) error {
 
 // A Batch holds items of any number of runs, which the indexer writes together.
 type Batch struct {
-	// Annotations without text and label are passed over.
+	// An annotation that has neither text nor label is passed over. An earlier item of the same run and ordinal stays.
 	Annotations []*pb.Annotation
 	// Embeddings MUST be of spaces that the engine was opened with. An embedding of another space is an error of kind Invalid.
 	Embeddings []*pb.Embedding
-	// Again says that every item of the batch was written before, as far as the caller knows. An engine MAY look for the items first,
-	// and leave items alone that are found unchanged.
+	// Again says that the caller believes every item of the batch to be in the engine, as in a replay. Again changes the cost and not the
+	// result: an engine MAY read the items first, and skip items that are unchanged.
 	Again bool
 }
 
 // Writer writes and deletes items. Each method returns nil only when the change is durable and seen by every search that begins
-// afterwards. A caller whose context ends before the answer does not know whether the change was made, and MAY make the change again.
+// afterwards.
+//
+// After an error, a part of the change may be made. The caller MAY make the change again. Errors:
+//
+//   - Invalid: a run or an ordinal is no identity (see CheckItem), or an item cannot be kept.
+//   - Unavailable, Exhausted: a retry may help.
+//   - Cancelled: the context ended.
 type Writer interface {
-	// Write writes the items of a batch. An item replaces an earlier item of the same run and ordinal.
+	// Write writes the items of a batch. An annotation replaces the annotation of the same run and ordinal. An embedding replaces the
+	// embedding of the same run, ordinal and space.
 	Write(ctx context.Context, b Batch) error
 	// TrimRun deletes the annotations of a run from ordinal annotations on, and the embeddings from ordinal embeddings on.
 	TrimRun(ctx context.Context, run string, annotations, embeddings int64) error
@@ -125,13 +139,19 @@ type Writer interface {
 	DeleteRun(ctx context.Context, run string) error
 }
 
-// Searcher answers questions about words and questions about vectors. A Searcher ranks; fusing answers is the gateway's.
+// Searcher answers questions about words and questions about vectors. A Searcher ranks the hits of one question. The gateway fuses the
+// answers to several questions.
 //
-// Errors: Invalid for a question that no engine can answer, Unavailable while the engine cannot answer, Cancelled when the context ended.
+// A question without words, with an empty scope, or with a limit of 0 or below has no hits and is no error. Errors:
+//
+//   - Invalid: no engine can answer the question: an unknown mode, an unknown space, a vector of another dimension.
+//   - Internal (ErrNoScope): the scope is nil.
+//   - Unavailable: the engine cannot answer now, or lacks items (see Lacker).
+//   - Cancelled: the context ended.
 type Searcher interface {
-	// Text returns annotations by their words, the best first.
+	// Text returns annotations by their words, in the order of CompareHits.
 	Text(ctx context.Context, q TextQuery) ([]Hit, error)
-	// Vector returns embeddings by nearness, the nearest first.
+	// Vector returns embeddings by nearness to the vector, in the order of CompareHits.
 	Vector(ctx context.Context, q VectorQuery) ([]Hit, error)
 	// Languages returns the languages of the texts within the scope, as BCP 47 tags, sorted.
 	Languages(ctx context.Context, s *Scope) ([]string, error)
