@@ -8,16 +8,19 @@
 //
 // # Contract
 //
-//   - Publish returns nil after all in-sync replicas have acknowledged every event of the call. Events of one key keep
-//     the order of publishing. After an error, some events of the call may be in the log. The caller MUST then publish
-//     all events of the call again. Identities are derived from the data, so a repeated event is harmless.
+//   - Publish returns nil after all in-sync replicas have acknowledged every event of the call. The key of an event is
+//     the subject of the event. Events of one key keep the order of publishing. After an error, some events of the call
+//     may be in the log: see Client.Publish. Identities are derived from the data, so a repeated event is harmless.
 //   - Subscribe hands the handler batches of one partition, in order. Subscribe commits the offset of a batch after the
 //     handler has returned nil, or after the dead letters have acknowledged the batch. Subscribe never commits an
 //     offset beyond an unfinished message.
-//   - The kind of a handler's error (errkind) decides the next step. Unavailable and Exhausted: the batch is retried
-//     without limit. Internal: the batch is retried a bounded number of times. Conflict: another worker has done the
-//     work, and the batch counts as done. Other kinds are permanent: the message goes to the dead letters at once.
-//   - A batch that fails for good is halved until the failing messages are found. The other messages are handled.
+//   - The kind of a handler's error (errkind) decides the next step. After Unavailable, Exhausted and Cancelled, the
+//     handler is called with the same batch after a pause, without limit. After any other kind, a batch of several
+//     events is halved, and the handler is called for each half, down to single events.
+//   - For a single event the kind decides as follows. Conflict: another worker has done the work, and the event counts as
+//     done. Internal, and a panic: the event is retried up to Subscription.Attempts times, and then goes to the dead
+//     letters. Invalid, NotFound, Denied and Unauthenticated: the event goes to the dead letters at once.
+//   - A message that cannot be decoded goes to the dead letters, and never reaches the handler.
 //   - A dead letter keeps value, key and every header of the message, byte for byte. Retry puts the same bytes back
 //     into the topic of the message.
 //   - Memory is bounded on both sides. Publishing blocks while too many bytes are in flight. Each partition fetches

@@ -19,12 +19,19 @@ const (
 )
 
 // Publish puts events into a topic and returns nil after all in-sync replicas have acknowledged all events.
-//   - Publish blocks while too many bytes are in flight.
+//   - Publish blocks while too many bytes are in flight, at most for Config.PublishTimeout.
 //   - Events of one subject keep the order of the call. Concurrent calls share requests.
-//   - An event that cannot be encoded is Invalid, and an event above MaxBytes is Exhausted. Publish then sends no event
-//     of the call.
-//   - Unavailable: the log did not answer within Config.PublishTimeout. Some events of the call may be in the log. The
-//     caller MUST publish all events of the call again.
+//
+// Errors that Publish returns before any event of the call is sent:
+//   - Invalid: the topic is unknown, or an event cannot be encoded.
+//   - Exhausted: an event is above MaxBytes.
+//
+// After other errors, some events of the call may be in the log. The caller MUST publish all events of the call again
+// if the data are still to be published:
+//   - Unavailable: the log did not acknowledge every event within Config.PublishTimeout.
+//   - Cancelled: ctx ended, or the client was closed.
+//   - Any kind: the broker refused an event for good, as with Denied for a user without rights. Other events of the call
+//     may have been acknowledged.
 func (c *Client) Publish(ctx context.Context, topic Topic, evs ...Event) error {
 	contract, ok := ContractOf(topic)
 	if !ok {

@@ -30,15 +30,18 @@ type Subscription struct {
 	MaxWait time.Duration
 	// Workers bounds the handlers that run at the same time. Default: one per partition.
 	Workers int
-	// Drain is how long a handler may go on after the subscription was asked to stop. Default 10 s.
+	// Drain is how long a handler may go on after the context of Subscribe ended. The handler's context ends then. Default 10 s.
 	Drain time.Duration
-	// Rewind returns the offsets at which to read partitions whose effects end before the committed offset. A store
-	// that was restored from a backup is such a case. Subscribe calls Rewind after every assignment of partitions,
-	// before the first event: another member may have read the partitions meanwhile, and a rewound offset may not be
-	// committed yet. Optional.
+	// Rewind returns the offsets up to which the effects of events are durable, by the account of the handler's store. A
+	// partition with a lower offset than the committed offset is read from the lower offset on: the store was restored
+	// from a backup, for example. Higher offsets, and partitions that Rewind leaves out, change nothing. Subscribe calls
+	// Rewind after every assignment of partitions, before the first event: another member may have read the partitions
+	// meanwhile, and a rewound offset may not be committed yet. After an error of a retryable kind, Subscribe calls Rewind
+	// again. Any other error ends Subscribe. Optional.
 	Rewind func(ctx context.Context) (Offsets, error)
-	// Reached is called with the next offset of a partition as events are done, in order, dead letters included.
-	// Reached is also called when a partition begins that Rewind does not know. Reached MUST NOT block. Optional.
+	// Reached is called with the offset of the next event of a partition, each time that events are done, in order. An
+	// event in the dead letters is done. If Rewind is set, Reached is also called with the committed offset when a
+	// partition begins that Rewind left out. Reached MUST NOT block. Optional.
 	Reached func(topic Topic, partition int, next int64)
 	// Attempts bounds how often an event that fails with Internal is tried before the event goes to the dead letters.
 	// Default 5.
@@ -51,9 +54,11 @@ type Offsets map[Topic]map[int]int64
 // A Handler does the work of a hop on a batch: events of one partition of one topic, in order.
 //   - A Handler MUST return nil only after its effects are durable.
 //   - A Handler MUST be idempotent: the same event may be delivered again, also after success.
+//   - A Handler MUST return soon after ctx has ended. The events are then delivered again, to this member or another.
 //   - A Handler MAY keep the batch.
-//   - A Handler that fails for good on several events is called again for each half, down to the single events that
-//     fail.
+//   - Calls for one partition never overlap. Calls for several partitions run at the same time.
+//   - The kind of a Handler's error decides whether the batch is retried, halved or put aside: see the contract of the
+//     package. A batch that is halved is handled in two calls, in order, and so down to single events.
 type Handler func(ctx context.Context, batch []Delivery) error
 
 const (
@@ -91,9 +96,13 @@ func (s Subscription) withDefaults() Subscription {
 // Subscribe reads the topics as a member of the group until ctx ends. At the end, Subscribe starts no further batch,
 // lets running handlers finish within Drain, commits, leaves the group and returns nil.
 //   - A new group begins at the earliest event of the log.
-//   - While the log does not answer, or topics do not exist yet, Subscribe waits and logs that it waits.
-//   - Invalid: a topic would lose unread events, by its cleanup policy or by a retention below the contract's least.
+//   - While the log does not answer, or topics do not exist yet, Subscribe waits and logs the waiting.
+//
+// Errors:
+//   - Invalid: the subscription has no group or no topics, a topic is unknown, or a topic would lose unread events, by
+//     its cleanup policy or by a retention below the contract's least.
 //   - Denied: the brokers refuse this user.
+//   - An error of Subscription.Rewind, or of the client's guard, that is not worth a retry.
 func (c *Client) Subscribe(ctx context.Context, sub Subscription, handle Handler) error {
 	sub = sub.withDefaults()
 	if sub.Group == "" || len(sub.Topics) == 0 {
