@@ -13,24 +13,33 @@ import (
 
 // An Algorithm watches, hears or reads one asset at a time.
 type Algorithm interface {
-	// Spec says what the algorithm is, reads and writes. It is the same at every call, costs
-	// nothing, needs no model, and is not to be changed by the caller.
+	// Spec declares the name, the version, the input and the output of the algorithm. Every call returns the same
+	// declaration, costs nothing and needs no model. The caller MUST NOT change the declaration.
 	Spec() *pb.AlgorithmSpec
-	// Annotate reads in and writes out. It may be called for several assets at once.
-	// An error's kind says what follows: Invalid means that this asset can never be done,
-	// Unavailable and Exhausted that it may work later. All goroutines that it started
-	// have ended when it returns.
+	// Annotate reads in and writes out.
+	//
+	//   - Several calls MAY run at the same time, for several assets.
+	//   - nil means that the output is complete.
+	//   - Every goroutine that Annotate started MUST have ended when Annotate returns.
+	//   - If ctx has ended, Annotate MUST return an error.
+	//
+	// The kind of an error decides what the executor does:
+	//
+	//   - Unavailable, Exhausted and Cancelled: the run is executed again later, without limit.
+	//   - Internal: the run is executed again a few times, and has then failed.
+	//   - Any other kind: the run has failed, and is executed again only if an operator requests the run. Invalid means that
+	//     the asset can never be done.
 	Annotate(ctx context.Context, in Input, out Output) error
 }
 
-// A FrameReader is an algorithm that looks at frames; it declares that it reads "video".
+// A FrameReader is an algorithm that reads frames. A FrameReader MUST declare that the algorithm reads "video".
 type FrameReader interface {
 	Algorithm
-	// Frames says in which size, and how often, it wants the frames of an asset.
+	// Frames returns the size of the frames of an asset, and the stride between frames, that the algorithm asks for.
 	Frames(a *pb.Asset) media.FrameSpec
 }
 
-// FramesOf returns the frames of an asset that a declaration asks for.
+// FramesOf returns the size and the stride of an asset's frames that a declaration asks for.
 func FramesOf(spec *pb.AlgorithmSpec, a *pb.Asset) media.FrameSpec {
 	f := spec.GetFrames()
 	out := media.FrameSpec{Width: int(f.GetWidth()), Height: int(f.GetHeight()), Fit: media.Squeeze}
@@ -46,41 +55,51 @@ func FramesOf(spec *pb.AlgorithmSpec, a *pb.Asset) media.FrameSpec {
 	return out
 }
 
-// A Frame is one frame of the asset in the size that the algorithm asked for. The
-// picture is never written again, may be kept, and may be shared with others: it must not be changed.
+// A Frame is frame N of the asset, in the size that the algorithm asked for. Several algorithms share the picture. An
+// algorithm MAY keep the picture, and MUST NOT change the picture.
 type Frame struct {
 	N       int64
 	Picture *media.Picture
 }
 
-// Input is what one execution reads. Each sequence may be ranged over once, by one
-// goroutine; different ones by different goroutines. A sequence that yields an error
-// ends with it, and the error goes back as Annotate's own.
+// Input is the input of one execution.
+//
+//   - An algorithm MAY range over each sequence once, in one goroutine. Different sequences MAY be read in different
+//     goroutines.
+//   - An error is the last element of a sequence. Annotate MUST return the error.
+//   - Input that the algorithm does not declare is an error of kind Invalid.
+//   - The algorithm MUST NOT change the messages.
 type Input interface {
 	Asset() *pb.Asset
-	// Clock says when each frame shows; nil for an asset without pictures.
+	// Clock returns the times of the frames; nil for an asset without pictures.
 	Clock() schema.Clock
-	// Frames yields the frames in order, without gaps but for the stride. The film is decoded
-	// once for all that read it, and waits for the slowest.
+	// Frames yields the frames of the declared stride in order. The film is decoded once for all algorithms that read the
+	// film, and waits for the slowest algorithm.
 	Frames(ctx context.Context) iter.Seq2[Frame, error]
-	// Cues returns the cues of a text track in the order of their times.
+	// Cues returns the cues of a text track in the order of their times. A track without cues is no error.
 	Cues(ctx context.Context, track *pb.TextTrack) ([]timedtext.Cue, error)
-	// Annotations yields the annotations of a kind that the algorithm needs, by ordinal, as they
-	// are made if the algorithm that makes them is running at the same time.
+	// Annotations yields the annotations of a declared kind, by ordinal. If the algorithm that writes the kind is running at
+	// the same time, Annotations yields each annotation as soon as the annotation is written, and waits in between.
 	Annotations(ctx context.Context, kind string) iter.Seq2[*pb.Annotation, error]
-	// Embeddings does the same for a space that the algorithm needs, "name@version".
+	// Embeddings yields the embeddings of a declared space, "name@version", in the same way.
 	Embeddings(ctx context.Context, space string) iter.Seq2[*pb.Embedding, error]
 }
 
-// Output is what one execution writes. Its methods may be called from one goroutine at
-// a time. Run, ordinal and asset are filled in by the callee, which owns the message from then on.
+// Output takes the output of one execution.
+//
+//   - The algorithm MUST call the methods from one goroutine at a time.
+//   - The order of calls gives the ordinals. Output sets asset, run and ordinal of a message.
+//   - The algorithm MUST NOT change a message after the call: Output owns the message.
+//   - Invalid: the message breaks a rule of the schema, or belongs to a space that the algorithm does not declare.
+//   - After any error, Annotate MUST return the error.
 type Output interface {
-	// Annotation writes an annotation and returns its identity, for others to refer to.
+	// Annotation writes an annotation, and returns the identity of the annotation for Embedding.of.
 	Annotation(ctx context.Context, a *pb.Annotation) (id string, err error)
-	// Embedding writes a vector of one of the spaces that the algorithm declares.
+	// Embedding writes a vector of a space that the algorithm declares.
 	Embedding(ctx context.Context, e *pb.Embedding) error
-	// Blob keeps bytes under a name that is the run's own and returns where they are.
+	// Blob stores bytes durably, and returns the reference of the bytes. name names the bytes within the run: blobs of two
+	// runs MAY have the same name.
 	Blob(ctx context.Context, name, contentType string, data []byte) (*pb.MediaRef, error)
-	// Progress tells how far the execution is, in whatever unit; it costs nothing to call often.
+	// Progress reports how much of the execution is done, in a unit of the algorithm's choice. Frequent calls cost nothing.
 	Progress(done, total int64)
 }
