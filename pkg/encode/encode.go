@@ -29,7 +29,7 @@ func (k Kind) String() string {
 	return string(k)
 }
 
-// An Input is the content of a question. The field of its Kind is set.
+// An Input is the content of a question. The field that belongs to Kind is set, and every other field is zero.
 type Input struct {
 	Kind    Kind
 	Words   string
@@ -46,17 +46,19 @@ type Samples struct {
 // An Encoder turns inputs into vectors of one space. The package comment is the contract.
 type Encoder interface {
 	Encode(ctx context.Context, in Input) ([]float32, error)
-	// Cost bounds the milliseconds of one processor that Encode takes for an input. Cost takes no time itself, and looks at
-	// the input alone.
+	// Cost bounds the milliseconds of one processor that Encode takes for an input. The suite allows eight times the cost, because
+	// machines differ. A cost MUST be finite and above 0. Cost reads the input alone, so equal inputs have equal costs. Cost
+	// itself takes no time.
 	Cost(in Input) float64
 }
 
-// A Placer is an encoder of words which can start from the vector of the same words in another space.
+// A Placer is an encoder of words that can start from the vector of the same words in another space, in place of the words.
 type Placer interface {
 	Encoder
 	// From names the other space, "name@version".
 	From() string
-	// Place returns the vector which Encode would return for the words. Place takes no time to speak of.
+	// Place takes the vector of some words in the space From, and returns the vector that Encode returns for the same words.
+	// Place costs almost nothing compared with Encode. Invalid: the vector has another dimension than the space From.
 	Place(vector []float32) ([]float32, error)
 }
 
