@@ -15,7 +15,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// maxEntries bounds the number of versions in a catalogue.
+// maxEntries bounds the number of announced versions in a catalogue.
 const maxEntries = 1000
 
 // ID names one version of an algorithm, "name@version": the key of the topic "algorithms".
@@ -58,7 +58,12 @@ func Validate(a *pb.AlgorithmAnnounced) error {
 func (c *Catalog) View() *View { return c.view.Load() }
 
 // Put adds or replaces an announced version. The caller MUST NOT change the message afterwards.
-// A refused declaration changes nothing for readers: Invalid, Conflict or Exhausted.
+//
+//   - Invalid, Exhausted: the catalogue is unchanged.
+//   - Conflict: the declaration is kept and refused. Views leave out the version, also if an earlier declaration of the same version was
+//     in the views. Put and Remove of other declarations decide anew.
+//   - nil: views have the version from now on. A declaration of another algorithm that was announced later MAY lose a claim thereby:
+//     see View.Refused.
 func (c *Catalog) Put(a *pb.AlgorithmAnnounced) error {
 	if err := Validate(a); err != nil {
 		return err
@@ -83,7 +88,8 @@ func (c *Catalog) Remove(id string) {
 	}
 }
 
-// Check says whether the catalogue would take a declaration, and adds nothing.
+// Check returns the error with which the catalogue would refuse a declaration, and adds nothing. Check is stricter than Put: every leaf
+// that the declaration answers MUST be declared, with a suitable shape. Check does not look at the bound of Put.
 func (c *Catalog) Check(a *pb.AlgorithmAnnounced) error {
 	if err := Validate(a); err != nil {
 		return err
