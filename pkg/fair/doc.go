@@ -9,13 +9,19 @@
 //
 // Guarantees:
 //
-//   - Of k callers who always wait, each gets 1/k of the cost, to within a single item of each caller.
-//   - A caller who was away gets neither credit nor debt for the time. The first item of such a caller waits for the
-//     items in service and for at most one item of every other caller.
+//   - If k callers always have waiting items, each of the callers gets 1/k of the cost, to within a single item of each
+//     caller.
+//   - A caller gets no credit for the time without items. The first item of a caller who got no service lately waits for
+//     the items in service and for at most one item of every other caller. A caller who got more service than others just
+//     before waits until the others have caught up.
 //   - Items of a caller are served in the order of arrival.
-//   - An item whose context ends leaves the queue at once and costs its caller nothing.
-//   - Items above Config.Quick never hold the last slot, so a quick item finds a slot within the time of a quick item.
+//   - An item whose context ends before the item has a slot leaves the queue at once and costs the caller nothing.
+//   - Items above Config.Quick never hold the last of several slots, so a quick item finds a slot within the time of a quick
+//     item. In a queue with one slot, every item may take the slot.
 //   - A caller never has more than Config.Each slots.
+//
+// Quick and Each hold back items that would otherwise be next. Other items pass meanwhile, so the first two guarantees
+// hold among items that neither Quick nor Each holds back.
 //
 // A Queue does not interrupt an item that has a slot: the work of the item MUST check its context.
 //

@@ -19,7 +19,7 @@ type Config struct {
 	Name string
 	// Slots is how many items are served at once; below 1 means 1.
 	Slots int
-	// Quick is the cost up to which an item may take the last slot; 0 lets every item take the last slot.
+	// Quick is the cost up to which an item may take the last of several slots; 0 lets every item take the last slot.
 	Quick float64
 	// Each bounds the slots of one caller at the same time; 0 is no bound.
 	Each int
@@ -59,12 +59,15 @@ func NewQueue(cfg Config) *Queue {
 	return &Queue{cfg: cfg, callers: map[string]*caller{}, waiting: map[*caller]struct{}{}}
 }
 
-// Acquire waits for a slot for an item of the given cost. release gives the slot back. The caller chooses the unit of
-// cost; all items of one queue MUST use the same unit.
+// Acquire waits for a slot for an item of who, the name of a caller, and returns the function that gives the slot back.
 //
-// The caller MUST call release once, when the work is done. Errors:
-//   - the error of the context, if the context ended first;
-//   - Exhausted: MaxWaiting items of the same caller wait already.
+//   - The caller MUST call release exactly once, when the work is done. A second call would free the slot of another item.
+//   - cost MUST NOT be negative. All items of one queue MUST use the same unit of cost.
+//   - After an error, release is nil, and the item has no slot.
+//
+// Errors:
+//   - Cancelled: the context ended first. The error wraps the error of the context.
+//   - Exhausted, with the time after which to try again: MaxWaiting items of the same caller wait already.
 func (q *Queue) Acquire(ctx context.Context, who string, cost float64) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -168,7 +171,8 @@ func (q *Queue) first() (best *caller) {
 }
 
 func (q *Queue) before(a, b *caller) bool {
-	// A caller who was away starts now, whatever service it got before.
+	// A caller whose start has passed starts now: the time without items gives no credit. A caller with a later start got
+	// more service than the others, and waits until the others have caught up.
 	if x, y := max(a.start, q.now), max(b.start, q.now); x != y {
 		return x < y
 	}
