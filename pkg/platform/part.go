@@ -15,45 +15,58 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Part is one service, as its own main and `cinedex up` run it.
+// A Part is one service. The service's own main and `cinedex up` both run the service as a Part.
+//
+// A program calls Spec, reads the configuration into Spec.Config, opens the platform with Spec.Needs, calls Open once, and then runs the Service.
 type Part interface {
-	// Spec says what the service is called and what it needs. It is asked before the configuration is read.
+	// Spec returns the name, the configuration and the needs of the service.
+	//
+	//   - Spec MUST return equal values at each call, with the same pointer as Config.
+	//   - Spec MUST NOT read the configuration: the configuration is read after the first call.
 	Spec() Spec
-	// Open makes the service over a platform that has what Spec needs. Open starts nothing.
+	// Open makes the service.
+	//
+	//   - The configuration is read by then, and p has everything in Spec.Needs. Every other field of p MAY be nil.
+	//   - Open MUST start nothing: no goroutine, no server, no subscription.
+	//   - A part that opens something of its own MUST pass the closer to p.OnClose. The program closes p, also after an error of Open.
 	Open(ctx context.Context, p *Platform) (Service, error)
 }
 
-// A Spec is what a program has to know of a part before it opens the part.
+// A Spec is the description of a part that a program needs before the program opens the part.
 type Spec struct {
 	// Name is the name of the service and of its program.
 	Name string
-	// Key is the section of the part's own configuration, and Config a pointer to it, which holds the defaults.
-	Key    string
+	// Key is the name of the part's own section of the configuration.
+	Key string
+	// Config is a pointer to the part's own configuration. The program fills the configuration, which holds the defaults before.
 	Config any
 	Needs  Needs
-	// API says that the service answers over HTTP, so that its program needs an address.
+	// API says that the service answers over HTTP. The program then needs an address.
 	API bool
 }
 
-// Needs are the pieces of the platform that a part stands on, beside the log, which all have.
+// Needs are the pieces of the platform that a part uses. Every part also has the log, the model cache, logging and metrics. A part that sets a
+// need MUST also set the needs that the comment of the need names.
 type Needs struct {
-	// Store is the truth.
+	// Store is Platform.Store.
 	Store bool
-	// Engine is the search engine; it needs Store and Models.
+	// Engine is Platform.Engine, the search engine. Engine requires Models. With Store, the engine is compared with the store when the
+	// engine is opened; every part with Engine SHOULD have Store.
 	Engine bool
-	// Models are the algorithms and the models that they run on, with the catalogue, which follows the topic of algorithms.
+	// Models are Platform.Models, Algorithms, Encoders and Catalog. The catalogue follows the topic of algorithms.
 	Models bool
-	// Announces says that the algorithms run here, so that the catalogue announces them; it needs Models.
+	// Announces says that this process runs the algorithms. The process then announces the declarations of the algorithms. Announces
+	// requires Models.
 	Announces bool
-	// Blobs are the buckets.
+	// Blobs is Platform.Blobs, the buckets.
 	Blobs bool
-	// Films are the programs that read films; they need Blobs.
+	// Films is Platform.Reader, with the programs that read films. Films includes Blobs.
 	Films bool
-	// Tokens is who may do what, and Audit the record of who did.
+	// Tokens is Platform.Authoriser, the rights of callers. Audit is Platform.Audit, the record of what callers did.
 	Tokens, Audit bool
 }
 
-// and returns what either needs.
+// and returns the needs of n and of o together.
 func (n Needs) and(o Needs) Needs {
 	return Needs{
 		Store: n.Store || o.Store, Engine: n.Engine || o.Engine, Models: n.Models || o.Models, Announces: n.Announces || o.Announces, Blobs: n.Blobs || o.Blobs,
@@ -61,7 +74,7 @@ func (n Needs) and(o Needs) Needs {
 	}
 }
 
-// NeedsOf returns what any of the parts needs.
+// NeedsOf returns the needs of all parts together.
 func NeedsOf(parts ...Part) (n Needs) {
 	for _, part := range parts {
 		n = n.and(part.Spec().Needs)
@@ -71,16 +84,19 @@ func NeedsOf(parts ...Part) (n Needs) {
 
 // A Service is a part that was opened.
 type Service struct {
-	// Serve blocks until its context ends, drains, and returns nil on a clean stop. It is nil for a service that only answers.
+	// Serve runs the service until the context ends. Serve then finishes the work under way, and returns nil on a clean stop. Serve is nil
+	// for a service that has handlers alone. The program of a service with Serve is not ready while the log does not answer.
 	Serve func(context.Context) error
+	// Ready returns the reason why the service cannot work now; nil where the service can. Ready MUST be set, and MUST return soon:
+	// health probes call Ready.
 	Ready func() error
-	// Register puts the service's handlers onto mux; nil where it has none.
+	// Register adds the service's handlers to mux; nil for a service without handlers.
 	Register func(mux *http.ServeMux)
 	// Procedures are the names of the Connect services among the handlers, for health and reflection.
 	Procedures []string
 }
 
-// Models are the algorithms and the models that they run on, each opened at its first need.
+// Models are the algorithms of a program, and the models that the algorithms use. A model is opened at its first use.
 type Models interface {
 	io.Closer
 	Algorithms() (*algo.Registry, error)
