@@ -12,9 +12,12 @@ package authz
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -25,6 +28,7 @@ type Caller struct {
 	all    bool
 	titles map[string]struct{}
 	roles  []Role
+	key    func() string // works the key out once: a caller may see 100,000 titles, and asks with each query
 }
 
 // A Role is a right beyond reading.
@@ -53,6 +57,13 @@ func NewCaller(name string, titles []string, roles ...Role) *Caller {
 		c.all = c.all || t == "*"
 		c.titles[t] = struct{}{}
 	}
+	c.key = sync.OnceValue(func() string {
+		h := sha256.New()
+		for _, t := range c.Titles() {
+			_, _ = fmt.Fprintf(h, "%q", t)
+		}
+		return hex.EncodeToString(h.Sum(nil))
+	})
 	return c
 }
 
@@ -112,12 +123,13 @@ func (c *Caller) Same(o *Caller) bool {
 	return c.name == o.name && maps.Equal(c.titles, o.titles) && slices.Equal(sorted(c.roles), sorted(o.roles))
 }
 
-// Key is equal for two callers who may see the same titles, so that results computed for either caller serve both.
+// Key is equal for two callers who may see the same titles, so that results computed for either caller serve both. Key is a hash of the
+// titles, worked out once for a caller.
 func (c *Caller) Key() string {
 	if c.all {
 		return "*"
 	}
-	return fmt.Sprintf("%q", c.Titles())
+	return c.key()
 }
 
 // An Authoriser recognises callers by their tokens.
