@@ -274,7 +274,7 @@ func TestPods(t *testing.T) {
 				}
 			}
 		}
-		if want := map[string]int{"embedded": 1, "production": 5}[overlay]; pods != want {
+		if want := map[string]int{"embedded": 1, "production": 6}[overlay]; pods != want {
 			t.Errorf("%s has %d kinds of pod, want %d", overlay, pods, want)
 		}
 		if overlay == "production" && len(secrets) < 4 {
