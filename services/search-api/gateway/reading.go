@@ -128,20 +128,21 @@ func (g *Gateway) readBehind(ctx context.Context, p *processed, fs []*filling) e
 
 // readThumbnails finds the picture that shows each moment: the one that covers the start, or the last before it.
 func (g *Gateway) readThumbnails(ctx context.Context, p *processed, fs []*filling) error {
+	thumbnails := p.view.Role(pb.KindRole_KIND_ROLE_THUMBNAILS)
 	at := make([]store.Point, 0, len(fs))
+	shown := make([]*filling, 0, len(fs)) // element i is shown by the picture at at[i]
 	for _, f := range fs {
-		if pt, ok := p.snap.asset(f.asset).spanAt(p.view.Role(pb.KindRole_KIND_ROLE_THUMBNAILS), f.Start); ok {
-			at = append(at, pt)
+		if pt, ok := p.snap.asset(f.asset).spanAt(thumbnails, f.Start); ok {
+			at, shown = append(at, pt), append(shown, f)
 		}
 	}
 	spans, err := g.spansAt(ctx, at)
 	if err != nil {
 		return err
 	}
-	for _, f := range fs {
-		pt, ok := p.snap.asset(f.asset).spanAt(p.view.Role(pb.KindRole_KIND_ROLE_THUMBNAILS), f.Start)
-		if s, found := spans[pt]; ok && found {
-			f.thumbnail = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", f.asset, pt.Run, s.ordinal)
+	for i, f := range shown {
+		if s, ok := spans[at[i]]; ok {
+			f.thumbnail = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", f.asset, at[i].Run, s.ordinal)
 		}
 	}
 	return nil
