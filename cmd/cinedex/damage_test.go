@@ -484,7 +484,8 @@ func (p *probed) look(dir string, logs writerFunc) {
 			}
 			continue
 		}
-		if !slices.Contains(p.Unready, err.Error()) && len(p.Unready) < 20 {
+		// A platform over an undamaged home is unready too until the platform has read the catalogue.
+		if !strings.HasSuffix(err.Error(), "has not been read to its end yet") && !slices.Contains(p.Unready, err.Error()) && len(p.Unready) < 20 {
 			p.Unready = append(p.Unready, err.Error())
 		}
 		if strings.Contains(strings.ReplaceAll(err.Error(), "`cinedex jobs", ""), "`cinedex ") {
