@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"iter"
 	"math"
 	"strings"
 
@@ -153,6 +154,17 @@ type Searcher interface {
 	Text(ctx context.Context, q TextQuery) ([]Hit, error)
 	// Vector returns embeddings by nearness to the vector, in the order of CompareHits.
 	Vector(ctx context.Context, q VectorQuery) ([]Hit, error)
+	// Set returns every item that a question finds, whatever the score, in the order of ComparePlaces.
+	//   - No item of the set is missing from a sequence that ends without an error. An error ends the sequence; the items before the
+	//     error are right.
+	//   - Each item comes once. The sequence is of one moment: a write during the sequence is seen wholly or not at all.
+	//   - An implementation SHOULD read in proportion to the items within q.Where, and hold a bounded part of the set in memory.
+	//   - The caller MAY stop at any item.
+	//   - Exhausted: the implementation cannot give a set of this size. The error says how large a set may be.
+	Set(ctx context.Context, q SetQuery) iter.Seq2[Hit, error]
+	// Size returns an estimate of the number of items of a set: for planning, and cheap beside Set. Size MAY leave the scope, the filter
+	// and the windows out of account, and MUST NOT be 0 for a set that has items.
+	Size(ctx context.Context, q SetQuery) (int, error)
 	// Languages returns the languages of the texts within the scope, as BCP 47 tags, sorted.
 	Languages(ctx context.Context, s *Scope) ([]string, error)
 	// Marks returns the byte ranges of a text in which the words of a query are found, in order and without overlap. language is the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -362,6 +363,16 @@ func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []searc
 	defer func(begun time.Time) { e.measure("vector", begun, err) }(time.Now())
 	err = e.reading(func(g *generation) (err error) { hits, err = g.vector(ctx, q); return err })
 	return hits, err
+}
+
+// Set implements search.Searcher.
+func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	return search.SetOfHits(ctx, e, q)
+}
+
+// Size implements search.Searcher.
+func (e *Engine) Size(_ context.Context, q search.SetQuery) (int, error) {
+	return search.MaxLimit, q.Check()
 }
 
 // Languages implements search.Searcher.

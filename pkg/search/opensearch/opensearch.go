@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -243,6 +244,16 @@ func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []searc
 	defer func(begun time.Time) { e.measure("vector", begun, err) }(time.Now())
 	err = e.reading(ctx, func() (bool, error) { hits, err = e.findVector(ctx, live, q); return len(hits) > 0, err })
 	return hits, err
+}
+
+// Set implements search.Searcher.
+func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	return search.SetOfHits(ctx, e, q)
+}
+
+// Size implements search.Searcher.
+func (e *Engine) Size(_ context.Context, q search.SetQuery) (int, error) {
+	return search.MaxLimit, q.Check()
 }
 
 // Languages implements search.Searcher.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -199,6 +200,16 @@ func (r *rebuild) Text(ctx context.Context, q search.TextQuery) (hits []search.H
 func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []search.Hit, err error) {
 	err = r.within(func() (err error) { hits, err = r.engine.findVector(ctx, r.at, q); return err })
 	return hits, err
+}
+
+// Set implements search.Searcher.
+func (r *rebuild) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	return search.SetOfHits(ctx, r, q)
+}
+
+// Size implements search.Searcher.
+func (r *rebuild) Size(_ context.Context, q search.SetQuery) (int, error) {
+	return search.MaxLimit, q.Check()
 }
 
 // Languages implements search.Searcher.

@@ -2,6 +2,7 @@ package searchtest
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"testing"
@@ -101,6 +102,20 @@ func (e *told) Text(ctx context.Context, q search.TextQuery) ([]search.Hit, erro
 func (e *told) Vector(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
 	q.Scope = e.written.scope(q.Scope)
 	return e.Engine.Vector(ctx, q)
+}
+
+func (e *told) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	if q.Text != nil {
+		t := *q.Text
+		t.Scope = e.written.scope(t.Scope)
+		q.Text = &t
+	}
+	if q.Vector != nil {
+		v := *q.Vector
+		v.Scope = e.written.scope(v.Scope)
+		q.Vector = &v
+	}
+	return e.Engine.Set(ctx, q)
 }
 
 func (e *told) Languages(ctx context.Context, s *search.Scope) ([]string, error) {

@@ -4,6 +4,7 @@ package memory
 import (
 	"context"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -67,6 +68,12 @@ func (e *engine) Text(_ context.Context, q search.TextQuery) ([]search.Hit, erro
 func (e *engine) Vector(context.Context, search.VectorQuery) ([]search.Hit, error) {
 	return nil, errkind.New(errkind.Invalid, "the search engine memory has no vectors")
 }
+
+func (e *engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	return search.SetOfHits(ctx, e, q)
+}
+
+func (e *engine) Size(_ context.Context, q search.SetQuery) (int, error) { return search.MaxLimit, q.Check() }
 
 func (e *engine) Languages(_ context.Context, s *search.Scope) ([]string, error) {
 	if s == nil {
