@@ -23,7 +23,8 @@ import (
 // An Actor is one named, long-running part of a process.
 type Actor struct {
 	Name string
-	// Serve blocks until ctx ends, then drains and returns nil.
+	// Serve blocks until ctx ends, then drains and returns nil. Nil means that the actor has nothing to run: an actor of
+	// handlers alone.
 	Serve func(ctx context.Context) error
 	// Ready says whether the actor can work now. Nil means always.
 	Ready func() error
@@ -106,6 +107,10 @@ func serve(ctx context.Context, a Actor) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if a.Serve == nil {
+		<-ctx.Done()
+		return nil
+	}
 	return a.Serve(ctx)
 }
 

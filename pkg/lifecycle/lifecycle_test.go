@@ -96,3 +96,21 @@ func TestAlive(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// An actor without Serve has readiness alone: the actor runs until all stop.
+func TestActorWithoutServe(t *testing.T) {
+	var r recorder
+	started := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-started
+		cancel()
+	}()
+	err := lifecycle.Run(ctx, quiet, lifecycle.Actor{Name: "handlers", Ready: func() error { return nil }}, waiting(&r, "intake", started))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"intake"}; !slices.Equal(r.lines, want) {
+		t.Errorf("stopped %v, want %v", r.lines, want)
+	}
+}

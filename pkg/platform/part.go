@@ -87,8 +87,8 @@ type Service struct {
 	// Serve runs the service until the context ends. Serve then finishes the work under way, and returns nil on a clean stop. Serve is nil
 	// for a service that has handlers alone. The program of a service with Serve is not ready while the log does not answer.
 	Serve func(context.Context) error
-	// Ready returns the reason why the service cannot work now; nil where the service can. Ready MUST be set, and MUST return soon:
-	// health probes call Ready.
+	// Ready returns the reason why the service cannot work now; nil where the service can. Ready MUST return soon: health probes call Ready.
+	// A Ready that is not set means that the service can always work.
 	Ready func() error
 	// Register adds the service's handlers to mux; nil for a service without handlers.
 	Register func(mux *http.ServeMux)

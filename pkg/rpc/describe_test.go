@@ -53,3 +53,19 @@ func TestDescribeBoundsMessages(t *testing.T) {
 		}
 	}
 }
+
+// Services without a condition of readiness serve.
+func TestDescribeWithoutReady(t *testing.T) {
+	mux := http.NewServeMux()
+	rpc.Describe(mux, nil, "a.Service")
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	resp, err := s.Client().Post(s.URL+"/grpc.health.v1.Health/Check", "application/json", strings.NewReader(`{"service":"a.Service"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil || !bytes.Contains(b, []byte(`"SERVING"`)) && !bytes.Contains(b, []byte(`"SERVING_STATUS_SERVING"`)) {
+		t.Errorf("health: %s %s %v", resp.Status, b, err)
+	}
+}

@@ -50,7 +50,8 @@ func Mount(mux *http.ServeMux, a authz.Authoriser, path string, h http.Handler) 
 	mux.Handle(path, Authenticate(a, h, reject))
 }
 
-// Describe puts health and reflection of the named services onto mux. ready returns why the services cannot answer now.
+// Describe puts health and reflection of the named services onto mux. ready returns why the services cannot answer now; nil for services
+// that can always answer.
 //
 // Both answer without a token, so a message above describeBytes is refused before the message is read.
 func Describe(mux *http.ServeMux, ready func() error, services ...string) {
@@ -75,7 +76,7 @@ func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchea
 		return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("no service %s", req.Service))
 	}
 	status := grpchealth.StatusServing
-	if h.ready() != nil {
+	if h.ready != nil && h.ready() != nil {
 		status = grpchealth.StatusNotServing
 	}
 	return &grpchealth.CheckResponse{Status: status}, nil

@@ -71,20 +71,38 @@ type ManifestFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// An AnnotationRow is a row of annotations.jsonl and annotations.parquet. Times are from the start of the picture.
-type AnnotationRow struct {
-	Title       string `json:"title" parquet:"title,dict"`
-	Asset       string `json:"asset" parquet:"asset,dict"`
-	Algorithm   string `json:"algorithm" parquet:"algorithm,dict"`
-	Version     string `json:"version" parquet:"version,dict"`
-	Run         string `json:"run" parquet:"run,dict"`
-	Ordinal     int64  `json:"ordinal" parquet:"ordinal"`
-	Kind        string `json:"kind" parquet:"kind,dict"`
-	StartFlicks int64  `json:"start_flicks" parquet:"start_flicks"`
-	EndFlicks   int64  `json:"end_flicks" parquet:"end_flicks"`
-	StartMS     int64  `json:"start_ms" parquet:"start_ms"`
-	EndMS       int64  `json:"end_ms" parquet:"end_ms"`
+// RowOf are the first columns of every row: the item.
+type RowOf struct {
+	Title     string `json:"title" parquet:"title,dict"`
+	Asset     string `json:"asset" parquet:"asset,dict"`
+	Algorithm string `json:"algorithm" parquet:"algorithm,dict"`
+	Version   string `json:"version" parquet:"version,dict"`
+	Run       string `json:"run" parquet:"run,dict"`
+	Ordinal   int64  `json:"ordinal" parquet:"ordinal"`
+}
+
+func (w wantedRun) row(asset, run string, ordinal int64) RowOf {
+	return RowOf{w.asset.GetTitle().GetId(), asset, w.run.GetAlgorithm(), w.run.GetVersion(), run, ordinal}
+}
+
+// RowAt are the columns of the item's interval. Times are from the start of the picture.
+type RowAt struct {
+	StartFlicks int64 `json:"start_flicks" parquet:"start_flicks"`
+	EndFlicks   int64 `json:"end_flicks" parquet:"end_flicks"`
+	StartMS     int64 `json:"start_ms" parquet:"start_ms"`
+	EndMS       int64 `json:"end_ms" parquet:"end_ms"`
 	Frames
+}
+
+func (p picture) at(start, end int64) RowAt {
+	return RowAt{start, end, schema.Millis(schema.Time(start)), schema.Millis(schema.Time(end)), p.frames(start, end)}
+}
+
+// An AnnotationRow is a row of annotations.jsonl and annotations.parquet.
+type AnnotationRow struct {
+	RowOf
+	Kind string `json:"kind" parquet:"kind,dict"`
+	RowAt
 	Text       string   `json:"text,omitempty" parquet:"text"`
 	Language   string   `json:"language,omitempty" parquet:"language,dict"`
 	Label      string   `json:"label,omitempty" parquet:"label,dict"`
@@ -100,18 +118,9 @@ type AnnotationRow struct {
 
 // An EmbeddingRow is a row of embeddings.jsonl and embeddings.parquet.
 type EmbeddingRow struct {
-	Title       string `json:"title" parquet:"title,dict"`
-	Asset       string `json:"asset" parquet:"asset,dict"`
-	Algorithm   string `json:"algorithm" parquet:"algorithm,dict"`
-	Version     string `json:"version" parquet:"version,dict"`
-	Run         string `json:"run" parquet:"run,dict"`
-	Ordinal     int64  `json:"ordinal" parquet:"ordinal"`
-	Space       string `json:"space" parquet:"space,dict"`
-	StartFlicks int64  `json:"start_flicks" parquet:"start_flicks"`
-	EndFlicks   int64  `json:"end_flicks" parquet:"end_flicks"`
-	StartMS     int64  `json:"start_ms" parquet:"start_ms"`
-	EndMS       int64  `json:"end_ms" parquet:"end_ms"`
-	Frames
+	RowOf
+	Space string `json:"space" parquet:"space,dict"`
+	RowAt
 	Of        string    `json:"of,omitempty" parquet:"of"`
 	Kind      string    `json:"kind,omitempty" parquet:"kind,dict"`
 	Language  string    `json:"language,omitempty" parquet:"language,dict"`
@@ -121,10 +130,8 @@ type EmbeddingRow struct {
 
 func annotationRow(w wantedRun, p picture, a *pb.Annotation) (AnnotationRow, error) {
 	row := AnnotationRow{
-		Title: w.asset.GetTitle().GetId(), Asset: a.GetAsset(), Algorithm: w.run.GetAlgorithm(), Version: w.run.GetVersion(), Run: a.GetRun(), Ordinal: a.GetOrdinal(),
-		Kind: a.GetKind(), StartFlicks: a.GetStart(), EndFlicks: a.GetEnd(), StartMS: schema.Millis(schema.Time(a.GetStart())), EndMS: schema.Millis(schema.Time(a.GetEnd())),
-		Frames: p.frames(a.GetStart(), a.GetEnd()),
-		Text:   a.GetText(), Language: a.GetLanguage(), Label: a.GetLabel(), Character: a.GetCharacter(), Confidence: a.GetConfidence(),
+		RowOf: w.row(a.GetAsset(), a.GetRun(), a.GetOrdinal()), Kind: a.GetKind(), RowAt: p.at(a.GetStart(), a.GetEnd()),
+		Text: a.GetText(), Language: a.GetLanguage(), Label: a.GetLabel(), Character: a.GetCharacter(), Confidence: a.GetConfidence(),
 	}
 	if r := a.GetRegion(); r != nil {
 		x, y, w, h := r.GetX(), r.GetY(), r.GetW(), r.GetH()
@@ -165,10 +172,8 @@ func plain(v *pb.Value) any {
 
 func embeddingRow(w wantedRun, p picture, e *pb.Embedding) (EmbeddingRow, error) {
 	return EmbeddingRow{
-		Title: w.asset.GetTitle().GetId(), Asset: e.GetAsset(), Algorithm: w.run.GetAlgorithm(), Version: w.run.GetVersion(), Run: e.GetRun(), Ordinal: e.GetOrdinal(),
-		Space: e.GetSpace(), StartFlicks: e.GetStart(), EndFlicks: e.GetEnd(), StartMS: schema.Millis(schema.Time(e.GetStart())), EndMS: schema.Millis(schema.Time(e.GetEnd())),
-		Frames: p.frames(e.GetStart(), e.GetEnd()),
-		Of:     e.GetOf(), Kind: e.GetKind(), Language: e.GetLanguage(), Character: e.GetCharacter(), Vector: e.GetVector(),
+		RowOf: w.row(e.GetAsset(), e.GetRun(), e.GetOrdinal()), Space: e.GetSpace(), RowAt: p.at(e.GetStart(), e.GetEnd()),
+		Of: e.GetOf(), Kind: e.GetKind(), Language: e.GetLanguage(), Character: e.GetCharacter(), Vector: e.GetVector(),
 	}, nil
 }
 

@@ -239,6 +239,22 @@ func keepsUp(t *testing.T, s *studio, g *Gateway) {
 	if _, ok := before[0].Changed(before[1]); ok {
 		t.Error("the sets of two callers have changes in common")
 	}
+	// Callers who see everything see the same set, so an engine that follows one of them has followed them all.
+	first, err := g.lib.snapshot(t.Context())
+	s.must(err)
+	s.change()
+	second, err := g.lib.snapshot(t.Context())
+	s.must(err)
+	one, err := g.scope(t.Context(), first, everybody, nil)
+	s.must(err)
+	other, err := g.scope(t.Context(), second, authz.NewCaller("another", []string{"*"}), nil)
+	s.must(err)
+	changed, ok := other.Changed(one)
+	for r := range s.runs {
+		if !ok || other.Has(r) != one.Has(r) && !slices.Contains(changed, r) {
+			t.Fatalf("Changed between two who see everything tells %v %t, and not %s", changed, ok, r)
+		}
+	}
 }
 
 // keptAreWhole holds the scopes of kept snapshots against scopes that were worked out anew. Assets that have moved are seen in none.

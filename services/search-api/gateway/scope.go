@@ -310,7 +310,7 @@ func (sc *scoped) hiddenAmong(h *hiddenRuns) []string {
 func (sc *scoped) Changed(since search.Runs) ([]string, bool) {
 	was, ok := since.(*scoped)
 	switch {
-	case !ok || was.view.key != sc.view.key:
+	case !ok || was.view.key != sc.view.key && !(was.view.all && sc.view.all): // all who see everything see the same
 		return nil, false
 	case was == sc:
 		return nil, true
