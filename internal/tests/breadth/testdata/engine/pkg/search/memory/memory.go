@@ -73,7 +73,9 @@ func (e *engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hi
 	return search.SetOfHits(ctx, e, q)
 }
 
-func (e *engine) Size(_ context.Context, q search.SetQuery) (int, error) { return search.MaxLimit, q.Check() }
+func (e *engine) Size(_ context.Context, q search.SetQuery) (int, error) {
+	return search.MaxLimit, q.Check()
+}
 
 func (e *engine) Languages(_ context.Context, s *search.Scope) ([]string, error) {
 	if s == nil {
