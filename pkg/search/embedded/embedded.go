@@ -365,14 +365,38 @@ func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []searc
 	return hits, err
 }
 
-// Set implements search.Searcher.
+// Set implements search.Searcher. The set is read before the first item comes. Of each item, a few bytes are held.
 func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return search.SetOfHits(ctx, e, q)
+	return setOf(ctx, q, func() (streams []stream, err error) {
+		defer func(begun time.Time) { e.measure("set", begun, err) }(time.Now())
+		err = e.reading(func(g *generation) (err error) { streams, err = g.set(ctx, q); return err })
+		return streams, err
+	})
+}
+
+// setOf returns a set as the sequence of its items.
+func setOf(ctx context.Context, q search.SetQuery, read func() ([]stream, error)) iter.Seq2[search.Hit, error] {
+	return func(yield func(search.Hit, error) bool) {
+		if err := q.Check(); err != nil {
+			yield(search.Hit{}, err)
+			return
+		}
+		streams, err := read()
+		if err != nil {
+			yield(search.Hit{}, err)
+			return
+		}
+		merged(ctx, streams, yield)
+	}
 }
 
 // Size implements search.Searcher.
-func (e *Engine) Size(_ context.Context, q search.SetQuery) (int, error) {
-	return search.MaxLimit, q.Check()
+func (e *Engine) Size(ctx context.Context, q search.SetQuery) (n int, err error) {
+	if err := q.Check(); err != nil {
+		return 0, err
+	}
+	err = e.reading(func(g *generation) (err error) { n, err = g.size(ctx, q); return err })
+	return n, err
 }
 
 // Languages implements search.Searcher.

@@ -23,7 +23,7 @@ func (e expander) frequency(alts []words.Alternative) (uint64, error) {
 	return df, err
 }
 
-// visible returns the terms that a visible document has, and the number of visible documents of the most frequent term.
+// visible returns the terms that a visible document has, each with its number of visible documents, and the highest of these numbers.
 func (e expander) visible(alts []words.Alternative) (known []words.Alternative, most uint64, err error) {
 	var reuse segment.PostingsList
 	known = make([]words.Alternative, 0, len(alts))
@@ -43,7 +43,7 @@ func (e expander) visible(alts []words.Alternative) (known []words.Alternative, 
 			n += pl.Count()
 			reuse = pl
 		}
-		if n > 0 {
+		if a.Docs = n; n > 0 {
 			known = append(known, a)
 		}
 		most = max(most, n)

@@ -185,6 +185,38 @@ func (g *generation) vector(ctx context.Context, q search.VectorQuery) ([]search
 	return v.find(ctx, q)
 }
 
+// set returns the items of a set, in streams.
+func (g *generation) set(ctx context.Context, q search.SetQuery) ([]stream, error) {
+	if q.Text != nil {
+		return g.text.set(ctx, q)
+	}
+	v, err := g.space(q.Vector.Space)
+	if err != nil {
+		return nil, err
+	}
+	s, err := v.set(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return []stream{s}, nil
+}
+
+// size returns how many items a set has at most.
+func (g *generation) size(ctx context.Context, q search.SetQuery) (int, error) {
+	if q.Text != nil {
+		return g.text.size(ctx, q)
+	}
+	v, err := g.space(q.Vector.Space)
+	if err != nil {
+		return 0, err
+	}
+	f, err := v.filter(ctx, q.Vector)
+	if err != nil {
+		return 0, err
+	}
+	return v.index.Count(f)
+}
+
 // dump writes, run by run, the annotations and then the embeddings by space. The lines of all embeddings are gathered before the
 // first line is written, some 200 bytes each.
 func (g *generation) dump(ctx context.Context, w io.Writer) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	segment "github.com/blevesearch/scorch_segment_api/v2"
 
+	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
@@ -136,8 +137,31 @@ type matcher struct {
 	segment int
 	field   string
 	clauses []clause
-	top     *top
+	to      taker
 	used    []used
+}
+
+// A taker takes the documents that a matcher finds.
+type taker interface {
+	// floor is the least score of a document that is taken.
+	floor() float64
+	offer(score float64, segment int, doc uint64) error
+}
+
+// run offers the documents that match in a mode.
+func (m *matcher) run(mode search.TextMode) error {
+	defer m.release()
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	switch mode {
+	case search.AllWords:
+		return m.all(false)
+	case search.Phrase:
+		return m.all(len(m.clauses) > 1)
+	default:
+		return m.any()
+	}
 }
 
 // cursor opens a clause; it is nil where no visible document matches. The bitmap holds the documents of the cursor; it is nil where the
@@ -173,7 +197,7 @@ func (m *matcher) termCursor(c clause, positions bool) (*cursor, *roaring.Bitmap
 // gatheredCursor opens a clause of several terms whose places do not matter: the documents of all terms are gathered beforehand.
 func (m *matcher) gatheredCursor(c clause) (*cursor, *roaring.Bitmap, error) {
 	docs := roaring.New()
-	gains := m.scratch()
+	gains := m.view.scratch()
 	var pl segment.PostingsList
 	var it segment.PostingsIterator
 	looked := 0
@@ -261,21 +285,26 @@ type used struct {
 // gainTables keeps tables of zeros, one entry per document of a segment.
 var gainTables sync.Pool
 
-func (m *matcher) scratch() []float64 {
-	n := int(m.view.seg.Segment().Count())
+func (v *view) scratch() []float64 {
+	n := len(v.cols.runOf)
 	if t, ok := gainTables.Get().(*[]float64); ok && cap(*t) >= n {
 		return (*t)[:n]
 	}
 	return make([]float64, n)
 }
 
-// release sets the borrowed tables to zero and gives the tables back.
+// release sets a borrowed table to zero and gives the table back.
+func (u used) release() {
+	for it := u.docs.Iterator(); it.HasNext(); {
+		u.gains[it.Next()] = 0
+	}
+	gainTables.Put(&u.gains)
+}
+
+// release gives the borrowed tables back.
 func (m *matcher) release() {
 	for _, u := range m.used {
-		for it := u.docs.Iterator(); it.HasNext(); {
-			u.gains[it.Next()] = 0
-		}
-		gainTables.Put(&u.gains)
+		u.release()
 	}
 	m.used = nil
 }
@@ -312,7 +341,7 @@ func (m *matcher) any() error {
 				return err
 			}
 		}
-		floor := m.top.floor()
+		floor := m.to.floor()
 		for essential < len(cursors) && sums[essential+1] < floor {
 			essential++
 		}
@@ -363,7 +392,7 @@ func (m *matcher) offer(cursors []*cursor, doc uint64) error {
 			score += c.gain
 		}
 	}
-	return m.top.offer(score, m.segment, doc)
+	return m.to.offer(score, m.segment, doc)
 }
 
 // all offers every document with all the words, in their order if inOrder.
@@ -391,14 +420,14 @@ func (m *matcher) all(inOrder bool) error {
 			continue
 		}
 		if inOrder {
-			if score >= m.top.floor() {
+			if score >= m.to.floor() {
 				score *= phraseFactor(cursors)
 			} else {
 				score = 0
 			}
 		}
 		if score > 0 {
-			if err := m.top.offer(score, m.segment, doc); err != nil {
+			if err := m.to.offer(score, m.segment, doc); err != nil {
 				return err
 			}
 		}

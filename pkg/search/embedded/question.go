@@ -3,6 +3,7 @@ package embedded
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"runtime/debug"
 	"slices"
 
@@ -46,6 +47,21 @@ func (v *view) dictionary(field string) (segment.TermDictionary, error) {
 	}
 	v.dicts[field] = d
 	return d, nil
+}
+
+// row calls f with the stored row of a document. The bytes are not to be kept.
+func (v *view) row(doc uint64, f func([]byte) error) error {
+	err := errRow
+	visitErr := v.seg.VisitDocument(doc, func(field string, _ byte, value []byte, _ []uint64) bool {
+		if field == rowField {
+			err = f(value)
+		}
+		return field != rowField
+	})
+	if err = cmp.Or(visitErr, err); err != nil {
+		return fmt.Errorf("reading the row of document %d: %w", doc, err)
+	}
+	return nil
 }
 
 // views returns the views of a snapshot. Segments without a visible document are left out.
@@ -135,61 +151,75 @@ func (t *text) languagesWithin(ctx context.Context, scope *search.Scope) ([]stri
 
 // find answers a question about words.
 func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit, err error) {
+	limit := min(q.Limit, search.MaxLimit)
+	if limit <= 0 {
+		return nil, nil
+	}
+	err = t.ask(ctx, q, func(a *asked) (err error) {
+		top := newTop(t.columns.table.list(), a.views, limit, q.Filter)
+		for _, f := range a.fields {
+			for i := range a.views {
+				m := matcher{ctx: ctx, view: a.views[i], segment: i, field: f.name, clauses: f.clauses, to: top}
+				if err := m.run(q.Mode); err != nil {
+					return err
+				}
+			}
+		}
+		hits, err = top.hits()
+		return err
+	})
+	return hits, err
+}
+
+// An asked is a question about words over a snapshot.
+type asked struct {
+	views  []*view
+	fields []askedField
+}
+
+// An askedField is a field with the words to find in the field.
+type askedField struct {
+	name    string
+	clauses []clause
+}
+
+// ask calls f with the question over the present snapshot. ask does not call f if the question has no words or no runs to look in.
+func (t *text) ask(ctx context.Context, q search.TextQuery, f func(*asked) error) (err error) {
 	// A damaged segment shows as an index out of range within the libraries that read the segment. The panic ends the question, and not
 	// the process.
 	defer func() {
 		if p := recover(); p != nil {
-			hits, err = nil, errkind.New(errkind.Internal, "searching: %v", p)
+			err = errkind.New(errkind.Internal, "searching: %v", p)
 			t.log.Error("search panicked", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	limit := min(q.Limit, search.MaxLimit)
-	asked := words.Question(q.Words)
-	if limit <= 0 || len(asked) == 0 || q.Scope.Empty() {
-		return nil, nil
+	words := words.Question(q.Words)
+	if len(words) == 0 || q.Scope.Empty() {
+		return nil
 	}
 	s, err := t.snapshot()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = s.Close() }()
-	views, err := t.views(ctx, s, q.Scope, q.Filter)
-	if err != nil {
-		return nil, err
+	a := &asked{}
+	if a.views, err = t.views(ctx, s, q.Scope, q.Filter); err != nil {
+		return err
 	}
-	top := newTop(t.columns.table.list(), views, limit, q.Filter)
-	fields, err := t.fields(views, q)
+	fields, err := t.fields(a.views, q)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, f := range fields {
-		clauses, err := f.clauses(ctx, views, q.Mode, asked)
+		clauses, err := f.clauses(ctx, a.views, q.Mode, words)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if len(clauses) == 0 {
-			continue
-		}
-		for i := range views {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			m := matcher{ctx: ctx, view: views[i], segment: i, field: f.name, clauses: clauses, top: top}
-			switch q.Mode {
-			case search.AllWords:
-				err = m.all(false)
-			case search.Phrase:
-				err = m.all(len(clauses) > 1)
-			default:
-				err = m.any()
-			}
-			m.release()
-			if err != nil {
-				return nil, err
-			}
+		if len(clauses) > 0 {
+			a.fields = append(a.fields, askedField{f.name, clauses})
 		}
 	}
-	return top.hits()
+	return f(a)
 }
 
 // A field is the texts of one language, or the labels, with their analysis and the number of visible documents.

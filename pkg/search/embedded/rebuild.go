@@ -233,12 +233,19 @@ func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []sear
 
 // Set implements search.Searcher.
 func (r *rebuild) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return search.SetOfHits(ctx, r, q)
+	return setOf(ctx, q, func() (streams []stream, err error) {
+		err = r.within(func(g *generation) (err error) { streams, err = g.set(ctx, q); return err })
+		return streams, err
+	})
 }
 
 // Size implements search.Searcher.
-func (r *rebuild) Size(_ context.Context, q search.SetQuery) (int, error) {
-	return search.MaxLimit, q.Check()
+func (r *rebuild) Size(ctx context.Context, q search.SetQuery) (n int, err error) {
+	if err := q.Check(); err != nil {
+		return 0, err
+	}
+	err = r.within(func(g *generation) (err error) { n, err = g.size(ctx, q); return err })
+	return n, err
 }
 
 // Languages implements search.Searcher.

@@ -73,28 +73,41 @@ func (r row) encode() []byte {
 
 var errRow = errors.New("malformed row")
 
+// A rawRow is a row whose texts are a part of the encoded row.
+type rawRow struct {
+	asset, kind, language []byte
+	interval              schema.Interval
+	confidence            float32
+	hash                  uint64
+}
+
 func decodeRow(b []byte) (row, error) {
-	var r row
+	r, err := decodeRaw(b)
+	return row{asset: string(r.asset), kind: string(r.kind), language: string(r.language), interval: r.interval, confidence: r.confidence, hash: r.hash}, err
+}
+
+func decodeRaw(b []byte) (rawRow, error) {
+	var r rawRow
 	start, n := binary.Varint(b)
 	if n <= 0 {
-		return row{}, errRow
+		return rawRow{}, errRow
 	}
 	b = b[n:]
 	length, n := binary.Varint(b)
 	if n <= 0 || len(b) < n+12 {
-		return row{}, errRow
+		return rawRow{}, errRow
 	}
 	b = b[n:]
 	r.interval = schema.Interval{Start: schema.Time(start), End: schema.Time(start + length)}
 	r.confidence = math.Float32frombits(binary.LittleEndian.Uint32(b))
 	r.hash = binary.LittleEndian.Uint64(b[4:])
 	b = b[12:]
-	for _, s := range []*string{&r.asset, &r.kind, &r.language} {
+	for _, s := range []*[]byte{&r.asset, &r.kind, &r.language} {
 		l, n := binary.Uvarint(b)
 		if n <= 0 || uint64(len(b)-n) < l {
-			return row{}, errRow
+			return rawRow{}, errRow
 		}
-		*s = string(b[n : n+int(l)])
+		*s = b[n : n+int(l)]
 		b = b[n+int(l):]
 	}
 	return r, nil

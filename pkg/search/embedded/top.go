@@ -3,7 +3,6 @@ package embedded
 import (
 	"cmp"
 	"container/heap"
-	"fmt"
 	"math"
 	"slices"
 
@@ -77,23 +76,9 @@ func (t *top) offer(score float64, segment int, doc uint64) error {
 	return nil
 }
 
-func (t *top) row(it item) (row, error) {
-	var r row
-	err := errRow
-	visitErr := t.views[it.segment].seg.VisitDocument(it.doc, func(field string, _ byte, value []byte, _ []uint64) bool {
-		if field != rowField {
-			return true
-		}
-		r, err = decodeRow(value)
-		return false
-	})
-	if visitErr != nil {
-		err = visitErr
-	}
-	if err != nil {
-		return row{}, fmt.Errorf("reading the row of document %d: %w", it.doc, err)
-	}
-	return r, nil
+func (t *top) row(it item) (r row, err error) {
+	err = t.views[it.segment].row(it.doc, func(b []byte) (err error) { r, err = decodeRow(b); return err })
+	return r, err
 }
 
 // hits returns the documents that were taken as hits, the best first.

@@ -127,17 +127,22 @@ func (v *vectors) remove(ctx context.Context, run string, from int64) error {
 	return nil
 }
 
-func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
-	limit := min(q.Limit, search.MaxLimit)
-	groups, err := v.groups.visible(ctx, q.Scope, q.Filter)
-	if err != nil {
-		return nil, fmt.Errorf("searching space %s: %w", v.name, err)
-	}
-	f := flat.Filter{Groups: groups}
+// filter returns which rows a question may find.
+func (v *vectors) filter(ctx context.Context, q *search.VectorQuery) (f flat.Filter, err error) {
+	f.Groups, err = v.groups.visible(ctx, q.Scope, q.Filter)
 	if span := q.Filter.Span; !span.Empty() {
 		f.Span = func(start, end int64) bool {
 			return schema.Interval{Start: schema.Time(start), End: schema.Time(end)}.Overlaps(span)
 		}
+	}
+	return f, err
+}
+
+func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit, error) {
+	limit := min(q.Limit, search.MaxLimit)
+	f, err := v.filter(ctx, &q)
+	if err != nil {
+		return nil, fmt.Errorf("searching space %s: %w", v.name, err)
 	}
 	if limit <= 0 {
 		// Asked all the same, so that a wrong vector is told.

@@ -86,45 +86,32 @@ type search struct {
 	span    func(start, end int64) bool
 	names   []string
 	exact   bool // the estimate is skipped
+	whole   bool // every row that reaches the floor is kept
 	k       int
 	floor   atomic.Uint64 // float64 bits: the best kth score of any worker
 	prepare map[*float32]*question
 }
 
-func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k int, f Filter) ([]Hit, error) {
-	p := planOf(snap, f.Groups)
-	s := &search{x: x, values: values, groups: f.Groups, span: f.Span, names: snap.names, k: k, prepare: map[*float32]*question{}}
-	s.exact = p.rows <= max(x.limits.exactRows, 16*k) || math.IsInf(x.cfg.Confidence, 1)
-	s.floor.Store(math.Float64bits(math.Inf(-1)))
+func (x *Index) searchFor(snap *snapshot, values []float32, f Filter) *search {
+	s := &search{x: x, values: values, groups: f.Groups, span: f.Span, names: snap.names, prepare: map[*float32]*question{}}
 	for _, t := range snap.tails {
 		s.question(t.centre)
 	}
 	for _, v := range snap.segments {
 		s.question(v.centre)
 	}
+	return s
+}
 
-	workers := min(runtime.GOMAXPROCS(0), p.rows/x.limits.workRows)
-	var tops []*top
-	if workers < 2 {
-		t := newTop(s)
-		if err := s.scan(ctx, t, snap, p, 0, 1); err != nil {
-			return nil, err
-		}
-		tops = append(tops, t)
-	} else {
-		errs := make([]error, workers)
-		var running sync.WaitGroup
-		for w := range workers {
-			t := newTop(s)
-			tops = append(tops, t)
-			running.Go(func() { errs[w] = s.scan(ctx, t, snap, p, w, workers) })
-		}
-		running.Wait()
-		for _, err := range errs {
-			if err != nil {
-				return nil, err
-			}
-		}
+func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k int, f Filter) ([]Hit, error) {
+	p := planOf(snap, f.Groups)
+	s := x.searchFor(snap, values, f)
+	s.k = k
+	s.exact = p.rows <= max(x.limits.exactRows, 16*k) || math.IsInf(x.cfg.Confidence, 1)
+	s.floor.Store(math.Float64bits(math.Inf(-1)))
+	tops, err := s.scanAll(ctx, snap, p)
+	if err != nil {
+		return nil, err
 	}
 	all := tops[0]
 	for _, t := range tops[1:] {
@@ -140,6 +127,29 @@ func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k 
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Ordinal, b.Ordinal))
 	})
 	return hits, nil
+}
+
+// scanAll scans the plan, with several workers if there is much to scan. The workers' rows are in several tops.
+func (s *search) scanAll(ctx context.Context, snap *snapshot, p plan) ([]*top, error) {
+	workers := max(1, min(runtime.GOMAXPROCS(0), p.rows/s.x.limits.workRows))
+	tops, errs := make([]*top, workers), make([]error, workers)
+	for w := range tops {
+		tops[w] = newTop(s)
+	}
+	if workers == 1 {
+		return tops, s.scan(ctx, tops[0], snap, p, 0, 1)
+	}
+	var running sync.WaitGroup
+	for w := range workers {
+		running.Go(func() { errs[w] = s.scan(ctx, tops[w], snap, p, w, workers) })
+	}
+	running.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return tops, nil
 }
 
 // cancelEvery is how many blocks are scanned between two looks at the context.
@@ -383,7 +393,7 @@ type top struct {
 }
 
 func newTop(s *search) *top {
-	return &top{s: s, floor: math.Inf(-1), items: make([]candidate, 0, min(s.k, 1024))}
+	return &top{s: s, floor: math.Float64frombits(s.floor.Load()), items: make([]candidate, 0, min(s.k, 1024))}
 }
 
 // below orders by rank, then by key from the last.
@@ -398,6 +408,10 @@ func (t *top) below(a, b *candidate) bool {
 }
 
 func (t *top) push(c candidate) {
+	if t.s.whole {
+		t.items = append(t.items, c)
+		return
+	}
 	if len(t.items) < t.s.k {
 		t.items = append(t.items, c)
 		for i := len(t.items) - 1; i > 0; {

@@ -1,0 +1,283 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"math/bits"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// places are documents of a segment in the order of search.ComparePlaces. A place is the number of a document in this order.
+type places struct {
+	docs []uint32 // by place
+	// place is the place of each document of the segment; nil if the places are of some documents.
+	place []uint32
+	// assets are rising. The places of assets[i] begin at from[i].
+	assets []string
+	from   []uint32
+
+	intervals []schema.Interval // by place
+	looks     []uint32          // by place: a number in look
+	look      []look
+	// confidences is nil if every document has the same confidence.
+	confidences []float32
+	confidence  float32
+}
+
+// A look is a kind and a language of documents.
+type look struct{ kind, language string }
+
+// A placed is a document on the way to its place.
+type placed struct {
+	asset, doc, look uint32
+	confidence       float32
+	interval         schema.Interval
+}
+
+// A placing gathers documents of a segment.
+type placing struct {
+	view   *view
+	runs   []string // by number
+	docs   []placed
+	assets map[string]uint32
+	names  []string // of assets, by number
+	looks  map[look]uint32
+	look   []look
+	last   uint32 // asset of the last document
+}
+
+// newPlaces reads the rows of documents. nil docs are every document of the segment.
+func newPlaces(ctx context.Context, v *view, runs []string, docs *roaring.Bitmap) (*places, error) {
+	g := &placing{view: v, runs: runs, assets: map[string]uint32{}, looks: map[look]uint32{}}
+	var err error
+	if docs == nil {
+		n := uint32(len(v.cols.runOf))
+		g.docs = make([]placed, 0, n)
+		for doc := uint32(0); doc < n && err == nil; doc++ {
+			err = g.add(ctx, doc)
+		}
+	} else {
+		g.docs = make([]placed, 0, docs.GetCardinality())
+		for it := docs.Iterator(); it.HasNext() && err == nil; {
+			err = g.add(ctx, it.Next())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := g.sorted()
+	if docs == nil {
+		p.place = make([]uint32, len(p.docs))
+		for place, doc := range p.docs {
+			p.place[doc] = uint32(place)
+		}
+	}
+	return p, nil
+}
+
+func (g *placing) add(ctx context.Context, doc uint32) error {
+	if doc%checkEvery == 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return g.view.row(uint64(doc), func(b []byte) error {
+		r, err := decodeRaw(b)
+		if err != nil {
+			return err
+		}
+		d := placed{doc: doc, interval: r.interval, confidence: r.confidence}
+		if len(g.names) > 0 && g.names[g.last] == string(r.asset) {
+			d.asset = g.last
+		} else if n, ok := g.assets[string(r.asset)]; ok {
+			d.asset = n
+		} else {
+			d.asset = uint32(len(g.names))
+			g.names = append(g.names, string(r.asset))
+			g.assets[g.names[d.asset]] = d.asset
+		}
+		g.last = d.asset
+		// The compiler makes no strings for a look that is known.
+		n, ok := g.looks[look{string(r.kind), string(r.language)}]
+		if !ok {
+			n = uint32(len(g.look))
+			l := look{string(r.kind), string(r.language)}
+			g.look, g.looks[l] = append(g.look, l), n
+		}
+		d.look = n
+		g.docs = append(g.docs, d)
+		return nil
+	})
+}
+
+// sorted lays the documents out by asset, and sorts the documents of each asset.
+func (g *placing) sorted() *places {
+	n := len(g.docs)
+	order := make([]uint32, len(g.names)) // numbers of assets, by name
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(g.names[a], g.names[b]) })
+	p := &places{look: g.look, assets: make([]string, len(order)), from: make([]uint32, len(order)+1)}
+	rank := make([]uint32, len(order))
+	for i, a := range order {
+		p.assets[i], rank[a] = g.names[a], uint32(i)
+	}
+	for _, d := range g.docs {
+		p.from[rank[d.asset]+1]++
+	}
+	for i := range p.assets {
+		p.from[i+1] += p.from[i]
+	}
+	docs := make([]placed, n)
+	next := slices.Clone(p.from)
+	for _, d := range g.docs {
+		at := &next[rank[d.asset]]
+		docs[*at] = d
+		*at++
+	}
+	for i := range p.assets {
+		if of := docs[p.from[i]:p.from[i+1]]; !slices.IsSortedFunc(of, g.compare) {
+			slices.SortFunc(of, g.compare)
+		}
+	}
+	p.fill(docs)
+	return p
+}
+
+// compare compares two documents of an asset.
+func (g *placing) compare(a, b placed) int {
+	if c := cmp.Or(cmp.Compare(a.interval.Start, b.interval.Start), cmp.Compare(a.interval.End, b.interval.End)); c != 0 {
+		return c
+	}
+	cols := g.view.cols
+	if x, y := cols.runOf[a.doc], cols.runOf[b.doc]; x != y {
+		return strings.Compare(g.runs[x], g.runs[y])
+	}
+	return cmp.Compare(cols.ordinals[a.doc], cols.ordinals[b.doc])
+}
+
+func (p *places) fill(docs []placed) {
+	n := len(docs)
+	p.docs, p.intervals, p.looks = make([]uint32, n), make([]schema.Interval, n), make([]uint32, n)
+	if n > 0 {
+		p.confidence = docs[0].confidence
+	}
+	for i, d := range docs {
+		p.docs[i], p.intervals[i], p.looks[i] = d.doc, d.interval, d.look
+		if d.confidence != p.confidence && p.confidences == nil {
+			p.confidences = make([]float32, n)
+			for k := range i {
+				p.confidences[k] = p.confidence
+			}
+		}
+		if p.confidences != nil {
+			p.confidences[i] = d.confidence
+		}
+	}
+}
+
+// of returns the places of documents, rising.
+func (p *places) of(docs *roaring.Bitmap) []uint32 {
+	n := int(docs.GetCardinality())
+	list := make([]uint32, 0, n)
+	if p.place == nil {
+		for place := range p.docs {
+			list = append(list, uint32(place))
+		}
+		return list
+	}
+	it := docs.ManyIterator()
+	var some [1024]uint32
+	if n < len(p.place)/64 {
+		for k := it.NextMany(some[:]); k > 0; k = it.NextMany(some[:]) {
+			for _, doc := range some[:k] {
+				list = append(list, p.place[doc])
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	// A bit for each place sorts many documents.
+	set := make([]uint64, (len(p.place)+63)/64)
+	for k := it.NextMany(some[:]); k > 0; k = it.NextMany(some[:]) {
+		for _, doc := range some[:k] {
+			place := p.place[doc]
+			set[place>>6] |= 1 << (place & 63)
+		}
+	}
+	for i, w := range set {
+		for ; w != 0; w &= w - 1 {
+			list = append(list, uint32(i<<6+bits.TrailingZeros64(w)))
+		}
+	}
+	return list
+}
+
+// asset returns which of the assets a place is of. from is the asset of an earlier place.
+func (p *places) asset(place uint32, from int) int {
+	if place < p.from[from+1] {
+		return from
+	}
+	i, ok := slices.BinarySearch(p.from[from+1:], place)
+	if !ok {
+		return from + i
+	}
+	// Each asset has a place, so the starts of assets differ.
+	return from + 1 + i
+}
+
+// narrowed keeps the places that overlap a window, overlap a span, and have a confidence. narrowed changes list.
+func (p *places) narrowed(list []uint32, ws []search.Window, f search.Filter) []uint32 {
+	if ws == nil && f.Span.Empty() && f.MinConfidence <= 0 {
+		return list
+	}
+	kept := list[:0]
+	asset, w := 0, 0
+	for _, place := range list {
+		iv := p.intervals[place]
+		if !f.Span.Empty() && !iv.Overlaps(f.Span) || p.confidenceOf(place) < f.MinConfidence {
+			continue
+		}
+		if ws != nil {
+			asset = p.asset(place, asset)
+			w = ahead(ws, w, p.assets[asset], iv.Start)
+			if w == len(ws) {
+				break
+			}
+			if ws[w].Asset != p.assets[asset] || !ws[w].Interval.Overlaps(iv) {
+				continue
+			}
+		}
+		kept = append(kept, place)
+	}
+	return kept
+}
+
+func (p *places) confidenceOf(place uint32) float32 {
+	if p.confidences == nil {
+		return p.confidence
+	}
+	return p.confidences[place]
+}
+
+// ahead returns the first window from w on that ends behind a time of an asset.
+func ahead(ws []search.Window, w int, asset string, start schema.Time) int {
+	before := func(x search.Window) bool {
+		c := strings.Compare(x.Asset, asset)
+		return c < 0 || c == 0 && x.Interval.End <= start
+	}
+	// The next window is mostly near.
+	step := 1
+	for w+step < len(ws) && before(ws[w+step]) {
+		w, step = w+step, 2*step
+	}
+	return w + sort.Search(min(step+1, len(ws)-w), func(i int) bool { return !before(ws[w+i]) })
+}
