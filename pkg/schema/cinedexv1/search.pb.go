@@ -653,7 +653,15 @@ type SearchRequest struct {
 	// "score" (default) or "time".
 	Order string `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"`
 	// Answers as if these versions were active, by algorithm: for operators, before a switch.
-	Preview       map[string]string `protobuf:"bytes,8,rep,name=preview,proto3" json:"preview,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Preview map[string]string `protobuf:"bytes,8,rep,name=preview,proto3" json:"preview,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The profile of the application, by name: it narrows and weighs the query, and shapes the answer. Empty asks without a profile.
+	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
+	// For operators: the content of a profile's file, used instead of a profile of the service. Not together with profile.
+	TryProfile []byte `protobuf:"bytes,21,opt,name=try_profile,json=tryProfile,proto3" json:"try_profile,omitempty"`
+	// The fields of Hit wanted, by name; empty wants the profile's, or else all. score, asset, start and end always come.
+	Fields []string `protobuf:"bytes,22,rep,name=fields,proto3" json:"fields,omitempty"`
+	// Count the moments by these: title, language, kind.
+	Facets        []string `protobuf:"bytes,23,rep,name=facets,proto3" json:"facets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -744,6 +752,34 @@ func (x *SearchRequest) GetPreview() map[string]string {
 	return nil
 }
 
+func (x *SearchRequest) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetTryProfile() []byte {
+	if x != nil {
+		return x.TryProfile
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetFacets() []string {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
 // SearchResponse is one page of the moments that match a query.
 type SearchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -757,7 +793,11 @@ type SearchResponse struct {
 	// Asks for the next page of the same snapshot. Empty on the last page.
 	Cursor string `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// True if candidates were found and none of the candidates is near enough to be called a match.
-	NoGoodMatch   bool `protobuf:"varint,6,opt,name=no_good_match,json=noGoodMatch,proto3" json:"no_good_match,omitempty"`
+	NoGoodMatch bool `protobuf:"varint,6,opt,name=no_good_match,json=noGoodMatch,proto3" json:"no_good_match,omitempty"`
+	// The profile that shaped the answer, as name@version.
+	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
+	// The moments of the whole answer, counted by each of the facets asked for.
+	Facets        []*Facet `protobuf:"bytes,21,rep,name=facets,proto3" json:"facets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -834,6 +874,128 @@ func (x *SearchResponse) GetNoGoodMatch() bool {
 	return false
 }
 
+func (x *SearchResponse) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *SearchResponse) GetFacets() []*Facet {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+// A Facet counts the moments of an answer by one property. Moments that the variety of a profile folds are counted too.
+type Facet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// title, language or kind.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The most frequent first, at most 100.
+	Values        []*FacetValue `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Facet) Reset() {
+	*x = Facet{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Facet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Facet) ProtoMessage() {}
+
+func (x *Facet) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Facet.ProtoReflect.Descriptor instead.
+func (*Facet) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Facet) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Facet) GetValues() []*FacetValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+type FacetValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of a title, a language tag, or a kind. Empty for moments without the property.
+	Value         string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	Count         int64  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetValue) Reset() {
+	*x = FacetValue{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetValue) ProtoMessage() {}
+
+func (x *FacetValue) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
+func (*FacetValue) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *FacetValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *FacetValue) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // PartialFailure names a part of the query that gave no candidates.
 type PartialFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -848,7 +1010,7 @@ type PartialFailure struct {
 
 func (x *PartialFailure) Reset() {
 	*x = PartialFailure{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[9]
+	mi := &file_cinedex_v1_search_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1022,7 @@ func (x *PartialFailure) String() string {
 func (*PartialFailure) ProtoMessage() {}
 
 func (x *PartialFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[9]
+	mi := &file_cinedex_v1_search_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1035,7 @@ func (x *PartialFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartialFailure.ProtoReflect.Descriptor instead.
 func (*PartialFailure) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{9}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PartialFailure) GetPart() string {
@@ -932,14 +1094,16 @@ type Hit struct {
 	// Byte ranges of text (in UTF-8) that matched.
 	Marks []*TextRange `protobuf:"bytes,21,rep,name=marks,proto3" json:"marks,omitempty"`
 	// Whom to credit and under which licence.
-	Credit        string `protobuf:"bytes,22,opt,name=credit,proto3" json:"credit,omitempty"`
+	Credit string `protobuf:"bytes,22,opt,name=credit,proto3" json:"credit,omitempty"`
+	// Moments that the variety of the profile folds behind this hit.
+	Folded        int32 `protobuf:"varint,23,opt,name=folded,proto3" json:"folded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	mi := &file_cinedex_v1_search_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -951,7 +1115,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	mi := &file_cinedex_v1_search_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -964,7 +1128,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Hit) GetTitle() string {
@@ -1121,6 +1285,13 @@ func (x *Hit) GetCredit() string {
 	return ""
 }
 
+func (x *Hit) GetFolded() int32 {
+	if x != nil {
+		return x.Folded
+	}
+	return 0
+}
+
 // TextRange is a half-open range of bytes.
 type TextRange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1132,7 +1303,7 @@ type TextRange struct {
 
 func (x *TextRange) Reset() {
 	*x = TextRange{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	mi := &file_cinedex_v1_search_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1315,7 @@ func (x *TextRange) String() string {
 func (*TextRange) ProtoMessage() {}
 
 func (x *TextRange) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	mi := &file_cinedex_v1_search_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1328,7 @@ func (x *TextRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRange.ProtoReflect.Descriptor instead.
 func (*TextRange) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TextRange) GetStart() int32 {
@@ -1203,7 +1374,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[12]
+	mi := &file_cinedex_v1_search_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1386,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[12]
+	mi := &file_cinedex_v1_search_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1399,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Evidence) GetLeaf() string {
@@ -1339,7 +1510,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[13]
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1522,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[13]
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1535,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{13}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -1391,7 +1562,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[14]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1574,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[14]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1587,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{14}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -1443,7 +1614,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1626,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1639,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -1494,7 +1665,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1677,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1690,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -1539,7 +1710,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1722,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1735,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -1598,7 +1769,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1781,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1794,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -1682,7 +1853,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +1865,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +1878,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -1762,7 +1933,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1945,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1958,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -1818,7 +1989,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +2001,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +2014,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -1878,7 +2049,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2061,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2074,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -1940,7 +2111,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1952,7 +2123,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1965,7 +2136,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -2038,7 +2209,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +2221,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +2234,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -2112,7 +2283,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2124,7 +2295,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2137,7 +2308,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -2165,7 +2336,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2348,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2361,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -2229,7 +2400,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2412,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2425,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -2316,7 +2487,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2499,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2512,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Compared) GetQ() string {
@@ -2449,7 +2620,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05kinds\x18\x06 \x03(\tR\x05kinds\x12%\n" +
 	"\x0emin_confidence\x18\a \x01(\x02R\rminConfidence\x12\x14\n" +
 	"\x05start\x18\b \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\t \x01(\x03R\x03end\"\xd3\x02\n" +
+	"\x03end\x18\t \x01(\x03R\x03end\"\xbe\x03\n" +
 	"\rSearchRequest\x12'\n" +
 	"\x05query\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12\f\n" +
 	"\x01q\x18\x02 \x01(\tR\x01q\x12*\n" +
@@ -2459,21 +2630,35 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"timeout_ms\x18\x06 \x01(\x05R\ttimeoutMs\x12\x14\n" +
 	"\x05order\x18\a \x01(\tR\x05order\x12@\n" +
-	"\apreview\x18\b \x03(\v2&.cinedex.v1.SearchRequest.PreviewEntryR\apreview\x1a:\n" +
+	"\apreview\x18\b \x03(\v2&.cinedex.v1.SearchRequest.PreviewEntryR\apreview\x12\x18\n" +
+	"\aprofile\x18\x14 \x01(\tR\aprofile\x12\x1f\n" +
+	"\vtry_profile\x18\x15 \x01(\fR\n" +
+	"tryProfile\x12\x16\n" +
+	"\x06fields\x18\x16 \x03(\tR\x06fields\x12\x16\n" +
+	"\x06facets\x18\x17 \x03(\tR\x06facets\x1a:\n" +
 	"\fPreviewEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x02\n" +
 	"\x0eSearchResponse\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\x01R\x06tookMs\x124\n" +
 	"\apartial\x18\x03 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial\x12#\n" +
 	"\x04hits\x18\x04 \x03(\v2\x0f.cinedex.v1.HitR\x04hits\x12\x16\n" +
 	"\x06cursor\x18\x05 \x01(\tR\x06cursor\x12\"\n" +
-	"\rno_good_match\x18\x06 \x01(\bR\vnoGoodMatch\"N\n" +
+	"\rno_good_match\x18\x06 \x01(\bR\vnoGoodMatch\x12\x18\n" +
+	"\aprofile\x18\x14 \x01(\tR\aprofile\x12)\n" +
+	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"K\n" +
+	"\x05Facet\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
+	"\x06values\x18\x02 \x03(\v2\x16.cinedex.v1.FacetValueR\x06values\"8\n" +
+	"\n" +
+	"FacetValue\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"N\n" +
 	"\x0ePartialFailure\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\x8d\x05\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xa5\x05\n" +
 	"\x03Hit\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x1d\n" +
 	"\n" +
@@ -2501,7 +2686,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\bevidence\x18\x13 \x03(\v2\x14.cinedex.v1.EvidenceR\bevidence\x12*\n" +
 	"\x06region\x18\x14 \x01(\v2\x12.cinedex.v1.RegionR\x06region\x12+\n" +
 	"\x05marks\x18\x15 \x03(\v2\x15.cinedex.v1.TextRangeR\x05marks\x12\x16\n" +
-	"\x06credit\x18\x16 \x01(\tR\x06credit\"3\n" +
+	"\x06credit\x18\x16 \x01(\tR\x06credit\x12\x16\n" +
+	"\x06folded\x18\x17 \x01(\x05R\x06folded\"3\n" +
 	"\tTextRange\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\x05R\x03end\"\xbe\x02\n" +
@@ -2630,7 +2816,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(TextMode)(0),                   // 0: cinedex.v1.TextMode
 	(*Query)(nil),                   // 1: cinedex.v1.Query
@@ -2642,34 +2828,36 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*Filter)(nil),                  // 7: cinedex.v1.Filter
 	(*SearchRequest)(nil),           // 8: cinedex.v1.SearchRequest
 	(*SearchResponse)(nil),          // 9: cinedex.v1.SearchResponse
-	(*PartialFailure)(nil),          // 10: cinedex.v1.PartialFailure
-	(*Hit)(nil),                     // 11: cinedex.v1.Hit
-	(*TextRange)(nil),               // 12: cinedex.v1.TextRange
-	(*Evidence)(nil),                // 13: cinedex.v1.Evidence
-	(*ListTitlesRequest)(nil),       // 14: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 15: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 16: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 17: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 18: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 19: cinedex.v1.ActiveRun
-	(*ListAnnotationsRequest)(nil),  // 20: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 21: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 22: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 23: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 24: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 25: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 26: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 27: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 28: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 29: cinedex.v1.Compared
-	nil,                             // 30: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 31: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 32: cinedex.v1.Region
-	(*Title)(nil),                   // 33: cinedex.v1.Title
-	(*Asset)(nil),                   // 34: cinedex.v1.Asset
-	(*Annotation)(nil),              // 35: cinedex.v1.Annotation
-	(*Run)(nil),                     // 36: cinedex.v1.Run
-	(*Value)(nil),                   // 37: cinedex.v1.Value
+	(*Facet)(nil),                   // 10: cinedex.v1.Facet
+	(*FacetValue)(nil),              // 11: cinedex.v1.FacetValue
+	(*PartialFailure)(nil),          // 12: cinedex.v1.PartialFailure
+	(*Hit)(nil),                     // 13: cinedex.v1.Hit
+	(*TextRange)(nil),               // 14: cinedex.v1.TextRange
+	(*Evidence)(nil),                // 15: cinedex.v1.Evidence
+	(*ListTitlesRequest)(nil),       // 16: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 17: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 18: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 19: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 20: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 21: cinedex.v1.ActiveRun
+	(*ListAnnotationsRequest)(nil),  // 22: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 23: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 24: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 25: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 26: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 27: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 28: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 29: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 30: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 31: cinedex.v1.Compared
+	nil,                             // 32: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 33: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 34: cinedex.v1.Region
+	(*Title)(nil),                   // 35: cinedex.v1.Title
+	(*Asset)(nil),                   // 36: cinedex.v1.Asset
+	(*Annotation)(nil),              // 37: cinedex.v1.Annotation
+	(*Run)(nil),                     // 38: cinedex.v1.Run
+	(*Value)(nil),                   // 39: cinedex.v1.Value
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	6,  // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -2683,47 +2871,49 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	1,  // 8: cinedex.v1.Within.left:type_name -> cinedex.v1.Query
 	1,  // 9: cinedex.v1.Within.right:type_name -> cinedex.v1.Query
 	0,  // 10: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
-	30, // 11: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	32, // 11: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
 	1,  // 12: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
 	7,  // 13: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	31, // 14: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
-	10, // 15: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	11, // 16: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	13, // 17: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	32, // 18: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	12, // 19: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	16, // 20: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	33, // 21: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	34, // 22: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	34, // 23: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	19, // 24: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	35, // 25: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	24, // 26: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	36, // 27: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	19, // 28: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	26, // 29: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	27, // 30: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	29, // 31: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	11, // 32: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	11, // 33: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	37, // 34: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	8,  // 35: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	14, // 36: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	17, // 37: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	20, // 38: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	22, // 39: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	25, // 40: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	9,  // 41: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	15, // 42: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	18, // 43: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	21, // 44: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	23, // 45: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	28, // 46: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	41, // [41:47] is the sub-list for method output_type
-	35, // [35:41] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	33, // 14: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	12, // 15: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	13, // 16: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	10, // 17: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
+	11, // 18: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
+	15, // 19: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	34, // 20: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	14, // 21: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	18, // 22: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	35, // 23: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	36, // 24: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	36, // 25: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	21, // 26: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	37, // 27: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	26, // 28: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	38, // 29: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	21, // 30: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	28, // 31: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	29, // 32: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	31, // 33: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	13, // 34: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	13, // 35: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	39, // 36: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	8,  // 37: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	16, // 38: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	19, // 39: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	22, // 40: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	24, // 41: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	27, // 42: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	9,  // 43: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	17, // 44: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	20, // 45: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	23, // 46: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	25, // 47: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	30, // 48: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	43, // [43:49] is the sub-list for method output_type
+	37, // [37:43] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -2745,7 +2935,7 @@ func file_cinedex_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
