@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,8 @@ import (
 )
 
 func newSearch(o *output, h *home) *cobra.Command {
-	var image, frame, shot, order, cursor string
+	var image, frame, shot, order, cursor, profile string
+	var facets []string
 	var limit int32
 	c := &cobra.Command{
 		Use:   "search [QUERY]",
@@ -29,10 +31,14 @@ kind: and confidence>= narrow. docs/guides/query-language.md has the whole langu
   cinedex search 'dialogue:"coffee" AND look:"rain" WITHIN 5s'
   cinedex search 'dialogue.phrase:"follow me" lang:en'
   cinedex search --image still.jpg
+  cinedex search 'look:storm' --profile trailer --facet title
   cinedex search --frame 4f2a…@01:02:03:04 --json | jq '.hits[0].start_frame'`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor}
+			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Profile: profile, Facets: facets}
+			if profile != "" {
+				req.Limit, req.Order = given(cmd, "limit", limit), given(cmd, "order", order)
+			}
 			q, err := searchQuery(strings.Join(a, " "), image, frame, shot)
 			if err != nil {
 				return err
@@ -63,8 +69,18 @@ kind: and confidence>= narrow. docs/guides/query-language.md has the whole langu
 	f.StringVar(&shot, "shot", "", "shots like the shot at ASSET@TIMECODE or ASSET@TIME")
 	f.Int32VarP(&limit, "limit", "n", 10, "hits wanted, at most 200")
 	f.StringVar(&order, "order", "score", "score or time")
+	f.StringVar(&profile, "profile", "", "the profile of an application that the service has")
+	f.StringSliceVar(&facets, "facet", nil, "count the moments by title, language or kind")
 	f.StringVar(&cursor, "cursor", "", "the next page of an answer, as its JSON gave it")
 	return c
+}
+
+// given is the value of a flag; the zero value if the flag is not on the command line.
+func given[T any](cmd *cobra.Command, flag string, value T) (v T) {
+	if cmd.Flags().Changed(flag) {
+		v = value
+	}
+	return v
 }
 
 type asked struct {
@@ -160,6 +176,16 @@ func printAnswer(o *output, r *pb.SearchResponse) {
 			o.printf("    [%s] %s\n", h.GetLanguage(), strings.ReplaceAll(markText(h, o.terminalOut()), "\n", " / "))
 		}
 		o.printf("    %s\n", why(h))
+		if n := h.GetFolded(); n > 0 {
+			o.printf("    and %d more like it\n", n)
+		}
+	}
+	for _, f := range r.GetFacets() {
+		var counts []string
+		for _, v := range f.GetValues() {
+			counts = append(counts, fmt.Sprintf("%s %d", cmp.Or(v.GetValue(), "none"), v.GetCount()))
+		}
+		o.printf("by %s: %s\n", f.GetName(), strings.Join(counts, ", "))
 	}
 	if n := len(r.GetHits()); n > 0 {
 		hits := "hits"

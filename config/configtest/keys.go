@@ -148,6 +148,7 @@ var rules = map[string]rule{
 	"gateway.candidates":        number("200", "10000", "0"),
 	"gateway.picture_memory":    number("50331648", "1099511627776", "0"),
 	"gateway.searches":          number("0", "100000"),
+	"gateway.profiles":          free("a folder: the service reads the folder when it starts, and refuses its start where the folder holds an invalid file"),
 	"gateway.limits.concurrent": number("0", "1000000"),
 	"gateway.limits.per_second": {refused: []string{"-1", "NaN", "Inf", "many"}, taken: []string{"0", "0.5", "1e12"}},
 	"gateway.limits.burst":      number("1", "1000000000000", "0"),

@@ -16,7 +16,7 @@
 //	order: score                   # or time
 //	limit: 12
 //	max_limit: 50
-//	scoring: score * (duration_ms < 4000.0 ? 1.5 : 1.0)
+//	scoring: "score * (duration_ms < 4000.0 ? 1.5 : 1.0)" # quoted, for its colon
 //	variety: {per_title: 2, apart: 30s}
 //	fields: [title, start_timecode, thumbnail]
 //	split: {profile: trailer-b, share: 0.1}

@@ -45,6 +45,13 @@ func Load(dir string, log *slog.Logger) (*Profiles, error) {
 	return ps, nil
 }
 
+// None are no profiles.
+func None() *Profiles {
+	ps := &Profiles{}
+	ps.now.Store(&table{})
+	return ps
+}
+
 // Follow reads the folder again every interval until the context ends. A fault in the folder leaves the profiles as they are; the log tells
 // the fault once.
 func (ps *Profiles) Follow(ctx context.Context, every time.Duration) {

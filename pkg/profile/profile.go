@@ -110,6 +110,9 @@ func Parse(b []byte) (*Profile, error) {
 // ID is how an answer names the profile.
 func (p *Profile) ID() string { return fmt.Sprintf("%s@%d", p.Name, p.Version) }
 
+// Print is a fingerprint of the file.
+func (p *Profile) Print() []byte { return p.sum[:] }
+
 // Score is the compiled scoring; nil where the profile has none.
 func (p *Profile) Score() *Score { return p.score }
 

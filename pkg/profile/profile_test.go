@@ -120,6 +120,17 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
+// TestExamples: the profiles that come with Cinedex are valid.
+func TestExamples(t *testing.T) {
+	ps, err := profile.Load("../../config/profiles", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ps.All()) < 2 {
+		t.Errorf("%d profiles", len(ps.All()))
+	}
+}
+
 func TestLimits(t *testing.T) {
 	p := parse(t, "limit: 12", "max_limit: 50")
 	for asked, want := range map[int32]int32{0: 12, 1: 1, 50: 50} {

@@ -24,7 +24,7 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/runs", "pkg/schema"}, process...)
-		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/interval", "pkg/media", "pkg/model", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/interval", "pkg/media", "pkg/model", "pkg/profile", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/catalog", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
@@ -47,6 +47,7 @@ var layers = func() map[string][]string {
 		"pkg/interval": {"pkg/errkind", "pkg/schema"},
 		"pkg/media":    append([]string{"pkg/timedtext"}, nouns...),
 		"pkg/model":    nouns,
+		"pkg/profile":  nouns,
 		"pkg/query":    nouns,
 		"pkg/store":    nouns,
 
@@ -93,6 +94,7 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":                   "cmd/cinedex",
 	"github.com/yalue/onnxruntime_go":          "pkg/model",
 	"github.com/nlpodyssey/gopickle":           "pkg/model",
+	"cel.dev/cel-go":                           "pkg/profile",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
+	"github.com/cinedex/cinedex/pkg/profile"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -51,6 +52,8 @@ type Config struct {
 	// Searches is how many questions the engine is asked at once, which callers share fairly. 0 is for the embedded
 	// engine, which shares the processors with the encoders; of a cluster, it is what the cluster answers at once.
 	Searches int `mapstructure:"searches"`
+	// Profiles is the folder of the applications' profiles: a file NAME.yaml each. Empty is for none.
+	Profiles string `mapstructure:"profiles"`
 	// Limits are what each caller may ask.
 	Limits fair.Limits `mapstructure:"limits"`
 }
@@ -106,6 +109,8 @@ type Deps struct {
 	Catalog *catalog.Catalog
 	// Encoders make the vectors that spaces are asked with.
 	Encoders encode.Encoders
+	// Profiles shape the queries and answers of applications; nil is none.
+	Profiles *profile.Profiles
 	// ImageMemory returns how many bytes Image takes at most for a picture from outside, and refuses what Image would.
 	ImageMemory func(data []byte) (int64, error)
 	// Image decodes a picture from outside, within limits.
@@ -147,6 +152,9 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		return nil, fmt.Errorf("configuring the gateway: %w", err)
 	}
 	g := &Gateway{cfg: cfg, deps: deps}
+	if deps.Profiles == nil {
+		g.deps.Profiles = profile.None()
+	}
 	g.shares = newShares(cfg, deps.Metrics)
 	g.encoded = newVectorCache()
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)

@@ -481,12 +481,12 @@ func (e evaluation) of(q *pb.Query, floor float32) []*moment {
 
 // leaf fuses the sources of one leaf.
 func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
-	weight := cmp.Or(float64(l.GetWeight()), 1)
 	var lists [][]*moment
 	for _, pt := range e.parts {
 		if pt.leaf != l {
 			continue
 		}
+		weight := pt.weight * cmp.Or(float64(l.GetWeight()), 1)
 		at := map[place]*moment{}
 		var ms []*moment
 		for i, h := range e.hits[pt] {

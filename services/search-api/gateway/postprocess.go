@@ -68,7 +68,12 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	if work.err != nil {
 		return nil, work.err
 	}
-	resp := &pb.SearchResponse{Query: p.printed, Partial: f.partial, NoGoodMatch: noGoodMatch(f, ms)}
+	ms, unscored := p.rescore(ms)
+	resp := &pb.SearchResponse{Query: p.printed, Partial: f.partial, NoGoodMatch: noGoodMatch(f, ms), Facets: p.facets(ms)}
+	if p.profile != noProfile {
+		resp.Profile = p.profile.ID()
+	}
+	ms, folded := p.vary(ms)
 	if p.byTime {
 		slices.SortFunc(ms, byTime)
 	}
@@ -76,6 +81,9 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	less, err := g.fill(ctx, p, page, resp)
 	if err != nil {
 		return nil, err
+	}
+	for i, h := range resp.GetHits() {
+		h.Folded = folded[page[i]]
 	}
 	if next := p.offset + len(resp.GetHits()); next < len(ms) && next <= MaxOffset {
 		resp.Cursor = p.cursor(next)
@@ -86,7 +94,11 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	if work.cut {
 		bounded("moments", "a part of the query has more than %d moments, and its best were taken; narrow the query for the others", maxMoments)
 	}
+	if unscored != "" {
+		resp.Partial = append(resp.Partial, &pb.PartialFailure{Part: "scoring", Kind: errkind.Invalid.String(), Error: unscored})
+	}
 	resp.Partial = append(resp.Partial, framesLost(p, resp.GetHits())...)
+	p.mask(resp.GetHits())
 	if less {
 		bounded("evidence", "a hit has more than %d pieces of evidence, and its best are shown", MaxEvidence)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
+	"github.com/cinedex/cinedex/pkg/profile"
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -34,8 +35,12 @@ type processed struct {
 	snap    *snapshot
 	scope   *scoped
 	byTime  bool
-	limit   int
-	offset  int
+	profile *profile.Profile
+	fields  []string // of hits; none is all
+	// facetsAsked are the properties by which the moments are counted.
+	facetsAsked []string
+	limit       int
+	offset      int
 }
 
 // process is the first part of the gateway. It says what a request asks for, of which part of the library, and for whom.
@@ -44,6 +49,9 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 		return nil, errNobody
 	}
 	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), view: g.deps.Catalog.View()}
+	if p.profile, err = g.profileOf(caller, req); err != nil {
+		return nil, err
+	}
 	if err := p.understand(req); err != nil {
 		return nil, err
 	}
@@ -51,6 +59,9 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 		return nil, err
 	}
 	if err := checkServed(p.view, p.tree, p.filter); err != nil {
+		return nil, err
+	}
+	if err := p.customise(req); err != nil {
 		return nil, err
 	}
 	p.printed = query.Language{Names: p.view}.Print(withoutPictures(p.tree), p.filter)
@@ -132,7 +143,7 @@ func (p *processed) shape(req *pb.SearchRequest) error {
 	case req.GetTimeoutMs() < 0:
 		return errkind.New(errkind.Invalid, "timeout_ms: must be 0 or more")
 	}
-	return nil
+	return p.choose(req)
 }
 
 // checkPlaces refuses a leaf that points outside of what the caller may see. A place in an asset that the caller may not see is a place that
@@ -234,7 +245,7 @@ func (p *processed) cursor(next int) string {
 
 func (p *processed) hash() []byte {
 	b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.SearchRequest{Query: p.tree, Filter: p.filter})
-	sum := sha256.Sum256(fmt.Appendf(b, "%t", p.byTime))
+	sum := sha256.Sum256(fmt.Appendf(b, "%t%x", p.byTime, p.profile.Print()))
 	return sum[:8]
 }
 

@@ -31,6 +31,7 @@ type part struct {
 	source
 	calibration *calibration // of the space's scores for this way of asking; nil for words
 	mode        search.TextMode
+	weight      float64 // of the source in the profile
 	filter      search.Filter
 	vectors     [][]float32
 	// complete is how many of the hits, from the first, have all that was asked for.
@@ -56,10 +57,11 @@ func (g *Gateway) route(p *processed) []*part {
 	var parts []*part
 	for _, l := range query.Leaves(p.tree) {
 		leaf := p.view.Leaf(l.GetKind())
-		for _, s := range sourcesOf(leaf, l, p.filter) {
+		for _, w := range p.leafParts(l) {
+			s := w.Source
 			for _, space := range g.spacesOf(p, s.GetSpace()) {
 				pt := &part{number: len(parts), leaf: l, shape: leaf.GetShape(), source: source{s, space},
-					calibration: calibrationOf(s, space), filter: f, mode: textMode(leaf, l.GetMode())}
+					calibration: calibrationOf(s, space), weight: w.weight, filter: f, mode: textMode(leaf, l.GetMode())}
 				if space == "" {
 					pt.filter.Kinds = []string{s.GetKind()}
 				}

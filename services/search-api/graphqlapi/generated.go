@@ -182,7 +182,7 @@ type ComplexityRoot struct {
 	Query struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
-		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit int32, cursor *string, timeoutMs *int32, order Order) int
+		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string) int
 		Status      func(childComplexity int, limit int32, cursor *string) int
 		Titles      func(childComplexity int, limit int32, cursor *string) int
 	}
@@ -288,7 +288,7 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type QueryResolver interface {
-	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit int32, cursor *string, timeoutMs *int32, order Order) (*cinedexv1.SearchResponse, error)
+	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string) (*cinedexv1.SearchResponse, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
 	Annotations(ctx context.Context, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) (*cinedexv1.ListAnnotationsResponse, error)
@@ -972,7 +972,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(Order)), true
+		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(*int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(*Order), args["profile"].(*string), args["facets"].([]string)), true
 	case "Query.status":
 		if e.ComplexityRoot.Query.Status == nil {
 			break
@@ -2211,8 +2211,8 @@ func (ec *executionContext) field_Query_search_args(ctx context.Context, rawArgs
 	}
 	args["filter"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "limit",
-		func(ctx context.Context, v any) (int32, error) {
-			return ec.unmarshalNInt2int32(ctx, v)
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2235,13 +2235,29 @@ func (ec *executionContext) field_Query_search_args(ctx context.Context, rawArgs
 	}
 	args["timeoutMs"] = arg5
 	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "order",
-		func(ctx context.Context, v any) (Order, error) {
-			return ec.unmarshalNOrder2githubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐOrder(ctx, v)
+		func(ctx context.Context, v any) (*Order, error) {
+			return ec.unmarshalOOrder2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
 	args["order"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "profile",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["profile"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "facets",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["facets"] = arg8
 	return args, nil
 }
 
@@ -4863,7 +4879,7 @@ func (ec *executionContext) _Query_search(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(Order))
+			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(*int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(*Order), fc.Args["profile"].(*string), fc.Args["facets"].([]string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.SearchResponse) graphql.Marshaler {
@@ -10485,16 +10501,6 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 	return res
 }
 
-func (ec *executionContext) unmarshalNOrder2githubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐOrder(ctx context.Context, v any) (Order, error) {
-	var res Order
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNOrder2githubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐOrder(ctx context.Context, sel ast.SelectionSet, v Order) graphql.Marshaler {
-	return v
-}
-
 func (ec *executionContext) marshalNPartialFailure2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPartialFailureᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.PartialFailure) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -11054,6 +11060,22 @@ func (ec *executionContext) marshalONames2map(ctx context.Context, sel ast.Selec
 	_ = ctx
 	res := MarshalNames(v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOOrder2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐOrder(ctx context.Context, v any) (*Order, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(Order)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOrder2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐOrder(ctx context.Context, sel ast.SelectionSet, v *Order) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalOQueryInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInputᚄ(ctx context.Context, v any) ([]*QueryInput, error) {

@@ -59,8 +59,15 @@ func complexity() (c ComplexityRoot) {
 		}
 		return 1 + n*child
 	}
-	c.Query.Search = func(child int, _ *string, _ *QueryInput, _ *FilterInput, limit int32, _ *string, _ *int32, _ Order) int {
-		return searchCost + paged(child, limit, gateway.MaxLimit)
+	c.Query.Search = func(child int, _ *string, _ *QueryInput, _ *FilterInput, limit *int32, _ *string, _ *int32, _ *Order, profile *string, _ []string) int {
+		hits := value(limit)
+		switch {
+		case hits == 0 && value(profile) == "":
+			hits = gateway.DefaultLimit
+		case hits == 0:
+			hits = gateway.MaxLimit // the profile may say so many
+		}
+		return searchCost + paged(child, hits, gateway.MaxLimit)
 	}
 	c.Query.Titles = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
 	c.Query.Annotations = func(child int, _ string, _ []string, _, _ *int64, limit int32, _ *string) int {

@@ -3,6 +3,7 @@ package searchapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
@@ -10,6 +11,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
+
+// profilesEvery is the time between two looks at the folder of profiles.
+const profilesEvery = 5 * time.Second
 
 // Part is the search API, as its main and `cinedex up` run it.
 type Part struct {
@@ -44,6 +48,11 @@ func (p *Part) Open(_ context.Context, on *platform.Platform) (_ platform.Servic
 			on.Log.Warn("reading the library ahead of the first query", "error", err)
 		}
 		close(warm)
+		<-ctx.Done()
+		return nil
+	}})
+	on.RunBeside(lifecycle.Actor{Name: "profiles", Serve: func(ctx context.Context) error {
+		p.Profiles.Follow(ctx, profilesEvery)
 		<-ctx.Done()
 		return nil
 	}})

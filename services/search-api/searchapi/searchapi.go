@@ -20,6 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/profile"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -54,18 +55,24 @@ type Deps struct {
 type Service struct {
 	Gateway *gateway.Gateway
 	RPC     *rpcapi.Server
-	Handler http.Handler
+	// Profiles are of the folder in the configuration. Who runs the service follows the folder.
+	Profiles *profile.Profiles
+	Handler  http.Handler
 }
 
 // maxBlob bounds what is read into memory: a frame table of a day of film is far below.
 const maxBlob = 256 << 20
 
-// New makes the search API; it opens nothing.
+// New makes the search API. It reads the folder of profiles, and opens nothing.
 func New(cfg gateway.Config, deps Deps) (*Service, error) {
+	profiles, err := profile.Load(cfg.Profiles, deps.Log)
+	if err != nil {
+		return nil, fmt.Errorf("profiles: %w", err)
+	}
 	metrics := fair.NewMetrics(deps.Registerer)
 	limits := rpc.NewLimits(cfg.Limits, metrics)
 	g, err := gateway.New(cfg, gateway.Deps{
-		Store: deps.Store, Engine: deps.Engine, Catalog: deps.Catalog, Encoders: deps.Encoders,
+		Store: deps.Store, Engine: deps.Engine, Catalog: deps.Catalog, Encoders: deps.Encoders, Profiles: profiles,
 		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
 		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
 		Frame:       frames{deps.Blobs, deps.Reader, deps.Log}.at,
@@ -94,7 +101,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 		doors.Handle(path, bounded)
 	}
 	doors.Handle("/", recorded) // reads no large body
-	return &Service{Gateway: g, RPC: api, Handler: doors}, nil
+	return &Service{Gateway: g, RPC: api, Profiles: profiles, Handler: doors}, nil
 }
 
 // frames fetches single frames for "shots like this one".
