@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	local "github.com/cinedex/cinedex/deploy/local/servers"
 	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/internal/synthetic"
@@ -58,11 +59,17 @@ func breadth(t *testing.T, engine string) {
 		}
 	}
 	now := buildCommand(t)
-	before := filepath.Join(buildAt(t, beforeBreadth), "cinedex")
 	url := ""
 	if engine == "opensearch" {
-		url = serverstest.OpenSearch(t)
+		url = breadthServer(t, now, 1000, films)
 	}
+	if os.Getenv("BREADTH_FILL") != "" {
+		for _, n := range []int{1000, films} {
+			filledHome(t, now, n, engine, url)
+		}
+		t.Skip("BREADTH_FILL: the libraries are filled, and nothing is measured")
+	}
+	before := filepath.Join(buildAt(t, beforeBreadth), "cinedex")
 	var took [2][2]*breadthTimes // by size and commit
 	for i, n := range []int{1000, films} {
 		filled := filledHome(t, now, n, engine, url)
@@ -397,6 +404,63 @@ func breadthSettings(films int, url string) []string {
 	return []string{"search.engine=opensearch", "search.opensearch.urls=" + url, "search.opensearch.prefix=" + breadthPrefix(films)}
 }
 
+// breadthServer returns the URL of an OpenSearch for libraries of these sizes. With BREADTH_HOMES, the server is the test's own: the kept
+// data folder is filled where a library is missing, and then copied, since a measured process switches runs.
+func breadthServer(t *testing.T, bin string, sizes ...int) string {
+	t.Helper()
+	homes := os.Getenv("BREADTH_HOMES")
+	if homes == "" {
+		return serverstest.OpenSearch(t)
+	}
+	kept := filepath.Join(homes, "opensearch-data")
+	missing := slices.DeleteFunc(slices.Clone(sizes), func(n int) bool {
+		_, err := os.Stat(homeOfBreadth(homes, "opensearch", n))
+		return err == nil
+	})
+	if len(missing) > 0 {
+		c := serverstest.Start(t, local.Config{OpenSearch: 1, Dir: kept})
+		for _, n := range missing {
+			filledHome(t, bin, n, "opensearch", c.OpenSearch.URL())
+		}
+		if err := c.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.Getenv("BREADTH_FILL") != "" {
+		return ""
+	}
+	dir := filepath.Join(t.TempDir(), "opensearch")
+	if out, err := exec.Command("cp", "-a", kept, dir).CombinedOutput(); err != nil {
+		t.Fatalf("copying the data of OpenSearch: %v: %s", err, out)
+	}
+	return serverstest.Start(t, local.Config{OpenSearch: 1, Dir: dir}).OpenSearch.URL()
+}
+
+// refreshEvery sets how often the indices of a library become visible. Writers wait for the next refresh. Many refreshes make many small
+// segments, and each merge of segments builds a graph of vectors again.
+func refreshEvery(t *testing.T, url, prefix, interval string) {
+	t.Helper()
+	body := strings.NewReader(fmt.Sprintf(`{"index":{"refresh_interval":%q}}`, interval))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/"+prefix+".*/_settings", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		t.Fatalf("setting the refresh interval of %s: %d %s", prefix, resp.StatusCode, b)
+	}
+}
+
+// homeOfBreadth is the folder of a filled home.
+func homeOfBreadth(homes, engine string, films int) string {
+	return filepath.Join(homes, fmt.Sprintf("%s-%d", engine, films))
+}
+
 // breadthPrefix begins the names of the indices of a library of this size.
 func breadthPrefix(films int) string { return fmt.Sprintf("breadth-%d", films) }
 
@@ -407,7 +471,7 @@ func filledHome(t *testing.T, bin string, films int, engine, url string) string 
 	if homes == "" {
 		homes = t.TempDir()
 	}
-	dir := filepath.Join(homes, fmt.Sprintf("%s-%d", engine, films))
+	dir := homeOfBreadth(homes, engine, films)
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
@@ -451,6 +515,10 @@ func filledHome(t *testing.T, bin string, films int, engine, url string) string 
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if engine == "opensearch" {
+		refreshEvery(t, url, breadthPrefix(films), "1s")
+		defer refreshEvery(t, url, breadthPrefix(films), "50ms")
 	}
 	err = studio.FillEngine(ctx, e, progress("search engine"))
 	if err := errors.Join(err, e.Close()); err != nil {

@@ -35,6 +35,17 @@
 // recall, and hidden vectors leave no trace. Above that number the HNSW graph of engine lucene is searched with the filter inside. A
 // graph approximates: hidden vectors may change which of many neighbours the graph misses. They change no hit's score.
 //
+// # How sets are read
+//
+// Set reads the documents of a question by an aggregation. Its script packs the doc values of each document into some twenty letters.
+// Reading the same documents as hits takes the cluster 20 times as long. A set of at most 200,000 items is one request. A larger set is
+// read over a point in time: by ranges of assets, and an asset of more items by ranges of time. More than 200,000 items that start at one
+// moment of one asset are Exhausted. The point in time ends with the sequence, also if the caller stops or the context ends.
+//
+// At most 200 windows are sent as windows. More windows are sent as their assets, and the windows are applied here. The set of a vector is
+// exact where at most exactBelow vectors pass scope, filter and windows. Above that number the graph is searched by radius, and may miss
+// embeddings (ADR 96).
+//
 // # How items are kept
 //
 // The id of a document is the item's run and ordinal. A replay writes the same documents, or leaves documents alone that are found

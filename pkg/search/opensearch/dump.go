@@ -16,23 +16,41 @@ import (
 // walkPage is how many documents are read in one request.
 const walkPage = 2000
 
+// snapshotAge is how long the cluster keeps a snapshot that nobody reads.
+const snapshotAge = "5m"
+
+// snapshot takes a point in time of an index. The caller MUST call forgetSnapshot.
+func (e *Engine) snapshot(ctx context.Context, index string) (pit string, err error) {
+	var answer struct {
+		ID string `json:"pit_id"`
+	}
+	if err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search/point_in_time?keep_alive="+snapshotAge, nil, &answer); err != nil {
+		return "", fmt.Errorf("taking a snapshot of %s: %w", index, err)
+	}
+	return answer.ID, nil
+}
+
+// forgetSnapshot ends a point in time, whether the context has ended or not. The cluster ends a point in time that it was not told of.
+func (e *Engine) forgetSnapshot(ctx context.Context, pit string) {
+	_ = e.client.do(context.WithoutCancel(ctx), http.MethodDelete, "/_search/point_in_time", object{"pit_id": []string{pit}}, nil)
+}
+
+// heldBy is the part of a request that names a point in time.
+func heldBy(pit string) object { return object{"id": pit, "keep_alive": snapshotAge} }
+
 // walk goes through all items of an index, in the order of the fields named, as of when it began.
 func walk[T any](ctx context.Context, e *Engine, index string, order ...string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		var pit struct {
-			ID string `json:"pit_id"`
-		}
-		if err := e.client.do(ctx, http.MethodPost, "/"+index+"/_search/point_in_time?keep_alive=5m", nil, &pit); err != nil {
-			yield(none, fmt.Errorf("taking a snapshot of %s: %w", index, err))
+		pit, err := e.snapshot(ctx, index)
+		if err != nil {
+			yield(none, err)
 			return
 		}
-		defer func() {
-			_ = e.client.do(context.WithoutCancel(ctx), http.MethodDelete, "/_search/point_in_time", object{"pit_id": []string{pit.ID}}, nil)
-		}()
+		defer e.forgetSnapshot(ctx, pit)
 		var after []json.RawMessage
 		for {
-			request := object{"size": walkPage, "query": items(), "sort": order, "track_total_hits": false, "pit": object{"id": pit.ID, "keep_alive": "5m"}}
+			request := object{"size": walkPage, "query": items(), "sort": order, "track_total_hits": false, "pit": heldBy(pit)}
 			if after != nil {
 				request["search_after"] = after
 			}

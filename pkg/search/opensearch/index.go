@@ -74,8 +74,6 @@ func settings(cfg Config, knn bool) object {
 var (
 	keyword = object{"type": "keyword"}
 	long    = object{"type": "long"}
-	// sought fields are filtered by.
-	sought = object{"type": "keyword", "doc_values": false}
 	// kept fields are in the source alone.
 	kept = object{"type": "keyword", "index": false, "doc_values": false}
 	// counted fields are aggregated.
@@ -93,7 +91,7 @@ func textMapping() object {
 		"_meta":   object{"format": textsFormat},
 		"_source": object{"excludes": []string{"text", "terms", "label", "labels"}},
 		"properties": object{
-			"run": keyword, "ordinal": long, "asset": sought, "kind": keyword, "person": keyword,
+			"run": keyword, "ordinal": long, "asset": keyword, "kind": keyword, "person": keyword,
 			"language": keyword, "base": keyword,
 			"start": long, "end": long, "empty": object{"type": "boolean"}, "confidence": object{"type": "float"}, "hash": kept,
 			"text": object{"properties": languages}, "terms": counted,
@@ -113,7 +111,7 @@ func spaceMapping(s *pb.Space) object {
 		"_meta":   object{"format": format, "space": schema.SpaceID(s), "dimension": s.GetDimension(), "metric": s.GetMetric()},
 		"_source": object{"excludes": []string{"vector"}},
 		"properties": object{
-			"run": keyword, "ordinal": long, "asset": sought, "kind": keyword, "person": keyword, "character": kept,
+			"run": keyword, "ordinal": long, "asset": keyword, "kind": keyword, "person": keyword, "character": kept,
 			"language": keyword, "start": long, "end": long, "empty": object{"type": "boolean"}, "hash": kept,
 			"vector": object{"type": "knn_vector", "dimension": s.GetDimension(), "method": object{
 				"name": "hnsw", "engine": "lucene", "space_type": metric, "parameters": object{"m": 16, "ef_construction": 128},
@@ -274,7 +272,8 @@ func (e *Engine) fits(ctx context.Context, p part, index string) error {
 	return nil
 }
 
-// withoutAssets returns a live index that cannot be filtered by asset, as earlier versions created the indices; empty if every live index can.
+// withoutAssets returns a live index that cannot be filtered or sorted by asset, as earlier versions created the indices; empty if every live
+// index can.
 func (e *Engine) withoutAssets(ctx context.Context) (string, error) {
 	var names []string
 	for _, p := range e.parts() {
@@ -283,7 +282,8 @@ func (e *Engine) withoutAssets(ctx context.Context) (string, error) {
 	var found map[string]struct {
 		Mappings map[string]struct {
 			Mapping map[string]struct {
-				Index *bool `json:"index"`
+				Index     *bool `json:"index"`
+				DocValues *bool `json:"doc_values"`
 			} `json:"mapping"`
 		} `json:"mappings"`
 	}
@@ -291,7 +291,8 @@ func (e *Engine) withoutAssets(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("reading how the indices hold assets: %w", err)
 	}
 	for _, index := range slices.Sorted(maps.Keys(found)) {
-		if indexed := found[index].Mappings["asset"].Mapping["asset"].Index; indexed != nil && !*indexed {
+		asset := found[index].Mappings["asset"].Mapping["asset"]
+		if asset.Index != nil && !*asset.Index || asset.DocValues != nil && !*asset.DocValues {
 			return index, nil
 		}
 	}

@@ -211,7 +211,7 @@ func (e *Engine) lacking(ctx context.Context, age time.Duration) (*search.Lack, 
 			return known, err
 		}
 		if serves = index != ""; serves {
-			reason = fmt.Sprintf("index %s was made by an earlier version, and cannot be asked for many titles of a library but not for all", index)
+			reason = fmt.Sprintf("index %s was made by an earlier version, and cannot be asked for large sets, and maybe not for many titles of a library but not for all", index)
 		}
 		e.outdated.Store(serves)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -48,8 +47,8 @@ type Engine struct {
 	spaces    map[string]part
 	scopes    scopes
 	closed    atomic.Bool
-	// exactBelow is the constant of this name; smaller in tests of the graph.
-	exactBelow int
+	// exactBelow and setPage are the constants of these names; smaller in tests.
+	exactBelow, setPage int
 
 	// next tells whether a rebuild of any process was under way, and as of when.
 	next struct {
@@ -99,7 +98,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		cfg: cfg, log: log, spaces: map[string]part{}, exactBelow: exactBelow,
+		cfg: cfg, log: log, spaces: map[string]part{}, exactBelow: exactBelow, setPage: setPage,
 		text: part{name: cfg.Prefix + ".text", mapping: textMapping()},
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cinedex_search_seconds", Help: "How long operations of the search engine took.",
@@ -244,16 +243,6 @@ func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []searc
 	defer func(begun time.Time) { e.measure("vector", begun, err) }(time.Now())
 	err = e.reading(ctx, func() (bool, error) { hits, err = e.findVector(ctx, live, q); return len(hits) > 0, err })
 	return hits, err
-}
-
-// Set implements search.Searcher.
-func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return search.SetOfHits(ctx, e, q)
-}
-
-// Size implements search.Searcher.
-func (e *Engine) Size(_ context.Context, q search.SetQuery) (int, error) {
-	return search.MaxLimit, q.Check()
 }
 
 // Languages implements search.Searcher.

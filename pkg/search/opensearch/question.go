@@ -41,41 +41,62 @@ func (e *Engine) findText(ctx context.Context, at func(part) string, q search.Te
 
 // findWithin takes the three steps within the scope and the filter.
 func (e *Engine) findWithin(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, limit int) ([]search.Hit, error) {
+	groups, err := e.textQueries(ctx, index, visible, q, asked, true)
+	if err != nil {
+		return nil, err
+	}
+	searches := make([]object, len(groups))
+	for i, g := range groups {
+		searches[i] = object{
+			"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
+			"query": object{"bool": object{"filter": visible.list(late(q.Filter, true)...), "should": g, "minimum_should_match": 1}},
+		}
+	}
+	return e.search(ctx, index, visible, searches, limit)
+}
+
+// textQueries returns the queries of the fields, in groups of at most maxClauses terms. A document is found by the queries of at most one
+// group, since a document is of one field. If weighed is false, the queries find the same documents with other scores: the words are not
+// counted, and q.Mode MUST NOT be Fuzzy or Prefix.
+func (e *Engine) textQueries(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, weighed bool) (groups [][]any, err error) {
 	fields, err := e.fields(ctx, index, visible, q, asked)
 	if err != nil {
 		return nil, fmt.Errorf("counting texts: %w", err)
 	}
-	if err := e.count(ctx, index, visible, fields); err != nil {
-		return nil, fmt.Errorf("counting words: %w", err)
-	}
-	var searches []any
-	var queries []any
-	used := 0
-	flush := func() {
-		if len(queries) > 0 {
-			searches = append(searches, object{
-				"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
-				"query": object{"bool": object{
-					"filter": visible.list(late(q.Filter, true)...),
-					"should": queries, "minimum_should_match": 1,
-				}},
-			})
+	if weighed {
+		if err := e.count(ctx, index, visible, fields); err != nil {
+			return nil, fmt.Errorf("counting words: %w", err)
 		}
-		queries, used = nil, 0
+	} else {
+		for _, f := range fields {
+			f.takeAll()
+		}
 	}
+	used := 0
 	for _, f := range fields {
 		clauses := f.clauses()
 		if len(clauses) == 0 {
 			continue
 		}
 		query, cost := f.query(clauses)
-		if used+cost > maxClauses {
-			flush()
+		if len(groups) == 0 || used+cost > maxClauses {
+			groups, used = append(groups, nil), 0
 		}
-		queries, used = append(queries, query), used+cost
+		last := &groups[len(groups)-1]
+		*last, used = append(*last, query), used+cost
 	}
-	flush()
-	return e.search(ctx, index, visible, searches, limit)
+	return groups, nil
+}
+
+// takeAll takes each term of each word as if one document had the term.
+func (f *field) takeAll() {
+	for k := range f.words {
+		w := &f.words[k]
+		w.counts = map[string]uint64{}
+		for _, a := range w.counted() {
+			w.counts[a.Term] = 1
+		}
+	}
 }
 
 // A field is the texts of one language, or the labels, with the words of a question.
@@ -140,10 +161,6 @@ func (e *Engine) fields(ctx context.Context, index string, visible within, q sea
 	return fields, nil
 }
 
-// counting returns the path of a search for counts alone. The cluster's request cache remembers such searches alone, and all callers share
-// the cache. Searches for counts bypass the cache, so that the time of an answer reveals nothing about other callers' searches.
-func counting(index string) string { return "/" + index + "/_search?request_cache=false" }
-
 // countTexts counts the visible texts by language, or by base language.
 func (e *Engine) countTexts(ctx context.Context, index string, visible within, by string) (map[string]uint64, error) {
 	var answer struct {
@@ -151,7 +168,7 @@ func (e *Engine) countTexts(ctx context.Context, index string, visible within, b
 			By buckets `json:"by"`
 		} `json:"aggregations"`
 	}
-	err := e.client.do(ctx, http.MethodPost, counting(index), visible.request(object{
+	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{
 		"size": 0, "track_total_hits": false, "query": visible.all(),
 		"aggs": object{"by": object{"terms": object{"field": by, "size": 10_000}}},
 	}), &answer)
@@ -271,7 +288,7 @@ func (e *Engine) count(ctx context.Context, index string, visible within, fields
 		} `json:"hits"`
 		Aggregations map[string]json.RawMessage `json:"aggregations"`
 	}
-	err := e.client.do(ctx, http.MethodPost, counting(index), visible.request(object{"size": 0, "track_total_hits": true, "query": visible.all(), "aggs": aggs}), &answer)
+	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{"size": 0, "track_total_hits": true, "query": visible.all(), "aggs": aggs}), &answer)
 	if err != nil {
 		return err
 	}
@@ -633,7 +650,7 @@ func (f found) list() []search.Hit {
 }
 
 // search sends searches, nearly always a single search, and joins their hits.
-func (e *Engine) search(ctx context.Context, index string, visible within, searches []any, limit int) ([]search.Hit, error) {
+func (e *Engine) search(ctx context.Context, index string, visible within, searches []object, limit int) ([]search.Hit, error) {
 	switch len(searches) {
 	case 0:
 		return nil, nil

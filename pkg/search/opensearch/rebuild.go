@@ -204,12 +204,16 @@ func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []sear
 
 // Set implements search.Searcher.
 func (r *rebuild) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return search.SetOfHits(ctx, r, q)
+	first := func(ask func() (bool, error)) error {
+		return r.within(func() error { _, err := ask(); return err })
+	}
+	return r.engine.setOf(ctx, r.at, q, first)
 }
 
 // Size implements search.Searcher.
-func (r *rebuild) Size(_ context.Context, q search.SetQuery) (int, error) {
-	return search.MaxLimit, q.Check()
+func (r *rebuild) Size(ctx context.Context, q search.SetQuery) (n int, err error) {
+	err = r.within(func() (err error) { n, err = r.engine.sizeOf(ctx, r.at, q); return err })
+	return n, err
 }
 
 // Languages implements search.Searcher.

@@ -213,8 +213,11 @@ func termsOf(field string, values []string) ([]byte, error) {
 type within struct {
 	scope   [][]byte
 	filters []any
-	byAsset bool // whether scope names assets
+	byAsset bool   // whether scope names assets
+	pit     string // the point in time to search; empty: the present
 }
+
+func (w within) held() bool { return w.pit != "" }
 
 // list returns the filters of a query, with more filters.
 func (w within) list(more ...any) []any { return slices.Concat([]any{slot}, w.filters, more) }
@@ -230,7 +233,21 @@ type request struct {
 	scope [][]byte
 }
 
-func (w within) request(body any) request { return request{body, w.scope} }
+func (w within) request(body object) request {
+	if w.held() {
+		body["pit"] = heldBy(w.pit)
+	}
+	return request{body, w.scope}
+}
+
+// counting returns the path of a search for counts or for sets. The cluster's request cache remembers searches without hits alone, and all
+// callers share the cache. Such searches bypass the cache, so that the time of an answer reveals nothing about other callers' searches.
+func (w within) counting(index string) string {
+	if w.held() {
+		return "/_search?request_cache=false" // a point in time names its index
+	}
+	return "/" + index + "/_search?request_cache=false"
+}
 
 func (r request) encode() ([]byte, error) {
 	b, err := json.Marshal(r.body)
@@ -312,7 +329,7 @@ func (e *Engine) visible(scope *search.Scope, f search.Filter, late []string) (w
 		}
 		filters = append(filters, object{"bool": object{"should": any, "minimum_should_match": 1}})
 	}
-	return within{runs, filters, byAsset}, nil
+	return within{scope: runs, filters: filters, byAsset: byAsset}, nil
 }
 
 // late returns the parts of a filter that do not change which items are counted.

@@ -164,8 +164,21 @@ func TestRunsThatBeginMeanwhile(t *testing.T) {
 	}
 }
 
-// TestIndexOfAnEarlierVersion: an index that does not tell assets apart answers all other questions, and asks to be filled anew.
+// TestIndexOfAnEarlierVersion: an index that cannot be filtered or sorted by asset answers all other questions, sets of a bounded size among
+// them, and asks to be filled anew.
 func TestIndexOfAnEarlierVersion(t *testing.T) {
+	for name, c := range map[string]struct {
+		asset    object
+		filtered bool
+	}{
+		"assets are kept":     {kept, false},
+		"assets are filtered": {object{"type": "keyword", "doc_values": false}, true},
+	} {
+		t.Run(name, func(t *testing.T) { testEarlierIndex(t, c.asset, c.filtered) })
+	}
+}
+
+func testEarlierIndex(t *testing.T, asset object, filtered bool) {
 	cfg := configFor(t, t.Name())
 	t.Cleanup(func() { deleteIndices(t, cfg) })
 	c, err := newClient(cfg)
@@ -174,7 +187,7 @@ func TestIndexOfAnEarlierVersion(t *testing.T) {
 	}
 	defer c.close()
 	before := textMapping()
-	before["properties"].(object)["asset"] = kept
+	before["properties"].(object)["asset"] = asset
 	p := part{name: cfg.Prefix + ".text", mapping: before}
 	if err := (&Engine{cfg: cfg, client: c}).create(t.Context(), p, firstGeneration, p.name); err != nil {
 		t.Fatal(err)
@@ -202,8 +215,12 @@ func TestIndexOfAnEarlierVersion(t *testing.T) {
 	if n, err := found(history.Scope()); n != 2 || err != nil {
 		t.Errorf("all titles: %d, %v", n, err)
 	}
-	if _, err := found(history.Scope("asset")); errkind.Of(err) != errkind.Unavailable {
-		t.Errorf("some titles: %v", err)
+	if n, err := found(history.Scope("asset")); filtered && (n != 1 || err != nil) || !filtered && errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("some titles: %d, %v", n, err)
+	}
+	set := search.SetQuery{Text: &search.TextQuery{Scope: history.Scope(), Words: "lighthouse"}}
+	if hits := collect(t, e.Set(t.Context(), set)); len(hits) != 2 || hits[0].Asset != "another" {
+		t.Errorf("the set: %v", hits)
 	}
 	if l := e.Lacking(); l == nil || !l.Serves {
 		t.Fatalf("lacking: %v", l)
@@ -218,6 +235,9 @@ func TestIndexOfAnEarlierVersion(t *testing.T) {
 	}
 	if n, err := found(history.Scope("asset")); n != 1 || err != nil {
 		t.Errorf("some titles, after a rebuild: %d, %v", n, err)
+	}
+	if hits := collect(t, e.Set(t.Context(), set)); len(hits) != 2 || hits[0].Asset != "another" {
+		t.Errorf("the set after a rebuild: %v", hits)
 	}
 	if l := e.Lacking(); l != nil {
 		t.Errorf("lacking after a rebuild: %v", l)

@@ -58,30 +58,44 @@ func (e *Engine) findVector(ctx context.Context, at func(part) string, q search.
 
 // few reports whether at most exactBelow vectors are visible.
 func (e *Engine) few(ctx context.Context, index string, visible within) (bool, error) {
+	n, err := e.countUpTo(ctx, index, visible, visible.all(), e.exactBelow+1)
+	return n <= e.exactBelow, err
+}
+
+// countUpTo counts the documents that a query finds, at least up to a bound.
+func (e *Engine) countUpTo(ctx context.Context, index string, visible within, query any, bound int) (int, error) {
 	var answer struct {
 		Hits struct {
 			Total struct {
-				Value    int    `json:"value"`
-				Relation string `json:"relation"`
+				Value int `json:"value"`
 			} `json:"total"`
 		} `json:"hits"`
 	}
-	err := e.client.do(ctx, http.MethodPost, counting(index), visible.request(object{"size": 0, "track_total_hits": e.exactBelow + 1, "query": visible.all()}), &answer)
-	return answer.Hits.Total.Value <= e.exactBelow, err
+	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{"size": 0, "track_total_hits": bound, "query": query}), &answer)
+	return answer.Hits.Total.Value, err
 }
 
 func (e *Engine) compare(ctx context.Context, index string, p part, visible within, v []float32, limit int) ([]search.Hit, error) {
+	return e.search(ctx, index, visible, []object{{
+		"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
+		"query": comparing(p, visible, v, 0),
+	}}, limit)
+}
+
+// comparing compares all visible vectors, and finds those of the least score of the cluster.
+func comparing(p part, visible within, v []float32, least float32) object {
 	metric := "innerproduct"
 	if p.space.GetMetric() == l2 {
 		metric = "l2"
 	}
-	return e.search(ctx, index, visible, []any{object{
-		"size": limit, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
-		"query": object{"script_score": object{
-			"query":  visible.all(),
-			"script": object{"lang": "knn", "source": "knn_score", "params": object{"field": "vector", "query_value": v, "space_type": metric}},
-		}},
-	}}, limit)
+	query := object{
+		"query":  visible.all(),
+		"script": object{"lang": "knn", "source": "knn_score", "params": object{"field": "vector", "query_value": v, "space_type": metric}},
+	}
+	if least > 0 {
+		query["min_score"] = least
+	}
+	return object{"script_score": query}
 }
 
 // neighbours asks the graph. Equal vectors are common, as short lines of dialogue repeat. neighbours asks for more neighbours until the
@@ -89,7 +103,7 @@ func (e *Engine) compare(ctx context.Context, index string, p part, visible with
 func (e *Engine) neighbours(ctx context.Context, index string, visible within, v []float32, limit int) ([]search.Hit, error) {
 	for k := max(limit+limit/4, leastNeighbours); ; k *= 4 {
 		k = min(k, search.MaxLimit)
-		hits, err := e.search(ctx, index, visible, []any{object{
+		hits, err := e.search(ctx, index, visible, []object{{
 			"size": k, "track_total_hits": false, "_source": hitFields, "sort": []any{"_score", "run", "ordinal"},
 			"query": object{"knn": object{"vector": object{"vector": v, "k": k, "filter": visible.all()}}},
 		}}, k)
@@ -113,4 +127,12 @@ func similarityOf(metric string, score float64) float64 {
 	default:
 		return 1 - 1/score
 	}
+}
+
+// scoreOf returns the cluster's score for a similarity. No similarity of the metric l2 is above 0.
+func scoreOf(similarity float64) float64 {
+	if similarity >= 0 {
+		return similarity + 1
+	}
+	return 1 / (1 - similarity)
 }
