@@ -44,12 +44,15 @@ const RevokedWithin = halfSaved + lookEvery
 //	    sha256: 9f86d081884c7d65…   # of the token, so that the file holds no secret
 //	    titles: [big-buck-bunny]     # "*" for every title
 //	    roles: [batch]               # rights beyond reading: operator (needs titles ["*"]), batch, ingest, retitle
+//	groups:                          # rights of people who sign in elsewhere (package oidc), by the name of their group
+//	  - name: editors
+//	    titles: ["*"]
 //
 // Two entries may share a name, so that a token can be replaced without a gap. Two entries with the same sha256 are
 // refused.
 //
 // If the file becomes invalid while in use, the log, the metric cinedex_tokens_broken and Ready say so. Until the file
-// is valid again, only callers are admitted whose entries are unchanged since the last valid file.
+// is valid again, only callers are admitted whose entries are unchanged since the last valid file, and no member of a group.
 type File struct {
 	path string
 	deps Deps
@@ -60,8 +63,13 @@ type File struct {
 	good    map[hash]*Caller // of the last valid file
 	goodAt  time.Time        // when the file was last seen to be right
 	callers map[hash]*Caller // the admitted callers
+	groups  map[string]entry // by name; none while the file is broken
+	members map[string]*Caller
 	broken  error
 }
+
+// maxMembers bounds the members that a File remembers.
+const maxMembers = 10_000
 
 type hash [sha256.Size]byte
 
@@ -84,12 +92,12 @@ func OpenFile(path string, deps Deps) (*File, error) {
 	f := &File{path: path, deps: deps}
 	b, err := readFile(path)
 	if err == nil {
-		f.callers, err = parse(b)
+		f.callers, f.groups, err = parse(b)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading tokens from %s: %w", path, err)
 	}
-	f.looked = deps.Now()
+	f.looked, f.members = deps.Now(), map[string]*Caller{}
 	f.sum, f.good, f.goodAt = sha256.Sum256(b), f.callers, f.looked
 	m := promauto.With(deps.Registerer)
 	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_tokens_broken", Help: "1 while the file of tokens is invalid, so that tokens may be refused."}, func() float64 {
@@ -126,6 +134,38 @@ func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 	return c, nil
 }
 
+// Members returns the caller of a name who is in the given groups: the caller has the titles and the roles of each group of the file. A caller
+// who comes back is the same Caller until the file changes. Errors:
+//   - Unavailable: the file is broken;
+//   - Denied: the groups give no title.
+func (f *File) Members(name string, groups []string) (*Caller, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.look()
+	if f.broken != nil {
+		return nil, errkind.New(errkind.Unavailable, "the rights of groups cannot be read now; the service's log says why")
+	}
+	groups = slices.Compact(slices.Sorted(slices.Values(groups)))
+	key := fmt.Sprintf("%q %q", name, groups)
+	if c := f.members[key]; c != nil {
+		return c, nil
+	}
+	var titles []string
+	var roles []Role
+	for _, g := range groups {
+		titles, roles = append(titles, f.groups[g].Titles...), append(roles, f.groups[g].Roles...)
+	}
+	if len(titles) == 0 {
+		return nil, errkind.New(errkind.Denied, "%s may see no titles: none of the groups %q gives any; the operator can add a group to the file of tokens", name, groups)
+	}
+	if len(f.members) >= maxMembers {
+		clear(f.members)
+	}
+	c := NewCaller(name, titles, roles...)
+	f.members[key] = c
+	return c, nil
+}
+
 // Ready returns the fault of the file and the callers whom the fault shuts out, or nil.
 func (f *File) Ready() error {
 	f.mu.Lock()
@@ -151,18 +191,20 @@ func (f *File) look() {
 		f.goodAt = now
 		return
 	}
-	callers := f.good
+	callers, groups := f.good, map[string]entry(nil)
 	if err == nil {
-		callers, err = parse(b)
+		callers, groups, err = parse(b)
 	}
 	switch {
 	case err == nil:
 		f.callers, f.good, f.goodAt, f.broken, f.sum = callers, callers, now, nil, sum
+		f.groups, f.members = groups, map[string]*Caller{}
 		f.deps.Log.Info("the file of tokens was read again", "file", f.path, "tokens", len(callers))
 	case now.Sub(f.goodAt) < halfSaved:
 	default:
 		changed := f.broken == nil || sum != f.sum || err.Error() != f.broken.Error()
 		f.callers, f.broken, f.sum = standing(b, f.good), err, sum
+		f.groups, f.members = nil, map[string]*Caller{}
 		if changed {
 			f.deps.Log.Error("the file of tokens is invalid; tokens whose entries have changed are refused until the file is valid", "file", f.path,
 				"refused", len(f.good)-len(f.callers), "of", len(f.good), "error", err)
@@ -191,7 +233,7 @@ func readFile(path string) ([]byte, error) {
 	return b, err
 }
 
-// An entry is one token of the file.
+// An entry is one token or one group of the file.
 type entry struct {
 	Name   string   `yaml:"name"`
 	SHA256 string   `yaml:"sha256"`
@@ -228,37 +270,57 @@ func (e entry) caller() (*Caller, error) {
 }
 
 // parse reads a whole file. parse returns no entry of an invalid file.
-func parse(b []byte) (map[hash]*Caller, error) {
+func parse(b []byte) (map[hash]*Caller, map[string]entry, error) {
 	var all struct {
 		Tokens []entry `yaml:"tokens"`
+		Groups []entry `yaml:"groups"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	err := d.Decode(&all)
 	if errors.Is(err, io.EOF) {
-		return nil, errkind.New(errkind.Invalid, "the file is empty; want `tokens:` and a list, or `tokens: []` to admit nobody")
+		return nil, nil, errkind.New(errkind.Invalid, "the file is empty; want `tokens:` and a list, or `tokens: []` to admit nobody")
 	}
 	if err != nil {
-		return nil, errkind.New(errkind.Invalid, "%w", err)
+		return nil, nil, errkind.New(errkind.Invalid, "%w", err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errkind.New(errkind.Invalid, "the file has more than one YAML document; put all tokens into one list")
+		return nil, nil, errkind.New(errkind.Invalid, "the file has more than one YAML document; put all tokens into one list")
 	}
 	callers, at := map[hash]*Caller{}, map[hash]int{}
 	for i, e := range all.Tokens {
 		key, err := e.key()
 		if err != nil {
-			return nil, errkind.New(errkind.Invalid, "tokens[%d].%w", i, err)
+			return nil, nil, errkind.New(errkind.Invalid, "tokens[%d].%w", i, err)
 		}
 		if first, twice := at[key]; twice {
-			return nil, errkind.New(errkind.Invalid, "tokens[%d].sha256: tokens[%d] has the same; delete either entry", i, first)
+			return nil, nil, errkind.New(errkind.Invalid, "tokens[%d].sha256: tokens[%d] has the same; delete either entry", i, first)
 		}
 		at[key] = i
 		if callers[key], err = e.caller(); err != nil {
-			return nil, errkind.New(errkind.Invalid, "tokens[%d].%w", i, err)
+			return nil, nil, errkind.New(errkind.Invalid, "tokens[%d].%w", i, err)
 		}
 	}
-	return callers, nil
+	groups, err := groupsOf(all.Groups)
+	return callers, groups, err
+}
+
+// groupsOf checks the groups of a file.
+func groupsOf(list []entry) (map[string]entry, error) {
+	groups := map[string]entry{}
+	for i, e := range list {
+		if _, err := e.caller(); err != nil {
+			return nil, errkind.New(errkind.Invalid, "groups[%d].%w", i, err)
+		}
+		if _, twice := groups[e.Name]; twice {
+			return nil, errkind.New(errkind.Invalid, "groups[%d].name: the group %q has two entries; join them", i, e.Name)
+		}
+		if e.SHA256 != "" {
+			return nil, errkind.New(errkind.Invalid, "groups[%d].sha256: a group has no token", i)
+		}
+		groups[e.Name] = e
+	}
+	return groups, nil
 }
 
 // standing returns the given callers whose entries are unchanged in an invalid file. A caller whose entry cannot be

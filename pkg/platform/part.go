@@ -137,7 +137,7 @@ func (p *Platform) Provide(ctx context.Context, c Config, n Needs, l Links) (err
 		}
 	}
 	if n.Tokens {
-		if p.Authoriser, err = p.OpenTokens(c.TokenFile); err != nil {
+		if p.Authoriser, err = p.OpenTokens(c.Tokens); err != nil {
 			return fmt.Errorf("token_file: nobody is answered without a token: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/authz/oidc"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/encode"
@@ -49,13 +50,15 @@ type Tokens struct {
 	// TokenFile holds the tokens, each with the titles and the roles that it is good for; without it nobody is answered. `cinedex up` makes it with
 	// one token where it is missing.
 	TokenFile string `mapstructure:"token_file"`
+	// OIDC is the identity provider that people sign in with, beside the tokens of the file.
+	OIDC oidc.Config `mapstructure:"oidc"`
 }
 
 // Default keeps everything below dir, in the implementations that the program links.
 func Default(dir string, l Links) Config {
 	c := Config{
 		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: blob.Default(), Audit: audit.Default(),
-		Store: defaultStore(dir, l.Stores), Search: defaultSearch(dir, l.Engines), Tokens: Tokens{TokenFile: "tokens.yaml"},
+		Store: defaultStore(dir, l.Stores), Search: defaultSearch(dir, l.Engines), Tokens: Tokens{TokenFile: "tokens.yaml", OIDC: oidc.Default()},
 	}
 	if abs, err := filepath.Abs(filepath.Join(dir, "media")); err == nil {
 		c.Blobs.Bucket = "file://" + filepath.ToSlash(abs)
@@ -127,14 +130,15 @@ func (p *Platform) OpenEvents(c events.Config) error {
 	return nil
 }
 
-// OpenTokens reads the file that says who may do what. The service is not ready while the file is wrong.
-func (p *Platform) OpenTokens(file string) (authz.Authoriser, error) {
-	f, err := authz.OpenFile(file, authz.Deps{Log: p.Log, Registerer: p.Registry})
+// OpenTokens reads the file that says who may do what, beside the identity provider that says who people are. The service is not ready
+// while the file is wrong.
+func (p *Platform) OpenTokens(t Tokens) (authz.Authoriser, error) {
+	f, err := authz.OpenFile(t.TokenFile, authz.Deps{Log: p.Log, Registerer: p.Registry})
 	if err != nil {
 		return nil, err
 	}
 	p.watched = append(p.watched, lifecycle.Actor{Name: "token_file", Ready: f.Ready})
-	return f, nil
+	return oidc.New(t.OIDC, f)
 }
 
 // OpenAudit opens the audit log. The service is not ready while lines cannot be written.

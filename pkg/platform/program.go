@@ -68,7 +68,7 @@ func (c programConfig) Validate() error {
 
 // sections are the names of those that any service may have, and that a file or an environment may hold which several services share.
 // operating was a section of the indexer until the operator became a service.
-var sections = []string{"store.pebble", "store.cassandra", "search", "search.dir", "search.opensearch", "media", "blobs", "audit", "token_file", "model_cache", "operating"}
+var sections = []string{"store.pebble", "store.cassandra", "search", "search.dir", "search.opensearch", "media", "blobs", "audit", "token_file", "oidc", "model_cache", "operating"}
 
 // Elsewhere implements config.Elsewhere: the sections that other services have and this one has not.
 func (c *programConfig) Elsewhere() []string {

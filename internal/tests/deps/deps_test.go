@@ -94,6 +94,7 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":                   "cmd/cinedex",
 	"github.com/yalue/onnxruntime_go":          "pkg/model",
 	"github.com/nlpodyssey/gopickle":           "pkg/model",
+	"github.com/coreos/go-oidc":                "pkg/authz/oidc",
 	"cel.dev/cel-go":                           "pkg/profile",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 }
