@@ -6,6 +6,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -44,6 +45,9 @@ func leafNames(context.Context, *home) (out []string) {
 		if l.GetName() != catalog.Bare {
 			out = append(out, builtinLeaves().Short(l.GetName())+":")
 		}
+	}
+	for _, f := range query.FilterNames() {
+		out = append(out, f+":")
 	}
 	return out
 }

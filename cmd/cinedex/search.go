@@ -24,9 +24,10 @@ func newSearch(o *output, h *home) *cobra.Command {
 		Short: "Search what is said, what is seen, or what looks like a picture",
 		Long: `Searches every title that the token may see.
 
-Words alone look everywhere. ` + strings.Join(wordLeaves(), ", ") + ` say where; AND, OR, NOT
-and WITHIN combine moments of the same asset; title:, series:, lang:, character:,
-kind: and confidence>= narrow. docs/guides/query-language.md has the whole language.`,
+Words alone look everywhere. ` + strings.Join(wordLeaves(), ", ") + ` say where. A quotation
+is a phrase, and -word takes away. ` + strings.Join(query.Operators(), ", ") + `
+combine moments of the same asset. ` + strings.Join(query.FilterNames(), ":, ") + `: and confidence>= narrow.
+docs/guides/query-language.md has the whole language.`,
 		Example: `  cinedex search 'we have to go'
   cinedex search 'dialogue:"coffee" AND look:"rain" WITHIN 5s'
   cinedex search 'dialogue.phrase:"follow me" lang:en'

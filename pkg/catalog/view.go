@@ -330,6 +330,18 @@ func (v *View) Spelled(name string) (leaf string, shape pb.LeafShape) {
 	return name, pb.LeafShape_LEAF_SHAPE_UNSPECIFIED
 }
 
+// Names implements query.Vocabulary: the names and aliases of the leaves with sources, sorted.
+func (v *View) Names() []string {
+	var out []string
+	for name, leaf := range v.names {
+		if len(v.leaves[leaf].Sources) > 0 {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Short implements query.Vocabulary: the name which people type for a leaf.
 func (v *View) Short(leaf string) string {
 	if l := v.leaves[leaf]; l != nil && len(l.GetAliases()) > 0 {

@@ -1,34 +1,47 @@
-// Package query is the one-line form of a Cinedex query: what people type, and
-// what an answer prints back to say how it was understood.
+// Package query is the language of queries: the one-line form that people type, the limits of a query, and the tree's constructors.
 //
 //	dialogue:"coffee" AND look:"rain at night" WITHIN 5s
 //	label:dog AND NOT dialogue.phrase:"good boy"
-//	(dialogue:"hello" OR dialogue.meaning:"greeting") title:bbb lang:en
+//	dialogue:hello THEN dialogue:goodbye WITHIN 1m title:bbb lang:en
+//	AT LEAST 2 OF (label:dog, look:"a park", "good boy")
 //	frame:4f2a…@01:02:03:04
 //
 // # Grammar
 //
-//	query   = or
-//	or      = and { "OR" and }
-//	and     = unary { ["AND"] unary } [ "WITHIN" duration ]
-//	unary   = "NOT" unary | "(" or ")" | leaf | filter
-//	leaf    = words | kind [ "." mode ] [ "[" attributes "]" ] ":" value [ "^" weight ]
-//	words   = word { word } | quoted
-//	filter  = ("title" | "series" | "asset" | "lang" | "character" | "kind") ":" value { "," value }
-//	        | "confidence" ">=" number | "time" ":" duration ".." [ duration ]
+//	query    = or
+//	or       = and { "OR" and }
+//	and      = related { ["AND"] related } [ "WITHIN" duration ]
+//	related  = unary { "THEN" unary "WITHIN" duration | relation unary | ("STARTS" | "ENDS") "NEAR" unary "WITHIN" duration
+//	         | "NEAR" "CUT" "WITHIN" duration }
+//	relation = "OVERLAPS" | "DURING" | "LEFT" "OF" | "RIGHT" "OF" | "ABOVE" | "BELOW" | "INSIDE" | "LARGER" "THAN" | "SMALLER" "THAN"
+//	unary    = "NOT" unary | "-" term | "(" or ")" | "AT" "LEAST" number "OF" "(" or { "," or } ")" | leaf | filter
+//	leaf     = words | '"' text '"' [ "~" number ]
+//	         | kind [ "." mode ] [ "[" narrowing { "," narrowing } "]" ] ":" value [ "^" weight ]
+//	         | kind ( ">=" | "<=" ) number
+//	narrowing = "lang" "=" languages | "confidence" ">=" number | "slop" "=" number | "region" test
+//	         | attribute ( "=" value | "=" range | ">=" number | "<=" number )
+//	test     = ("inside" | "overlaps") x "," y "," w "," h
+//	         | ("left of" | "right of" | "above" | "below" | "larger than" | "smaller than") number
+//	range    = [ number ] ".." [ number ]
+//	filter   = ("title" | "series" | "asset" | "lang" | "character" | "kind") ":" value { "," value }
+//	         | "confidence" ">=" number | "time" ":" duration ".." [ duration ]
 //
-// Operators are written in capitals; words in a row are one leaf of kind "any".
-// AND may be left out between terms. WITHIN takes the whole chain before it and
-// folds it from the left: A AND B AND C WITHIN 5s has B within 5 s of A, and C
-// within 5 s of the two. Modes are words, phrase, fuzzy, prefix and meaning; without
-// one, words and meaning are both asked and fused. Filters narrow the whole query, so
-// they stand at the top level only, outside parentheses, OR and NOT.
+// Operators are written in capitals. Words in a row are one leaf of kind "any". A quotation is a phrase. A star behind the last word makes
+// the word a beginning (mode prefix), and a tilde allows wrong letters (mode fuzzy).
 //
-// A [Vocabulary] knows which leaves have short names, and what the value of each leaf looks like; the catalogue is one. A name
-// that the vocabulary does not know is the name of a leaf of words. Whether something answers the leaf is for the gateway to say.
+// AND may be left out between terms. WITHIN takes the whole chain of terms before WITHIN and folds the chain from the left: A AND B AND C
+// WITHIN 5s has B within 5 s of A, and C within 5 s of the two. THEN and the relations bind tighter than AND, and join from the left.
 //
-// # What holds
+// Modes are words (also called exact), phrase, fuzzy, prefix and meaning. Without a mode, words and meaning are both asked and fused.
+// Filters narrow the whole query, and stand at the top level only, outside parentheses, OR, NOT and relations.
 //
-// Within one vocabulary, Parse(Print(q)) is q for every query that Validate accepts. Errors are Invalid
-// and give the column. Input of any kind, length and depth is safe.
+// A [Vocabulary] knows which leaves have short names, and what the value of each leaf looks like. The catalogue is a Vocabulary. The gateway
+// decides whether something answers a leaf.
+//
+// # Guarantees
+//
+//   - Within one vocabulary, Parse(Print(q)) equals q for every query that Validate accepts.
+//   - An error is of kind Invalid. An error of Parse gives the column, what was expected and, where a name is near, a suggestion. An error of
+//     Validate gives the field.
+//   - Input of any kind, length and depth is safe.
 package query

@@ -1,6 +1,12 @@
 package query
 
-import pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+)
 
 // Bare is the name of the leaf of bare words.
 const Bare = "any"
@@ -9,12 +15,18 @@ const Bare = "any"
 type Vocabulary interface {
 	// Spelled returns the leaf that a name stands for, and what its value looks like: a name that is not known, as it is.
 	Spelled(name string) (leaf string, shape pb.LeafShape)
+	// Names returns every name that Spelled knows, aliases included.
+	Names() []string
 	// Short returns the name that people type for a leaf: the leaf itself where there is no shorter name.
 	Short(leaf string) string
 }
 
-// A Language reads and writes queries. Without Names it knows the grammar alone, and every leaf takes words.
-type Language struct{ Names Vocabulary }
+// A Language reads and writes queries. Without Names a Language knows the grammar alone, and every leaf takes words.
+type Language struct {
+	Names Vocabulary
+	// Strict makes Parse refuse a leaf that Names does not know.
+	Strict bool
+}
 
 func (l Language) long(name string) string {
 	if l.Names == nil {
@@ -39,7 +51,16 @@ func (l Language) shape(leaf string) pb.LeafShape {
 	return shape
 }
 
-// placed says that a value is a place in an asset.
+// unknown returns the error of a name that is no leaf; nil where the name is a leaf, or the language is not strict.
+func (l Language) unknown(name string) error {
+	if !l.Strict || l.Names == nil || slices.Contains(l.Names.Names(), name) {
+		return nil
+	}
+	names := slices.Sorted(slices.Values(l.Names.Names()))
+	return fmt.Errorf("nothing serves %.70q; there are %s%s", name, strings.Join(names, ", "), meant(name, slices.Concat(names, filterNames)))
+}
+
+// placed reports whether a value is a place in an asset.
 func placed(s pb.LeafShape) bool {
 	return s == pb.LeafShape_LEAF_SHAPE_FRAME || s == pb.LeafShape_LEAF_SHAPE_SHOT
 }

@@ -16,7 +16,7 @@ const (
 	tokWord             // bare characters
 	tokQuoted           // "…", unescaped
 	tokData             // b"…", base64 inside
-	tokPunct            // ( ) [ ] : , ^ = or >=
+	tokPunct            // ( ) [ ] : , ^ = >= or <=
 )
 
 type token struct {
@@ -81,8 +81,8 @@ func lex(in string) ([]token, error) {
 				return nil, errorAt{in, i}.errorf("the pictures have more than the %d bytes allowed; send smaller pictures", MaxImagesBytes)
 			}
 			add(tokData, text, used+1)
-		case strings.HasPrefix(in[i:], ">="):
-			add(tokPunct, ">=", 2)
+		case comparison(in[i:]):
+			add(tokPunct, in[i:i+2], 2)
 		case strings.ContainsRune(stops, r):
 			add(tokPunct, string(r), n)
 		default:
@@ -92,7 +92,7 @@ func lex(in string) ([]token, error) {
 			if end < 0 {
 				end = min(len(in)-i, MaxLength+1)
 			}
-			if strings.HasPrefix(in[i+max(end-1, 0):], ">=") && end > 1 {
+			if end > 1 && comparison(in[i+end-1:]) {
 				end-- // the word ended at the equals sign of a comparison
 			}
 			end = max(end, n) // a replacement character that a person typed
@@ -105,6 +105,8 @@ func lex(in string) ([]token, error) {
 	toks = append(toks, token{tokEnd, "", len(in), false})
 	return toks, nil
 }
+
+func comparison(s string) bool { return strings.HasPrefix(s, ">=") || strings.HasPrefix(s, "<=") }
 
 var errTooLong = errkind.New(errkind.Invalid, "query: more than the %d bytes allowed, pictures aside; ask for less at once", MaxLength)
 

@@ -1,40 +1,14 @@
 package query
 
 import (
-	"encoding/base64"
-	"math"
 	"strconv"
 	"strings"
-	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
-
-// Limits that keep a query's cost in hand; Parse, Validate and ValidateFilter refuse what is over.
-const (
-	MaxLength      = 16 << 10 // bytes of the one-line form, and of all texts of a tree; pictures aside
-	MaxTokens      = 4096     // words and signs of the one-line form
-	MaxDepth       = 16
-	MaxLeaves      = 32
-	MaxText        = 2 << 10 // bytes of one leaf's words
-	MaxWords       = 256     // of one leaf
-	MaxName        = 256     // bytes of an identity, a timecode, a value of a filter
-	MaxAttributes  = 16      // of one leaf
-	MaxListed      = 64      // texts of one attribute
-	MaxFiltered    = 1000    // values of a filter, all its lists together
-	MaxImageBytes  = 8 << 20 // of one picture, decoded from base64
-	MaxImagesBytes = 8 << 20 // of all pictures of a query
-	MaxGap         = time.Hour
-)
-
-// flicksPerNano is exact as a ratio: 705,600,000 flicks are 1,000,000,000 ns.
-const flicksPerSecond = 705_600_000
-
-var modes = map[string]pb.TextMode{
-	"words": pb.TextMode_TEXT_MODE_WORDS, "phrase": pb.TextMode_TEXT_MODE_PHRASE, "fuzzy": pb.TextMode_TEXT_MODE_FUZZY,
-	"prefix": pb.TextMode_TEXT_MODE_PREFIX, "meaning": pb.TextMode_TEXT_MODE_MEANING,
-}
 
 // Parse reads the one-line form. The filter is nil where the line has none; the
 // query is nil where the line has filters alone.
@@ -49,7 +23,7 @@ func (l Language) Parse(in string) (*pb.Query, *pb.Filter, error) {
 		return nil, nil, err
 	}
 	if t := p.peek(); t.kind != tokEnd {
-		return nil, nil, p.errorf(t, "did not expect %.40q here", t.text)
+		return nil, nil, p.unexpected(t)
 	}
 	if q == nil && p.filter == nil {
 		return nil, nil, errkind.New(errkind.Invalid, "query: nothing is asked for")
@@ -71,7 +45,11 @@ type parser struct {
 	toks   []token
 	i      int
 	filter *pb.Filter
-	nested int // parentheses and NOTs around the place we are at
+	nested int // parentheses, NOTs and operators around the current token
+	// listed says that a comma ends a term: the parser is in the list of AT LEAST, and not in parentheses within the list.
+	listed bool
+	// minus are the terms of a run of words that have a dash in front. The And around the run takes the terms.
+	minus []*pb.Query
 }
 
 func (p *parser) peek() token { return p.toks[p.i] }
@@ -90,9 +68,36 @@ func (p *parser) errorf(t token, format string, args ...any) error {
 	return errorAt{p.in, t.at}.errorf(format, args...)
 }
 
+func (p *parser) unexpected(t token) error {
+	return p.errorf(t, "did not expect %.40q here; write TERM AND TERM, or quote the sign", t.text)
+}
+
+// inside runs parse with the parser nested one level deeper.
+func (p *parser) inside(parse func() (*pb.Query, error)) (*pb.Query, error) {
+	p.nested++
+	defer func() { p.nested-- }()
+	return parse()
+}
+
 func (t token) is(punct string) bool { return t.kind == tokPunct && t.text == punct }
 func (t token) op(word string) bool  { return t.kind == tokWord && t.text == word }
-func (t token) operator() bool       { return t.op("AND") || t.op("OR") || t.op("NOT") || t.op("WITHIN") }
+
+// compares reports whether the token is >= or <=.
+func (t token) compares() bool { return t.is(">=") || t.is("<=") }
+
+// ends reports whether the current token ends a list of terms.
+func (p *parser) ends() bool {
+	t := p.peek()
+	return t.kind == tokEnd || t.is(")") || p.listed && t.is(",")
+}
+
+// missing returns the error of an operator without a term; nil where a term begins at the current token.
+func (p *parser) missing(op token, format string, args ...any) error {
+	if p.ends() || p.operator() && !p.at(opNot) && !p.at(opAtLeast) {
+		return p.errorf(op, format, args...)
+	}
+	return nil
+}
 
 func (p *parser) or(depth int) (*pb.Query, error) {
 	if depth > MaxDepth {
@@ -109,7 +114,7 @@ func (p *parser) or(depth int) (*pb.Query, error) {
 		if q != nil {
 			parts = append(parts, q)
 		}
-		if !p.peek().op("OR") {
+		if !p.at(opOr) {
 			break
 		}
 		if q == nil || before != p.filter && len(parts) == 0 {
@@ -117,10 +122,10 @@ func (p *parser) or(depth int) (*pb.Query, error) {
 		}
 		p.next()
 		p.nested++ // a filter after OR would seem to belong to one side
-		if t := p.peek(); t.kind == tokEnd || t.is(")") {
-			return nil, p.errorf(t, "OR needs something to look for on both sides")
-		}
 		defer func() { p.nested-- }()
+		if p.ends() {
+			return nil, p.errorf(p.peek(), "OR needs something to look for on both sides")
+		}
 	}
 	switch len(parts) {
 	case 0:
@@ -131,31 +136,13 @@ func (p *parser) or(depth int) (*pb.Query, error) {
 	return Or(parts...), nil
 }
 
+// and reads terms, with AND between the terms or without, and the WITHIN behind the terms.
 func (p *parser) and(depth int) (*pb.Query, error) {
-	var parts []*pb.Query
-	for {
-		t := p.peek()
-		if t.kind == tokEnd || t.is(")") || t.op("OR") || t.op("WITHIN") {
-			break
-		}
-		if t.op("AND") {
-			return nil, p.errorf(t, "AND needs something to look for on both sides")
-		}
-		q, err := p.unary(depth)
-		if err != nil {
-			return nil, err
-		}
-		if q != nil {
-			parts = append(parts, q)
-		}
-		if p.peek().op("AND") {
-			t := p.next()
-			if n := p.peek(); n.kind == tokEnd || n.is(")") || n.operator() && !n.op("NOT") {
-				return nil, p.errorf(t, "AND needs something to look for on both sides")
-			}
-		}
+	parts, err := p.terms(depth)
+	if err != nil {
+		return nil, err
 	}
-	if t := p.peek(); t.op("WITHIN") {
+	if t := p.peek(); p.at(opWithin) {
 		p.next()
 		gap, err := p.duration()
 		if err != nil {
@@ -179,365 +166,273 @@ func (p *parser) and(depth int) (*pb.Query, error) {
 	return And(parts...), nil
 }
 
+func (p *parser) terms(depth int) (parts []*pb.Query, err error) {
+	const sides = "AND needs something to look for on both sides"
+	for !p.ends() && !p.at(opOr) && !p.at(opWithin) {
+		if t := p.peek(); p.at(opAnd) {
+			return nil, p.errorf(t, sides)
+		}
+		if len(parts) > 0 {
+			if err := p.mistyped(); err != nil {
+				return nil, err
+			}
+		}
+		q, err := p.related(depth)
+		if err != nil {
+			return nil, err
+		}
+		if q != nil {
+			parts = append(parts, q)
+		}
+		parts, p.minus = append(parts, p.minus...), nil
+		if p.at(opAnd) {
+			if err := p.missing(p.next(), sides); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return parts, nil
+}
+
+// related reads a term, and the relations behind the term from the left: (A THEN B WITHIN 5s) OVERLAPS C.
+func (p *parser) related(depth int) (*pb.Query, error) {
+	start := p.peek()
+	q, err := p.unary(depth)
+	for links := depth; err == nil; links++ {
+		t := p.peek()
+		relation, related := p.relation()
+		switch {
+		case !related && !p.at(opThen) && !p.at(opNearCut):
+			return q, nil
+		case q == nil:
+			return nil, p.errorf(start, "%s needs something to look for on both sides; a filter narrows the whole query", t.text)
+		case q.GetNot() != nil:
+			return nil, p.errorf(start, "NOT stands before %s; write NOT (TERM %s TERM), or move the NOT", t.text, t.text)
+		case links > MaxDepth:
+			return nil, p.errorf(t, "nested more than %d deep", MaxDepth)
+		case related:
+			q, err = p.link(between[relation].words, between[relation].gap, depth, func(right *pb.Query, gap int64) *pb.Query {
+				return Related(q, relation, right, gap)
+			})
+		case p.at(opThen):
+			q, err = p.link("THEN", true, depth, func(right *pb.Query, gap int64) *pb.Query { return Then(q, right, gap) })
+		default:
+			p.skip(opNearCut)
+			var gap int64
+			if gap, err = p.within("TERM NEAR CUT WITHIN 5s"); err == nil {
+				q = NearCut(q, gap)
+			}
+		}
+	}
+	return nil, err
+}
+
+// link reads an operator with its right term, and WITHIN with a time where the operator has a gap.
+func (p *parser) link(op string, timed bool, depth int, join func(right *pb.Query, gap int64) *pb.Query) (*pb.Query, error) {
+	t := p.peek()
+	p.skip(strings.Fields(op))
+	if err := p.missing(t, "%s needs something to look for on both sides", op); err != nil {
+		return nil, err
+	}
+	start := p.peek()
+	right, err := p.inside(func() (*pb.Query, error) { return p.unary(depth) })
+	if err != nil {
+		return nil, err
+	}
+	if right.GetNot() != nil {
+		return nil, p.errorf(start, "NOT stands behind %s; write TERM AND NOT (TERM %s TERM)", op, op)
+	}
+	if !timed {
+		return join(right, 0), nil
+	}
+	gap, err := p.within("TERM " + op + " TERM WITHIN 5s")
+	if err != nil {
+		return nil, err
+	}
+	return join(right, gap), nil
+}
+
+// within reads WITHIN and a time.
+func (p *parser) within(form string) (int64, error) {
+	if t := p.next(); !t.op("WITHIN") {
+		return 0, p.errorf(t, "want WITHIN and a time: %s", form)
+	}
+	return p.duration()
+}
+
 func (p *parser) unary(depth int) (*pb.Query, error) {
 	t := p.peek()
 	switch {
-	case t.op("NOT"):
+	case p.at(opNot):
 		p.next()
-		p.nested++
-		defer func() { p.nested-- }()
 		if depth > MaxDepth {
 			return nil, p.errorf(t, "nested more than %d deep", MaxDepth)
 		}
-		if n := p.peek(); n.kind == tokEnd || n.is(")") || n.operator() && !n.op("NOT") {
-			return nil, p.errorf(t, "NOT needs a term after NOT")
+		if err := p.missing(t, "NOT needs a term after NOT"); err != nil {
+			return nil, err
 		}
-		// NOT counts as a level, so that a chain of them ends.
-		q, err := p.unary(depth + 1)
+		// A NOT counts as a level, so that a chain of NOTs ends.
+		q, err := p.inside(func() (*pb.Query, error) { return p.unary(depth + 1) })
 		if err != nil {
 			return nil, err
 		}
 		return Not(q), nil
+	case p.dashed():
+		return p.negative(depth)
+	case p.at(opAtLeast):
+		return p.inside(func() (*pb.Query, error) { return p.atLeast(depth) })
+	case p.operator():
+		return nil, p.errorf(t, "%s needs something to look for on both sides", t.text)
 	case t.is("("):
+		return p.inside(func() (*pb.Query, error) { return p.group(depth) })
+	case t.kind == tokQuoted:
 		p.next()
-		p.nested++
-		defer func() { p.nested-- }()
+		l := &pb.Leaf{Kind: Bare, Text: t.text, Mode: pb.TextMode_TEXT_MODE_PHRASE}
+		if err := p.apart(l); err != nil {
+			return nil, err
+		}
+		return p.weighted(l)
+	case t.kind == tokWord && p.names():
+		return p.named()
+	case t.kind == tokWord && p.ahead(1).compares():
+		return p.bound()
+	case t.kind == tokWord:
+		return p.words(depth)
+	}
+	return nil, p.unexpected(t)
+}
+
+// names reports whether the current word names a leaf or a filter.
+func (p *parser) names() bool {
+	n := p.ahead(1)
+	return n.glue && (n.is(":") || n.is("["))
+}
+
+// group reads a query in parentheses.
+func (p *parser) group(depth int) (*pb.Query, error) {
+	open := p.next()
+	listed, minus := p.listed, p.minus
+	p.listed, p.minus = false, nil
+	q, err := p.or(depth + 1)
+	p.listed, p.minus = listed, minus
+	switch {
+	case err != nil:
+		return nil, err
+	case !p.peek().is(")"):
+		return nil, p.errorf(open, "a parenthesis is not closed")
+	case q == nil:
+		return nil, p.errorf(open, "nothing between the parentheses")
+	}
+	p.next()
+	return q, nil
+}
+
+// atLeast reads AT LEAST 2 OF (A, B, C).
+func (p *parser) atLeast(depth int) (*pb.Query, error) {
+	const form = "AT LEAST 2 OF (TERM, TERM, TERM)"
+	start := p.peek()
+	p.skip(opAtLeast)
+	t := p.next()
+	count, err := strconv.ParseInt(t.text, 10, 32)
+	if t.kind != tokWord || err != nil {
+		return nil, p.errorf(t, "want a number, as in %s", form)
+	}
+	if t := p.next(); !t.op("OF") {
+		return nil, p.errorf(t, "want OF, as in %s", form)
+	}
+	open := p.next()
+	if !open.is("(") {
+		return nil, p.errorf(open, "want a list in parentheses, as in %s", form)
+	}
+	listed, minus := p.listed, p.minus
+	defer func() { p.listed, p.minus = listed, minus }()
+	p.minus = nil
+	var qs []*pb.Query
+	for {
+		p.listed = true
+		at := p.peek()
 		q, err := p.or(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		if !p.peek().is(")") {
-			return nil, p.errorf(t, "a parenthesis is not closed")
-		}
-		p.next()
 		if q == nil {
-			return nil, p.errorf(t, "nothing between the parentheses")
+			return nil, p.errorf(at, "want something to look for, as in %s", form)
 		}
-		return q, nil
-	case t.kind == tokQuoted:
-		p.next()
-		l := &pb.Leaf{Kind: Bare, Text: t.text}
-		return p.weighted(l)
-	case t.kind == tokWord:
-		n := p.ahead(1)
-		if n.is(":") && n.glue || n.is("[") && n.glue {
-			return p.named()
+		qs = append(qs, q)
+		switch t := p.next(); {
+		case t.is(")"):
+			if count < 1 || count > int64(len(qs)) || len(qs) < 2 {
+				return nil, p.errorf(start, "AT LEAST %d OF %d terms: want two terms or more, and a number from 1 to the number of terms", count, len(qs))
+			}
+			return AtLeast(int(count), qs...), nil
+		case !t.is(","):
+			return nil, p.errorf(open, "a parenthesis is not closed")
 		}
-		if n.is(">=") {
-			return nil, p.bound()
-		}
-		return p.words()
 	}
-	return nil, p.errorf(t, "did not expect %.40q here", t.text)
 }
 
-// words takes a run of bare words as one leaf.
-func (p *parser) words() (*pb.Query, error) {
-	var ws []string
-	for {
-		t := p.peek()
-		n := p.ahead(1)
-		if t.kind != tokWord || t.operator() || n.is(":") && n.glue || n.is("[") && n.glue || n.is(">=") {
-			break
-		}
-		ws = append(ws, t.text)
-		p.next()
-		// Commas and equals signs between words are only writing.
-		for t := p.peek(); t.is(",") || t.is("="); t = p.peek() {
-			p.next()
-		}
+// dashed reports whether a term with a dash in front stands here: -word, -leaf:value, -"…" or -(…).
+func (p *parser) dashed() bool {
+	t := p.peek()
+	if t.kind != tokWord || t.glue || !strings.HasPrefix(t.text, "-") {
+		return false
 	}
-	return p.weighted(&pb.Leaf{Kind: Bare, Text: strings.Join(ws, " ")})
+	if n := p.ahead(1); t.text == "-" {
+		return n.glue && (n.kind == tokQuoted || n.is("("))
+	}
+	r, _ := utf8.DecodeRuneInString(t.text[1:])
+	return unicode.IsLetter(r)
 }
 
-func (p *parser) weighted(l *pb.Leaf) (*pb.Query, error) {
-	if t := p.peek(); t.is("^") {
-		p.next()
-		w, err := p.number("a weight such as 2 or 0.5")
-		if err != nil {
-			return nil, err
+// negative reads a term with a dash in front. The dash takes the one word or term behind the dash.
+func (p *parser) negative(depth int) (*pb.Query, error) {
+	t := &p.toks[p.i]
+	if t.text == "-" {
+		p.i++
+	} else {
+		t.text, t.at = t.text[1:], t.at+1
+	}
+	if depth > MaxDepth {
+		return nil, p.errorf(*t, "nested more than %d deep", MaxDepth)
+	}
+	q, err := p.inside(func() (*pb.Query, error) {
+		if p.peek().kind != tokWord || p.names() {
+			return p.unary(depth + 1)
 		}
-		l.Weight = float32(w)
-	}
-	return leaf(l), nil
-}
-
-func (p *parser) number(want string) (float64, error) {
-	t := p.next()
-	v, err := strconv.ParseFloat(t.text, 32)
-	if t.kind != tokWord || err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
-		return 0, p.errorf(t, "want %s", want)
-	}
-	return v, nil
-}
-
-func (p *parser) duration() (int64, error) {
-	t := p.next()
-	f, ok := parseFlicks(t.text)
-	if t.kind != tokWord || !ok {
-		return 0, p.errorf(t, "want a time such as 5s, 500ms or 1m30s")
-	}
-	return f, nil
-}
-
-// parseFlicks reads a duration, or a count of flicks written as 123fl, exactly.
-func parseFlicks(s string) (int64, bool) {
-	if n, ok := strings.CutSuffix(s, "fl"); ok {
-		v, err := strconv.ParseInt(n, 10, 64)
-		return v, err == nil && v >= 0
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 || d > 1000*time.Hour {
-		return 0, false
-	}
-	// d < 2^52 ns, so the seconds and the rest are multiplied apart without overflow.
-	sec, rest := int64(d/time.Second), int64(d%time.Second)
-	return sec*flicksPerSecond + rest*flicksPerSecond/int64(time.Second), true
-}
-
-func printFlicks(f int64) string {
-	// Whole milliseconds are written as a person would; anything else exactly.
-	const perMilli = flicksPerSecond / 1000
-	if f%perMilli == 0 && f/perMilli < int64(1000*time.Hour/time.Millisecond) {
-		return (time.Duration(f/perMilli) * time.Millisecond).String()
-	}
-	return strconv.FormatInt(f, 10) + "fl"
-}
-
-func (p *parser) named() (*pb.Query, error) {
-	head := p.next()
-	name, mode, hasMode := strings.Cut(head.text, ".")
-	if p.peek().is(":") && !hasMode {
-		if set := p.filterField(name); set != nil {
-			return nil, p.values(head, set)
-		}
-	}
-	l := &pb.Leaf{Kind: p.lang.long(name)}
-	if !kindName(l.Kind) {
-		return nil, p.errorf(head, "%.70q is no name of a kind: small letters, digits and _", name)
-	}
-	if hasMode {
-		m, ok := modes[mode]
-		if !ok {
-			return nil, p.errorf(head, "%.40q is no mode; there are words, phrase, fuzzy, prefix, meaning", mode)
-		}
-		l.Mode = m
-	}
-	if p.peek().is("[") {
-		if err := p.attributes(l); err != nil {
-			return nil, err
-		}
-	}
-	if t := p.next(); !t.is(":") {
-		return nil, p.errorf(t, "want a colon after %.70s", head.text)
-	}
-	if err := p.value(l); err != nil {
+		return p.weighted(bare([]string{p.next().text}))
+	})
+	if err != nil {
 		return nil, err
 	}
-	return p.weighted(l)
+	return Not(q), nil
 }
 
-func kindName(s string) bool {
-	for i, r := range s {
-		if !(r >= 'a' && r <= 'z' || i > 0 && (r >= '0' && r <= '9' || r == '_')) {
-			return false
+// mistyped returns the error of one or two words in capitals between two terms that resemble an operator.
+func (p *parser) mistyped() error {
+	var words []string
+	for i := 0; i < 2; i++ {
+		t := p.ahead(i)
+		if n := p.ahead(i + 1); t.kind != tokWord || !capitals(t.text) || n.is(":") && n.glue || p.operator() {
+			return nil
 		}
-	}
-	return s != "" && len(s) <= 64
-}
-
-// value reads what is looked for: words, a picture, or a place in an asset.
-func (p *parser) value(l *pb.Leaf) error {
-	t := p.next()
-	switch {
-	case t.kind == tokData:
-		b, err := base64.StdEncoding.DecodeString(t.text)
-		if err != nil {
-			return p.errorf(t, "the picture is not base64")
+		words = append(words, t.text)
+		if !p.begins(i + 1) {
+			continue
 		}
-		l.Image = b
-		return nil
-	case t.kind != tokWord && t.kind != tokQuoted:
-		return p.errorf(t, "want something to look for after the colon")
-	case !placed(p.lang.shape(l.Kind)):
-		l.Text = t.text
+		if op := nearest(strings.Join(words, " "), Operators()); op != "" {
+			return p.errorf(p.peek(), "%q is no operator; did you mean %s? Words in capitals that are looked for go into quotation marks", strings.Join(words, " "), op)
+		}
 		return nil
 	}
-	// ASSET@PLACE, the place a timecode (whose colons the lexer split) or a time.
-	place := t.text
-	for n := p.peek(); t.kind == tokWord && n.glue && (n.is(":") || n.kind == tokWord); n = p.peek() {
-		place += p.next().text
-	}
-	asset, at, ok := strings.Cut(place, "@")
-	if !ok || asset == "" || at == "" {
-		return p.errorf(t, "want ASSET@TIMECODE, for example 4f2a@01:02:03:04, or ASSET@TIME, for example 4f2a@1m2s")
-	}
-	l.Asset = asset
-	if f, ok := parseFlicks(at); ok {
-		l.Time = f
-	} else {
-		l.Timecode = at
-	}
 	return nil
 }
 
-func (p *parser) attributes(l *pb.Leaf) error {
-	open := p.next()
-	for {
-		name := p.next()
-		if name.kind != tokWord || !kindName(name.text) {
-			return p.errorf(name, "want the name of an attribute")
-		}
-		if t := p.next(); !t.is("=") {
-			return p.errorf(t, "want = after %.70s", name.text)
-		}
-		v, err := p.attribute()
-		if err != nil {
-			return err
-		}
-		if l.Attributes == nil {
-			l.Attributes = map[string]*pb.Value{}
-		}
-		if _, twice := l.Attributes[name.text]; twice {
-			return p.errorf(name, "%s is given twice", name.text)
-		}
-		l.Attributes[name.text] = v
-		switch t := p.next(); {
-		case t.is("]"):
-			return nil
-		case !t.is(","):
-			return p.errorf(open, "a bracket is not closed")
-		}
-	}
+// begins reports whether a term that is no bare word begins n tokens ahead.
+func (p *parser) begins(n int) bool {
+	t, after := p.ahead(n), p.ahead(n+1)
+	return t.kind == tokQuoted || t.is("(") || t.kind == tokWord && after.glue && (after.is(":") || after.is("["))
 }
 
-func (p *parser) attribute() (*pb.Value, error) {
-	t := p.next()
-	switch {
-	case t.kind == tokQuoted:
-		return &pb.Value{Kind: &pb.Value_Text{Text: t.text}}, nil
-	case t.kind == tokData:
-		b, err := base64.StdEncoding.DecodeString(t.text)
-		if err != nil {
-			return nil, p.errorf(t, "not base64")
-		}
-		return &pb.Value{Kind: &pb.Value_Data{Data: b}}, nil
-	case t.is("("):
-		list := &pb.StringList{}
-		for !p.peek().is(")") {
-			if len(list.Values) > 0 && !p.next().is(",") {
-				return nil, p.errorf(t, "a list is written (\"a\",\"b\")")
-			}
-			v := p.next()
-			if v.kind != tokQuoted {
-				return nil, p.errorf(v, "want a text in quotation marks")
-			}
-			list.Values = append(list.Values, v.text)
-		}
-		p.next()
-		return &pb.Value{Kind: &pb.Value_Texts{Texts: list}}, nil
-	case t.op("true"), t.op("false"):
-		return &pb.Value{Kind: &pb.Value_Flag{Flag: t.text == "true"}}, nil
-	case t.kind == tokWord:
-		if n, err := strconv.ParseInt(t.text, 10, 64); err == nil {
-			return &pb.Value{Kind: &pb.Value_Integer{Integer: n}}, nil
-		}
-		if f, err := strconv.ParseFloat(t.text, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
-			return &pb.Value{Kind: &pb.Value_Number{Number: f}}, nil
-		}
-	}
-	return nil, p.errorf(t, "want a number, true, false, or a text in quotation marks")
-}
-
-// filterField returns where the values of a filter go, or nil if the name is no filter's.
-func (p *parser) filterField(name string) func(*pb.Filter, string) error {
-	to := func(pick func(*pb.Filter) *[]string) func(*pb.Filter, string) error {
-		return func(f *pb.Filter, v string) error { s := pick(f); *s = append(*s, v); return nil }
-	}
-	switch name {
-	case "title":
-		return to(func(f *pb.Filter) *[]string { return &f.Titles })
-	case "series":
-		return to(func(f *pb.Filter) *[]string { return &f.Series })
-	case "asset":
-		return to(func(f *pb.Filter) *[]string { return &f.Assets })
-	case "lang":
-		return to(func(f *pb.Filter) *[]string { return &f.Languages })
-	case "character":
-		return to(func(f *pb.Filter) *[]string { return &f.Characters })
-	case "kind":
-		return to(func(f *pb.Filter) *[]string { return &f.Kinds })
-	case "time":
-		return func(f *pb.Filter, v string) error {
-			from, until, ok := strings.Cut(v, "..")
-			a, okA := parseFlicks(from)
-			b, okB := int64(0), true
-			if until != "" {
-				b, okB = parseFlicks(until)
-			}
-			if !ok || !okA || !okB || until != "" && b <= a {
-				return errkind.New(errkind.Invalid, "want a span such as time:1m..2m30s or time:10s..")
-			}
-			f.Start, f.End = a, b
-			return nil
-		}
-	}
-	return nil
-}
-
-func (p *parser) narrowing(t token) (*pb.Filter, error) {
-	if p.nested > 0 {
-		return nil, p.errorf(t, "a filter narrows the whole query: write it outside parentheses, OR and NOT")
-	}
-	if p.filter == nil {
-		p.filter = &pb.Filter{}
-	}
-	return p.filter, nil
-}
-
-func (p *parser) values(head token, set func(*pb.Filter, string) error) error {
-	f, err := p.narrowing(head)
-	if err != nil {
-		return err
-	}
-	p.next() // the colon
-	for {
-		t := p.next()
-		if t.kind != tokWord && t.kind != tokQuoted || t.text == "" {
-			return p.errorf(t, "want a value after %.70s:", head.text)
-		}
-		v := t.text
-		// Identities may hold colons.
-		for n := p.peek(); t.kind == tokWord && n.glue && (n.is(":") || n.kind == tokWord); n = p.peek() {
-			v += p.next().text
-		}
-		if err := set(f, v); err != nil {
-			return p.errorf(t, "%v", err)
-		}
-		if !p.peek().is(",") {
-			return nil
-		}
-		p.next()
-	}
-}
-
-func (p *parser) bound() error {
-	head := p.next()
-	p.next() // >=
-	if head.text != "confidence" {
-		return p.errorf(head, "only confidence is compared with >=")
-	}
-	f, err := p.narrowing(head)
-	if err != nil {
-		return err
-	}
-	v, err := p.number("a number from 0 to 1")
-	if err != nil {
-		return err
-	}
-	if v > 1 {
-		return p.errorf(head, "want a number from 0 to 1")
-	}
-	f.MinConfidence = float32(v)
-	return nil
+func capitals(s string) bool {
+	return len(s) > 1 && strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
 }

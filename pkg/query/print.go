@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -14,7 +15,7 @@ import (
 func (l Language) Print(q *pb.Query, f *pb.Filter) string {
 	var parts []string
 	if q.GetNode() != nil {
-		// Beside a filter, OR and WITHIN would take it in: they go into parentheses.
+		// A filter behind OR or WITHIN would be read as a part of the operator, so operators go into parentheses.
 		if narrows(f) && !isLeaf(q) {
 			parts = append(parts, "("+l.printNode(q)+")")
 		} else {
@@ -65,10 +66,29 @@ func (l Language) printNode(q *pb.Query) string {
 	case *pb.Query_Not:
 		return "NOT " + l.operand(n.Not.GetQuery())
 	case *pb.Query_Within:
-		return l.operand(n.Within.GetLeft()) + " AND " + l.operand(n.Within.GetRight()) + " WITHIN " + printFlicks(n.Within.GetGap())
+		return l.operand(n.Within.GetLeft()) + " AND " + l.operand(n.Within.GetRight()) + printGap(n.Within.GetGap())
+	case *pb.Query_Then:
+		return l.operand(n.Then.GetLeft()) + " THEN " + l.operand(n.Then.GetRight()) + printGap(n.Then.GetGap())
+	case *pb.Query_Related:
+		r := between[n.Related.GetRelation()]
+		s := l.operand(n.Related.GetLeft()) + " " + r.words + " " + l.operand(n.Related.GetRight())
+		if r.gap {
+			s += printGap(n.Related.GetGap())
+		}
+		return s
+	case *pb.Query_NearCut:
+		return l.operand(n.NearCut.GetQuery()) + " NEAR CUT" + printGap(n.NearCut.GetGap())
+	case *pb.Query_AtLeast:
+		var of []string
+		for _, c := range n.AtLeast.GetQueries() {
+			of = append(of, l.operand(c))
+		}
+		return "AT LEAST " + strconv.Itoa(int(n.AtLeast.GetCount())) + " OF (" + strings.Join(of, ", ") + ")"
 	}
 	return ""
 }
+
+func printGap(gap int64) string { return " WITHIN " + printFlicks(gap) }
 
 func (l Language) join(qs []*pb.Query, op string) string {
 	s := make([]string, len(qs))
@@ -89,65 +109,164 @@ func (l Language) operand(q *pb.Query) string {
 
 func (l Language) printLeaf(leaf *pb.Leaf) string {
 	var b strings.Builder
-	if leaf.GetKind() == Bare && leaf.GetMode() == 0 && len(leaf.GetAttributes()) == 0 && len(leaf.GetImage()) == 0 {
+	switch {
+	case bareWords(leaf):
+		b.WriteString(leaf.GetText())
+	case barePhrase(leaf):
 		b.WriteString(quote(leaf.GetText()))
-	} else {
-		b.WriteString(l.short(leaf.GetKind()))
-		for m, v := range modes {
-			if v == leaf.GetMode() {
-				b.WriteString("." + m)
-			}
+		if n := leaf.GetSlop(); n > 0 {
+			b.WriteString("~" + strconv.Itoa(int(n)))
 		}
-		printAttributes(&b, leaf.GetAttributes())
-		b.WriteByte(':')
-		switch {
-		case len(leaf.GetImage()) > 0:
-			b.WriteString(`b"` + base64.StdEncoding.EncodeToString(leaf.GetImage()) + `"`)
-		case placed(l.shape(leaf.GetKind())):
-			at := leaf.GetTimecode()
-			if at == "" {
-				at = printFlicks(leaf.GetTime())
-			}
-			b.WriteString(quote(leaf.GetAsset() + "@" + at))
-		default:
-			b.WriteString(quote(leaf.GetText()))
-		}
+	default:
+		l.printNamed(&b, leaf)
 	}
 	if w := leaf.GetWeight(); w != 0 {
-		b.WriteString("^" + strconv.FormatFloat(float64(w), 'g', -1, 32))
+		b.WriteString("^" + printFloat(w))
 	}
 	return b.String()
 }
 
-func printAttributes(b *strings.Builder, attrs map[string]*pb.Value) {
-	if len(attrs) == 0 {
-		return
-	}
-	for i, name := range slices.Sorted(maps.Keys(attrs)) {
-		b.WriteByte("[,"[min(i, 1)])
-		b.WriteString(name + "=")
-		switch v := attrs[name].GetKind().(type) {
-		case *pb.Value_Text:
-			b.WriteString(quote(v.Text))
-		case *pb.Value_Data:
-			b.WriteString(`b"` + base64.StdEncoding.EncodeToString(v.Data) + `"`)
-		case *pb.Value_Flag:
-			b.WriteString(strconv.FormatBool(v.Flag))
-		case *pb.Value_Integer:
-			b.WriteString(strconv.FormatInt(v.Integer, 10))
-		case *pb.Value_Number:
-			s := strconv.FormatFloat(v.Number, 'g', -1, 64)
-			if !strings.ContainsAny(s, ".e") {
-				s += ".0" // else it would come back as an integer
-			}
-			b.WriteString(s)
-		case *pb.Value_Texts:
-			quoted := make([]string, len(v.Texts.GetValues()))
-			for i, t := range v.Texts.GetValues() {
-				quoted[i] = quote(t)
-			}
-			b.WriteString("(" + strings.Join(quoted, ",") + ")")
+// printNamed prints a leaf with its name.
+func (l Language) printNamed(b *strings.Builder, leaf *pb.Leaf) {
+	b.WriteString(l.short(leaf.GetKind()))
+	for m, v := range modes {
+		if v == leaf.GetMode() {
+			b.WriteString("." + m)
 		}
 	}
-	b.WriteByte(']')
+	printBrackets(b, leaf)
+	b.WriteByte(':')
+	switch {
+	case len(leaf.GetImage()) > 0:
+		b.WriteString(`b"` + base64.StdEncoding.EncodeToString(leaf.GetImage()) + `"`)
+	case leaf.GetRange() != nil:
+		b.WriteString(printRange(leaf.GetRange()))
+	case placed(l.shape(leaf.GetKind())):
+		at := leaf.GetTimecode()
+		if at == "" {
+			at = printFlicks(leaf.GetTime())
+		}
+		b.WriteString(quote(leaf.GetAsset() + "@" + at))
+	default:
+		b.WriteString(quote(leaf.GetText()))
+	}
+}
+
+// bareWords reports whether a leaf is printed as words alone.
+func bareWords(leaf *pb.Leaf) bool {
+	if !narrowedByNothing(leaf) || leaf.GetMode() != pb.TextMode_TEXT_MODE_UNSPECIFIED {
+		return false
+	}
+	toks, err := lex(leaf.GetText())
+	if err != nil {
+		return false
+	}
+	p := &parser{in: leaf.GetText(), toks: toks}
+	q, err := p.or(0)
+	return err == nil && p.peek().kind == tokEnd && p.filter == nil && q.GetLeaf().GetText() == leaf.GetText() &&
+		q.GetLeaf().GetKind() == Bare && q.GetLeaf().GetMode() == pb.TextMode_TEXT_MODE_UNSPECIFIED && !strings.ContainsAny(leaf.GetText(), stops)
+}
+
+// barePhrase reports whether a leaf is printed as a quotation alone.
+func barePhrase(leaf *pb.Leaf) bool {
+	return narrowedByNothing(leaf) && leaf.GetMode() == pb.TextMode_TEXT_MODE_PHRASE
+}
+
+// narrowedByNothing reports whether a leaf is of bare words and has nothing that stands in brackets.
+func narrowedByNothing(leaf *pb.Leaf) bool {
+	return leaf.GetKind() == Bare && len(leaf.GetAttributes())+len(leaf.GetRanges())+len(leaf.GetRegions())+len(leaf.GetLanguages())+len(leaf.GetImage()) == 0 &&
+		leaf.GetMinConfidence() == 0 && leaf.GetRange() == nil
+}
+
+func printFloat(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
+
+func printNumber(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+func printRange(r *pb.NumberRange) string {
+	var from, to string
+	if r.Min != nil {
+		from = printNumber(r.GetMin())
+	}
+	if r.Max != nil {
+		to = printNumber(r.GetMax())
+	}
+	return from + ".." + to
+}
+
+// printBrackets prints what narrows a leaf.
+func printBrackets(b *strings.Builder, leaf *pb.Leaf) {
+	var parts []string
+	switch tags := leaf.GetLanguages(); len(tags) {
+	case 0:
+	case 1:
+		parts = append(parts, "lang="+tags[0])
+	default:
+		parts = append(parts, "lang=("+strings.Join(tags, ",")+")")
+	}
+	if c := leaf.GetMinConfidence(); c > 0 {
+		parts = append(parts, "confidence>="+printFloat(c))
+	}
+	if n := leaf.GetSlop(); n > 0 {
+		parts = append(parts, "slop="+strconv.Itoa(int(n)))
+	}
+	for _, t := range leaf.GetRegions() {
+		test := ofRegion[t.GetRelation()]
+		s := "region " + test.words + " "
+		if g := t.GetRegion(); test.region {
+			s += printFloat(g.GetX()) + "," + printFloat(g.GetY()) + "," + printFloat(g.GetW()) + "," + printFloat(g.GetH())
+		} else {
+			s += printFloat(t.GetValue())
+		}
+		parts = append(parts, s)
+	}
+	for _, name := range slices.Sorted(maps.Keys(leaf.GetRanges())) {
+		r := leaf.GetRanges()[name]
+		if r.Min != nil {
+			parts = append(parts, name+">="+printNumber(r.GetMin()))
+		}
+		if r.Max != nil {
+			parts = append(parts, name+"<="+printNumber(r.GetMax()))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(leaf.GetAttributes())) {
+		parts = append(parts, name+"="+printValue(leaf.GetAttributes()[name]))
+	}
+	if len(parts) > 0 {
+		b.WriteString("[" + strings.Join(parts, ",") + "]")
+	}
+}
+
+func printValue(v *pb.Value) string {
+	switch v := v.GetKind().(type) {
+	case *pb.Value_Text:
+		return quote(v.Text)
+	case *pb.Value_Data:
+		return `b"` + base64.StdEncoding.EncodeToString(v.Data) + `"`
+	case *pb.Value_Flag:
+		return strconv.FormatBool(v.Flag)
+	case *pb.Value_Integer:
+		return strconv.FormatInt(v.Integer, 10)
+	case *pb.Value_Number:
+		s := printNumber(v.Number)
+		if !strings.ContainsAny(s, ".e") {
+			s += ".0" // else the number would come back as an integer
+		}
+		return s
+	case *pb.Value_Texts:
+		quoted := make([]string, len(v.Texts.GetValues()))
+		for i, t := range v.Texts.GetValues() {
+			quoted[i] = quote(t)
+		}
+		return "(" + strings.Join(quoted, ",") + ")"
+	}
+	return ""
+}
+
+func printFlicks(f int64) string {
+	// Whole milliseconds are written as a person would; anything else exactly.
+	const perMilli = flicksPerSecond / 1000
+	if f%perMilli == 0 && f/perMilli < int64(1000*time.Hour/time.Millisecond) {
+		return (time.Duration(f/perMilli) * time.Millisecond).String()
+	}
+	return strconv.FormatInt(f, 10) + "fl"
 }

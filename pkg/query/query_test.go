@@ -36,8 +36,14 @@ func (names) Spelled(name string) (string, pb.LeafShape) {
 		return name, pb.LeafShape_LEAF_SHAPE_FRAME
 	case "like_shot":
 		return name, pb.LeafShape_LEAF_SHAPE_SHOT
+	case "loudness":
+		return name, pb.LeafShape_LEAF_SHAPE_RANGE
 	}
 	return name, pb.LeafShape_LEAF_SHAPE_WORDS
+}
+
+func (names) Names() []string {
+	return []string{"any", "dialogue", "like_text", "look", "label", "face", "like_image", "image", "like_frame", "frame", "like_shot", "shot", "loudness"}
 }
 
 func (names) Short(leaf string) string {
@@ -51,7 +57,16 @@ func (names) Short(leaf string) string {
 
 func l(kind, text string) *pb.Query { return query.Leaf(&pb.Leaf{Kind: kind, Text: text}) }
 
+func quoted(text string) *pb.Query {
+	return query.Leaf(&pb.Leaf{Kind: "any", Text: text, Mode: pb.TextMode_TEXT_MODE_PHRASE})
+}
+
+func rng(min, max *float64) *pb.NumberRange { return &pb.NumberRange{Min: min, Max: max} }
+
+func num(v float64) *float64 { return &v }
+
 func TestParse(t *testing.T) {
+	a, b, c := l("a", "x"), l("b", "y"), l("c", "z")
 	phrase := query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "good boy", Mode: pb.TextMode_TEXT_MODE_PHRASE})
 	for in, want := range map[string]struct {
 		q *pb.Query
@@ -59,7 +74,7 @@ func TestParse(t *testing.T) {
 	}{
 		`coffee`:               {l("any", "coffee"), nil},
 		`rain at night`:        {l("any", "rain at night"), nil},
-		`"rain at night"`:      {l("any", "rain at night"), nil},
+		`"rain at night"`:      {quoted("rain at night"), nil},
 		`¿dónde está el café?`: {l("any", "¿dónde está el café?"), nil},
 		`look:"rain at night"`: {l("like_text", "rain at night"), nil},
 		`dialogue:"coffee" AND look:"rain at night" WITHIN 5s`: {query.Within(l("dialogue", "coffee"), l("like_text", "rain at night"), 5*second), nil},
@@ -76,7 +91,46 @@ func TestParse(t *testing.T) {
 		`character:Proog title:urn:x:1`:                        {nil, &pb.Filter{Characters: []string{"Proog"}, Titles: []string{"urn:x:1"}}},
 		`coffee time:1m..2m30s`:                                {l("any", "coffee"), &pb.Filter{Start: 60 * second, End: 150 * second}},
 		`a:x OR b:y title:t`:                                   {nil, nil}, // refused below: the filter has no clear owner
-		`say "and" and or`:                                     {query.And(l("any", "say"), l("any", "and"), l("any", "and or")), nil},
+		`say "and" and or`:                                     {query.And(l("any", "say"), quoted("and"), l("any", "and or")), nil},
+
+		`a:x THEN b:y WITHIN 10s`:                    {query.Then(a, b, 10*second), nil},
+		`a:x THEN b:y WITHIN 10s THEN c:z WITHIN 1s`: {query.Then(query.Then(a, b, 10*second), c, second), nil},
+		`a:x AND b:y THEN c:z WITHIN 10s`:            {query.And(a, query.Then(b, c, 10*second)), nil},
+		`a:x AND b:y THEN c:z WITHIN 10s WITHIN 5s`:  {query.Within(a, query.Then(b, c, 10*second), 5*second), nil},
+		`good morning THEN good night WITHIN 1m`:     {query.Then(l("any", "good morning"), l("any", "good night"), 60*second), nil},
+		`a:x OVERLAPS b:y`:                           {query.Related(a, pb.Relation_RELATION_OVERLAPS, b, 0), nil},
+		`a:x DURING b:y OR c:z`:                      {query.Or(query.Related(a, pb.Relation_RELATION_DURING, b, 0), c), nil},
+		`a:x STARTS NEAR b:y WITHIN 2s`:              {query.Related(a, pb.Relation_RELATION_STARTS_NEAR, b, 2*second), nil},
+		`a:x ENDS NEAR (b:y OR c:z) WITHIN 2s`:       {query.Related(a, pb.Relation_RELATION_ENDS_NEAR, query.Or(b, c), 2*second), nil},
+		`a:x LEFT OF b:y ABOVE c:z`:                  {query.Related(query.Related(a, pb.Relation_RELATION_LEFT_OF, b, 0), pb.Relation_RELATION_ABOVE, c, 0), nil},
+		`a:x LARGER THAN b:y`:                        {query.Related(a, pb.Relation_RELATION_LARGER_THAN, b, 0), nil},
+		`a:x NEAR CUT WITHIN 5s`:                     {query.NearCut(a, 5*second), nil},
+		`(a:x b:y) NEAR CUT WITHIN 5s AND NOT c:z`:   {query.And(query.NearCut(query.And(a, b), 5*second), query.Not(c)), nil},
+		`AT LEAST 2 OF (a:x, b:y, c:z)`:              {query.AtLeast(2, a, b, c), nil},
+		`AT LEAST 2 OF (good day, a:x b:y) c:z`:      {query.And(query.AtLeast(2, l("any", "good day"), query.And(a, b)), c), nil},
+		`AT LEAST 1 OF (a:x, (tea, or coffee)) -c:z`: {query.And(query.AtLeast(1, a, l("any", "tea or coffee")), query.Not(c)), nil},
+		`coffee -tea`:                                {query.And(l("any", "coffee"), query.Not(l("any", "tea"))), nil},
+		`rain -night street`:                         {query.And(l("any", "rain street"), query.Not(l("any", "night"))), nil},
+		`rain -label:dog street`:                     {query.And(l("any", "rain street"), query.Not(l("label", "dog"))), nil},
+		`-tea coffee`:                                {query.And(query.Not(l("any", "tea")), l("any", "coffee")), nil},
+		`coffee -"good boy" -(a:x OR b:y)`:           {query.And(l("any", "coffee"), query.Not(quoted("good boy")), query.Not(query.Or(a, b))), nil},
+		`flight -93 non-stop - now`:                  {l("any", "flight -93 non-stop - now"), nil},
+		`"good boy"~3`:                               {query.Leaf(&pb.Leaf{Kind: "any", Text: "good boy", Mode: pb.TextMode_TEXT_MODE_PHRASE, Slop: 3}), nil},
+		`dialogue:"good boy"~3`:                      {query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "good boy", Mode: pb.TextMode_TEXT_MODE_PHRASE, Slop: 3}), nil},
+		`dialogue.phrase[slop=3]:"good boy"`:         {query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "good boy", Mode: pb.TextMode_TEXT_MODE_PHRASE, Slop: 3}), nil},
+		`good cof*`:                                  {query.Leaf(&pb.Leaf{Kind: "any", Text: "good cof", Mode: pb.TextMode_TEXT_MODE_PREFIX}), nil},
+		`dialogue:cofee~^2`:                          {query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "cofee", Mode: pb.TextMode_TEXT_MODE_FUZZY, Weight: 2}), nil},
+		`dialogue.exact:coffee`:                      {query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "coffee", Mode: pb.TextMode_TEXT_MODE_WORDS}), nil},
+		`dialogue[lang=en,confidence>=0.8]:coffee`:   {query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "coffee", Languages: []string{"en"}, MinConfidence: 0.8}), nil},
+		`dialogue[lang=(en,pt-BR)]:coffee lang:es`:   {query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "coffee", Languages: []string{"en", "pt-BR"}}), &pb.Filter{Languages: []string{"es"}}},
+		`face[region inside 0,0,0.5,1]:anna`:         {query.Leaf(&pb.Leaf{Kind: "face", Text: "anna", Regions: []*pb.RegionTest{{Relation: pb.Relation_RELATION_INSIDE, Region: &pb.Region{W: 0.5, H: 1}}}}), nil},
+		`face[region left of 0.5,region larger than 0.1]:anna`: {query.Leaf(&pb.Leaf{Kind: "face", Text: "anna", Regions: []*pb.RegionTest{
+			{Relation: pb.Relation_RELATION_LEFT_OF, Value: 0.5}, {Relation: pb.Relation_RELATION_LARGER_THAN, Value: 0.1}}}), nil},
+		`face[count>=2,count<=5]:any`: {query.Leaf(&pb.Leaf{Kind: "face", Text: "any", Ranges: map[string]*pb.NumberRange{"count": rng(num(2), num(5))}}), nil},
+		`face[count=2..]:any`:         {query.Leaf(&pb.Leaf{Kind: "face", Text: "any", Ranges: map[string]*pb.NumberRange{"count": rng(num(2), nil)}}), nil},
+		`loudness>=-20`:               {query.Leaf(&pb.Leaf{Kind: "loudness", Range: rng(num(-20), nil)}), nil},
+		`loudness<=-10 coffee`:        {query.And(query.Leaf(&pb.Leaf{Kind: "loudness", Range: rng(nil, num(-10))}), l("any", "coffee")), nil},
+		`loudness:-20..-10^2`:         {query.Leaf(&pb.Leaf{Kind: "loudness", Range: rng(num(-20), num(-10)), Weight: 2}), nil},
 		`face[w=0.5,n=3,who="Bo",ok=true]:any`: {query.Leaf(&pb.Leaf{Kind: "face", Text: "any", Attributes: map[string]*pb.Value{
 			"w": {Kind: &pb.Value_Number{Number: .5}}, "n": {Kind: &pb.Value_Integer{Integer: 3}},
 			"who": {Kind: &pb.Value_Text{Text: "Bo"}}, "ok": {Kind: &pb.Value_Flag{Flag: true}}}}), nil},
@@ -106,6 +160,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		`dialogue:"coffee`:              "column 10: a quotation mark is not closed",
 		`café AND`:                      "column 6: AND needs",
 		`AND coffee`:                    "column 1: AND needs",
+		`a:x OR OR b:y`:                 "column 8: OR needs",
 		`a:x OR`:                        "OR needs something",
 		`(a:x`:                          "column 1: a parenthesis is not closed",
 		`a:x)`:                          `column 4: did not expect ")"`,
@@ -122,6 +177,41 @@ func TestErrorsSayWhere(t *testing.T) {
 		`frame:4f2a`:                    "want ASSET@TIMECODE",
 		`confidence>=2`:                 "from 0 to 1",
 		`score>=1`:                      "only confidence",
+		`a:x THEN b:y`:                  "column 13: want WITHIN and a time: TERM THEN TERM WITHIN 5s",
+		`a:x THEN WITHIN 5s`:            "column 5: THEN needs something to look for on both sides",
+		`THEN a:x WITHIN 5s`:            "column 1: THEN needs something",
+		`a:x OVERLAPS`:                  "column 5: OVERLAPS needs something",
+		`a:x OVERLAPS title:t`:          "column 14: a filter narrows the whole query",
+		`title:t OVERLAPS a:x`:          "OVERLAPS needs something",
+		`a:x OVERLAPS NOT b:y`:          "column 14: NOT stands behind OVERLAPS; write TERM AND NOT (TERM OVERLAPS TERM)",
+		`NOT a:x OVERLAPS b:y`:          "column 1: NOT stands before OVERLAPS",
+		`a:x STARTS NEAR b:y`:           "TERM STARTS NEAR TERM WITHIN 5s",
+		`a:x NEAR CUT`:                  "TERM NEAR CUT WITHIN 5s",
+		`AT LEAST two OF (a:x, b:y)`:    "column 10: want a number",
+		`AT LEAST 2 (a:x, b:y)`:         "column 12: want OF",
+		`AT LEAST 3 OF (a:x, b:y)`:      "column 1: AT LEAST 3 OF 2 terms",
+		`AT LEAST 1 OF (a:x)`:           "two terms or more",
+		`AT LEAST 1 OF (a:x, b:y`:       "a parenthesis is not closed",
+		`AT LEAST 1 OF (a:x, )`:         "column 21: want something to look for",
+		`a:x THNE b:y`:                  `column 5: "THNE" is no operator; did you mean THEN?`,
+		`a:x STARTS NER b:y WITHIN 2s`:  `column 5: "STARTS NER" is no operator; did you mean STARTS NEAR?`,
+		`-tea`:                          "stands alone",
+		`dialogue.frase:x`:              `"frase" is no mode; there are words, exact, phrase, fuzzy, prefix, meaning; did you mean phrase?`,
+		`Title:x`:                       "did you mean title:?",
+		`01:02:03:04`:                   "column 1: a timecode belongs to an asset; write frame:ASSET@01:02:03:04",
+		`a[region inside 0,0,0.5]:x`:    "want x,y,w,h",
+		`a[region near 0]:x`:            "column 10: want region and one of above, below, inside",
+		`a[region insid 0,0,1,1]:x`:     "did you mean inside?",
+		`a[region inside 0,0,0,1]:x`:    "w and h above 0",
+		`a[confidence>=2]:x`:            "a number from 0 to 1",
+		`a[lang=e_n]:x`:                 "want a language",
+		`a[n>=2,n=3]:x`:                 "column 8: n is given twice",
+		`a[n>=5,n<=3]:x`:                "min is larger than max",
+		`a[n>2]:x`:                      "want the name of an attribute",
+		`dialogue.words[slop=3]:x`:      "only the mode phrase",
+		`"a b"~x`:                       "want a number from 0 to 64 behind ~",
+		`dialogue>=2`:                   "dialogue takes no numbers",
+		`loudness:loud`:                 "want numbers, as in loudness:-20..-10",
 		`(coffee title:x)`:              "a filter narrows the whole query",
 		"cof\x00fee":                    "control character U+0000",
 		"cof\xfffee":                    "not UTF-8",
@@ -205,11 +295,15 @@ func TestTreeLimits(t *testing.T) {
 }
 
 func genLeaf(t *rapid.T) *pb.Leaf {
-	leaf := &pb.Leaf{Kind: rapid.SampledFrom([]string{"any", "dialogue", "like_text", "label", "face_2", "like_frame", "like_shot", "like_image", "and", "title2"}).Draw(t, "kind")}
+	leaf := &pb.Leaf{Kind: rapid.SampledFrom([]string{"any", "dialogue", "like_text", "label", "face_2", "like_frame", "like_shot", "like_image", "and", "title2", "loudness"}).Draw(t, "kind")}
 	if rapid.Bool().Draw(t, "weighted") {
 		leaf.Weight = rapid.Float32Range(0.01, 100).Draw(t, "weight")
 	}
+	genNarrowing(t, leaf)
 	switch leaf.Kind {
+	case "loudness":
+		leaf.Range = genRange(t)
+		return leaf
 	case "like_frame", "like_shot":
 		leaf.Asset = rapid.StringMatching(`[a-f0-9]{1,32}`).Draw(t, "asset")
 		if rapid.Bool().Draw(t, "tc") {
@@ -224,6 +318,9 @@ func genLeaf(t *rapid.T) *pb.Leaf {
 	}
 	leaf.Text = rapid.StringN(0, 30, 100).Filter(func(s string) bool { return utf8.ValidString(s) }).Draw(t, "text")
 	leaf.Mode = pb.TextMode(rapid.IntRange(0, 5).Draw(t, "mode"))
+	if leaf.Mode == pb.TextMode_TEXT_MODE_PHRASE && rapid.Bool().Draw(t, "sloppy") {
+		leaf.Slop = rapid.Int32Range(0, query.MaxSlop).Draw(t, "slop")
+	}
 	for _, name := range rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z][a-z0-9_]{0,5}`), 0, 3, rapid.ID).Draw(t, "attributes") {
 		if leaf.Attributes == nil {
 			leaf.Attributes = map[string]*pb.Value{}
@@ -246,6 +343,42 @@ func genLeaf(t *rapid.T) *pb.Leaf {
 	return leaf
 }
 
+func genRange(t *rapid.T) *pb.NumberRange {
+	r := &pb.NumberRange{}
+	if rapid.Bool().Draw(t, "from") {
+		r.Min = num(rapid.Float64Range(-1e9, 1e9).Draw(t, "min"))
+	}
+	if r.Min == nil || rapid.Bool().Draw(t, "to") {
+		r.Max = num(r.GetMin() + rapid.Float64Range(0, 1e9).Draw(t, "more"))
+	}
+	return r
+}
+
+// genNarrowing gives some leaves the fields that stand in brackets.
+func genNarrowing(t *rapid.T, leaf *pb.Leaf) {
+	if rapid.IntRange(0, 2).Draw(t, "narrowed") > 0 {
+		return
+	}
+	leaf.MinConfidence = rapid.SampledFrom([]float32{0, 0.25, 0.8, 1}).Draw(t, "confidence")
+	leaf.Languages = rapid.SliceOfN(rapid.SampledFrom([]string{"en", "pt-BR", "zh-Hant"}), 0, 3).Draw(t, "languages")
+	if len(leaf.Languages) == 0 {
+		leaf.Languages = nil
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "tests") {
+		test := &pb.RegionTest{Relation: rapid.SampledFrom([]pb.Relation{1, 5, 6, 7, 8, 9, 10, 11}).Draw(t, "test")}
+		share := rapid.Float32Range(0, 1)
+		if test.Relation == pb.Relation_RELATION_OVERLAPS || test.Relation == pb.Relation_RELATION_INSIDE {
+			test.Region = &pb.Region{X: share.Draw(t, "x"), Y: share.Draw(t, "y"), W: rapid.Float32Range(1e-6, 1).Draw(t, "w"), H: 1}
+		} else {
+			test.Value = share.Draw(t, "value")
+		}
+		leaf.Regions = append(leaf.Regions, test)
+	}
+	if rapid.Bool().Draw(t, "counted") {
+		leaf.Ranges = map[string]*pb.NumberRange{"count_of": genRange(t)}
+	}
+}
+
 func genQuery(t *rapid.T, depth int) *pb.Query {
 	list := func() []*pb.Query {
 		var qs []*pb.Query
@@ -255,13 +388,27 @@ func genQuery(t *rapid.T, depth int) *pb.Query {
 		}
 		return qs
 	}
-	switch k := rapid.IntRange(0, 5).Draw(t, "node"); {
+	gap := rapid.Int64Range(0, 3600*second)
+	switch k := rapid.IntRange(0, 9).Draw(t, "node"); {
 	case depth == 0 || k <= 1:
 		return query.Leaf(genLeaf(t))
 	case k == 2:
 		return query.Or(list()...)
 	case k == 3:
-		return query.Within(genQuery(t, depth-1), genQuery(t, depth-1), rapid.Int64Range(0, 3600*second).Draw(t, "gap"))
+		return query.Within(genQuery(t, depth-1), genQuery(t, depth-1), gap.Draw(t, "gap"))
+	case k == 4:
+		return query.Then(genQuery(t, depth-1), genQuery(t, depth-1), gap.Draw(t, "gap"))
+	case k == 5:
+		r, between := pb.Relation(rapid.IntRange(1, 11).Draw(t, "relation")), int64(0)
+		if r == pb.Relation_RELATION_STARTS_NEAR || r == pb.Relation_RELATION_ENDS_NEAR {
+			between = gap.Draw(t, "gap")
+		}
+		return query.Related(genQuery(t, depth-1), r, genQuery(t, depth-1), between)
+	case k == 6:
+		return query.NearCut(genQuery(t, depth-1), gap.Draw(t, "gap"))
+	case k == 7:
+		qs := list()
+		return query.AtLeast(rapid.IntRange(1, len(qs)).Draw(t, "count"), qs...)
 	default:
 		qs := list()
 		for i := range qs {
@@ -299,7 +446,9 @@ func TestParsePrintIsIdentity(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{`dialogue:"x" AND look:y WITHIN 5s`, `a[b=1]:c^2`, `((a) OR b)`, `frame:a@1:2:3:4`, `b"`, `>=`, `\`} {
+	for _, s := range []string{`dialogue:"x" AND look:y WITHIN 5s`, `a[b=1]:c^2`, `((a) OR b)`, `frame:a@1:2:3:4`, `b"`, `>=`, `\`,
+		`a THEN b WITHIN 1s OVERLAPS c`, `AT LEAST 2 OF (a, b:c, (d, e))`, `x NEAR CUT WITHIN 1s -y -"z" -(u OR v)`, `"a b"~3 c*`, `d~ STARTS NEAR e WITHIN 1ms`,
+		`f[region inside 0,0,1,1,n>=2,n<=3,lang=(en,de),slop=2]:g`, `loudness:-2..1 loudness<=3`, `a <= b`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

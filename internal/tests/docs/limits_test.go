@@ -26,6 +26,7 @@ func TestLimitsAreTold(t *testing.T) {
 		"bytes of a line, and of all texts": query.MaxLength, "words and signs of a line": query.MaxTokens, "depth": query.MaxDepth,
 		"leaves": query.MaxLeaves, "bytes of a leaf's text": query.MaxText, "words of a leaf's text": query.MaxWords,
 		"bytes of an asset": query.MaxName, "attributes of a leaf": query.MaxAttributes, "texts of an attribute": query.MaxListed,
+		"words between the words of a phrase": query.MaxSlop, "seconds of WITHIN": int64(query.MaxGap.Seconds()),
 		"values of a filter": query.MaxFiltered, "bytes of the pictures of a query": query.MaxImagesBytes,
 		"bytes of a request": rpcapi.MaxRequestBytes, "levels of objects": schema.MaxNesting, "values of a request": schema.MaxValues,
 		"tokens of a GraphQL": graphqlapi.MaxTokens, "depth of a GraphQL": graphqlapi.MaxDepth, "fields of a GraphQL": graphqlapi.MaxFields,

@@ -23,6 +23,91 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A Relation holds between two moments, or between a region and numbers (RegionTest).
+type Relation int32
+
+const (
+	Relation_RELATION_UNSPECIFIED Relation = 0
+	// In time: the two share time. The hit is left. Of regions: the two share a part of the picture.
+	Relation_RELATION_OVERLAPS Relation = 1
+	// In time: left lies within right. The hit is left.
+	Relation_RELATION_DURING Relation = 2
+	// In time: the start of left is at most `gap` from the start of right. The hit is left.
+	Relation_RELATION_STARTS_NEAR Relation = 3
+	// In time: the end of left is at most `gap` from the end of right. The hit is left.
+	Relation_RELATION_ENDS_NEAR Relation = 4
+	// In the picture, at the same moment. The hit is the time that both share. LEFT_OF, RIGHT_OF, ABOVE and BELOW compare the middles of the
+	// two regions.
+	Relation_RELATION_LEFT_OF  Relation = 5
+	Relation_RELATION_RIGHT_OF Relation = 6
+	Relation_RELATION_ABOVE    Relation = 7
+	Relation_RELATION_BELOW    Relation = 8
+	// The whole region of left lies within the region of right.
+	Relation_RELATION_INSIDE Relation = 9
+	// The area of left is larger than the area of right.
+	Relation_RELATION_LARGER_THAN  Relation = 10
+	Relation_RELATION_SMALLER_THAN Relation = 11
+)
+
+// Enum value maps for Relation.
+var (
+	Relation_name = map[int32]string{
+		0:  "RELATION_UNSPECIFIED",
+		1:  "RELATION_OVERLAPS",
+		2:  "RELATION_DURING",
+		3:  "RELATION_STARTS_NEAR",
+		4:  "RELATION_ENDS_NEAR",
+		5:  "RELATION_LEFT_OF",
+		6:  "RELATION_RIGHT_OF",
+		7:  "RELATION_ABOVE",
+		8:  "RELATION_BELOW",
+		9:  "RELATION_INSIDE",
+		10: "RELATION_LARGER_THAN",
+		11: "RELATION_SMALLER_THAN",
+	}
+	Relation_value = map[string]int32{
+		"RELATION_UNSPECIFIED":  0,
+		"RELATION_OVERLAPS":     1,
+		"RELATION_DURING":       2,
+		"RELATION_STARTS_NEAR":  3,
+		"RELATION_ENDS_NEAR":    4,
+		"RELATION_LEFT_OF":      5,
+		"RELATION_RIGHT_OF":     6,
+		"RELATION_ABOVE":        7,
+		"RELATION_BELOW":        8,
+		"RELATION_INSIDE":       9,
+		"RELATION_LARGER_THAN":  10,
+		"RELATION_SMALLER_THAN": 11,
+	}
+)
+
+func (x Relation) Enum() *Relation {
+	p := new(Relation)
+	*p = x
+	return p
+}
+
+func (x Relation) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Relation) Descriptor() protoreflect.EnumDescriptor {
+	return file_cinedex_v1_search_proto_enumTypes[0].Descriptor()
+}
+
+func (Relation) Type() protoreflect.EnumType {
+	return &file_cinedex_v1_search_proto_enumTypes[0]
+}
+
+func (x Relation) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Relation.Descriptor instead.
+func (Relation) EnumDescriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{0}
+}
+
 type TextMode int32
 
 const (
@@ -69,11 +154,11 @@ func (x TextMode) String() string {
 }
 
 func (TextMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_search_proto_enumTypes[0].Descriptor()
+	return file_cinedex_v1_search_proto_enumTypes[1].Descriptor()
 }
 
 func (TextMode) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_search_proto_enumTypes[0]
+	return &file_cinedex_v1_search_proto_enumTypes[1]
 }
 
 func (x TextMode) Number() protoreflect.EnumNumber {
@@ -82,7 +167,7 @@ func (x TextMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TextMode.Descriptor instead.
 func (TextMode) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{0}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{1}
 }
 
 // A Query is a tree. Its one-line form is pkg/query's language.
@@ -95,6 +180,10 @@ type Query struct {
 	//	*Query_Or
 	//	*Query_Not
 	//	*Query_Within
+	//	*Query_Then
+	//	*Query_Related
+	//	*Query_NearCut
+	//	*Query_AtLeast
 	Node          isQuery_Node `protobuf_oneof:"node"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -182,6 +271,42 @@ func (x *Query) GetWithin() *Within {
 	return nil
 }
 
+func (x *Query) GetThen() *Then {
+	if x != nil {
+		if x, ok := x.Node.(*Query_Then); ok {
+			return x.Then
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetRelated() *Related {
+	if x != nil {
+		if x, ok := x.Node.(*Query_Related); ok {
+			return x.Related
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetNearCut() *NearCut {
+	if x != nil {
+		if x, ok := x.Node.(*Query_NearCut); ok {
+			return x.NearCut
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetAtLeast() *AtLeast {
+	if x != nil {
+		if x, ok := x.Node.(*Query_AtLeast); ok {
+			return x.AtLeast
+		}
+	}
+	return nil
+}
+
 type isQuery_Node interface {
 	isQuery_Node()
 }
@@ -206,6 +331,22 @@ type Query_Within struct {
 	Within *Within `protobuf:"bytes,5,opt,name=within,proto3,oneof"`
 }
 
+type Query_Then struct {
+	Then *Then `protobuf:"bytes,6,opt,name=then,proto3,oneof"`
+}
+
+type Query_Related struct {
+	Related *Related `protobuf:"bytes,7,opt,name=related,proto3,oneof"`
+}
+
+type Query_NearCut struct {
+	NearCut *NearCut `protobuf:"bytes,8,opt,name=near_cut,json=nearCut,proto3,oneof"`
+}
+
+type Query_AtLeast struct {
+	AtLeast *AtLeast `protobuf:"bytes,9,opt,name=at_least,json=atLeast,proto3,oneof"`
+}
+
 func (*Query_Leaf) isQuery_Node() {}
 
 func (*Query_And) isQuery_Node() {}
@@ -215,6 +356,14 @@ func (*Query_Or) isQuery_Node() {}
 func (*Query_Not) isQuery_Node() {}
 
 func (*Query_Within) isQuery_Node() {}
+
+func (*Query_Then) isQuery_Node() {}
+
+func (*Query_Related) isQuery_Node() {}
+
+func (*Query_NearCut) isQuery_Node() {}
+
+func (*Query_AtLeast) isQuery_Node() {}
 
 // And: the same moment of the same asset; a hit is the intersection of its parts.
 type And struct {
@@ -412,6 +561,243 @@ func (x *Within) GetGap() int64 {
 	return 0
 }
 
+// Then: a moment of right starts at or after the end of a moment of left, at most `gap` flicks later; a hit spans the two.
+type Then struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Left          *Query                 `protobuf:"bytes,1,opt,name=left,proto3" json:"left,omitempty"`
+	Right         *Query                 `protobuf:"bytes,2,opt,name=right,proto3" json:"right,omitempty"`
+	Gap           int64                  `protobuf:"varint,3,opt,name=gap,proto3" json:"gap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Then) Reset() {
+	*x = Then{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Then) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Then) ProtoMessage() {}
+
+func (x *Then) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Then.ProtoReflect.Descriptor instead.
+func (*Then) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Then) GetLeft() *Query {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *Then) GetRight() *Query {
+	if x != nil {
+		return x.Right
+	}
+	return nil
+}
+
+func (x *Then) GetGap() int64 {
+	if x != nil {
+		return x.Gap
+	}
+	return 0
+}
+
+// Related: moments of left that stand in a relation to a moment of right of the same asset.
+type Related struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Left     *Query                 `protobuf:"bytes,1,opt,name=left,proto3" json:"left,omitempty"`
+	Right    *Query                 `protobuf:"bytes,2,opt,name=right,proto3" json:"right,omitempty"`
+	Relation Relation               `protobuf:"varint,3,opt,name=relation,proto3,enum=cinedex.v1.Relation" json:"relation,omitempty"`
+	// Flicks, for STARTS_NEAR and ENDS_NEAR; 0 for every other relation.
+	Gap           int64 `protobuf:"varint,4,opt,name=gap,proto3" json:"gap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Related) Reset() {
+	*x = Related{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Related) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Related) ProtoMessage() {}
+
+func (x *Related) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Related.ProtoReflect.Descriptor instead.
+func (*Related) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Related) GetLeft() *Query {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *Related) GetRight() *Query {
+	if x != nil {
+		return x.Right
+	}
+	return nil
+}
+
+func (x *Related) GetRelation() Relation {
+	if x != nil {
+		return x.Relation
+	}
+	return Relation_RELATION_UNSPECIFIED
+}
+
+func (x *Related) GetGap() int64 {
+	if x != nil {
+		return x.Gap
+	}
+	return 0
+}
+
+// NearCut: moments that start or end at most `gap` flicks from a boundary between two shots.
+type NearCut struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Query         *Query                 `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	Gap           int64                  `protobuf:"varint,2,opt,name=gap,proto3" json:"gap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NearCut) Reset() {
+	*x = NearCut{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NearCut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NearCut) ProtoMessage() {}
+
+func (x *NearCut) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NearCut.ProtoReflect.Descriptor instead.
+func (*NearCut) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *NearCut) GetQuery() *Query {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *NearCut) GetGap() int64 {
+	if x != nil {
+		return x.Gap
+	}
+	return 0
+}
+
+// AtLeast: the time in which moments of at least `count` of the queries hold. A hit is a stretch of such time, as long as possible.
+type AtLeast struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Queries       []*Query               `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AtLeast) Reset() {
+	*x = AtLeast{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AtLeast) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AtLeast) ProtoMessage() {}
+
+func (x *AtLeast) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AtLeast.ProtoReflect.Descriptor instead.
+func (*AtLeast) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AtLeast) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *AtLeast) GetQueries() []*Query {
+	if x != nil {
+		return x.Queries
+	}
+	return nil
+}
+
 // A Leaf is one thing looked for. The set of kinds is open: a leaf that no searcher
 // serves is refused with its name.
 type Leaf struct {
@@ -428,7 +814,20 @@ type Leaf struct {
 	Timecode string `protobuf:"bytes,6,opt,name=timecode,proto3" json:"timecode,omitempty"`
 	Time     int64  `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`
 	// Weight in fusion; 0 means 1.
-	Weight        float32           `protobuf:"fixed32,8,opt,name=weight,proto3" json:"weight,omitempty"`
+	Weight float32 `protobuf:"fixed32,8,opt,name=weight,proto3" json:"weight,omitempty"`
+	// A hit of this leaf has this confidence or more, from 0 to 1.
+	MinConfidence float32 `protobuf:"fixed32,9,opt,name=min_confidence,json=minConfidence,proto3" json:"min_confidence,omitempty"`
+	// A hit of this leaf is in one of the languages, as BCP 47 tags. "en" takes "en-GB" in.
+	Languages []string `protobuf:"bytes,10,rep,name=languages,proto3" json:"languages,omitempty"`
+	// For the mode PHRASE: how many words may stand between the words of the phrase. 0 means the engine's own number.
+	Slop int32 `protobuf:"varint,11,opt,name=slop,proto3" json:"slop,omitempty"`
+	// The region of a hit passes every test.
+	Regions []*RegionTest `protobuf:"bytes,12,rep,name=regions,proto3" json:"regions,omitempty"`
+	// Each named attribute of a hit is a number within the range.
+	Ranges map[string]*NumberRange `protobuf:"bytes,13,rep,name=ranges,proto3" json:"ranges,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// For a leaf that takes numbers.
+	Range *NumberRange `protobuf:"bytes,14,opt,name=range,proto3" json:"range,omitempty"`
+	// Each named attribute of a hit has this value; one of the values of a list.
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -436,7 +835,7 @@ type Leaf struct {
 
 func (x *Leaf) Reset() {
 	*x = Leaf{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[5]
+	mi := &file_cinedex_v1_search_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +847,7 @@ func (x *Leaf) String() string {
 func (*Leaf) ProtoMessage() {}
 
 func (x *Leaf) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[5]
+	mi := &file_cinedex_v1_search_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +860,7 @@ func (x *Leaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaf.ProtoReflect.Descriptor instead.
 func (*Leaf) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{5}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Leaf) GetKind() string {
@@ -520,11 +919,170 @@ func (x *Leaf) GetWeight() float32 {
 	return 0
 }
 
+func (x *Leaf) GetMinConfidence() float32 {
+	if x != nil {
+		return x.MinConfidence
+	}
+	return 0
+}
+
+func (x *Leaf) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
+	}
+	return nil
+}
+
+func (x *Leaf) GetSlop() int32 {
+	if x != nil {
+		return x.Slop
+	}
+	return 0
+}
+
+func (x *Leaf) GetRegions() []*RegionTest {
+	if x != nil {
+		return x.Regions
+	}
+	return nil
+}
+
+func (x *Leaf) GetRanges() map[string]*NumberRange {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+func (x *Leaf) GetRange() *NumberRange {
+	if x != nil {
+		return x.Range
+	}
+	return nil
+}
+
 func (x *Leaf) GetAttributes() map[string]*Value {
 	if x != nil {
 		return x.Attributes
 	}
 	return nil
+}
+
+// A NumberRange holds the numbers from min to max, both included. At least one of the two is set.
+type NumberRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Min           *float64               `protobuf:"fixed64,1,opt,name=min,proto3,oneof" json:"min,omitempty"`
+	Max           *float64               `protobuf:"fixed64,2,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NumberRange) Reset() {
+	*x = NumberRange{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NumberRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NumberRange) ProtoMessage() {}
+
+func (x *NumberRange) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NumberRange.ProtoReflect.Descriptor instead.
+func (*NumberRange) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *NumberRange) GetMin() float64 {
+	if x != nil && x.Min != nil {
+		return *x.Min
+	}
+	return 0
+}
+
+func (x *NumberRange) GetMax() float64 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
+// RegionTest tests the region of a hit. A hit without a region passes no test.
+type RegionTest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// OVERLAPS or INSIDE a region; LEFT_OF, RIGHT_OF, ABOVE or BELOW a coordinate; LARGER_THAN or SMALLER_THAN a share of the picture.
+	Relation Relation `protobuf:"varint,1,opt,name=relation,proto3,enum=cinedex.v1.Relation" json:"relation,omitempty"`
+	// For OVERLAPS and INSIDE.
+	Region *Region `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	// For the other relations, from 0 to 1: the x of LEFT_OF and RIGHT_OF, the y of ABOVE and BELOW, the area of LARGER_THAN and SMALLER_THAN.
+	Value         float32 `protobuf:"fixed32,3,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegionTest) Reset() {
+	*x = RegionTest{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegionTest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegionTest) ProtoMessage() {}
+
+func (x *RegionTest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegionTest.ProtoReflect.Descriptor instead.
+func (*RegionTest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RegionTest) GetRelation() Relation {
+	if x != nil {
+		return x.Relation
+	}
+	return Relation_RELATION_UNSPECIFIED
+}
+
+func (x *RegionTest) GetRegion() *Region {
+	if x != nil {
+		return x.Region
+	}
+	return nil
+}
+
+func (x *RegionTest) GetValue() float32 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
 }
 
 // A Filter narrows every part of a query. Lists are "any of"; fields are "and".
@@ -547,7 +1105,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[6]
+	mi := &file_cinedex_v1_search_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -559,7 +1117,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[6]
+	mi := &file_cinedex_v1_search_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -572,7 +1130,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{6}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Filter) GetTitles() []string {
@@ -668,7 +1226,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[7]
+	mi := &file_cinedex_v1_search_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +1238,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[7]
+	mi := &file_cinedex_v1_search_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +1251,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{7}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SearchRequest) GetQuery() *Query {
@@ -804,7 +1362,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[8]
+	mi := &file_cinedex_v1_search_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +1374,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[8]
+	mi := &file_cinedex_v1_search_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +1387,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{8}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SearchResponse) GetQuery() string {
@@ -901,7 +1459,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[9]
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1471,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[9]
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1484,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{9}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Facet) GetName() string {
@@ -954,7 +1512,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1524,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1537,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -1010,7 +1568,7 @@ type PartialFailure struct {
 
 func (x *PartialFailure) Reset() {
 	*x = PartialFailure{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1580,7 @@ func (x *PartialFailure) String() string {
 func (*PartialFailure) ProtoMessage() {}
 
 func (x *PartialFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1035,7 +1593,7 @@ func (x *PartialFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartialFailure.ProtoReflect.Descriptor instead.
 func (*PartialFailure) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PartialFailure) GetPart() string {
@@ -1103,7 +1661,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[12]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1115,7 +1673,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[12]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1686,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Hit) GetTitle() string {
@@ -1303,7 +1861,7 @@ type TextRange struct {
 
 func (x *TextRange) Reset() {
 	*x = TextRange{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[13]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1873,7 @@ func (x *TextRange) String() string {
 func (*TextRange) ProtoMessage() {}
 
 func (x *TextRange) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[13]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1886,7 @@ func (x *TextRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRange.ProtoReflect.Descriptor instead.
 func (*TextRange) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{13}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TextRange) GetStart() int32 {
@@ -1374,7 +1932,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[14]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1386,7 +1944,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[14]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1399,7 +1957,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{14}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Evidence) GetLeaf() string {
@@ -1510,7 +2068,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +2080,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +2093,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -1562,7 +2120,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +2132,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +2145,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -1614,7 +2172,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +2184,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +2197,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -1665,7 +2223,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +2235,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +2248,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -1710,7 +2268,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1722,7 +2280,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1735,7 +2293,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -1769,7 +2327,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1781,7 +2339,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1794,7 +2352,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -1853,7 +2411,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +2423,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2436,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -1933,7 +2491,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2503,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2516,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -1989,7 +2547,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2559,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2572,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -2049,7 +2607,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2061,7 +2619,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2074,7 +2632,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -2111,7 +2669,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2681,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2694,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -2209,7 +2767,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2221,7 +2779,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2792,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -2283,7 +2841,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2853,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2866,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -2336,7 +2894,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +2906,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2361,7 +2919,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -2400,7 +2958,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2970,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2983,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -2487,7 +3045,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2499,7 +3057,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2512,7 +3070,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Compared) GetQ() string {
@@ -2576,13 +3134,17 @@ var File_cinedex_v1_search_proto protoreflect.FileDescriptor
 const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"\x17cinedex/v1/search.proto\x12\n" +
-	"cinedex.v1\x1a\x15cinedex/v1/noun.proto\"\xd1\x01\n" +
+	"cinedex.v1\x1a\x15cinedex/v1/noun.proto\"\x8e\x03\n" +
 	"\x05Query\x12&\n" +
 	"\x04leaf\x18\x01 \x01(\v2\x10.cinedex.v1.LeafH\x00R\x04leaf\x12#\n" +
 	"\x03and\x18\x02 \x01(\v2\x0f.cinedex.v1.AndH\x00R\x03and\x12 \n" +
 	"\x02or\x18\x03 \x01(\v2\x0e.cinedex.v1.OrH\x00R\x02or\x12#\n" +
 	"\x03not\x18\x04 \x01(\v2\x0f.cinedex.v1.NotH\x00R\x03not\x12,\n" +
-	"\x06within\x18\x05 \x01(\v2\x12.cinedex.v1.WithinH\x00R\x06withinB\x06\n" +
+	"\x06within\x18\x05 \x01(\v2\x12.cinedex.v1.WithinH\x00R\x06within\x12&\n" +
+	"\x04then\x18\x06 \x01(\v2\x10.cinedex.v1.ThenH\x00R\x04then\x12/\n" +
+	"\arelated\x18\a \x01(\v2\x13.cinedex.v1.RelatedH\x00R\arelated\x120\n" +
+	"\bnear_cut\x18\b \x01(\v2\x13.cinedex.v1.NearCutH\x00R\anearCut\x120\n" +
+	"\bat_least\x18\t \x01(\v2\x13.cinedex.v1.AtLeastH\x00R\aatLeastB\x06\n" +
 	"\x04node\"2\n" +
 	"\x03And\x12+\n" +
 	"\aqueries\x18\x01 \x03(\v2\x11.cinedex.v1.QueryR\aqueries\"1\n" +
@@ -2593,7 +3155,22 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06Within\x12%\n" +
 	"\x04left\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x04left\x12'\n" +
 	"\x05right\x18\x02 \x01(\v2\x11.cinedex.v1.QueryR\x05right\x12\x10\n" +
-	"\x03gap\x18\x03 \x01(\x03R\x03gap\"\xe0\x02\n" +
+	"\x03gap\x18\x03 \x01(\x03R\x03gap\"h\n" +
+	"\x04Then\x12%\n" +
+	"\x04left\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x04left\x12'\n" +
+	"\x05right\x18\x02 \x01(\v2\x11.cinedex.v1.QueryR\x05right\x12\x10\n" +
+	"\x03gap\x18\x03 \x01(\x03R\x03gap\"\x9d\x01\n" +
+	"\aRelated\x12%\n" +
+	"\x04left\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x04left\x12'\n" +
+	"\x05right\x18\x02 \x01(\v2\x11.cinedex.v1.QueryR\x05right\x120\n" +
+	"\brelation\x18\x03 \x01(\x0e2\x14.cinedex.v1.RelationR\brelation\x12\x10\n" +
+	"\x03gap\x18\x04 \x01(\x03R\x03gap\"D\n" +
+	"\aNearCut\x12'\n" +
+	"\x05query\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12\x10\n" +
+	"\x03gap\x18\x02 \x01(\x03R\x03gap\"L\n" +
+	"\aAtLeast\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12+\n" +
+	"\aqueries\x18\x02 \x03(\v2\x11.cinedex.v1.QueryR\aqueries\"\xa4\x05\n" +
 	"\x04Leaf\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12(\n" +
@@ -2602,13 +3179,33 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05asset\x18\x05 \x01(\tR\x05asset\x12\x1a\n" +
 	"\btimecode\x18\x06 \x01(\tR\btimecode\x12\x12\n" +
 	"\x04time\x18\a \x01(\x03R\x04time\x12\x16\n" +
-	"\x06weight\x18\b \x01(\x02R\x06weight\x12@\n" +
+	"\x06weight\x18\b \x01(\x02R\x06weight\x12%\n" +
+	"\x0emin_confidence\x18\t \x01(\x02R\rminConfidence\x12\x1c\n" +
+	"\tlanguages\x18\n" +
+	" \x03(\tR\tlanguages\x12\x12\n" +
+	"\x04slop\x18\v \x01(\x05R\x04slop\x120\n" +
+	"\aregions\x18\f \x03(\v2\x16.cinedex.v1.RegionTestR\aregions\x124\n" +
+	"\x06ranges\x18\r \x03(\v2\x1c.cinedex.v1.Leaf.RangesEntryR\x06ranges\x12-\n" +
+	"\x05range\x18\x0e \x01(\v2\x17.cinedex.v1.NumberRangeR\x05range\x12@\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2 .cinedex.v1.Leaf.AttributesEntryR\n" +
-	"attributes\x1aP\n" +
+	"attributes\x1aR\n" +
+	"\vRangesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
+	"\x05value\x18\x02 \x01(\v2\x17.cinedex.v1.NumberRangeR\x05value:\x028\x01\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\xf3\x01\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"K\n" +
+	"\vNumberRange\x12\x15\n" +
+	"\x03min\x18\x01 \x01(\x01H\x00R\x03min\x88\x01\x01\x12\x15\n" +
+	"\x03max\x18\x02 \x01(\x01H\x01R\x03max\x88\x01\x01B\x06\n" +
+	"\x04_minB\x06\n" +
+	"\x04_max\"\x80\x01\n" +
+	"\n" +
+	"RegionTest\x120\n" +
+	"\brelation\x18\x01 \x01(\x0e2\x14.cinedex.v1.RelationR\brelation\x12*\n" +
+	"\x06region\x18\x02 \x01(\v2\x12.cinedex.v1.RegionR\x06region\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\x02R\x05value\"\xf3\x01\n" +
 	"\x06Filter\x12\x16\n" +
 	"\x06titles\x18\x01 \x03(\tR\x06titles\x12\x16\n" +
 	"\x06series\x18\x02 \x03(\tR\x06series\x12\x16\n" +
@@ -2786,7 +3383,21 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x0efrom_precision\x18\x05 \x01(\x01R\rfromPrecision\x12!\n" +
 	"\fto_precision\x18\x06 \x01(\x01R\vtoPrecision\x12\x19\n" +
 	"\bfrom_mrr\x18\a \x01(\x01R\afromMrr\x12\x15\n" +
-	"\x06to_mrr\x18\b \x01(\x01R\x05toMrr*\x92\x01\n" +
+	"\x06to_mrr\x18\b \x01(\x01R\x05toMrr*\xa1\x02\n" +
+	"\bRelation\x12\x18\n" +
+	"\x14RELATION_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11RELATION_OVERLAPS\x10\x01\x12\x13\n" +
+	"\x0fRELATION_DURING\x10\x02\x12\x18\n" +
+	"\x14RELATION_STARTS_NEAR\x10\x03\x12\x16\n" +
+	"\x12RELATION_ENDS_NEAR\x10\x04\x12\x14\n" +
+	"\x10RELATION_LEFT_OF\x10\x05\x12\x15\n" +
+	"\x11RELATION_RIGHT_OF\x10\x06\x12\x12\n" +
+	"\x0eRELATION_ABOVE\x10\a\x12\x12\n" +
+	"\x0eRELATION_BELOW\x10\b\x12\x13\n" +
+	"\x0fRELATION_INSIDE\x10\t\x12\x18\n" +
+	"\x14RELATION_LARGER_THAN\x10\n" +
+	"\x12\x19\n" +
+	"\x15RELATION_SMALLER_THAN\x10\v*\x92\x01\n" +
 	"\bTextMode\x12\x19\n" +
 	"\x15TEXT_MODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTEXT_MODE_WORDS\x10\x01\x12\x14\n" +
@@ -2815,105 +3426,130 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 	return file_cinedex_v1_search_proto_rawDescData
 }
 
-var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_cinedex_v1_search_proto_goTypes = []any{
-	(TextMode)(0),                   // 0: cinedex.v1.TextMode
-	(*Query)(nil),                   // 1: cinedex.v1.Query
-	(*And)(nil),                     // 2: cinedex.v1.And
-	(*Or)(nil),                      // 3: cinedex.v1.Or
-	(*Not)(nil),                     // 4: cinedex.v1.Not
-	(*Within)(nil),                  // 5: cinedex.v1.Within
-	(*Leaf)(nil),                    // 6: cinedex.v1.Leaf
-	(*Filter)(nil),                  // 7: cinedex.v1.Filter
-	(*SearchRequest)(nil),           // 8: cinedex.v1.SearchRequest
-	(*SearchResponse)(nil),          // 9: cinedex.v1.SearchResponse
-	(*Facet)(nil),                   // 10: cinedex.v1.Facet
-	(*FacetValue)(nil),              // 11: cinedex.v1.FacetValue
-	(*PartialFailure)(nil),          // 12: cinedex.v1.PartialFailure
-	(*Hit)(nil),                     // 13: cinedex.v1.Hit
-	(*TextRange)(nil),               // 14: cinedex.v1.TextRange
-	(*Evidence)(nil),                // 15: cinedex.v1.Evidence
-	(*ListTitlesRequest)(nil),       // 16: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 17: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 18: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 19: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 20: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 21: cinedex.v1.ActiveRun
-	(*ListAnnotationsRequest)(nil),  // 22: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 23: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 24: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 25: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 26: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 27: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 28: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 29: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 30: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 31: cinedex.v1.Compared
-	nil,                             // 32: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 33: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 34: cinedex.v1.Region
-	(*Title)(nil),                   // 35: cinedex.v1.Title
-	(*Asset)(nil),                   // 36: cinedex.v1.Asset
-	(*Annotation)(nil),              // 37: cinedex.v1.Annotation
-	(*Run)(nil),                     // 38: cinedex.v1.Run
-	(*Value)(nil),                   // 39: cinedex.v1.Value
+	(Relation)(0),                   // 0: cinedex.v1.Relation
+	(TextMode)(0),                   // 1: cinedex.v1.TextMode
+	(*Query)(nil),                   // 2: cinedex.v1.Query
+	(*And)(nil),                     // 3: cinedex.v1.And
+	(*Or)(nil),                      // 4: cinedex.v1.Or
+	(*Not)(nil),                     // 5: cinedex.v1.Not
+	(*Within)(nil),                  // 6: cinedex.v1.Within
+	(*Then)(nil),                    // 7: cinedex.v1.Then
+	(*Related)(nil),                 // 8: cinedex.v1.Related
+	(*NearCut)(nil),                 // 9: cinedex.v1.NearCut
+	(*AtLeast)(nil),                 // 10: cinedex.v1.AtLeast
+	(*Leaf)(nil),                    // 11: cinedex.v1.Leaf
+	(*NumberRange)(nil),             // 12: cinedex.v1.NumberRange
+	(*RegionTest)(nil),              // 13: cinedex.v1.RegionTest
+	(*Filter)(nil),                  // 14: cinedex.v1.Filter
+	(*SearchRequest)(nil),           // 15: cinedex.v1.SearchRequest
+	(*SearchResponse)(nil),          // 16: cinedex.v1.SearchResponse
+	(*Facet)(nil),                   // 17: cinedex.v1.Facet
+	(*FacetValue)(nil),              // 18: cinedex.v1.FacetValue
+	(*PartialFailure)(nil),          // 19: cinedex.v1.PartialFailure
+	(*Hit)(nil),                     // 20: cinedex.v1.Hit
+	(*TextRange)(nil),               // 21: cinedex.v1.TextRange
+	(*Evidence)(nil),                // 22: cinedex.v1.Evidence
+	(*ListTitlesRequest)(nil),       // 23: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 24: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 25: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 26: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 27: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 28: cinedex.v1.ActiveRun
+	(*ListAnnotationsRequest)(nil),  // 29: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 30: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 31: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 32: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 33: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 34: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 35: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 36: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 37: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 38: cinedex.v1.Compared
+	nil,                             // 39: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 40: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 41: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 42: cinedex.v1.Region
+	(*Title)(nil),                   // 43: cinedex.v1.Title
+	(*Asset)(nil),                   // 44: cinedex.v1.Asset
+	(*Annotation)(nil),              // 45: cinedex.v1.Annotation
+	(*Run)(nil),                     // 46: cinedex.v1.Run
+	(*Value)(nil),                   // 47: cinedex.v1.Value
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
-	6,  // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
-	2,  // 1: cinedex.v1.Query.and:type_name -> cinedex.v1.And
-	3,  // 2: cinedex.v1.Query.or:type_name -> cinedex.v1.Or
-	4,  // 3: cinedex.v1.Query.not:type_name -> cinedex.v1.Not
-	5,  // 4: cinedex.v1.Query.within:type_name -> cinedex.v1.Within
-	1,  // 5: cinedex.v1.And.queries:type_name -> cinedex.v1.Query
-	1,  // 6: cinedex.v1.Or.queries:type_name -> cinedex.v1.Query
-	1,  // 7: cinedex.v1.Not.query:type_name -> cinedex.v1.Query
-	1,  // 8: cinedex.v1.Within.left:type_name -> cinedex.v1.Query
-	1,  // 9: cinedex.v1.Within.right:type_name -> cinedex.v1.Query
-	0,  // 10: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
-	32, // 11: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
-	1,  // 12: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
-	7,  // 13: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	33, // 14: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
-	12, // 15: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	13, // 16: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	10, // 17: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
-	11, // 18: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
-	15, // 19: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	34, // 20: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	14, // 21: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	18, // 22: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	35, // 23: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	36, // 24: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	36, // 25: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	21, // 26: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	37, // 27: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	26, // 28: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	38, // 29: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	21, // 30: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	28, // 31: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	29, // 32: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	31, // 33: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	13, // 34: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	13, // 35: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	39, // 36: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	8,  // 37: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	16, // 38: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	19, // 39: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	22, // 40: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	24, // 41: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	27, // 42: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	9,  // 43: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	17, // 44: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	20, // 45: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	23, // 46: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	25, // 47: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	30, // 48: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	43, // [43:49] is the sub-list for method output_type
-	37, // [37:43] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
+	3,  // 1: cinedex.v1.Query.and:type_name -> cinedex.v1.And
+	4,  // 2: cinedex.v1.Query.or:type_name -> cinedex.v1.Or
+	5,  // 3: cinedex.v1.Query.not:type_name -> cinedex.v1.Not
+	6,  // 4: cinedex.v1.Query.within:type_name -> cinedex.v1.Within
+	7,  // 5: cinedex.v1.Query.then:type_name -> cinedex.v1.Then
+	8,  // 6: cinedex.v1.Query.related:type_name -> cinedex.v1.Related
+	9,  // 7: cinedex.v1.Query.near_cut:type_name -> cinedex.v1.NearCut
+	10, // 8: cinedex.v1.Query.at_least:type_name -> cinedex.v1.AtLeast
+	2,  // 9: cinedex.v1.And.queries:type_name -> cinedex.v1.Query
+	2,  // 10: cinedex.v1.Or.queries:type_name -> cinedex.v1.Query
+	2,  // 11: cinedex.v1.Not.query:type_name -> cinedex.v1.Query
+	2,  // 12: cinedex.v1.Within.left:type_name -> cinedex.v1.Query
+	2,  // 13: cinedex.v1.Within.right:type_name -> cinedex.v1.Query
+	2,  // 14: cinedex.v1.Then.left:type_name -> cinedex.v1.Query
+	2,  // 15: cinedex.v1.Then.right:type_name -> cinedex.v1.Query
+	2,  // 16: cinedex.v1.Related.left:type_name -> cinedex.v1.Query
+	2,  // 17: cinedex.v1.Related.right:type_name -> cinedex.v1.Query
+	0,  // 18: cinedex.v1.Related.relation:type_name -> cinedex.v1.Relation
+	2,  // 19: cinedex.v1.NearCut.query:type_name -> cinedex.v1.Query
+	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
+	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
+	13, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
+	39, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	12, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
+	40, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	0,  // 26: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
+	42, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	2,  // 28: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
+	14, // 29: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
+	41, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	19, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	20, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	17, // 33: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
+	18, // 34: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
+	22, // 35: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	42, // 36: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	21, // 37: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	25, // 38: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	43, // 39: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	44, // 40: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	44, // 41: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	28, // 42: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	45, // 43: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	33, // 44: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	46, // 45: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	28, // 46: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	35, // 47: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	36, // 48: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	38, // 49: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	20, // 50: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	20, // 51: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	12, // 52: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	47, // 53: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	15, // 54: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	23, // 55: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	26, // 56: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	29, // 57: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	31, // 58: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	34, // 59: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	16, // 60: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	24, // 61: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	27, // 62: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	30, // 63: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	32, // 64: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	37, // 65: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	60, // [60:66] is the sub-list for method output_type
+	54, // [54:60] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -2928,14 +3564,19 @@ func file_cinedex_v1_search_proto_init() {
 		(*Query_Or)(nil),
 		(*Query_Not)(nil),
 		(*Query_Within)(nil),
+		(*Query_Then)(nil),
+		(*Query_Related)(nil),
+		(*Query_NearCut)(nil),
+		(*Query_AtLeast)(nil),
 	}
+	file_cinedex_v1_search_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   33,
+			NumEnums:      2,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -267,6 +267,18 @@ func TestRefusals(t *testing.T) {
 		{"a filter alone", line("title:harbour"), errkind.Invalid, "query"},
 		{"both forms", &pb.SearchRequest{Q: "a", Query: query.Leaf(&pb.Leaf{Kind: "any", Text: "a"})}, errkind.Invalid, "q, query"},
 		{"an unknown leaf", line(`smell:coffee`), errkind.Invalid, `"smell"`},
+		{"an unknown leaf in a line has a column and a suggestion", line(`coffee AND dialog:coffee`), errkind.Invalid, `column 12: nothing serves "dialog"; there are any, dialogue,`},
+		{"a filter's name with a slip", line(`coffee titel:harbour`), errkind.Invalid, "did you mean title?"},
+		{"a sequence", line(`coffee THEN captain WITHIN 5s`), errkind.Invalid, "THEN is not evaluated"},
+		{"a relation under NOT", line(`coffee AND NOT (captain STARTS NEAR keeper WITHIN 5s)`), errkind.Invalid, "STARTS NEAR is not evaluated"},
+		{"near a cut", line(`coffee OR captain NEAR CUT WITHIN 5s`), errkind.Invalid, "NEAR CUT is not evaluated"},
+		{"some of several", line(`AT LEAST 2 OF (coffee, captain, keeper)`), errkind.Invalid, "AT LEAST is not evaluated"},
+		{"a region where there is none", line(`dialogue[region left of 0.5]:coffee`), errkind.Invalid, "has no region"},
+		{"an attribute that nothing reads", line(`dialogue[loud=true]:coffee`), errkind.Invalid, `takes no attributes, and "loud" is given`},
+		{"a range of an attribute that nothing reads", line(`dialogue[count>=2]:coffee`), errkind.Invalid, `takes no attributes, and "count" is given`},
+		{"a language of what is seen", line(`label[lang=en]:lighthouse`), errkind.Invalid, "which is in no language"},
+		{"languages with nothing in common", line(`dialogue[lang=es]:coffee lang:en`), errkind.Invalid, "wanted in es, and the filter wants only lang:en"},
+		{"a language of a leaf that is none", line(`dialogue[lang=x]:coffee`), errkind.Invalid, "dialogue[lang=x]"},
 		{"100 kB", line(strings.Repeat("coffee ", 15000)), errkind.Invalid, "allowed"},
 		{"too many hits", &pb.SearchRequest{Q: "a", Limit: gateway.MaxLimit + 1}, errkind.Invalid, "limit"},
 		{"fewer than none", &pb.SearchRequest{Q: "a", Limit: -1}, errkind.Invalid, "limit"},
@@ -306,6 +318,27 @@ func TestTypedFiltersNarrow(t *testing.T) {
 	}
 	if len(req.GetFilter().GetTitles()) != 1 || req.GetFilter().GetEnd() != 0 {
 		t.Errorf("the caller's request was changed: %v", req)
+	}
+}
+
+// Languages and confidence of a leaf narrow the leaf alone.
+func TestLeavesNarrow(t *testing.T) {
+	_, g := opened(t, harbour())
+	for line, want := range map[string][]string{
+		`dialogue.words:captain`:                                {"harbour 8-12", "harbour 25-27"},
+		`dialogue.words[lang=es]:capitán`:                       {"harbour 8-12"},
+		`dialogue.words[lang=en-GB]:coffee`:                     {"harbour 8-12"},
+		`dialogue.words[lang=es]:coffee`:                        nil,
+		`dialogue.words[lang=es]:coffee OR dialogue.words:lamp`: {"harbour 1-3", "harbour 25-27"},
+		`any.words[lang=en]:lighthouse`:                         nil, // labels are in no language
+		`label.words:lighthouse`:                                {"harbour 0-10", "harbour 20-30"},
+		`label.words[confidence>=0.8]:lighthouse`:               {"harbour 0-10"},
+		`label.words[confidence>=0.99]:lighthouse`:              nil,
+	} {
+		got := where(ask(t, g, &pb.SearchRequest{Q: line, Order: "time"}))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
 	}
 }
 

@@ -495,7 +495,7 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 				continue
 			}
 			confidence := pt.confidence(i, h.Score)
-			if confidence < max(floor, pt.cutoff(), e.p.filter.GetMinConfidence()) {
+			if confidence < max(floor, pt.cutoff(), pt.filter.MinConfidence) {
 				continue
 			}
 			pl := place{run.id, e.snap(pt, h)}

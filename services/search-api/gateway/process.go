@@ -95,7 +95,7 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 
 // understand reads the query and the filter of a request, and checks both.
 func (p *processed) understand(req *pb.SearchRequest) (err error) {
-	lang := query.Language{Names: p.view}
+	lang := query.Language{Names: p.view, Strict: true}
 	p.tree, p.filter = req.GetQuery(), proto.CloneOf(req.GetFilter()) // checkFilter makes languages canonical
 	switch {
 	case req.GetQ() != "" && p.tree != nil:
@@ -116,7 +116,28 @@ func (p *processed) understand(req *pb.SearchRequest) (err error) {
 	if p.tree == nil {
 		return errkind.New(errkind.Invalid, "query: say what to look for; filters only narrow it")
 	}
+	if p.tree, err = canonical(p.tree); err != nil {
+		return err
+	}
 	return checkFilter(p.filter)
+}
+
+// canonical returns a tree with canonical languages of leaves. A tree without languages is returned as the tree is.
+func canonical(tree *pb.Query) (*pb.Query, error) {
+	if !slices.ContainsFunc(query.Leaves(tree), func(l *pb.Leaf) bool { return len(l.GetLanguages()) > 0 }) {
+		return tree, nil
+	}
+	tree = proto.CloneOf(tree)
+	for _, l := range query.Leaves(tree) {
+		for i, tag := range l.GetLanguages() {
+			c, err := schema.CanonicalLanguage(tag)
+			if err != nil {
+				return nil, errkind.New(errkind.Invalid, "query: %s[lang=%s]: %w", l.GetKind(), tag, err)
+			}
+			l.Languages[i] = c
+		}
+	}
+	return tree, nil
 }
 
 // shape reads the order and the size of the answer, and bounds the rest of the request.

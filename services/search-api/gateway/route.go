@@ -65,7 +65,8 @@ func (g *Gateway) route(p *processed) []*part {
 				if space == "" {
 					pt.filter.Kinds = []string{s.GetKind()}
 				}
-				if !s.About.GetInLanguage() {
+				pt.filter.MinConfidence = max(f.MinConfidence, l.GetMinConfidence())
+				if pt.filter.Languages, _ = bothLanguages(f.Languages, l.GetLanguages()); !s.About.GetInLanguage() {
 					pt.filter.Languages = nil
 				}
 				parts = append(parts, pt)
@@ -89,8 +90,36 @@ func calibrationOf(s *catalog.Source, space string) *calibration {
 // sourcesOf returns where a leaf is looked for under a filter.
 func sourcesOf(leaf *catalog.Leaf, l *pb.Leaf, f *pb.Filter) []*catalog.Source {
 	return slices.DeleteFunc(slices.Clone(leaf.Sources), func(s *catalog.Source) bool {
-		return !serves(s, l.GetMode()) || !ofKind(s, f) || !ofCharacter(s, f)
+		return !serves(s, l.GetMode()) || !inLanguage(s, l) || !ofKind(s, f) || !ofCharacter(s, f)
 	})
+}
+
+// inLanguage leaves out kinds that are in no language where the leaf wants a language.
+func inLanguage(s *catalog.Source, l *pb.Leaf) bool {
+	return len(l.GetLanguages()) == 0 || s.About.GetInLanguage()
+}
+
+// bothLanguages returns the languages of both lists, where an empty list has every language. ok is false where the lists have no language
+// in common.
+func bothLanguages(a, b []string) (both []string, ok bool) {
+	switch {
+	case len(a) == 0:
+		return b, true
+	case len(b) == 0:
+		return a, true
+	}
+	holds := func(wide, narrow string) bool { return wide == narrow || strings.HasPrefix(narrow, wide+"-") }
+	for _, x := range a {
+		for _, y := range b {
+			switch {
+			case holds(x, y):
+				both = append(both, y)
+			case holds(y, x):
+				both = append(both, x)
+			}
+		}
+	}
+	return both, len(both) > 0
 }
 
 func ofKind(s *catalog.Source, f *pb.Filter) bool {

@@ -15,6 +15,9 @@ import (
 // checkServed refuses a query with a part that nothing answers, and says why. An empty answer would read as "it is
 // not in the library".
 func checkServed(v *catalog.View, q *pb.Query, f *pb.Filter) error {
+	if err := evaluated(q); err != nil {
+		return errkind.Wrap(errkind.Invalid, fmt.Errorf("query: %w", err))
+	}
 	for _, l := range query.Leaves(q) {
 		if err := served(v, l, f); err != nil {
 			return errkind.Wrap(errkind.Invalid, fmt.Errorf("query: %w", err))
@@ -27,6 +30,30 @@ func checkServed(v *catalog.View, q *pb.Query, f *pb.Filter) error {
 		}
 	}
 	return nil
+}
+
+// evaluated names a node that the gateway does not evaluate; nil where the gateway evaluates every node.
+func evaluated(q *pb.Query) error {
+	switch n := q.GetNode().(type) {
+	case *pb.Query_Then:
+		return unevaluated("THEN")
+	case *pb.Query_Related:
+		return unevaluated(query.RelationName(n.Related.GetRelation()))
+	case *pb.Query_NearCut:
+		return unevaluated("NEAR CUT")
+	case *pb.Query_AtLeast:
+		return unevaluated("AT LEAST")
+	}
+	for _, c := range query.Children(q) {
+		if err := evaluated(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unevaluated(operator string) error {
+	return fmt.Errorf("%s is not evaluated by this service; use AND, OR, NOT and WITHIN", operator)
 }
 
 // served says why nothing answers a leaf under a filter, or nil where something does.
@@ -46,6 +73,12 @@ func served(v *catalog.View, l *pb.Leaf, f *pb.Filter) error {
 		return fmt.Errorf("nothing serves %s by %s; %s", name, modeName(l.GetMode()), modesOf(leaf))
 	}
 	found := strings.Join(kindsOf(sources), ", ")
+	if keep(func(s *catalog.Source) bool { return inLanguage(s, l) }); len(sources) == 0 {
+		return fmt.Errorf("%s finds the kind %s, which is in no language; leave [lang=%s] out", name, found, strings.Join(l.GetLanguages(), ","))
+	}
+	if _, ok := bothLanguages(f.GetLanguages(), l.GetLanguages()); !ok {
+		return fmt.Errorf("%s is wanted in %s, and the filter wants only lang:%s", name, strings.Join(l.GetLanguages(), ", "), strings.Join(f.GetLanguages(), ","))
+	}
 	if keep(func(s *catalog.Source) bool { return ofKind(s, f) }); len(sources) == 0 {
 		return fmt.Errorf("%s finds the kind %s, and the filter wants only kind:%s", name, found, strings.Join(f.GetKinds(), ","))
 	}
@@ -60,6 +93,17 @@ func served(v *catalog.View, l *pb.Leaf, f *pb.Filter) error {
 func unused(v *catalog.View, leaf *catalog.Leaf, l *pb.Leaf) error {
 	for _, a := range slices.Sorted(maps.Keys(l.GetAttributes())) {
 		return fmt.Errorf("%s takes no attributes, and %.70q is given", l.GetKind(), a)
+	}
+	for _, a := range slices.Sorted(maps.Keys(l.GetRanges())) {
+		return fmt.Errorf("%s takes no attributes, and %.70q is given", l.GetKind(), a)
+	}
+	switch {
+	case len(l.GetRegions()) > 0:
+		return fmt.Errorf("%s has no region, and [region …] is given", l.GetKind())
+	case l.GetSlop() > 0:
+		return fmt.Errorf("the words between the words of a phrase are not counted by this service; leave slop out of %s", l.GetKind())
+	case l.GetRange() != nil:
+		return fmt.Errorf("%s takes no numbers", l.GetKind())
 	}
 	shape := leaf.GetShape()
 	placed := shape == pb.LeafShape_LEAF_SHAPE_FRAME || shape == pb.LeafShape_LEAF_SHAPE_SHOT

@@ -1422,9 +1422,17 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AtLeastInput", ec.unmarshalInputAtLeastInput),
+			graphql.NewInputUnmarshaler("AttributeRangeInput", ec.unmarshalInputAttributeRangeInput),
 			graphql.NewInputUnmarshaler("FilterInput", ec.unmarshalInputFilterInput),
 			graphql.NewInputUnmarshaler("LeafInput", ec.unmarshalInputLeafInput),
+			graphql.NewInputUnmarshaler("NearCutInput", ec.unmarshalInputNearCutInput),
+			graphql.NewInputUnmarshaler("NumberRangeInput", ec.unmarshalInputNumberRangeInput),
 			graphql.NewInputUnmarshaler("QueryInput", ec.unmarshalInputQueryInput),
+			graphql.NewInputUnmarshaler("RegionInput", ec.unmarshalInputRegionInput),
+			graphql.NewInputUnmarshaler("RegionTestInput", ec.unmarshalInputRegionTestInput),
+			graphql.NewInputUnmarshaler("RelatedInput", ec.unmarshalInputRelatedInput),
+			graphql.NewInputUnmarshaler("ThenInput", ec.unmarshalInputThenInput),
 			graphql.NewInputUnmarshaler("WithinInput", ec.unmarshalInputWithinInput),
 		)
 	}
@@ -7883,6 +7891,111 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAtLeastInput(ctx context.Context, obj any) (AtLeastInput, error) {
+	var it AtLeastInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"count", "queries"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "count":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("count"))
+			data, err := ec.unmarshalNInt2int32(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Count = data
+		case "queries":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("queries"))
+			data, err := ec.unmarshalNQueryInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Queries = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAtLeastInput unmarshals raw into the AtLeastInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAtLeastInput(ctx context.Context, raw any) (AtLeastInput, error) {
+	var out AtLeastInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AtLeastInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputAttributeRangeInput(ctx context.Context, obj any) (AttributeRangeInput, error) {
+	var it AttributeRangeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "min", "max"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "min":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("min"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Min = data
+		case "max":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("max"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Max = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAttributeRangeInput unmarshals raw into the AttributeRangeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAttributeRangeInput(ctx context.Context, raw any) (AttributeRangeInput, error) {
+	var out AttributeRangeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AttributeRangeInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputFilterInput(ctx context.Context, obj any) (FilterInput, error) {
 	var it FilterInput
 	if obj == nil {
@@ -7992,7 +8105,7 @@ func (ec *executionContext) unmarshalInputLeafInput(ctx context.Context, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"kind", "text", "mode", "image", "asset", "timecode", "time", "weight", "attributes"}
+	fieldsInOrder := [...]string{"kind", "text", "mode", "image", "asset", "timecode", "time", "weight", "minConfidence", "languages", "slop", "regions", "ranges", "range", "attributes"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -8055,6 +8168,48 @@ func (ec *executionContext) unmarshalInputLeafInput(ctx context.Context, obj any
 				return it, err
 			}
 			it.Weight = data
+		case "minConfidence":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minConfidence"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinConfidence = data
+		case "languages":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("languages"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Languages = data
+		case "slop":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("slop"))
+			data, err := ec.unmarshalOInt2ᚖint32(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Slop = data
+		case "regions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("regions"))
+			data, err := ec.unmarshalORegionTestInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionTestInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Regions = data
+		case "ranges":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ranges"))
+			data, err := ec.unmarshalOAttributeRangeInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAttributeRangeInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ranges = data
+		case "range":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("range"))
+			data, err := ec.unmarshalONumberRangeInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNumberRangeInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Range = data
 		case "attributes":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attributes"))
 			data, err := ec.unmarshalOAttributes2map(ctx, v)
@@ -8079,6 +8234,104 @@ func UnmarshalLeafInput(ctx context.Context, raw any) (LeafInput, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputNearCutInput(ctx context.Context, obj any) (NearCutInput, error) {
+	var it NearCutInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"query", "gap"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "query":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("query"))
+			data, err := ec.unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Query = data
+		case "gap":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gap"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gap = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalNearCutInput unmarshals raw into the NearCutInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalNearCutInput(ctx context.Context, raw any) (NearCutInput, error) {
+	var out NearCutInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "NearCutInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputNumberRangeInput(ctx context.Context, obj any) (NumberRangeInput, error) {
+	var it NumberRangeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"min", "max"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "min":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("min"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Min = data
+		case "max":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("max"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Max = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalNumberRangeInput unmarshals raw into the NumberRangeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalNumberRangeInput(ctx context.Context, raw any) (NumberRangeInput, error) {
+	var out NumberRangeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "NumberRangeInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputQueryInput(ctx context.Context, obj any) (QueryInput, error) {
 	var it QueryInput
 	if obj == nil {
@@ -8090,7 +8343,7 @@ func (ec *executionContext) unmarshalInputQueryInput(ctx context.Context, obj an
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"leaf", "and", "or", "not", "within"}
+	fieldsInOrder := [...]string{"leaf", "and", "or", "not", "within", "then", "related", "nearCut", "atLeast"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -8132,6 +8385,34 @@ func (ec *executionContext) unmarshalInputQueryInput(ctx context.Context, obj an
 				return it, err
 			}
 			it.Within = data
+		case "then":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("then"))
+			data, err := ec.unmarshalOThenInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐThenInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Then = data
+		case "related":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("related"))
+			data, err := ec.unmarshalORelatedInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRelatedInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Related = data
+		case "nearCut":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nearCut"))
+			data, err := ec.unmarshalONearCutInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNearCutInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NearCut = data
+		case "atLeast":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("atLeast"))
+			data, err := ec.unmarshalOAtLeastInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAtLeastInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AtLeast = data
 		}
 	}
 	return it, nil
@@ -8146,6 +8427,244 @@ func (ec *executionContext) unmarshalInputQueryInput(ctx context.Context, obj an
 func UnmarshalQueryInput(ctx context.Context, raw any) (QueryInput, error) {
 	var out QueryInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "QueryInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRegionInput(ctx context.Context, obj any) (RegionInput, error) {
+	var it RegionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"x", "y", "w", "h"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "x":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("x"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.X = data
+		case "y":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("y"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Y = data
+		case "w":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("w"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.W = data
+		case "h":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("h"))
+			data, err := ec.unmarshalNFloat2float64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.H = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRegionInput unmarshals raw into the RegionInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRegionInput(ctx context.Context, raw any) (RegionInput, error) {
+	var out RegionInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RegionInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRegionTestInput(ctx context.Context, obj any) (RegionTestInput, error) {
+	var it RegionTestInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"relation", "region", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "relation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("relation"))
+			data, err := ec.unmarshalNRelation2githubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRelation(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Relation = data
+		case "region":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("region"))
+			data, err := ec.unmarshalORegionInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Region = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRegionTestInput unmarshals raw into the RegionTestInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRegionTestInput(ctx context.Context, raw any) (RegionTestInput, error) {
+	var out RegionTestInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RegionTestInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRelatedInput(ctx context.Context, obj any) (RelatedInput, error) {
+	var it RelatedInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"left", "relation", "right", "gap"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "left":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("left"))
+			data, err := ec.unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Left = data
+		case "relation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("relation"))
+			data, err := ec.unmarshalNRelation2githubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRelation(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Relation = data
+		case "right":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("right"))
+			data, err := ec.unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Right = data
+		case "gap":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gap"))
+			data, err := ec.unmarshalOFlicks2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gap = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRelatedInput unmarshals raw into the RelatedInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRelatedInput(ctx context.Context, raw any) (RelatedInput, error) {
+	var out RelatedInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RelatedInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputThenInput(ctx context.Context, obj any) (ThenInput, error) {
+	var it ThenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"left", "right", "gap"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "left":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("left"))
+			data, err := ec.unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Left = data
+		case "right":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("right"))
+			data, err := ec.unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Right = data
+		case "gap":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gap"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gap = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalThenInput unmarshals raw into the ThenInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalThenInput(ctx context.Context, raw any) (ThenInput, error) {
+	var out ThenInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ThenInput", raw, &out)
 	return out, err
 }
 
@@ -10261,6 +10780,11 @@ func (ec *executionContext) marshalNAssetStatus2ᚖgithubᚗcomᚋcinedexᚋcine
 	return ec._AssetStatus(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAttributeRangeInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAttributeRangeInput(ctx context.Context, v any) (*AttributeRangeInput, error) {
+	res, err := ec.unmarshalInputAttributeRangeInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNAudioTrack2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐAudioTrackᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.AudioTrack) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -10525,9 +11049,42 @@ func (ec *executionContext) marshalNPartialFailure2ᚖgithubᚗcomᚋcinedexᚋc
 	return ec._PartialFailure(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNQueryInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInputᚄ(ctx context.Context, v any) ([]*QueryInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*QueryInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx context.Context, v any) (*QueryInput, error) {
 	res, err := ec.unmarshalInputQueryInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRegionTestInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionTestInput(ctx context.Context, v any) (*RegionTestInput, error) {
+	res, err := ec.unmarshalInputRegionTestInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRelation2githubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRelation(ctx context.Context, v any) (cinedexv1.Relation, error) {
+	res, err := UnmarshalRelation(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRelation2githubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRelation(ctx context.Context, sel ast.SelectionSet, v cinedexv1.Relation) graphql.Marshaler {
+	_ = sel
+	res := MarshalRelation(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Relation!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNRun2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRunᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Run) graphql.Marshaler {
@@ -10849,6 +11406,31 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
+func (ec *executionContext) unmarshalOAtLeastInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAtLeastInput(ctx context.Context, v any) (*AtLeastInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAtLeastInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAttributeRangeInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAttributeRangeInputᚄ(ctx context.Context, v any) ([]*AttributeRangeInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*AttributeRangeInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAttributeRangeInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAttributeRangeInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalOAttributes2map(ctx context.Context, v any) (map[string]*cinedexv1.Value, error) {
 	if v == nil {
 		return nil, nil
@@ -11062,6 +11644,22 @@ func (ec *executionContext) marshalONames2map(ctx context.Context, sel ast.Selec
 	return res
 }
 
+func (ec *executionContext) unmarshalONearCutInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNearCutInput(ctx context.Context, v any) (*NearCutInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputNearCutInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalONumberRangeInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNumberRangeInput(ctx context.Context, v any) (*NumberRangeInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputNumberRangeInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOOrder2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐOrder(ctx context.Context, v any) (*Order, error) {
 	if v == nil {
 		return nil, nil
@@ -11108,6 +11706,39 @@ func (ec *executionContext) marshalORegion2ᚖgithubᚗcomᚋcinedexᚋcinedex�
 		return graphql.Null
 	}
 	return ec._Region(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORegionInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionInput(ctx context.Context, v any) (*RegionInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRegionInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalORegionTestInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionTestInputᚄ(ctx context.Context, v any) ([]*RegionTestInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*RegionTestInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNRegionTestInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionTestInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalORelatedInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRelatedInput(ctx context.Context, v any) (*RelatedInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRelatedInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
@@ -11179,6 +11810,14 @@ func (ec *executionContext) marshalOTextMode2ᚖgithubᚗcomᚋcinedexᚋcinedex
 	_ = ctx
 	res := MarshalTextMode(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOThenInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐThenInput(ctx context.Context, v any) (*ThenInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputThenInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOVideoTrack2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐVideoTrack(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.VideoTrack) graphql.Marshaler {

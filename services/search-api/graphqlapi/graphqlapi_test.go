@@ -212,6 +212,8 @@ func TestSameAnswers(t *testing.T) {
 			&pb.SearchRequest{Query: query.Or(
 				query.And(query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "captain"}), query.Not(query.Leaf(&pb.Leaf{Kind: "label", Text: "sailing boat"}))),
 				query.Within(query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "keeper"}), query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "coffee"}), 5*second))}},
+		{"a leaf in a language", map[string]any{"query": leaf(map[string]any{"kind": "dialogue", "text": "coffee", "languages": []any{"en"}, "minConfidence": 0.5})},
+			&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "dialogue", Text: "coffee", Languages: []string{"en"}, MinConfidence: 0.5})}},
 		{"a filter", map[string]any{"q": "label:lighthouse", "order": "TIME", "filter": map[string]any{"titles": []any{"hidden"}, "series": []any{"coast"}, "kinds": []any{"label"},
 			"minConfidence": 0.2, "start": fmt.Sprint(5 * second), "end": 29 * second}},
 			&pb.SearchRequest{Q: "label:lighthouse", Order: "time", Filter: &pb.Filter{Titles: []string{"hidden"}, Series: []string{"coast"}, Kinds: []string{"label"}, MinConfidence: 0.2, Start: 5 * second, End: 29 * second}}},

@@ -11,6 +11,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
+// The time in which moments of at least count of the queries hold.
+type AtLeastInput struct {
+	Count   int32         `json:"count"`
+	Queries []*QueryInput `json:"queries"`
+}
+
+// A named attribute is a number within the range.
+type AttributeRangeInput struct {
+	Name string   `json:"name"`
+	Min  *float64 `json:"min,omitempty"`
+	Max  *float64 `json:"max,omitempty"`
+}
+
 // Narrows every part of a query. Lists are any-of; fields are and.
 type FilterInput struct {
 	Titles []string `json:"titles,omitempty"`
@@ -42,8 +55,33 @@ type LeafInput struct {
 	Timecode *string `json:"timecode,omitempty"`
 	Time     *int64  `json:"time,omitempty"`
 	// Weight in fusion; without it, 1.
-	Weight     *float64                    `json:"weight,omitempty"`
+	Weight *float64 `json:"weight,omitempty"`
+	// A hit has this confidence or more, from 0 to 1.
+	MinConfidence *float64 `json:"minConfidence,omitempty"`
+	// BCP 47; en takes en-GB, too.
+	Languages []string `json:"languages,omitempty"`
+	// For the mode PHRASE: how many words may stand between the words of the phrase.
+	Slop *int32 `json:"slop,omitempty"`
+	// The region of a hit passes every test.
+	Regions []*RegionTestInput `json:"regions,omitempty"`
+	// Each named attribute of a hit is a number within its range.
+	Ranges []*AttributeRangeInput `json:"ranges,omitempty"`
+	// For a leaf that takes numbers.
+	Range *NumberRangeInput `json:"range,omitempty"`
+	// Each named attribute of a hit has this value; one of the values of a list.
 	Attributes map[string]*cinedexv1.Value `json:"attributes,omitempty"`
+}
+
+// Moments that start or end at most gap from a boundary between two shots.
+type NearCutInput struct {
+	Query *QueryInput `json:"query"`
+	Gap   int64       `json:"gap"`
+}
+
+// Numbers from min to max, both included.
+type NumberRangeInput struct {
+	Min *float64 `json:"min,omitempty"`
+	Max *float64 `json:"max,omitempty"`
 }
 
 // A query is a tree; each node is one of these.
@@ -53,8 +91,45 @@ type QueryInput struct {
 	And []*QueryInput `json:"and,omitempty"`
 	Or  []*QueryInput `json:"or,omitempty"`
 	// Only inside and: moments that overlap it fall away.
-	Not    *QueryInput  `json:"not,omitempty"`
-	Within *WithinInput `json:"within,omitempty"`
+	Not     *QueryInput   `json:"not,omitempty"`
+	Within  *WithinInput  `json:"within,omitempty"`
+	Then    *ThenInput    `json:"then,omitempty"`
+	Related *RelatedInput `json:"related,omitempty"`
+	NearCut *NearCutInput `json:"nearCut,omitempty"`
+	AtLeast *AtLeastInput `json:"atLeast,omitempty"`
+}
+
+// A rectangle in shares of the picture, from 0 to 1.
+type RegionInput struct {
+	X float64 `json:"x"`
+	Y float64 `json:"y"`
+	W float64 `json:"w"`
+	H float64 `json:"h"`
+}
+
+// Tests the region of a hit. A hit without a region passes no test.
+type RegionTestInput struct {
+	Relation cinedexv1.Relation `json:"relation"`
+	// For OVERLAPS and INSIDE.
+	Region *RegionInput `json:"region,omitempty"`
+	// From 0 to 1: the x of LEFT_OF and RIGHT_OF, the y of ABOVE and BELOW, the area of LARGER_THAN and SMALLER_THAN.
+	Value *float64 `json:"value,omitempty"`
+}
+
+// Moments of left that stand in a relation to a moment of right of the same asset.
+type RelatedInput struct {
+	Left     *QueryInput        `json:"left"`
+	Relation cinedexv1.Relation `json:"relation"`
+	Right    *QueryInput        `json:"right"`
+	// For STARTS_NEAR and ENDS_NEAR.
+	Gap *int64 `json:"gap,omitempty"`
+}
+
+// A moment of right starts at or after the end of a moment of left, at most gap later. The hit spans the two.
+type ThenInput struct {
+	Left  *QueryInput `json:"left"`
+	Right *QueryInput `json:"right"`
+	Gap   int64       `json:"gap"`
 }
 
 // Moments of both in the same asset at most gap apart.

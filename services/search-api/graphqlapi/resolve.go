@@ -6,8 +6,6 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
@@ -58,68 +56,6 @@ func (r resolvers) Annotations(ctx context.Context, asset string, kinds []string
 func (r resolvers) Status(ctx context.Context, limit int32, cursor *string) ([]*pb.AssetStatus, error) {
 	answer, err := ask(ctx, r.rpc.GetStatus, &pb.GetStatusRequest{Limit: limit, Cursor: value(cursor)})
 	return answer.GetAssets(), err
-}
-
-// message is the query as the service takes it; what is wrong with the whole is for the service to say.
-func (q *QueryInput) message(at string) (*pb.Query, error) {
-	if q == nil {
-		return nil, nil
-	}
-	list := func(name string, in []*QueryInput) (out []*pb.Query, err error) {
-		for _, c := range in {
-			m, err := c.message(at + "." + name)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, m)
-		}
-		return out, nil
-	}
-	var nodes []*pb.Query
-	if q.Leaf != nil {
-		nodes = append(nodes, query.Leaf(q.Leaf.message()))
-	}
-	if q.And != nil {
-		qs, err := list("and", q.And)
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, query.And(qs...))
-	}
-	if q.Or != nil {
-		qs, err := list("or", q.Or)
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, query.Or(qs...))
-	}
-	if q.Not != nil {
-		m, err := q.Not.message(at + ".not")
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, query.Not(m))
-	}
-	if w := q.Within; w != nil {
-		left, err := w.Left.message(at + ".within.left")
-		if err != nil {
-			return nil, err
-		}
-		right, err := w.Right.message(at + ".within.right")
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, query.Within(left, right, w.Gap))
-	}
-	if len(nodes) != 1 {
-		return nil, errkind.New(errkind.Invalid, "%s: set exactly one of leaf, and, or, not and within", at)
-	}
-	return nodes[0], nil
-}
-
-func (l *LeafInput) message() *pb.Leaf {
-	return &pb.Leaf{Kind: l.Kind, Text: value(l.Text), Mode: value(l.Mode), Image: l.Image, Asset: value(l.Asset), Timecode: value(l.Timecode),
-		Time: value(l.Time), Weight: float32(value(l.Weight)), Attributes: l.Attributes}
 }
 
 func (f *FilterInput) message() *pb.Filter {

@@ -131,6 +131,19 @@ func MarshalTextMode(m pb.TextMode) graphql.Marshaler { return graphql.MarshalSt
 // UnmarshalTextMode takes a mode by its name.
 func UnmarshalTextMode(v any) (pb.TextMode, error) { return named(modes, v, "way to look for words") }
 
+var relations = map[pb.Relation]string{
+	pb.Relation_RELATION_OVERLAPS: "OVERLAPS", pb.Relation_RELATION_DURING: "DURING", pb.Relation_RELATION_STARTS_NEAR: "STARTS_NEAR",
+	pb.Relation_RELATION_ENDS_NEAR: "ENDS_NEAR", pb.Relation_RELATION_LEFT_OF: "LEFT_OF", pb.Relation_RELATION_RIGHT_OF: "RIGHT_OF",
+	pb.Relation_RELATION_ABOVE: "ABOVE", pb.Relation_RELATION_BELOW: "BELOW", pb.Relation_RELATION_INSIDE: "INSIDE",
+	pb.Relation_RELATION_LARGER_THAN: "LARGER_THAN", pb.Relation_RELATION_SMALLER_THAN: "SMALLER_THAN",
+}
+
+// MarshalRelation gives a relation by its name.
+func MarshalRelation(r pb.Relation) graphql.Marshaler { return graphql.MarshalString(relations[r]) }
+
+// UnmarshalRelation takes a relation by its name.
+func UnmarshalRelation(v any) (pb.Relation, error) { return named(relations, v, "relation") }
+
 var states = map[pb.RunState]string{
 	pb.RunState_RUN_STATE_UNSPECIFIED: "WAITING", pb.RunState_RUN_STATE_REQUESTED: "REQUESTED", pb.RunState_RUN_STATE_RUNNING: "RUNNING",
 	pb.RunState_RUN_STATE_FINISHED: "FINISHED", pb.RunState_RUN_STATE_FAILED: "FAILED", pb.RunState_RUN_STATE_CANCELLED: "CANCELLED",
