@@ -265,7 +265,7 @@ func (u *running) assemble(ctx context.Context, all []platform.Part, search *sea
 		u.actors = append(u.actors, lifecycle.Actor{Name: part.Spec().Name, Serve: s.Serve, Ready: s.Ready})
 	}
 	mux := platform.Mux(search.Gateway.Ready, services...)
-	handler = rpc.Guard(u.cfg.Address, u.cfg.Hosts, proxies.Handler(u.Traced(mux)))
+	handler = rpc.Guard(u.cfg.Address, u.cfg.Hosts, u.cfg.Origins, proxies.Handler(u.Traced(mux)))
 	u.actors = append(u.Beside(), u.actors...)
 	if u.broker != nil {
 		// First, since all others stand on it: it stops last, and ends the process when its disk fails.

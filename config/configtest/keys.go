@@ -120,6 +120,7 @@ var rules = map[string]rule{
 
 	"model_cache":       free("a folder; empty means the user's"),
 	"address":           {refused: append([]string{""}, addressy...), taken: []string{":8080", "127.0.0.1:0", "[::1]:8080"}},
+	"origins":           {refused: []string{"app.example.org", "https://app.example.org/", "*", "https://*.example.org", "ftp://a"}, taken: []string{"", "https://app.example.org,http://localhost:3000"}},
 	"hosts":             {refused: []string{"https://a", "a:8080", "a b"}, taken: []string{"cinedex.example.org,*"}},
 	"proxies":           {refused: []string{"proxy", "10.0.0.0/99"}, taken: []string{"10.1.2.3,10.0.0.0/8,fd00::/8"}},
 	"oidc.issuer":       rule{refused: []string{"login.example.org", "ftp://login.example.org", "http://login.example.org"}, taken: []string{"", "https://login.example.org"}}.beside("oidc.audience=cinedex"),

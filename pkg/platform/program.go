@@ -23,6 +23,8 @@ type API struct {
 	Address string `mapstructure:"address"`
 	// Hosts are the names under which the API may be asked, beside localhost, the host of the address, and any IP address.
 	Hosts []string `mapstructure:"hosts"`
+	// Origins are the web applications whose pages may call the API, such as https://app.example.org.
+	Origins []string `mapstructure:"origins"`
 	// Proxies are the addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	Proxies []string `mapstructure:"proxies"`
 }
@@ -35,6 +37,9 @@ func (c API) Validate() error {
 		}
 	}
 	if _, err := rpc.ParseProxies(c.Proxies); err != nil {
+		return err
+	}
+	if err := rpc.CheckOrigins(c.Origins); err != nil {
 		return err
 	}
 	return rpc.CheckHosts(c.Hosts)
@@ -175,7 +180,7 @@ func (p *Platform) actors(cfg *programConfig, s Service) (actors []lifecycle.Act
 		if err != nil {
 			return nil, err
 		}
-		handler := rpc.Guard(cfg.api.Address, cfg.api.Hosts, proxies.Handler(p.Traced(Mux(s.Ready, s))))
+		handler := rpc.Guard(cfg.api.Address, cfg.api.Hosts, cfg.api.Origins, proxies.Handler(p.Traced(Mux(s.Ready, s))))
 		actors = append(actors, lifecycle.Actor{Name: name + " http", Ready: s.Ready, Serve: func(ctx context.Context) error {
 			return telemetry.ServeHTTP(ctx, name+" (address)", cfg.api.Address, handler)
 		}})
@@ -195,6 +200,6 @@ func (p *Platform) WithAdmin(address string, hosts []string, actors []lifecycle.
 	watched := append(slices.Clone(p.watched), actors...)
 	admin := p.Admin(func() error { return lifecycle.Ready(watched...) }, func() error { return lifecycle.Alive(watched...) })
 	return append([]lifecycle.Actor{{Name: "admin", Serve: func(ctx context.Context) error {
-		return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", address, rpc.Guard(address, hosts, admin))
+		return telemetry.ServeHTTP(ctx, "health and metrics (telemetry.admin_address)", address, rpc.Guard(address, hosts, nil, admin))
 	}}}, actors...)
 }

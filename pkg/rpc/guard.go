@@ -4,8 +4,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	connectcors "connectrpc.com/cors"
+	"github.com/rs/cors"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -23,6 +28,31 @@ func CheckHosts(hosts []string) error {
 	return nil
 }
 
+// CheckOrigins returns an Invalid error for the first entry of a list of origins that is none.
+func CheckOrigins(origins []string) error {
+	for i, o := range origins {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || o != u.Scheme+"://"+u.Host || strings.Contains(o, "*") {
+			return errkind.New(errkind.Invalid, "origins[%d]: %q is no origin; want https://app.example.org, without a path and without *", i, o)
+		}
+	}
+	return nil
+}
+
+// rememberPreflight is how long a browser may remember what it was told: the longest that any browser allows.
+const rememberPreflight = 2 * time.Hour
+
+// shared answers browsers that ask whether a page of another origin may call. Tokens come in a header: no page is given cookies.
+func shared(origins []string) *cors.Cors {
+	return cors.New(cors.Options{
+		AllowedOrigins: origins,
+		AllowedMethods: append(connectcors.AllowedMethods(), http.MethodHead),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", "Range"),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "Retry-After", "Content-Range", "Accept-Ranges"),
+		MaxAge:         int(rememberPreflight.Seconds()),
+	})
+}
+
 // Guard passes requests that are meant for this server, and refuses requests that a page of another site makes a
 // browser send.
 //
@@ -34,9 +64,10 @@ func CheckHosts(hosts []string) error {
 //
 // A request that changes the library, and that a browser sends for a page of another origin, is answered 403, by
 // Sec-Fetch-Site or Origin (net/http.CrossOriginProtection). Pages of the given hosts are of the same origin, because a
-// proxy may have changed the Host. A program other than a browser sends neither header, or sends the bare name of a
+// proxy may have changed the Host. Pages of the given origins may read and change what their token allows (Cross-Origin
+// Resource Sharing, without cookies). A program other than a browser sends neither header, or sends the bare name of a
 // system that delivers events, and passes.
-func Guard(address string, hosts []string, next http.Handler) http.Handler {
+func Guard(address string, hosts, origins []string, next http.Handler) http.Handler {
 	known := []string{"localhost"}
 	if listen, _, err := net.SplitHostPort(address); err == nil && listen != "" {
 		known = append(known, hostName(listen))
@@ -50,10 +81,16 @@ func Guard(address string, hosts []string, next http.Handler) http.Handler {
 			}
 		}
 	}
+	for _, o := range origins {
+		_ = cross.AddTrustedOrigin(o) // CheckOrigins has accepted the origin
+	}
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the request comes from a page of another site, and may not change anything here", http.StatusForbidden)
 	}))
 	guarded := cross.Handler(next)
+	if len(origins) > 0 {
+		guarded = shared(origins).Handler(guarded)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := hostName(r.Host); h != "" && !isAddress(h) && !slices.Contains(known, h) && !slices.Contains(known, AnyHost) {
 			http.Error(w, "this server does not answer to the name of the request's Host header; add the name to `hosts` in the server's configuration", http.StatusMisdirectedRequest)

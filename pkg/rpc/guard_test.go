@@ -60,7 +60,7 @@ func TestGuard(t *testing.T) {
 				r.Header = c.header
 			}
 			w := httptest.NewRecorder()
-			Guard(c.address, c.hosts, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+			Guard(c.address, c.hosts, nil, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
 			if w.Code != c.want {
 				t.Errorf("%d %s, want %d", w.Code, w.Body, c.want)
 			}
@@ -68,6 +68,57 @@ func TestGuard(t *testing.T) {
 	}
 	for _, bad := range []string{"", "https://example.org", "example.org:8080", "*.example.org", "a b"} {
 		if err := CheckHosts([]string{"good", bad}); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), "hosts[1]") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// TestOrigins: a page of a configured origin may ask and read, and no other page may.
+func TestOrigins(t *testing.T) {
+	const app = "https://app.example.org"
+	server := httptest.NewServer(Guard("127.0.0.1:0", nil, []string{app}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusOK)
+	})))
+	defer server.Close()
+	ask := func(method, origin string, header http.Header) *http.Response {
+		t.Helper()
+		r, err := http.NewRequest(method, server.URL+"/cinedex.v1.SearchService/Search", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range header {
+			r.Header[k] = v
+		}
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	preflight := http.Header{"Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,connect-protocol-version,content-type"}}
+	allowed := ask(http.MethodOptions, app, preflight)
+	if h := allowed.Header; allowed.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != app || h.Get("Access-Control-Allow-Credentials") != "" ||
+		!strings.Contains(h.Get("Access-Control-Allow-Headers"), "authorization") {
+		t.Errorf("the preflight of a configured origin: %d, %v", allowed.StatusCode, h)
+	}
+	if called := ask(http.MethodPost, app, nil); called.StatusCode != http.StatusOK || called.Header.Get("Access-Control-Allow-Origin") != app ||
+		!strings.Contains(strings.ToLower(called.Header.Get("Access-Control-Expose-Headers")), "retry-after") {
+		t.Errorf("a call of a configured origin: %d, %v", called.StatusCode, called.Header)
+	}
+	for _, other := range []string{"https://example.org", "https://evil-app.example.org", "http://app.example.org", "https://app.example.org.example.com"} {
+		if r := ask(http.MethodOptions, other, preflight); r.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("the preflight of %s: %v", other, r.Header)
+		}
+		if r := ask(http.MethodPost, other, nil); r.StatusCode != http.StatusForbidden || r.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("a call of %s: %d, %v", other, r.StatusCode, r.Header)
+		}
+	}
+	for _, bad := range []string{"*", "app.example.org", app + "/", "https://*.example.org", "null"} {
+		if err := CheckOrigins([]string{app, bad}); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), "origins[1]") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -95,6 +95,7 @@ var owners = map[string]string{
 	"github.com/yalue/onnxruntime_go":          "pkg/model",
 	"github.com/nlpodyssey/gopickle":           "pkg/model",
 	"github.com/coreos/go-oidc":                "pkg/authz/oidc",
+	"github.com/rs/cors":                       "pkg/rpc",
 	"cel.dev/cel-go":                           "pkg/profile",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 }

@@ -129,7 +129,7 @@ func newWorldOf(t *testing.T, cfg Config, change func(*Deps)) *world {
 	s := must[*Service](t)(New(cfg, deps))
 	mux := http.NewServeMux()
 	s.Register(mux)
-	w.server = httptest.NewServer(rpc.Guard("127.0.0.1:0", nil, mux))
+	w.server = httptest.NewServer(rpc.Guard("127.0.0.1:0", nil, nil, mux))
 	t.Cleanup(w.server.Close)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var serving sync.WaitGroup
