@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -56,7 +55,8 @@ func Mount(mux *http.ServeMux, a authz.Authoriser, path string, h http.Handler) 
 // Both answer without a token, so a message above describeBytes is refused before the message is read.
 func Describe(mux *http.ServeMux, ready func() error, services ...string) {
 	bounded := connect.WithReadMaxBytes(describeBytes)
-	mux.Handle(grpchealth.NewHandler(health{ready, services}, bounded))
+	path, watched := grpchealth.NewHandler(&health{ready: ready, services: services}, bounded)
+	mux.Handle(path, untilStop(watched))
 	r := grpcreflect.NewStaticReflector(append(slices.Clone(services), grpchealth.HealthV1ServiceName)...)
 	mux.Handle(grpcreflect.NewHandlerV1(r, bounded))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(r, bounded))
@@ -64,23 +64,6 @@ func Describe(mux *http.ServeMux, ready func() error, services ...string) {
 
 // describeBytes is room for the name of a service or of a symbol.
 const describeBytes = 4 << 10
-
-type health struct {
-	ready    func() error
-	services []string
-}
-
-// Check serves when the services can answer.
-func (h health) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
-	if req.Service != "" && !slices.Contains(h.services, req.Service) {
-		return nil, connect.NewError(connect.CodeNotFound, fmt.Errorf("no service %s", req.Service))
-	}
-	status := grpchealth.StatusServing
-	if h.ready != nil && h.ready() != nil {
-		status = grpchealth.StatusNotServing
-	}
-	return &grpchealth.CheckResponse{Status: status}, nil
-}
 
 // Respond turns the result of a service's own function into the result of a handler.
 func Respond[T any](m *T, err error) (*connect.Response[T], error) {

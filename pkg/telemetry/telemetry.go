@@ -239,6 +239,19 @@ func ListenError(name, address string, err error) error {
 // readTimeout over a slow line.
 const readTimeout = 2 * time.Minute
 
+// stopping is the key of the context whose end stops the server of a request.
+type stopping struct{}
+
+// OnStop calls f when the server of a request begins to stop, unless the returned function is called before. ctx is the context of the request.
+func OnStop(ctx context.Context, f func()) (leave func()) {
+	server, ok := ctx.Value(stopping{}).(context.Context)
+	if !ok {
+		return func() {}
+	}
+	stop := context.AfterFunc(server, f)
+	return func() { stop() }
+}
+
 // ServeListener is ServeHTTP over an open listener. ServeListener serves HTTP/1 and unencrypted HTTP/2, which gRPC
 // clients speak.
 func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
@@ -250,7 +263,9 @@ func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
 		Handler: h, Protocols: &protocols,
 		// A body may be slow, but must end; answers may take as long as a film is watched.
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), stopping{}, ctx)
+		},
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
