@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -59,7 +60,7 @@ func (e *Engine) findWithin(ctx context.Context, index string, visible within, q
 // group, since a document is of one field. If weighed is false, the queries find the same documents with other scores: the words are not
 // counted, and q.Mode MUST NOT be Fuzzy or Prefix.
 func (e *Engine) textQueries(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, weighed bool) (groups [][]any, err error) {
-	fields, err := e.fields(ctx, index, visible, q, asked)
+	fields, err := e.fields(ctx, index, visible, q, asked, weighed)
 	if err != nil {
 		return nil, fmt.Errorf("counting texts: %w", err)
 	}
@@ -124,18 +125,29 @@ type word struct {
 	found  map[string]words.Found // by typed and nearness
 }
 
-// fields returns the fields to look in: the texts of each visible language that the question allows, or the labels.
-func (e *Engine) fields(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte) ([]*field, error) {
-	var fields []*field
-	if q.Field == search.FieldLabel {
-		fields = []*field{{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode}}
-	} else {
-		counts, err := e.countTexts(ctx, index, visible, "base")
-		if err != nil {
+// fields returns the fields to look in: the texts of each visible language that the question allows, or the labels. Labels are counted if
+// weighed is true.
+func (e *Engine) fields(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, weighed bool) ([]*field, error) {
+	var counts map[string]uint64
+	var err error
+	if weighed || q.Field != search.FieldLabel {
+		if counts, err = e.texts(ctx, index, visible); err != nil {
 			return nil, err
 		}
+	}
+	var fields []*field
+	if q.Field == search.FieldLabel {
+		label := &field{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode}
+		for _, n := range counts {
+			label.docs += n
+		}
+		fields = []*field{label}
+	} else {
 		bases := make([]string, 0, len(counts))
 		for base := range counts {
+			if base == "" {
+				continue
+			}
 			if len(q.Languages) == 0 || slices.ContainsFunc(q.Languages, func(tag string) bool { return words.BaseOf(words.Canonical(valid(tag))) == base }) {
 				bases = append(bases, base)
 			}
@@ -161,7 +173,46 @@ func (e *Engine) fields(ctx context.Context, index string, visible within, q sea
 	return fields, nil
 }
 
-// countTexts counts the visible texts by language, or by base language.
+// texts returns the number of visible documents of each base language. The key of documents without a text is empty. In a large scope the
+// numbers may be countsLast old, and of an earlier scope of the same list. Base languages are never missing.
+func (e *Engine) texts(ctx context.Context, index string, visible within) (map[string]uint64, error) {
+	if visible.sent == nil { // a scope that names its runs is small
+		return e.countTexts(ctx, index, visible, "base")
+	}
+	key := index + " " + visible.filterKey
+	known, shown := e.scopes.counted(visible.sent, key)
+	if known == nil {
+		counts, err := e.countTexts(ctx, index, visible, "base")
+		if err != nil {
+			return nil, err
+		}
+		all := uint64(0)
+		for _, n := range counts {
+			all += n
+		}
+		if all >= e.countOnce {
+			e.scopes.keepCounts(visible.sent, key, counts)
+		}
+		return counts, nil
+	}
+	counts := maps.Clone(known)
+	if len(shown) > 0 {
+		visible.filters = append(slices.Clip(visible.filters), object{"terms": object{"run": shown}})
+		since, err := e.countTexts(ctx, index, visible, "base")
+		if err != nil {
+			return nil, err
+		}
+		for base, n := range since {
+			if _, ok := counts[base]; !ok {
+				counts[base] = n
+			}
+		}
+		e.scopes.keepSince(visible.sent, key, counts)
+	}
+	return counts, nil
+}
+
+// countTexts counts the visible documents by language, or by base language. The key of documents without a text is empty.
 func (e *Engine) countTexts(ctx context.Context, index string, visible within, by string) (map[string]uint64, error) {
 	var answer struct {
 		Aggregations struct {
@@ -170,7 +221,7 @@ func (e *Engine) countTexts(ctx context.Context, index string, visible within, b
 	}
 	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{
 		"size": 0, "track_total_hits": false, "query": visible.all(),
-		"aggs": object{"by": object{"terms": object{"field": by, "size": 10_000}}},
+		"aggs": object{"by": object{"terms": object{"field": by, "size": 10_000, "missing": ""}}},
 	}), &answer)
 	if err != nil {
 		return nil, err
@@ -198,6 +249,7 @@ func (e *Engine) languagesWithin(ctx context.Context, at func(part) string, s *s
 		return nil, fmt.Errorf("counting languages: %w", err)
 	}
 	delete(counts, words.Undetermined)
+	delete(counts, "")
 	tags := make([]string, 0, len(counts))
 	for tag := range counts {
 		tags = append(tags, tag)
@@ -276,19 +328,18 @@ type buckets struct {
 
 // count counts the visible documents of each term, and finds the visible terms that may stand for words.
 func (e *Engine) count(ctx context.Context, index string, visible within, fields []*field) error {
-	aggs := countsOf(fields)
+	aggs, queries := countsOf(fields)
 	if aggs == nil {
 		return nil
 	}
 	var answer struct {
-		Hits struct {
-			Total struct {
-				Value uint64 `json:"value"`
-			} `json:"total"`
-		} `json:"hits"`
 		Aggregations map[string]json.RawMessage `json:"aggregations"`
 	}
-	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{"size": 0, "track_total_hits": true, "query": visible.all(), "aggs": aggs}), &answer)
+	query := visible.all()
+	if len(queries) <= maxClauses { // the cluster goes through the documents with one of the words, and not through all visible documents
+		query = all(visible.list(anyOf(queries...))...)
+	}
+	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{"size": 0, "track_total_hits": false, "query": query, "aggs": aggs}), &answer)
 	if err != nil {
 		return err
 	}
@@ -299,9 +350,6 @@ func (e *Engine) count(ctx context.Context, index string, visible within, fields
 		return fmt.Errorf("decoding counts: %w", err)
 	}
 	for i, f := range fields {
-		if f.name == "label" {
-			f.docs = answer.Hits.Total.Value
-		}
 		for k := range f.words {
 			w := &f.words[k]
 			w.counts, w.found = map[string]uint64{}, map[string]words.Found{}
@@ -320,24 +368,28 @@ func (e *Engine) count(ctx context.Context, index string, visible within, fields
 func exactCount(field int, term string) string { return strconv.Itoa(field) + " " + term }
 func expandedCount(field, word int) string     { return fmt.Sprintf("%d %d", field, word) }
 
-// countsOf returns the aggregations that count the terms of all fields; nil if no field has a word.
-func countsOf(fields []*field) object {
+// countsOf returns the aggregations that count the terms of all fields, and the queries that find the documents to count; nil if no field
+// has a word.
+func countsOf(fields []*field) (aggs object, queries []any) {
 	exact := map[string]any{}
-	aggs := object{"exact": object{"filters": object{"filters": exact}}}
+	aggs = object{"exact": object{"filters": object{"filters": exact}}}
 	for i, f := range fields {
 		for k, w := range f.words {
 			for _, a := range w.counted() {
-				exact[exactCount(i, a.Term)] = f.only(object{"term": object{f.name: a.Term}})
+				query := f.only(object{"term": object{f.name: a.Term}})
+				exact[exactCount(i, a.Term)] = query
+				queries = append(queries, query)
 			}
 			if counts := f.expand(w); counts != nil {
 				aggs[expandedCount(i, k)] = counts
+				queries = append(queries, counts["filter"])
 			}
 		}
 	}
 	if len(exact) == 0 {
-		return nil
+		return nil, nil
 	}
-	return aggs
+	return aggs, queries
 }
 
 // expand returns the aggregation that counts the terms that may stand for a word; nil if only the word itself may.

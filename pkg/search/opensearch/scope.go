@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -22,6 +24,12 @@ const (
 	rebaseAfter = 512
 	// lateKept bounds the late runs of a scope.
 	lateKept = 1024
+	// countOnce is the number of visible documents from which on documents are not counted for each question. Counting a million documents
+	// takes some ten milliseconds. The number is a part of the weight of a word, and hardly changes the weight in so large a scope.
+	countOnce = 200_000
+	// countsLast bounds the age of such counts, and countsKept the filters of a list that have counts.
+	countsLast = time.Minute
+	countsKept = 16
 )
 
 // scopes keeps scopes in encoded form: ten thousand runs are half a megabyte, in each request of a question. The list of hidden runs of a
@@ -36,26 +44,38 @@ type sentScope struct {
 	runs search.Runs
 	list *runList // of the runs that a scope names, or of the runs that it hides
 	late []string // runs outside the scope that earlier answers held, since the runs began after the scope was made
+	// shown are runs of the scope that are not in the set of the list.
+	shown []string
+	// since is the counts of texts, by index and filter, with the base languages of shown.
+	since map[string]countedTexts
 	// query is the query in pieces. Related scopes share the pieces of the list.
 	query [][]byte
+}
+
+// A countedTexts is the number of visible documents of each base language. Nobody changes the map.
+type countedTexts struct {
+	asOf   time.Time
+	byBase map[string]uint64
 }
 
 // A runList is a list of runs as a query.
 type runList struct {
 	since  search.Runs // the set that hides the runs
 	assets []string
-	hidden []string // sorted
-	query  []byte   // of hidden, or of the runs that the set names; nil if no run is hidden
-	within []byte   // of assets; nil for every asset
+	hidden []string                // sorted
+	query  []byte                  // of hidden, or of the runs that the set names; nil if no run is hidden
+	within []byte                  // of assets; nil for every asset
+	counts map[string]countedTexts // by index and filter, of one of the scopes of the list
 }
 
-// filter returns a scope as a query in pieces, and whether the query names assets.
-func (s *scopes) filter(scope *search.Scope) (query [][]byte, byAsset bool, err error) {
+// filter returns a scope in encoded form.
+func (s *scopes) filter(scope *search.Scope) (*sentScope, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.find(scope.Runs); k != nil {
-		return k.query, k.list.within != nil, nil
+		return k, nil
 	}
+	var err error
 	k := &sentScope{runs: scope.Runs}
 	if names, ok := scope.Named(); ok {
 		k.list = &runList{}
@@ -66,11 +86,61 @@ func (s *scopes) filter(scope *search.Scope) (query [][]byte, byAsset bool, err 
 		err = s.tell(k)
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	s.sent = append(s.sent, k)
 	s.bound()
-	return k.query, k.list.within != nil, nil
+	return k, nil
+}
+
+// counted returns the counts of a scope, by index and filter; nil if the texts are to be counted. shown are the runs whose base languages may
+// be missing from the counts.
+func (s *scopes) counted(k *sentScope, key string) (byBase map[string]uint64, shown []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := k.list.counts[key]
+	if !ok || time.Since(c.asOf) > countsLast {
+		return nil, nil
+	}
+	if since, ok := k.since[key]; ok && since.asOf.Equal(c.asOf) {
+		return since.byBase, nil
+	}
+	return c.byBase, k.shown
+}
+
+// keepCounts keeps counts for every scope of the list.
+func (s *scopes) keepCounts(k *sentScope, key string, byBase map[string]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k.list.counts == nil || len(k.list.counts) >= countsKept {
+		k.list.counts = map[string]countedTexts{}
+	}
+	c := countedTexts{time.Now(), byBase}
+	k.list.counts[key] = c
+	k.keepSince(key, c)
+}
+
+// keepSince keeps counts with the base languages of the runs shown since the list was made.
+func (s *scopes) keepSince(k *sentScope, key string, byBase map[string]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := k.list.counts[key]; ok {
+		k.keepSince(key, countedTexts{c.asOf, byBase})
+	}
+}
+
+func (k *sentScope) keepSince(key string, c countedTexts) {
+	if k.since == nil || len(k.since) >= countsKept {
+		k.since = map[string]countedTexts{}
+	}
+	k.since[key] = c
+}
+
+// queryOf returns the query of a scope. hide may have changed the query since the scope was encoded.
+func (s *scopes) queryOf(k *sentScope) [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return k.query
 }
 
 // find returns the kept scope of a set of runs; nil if none is kept.
@@ -109,6 +179,7 @@ func (s *scopes) tell(k *sentScope) error {
 		return err
 	}
 	l := k.list
+	k.shown = slices.DeleteFunc(sortedOnce(changed), func(run string) bool { return !k.runs.Has(run) })
 	var hide, show []string
 	for _, run := range slices.Concat(changed, k.late) {
 		if _, listed := slices.BinarySearch(l.hidden, run); listed && k.runs.Has(run) {
@@ -215,6 +286,9 @@ type within struct {
 	filters []any
 	byAsset bool   // whether scope names assets
 	pit     string // the point in time to search; empty: the present
+	// sent is the scope, if the scope does not name its runs. filterKey is the same for the same filters.
+	sent      *sentScope
+	filterKey string
 }
 
 func (w within) held() bool { return w.pit != "" }
@@ -299,7 +373,7 @@ func (e *Engine) held(scope *search.Scope, f search.Filter, ask func(within) ([]
 }
 
 func (e *Engine) visible(scope *search.Scope, f search.Filter, late []string) (within, error) {
-	runs, byAsset, err := e.scopes.filter(scope)
+	sent, err := e.scopes.filter(scope)
 	if err != nil {
 		return within{}, err
 	}
@@ -329,7 +403,11 @@ func (e *Engine) visible(scope *search.Scope, f search.Filter, late []string) (w
 		}
 		filters = append(filters, object{"bool": object{"should": any, "minimum_should_match": 1}})
 	}
-	return within{scope: runs, filters: filters, byAsset: byAsset}, nil
+	w := within{scope: e.scopes.queryOf(sent), filters: filters, byAsset: sent.list.within != nil, filterKey: fmt.Sprintf("%q %q %q", f.Kinds, f.Languages, f.Characters)}
+	if sent.list.since != nil {
+		w.sent = sent
+	}
+	return w, nil
 }
 
 // late returns the parts of a filter that do not change which items are counted.

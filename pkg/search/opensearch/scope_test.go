@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -66,10 +68,11 @@ func TestScopeIsToldByItsComplement(t *testing.T) {
 	encoded := map[*runList]bool{}
 	check := func(when string, scope *search.Scope) {
 		t.Helper()
-		pieces, byAsset, err := s.filter(scope)
+		sent, err := s.filter(scope)
 		if err != nil {
 			t.Fatal(err)
 		}
+		pieces, byAsset := s.queryOf(sent), sent.list.within != nil
 		if assets, _ := scope.Outside(); byAsset != (assets != nil) {
 			t.Errorf("%s: names assets: %v", when, byAsset)
 		}
@@ -161,6 +164,67 @@ func TestRunsThatBeginMeanwhile(t *testing.T) {
 	}
 	if all, _, err := ask(history.Named(), 10); err != nil || len(all) != 3 {
 		t.Errorf("by name: %v, %v", all, err)
+	}
+}
+
+// TestCountsOfALargeScope: the texts of a large scope are counted once. A language that a later scope shows is found at once, and a hidden
+// run changes no score.
+func TestCountsOfALargeScope(t *testing.T) {
+	e := openEngine(t, t.Name())
+	e.countOnce = 4
+	history := searchtest.NewHistory()
+	write := func(run, language string) {
+		t.Helper()
+		var b search.Batch
+		for i := range 3 {
+			b.Annotations = append(b.Annotations, &pb.Annotation{Run: run, Asset: "asset", Ordinal: int64(i), Kind: schema.KindDialogue, Text: "lighthouse", Language: language, End: 1})
+		}
+		if err := e.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask := func(s *search.Scope) []search.Hit {
+		t.Helper()
+		hits, err := e.Text(t.Context(), search.TextQuery{Scope: s, Words: "lighthouse", Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hits
+	}
+	counts := func(s *search.Scope) countedTexts {
+		sent, err := e.scopes.filter(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sent.list.counts[e.text.name+" [] [] []"]
+	}
+	write("first", "en")
+	history.Show("asset", "first")
+	history.Hide("asset", "hidden")
+	if ask(history.Scope()); counts(history.Scope()).byBase != nil {
+		t.Error("the counts of a small scope are kept")
+	}
+	write("second", "en")
+	history.Show("asset", "second")
+	scope := history.Scope()
+	alone := ask(scope)
+	first := counts(scope)
+	if len(alone) != 6 || first.byBase["en"] != 6 {
+		t.Fatalf("%d hits, counts %v", len(alone), first)
+	}
+	write("hidden", "en")
+	if diff := cmp.Diff(alone, ask(scope)); diff != "" {
+		t.Errorf("a hidden run shows (-without +with):\n%s", diff)
+	}
+	write("third", "de")
+	history.Show("asset", "third")
+	for range 2 {
+		if hits := ask(history.Scope()); len(hits) != 9 {
+			t.Errorf("%d hits with a run of a new language", len(hits))
+		}
+	}
+	if again := counts(history.Scope()); !again.asOf.Equal(first.asOf) || again.byBase["de"] != 0 {
+		t.Errorf("texts were counted again, or a later scope changed the counts: %v", again)
 	}
 }
 
