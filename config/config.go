@@ -1,16 +1,15 @@
-// Package config fills a service's Config from its YAML file, the environment and
-// flags, in that order of growing weight. It is the only importer of viper.
+// Package config fills a service's Config from a YAML file, the environment and flags. Flags outweigh the environment,
+// and the environment outweighs the file. Package config is the only importer of viper.
 //
-// Every key of the Config is registered before anything is read, because viper
-// fills a struct from the environment only for keys that it knows; a key that
-// the Config does not have is refused with its name, since a misspelt setting that
-// is silently ignored is found in production.
+// Every key of the Config is registered before any source is read, because viper fills a struct from the environment
+// only for known keys. A key that the Config does not have is refused with its name: a misspelt setting must not be
+// ignored in silence.
 //
-// A section's Validate is called for every section of the Config, so that no program can forget one. Its error begins with the
-// field's key within the section, and the section's own key is put before it.
+// Load calls the Validate method of every section of the Config, so no program can forget a section. The error of a
+// section begins with the field's key within the section. Load puts the section's own key before the field's key.
 //
-// The key kafka.brokers is read from kafka: {brokers: [...]} in the file, from
-// CINEDEX_KAFKA_BROKERS (lists separated by commas) and from --set kafka.brokers=….
+// The key kafka.brokers is read from kafka: {brokers: [...]} in the file, from CINEDEX_KAFKA_BROKERS (lists separated
+// by commas) and from --set kafka.brokers=….
 package config
 
 import (
@@ -28,16 +27,16 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// EnvPrefix begins every environment variable that is read.
+// EnvPrefix begins the name of every environment variable of a setting.
 const EnvPrefix = "CINEDEX"
 
-// Load fills cfg, a pointer to a struct that holds the defaults and whose fields
-// carry mapstructure tags. file may be empty; set holds key=value pairs of the
-// command line. Validate is called last.
+// Load fills cfg from file, the environment and set. cfg is a pointer to a struct that holds the defaults. The fields
+// of the struct carry mapstructure tags. file may be empty. set holds key=value pairs of the command line. Validate is
+// called last.
 func Load(cfg any, file string, set []string) error { return load(cfg, file, set, true) }
 
-// LoadPart is Load for what needs a part of a service's configuration: keys of the file and the
-// environment that cfg does not have are left to the service. Those of set are not.
+// LoadPart is Load for a program that reads a part of a service's configuration. LoadPart ignores keys of the file and
+// of the environment that cfg does not have. An unknown key in set is refused.
 func LoadPart(cfg any, file string, set []string) error { return load(cfg, file, set, false) }
 
 func load(cfg any, file string, set []string, whole bool) error {
@@ -87,8 +86,8 @@ func load(cfg any, file string, set []string, whole bool) error {
 
 type validator interface{ Validate() error }
 
-// Validate checks a configuration, which is a pointer to a struct as Load takes it: every section that has a Validate method, and
-// then the whole. It returns the first error, with the full key of the field.
+// Validate checks a configuration: every section with a Validate method, and then the whole. cfg is a pointer to a
+// struct, as for Load. Validate returns the first error, with the full key of the field.
 func Validate(cfg any) error { return validate("", reflect.ValueOf(cfg).Elem()) }
 
 func validate(prefix string, s reflect.Value) error {
@@ -131,7 +130,7 @@ func unitless(_, to reflect.Type, data any) (any, error) {
 	return data, nil
 }
 
-// hints lists what does not exist, each with the nearest of what exists, or else all that exists.
+// hints lists the unknown keys. Each unknown key comes with the nearest known key, or else with all known keys.
 func hints(unknown, known []string) string {
 	out, far := make([]string, len(unknown)), false
 	for i, u := range unknown {
@@ -149,7 +148,7 @@ func hints(unknown, known []string) string {
 	return text
 }
 
-// nearest returns the known name that a name was most likely meant to be, or nothing. A name may lack its section.
+// nearest returns the known name nearest to a name, or nothing if no known name is near. The name may lack its section.
 func nearest(name string, known []string) string {
 	best, least := "", len(name)/3+2 // more letters than this are another name
 	for _, k := range known {
@@ -172,8 +171,8 @@ func variables(known map[string]bool) []string {
 	return out
 }
 
-// reserved are variables with our prefix that are not settings of a service:
-// where the cache of models and packages fetched by hand are, and switches of the tests.
+// reserved are variables with our prefix that are not settings of a service: the places of the cache of models and of
+// packages fetched by hand, and switches of the tests.
 var reserved = []string{"CACHE", "REQUIRE_ALL", "URL", "TOKEN", "CONFIG", "FFMPEG", "FFPROBE", "HOME", "SERVER", "SERVERS", "PACKAGES"}
 
 func unknownEnv(known map[string]bool, elsewhere []string) []string {
@@ -193,7 +192,7 @@ func unknownEnv(known map[string]bool, elsewhere []string) []string {
 func unknownKeys(have []string, known map[string]bool) []string {
 	var unknown []string
 	for _, k := range have {
-		// A map-valued setting has keys of its own below it.
+		// A setting with a map as its value has keys of its own below its key.
 		if !known[k] && !slices.ContainsFunc(sorted(known), func(p string) bool { return strings.HasPrefix(k, p+".") }) {
 			unknown = append(unknown, k)
 		}
@@ -211,7 +210,7 @@ func sorted(m map[string]bool) []string {
 	return keys
 }
 
-// Keys returns the keys that a configuration has, in order. cfg is a pointer to a struct, as for Load.
+// Keys returns the keys of a configuration, in order. cfg is a pointer to a struct, as for Load.
 func Keys(cfg any) []string {
 	var keys []string
 	for _, s := range Settings(cfg) {

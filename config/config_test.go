@@ -63,7 +63,7 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// A key that stands in no file must still be settable from the environment.
+// A key without a line in any file can be set from the environment.
 func TestEnvironmentAlone(t *testing.T) {
 	t.Setenv("CINEDEX_KAFKA_BROKERS", "x:1,y:2")
 	got := defaults()
@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// pebble and cassandra are what a program chose to link: each has a section of its own.
+// pebble and cassandra are the stores that a program links: each has a section of its own.
 type pebble struct {
 	Dir   string `mapstructure:"dir"`
 	Cache int    `mapstructure:"cache"`
@@ -135,7 +135,8 @@ type chosen struct {
 
 func (chosen) Elsewhere() []string { return []string{"search", "store.memory"} }
 
-// Sections that a program chooses are read as its own fields are: from the file, the environment and the command line, with whole keys in errors.
+// Chosen sections are read like the program's own fields: from the file, the environment and the command line, with
+// whole keys in errors.
 func TestSections(t *testing.T) {
 	load := func(file string, set ...string) (pebble, cassandra, error) {
 		p, c := pebble{Dir: "a", Cache: 1}, cassandra{Hosts: []string{"x"}, Wait: time.Second}

@@ -8,29 +8,30 @@ import (
 	"github.com/spf13/viper"
 )
 
-// Sections are the sections that a program chooses when it is built, beside the fields of the struct that holds them: those of the stores,
-// the search engines and the services that it links.
+// Sections are the sections that a program chooses at build time, beside the fields of the struct: the sections of the
+// linked stores, search engines and services.
 type Sections []Section
 
-// A Section is one of them.
+// A Section is the configuration of a linked driver or service.
 type Section struct {
 	// Key is the key of the section within the struct. Where Key is empty, the settings lie among the fields of the struct.
 	Key string
-	// Into is a pointer to a struct, as Load takes it.
+	// Into is a pointer to a struct, as for Load.
 	Into any
 }
 
-// A Setting is one key of a configuration, which the operator may set.
+// A Setting is a key of a configuration that the operator may set.
 type Setting struct {
 	Key string
-	// Value is what the field holds.
+	// Value is the value of the field.
 	Value reflect.Value
-	// Struct is the type that has the field, and Field is its name there.
+	// Struct is the type of the struct with the field, and Field is the field's name in Struct.
 	Struct reflect.Type
 	Field  string
 }
 
-// Settings returns the settings of a configuration in the order of its fields. cfg is a pointer to a struct, as for Load.
+// Settings returns the settings of a configuration in the order of the fields. cfg is a pointer to a struct, as for
+// Load.
 func Settings(cfg any) []Setting { return settings("", reflect.ValueOf(cfg).Elem()) }
 
 func settings(prefix string, s reflect.Value) (out []Setting) {
@@ -52,7 +53,7 @@ func settings(prefix string, s reflect.Value) (out []Setting) {
 type field struct {
 	name   string
 	key    string
-	squash bool // the keys of the section lie among those of the struct
+	squash bool // the keys of the section lie among the keys of the struct
 	chosen bool // the section comes from Sections
 	value  reflect.Value
 }
@@ -79,7 +80,7 @@ func fields(s reflect.Value) (out []field) {
 	return out
 }
 
-// decode fills cfg and every section that it has.
+// decode fills cfg and every section of cfg.
 func decode(v *viper.Viper, cfg any) error {
 	hook := viper.DecodeHook(mapstructure.ComposeDecodeHookFunc(unitless, mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")))
 	if err := v.Unmarshal(cfg, hook); err != nil {
@@ -110,7 +111,8 @@ func decodeSections(v *viper.Viper, hook viper.DecoderConfigOption, path []strin
 	return nil
 }
 
-// decodeUnder fills s from the keys below path. The decoder gets a struct in which s lies under path, so that an error names the whole key.
+// decodeUnder fills s from the keys below path. The decoder gets a struct in which s lies under path, so an error names
+// the whole key.
 func decodeUnder(v *viper.Viper, hook viper.DecoderConfigOption, path []string, s reflect.Value) error {
 	outer := s.Type()
 	for i := len(path) - 1; i >= 0; i-- {
@@ -129,8 +131,9 @@ func decodeUnder(v *viper.Viper, hook viper.DecoderConfigOption, path []string, 
 	return nil
 }
 
-// Elsewhere is what a configuration says that shares its file or its environment with other programs: the keys of sections that these have
-// and it has not. Their settings are not read, and not refused.
+// A configuration implements Elsewhere if the configuration shares its file or its environment with other programs.
+// Elsewhere returns the keys of sections that only the other programs have. Settings in these sections are neither read
+// nor refused.
 type Elsewhere interface{ Elsewhere() []string }
 
 func sectionsElsewhere(cfg any) []string {
@@ -140,7 +143,8 @@ func sectionsElsewhere(cfg any) []string {
 	return nil
 }
 
-// within reports whether a name is that of a section, or of a setting in it. Keys have a dot between section and setting, variables an underline.
+// within reports whether name is the name of a section, or of a setting in a section. Keys have a dot between section
+// and setting, variables an underline.
 func within(name string, sections []string) bool {
 	for _, s := range sections {
 		if rest, ok := strings.CutPrefix(name, s); ok && (rest == "" || rest[0] == '.' || rest[0] == '_') {

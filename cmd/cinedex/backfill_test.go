@@ -23,7 +23,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// TestReplayCrash kills `cinedex up` while it folds a library again.
+// TestReplayCrash kills `cinedex up` while a replay folds a library again.
 func TestReplayCrash(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the command four times")
@@ -82,8 +82,7 @@ type replayed struct {
 	searches    int // while nothing is replayed
 }
 
-// backfill makes a library, and folds the library again from the store and from the log, in a process that is killed
-// meanwhile.
+// backfill makes a library, and folds the library again from the store and from the log, in a process killed meanwhile.
 func (p replayed) backfill(t *testing.T) []backfilled {
 	testCache(t)
 	c := &commandHome{t: t, bin: buildCommand(t), config: p.config, dir: filepath.Join(t.TempDir(), "home"), media: t.TempDir()}
@@ -120,7 +119,7 @@ func (p replayed) backfill(t *testing.T) []backfilled {
 			}
 			c.end(syscall.SIGKILL)
 			c.up()
-			c.searches(p.searches/5, func() bool { return true }) // a replay that has just begun is no measure
+			c.searches(p.searches/5, func() bool { return true }) // the first moments of a replay are no measure
 		}
 		var last jobEntry
 		r.busy = append(r.busy, c.searches(1<<30, func() bool {

@@ -61,7 +61,7 @@ func TestFigureBadInput(t *testing.T) {
 		Pass:     k.answered == k.tried, Note: note})
 }
 
-// kinds counts the kinds of bad input, and the kinds that got the right answer.
+// kinds counts the kinds of bad input, and the kinds with the right answer.
 type kinds struct {
 	tried, answered int
 	skipped         []string
@@ -149,7 +149,7 @@ func writeTokens(t *testing.T, path string, tokens map[string][]string) {
 	}
 }
 
-// badMedia sends media of every wrong kind, and two right files that only look wrong.
+// badMedia sends media of every wrong kind, and two good files that look wrong.
 func badMedia(t *testing.T, k *kinds, w *world, dir string, good *pb.MediaArrived) {
 	ffmpeg, err := w.Cache.Tool("ffmpeg")
 	need(t, "ffmpeg", err)
@@ -483,7 +483,7 @@ func badSearches(t *testing.T, k *kinds, w *world) {
 		if errkind.Of(err) != errkind.Cancelled {
 			t.Errorf("%v, of kind %v", err, errkind.Of(err))
 		}
-		// Work that a caller gave up is answered to the next caller.
+		// The next caller gets the answer to work that a caller gave up.
 		if r := w.search(&pb.SearchRequest{Q: "harbour"}); len(r.GetHits()) == 0 {
 			t.Error("afterwards nothing is found")
 		}

@@ -11,8 +11,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// An algorithm that no binary knows is announced on the log of a running platform. What it writes, of a kind of its own, is found by a leaf
-// of its own, without a restart.
+// An algorithm unknown to every binary is announced on the log of a running platform. The algorithm's output, of a new
+// kind, is found by a new leaf, without a restart.
 func TestAlgorithmAtRunTime(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Minute)
@@ -75,12 +75,12 @@ func TestAlgorithmAtRunTime(t *testing.T) {
 	if found.GetQuery() != `sign:"no entry"` {
 		t.Errorf("understood as %s", found.GetQuery())
 	}
-	// Bare words and the filter of kinds know it too.
+	// Bare words and the filter of kinds reach the new kind, too.
 	if r := w.search(&pb.SearchRequest{Q: "entry kind:text_on_sign"}); len(r.GetHits()) != 1 {
 		t.Errorf("bare words: %v", r)
 	}
 
-	// What is withdrawn is refused by name; the rows stay.
+	// A withdrawn leaf is refused by name; the rows stay.
 	publish(events.Algorithms, events.Event{Subject: "signs@1"})
 	until("the leaf is refused", func() bool { _, err := ask(); return err != nil })
 

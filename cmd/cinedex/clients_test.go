@@ -255,8 +255,8 @@ func (m *matrix) event(client, cell, id string, ev events.Event, there bool, wan
 	}
 }
 
-// kafka makes the clients write to a broker. live says that an ingestor reads there, so that dead letters name the
-// reasons, too.
+// kafka makes the clients write to a broker. With live, an ingestor reads from the broker, so that dead letters name
+// the reasons, too.
 func (m *matrix) kafka(c *events.Client, at events.Config, broker string, with clients, live bool) {
 	ctx := m.t.Context()
 	for _, client := range slices.Sorted(maps.Keys(overKafka)) {
@@ -327,7 +327,7 @@ func (m *matrix) realKafka(t *testing.T, with clients) {
 	m.kafka(c, at, "Apache Kafka", with, false)
 }
 
-// traceOfClient is the trace that a client brings.
+// traceOfClient is the trace that every client sends.
 const traceOfClient = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 // traces checks that the clients' traces reached the collector and continued in the services.

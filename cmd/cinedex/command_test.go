@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// command runs one command line and returns the printed text.
+// command runs a command line and returns the printed text.
 func command(t *testing.T, line ...string) (string, error) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "said"))
@@ -56,7 +56,7 @@ func TestWrongCommands(t *testing.T) {
 	}
 }
 
-// TestHelp checks that every command has a summary, and an example or commands below.
+// TestHelp checks every command for a summary, and for an example or commands below.
 func TestHelp(t *testing.T) {
 	var look func(c *cobra.Command)
 	look = func(c *cobra.Command) {
@@ -88,7 +88,7 @@ func TestSaid(t *testing.T) {
 	}
 }
 
-// TestLine checks that the estimate of the remaining time never grows while nothing happens.
+// TestLine checks the estimate of the remaining time: the estimate never grows while nothing happens.
 func TestLine(t *testing.T) {
 	began := time.Now()
 	b := &bar{what: "watching", began: began, percent: 50, ends: began.Add(20 * time.Second)}

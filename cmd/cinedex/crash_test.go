@@ -63,8 +63,7 @@ func (r crashResult) ok() bool {
 	return r.sameStore && r.sameSearch && r.titles == r.films && r.once == r.lines && r.letters == 0
 }
 
-// crash ingests the same films into two homes, kills the process over one home at random moments, and compares the
-// homes.
+// crash ingests the same films into two homes, kills the process of a home at random moments, and compares the homes.
 func crash(t *testing.T, films, kills int) crashResult {
 	testCache(t)
 	bin := buildCommand(t)
@@ -131,7 +130,7 @@ func crash(t *testing.T, films, kills int) crashResult {
 	return r
 }
 
-// shortFilm is some seconds long: two cuts, two lines beside the film and one line inside. Every third film has a
+// shortFilm is some seconds long: two cuts, two lines beside the film and a line inside. Every third film has a
 // variable rate.
 func shortFilm(i int) mediatest.Film {
 	rate := schema.Rate{Num: 25, Den: 1}
@@ -152,7 +151,7 @@ func shortFilm(i int) mediatest.Film {
 	return f
 }
 
-// linesOf are the words that must be found exactly once, in the film's title.
+// linesOf are the words to be found exactly once, in the film's title.
 func linesOf(i int) []string {
 	return []string{fmt.Sprint(7000 + i), fmt.Sprint(8000 + i), fmt.Sprint(9000 + i)}
 }
@@ -287,7 +286,7 @@ func (c *commandHome) unfinished(ms []*pb.MediaArrived) bool {
 	defer cancel()
 	r, err := c.status(ctx)
 	if err != nil {
-		return true // so busy that it does not answer
+		return true // too busy to answer
 	}
 	done, total, _, seen := tally(r, titlesOf(ms))
 	return seen < len(ms) || done < total

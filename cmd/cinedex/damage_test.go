@@ -136,7 +136,7 @@ func sortedNames[V any](m map[string]V) []string {
 	return names
 }
 
-// A harm is one change of one file.
+// A harm is a change of a file.
 type harm struct {
 	path, class string // path within the home
 	cut         bool
@@ -200,8 +200,8 @@ func classOf(path string) string {
 	return parts[0]
 }
 
-// damage makes a home and harms copies of the home: one place of each class of file that begins with a given prefix and
-// then, seeded, up to n cases.
+// damage makes a home and harms copies of the home: a place in each class of file whose name begins with a given
+// prefix, and then, seeded, up to n cases.
 func damage(t *testing.T, seed uint64, n int, of ...string) *damaged {
 	testCache(t)
 	r := &damaged{seed: seed, classes: map[string]map[string]int{}}

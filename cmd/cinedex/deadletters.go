@@ -43,7 +43,7 @@ func newDeadLetters(o *output, h *home) *cobra.Command {
 	return c
 }
 
-// filterFlags binds the flags that select letters to a filter.
+// filterFlags binds the flags for selecting letters to a filter.
 func filterFlags(c *cobra.Command, f *pb.LetterFilter) {
 	c.Flags().StringVar(&f.Topic, "topic", "", "only of this topic")
 	c.Flags().StringVar(&f.Hop, "hop", "", "only of this hop")
@@ -91,7 +91,7 @@ func newLettersShow(o *output, h *home) *cobra.Command {
 		}}
 }
 
-// maxLetters bounds the letters of one list.
+// maxLetters bounds the letters of a list.
 const maxLetters = 1000
 
 func lettersOf(ctx context.Context, h *home, f *pb.LetterFilter) ([]*pb.DeadLetter, error) {
@@ -158,7 +158,8 @@ func dropLetters(ctx context.Context, c cinedexv1connect.OperatorServiceClient, 
 	return r.Msg.GetLetters(), nil
 }
 
-// newLettersResolve makes a command that asks for consent and then resolves letters. done is the participle for the output.
+// newLettersResolve makes a command for resolving letters with the user's consent. done is the participle for the
+// output.
 func newLettersResolve(o *output, h *home, use, short, done, question string, resolve resolving) *cobra.Command {
 	f := &pb.LetterFilter{}
 	var dry, yes bool

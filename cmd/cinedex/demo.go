@@ -325,7 +325,7 @@ func makeHarbour(ctx context.Context, o *output, ffmpeg, dir string) (*pb.MediaA
 	return m, nil
 }
 
-// makeBunny takes the first three minutes of the film without decoding them.
+// makeBunny takes the first three minutes of the film without decoding.
 func makeBunny(ctx context.Context, cache model.Cache, ffmpeg, dir string, full bool) (*pb.MediaArrived, error) {
 	whole, err := cache.Require("big-buck-bunny")
 	if err != nil {

@@ -57,7 +57,7 @@ func documents(t *testing.T) map[string]string {
 	return out
 }
 
-// Each command that a document types exists, with its flags.
+// Each command in a document exists, with its flags.
 func TestDocumentedCommands(t *testing.T) {
 	// A command stands at the beginning of a line of a block, after a prompt or after a pipe, or is code within a sentence.
 	typed := regexp.MustCompile("(?m)(?:^\\$ |^|`|\\| ?)(?:bin/)?cinedex((?: [^\n`|]*(?:\\\\\n[^\n`|]*)*)?)")
@@ -110,7 +110,7 @@ func parses(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// shellWords divides a line as a shell would, as far as the documents need it.
+// shellWords divides a line as a shell would, as far as the documents need.
 func shellWords(line string) (words []string) {
 	var w strings.Builder
 	var quote rune
@@ -149,8 +149,8 @@ func shellWords(line string) (words []string) {
 	return words
 }
 
-// The examples of docs/guides/json.md are what the commands print: each decodes into the command's own type
-// without a field left over, and leaves no field of it untold.
+// The examples of docs/guides/json.md are outputs of the commands: each example decodes into the command's own type
+// without an unknown field, and has every field of the type.
 func TestDocumentedJSON(t *testing.T) {
 	shapes := map[string]any{
 		"search":                     &pb.SearchResponse{},
@@ -210,7 +210,8 @@ func TestDocumentedJSON(t *testing.T) {
 	}
 }
 
-// checkMessage reports the fields that an example has and the message lacks, and the fields of the message that the example lacks.
+// checkMessage reports the fields of an example that the message lacks, and the fields of the message that the example
+// lacks.
 func checkMessage(t *testing.T, title string, m proto.Message, example string) {
 	t.Helper()
 	if err := schema.UnmarshalStrictJSON([]byte(example), m); err != nil {
@@ -297,7 +298,7 @@ func TestJSONHasNoNull(t *testing.T) {
 	}
 }
 
-// The variables that a guide tells of beside settings keep no process from starting.
+// Variables in a guide other than settings keep no process from starting.
 func TestDocumentedVariables(t *testing.T) {
 	_, section, _ := strings.Cut(document(t, "docs/guides/configuration.md"), "## Variables that are no settings")
 	section, _, _ = strings.Cut(section, "\n## ")
@@ -318,7 +319,7 @@ func TestDocumentedVariables(t *testing.T) {
 
 const keysBegin, keysEnd = "<!-- keys: written by go test ./cmd/cinedex -run Configuration -update -->\n", "<!-- end of keys -->"
 
-// The table of keys in docs/guides/configuration.md is what the code has, in the words of its comments.
+// The table of keys in docs/guides/configuration.md lists the keys of the code, in the words of the code's comments.
 func TestConfigurationIsDocumented(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("| key | default | |\n|---|---|---|\n")
@@ -343,7 +344,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	}
 }
 
-// writeKeys writes a row for each key of a configuration, as config.Load registers them.
+// writeKeys writes a row for each key of a configuration, as config.Load registers the keys.
 func writeKeys(t *testing.T, b *strings.Builder, cfg any) {
 	t.Helper()
 	cwd, err := os.Getwd()
@@ -366,7 +367,7 @@ func writeKeys(t *testing.T, b *strings.Builder, cfg any) {
 	}
 }
 
-// fieldComments reads what the source says of a struct's fields; a comment that begins a run of fields speaks of the first.
+// fieldComments reads the comments of a struct's fields; a comment above several fields belongs to the first field.
 func fieldComments(t *testing.T, typ reflect.Type) map[string]string {
 	t.Helper()
 	dir := filepath.Join(docsRoot, strings.TrimPrefix(typ.PkgPath(), "github.com/cinedex/cinedex/"))

@@ -13,8 +13,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
-// newDump writes what the store and the search engine hold, in their canonical form. It
-// is how two Cinedexes are compared; a folder must not be in use.
+// newDump writes the content of the store and of the search engine in canonical form, for comparing two Cinedexes. No
+// process may have the folder in use.
 func newDump(o *output, h *home) *cobra.Command {
 	var from settings
 	c := &cobra.Command{
@@ -39,14 +39,14 @@ Of clusters, which others may be writing meanwhile, each part is as of the momen
 }
 
 func dump(ctx context.Context, cfg platform.Config, what string, out io.Writer) (err error) {
-	// It only reads.
+	// dump only reads.
 	platform.SettingsOf[cassandrastore.Config](cfg.Store.Drivers).Migrate, cfg.Store.Adopt = false, false
 	p, err := platform.Open(ctx, "dump", cfg, io.Discard)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	// A search engine of its own folder needs no store, which may be in use.
+	// A search engine in a folder of its own needs no store, and the store may be in use.
 	if what == "store" || cfg.Search.Engine != "embedded" {
 		if err := p.OpenStore(ctx, cfg.Store); err != nil {
 			return err

@@ -50,7 +50,7 @@ func TestFigureFair(t *testing.T) {
 			kind, body := s.honest(rnd, n)
 			began := time.Now()
 			if code := s.ask(t.Context(), "honest", body, nil); code != http.StatusOK {
-				late[side]++ // and counts with the time of its refusal
+				late[side]++ // and counts with the time of the refusal
 			}
 			ms := time.Since(began).Seconds() * 1000
 			took[side][kind], took[side]["all"] = append(took[side][kind], ms), append(took[side]["all"], ms)
@@ -81,7 +81,7 @@ func TestFigureFair(t *testing.T) {
 			len(took[0]["all"]), rounds, connections, answered, refused)})
 }
 
-// TestFigureTiming: does the time of an answer reveal that another caller has asked the same query just before?
+// TestFigureTiming: does the time of an answer reveal another caller's identical query just before?
 func TestFigureTiming(t *testing.T) {
 	figure.Begin(t, "hostile/timing")
 	const rounds, least = 400, 0.01

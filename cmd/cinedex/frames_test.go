@@ -68,7 +68,7 @@ func exactFrames(t *testing.T, films ...mediatest.Film) framesResult {
 	return r
 }
 
-// boundaries counts the found cuts, and the findings that are no cut.
+// boundaries counts the found cuts, and the findings without a cut.
 func (r *framesResult) boundaries(t *testing.T, name string, clock schema.Clock, shots []*pb.Annotation, truth mediatest.Truth) {
 	var starts []int64
 	for _, s := range shots[min(1, len(shots)):] {

@@ -20,12 +20,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
 
-// home is the folder of one Cinedex. A running Cinedex writes its address there.
+// home is the folder of a Cinedex. A running Cinedex writes its address there.
 type home struct {
 	dir, server, token string
 }
 
-// endpoint is the file that `up` writes for the other commands, readable by its owner only.
+// endpoint is the file of `up` for the other commands, readable by its owner only.
 type endpoint struct {
 	Server  string   `json:"server"`
 	Brokers []string `json:"brokers"`

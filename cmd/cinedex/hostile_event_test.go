@@ -19,7 +19,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// eventAttacks send data that is no event in each of CloudEvents' three modes.
+// eventAttacks send data other than an event in each of CloudEvents' three modes.
 func eventAttacks() []attack {
 	post := func(name, contentType, want, says string, body []byte, headers ...string) attack {
 		return attack{door: "events", name: name, want: want, says: says, act: func(x *target) verdict {
@@ -250,7 +250,7 @@ func filmAttacks() []attack {
 	}
 }
 
-// retitled sends a film that readers of a title may not see as media of the title that they may see.
+// retitled sends a film that readers of a title may not see as media of their own title.
 func retitled(x *target) verdict {
 	asset := x.call("GetAsset", fmt.Sprintf(`{"asset":%q}`, x.hidden))
 	var got struct {

@@ -34,7 +34,7 @@ func gzipped(head []byte, fill byte, n int, tail []byte) []byte {
 type drawn struct {
 	width, height uint32
 	depth, colour byte // bits, and the type of PNG: 0 grey, 2 red green blue, 3 palette, 6 with alpha
-	lines         int  // how many of its lines are there; -1 is all
+	lines         int  // the number of lines in the file; -1 is all
 	before        []byte
 }
 
@@ -169,7 +169,7 @@ func pictureAttacks() []attack {
 		return func() [][]byte {
 			var out [][]byte
 			for i := range n {
-				// Each differs by a byte after its end, so that no result is reused.
+				// The pictures differ by a byte after the end, so no result is reused.
 				out = append(out, append(build(), byte(i)))
 			}
 			return out

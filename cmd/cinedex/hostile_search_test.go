@@ -21,7 +21,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
 
-// line is an attack by one line of the query language.
+// line is an attack by a line of the query language.
 func line(name, q, want, says string) attack {
 	return attack{door: "query line", name: name, want: want, says: says, act: func(x *target) verdict { return x.ask(q) }}
 }
@@ -332,7 +332,7 @@ func grpcStatus(v verdict) verdict {
 	return v
 }
 
-// searched takes one page of a query and returns the answer's cursor.
+// searched takes a page of a query and returns the answer's cursor.
 func (x *target) searched(token, q string) string {
 	v := x.send(http.MethodPost, searchPath+"Search", token, "application/json", fmt.Appendf(nil, `{"q":%q,"limit":1}`, q))
 	var r struct{ Cursor string }

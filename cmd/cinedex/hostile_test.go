@@ -32,20 +32,19 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// An attack is one hostile act at one door of a running Cinedex, and the verdict that Cinedex owes.
+// An attack is a hostile act at a door of a running Cinedex, and the verdict that Cinedex owes.
 type attack struct {
 	door, name string
 	act        func(*target) verdict
 	// want lists the right verdicts, divided by "|". A trailing star takes any ending.
 	want string
-	// says is a phrase that the answer must contain; empty takes any answer.
+	// says is a phrase that the answer must contain; with an empty text, any answer will do.
 	says string
-	// slow says that the attack needs the hops after the door, or waits for a time limit: only the figure runs the
-	// attack.
+	// slow attacks need the hops after the door, or wait for a time limit: only the figure runs slow attacks.
 	slow bool
-	// open says that the attack is not repelled yet: the ordinary test skips the attack, and the figure reports it.
+	// open attacks are not repelled yet: the ordinary test skips open attacks, and the figure reports these.
 	open bool
-	// costly says that many callers repeat the attack at the same time in the figure.
+	// costly attacks are repeated by many callers at the same time in the figure.
 	costly bool
 }
 
@@ -89,7 +88,7 @@ type target struct {
 	impatient      bool // does not wait when told to
 }
 
-// A load is the resources that a process holds while no caller asks.
+// A load is the resources of an idle process.
 type load struct {
 	goroutines, files float64
 	rss               int64
@@ -102,12 +101,12 @@ var attacker = &http.Client{
 	Timeout:       90 * time.Second,
 }
 
-// drained is how much of a body net/http reads after its answer. A client that still writes more may lose the
-// connection before the client reads the answer.
+// drained is how much of a body net/http reads after the answer. A client that still writes more may lose the
+// connection before reading the answer.
 const drained = 256 << 10
 
-// send sends one request and returns the verdict: the status, or "cut" if the connection ended without an answer. A
-// caller who is told to wait waits, as honest callers do.
+// send sends a request and returns the verdict: the status, or "cut" if the connection ended without an answer. A
+// caller told to wait waits, as honest callers do.
 func (x *target) send(method, path, token, contentType string, body []byte, headers ...string) verdict {
 	for range 20 {
 		req, err := http.NewRequest(method, x.server+path, bytes.NewReader(body))
@@ -169,7 +168,7 @@ func (x *target) call(method, body string) verdict {
 	return x.send(http.MethodPost, searchPath+method, x.reader, "application/json", []byte(body))
 }
 
-// ask searches with one line.
+// ask searches with a single line.
 func (x *target) ask(q string) verdict {
 	b, err := json.Marshal(map[string]any{"q": q})
 	if err != nil {
@@ -201,7 +200,7 @@ func (x *target) arrive(m *pb.MediaArrived) verdict {
 	return x.outcome(m.GetTitle().GetId())
 }
 
-// outcome waits until a title is in the library, or its event is put aside.
+// outcome waits until a title is in the library, or the title's event is put aside.
 func (x *target) outcome(title string) verdict {
 	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if l, ok := x.letter(events.MediaAccepted, title); ok {
@@ -226,7 +225,7 @@ func (x *target) letter(topic events.Topic, word string) (events.Letter, bool) {
 	return events.Letter{}, false
 }
 
-// An outcome is one line of the figure.
+// An outcome is a line of the figure.
 type outcome struct {
 	Door    string  `json:"door"`
 	Attack  string  `json:"attack"`
@@ -241,7 +240,7 @@ type outcome struct {
 // most is how much memory a single request may add to an idle process.
 const most = 512 << 20
 
-// try runs one attack, and checks that Cinedex afterwards is as before.
+// try runs an attack, and checks that Cinedex afterwards is as before.
 func (x *target) try(a attack) outcome {
 	if a.costly {
 		x.settle()
@@ -311,7 +310,7 @@ func (x *target) healthy() error {
 	}
 }
 
-// spare is how many goroutines and files may come and go: connections of the log, tables that are merged.
+// spare is how many goroutines and files may come and go: connections of the log, merges of tables.
 const spare = 48
 
 func (x *target) atRest() error {
@@ -462,7 +461,7 @@ func (x *target) learn() {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	// Models and caches that an honest caller fills do not count as the attacker's.
+	// Models and caches filled by an honest caller do not count as the attacker's.
 	for _, q := range []string{"dialogue:harbour", "look:water", `shot:"` + x.asset + `@1s"`, `frame:"` + x.asset + `@1s"`, "label:boat"} {
 		if v := x.ask(q); v.is != "200" {
 			x.t.Fatalf("%s: %v", q, v)

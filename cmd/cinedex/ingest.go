@@ -128,7 +128,7 @@ func mediaURL(s string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}).String(), nil
 }
 
-// send posts one event in binary mode and returns the id of the event.
+// send posts an event in binary mode and returns the id of the event.
 func send(ctx context.Context, e endpoint, m *pb.MediaArrived) (string, error) {
 	data, err := schema.MarshalJSON(m)
 	if err != nil {
@@ -207,8 +207,8 @@ func refused(ctx context.Context, log arrivals, evs []awaited) error {
 	return nil
 }
 
-// handled waits until the ingestor has handled all events that were in the log when handled began. The events are
-// assets then, or dead letters.
+// handled waits until the ingestor has handled all events present in the log when handled began. The events are assets
+// then, or dead letters.
 func handled(ctx context.Context, log arrivals, tick <-chan time.Time) error {
 	ends, err := log.Lag(ctx, events.HopIngestor.Group, events.MediaAccepted)
 	if err != nil {

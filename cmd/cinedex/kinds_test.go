@@ -23,7 +23,7 @@ import (
 	"github.com/cinedex/cinedex/services/operator/operatorapi"
 )
 
-// A stamp is a kind of jobs that Cinedex does not have: each asset of the selection gets a line, one asset for each token.
+// A stamp is a kind of jobs unknown to Cinedex: each asset of the selection gets a line, an asset for each token.
 type stamp struct {
 	store store.Assets
 	gate  chan struct{}
@@ -91,7 +91,8 @@ func (k tokens) Authorise(_ context.Context, token string) (*authz.Caller, error
 	return nil, errkind.New(errkind.Unauthenticated, "the token is not known")
 }
 
-// stampServer serves the operators' API with the kind "stamp" over a library of four titles, and returns the command line that asks it.
+// stampServer serves the operators' API with the kind "stamp" over a library of four titles, and returns a function
+// that runs command lines against the server.
 func stampServer(t *testing.T, role authz.Role) (*stamp, func(token string, line ...string) (string, error)) {
 	t.Helper()
 	cfg := pebblestore.Default()
@@ -136,7 +137,7 @@ func stampServer(t *testing.T, role authz.Role) (*stamp, func(token string, line
 	}
 }
 
-// lastLine is the job that --detach prints, behind the lines of the plan.
+// lastLine is the job printed by --detach, behind the lines of the plan.
 func lastLine(out string) string {
 	out = strings.TrimSpace(out)
 	return out[strings.LastIndexByte(out, '\n')+1:]
@@ -163,7 +164,8 @@ func stampedBy(t *testing.T, run func(string, ...string) (string, error), id str
 	}
 }
 
-// A kind of jobs that comes from outside is planned, done, paused, resumed and cancelled by the commands and through the API that every kind has.
+// A kind of jobs from outside is planned, done, paused, resumed and cancelled by the commands and through the API of
+// all kinds.
 func TestKindFromOutside(t *testing.T) {
 	s, run := stampServer(t, authz.Operator)
 	out, err := run("op", "jobs", "start", "--help")
@@ -245,7 +247,8 @@ func TestKindFromOutside(t *testing.T) {
 	}
 }
 
-// Jobs of a kind from outside that callers with the role "batch" may start belong to the caller, and go over the titles that the caller may see.
+// Jobs of a kind from outside started by callers with the role "batch" belong to the caller, and cover the titles that
+// the caller may see.
 func TestKindFromOutsideBelongsToItsCaller(t *testing.T) {
 	s, run := stampServer(t, authz.Batch)
 	out, err := run("cut", "jobs", "start", "stamp", "--detach", "--key", "mine")

@@ -22,10 +22,10 @@ import (
 var elephantsLanguages = []string{"ar", "en", "ja", "ru", "sv"}
 
 // TestFigureLanguages covers each of the 20 ordered pairs of Elephants Dream's subtitle tracks. Each cue of the first
-// track is a query for the cue of the second track that overlaps most in time.
+// track is a query for the cue of the second track with the longest overlap in time.
 //
 // People made the tracks, so Cinedex has no part in the truth. The query's own track would give the moment away, so
-// each query language has a title in which its track is left out.
+// each query language has a title without the language's track.
 func TestFigureLanguages(t *testing.T) {
 	figure.Begin(t, "dialogue/languages")
 	cache := testCache(t)

@@ -18,7 +18,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestPublishedToFound checks that published annotations are found soon, at a rate that any machine can follow.
+// TestPublishedToFound checks that published annotations are found soon, at a rate for any machine.
 func TestPublishedToFound(t *testing.T) {
 	r := publishedToFound(t, 500, 2*time.Second)
 	if len(r.acknowledged) == 0 {
@@ -167,7 +167,7 @@ func (w *world) publishRun(asset string, n int) (findable, error) {
 	return f, nil
 }
 
-// bareWrites measures the writes that bound indexing and storing from below.
+// bareWrites measures the lower bounds of indexing and storing: bare writes.
 func bareWrites(t *testing.T) (bleves, pebbles []time.Duration) {
 	t.Helper()
 	index, err := bleve.New(filepath.Join(t.TempDir(), "bleve"), bleve.NewIndexMapping())

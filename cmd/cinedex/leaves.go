@@ -10,11 +10,11 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// builtinLeaves is the catalogue of the algorithms that this program was built with. A line that names other leaves is read by the service.
+// builtinLeaves is the catalogue of the program's own algorithms. The service reads a line with other leaves.
 var builtinLeaves = sync.OnceValue(func() *catalog.View {
 	c, err := catalog.New(builtin.Declarations()...)
 	if err != nil {
-		panic(err) // what is built in is valid: the tests of pkg/algo/builtin say so
+		panic(err) // the built-in algorithms are valid: see the tests of pkg/algo/builtin
 	}
 	return c.View()
 })
@@ -29,7 +29,7 @@ func leafOf(v *catalog.View, shape pb.LeafShape) string {
 	return ""
 }
 
-// wordLeaves are the leaves of words as people type them.
+// wordLeaves are the leaves of words as people type these leaves.
 func wordLeaves() (out []string) {
 	for _, l := range builtinLeaves().Leaves() {
 		if l.GetShape() == pb.LeafShape_LEAF_SHAPE_WORDS && l.GetName() != catalog.Bare {

@@ -1,5 +1,5 @@
-// Command cinedex is the command that people type. It runs the whole platform in a single process, and asks a running
-// platform.
+// Command cinedex is the command for people. The command runs the whole platform in a single process, and asks a
+// running platform.
 //
 // Exit codes: 0 done; 1 something failed; 2 the command or its input is wrong; 3 a named thing does not exist; 4 not
 // allowed; 5 a service or the log does not answer; 130 interrupted.
@@ -120,8 +120,8 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	return root
 }
 
-// group makes a command that only holds other commands. Alone it prints its help. An unknown command below is an error
-// with a suggestion.
+// group makes a command that only holds other commands. Alone, the command prints its help. An unknown command below is
+// an error with a suggestion.
 func group(c *cobra.Command) *cobra.Command {
 	c.Args = func(c *cobra.Command, a []string) error {
 		if len(a) == 0 {

@@ -17,7 +17,7 @@ import (
 )
 
 // TestFigureMaterialSearch ingests subtitles in many languages as side-cars of films, and asks for their lines in the
-// ways of public reports. It prints each question with the right line and the first line of the answer.
+// ways of public reports. The figure prints each question with the right line and the first line of the answer.
 func TestFigureMaterialSearch(t *testing.T) {
 	figure.Begin(t, "material/search")
 	media := t.TempDir()
@@ -31,7 +31,7 @@ func TestFigureMaterialSearch(t *testing.T) {
 	for file, language := range languages {
 		films = append(films, m.film(t, file, file, language))
 	}
-	// The language of one file in the spellings of senders.
+	// The language of a file in the spellings of senders.
 	films = append(films, m.film(t, "nb.srt-no", "nb.srt", "no"), m.film(t, "nb.srt-nor", "nb.srt", "nor"))
 	m.w.ingest(films...)
 
@@ -91,7 +91,7 @@ func (m *material) film(t *testing.T, title, file, language string) *pb.MediaArr
 	return arrived
 }
 
-// within asks for a line of one title.
+// within asks for a line of a title.
 func (m *material) within(t *testing.T, title, query string, line int, rule string) {
 	t.Helper()
 	file, _, _ := strings.Cut(title, "-n")
@@ -127,7 +127,7 @@ func (m *material) frames(t *testing.T) {
 	}
 }
 
-// among asks for a line with a fragment, in the files that contain the fragment: several files have the same words.
+// among asks for a line with a fragment, in the files with the fragment: several files have the same words.
 func (m *material) among(t *testing.T, q searchtest.Question, files map[string]string) {
 	t.Helper()
 	var titles []string

@@ -31,7 +31,7 @@ func (h *home) operators() (cinedexv1connect.OperatorServiceClient, endpoint, er
 	return cinedexv1connect.NewOperatorServiceClient(hc, e.Server, connect.WithProtoJSON()), e, nil
 }
 
-// A selection is the assets that the flags of a command name.
+// A selection is the assets in the flags of a command.
 type selection struct {
 	assets, titles, series, algorithms []string
 	query                              string
@@ -51,8 +51,8 @@ func (s *selection) flags(c *cobra.Command, withAlgorithms bool) {
 // maxQueryPages bounds the search of --query.
 const maxQueryPages = 10
 
-// resolve turns the flags into a selection. A query becomes the assets that the query finds now, so that the work goes over assets that the caller
-// has seen and may see.
+// resolve turns the flags into a selection. A query becomes the assets that the query finds now, so the work covers
+// assets that the caller has seen and may see.
 func (s *selection) resolve(ctx context.Context, h *home) (*pb.Selection, error) {
 	sel := &pb.Selection{Assets: slices.Clone(s.assets), Titles: s.titles, Series: s.series, Algorithms: s.algorithms}
 	if s.query == "" {

@@ -81,7 +81,8 @@ func (w *world) second(asset *pb.Asset, algorithm, word string) *pb.Run {
 	return r
 }
 
-// TestOperatorsCommands does an operator's work, command by command, over a film that went the whole way.
+// TestOperatorsCommands does an operator's work, command by command, over a film after its whole way through the
+// services.
 func TestOperatorsCommands(t *testing.T) {
 	dir := t.TempDir()
 	m, _ := film(t, shortFilm(0), dir)
@@ -113,7 +114,8 @@ func TestOperatorsCommands(t *testing.T) {
 		t.Errorf("show: %v\n%s", err, out)
 	}
 
-	// Compared before the switch: a query that only version 2 answers, a query that both answer, a query with right answers in the file.
+	// Compared before the switch: a query with an answer in version 2 only, a query with answers in both versions, a
+	// query with right answers in the file.
 	first := lines[0]
 	judged := filepath.Join(dir, "judged.yaml")
 	yaml := fmt.Sprintf("queries:\n  - q: dialogue.words:zeppelin\n    right:\n      - {title: %s, from: %gs, to: %gs}\n  - q: 'look:\"a harbour\"'\n",

@@ -18,10 +18,10 @@ type output struct {
 	json     bool
 }
 
-// value prints one JSON value on one line.
+// value prints a JSON value on a line.
 func (o *output) value(v any) error { return writeJSON(o.out, v) }
 
-// writeJSON writes one JSON value and a line break. The characters <, > and & stay as they are.
+// writeJSON writes a JSON value and a line break. The characters <, > and & stay as they are.
 func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -46,7 +46,7 @@ type bar struct {
 	began time.Time
 	told  time.Time
 	total int64
-	// percent is the share of finished work when that share last changed. ends is the expected end at the same pace.
+	// percent is the share of finished work at the last change of the share. ends is the expected end at the same pace.
 	percent int64
 	ends    time.Time
 }
@@ -95,7 +95,7 @@ func (b *bar) set(done, total int64) {
 }
 
 // line describes the progress. The remaining time is estimated from the finished work at the last change. An estimate
-// that has run out is left out and not extended.
+// whose end has passed is left out and not extended.
 func (b *bar) line(done int64, now time.Time) string {
 	line := fmt.Sprintf("%s: %d %% after %s", b.what, b.percent, now.Sub(b.began).Round(time.Second))
 	if left := b.ends.Sub(now).Round(time.Second); done > 0 && left > 0 {

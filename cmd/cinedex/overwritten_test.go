@@ -59,14 +59,14 @@ type overwriting struct {
 	tried, held, answers, leaks, told, restored int
 }
 
-// A swap is one way to put another film in the place of a film.
+// A swap is a way to put another film in the place of a film.
 type swap struct {
 	name string
 	// swap exchanges the film; restore puts the film back.
 	swap, restore func() error
 	film          []byte
 	asset         *pb.Asset
-	// kept says that the film is still available: only a name of the film leads elsewhere.
+	// With kept, the film is still available: only a name of the film leads elsewhere.
 	kept bool
 	// during replaces swap by an exchange while the film is read, and checks the result.
 	during func(t *testing.T) error
@@ -118,7 +118,7 @@ func (o *overwriting) read(path string) []byte {
 	return b
 }
 
-// padded is an MP4 film with a box of noise at its end, which players skip.
+// padded is an MP4 film with a box of noise at its end. Players skip the box.
 func padded(film []byte, size int, seed uint64) []byte {
 	box := make([]byte, size)
 	r := rand.NewChaCha8([32]byte{byte(seed)})
@@ -238,7 +238,7 @@ func (o *overwriting) scenarios() []*swap {
 	return swaps
 }
 
-// run does one scenario, checks every door, restores the film and checks again.
+// run does a scenario, checks every door, restores the film and checks again.
 func (o *overwriting) run(t *testing.T, s *swap) {
 	o.tried++
 	began, answers := time.Now(), o.answers
@@ -413,7 +413,7 @@ func (o *overwriting) whileSent(s *swap) error {
 	return nil
 }
 
-// whileDecoded overwrites a film after a run of the film has begun to decode: no run that reads frames finishes.
+// whileDecoded overwrites a film after a run of the film has begun to decode: no run with frames as its input finishes.
 func (o *overwriting) whileDecoded(s *swap, m *pb.MediaArrived, title string) error {
 	if _, err := send(o.ctx, endpoint{Server: o.server(), Token: o.token}, m); err != nil {
 		return err

@@ -143,8 +143,7 @@ func (c *commandHome) workOff(hop events.Hop) {
 	}
 }
 
-// squeeze holds descriptors, memory or both for a moment, and returns the ids of the events that were acknowledged
-// meanwhile.
+// squeeze holds descriptors, memory or both for a moment, and returns the ids of the events acknowledged meanwhile.
 func (c *commandHome) squeeze(m *pb.MediaArrived, random *rand.Rand, descriptors, memory bool) (acknowledged []string) {
 	c.t.Helper()
 	e, err := c.home().endpoint()

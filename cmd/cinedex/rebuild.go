@@ -70,7 +70,7 @@ made of all that can be read of it, and the events of the log are folded into th
 	return c
 }
 
-// openSearch opens the store and the search engine of a home that nothing runs over.
+// openSearch opens the store and the search engine of a home. No process may run over the home.
 func openSearch(ctx context.Context, p *platform.Platform, cfg upConfig) error {
 	if err := p.OpenStore(ctx, cfg.Store); err != nil {
 		return err
@@ -82,7 +82,7 @@ func openSearch(ctx context.Context, p *platform.Platform, cfg upConfig) error {
 	return p.OpenEngine(ctx, cfg.Search, registry.Spaces())
 }
 
-// rebuildSearch rebuilds the search engine of a home that nothing runs over. Conflict says that Cinedex runs over the home.
+// rebuildSearch rebuilds the search engine of a home. The error is Conflict while Cinedex runs over the home.
 func rebuildSearch(ctx context.Context, o *output, cfg upConfig, w *pb.Rebuild, dryRun bool) (err error) {
 	p, err := platform.Open(ctx, "rebuild", cfg.Config, o.err)
 	if err != nil {
@@ -216,7 +216,7 @@ func foldAgain(ctx context.Context, p *platform.Platform, cfg indexing.Config) (
 	}
 }
 
-// lostRows names the finished runs that have fewer rows than they wrote.
+// lostRows names the finished runs with fewer rows than the run's end says.
 func lostRows(ctx context.Context, s store.Store) (lost []string, err error) {
 	for a, err := range s.AllAssets(ctx) {
 		if err != nil {

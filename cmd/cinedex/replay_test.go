@@ -10,7 +10,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// dumped is what readers can see or could switch to.
+// dumped is everything that readers can see or could switch to.
 func (w *world) dumped() string {
 	w.t.Helper()
 	var store, search bytes.Buffer
@@ -23,7 +23,7 @@ func (w *world) dumped() string {
 	return store.String() + "\n" + search.String()
 }
 
-// An operator fills in a candidate over a library of films, and folds what is there again from the store and from the log.
+// An operator fills in a candidate over a library of films, and folds the items again from the store and from the log.
 func TestReplay(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes and watches a film")
@@ -66,7 +66,7 @@ func TestReplay(t *testing.T) {
 			t.Errorf("readers see %v", a)
 		}
 	}
-	// What has finished is not made again.
+	// Finished runs are not made again.
 	w.told(&plan, "replay", "--algorithm", "labels@2", "--dry-run")
 	if plan.Total != 0 {
 		t.Errorf("planned again: %+v", plan)

@@ -29,7 +29,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestFigureRetitled lets a reader of one title try to bring the film of another title under the reader's title, in ten
+// In TestFigureRetitled a reader of a title tries to bring the film of another title under the reader's title, in ten
 // ways.
 func TestFigureRetitled(t *testing.T) {
 	figure.Begin(t, "hostile/retitled")
@@ -168,7 +168,7 @@ func (p *hiddenFilm) wrong(format string, args ...any) {
 	p.said = append(p.said, fmt.Sprintf(format, args...))
 }
 
-// A door is one way to ask for the hidden film. told returns the parts of an answer about the film, or nothing.
+// A door is a way to ask for the hidden film. told returns the parts of an answer about the film, or nothing.
 type door struct {
 	name         string
 	method, path string

@@ -28,11 +28,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
-// apart are the services, each of which runs as a process of its own.
+// apart are the services, each run as a process of its own.
 var apart = []string{"ingestor", "algo-runner", "indexer", "operator", "search-api"}
 
-// TestFigureServices runs the five services as processes over real servers, has them watch the demo's films and answer, and holds their
-// peaks of memory against what the manifests allow.
+// TestFigureServices runs the five services as processes over real servers. The services watch the demo's films and
+// answer queries. The figure compares the peaks of memory with the limits in the manifests.
 func TestFigureServices(t *testing.T) {
 	figure.Begin(t, "apart/services")
 	on := newOwnServers(t)
@@ -124,7 +124,8 @@ func TestFigureServices(t *testing.T) {
 		Pass:     within && found == 3 && letters == 0, Note: "peaks are VmHWM, without ffmpeg, which is a process of its own"})
 }
 
-// TestFigureBehind starts an indexer that is a million messages behind, and one that is so by some thousands, and watches their memory.
+// TestFigureBehind starts an indexer a million messages behind, and an indexer some thousands behind, and watches the
+// memory of both.
 func TestFigureBehind(t *testing.T) {
 	figure.Begin(t, "apart/behind")
 	bin, cache := buildServices(t), testCache(t)
@@ -145,7 +146,7 @@ type caughtUp struct {
 	took  time.Duration
 }
 
-// behind logs n messages of one annotation each, and has an indexer begin with them.
+// behind logs n messages of an annotation each, and starts an indexer over these messages.
 func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 	t.Helper()
 	t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -193,7 +194,7 @@ func behind(t *testing.T, bin, cache string, n int64) (c caughtUp) {
 	return c
 }
 
-// ownServers are topics, tables and indices of a test's own, with the settings that lead to them.
+// ownServers are topics, tables and indices of a test's own, with the settings for them.
 type ownServers struct {
 	log                          *events.Client
 	store                        cassandrastore.Config
@@ -227,7 +228,7 @@ func newOwnServers(t *testing.T) ownServers {
 	return on
 }
 
-// buildServices builds them into a folder.
+// buildServices builds the services into a folder.
 func buildServices(t *testing.T) (bin string) {
 	t.Helper()
 	bin = t.TempDir()
@@ -239,10 +240,10 @@ func buildServices(t *testing.T) (bin string) {
 	return bin
 }
 
-// service starts one and returns its address once it answers. It is ended with the test.
+// service starts a service and returns the service's address once the service answers. The service ends with the test.
 func service(t *testing.T, bin, cache string, sets ...string) (string, *os.Process) {
 	t.Helper()
-	// The algo-runner has no API of its own: what all have is health.
+	// The algo-runner has no API of its own. Every service has health.
 	address, health := freeAddress(t), freeAddress(t)
 	args := []string{"--set", "address=" + address, "--set", "telemetry.admin_address=" + health, "--set", "telemetry.log_level=warn"}
 	for _, s := range sets {
@@ -277,7 +278,8 @@ func service(t *testing.T, bin, cache string, sets ...string) (string, *os.Proce
 	}
 }
 
-// limitOf is the memory that the manifests allow a service, in bytes: that of its last container, those before it are done when it starts.
+// limitOf is the memory limit of a service in the manifests, in bytes: the limit of the pod's last container. The
+// containers before are done when the last container starts.
 func limitOf(t *testing.T, service string) int64 {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("..", "..", "deploy", "k8s", "base", service+".yaml"))

@@ -27,7 +27,7 @@ import (
 type sideBySide struct {
 	before                 string // the earlier commit
 	texts                  int    // every texts-th annotation is a text
-	first                  int    // batches that are searched from the beginning
+	first                  int    // batches searched from the beginning
 	rounds, queries, batch int
 	seed                   uint64
 }
@@ -131,7 +131,7 @@ func at(xs []float64, q float64) float64 {
 	return slices.Sorted(slices.Values(xs))[min(len(xs)-1, int(q*float64(len(xs))))]
 }
 
-// question is the n-th search: words, phrases, beginnings, and two of them joined.
+// question is the n-th search: words, phrases, beginnings, and joins of two.
 func question(n int) string {
 	word := func(k int) string { return synthetic.Words[(n/7+k*n)%len(synthetic.Words)] }
 	switch n % 5 {

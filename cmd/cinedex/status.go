@@ -93,8 +93,8 @@ func newStatus(o *output, h *home) *cobra.Command {
 	}
 }
 
-// everyStatus asks for the status of the assets of some titles, or of all assets, page by page. The first request for all assets has no
-// field, so that a service of an earlier release, which knows no pages, answers as well.
+// everyStatus asks for the status of the assets of some titles, or of all assets, page by page. The first request for
+// all assets has no field, so a service of an earlier release without pages answers as well.
 func everyStatus(ctx context.Context, status statusCall, titles []string) (*pb.GetStatusResponse, error) {
 	all, req := &pb.GetStatusResponse{}, &pb.GetStatusRequest{Titles: titles}
 	for {

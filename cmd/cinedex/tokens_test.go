@@ -44,7 +44,7 @@ func TestFirstStartIsCutOff(t *testing.T) {
 	}
 }
 
-// The token is written before the file that admits the token. In the other order, a crash between the two writes would
+// The token is written before the file of admitted tokens. In the other order, a crash between the two writes would
 // lose the token for ever.
 func TestTheTokenIsWrittenFirst(t *testing.T) {
 	dir := t.TempDir()

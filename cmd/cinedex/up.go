@@ -19,7 +19,7 @@ import (
 	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/authz"
-	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // a bucket may be one of S3's protocol
+	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // a bucket may be reached by S3's protocol
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
@@ -39,15 +39,15 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-// upConfig is the configuration of everything in one process.
+// upConfig is the configuration of all services in a single process.
 type upConfig struct {
 	platform.Config `mapstructure:",squash"`
 	// API serves searches, the page, POST /events and operators.
 	platform.API `mapstructure:",squash"`
-	// Size is embedded, with the log inside this process, or production: the services in this
-	// process, over the Kafka, store and search engine that kafka, store and search name.
+	// Size is embedded (the log runs inside this process) or production (the services run in this process, over the
+	// configured Kafka, store and search engine).
 	Size string `mapstructure:"size"`
-	// Replication is how many brokers keep each topic that is made, in production.
+	// Replication is the number of brokers with a copy of each created topic, in production.
 	Replication int `mapstructure:"replication"`
 	// Broker is the log inside the process.
 	Broker broker.Config `mapstructure:"broker"`
@@ -80,7 +80,7 @@ func defaultUp(dir string) upConfig {
 	return c
 }
 
-// Validate reports the first field of its own that cannot be used.
+// Validate checks the fields outside the sections, and returns an error for the first field that cannot be used.
 func (c upConfig) Validate() error {
 	if c.Size != sizeEmbedded && c.Size != sizeProduction {
 		return errkind.New(errkind.Invalid, "size: %q is neither %s nor %s", c.Size, sizeEmbedded, sizeProduction)
@@ -97,13 +97,13 @@ func (c upConfig) Validate() error {
 	return nil
 }
 
-// settings are what --config and --set of a command say.
+// settings are the values of --config and --set of a command.
 type settings struct {
 	file string
 	set  []string
 }
 
-// flags gives the command both; file says what the first one names.
+// flags gives the command both flags. file is the help text of --config.
 func (s *settings) flags(c *cobra.Command, file string) {
 	c.Flags().StringVar(&s.file, "config", "", file)
 	c.Flags().StringArrayVar(&s.set, "set", nil, "one setting, key=value; may be repeated")
@@ -157,8 +157,8 @@ data in the home folder, until stopped. No Java, no other server.`,
 	return c
 }
 
-// parts are the services in one process, in the order in which they start: what others depend on comes first and stops last. search is the
-// search API among them.
+// parts are the services in a single process, in the order of starting. A service that others depend on starts first
+// and stops last. search is the search API among the parts.
 func parts(cfg upConfig) (all []platform.Part, search *searchapi.Part) {
 	search = &searchapi.Part{Config: cfg.Gateway}
 	return []platform.Part{
@@ -170,7 +170,7 @@ func parts(cfg upConfig) (all []platform.Part, search *searchapi.Part) {
 	}, search
 }
 
-// links are the implementations that this program has: all of them.
+// links are the implementations in this program: all of them.
 var links = platform.Links{
 	Stores:  stores.Drivers(),
 	Engines: engines.Drivers(),
@@ -190,7 +190,8 @@ type running struct {
 	actors   []lifecycle.Actor
 }
 
-// start opens everything in the order in which it is needed; what was opened is closed again if a later part fails.
+// start opens every resource in the order of dependence. If a later resource fails, start closes the resources opened
+// before.
 func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *running, err error) {
 	if err := platform.MakePrivate(h.dir); err != nil {
 		return nil, fmt.Errorf("opening the home folder: %w", err)
@@ -201,7 +202,7 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 			err = errors.Join(err, u.close())
 		}
 	}()
-	// The port first: it is the usual thing to be taken, and nothing is opened for nothing then.
+	// The port first: a taken port is the most frequent fault, and start then has opened nothing.
 	if u.listener, err = net.Listen("tcp", cfg.Address); err != nil {
 		return u, telemetry.ListenError("the search API (address)", cfg.Address, err)
 	}
@@ -245,7 +246,8 @@ func (u *running) openLog(ctx context.Context) (err error) {
 	return nil
 }
 
-// assemble opens the parts and lists what runs. All APIs are behind one address, which is served in the place of the search API.
+// assemble opens the parts and lists the actors. All APIs are behind a single address, served in the place of the
+// search API.
 func (u *running) assemble(ctx context.Context, all []platform.Part, search *searchapi.Part) error {
 	proxies, err := rpc.ParseProxies(u.cfg.Proxies)
 	if err != nil {
@@ -268,7 +270,8 @@ func (u *running) assemble(ctx context.Context, all []platform.Part, search *sea
 	handler = rpc.Guard(u.cfg.Address, u.cfg.Hosts, u.cfg.Origins, proxies.Handler(u.Traced(mux)))
 	u.actors = append(u.Beside(), u.actors...)
 	if u.broker != nil {
-		// First, since all others stand on it: it stops last, and ends the process when its disk fails.
+		// The log is the first actor, because all others stand on the log: the log stops last, and ends the process
+		// when its disk fails.
 		u.actors = append([]lifecycle.Actor{{Name: "log", Serve: u.broker.Serve, Ready: u.broker.Ready, Alive: u.broker.Alive}}, u.actors...)
 	}
 	u.actors = u.WithAdmin(u.cfg.Telemetry.AdminAddress, u.cfg.Hosts, u.actors)
@@ -277,7 +280,7 @@ func (u *running) assemble(ctx context.Context, all []platform.Part, search *sea
 
 func (u *running) server() string { return "http://" + u.listener.Addr().String() }
 
-// pageURL carries the token once; the page turns it into a cookie.
+// pageURL carries the token once; the page turns the token into a cookie.
 func (u *running) pageURL() string {
 	if u.token == "" {
 		return u.server() + "/"
@@ -307,13 +310,15 @@ func (u *running) close() error {
 	return errors.Join(errs...)
 }
 
-// ownerName is the name of the token that the first start makes.
+// ownerName is the name of the token from the first start.
 const ownerName = "owner"
 
-// ensureTokens makes a token that may do everything where there is no file of tokens, and returns the token that it made, now or earlier.
+// ensureTokens creates a token with all rights if the file of tokens is missing. ensureTokens returns the token that
+// this start or an earlier start created.
 //
-// The token is kept before the file that admits it, and each file is written wholly or not at all. A crash between the two leaves a
-// token that nothing admits yet; the next start writes the file for it. A file as earlier releases made it gets the roles that are new.
+// The token is kept before the file of admitted tokens is written, and each file is written wholly or not at all. After
+// a crash between the two writes no file admits the token yet; the next start writes the file. A file of an earlier
+// release gets the new roles.
 func ensureTokens(dir, file string) (string, error) {
 	own := filepath.Join(dir, "token")
 	b, err := os.ReadFile(own)
@@ -326,7 +331,7 @@ func ensureTokens(dir, file string) (string, error) {
 		return "", fmt.Errorf("reading the file of tokens: %w", err)
 	}
 	if err == nil && !authz.Outdated(there, ownerName, token) {
-		return token, nil // where the token is empty, the file is somebody's own: its tokens are theirs to know
+		return token, nil // the file belongs to the operator, who knows the tokens in the file
 	}
 	if token == "" {
 		token = rand.Text()

@@ -20,11 +20,12 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// before is the commit that services are upgraded from: the commit before the catalogue, the service operator and snapshots by changes.
+// before is the commit before the upgrade: the commit before the catalogue, the service operator and snapshots by
+// changes.
 const before = beforeBreadth
 
-// TestFigureUpgrade ends a Cinedex of an earlier commit in the midst of its work, goes on with this commit over the same folder, and
-// lets an ingestor of the earlier commit take in films beside this commit's ingestor, on one log.
+// TestFigureUpgrade ends a Cinedex of an earlier commit in the midst of its work, continues with this commit over the
+// same folder, and lets an ingestor of the earlier commit take in films beside this commit's ingestor, on a shared log.
 func TestFigureUpgrade(t *testing.T) {
 	figure.Begin(t, "upgrade/before")
 	cache := testCache(t)
@@ -45,7 +46,7 @@ func TestFigureUpgrade(t *testing.T) {
 	}
 	asked := c.asked()
 	c.send(arrivals[0])
-	time.Sleep(2 * time.Second) // amid its work
+	time.Sleep(2 * time.Second) // amid the work
 	inWork := c.unfinished(arrivals[:2])
 	c.end(syscall.SIGTERM)
 

@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Refuses checks the configuration of a program. defaults returns a pointer to new defaults. except replaces what is refused of keys of which
-// the program asks more or less than others.
+// Refuses checks the configuration of a program. defaults returns a pointer to new defaults. except replaces the
+// refused values of some keys, for a program that is stricter or laxer about these keys than other programs.
 func Refuses(t *testing.T, defaults func() any, except map[string][]string) {
 	t.Helper()
 	load := func(set ...string) error { return config.Load(defaults(), "", set) }

@@ -4,12 +4,12 @@ package configtest
 type rule struct {
 	refused []string
 	taken   []string
-	with    []string // settings that the key needs beside it
-	names   string   // the key that a refusal names where it is another one, which lacks
+	with    []string // settings that the key needs as well
+	names   string   // the key that a refusal names, if different from this key
 	why     string   // of a key of which everything is taken
 }
 
-// Values that no number and no time may have.
+// Values that are valid for no number and no time.
 var (
 	numbers  = []string{"-1", "9223372036854775807", "1.5", "many"}
 	absurd   = []string{"-1s", "30", "1ns", "2562047h", "soon"} // a number without a unit is no time
@@ -40,7 +40,7 @@ var (
 	tls        = []string{"kafka.tls.enabled=true"}
 )
 
-// rules has a row for each key of every program. A key that is new needs a row.
+// rules has a row for each key of every program. A new key needs a row.
 var rules = map[string]rule{
 	"telemetry.log_level":     oneOf("debug", "info", "warn", "error"),
 	"telemetry.log_format":    oneOf("text", "json"),

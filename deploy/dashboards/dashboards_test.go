@@ -17,7 +17,7 @@ import (
 
 const root = "../.."
 
-// suffixes are what Prometheus' clients add to a histogram's name.
+// suffixes are the endings that Prometheus' clients add to a histogram's name.
 var suffixes = regexp.MustCompile(`_(bucket|count|sum)$`)
 
 var metric = regexp.MustCompile(`\bcinedex_[a-z0-9_]+`)

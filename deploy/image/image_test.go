@@ -34,7 +34,7 @@ func TestBasesArePinned(t *testing.T) {
 	}
 }
 
-// The toolchain of the image is the one that go.mod asks for.
+// The toolchain of the image is the toolchain of go.mod.
 func TestToolchain(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {
@@ -50,7 +50,7 @@ func TestToolchain(t *testing.T) {
 	}
 }
 
-// The context has every package that the programs are made of, and nothing that a home folder holds.
+// The context has every package of the programs, and nothing of a home folder.
 func TestContext(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package k8s holds the manifests for Kubernetes. The package is for tests alone. The tests check that topics and users are those
-// of the contracts, and that every setting in a manifest is a setting of the service. tools/k8s checks that Kubernetes and its
-// operators accept the manifests.
+// Package k8s holds the manifests for Kubernetes. The package is for tests alone. The tests compare topics and users
+// with the contracts, and every setting in a manifest with the settings of the service. tools/k8s checks that
+// Kubernetes and the Kubernetes operators accept the manifests.
 package k8s

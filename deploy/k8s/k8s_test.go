@@ -25,7 +25,7 @@ const (
 
 type object = map[string]any
 
-// documents writes objects as one YAML file.
+// documents writes objects into a single YAML file.
 func documents(t *testing.T, about string, all []object) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -85,7 +85,7 @@ func TestUsers(t *testing.T) {
 	acl := func(kind, name, pattern string, operations ...string) object {
 		return object{"resource": object{"type": kind, "name": name, "patternType": pattern}, "operations": operations}
 	}
-	// How far groups are, and nothing that they read: for the operator, and for the scaler.
+	// The operator and the scaler may read the offsets of groups, and no messages.
 	watches := []object{acl("topic", "*", "literal", "Describe"), acl("group", "*", "literal", "Describe")}
 	var all []object
 	for _, a := range events.Accesses() {
@@ -108,7 +108,7 @@ func TestUsers(t *testing.T) {
 	golden(t, filepath.Join(production, "users.yaml"), documents(t, "What each service may do on the log, from pkg/events.", all))
 }
 
-// A container is what is looked at of one in a manifest.
+// A container holds the checked fields of a container in a manifest.
 type container struct {
 	Name    string
 	Command []string
@@ -142,7 +142,7 @@ func containers(t *testing.T, name string) []container {
 	return out
 }
 
-// TestSettings has each program check the configuration that its manifest gives it, with every variable set.
+// In TestSettings each program checks the configuration in its manifest, with every variable set.
 func TestSettings(t *testing.T) {
 	bin := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/", "./cmd/cinedex", "./services/...")
@@ -151,7 +151,7 @@ func TestSettings(t *testing.T) {
 		t.Fatalf("building: %v\n%s", err, b)
 	}
 	type asked struct {
-		config   string // the file, and not where it is mounted
+		config   string // the path of the file in the repository, not in the container
 		variable []string
 		args     []string // before --config
 	}
@@ -183,7 +183,7 @@ func TestSettings(t *testing.T) {
 			if out, err := check(); err != nil {
 				t.Errorf("%s: %v\n%s", a.config, err, out)
 			}
-			// And a variable that does not exist would have been refused.
+			// A variable that does not exist would have been refused.
 			if out, err := check("CINEDEX_KAFKA_PASSWORD=x"); err == nil || !strings.Contains(out, "CINEDEX_KAFKA_PASSWORD") {
 				t.Errorf("with a variable that is none: %v\n%s", err, out)
 			}
@@ -191,7 +191,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestScaling holds what workers are scaled on to the topics and groups that there are.
+// TestScaling compares the triggers of the scaled workers with the existing topics and groups.
 func TestScaling(t *testing.T) {
 	partitions := map[string]int{}
 	for _, c := range events.Contracts() {

@@ -85,7 +85,8 @@ func envOr(name, def string) string {
 	return def
 }
 
-// start starts the servers, or those of an earlier start that have ended since, and prints where they are.
+// start starts the servers and prints their addresses. Servers of an earlier start that have ended since are started
+// again.
 func start(ctx context.Context, cfg servers.Config) error {
 	c, err := servers.Open(cfg.Dir)
 	if err != nil && errkind.Of(err) != errkind.NotFound {

@@ -15,8 +15,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// model is a search engine that answers what the reader asks: any of some words, and everything near a vector. The
-// embedded engine takes its place in fewer plans, since making its folder costs as much as ten plans do.
+// model is a search engine for the reader's two questions: any of some words, and everything near a vector. The
+// embedded engine takes the model's place in fewer plans, because making the engine's folder costs as much as ten
+// plans.
 type model struct {
 	annotations map[item]*pb.Annotation
 	embeddings  map[item]*pb.Embedding
@@ -99,7 +100,7 @@ func (m *model) Dump(context.Context, io.Writer) error                      { re
 func (m *model) Ready(context.Context) error                                { return nil }
 func (m *model) Close() error                                               { return nil }
 
-// writer is the engine as an indexer sees it.
+// writer is the engine as seen by an indexer.
 type writer struct{ p *process }
 
 func (w writer) do(ctx context.Context, what string, f func(context.Context, search.Engine) error) error {
@@ -139,7 +140,7 @@ func (w writer) DeleteRun(ctx context.Context, run string) error {
 	return w.do(ctx, "delete "+run, func(ctx context.Context, e search.Engine) error { return e.DeleteRun(ctx, run) })
 }
 
-// found is what a reader finds of some runs by searching.
+// found holds the items of some runs that a reader finds by searching.
 type found struct{ annotations, embeddings map[item]bool }
 
 const everyWord = "item"

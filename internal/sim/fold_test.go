@@ -9,13 +9,13 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// execution is one try at a run.
+// execution is a single try at a run.
 type execution struct {
 	run   string
 	epoch int64
 }
 
-// A fold is what the log says, taken together without a store, an engine or a service.
+// A fold is the state given by the log alone, without a store, an engine or a service.
 type fold struct {
 	assets      map[string]*pb.Asset
 	annotations map[execution]map[int64]string
@@ -53,7 +53,8 @@ func (f *fold) add(ev events.Event) {
 	}
 }
 
-// whole returns what a finished run wrote: everything of one execution, or an error that says what the log has instead.
+// whole returns the items of a finished run, if all items come from a single execution. Otherwise the error describes
+// the items in the log.
 func (f *fold) whole(r *pb.Run) (annotations map[int64]string, embeddings map[int64]float32, err error) {
 	x := execution{r.GetId(), r.GetEpoch()}
 	i := slices.IndexFunc(f.ends[x], func(e *pb.Run) bool { return e.GetState() == pb.RunState_RUN_STATE_FINISHED })

@@ -13,23 +13,23 @@ import (
 type call struct {
 	by     *process
 	what   string
-	writes string // the run whose items it publishes
+	writes string // the run whose items the call publishes
 	effect func() error
 	done   chan error
-	// left is set when its caller has stopped waiting: it may still take effect.
+	// left is set when the caller has stopped waiting. The call may still take effect.
 	left bool
 }
 
-// A gate holds the calls that wait.
+// A gate holds the waiting calls.
 type gate struct {
 	mu      sync.Mutex
 	waiting []*call
 }
 
-// errDead ends what a killed process was doing; nobody sees it.
+// errDead ends the work of a killed process; nobody sees the error.
 var errDead = errkind.New(errkind.Unavailable, "the process was killed")
 
-// pass waits until the world has done the call. A caller whose context ends does not know what became of it.
+// pass waits until the world has done the call. A caller whose context ends does not know the fate of the call.
 func (p *process) pass(ctx context.Context, what string, effect func() error) error {
 	return p.wait(ctx, &call{by: p, what: what, effect: effect, done: make(chan error, 1)})
 }
@@ -54,7 +54,7 @@ func (p *process) wait(ctx context.Context, c *call) error {
 	}
 }
 
-// ready returns the calls that may be let through, in an order that does not depend on who was scheduled first.
+// ready returns the calls that may pass, in an order independent of the scheduler.
 func (g *gate) ready() []*call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -79,7 +79,7 @@ func (g *gate) take(c *call) {
 	g.waiting = slices.DeleteFunc(g.waiting, func(x *call) bool { return x == c })
 }
 
-// of returns the calls of one process and takes them away.
+// of returns the calls of a process and removes these calls from the gate.
 func (g *gate) of(p *process) []*call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +94,7 @@ func (g *gate) of(p *process) []*call {
 	return out
 }
 
-// outside does what has goroutines and clocks of its own, out of the world's time, as if on another machine.
+// outside runs work with goroutines and clocks of its own outside the world's time, as if on another machine.
 type outside struct {
 	work chan func()
 	done chan struct{}

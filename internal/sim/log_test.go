@@ -18,7 +18,7 @@ import (
 // partitions is how many each topic has.
 const partitions = 2
 
-// lane is one partition of a topic.
+// lane is a partition of a topic.
 type lane struct {
 	topic events.Topic
 	n     int
@@ -39,12 +39,12 @@ type message struct {
 	offset int64
 	event  events.Event
 	logged time.Time
-	// poison is the group that cannot take it.
+	// poison is the group that cannot handle the message.
 	poison string
 }
 
-// A simlog keeps every message, and what each group has done of it. It does with a handler's
-// errors what package events does.
+// A simlog keeps every message, and each group's progress. A simlog treats a handler's errors as package events treats
+// them.
 type simlog struct {
 	w       *world
 	lanes   map[lane][]*message
@@ -59,7 +59,7 @@ type letter struct {
 	group string
 }
 
-// A lateMessage lands at a later step, or never where the process dies that holds it.
+// A lateMessage lands at a later step, or never if the process that holds the message dies.
 type lateMessage struct {
 	at    int
 	topic events.Topic
@@ -86,7 +86,7 @@ type cursor struct {
 	generation          int
 	busy                bool
 	rewind              bool
-	single              int64 // below this offset messages go one by one
+	single              int64 // below this offset messages go singly
 	attempts            int
 	again               time.Time
 }
@@ -103,10 +103,10 @@ func newLog(w *world) *simlog {
 	return &simlog{w: w, lanes: map[lane][]*message{}, groups: map[string]*group{}, letters: map[letter]bool{}}
 }
 
-// logged is the log as one process sees it.
+// logged is the log as seen by a process.
 type logged struct{ p *process }
 
-// Publish cuts batches smaller than the runner does, so that a crash comes between two of them.
+// Publish cuts smaller batches than the runner, so that a crash can come between two batches.
 func (l logged) Publish(ctx context.Context, topic events.Topic, evs ...events.Event) error {
 	w := l.p.world
 	for _, ev := range evs {
@@ -165,7 +165,7 @@ func cut(ev events.Event, most int) []events.Event {
 	return out
 }
 
-// take is what the log makes of a publication.
+// take adds a publication to the log.
 func (l *simlog) take(p *process, topic events.Topic, ev events.Event) error {
 	w := l.w
 	soon := func(held *process) {
@@ -197,7 +197,7 @@ func (l *simlog) land(topic events.Topic, ev events.Event, poison string) {
 	}
 }
 
-// landLate lands what is due, or all of it.
+// landLate lands the late messages that are due, or all late messages.
 func (l *simlog) landLate(all bool) {
 	l.late = slices.DeleteFunc(l.late, func(m lateMessage) bool {
 		due := all || m.at <= l.w.step
@@ -243,8 +243,8 @@ func (l *simlog) inOrder() []*group {
 	return out
 }
 
-// share gives each lane of each group to a member. Who was paused for long is taken for dead; who
-// is alive finishes what it is doing before it gives a lane up.
+// share gives each lane of each group to a member. A member paused for long counts as dead. A living member finishes
+// its batch before giving up a lane.
 func (l *simlog) share() {
 	for _, g := range l.inOrder() {
 		var alive []*process
@@ -269,7 +269,7 @@ func (l *simlog) share() {
 	}
 }
 
-// settle does what the ends of handlers ask for.
+// settle applies the results of the handlers.
 func (l *simlog) settle() {
 	l.w.gate.mu.Lock()
 	ends := l.ends
@@ -281,7 +281,7 @@ func (l *simlog) settle() {
 	for _, e := range ends {
 		c := e.g.cursors[e.lane]
 		if e.generation != c.generation {
-			continue // its commit is refused: the lane is somebody else's
+			continue // the commit is refused: the lane belongs to another member
 		}
 		c.busy = false
 		l.settleOne(e, c)
@@ -297,7 +297,7 @@ func (l *simlog) settleOne(e ended, c *cursor) {
 		c.position += int64(e.n)
 		c.attempts = 0
 		if w.rnd.IntN(2) == 0 {
-			c.committed = c.position // else with what comes next, or not before a crash
+			c.committed = c.position // otherwise with the next message, or not before a crash
 		}
 	}
 	if e.err == nil || w.bug == skipErrors {
@@ -341,7 +341,7 @@ func (l *simlog) deliverable() (out []func()) {
 	return out
 }
 
-// deliver hands the next batch of a lane to its owner.
+// deliver gives the next batch of a lane to the lane's owner.
 func (l *simlog) deliver(g *group, k lane, c *cursor) {
 	m := g.members[c.owner]
 	n := min(1+l.w.rnd.IntN(4), len(l.lanes[k])-int(c.position))

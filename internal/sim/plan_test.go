@@ -7,50 +7,50 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A Plan says what the world is like, and what goes wrong in it when.
+// A Plan describes the world, the faults, and the step of each fault.
 type Plan struct {
-	// Seed decides what happens next wherever several things may.
+	// Seed decides wherever several things may happen next.
 	Seed uint64
 	// Assets arrive at the beginning.
 	Assets int
-	// Items is about how many annotations a run writes, and Cut how many of them one event of the log carries.
+	// Items is about how many annotations a run writes. Cut is the number of annotations in a single event of the log.
 	Items, Cut int
-	// Unsteady makes no two executions of a run say the same, so that a mix of two is seen. An indexer that stands still
-	// loses no partitions then: see the package's document.
+	// With Unsteady, no two executions of a run write the same items, so a mix of two executions shows. An indexer that
+	// pauses then loses no partitions: see the package comment.
 	Unsteady bool
 	Faults   []Fault
 }
 
-// A Fault is one thing that goes wrong, or that an operator does, at a step.
+// A Fault is a single fault, or an act of an operator, at a step.
 type Fault struct {
 	Step int
 	Kind FaultKind
-	// Who picks the process, the topic or the asset that it happens to, as far as there are several.
+	// Who picks the process, the topic or the asset of the fault, where several exist.
 	Who int
-	// For is how long it lasts, in steps or in failing calls.
+	// For is the length of the fault, in steps or in failing calls.
 	For int
 }
 
-// FaultKind is what goes wrong.
+// FaultKind is the kind of a fault.
 type FaultKind int
 
 // The faults.
 const (
-	KillWorker     FaultKind = iota // kill -9; it comes back after For steps under the same name
+	KillWorker     FaultKind = iota // kill -9; the worker comes back after For steps under the same name
 	KillIndexer                     // the same
-	PauseWorker                     // stands still for For steps, while its lease and its partitions go to others, and goes on
+	PauseWorker                     // stands still for For steps, while other workers get the lease and the partitions, and then continues
 	PauseIndexer                    // the same
-	LoseLease                       // a worker stands still before its next write until another has written in its place, and goes on then
+	LoseLease                       // a worker stands still before its next write until another worker has written the same run, and then continues
 	StoreBefore                     // calls of the store fail without an effect
-	StoreAfter                      // calls of the store fail after their effect, or after half of it
-	StoreCrash                      // the store loses what it has not synced, and is opened again
+	StoreAfter                      // calls of the store fail after the whole effect, or after half of the effect
+	StoreCrash                      // the store loses the data without a sync, and is opened again
 	EngineBefore                    // as StoreBefore
 	EngineAfter                     // as StoreAfter
 	LogBefore                       // publishing fails without an effect
-	LogLate                         // publishing fails, and what was published lands at some time later
-	LogTwice                        // what is published lands twice, the second time later
+	LogLate                         // publishing fails, and the published events land some time later
+	LogTwice                        // published events land twice, the second time later
 	Replay                          // a group reads a topic again from its start
-	Poison                          // an event that no handler can take lies in the log
+	Poison                          // an event that no handler can handle lies in the log
 	Switch                          // an operator switches an asset to its other version, or back
 	Upgrade                         // the workers come back with a new version of the algorithm
 	CrashAlgorithm                  // the algorithm panics the next For times
@@ -76,7 +76,7 @@ func (p Plan) String() string {
 // steps is when the last fault happens at the latest.
 const steps = 400
 
-// plans draws plans; rapid makes those that fail smaller.
+// plans draws plans; rapid shrinks the failing plans.
 var plans = rapid.Custom(func(t *rapid.T) Plan {
 	fault := rapid.Custom(func(t *rapid.T) Fault {
 		return Fault{

@@ -18,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// bug is one that is put in on purpose.
+// bug is the name of a bug put in on purpose.
 type bug string
 
 const (
@@ -29,12 +29,12 @@ const (
 	switchEarly bug = "switch before indexed"
 	countedIDs  bug = "id by counter"
 	noAcks      bug = "publish without acknowledgement"
-	// oldMemory was in the runner until these plans found it: a worker took a run for ended that it had ended itself, though its end
-	// had come after another worker's lease, and was refused.
+	// oldMemory was in the runner until these plans found the bug. A worker took a run for ended because the worker had
+	// ended the run itself. The end had come after another worker's lease, and was refused.
 	oldMemory bug = "trust in an end that was refused"
 )
 
-// counted gives what is written identities from a counter, in place of those that follow from the run.
+// counted numbers written items by a counter, in place of the identities that follow from the run.
 func counted(p *process, batches []store.Batch) []store.Batch {
 	p.counted = search.Batch{}
 	next := func(k string) int64 {
@@ -59,10 +59,10 @@ func counted(p *process, batches []store.Batch) []store.Batch {
 	return out
 }
 
-// SIM_TRACE names a file for what happened in the plan that failed last.
+// SIM_TRACE names a file for the trace of the last failed plan.
 const traceVariable = "SIM_TRACE"
 
-// check carries out n plans and fails with the smallest that does not hold. It returns how many steps they took.
+// check carries out n plans and fails with the smallest failing plan. check returns the number of steps.
 func check(t *testing.T, n int, open func(*outside) (search.Engine, error)) (steps int) {
 	if err := flag.Set("rapid.checks", fmt.Sprint(n)); err != nil {
 		t.Fatal(err)
@@ -81,10 +81,10 @@ func check(t *testing.T, n int, open func(*outside) (search.Engine, error)) (ste
 	return steps
 }
 
-// After any plan, what readers see equals the fold of the log.
+// After any plan, readers see exactly the fold of the log.
 func TestPlans(t *testing.T) { check(t, 300, nil) }
 
-// The same over the embedded engine in place of its model.
+// The same, over the embedded engine in place of the model.
 func TestPlansEmbedded(t *testing.T) {
 	check(t, 10, func(out *outside) (engine search.Engine, err error) {
 		dir := t.TempDir()
@@ -125,7 +125,7 @@ func many(t *testing.T) {
 		Note: "real runner, indexer and Pebble store; a model of the search engine, held beside the embedded one in fewer plans"})
 }
 
-// Each bug that is put in on purpose is caught, and within so many plans.
+// Each bug put in on purpose is caught, within a bounded number of plans.
 func TestBugs(t *testing.T) {
 	for _, b := range []bug{commitFirst, noFencing, skipErrors, switchEarly, countedIDs, noAcks, oldMemory} {
 		t.Run(string(b), func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// A disk holds the store of a world. What was not synced is lost when the store crashes.
+// A disk holds the store of a world. Data without a sync is lost when the store crashes.
 type disk struct {
 	out   *outside
 	fs    *vfs.MemFS
@@ -39,7 +39,7 @@ func (d *disk) open() (err error) {
 	return err
 }
 
-// crash loses a part of what was not synced, from nothing to all, and opens the store over the rest.
+// crash loses a part of the data without a sync, from nothing to all, and opens the store over the rest.
 func (d *disk) crash(rnd *rand.Rand) (err error) {
 	d.out.do(func() {
 		old := d.store
@@ -60,7 +60,7 @@ func (d *disk) do(f func(ctx context.Context, s *pebblestore.Store)) {
 	d.out.do(func() { f(context.Background(), d.store) })
 }
 
-// gated is the store as one process sees it: each call waits at the gate, and may fail.
+// gated is the store as seen by a process: each call waits at the gate, and may fail.
 type gated struct {
 	p *process
 }
@@ -92,7 +92,7 @@ func tell(ctx context.Context, g gated, what string, f func(ctx context.Context,
 	return err
 }
 
-// each reads a sequence whole, in one call.
+// each reads a whole sequence in a single call.
 func each[T any](ctx context.Context, g gated, what string, f func(ctx context.Context, s *pebblestore.Store) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		all, err := ask(ctx, g, what, func(ctx context.Context, s *pebblestore.Store) ([]T, error) { return collect(f(ctx, s)) })

@@ -29,7 +29,7 @@ import (
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 )
 
-// A world is everything of one plan.
+// A world is the whole state of a plan.
 type world struct {
 	plan    Plan
 	bug     bug
@@ -52,11 +52,11 @@ type world struct {
 	active             map[string]*pb.ActiveRun // by asset and algorithm, as the switches say
 	operated           map[string]bool          // switched by an operator last
 	look               bool
-	before             []*pb.ActiveRun // what a reader saw earlier, and goes on with
+	before             []*pb.ActiveRun // the active runs that a reader saw earlier and continues to read
 	trace              *strings.Builder
 }
 
-// A process is one service from its start to its end.
+// A process is a service from its start to its end.
 type process struct {
 	world   *world
 	name    string
@@ -66,22 +66,22 @@ type process struct {
 	dead    bool
 	paused  bool
 	since   time.Time // of the pause
-	until   int       // the step at which it comes back or goes on
-	soon    int       // of LoseLease: how many steps after another has written in its place it goes on
-	armed   bool      // of LoseLease: it stands still at its next write
+	until   int       // the step at which the process comes back or continues
+	soon    int       // of LoseLease: the number of steps between the other worker's write and the waking
+	armed   bool      // of LoseLease: the worker stands still at its next write
 
 	ids     map[string]int64 // of the bug countedIDs
 	counted search.Batch
 }
 
-// session is how long a group waits for a member that says nothing.
+// session is how long a group waits for a silent member.
 const session = 6 * time.Second
 
 func (p *process) expelled() bool {
 	return p.paused && time.Since(p.since) >= session && !(p.indexer && p.world.plan.Unsteady)
 }
 
-// outcome is what a plan came to.
+// outcome is the result of a plan.
 type outcome struct {
 	err   error
 	steps int
@@ -118,7 +118,7 @@ func run(t *testing.T, plan Plan, b bug, open func(*outside) (search.Engine, err
 	return o
 }
 
-// tell keeps a line of what happened, for the reader of a plan that failed.
+// tell adds a line to the trace, for the reader of a failed plan.
 func (w *world) tell(format string, args ...any) {
 	fmt.Fprintf(w.trace, "%5d %s ", w.step, time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
 	fmt.Fprintf(w.trace, format+"\n", args...)
@@ -185,8 +185,8 @@ func (w *world) live() error {
 	}
 }
 
-// haste is how many steps it takes on average until time passes. While somebody stands still it passes
-// quickly, so that leases and sessions run out.
+// haste is the average number of steps until time passes. While a process stands still, time passes quickly, so that
+// leases and sessions run out.
 func (w *world) haste() int {
 	if slices.ContainsFunc(w.procs, func(p *process) bool { return p.paused }) {
 		return 8
@@ -201,7 +201,7 @@ func (w *world) idle() bool {
 	return len(w.gate.waiting) == 0 && w.log.atRest() && !slices.ContainsFunc(w.procs, func(p *process) bool { return p.paused || p.dead })
 }
 
-// let does a call. One whose caller has gone takes effect all the same, or does not.
+// let does a call. A call whose caller has gone takes effect, or does not.
 func (w *world) let(c *call) {
 	if c.by.armed && c.writes != "" {
 		w.tell("%s stands still before %s", c.by.name, c.what)
@@ -221,7 +221,7 @@ func (w *world) let(c *call) {
 	c.done <- err
 }
 
-// fails reports whether a call fails now, of so many that are to.
+// fails reports whether a call fails now, and counts the failure against the calls that are to fail.
 func (w *world) fails(k FaultKind) bool {
 	if w.failing[k] == 0 {
 		return false
@@ -244,7 +244,7 @@ func (w *world) faulty(before, after FaultKind, f func() error) error {
 	return f()
 }
 
-// start starts a process under a name, in place of the one before.
+// start starts a process under a name, in place of the earlier process.
 func (w *world) start(name string) error {
 	p := &process{world: w, name: name, indexer: strings.HasPrefix(name, "indexer"), ids: map[string]int64{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -281,7 +281,7 @@ func (w *world) service(p *process) (func(context.Context) error, error) {
 	return s.Serve, nil
 }
 
-// kill ends a process. What it had sent takes effect, or does not.
+// kill ends a process. Calls sent before take effect, or do not.
 func (w *world) kill(p *process) {
 	w.gate.mu.Lock()
 	p.dead, p.paused = true, false
@@ -361,7 +361,7 @@ func (w *world) strike(f Fault) error {
 	return nil
 }
 
-// recover brings back who was killed and wakes who was paused, when its time has come or at the end.
+// recover restarts killed processes and wakes paused processes, when their time has come or at the end.
 func (w *world) recover(all bool) error {
 	for _, name := range []string{"indexer-1", "indexer-2", "worker-1", "worker-2"} {
 		p := w.procs[slices.IndexFunc(w.procs, func(p *process) bool { return p.name == name })]
@@ -383,7 +383,7 @@ func (w *world) recover(all bool) error {
 	return nil
 }
 
-// poison puts an event into the log that a handler must refuse for good.
+// poison puts an event into the log that every handler MUST refuse for good.
 func (w *world) poison(f Fault) {
 	a := asset(f.Who % w.plan.Assets)
 	r := &pb.Run{Id: fmt.Sprintf("poison-%d", f.Step), Asset: a.GetId()}
@@ -422,7 +422,7 @@ func (w *world) operate(f Fault) (err error) {
 	return err
 }
 
-// written is told of each batch that a worker publishes, and wakes the one in whose place it is.
+// written hears of each batch that a worker publishes, and wakes the worker that waits for another's write of the run.
 func (w *world) written(run string, by *process) {
 	was := w.writers[run]
 	if was != nil && was != by && was.paused && was.soon > 0 {
@@ -431,7 +431,7 @@ func (w *world) written(run string, by *process) {
 	w.writers[run] = by
 }
 
-// switched keeps what the switches were, and holds them to be one after the other.
+// switched records the switches, and checks that each switch follows the switch before.
 func (w *world) switched(a *pb.ActiveRun, by *process) {
 	key := a.GetAsset() + "/" + a.GetAlgorithm()
 	if now := w.active[key]; now.GetRun() == a.GetRun() && now.GetGeneration() == a.GetGeneration() {
@@ -442,7 +442,7 @@ func (w *world) switched(a *pb.ActiveRun, by *process) {
 	w.look = true
 }
 
-// read is a reader: whatever is active is whole, of one execution, and found by searching.
+// read is a reader. The reader checks that whatever is active is whole, of a single execution, and found by searching.
 func (w *world) read() (err error) {
 	var active []*pb.ActiveRun
 	w.disk.do(func(ctx context.Context, s *pebblestore.Store) {
@@ -452,7 +452,7 @@ func (w *world) read() (err error) {
 		if err = w.seen(ctx, s, active); err != nil {
 			return
 		}
-		// And one that goes on with what it saw a while ago.
+		// A second reader continues with the active runs of a while ago.
 		if err = w.seen(ctx, s, w.before); err != nil {
 			err = fmt.Errorf("a reader with an older view: %w", err)
 		}
@@ -493,7 +493,7 @@ func (w *world) seen(ctx context.Context, s *pebblestore.Store, active []*pb.Act
 		if err != nil {
 			return err
 		}
-		// What an execution wrote beyond what it finished with cannot be.
+		// An execution cannot have written items beyond the counts of its end.
 		gotA, gotE := map[int64]string{}, map[int64]float32{}
 		for x, err := range s.AnnotationsOf(ctx, r.GetAsset(), r.GetId(), store.Span{}) {
 			if err != nil {
@@ -581,7 +581,7 @@ func (w *world) judge() (err error) {
 	return w.buried()
 }
 
-// done holds that a run that was to be made was made, and is seen unless an operator wanted another.
+// done checks that a wanted run was made, and that readers see the run unless an operator chose another.
 func (w *world) done(ctx context.Context, s *pebblestore.Store, want *pb.Run) error {
 	r, err := s.Run(ctx, want.GetAsset(), want.GetId())
 	if err != nil {
@@ -604,7 +604,7 @@ func (w *world) done(ctx context.Context, s *pebblestore.Store, want *pb.Run) er
 	return nil
 }
 
-// buried holds that what could not be handled lies in the dead letters, and nothing else.
+// buried checks that the dead letters hold exactly the messages that could not be handled.
 func (w *world) buried() error {
 	for _, messages := range w.log.lanes {
 		for _, m := range messages {
@@ -617,7 +617,7 @@ func (w *world) buried() error {
 		if l.m.poison == l.group {
 			continue
 		}
-		// Workers of one version have no other one's algorithm.
+		// A worker of a version lacks the algorithm of the other version.
 		if req, ok := l.m.event.Data.(*pb.RunsRequested); ok && slices.ContainsFunc(req.GetRuns(), func(r *pb.Run) bool { return r.GetVersion() != w.version }) {
 			continue
 		}
@@ -633,7 +633,7 @@ func asset(i int) *pb.Asset {
 
 var space = &pb.Space{Name: "sim", Version: "1", Dimension: 4, Metric: "cosine"}
 
-// lines writes some annotations and vectors. No two executions say the same, so that a mix of them is seen.
+// lines writes some annotations and vectors. No two executions write the same, so a mix of executions shows.
 type lines struct {
 	p       *process
 	version string
@@ -678,7 +678,7 @@ func (l lines) Annotate(ctx context.Context, _ algo.Input, out algo.Output) erro
 	return nil
 }
 
-// echo reads what lines writes, and says it again.
+// echo reads the output of lines, and writes the same again.
 type echo struct{ version string }
 
 func (e echo) Spec() *pb.AlgorithmSpec {

@@ -14,7 +14,7 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
-	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // a bucket may be one of S3's protocol
+	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // a bucket may be reached by S3's protocol
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/platform"
 )
@@ -42,7 +42,7 @@ func TestS3(t *testing.T) {
 	c := platform.Default(dir, links)
 	c.Blobs.Bucket, c.Blobs.Buckets = bucket("own"), []string{bucket("films")}
 	c.Blobs.CacheDir = filepath.Join(dir, "fetched")
-	// Which programs read films is not of interest here, only that there are some.
+	// Any existing programs will do for reading films here.
 	for _, tool := range []string{"CINEDEX_FFMPEG", "CINEDEX_FFPROBE"} {
 		t.Setenv(tool, "/bin/true")
 	}

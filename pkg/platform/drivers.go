@@ -13,11 +13,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Links are the implementations that a program is built with. Whatever a program does not list, the program does not link.
+// Links are the implementations in a program. Whatever a program does not list, the program does not link.
 type Links struct {
-	// Stores are the drivers that store.engine may name. The first is the default.
+	// Stores are the drivers for store.engine. The first driver is the default.
 	Stores []store.Driver
-	// Engines are the drivers that search.engine may name. The first is the default.
+	// Engines are the drivers for search.engine. The first driver is the default.
 	Engines []search.Driver
 	// Models opens the models in a cache.
 	Models func(model.Cache) Models
@@ -25,32 +25,32 @@ type Links struct {
 
 // StoreConfig says where the truth is.
 type StoreConfig struct {
-	// Engine is pebble: one folder, one process; or cassandra: a cluster, any number of processes.
+	// Engine is pebble (a folder, a single process) or cassandra (a cluster, any number of processes).
 	Engine string `mapstructure:"engine"`
-	// Adopt takes the log and the search engine that are configured as the store's own, whichever they were before: for the one
-	// start after either was moved on purpose.
+	// Adopt makes the configured log and search engine the store's own, whichever log and engine the store had before.
+	// Set Adopt for a single start, after the log or the engine was moved on purpose.
 	Adopt bool `mapstructure:"adopt"`
-	// Drivers are the sections of the stores that the program links.
+	// Drivers are the sections of the linked stores.
 	Drivers config.Sections `mapstructure:"-"`
 
 	named choice[store.Settings]
 }
 
-// Validate reports the first field that the engine cannot use.
+// Validate returns an error for the first field that the engine cannot use.
 func (c StoreConfig) Validate() error { return c.named.validate(c.Engine) }
 
-// SearchConfig says what finds things.
+// SearchConfig chooses the search engine.
 type SearchConfig struct {
-	// Engine is embedded: Bleve and the flat vector index in one folder, one process; or opensearch: a cluster, any number
-	// of processes.
+	// Engine is embedded (Bleve and the flat vector index in a folder, a single process) or opensearch (a cluster, any
+	// number of processes).
 	Engine string `mapstructure:"engine"`
-	// Drivers are the sections of the search engines that the program links.
+	// Drivers are the sections of the linked search engines.
 	Drivers config.Sections `mapstructure:"-"`
 
 	named choice[search.Settings]
 }
 
-// Validate reports the first field that the engine cannot use.
+// Validate returns an error for the first field that the engine cannot use.
 func (c SearchConfig) Validate() error { return c.named.validate(c.Engine) }
 
 // defaultStore has the drivers' sections with their defaults.
@@ -75,7 +75,8 @@ func defaultSearch(dir string, drivers []search.Driver) (c SearchConfig) {
 	return c
 }
 
-// SettingsOf returns the section of type T among those of the drivers that a program links; nil where the program does not link its driver.
+// SettingsOf returns the section of type T among the sections of a program's drivers, or nil if the program does not
+// link the driver.
 func SettingsOf[T any](drivers config.Sections) *T {
 	for _, d := range drivers {
 		if t, ok := d.Into.(*T); ok {
@@ -85,10 +86,10 @@ func SettingsOf[T any](drivers config.Sections) *T {
 	return nil
 }
 
-// A choice is the settings of drivers, of which an operator names one.
+// A choice is the settings of several drivers. An operator names the driver to use.
 type choice[S interface{ Validate() error }] []named[S]
 
-// named are the settings of one driver, and the key of their section.
+// named are the settings of a driver, and the key of the driver's section.
 type named[S interface{ Validate() error }] struct {
 	name, section string
 	settings      S
@@ -119,7 +120,7 @@ func (c choice[S]) of(engine string) (named[S], error) {
 	return named[S]{}, errkind.New(errkind.Invalid, "engine: %q is none of %s", engine, strings.Join(known, ", "))
 }
 
-// validate reports the first field that the driver cannot use. The sections of other drivers are not looked at.
+// validate returns an error for the first field that the driver cannot use. The sections of other drivers are ignored.
 func (c choice[S]) validate(engine string) error {
 	n, err := c.of(engine)
 	if err != nil {
@@ -167,7 +168,7 @@ func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.
 	return nil
 }
 
-// owner is the platform's store, as the search engine sees it: it implements search.Owner.
+// owner is the platform's store as seen by the search engine. owner implements search.Owner.
 type owner struct{ p *Platform }
 
 func (o owner) Belongs(ctx context.Context, role, id string) error {

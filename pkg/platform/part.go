@@ -15,9 +15,10 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Part is one service. The service's own main and `cinedex up` both run the service as a Part.
+// A Part is a service. The service's own main and `cinedex up` both run the service as a Part.
 //
-// A program calls Spec, reads the configuration into Spec.Config, opens the platform with Spec.Needs, calls Open once, and then runs the Service.
+// A program calls Spec, reads the configuration into Spec.Config, opens the platform with Spec.Needs, calls Open once,
+// and then runs the Service.
 type Part interface {
 	// Spec returns the name, the configuration and the needs of the service.
 	//
@@ -28,7 +29,8 @@ type Part interface {
 	//
 	//   - The configuration is read by then, and p has everything in Spec.Needs. Every other field of p MAY be nil.
 	//   - Open MUST start nothing: no goroutine, no server, no subscription.
-	//   - A part that opens something of its own MUST pass the closer to p.OnClose. The program closes p, also after an error of Open.
+	//   - A part that opens a resource of its own MUST pass the closer to p.OnClose. The program closes p, also after
+	//     an error of Open.
 	Open(ctx context.Context, p *Platform) (Service, error)
 }
 
@@ -55,14 +57,14 @@ type Needs struct {
 	Engine bool
 	// Models are Platform.Models, Algorithms, Encoders and Catalog. The catalogue follows the topic of algorithms.
 	Models bool
-	// Announces says that this process runs the algorithms. The process then announces the declarations of the algorithms. Announces
-	// requires Models.
+	// With Announces, this process runs the algorithms. The process then announces the declarations of the algorithms.
+	// Announces requires Models.
 	Announces bool
 	// Blobs is Platform.Blobs, the buckets.
 	Blobs bool
-	// Films is Platform.Reader, with the programs that read films. Films includes Blobs.
+	// Films is Platform.Reader, with the programs for reading films. Films includes Blobs.
 	Films bool
-	// Tokens is Platform.Authoriser, the rights of callers. Audit is Platform.Audit, the record of what callers did.
+	// Tokens is Platform.Authoriser, the rights of callers. Audit is Platform.Audit, the record of callers' acts.
 	Tokens, Audit bool
 }
 
@@ -82,7 +84,7 @@ func NeedsOf(parts ...Part) (n Needs) {
 	return n
 }
 
-// A Service is a part that was opened.
+// A Service is an open part.
 type Service struct {
 	// Serve runs the service until the context ends. Serve then finishes the work under way, and returns nil on a clean stop. Serve is nil
 	// for a service that has handlers alone. The program of a service with Serve is not ready while the log does not answer.

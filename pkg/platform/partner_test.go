@@ -17,7 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// two opens the store in dir over one log after another, and returns what reading from each says.
+// two opens the store in dir over two logs in turn, and returns the result of reading from each log.
 func two(t *testing.T, brokers []string, change func(second *platform.Config)) (first, second error) {
 	t.Helper()
 	ctx := t.Context()
@@ -52,7 +52,7 @@ func two(t *testing.T, brokers []string, change func(second *platform.Config)) (
 	return first, read()
 }
 
-// A log that the store's data did not come from is refused before anything of it is read, unless it is adopted.
+// A log other than the source of the store's data is refused before any event is read, unless the log is adopted.
 func TestAnotherLog(t *testing.T) {
 	log, err := broker.Open(broker.Config{Dir: t.TempDir()})
 	if err != nil {
@@ -123,7 +123,8 @@ func TestAnotherSearchEngine(t *testing.T) {
 	}
 }
 
-// Indices that were deleted beside a store that knows them are made anew by the next start, and do not answer until a rebuild.
+// If indices were deleted beside a store that has recorded the indices, the next start makes new indices. The new
+// indices do not answer until a rebuild.
 func TestSearchIndicesDeleted(t *testing.T) {
 	url := serverstest.OpenSearch(t)
 	log, err := broker.Open(broker.Config{Dir: t.TempDir()})

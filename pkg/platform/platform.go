@@ -1,6 +1,5 @@
-// Package platform opens what services stand on, from one configuration: the log,
-// the store, the search engine, media and models. Mains and `cinedex up` differ in
-// which services they run over it, and in nothing else.
+// Package platform opens the resources of services from a single configuration: the log, the store, the search engine,
+// media and models. Mains and `cinedex up` differ only in the services over the platform.
 package platform
 
 import (
@@ -26,7 +25,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/telemetry"
 )
 
-// Config is what an operator sets of the parts that services share.
+// Config is the operator's settings of the resources shared by services.
 type Config struct {
 	Telemetry  telemetry.Config `mapstructure:"telemetry"`
 	Kafka      events.Config    `mapstructure:"kafka"`
@@ -45,16 +44,16 @@ type ModelFiles struct {
 	ModelCache string `mapstructure:"model_cache"`
 }
 
-// Tokens says who may do what.
+// Tokens is the settings of callers' rights.
 type Tokens struct {
-	// TokenFile holds the tokens, each with the titles and the roles that it is good for; without it nobody is answered. `cinedex up` makes it with
-	// one token where it is missing.
+	// TokenFile holds the tokens, each with the token's titles and roles. Without the file no caller gets an answer.
+	// `cinedex up` creates a missing file with a single token.
 	TokenFile string `mapstructure:"token_file"`
 	// OIDC is the identity provider that people sign in with, beside the tokens of the file.
 	OIDC oidc.Config `mapstructure:"oidc"`
 }
 
-// Default keeps everything below dir, in the implementations that the program links.
+// Default keeps all data below dir, in the linked implementations.
 func Default(dir string, l Links) Config {
 	c := Config{
 		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: blob.Default(), Audit: audit.Default(),
@@ -66,7 +65,7 @@ func Default(dir string, l Links) Config {
 	return c
 }
 
-// Platform is what is open. A part that was not asked for is nil.
+// Platform holds the open resources. A resource that was not requested is nil.
 type Platform struct {
 	*telemetry.Telemetry
 	Events *events.Client
@@ -75,10 +74,10 @@ type Platform struct {
 	Blobs  *blob.Blobs
 	Reader *media.Reader
 	Cache  model.Cache
-	// Models and Algorithms are those that the program links.
+	// Models and Algorithms are the linked models and algorithms.
 	Models     Models
 	Algorithms *algo.Registry
-	// Catalog says what there is to be asked, and Encoders make the vectors that spaces are asked with.
+	// Catalog lists the kinds, spaces and leaves. Encoders make the vectors of a query.
 	Catalog    *catalog.Catalog
 	Encoders   *encode.Set
 	Authoriser authz.Authoriser
@@ -93,8 +92,8 @@ type Platform struct {
 	watched []lifecycle.Actor // beside the service's own parts
 }
 
-// Open makes a platform with the log and the model cache; the other parts are opened by the methods below,
-// so that a service opens what it needs. Close closes them all.
+// Open makes a platform with the log and the model cache. The methods below open the other resources, so that a service
+// opens only its needs. Close closes all of the resources.
 func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platform, error) {
 	p, err := Begin(ctx, service, c, logs)
 	if err != nil {
@@ -106,7 +105,8 @@ func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platf
 	return p, nil
 }
 
-// Begin makes a platform without the log, for a process that first starts a log of its own and has it tell what it meets.
+// Begin makes a platform without the log, for a process that first starts a log of its own and gives the platform's
+// logger to the log.
 func Begin(ctx context.Context, service string, c Config, logs io.Writer) (*Platform, error) {
 	t, err := telemetry.New(ctx, service, c.Telemetry, logs)
 	if err != nil {
@@ -130,8 +130,8 @@ func (p *Platform) OpenEvents(c events.Config) error {
 	return nil
 }
 
-// OpenTokens reads the file that says who may do what, beside the identity provider that says who people are. The service is not ready
-// while the file is wrong.
+// OpenTokens reads the file of callers' rights, and opens the identity provider beside the file. The service is not ready
+// while the file is invalid.
 func (p *Platform) OpenTokens(t Tokens) (authz.Authoriser, error) {
 	f, err := authz.OpenFile(t.TokenFile, authz.Deps{Log: p.Log, Registerer: p.Registry})
 	if err != nil {
@@ -152,7 +152,7 @@ func (p *Platform) OpenAudit(c audit.Config) (*audit.Log, error) {
 	return l, nil
 }
 
-// Watched are the parts that readiness depends on beside the services: they are given to lifecycle.Ready.
+// Watched are the actors that readiness depends on beside the services. Watched is an argument of lifecycle.Ready.
 func (p *Platform) Watched() []lifecycle.Actor { return p.watched }
 
 // OpenBlobs opens the buckets.
@@ -165,7 +165,7 @@ func (p *Platform) OpenBlobs(ctx context.Context, b blob.Config) error {
 	return nil
 }
 
-// OpenMedia opens the buckets and finds the programs that read films.
+// OpenMedia opens the buckets and finds the programs for reading films.
 func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b blob.Config) error {
 	err := p.OpenBlobs(ctx, b)
 	if err != nil {
@@ -182,16 +182,16 @@ func (p *Platform) OpenMedia(ctx context.Context, c media.Config, b blob.Config)
 	return err
 }
 
-// OnClose has c closed with the platform, before what was opened earlier.
+// OnClose has c closed with the platform, before the resources that were opened earlier.
 func (p *Platform) OnClose(c io.Closer) { p.closers = append(p.closers, c) }
 
-// ModelFile says why a model file cannot be used; nil where it is there.
+// ModelFile says why a model file cannot be used, or returns nil if the file is present.
 func (p *Platform) ModelFile(id string) error {
 	_, err := p.Cache.Require(id)
 	return err
 }
 
-// Close closes what was opened, the last first.
+// Close closes the opened resources, the last first.
 func (p *Platform) Close() error {
 	var errs []error
 	for i := len(p.closers) - 1; i >= 0; i-- {

@@ -21,7 +21,7 @@ func openSearch(c *platform.SearchConfig) *opensearch.Config {
 	return platform.SettingsOf[opensearch.Config](c.Drivers)
 }
 
-// What cannot be used of the search engine is refused by the name of its key.
+// A search engine's setting that cannot be used is refused by its key.
 func TestSearchConfig(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*platform.SearchConfig)

@@ -15,14 +15,17 @@ import (
 // others are the permissions of everybody but the owner.
 const others = 0o077
 
-// KeepPrivate lets what this process creates from now on be read by its owner alone: folders 0700, files 0600. Unreleased films
-// lie there, and what is said in them. A file that is meant for others is given its mode after it was made.
+// KeepPrivate gives files that this process creates from now on to their owner alone: folders 0700, files 0600.
+// Unreleased films lie in these files, and the lines spoken in the films. A file for other readers gets its mode after
+// the file was made.
 func KeepPrivate() { syscall.Umask(others) }
 
-// MakePrivate makes the folder and takes it, with all that lies in it, away from everybody but its owner. Where the folder is
-// another's, as a volume of Kubernetes is, its mode stays; what this process makes in it is private all the same.
+// MakePrivate creates the folder. MakePrivate takes all rights in the folder and in everything below from everybody but
+// the owner. A folder that belongs to another user, such as a volume of Kubernetes, keeps its mode; files that this
+// process creates in the folder are private all the same.
 //
-// Errors: Invalid where the folder is shared by design (sticky, as /tmp is).
+// Errors:
+//   - Invalid: the folder is shared by design (sticky, as /tmp is).
 func MakePrivate(dir string) error {
 	KeepPrivate()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -38,7 +41,7 @@ func MakePrivate(dir string) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); info.Mode().Perm()&others == 0 || ok && int(owner.Uid) != os.Geteuid() {
 		return nil
 	}
-	// An earlier version left the folder open. What lies below is closed first, so that a process that is killed here begins again.
+	// An earlier version left the folder open. Everything below is closed first, so a process killed here begins again.
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir || !d.IsDir() && !d.Type().IsRegular() {
 			return err

@@ -11,7 +11,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A folder that an earlier version left open is closed with all that lies in it, and files made later are the owner's alone.
+// A folder left open by an earlier version is closed with everything below, and files made later are the owner's alone.
 func TestMakePrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
 	program := filepath.Join(dir, "store", "program")

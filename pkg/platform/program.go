@@ -19,7 +19,7 @@ import (
 
 // API is where a program answers over HTTP.
 type API struct {
-	// Address serves the API; that of `cinedex up` has searches, the page, POST /events and operators.
+	// Address serves the API. The address of `cinedex up` serves searches, the page, POST /events and operators.
 	Address string `mapstructure:"address"`
 	// Hosts are the names under which the API may be asked, beside localhost, the host of the address, and any IP address.
 	Hosts []string `mapstructure:"hosts"`
@@ -29,7 +29,7 @@ type API struct {
 	Proxies []string `mapstructure:"proxies"`
 }
 
-// Validate reports the first field that cannot be used. No address is needed where nothing is served.
+// Validate returns an error for the first field that cannot be used. A service without an API needs no address.
 func (c API) Validate() error {
 	if c.Address != "" {
 		if err := telemetry.CheckAddress(c.Address); err != nil {
@@ -45,13 +45,13 @@ func (c API) Validate() error {
 	return rpc.CheckHosts(c.Hosts)
 }
 
-// A Program is one service as a process of its own.
+// A Program is a service as a process of its own.
 type Program struct {
 	Part Part
 	Links
 }
 
-// programConfig is the configuration of a Program: the sections that its part needs.
+// programConfig is the configuration of a Program: the sections in the needs of its part.
 type programConfig struct {
 	Sections config.Sections `mapstructure:"-"`
 
@@ -60,7 +60,7 @@ type programConfig struct {
 	api  *API
 }
 
-// Validate reports the first field that cannot be used beside those of the sections.
+// Validate checks the fields outside the sections, and returns an error for the first field that cannot be used.
 func (c programConfig) Validate() error {
 	switch {
 	case c.spec.Needs.Tokens && c.base.TokenFile == "":
@@ -71,11 +71,11 @@ func (c programConfig) Validate() error {
 	return nil
 }
 
-// sections are the names of those that any service may have, and that a file or an environment may hold which several services share.
-// operating was a section of the indexer until the operator became a service.
+// sections are the names of the sections of all services. A file or an environment that several services share may hold
+// any of these sections. operating was a section of the indexer until the operator became a service.
 var sections = []string{"store.pebble", "store.cassandra", "search", "search.dir", "search.opensearch", "media", "blobs", "audit", "token_file", "oidc", "model_cache", "operating"}
 
-// Elsewhere implements config.Elsewhere: the sections that other services have and this one has not.
+// Elsewhere implements config.Elsewhere: the sections that only other services have.
 func (c *programConfig) Elsewhere() []string {
 	keys := config.Keys(c)
 	return slices.DeleteFunc(slices.Clone(sections), func(section string) bool {
@@ -83,7 +83,7 @@ func (c *programConfig) Elsewhere() []string {
 	})
 }
 
-// Config is what the program is configured with, a pointer for config.Load, filled with defaults.
+// Config is the configuration of the program, filled with defaults. Config is a pointer for config.Load.
 func (p Program) Config() any { return p.config() }
 
 func (p Program) config() *programConfig {
@@ -140,7 +140,7 @@ func (p Program) Main() {
 	}
 }
 
-// logReady reports whether the log answers, within the time that a probe has.
+// logReady returns an error if the log does not answer within the time of a probe.
 func (p *Platform) logReady() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -169,7 +169,8 @@ func (p Program) run(ctx context.Context, cfg *programConfig) (err error) {
 	return lifecycle.Run(ctx, on.Log, actors...)
 }
 
-// actors are what the program runs: health and metrics, what the platform itself runs, the service, and its API.
+// actors are the actors of the program: health and metrics, the platform's own actors, the service, and the service's
+// API.
 func (p *Platform) actors(cfg *programConfig, s Service) (actors []lifecycle.Actor, err error) {
 	name := cfg.spec.Name
 	if s.Serve != nil {
@@ -186,13 +187,14 @@ func (p *Platform) actors(cfg *programConfig, s Service) (actors []lifecycle.Act
 		}})
 	}
 	actors = append(p.Beside(), actors...)
-	if s.Serve != nil { // what serves from the log is not ready without it
+	if s.Serve != nil { // a service with Serve is not ready without the log
 		p.watched = append([]lifecycle.Actor{{Name: "log", Ready: p.logReady}}, p.watched...)
 	}
 	return p.WithAdmin(cfg.base.Telemetry.AdminAddress, cfg.api.Hosts, actors), nil
 }
 
-// WithAdmin puts health and metrics of the actors before them, at address; nothing where address is empty.
+// WithAdmin puts an actor for health and metrics at address before the actors. With an empty address, WithAdmin adds
+// nothing.
 func (p *Platform) WithAdmin(address string, hosts []string, actors []lifecycle.Actor) []lifecycle.Actor {
 	if address == "" {
 		return actors

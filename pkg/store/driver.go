@@ -7,7 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// A Driver is one implementation of Store, as programs choose it. A program lists the drivers that it links; `store.engine` names one of them.
+// A Driver is an implementation of Store for programs to choose. A program lists its drivers; `store.engine` names a
+// driver of the list.
 type Driver struct {
 	// Name is the value of store.engine, and the key of the driver's section below store.
 	Name string
@@ -15,17 +16,17 @@ type Driver struct {
 	Settings func(dir string) Settings
 }
 
-// Settings is the section of one driver, as config.Load fills it.
+// Settings is the section of a driver, as config.Load fills the section.
 type Settings interface {
-	// Validate reports the first field that cannot be used, and begins with the key of the field.
+	// Validate returns an error for the first field that cannot be used. The error begins with the key of the field.
 	Validate() error
 	// Open opens the store. The caller MUST close the store.
 	Open(ctx context.Context, d Deps) (Store, error)
 }
 
-// Deps is what every driver is opened with.
+// Deps are the dependencies of every driver.
 type Deps struct {
 	Log *slog.Logger
-	// Registerer takes the metrics; there are none where it is nil.
+	// Registerer takes the metrics. With nil, the store has no metrics.
 	Registerer prometheus.Registerer
 }

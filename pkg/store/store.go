@@ -10,15 +10,17 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Store is all of the roles below over one body of data.
+// A Store is all of the roles below over the same data.
 //
 //   - Methods MAY be called from any goroutine.
-//   - A store keeps no message of a caller, and changes no message of a caller. Messages in answers belong to the caller.
+//   - A store keeps no message of a caller, and changes no message of a caller. Messages in answers belong to the
+//     caller.
 //   - An iterator that fails yields the error last, with a zero value. A caller MAY leave an iterator early.
 //
 // Errors carry a kind of package errkind:
 //
-//   - NotFound: a method that returns a single row found no row. A method that returns a list, and an iterator, return no rows instead.
+//   - NotFound: a method with a single row as its answer found no row. A method with a list as its answer, and an
+//     iterator, return no rows instead.
 //   - Conflict: another caller won a compare-and-set, or holds the lease. Each method that returns Conflict says when.
 //   - Invalid: an id is missing, a number is negative, or a message cannot be kept. No retry of the same call will help.
 //   - Unavailable, Exhausted: a retry may help.
@@ -33,16 +35,17 @@ type Store interface {
 	Partners
 	Positions
 
-	// Dump writes all rows that readers can see or could switch to, as of one moment. Each row is a line of JSON: {"asset":...},
-	// {"run":...}, {"annotation":...}, {"embedding":...}, {"active":...}, in this order, and by identity within each kind, with the
-	// message in the form of schema.MarshalJSON. Dump leaves out history: epochs, generations, how long executions took, the run seen
-	// before, whether a run was ever switched to, revisions of assets, when titles were decided, leases, jobs, markers.
+	// Dump writes all rows that readers can see or could switch to, as of a single moment. Each row is a line of JSON:
+	// {"asset":...}, {"run":...}, {"annotation":...}, {"embedding":...}, {"active":...}, in this order, and by identity
+	// within each kind, with the message in the form of schema.MarshalJSON. Dump leaves out history: epochs,
+	// generations, how long executions took, the run seen before, whether a run was ever switched to, revisions of
+	// assets, when titles were decided, leases, jobs, markers.
 	Dump(ctx context.Context, w io.Writer) error
 	// Version grows with every change of the library:
 	//
 	//   - PutAsset wrote an asset.
 	//   - Activate switched the active run of an asset and algorithm.
-	//   - CreateRun or FinishRun recorded a run that had no record.
+	//   - CreateRun or FinishRun recorded a run without an earlier record.
 	//   - DeleteRun deleted the record of a run.
 	//
 	// Guarantees:
@@ -52,15 +55,17 @@ type Store interface {
 	//   - Reading Version is cheap.
 	//   - Within one process, a Version read after a change returned is above every Version read before the change began.
 	Version(ctx context.Context) (int64, error)
-	// Changes returns the assets that changed since an earlier call of Changes. A reader who holds the library keeps up with the library
-	// by Changes, at a cost that does not grow with the library. since is Next of the earlier call, or "" for the first call.
+	// Changes returns the assets that changed since an earlier call of Changes. A reader with a copy of the library
+	// keeps the copy current by Changes, at a cost that does not grow with the library. since is Next of the earlier
+	// call, or "" for the first call.
 	//
-	//   - If Whole is true, Assets names every asset that changed: a write made Version grow, and the write returned after the earlier
-	//     call began and before this call began. A reader who reads the asset after this call sees the change.
-	//   - Assets MAY name an asset that did not change. Two answers MAY name the same change. Assets holds no asset twice.
-	//   - If Whole is false, the store does not know every change since then, and Assets is empty. The caller MUST read the whole library
-	//     after this call. Whole is false where since is "", is too old, is no token of this store, or is from before a damaged store
-	//     was salvaged.
+	//   - If Whole is true, Assets names every asset that changed: a write made Version grow, and the write returned
+	//     after the earlier call began and before this call began. A reader who reads the asset after this call sees
+	//     the change.
+	//   - Assets MAY name an asset without a change. Two answers MAY name the same change. Assets holds no asset twice.
+	//   - If Whole is false, the store does not know every change since then, and Assets is empty. The caller MUST read
+	//     the whole library after this call. Whole is false if since is "", is too old, is no token of this store, or
+	//     is from before a damaged store was salvaged.
 	//   - Next is a token in each answer, whether Whole or not.
 	Changes(ctx context.Context, since string) (Changes, error)
 	// Ready reports whether the store can answer and take writes now.
@@ -82,12 +87,13 @@ type Assets interface {
 	// PutAsset writes a whole asset. PutAsset is the compare-and-set of the library.
 	//
 	//   - A caller who changes an asset MUST read the asset, add one to the revision, and put the whole asset.
-	//   - PutAsset writes the asset where the id has no recorded asset, or where the recorded revision is lower. The revision MAY be
-	//     more than one higher, as for a caller who folds the log.
-	//   - Revision 0 means that the asset is from before revisions. Such an asset also replaces a recorded asset of revision 0.
+	//   - PutAsset writes the asset if the id has no recorded asset, or if the recorded revision is lower. The revision
+	//     MAY be higher by more than 1, as for a caller who folds the log.
+	//   - Revision 0 means that the asset is from before revisions. Such an asset also replaces a recorded asset of
+	//     revision 0.
 	//   - If the recorded asset equals the asset, PutAsset changes nothing and returns nil.
-	//   - Conflict: the recorded asset is another asset of the same or a higher revision. A caller who changes the asset MUST read the asset
-	//     and decide anew. A caller who folds the log goes on: the recorded asset stays.
+	//   - Conflict: the recorded asset is another asset of the same or a higher revision. A caller who changes the
+	//     asset MUST read the asset and decide anew. A caller who folds the log goes on: the recorded asset stays.
 	PutAsset(ctx context.Context, a *pb.Asset) error
 	Asset(ctx context.Context, id string) (*pb.Asset, error)
 	// AllAssets yields every asset in the order of ids.
@@ -108,16 +114,16 @@ type Runs interface {
 	//   - A record in state FINISHED stays as recorded: FinishRun under the same or a higher epoch changes nothing and returns nil.
 	//   - A record in state FAILED or CANCELLED is replaced by a later end under the same or a higher epoch.
 	//   - FinishRun does not read Activated of r.
-	//   - Conflict: the epoch of r is below the recorded epoch. If the record is not FINISHED, Conflict also means that the epoch of r is
-	//     below an epoch that was handed out under RunLease before FinishRun began.
+	//   - Conflict: the epoch of r is below the recorded epoch. If the record is not FINISHED, Conflict also means that
+	//     the epoch of r is below an epoch handed out under RunLease before FinishRun began.
 	FinishRun(ctx context.Context, r *pb.Run) error
 	Run(ctx context.Context, asset, id string) (*pb.Run, error)
 	// RunsOf returns every run of an asset in the order of ids.
 	RunsOf(ctx context.Context, asset string) ([]*pb.Run, error)
 }
 
-// A Batch is consecutive items of one run, annotations or embeddings, as the log delivered them. Item i has the asset and the run of
-// the batch, and the ordinal First+i.
+// A Batch is consecutive items of a run, annotations or embeddings, as the log delivered the items. Item i has the
+// asset and the run of the batch, and the ordinal First+i.
 type Batch struct {
 	Asset string
 	Run   string
@@ -151,7 +157,7 @@ type Marker struct {
 // every item.
 type Span = schema.Interval
 
-// A Ref names one item of a run.
+// A Ref names an item of a run.
 type Ref struct {
 	Asset   string
 	Run     string
@@ -189,28 +195,29 @@ type Annotations interface {
 	//     activation counts the markers. A run without a record keeps all markers.
 	//   - A run without items is no error. Items that are written later stay.
 	TrimRun(ctx context.Context, asset, run string, annotations, embeddings int64) error
-	// DeleteRun deletes the items, the markers and the record of a run. A run that does not exist is no error. Conflict: the run is
-	// active. The caller MUST activate another run first.
+	// DeleteRun deletes the items, the markers and the record of a run. DeleteRun of a run that does not exist returns
+	// nil. Conflict: the run is active. The caller MUST activate another run first.
 	DeleteRun(ctx context.Context, asset, run string) error
 
-	// Annotation and Embedding return one item.
+	// Annotation and Embedding return a single item.
 	Annotation(ctx context.Context, asset, run string, ordinal int64) (*pb.Annotation, error)
 	Embedding(ctx context.Context, asset, run string, ordinal int64) (*pb.Embedding, error)
-	// AnnotationsAt and EmbeddingsAt read many items in one call, side by side.
+	// AnnotationsAt and EmbeddingsAt read many items in a single call, side by side.
 	//
-	//   - Element i of the answer is the item of refs[i], nil where there is no such item.
+	//   - Element i of the answer is the item of refs[i], or nil if the item does not exist.
 	//   - Refs MAY repeat. Each element is a message of its own.
 	//   - An error leaves no answer.
 	AnnotationsAt(ctx context.Context, refs []Ref) ([]*pb.Annotation, error)
 	EmbeddingsAt(ctx context.Context, refs []Ref) ([]*pb.Embedding, error)
-	// LastBefore finds annotations by time, for many points in one call.
+	// LastBefore finds annotations by time, for many points in a single call.
 	//
-	//   - Element i of the answer belongs to points[i]: among the annotations of the point's run and kind with a start at or before
-	//     the point's time, the annotation with the latest start, and the lowest ordinal of equal starts; nil where no annotation qualifies.
+	//   - Element i of the answer belongs to points[i]. LastBefore takes the annotations of the point's run and kind
+	//     with a start at or before the point's time. Of these, the answer has the latest start, and among equal starts
+	//     the lowest ordinal. The element is nil if no annotation qualifies.
 	//   - Annotations MAY be in any order of time.
 	//   - The answer holds for batches whose WriteBatches returned nil.
-	//   - The cost does not grow with the length of the run. The exception is a run that was written without stretches (see Stretch):
-	//     LastBefore reads such a run whole.
+	//   - The cost does not grow with the length of the run. The exception is a run written without stretches (see
+	//     Stretch): LastBefore reads such a run whole.
 	LastBefore(ctx context.Context, points []Point) ([]*pb.Annotation, error)
 	// AnnotationsOf yields the annotations of a run within a span, by ordinal.
 	AnnotationsOf(ctx context.Context, asset, run string, span Span) iter.Seq2[*pb.Annotation, error]
@@ -227,16 +234,17 @@ type Activation interface {
 	//   - If next is the active run already, Activate changes nothing and returns nil, whatever previous says.
 	//   - Each switch adds one to the generation, from 1. The answer names the replaced run as Previous, for going back.
 	//   - Activate sets Activated in the record of next. The mark stays, also after another switch.
-	//   - Activate does not check that the items of next are written or indexed: the caller MUST check.
+	//   - Activate does not check the writing and indexing of the items of next: the caller MUST check.
 	//   - Errors: NotFound if next has no record, Invalid if the state of next is not FINISHED, Conflict if neither next nor previous is
 	//     the active run.
 	Activate(ctx context.Context, next *pb.Run, previous string) (*pb.ActiveRun, error)
 	// Active returns the active runs of an asset, by algorithm.
 	Active(ctx context.Context, asset string) ([]*pb.ActiveRun, error)
-	// AllActive yields every active run, in the order of asset and algorithm, as of one moment per asset.
+	// AllActive yields every active run, in the order of asset and algorithm, as of a single moment per asset.
 	AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error]
-	// Inactive yields every run with a record that is not an active run: requested, running, failed, cancelled, waiting for a switch,
-	// replaced. The order is any. A run whose asset changes during the iteration MAY be yielded or left out: Changes names the asset.
+	// Inactive yields every recorded run that is not an active run: requested, running, failed, cancelled, waiting for
+	// a switch, replaced. The order is any. A run whose asset changes during the iteration MAY be yielded or left out:
+	// Changes names the asset.
 	Inactive(ctx context.Context) iter.Seq2[InactiveRun, error]
 }
 
@@ -247,13 +255,14 @@ type InactiveRun struct {
 	State pb.RunState
 }
 
-// A Lease is the right of one holder to write under a name until Until.
+// A Lease is the right of a single holder to write under a name until Until.
 type Lease struct {
 	Name   string
 	Holder string
 	// Epoch grows by one with every Acquire under the name. No epoch is handed out twice.
 	Epoch int64
-	// Until is when the lease runs out, by the clock of the store. A store of several processes measures the clock of its servers.
+	// Until is when the lease runs out, by the clock of the store. A store of several processes measures the clock of
+	// its servers.
 	Until time.Time
 }
 
@@ -264,7 +273,7 @@ const FirstEpoch = 1
 type Leases interface {
 	// Acquire takes a lease for ttl, under the next epoch.
 	//
-	//   - Acquire takes a lease that is free, that has run out, or that the same holder has.
+	//   - Acquire takes a lease that is free, has run out, or belongs to the same holder.
 	//   - Each Acquire adds one to the epoch, also for the same holder: a restarted worker is another worker, and the earlier lease of
 	//     the holder is lost.
 	//   - Conflict: another holder has the lease. The error names the holder.
@@ -273,8 +282,8 @@ type Leases interface {
 	// Renew extends a lease to ttl from now, and keeps the epoch. A lease that ran out can be renewed until somebody acquires the lease.
 	// Conflict: the lease was acquired under a later epoch, or released. Invalid: ttl is not above 0.
 	Renew(ctx context.Context, l Lease, ttl time.Duration) (Lease, error)
-	// Release ends a lease before Until. The store remembers the epoch. Releasing a lease that was lost, released or never held is no
-	// error and changes nothing.
+	// Release ends a lease before Until. The store remembers the epoch. Releasing a lease that was lost, released or
+	// never held changes nothing and returns nil.
 	Release(ctx context.Context, l Lease) error
 	// CheckEpoch returns Conflict if an epoch above the given epoch was handed out under the name, and nil otherwise. CheckEpoch does
 	// not read whether the lease ran out or was released.
@@ -293,7 +302,8 @@ type Jobs interface {
 	AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error]
 }
 
-// Partners are the servers that the data belongs with: the log that filled the store, the search engine that was filled from the store.
+// Partners are the servers that the data belongs with: the log that filled the store, the search engine that was filled
+// from the store.
 // With another log or another engine, answers would be wrong without an error.
 type Partners interface {
 	// Partner returns the identity of the server that plays a role for this store. The first identity that a caller gives stays, until
@@ -309,8 +319,9 @@ type Position struct {
 	Next      int64
 }
 
-// Positions keeps beside the rows how far the log was read for the rows. A store that was restored from a backup, or lost its end,
-// knows by its positions from where the log must be read again. The group's offsets, which the log keeps, do not know.
+// Positions keeps beside the rows how far the log was read for the rows. The positions of a store that was restored
+// from a backup, or lost its end, show from where the log must be read again. The group's offsets, kept by the log, do
+// not.
 type Positions interface {
 	// Reach records how far a group has read.
 	//

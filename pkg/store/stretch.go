@@ -11,8 +11,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Stretch says of consecutive annotations of a run when the annotations of each kind start. Implementations keep stretches beside the
-// annotations, so that LastBefore reads a few annotations and not the run.
+// A Stretch describes consecutive annotations of a run: when the annotations of each kind start. Implementations keep
+// stretches beside the annotations, so LastBefore reads a few annotations and not the run.
 //
 //   - An implementation MUST write the stretches of a batch together with the batch.
 //   - A stretch MAY be stale: a later batch over the same ordinals has stretches of its own, with true bounds.
@@ -110,13 +110,15 @@ type Moment struct {
 	Ordinal int64
 }
 
-// A Finder finds annotations of one run by time, for implementations of LastBefore. A Finder is used by one goroutine.
+// A Finder finds annotations of a run by time, for implementations of LastBefore. A Finder is used by a single
+// goroutine.
 type Finder struct {
 	spots []spot
 	load  func(Stretch) ([]Moment, error)
 }
 
-// A spot is a stretch, with its moments once they were read, sorted by kind, start, and ordinal from the highest down.
+// A spot is a stretch, with the moments of the stretch once the moments were read, sorted by kind, start, and ordinal
+// from the highest down.
 type spot struct {
 	Stretch
 	loaded bool
@@ -163,7 +165,8 @@ func (s Stretch) bound(kind string, t schema.Time) (latest schema.Time, ok bool)
 	return 0, false
 }
 
-// LastBefore returns the moment of the kind that starts last at or before t, the lowest ordinal of several.
+// LastBefore returns the moment of the kind with the latest start at or before t, and the lowest ordinal among equal
+// starts.
 func (f *Finder) LastBefore(kind string, t schema.Time) (best Moment, found bool, err error) {
 	type candidate struct {
 		spot   int
@@ -195,7 +198,7 @@ func compareMoments(a, b Moment) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Start, b.Start), cmp.Compare(b.Ordinal, a.Ordinal))
 }
 
-// in is LastBefore within one stretch.
+// in is LastBefore within a single stretch.
 func (f *Finder) in(s *spot, kind string, t schema.Time) (m Moment, found bool, err error) {
 	if !s.loaded {
 		if s.at, err = f.load(s.Stretch); err != nil {
@@ -204,7 +207,7 @@ func (f *Finder) in(s *spot, kind string, t schema.Time) (m Moment, found bool, 
 		slices.SortFunc(s.at, compareMoments)
 		s.loaded = true
 	}
-	// Behind every moment of the kind that starts at or before t.
+	// i is behind every moment of the kind with a start at or before t.
 	i, exact := slices.BinarySearchFunc(s.at, Moment{Kind: kind, Start: t, Ordinal: 0}, compareMoments)
 	if exact {
 		i++

@@ -47,7 +47,8 @@ func TestFinderReadsLittle(t *testing.T) {
 	}
 }
 
-// Ordinals that no stretch covers are read, as of runs that an earlier release wrote. A stretch of an earlier epoch covers nothing.
+// Ordinals without a stretch are read, as of runs that an earlier release wrote. A stretch of an earlier epoch covers
+// nothing.
 func TestFinderReadsWhatIsNotCovered(t *testing.T) {
 	const n = 1000
 	stretches, moments := film(n)

@@ -1,8 +1,8 @@
-// Command ingestor takes the news that media arrived, over HTTP and from Kafka, and makes assets of it.
+// Command ingestor makes assets of the events of arrived media, from HTTP and from Kafka.
 package main
 
 import (
-	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // the bucket may be one of S3's protocol
+	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // the bucket may be reached by S3's protocol
 	"github.com/cinedex/cinedex/pkg/platform"
 	stores "github.com/cinedex/cinedex/pkg/store/stores/shared"
 	"github.com/cinedex/cinedex/services/ingestor/ingest"

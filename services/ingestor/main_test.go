@@ -9,6 +9,6 @@ import (
 // --check refuses an unusable value and gives the full name of the key.
 func TestConfiguration(t *testing.T) {
 	configtest.Refuses(t, func() any { return program().Config() }, map[string][]string{
-		"store.engine": {"pebble", "nonsense", "", "1"}, // one process has a folder, and a service is one of several
+		"store.engine": {"pebble", "nonsense", "", "1"}, // a folder serves a single process, and several services share a store
 	})
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/cinedex/cinedex/config/configtest"
 )
 
-// What cannot work is refused by --check, with the full name of its key.
+// --check refuses values that cannot work, with the full name of the key.
 func TestConfiguration(t *testing.T) {
 	configtest.Refuses(t, func() any { return program().Config() }, map[string][]string{
-		"store.engine":  {"pebble", "nonsense", "", "1"}, // one process has a folder, and a service is one of several
+		"store.engine":  {"pebble", "nonsense", "", "1"}, // a folder serves a single process, and several services share a store
 		"search.engine": {"embedded", "nonsense", "", "1"},
 	})
 }

@@ -1,8 +1,7 @@
-// Command prose counts the words that STYLE section 12 asks writers to avoid:
-// "what", it and its, and that, those, them and one(s). The first table covers
-// the comments of the repository's Go files, without generated files. The second table
-// covers docs/*.md. Each table has a row for every package or page and a row for the total.
-// A list of the ten longest sentences follows each table.
+// Command prose counts the words that STYLE section 12 asks writers to avoid: "what", it and its, and that, those, them
+// and one(s). The first table covers the comments of the repository's Go files, without generated files. The second
+// table covers docs/*.md. Each table has a row for every package or page and a row for the total. A list of the ten
+// longest sentences follows each table.
 //
 //	go -C tools run ./prose [-json] [-root DIR]
 //
@@ -55,7 +54,7 @@ func run(root string, asJSON bool) error {
 	return nil
 }
 
-// A row holds the counts of one package, of one page, or of a whole table.
+// A row holds the counts of a package, of a page, or of a whole table.
 type row struct {
 	Name  string `json:"name"`
 	Words int    `json:"words"`
@@ -83,9 +82,9 @@ type table struct {
 	Sentences []sentence `json:"longest_sentences"` // the ten longest, longest first
 }
 
-// text is one comment or one page, line by line.
+// text is a comment or a page, line by line.
 type text struct {
-	name  string // the row that counts the text
+	name  string // the row of the text
 	file  string
 	lines []line
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// A module is one Go module in a program, with its licences.
+// A module is a Go module in a program, with the module's licences.
 type module struct {
 	Path, Version, Sum string
 	Dir                string
@@ -23,12 +23,12 @@ type module struct {
 	texts              []text
 }
 
-// A text is one licence or notice file of a module.
+// A text is a licence or notice file of a module.
 type text struct{ name, body string }
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents|unlicense)([-._].*)?$`)
 
-// read finds the folder of the module and the licences in its files.
+// read finds the folder of the module and the licences in the folder.
 func (m *module) read(where *exec.Cmd) error {
 	out, err := where.Output()
 	if err != nil {
@@ -79,7 +79,7 @@ func goItself(version string) (module, error) {
 	return m, m.scan()
 }
 
-// licences is the list for people: a table, then the texts that the licences require to be handed on.
+// licences is the list for people: a table, and then the licence texts that must accompany the programs.
 func licences(modules []module, files []modelFile) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Licences of what Cinedex is made of\n\nCinedex itself is Apache-2.0.\n\n## Go modules in the programs\n\n| module | version | licence |\n|---|---|---|\n")

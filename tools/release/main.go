@@ -1,14 +1,14 @@
-// Command release makes what is handed out of one version of Cinedex, for linux/amd64:
+// Command release makes the files of a version of Cinedex, for linux/amd64:
 //
-//	dist/cinedex-VERSION-linux-amd64.tar.gz   the command and the four services, with licences and SBOM
-//	dist/cinedex-VERSION.cdx.json             the SBOM: CycloneDX 1.6, every Go module in the programs and every model file that is fetched
+//	dist/cinedex-VERSION-linux-amd64.tar.gz   the command and the five services, with licences and SBOM
+//	dist/cinedex-VERSION.cdx.json             the SBOM: CycloneDX 1.6, every Go module in the programs and every fetched model file
 //	dist/cinedex-VERSION-licences.md          each module and file with its licence, and the licence texts of the modules
 //	dist/SHA256SUMS
 //
 // The same commit gives the same bytes: paths are trimmed, and no file holds a time of its own.
 //
-//	go -C tools/release run .           make it
-//	go -C tools/release run . -verify   make it twice, in two folders with two empty build caches, and compare the bytes
+//	go -C tools/release run .           make the files
+//	go -C tools/release run . -verify   make the files twice, in two folders with two empty build caches, and compare the bytes
 package main
 
 import (
@@ -30,10 +30,11 @@ import (
 	"time"
 )
 
-// programs are what a release holds, in the order in which they lie in the archive.
+// programs are the programs of a release, in their order in the archive.
 var programs = []string{"./cmd/cinedex", "./services/ingestor", "./services/algo-runner", "./services/indexer", "./services/operator", "./services/search-api"}
 
-// tags leave out what Cinedex does not use, and what would keep the linker from leaving out more: gRPC's own traces call methods by name.
+// tags leave out unused code. gRPC's own traces would also keep the linker from leaving out more, because the traces
+// call methods by name.
 const tags = "grpcnotrace"
 
 const root = "../.."
@@ -59,7 +60,8 @@ func run(verify bool) error {
 	return release(src, filepath.Join(src, "dist"))
 }
 
-// compare makes two releases of the commit, from two clones with a build cache each, and compares them byte for byte.
+// compare makes two releases of the commit, from two clones with a build cache each, and compares the releases byte for
+// byte.
 func compare(src string) error {
 	tmp, err := os.MkdirTemp("", "cinedex-release-")
 	if err != nil {

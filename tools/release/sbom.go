@@ -12,7 +12,7 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// A modelFile is one file that `cinedex models fetch` downloads or makes, as the command lists the file.
+// A modelFile is a file that `cinedex models fetch` downloads or makes, as the command lists the file.
 type modelFile struct {
 	ID      string `json:"id"`
 	Group   string `json:"group"`
@@ -33,8 +33,8 @@ func modelFiles(cinedex string) ([]modelFile, error) {
 	return list.Models, json.Unmarshal(out, &list)
 }
 
-// bom is the bill of materials in CycloneDX's JSON form, without a serial number and a time, so that the same commit
-// gives the same bytes.
+// bom is the bill of materials in CycloneDX's JSON form, without a serial number and a time, so the same commit gives
+// the same bytes.
 func bom(version string, modules []module, files []modelFile) ([]byte, error) {
 	b := cdx.NewBOM()
 	b.SerialNumber = ""

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Variables that name servers which run already, for tests to use and not to harm.
+// Variables with the addresses of running servers. Tests use these servers and do them no harm.
 const (
 	KafkaVariable      = "CINEDEX_TEST_KAFKA"      // host:port, several with commas
 	CassandraVariable  = "CINEDEX_TEST_CASSANDRA"  // the same
@@ -29,7 +29,7 @@ func (c *Cluster) Environment() []string {
 	return env
 }
 
-// ResidentMB is how much memory its process takes, where the system tells; 0 otherwise.
+// ResidentMB is the resident memory of the node's process, or 0 if the system does not tell.
 func (n *Node) ResidentMB() int {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.PID()))
 	if err != nil {

@@ -57,7 +57,8 @@ func startCassandra(ctx context.Context, cfg Config) ([]*Node, error) {
 			return nodes, err
 		}
 		nodes = append(nodes, n)
-		// One after the other: two that join an empty ring at once would each make a schema.
+		// The nodes start one after the other: two nodes that join an empty ring at the same time would each create a
+		// schema.
 		if err := n.Start(ctx); err != nil {
 			return nodes, err
 		}

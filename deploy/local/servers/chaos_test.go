@@ -12,7 +12,8 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// Two Cassandras are one ring, over TLS and with a password; one that was killed and started again is part of it.
+// Two Cassandras form a ring, over TLS and with a password. A node that was killed and started again is part of the
+// ring.
 func TestChaosCassandraRing(t *testing.T) {
 	if os.Getenv("CHAOS") != "1" {
 		t.Skip("starts two Cassandras: run it with make chaos")

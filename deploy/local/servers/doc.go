@@ -1,21 +1,20 @@
-// Package servers runs real Kafka, Cassandra and OpenSearch on this machine, without a
-// container engine: their own jars from Maven Central, as ordinary Java processes on
-// loopback addresses. `make servers` runs them for a person, and tests run them to kill,
-// pause and restart a node of their choice (see serverstest).
+// Package servers runs real Kafka, Cassandra and OpenSearch on this machine without a container engine: jars from Maven
+// Central, as ordinary Java processes on loopback addresses. `make servers` runs the servers for a person. Tests run
+// servers to kill, pause and restart a chosen node (see serverstest).
 //
-// # What it guarantees
+// # Guarantees
 //
-//   - What runs is what was pinned: a pom names the versions, and every jar that Maven brings
-//     must have the SHA-256 that lies beside the pom. They are fetched once, into the user's cache.
-//   - A node that Start returned answers its clients. Otherwise the error says what to do: which port is
+//   - Versions are pinned: a pom names the versions, and every jar from Maven must have the SHA-256 in the file beside
+//     the pom. Jars are fetched once, into the user's cache.
+//   - A node answers its clients once Start has returned without an error. An error says what to do: which port is
 //     taken and how to choose another, which Java is missing, what does not fit into memory, and where the log is.
-//   - All that a cluster writes lies under its one folder: a folder for each node, with its data, its
+//   - A cluster writes only below the folder of the cluster: a folder for each node, with the node's data,
 //     configuration, server.log and server.pid.
-//   - Nodes of a cluster that is not Detached end with the process that started them, however that ends.
+//   - Nodes of a cluster without Detached end with the process that started the nodes, however the process ends.
 //
-// # Its limits
+// # Limits
 //
-// They are small: one partition's copy of everything fits a laptop, and three brokers, two Cassandras, one
-// OpenSearch and Cinedex fit into 12 GiB. With Secure, Kafka and Cassandra ask for TLS and a password;
-// OpenSearch has no security plugin here, and is one node.
+// The servers are small: a single copy of every partition fits a laptop, and three brokers, two Cassandras, an
+// OpenSearch and Cinedex fit into 12 GiB. With Secure, Kafka and Cassandra require TLS and a password. OpenSearch has
+// no security plugin here, and is a single node.
 package servers

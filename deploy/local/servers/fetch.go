@@ -27,7 +27,7 @@ import (
 //go:embed kafka cassandra opensearch
 var files embed.FS
 
-// A release is a server's jars, as its pom names them.
+// A release is a server's jars, as named in the server's pom.
 type release struct{ name, version string }
 
 var (
@@ -44,7 +44,7 @@ func (r release) String() string { return r.name + " " + r.version }
 func (r release) file(name string) []byte {
 	b, err := files.ReadFile(path.Join(r.name, name))
 	if err != nil {
-		panic(err) // it is built in
+		panic(err) // the poms are built in
 	}
 	return b
 }
@@ -74,7 +74,7 @@ func Fetch(ctx context.Context, cache string, progress func(string)) error {
 	return nil
 }
 
-// fetch returns the folder of a release's jars. What lies there was checked when it was put there.
+// fetch returns the folder of a release's jars. The jars in the folder were checked when fetch put the jars there.
 func (r release) fetch(ctx context.Context, cache string, progress func(string)) (string, error) {
 	cache, err := cacheDir(cache)
 	if err != nil {
@@ -121,7 +121,7 @@ func (r release) fetch(ctx context.Context, cache string, progress func(string))
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// fetched tells whether the folder holds what this program's sums say.
+// fetched reports whether the jars in the folder match this program's sums.
 func (r release) fetched(dir string) bool {
 	b, err := os.ReadFile(filepath.Join(dir, sumsFile))
 	return err == nil && bytes.Equal(b, r.file(sumsFile))
@@ -151,7 +151,7 @@ func lock(ctx context.Context, file string) (unlock func(), err error) {
 	}
 }
 
-// download has Maven put what the pom names into dir/lib.
+// download has Maven put the jars of the pom into dir/lib.
 func (r release) download(ctx context.Context, dir string, progress func(string)) error {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
@@ -163,7 +163,7 @@ func (r release) download(ctx context.Context, dir string, progress func(string)
 	}
 	total := bytes.Count(r.file(sumsFile), []byte("\n"))
 	progress(fmt.Sprintf("fetching %s from Maven Central: %d files", r, total))
-	// -C: a file that does not match the repository's own checksum fails.
+	// -C: a file whose checksum differs from the repository's own fails.
 	cmd := exec.CommandContext(ctx, mvn, "-B", "-C", "-f", pom, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(dir, "lib"))
 	cmd.Dir = dir
 	cmd.WaitDelay = time.Second
@@ -213,7 +213,7 @@ func sums(b []byte) map[string]string {
 	return m
 }
 
-// check compares all files of dir/lib with the sums that they must have.
+// check compares all files of dir/lib with the expected sums.
 func check(dir string, want []byte) error {
 	is, err := hashed(filepath.Join(dir, "lib"))
 	if err != nil {
@@ -305,7 +305,7 @@ func unpack(archive, dir string) error {
 	return nil
 }
 
-// Renew fetches what the poms below dir name now, and writes down the sums of what came.
+// Renew fetches the jars of the poms below dir, and writes down the sums of the fetched jars.
 func Renew(ctx context.Context, dir string, progress func(string)) error {
 	for _, r := range releases {
 		tmp, err := os.MkdirTemp("", "cinedex-servers-")

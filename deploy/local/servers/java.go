@@ -14,7 +14,7 @@ import (
 
 var javaVersion = regexp.MustCompile(`version "(\d+)`)
 
-// java finds a Java of a version between two: that of JAVA_HOME, that of the path, or an installed one.
+// java finds a Java of a version between least and most: in JAVA_HOME, in the path, or installed.
 func java(server string, least, most int) (string, error) {
 	var candidates []string
 	if home := os.Getenv("JAVA_HOME"); home != "" {

@@ -17,7 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Ports of a broker: its clients', the brokers' own, the controllers'. The next broker's are kafkaStride further on.
+// Ports of a broker: for clients, for the other brokers, for the controllers. The ports of the next broker are
+// kafkaStride higher.
 const kafkaStride = 10
 
 func startKafka(ctx context.Context, cfg Config) ([]*Node, error) {
@@ -64,7 +65,7 @@ func startTogether(ctx context.Context, nodes []*Node) error {
 	return ready.Wait()
 }
 
-// clusterID is drawn once for a folder, so that a broker of another cluster is told apart.
+// clusterID is drawn once for a folder, so a broker of another cluster is recognised.
 func clusterID(dir string) (string, error) {
 	file := filepath.Join(dir, "kafka-cluster-id")
 	if b, err := os.ReadFile(file); !errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +73,7 @@ func clusterID(dir string) (string, error) {
 	}
 	var raw [16]byte
 	_, _ = rand.Read(raw[:])
-	raw[0] &= 0x7f // its text does not begin with a dash, which the command line takes for an option
+	raw[0] &= 0x7f // the command line takes a text with a leading dash for an option
 	id := base64.RawURLEncoding.EncodeToString(raw[:])
 	return id, os.WriteFile(file, []byte(id+"\n"), 0o644)
 }
@@ -151,7 +152,7 @@ func kafkaSettings(cfg Config, n *Node, i, first int) map[string]string {
 		"log.segment.delete.delay.ms":      "1000",
 		"log.cleaner.backoff.ms":           "1000",
 
-		// What does not fit a small heap by default.
+		// Defaults too large for a small heap.
 		"log.cleaner.threads":            "1",
 		"log.cleaner.dedupe.buffer.size": "16777216",
 		"num.network.threads":            "2",

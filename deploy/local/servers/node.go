@@ -19,44 +19,44 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Node is one server process, running or not. Its methods may be called from several goroutines.
+// A Node is a server process, running or not. Its methods may be called from several goroutines.
 type Node struct {
 	// Name is kafka-1, say.
 	Name string `json:"name"`
-	// Addr is the host:port that clients are to use.
+	// Addr is the host:port for clients.
 	Addr string `json:"addr"`
-	// Dir holds its data, configuration, log and PID.
+	// Dir holds the node's data, configuration, log and PID.
 	Dir string `json:"dir"`
-	// Command starts it; it names Dir, by which its process is told from others.
+	// Command starts the process. Command names Dir, which tells the process from others.
 	Command []string `json:"command"`
-	// Listens are the addresses that it must be able to listen on.
+	// Listens are the addresses where the process listens.
 	Listens []string `json:"listens"`
-	// Ready is what makes it ready: a line of its log, or the URL that answers. Listening at Listens[0] is asked for beside it.
+	// The node is ready if its log has ReadyLine or ReadyURL answers, and the node listens at Listens[0].
 	ReadyLine string `json:"ready_line,omitempty"`
 	ReadyURL  string `json:"ready_url,omitempty"`
-	// HeapMB is the most that its Java heap takes.
+	// HeapMB is the greatest size of the process's Java heap.
 	HeapMB int `json:"heap_mb"`
 
 	detached bool
 	progress func(string)
 
 	mu    sync.Mutex
-	child *child // nil where another process started it
+	child *child // nil if another process started the node
 }
 
-// child is a process that we started, and its end.
+// child is a process that this process started, and its end.
 type child struct {
 	pid  int
 	done chan struct{}
 	how  error // set when done is closed
 }
 
-// Log is the file with all that it has said since its first start.
+// Log is the file with all output of the node since its first start.
 func (n *Node) Log() string { return filepath.Join(n.Dir, "server.log") }
 
 func (n *Node) pidFile() string { return filepath.Join(n.Dir, "server.pid") }
 
-// PID is its process; 0 where it does not run.
+// PID is the process of the node, or 0 if the node does not run.
 func (n *Node) PID() int {
 	n.mu.Lock()
 	c := n.child
@@ -91,10 +91,10 @@ func commandLine(pid int) string {
 	return string(b)
 }
 
-// Running tells whether its process is there, paused or not.
+// Running reports whether the process of the node exists, paused or not.
 func (n *Node) Running() bool { return n.PID() != 0 }
 
-// Start starts it over its data, and returns when it answers.
+// Start starts the node over its data, and returns when the node answers.
 func (n *Node) Start(ctx context.Context) error {
 	said, err := n.launch() //nolint:contextcheck // the process outlives the context
 	if err != nil {
@@ -103,7 +103,7 @@ func (n *Node) Start(ctx context.Context) error {
 	return n.await(ctx, said)
 }
 
-// Restart kills it where it runs, and starts it.
+// Restart kills the node if the node runs, and starts the node.
 func (n *Node) Restart(ctx context.Context) error {
 	if err := n.Kill(); err != nil { //nolint:contextcheck // a process is killed whatever becomes of the context
 		return err
@@ -111,7 +111,7 @@ func (n *Node) Restart(ctx context.Context) error {
 	return n.Start(ctx)
 }
 
-// launch starts the process and returns where in the log its words begin.
+// launch starts the process. said is the offset in the log where the output of the new process begins.
 func (n *Node) launch() (said int64, err error) {
 	if n.Running() {
 		return 0, errkind.New(errkind.Conflict, "%s runs already", n.Name)
@@ -146,7 +146,7 @@ func (n *Node) launch() (said int64, err error) {
 	return said, nil
 }
 
-// await waits until the process answers, and kills it where it does not.
+// await waits until the process answers, and kills a process that does not answer in time.
 func (n *Node) await(ctx context.Context, said int64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
@@ -190,7 +190,7 @@ func (n *Node) answers(ctx context.Context, said int64) bool {
 	return n.ReadyURL == "" || get(ctx, n.ReadyURL) == nil
 }
 
-// since returns what the log says from an offset on.
+// since returns the log from an offset on.
 func (n *Node) since(said int64) []byte {
 	f, err := os.Open(n.Log())
 	if err != nil {
@@ -204,7 +204,7 @@ func (n *Node) since(said int64) []byte {
 	return b
 }
 
-// explain says why a process ended before it answered, and what to do.
+// explain says why a process ended before the process answered, and what to do.
 func (n *Node) explain(how error, said int64) error {
 	log := string(n.since(said))
 	has := func(words ...string) bool {
@@ -238,7 +238,7 @@ func orNil(err error) error {
 	return err
 }
 
-// signal sends a signal to the process, if there is one.
+// signal sends a signal to the process, if a process runs.
 func (n *Node) signal(s syscall.Signal) error {
 	pid := n.PID()
 	if pid == 0 {
@@ -250,8 +250,8 @@ func (n *Node) signal(s syscall.Signal) error {
 	return nil
 }
 
-// Kill ends it without warning (SIGKILL), also where it is paused, and returns when it is gone.
-// Its data stays. It is no error where it does not run.
+// Kill ends the node without warning (SIGKILL), paused or not, and returns when the process is gone. The data stays.
+// Kill returns nil for a node that does not run.
 func (n *Node) Kill() error {
 	if n.Running() {
 		if err := n.signal(syscall.SIGKILL); err != nil && errkind.Of(err) != errkind.NotFound {
@@ -261,7 +261,7 @@ func (n *Node) Kill() error {
 	return n.gone(context.Background())
 }
 
-// Pause stops its process in its tracks (SIGSTOP): connections stay open, and nothing answers.
+// Pause suspends the process (SIGSTOP): connections stay open, and nothing answers.
 func (n *Node) Pause() error { return n.signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on.
@@ -270,7 +270,8 @@ func (n *Node) Resume() error { return n.signal(syscall.SIGCONT) }
 // stopGrace is how long a server may take to end in order.
 const stopGrace = 20 * time.Second
 
-// Stop lets it end in order (SIGTERM), and kills it where that takes too long. It is no error where it does not run.
+// Stop lets the node end in order (SIGTERM), and kills a node that takes too long. Stop returns nil for a node that
+// does not run.
 func (n *Node) Stop(ctx context.Context) error {
 	if !n.Running() {
 		return nil

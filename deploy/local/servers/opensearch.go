@@ -9,7 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// The runner that starts OpenSearch looks for its port in this range only.
+// OpenSearch's own start script looks for the port in this range only.
 const firstOpenSearch, lastOpenSearch = 9201, 9299
 
 func startOpenSearch(ctx context.Context, cfg Config) ([]*Node, error) {

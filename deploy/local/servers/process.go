@@ -43,13 +43,15 @@ func free(addr string) error {
 	return fmt.Errorf("trying to listen on %s: %w", addr, err)
 }
 
-// given are the ports that freePorts has given out: who got them listens on them some seconds later, and others look meanwhile.
+// given are the ports given out by freePorts. A server listens on its port some seconds after it was given out, and
+// other callers look for ports in the meantime.
 var given struct {
 	sync.Mutex
 	ports map[int]bool
 }
 
-// freePorts finds consecutive ports that nothing listens on, on each of the hosts, and that were not given to another in this process.
+// freePorts finds n consecutive ports that are free on each of the hosts. freePorts gives no port twice in this
+// process.
 func freePorts(n int, hosts ...string) (int, error) {
 	given.Lock()
 	defer given.Unlock()

@@ -6,8 +6,9 @@ import (
 	"syscall"
 )
 
-// begin starts a process, says so, and waits for its end. A process that is not detached dies with us:
-// the kernel sends it SIGKILL when the thread that started it ends, which is why this goroutine keeps its thread.
+// begin starts a process, reports the start, and waits for the end of the process. A process without detached dies with
+// this program. The kernel sends SIGKILL when the thread that started the process ends, so this goroutine keeps its
+// thread.
 func begin(cmd *exec.Cmd, detached bool, begun chan<- error, c *child) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !detached {

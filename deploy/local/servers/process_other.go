@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// begin starts a process, says so, and waits for its end. Only Linux can have it die with us, however we die.
+// begin starts a process, reports the start, and waits for the end of the process. Only on Linux does the process end
+// with this program in every case.
 func begin(cmd *exec.Cmd, _ bool, begun chan<- error, c *child) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	wait(cmd, begun, c)

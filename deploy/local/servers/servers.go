@@ -15,38 +15,40 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Config says what is started, and where.
+// Config says which servers are started, and where.
 type Config struct {
-	// Kafka, Cassandra and OpenSearch are how many nodes of each are started: up to three, three and one.
-	// A Cassandra node has a loopback address to itself: 127.0.0.1, 127.0.0.2 and so on.
+	// Kafka, Cassandra and OpenSearch are the numbers of nodes: up to three, three and one. A Cassandra node has a
+	// loopback address to itself: 127.0.0.1, 127.0.0.2 and so on.
 	Kafka, Cassandra, OpenSearch int
-	// Dir gets a folder for each node. A cluster that was stopped goes on over its data.
+	// Dir gets a folder for each node. A stopped cluster continues with its data.
 	Dir string
 	// Cache is where the servers' jars lie, or are fetched into; empty means the user's cache folder.
 	Cache string
-	// KafkaPort, CassandraPort and OpenSearchPort are the first node's; 0 takes what is free. Kafka's nodes
-	// use the ports up to 30 further on as well, Cassandra's the next one, and OpenSearch's is one of 9201 to 9299.
+	// KafkaPort, CassandraPort and OpenSearchPort are the ports of the first node; 0 takes free ports. Kafka's nodes
+	// also use the ports up to 30 higher, and Cassandra's nodes the next port. OpenSearch's port lies in 9201 to 9299.
 	KafkaPort, CassandraPort, OpenSearchPort int
 	// KafkaSettings are added to the server.properties of each broker.
 	KafkaSettings map[string]string
 	// KafkaData holds the brokers' data instead of their folders, where a test fills a disk.
 	KafkaData string
-	// KafkaAdvertise returns the address that clients are told of the broker that listens at addr: that of a proxy, say.
+	// KafkaAdvertise returns the address that clients get for the broker listening at addr: the address of a proxy, for
+	// example.
 	KafkaAdvertise func(addr string) (string, error)
 	// Secure makes Kafka and Cassandra ask for TLS and a password. See Cluster.CAFile and KafkaUsers.
 	Secure bool
 	// KafkaUsers are users and their passwords beside Admin, who may do everything; they may do nothing yet.
 	KafkaUsers map[string]string
-	// Quick has Java compile in its first stage only: a start then takes half the work, and what is done much later is slower.
+	// With Quick, Java compiles in its first stage only. A start takes half the work, and a process that runs for long
+	// is slower.
 	Quick bool
-	// Detached nodes outlive this process; Open finds them again.
+	// Detached nodes outlive this process. Open finds these nodes.
 	Detached bool
-	// Progress is told what goes on, and may be nil.
+	// Progress receives messages about the progress, and may be nil.
 	Progress func(string)
 }
 
-// Admin is the user of a Secure Kafka that may do everything, and AdminPassword the password.
-// Cassandra's is its own: cassandra, cassandra.
+// Admin is the user of a Secure Kafka with all rights, and AdminPassword is the user's password. Cassandra has its own
+// user and password: cassandra, cassandra.
 const (
 	Admin         = "admin"
 	AdminPassword = "admin-secret"
@@ -78,8 +80,8 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// portsFree refuses a start over ports that are taken, with all of them, before anything is fetched. Ports that are chosen
-// are free when they are chosen.
+// portsFree refuses a start over taken ports before anything is fetched. The error names all taken ports. Ports chosen
+// by Config are free when chosen.
 func (c *Config) portsFree() error {
 	var errs []error
 	check := func(host string, ports ...int) {
@@ -108,7 +110,7 @@ func (c *Config) portsFree() error {
 	return errors.Join(errs...)
 }
 
-// A Cluster is what runs. A kind of server that was not asked for is nil.
+// A Cluster is the started servers. A kind of server that was not requested is nil.
 type Cluster struct {
 	Kafka      *Kafka      `json:"kafka,omitempty"`
 	Cassandra  *Cassandra  `json:"cassandra,omitempty"`
@@ -119,15 +121,16 @@ type Cluster struct {
 	dir string
 }
 
-// Kafka is one broker, or three that keep three copies and of which one may be lost.
+// Kafka is a single broker, or three brokers that keep three copies. With three brokers, the loss of a broker loses
+// nothing.
 type Kafka struct {
 	Nodes []*Node `json:"nodes"`
 }
 
-// Brokers are the addresses that clients begin with.
+// Brokers are the addresses of the bootstrap brokers.
 func (k *Kafka) Brokers() []string { return addresses(k.Nodes) }
 
-// Cassandra is one node, or several in one datacentre, datacenter1.
+// Cassandra is a single node, or several nodes in a single datacentre, datacenter1.
 type Cassandra struct {
 	Nodes []*Node `json:"nodes"`
 }
@@ -135,12 +138,12 @@ type Cassandra struct {
 // Hosts are the host:port addresses of CQL; the port is the same for all.
 func (c *Cassandra) Hosts() []string { return addresses(c.Nodes) }
 
-// OpenSearch is one node.
+// OpenSearch is a single node.
 type OpenSearch struct {
 	Nodes []*Node `json:"nodes"`
 }
 
-// URL is where its API is.
+// URL is the URL of OpenSearch's API.
 func (o *OpenSearch) URL() string { return "http://" + o.Nodes[0].Addr }
 
 func addresses(nodes []*Node) []string {
@@ -166,7 +169,7 @@ func (c *Cluster) Nodes() []*Node {
 	return all
 }
 
-// javaOptions are those of every server's Java.
+// javaOptions are the Java options of every server.
 func (c Config) javaOptions(heapMB int) []string {
 	o := []string{fmt.Sprintf("-Xmx%dm", heapMB), "-XX:+ExitOnOutOfMemoryError"}
 	if c.Quick {
@@ -175,10 +178,10 @@ func (c Config) javaOptions(heapMB int) []string {
 	return o
 }
 
-// patience is how long a node may take to answer, on a machine that has other things to do as well.
+// patience is the longest wait for a node to answer, on a busy machine.
 const patience = 4 * time.Minute
 
-// Start starts servers and returns when all of them answer. On an error nothing is left running.
+// Start starts servers and returns when all servers answer. After an error no server runs.
 func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -222,7 +225,8 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	return c, nil
 }
 
-// Kill ends all nodes at once, as a loss of power would. What they have acknowledged is in their folders.
+// Kill ends all nodes at the same moment, as a power failure would. All acknowledged data is in the folders of the
+// nodes.
 func (c *Cluster) Kill() error {
 	var errs []error
 	for _, n := range c.Nodes() {
@@ -231,7 +235,7 @@ func (c *Cluster) Kill() error {
 	return errors.Join(errs...)
 }
 
-// Stop lets all nodes end in order, and kills those that take too long.
+// Stop lets all nodes end in order, and kills nodes that take too long.
 func (c *Cluster) Stop(ctx context.Context) error {
 	var all errgroup.Group
 	for _, n := range c.Nodes() {
@@ -265,7 +269,7 @@ func (c *Cluster) save() error {
 	return os.Rename(file+".new", file)
 }
 
-// Open finds the cluster that was started over a folder, whether it still runs or not. It is NotFound where none was.
+// Open finds the cluster that was started over a folder, running or not. The error is NotFound if dir has no cluster.
 func Open(dir string) (*Cluster, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// startTest starts servers for a test, which is skipped where there is no Java or no Maven to fetch them with.
+// startTest starts servers for a test. The test is skipped without Java, or without Maven to fetch the servers.
 func startTest(t *testing.T, cfg Config) *Cluster {
 	t.Helper()
 	cfg.Dir, cfg.Progress = t.TempDir(), func(s string) { t.Log(s) }
@@ -34,7 +34,7 @@ func startTest(t *testing.T, cfg Config) *Cluster {
 	return c
 }
 
-// answers asks for Kafka's version of the protocol: 20 bytes that every broker answers before anything else.
+// answers requests Kafka's version of the protocol: 20 bytes that every broker answers before any other request.
 func answers(t *testing.T, addr string, within time.Duration) bool {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, within)
@@ -50,7 +50,7 @@ func answers(t *testing.T, addr string, within time.Duration) bool {
 	return err == nil
 }
 
-// A node that was killed, paused or stopped does what that says, and its restart answers again.
+// A node does not answer after Kill, Pause and Stop, and answers after a restart.
 func TestNode(t *testing.T) {
 	c := startTest(t, Config{Kafka: 1})
 	n := c.Kafka.Nodes[0]
@@ -86,7 +86,7 @@ func TestNode(t *testing.T) {
 		t.Errorf("a node that was started again does not answer; PID %d, before %d", n.PID(), before)
 	}
 
-	// Another process finds it by its folder, and stops it.
+	// Another process finds the cluster by its folder, and stops the cluster.
 	found, err := Open(c.dir)
 	if err != nil || found.Running() != 1 || found.Kafka.Brokers()[0] != n.Addr {
 		t.Fatalf("found %+v, %v", found, err)
@@ -97,12 +97,12 @@ func TestNode(t *testing.T) {
 	if err := found.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := n.gone(t.Context()); err != nil { // ours to see, since we are its parent
+	if err := n.gone(t.Context()); err != nil { // this process is the parent, and sees the end
 		t.Error(err)
 	}
 }
 
-// What cannot be started is refused with what to do.
+// A server that cannot start is refused, and the error says what to do.
 func TestRefusals(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -152,7 +152,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A start that is given up leaves nothing running.
+// A cancelled start leaves nothing running.
 func TestGivenUp(t *testing.T) {
 	dir := t.TempDir()
 	n := &Node{Name: "node-1", Dir: dir, Command: []string{"/bin/sh", "-c", "sleep 1000", dir}, ReadyLine: "never", progress: func(string) {}}
@@ -163,7 +163,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// A jar that is not the one that was pinned is refused.
+// A jar that differs from the pinned jar is refused.
 func TestCheck(t *testing.T) {
 	tests := []struct {
 		name, file, content, says string
@@ -191,7 +191,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Every release has a pom that names its version, and sums.
+// Every release has sums, and a pom with its version.
 func TestReleases(t *testing.T) {
 	for _, r := range releases {
 		if !strings.Contains(string(r.file("pom.xml")), "<version>"+r.version) {
@@ -203,7 +203,7 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-// Servers that are started at once, and listen some seconds after they were given their ports, are given different ones.
+// Servers that start at the same time, and listen some seconds after they were given ports, get different ports.
 func TestPortsAreGivenOnce(t *testing.T) {
 	var mu sync.Mutex
 	by := map[int]int{}
@@ -229,7 +229,7 @@ func TestPortsAreGivenOnce(t *testing.T) {
 	all.Wait()
 }
 
-// Ports that are taken are all told, of every kind of server, before anything is fetched or made.
+// The error names all taken ports, of every kind of server, before anything is fetched or created.
 func TestPortsAreLookedAtFirst(t *testing.T) {
 	var taken []string
 	var ports []int

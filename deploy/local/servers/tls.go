@@ -16,14 +16,15 @@ import (
 	"time"
 )
 
-// Files of a Secure cluster: the authority's certificate, and the servers' key and certificate in one, as Java reads PEM.
+// Files of a Secure cluster: the authority's certificate, and the servers' key and certificate in a single file, as
+// Java reads PEM.
 const (
 	caFile     = "ca.pem"
 	serverFile = "server.pem"
 )
 
-// makeCertificates makes an authority and one certificate of it for every loopback address that nodes have.
-// The authority's key is thrown away.
+// makeCertificates creates an authority and a single certificate for every loopback address of the nodes. The
+// authority's key is thrown away.
 func makeCertificates(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, serverFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err // there already

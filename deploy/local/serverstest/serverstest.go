@@ -11,19 +11,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Kafka returns the brokers that CINEDEX_TEST_KAFKA names, or else those that `make servers` has started.
+// Kafka returns the brokers in CINEDEX_TEST_KAFKA, or else the brokers that `make servers` has started.
 func Kafka(t testing.TB) []string {
 	t.Helper()
 	return strings.Split(running(t, "Kafka", servers.KafkaVariable), ",")
 }
 
-// Cassandra returns the host:port addresses that CINEDEX_TEST_CASSANDRA names, or else those of `make servers`.
+// Cassandra returns the host:port addresses in CINEDEX_TEST_CASSANDRA, or else the addresses of `make servers`.
 func Cassandra(t testing.TB) []string {
 	t.Helper()
 	return strings.Split(running(t, "Cassandra", servers.CassandraVariable), ",")
 }
 
-// OpenSearch returns the URL that CINEDEX_TEST_OPENSEARCH names, or else that of `make servers`.
+// OpenSearch returns the URL in CINEDEX_TEST_OPENSEARCH, or else the URL of `make servers`.
 func OpenSearch(t testing.TB) string {
 	t.Helper()
 	return running(t, "OpenSearch", servers.OpenSearchVariable)
@@ -75,8 +75,8 @@ func lack(t testing.TB, what string) {
 	t.Skip(what)
 }
 
-// Chaos skips the test unless tests that do harm are asked for. They are named TestChaos…, start their own
-// servers, and take minutes.
+// Chaos skips the test unless harmful tests are requested. Harmful tests are named TestChaos…, start servers of their
+// own, and take minutes.
 func Chaos(t testing.TB) {
 	t.Helper()
 	if os.Getenv("CHAOS") != "1" {
@@ -84,14 +84,15 @@ func Chaos(t testing.TB) {
 	}
 }
 
-// Start starts servers for this test alone. They are killed at its end, and where it failed the ends of their logs are told.
+// Start starts servers for this test alone. The servers are killed at the end of the test. If the test failed, the ends
+// of the servers' logs are printed.
 func Start(t testing.TB, cfg servers.Config) *servers.Cluster {
 	t.Helper()
 	if cfg.Dir == "" {
 		cfg.Dir = t.TempDir()
 	}
 	cfg.Progress = func(s string) { t.Log(s) }
-	cfg.Quick = os.Getenv("FIGURES") != "1" // a figure is of what runs for long
+	cfg.Quick = os.Getenv("FIGURES") != "1" // a figure measures servers that run for long
 	c, err := servers.Start(context.WithoutCancel(t.Context()), cfg)
 	if errkind.Of(err) == errkind.NotFound && err != nil {
 		lack(t, "lacks what starts servers: "+err.Error())

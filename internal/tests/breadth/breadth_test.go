@@ -33,7 +33,8 @@ var additions = []addition{
 	{"job", "a kind of job", []string{"./services/operator/operating"}, 1},
 }
 
-// TestBreadth lays each addition over the tree, tests the packages that the addition is about, and counts what else had to change.
+// TestBreadth lays each addition over the tree, tests the packages of the addition, and counts the other files that had
+// to change.
 func TestBreadth(t *testing.T) {
 	top, err := filepath.Abs(root)
 	if err != nil {
@@ -64,8 +65,8 @@ func TestBreadth(t *testing.T) {
 	}
 }
 
-// testOver builds a package's test with the overlay and runs the test called TestAddition. The folder of the package may be in the overlay
-// alone, so the test runs in a folder of its own.
+// testOver builds a package's test with the overlay and runs the test called TestAddition. The folder of the package
+// may exist in the overlay alone, so the test runs in a folder of its own.
 func testOver(t *testing.T, top, overlay, pkg string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -82,15 +83,15 @@ func testOver(t *testing.T, top, overlay, pkg string) {
 	}
 }
 
-// An overlay is what `go build -overlay` is told.
+// An overlay is the file of `go build -overlay`.
 type overlay struct {
 	top     string
 	folder  string // of the new files
 	replace map[string]string
-	edited  map[string]bool // files that are there and change
+	edited  map[string]bool // existing files that change
 }
 
-// lay reads an addition. Edited copies of files that are there are written into scratch.
+// lay reads an addition. Edited copies of existing files are written into scratch.
 func (o *overlay) lay(dir, scratch string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package breadth holds how many files change where Cinedex grows: by an algorithm, a space, a search engine, a kind of job. It is a
-// test only. Each folder of testdata is one addition: new files under the place where they belong, and a file EDITS with the lines that
-// the addition puts into files that are there. The test builds and tests the tree with the addition laid over it, and counts the files.
+// Package breadth counts the files that change when Cinedex grows by an algorithm, a space, a search engine or a kind
+// of job. The package is for tests alone. Each folder of testdata is an addition: new files under their place in the
+// tree, and a file EDITS with the lines that the addition puts into existing files. The test builds and tests the tree
+// with the addition laid over the tree, and counts the files.
 package breadth

@@ -17,8 +17,8 @@ const module = "github.com/cinedex/cinedex"
 // root is the repository, seen from here.
 const root = "../../.."
 
-// layers are the trees of packages, and what each imports of ours beside its
-// own tree. A tree that is not named here fails the test.
+// layers are the trees of packages, each with the trees of ours that may be imported from outside the tree itself. A
+// tree without an entry fails the test.
 var layers = func() map[string][]string {
 	var (
 		base      = []string{"pkg/errkind"}
@@ -59,7 +59,8 @@ var layers = func() map[string][]string {
 		"pkg/catalog": append([]string{"pkg/events"}, nouns...),
 		"pkg/search":  contracts,
 
-		// Chooses the implementations, so it knows them all; only what runs services knows it.
+		// The platform chooses the implementations, so the platform imports all of them. Only programs that run
+		// services import the platform.
 		"pkg/platform": append([]string{"pkg/rpc"}, shared...),
 
 		"services/ingestor":    all,
@@ -70,17 +71,17 @@ var layers = func() map[string][]string {
 		"web":                  nil,
 
 		"cmd/cinedex": append([]string{"services/ingestor", "services/algo-runner", "services/indexer", "services/operator", "services/search-api"}, all...),
-		// Real servers for tests and for people; nothing that is built into Cinedex starts them.
+		// Real servers for tests and for people; no part of Cinedex starts them.
 		"deploy/local": base,
 		// Tests of manifests, of the image and of the dashboard, without code.
 		"deploy/dashboards": nil, "deploy/image": nil, "deploy/k8s": nil,
-		// What develops and judges the whole may look at all of it, and nothing looks at that.
+		// Packages that develop and judge the whole may import everything, and no package imports them.
 		"internal": append([]string{"cmd/cinedex", "services/ingestor", "services/algo-runner", "services/indexer", "services/operator", "services/search-api"}, all...),
 	}
 }()
 
-// owners are the libraries that one tree alone may import, by prefix. Only what
-// is built into Cinedex counts: a test may hold a library against our use of it.
+// owners are the libraries that a single tree may import, by prefix. The rule is for code built into Cinedex: a test
+// may compare a library with our use of the library.
 var owners = map[string]string{
 	"github.com/segmentio/kafka-go":            "pkg/events",
 	"github.com/twmb/franz-go":                 "pkg/events",
@@ -100,18 +101,17 @@ var owners = map[string]string{
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 }
 
-// contracts are packages whose children implement them: the contract knows none of its children.
+// contracts are packages with implementations as children. The contract imports none of the children.
 var contracts = []string{"pkg/encode", "pkg/events", "pkg/store", "pkg/search"}
 
-// A file is one Go file that is built into Cinedex, and what it imports.
+// A file is a Go file built into Cinedex, with the file's imports.
 type file struct {
 	name    string // from the root
-	pkg     string // its folder, from the root
+	pkg     string // the file's folder, from the root
 	imports []string
 }
 
-// files reads the imports of every Go file of the module but its tests, of all
-// platforms and build tags.
+// files reads the imports of every Go file of the module except tests, for all platforms and build tags.
 func files(t *testing.T) []file {
 	t.Helper()
 	var out []file
@@ -154,12 +154,12 @@ func files(t *testing.T) []file {
 	return out
 }
 
-// ours returns the package's folder where it is one of this module.
+// ours returns the package's folder if the package belongs to this module.
 func ours(imported string) (string, bool) { return strings.CutPrefix(imported, module+"/") }
 
 func within(pkg, tree string) bool { return pkg == tree || strings.HasPrefix(pkg, tree+"/") }
 
-// layerOf returns the tree of layers that pkg is in.
+// layerOf returns the tree of layers that holds pkg.
 func layerOf(pkg string) (string, bool) {
 	for tree := range layers {
 		if within(pkg, tree) {
@@ -218,7 +218,7 @@ func TestContractsKnowNoImplementation(t *testing.T) {
 	}
 }
 
-// Nothing that the one command needs may be out of its reach.
+// The command cannot import an internal package of a service.
 func TestServicesHideNothing(t *testing.T) {
 	for _, f := range files(t) {
 		if within(f.pkg, "services") && slices.Contains(strings.Split(f.pkg, "/"), "internal") {

@@ -7,12 +7,13 @@ import (
 	"testing"
 )
 
-// linksNot are the libraries that a program must not link, by prefix. A main chooses its implementations; whatever it does not choose stays out of it.
+// linksNot are the libraries that a program must not link, by prefix. A main chooses its implementations; whatever the
+// main does not choose stays out of the program.
 var linksNot = map[string][]string{
 	"services/ingestor": {
 		module + "/pkg/search/embedded", module + "/pkg/search/opensearch", module + "/pkg/algo/builtin", module + "/pkg/model/onnx", module + "/pkg/store/pebblestore",
 		"github.com/blevesearch", "github.com/opensearch-project", "github.com/yalue/onnxruntime_go", "github.com/cockroachdb/pebble", "github.com/99designs/gqlgen", "github.com/twmb/franz-go",
-		// It calls methods by name, so the linker keeps every method of every library.
+		// The library calls methods by name, so the linker keeps every method of every library.
 		"github.com/json-iterator/go",
 	},
 	"services/algo-runner": {module + "/pkg/search/embedded", module + "/pkg/search/opensearch", "github.com/blevesearch", "github.com/opensearch-project", "github.com/cockroachdb/pebble", "github.com/99designs/gqlgen"},

@@ -18,10 +18,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A pointer is the row of an active run, with its revision.
+// A pointer is the row of an active run, with the row's revision.
 type pointer struct {
 	active *pb.ActiveRun // nil where there is none
-	// told says that Version grew for the last switch.
+	// told is true if Version grew for the last switch.
 	told     bool
 	revision gocql.UUID
 }
@@ -40,8 +40,8 @@ func (s *Store) pointer(ctx context.Context, read readFunc, asset, algorithm str
 	return p, err
 }
 
-// Activate implements store.Activation. The pointer and the run's record are in one partition, so a single compare-and-set switches the
-// pointer and marks the record.
+// Activate implements store.Activation. The pointer and the run's record are in the same partition, so a single
+// compare-and-set switches the pointer and marks the record.
 func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (active *pb.ActiveRun, err error) {
 	err = s.do(ctx, "activate", "activating run "+next.GetId(), func() error {
 		if err := named(next.GetId(), next.GetAsset()); err != nil {
@@ -91,7 +91,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (ac
 	return active, nil
 }
 
-// switchTo is the swap that makes a run active.
+// switchTo is the swap for making a run active.
 func (s *Store) switchTo(ctx context.Context, next record, at pointer, revision gocql.UUID) (*swap, error) {
 	run := next.run
 	body, err := encode(&pb.ActiveRun{
@@ -110,7 +110,8 @@ func (s *Store) switchTo(ctx context.Context, next record, at pointer, revision 
 		b.Query("UPDATE runs SET body = ?, told = false, revision = ? WHERE library = ? AND asset = ? AND kind = ? AND name = ? IF revision = ?",
 			body, revision, s.cfg.Library, run.GetAsset(), kindActive, run.GetAlgorithm(), at.revision)
 	}
-	// The record gets a new revision even where the record is marked already: a deletion that read the record before is refused.
+	// The record gets a new revision even if the record is marked already: a deletion that read the record before is
+	// refused.
 	run.Activated = true
 	return b, s.put(b, next, run, revision)
 }
@@ -127,12 +128,12 @@ func (s *Store) Active(ctx context.Context, asset string) (runs []*pb.ActiveRun,
 	return runs, nil
 }
 
-// AllActive implements store.Activation. AllActive scans all assets, and sorts the rows here: a row is some hundred bytes, and callers keep
-// every row anyway.
+// AllActive implements store.Activation. AllActive scans all assets, and sorts the rows here: a row is some hundred
+// bytes, and callers keep every row anyway.
 //
-// The scan reads at the level of committed switches, so the scan sees every switch that was acknowledged before the scan began. A switch
-// whose writer died half way is not seen until the next linearizable read of the asset completes the switch. An asset that crosses a page
-// is read again as a whole.
+// The scan reads at the level of committed switches, so the scan sees every switch acknowledged before the scan began.
+// A switch whose writer died half way stays unseen until the next linearizable read of the asset completes the switch.
+// An asset that crosses a page is read again as a whole.
 func (s *Store) AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error] {
 	return iterate(ctx, s, "all_active", "reading active runs", func(ctx context.Context, yield func(*pb.ActiveRun) bool) error {
 		all, err := s.allActive(ctx)
@@ -201,8 +202,8 @@ const (
 	scanRows = 5000
 )
 
-// scanRuns scans the table of runs, with a condition. The rows of an asset are in one part, in their order. use reads a part, and MUST
-// NOT close its rows.
+// scanRuns scans the table of runs, with a condition. The rows of an asset are in the same part, in order. use reads a
+// part, and MUST NOT close its rows.
 func (s *Store) scanRuns(ctx context.Context, columns, condition string, use func(rows *gocql.Iter) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	const width = 1 << 61 // of 2^64 hashes
@@ -242,7 +243,7 @@ func (s *Store) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error
 	})
 }
 
-// inactiveIn finds the runs that are not active among the rows of a scan.
+// inactiveIn finds the inactive runs among the rows of a scan.
 func inactiveIn(ctx context.Context, rows *gocql.Iter, found chan<- store.InactiveRun) error {
 	var asset, name, of string
 	var kind int8

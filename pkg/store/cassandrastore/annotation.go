@@ -21,8 +21,9 @@ const (
 	// bucketRows is how many ordinals share a partition: 0.3 MB of labels, 2 MB of vectors of 512 numbers. A run with an item for each
 	// frame of a film has some hundred buckets, which are read side by side.
 	bucketRows = 1024
-	// batchBytes is the size at which a batch of rows is sent: some hundred labels, or eight vectors of 512 numbers. A batch of one
-	// partition is one mutation, so the server's thresholds for batches do not apply. TestFigureWrites compares with batches of fifty rows.
+	// batchBytes is the size at which a batch of rows is sent: some hundred labels, or eight vectors of 512 numbers. A
+	// batch within a partition is a single mutation, so the server's thresholds for batches do not apply.
+	// TestFigureWrites compares with batches of fifty rows.
 	batchBytes = 16 << 10
 )
 
@@ -52,7 +53,7 @@ type stretch struct {
 	stamp int64
 }
 
-// rows are encoded rows of one partition, sent together.
+// rows are encoded rows of a single partition, sent together.
 type rows struct {
 	extent
 	stamp int64
@@ -113,7 +114,7 @@ func (s *Store) WriteBatches(ctx context.Context, batches []store.Batch) error {
 	})
 }
 
-// insert writes rows in one batch.
+// insert writes rows in a single batch.
 func (s *Store) insert(ctx context.Context, r *rows) error {
 	b := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(elsewhere{}).WithTimestamp(r.stamp)
 	b.Entries = make([]gocql.BatchEntry, len(r.of))
@@ -124,9 +125,9 @@ func (s *Store) insert(ctx context.Context, r *rows) error {
 	return s.session.ExecuteBatch(b)
 }
 
-// extend writes an extent, and the stretches of its bucket, which share the partition of extents. Every batch writes its extents again:
-// another process may have deleted the extent with the run. Rows and extents are written side by side: rows without an extent belong to
-// a write without acknowledgement, which the caller repeats.
+// extend writes an extent, and the stretches of the extent's bucket, which share the partition of extents. Every batch
+// writes its extents again: another process may have deleted the extent with the run. Rows and extents are written side
+// by side: rows without an extent belong to a write without acknowledgement, and the caller repeats the write.
 func (s *Store) extend(ctx context.Context, x extent, stamp int64, starts []stretch) error {
 	b := s.together(ctx)
 	b.Query("INSERT INTO extents (library, asset, run, part, bucket, epoch) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
@@ -144,10 +145,10 @@ func (s *Store) extend(ctx context.Context, x extent, stamp int64, starts []stre
 	return s.execute(b)
 }
 
-// mostTogether is how many small statements of one partition are sent together.
+// mostTogether bounds the small statements of a partition sent together.
 const mostTogether = 256
 
-// together makes a batch of statements over one partition. Each statement has its own timestamp.
+// together makes a batch of statements over a single partition. Each statement has its own timestamp.
 func (s *Store) together(ctx context.Context) *gocql.Batch {
 	return s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).RetryPolicy(elsewhere{}).DefaultTimestamp(false)
 }
@@ -209,7 +210,7 @@ func cmpErr(errs ...error) error {
 	return nil
 }
 
-// extentsOf reads the buckets that a run has items in, in their order.
+// extentsOf reads the buckets with items of a run, in order.
 func (s *Store) extentsOf(ctx context.Context, asset, run string) (all []extent, err error) {
 	x := extent{asset: asset, run: run}
 	var part int8
@@ -321,7 +322,7 @@ func (s *Store) deleteMarkers(ctx context.Context, asset, run string, upto int64
 		s.cfg.Library, asset, run, upto).WithTimestamp(s.stamps.stamp(0)).Exec()
 }
 
-// deleteItems deletes the items of a run, partition by partition, then its stretches and, last, its extents.
+// deleteItems deletes the items of a run, partition by partition, then the run's stretches and, last, its extents.
 func (s *Store) deleteItems(ctx context.Context, asset, run string, epoch int64) error {
 	all, err := s.extentsOf(ctx, asset, run)
 	if err != nil {

@@ -24,10 +24,10 @@ func shardOf(id string) int16 {
 	return int16(h.Sum32() % shards)
 }
 
-// An assetRow is an asset with its revision.
+// An assetRow is an asset with the revision of the row.
 type assetRow struct {
 	asset *pb.Asset // nil where there is none
-	// told says that Version grew for the last change of the row.
+	// told is true if Version grew for the last change of the row.
 	told     bool
 	revision gocql.UUID
 }

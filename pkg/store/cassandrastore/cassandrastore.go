@@ -19,18 +19,19 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Deps is what main builds.
+// Deps are the dependencies from main.
 type Deps struct {
 	Log *slog.Logger
-	// Registerer takes the metrics; there are none where it is nil.
+	// Registerer takes the metrics. With nil, the store has no metrics.
 	Registerer prometheus.Registerer
-	// Clock tells the time for leases; Cassandra's where it is nil.
+	// Clock gives the time for leases; nil is Cassandra's clock.
 	Clock func() time.Time
-	// Wall is this machine's clock, which is compared with Cassandra's; time.Now where it is nil.
+	// Wall is this machine's clock, for comparison with Cassandra's; nil is time.Now.
 	Wall func() time.Time
 }
 
-// inFlight bounds the requests under way: enough to keep a node's writers busy from one process, few enough for a slow node to push back.
+// inFlight bounds the requests under way: enough to keep a node's writers busy from a single process, few enough for a
+// slow node to push back.
 const inFlight = 64
 
 // Store implements store.Store.
@@ -48,8 +49,8 @@ type Store struct {
 	slots chan struct{}
 	// windows are the entries of the last answers of Changes.
 	windows windows
-	// changing serialises this process's changes under a name. Of several compare-and-sets at once, a single one would win, and the losers
-	// would slow the winner.
+	// changing serialises this process's changes under a name. Of several compare-and-sets at the same time, a single
+	// compare-and-set would win, and the losers would slow the winner.
 	changing locks
 
 	seconds *prometheus.HistogramVec
@@ -57,8 +58,8 @@ type Store struct {
 	commits prometheus.Histogram
 	lost    prometheus.Counter
 
-	// calls counts the calls under way: Close waits for them. A call within a call, such as by a reader of an iterator, is refused
-	// once closing has begun; waiting would deadlock.
+	// calls counts the calls under way: Close waits for these calls. A call within a call, such as by a reader of an
+	// iterator, is refused once closing has begun. Waiting would deadlock.
 	callsMu sync.Mutex
 	calls   sync.WaitGroup
 	closed  bool
@@ -66,7 +67,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the cluster, and checks the version of its tables and the difference of its clock to this machine's clock.
+// Open connects to the cluster, and checks the version of the tables and the difference between the cluster's clock and
+// this machine's clock.
 func Open(ctx context.Context, cfg Config, deps Deps) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the Cassandra store: %w", err)
@@ -113,7 +115,7 @@ func (s *Store) open(ctx context.Context) error {
 	return err
 }
 
-// connect opens the session, and closes it again where the store cannot be used.
+// connect opens the session, and closes the session if the store cannot be used.
 func (s *Store) connect(ctx context.Context) error {
 	session, err := connect(s.cfg, s.cfg.Keyspace, s.log)
 	if err != nil {
@@ -155,7 +157,7 @@ func (s *Store) measure(r prometheus.Registerer) error {
 
 var errClosed = errkind.New(errkind.Unavailable, "the store is closed")
 
-// enter holds the store open for one call.
+// enter holds the store open for a call.
 func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

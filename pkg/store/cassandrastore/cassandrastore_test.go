@@ -22,7 +22,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/storetest"
 )
 
-// run is the keyspace of this run of the tests: made by the first test that needs it, dropped after the last.
+// run is the keyspace of this run of the tests: created by the first test with a need for the keyspace, dropped after
+// the last test.
 var run = struct {
 	keyspace string
 	once     sync.Once
@@ -30,8 +31,8 @@ var run = struct {
 	hosts    []string
 }{keyspace: fmt.Sprintf("cinedex_test_%d_%x", os.Getpid(), time.Now().UnixNano())}
 
-// modelChecks is how often the model is run unless -rapid.checks says otherwise: each of its steps
-// asks a server for everything, which takes a tenth of a second where a folder takes a millisecond.
+// modelChecks is how often the model is run without -rapid.checks. Each step of the model asks a server for every row,
+// and a server takes a tenth of a second where a folder takes a millisecond.
 const modelChecks = "10"
 
 func TestMain(m *testing.M) {
@@ -52,7 +53,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// session is one beside the store's, to look at and change what only servers and operators do.
+// session is a session beside the store's, for reading and changing rows that only servers and operators change.
 func session(hosts []string) (*gocql.Session, error) {
 	c := gocql.NewCluster(hosts...)
 	c.Timeout, c.ConnectTimeout, c.ProtoVersion = time.Minute, time.Minute, 4
@@ -73,7 +74,7 @@ func drop(hosts []string, keyspace string) error {
 	return s.Query("DROP KEYSPACE IF EXISTS " + keyspace).Exec()
 }
 
-// config is of a store of its own in the run's keyspace.
+// config is the configuration of a new store in the run's keyspace.
 func config(t testing.TB, library string) cassandrastore.Config {
 	t.Helper()
 	cfg := cassandrastore.Default()
@@ -108,7 +109,8 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// An installation that has its keyspace alone needs no name: every table has a place for what has none.
+// An installation that shares its keyspace with nobody needs no name: every table has a place for an unnamed
+// installation.
 func TestUnnamedLibrary(t *testing.T) {
 	cfg := config(t, "")
 	cfg.Library = ""

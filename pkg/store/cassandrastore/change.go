@@ -12,10 +12,10 @@ import (
 // A readFunc reads the rows that a change depends on.
 type readFunc func(ctx context.Context, cql string, args ...any) *gocql.Query
 
-// A swap is conditional statements over one partition. All of them take effect, or none.
+// A swap is conditional statements over a single partition. Either all statements take effect, or none.
 type swap struct {
 	*gocql.Batch
-	// more says that the change has a further step.
+	// With more, the change has a further step.
 	more bool
 }
 
@@ -28,14 +28,16 @@ const attempts = 64
 
 // change changes rows by compare-and-set, step by step.
 //
-//   - decide reads the rows, and returns the swap of the next step, or nil where the rows are as wanted.
-//   - change calls decide again after a lost swap, after a swap with an unknown outcome, and after a swap with a further step. So every
-//     step is decided on the rows as they are.
+//   - decide reads the rows, and returns the swap of the next step, or nil if the rows are as wanted.
+//   - change calls decide again after a lost swap, after a swap with an unknown outcome, and after a swap with a
+//     further step. So every step is decided on the current rows.
 //   - If a process dies between steps, another process resumes the change at the last completed step.
-//   - Every row has a revision, which decide makes the condition of its swap. Each change draws a new revision. A row that was deleted
-//     and written again is never mistaken for the row before.
-//   - The first read is a plain read. A plain read sees every acknowledged swap, because swaps are committed at the same level.
-//   - After a lost swap or an unknown outcome, reads are linearizable: Paxos completes the unfinished swap, or rules the swap out.
+//   - Every row has a revision, which decide makes the condition of its swap. Each change draws a new revision. A row
+//     that was deleted and written again is never mistaken for the row before.
+//   - The first read is a plain read. A plain read sees every acknowledged swap, because swaps are committed at the
+//     same level.
+//   - After a lost swap or an unknown outcome, reads are linearizable: Paxos completes the unfinished swap, or rules
+//     the swap out.
 func (s *Store) change(ctx context.Context, name string, decide func(read readFunc, revision gocql.UUID) (*swap, error)) error {
 	release, err := s.changing.hold(ctx, name)
 	if err != nil {

@@ -33,7 +33,7 @@ const (
 
 var stampsBegin = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// stamp returns a timestamp above all before it of the epoch.
+// stamp returns a timestamp above all earlier timestamps of the epoch.
 func (s *stamps) stamp(epoch int64) int64 {
 	now := s.now().Sub(stampsBegin).Microseconds() >> 4
 	for {
@@ -53,12 +53,12 @@ type skew struct {
 	behind time.Duration
 }
 
-// now is the cluster's time as this process sees it.
+// now is the cluster's time by this process's measurement.
 func (s *skew) now() time.Time {
 	return s.wall().Add(s.offset())
 }
 
-// offset is how far this machine's clock was behind when it was last measured.
+// offset is how far this machine's clock was behind at the last measurement.
 func (s *skew) offset() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

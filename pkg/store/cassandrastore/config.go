@@ -13,37 +13,39 @@ import (
 	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
-// Config is what an operator sets.
+// Config is the operator's settings of the store.
 type Config struct {
-	// Hosts are nodes of the cluster, host or host:port; any one that answers is enough to start. The port is the same for all.
+	// Hosts are nodes of the cluster, host or host:port. A single answering node is enough to start. All nodes have the
+	// same port.
 	Hosts []string `mapstructure:"hosts"`
 	// Keyspace holds the tables.
 	Keyspace string `mapstructure:"keyspace"`
-	// Library tells installations apart that share a keyspace, as kafka.prefix does for topics; empty for one alone.
+	// Library separates installations that share a keyspace, as kafka.prefix does for topics. An installation alone
+	// leaves Library empty.
 	Library string `mapstructure:"library"`
-	// Datacenter is asked before any other; empty where there is one only.
+	// Datacenter is asked before any other datacenter. Leave Datacenter empty for a cluster with a single datacenter.
 	Datacenter string `mapstructure:"datacenter"`
-	// Consistency is local_quorum, where all that write are in one datacenter, or quorum,
-	// where they are in several. Nothing weaker keeps what the contract promises.
+	// Consistency is local_quorum if all writers are in a single datacenter, or quorum if the writers are in several.
+	// No weaker level keeps the promises of the contract.
 	Consistency string `mapstructure:"consistency"`
 	// Username and Password are empty where the cluster asks for none.
 	Username string `mapstructure:"username"`
 	Password string `mapstructure:"password"`
 	// TLS to the nodes.
 	TLS tlsclient.Config `mapstructure:"tls"`
-	// Migrate makes the keyspace and brings its tables up to date at start. Where it
-	// is false, a start with a keyspace that is missing or behind is refused, and
-	// `cinedex store migrate` does it.
+	// Migrate creates the keyspace and brings its tables up to date at start. If Migrate is false, a start with a
+	// missing or older keyspace is refused, and `cinedex store migrate` migrates the keyspace.
 	Migrate bool `mapstructure:"migrate"`
-	// Replication is of a keyspace that is made: copies in each datacenter, "3", or "dc1:3,dc2:3".
+	// Replication is the replication of a created keyspace: copies in each datacenter, "3", or "dc1:3,dc2:3".
 	Replication string `mapstructure:"replication"`
-	// Timeout is the longest that one request may take; above what the server allows itself.
+	// Timeout is the longest time of a request, above the server's own limit.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// MaxClockSkew is the most that this machine's clock may differ from the cluster's: well below the shortest lease.
+	// MaxClockSkew is the greatest allowed difference between this machine's clock and the cluster's: well below the
+	// shortest lease.
 	MaxClockSkew time.Duration `mapstructure:"max_clock_skew"`
 }
 
-// Default is one node on this machine.
+// Default is a single node on this machine.
 func Default() Config {
 	return Config{
 		Hosts: []string{"127.0.0.1:9042"}, Keyspace: "cinedex", Consistency: "local_quorum", Replication: "1",
@@ -51,10 +53,10 @@ func Default() Config {
 	}
 }
 
-// An unquoted name in CQL, as long as the server takes one.
+// An unquoted name in CQL, no longer than a server allows.
 var keyspaceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field that cannot be used.
 func (c Config) Validate() error {
 	invalid := func(format string, args ...any) error { return errkind.New(errkind.Invalid, format, args...) }
 	if len(c.Hosts) == 0 {

@@ -1,6 +1,6 @@
-// Package cassandrastore is the store of the production size: Cinedex's truth in a keyspace of Apache Cassandra 5, shared by any number of
-// processes. The package serves every service that is configured for a cluster. It guarantees the contract of package store, over the
-// loss of a minority of copies. No other package imports gocql.
+// Package cassandrastore is the store of the production size: Cinedex's truth in a keyspace of Apache Cassandra 5,
+// shared by any number of processes. The package serves every service configured for a cluster. The package guarantees
+// the contract of package store, over the loss of a minority of copies. No other package imports gocql.
 //
 // # Layout
 //
@@ -18,40 +18,42 @@
 //	changes      ten minutes                 time asset                      writing once, kept for six hours
 //	migrations   name                                                        compare-and-set
 //
-// Every partition's key begins with Config.Library. A bucket is 1,024 ordinals, so no partition grows with its run; extents
-// lists the buckets of a run. A read asks for one partition: an item, a bucket, the runs of an asset.
-// Rows hold deterministic protobuf; a vector is bytes like the other fields.
+// Every partition's key begins with Config.Library. A bucket is 1,024 ordinals, so no partition grows with its run;
+// extents lists the buckets of a run. A read asks for a single partition: an item, a bucket, the runs of an asset. Rows
+// hold deterministic protobuf; a vector is bytes like the other fields.
 //
 // # Contract
 //
 // The order of writes never depends on clocks.
 //
 //   - A row that changes in place changes by compare-and-set (Paxos) on a revision. Each change draws a new revision.
-//   - A row that is written by identity has the epoch of its execution in the high bits of its timestamp (see stamps). A later
-//     execution's rows win, whichever arrives first, and a deletion covers nothing that is written afterwards. So WriteBatches under a
-//     lower epoch than a row's changes nothing, where pebblestore would write the row. With both, the caller asks CheckEpoch first.
+//   - A row written by identity has the epoch of its execution in the high bits of its timestamp (see stamps). A later
+//     execution's rows win, whichever arrives first, and a deletion covers nothing that is written afterwards. So
+//     WriteBatches under a lower epoch than a row's changes nothing, where pebblestore would write the row. With both,
+//     the caller asks CheckEpoch first.
 //   - A write is acknowledged by a majority of copies, and a read asks a majority.
-//   - Active, CheckEpoch, and every compare-and-set after a lost or unknown outcome read linearizably. Other reads see every write that
-//     was acknowledged before the read began.
+//   - Active, CheckEpoch, and every compare-and-set after a lost or unknown outcome read linearizably. Other reads see
+//     every write acknowledged before the read began.
 //
-// Durability beyond the loss of a minority of copies depends on the servers' commitlog_sync. With periodic, the default of Cassandra,
-// kill -9 of a lone node loses the writes of the last moment, leases and switches included (TestNodeRestarts saw the loss). One copy needs
-// group or batch. Three copies on three machines need group or batch only against the loss of power of all three.
+// Durability beyond the loss of a minority of copies depends on the servers' commitlog_sync. With periodic, the default
+// of Cassandra, kill -9 of a lone node loses the writes of the last moment, leases and switches included
+// (TestNodeRestarts saw the loss). A lone copy needs group or batch. Three copies on three machines need group or batch
+// only against the loss of power of all three.
 //
-// Dump is as of one moment only for rows that nobody writes meanwhile: a cluster has no snapshots. No other promise of the contract is
-// missing, and storetest cannot see the difference.
+// Dump is as of a single moment only for rows without concurrent writes: a cluster has no snapshots. No other promise
+// of the contract is missing, and storetest cannot see the difference.
 //
 // # Clocks
 //
-// Leases run out by Cassandra's clock. This process measures its own clock against Cassandra's at Open and at each Ready, and refuses
-// both where the difference is above Config.MaxClockSkew. A clock that goes wrong all the same costs work: another holder takes a lease
-// early, and the epoch refuses the first holder.
+// Leases run out by Cassandra's clock. This process measures its own clock against Cassandra's at Open and at each
+// Ready. Both return an error if the difference is above Config.MaxClockSkew. A clock that goes wrong between the
+// measurements costs work: another holder takes a lease early, and the epoch refuses the first holder.
 //
 // # Faults
 //
-// A request is repeated on another node where a repetition is safe. A compare-and-set is not repeated: where the outcome is unknown, the
-// store reads the row. A slow read is sent to a second node as well (see hedged). A request that fails all the same is Unavailable, and
-// the caller tries again. ADR 0031 has the findings about the driver.
+// A request is repeated on another node if a repetition is safe. A compare-and-set is not repeated: after an unknown
+// outcome, the store reads the row. A slow read is sent to a second node as well (see hedged). A request that fails all
+// the same is Unavailable, and the caller tries again. ADR 0031 has the findings about the driver.
 //
 // # Figures
 //

@@ -15,7 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// names are an asset and a run of it.
+// names are an asset and a run of the asset.
 type names struct{ asset, run string }
 
 // Dump implements store.Store. A cluster has no snapshots: each asset, record and bucket is as of the moment of its read. Concurrent

@@ -9,7 +9,7 @@ import (
 	"github.com/gocql/gocql"
 )
 
-// Newest is the version of the tables that this store makes.
+// Newest is the version of this store's tables.
 func Newest() int { return len(migrations) }
 
 // MigrateAndEnd is a Migrate whose process ends after n statements, with the lock held, which then runs out.

@@ -18,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/tlsclient"
 )
 
-// persist does what a hop does with an error that may pass: the same again, until it is done.
+// persist repeats do like a hop, while the error may pass, until do returns nil.
 func persist(ctx context.Context, do func() error) error {
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -35,8 +35,9 @@ func persist(ctx context.Context, do func() error) error {
 	}
 }
 
-// TestNodeRestarts kills the only node under load, starts it again, and does so some times: the store goes on by itself, nothing
-// that was acknowledged is lost, and no switch and no epoch is there twice. On the way it holds what the cluster asks for.
+// TestNodeRestarts kills the only node under load and starts the node again, several times. The store continues without
+// help, no acknowledged write is lost, and no switch and no epoch occurs twice. The test also checks the cluster's
+// requirements.
 func TestNodeRestarts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes")
@@ -63,7 +64,7 @@ func TestNodeRestarts(t *testing.T) {
 	refused("with a wrong password", errkind.Unauthenticated, "store.cassandra.username")
 	cfg.Password = "cassandra"
 	var s *cassandrastore.Store
-	err := persist(ctx, func() (err error) { // a new node makes its first user some seconds after it answers
+	err := persist(ctx, func() (err error) { // a new node makes its first user some seconds after its first answer
 		if s, err = cassandrastore.Open(ctx, cfg, cassandrastore.Deps{}); errkind.Is(err, errkind.Unauthenticated) {
 			err = errkind.Wrap(errkind.Unavailable, err)
 		}
@@ -82,7 +83,7 @@ func TestNodeRestarts(t *testing.T) {
 	worker := func(name string, step func(ctx context.Context, n int64) error, done *atomic.Int64) {
 		load.Go(func() {
 			for loadCtx.Err() == nil {
-				// A step that began is seen through, so that what is counted is what is there.
+				// A started step is completed, so the count matches the rows.
 				if err := persist(ctx, func() error { return step(ctx, done.Load()) }); err != nil {
 					t.Errorf("%s, step %d: %v", name, done.Load(), err)
 					return

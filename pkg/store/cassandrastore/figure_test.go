@@ -18,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
-// ingest is annotations as they come: one in ten with a text, the others labels with a region.
+// ingest is a typical batch of annotations: one in ten has a text, and the others are labels with a region.
 func ingest(run string, first, n int64) store.Batch {
 	b := store.Batch{Asset: "0123456789abcdef0123456789abcdef", Run: run, Epoch: 1, First: first}
 	r := rand.New(rand.NewPCG(uint64(first), 1))
@@ -36,8 +36,8 @@ func ingest(run string, first, n int64) store.Batch {
 	return b
 }
 
-// TestFigureWrites writes annotations through the store and, in turns with it, by a bare loop: the driver's batches of rows that are
-// encoded already, into the same table, as many at once.
+// TestFigureWrites writes annotations through the store. In turns, a bare loop writes the driver's batches of rows
+// already encoded, into the same table, with as many requests at the same time.
 func TestFigureWrites(t *testing.T) {
 	figure.Begin(t, "cassandra/writes")
 	s := open(t, config(t, "figure"), cassandrastore.Deps{})
@@ -147,7 +147,7 @@ func TestFigureWrites(t *testing.T) {
 	})
 }
 
-// queued is a channel that holds all.
+// queued is a channel with all elements.
 func queued[T any](all []T) <-chan T {
 	c := make(chan T, len(all))
 	for _, x := range all {

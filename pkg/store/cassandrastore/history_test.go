@@ -15,8 +15,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// TestSameHistory tells one random history to this store and to the one in a folder: each step ends as the same kind
-// of error, and both dump the same bytes.
+// TestSameHistory applies a random history to this store and to the store in a folder: each step ends with the same
+// kind of error, and both stores dump the same bytes.
 func TestSameHistory(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestSameHistory(t *testing.T) {
 	}
 }
 
-// drawStep draws one call. Epochs grow with the run's history only where a step says so, as leases give them out.
+// drawStep draws a call. Epochs grow with the run's history only in steps that take a lease.
 func drawStep(t *testing.T, r *rand.Rand) (name string, do func(store.Store) error) {
 	ctx := t.Context()
 	asset, id := fmt.Sprint("asset ", r.IntN(3)), fmt.Sprint("run ", r.IntN(4))
@@ -112,12 +112,13 @@ func annotationsOf(t *testing.T, s store.Store, asset, run string) (texts []stri
 	return texts
 }
 
-// TestEpochsOverClocks has machines whose clocks differ write to one run, each within what is allowed: what counts is the epoch.
+// In TestEpochsOverClocks machines with different clocks write to a run, each within the allowed skew: the epoch
+// decides.
 func TestEpochsOverClocks(t *testing.T) {
 	cfg := config(t, t.Name())
 	ctx := t.Context()
 	at := func(ahead time.Duration) *cassandrastore.Store {
-		cfg.MaxClockSkew = time.Minute // the most that Validate allows
+		cfg.MaxClockSkew = time.Minute // the maximum of Validate
 		s := open(t, cfg, cassandrastore.Deps{Wall: func() time.Time { return time.Now().Add(ahead) }})
 		t.Cleanup(func() { s.Close() })
 		return s

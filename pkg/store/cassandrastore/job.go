@@ -12,7 +12,8 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// job reads a job and the revision of its row, which is another than the job's own: that one counts.
+// job reads a job and the revision of the row. The job's own revision is another number, and the job's own revision is
+// the condition of PutJob.
 func (s *Store) job(ctx context.Context, read readFunc, id string) (j *pb.Job, revision gocql.UUID, err error) {
 	var body []byte
 	err = read(ctx, "SELECT body, revision FROM jobs WHERE library = ? AND shard = ? AND id = ?", s.cfg.Library, shardOf(id), id).Scan(&body, &revision)

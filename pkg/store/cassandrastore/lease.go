@@ -11,8 +11,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A leaseRow is the last lease under a name; its epoch is 0 where there never was one. The row
-// stays for ever, so that no epoch comes back.
+// A leaseRow is the last lease under a name. Its epoch is 0 for a name without a lease so far. The row stays for ever,
+// so no epoch comes back.
 type leaseRow struct {
 	store.Lease
 	revision gocql.UUID
@@ -33,7 +33,7 @@ func (s *Store) lease(ctx context.Context, read readFunc, name string) (l leaseR
 	return l, err
 }
 
-// changeLease is change of a lease: decide returns what it becomes, or nil where all is as wanted.
+// changeLease is change for a lease: decide returns the next lease, or nil if the lease is as wanted.
 func (s *Store) changeLease(ctx context.Context, name string, decide func(last leaseRow) (*store.Lease, error)) error {
 	var tried gocql.UUID
 	return s.change(ctx, "lease/"+name, func(read readFunc, revision gocql.UUID) (*swap, error) {

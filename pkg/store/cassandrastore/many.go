@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// rowsAsked is how many rows of one partition are asked for in one request.
+// rowsAsked bounds the rows of a partition in a single request.
 const rowsAsked = 100
 
 // AnnotationsAt implements store.Annotations.
@@ -37,14 +37,14 @@ func itemsAt[T any, M message[T]](ctx context.Context, s *Store, operation strin
 	return out, nil
 }
 
-// An ask is for some rows of one partition. at are the places of the rows' refs.
+// An ask is a request for some rows of a partition. at are the places of the rows' refs.
 type ask struct {
 	extent
 	ordinals []int64
 	at       map[int64][]int // by ordinal
 }
 
-// asksFor groups refs by their partitions. It leaves out refs that name nothing.
+// asksFor groups refs by their partitions. asksFor leaves out refs that name nothing.
 func asksFor(part store.Part, refs []store.Ref) []*ask {
 	open := map[extent]*ask{}
 	var all []*ask
@@ -101,8 +101,8 @@ func itemsIn[T any, M message[T]](ctx context.Context, s *Store, part store.Part
 	return out, nil
 }
 
-// LastBefore implements store.Annotations. The runs are looked through side by side: the stretches of each, and then the annotations of one
-// stretch or a few.
+// LastBefore implements store.Annotations. The runs are searched side by side: the stretches of each run, and then the
+// annotations of a few stretches at most.
 func (s *Store) LastBefore(ctx context.Context, points []store.Point) (out []*pb.Annotation, err error) {
 	err = s.do(ctx, "last_before", "finding annotations by time", func() error {
 		of := map[names][]int{}
@@ -208,14 +208,14 @@ func (s *Store) lastOrdinal(ctx context.Context, k names, buckets []int64) (last
 	for _, bucket := range slices.Backward(buckets) {
 		err := s.query(ctx, "SELECT ordinal FROM annotations WHERE library = ? AND asset = ? AND run = ? AND bucket = ? ORDER BY ordinal DESC LIMIT 1",
 			s.cfg.Library, k.asset, k.run, bucket).Scan(&last)
-		if !errors.Is(err, gocql.ErrNotFound) { // a bucket that was trimmed
+		if !errors.Is(err, gocql.ErrNotFound) { // a trimmed bucket
 			return last, err
 		}
 	}
 	return -1, nil
 }
 
-// moments reads when the annotations of a stretch start that lie in a bucket.
+// moments reads the starts of a stretch's annotations in a bucket.
 func (s *Store) moments(ctx context.Context, k names, bucket int64, x store.Stretch) (all []store.Moment, err error) {
 	var ordinal int64
 	var body []byte

@@ -18,15 +18,16 @@ const (
 	lockHolds = 2 * time.Minute
 	// lookEvery is how often a process checks on another process's migration.
 	lookEvery = 250 * time.Millisecond
-	// schemaTimeout is for statements that every node has to agree on.
+	// schemaTimeout is for statements on which all nodes MUST agree.
 	schemaTimeout = time.Minute
 )
 
-// errBehind says that the keyspace's tables are missing or of an earlier version.
+// errBehind is the error for missing tables, and for tables of an earlier version.
 var errBehind = errors.New("the tables are not those that this version of Cinedex needs")
 
-// Migrate creates a missing keyspace, and brings its tables up to date, step by step. Any number of processes MAY migrate at once: a lock
-// admits one process, and the other processes wait. If a process dies between steps, another process resumes at the last completed step.
+// Migrate creates a missing keyspace, and brings its tables up to date, step by step. Any number of processes MAY
+// migrate at once: a lock admits a single process, and the other processes wait. If a process dies between steps,
+// another process resumes at the last completed step.
 func Migrate(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -86,8 +87,8 @@ func (m *migrator) run(ctx context.Context, cfg Config) error {
 	}
 }
 
-// begin creates the keyspace and the table of the lock. The table's id is derived from its name: two nodes that create the table at the
-// same moment create the same table. With random ids, the rows of one of two tables would be lost.
+// begin creates the keyspace and the table of the lock. The table's id is derived from the table's name: two nodes that
+// create the table at the same moment create the same table. With random ids, the rows of a table would be lost.
 func (m *migrator) begin(ctx context.Context, cfg Config) error {
 	replication, err := cfg.replication()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/cassandrastore"
 )
 
-// migrates names the keyspace that this process is to migrate, and do nothing else; migratesAt the hosts.
+// With migrates, this process only migrates the named keyspace. migratesAt are the hosts.
 const (
 	migrates   = "CASSANDRASTORE_TEST_MIGRATES"
 	migratesAt = "CASSANDRASTORE_TEST_HOSTS"
@@ -32,7 +32,7 @@ func migrateAlone(keyspace string) int {
 	return 0
 }
 
-// TestMigrate has a process end in the midst of a migration, and ten others come upon it at once.
+// In TestMigrate a process ends in the midst of a migration, and ten other processes then migrate at the same time.
 func TestMigrate(t *testing.T) {
 	cfg := cassandrastore.Default()
 	cfg.Hosts, cfg.Keyspace = serverstest.Cassandra(t), run.keyspace+"_m"
@@ -93,7 +93,7 @@ func TestMigrate(t *testing.T) {
 	}
 	newest := cassandrastore.Newest()
 	set(newest+1, newest)
-	open(t, cfg, cassandrastore.Deps{}).Close() // newer tables that this one can live with
+	open(t, cfg, cassandrastore.Deps{}).Close() // newer tables that this version can use
 	set(newest+1, newest+1)
 	refused("tables of a later version", "start a newer one")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// one reads an item.
+// one reads a single item.
 func one[T any, M message[T]](ctx context.Context, s *Store, operation string, part store.Part, asset, run string, ordinal int64) (m M, err error) {
 	err = s.do(ctx, operation, "reading "+operation+" "+schema.ItemID(run, ordinal), func() error {
 		body, err := hedged(ctx, func(ctx context.Context) (body []byte, err error) {
@@ -67,7 +67,8 @@ func iterate[M any](ctx context.Context, s *Store, operation, doing string, read
 // bucketsAhead is how many buckets are read and decoded ahead of the caller.
 const bucketsAhead = 4
 
-// itemsOf yields the items of a run that overlap span, by ordinal: bucket after bucket, the next ones read ahead.
+// itemsOf yields the items of a run that overlap span, by ordinal: bucket after bucket, with the next buckets read
+// ahead.
 func itemsOf[T any, M message[T]](ctx context.Context, s *Store, operation string, part store.Part, asset, run string, span store.Span) iter.Seq2[M, error] {
 	return iterate(ctx, s, operation, "reading "+tables[part]+" of "+run, func(ctx context.Context, yield func(M) bool) error {
 		all, err := hedged(ctx, func(ctx context.Context) ([]extent, error) { return s.extentsOf(ctx, asset, run) })
@@ -115,8 +116,8 @@ func bucketOf[T any, M message[T]](ctx context.Context, s *Store, part store.Par
 	return ms, err
 }
 
-// ahead calls get for each element of asked, some at the same time, and passes the answers to use in order, until use returns false.
-// ahead waits for every goroutine that it started.
+// ahead calls get for each element of asked, some at the same time, and passes the answers to use in order, until use
+// returns false. ahead waits for every goroutine of its own.
 func ahead[A, B any](ctx context.Context, asked []A, get func(context.Context, A) (B, error), use func(B) bool) error {
 	type answer struct {
 		b   B

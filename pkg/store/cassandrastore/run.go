@@ -14,13 +14,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A record is the row of a run, with its revision.
+// A record is the row of a run, with the row's revision.
 type record struct {
 	run *pb.Run // nil where there is none
-	// deleted says that a deletion of the run began: readers do not see the run, and the next writer to read the record completes
-	// the deletion.
+	// With deleted, a deletion of the run has begun: readers do not see the run, and the next writer to read the record
+	// completes the deletion.
 	deleted bool
-	// untold says that Version has yet to grow for the new record.
+	// With untold, Version has yet to grow for the new record.
 	untold   bool
 	revision gocql.UUID
 }
@@ -43,8 +43,8 @@ func (s *Store) record(ctx context.Context, read readFunc, asset, id string) (r 
 	return r, err
 }
 
-// put adds the statement to b that writes the record r over old. A new record is marked as untold. An existing record is marked as told:
-// the caller MUST have told, or tell as part of the same change.
+// put adds the statement to b that writes the record r over old. A new record is marked as untold. An existing record
+// is marked as told: the caller MUST have told, or tell as part of the same change.
 func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
 	body, err := encode(r)
 	if err != nil {
@@ -64,8 +64,8 @@ func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
 // ofAsset is the name of the lock of an asset's runs.
 func ofAsset(id string) string { return "runs/" + id }
 
-// changeRun is change for the record of a run. changeRun first completes a deletion that another process left unfinished, and tells of a
-// record that another process left untold.
+// changeRun is change for the record of a run. changeRun first completes a deletion left unfinished by another process,
+// and tells of a record left untold by another process.
 func (s *Store) changeRun(ctx context.Context, asset, id string, decide func(old record, revision gocql.UUID) (*swap, error)) error {
 	return s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
 		old, err := s.record(ctx, read, asset, id)
@@ -131,7 +131,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			switch {
 			case old.run.GetEpoch() > r.GetEpoch():
 				return nil, errkind.New(errkind.Conflict, "epoch %d is older than %d", r.GetEpoch(), old.run.GetEpoch())
-			case runs.Finished(old.run): // and it stays so
+			case runs.Finished(old.run): // and no later write changes the run
 				return nil, nil
 			case proto.Equal(old.run, end):
 				return nil, nil
@@ -192,12 +192,14 @@ func (s *Store) runsOf(ctx context.Context, asset string) (runs []*pb.Run, err e
 	return runs, err
 }
 
-// DeleteRun implements store.Annotations. DeleteRun first marks the record by compare-and-set, so the run cannot be activated any more.
-// Then DeleteRun deletes the items, and the record last: the record says that items are left to delete.
+// DeleteRun implements store.Annotations. DeleteRun first marks the record by compare-and-set, so the run cannot be
+// activated any more. Then DeleteRun deletes the items, and the record last: the record says that items are left to
+// delete.
 func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 	return s.do(ctx, "delete_run", "deleting run "+run, func() error {
 		return s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
-			// The record before the pointers: a switch to the run in between changes it, and so the mark is refused.
+			// The record before the pointers: a switch to the run in between changes the record, so the mark is
+			// refused.
 			old, err := s.record(ctx, read, asset, run)
 			if err != nil {
 				return nil, err
@@ -226,7 +228,7 @@ func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 	})
 }
 
-// purge deletes the items of a run that is marked as deleted, and returns the swap that deletes the record.
+// purge deletes the items of a run marked as deleted, and returns the swap for deleting the record.
 func (s *Store) purge(ctx context.Context, asset, run string, old record) (*swap, error) {
 	if err := s.deleteItems(ctx, asset, run, old.run.GetEpoch()); err != nil {
 		return nil, err

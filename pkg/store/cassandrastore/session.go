@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// reconnectEvery is how soon a node that is up again is used again, where its event was missed.
+	// reconnectEvery is how soon a node that is up again is used again, if the event of the node was missed.
 	reconnectEvery = time.Second
 	// hedgeAfter is how long a read waits for an answer before asking a second node: far longer than a healthy node takes, far shorter
 	// than a person notices.
@@ -26,7 +26,7 @@ const (
 	pageRows = 500
 )
 
-// connect opens a session. An empty keyspace opens a session without one.
+// connect opens a session. An empty keyspace opens a session without a keyspace.
 func connect(c Config, keyspace string, log *slog.Logger) (*gocql.Session, error) {
 	consistency, serial, _ := c.consistency()
 	cluster := gocql.NewCluster(c.Hosts...)
@@ -43,7 +43,8 @@ func connect(c Config, keyspace string, log *slog.Logger) (*gocql.Session, error
 	cluster.Timeout, cluster.ConnectTimeout, cluster.WriteTimeout = c.Timeout, c.Timeout, c.Timeout
 	cluster.PageSize = pageRows
 	cluster.ReconnectInterval = reconnectEvery
-	// A connection carries 32,768 requests at once. With several connections to a node, gocql 1.7 can miscount them (gocql#1614).
+	// A connection carries 32,768 requests at once. With several connections to a node, gocql 1.7 can miscount the
+	// requests (gocql#1614).
 	cluster.NumConns = 1
 	// The driver repeats nothing by itself: the driver would not check whether a repetition is safe (gocql#1803).
 	cluster.RetryPolicy = nil
@@ -149,8 +150,8 @@ func passing(err error) bool {
 	return errkind.Is(kinded(err), errkind.Unavailable) || errkind.Is(kinded(err), errkind.Exhausted)
 }
 
-// elsewhere repeats a request on up to two other nodes. Only requests that are safe to repeat have the policy elsewhere. With a single
-// node, only the caller's retry helps.
+// elsewhere repeats a request on up to two other nodes. Only requests safe to repeat have the policy elsewhere. With a
+// single node, only the caller's retry helps.
 type elsewhere struct{}
 
 func (elsewhere) Attempt(q gocql.RetryableQuery) bool { return q.Attempts() <= 2 }
@@ -186,9 +187,9 @@ func (p replicas) Pick(q gocql.ExecutableQuery) gocql.NextHost {
 	return next
 }
 
-// hedged reads by get. Where the answer takes long, hedged calls get a second time, for another node. hedged returns the first answer,
-// and an error only if both calls fail. The driver's own speculation returns the first result, also the failure of a node that is down,
-// and so turns a slow read into a failed read.
+// hedged reads by get. If the answer takes long, hedged calls get a second time, for another node. hedged returns the
+// first answer, and an error only if both calls fail. The driver's own speculation returns the first result, also the
+// failure of a node that is down, and so turns a slow read into a failed read.
 func hedged[T any](ctx context.Context, get func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		v   T
@@ -235,7 +236,7 @@ func each(q *gocql.Query, f func() error, dest ...any) error {
 	return it.Close()
 }
 
-// driverLog writes the driver's messages to the service's log. The messages are about nodes that come and go.
+// driverLog writes the driver's messages to the service's log. The messages are about nodes coming and going.
 type driverLog struct{ log *slog.Logger }
 
 func (l driverLog) Print(v ...any) { l.log.Debug("cassandra driver", "says", fmt.Sprint(v...)) }

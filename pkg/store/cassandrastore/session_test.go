@@ -35,7 +35,7 @@ func TestStamps(t *testing.T) {
 
 func TestHedged(t *testing.T) {
 	down := errkind.New(errkind.Unavailable, "down")
-	// answer is what a node says, and when: at once, after the other was asked, or never.
+	// A node answers at once, after the request to the other node, or never.
 	type node func(ctx context.Context, otherAsked <-chan struct{}) (string, error)
 	says := func(s string, err error) node {
 		return func(context.Context, <-chan struct{}) (string, error) { return s, err }

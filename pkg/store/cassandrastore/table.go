@@ -9,14 +9,14 @@ type migration struct {
 	cql   []string
 }
 
-// Rows that are written once and deleted with their partition. See docs/adr/0030-cassandra-tables.md
-// for why unified compaction, and why its tiered side.
+// Rows written once and deleted with their partition. See docs/adr/0030-cassandra-tables.md for the reasons for unified
+// compaction and its tiered side.
 const written = ` AND compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'T4', 'tombstone_threshold': '0.1', 'unchecked_tombstone_compaction': 'true'}`
 
-// Rows that are few, change in place and are read all the time: levelled, so that a read meets one file.
+// Few rows that change in place and are read all the time: levelled, so a read meets a single file.
 const changed = ` AND compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'L4'}`
 
-// migrations are the tables' history: add to its end only. %s is the keyspace.
+// migrations are the history of the tables. Add new migrations at the end only. %s is the keyspace.
 var migrations = []migration{
 	{needs: 1, cql: []string{
 		`CREATE TABLE IF NOT EXISTS %s.assets (library text, shard smallint, id text, body blob, told boolean, revision uuid,

@@ -27,9 +27,9 @@ import (
 //
 // # Tokens
 //
-// A token of Changes is a moment by this process's clock. The next answer has the entries from some time before the token on, because an
-// entry carries the time of its writer's clock and becomes visible a little later (see overlap). Entries of the answer before are left
-// out, as long as this process remembers them.
+// A token of Changes is a moment by this process's clock. The next answer has the entries from some time before the
+// token on, because an entry carries the time of its writer's clock and becomes visible a little later (see overlap).
+// Entries of the answer before are left out, as long as this process remembers these entries.
 //
 // # Services of earlier releases
 //
@@ -49,8 +49,9 @@ const (
 	windowsKept = 8
 )
 
-// versionName names the version's row: a key of one column must not be empty, and Config.Library may be. The version is a counter. A counter
-// never goes back. An addition with an unknown outcome may be repeated, because the size of a growth means nothing.
+// versionName names the version's row: a key of a single column must not be empty, and Config.Library may be. The
+// version is a counter. A counter never goes back. An addition with an unknown outcome may be repeated, because the
+// size of a growth means nothing.
 const versionName = "library"
 
 // A version is the row of the version.
@@ -96,8 +97,8 @@ func (s *Store) tell(ctx context.Context, asset string) error {
 
 func bucketOfTime(t time.Time) int64 { return t.UnixMicro() / changesBucket.Microseconds() }
 
-// overlap is how far before a token the next answer begins. An entry has the time of its writer, a token the time of its reader. Each
-// clock may differ from the cluster's clock by the skew. An entry is visible within tellWithin.
+// overlap is how far before a token the next answer begins. An entry has the time of its writer, a token the time of
+// its reader. Each clock may differ from the cluster's clock by the skew. An entry is visible within tellWithin.
 func (s *Store) overlap() time.Duration { return tellWithin + 2*s.cfg.MaxClockSkew }
 
 // A token is a moment, in microseconds, and the difference of the two counters at the moment. A token names the library and the process,
@@ -130,7 +131,7 @@ func (c Config) libraryName() string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// An entry says that an asset changed.
+// An entry names a changed asset.
 type entry struct {
 	at    gocql.UUID
 	asset string

@@ -24,7 +24,8 @@ func told(t *testing.T, s *cassandrastore.Store, since string) (assets []string,
 	return c.Assets, c.Next
 }
 
-// A process that ends between a change and its telling leaves a row that is not told: whoever comes upon the row tells, once.
+// A process that ends between a change and the telling leaves a row marked as untold. The next process at the row
+// tells, once.
 func TestWhatWasNotToldIsToldLater(t *testing.T) {
 	cfg := config(t, t.Name())
 	s := open(t, cfg, cassandrastore.Deps{})
@@ -58,7 +59,7 @@ func TestWhatWasNotToldIsToldLater(t *testing.T) {
 	untold("false")
 	step("come upon by a creator", []string{"a"}, create())
 	step("come upon again", nil, create())
-	untold("null") // as an earlier release writes it
+	untold("null") // as written by an earlier release
 	step("a record of an earlier release", nil, create())
 	untold("false")
 	stale := &pb.Run{Asset: "a", Id: "r", Algorithm: "shots", State: pb.RunState_RUN_STATE_FAILED, Epoch: 1}

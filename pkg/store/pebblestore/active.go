@@ -68,8 +68,8 @@ func (s *Store) AllActive(ctx context.Context) iter.Seq2[*pb.ActiveRun, error] {
 	return scan[pb.ActiveRun](ctx, s, key(tableActive), "active runs")
 }
 
-// Inactive implements store.Activation. The records of runs and the active runs are read side by side, as of one moment: both tables
-// are in the order of assets.
+// Inactive implements store.Activation. The records of runs and the active runs are read side by side, as of a single
+// moment: both tables are in the order of assets.
 func (s *Store) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error] {
 	return func(yield func(store.InactiveRun, error) bool) {
 		leave, err := s.enter(ctx)
@@ -100,7 +100,7 @@ func (s *Store) inactive(ctx context.Context, yield func(store.InactiveRun) bool
 	}
 	defer records.Close()
 	pointers.First()
-	var asset []byte // the asset of active, as keys have it
+	var asset []byte // the asset of active, in the form of keys
 	active := map[string]bool{}
 	for ok := records.First(); ok; ok = records.Next() {
 		of, rest, found := cutText(records.Key()[1:])

@@ -153,8 +153,8 @@ func (s *Store) EmbeddingsOf(ctx context.Context, asset, run string, span store.
 	return scanSome[pb.Embedding](ctx, s, key(tableEmbeddings, asset, run), within(span), "embeddings of "+run)
 }
 
-// within selects the rows that overlap span, and decodes no more than the interval of the other rows. Every row of the run is visited:
-// BenchmarkSpan says how long a visit takes, and a second index would cost every write.
+// within selects the rows that overlap span, and decodes no more than the interval of the other rows. Every row of the
+// run is visited: BenchmarkSpan gives the time of a visit, and a second index would cost every write.
 func within(span store.Span) func(row []byte) bool {
 	if span == (store.Span{}) {
 		return nil

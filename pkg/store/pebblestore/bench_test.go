@@ -17,7 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// ingest is annotations as they come: one in ten with a text, the others labels with a region.
+// ingest is a typical batch of annotations: one in ten has a text, and the others are labels with a region.
 func ingest(run string, first, n int64) store.Batch {
 	b := store.Batch{Asset: "0123456789abcdef0123456789abcdef", Run: run, Epoch: 1, First: first}
 	r := rand.New(rand.NewPCG(uint64(first), 1))
@@ -61,8 +61,8 @@ func rowsPerSecond(b *testing.B, workers int, batches [][]store.Batch, n int, wr
 	return float64(rows) / time.Since(start).Seconds()
 }
 
-// BenchmarkWriteBatches writes durable batches through the store and, in turns with it, into a
-// bare Pebble that is given rows already encoded: what the store could at best do.
+// BenchmarkWriteBatches writes durable batches through the store. In turns, rows already encoded are written into a
+// bare Pebble: the upper bound of the store's speed.
 func BenchmarkWriteBatches(b *testing.B) {
 	for _, rows := range []int64{250, 1000, 5000} {
 		for _, workers := range []int{1, 8} {
@@ -107,7 +107,7 @@ func BenchmarkWriteBatches(b *testing.B) {
 				}
 				var ours, theirs, turns float64
 				for b.Loop() {
-					// Sixteen batches each, in turns, so that a noisy neighbour disturbs both.
+					// Sixteen batches each, in turns, so a noisy neighbour disturbs both.
 					ours += rowsPerSecond(b, workers, batches, 16, through)
 					theirs += rowsPerSecond(b, workers, batches, 16, bare)
 					turns++
@@ -127,7 +127,7 @@ func (quiet) Infof(string, ...any)           {}
 func (quiet) Errorf(string, ...any)          {}
 func (quiet) Fatalf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) }
 
-// BenchmarkSpan reads ten seconds out of runs of the lengths of a short, a film, and a label for each frame of it.
+// BenchmarkSpan reads ten seconds out of runs as long as a short, a film, and a label for each frame of a film.
 func BenchmarkSpan(b *testing.B) {
 	for _, rows := range []int64{1_000, 10_000, 200_000} {
 		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
@@ -157,7 +157,7 @@ func BenchmarkSpan(b *testing.B) {
 	}
 }
 
-// BenchmarkActivate is the time of one durable switch.
+// BenchmarkActivate is the time of a durable switch.
 func BenchmarkActivate(b *testing.B) {
 	s := open(b, config(b.TempDir()), pebblestore.Deps{})
 	defer s.Close()
@@ -178,7 +178,8 @@ func BenchmarkActivate(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen opens an empty store, and one whose log holds about as much as it can before it becomes a table.
+// BenchmarkOpen opens an empty store, and a store with a log nearly as large as a log grows before the log becomes a
+// table.
 func BenchmarkOpen(b *testing.B) {
 	for name, batches := range map[string]int64{"empty": 0, "log=20MB": 30} {
 		b.Run(name, func(b *testing.B) {

@@ -15,8 +15,9 @@ import (
 
 // The change log has one row for each version: the asset that changed. The row is in the edit that made the change.
 //
-// The log has an identity, which every token carries. A store that was mended begins another log, so a token from before is refused.
-// Versions without a row, because an earlier release wrote them or because the row was trimmed, are found by counting the rows.
+// The log has an identity, and every token carries the identity. A mended store begins another log, so an earlier token
+// is refused. A version has no row if an earlier release wrote the version, or if the row was trimmed. Missing rows
+// show by counting the rows.
 
 const (
 	// mostChanges is how many changes the log remembers.
@@ -25,7 +26,7 @@ const (
 	trimEvery = 1024
 )
 
-// tell adds to an edit the next version and its row of the change log. The caller MUST hold s.versions.
+// tell adds to an edit the next version and the version's row of the change log. The caller MUST hold s.versions.
 func (s *Store) tell(e *edit) error {
 	e.version = s.assigned + 1
 	if oldest := e.version - s.changesKept; oldest > 0 && e.version%trimEvery == 0 {
@@ -39,8 +40,8 @@ func (s *Store) tell(e *edit) error {
 	)
 }
 
-// loadChangeLog reads the identity of the change log. A store that has no log, because the store is new, was mended, or is of an
-// earlier release, begins one.
+// loadChangeLog reads the identity of the change log. A store without a log (a new store, a mended store, a store of an
+// earlier release) begins a log.
 func (s *Store) loadChangeLog() error {
 	id, closer, err := s.db.Get(key(tableChangeLog))
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -77,7 +78,8 @@ func (s *Store) Changes(ctx context.Context, since string) (store.Changes, error
 	return out, nil
 }
 
-// changes returns the assets that changed with the versions after from, up to upto. whole is false where a version has no row.
+// changes returns the assets that changed with the versions after from, up to upto. whole is false if a version has no
+// row.
 func (s *Store) changes(ctx context.Context, from, upto int64) (assets []string, whole bool, err error) {
 	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: number(key(tableChanges), from+1), UpperBound: number(key(tableChanges), upto+1)})
 	if err != nil {

@@ -53,7 +53,7 @@ func TestChangesAreTrimmed(t *testing.T) {
 	}
 }
 
-// A folder of an earlier release has no log of changes, and gets one in place.
+// A folder of an earlier release has no log of changes, and gets a log in place.
 func TestChangesOfEarlierRelease(t *testing.T) {
 	cfg := config(t.TempDir())
 	s := open(t, cfg, pebblestore.Deps{})
@@ -78,7 +78,7 @@ func TestChangesOfEarlierRelease(t *testing.T) {
 	}
 }
 
-// A store that was mended may lack rows of which its log of changes knows nothing.
+// A mended store may lack rows that its log of changes does not mention.
 func TestChangesOfMendedStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := open(t, config(dir), pebblestore.Deps{})
@@ -115,8 +115,8 @@ func TestChangesOfMendedStore(t *testing.T) {
 	}
 }
 
-// Changes of the library share a sync of the disk, as other writes do: a backfill requests runs as fast as the disk takes them. The
-// version becomes visible with the sync.
+// Changes of the library share a sync of the disk, like other writes: a backfill requests runs at the disk's full
+// speed. The version becomes visible with the sync.
 func TestChangesShareSyncs(t *testing.T) {
 	fs := newFaulty()
 	fs.FS = vfs.NewMem()

@@ -15,10 +15,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A file of the store is damaged where its bytes differ from the bytes written. Pebble reports damage of a table when a read meets the
-// damage. Damage of the log or the manifest can pass unseen: Pebble takes a bad record at the end for a record that was cut by a crash,
-// and drops the record, together with good records after it in the same 32 KiB. So the store inspects both files before Pebble opens
-// them, and compares a closed store with the seal of Close.
+// A file of the store is damaged if its bytes differ from the bytes written. Pebble reports damage of a table when a
+// read meets the damage. Damage of the log or the manifest can pass unseen: Pebble takes a bad record at the end for a
+// record cut by a crash, and drops the record, together with good records after the bad record in the same 32 KiB. So
+// the store inspects both files before Pebble opens the files, and compares a closed store with the seal of Close.
 
 // A Damage is the error of a damaged file. Its kind is Internal.
 type Damage struct{ Path, What string }
@@ -124,7 +124,8 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// inspect checks the files of a closed store, and removes its seal. fresh says that the folder has no store yet.
+// inspect checks the files of a closed store, and removes the store's seal. fresh is true if the folder has no store
+// yet.
 func (s *Store) inspect() (fresh bool, err error) {
 	names, err := s.disk.List(s.cfg.Dir)
 	if err != nil {
@@ -187,8 +188,8 @@ func ofPebble(name string) bool {
 	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".log") || strings.HasPrefix(name, "MANIFEST-") || strings.HasPrefix(name, "OPTIONS-")
 }
 
-// holdSeal compares the files of a closed store with its seal. held is false where the seal itself is damaged, and where the seal is
-// older than the files: an earlier release, which knows no seals, wrote to the store.
+// holdSeal compares the files of a closed store with the seal. held is false if the seal itself is damaged, or if the
+// seal is older than the files: an earlier release without seals wrote to the store.
 func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 	path := s.disk.PathJoin(s.cfg.Dir, sealFile)
 	b, err := readFile(s.disk, path)
@@ -268,8 +269,8 @@ func where(path string, b []byte) string {
 // checksum, length, type, and, in a log, the log's number and how far it was synced; then the bytes.
 const (
 	blockSize = 32 << 10
-	// A manifest's chunks are of the types 1 to 4, a log's of 9 to 12. The log that a store of earlier releases began with has
-	// those of 5 to 8, which do not say how far the log was synced.
+	// A manifest's chunks are of the types 1 to 4, a log's of 9 to 12. The first log of a store of earlier releases has
+	// chunks of the types 5 to 8. These chunks do not say how far the log was synced.
 	manifestHead, oldLogHead, logHead    = 7, 11, 19
 	manifestTypes, oldLogTypes, logTypes = 1, 5, 9
 )
@@ -334,9 +335,9 @@ func allZero(b []byte) bool {
 	return true
 }
 
-// inspectLog decides whether a bad chunk is damage. A bad chunk is damage where a later chunk says that the log was synced beyond the bad
-// chunk. Chunks of another number are left over: Pebble writes over old logs. torn locates a bad chunk at the end, which a crash may
-// have cut.
+// inspectLog decides whether a bad chunk is damage. A bad chunk is damage if a later chunk says that the log was synced
+// beyond the bad chunk. Chunks of another number are left over: Pebble writes over old logs. torn locates a bad chunk
+// at the end, possibly cut by a crash.
 func inspectLog(path string, b []byte) (torn string, err error) {
 	bad, number := goodEnd(b, logHead, logTypes)
 	if bad >= len(b) || allZero(b[bad:]) {
@@ -360,14 +361,14 @@ func inspectLog(path string, b []byte) (torn string, err error) {
 	return fmt.Sprintf("%s: the record at %d was cut or damaged, %d bytes before the end", path, bad, len(b)-bad), nil
 }
 
-// closedAt reports whether a log ends at an offset as Pebble ends one: by a head without checksum, of the next number.
+// closedAt reports whether a log ends at an offset in Pebble's way: with a head without checksum, of the next number.
 func closedAt(b []byte, at int, number uint32) bool {
 	le := binary.LittleEndian
 	return len(b)-at >= 11 && le.Uint32(b[at+7:]) != number && le.Uint32(b[at+7:]) != 0
 }
 
-// inspectManifest takes every bad record of a manifest for damage. Pebble syncs each record before relying on the record, so a crash cuts
-// no record that matters.
+// inspectManifest takes every bad record of a manifest for damage. Pebble syncs each record before relying on the
+// record, so a crash cuts no important record.
 func inspectManifest(path string, b []byte) (torn string, err error) {
 	bad, _ := goodEnd(b, manifestHead, manifestTypes)
 	if bad >= len(b) || allZero(b[bad:]) {

@@ -23,11 +23,12 @@ func openAt(dir string) (*pebblestore.Store, error) {
 	return pebblestore.Open(cfg, pebblestore.Deps{})
 }
 
-// written is a store with rows in its tables and in its log, closed or left as a crash leaves it, and its dump.
+// written is a store with rows in its tables and in its log, closed or in the state after a crash, and the store's
+// dump.
 func written(t *testing.T, crashed bool) (dir, dump string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "store")
-	for part := range 2 { // what the first wrote is in tables once the second has opened it
+	for part := range 2 { // the rows of the first session are in tables once the second session has opened the store
 		s, err := openAt(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -92,8 +93,8 @@ func cutAt(part float64) func([]byte) []byte {
 	return func(b []byte) []byte { return b[:int(part*float64(len(b)))] }
 }
 
-// TestDamageIsTold damages the files that Pebble takes for torn ones: opening names the file. What Salvage then makes can be opened, and holds
-// nothing that was not in it.
+// TestDamageIsTold damages the files in which Pebble takes damage for a torn end: opening names the file. The result of
+// Salvage opens, and holds only rows of the store.
 func TestDamageIsTold(t *testing.T) {
 	for _, c := range []struct {
 		file    string
@@ -119,7 +120,7 @@ func TestDamageIsTold(t *testing.T) {
 	}
 }
 
-// salvaged salvages a store, which then holds nothing that was not in it.
+// salvaged salvages a store, and checks that the result holds only rows of the store.
 func salvaged(t *testing.T, dir, dump string) pebblestore.Salvaged {
 	t.Helper()
 	cfg := pebblestore.Default()
@@ -145,8 +146,8 @@ func salvaged(t *testing.T, dir, dump string) pebblestore.Salvaged {
 	return got
 }
 
-// A table's damage is met when it is read: the read fails and names the table, and the store is not ready from then on. Rows on both sides of
-// the damaged block are salvaged.
+// A read meets the damage of a table: the read fails and names the table, and the store is not ready from then on. Rows
+// on both sides of the damaged block are salvaged.
 func TestDamagedTable(t *testing.T) {
 	dir, dump := written(t, false)
 	path := changed(t, dir, "*.sst", flipAt(0.3))
@@ -169,7 +170,7 @@ func TestDamagedTable(t *testing.T) {
 	}
 }
 
-// What harms nothing is no damage: a crash, the settings of Pebble, a torn end after a crash, which is told.
+// Harmless changes are no damage: a crash, the settings of Pebble, and a torn end after a crash, which is reported.
 func TestNoDamage(t *testing.T) {
 	dir, dump := written(t, true)
 	s, err := openAt(dir)
@@ -218,7 +219,7 @@ func TestNoDamage(t *testing.T) {
 	}
 }
 
-// The first log of a store tells of its damage as well, and a crash that harms nothing is not told as one that did.
+// Damage of the first log of a store is reported as well. A harmless crash is not reported as damage.
 func TestFirstLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s, err := openAt(dir)
@@ -263,7 +264,7 @@ func TestFirstLog(t *testing.T) {
 	}
 }
 
-// A release that knows of no seal leaves the seal where it is, and writes the store. A manifest that is not in use may hold anything.
+// A release without seals leaves the seal in place, and writes the store. A manifest out of use may hold anything.
 func TestWhatOthersLeave(t *testing.T) {
 	dir, _ := written(t, false)
 	seal, err := os.ReadFile(filepath.Join(dir, "CLOSED"))
@@ -296,10 +297,11 @@ func TestWhatOthersLeave(t *testing.T) {
 	}
 }
 
-// A salvage that was cut short leaves a store that cannot be opened, and is begun anew; after it the log is to be read again.
+// An interrupted salvage leaves a store that cannot be opened, and begins anew. After the salvage the log MUST be read
+// again.
 func TestSalvageCutShort(t *testing.T) {
 	dir, dump := written(t, false)
-	for session := range 2 { // what the first wrote is in tables once the second has opened it
+	for session := range 2 { // the rows of the first session are in tables once the second session has opened the store
 		s, err := openAt(dir)
 		if err != nil {
 			t.Fatal(err)

@@ -13,9 +13,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Pebble ends the process where its log or its manifest cannot be written, also for a full disk. Two measures keep a full disk from
-// Pebble. First, the store refuses writes while the disk has less free than a reserve. Second, where other programs fill the disk faster,
-// Pebble's own write waits for room: nothing is lost, reading goes on, and writing goes on by itself.
+// Pebble ends the process if the log or the manifest cannot be written, also on a full disk. Two measures keep a full
+// disk from Pebble. First, the store refuses writes while the disk has less free than a reserve. Second, if other
+// programs fill the disk faster, Pebble's own write waits for room: nothing is lost, reading continues, and writing
+// continues without help.
 
 // openBytes bounds how much Open may write: the log read back into tables, a new log and a new manifest.
 const openBytes = 3 * memTableBytes
@@ -26,7 +27,7 @@ type disk struct {
 	log *slog.Logger
 	// patient is set once the store is open. Before, an error is better than a wait.
 	patient atomic.Bool
-	// waiting counts the writes that wait.
+	// waiting counts the waiting writes.
 	waiting atomic.Int32
 	// closing ends the waits.
 	closing chan struct{}
@@ -35,13 +36,13 @@ type disk struct {
 // full reports whether a write is waiting for room.
 func (d *disk) full() bool { return d.waiting.Load() > 0 }
 
-// retry is how often a write that waits looks for room.
+// retry is the interval at which a waiting write looks for room.
 const retry = 100 * time.Millisecond
 
 // noRoom reports whether a write failed for want of room.
 func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
-// persist does op until there is room for it.
+// persist repeats op until the disk has room for op.
 func (d *disk) persist(op func() error) error {
 	err := op()
 	if !noRoom(err) || !d.patient.Load() {
@@ -154,8 +155,8 @@ func (s *Store) failure() error {
 	return errkind.New(errkind.Unavailable, "the store in %s is read only since its disk failed; restart it once the disk is well: %w", s.cfg.Dir, s.failedBy)
 }
 
-// logger passes on Pebble's messages. Pebble calls Fatalf where it cannot go on. A commit that ends in Fatalf leaves the store readable;
-// any other Fatalf ends the process.
+// logger passes on Pebble's messages. Pebble calls Fatalf for an error without a way on. A commit that ends in Fatalf
+// leaves the store readable. Any other Fatalf ends the process.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Infof(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }

@@ -24,12 +24,12 @@ type faulty struct {
 	vfs.FS
 	free  atomic.Uint64
 	fault atomic.Pointer[fault]
-	// slow has each sync wait until the channel is closed; syncs counts them.
+	// slow makes each sync wait until the channel is closed; syncs counts the syncs.
 	slow  atomic.Pointer[chan struct{}]
 	syncs atomic.Int64
 }
 
-// fault is an error for each write, or each sync, of the files whose names contain one of files.
+// fault is an error for each write, or each sync, of the files whose names contain an element of files.
 type fault struct {
 	files []string
 	err   error
@@ -83,7 +83,7 @@ type faultyFile struct {
 
 func (f *faultyFile) Write(p []byte) (int, error) {
 	if err := f.on.failing(f.name, false); err != nil {
-		n, _ := f.File.Write(p[:len(p)/2]) // as a disk does that fills up in the middle
+		n, _ := f.File.Write(p[:len(p)/2]) // like a disk that becomes full in the middle
 		return n, err
 	}
 	return f.File.Write(p)
@@ -121,7 +121,7 @@ func lines(run string, first, n int64, text string) []store.Batch {
 	return []store.Batch{b}
 }
 
-// count reads a run to its end, and fails unless it has no gaps.
+// count reads a run to its end, and fails if the run has gaps.
 func count(ctx context.Context, s store.Store, run string) (n int64, err error) {
 	for a, err := range s.AnnotationsOf(ctx, "a", run, store.Span{}) {
 		if err != nil {
@@ -201,8 +201,8 @@ func TestReserve(t *testing.T) {
 	wantCount(t, s2, "r", 20)
 }
 
-// TestFullDisk fills the disk behind the store's back: to the last byte, for some of
-// its files or all, while it believes that there is room.
+// TestFullDisk fills the disk behind the store's back: to the last byte, for some of the store's files or all files,
+// while the store expects room.
 func TestFullDisk(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -264,7 +264,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestFullDiskAndContext leaves a write that waits for room when its context ends.
+// TestFullDiskAndContext ends the context of a write that waits for room.
 func TestFullDiskAndContext(t *testing.T) {
 	disk := newFaulty()
 	s := open(t, config(t.TempDir()), pebblestore.Deps{FS: disk})
@@ -276,7 +276,7 @@ func TestFullDiskAndContext(t *testing.T) {
 	until(t, "a write that waits for room", s.Waiting)
 	cancel()
 	wantKind(t, "the write", <-done, errkind.Cancelled)
-	// The asset is still being changed: another change has no use in waiting for that.
+	// The change of the asset is under way: waiting for the end of the change would not help another change.
 	wantKind(t, "another change", s.PutAsset(t.Context(), &pb.Asset{Id: "a", SizeBytes: 1}), errkind.Exhausted)
 	disk.fault.Store(nil)
 	until(t, "the store to take writes again", func() bool { return s.Ready(t.Context()) == nil })
@@ -287,7 +287,7 @@ func TestFullDiskAndContext(t *testing.T) {
 	}
 }
 
-// TestDamage flips bytes of a table: the reads that meet them fail, and nothing else does.
+// TestDamage flips bytes of a table: only the reads of the damaged blocks fail.
 func TestDamage(t *testing.T) {
 	cfg, ctx := config(t.TempDir()), t.Context()
 	s := open(t, cfg, pebblestore.Deps{})

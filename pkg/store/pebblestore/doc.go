@@ -1,6 +1,6 @@
-// Package pebblestore is the store of the embedded size: all of Cinedex's truth in one folder, held by one process. The package serves
-// cinedex up and every service that is configured for one machine. It guarantees the contract of package store, durably over kill -9.
-// No other package imports Pebble.
+// Package pebblestore is the store of the embedded size: all of Cinedex's truth in a folder, held by a single process.
+// The package serves cinedex up and every service configured for a single machine. The package guarantees the contract
+// of package store, durably over kill -9. No other package imports Pebble.
 //
 // # Layout
 //
@@ -23,18 +23,19 @@
 //
 // # Contract
 //
-//   - Every write is synced before the call returns. Writes that wait at the same time share the sync (group commit).
-//   - A call that reads before it writes holds a lock on its asset or lease. Locks within the process are enough: one process has the
-//     folder. A second process is refused with a Conflict, which says how to go on.
+//   - Every write is synced before the call returns. Concurrent writes share the sync (group commit).
+//   - A call that reads before it writes holds a lock on its asset or lease. Locks within the process are enough,
+//     because the folder has a single process. A second process is refused with a Conflict, and the error says how to
+//     continue.
 //   - Edits that change the library enter Pebble's log in the order of their versions, and share the sync. Version grows after the sync.
 //   - A reader MAY see a write a moment before the write is durable.
 //
 // # Disks that fail
 //
-// Writes are Exhausted while the disk has less free than the reserve. Reading goes on. Writing goes on once there is room. Where other
-// programs fill the disk to the last byte, Pebble's writes wait for room (see disk.go). Where Pebble's log cannot be written for another
-// reason, writes are Unavailable until the store is opened again, and reading goes on. A manifest that cannot be written ends the
-// process, as Pebble demands.
+// Writes are Exhausted while the disk has less free than the reserve. Reading continues. Writing continues once the
+// disk has room. If other programs fill the disk to the last byte, Pebble's writes wait for room (see disk.go). If
+// Pebble's log cannot be written for another reason, writes are Unavailable until the store is opened again, and
+// reading continues. A manifest that cannot be written ends the process, as Pebble demands.
 //
 // # Damage
 //

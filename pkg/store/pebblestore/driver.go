@@ -7,7 +7,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Driver is the store in one folder, for one process.
+// Driver is the store in a folder, for a single process.
 var Driver = store.Driver{Name: "pebble", Settings: func(dir string) store.Settings {
 	c := Default()
 	c.Dir = filepath.Join(dir, "store")

@@ -46,7 +46,7 @@ type dumper struct {
 	err   error
 }
 
-// dump writes a table. forget clears the fields that a dump leaves out.
+// dump writes a table. forget clears the fields left out of a dump.
 func dump[T any, M message[T]](d *dumper, table byte, name string, forget func(M)) {
 	if d.err != nil {
 		return

@@ -43,7 +43,7 @@ func (l *locks) named(name string) lock {
 // An edit is an atomic change of the store, under construction.
 type edit struct {
 	*pebble.Batch
-	// changed is the asset that the edit changes in the library; empty where Version stays.
+	// changed is the asset that the edit changes in the library, or empty if Version stays.
 	changed string
 	// version is Version after the edit.
 	version int64
@@ -72,8 +72,8 @@ func (e *edit) put(k []byte, m proto.Message) error {
 
 func (e *edit) deleteAll(prefix []byte) error { return e.DeleteRange(prefix, after(prefix), nil) }
 
-// edit makes a change durably. A change that reads before it writes passes a name, and holds the lock of the name until the change is
-// durable. A change without a name writes blindly.
+// edit makes a change durably. A change that reads before it writes passes a name, and holds the lock of the name until
+// the change is durable. A change without a name writes blindly.
 func (s *Store) edit(ctx context.Context, doing, name string, change func(*edit) error) error {
 	if err := s.tryEdit(ctx, name, change); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -93,8 +93,8 @@ func (s *Store) tryEdit(ctx context.Context, name string, change func(*edit) err
 		e.end()
 		return err
 	}
-	// The commit has its own goroutine: a disk that fills up during the commit delays neither the caller beyond its context nor Close.
-	// The edit keeps its locks until the commit ends.
+	// The commit has its own goroutine: a disk that becomes full during the commit delays neither the caller beyond its
+	// context nor Close. The edit keeps its locks until the commit ends.
 	done := make(chan error, 1)
 	go func() {
 		defer e.end()

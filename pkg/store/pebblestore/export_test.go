@@ -2,7 +2,7 @@ package pebblestore
 
 import "github.com/cockroachdb/pebble/v2"
 
-// Flush writes what is kept in memory to tables.
+// Flush writes the rows in memory to tables.
 func (s *Store) Flush() error { return s.db.Flush() }
 
 // Waiting reports whether a write waits for room on the disk.

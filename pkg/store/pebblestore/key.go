@@ -24,9 +24,8 @@ const (
 	tablePositions   = 'o'
 )
 
-// key builds a table's key of texts. Each ends with 00 01, and a 00 within it is
-// written as 00 FF: keys are in the order of their texts, and no text is the
-// beginning of another's key.
+// key builds a table's key of texts. Each text ends with 00 01, and a 00 within a text is written as 00 FF. So keys are
+// in the order of their texts, and no text is the beginning of another text's key.
 func key(table byte, texts ...string) []byte {
 	n := 1
 	for _, t := range texts {
@@ -42,7 +41,7 @@ func key(table byte, texts ...string) []byte {
 	return k
 }
 
-// number appends n, which is not negative, so that keys are in its order.
+// number appends n, so that keys are in the order of the numbers. n MUST NOT be negative.
 func number(k []byte, n int64) []byte { return binary.BigEndian.AppendUint64(k, uint64(n)) }
 
 // after returns the end of the range of all keys that begin with prefix.
@@ -56,7 +55,7 @@ func after(prefix []byte) []byte {
 	return nil
 }
 
-// cutText cuts the first text off the part of a key that follows the table's letter. text is written as keys have it, see plain.
+// cutText cuts the first text off the part of a key after the table's letter. text is in the form of keys, see plain.
 func cutText(k []byte) (text, rest []byte, ok bool) {
 	for i := 0; i+1 < len(k); i++ {
 		if k[i] != 0 {
@@ -70,7 +69,7 @@ func cutText(k []byte) (text, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// plain returns a text that is written as keys have it.
+// plain turns a text in the form of keys back into the text.
 func plain(text []byte) string {
 	if bytes.IndexByte(text, 0) < 0 {
 		return string(text)

@@ -16,7 +16,8 @@ import (
 // ofLease is the name of the lock of a lease.
 func ofLease(name string) string { return "lease/" + name }
 
-// A lease's row is its epoch, its end in nanoseconds (0 once released) and its holder. The row stays for ever, so no epoch comes back.
+// The row of a lease is the epoch, the end in nanoseconds (0 once released) and the holder. The row stays for ever, so
+// no epoch comes back.
 func encodeLease(l store.Lease) []byte {
 	var until int64
 	if !l.Until.IsZero() {

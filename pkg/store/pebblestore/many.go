@@ -28,7 +28,7 @@ func (s *Store) EmbeddingsAt(ctx context.Context, refs []store.Ref) ([]*pb.Embed
 	return itemsAt[pb.Embedding](ctx, s, tableEmbeddings, refs, "embeddings")
 }
 
-// itemsAt reads items with one iterator, in the order of their keys: neighbours lie in the block that was just read.
+// itemsAt reads items with a single iterator, in the order of the keys: neighbours lie in the block just read.
 func itemsAt[T any, M message[T]](ctx context.Context, s *Store, table byte, refs []store.Ref, what string) ([]M, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func itemsIn[T any, M message[T]](ctx context.Context, s *Store, table byte, ref
 	return out, it.Error()
 }
 
-// putStretches writes the stretches of a batch, in the edit that writes the batch.
+// putStretches writes the stretches of a batch, in the edit of the batch.
 func putStretches(e *edit, b store.Batch) error {
 	k := key(tableStretches, b.Asset, b.Run)
 	for _, x := range store.Stretches(b, 1<<62) {
@@ -98,7 +98,8 @@ func putStretches(e *edit, b store.Batch) error {
 	return nil
 }
 
-// LastBefore implements store.Annotations. It reads the stretches of each run, and the annotations of one stretch or a few.
+// LastBefore implements store.Annotations. LastBefore reads the stretches of each run, and the annotations of a few
+// stretches at most.
 func (s *Store) LastBefore(ctx context.Context, points []store.Point) ([]*pb.Annotation, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -176,7 +177,7 @@ func (s *Store) finder(ctx context.Context, asset, run string) (*store.Finder, e
 	return store.NewFinder(all, last, r.GetEpoch(), func(x store.Stretch) ([]store.Moment, error) { return s.moments(ctx, asset, run, x) }), nil
 }
 
-// ordinalOf returns the number that a key ends with.
+// ordinalOf returns the number at the end of a key.
 func ordinalOf(k []byte) int64 { return int64(binary.BigEndian.Uint64(k[len(k)-8:])) }
 
 // lastOrdinal returns the highest ordinal of a run's annotations, -1 where there is none.

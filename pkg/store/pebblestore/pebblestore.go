@@ -19,9 +19,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// Config is what an operator sets.
+// Config is the operator's settings of the store.
 type Config struct {
-	// Dir is the folder that everything is kept in.
+	// Dir is the folder of the store.
 	Dir string `mapstructure:"dir"`
 	// MinFreeBytes is the reserve of disk space below which writes are refused.
 	MinFreeBytes uint64 `mapstructure:"min_free_bytes"`
@@ -32,7 +32,7 @@ type Config struct {
 // Default keeps 256 MiB of the disk free and 64 MiB of blocks in memory.
 func Default() Config { return Config{MinFreeBytes: 256 << 20, CacheBytes: 64 << 20} }
 
-// Validate reports the first field that cannot be used.
+// Validate returns an error for the first field that cannot be used.
 func (c Config) Validate() error {
 	switch {
 	case c.Dir == "":
@@ -45,14 +45,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Deps is what main builds.
+// Deps are the dependencies from main.
 type Deps struct {
 	Log *slog.Logger
-	// Registerer takes the metrics; there are none where it is nil.
+	// Registerer takes the metrics. With nil, the store has no metrics.
 	Registerer prometheus.Registerer
-	// Clock tells the time for leases; time.Now where it is nil.
+	// Clock gives the time for leases; nil is time.Now.
 	Clock func() time.Time
-	// FS is for tests of failing disks; the operating system's where it is nil.
+	// FS is for tests of failing disks; nil is the operating system's file system.
 	FS vfs.FS
 
 	salvaging bool // by Salvage
@@ -95,8 +95,8 @@ type Store struct {
 	// damage is the first damage found; nil in a healthy store.
 	damage atomic.Pointer[Damage]
 
-	// calls counts the calls under way: Close waits for them. A call within a call, such as by a reader of an iterator, is refused
-	// once closing has begun; waiting would deadlock.
+	// calls counts the calls under way: Close waits for these calls. A call within a call, such as by a reader of an
+	// iterator, is refused once closing has begun. Waiting would deadlock.
 	callsMu sync.Mutex
 	calls   sync.WaitGroup
 	closed  bool
@@ -104,7 +104,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens or creates the store in cfg.Dir. Conflict says that another process has it open.
+// Open opens or creates the store in cfg.Dir. The error is Conflict if another process has the store open.
 func Open(cfg Config, deps Deps) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the Pebble store: %w", err)
@@ -161,8 +161,8 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	if fresh {
-		// Pebble creates a store in its oldest format, and raises the format then. The first log does not say how far the log was
-		// synced: see inspectLog.
+		// Pebble creates a store in Pebble's oldest format, and then raises the format. The first log does not say how
+		// far the log was synced: see inspectLog.
 		if err := s.db.Close(); err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ func (s *Store) measure(r prometheus.Registerer) error {
 
 var errClosed = errkind.New(errkind.Unavailable, "the store is closed")
 
-// enter holds the store open for one call.
+// enter holds the store open for a call.
 func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// Some tests need a process to spare: one to kill, or one whose store is left with
-// goroutines that wait for a disk. They run this binary again, as told by childVar.
+// Some tests need a process to lose: a process to kill, or a process whose store keeps goroutines waiting for a disk.
+// These tests run this binary again, with childVar.
 const childVar = "CINEDEX_PEBBLESTORE_CHILD"
 
 var children = map[string]func(dir string) error{
@@ -76,11 +76,11 @@ func childOpen(dir string) error {
 	return s.Close()
 }
 
-// TestKill kills a process that writes as it can, again and again: what it was told to be there is there.
+// TestKill kills a busy writing process, again and again: every acknowledged write is in the store.
 func TestKill(t *testing.T) {
 	cfg := config(t.TempDir())
 	rng := rand.New(rand.NewPCG(1, 2))
-	acked := map[string]int64{} // by writer: how many things it was told to be there
+	acked := map[string]int64{} // by writer: the number of acknowledged writes
 	for round := range 8 {
 		cmd := child(t, "write", cfg.Dir)
 		out, err := cmd.StdoutPipe()
@@ -124,7 +124,7 @@ func verify(t *testing.T, cfg pebblestore.Config, acked map[string]int64) {
 			there /= batchOfChild
 			marked, _, err := s.Indexed(ctx, "a", "lines", 1)
 			ok(t, err)
-			// A marker comes after its batch, and the next batch after the marker.
+			// A marker comes after the marker's batch, and the next batch after the marker.
 			if there < marked/batchOfChild || there > marked/batchOfChild+1 {
 				t.Errorf("%d batches are there and %d marked", there, marked/batchOfChild)
 			}
@@ -152,8 +152,8 @@ func verify(t *testing.T, cfg pebblestore.Config, acked map[string]int64) {
 // batchOfChild is how many lines the child writes at once.
 const batchOfChild = 50
 
-// childWrite writes until it is killed, goes on where the store says that the last
-// child ended, and tells what was acknowledged. Several do so at once, and share syncs.
+// childWrite writes until the process is killed, starts after the last write of the last child, and reports each
+// acknowledged write. Several writers run at once, and share syncs.
 func childWrite(dir string) error {
 	s, err := pebblestore.Open(config(dir), pebblestore.Deps{})
 	if err != nil {
@@ -198,7 +198,7 @@ func childLines(ctx context.Context, s store.Store, acked func(string, int64)) e
 	if n%batchOfChild != 0 {
 		return fmt.Errorf("%d lines: a batch is there in part", n)
 	}
-	// The last batch's marker may be missing; it is told again.
+	// The last batch's marker may be missing, and is written again.
 	for n = max(0, n-batchOfChild); ; n += batchOfChild {
 		if err := s.WriteBatches(ctx, lines("lines", n, batchOfChild, strings.Repeat("x", 1000))); err != nil {
 			return err
@@ -235,7 +235,7 @@ func childSwitches(ctx context.Context, s store.Store, acked func(string, int64)
 	}
 }
 
-// TestBrokenDisk runs the scenarios that leave a store unfit to be closed.
+// TestBrokenDisk runs the scenarios whose store cannot be closed.
 func TestBrokenDisk(t *testing.T) {
 	for _, name := range []string{"close on a full disk", "log fails to write", "log fails to sync"} {
 		t.Run(name, func(t *testing.T) {
@@ -288,7 +288,7 @@ func childLogFails(dir string, sync bool) error {
 		return err
 	}
 	disk.fault.Store(&fault{files: []string{".log"}, err: syscall.EIO, sync: sync})
-	for i := range 3 { // the first meets the fault, the others what it left behind
+	for i := range 3 { // the first call meets the fault, the others the state after the fault
 		if err := s.WriteBatches(ctx, lines("r", 100, 1, "x")); !errkind.Is(err, errkind.Unavailable) {
 			return fmt.Errorf("write %d: %w, want Unavailable", i, err)
 		}

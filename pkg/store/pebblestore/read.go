@@ -18,7 +18,7 @@ type message[T any] interface {
 	proto.Message
 }
 
-// get reads a message for a call that has entered. NotFound: there is no such row.
+// get reads a message for a call that has entered. The error is NotFound if the row does not exist.
 func (s *Store) get(k []byte, m proto.Message, what string) error {
 	v, closer, err := s.db.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -66,7 +66,7 @@ func scanSome[T any, M message[T]](ctx context.Context, s *Store, prefix []byte,
 	}
 }
 
-// scanFrom is scanSome over the store or a snapshot of it, for a call that has entered.
+// scanFrom is scanSome over the store or a snapshot of the store, for a call that has entered.
 func scanFrom[T any, M message[T]](ctx context.Context, s *Store, from pebble.Reader, prefix []byte, wanted func(row []byte) bool, what string) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		it, err := from.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})

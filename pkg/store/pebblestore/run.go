@@ -57,7 +57,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 		case old.GetEpoch() > r.GetEpoch():
 			return errkind.New(errkind.Conflict, "epoch %d is older than %d", r.GetEpoch(), old.GetEpoch())
 		case runs.Finished(old):
-			return nil // and it stays so
+			return nil // and no later write changes the run
 		}
 		// No lease is handed out until this end is durable.
 		lease := store.RunLease(r.GetId())

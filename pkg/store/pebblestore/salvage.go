@@ -27,16 +27,17 @@ type Salvaged struct {
 	Rows, Gaps int64
 }
 
-// salvagingFile marks a store that Salvage is filling, and names the folder of the damaged store. Open refuses a marked store.
+// salvagingFile marks a store during a Salvage, and names the folder of the damaged store. Open refuses a marked store.
 const salvagingFile = "SALVAGING"
 
-// Salvage mends a damaged store: Salvage moves the damaged store aside, and copies every readable row into a new store in its place.
+// Salvage mends a damaged store: Salvage moves the damaged store aside, and copies every readable row into a new store
+// in its place.
 //
 //   - A damaged log is read up to the damage.
-//   - Rows that cannot be read are lost to the store. The caller MUST fold them again from the log of events: the new store's positions
-//     say that no event was read.
+//   - Unreadable rows are lost to the store. The caller MUST fold these rows again from the log of events: by the
+//     positions of the new store, no event was read.
 //   - A store without damage is left alone.
-//   - A Salvage that was cut short starts again.
+//   - An interrupted Salvage starts again.
 //   - Conflict: another process has the store open.
 func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, err error) {
 	again, err := cutShort(cfg.Dir)
@@ -78,7 +79,7 @@ func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, e
 		out.Damage = append(out.Damage, fmt.Sprintf("nothing of it can be read: %v", opened))
 		return out, nil
 	}
-	defer func() { _, _ = old.Close(), held.Close() }() // whatever it meets, it was read
+	defer func() { _, _ = old.Close(), held.Close() }() // an error of closing says nothing new: the old store was read
 	for _, table := range tables {
 		if err := copyReadable(ctx, old, fresh.db, key(table), &out); err != nil {
 			return out, err
@@ -103,7 +104,7 @@ func cutShort(dir string) (aside string, err error) {
 	return aside, nil
 }
 
-// emptied removes the rows of a Salvage that was cut short.
+// emptied removes the rows of an interrupted Salvage.
 func emptied(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
@@ -134,8 +135,8 @@ func setAside(dir, aside string) error {
 	return os.Rename(next, dir)
 }
 
-// unread copies positions, with every offset set to 0. The next process to open the store reads the log again, even where this
-// process dies before rewinding its groups.
+// unread copies positions, with every offset set to 0. The next process to open the store reads the log again, even if
+// this process dies before rewinding its groups.
 func unread(from, to *pebble.DB) error {
 	prefix := key(tablePositions)
 	it, err := from.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
@@ -156,8 +157,8 @@ func unread(from, to *pebble.DB) error {
 	return nil
 }
 
-// tables are the tables that are copied. Left out are positions (see unread), changes (a mended store begins a new change log) and
-// stretches (a lost stretch could leave a stale stretch alone).
+// tables are the copied tables. Left out are positions (see unread), changes (a mended store begins a new change log)
+// and stretches (a lost stretch could leave a stale stretch alone).
 var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableVersion}
 
 // look opens the store, reads every row, and returns the first damage.
@@ -185,7 +186,7 @@ func look(ctx context.Context, cfg Config, log *slog.Logger) (*Damage, error) {
 	return s.damage.Load(), errWithout(err, s.damage.Load())
 }
 
-// errWithout drops an error that reports the damage.
+// errWithout drops an error about the damage.
 func errWithout(err error, d *Damage) error {
 	if d != nil {
 		return nil
@@ -264,7 +265,7 @@ func copyReadable(ctx context.Context, from, to *pebble.DB, prefix []byte, out *
 	row := func() error {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return nil // the iterator tells it next
+			return nil // the next call of the iterator reports the error
 		}
 		if err := b.Set(it.Key(), v, nil); err != nil {
 			return err

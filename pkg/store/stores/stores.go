@@ -1,5 +1,6 @@
-// Package stores lists every driver of package store, for programs that run all services in one process. Services that run alone link
-// package shared, whose drivers serve several processes at once. A program that links neither links no store.
+// Package stores lists every driver of package store, for programs that run all services in a single process. Services
+// that run alone link package shared, whose drivers serve several processes at once. A program that links neither
+// package links no store.
 package stores
 
 import (

@@ -76,7 +76,7 @@ func testItems(t *testing.T, h Harness) {
 
 func testSpans(t *testing.T, h Harness) {
 	s, ctx := open(t, h), t.Context()
-	// Intervals out of the order of time, overlapping, and one of no length.
+	// Intervals out of the order of time, overlapping, and an interval of no length.
 	at := []schema.Interval{{Start: 100, End: 200}, {Start: 0, End: 100}, {Start: 150, End: 151}, {Start: 0, End: 1000}, {Start: 100, End: 100}, {Start: -50, End: -10}}
 	b := store.Batch{Asset: "a", Run: "r"}
 	for i, iv := range at {
@@ -203,7 +203,7 @@ func testTrim(t *testing.T, h Harness) {
 	if a, _, err := s.Indexed(ctx, "a", "r", 1); err != nil || a != 0 {
 		t.Errorf("after trimming, %d are marked under the epoch that is over (%v), want none", a, err)
 	}
-	// What comes afterwards is written as ever.
+	// Later writes work as before.
 	ok(t, s.WriteBatches(ctx, []store.Batch{batch("a", "r", 2, 4, 1, "more")}))
 	equal(t, "annotations", ordinals(list(t, s.AnnotationsOf(ctx, "a", "r", store.Span{}))), upTo(5))
 	ok(t, s.TrimRun(ctx, "a", "r", 0, 0))

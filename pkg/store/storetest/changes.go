@@ -25,7 +25,7 @@ func changesSince(t tb, s store.Store, since string) (assets []string, next stri
 	return assets, c.Next
 }
 
-// testChanges holds the store to name the asset of each change, and no asset after a call that changes nothing.
+// testChanges checks that the store names the asset of each change, and no asset after a call that changes nothing.
 func testChanges(t *testing.T, h Harness) {
 	name, c := t.TempDir(), newClock()
 	s, ctx := openAt(t, h, name, c), t.Context()
@@ -181,7 +181,7 @@ func testInactive(t *testing.T, h Harness) {
 			ok(t, s.FinishRun(ctx, finished(run(id, r), 1, 0, 0)))
 			all = append(all, row(id, r, pb.RunState_RUN_STATE_FINISHED))
 		}
-		if i%2 == 0 { // the run of one algorithm, and that of another
+		if i%2 == 0 { // the runs of two algorithms in turns
 			must(s.Activate(ctx, run(id, id), ""))(t)
 			other := run(id, "of another algorithm")
 			other.Algorithm = "shots"

@@ -45,7 +45,7 @@ func testJobs(t *testing.T, h Harness) {
 	}
 	equal(t, "all jobs", ids(list(t, s.AllJobs(ctx))), sorted(append([]string{"j"}, odd...)...))
 
-	// Of many who change one revision, one wins each round.
+	// Of many callers who change the same revision, a single caller wins each round.
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {

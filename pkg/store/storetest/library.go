@@ -137,7 +137,7 @@ func testFinishRun(t *testing.T, h Harness) {
 	r := run("a", "r")
 	for _, test := range []struct {
 		name string
-		ends []*pb.Run // told one after the other
+		ends []*pb.Run // the ends, in order
 		last errkind.Kind
 		want *pb.Run // nil: the last
 	}{
@@ -259,14 +259,14 @@ func testIterators(t *testing.T, h Harness) {
 	}
 	for a, err := range s.AllAssets(ctx) {
 		ok(t, err)
-		// What is asked while ranging, and left early.
+		// A read while ranging, and a range left early.
 		for x, err := range s.AnnotationsOf(ctx, a.GetId(), "r", store.Span{}) {
 			ok(t, err)
 			if x.GetOrdinal() == 2 {
 				break
 			}
 		}
-		// What is written while ranging.
+		// A write while ranging.
 		ok(t, s.PutAsset(ctx, asset(a.GetId())))
 		if a.GetId() == "b" {
 			break

@@ -66,7 +66,8 @@ func lastBefore(all []*pb.Annotation, kind string, at schema.Time) (last *pb.Ann
 	return last
 }
 
-// checkLastBefore asks for points all over some runs together, and compares with all that the runs say.
+// checkLastBefore asks for points all over some runs together, and compares the answers with a search through all
+// annotations of the runs.
 func checkLastBefore(t *testing.T, s store.Store, what string, runs []names, kinds []string, times []schema.Time) {
 	t.Helper()
 	var points []store.Point
@@ -94,7 +95,7 @@ func checkLastBefore(t *testing.T, s store.Store, what string, runs []names, kin
 	}
 }
 
-// batchOf is annotations from an ordinal on that start at given times, of the kinds in turn.
+// batchOf is annotations from an ordinal on, with the given starts, of the kinds in turn.
 func batchOf(k names, epoch, first int64, starts []schema.Time, kinds ...string) store.Batch {
 	b := store.Batch{Asset: k.a, Run: k.b, Epoch: epoch, First: first}
 	for i, at := range starts {
@@ -143,7 +144,8 @@ func annotationOf(t *testing.T, s store.Store, k names, ordinal int64) *pb.Annot
 	return must(s.Annotation(t.Context(), k.a, k.b, ordinal))(t)
 }
 
-// testLastBeforeOverwritten has a later execution write over an earlier one, in other batches and with other times.
+// In testLastBeforeOverwritten a later execution writes over an earlier execution, in other batches and with other
+// times.
 func testLastBeforeOverwritten(t *testing.T, h Harness) {
 	s, ctx := open(t, h), t.Context()
 	k := names{"a", "r"}

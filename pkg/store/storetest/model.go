@@ -135,7 +135,7 @@ func (m *model) indexed(k names, epoch int64, part store.Part) int64 {
 	return int64(len(seen))
 }
 
-// inactive returns the runs that are not active, in the order of asset and run.
+// inactive returns the inactive runs, in the order of asset and run.
 func (m *model) inactive() []store.InactiveRun {
 	active := map[names]bool{}
 	for _, a := range m.active {
@@ -154,7 +154,7 @@ func compareInactive(x, y store.InactiveRun) int {
 	return compareNames(names{x.Asset, x.Run}, names{y.Asset, y.Run})
 }
 
-// inOrder returns a map's values in the order of its keys.
+// inOrder returns a map's values in the order of the keys.
 func inOrder[K comparable, V any](m map[K]V, compare func(x, y K) int) []V {
 	var out []V
 	for _, k := range slices.SortedFunc(maps.Keys(m), compare) {

@@ -27,7 +27,7 @@ func testPartners(t *testing.T, h Harness) {
 	told("the one before, adopted", "log", "a", true, "a")
 	told("one adopted without any before", "other", "c", true, "c")
 
-	// Of many who are first, one is.
+	// Of many callers at the same time, a single caller is the first.
 	var wg sync.WaitGroup
 	heard := make([]string, 8)
 	for i := range heard {

@@ -215,7 +215,7 @@ func finished(r *pb.Run, epoch, annotations, embeddings int64) *pb.Run {
 	return ended(r, pb.RunState_RUN_STATE_FINISHED, epoch, annotations, embeddings)
 }
 
-// annotation is item i of a run: a line of one second each.
+// annotation is item i of a run: a line of a second each.
 func annotation(asset, run string, i int64, text string) *pb.Annotation {
 	return &pb.Annotation{
 		Run: run, Ordinal: i, Asset: asset, Kind: "dialogue", Start: i * int64(schema.Second), End: (i + 1) * int64(schema.Second),

@@ -123,7 +123,7 @@ func testLeases(t *testing.T, h Harness) {
 	l, err = s.Acquire(ctx, "n", "two", time.Minute)
 	lost("taking what only an epoch before gave back", l, err)
 
-	// Run out, and renewed all the same, since nobody took it.
+	// A lease that ran out is renewed all the same, because no other holder took the lease.
 	c.move(time.Hour)
 	again = must(s.Renew(ctx, again, time.Minute))(t)
 	l, err = s.Acquire(ctx, "n", "two", time.Minute)

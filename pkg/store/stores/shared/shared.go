@@ -1,4 +1,5 @@
-// Package shared lists the drivers of package store that several processes may have open at once, for services that run alone.
+// Package shared lists the drivers of package store for several processes at once. Services that run alone link these
+// drivers.
 package shared
 
 import (
