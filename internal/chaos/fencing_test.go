@@ -35,8 +35,7 @@ func TestFigureFencing(t *testing.T) {
 		Note: "real runners, indexer, Pebble store and broker in one process; each held write lands in the log after the other worker's run is seen"})
 }
 
-// An end that was logged while no indexer ran, and whose lease has moved to a worker that gave up, leaves no run
-// without an end.
+// An end was logged while no indexer ran, and the lease has moved to a worker that gave up. The run still gets an end.
 func TestRefusedEndIsAskedAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	ctx, a := t.Context(), asset(1)
@@ -96,7 +95,7 @@ func (s *standing) Publish(ctx context.Context, topic events.Topic, evs ...event
 	if topic == events.Annotations {
 		s.hanging.Done()
 		<-s.woken
-		// The write was under way already: the worker learns of its lost leases too late for this write.
+		// The write was under way already: the worker learns of the lost leases too late for this write.
 		ctx = context.WithoutCancel(ctx)
 	}
 	return s.Client.Publish(ctx, topic, evs...)

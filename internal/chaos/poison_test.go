@@ -22,7 +22,7 @@ import (
 	"github.com/cinedex/cinedex/services/indexer/indexing"
 )
 
-// A message that cannot be handled harms no other message, and comes back whole when the message can be handled.
+// An unhandled message harms no other message, and comes back whole once a hop can handle the message.
 func TestPoison(t *testing.T) { poison(t, newWorld(t, nil), 300, 0) }
 
 func TestFigurePoison(t *testing.T) {

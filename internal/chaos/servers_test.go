@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	// A toxiproxy link that is cut while data passes may never end.
+	// A toxiproxy link may never end if the link is cut while data passes.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*NoopToxic).Pipe"))
 }
 
@@ -99,7 +99,7 @@ func serveChild(spec string) error {
 	return r.Serve(ctx)
 }
 
-// script writes linesEach lines over an asset, in about a second, so that a fault often hits the middle of a run.
+// script writes linesEach lines over an asset, in about a second, so a fault often hits the middle of a run.
 type script struct{}
 
 const linesEach = 2500
@@ -129,7 +129,7 @@ func (script) Annotate(ctx context.Context, in algo.Input, out algo.Output) erro
 
 func line(asset string, i int64) string { return fmt.Sprintf("line %d of %s", i, asset[:8]) }
 
-// A process is a child that a test kills, pauses, wakes and starts again.
+// A process is a child for a test to kill, pause, wake and start again.
 type process struct {
 	t    *testing.T
 	spec service
@@ -162,7 +162,7 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// awake starts a process that has exited, as a supervisor would: without its servers, the process cannot start.
+// awake starts an exited process, as a supervisor would: without its servers, the process cannot start.
 func (p *process) awake() {
 	if p.cmd != nil && syscall.Kill(p.cmd.Process.Pid, 0) == nil && !zombie(p.cmd.Process.Pid) {
 		return
@@ -176,7 +176,7 @@ func zombie(pid int) bool {
 	return err == nil && strings.Contains(string(b), ") Z ")
 }
 
-// rig is the servers of all plans, and the network to them.
+// rig is the servers of all plans, and the network to the servers.
 type rig struct {
 	t       *testing.T
 	c       *servers.Cluster
@@ -202,7 +202,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// through makes a network to an address that a test can cut.
+// through makes a network to an address. A test can cut the network.
 func (r *rig) through(name, addr string) (string, error) {
 	p := toxiproxy.NewProxy(r.proxies, name, "127.0.0.1:0", addr)
 	if err := p.Start(); err != nil {
@@ -311,7 +311,7 @@ func TestChaosServers(t *testing.T) {
 
 const assetsEach = 8
 
-// plan carries out one plan, over its own topics, rows and indices.
+// plan carries out a plan, over its own topics, rows and indices.
 func (r *rig) plan(seed uint64, acts []act) (annotations int, err error) {
 	t, ctx := r.t, r.t.Context()
 	name := fmt.Sprintf("plan%d", time.Now().UnixNano())

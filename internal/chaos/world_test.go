@@ -34,7 +34,7 @@ func must[T any](t testing.TB) func(T, error) T {
 
 var discard = slog.New(slog.DiscardHandler)
 
-// A world is a real log, a real store and a real engine, for the services of one test.
+// A world is a real log, a real store and a real engine, for the services of a test.
 type world struct {
 	t      testing.TB
 	events *events.Client
@@ -129,7 +129,7 @@ func (w *world) arrive(a *pb.Asset) {
 	}
 }
 
-// says is an algorithm that writes a single line: the name of its worker.
+// says is an algorithm with a single line as its output: the name of its worker.
 type says string
 
 func (s says) Spec() *pb.AlgorithmSpec {

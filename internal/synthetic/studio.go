@@ -14,16 +14,16 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A Studio is a library of many short films. Each film has an active run of each of the six algorithms that come with Cinedex, and
-// AnnotationsOfFilm annotations. One annotation in ten is a line of dialogue, and one in ten is a label. Each film has a name of its
-// own, which three of its lines speak.
+// A Studio is a library of many short films. Each film has an active run of each of Cinedex's own six algorithms, and
+// AnnotationsOfFilm annotations. One annotation in ten is a line of dialogue, and one in ten is a label. Each film has
+// a name of its own, spoken in three of its lines.
 type Studio struct {
 	Films int
 	// Spaces are of the vectors: a film has a sentence's and a picture's.
 	Sentences, Pictures *pb.Space
 }
 
-// AnnotationsOfFilm is how many annotations the runs of one film have together, and RunsOfFilm how many runs there are.
+// AnnotationsOfFilm is the number of annotations of all runs of a film, and RunsOfFilm the number of runs.
 const (
 	AnnotationsOfFilm = 100
 	RunsOfFilm        = 6
@@ -45,7 +45,7 @@ func (s Studio) Film(i int) *pb.Asset {
 // TitleOf is the id of the i-th film's title.
 func TitleOf(i int) string { return fmt.Sprintf("title-%d", i) }
 
-// NameOf is the name that the lines of the i-th film alone speak: five syllables, of which no two films have the same.
+// NameOf is the name spoken only in the lines of the i-th film: five syllables, different for each film.
 func NameOf(i int) string {
 	const consonants, vowels = "bdfgklmnprstvz", "aeiou"
 	name := make([]byte, 0, 10)
@@ -56,7 +56,7 @@ func NameOf(i int) string {
 	return string(name)
 }
 
-// A Content is one run of a film and all that it wrote.
+// A Content is a run of a film and the run's whole output.
 type Content struct {
 	Run         *pb.Run
 	Annotations []*pb.Annotation
@@ -113,8 +113,8 @@ func RunOf(asset, algorithm, version string) *pb.Run {
 	return r
 }
 
-// FillStore writes the films from the first on into a store, as a library is once all has been indexed and activated. progress is told
-// how many films are done; its calls may come from several goroutines.
+// FillStore writes the films from the first on into a store, in the state after indexing and activating. progress
+// receives the number of finished films, and MAY be called from several goroutines at the same time.
 func (s Studio) FillStore(ctx context.Context, st store.Store, progress func(done int)) error {
 	return s.each(ctx, 1, progress, func(ctx context.Context, films []int) error {
 		i := films[0]

@@ -1,6 +1,6 @@
-// Package synthetic makes libraries of any size for tests and figures, the same library for the same numbers. A Library is assets with
-// one finished run each, as the events that the algo-runner logs. A Studio is many films with six runs each, written into a store and a
-// search engine as they stand once all is indexed.
+// Package synthetic makes libraries of any size for tests and figures, the same library for the same numbers. A Library
+// is assets with a finished run each, as the events of the algo-runner. A Studio is many films with six runs each,
+// written into a store and a search engine in the state after indexing.
 package synthetic
 
 import (
@@ -15,27 +15,27 @@ import (
 // A Library is n annotations in runs of equal length.
 type Library struct {
 	Annotations int
-	// Run is how many annotations a run has, Event how many of them one event carries.
+	// Run is the number of annotations of a run. Event is the number of annotations in an event.
 	Run, Event int
-	// TextEvery is that one annotation in so many is a line of dialogue, the others are shots.
+	// TextEvery is n if every n-th annotation is a line of dialogue. The others are shots.
 	TextEvery int
 }
 
-// Of is a library of n annotations as an algo-runner would have logged it.
+// Of is a library of n annotations, as an algo-runner would have logged the library.
 func Of(n, textEvery int) Library {
 	return Library{Annotations: n, Run: 5000, Event: 500, TextEvery: textEvery}
 }
 
-// Runs is how many runs there are; what is left over of the annotations is left out.
+// Runs is the number of runs. The remaining annotations are left out.
 func (l Library) Runs() int { return l.Annotations / l.Run }
 
-// Asset is the i-th one.
+// Asset is the i-th asset.
 func (l Library) Asset(i int) *pb.Asset {
 	return &pb.Asset{Id: schema.AssetID(fmt.Sprintf("%032x", 1+i)), Title: &pb.Title{Id: fmt.Sprintf("title-%d", i), Name: fmt.Sprintf("Title %d", i)},
 		Duration: int64(2*l.Run) * int64(schema.Second), Audio: []*pb.AudioTrack{{Codec: "aac", SampleRate: 48000, Channels: 2}}}
 }
 
-// Events are, run by run, the batches of it, and its finish.
+// Events yields, run by run, the batches of a run and the end of the run.
 func (l Library) Events() iter.Seq2[[]events.Event, events.Event] {
 	return func(yield func([]events.Event, events.Event) bool) {
 		for i := range l.Runs() {
@@ -65,7 +65,7 @@ func (l Library) run(i int) (batches []events.Event, finished events.Event) {
 	return batches, events.Event{Subject: asset, Data: &pb.RunFinished{Run: run}}
 }
 
-// Words are those that texts are made of, beside the ones that every text has.
+// Words are the words of texts, beside the words in every text.
 var Words = []string{"captain", "morning", "letter", "garden", "winter", "engine", "station", "mirror", "doctor", "island", "window", "orchard",
 	"market", "bridge", "candle", "thunder", "village", "sailor", "summer", "kitchen", "ladder", "pocket", "river"}
 

@@ -8,7 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Budget is a number of bytes that claims share. Claims are served in the order of arrival, so small claims do not
+// A Budget is a number of bytes shared by claims. Claims are served in the order of arrival, so small claims do not
 // starve a large claim. A Budget is safe for concurrent use.
 type Budget struct {
 	size int64
@@ -21,8 +21,8 @@ func New(size int64) *Budget { return &Budget{size, semaphore.NewWeighted(size)}
 // Size returns the bytes of the whole budget.
 func (b *Budget) Size() int64 { return b.size }
 
-// Claim takes n bytes and waits for them while ctx lasts. The caller MUST call release once, when no reference to the
-// memory is left.
+// Claim takes n bytes and waits for the bytes while ctx lasts. The caller MUST call release once, when no reference to
+// the memory is left.
 //
 // Errors:
 //   - Invalid: n exceeds the whole budget, so the claim can never be met;

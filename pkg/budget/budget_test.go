@@ -32,7 +32,7 @@ func TestClaim(t *testing.T) {
 	again()
 }
 
-// TestClaimsWait: a claim that does not fit beside another claim gets its bytes when the other claim is released.
+// TestClaimsWait: a claim too large beside another claim gets its bytes when the other claim is released.
 func TestClaimsWait(t *testing.T) {
 	b := budget.New(100)
 	release, err := b.Claim(t.Context(), 60)

@@ -1,7 +1,7 @@
 package events
 
-// An Access lists all rights that one user of the cluster needs. The user gets no other right. The brokers' access
-// control lists are made from Accesses (deploy/k8s), and a test checks the lists on a real Kafka.
+// An Access lists all rights of a user of the cluster. The user gets no other right. The brokers' access control lists
+// are made from Accesses (deploy/k8s), and a test checks the lists on a real Kafka.
 type Access struct {
 	// User is a service, or who else comes to the log.
 	User string
@@ -12,13 +12,13 @@ type Access struct {
 	Writes []Topic
 	// Groups are prefixes of the names of the user's groups: Read.
 	Groups []string
-	// Watches says that the user looks how far every group is in every topic, without reading the topics: Describe.
+	// With Watches, the user reads the offsets of every group in every topic, without reading the topics: Describe.
 	Watches bool
 }
 
 var accesses = []Access{
 	{
-		User:   "studio", // an upload system that publishes to Kafka directly
+		User:   "studio", // an upload system publishing to Kafka directly
 		Writes: []Topic{MediaArrived},
 	},
 	{

@@ -7,7 +7,7 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// A PartitionLag says how far a group is behind in one partition.
+// A PartitionLag says how far a group is behind in a partition.
 type PartitionLag struct {
 	Topic     Topic
 	Partition int

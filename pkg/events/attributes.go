@@ -159,7 +159,7 @@ func dataSchemaOf(s string) (string, error) {
 	return s, nil
 }
 
-// clipped shortens text from outside that a reason quotes.
+// clipped shortens text from outside for a quote in a reason.
 func clipped(s string) string {
 	const most = 100
 	if len(s) <= most {
@@ -257,7 +257,7 @@ func (r *received) setData(data json.RawMessage) error {
 	return nil
 }
 
-// repeated returns the name of a member that a JSON object with n distinct members repeats, or an empty name.
+// repeated returns the name of a repeated member of a JSON object with n distinct members, or an empty name.
 func repeated(object []byte, n int) string {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	_, _ = dec.Token() // the object's brace; the JSON is known to be right
@@ -287,7 +287,7 @@ func because(b []byte, err error) string {
 	return ""
 }
 
-// present returns nil for a member that is null or absent.
+// present returns nil for a null or absent member.
 func present(m json.RawMessage) json.RawMessage {
 	if bytes.Equal(m, []byte("null")) {
 		return nil
@@ -316,9 +316,9 @@ func attributeOf(m json.RawMessage) (string, error) {
 
 // percentDecoded reads a header of the HTTP binding (3.1.3.2):
 //   - quoted texts lose their quotes;
-//   - %xy is a byte of UTF-8, and bytes that are not UTF-8 become U+FFFD;
+//   - %xy is a byte of UTF-8, and bytes outside UTF-8 become U+FFFD;
 //   - a percent sign without two digits stays, because senders of earlier versions do not write %25;
-//   - bytes of the header itself that are not UTF-8 are ISO 8859-1, as HTTP clients write (RFC 9110, 5.5).
+//   - bytes of the header itself outside UTF-8 are ISO 8859-1, as HTTP clients write (RFC 9110, 5.5).
 func percentDecoded(s string) string {
 	if !utf8.ValidString(s) {
 		latin := make([]rune, len(s))

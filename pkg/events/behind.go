@@ -7,7 +7,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A TopicLag says how far a hop is behind in one topic.
+// A TopicLag says how far a hop is behind in a topic.
 type TopicLag struct {
 	Topic Topic
 	// Messages is the number of messages that the hop has not handled.
@@ -44,7 +44,7 @@ func (c *Client) Behind(ctx context.Context, hop Hop) ([]TopicLag, error) {
 			if l.Lag == 0 {
 				continue
 			}
-			// The first message that still exists: retention or compaction may have removed earlier messages.
+			// The first existing message: retention or compaction may have removed earlier messages.
 			for d, err := range c.ReadPartition(ctx, t, l.Partition, l.End-l.Lag, l.End, func(int64) {}) {
 				if err != nil && !errkind.Is(err, errkind.Invalid) {
 					return nil, err

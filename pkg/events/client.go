@@ -25,7 +25,7 @@ const (
 	metadataTTL    = 3 * time.Second
 )
 
-// A Client publishes and subscribes. A Client is safe for concurrent use. One Client per process is enough.
+// A Client publishes and subscribes. A Client is safe for concurrent use. A process needs a single Client.
 type Client struct {
 	cfg       Config
 	log       *slog.Logger
@@ -190,16 +190,16 @@ func (c *Client) partitions(ctx context.Context, topic string) (int, error) {
 	return n.n, nil
 }
 
-// hidden reports whether a topic that seems absent is a topic that this user may not see. kafka-go answers questions
-// about partitions from its list of all topics, where an absent topic and a denied topic look the same.
+// hidden reports whether this user may not see a topic that seems absent. kafka-go answers questions about partitions
+// from its list of all topics, where an absent topic and a denied topic look the same.
 func (c *Client) hidden(ctx context.Context, topic string) bool {
 	res, err := c.kafka.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
 		{ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, ConfigNames: []string{"retention.ms"}}}})
 	return err == nil && len(res.Resources) == 1 && errors.Is(res.Resources[0].Error, kafka.TopicAuthorizationFailed)
 }
 
-// classify gives an error of kafka-go the kind that tells the caller what to do. An error that the network or a broker
-// may cure without help is Unavailable.
+// classify gives an error of kafka-go its kind. The kind tells the caller how to proceed. An error that the network or
+// a broker may cure without help is Unavailable.
 func classify(err error, doing string, args ...any) error {
 	if err == nil {
 		return nil

@@ -24,13 +24,13 @@ import (
 
 // Config is the operator's configuration of the log.
 type Config struct {
-	// Brokers are host:port addresses of the cluster. One broker that answers is enough to start.
+	// Brokers are host:port addresses of the cluster. A single answering broker is enough to start.
 	Brokers []string `mapstructure:"brokers"`
 	// ClientID names this process in the brokers' logs and quotas.
 	ClientID string `mapstructure:"client_id"`
 	// Source is the CloudEvents source of published events.
 	Source string `mapstructure:"source"`
-	// Prefix goes before the name of every topic and group, so that several installations can share a cluster.
+	// Prefix goes before the name of every topic and group, so several installations can share a cluster.
 	Prefix string `mapstructure:"prefix"`
 	// Compression of published events: none, gzip, snappy, lz4 or zstd.
 	Compression string `mapstructure:"compression"`

@@ -7,7 +7,7 @@ import (
 )
 
 // conns are connections that another goroutine can cut. kafka-go's joining of a group takes no context, and a fetch
-// that no caller waits for continues until the broker answers.
+// without a waiting caller continues until the broker answers.
 type conns struct {
 	mu   sync.Mutex
 	open map[*trackedConn]struct{}

@@ -50,7 +50,7 @@ func (l Letter) EventID() string {
 	return ""
 }
 
-// A Header is one header of a message. Names may repeat.
+// A Header is a header of a message. Names may repeat.
 type Header struct {
 	Key   string
 	Value []byte
@@ -177,8 +177,8 @@ func (f LetterFilter) picks(l *Letter) bool {
 		(f.Reason == "" || f.Reason == l.Kind.String() || strings.Contains(l.Reason, f.Reason))
 }
 
-// DeadLetters yields the letters that are neither retried nor dropped, oldest first within a partition. A letter that
-// cannot be read is yielded with an error and does not end the sequence.
+// DeadLetters yields the letters that are neither retried nor dropped, oldest first within a partition. An unreadable
+// letter is yielded with an error and does not end the sequence.
 func (c *Client) DeadLetters(ctx context.Context, filter LetterFilter) iter.Seq2[Letter, error] {
 	return func(yield func(Letter, error) bool) {
 		resolved, end, err := c.resolvedLetters(ctx)
@@ -299,7 +299,7 @@ func (l Letter) String() string {
 	return fmt.Sprintf("%s %s/%d@%d %s (%s after %d): %s", l.ID, l.Topic, l.Partition, l.Offset, l.Group, l.Kind, l.Attempts, l.Reason)
 }
 
-// Message returns the message in a form that JSON can hold: the text of a text, and base64 of other bytes.
+// Message returns the message in a form for JSON: the text of a text, and base64 of other bytes.
 func (l Letter) Message() (value string, isBase64 bool) {
 	if s := string(l.Value); strings.ToValidUTF8(s, "") == s {
 		return s, false

@@ -64,7 +64,7 @@ func TestBothDoors(t *testing.T) {
 		contentType string
 		data        string
 		structured  string
-		// want is the event that both doors read, or nil if both doors refuse.
+		// want is the event read by both doors, or nil if both doors refuse.
 		want *Event
 		says string
 		// source of the rule.
@@ -183,7 +183,7 @@ func TestBothDoors(t *testing.T) {
 					t.Errorf("%s: -want +got\n%s", door, diff)
 				}
 			}
-			// An event that was read can be written and read back unchanged.
+			// A read event can be written and read back unchanged.
 			again, err := encode(contract, "/cinedex", time.Now(), d.Event)
 			if err != nil {
 				t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// An Event is one CloudEvent of the platform, with decoded data.
+// An Event is a CloudEvent of the platform, with decoded data.
 type Event struct {
 	// ID and Source name the event. The same happening MUST have the same ID. Publish derives an empty ID from type,
 	// subject and data.
@@ -27,8 +27,8 @@ type Event struct {
 	Subject string
 	// Time is when the event happened, and the time of publishing if zero.
 	Time time.Time
-	// DataSchema is the absolute URI of the schema that a sender names for the data. Cinedex keeps the URI and does not
-	// use it.
+	// DataSchema is the absolute URI of the sender's schema for the data. Cinedex keeps the URI and does not use the
+	// URI.
 	DataSchema string
 	// Data is a message of the type in the topic's contract. Nil removes the subject from a compacted topic.
 	Data proto.Message
@@ -85,8 +85,8 @@ func decodeData(c Contract, contentType string, data []byte) (proto.Message, err
 	return m, nil
 }
 
-// readable replaces the non-breaking spaces in a protobuf error. Protobuf writes them to keep programs from parsing
-// errors.
+// readable replaces the non-breaking spaces in a protobuf error. Protobuf writes these spaces to keep programs from
+// parsing errors.
 func readable(err error) error {
 	return errors.New(strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: "))
 }

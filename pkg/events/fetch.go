@@ -13,7 +13,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
-// A fetcher reads one partition in order from an offset.
+// A fetcher reads a partition in order from an offset.
 type fetcher struct {
 	c         *Client
 	contract  Contract
@@ -23,7 +23,7 @@ type fetcher struct {
 	bytes     int
 	log       *slog.Logger
 	lost      func(n int64)
-	// passed is the offset after the records that the last fetch skipped at its end, or 0 if the fetch ended with an
+	// passed is the offset after the records skipped at the end of the last fetch, or 0 if the fetch ended with an
 	// event.
 	passed int64
 	// held is the number of records after the start of an open transaction that the fetch has reached. The records
@@ -121,7 +121,7 @@ func (f *fetcher) read(part *fetch.ResponsePartition) ([]*message, error) {
 	}
 	if f.next == from && len(stream.Records) > 0 {
 		// Batches came, but no record at or after the offset: compaction left the batches empty. kafka-go does not give
-		// the end of such a batch, so the fetcher advances by one offset.
+		// the end of such a batch, so the fetcher advances by a single offset.
 		f.next++
 		f.passed = f.next
 	}
@@ -148,7 +148,7 @@ func copyRecord(r *kafka.Record, leftOut bool) (*message, error) {
 	return m, err
 }
 
-// relocate continues at the first offset that the log still has, and reports the offsets that are gone.
+// relocate continues at the first offset still in the log, and reports the missing offsets.
 func (f *fetcher) relocate(ctx context.Context) error {
 	first, end, err := f.c.bounds(ctx, f.topic, f.partition)
 	if err != nil {

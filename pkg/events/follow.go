@@ -12,18 +12,23 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Following is told what a topic brings. Its functions are called one at a time, and MUST NOT block.
+// A Following receives the events of a topic. Its functions are called one at a time, and MUST NOT block.
 type Following struct {
-	// Event is told each event, in the order of its partition, from the first that the log has. A message that cannot be decoded
-	// comes with an error of kind Invalid.
+	// Event receives each event, in the order of the partition, from the first event in the log on. An undecodable
+	// message comes with an error of kind Invalid.
 	Event func(Delivery, error)
-	// Current is told once that all events were told which the topic had when the reading began. A topic that does not exist has none.
+	// Current is called once, after all events that the topic had when the reading began. For a topic that does not
+	// exist, Current is called at once.
 	Current func()
 }
 
-// Follow reads a whole topic, and then what comes, until ctx ends, as no member of any group: each process that follows a topic
-// is told all of it. It returns nil when ctx ended. While the log is away Follow waits and says so; a topic that does not exist yet is
-// waited for. What the brokers do not let this user do is Denied.
+// Follow reads a whole topic, and then every new event, until ctx ends. Follow joins no group: each process that
+// follows a topic receives all events.
+//
+//   - Follow returns nil when ctx ended.
+//   - While the log does not answer, Follow waits and logs the waiting.
+//   - Follow waits for a topic that does not exist yet.
+//   - Denied: the brokers refuse this user.
 func (c *Client) Follow(ctx context.Context, topic Topic, f Following) error {
 	contract, ok := ContractOf(topic)
 	if !ok {
@@ -60,8 +65,8 @@ func (c *Client) Follow(ctx context.Context, topic Topic, f Following) error {
 	return g.Wait()
 }
 
-// followed waits for a topic and returns how many partitions it has: none where ctx ended. A topic that does not exist has nothing to be
-// read, so that its reader is current.
+// followed waits for a topic and returns the number of partitions, or 0 if ctx ended. A topic that does not exist has
+// no events, so the reader is current.
 func (c *Client) followed(ctx context.Context, topic Topic, current func()) (int, error) {
 	told := false
 	for b := newBackoff(maxPublishBackoff); ; {
@@ -86,7 +91,8 @@ func (c *Client) followed(ctx context.Context, topic Topic, current func()) (int
 	}
 }
 
-// followPartition tells the events of a partition from the first on, and once that those were told which were there at the beginning.
+// followPartition passes on the events of a partition from the first on. Once the events present at the beginning were
+// passed on, followPartition says so.
 func (c *Client) followPartition(ctx context.Context, contract Contract, partition int, tell func(Delivery, error), current func()) error {
 	name := c.name(contract.Topic)
 	f := fetcher{c: c, contract: contract, topic: name, partition: partition, next: kafka.FirstOffset, bytes: maxFetch, log: c.log, lost: func(int64) {}}

@@ -40,7 +40,7 @@ func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool 
 	return true
 }
 
-// mark records that a message and all earlier messages are done.
+// mark records a message and all earlier messages as done.
 func (p *partition) mark(m *message) {
 	p.offsets.mark(p.s.c.name(p.contract.Topic), p.id, m.offset+1)
 	if told := p.s.sub.Reached; told != nil {
@@ -105,8 +105,8 @@ func (p *partition) handleBatch(stop, work context.Context, batch []Delivery) bo
 	}
 }
 
-// handleHalves halves a failing batch down to the messages that fail. The other messages are still handled many at a
-// time: one failing message per batch does not make every batch as slow as its messages handled singly.
+// handleHalves halves a failing batch down to the failing messages. The other messages are still handled many at a
+// time: a failing message in every batch does not slow the batch down to the speed of single messages.
 func (p *partition) handleHalves(stop, work context.Context, batch []Delivery) bool {
 	half := len(batch) / 2
 	for _, part := range [][]Delivery{batch[:half:half], batch[half:]} {
@@ -135,7 +135,7 @@ func (p *partition) call(stop, work context.Context, batch []Delivery) (err erro
 	return err, true
 }
 
-// guard turns a panic of the handler into an error: one bad message must not stop the process.
+// guard turns a panic of the handler into an error: a bad message must not stop the process.
 func (p *partition) guard(ctx context.Context, batch []Delivery) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -1,7 +1,7 @@
 package events
 
-// A Hop is a consumer group and the topics that the group reads. Subscriptions, lags and dead letters are named after
-// the hop.
+// A Hop is a consumer group and the topics read by the group. Subscriptions, lags and dead letters are named after the
+// hop.
 type Hop struct {
 	Group  string
 	Topics []Topic

@@ -31,7 +31,7 @@ func refuse(status int, kind errkind.Kind, format string, args ...any) error {
 // Every error is a *RequestError:
 //   - 413: the body is over the limit;
 //   - 415: the content type belongs to none of the modes;
-//   - 400: an event is wrong; the error names the event and the field. One wrong event refuses the whole batch.
+//   - 400: an event is wrong; the error names the event and the field. A single wrong event refuses the whole batch.
 func FromHTTP(r *http.Request, topic Topic, limit int64) ([]Event, error) {
 	contract, ok := ContractOf(topic)
 	if !ok || contract.Data == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A message is one record of the log. A nil key or value differs from an empty key or value: a nil value is a tombstone
+// A message is a record of the log. A nil key or value differs from an empty key or value: a nil value is a tombstone
 // on a compacted topic.
 type message struct {
 	partition int
@@ -23,7 +23,7 @@ type message struct {
 	value     []byte
 	headers   []kafka.Header
 	// passed marks a message without an event: the records up to the offset were skipped, and the group need not read
-	// them again.
+	// these records again.
 	passed bool
 }
 
@@ -43,7 +43,7 @@ const (
 	contentTypeHeader = "content-type"
 )
 
-// The versions of CloudEvents that are read, and the content types of whole events.
+// The accepted versions of CloudEvents, and the content types of whole events.
 const (
 	versionV1     = "1.0"
 	versionV03    = "0.3"
@@ -94,11 +94,12 @@ func (m *message) received() (*received, error) {
 	return r, nil
 }
 
-// headersOf writes the attributes of an event as headers of binary mode, in the order of CloudEvents 1.0, chapter "Context Attributes". contentType
-// is that of the data, and empty where the event has none.
+// headersOf writes the attributes of an event as headers of binary mode, in the order of CloudEvents 1.0, chapter
+// "Context Attributes". contentType is the content type of the data, and empty for an event without data.
 //
-// The official SDK is not used for writing. The SDK links json-iterator, which calls methods by name, and the linker must then keep every method
-// of every library: 8 MB of an ingestor. A test compares these headers with the headers of the SDK.
+// The official SDK is not used for writing. The SDK links json-iterator, which calls methods by name, and the linker
+// must then keep every method of every library: 8 MB of an ingestor. A test compares these headers with the headers of
+// the SDK.
 func headersOf(ev Event, contentType string) ([]kafka.Header, error) {
 	hs := make([]kafka.Header, 0, 8+len(ev.Extensions))
 	add := func(name, value string) { hs = append(hs, kafka.Header{Key: name, Value: []byte(value)}) }

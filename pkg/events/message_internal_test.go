@@ -17,7 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// sdk collects the headers that the official SDK writes in binary mode.
+// sdk collects the headers of the official SDK in binary mode.
 type sdk map[string]string
 
 func (sdk) Start(context.Context) error { return nil }
@@ -60,7 +60,7 @@ func ofSDK(ev Event, contentType string) (sdk, error) {
 	return h, (*binding.EventMessage)(&e).ReadBinary(context.Background(), h)
 }
 
-// The headers of an event are those that the official SDK writes, and whatever the SDK refuses is refused.
+// The headers of an event equal the headers of the official SDK, and whatever the SDK refuses is refused.
 func TestHeadersAreThoseOfTheSDK(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.FixedZone("", 3600))
 	whole := Event{ID: "1", Source: "/studio", Type: "a.b", Time: at, Subject: "s"}

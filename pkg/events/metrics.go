@@ -49,7 +49,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	// One process may hold several clients that share a registry.
+	// A process may hold several clients over the same registry.
 	err := errors.Join(
 		register(r, &m.published), register(r, &m.publishedBytes), register(r, &m.publishSeconds), register(r, &m.inFlight),
 		register(r, &m.handled), register(r, &m.handleSeconds), register(r, &m.retries), register(r, &m.lag),
@@ -58,7 +58,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	return m, err
 }
 
-// register registers *c. If a collector of the same name is registered already, register puts that collector into *c.
+// register registers *c. If a collector of the same name is registered already, register puts the registered collector
+// into *c.
 func register[C prometheus.Collector](r prometheus.Registerer, c *C) error {
 	var already prometheus.AlreadyRegisteredError
 	err := r.Register(*c)

@@ -17,8 +17,8 @@ import (
 
 // Layout says how topics are kept on a cluster.
 type Layout struct {
-	// Replication is the number of brokers that keep each partition. From 3 on, two brokers must have a message before
-	// the message is acknowledged.
+	// Replication is the number of brokers with a copy of each partition. From 3 on, two brokers must have a message
+	// before the message is acknowledged.
 	Replication int
 	// Embedded takes the partitions for a broker inside the process.
 	Embedded bool
@@ -36,7 +36,7 @@ type Plan struct {
 	Drift []Drift
 }
 
-// Missing is a topic that the cluster lacks, and the settings with which the topic would be made.
+// Missing is a missing topic of the cluster, and the settings for making the topic.
 type Missing struct {
 	Topic       Topic
 	Partitions  int
@@ -195,8 +195,8 @@ func (c *Client) PlanTopics(ctx context.Context, layout Layout) (Plan, error) {
 	return p, err
 }
 
-// ApplyTopics makes the missing topics of a plan and changes the settings that drifted. ApplyTopics returns the
-// remaining drift. Drift.Obstacle gives the reason for each.
+// ApplyTopics makes the missing topics of a plan and changes the drifted settings. ApplyTopics returns the remaining
+// drift. Drift.Obstacle gives the reason for each.
 func (c *Client) ApplyTopics(ctx context.Context, p Plan, morePartitions bool) ([]Drift, error) {
 	if err := c.create(ctx, p.Missing); err != nil {
 		return nil, err
@@ -222,7 +222,7 @@ func (c *Client) ApplyTopics(ctx context.Context, p Plan, morePartitions bool) (
 		}
 	}
 	for i := range alter.Resources {
-		// One setting per request: a request may name a topic only once.
+		// A single setting per request: a request may name a topic only once.
 		one := &kafka.IncrementalAlterConfigsRequest{Resources: alter.Resources[i : i+1]}
 		err := ask(ctx, func(ctx context.Context) error {
 			res, err := c.kafka.IncrementalAlterConfigs(ctx, one)
@@ -375,7 +375,7 @@ func (c *Client) settingsOf(ctx context.Context, names map[string][]string) (map
 	return got, classify(err, "asking for the settings of the topics")
 }
 
-// safe refuses a topic whose retention or cleanup policy would remove unread events or events that are kept for ever.
+// safe refuses a topic whose retention or cleanup policy would remove unread events or permanent events.
 func (c *Client) safe(ctx context.Context, topics []Topic) error {
 	names := make(map[string][]string)
 	for _, t := range topics {

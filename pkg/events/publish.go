@@ -12,7 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// The bounds of one request to a broker. A single larger event has a request of its own.
+// The bounds of a request to a broker. A single larger event has a request of its own.
 const (
 	requestBytes  = 1 << 20
 	requestEvents = 4096
@@ -68,7 +68,7 @@ func (c *Client) publish(ctx context.Context, contract Contract, evs []Event) er
 // anyPartition lets the key choose.
 const anyPartition = -1
 
-// publisher holds an outbox per partition and one budget of bytes for all outboxes.
+// publisher holds an outbox per partition and a common budget of bytes for all outboxes.
 type publisher struct {
 	c      *Client
 	budget *semaphore.Weighted
@@ -91,7 +91,7 @@ func newPublisher(c *Client) *publisher {
 		balancer: kafka.Murmur2Balancer{Consistent: true}, outboxes: make(map[outboxKey]*outbox)}
 }
 
-// An ack counts down the messages of one call.
+// An ack counts down the messages of a call.
 type ack struct {
 	mu      sync.Mutex
 	waiting int
@@ -154,7 +154,7 @@ func (p *publisher) publish(ctx context.Context, topic Topic, msgs []*message) e
 	select {
 	case <-a.done:
 	case <-ctx.Done():
-		// The outbox drops messages that are not sent yet. Messages that are sent may still arrive.
+		// The outbox drops unsent messages. Sent messages may still arrive.
 		return errkind.New(errkind.Cancelled, "publishing to %s: %w", topic, ctx.Err())
 	}
 	if a.err == nil {
@@ -222,8 +222,8 @@ func (p *publisher) close() {
 	p.wg.Wait()
 }
 
-// An outbox sends the messages of one partition with one request at a time, which keeps the order. The goroutine of an
-// outbox lives only while messages wait. The publisher's lock guards the outbox.
+// An outbox sends the messages of a partition with a single request at a time, which keeps the order. The goroutine of
+// an outbox lives only while messages wait. The publisher's lock guards the outbox.
 type outbox struct {
 	p       *publisher
 	key     outboxKey
@@ -281,8 +281,8 @@ func (o *outbox) deliver(batch []*pending) {
 		}
 		kind := errkind.Of(err)
 		if len(batch) > 1 && !kind.Retryable() || len(batch) > 1 && kind == errkind.Exhausted {
-			// The broker refuses one message of the batch for good. Each message is sent alone, so that only the
-			// refused message fails.
+			// The broker refuses a message of the batch for good. Each message is sent alone, so only the refused
+			// message fails.
 			for i := range batch {
 				o.deliver(batch[i : i+1])
 			}

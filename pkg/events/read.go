@@ -8,8 +8,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// ReadAll yields the events that a topic held at the start of the call, in order within each partition, without joining
-// a group. A message that cannot be decoded is yielded with an Invalid error and does not end the sequence. Every other
+// ReadAll yields the events present in a topic at the start of the call, in order within each partition, without
+// joining a group. An undecodable message is yielded with an Invalid error and does not end the sequence. Every other
 // error ends the sequence.
 func (c *Client) ReadAll(ctx context.Context, topic Topic) iter.Seq2[Delivery, error] {
 	return func(yield func(Delivery, error) bool) {
@@ -35,8 +35,8 @@ func (c *Client) ReadAll(ctx context.Context, topic Topic) iter.Seq2[Delivery, e
 	}
 }
 
-// Snapshot returns the last event of every subject of a topic. Removed subjects are absent. Snapshot skips messages
-// that cannot be decoded and logs them.
+// Snapshot returns the last event of every subject of a topic. Removed subjects are absent. Snapshot skips and logs
+// undecodable messages.
 func (c *Client) Snapshot(ctx context.Context, topic Topic) (map[string]Delivery, error) {
 	last := make(map[string]Delivery)
 	for d, err := range c.ReadAll(ctx, topic) {
@@ -110,7 +110,7 @@ func (c *Client) readTo(ctx context.Context, topic Topic, end map[int]int64) ite
 	}
 }
 
-// A Bound is the range of one partition in the log: events from First up to, but without, End.
+// A Bound is the range of a partition in the log: events from First up to, but without, End.
 type Bound struct {
 	Partition  int
 	First, End int64
@@ -137,9 +137,9 @@ func (c *Client) Bounds(ctx context.Context, topic Topic) ([]Bound, error) {
 	return out, nil
 }
 
-// ReadPartition yields the events of one partition with offsets from (inclusive) to (exclusive), without joining a
-// group. A message that cannot be decoded is yielded with an Invalid error and does not end the sequence. ReadPartition
-// calls lost with the number of events that the log removed before they were read.
+// ReadPartition yields the events of a partition with offsets from (inclusive) to (exclusive), without joining a group.
+// An undecodable message is yielded with an Invalid error and does not end the sequence. ReadPartition calls lost with
+// the number of events that the log removed before ReadPartition read the events.
 func (c *Client) ReadPartition(ctx context.Context, topic Topic, partition int, from, to int64, lost func(n int64)) iter.Seq2[Delivery, error] {
 	return func(yield func(Delivery, error) bool) {
 		contract, ok := ContractOf(topic)

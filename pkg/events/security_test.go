@@ -41,7 +41,8 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, path
 }
 
-// TLS and every mechanism of SASL carry publishing and groups. Without them, or with a wrong password, nothing passes.
+// TLS and every mechanism of SASL carry publishing and groups. Without TLS and SASL, or with a wrong password, nothing
+// passes.
 func TestSecurity(t *testing.T) {
 	cert, ca := certificate(t)
 	for name, mechanism := range map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"} {

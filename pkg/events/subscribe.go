@@ -14,21 +14,21 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Subscription configures the reading of one hop. A zero field takes its default.
+// A Subscription configures the reading of a hop. A zero field takes its default.
 type Subscription struct {
 	// Group names the hop. The members of the group share the partitions. The log keeps the offsets under this name.
 	Group  string
 	Topics []Topic
-	// MaxBatch bounds the events of one call of the handler. Default 500.
+	// MaxBatch bounds the events in a call of the handler. Default 500.
 	MaxBatch int
 	// MaxBytes bounds the bytes held over all partitions: half fetched ahead, a quarter on the way, a quarter in the
 	// hands of handlers. Decoding makes the last quarter about three times as large. Each partition holds at least one
 	// event of any size. Default 64 MiB.
 	MaxBytes int
 	// MaxWait is how long an incomplete batch waits for more events. By default a batch does not wait, because events
-	// that arrive during a batch make the next batch.
+	// arriving during a batch make the next batch.
 	MaxWait time.Duration
-	// Workers bounds the handlers that run at the same time. Default: one per partition.
+	// Workers bounds the handlers running at the same time. Default: one per partition.
 	Workers int
 	// Drain is how long a handler may go on after the context of Subscribe ended. The handler's context ends then. Default 10 s.
 	Drain time.Duration
@@ -39,26 +39,26 @@ type Subscription struct {
 	// meanwhile, and a rewound offset may not be committed yet. After an error of a retryable kind, Subscribe calls Rewind
 	// again. Any other error ends Subscribe. Optional.
 	Rewind func(ctx context.Context) (Offsets, error)
-	// Reached is called with the offset of the next event of a partition, each time that events are done, in order. An
+	// Reached is called with the offset of the next event of a partition, each time when events are done, in order. An
 	// event in the dead letters is done. If Rewind is set, Reached is also called with the committed offset when a
 	// partition begins that Rewind left out. Reached MUST NOT block. Optional.
 	Reached func(topic Topic, partition int, next int64)
-	// Attempts bounds how often an event that fails with Internal is tried before the event goes to the dead letters.
-	// Default 5.
+	// Attempts bounds how often an event is tried that fails with Internal. After the last attempt the event goes to
+	// the dead letters. Default 5.
 	Attempts int
 }
 
 // Offsets are offsets of the next event to read, by topic and partition.
 type Offsets map[Topic]map[int]int64
 
-// A Handler does the work of a hop on a batch: events of one partition of one topic, in order.
+// A Handler does the work of a hop on a batch: events of a single partition of a single topic, in order.
 //   - A Handler MUST return nil only after its effects are durable.
 //   - A Handler MUST be idempotent: the same event may be delivered again, also after success.
 //   - A Handler MUST return soon after ctx has ended. The events are then delivered again, to this member or another.
 //   - A Handler MAY keep the batch.
-//   - Calls for one partition never overlap. Calls for several partitions run at the same time.
+//   - Calls for the same partition never overlap. Calls for several partitions run at the same time.
 //   - The kind of a Handler's error decides whether the batch is retried, halved or put aside: see the contract of the
-//     package. A batch that is halved is handled in two calls, in order, and so down to single events.
+//     package. A halved batch is handled in two calls, in order, and so down to single events.
 type Handler func(ctx context.Context, batch []Delivery) error
 
 const (
@@ -147,7 +147,7 @@ func (s *subscriber) prepare(ctx context.Context, names []string) error {
 	return s.guarded(ctx)
 }
 
-// generations serves one generation of the group after another until ctx ends.
+// generations serves the generations of the group in turn until ctx ends.
 func (s *subscriber) generations(ctx context.Context, group *kafka.ConsumerGroup) error {
 	// A coordinator that starts or moves refuses for a while. Attempts become less frequent. The group of kafka-go
 	// begins its next attempt after the error of the last attempt was taken.
@@ -177,7 +177,7 @@ func (s *subscriber) generations(ctx context.Context, group *kafka.ConsumerGroup
 	return nil
 }
 
-// subscriber is one running Subscribe.
+// subscriber is a running Subscribe.
 type subscriber struct {
 	c         *Client
 	sub       Subscription
@@ -318,7 +318,7 @@ func (s *subscriber) join(names []string) (*kafka.ConsumerGroup, error) {
 	return group, nil
 }
 
-// leave closes the group. A member that waits for other members to join cannot be stopped, so leave cuts its
+// leave closes the group. A member waiting for other members to join cannot be stopped, so leave cuts the member's
 // connections after a while.
 func (s *subscriber) leave(group *kafka.ConsumerGroup) {
 	cut := time.AfterFunc(leaveGrace, s.conns.cut)
@@ -326,7 +326,7 @@ func (s *subscriber) leave(group *kafka.ConsumerGroup) {
 	_ = group.Close() // never an error
 }
 
-// serve handles the partitions of one generation until the generation or ctx ends.
+// serve handles the partitions of a generation until the generation or ctx ends.
 func (s *subscriber) serve(ctx context.Context, group *kafka.ConsumerGroup, gen *kafka.Generation) {
 	done := make(chan struct{})
 	gen.Start(func(genCtx context.Context) {
@@ -388,8 +388,8 @@ func (s *subscriber) generation(ctx context.Context, ended <-chan struct{}, gen 
 	offsets.commit()
 }
 
-// offsets collects the offsets that are done and commits them in one request at intervals. A commit carries the
-// generation, so the broker refuses commits of partitions that another member owns by now.
+// offsets collects the offsets of finished events and commits the offsets in a single request at intervals. A commit
+// carries the generation, so the broker refuses commits of partitions owned by another member by now.
 type offsets struct {
 	s   *subscriber
 	gen *kafka.Generation
@@ -402,7 +402,7 @@ func newOffsets(s *subscriber, gen *kafka.Generation) *offsets {
 	return &offsets{s: s, gen: gen, done: make(map[string]map[int]int64)}
 }
 
-// mark records that all events of a partition before next are done.
+// mark records all events of a partition before next as done.
 func (o *offsets) mark(topic string, partition int, next int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -451,7 +451,7 @@ func (o *offsets) commit() {
 	}
 }
 
-// A partition fetches ahead into its inbox while its events are handled, one batch at a time.
+// A partition fetches ahead into its inbox while its events are handled, a batch at a time.
 type partition struct {
 	s        *subscriber
 	contract Contract
@@ -520,8 +520,8 @@ type inbox struct {
 	mu    sync.Mutex
 	queue []*message
 	bytes int
-	added chan struct{} // one token: the inbox may hold more
-	taken chan struct{} // one token: the inbox may have room
+	added chan struct{} // a token: the inbox may hold more
+	taken chan struct{} // a token: the inbox may have room
 }
 
 func newInbox(limit int) *inbox {

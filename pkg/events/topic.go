@@ -8,7 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Topic is one stream of events of one type. The name in the log is Config.Prefix + the topic.
+// Topic is a stream of events of a single type. The name in the log is Config.Prefix + the topic.
 type Topic string
 
 // The topics. The key of every message is the asset's id, which keeps the order per asset.
@@ -25,7 +25,7 @@ const (
 	// Algorithms is the catalogue. Its key is name@version.
 	Algorithms Topic = "algorithms"
 
-	// Requests of operators have topics of their own, so that live work never queues behind them.
+	// Requests of operators have topics of their own, so live work never queues behind these requests.
 	RunsBatch           Topic = "runs.batch"
 	RunsBackfill        Topic = "runs.backfill"
 	AnnotationsBackfill Topic = "annotations.backfill"
@@ -38,11 +38,11 @@ const (
 	Protobuf = "application/protobuf"
 )
 
-// MaxBytes bounds the size of one event in the log: key, headers and data. Producers of batches split them. A kilobyte
-// below MaxBytes is a safe aim.
+// MaxBytes bounds the size of an event in the log: key, headers and data. Producers of batches split larger batches. A
+// kilobyte below MaxBytes is a safe aim.
 const MaxBytes = 4 << 20
 
-// deadLetterRoom is the room that a dead letter may need beyond the message.
+// deadLetterRoom is the room for a dead letter beyond the message.
 const deadLetterRoom = 64 << 10
 
 // Forever is the retention of a topic from which nothing is ever removed by age.
@@ -53,17 +53,17 @@ const (
 	week = 7 * day
 )
 
-// A Contract says which events a topic carries and how the log keeps them. docs/asyncapi.yaml is generated from the
-// contracts.
+// A Contract says which events a topic carries and how the log keeps the events. docs/asyncapi.yaml is generated from
+// the contracts.
 type Contract struct {
 	Topic Topic
 	// Type is the CloudEvents type of every event of the topic.
 	Type string
 	// Data is an empty message of the type of the events' data. Data is nil for dead letters, which keep any bytes.
 	Data proto.Message
-	// ContentType is the format that the platform writes. Every reader takes both JSON and Protobuf.
+	// ContentType is the format written by the platform. Every reader takes both JSON and Protobuf.
 	ContentType string
-	// Strict refuses fields that the schema does not have, for events that people write by hand.
+	// Strict refuses fields outside the schema, for events written by hand.
 	Strict bool
 	// Key says what the subject and the key are; empty means the asset's id.
 	Key string
@@ -71,13 +71,12 @@ type Contract struct {
 	SubjectOptional bool
 	// Compacted keeps the last event of each key for ever. An event without data removes its key.
 	Compacted bool
-	// Retention is how long the log keeps an event of a topic that is not compacted.
+	// Retention is how long the log keeps an event of a topic without compaction.
 	Retention time.Duration
-	// LeastRetention is the shortest retention that a cluster may have. A hop that stood still must still find its
-	// events.
+	// LeastRetention is the shortest allowed retention of a cluster. A hop that stood still must still find its events.
 	LeastRetention time.Duration
-	// Partitions is how many partitions a cluster should have, and so the most members of a group that work at the same
-	// time.
+	// Partitions is the recommended number of partitions, and so the greatest number of members of a group working at
+	// the same time.
 	Partitions int
 	// EmbeddedPartitions is the same for the broker inside the process.
 	EmbeddedPartitions int

@@ -23,9 +23,9 @@ func messaging(operation string, topic Topic, n int) trace.SpanStartOption {
 	)
 }
 
-// tracePublish starts the span of publishing. Publishing continues a trace context that an event brings. A single event
-// is continued by the span itself, whose parent is the context of the event. Several events are continued by the spans
-// of their consumers, and the span of publishing links to the contexts.
+// tracePublish starts the span of publishing. Publishing continues the trace context of an event. The span itself
+// continues a single event, and the span's parent is the context of the event. The spans of the consumers continue
+// several events, and the span of publishing links to the contexts.
 func (c *Client) tracePublish(ctx context.Context, topic Topic, evs []Event) (context.Context, func(error)) {
 	if !c.tracing {
 		return ctx, func(error) {}
@@ -52,7 +52,7 @@ func (c *Client) tracePublish(ctx context.Context, topic Topic, evs []Event) (co
 
 const maxLinks = 32
 
-// spanOf returns the span context that an event brings, which is invalid if the event brings none.
+// spanOf returns the span context of an event. The span context is invalid if the event brings none.
 func spanOf(ev Event) trace.SpanContext {
 	return trace.SpanContextFromContext(propagator.Extract(context.Background(), propagation.MapCarrier(ev.Extensions)))
 }
@@ -65,8 +65,8 @@ func endSpan(span trace.Span, err error) {
 	span.End()
 }
 
-// traceOn returns an event with the trace context of ctx. An event has one trace context: an event of another trace
-// keeps its own context.
+// traceOn returns an event with the trace context of ctx. An event has a single trace context: an event of another
+// trace keeps its own context.
 func traceOn(ctx context.Context, ev Event) Event {
 	here, own := trace.SpanContextFromContext(ctx), spanOf(ev) //nolint:contextcheck // what the event tells is not that of ctx
 	if !here.IsValid() || own.IsValid() && own.TraceID() != here.TraceID() {
@@ -82,8 +82,8 @@ func traceOn(ctx context.Context, ev Event) Event {
 	return ev
 }
 
-// traceHandle starts the span of handling a batch. The span continues the trace of the first event, so that the path of
-// a film through the services is one trace. The span links to the traces of the other events.
+// traceHandle starts the span of handling a batch. The span continues the trace of the first event, so the path of a
+// film through the services is a single trace. The span links to the traces of the other events.
 func (c *Client) traceHandle(ctx context.Context, group string, topic Topic, batch []Delivery) (context.Context, func(error)) {
 	if !c.tracing {
 		return ctx, func(error) {}

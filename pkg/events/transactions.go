@@ -9,8 +9,8 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
-// An abortedFilter tells which record batches of one fetch belong to aborted transactions. A broker returns these
-// batches at every isolation level. A client that reads committed records leaves them out by the list of aborted
+// An abortedFilter tells which record batches of a fetch belong to aborted transactions. A broker returns these batches
+// at every isolation level. A client that reads committed records leaves out these batches by the list of aborted
 // transactions in the response. kafka-go hides the list behind its Client.
 //
 // The caller MUST ask the filter about every batch, in the order of the log.
@@ -20,7 +20,7 @@ type abortedFilter struct {
 }
 
 // An openTransaction takes its epoch from its first batch. A producer with another epoch has begun anew: the embedded
-// broker aborts the transactions that a crash cut off, without markers.
+// broker aborts the transactions cut off by a crash, without markers.
 type openTransaction struct {
 	epoch int16
 	known bool

@@ -10,7 +10,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 )
 
-// batch is a record batch of one producer, as kafka-go decodes record batches.
+// batch is a record batch of a producer, as kafka-go decodes record batches.
 func batch(producer int64, epoch int16, base int64, records ...string) *protocol.RecordBatch {
 	var all []protocol.Record
 	for i, r := range records {
@@ -69,7 +69,7 @@ func TestReadLeavesOutAborted(t *testing.T) {
 	}
 }
 
-// Events that wait for the end of a transaction are logged after they have waited for a while.
+// Events waiting for the end of a transaction are logged after a while.
 func TestHeldByATransaction(t *testing.T) {
 	f := fetcher{next: 5}
 	if _, err := f.read(&fetch.ResponsePartition{LastStableOffset: 5, HighWatermark: 9}); err != nil || f.held != 4 {

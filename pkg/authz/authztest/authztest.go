@@ -1,5 +1,5 @@
-// Package authztest has the ways to take a token away. Tests of every package that opens a file of tokens use
-// authztest. A package that passes refuses a revoked token in time, however the token was revoked.
+// Package authztest has the ways to take a token away. Tests of every package with a file of tokens use authztest. A
+// package that passes refuses a revoked token in time, however the token was revoked.
 package authztest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The tokens of a file that Start made. Kept may read the title "a". Gone may read every title and do operators' work.
+// The tokens of a file from Start. Kept may read the title "a". Gone may read every title and do operators' work.
 const (
 	Kept = "kept-token"
 	Gone = "gone-token"
@@ -28,13 +28,13 @@ const (
 	TitleB     Right = "the title b"
 )
 
-// A Revocation is one way in which Gone loses a right.
+// A Revocation is a way for Gone to lose a right.
 type Revocation struct {
 	Name  string
 	Loses Right
-	// Keeps says that Kept must be admitted afterwards.
+	// With Keeps, Kept must be admitted afterwards.
 	Keeps bool
-	// Broken says that the file is invalid afterwards, so that its reader is not ready.
+	// With Broken, the file is invalid afterwards, so the file's reader is not ready.
 	Broken bool
 	// Do changes the file in one or more steps. pause lasts long enough for readers to read the file between two steps.
 	Do func(file string, pause func()) error
@@ -53,8 +53,8 @@ var (
 	full  = "tokens:\n" + kept + gone + other
 )
 
-// Start makes a file of tokens below dir in the form of a mounted Kubernetes secret: a link to a link to a folder that
-// is replaced as a whole.
+// Start makes a file of tokens below dir in the form of a mounted Kubernetes secret: a link to a link to a folder. An
+// update replaces the whole folder.
 func Start(dir string) (file string, err error) {
 	if err := os.Mkdir(filepath.Join(dir, "..1"), 0o700); err != nil {
 		return "", err

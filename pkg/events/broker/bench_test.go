@@ -112,7 +112,7 @@ func BenchmarkPublish(b *testing.B) {
 	})
 }
 
-// BenchmarkConsume handles events of 1 kB from a log that is filled before.
+// BenchmarkConsume handles events of 1 kB from a log filled before.
 func BenchmarkConsume(b *testing.B) {
 	br := open(b)
 	c := benchClient(b, br.Addr())

@@ -46,7 +46,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// A Broker is one running broker.
+// A Broker is a running broker.
 type Broker struct {
 	cluster *kfake.Cluster
 	syncer  *syncer

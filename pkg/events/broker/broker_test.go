@@ -109,7 +109,7 @@ func (p *process) crash(t *testing.T) {
 	p.start(t)
 }
 
-// The suite runs against a broker in another process, so that tests can kill the broker.
+// The suite runs against a broker in another process, so tests can kill the broker.
 func TestSuite(t *testing.T) {
 	p := start(t)
 	eventstest.Run(t, eventstest.Harness{Brokers: []string{p.addr()}, Layout: events.Layout{Replication: 1, Embedded: true}, Crash: p.crash,
@@ -143,7 +143,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		for _, c := range hoard {
 			c.Close()
 		}
-		// A new client, so that its connections are new.
+		// A new client, for new connections.
 		if err := client(t, p.addr()).Publish(t.Context(), events.RunsFinished, events.Event{Subject: "after", Data: &cinedexv1.RunFinished{}}); err != nil {
 			t.Fatalf("afterwards: %v", err)
 		}
@@ -185,7 +185,7 @@ func client(t *testing.T, addr string) *events.Client {
 }
 
 // The broker is killed at random moments of publishing, and the tails of its files are torn afterwards. Every
-// acknowledged event is there, in order, and so is every committed offset.
+// acknowledged event is present, in order, and so is every committed offset.
 func TestKillKeepsAcknowledged(t *testing.T) {
 	p := start(t)
 	c := client(t, p.addr())

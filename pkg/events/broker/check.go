@@ -18,14 +18,14 @@ import (
 )
 
 // kfake takes every unreadable part of a file for a torn tail, and cuts off the part and all later records. The files
-// are therefore checked before kfake opens them:
+// are therefore checked before kfake opens the files:
 //
 //   - Record batches MUST have right checksums, and offsets without gaps, from the first segment to the last.
 //   - A file MUST reach as far as it was synced (watermark.go). Bytes beyond, at the very end of a partition and
 //     without a good batch after them, were never acknowledged. Such bytes are a torn tail and are cut off.
 //   - No group MAY have read beyond the end.
 //
-// Every other deviation is damage. Open refuses damage with a *DamageError, and Repair sets damage aside. One case
+// Every other deviation is damage. Open refuses damage with a *DamageError, and Repair sets damage aside. A single case
 // stays undecidable: after a loss of power the watermark may be older than the last sync, and damage to the last
 // batches then looks like a torn tail.
 //

@@ -35,8 +35,7 @@ func clientOf(t *testing.T, b *Broker) *events.Client {
 
 const eventsOfHome = 40
 
-// homeOf is the folder of a broker that took some events. Each event is a record batch, and a group has read all
-// events.
+// homeOf is the folder of a broker with some events. Each event is a record batch, and a group has read all events.
 func homeOf(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "log")
@@ -118,8 +117,8 @@ func offsetsIn(t *testing.T, dir string) []string {
 	return all
 }
 
-// TestDamage flips and cuts the files of a log. Each change is harmless or reported, and every record that is absent
-// after the repair is named.
+// TestDamage flips and cuts the files of a log. Each change is harmless or reported, and every absent record after the
+// repair is named.
 func TestDamage(t *testing.T) {
 	home := homeOf(t)
 	want := offsetsIn(t, home)

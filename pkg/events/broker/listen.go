@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// mostConnections bounds the connections: callers that hoard connections leave descriptors for files. The process's
+	// mostConnections bounds the connections: callers who hoard connections leave descriptors for files. The process's
 	// limit on descriptors lowers the bound.
 	mostConnections = 1024
-	// fewestConnections is enough for the hops of one process, with room.
+	// fewestConnections is enough for the hops of a process, with room.
 	fewestConnections = 64
 	// The pauses between attempts to accept a connection.
 	firstAcceptPause, longestAcceptPause = 5 * time.Millisecond, time.Second
-	// tellEvery bounds how often one condition is logged.
+	// tellEvery bounds how often a condition is logged.
 	tellEvery = 30 * time.Second
 )
 
@@ -96,7 +96,7 @@ func (l *listener) left(c *syncedConn) {
 }
 
 // closeIdlest closes the connection whose last request is the oldest. Clients of the platform send a request every
-// second or connect again, so a connection that a caller merely holds open is the idlest.
+// second or connect again, so a merely open connection is the idlest.
 func (l *listener) closeIdlest() {
 	l.mu.Lock()
 	var idlest *syncedConn

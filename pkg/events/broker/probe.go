@@ -17,8 +17,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// The broker checks over a new connection that it takes connections, writes and syncs. An answer on an open connection
-// would not show that new connections are taken.
+// Over a new connection, the broker checks three abilities: taking connections, writing and syncing. An answer on an
+// open connection would not show that new connections are taken.
 const (
 	probeEvery   = 5 * time.Second
 	probeTimeout = 5 * time.Second
@@ -123,7 +123,7 @@ func (b *Broker) keepProbing(ctx context.Context) {
 	}
 }
 
-// probe publishes one record over a new connection and records the result.
+// probe publishes a record over a new connection and records the result.
 func (b *Broker) probe(ctx context.Context) error {
 	offset, err := b.publishProbe(ctx)
 	if err == nil && offset > 0 && offset%probesKept == 0 {
@@ -142,7 +142,7 @@ func (b *Broker) publishProbe(ctx context.Context) (offset int64, err error) {
 	return b.produce(ctx, probeRequest(time.Now()))
 }
 
-// produce sends one produce request over a new connection.
+// produce sends a produce request over a new connection.
 func (b *Broker) produce(ctx context.Context, request []byte) (offset int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -181,7 +181,7 @@ const probeVersion = 8
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// probeRequest produces one record without a value.
+// probeRequest produces a record without a value.
 func probeRequest(now time.Time) []byte {
 	record := []byte{0, 0, 0, 1, 1, 0}                         // attributes, time and offset as differences, key and value null, no headers
 	record = append([]byte{byte(len(record) << 1)}, record...) // as a zigzag varint

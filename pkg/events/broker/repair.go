@@ -18,13 +18,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// A Loss is a damage that Repair could not restore, as the log's folder remembers the loss.
+// A Loss is a damage that Repair could not restore, as remembered in the log's folder.
 type Loss struct {
 	Damage
 	When time.Time `json:"when"`
 }
 
-// lossesFile names the losses, one JSON object a line.
+// lossesFile names the losses, a JSON object a line.
 const lossesFile = "lost.jsonl"
 
 // Losses returns the losses of earlier repairs, the oldest first.
@@ -52,7 +52,7 @@ func Losses(dir string) ([]Loss, error) {
 //   - Repair keeps damaged segments in the folder "damaged". In their place are segments with all good records, before
 //     and after the damage, under the same offsets.
 //   - Repair returns the damage. Damage that cannot be restored is remembered for Losses.
-//   - A group that had read beyond an end that is gone continues at the new end.
+//   - A group that had read beyond a lost end continues at the new end.
 //   - A log without damage is left unchanged.
 //
 // log may be nil.
@@ -163,7 +163,7 @@ func settle(at string) (end int64, err error) {
 	return end, replaceFile(filepath.Join(at, watermarkFile), last.encode())
 }
 
-// clamp returns the entries that take groups from beyond the end back to the end.
+// clamp returns the entries for taking groups from beyond the end back to the end.
 func (c commits) clamp(name string, end int64) (all [][]byte) {
 	topic, partition := partitionOf(name)
 	for group, offset := range c {

@@ -6,8 +6,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// leastRoom stays free of new events. The requests under way are written into this room, and a broker that was killed
-// starts again with this room.
+// leastRoom stays free of new events. The requests under way are written into this room, and a killed broker starts
+// again with this room.
 const leastRoom = 2 * maxRequest
 
 // room returns an error if the disk of the folder is all but full. kfake's own answer to a failed write gives no

@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 )
 
-// A batch is the position of one record batch in a segment, with the offsets in the batch.
+// A batch is the position of a record batch in a segment, with the offsets in the batch.
 type batch struct {
 	pos, size   int
 	first, next int64
@@ -24,9 +24,9 @@ const (
 	atAttrs    = 21
 	atDelta    = 23
 	atCount    = 57
-	// longestBatch is more than the broker takes in one request.
+	// longestBatch is more than the broker takes in a request.
 	longestBatch = maxRequest
-	transactions = 0x30 // the attributes of batches in a transaction, and of its markers
+	transactions = 0x30 // the attributes of batches in a transaction, and of the transaction's markers
 )
 
 // parse reads the batch at pos by the header and reports whether the checksum is right. Offset and magic may be wrong.
@@ -55,12 +55,12 @@ func parseSized(raw []byte, pos, size int) (b batch, ok bool) {
 		inTx: binary.BigEndian.Uint16(r[atAttrs:])&transactions != 0, epoch: int32(binary.BigEndian.Uint32(r[atEpoch:]))}, true
 }
 
-// whole reports whether the header of a batch is as the broker writes headers. One node has one epoch.
+// whole reports whether the header of a batch is as the broker writes headers. A single node has a single epoch.
 func whole(raw []byte, b batch) bool {
 	return raw[b.pos+atMagic] == 2 && b.epoch == 0 && int(binary.BigEndian.Uint32(raw[b.pos+atLength:]))+12 == b.size
 }
 
-// A flaw is a part of a segment that is no record batch, or a record batch with an unexpected offset.
+// A flaw is a part of a segment other than a record batch, or a record batch with an unexpected offset.
 type flaw struct {
 	pos, end int // the bytes
 	from     int64
@@ -132,7 +132,7 @@ func flawAt(raw []byte, pos int, due int64, b batch, ok bool) flaw {
 	return f
 }
 
-// mend writes the batch's header as it was.
+// mend restores the original header of the batch.
 func (b batch) mend(raw []byte) []byte {
 	r := append([]byte(nil), raw[b.pos:b.pos+b.size]...)
 	binary.BigEndian.PutUint64(r, uint64(b.first))

@@ -99,7 +99,7 @@ func replaceFile(path string, b []byte) error {
 }
 
 // salvageEntries keeps the good entries of kfake's state files, before and after damaged bytes. kfake keeps only the
-// entries before, and appends new entries after the damage, where kfake cannot find them.
+// entries before, and appends new entries after the damage, where kfake cannot find the new entries.
 func salvageEntries(dir string, log *slog.Logger) error {
 	for _, name := range []string{"groups.log", "pids.log"} {
 		path := filepath.Join(dir, name)
@@ -262,7 +262,7 @@ func restoreLayout(dir string, log *slog.Logger) error {
 	return covered(dir, len(meta) > 0 && json.Valid(meta) && ok, list)
 }
 
-// covered refuses to begin anew over partitions that the list of topics does not have.
+// covered refuses to begin anew over partitions missing in the list of topics.
 func covered(dir string, ok bool, list topicList) error {
 	folders, err := partitionFolders(dir)
 	if err != nil {

@@ -26,21 +26,21 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// kfake can sync each record batch itself, but does so twice, in the one goroutine that serves every connection: a slow
+// kfake can sync each record batch itself, but does so twice, in the goroutine that serves every connection: a slow
 // disk then delays fetching and heartbeats too. Here syncing happens between kfake and its connections, by two rules:
-//   - The answer to a request that produces records or ends a transaction leaves after a sync that began after the
+//   - The answer to a request that produces records or ends a transaction leaves after a sync. The sync began after the
 //     records were written.
 //   - A group's offsets are written after the records before the offsets are synced.
 //
-// Requests for one partition share syncs.
+// Requests for the same partition share syncs.
 
 // maxRequest bounds the memory that a connection may make the broker allocate.
 const maxRequest = 64 << 20
 
 //
-// The kernel forgets unwritten data after reporting the failure. A sync that succeeds after a failed sync therefore
-// proves nothing about earlier records. After a failed sync the broker acknowledges nothing, and the owner ends the
-// process (Broker.Serve).
+// The kernel forgets unwritten data after reporting the failure. A success after a failed sync therefore proves nothing
+// about earlier records. After a failed sync the broker acknowledges nothing, and the owner ends the process
+// (Broker.Serve).
 
 // A syncer syncs the files of partitions.
 type syncer struct {
@@ -56,8 +56,8 @@ type syncer struct {
 
 	mu         sync.Mutex
 	partitions map[string]*partitionSync
-	// refused are the idempotent producers with a batch that could not be written. kfake counts the batch as written:
-	// kfake would acknowledge the producer's next attempt without writing.
+	// refused are the idempotent producers with an unwritten batch. kfake counts the batch as written: kfake would
+	// acknowledge the producer's next attempt without writing.
 	refused map[int64]bool
 }
 
@@ -145,7 +145,7 @@ func (s *syncer) partition(name string) *partitionSync {
 	return p
 }
 
-// partitionSync syncs one partition's segments, once for all waiting callers.
+// partitionSync syncs a partition's segments, once for all waiting callers.
 type partitionSync struct {
 	dir   string
 	fsync func(path string) error
@@ -224,8 +224,8 @@ func (p *partitionSync) sync() error {
 	return nil
 }
 
-// mark writes the watermark. The watermark is evidence for the next start and no more: after a failed write it is
-// older.
+// mark writes the watermark. The watermark is evidence for the next start and no more: after a failed write the
+// watermark is older.
 func (p *partitionSync) mark(sizes map[string]int64) {
 	w := watermark{base: -1}
 	for name, size := range sizes {
@@ -277,13 +277,13 @@ type syncedConn struct {
 	net.Conn
 	s    *syncer
 	rest []byte       // of the request being read
-	used atomic.Int64 // when its last request came, in nanoseconds
+	used atomic.Int64 // the time of the connection's last request, in nanoseconds
 	// closed is told once.
 	closed func(*syncedConn)
 	once   sync.Once
 
 	mu       sync.Mutex
-	produced map[int32]produced // unanswered requests that write records, by correlation id
+	produced map[int32]produced // unanswered requests to write records, by correlation id
 }
 
 // produced lists the partitions and producers of a request.
@@ -310,7 +310,7 @@ func (c *syncedConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next reads one request: its size, then its key, version, correlation id, the client's name and the rest.
+// next reads a request: its size, then its key, version, correlation id, the client's name and the rest.
 func (c *syncedConn) next() error {
 	var size [4]byte
 	if _, err := io.ReadFull(c.Conn, size[:]); err != nil {
@@ -356,7 +356,7 @@ func (c *syncedConn) next() error {
 	return nil
 }
 
-// Write gets one whole answer per call.
+// Write gets a whole answer per call.
 func (c *syncedConn) Write(answer []byte) (int, error) {
 	if len(answer) >= 8 {
 		id := int32(binary.BigEndian.Uint32(answer[4:]))
@@ -382,7 +382,7 @@ func (c *syncedConn) refuse(what string, args ...any) error {
 	return err
 }
 
-// failed ends a connection without the acknowledgement that the client waits for.
+// failed ends a connection without the awaited acknowledgement.
 func (c *syncedConn) failed(err error) error {
 	c.s.log.Error("embedded broker: the disk fails", "error", err)
 	return err
@@ -448,7 +448,7 @@ func producerOf(batch []byte) (id int64, ok bool) {
 	return id, id >= 0
 }
 
-// unwritten reports whether the answer to a produce request says that kfake could not write.
+// unwritten reports whether kfake could not write, by the answer to a produce request.
 func unwritten(version int16, answer []byte) bool {
 	res := kmsg.NewPtrProduceResponse()
 	res.SetVersion(version)
@@ -484,7 +484,7 @@ func committedOf(version int16, b []byte) []string {
 	return names
 }
 
-// folder is the name that kfake gives a partition's folder.
+// folder is kfake's name of a partition's folder.
 func folder(topic string, partition int32) string {
 	return url.PathEscape(topic) + "-" + strconv.Itoa(int(partition))
 }

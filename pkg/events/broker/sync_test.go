@@ -125,7 +125,7 @@ func TestAcknowledgedAfterSync(t *testing.T) {
 	}
 }
 
-// A connection that is merely held open makes room for other connections.
+// A merely open connection makes room for other connections.
 func TestIdlestConnectionMakesRoom(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -240,7 +240,7 @@ func TestTransactionEndsAfterSync(t *testing.T) {
 	}
 }
 
-// Callers that wait for a sync that has not begun share the sync. A sync that began before the call is not enough.
+// Callers waiting for a sync that has not begun share the sync. A sync that began before the call is not enough.
 func TestFlushShares(t *testing.T) {
 	d := &disk{}
 	p := &partitionSync{dir: t.TempDir(), fsync: d.fsync, synced: map[string]int64{}}
@@ -277,7 +277,7 @@ func TestFlushShares(t *testing.T) {
 	}
 }
 
-// Bytes that are no Kafka request end their connection, and nothing else.
+// Bytes other than a Kafka request end their connection, and nothing else.
 func TestNonsense(t *testing.T) {
 	b, c := onDisk(t, &disk{})
 	request := func(key, version int16, rest string) string {

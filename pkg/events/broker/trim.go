@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// segmentBytes is the size of the log's files, and so the least that a partition keeps.
+	// segmentBytes is the size of the log's files, and so the minimum kept of a partition.
 	segmentBytes = 16 << 20
 	// keepBytes is how much a partition keeps, within its retention, of records that every group is done with.
 	keepBytes = 128 << 20
 	trimEvery = time.Hour
 )
 
-// A segment is one file of a partition's log.
+// A segment is a file of a partition's log.
 type segment struct {
-	base    int64 // offset of its first record
+	base    int64 // offset of the segment's first record
 	bytes   int64
 	written time.Time
 }

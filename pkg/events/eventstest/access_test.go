@@ -57,7 +57,7 @@ func grant(t *testing.T, c *kgo.Client, prefix string, a events.Access) {
 	}
 }
 
-// sample is an event that a topic takes.
+// sample is a valid event of a topic.
 func sample(c events.Contract) events.Event {
 	return events.Event{Subject: "asset", Data: c.Data.ProtoReflect().New().Interface()}
 }

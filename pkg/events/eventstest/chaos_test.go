@@ -23,7 +23,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A stream publishes events of several assets, in order for each asset, until it is stopped, and records the
+// A stream publishes events of several assets, in order for each asset, until the stream is stopped, and records the
 // acknowledged events.
 type stream struct {
 	stop  func()
@@ -72,7 +72,7 @@ func (s *stream) goesOn(t *testing.T, n int64) {
 	eventually(t, fmt.Sprintf("%d more events are acknowledged", n), func() bool { return s.acked.Load() >= before+n })
 }
 
-// inOrder checks that the first delivery of an event comes after all earlier events of the asset.
+// inOrder compares the first deliveries of events with the order within each asset.
 func inOrder(t *testing.T, seen []events.Delivery) {
 	t.Helper()
 	next := make(map[string]int64)
@@ -118,7 +118,7 @@ func (b *bench) leader(t *testing.T, c *servers.Cluster, topic events.Topic) *se
 	return c.Kafka.Nodes[res.Topics[0].Partitions[0].Leader-1]
 }
 
-// One of three brokers is lost, in each of the ways to lose a broker. All acknowledged events are handled, in order for
+// A cluster of three brokers loses a broker, in each possible way. All acknowledged events are handled, in order for
 // each asset, and publishing and handling continue while the broker is away.
 func TestChaosKafkaLosesOne(t *testing.T) {
 	serverstest.Chaos(t)

@@ -4,6 +4,6 @@
 //	func TestMain(m *testing.M) { eventstest.Main(m) }
 //	func TestSuite(t *testing.T) { eventstest.Run(t, eventstest.Harness{Brokers: addresses}) }
 //
-// The suite writes foreign messages with franz-go and reads them back with franz-go, so that no test trusts the client
-// library of the package under test.
+// The suite writes and reads foreign messages with franz-go, so no test trusts the client library of the package under
+// test.
 package eventstest

@@ -29,11 +29,11 @@ import (
 type Harness struct {
 	// Brokers of a running cluster. The suite makes topics there under its own prefixes.
 	Brokers []string
-	// Layout of the topics that the suite makes.
+	// Layout of the suite's topics.
 	Layout events.Layout
 	// Crash kills the broker without warning and starts the broker again, at the same addresses and over the same data.
 	Crash func(t *testing.T)
-	// Lacks are the exceptions: the tests that this broker cannot pass, by name, each with the reason.
+	// Lacks are the exceptions: tests that this broker cannot pass, by name, each with the reason.
 	Lacks map[string]string
 }
 
@@ -97,7 +97,7 @@ const patience = 60 * time.Second
 
 var benches atomic.Int64
 
-// A bench is one test's own part of the cluster.
+// A bench is a test's own part of the cluster.
 type bench struct {
 	h        Harness
 	cfg      events.Config
@@ -361,8 +361,8 @@ type child struct {
 
 const childVariable = "CINEDEX_EVENTSTEST_CHILD"
 
-// Main is the TestMain of packages that run the suite. Main lets the test binary be the suite's child process, and
-// checks that no goroutine is left.
+// Main is the TestMain of packages with the suite. Main lets the test binary be the suite's child process, and checks
+// for goroutines left over.
 func Main(m *testing.M) {
 	if s := os.Getenv(childVariable); s != "" {
 		if err := runChild(s); err != nil {
@@ -405,7 +405,7 @@ func runChild(s string) error {
 		})
 }
 
-// start starts the child. kill kills the child, and journal returns the lines that the child has written.
+// start starts the child. kill kills the child, and journal returns the lines written by the child.
 func (ch child) start(t *testing.T) (kill func(), journal func() []string) {
 	t.Helper()
 	ch.Journal = filepath.Join(t.TempDir(), "journal")

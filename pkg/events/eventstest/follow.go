@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A follower is a running Follow of the topic of algorithms, with all that it was told.
+// A follower is a running Follow of the topic of algorithms, with all received events.
 type follower struct {
 	mu   sync.Mutex
 	told []string
@@ -66,7 +66,7 @@ func follow(t *testing.T, c *events.Client) *follower {
 	return f
 }
 
-// A follower is told a whole topic, then that it has all, and then what comes: every follower all of it, also over a crash.
+// Every follower receives a whole topic, then Current, and then every new event, also over a crash.
 func testFollow(t *testing.T, b *bench) {
 	says := func(id, summary string) events.Event {
 		return events.Event{Subject: id, Data: &cinedexv1.AlgorithmAnnounced{Algorithm: &cinedexv1.AlgorithmSpec{Summary: summary}}}

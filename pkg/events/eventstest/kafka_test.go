@@ -22,7 +22,7 @@ func TestKafka(t *testing.T) {
 	})
 }
 
-// Three brokers pass the whole suite, also while one broker is killed and comes back.
+// Three brokers pass the whole suite, also while a broker is killed and comes back.
 func TestChaosKafka(t *testing.T) {
 	serverstest.Chaos(t)
 	c := serverstest.Start(t, servers.Config{Kafka: 3})

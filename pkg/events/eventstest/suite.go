@@ -81,7 +81,7 @@ func must[T any](v T, ok bool) T {
 	return v
 }
 
-// Events of one asset arrive in the order of publishing, whatever else is published at the same time.
+// Events of an asset arrive in the order of publishing, whatever else is published at the same time.
 func testOrderByAsset(t *testing.T, b *bench) {
 	b.topics(t)
 	const assets, each = 24, 60
@@ -144,14 +144,14 @@ func testPublishRefuses(t *testing.T, b *bench) {
 	}
 }
 
-// An event above the limit is refused with its size. An event near the limit passes, and so do the other events of its
+// An event above the limit is refused with its size. An event near the limit passes, and so do the other events of the
 // batch.
 func testOversize(t *testing.T, b *bench) {
 	b.topics(t)
 	sized := func(n int) events.Event {
 		blob := make([]byte, n)
 		for i := range blob {
-			blob[i] = byte(rand.Uint32()) // random, so that compression does not hide the size
+			blob[i] = byte(rand.Uint32()) // random, so compression does not hide the size
 		}
 		return events.Event{Subject: "a", Data: &cinedexv1.AnnotationBatch{Asset: "a",
 			Annotations: []*cinedexv1.Annotation{{Attributes: map[string]*cinedexv1.Value{"blob": {Kind: &cinedexv1.Value_Data{Data: blob}}}}}}}
@@ -551,7 +551,7 @@ func testBoundedMemory(t *testing.T, b *bench) {
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); {
 		worst = max(worst, heap())
 	}
-	// The inboxes, one fetch under way for each partition, and the batches in the handlers' hands.
+	// The inboxes, a fetch under way for each partition, and the batches in the handlers' hands.
 	if grown := int64(worst) - int64(before); grown > 3*budget {
 		t.Errorf("the heap grew by %d MB with a budget of %d MB", grown>>20, budget>>20)
 	} else {
@@ -561,7 +561,7 @@ func testBoundedMemory(t *testing.T, b *bench) {
 	eventually(t, "everything handled", func() bool { return len(s.events()) == total/each })
 }
 
-// A blocked handler in one partition does not delay other partitions.
+// A blocked handler in a partition does not delay other partitions.
 func testSlowPartition(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(40, 10)
@@ -613,7 +613,7 @@ func testWorkers(t *testing.T, b *bench) {
 	}
 }
 
-// With MaxWait, events that arrive singly are handled together.
+// With MaxWait, events arriving singly are handled together.
 func testMaxWait(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 20)
@@ -680,7 +680,7 @@ func testRebalance(t *testing.T, b *bench) {
 	first.stop(t)
 	third := member("third")
 	<-published
-	// A last event for every asset shows that the final owners of the partitions work.
+	// A last event for every asset proves the final owners of the partitions at work.
 	last := finished(assets, each+1)[assets*each:]
 	b.publish(t, events.RunsFinished, last...)
 	evs = append(evs, last...)
@@ -804,7 +804,7 @@ func (b *bench) readIDs(t *testing.T) []string {
 }
 
 // Records of aborted transactions are no events (Kafka's protocol, Fetch, aborted_transactions). Neither a group nor a
-// reader without a group sees them, and the lag of a group does not count them.
+// reader without a group sees such records, and the lag of a group does not count such records.
 func testAbortedTransactions(t *testing.T, b *bench) {
 	b.topics(t)
 	one, other, plain := b.transactional(t, "one"), b.transactional(t, "other"), b.foreign(t, kgo.DefaultProduceTopic(b.cfg.Prefix+string(events.MediaArrived)),
@@ -864,8 +864,8 @@ func testAbortedTransactions(t *testing.T, b *bench) {
 	}
 }
 
-// A transaction that a crash of the broker cut off is aborted when the producer begins again. Records that the producer
-// commits afterwards are read, and so are the records that the producer committed before.
+// A transaction cut off by a crash of the broker is aborted when the producer begins again. Records committed
+// afterwards are read, and so are the records committed before.
 func testCutOffTransaction(t *testing.T, b *bench) {
 	b.topics(t)
 	f := b.transactional(t, "cut")
@@ -946,8 +946,8 @@ func testSnapshot(t *testing.T, b *bench) {
 	})
 }
 
-// Reading continues over the results of compaction: gaps, emptied batches, removed tombstones. A group that was amid
-// removed records continues, and no loss is reported.
+// Reading continues over the results of compaction: gaps, emptied batches, removed tombstones. A group amid removed
+// records continues, and no loss is reported.
 func testCompaction(t *testing.T, b *bench) {
 	b.topics(t)
 	b.alter(t, events.MediaReady, map[string]string{"segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100",
@@ -1110,7 +1110,7 @@ func testRetention(t *testing.T, b *bench) {
 	t.Logf("%d handled, %v lost, of %d", len(seen), lost, n)
 }
 
-// A subscription that is asked to stop lets its handlers finish and commits their events.
+// A stopped subscription lets its handlers finish and commits their events.
 func testShutdownDrains(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 30)
@@ -1144,7 +1144,7 @@ func testShutdownDrains(t *testing.T, b *bench) {
 	}
 }
 
-// A handler that does not finish in time is cancelled, and its events come again.
+// A handler that does not finish in time is cancelled, and the events come again.
 func testShutdownCancels(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 5)
@@ -1167,7 +1167,7 @@ func testShutdownCancels(t *testing.T, b *bench) {
 	again.sees(t, evs)
 }
 
-// Events that retention removed before they were read are counted.
+// Events removed by retention before a subscription read them are counted.
 func testLostIsTold(t *testing.T, b *bench) {
 	b.topics(t)
 	evs := finished(1, 30)
@@ -1327,7 +1327,7 @@ func testPlan(t *testing.T, b *bench) {
 	}
 }
 
-// A subscription refuses topics that would lose unread events.
+// A subscription refuses topics whose settings would lose unread events.
 func testShortRetention(t *testing.T, b *bench) {
 	b.topics(t)
 	for name, test := range map[string]struct {
@@ -1387,8 +1387,8 @@ func testTraces(t *testing.T, b *bench) {
 	}
 }
 
-// The trace context of an event, as a studio's system writes one, is continued, whatever the publisher's trace is. The
-// log has one trace context per event (distributed tracing extension).
+// The trace context of an event, as written by a studio's system, is continued, whatever the publisher's trace is. The
+// log has a single trace context per event (distributed tracing extension).
 func testTraceOfTheEvent(t *testing.T, b *bench) {
 	const own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	recorder := tracetest.NewSpanRecorder()
@@ -1463,7 +1463,7 @@ func (b *bench) end(t *testing.T) (n int64) {
 	return n
 }
 
-// raw reads the last n records of RunsFinished as they lie in the log. All records have one key.
+// raw reads the last n records of RunsFinished as stored in the log. All records have the same key.
 func (b *bench) raw(t *testing.T, from int64, n int) []*kgo.Record {
 	t.Helper()
 	f := b.foreign(t, kgo.ConsumeTopics(b.cfg.Prefix+string(events.RunsFinished)))

@@ -12,8 +12,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// job reads a job and the revision of the row. The job's own revision is another number, and the job's own revision is
-// the condition of PutJob.
+// job reads a job and the revision of the row, a UUID. The condition of PutJob is the job's own revision, a counter.
 func (s *Store) job(ctx context.Context, read readFunc, id string) (j *pb.Job, revision gocql.UUID, err error) {
 	var body []byte
 	err = read(ctx, "SELECT body, revision FROM jobs WHERE library = ? AND shard = ? AND id = ?", s.cfg.Library, shardOf(id), id).Scan(&body, &revision)

@@ -27,15 +27,15 @@ import (
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 )
 
-// The spaces that the gateway asks.
+// The spaces of the gateway's queries.
 const (
 	Pictures  = "efficientnet-lite2@1"
-	Pictures2 = "efficientnet-lite2@2" // another generation: the same pictures are elsewhere in it
+	Pictures2 = "efficientnet-lite2@2" // another generation: the same pictures have other vectors
 	Sentences = "e5-small@1"
 	dimension = 64
 )
 
-// A Shot of a film is one colour for so many seconds, with a label of what is seen.
+// A Shot of a film is a colour for a number of seconds, with a label of the content.
 type Shot struct {
 	Seconds         int64
 	Colour          color.RGBA
@@ -43,39 +43,39 @@ type Shot struct {
 	LabelConfidence float32
 }
 
-// A Line is said from one second to another.
+// A Line is a line of dialogue between two seconds.
 type Line struct {
 	From, To            int64
 	Language, Character string
 	Text                string
 }
 
-// A Film is what a test says of an asset.
+// A Film is a test's description of an asset.
 type Film struct {
 	Title, Name, Series, Credit string
-	Rate                        schema.Rate // 25 frames a second where it is zero
+	Rate                        schema.Rate // 0 is 25 frames a second
 	StartTimecode               string
 	Shots                       []Shot
 	Lines                       []Line
 	Media                       *pb.MediaRef
-	Sha256                      string // of the media; made of the title where it is empty
+	Sha256                      string // of the media; if empty, made from the title
 	Bytes                       int64  // of the media
 	Container                   string
-	Late                        schema.Time // where the pictures begin on the clock of the media, beside silence that begins at 0
+	Late                        schema.Time // where the pictures begin on the clock of the media, beside silence from 0 on
 	Unshown                     int64       // frames from the first on that cannot be shown
 	Text                        []*pb.TextTrack
-	// Thumbnail gives where the picture of a shot is; nil names a blob that is not there.
+	// Thumbnail gives the place of a shot's picture; with nil, the named blob does not exist.
 	Thumbnail func(shot int) *pb.MediaRef
 }
 
-// Colours that the encoders tell apart.
+// Colours that the encoders distinguish.
 var (
 	Red   = color.RGBA{220, 20, 20, 255}
 	Green = color.RGBA{20, 200, 20, 255}
 	Blue  = color.RGBA{20, 40, 220, 255}
 )
 
-// A Library is a store and an engine in folders that go with the test.
+// A Library is a store and an engine in folders of the test.
 type Library struct {
 	Store  store.Store
 	Engine search.Engine
@@ -105,7 +105,7 @@ func New(t testing.TB) *Library {
 	return l
 }
 
-// AssetOf is the id of the asset that a film with this title becomes.
+// AssetOf is the id of the asset of a film with this title.
 func AssetOf(title string) string {
 	sum := sha256.Sum256([]byte(title))
 	return schema.AssetID(hex.EncodeToString(sum[:]))
@@ -168,7 +168,7 @@ func (l *Library) Add(f Film) *pb.Asset {
 	return a
 }
 
-// Said writes a run of dialogue and one of its sentences, finished but not active.
+// Said writes a run of dialogue and a run of its sentences, finished but not active.
 func (l *Library) Said(a *pb.Asset, version string, lines []Line) []*pb.Run {
 	l.t.Helper()
 	dialogue, sentences := l.run(a, "dialogue", version), l.run(a, "sentences", version)
@@ -194,7 +194,7 @@ func (l *Library) Seen(a *pb.Asset, shots []Shot) *pb.Run {
 	return pictures.finish()
 }
 
-// Catalog is what the algorithms that come with Cinedex declare, and beside them candidates of which the tests write runs.
+// Catalog holds the declarations of Cinedex's own algorithms, and of candidates with runs written by the tests.
 func Catalog() *catalog.Catalog {
 	declared := builtin.Declarations()
 	for _, d := range declared {
@@ -216,12 +216,12 @@ func Catalog() *catalog.Catalog {
 	}
 	c, err := catalog.New(declared...)
 	if err != nil {
-		panic(err) // what is built in is valid: the tests of pkg/algo/builtin say so
+		panic(err) // the built-in algorithms are valid: see the tests of pkg/algo/builtin
 	}
 	return c
 }
 
-// turned is a vector as the second generation has it.
+// turned is the second generation's vector for v.
 func turned(v []float32) []float32 {
 	out := make([]float32, len(v))
 	for i, x := range v {
@@ -230,7 +230,7 @@ func turned(v []float32) []float32 {
 	return out
 }
 
-// Switch makes a run the active one.
+// Switch activates a run.
 func (l *Library) Switch(r *pb.Run, previous string) {
 	l.t.Helper()
 	if _, err := l.Store.Activate(l.t.Context(), r, previous); err != nil {
@@ -238,7 +238,7 @@ func (l *Library) Switch(r *pb.Run, previous string) {
 	}
 }
 
-// writer collects what one run says.
+// writer collects the items of a run.
 type writer struct {
 	l           *Library
 	run         *pb.Run
@@ -297,8 +297,8 @@ func Offer(space string, run func(ctx context.Context, in encode.Input) ([]float
 	return encode.Offer{Space: SpaceOf(space), Takes: takes, Encoder: encode.Func{Run: run}}
 }
 
-// Encoders are for these spaces: a picture is its mean colour, which "red", "green" and
-// "blue" say in words; a sentence is its bag of words.
+// Encoders are the encoders of these spaces: the vector of a picture is the mean colour, named by "red", "green" and
+// "blue" in words; the vector of a sentence is the bag of words.
 func Encoders() *encode.Set {
 	look := func(_ context.Context, in encode.Input) ([]float32, error) {
 		if in.Picture != nil {
@@ -319,7 +319,7 @@ func Encoders() *encode.Set {
 		Offer(Sentences, func(_ context.Context, in encode.Input) ([]float32, error) { return wordsVector(in.Words), nil }, encode.Words),
 	)
 	if err != nil {
-		panic(err) // the offers are those above
+		panic(err) // the offers above are valid
 	}
 	return set
 }
@@ -344,7 +344,7 @@ func colourVector(c color.RGBA) []float32 {
 
 func wordsVector(text string) []float32 {
 	v := make([]float32, dimension)
-	v[3] = 0.01 // so that no text is nothing
+	v[3] = 0.01 // so that every text has a vector
 	for _, w := range strings.Fields(strings.ToLower(text)) {
 		h := fnv.New32a()
 		h.Write([]byte(strings.Trim(w, ".,!?")))

@@ -29,8 +29,8 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-// Need skips a test that lacks a program, or fails it under CINEDEX_REQUIRE_ALL=1; the
-// program is the first of the names that there is.
+// Need skips a test that lacks a program, or fails the test under CINEDEX_REQUIRE_ALL=1. The program is the first
+// existing program of the names.
 func Need(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -48,14 +48,14 @@ func Need(t testing.TB, names ...string) string {
 	return ""
 }
 
-// A Server is the whole search API over a library, served as the platform serves it.
+// A Server is the whole search API over a library, served as the platform serves the API.
 type Server struct {
 	URL     string
 	Service *searchapi.Service
 }
 
-// Serve serves the library until the test ends, to callers who bring these tokens and
-// may see these titles. What goes wrong inside is written to the test's log.
+// Serve serves the library until the test ends. Callers have the given tokens, each with the titles that the caller may
+// see. Internal faults are written to the test's log.
 func (l *Library) Serve(tokens map[string][]string, change ...func(*gateway.Config, *searchapi.Deps)) *Server {
 	l.t.Helper()
 	cfg := gateway.Default()
@@ -114,8 +114,8 @@ func quoted(titles []string) string {
 	return strings.Join(q, ", ")
 }
 
-// Shoot makes the film's media with ffmpeg, each shot in its colour and a key frame a second, and a
-// thumbnail of each shot; both go into the library's bucket. A film can be added then.
+// Shoot makes the film's media with ffmpeg, each shot in its colour with a key frame a second, and a thumbnail of each
+// shot. Shoot puts both into the library's bucket. A film can be added then.
 func (l *Library) Shoot(f Film) Film {
 	l.t.Helper()
 	ffmpeg := Need(l.t, "ffmpeg")
@@ -175,7 +175,7 @@ func (l *Library) openBlobs() {
 	l.Blobs = blobs
 }
 
-// Still is a picture of one colour.
+// Still is a picture of a single colour.
 func Still(c color.Color) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, 320, 180))
 	draw.Draw(img, img.Bounds(), image.NewUniform(c), image.Point{}, draw.Src)

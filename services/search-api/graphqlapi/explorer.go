@@ -13,7 +13,7 @@ import (
 //go:embed graphiql
 var explorer embed.FS
 
-// registerExplorer puts GraphiQL onto mux. Who has no token yet is sent to where one is asked for.
+// registerExplorer puts GraphiQL onto mux. A caller without a token is redirected to the page that asks for a token.
 func registerExplorer(mux *http.ServeMux, a authz.Authoriser) error {
 	files, err := fs.Sub(explorer, "graphiql")
 	if err != nil {
@@ -30,8 +30,8 @@ func registerExplorer(mux *http.ServeMux, a authz.Authoriser) error {
 	return nil
 }
 
-// contained keeps the explorer to this service, as the page at / is kept. Its editor sets styles
-// as it goes, and its style sheet holds its typefaces.
+// contained confines the explorer to this service, like the page at /. The explorer's editor sets styles at run time,
+// and the explorer's style sheet holds the typefaces.
 func contained(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")

@@ -25,7 +25,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
-// Deps is what the handlers stand on.
+// Deps are the dependencies of the handlers.
 type Deps struct {
 	// RPC answers: over GraphQL as over everything else.
 	RPC        *rpcapi.Server
@@ -35,11 +35,11 @@ type Deps struct {
 	Log    *slog.Logger
 }
 
-// Register puts GraphQL and its explorer onto mux.
+// Register puts GraphQL and the explorer onto mux.
 func Register(mux *http.ServeMux, deps Deps) error {
 	a := api{deps}
 	server := handler.New(NewExecutableSchema(Config{Resolvers: resolvers{deps.RPC}, Complexity: complexity()}))
-	// Documents are parsed anew each time: it takes microseconds, and a cache would keep pictures in base64.
+	// Documents are parsed anew each time: parsing takes microseconds, and a cache would keep pictures in base64.
 	server.AddTransport(transport.POST{})
 	server.Use(extension.Introspection{}) // nobody gets here without a token
 	server.SetErrorPresenter(a.present)
@@ -55,7 +55,7 @@ func Register(mux *http.ServeMux, deps Deps) error {
 
 type api struct{ Deps }
 
-// bounded passes on one request that can be read, of a size that is allowed.
+// bounded passes on a readable request of an allowed size.
 func (a api) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -86,7 +86,7 @@ func (a api) bounded(next http.Handler) http.Handler {
 	})
 }
 
-// readable reports what is wrong with a request as JSON: gqlgen would give all of it back.
+// readable reports the fault of a request that is not JSON: gqlgen would repeat the whole request.
 func readable(body []byte) error {
 	var request struct {
 		Query         string
@@ -107,14 +107,14 @@ func readable(body []byte) error {
 	return nil
 }
 
-// refuse answers what does not come as far as GraphQL, in its form.
+// refuse answers a request that does not reach GraphQL, in GraphQL's form.
 func (a api) refuse(w http.ResponseWriter, status int, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(graphql.Response{Errors: gqlerror.List{a.told(&gqlerror.Error{Err: failure{err}})}})
 }
 
-// failure marks what a resolver answered: everything else that goes wrong is the request's fault.
+// failure marks an error of a resolver: every other error is the request's fault.
 type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
@@ -133,7 +133,7 @@ func (a api) present(ctx context.Context, err error) *gqlerror.Error {
 	return a.told(e)
 }
 
-// told gives an error the kind that it has and the words that are for the caller.
+// told gives an error the kind, and the words meant for the caller.
 func (a api) told(e *gqlerror.Error) *gqlerror.Error {
 	kind := errkind.Invalid
 	if f := (failure{}); errors.As(e.Err, &f) {

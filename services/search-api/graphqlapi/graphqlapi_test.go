@@ -52,7 +52,7 @@ func harbour(title string) apitest.Film {
 	}
 }
 
-// The tokens: one sees everything, one a single title.
+// The tokens: the first sees everything, the second a single title.
 var tokens = map[string][]string{"all": {"*"}, "harbour-only": {"harbour"}}
 
 func serve(t *testing.T, change ...func(*gateway.Config, *searchapi.Deps)) *apitest.Server {
@@ -80,7 +80,7 @@ func (a answer) code() string {
 	return a.Errors[0].Extensions.Code
 }
 
-// post sends a body as it is.
+// post sends a body unchanged.
 func post(t *testing.T, s *apitest.Server, token, body string, header ...string) (a answer) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/graphql", strings.NewReader(body))
@@ -122,7 +122,7 @@ func ask(t *testing.T, s *apitest.Server, token, document string, variables map[
 	return post(t, s, token, request(document, variables))
 }
 
-// theSchema is the one that clients read.
+// theSchema is the schema that clients read.
 func theSchema(t *testing.T) *ast.Schema {
 	t.Helper()
 	var sources []*ast.Source
@@ -155,7 +155,7 @@ func everything(s *ast.Schema, name string) string {
 	return " { " + strings.Join(fields, " ") + " }"
 }
 
-// message reads an answer as the protobuf message that it stands for: every field is known there by the same name.
+// message reads an answer as the protobuf message behind the answer: every field has the same name in the message.
 func message(t *testing.T, raw json.RawMessage, m proto.Message) {
 	t.Helper()
 	text := string(raw)
@@ -178,7 +178,7 @@ func picture(t *testing.T) []byte {
 const searching = `query($q: String, $query: QueryInput, $filter: FilterInput, $limit: Int! = 20, $cursor: String, $order: Order! = SCORE) {
   search(q: $q, query: $query, filter: $filter, limit: $limit, cursor: $cursor, order: $order)`
 
-// Whatever is asked, the answer over GraphQL is the one over RPC, in every field.
+// Every answer over GraphQL equals the answer over RPC, in every field.
 func TestSameAnswers(t *testing.T) {
 	s, sdl := serve(t), theSchema(t)
 	rpc := cinedexv1connect.NewSearchServiceClient(http.DefaultClient, s.URL, connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
@@ -302,7 +302,7 @@ func same(t *testing.T, got, want proto.Message) {
 	}
 }
 
-// Every field of every answer has its field in GraphQL, so that a noun that grows there grows here.
+// Every field of every answer has a field in GraphQL, so a new field of a noun needs a field here.
 func TestNothingIsLeftOut(t *testing.T) {
 	sdl := theSchema(t)
 	seen := map[protoreflect.FullName]bool{}
@@ -340,10 +340,10 @@ func TestNothingIsLeftOut(t *testing.T) {
 	}
 }
 
-// A time is as long as it was, whichever way it comes and goes.
+// A time keeps its length, whichever way the time comes and goes.
 func TestFlicks(t *testing.T) {
 	s := serve(t)
-	const large = int64(1<<62 + 1) // no float64 has it
+	const large = int64(1<<62 + 1) // no float64 holds this number
 	for name, end := range map[string]any{"a string": fmt.Sprint(large), "an integer": large} {
 		a := ask(t, s, "all", `query($end: Flicks) { search(q: "dialogue.words:coffee", filter: {end: $end}) { query hits { start end } } }`, map[string]any{"end": end})
 		var got struct {
@@ -368,7 +368,7 @@ func TestFlicks(t *testing.T) {
 func TestErrors(t *testing.T) {
 	s := serve(t)
 	hidden, nowhere := apitest.AssetOf("hidden"), apitest.AssetOf("nowhere")
-	var bomb strings.Builder // twice as many fields with each of its fragments
+	var bomb strings.Builder // twice as many fields with each fragment
 	bomb.WriteString("{ titles { ...F0 } } ")
 	for i := range 60 {
 		fmt.Fprintf(&bomb, "fragment F%d on TitlePage { cursor ...F%d ...F%d } ", i, i+1, i+1)
@@ -442,7 +442,7 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
-	// What may not be seen and what is not there are told alike, the id aside.
+	// Hidden and absent assets get the same answer, except for the id.
 	a := ask(t, s, "harbour-only", fmt.Sprintf("{ asset(id: %q) { asset { id } } }", hidden), nil).Errors[0]
 	b := ask(t, s, "harbour-only", fmt.Sprintf("{ asset(id: %q) { asset { id } } }", nowhere), nil).Errors[0]
 	a.Message, b.Message = strings.ReplaceAll(a.Message, hidden, "ID"), strings.ReplaceAll(b.Message, nowhere, "ID")
@@ -469,7 +469,7 @@ func aliases(n int, field string) (out []string) {
 	return out
 }
 
-// One title's caller finds that title only; explorers' introspection is within the limits.
+// The caller with a single title finds only the title; explorers' introspection is within the limits.
 func TestCallers(t *testing.T) {
 	s := serve(t)
 	for token, want := range map[string][]string{"all": {"harbour", "hidden"}, "harbour-only": {"harbour"}} {
@@ -498,14 +498,14 @@ func TestCallers(t *testing.T) {
 	}
 }
 
-// broken is a searcher that fails.
+// broken is a searcher whose calls fail.
 type broken struct{ search.Searcher }
 
 func (broken) Text(context.Context, search.TextQuery) ([]search.Hit, error) {
 	return nil, errors.New("a secret of the inside")
 }
 
-// What goes wrong inside is told as that, and nothing more, beside what went well.
+// An internal fault is reported as internal, without details, beside the parts that succeeded.
 func TestInside(t *testing.T) {
 	s := serve(t, func(_ *gateway.Config, d *searchapi.Deps) { d.Engine = broken{d.Engine} })
 	a := ask(t, s, "all", `{ search(q: "label:lighthouse") { query } titles { cursor } }`, nil)

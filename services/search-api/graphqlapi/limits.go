@@ -14,27 +14,27 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
-// What one request may ask for.
+// The limits of a request.
 const (
-	// MaxTokens bounds the document that is parsed. A long query belongs into variables.
+	// MaxTokens bounds the parsed document. A long query belongs into variables.
 	MaxTokens = 2000
-	// MaxDepth is above what the schema itself allows and what explorers ask of introspection.
+	// MaxDepth is above the depth of the schema itself and of explorers' introspection.
 	MaxDepth = 16
-	// MaxFields bounds the fields of a document once its fragments are written out, which can
-	// double with each of them.
+	// MaxFields bounds the fields of a document once the document's fragments are written out. Each fragment can double
+	// the fields.
 	MaxFields = 2000
-	// MaxComplexity bounds the values of an answer, by the lists' limits where they have one and by
-	// their usual length otherwise: 200 hits with everything, or 100 titles.
+	// MaxComplexity bounds the values of an answer, by the lists' limits if given and by the lists' usual length
+	// otherwise: 200 hits with everything, or 100 titles.
 	MaxComplexity = 25_000
 	// MaxDirectives bounds the directives of a document: @skip and @include may stand on every field.
 	MaxDirectives = 100
 	// MaxErrors bounds the errors of an answer: each word of a document may be wrong by itself.
 	MaxErrors = 20
-	// searchCost is what a search costs before the first of its hits is given out.
+	// searchCost is the cost of a search without its hits.
 	searchCost = 1000
 )
 
-// restrain puts every limit in front of what executes: none of them needs an answer to be begun.
+// restrain puts every limit before the execution: no limit needs a part of an answer.
 func restrain(s *handler.Server) {
 	s.SetParserTokenLimit(MaxTokens)
 	s.Use(extent{})
@@ -50,7 +50,7 @@ func restrain(s *handler.Server) {
 	})
 }
 
-// complexity is what each list costs: its limit, or its usual length, times what one item costs.
+// complexity is the cost of each list: the list's limit, or the usual length, times the cost of an item.
 func complexity() (c ComplexityRoot) {
 	paged := func(child int, limit int32, most int) int {
 		n := int(limit)
@@ -82,7 +82,7 @@ func complexity() (c ComplexityRoot) {
 	return c
 }
 
-// extent refuses a document that is several operations, or too deep, or too many fields.
+// extent refuses a document with several operations, with too great a depth, or with too many fields.
 type extent struct{}
 
 func (extent) ExtensionName() string                   { return "Extent" }
@@ -110,7 +110,7 @@ func (extent) MutateOperationContext(_ context.Context, op *graphql.OperationCon
 	return nil
 }
 
-// directives counts those of a whole document.
+// directives counts the directives of a whole document.
 func directives(doc *ast.QueryDocument) (n int) {
 	var of func(ast.SelectionSet)
 	of = func(set ast.SelectionSet) {
@@ -140,8 +140,8 @@ func directives(doc *ast.QueryDocument) (n int) {
 
 type size struct{ depth, fields int }
 
-// measure measures each fragment once, however often it is spread. Validation has made sure that
-// none spreads itself.
+// measure measures each fragment once, however often the fragment is spread. Validation has refused fragments that
+// spread themselves.
 type measure map[string]size
 
 func (m measure) of(set ast.SelectionSet) (total size) {

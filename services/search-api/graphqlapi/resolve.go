@@ -10,12 +10,13 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
-// resolvers ask the service as gRPC does; all below the first fields of a request is read from its answers.
+// resolvers call the service's methods, like gRPC. All fields below the first fields of a request come from the
+// methods' answers.
 type resolvers struct{ rpc *rpcapi.Server }
 
 func (r resolvers) Query() QueryResolver { return r }
 
-// ask calls one method of the service.
+// ask calls a method of the service.
 func ask[Q, A any](ctx context.Context, method func(context.Context, *connect.Request[Q]) (*connect.Response[A], error), request *Q) (*A, error) {
 	resp, err := method(ctx, connect.NewRequest(request))
 	if err != nil {
@@ -24,7 +25,7 @@ func ask[Q, A any](ctx context.Context, method func(context.Context, *connect.Re
 	return resp.Msg, nil
 }
 
-// value is what an optional input holds.
+// value is the value of an optional input.
 func value[T any](p *T) (v T) {
 	if p != nil {
 		v = *p
@@ -57,6 +58,7 @@ func (r resolvers) Status(ctx context.Context, limit int32, cursor *string) ([]*
 	answer, err := ask(ctx, r.rpc.GetStatus, &pb.GetStatusRequest{Limit: limit, Cursor: value(cursor)})
 	return answer.GetAssets(), err
 }
+
 
 func (f *FilterInput) message() *pb.Filter {
 	if f == nil {

@@ -38,7 +38,7 @@ func UnmarshalWhole(v any) (int64, error) {
 	return n, nil
 }
 
-// MarshalFloat32 gives a float with as many digits as it has.
+// MarshalFloat32 writes a float with the digits of a float32.
 func MarshalFloat32(f float32) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, strconv.FormatFloat(float64(f), 'g', -1, 32)) })
 }
@@ -56,7 +56,7 @@ func MarshalBase64(b []byte) graphql.Marshaler {
 
 var usualAlphabet = strings.NewReplacer("-", "+", "_", "/")
 
-// UnmarshalBase64 takes what the JSON API takes: both alphabets, padding or none.
+// UnmarshalBase64 accepts the same forms as the JSON API: both alphabets, padding or none.
 func UnmarshalBase64(v any) ([]byte, error) {
 	s, ok := v.(string)
 	if !ok {
@@ -64,7 +64,7 @@ func UnmarshalBase64(v any) ([]byte, error) {
 	}
 	b, err := base64.RawStdEncoding.DecodeString(usualAlphabet.Replace(strings.TrimRight(s, "=")))
 	if err != nil {
-		return nil, fmt.Errorf("no base64: %w", err) // it tells the byte
+		return nil, fmt.Errorf("no base64: %w", err) // the error names the byte
 	}
 	return b, nil
 }
@@ -75,7 +75,7 @@ func MarshalAttributes(m map[string]*pb.Value) graphql.Marshaler {
 		out := make(map[string]json.RawMessage, len(m))
 		for name, v := range m {
 			b, err := protojson.Marshal(v)
-			if err != nil { // no such value: text is UTF-8, as it came out of protobuf
+			if err != nil { // no such value: text from protobuf is UTF-8
 				b = []byte("null")
 			}
 			out[name] = b
@@ -125,10 +125,10 @@ var modes = map[pb.TextMode]string{
 	pb.TextMode_TEXT_MODE_PREFIX: "PREFIX", pb.TextMode_TEXT_MODE_MEANING: "MEANING",
 }
 
-// MarshalTextMode gives a mode by its name.
+// MarshalTextMode writes a mode by name.
 func MarshalTextMode(m pb.TextMode) graphql.Marshaler { return graphql.MarshalString(modes[m]) }
 
-// UnmarshalTextMode takes a mode by its name.
+// UnmarshalTextMode reads a mode by name.
 func UnmarshalTextMode(v any) (pb.TextMode, error) { return named(modes, v, "way to look for words") }
 
 var relations = map[pb.Relation]string{
@@ -149,10 +149,10 @@ var states = map[pb.RunState]string{
 	pb.RunState_RUN_STATE_FINISHED: "FINISHED", pb.RunState_RUN_STATE_FAILED: "FAILED", pb.RunState_RUN_STATE_CANCELLED: "CANCELLED",
 }
 
-// MarshalRunState gives a run's state by its name.
+// MarshalRunState writes a run's state by name.
 func MarshalRunState(s pb.RunState) graphql.Marshaler { return graphql.MarshalString(states[s]) }
 
-// UnmarshalRunState takes a state by its name.
+// UnmarshalRunState reads a state by name.
 func UnmarshalRunState(v any) (pb.RunState, error) { return named(states, v, "state of a run") }
 
 func named[T comparable](names map[T]string, v any, what string) (T, error) {

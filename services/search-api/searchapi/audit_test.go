@@ -23,7 +23,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-// lines are what the audit log writes.
+// lines are the lines of the audit log.
 type lines struct {
 	mu  sync.Mutex
 	all [][]byte
@@ -42,7 +42,7 @@ func (l *lines) count() int {
 	return len(l.all)
 }
 
-// wait returns the lines from the nth on, once there are more of them than n: a line is written after its answer.
+// wait returns the lines from the nth on, once the log has more than n lines: a line is written after the answer.
 func (l *lines) wait(t *testing.T, n int) []audit.Entry {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -71,7 +71,7 @@ func film(title string) apitest.Film {
 	return apitest.Film{Title: title, Shots: []apitest.Shot{{Seconds: 2, Colour: apitest.Red}}, Lines: []apitest.Line{{From: 0, To: 1, Language: "en", Text: "A storm."}}}
 }
 
-// Every door of the search API leaves one line for a call, whether it is answered or refused, and no line holds a picture.
+// Every door of the search API leaves a line for a call, answered or refused, and no line holds a picture.
 func TestEachCallIsOneLine(t *testing.T) {
 	l := apitest.New(t)
 	asset := l.Add(l.Shoot(film("harbour")))
@@ -180,13 +180,13 @@ func TestEachCallIsOneLine(t *testing.T) {
 	}
 }
 
-// stem stands for a picture in the query that is printed: the first bytes of its hash.
+// stem stands for a picture in the printed query: the first bytes of the picture's hash.
 func stem(picture []byte) string {
 	sum := sha256.Sum256(picture)
 	return base64.StdEncoding.EncodeToString(sum[:6])
 }
 
-// ask returns an answer and how many bytes it had.
+// ask returns an answer and the answer's number of bytes.
 func ask(t *testing.T, server, method, path, body, token, contentType string) ([]byte, int64) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, server+path, strings.NewReader(body))
@@ -199,7 +199,7 @@ func ask(t *testing.T, server, method, path, body, token, contentType string) ([
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
-	r.Header.Set("Accept-Encoding", "identity") // the bytes that are counted
+	r.Header.Set("Accept-Encoding", "identity") // so the test counts the bytes as sent
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {

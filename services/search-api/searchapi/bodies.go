@@ -15,19 +15,20 @@ import (
 )
 
 const (
-	// smallBody is free: a query of words has a hundredth of it.
+	// smallBody is free: a query of words has a hundredth of smallBody.
 	smallBody = 64 << 10
-	// bodyFactor is how often a body lies in memory: as it was read, as the message made of it, and as the pictures in it.
+	// bodyFactor is how often a body lies in memory: as read, as the message, and as the pictures in the message.
 	bodyFactor = 3
 	// bodiesMemory is for the large bodies of all requests.
 	bodiesMemory = 128 << 20
-	// bodyWait bounds the waiting for memory, and then the reading of the body: a slow sender keeps it from others.
+	// bodyWait bounds the waiting for memory, and then the reading of the body: a slow sender keeps the memory from
+	// other callers.
 	bodyWait = 30 * time.Second
 )
 
 // boundBodies lets all requests' bodies take bodiesMemory together. Memory is claimed when a body turns out to be
-// large, and released when the request is answered. next MUST recognise the caller before it reads a body: whoever has no
-// token would keep the memory from others.
+// large, and released when the request is answered. next MUST recognise the caller before reading a body: callers
+// without a token would otherwise keep the memory from others.
 func boundBodies(next http.Handler, b *budget.Budget) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := &claimingBody{ReadCloser: r.Body, ctx: r.Context(), budget: b, need: rpcapi.MaxRequestBytes, control: http.NewResponseController(w)}
@@ -69,7 +70,7 @@ func (b *claimingBody) Read(p []byte) (int, error) {
 			return 0, connect.NewError(connect.Code(errkind.Of(err).GRPCCode()), err)
 		}
 		b.release = release
-		_ = b.control.SetReadDeadline(time.Now().Add(bodyWait)) // where it cannot be set, the server's own holds
+		_ = b.control.SetReadDeadline(time.Now().Add(bodyWait)) // without a deadline of its own, the body has the server's deadline
 	}
 	if b.release == nil {
 		p = p[:min(int64(len(p)), b.free)]
@@ -77,7 +78,7 @@ func (b *claimingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.free -= int64(n)
 	if b.release != nil && errors.Is(err, io.EOF) {
-		// The deadline is for the body. Over HTTP/1 it would end a request that takes longer to be answered.
+		// The deadline is for the body. Over HTTP/1 the deadline would end a request with a slow answer.
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err

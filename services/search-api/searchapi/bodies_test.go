@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// TestBodiesShareMemory: a large body waits for the memory of others, a small one does not.
+// TestBodiesShareMemory: a large body waits for the memory of other bodies, a small body does not wait.
 func TestBodiesShareMemory(t *testing.T) {
 	b := budget.New(1 << 20)
 	var got int
@@ -33,7 +33,7 @@ func TestBodiesShareMemory(t *testing.T) {
 	if got != 300<<10 || readErr != nil {
 		t.Fatalf("a large body alone: %d bytes, %v", got, readErr)
 	}
-	release, err := b.Claim(t.Context(), 1<<20) // what the request before took is free again
+	release, err := b.Claim(t.Context(), 1<<20) // the memory of the request before is free again
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestBodyDeadlineEndsWithTheBody(t *testing.T) {
 	}
 }
 
-// deadlines notes the deadlines that were set.
+// deadlines records the deadlines set.
 type deadlines struct {
 	*httptest.ResponseRecorder
 	set []time.Time

@@ -25,7 +25,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-// TestFigureMemory: what the memory of the search API grows by under one request of each costly kind, and under 64
+// TestFigureMemory: the growth of the search API's memory under a single request of each costly kind, and under 64
 // callers who send nothing else.
 func TestFigureMemory(t *testing.T) {
 	figure.Begin(t, "hostile/memory")
@@ -55,12 +55,12 @@ func TestFigureMemory(t *testing.T) {
 		r.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
-			return // cut off while it was sending
+			return // cut off while sending
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 	}
-	// Every picture is another one by what follows its end, so that no answer comes from the cache.
+	// Each picture differs in the bytes after the end, so no answer comes from the cache.
 	var number atomic.Int64
 	picture := func(encode func(io.Writer) error, size int) func() {
 		var b bytes.Buffer
@@ -108,7 +108,7 @@ func TestFigureMemory(t *testing.T) {
 	var which string
 	for name, attack := range attacks {
 		n := grown(func() {
-			for range 4 { // garbage of one request may lie beside the next
+			for range 4 { // garbage of a request may lie beside the next request
 				attack()
 			}
 		})

@@ -57,7 +57,7 @@ func send(t *testing.T, ctx context.Context, method, url, token, body string) (a
 	return answer{resp.StatusCode, resp.Status, resp.Header}, string(b)
 }
 
-// An answer is that of an HTTP server, without its body.
+// An answer is the answer of an HTTP server, without the body.
 type answer struct {
 	StatusCode int
 	Status     string
@@ -66,8 +66,8 @@ type answer struct {
 
 const searchPath = "/cinedex.v1.SearchService/Search"
 
-// TestEveryDoorSaysWhenToComeBack: who has asked too much is refused at every door, in its own form, and told when to
-// come back; somebody else is answered.
+// TestEveryDoorSaysWhenToComeBack: a caller over the limit is refused at every door, in the door's form, with the time
+// to come back; another caller is answered.
 func TestEveryDoorSaysWhenToComeBack(t *testing.T) {
 	s := serve(t, fair.Limits{PerSecond: 0.01, Burst: 2})
 	asset := apitest.AssetOf("harbour")
@@ -77,7 +77,7 @@ func TestEveryDoorSaysWhenToComeBack(t *testing.T) {
 		{"thumbnail", http.MethodGet, "/thumbnails/" + asset + "/run/0.jpg", ""},
 		{"media", http.MethodGet, "/media/" + asset, ""},
 	}
-	for range 2 { // all that the caller may ask at once
+	for range 2 { // all requests allowed to the caller at once
 		if resp, _ := send(t, t.Context(), http.MethodGet, s.URL+"/thumbnails/x/y/0.jpg", "busy", ""); resp.StatusCode != http.StatusNotFound {
 			t.Fatalf("within the limit: %s", resp.Status)
 		}
@@ -121,7 +121,7 @@ func TestEveryDoorSaysWhenToComeBack(t *testing.T) {
 	}
 }
 
-// TestQueryCosts: what a query asks counts against its caller, before any of it is done.
+// TestQueryCosts: the parts of a query count against the caller, before any work is done.
 func TestQueryCosts(t *testing.T) {
 	encoded := make(chan struct{}, 1000)
 	s := serve(t, fair.Limits{PerSecond: 1, Burst: 300}, func(d *searchapi.Deps) {
@@ -146,7 +146,8 @@ func TestQueryCosts(t *testing.T) {
 	}
 }
 
-// TestTooManyAtOnce: requests beyond those that may be answered at once are refused, and let in when one has ended.
+// TestTooManyAtOnce: requests beyond the number allowed at the same time are refused, and admitted when a request has
+// ended.
 func TestTooManyAtOnce(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	s := serve(t, fair.Limits{Concurrent: 1}, func(d *searchapi.Deps) {
@@ -182,8 +183,8 @@ func TestTooManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestStrangers: an address that brings unknown tokens again and again is told to wait; a token that is known is let in
-// from the same address.
+// TestStrangers: an address that brings unknown tokens again and again is told to wait; a known token is admitted from
+// the same address.
 func TestStrangers(t *testing.T) {
 	s := serve(t, fair.Limits{})
 	refused := false

@@ -15,10 +15,10 @@ import (
 // profilesEvery is the time between two looks at the folder of profiles.
 const profilesEvery = 5 * time.Second
 
-// Part is the search API, as its main and `cinedex up` run it.
+// Part is the search API, as run by its main and by `cinedex up`.
 type Part struct {
 	Config gateway.Config
-	// Service is what Open made.
+	// Service is the result of Open.
 	*Service
 }
 

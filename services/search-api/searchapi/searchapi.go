@@ -1,5 +1,5 @@
-// Package searchapi puts the search API together: the gateway, and over it gRPC,
-// JSON, GraphQL and the page, behind one handler.
+// Package searchapi puts the search API together: the gateway, and the doors to the gateway (gRPC, JSON, GraphQL and
+// the page), behind a single handler.
 package searchapi
 
 import (
@@ -33,15 +33,15 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/webapp"
 )
 
-// Deps is what main builds.
+// Deps are the dependencies from main.
 type Deps struct {
 	Store  store.Store
 	Engine search.Searcher
-	// Catalog says which leaves there are and what answers them.
+	// Catalog lists the leaves and their sources.
 	Catalog    *catalog.Catalog
 	Encoders   encode.Encoders
 	Authoriser authz.Authoriser
-	// Planned returns the runs that an asset is to get, for telling which are still missing.
+	// Planned returns the runs planned for an asset, so the status can name the missing runs.
 	Planned func(*pb.Asset) ([]*pb.Run, error)
 	// Audit gets a line of each call; nil keeps none.
 	Audit      *audit.Log
@@ -60,10 +60,10 @@ type Service struct {
 	Handler  http.Handler
 }
 
-// maxBlob bounds what is read into memory: a frame table of a day of film is far below.
+// maxBlob bounds a blob read into memory: a frame table of a day of film is far below.
 const maxBlob = 256 << 20
 
-// New makes the search API. It reads the folder of profiles, and opens nothing.
+// New makes the search API. New reads the folder of profiles, and opens nothing.
 func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	profiles, err := profile.Load(cfg.Profiles, deps.Log)
 	if err != nil {
@@ -111,7 +111,7 @@ type frames struct {
 	log    *slog.Logger
 }
 
-// unreadable tells callers that media cannot be read, and the log why: the error names files.
+// unreadable tells callers that media cannot be read, and tells the log the reason: the error names files.
 func unreadable(log *slog.Logger, doing, asset string, err error) error {
 	if err == nil || errkind.Is(err, errkind.Cancelled) {
 		return err

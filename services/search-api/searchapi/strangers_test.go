@@ -12,7 +12,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
-// TestStrangersHoldNoMemory: bodies that are sent without a token take nothing from the memory for bodies of callers.
+// TestStrangersHoldNoMemory: bodies without a token take nothing from the memory for callers' bodies.
 func TestStrangersHoldNoMemory(t *testing.T) {
 	s := serve(t, gateway.Default().Limits)
 	address := strings.TrimPrefix(s.URL, "http://")
