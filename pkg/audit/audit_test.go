@@ -61,7 +61,7 @@ func open(t *testing.T, cfg Config, deps Deps) *Log {
 	return l
 }
 
-// entries reads a file as a reader must: lines that are no JSON object are skipped.
+// entries reads a file as a reader must: entries skips lines without a JSON object.
 func entries(t *testing.T, path string) (all []Entry, broken int) {
 	t.Helper()
 	f, err := os.Open(path)

@@ -13,7 +13,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A Call is one call while a service serves the call. Log.Handler writes a line for a Call. The methods are safe for
+// A Call is a call while a service serves the call. Log.Handler writes a line for a Call. The methods are safe for
 // concurrent use, and do nothing on a nil Call.
 type Call struct {
 	log *Log
@@ -50,7 +50,7 @@ func (c *Call) Caller(name, token string) {
 	})
 }
 
-// Admit returns the refusal of a call that could not be recorded. See Log.Admit.
+// Admit returns the refusal of an unrecorded call. See Log.Admit.
 func (c *Call) Admit() error {
 	if c == nil {
 		return nil
@@ -58,7 +58,7 @@ func (c *Call) Admit() error {
 	return c.log.Admit()
 }
 
-// About notes the asset, job or selection that the call names.
+// About notes the asset, job or selection named by the call.
 func (c *Call) About(subject string) { c.note(func(e *Entry) { e.About = clip(subject) }) }
 
 // Query notes a query in its one-line form, and the pictures of the query.
@@ -92,7 +92,7 @@ func (c *Call) Told(hits int, titles ...string) {
 	})
 }
 
-// Partial notes that the answer lacks a part.
+// Partial notes an answer with a part missing.
 func (c *Call) Partial() {
 	c.note(func(e *Entry) {
 		if e.Outcome == "" || e.Outcome == ok {
@@ -123,9 +123,8 @@ func Peer(r *http.Request) string {
 	return r.RemoteAddr
 }
 
-// Handler writes one line for each call that next serves and that names its caller. Handler MUST be the outermost
-// handler that sets the request's context, so that Handler sees the route. from returns the caller's address; nil means
-// Peer.
+// Handler writes a line for each call to next with a known caller. Handler MUST be the outermost handler that sets the
+// request's context, so Handler sees the route. from returns the caller's address; nil means Peer.
 func (l *Log) Handler(from func(*http.Request) string, next http.Handler) http.Handler {
 	if l == nil {
 		return next
@@ -168,8 +167,8 @@ func (c *Call) write(r *http.Request, answer http.Header, m httpsnoop.Metrics, t
 	}
 }
 
-// outcomeOf returns the outcome of a call whose end no code noted: a file that was served, or a request that was
-// refused before the request was understood.
+// outcomeOf returns the outcome of a call without a noted code: a served file, or a request refused before the request
+// was understood.
 func outcomeOf(status int, answer http.Header) string {
 	switch {
 	case status < 400 && strings.HasPrefix(answer.Get("Content-Type"), "application/grpc"):

@@ -1,4 +1,4 @@
-// Package audit records who read or changed what in the library: one line of JSON per call, in an append-only file. All
+// Package audit records who read or changed what in the library: a line of JSON per call, in an append-only file. All
 // services use the package, and operators read the file. Every call of a known caller has exactly one line, or the log
 // says how many lines were lost.
 //
@@ -19,5 +19,5 @@
 //     the log gets their count.
 //   - Calls of unknown callers have at most RefusedPerSecond lines. The next line gives the number of omitted lines.
 //
-// A reader of the file MUST skip a line that is not a JSON object: a full disk may leave a part of a line.
+// A reader of the file MUST skip a line without a JSON object: a full disk may leave a part of a line.
 package audit

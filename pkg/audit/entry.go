@@ -16,21 +16,21 @@ import (
 // be added within a version.
 const Version = 1
 
-// Bounds of one entry.
+// Bounds of an entry.
 const (
 	MaxText      = 256       // bytes of each text
 	MaxTitles    = 100       // named titles; TitlesTotal counts all
-	MaxQueries   = 8         // named queries of one call
-	MaxPictures  = 16        // named pictures of one call
-	MaxLineBytes = 256 << 10 // a bound that no entry reaches
+	MaxQueries   = 8         // named queries of a call
+	MaxPictures  = 16        // named pictures of a call
+	MaxLineBytes = 256 << 10 // a bound above every entry
 )
 
-// An Entry is one line: who read or changed which titles, from which address, and with which outcome.
+// An Entry is a line: who read or changed which titles, from which address, and with which outcome.
 type Entry struct {
 	V int `json:"v"`
 	// Time is when the call began.
 	Time time.Time `json:"time"`
-	// Service is the process that answered.
+	// Service is the process behind the answer.
 	Service string `json:"service,omitempty"`
 	// Call is a procedure, "/cinedex.v1.SearchService/Search", a route, "GET /media/{asset}", or a name of a deed, "retitle".
 	Call string `json:"call"`
@@ -40,7 +40,7 @@ type Entry struct {
 	Token string `json:"token,omitempty"`
 	// From is the caller's address.
 	From string `json:"from,omitempty"`
-	// About is the asset, job or selection that the call names.
+	// About is the asset, job or selection named by the call.
 	About string `json:"about,omitempty"`
 	// Detail is for a person.
 	Detail string `json:"detail,omitempty"`

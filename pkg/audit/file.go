@@ -18,7 +18,7 @@ import (
 // syncEvery is within which a line is synced, and how often the file's name is looked at.
 const syncEvery = time.Second
 
-// A file is a sink that appends and rotates. Log serialises the methods. mu guards against the sync beside them.
+// A file is a sink with appending and rotation. Log serialises the methods. mu guards against the concurrent sync.
 type file struct {
 	cfg Config
 	now func() time.Time
@@ -96,7 +96,7 @@ func inspect(f *os.File, now time.Time) (size int64, begun time.Time, torn bool,
 	return size, begun, last[0] != '\n', nil
 }
 
-// Write implements sink. A line is one write, so a line is whole or at the end of the file.
+// Write implements sink. A line is a single write, so a line is whole or at the end of the file.
 func (s *file) Write(line []byte) error {
 	if err := s.syncFailed(); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (s *file) Write(line []byte) error {
 	return nil
 }
 
-// follow opens the file if it is not open, or if another file or no file has the name.
+// follow opens the file if the file is not open, or if another file or no file has the name.
 func (s *file) follow() error {
 	if s.f != nil && s.now().Sub(s.looked) < syncEvery {
 		return nil
@@ -223,7 +223,7 @@ func (s *file) syncSoon() {
 	})
 }
 
-// syncFailed returns the error of a sync that no caller has got yet.
+// syncFailed returns the error of a sync, to a single caller.
 func (s *file) syncFailed() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,9 +20,9 @@ type Config struct {
 	// File gets the lines. Each process needs a file of its own. Empty writes the lines to standard output, where a
 	// container's collector takes them.
 	File string `mapstructure:"file"`
-	// MaxBytes of one file: a new file is begun before a line would exceed MaxBytes.
+	// MaxBytes of a file: a new file is begun before a line would exceed MaxBytes.
 	MaxBytes int64 `mapstructure:"max_bytes"`
-	// MaxAge of one file: a new file is begun afterwards.
+	// MaxAge of a file: a new file is begun afterwards.
 	MaxAge time.Duration `mapstructure:"max_age"`
 	// Keep is how many older files are kept; the oldest are deleted first.
 	Keep int `mapstructure:"keep"`
@@ -88,7 +88,7 @@ type Log struct {
 	err        error // of the last write
 	held       [][]byte
 	heldBytes  int
-	lost       int64 // lines that were neither written nor held
+	lost       int64 // lines neither written nor held
 	suppressed int64
 
 	lines, errors, losses prometheus.Counter
@@ -125,10 +125,10 @@ func Open(cfg Config, deps Deps) (*Log, error) {
 	return l, nil
 }
 
-// Write writes one entry. Write sets the entry's version, and sets an empty time and an empty service.
+// Write writes an entry. Write sets the entry's version, and sets an empty time and an empty service.
 //
-// An error means that the line is not in the file yet. The log holds the line and writes the line later, so the caller
-// need not act.
+// After an error the line is not in the file yet. The log holds the line and writes the line later, so the caller need
+// not act.
 func (l *Log) Write(e Entry) error {
 	if l == nil {
 		return nil

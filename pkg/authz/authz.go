@@ -1,7 +1,7 @@
 // Package authz recognises callers by their tokens and says which titles a caller may see. The gateway, and the pages
 // beside the gateway, accept a *Caller, which only an Authoriser makes, and answer nothing to a nil *Caller. A title,
-// asset or thumbnail that a caller may not see does not exist for the caller: the answer is the same as for an unknown
-// id.
+// asset or thumbnail outside the caller's titles does not exist for the caller: the answer is the same as for an
+// unknown id.
 //
 // Contract:
 //
@@ -123,8 +123,8 @@ func (c *Caller) Same(o *Caller) bool {
 	return c.name == o.name && maps.Equal(c.titles, o.titles) && slices.Equal(sorted(c.roles), sorted(o.roles))
 }
 
-// Key is equal for two callers who may see the same titles, so that results computed for either caller serve both. Key is a hash of the
-// titles, worked out once for a caller.
+// Key is equal for two callers with the same titles, so results computed for either caller serve both. Key is a hash of
+// the titles, worked out once for a caller.
 func (c *Caller) Key() string {
 	if c.all {
 		return "*"

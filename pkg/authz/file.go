@@ -34,7 +34,7 @@ const (
 	maxFileBytes = 4 << 20
 )
 
-// RevokedWithin bounds the time between a change of the file and the effect on calls that begin later.
+// RevokedWithin bounds the time between a change of the file and the effect on later calls.
 const RevokedWithin = halfSaved + lookEvery
 
 // File is an Authoriser over a YAML file. File reads the file again when the content changes:
@@ -48,18 +48,17 @@ const RevokedWithin = halfSaved + lookEvery
 //	  - name: editors
 //	    titles: ["*"]
 //
-// Two entries may share a name, so that a token can be replaced without a gap. Two entries with the same sha256 are
-// refused.
+// Two entries may share a name, so a token can be replaced without a gap. Two entries with the same sha256 are refused.
 //
 // If the file becomes invalid while in use, the log, the metric cinedex_tokens_broken and Ready say so. Until the file
-// is valid again, only callers are admitted whose entries are unchanged since the last valid file, and no member of a group.
+// is valid again, only callers with entries unchanged since the last valid file are admitted, and no member of a group.
 type File struct {
 	path string
 	deps Deps
 
 	mu      sync.Mutex
 	looked  time.Time
-	sum     hash             // of the content that last took effect
+	sum     hash             // of the last valid content
 	good    map[hash]*Caller // of the last valid file
 	goodAt  time.Time        // when the file was last seen to be right
 	callers map[hash]*Caller // the admitted callers
@@ -115,8 +114,8 @@ func OpenFile(path string, deps Deps) (*File, error) {
 	return f, nil
 }
 
-// Authorise implements Authoriser. Authorise finds the token by its hash, so the time that Authorise takes reveals
-// nothing about existing tokens.
+// Authorise implements Authoriser. Authorise finds the token by its hash, so the time of Authorise reveals nothing
+// about existing tokens.
 func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -212,7 +211,7 @@ func (f *File) look() {
 	}
 }
 
-// readFile reads a file that may be anything by now: a folder, a pipe, or larger than memory.
+// readFile reads a file of any kind: the name may lead to a folder by now, a pipe, or a file larger than memory.
 func readFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
 	if err != nil {
@@ -233,7 +232,7 @@ func readFile(path string) ([]byte, error) {
 	return b, err
 }
 
-// An entry is one token or one group of the file.
+// An entry is a token or a group of the file.
 type entry struct {
 	Name   string   `yaml:"name"`
 	SHA256 string   `yaml:"sha256"`
@@ -345,7 +344,7 @@ func standing(b []byte, good map[hash]*Caller) map[hash]*Caller {
 	return out
 }
 
-// entriesOf returns the entries of an invalid file that can be read singly.
+// entriesOf returns the separately readable entries of an invalid file.
 func entriesOf(b []byte) []entry {
 	var out []entry
 	var root yaml.Node
@@ -387,7 +386,7 @@ func tokensOf(root *yaml.Node) []*yaml.Node {
 	return found
 }
 
-// entryOf reads one item. An unknown or repeated field makes the item unreadable.
+// entryOf reads an item. An unknown or repeated field makes the item unreadable.
 func entryOf(n *yaml.Node) (e entry, ok bool) {
 	if n.Kind != yaml.MappingNode {
 		return e, false
@@ -400,7 +399,7 @@ func entryOf(n *yaml.Node) (e entry, ok bool) {
 	return e, n.Decode(&e) == nil // refuses repeated fields
 }
 
-// itemsOf cuts the text below "tokens:" into items, for a file that is not YAML as a whole.
+// itemsOf cuts the text below "tokens:" into items, for a file other than YAML as a whole.
 func itemsOf(b []byte) []string {
 	var items []string
 	within, indent := false, -1
@@ -422,7 +421,7 @@ func itemsOf(b []byte) []string {
 	return items
 }
 
-// WriteFile writes a token file with one token that has every role, for the first start and for tests. Operators' work
+// WriteFile writes a token file with a single token of every role, for the first start and for tests. Operators' work
 // needs every title.
 func WriteFile(path, name, token string, titles ...string) error {
 	roles := []Role{Operator, Batch, Ingest, Retitle}
@@ -437,8 +436,8 @@ func WriteFile(path, name, token string, titles ...string) error {
 	return WriteSecret(path, append([]byte("# Tokens are kept as their sha256: printf %s TOKEN | sha256sum\n"), b...))
 }
 
-// Outdated reports whether b is the token file that earlier releases, without the roles ingest and retitle, wrote for a
-// token of every title. The first releases wrote no roles, and later releases wrote the role operator.
+// Outdated reports whether b is the token file of earlier releases, without the roles ingest and retitle, for a token
+// of every title. The first releases wrote no roles, and later releases wrote the role operator.
 func Outdated(b []byte, name, token string) bool {
 	first := fmt.Sprintf("# Tokens are kept as their sha256: printf %%s TOKEN | sha256sum\ntokens:\n  - name: %s\n    sha256: %x\n    titles: [\"*\"]\n",
 		name, sha256.Sum256([]byte(token)))

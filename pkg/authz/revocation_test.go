@@ -171,7 +171,7 @@ func TestMistakesLockNobodyOut(t *testing.T) {
 	if err := d.Ready(); !errkind.Is(err, errkind.Unavailable) || !strings.Contains(err.Error(), "0 of 3 tokens are refused") || !strings.Contains(err.Error(), "tokens[3].sha256") {
 		t.Errorf("readiness: %v", err)
 	}
-	// An invalid file does not admit a token that was never in a valid file.
+	// An invalid file does not admit a token absent from every valid file.
 	write(string(right) + "  - name: new\n    sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n    titles: ['*']\nrubbish\n")
 	tick()
 	if _, err := d.Authorise(t.Context(), "test"); !errkind.Is(err, errkind.Unauthenticated) {

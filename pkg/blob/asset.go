@@ -16,9 +16,10 @@ import (
 
 // An AssetFile is an open and hashed local file with the bytes of media: the media file itself, or a copy of media in a bucket or on a web host.
 //
-//   - Read returns bytes of the file as hashed. If the file has changed since the hashing, Read fails with kind Unavailable.
-//   - Path leads to the hashed file, for programs that read by path. A caller that uses Path MUST call Unchanged after the last byte was read, and
-//     before publishing results computed from the bytes.
+//   - Read returns bytes of the file as hashed. If the file has changed since the hashing, Read fails with kind
+//     Unavailable.
+//   - Path leads to the hashed file, for programs with paths as their input. A caller of Path MUST call Unchanged after
+//     the last byte was read, and before publishing results computed from the bytes.
 //   - The caller MUST call Close. Path leads nowhere after Close.
 type AssetFile struct {
 	// Sum is the sha256 of the bytes in lowercase hex. Size is the number of bytes.
@@ -29,7 +30,7 @@ type AssetFile struct {
 
 	f     *os.File
 	print fingerprint
-	asset string // "" for media that are not an asset yet
+	asset string // "" for media without an asset so far
 	watch *watch
 }
 
@@ -77,14 +78,19 @@ func sizeAndTime(size int64, modified time.Time) string {
 	return text + " of " + modified.UTC().Format("2006-01-02 15:04:05.000 MST")
 }
 
-// OpenAsset opens the bytes of an asset: the bytes that were hashed when the asset arrived, and no others.
+// OpenAsset opens the bytes of an asset: the bytes hashed when the asset arrived, and no others.
 //
-//   - If size, time and version equal the values in the asset, or the values of an earlier hashing, the bytes are trusted without reading.
-//   - Otherwise the bytes are hashed. Concurrent callers share one hashing, which continues when ctx ends.
-//   - Media in a bucket or on a web host are fetched whole before the first read. Each call asks the place whether the place still has the version.
+//   - If size, time and version equal the values in the asset, or the values of an earlier hashing, the bytes are
+//     trusted without reading.
+//   - Otherwise the bytes are hashed. Concurrent callers share a single hashing. The hashing continues when ctx ends.
+//   - Media in a bucket or on a web host are fetched whole before the first read. Each call asks the place whether the
+//     place still has the version.
 //
-// Every error holds an [AssetError]. The kinds: Conflict for other bytes, NotFound for missing bytes, Denied for a place that the configuration does
-// not allow any more, Unavailable for a place that does not answer now.
+// Every error holds an [AssetError]. The kinds:
+//   - Conflict: other bytes.
+//   - NotFound: the bytes are missing.
+//   - Denied: the configuration no longer allows the place.
+//   - Unavailable: the place does not answer now.
 func (b *Blobs) OpenAsset(ctx context.Context, a *cinedexv1.Asset) (*AssetFile, error) {
 	file, err := b.openAsset(ctx, a)
 	if err == nil {
@@ -94,7 +100,7 @@ func (b *Blobs) OpenAsset(ctx context.Context, a *cinedexv1.Asset) (*AssetFile, 
 	return nil, b.watch.refuse(ctx, a, err)
 }
 
-// errDiffers reports bytes that differ from the asset's bytes.
+// errDiffers reports bytes other than the asset's bytes.
 type errDiffers struct{ text string }
 
 func (e *errDiffers) Error() string { return e.text }
@@ -156,7 +162,7 @@ func differing(a *cinedexv1.Asset, size int64, modified time.Time) error {
 	return &errDiffers{differences(a.GetSizeBytes(), time.UnixMilli(a.GetMedia().GetModifiedMs()), size, modified)}
 }
 
-// Take opens and hashes media that are not an asset yet. Kind Unavailable means that somebody is still writing the file.
+// Take opens and hashes media without an asset so far. Kind Unavailable means that somebody is still writing the file.
 func (b *Blobs) Take(ctx context.Context, ref *cinedexv1.MediaRef) (*AssetFile, error) {
 	at, err := b.find(ctx, ref)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// reel returns 2 MiB of bytes that repeat a name. Reels of different names have the same size.
+// reel returns 2 MiB of a repeated name. Reels of different names have the same size.
 func reel(name string) []byte { return bytes.Repeat([]byte(fmt.Sprintf("%-16s", name)), 128<<10) }
 
 // arrived takes media as an ingestor does, and returns the asset.
@@ -50,7 +50,7 @@ func reads(ctx context.Context, b *blob.Blobs, a *pb.Asset) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// refused checks that an asset's bytes are refused with a kind and a reason, and that the error's text names no path.
+// refused checks an asset's bytes for a refusal with a kind and a reason, and for an error text without paths.
 func refused(t *testing.T, b *blob.Blobs, a *pb.Asset, kind errkind.Kind, reason string) {
 	t.Helper()
 	got, err := reads(t.Context(), b, a)
@@ -64,7 +64,7 @@ func refused(t *testing.T, b *blob.Blobs, a *pb.Asset, kind errkind.Kind, reason
 	}
 }
 
-// returned checks that an asset's bytes are returned, and that the asset has no fault.
+// returned compares an asset's bytes with want, and checks that the asset has no fault.
 func returned(t *testing.T, b *blob.Blobs, a *pb.Asset, want []byte) {
 	t.Helper()
 	got, err := reads(t.Context(), b, a)
@@ -169,7 +169,7 @@ func TestOverwrittenFile(t *testing.T) {
 	}
 }
 
-// A file that is written to during the reading returns no byte of the new film, by Read or by Path.
+// A file changed during the reading returns no byte of the new film, by Read or by Path.
 func TestOverwrittenWhileRead(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, root, "film.mp4", reel("film"))
@@ -228,7 +228,7 @@ func TestUnchangedIsNotRead(t *testing.T) {
 	b := blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
 	a := arrived(t, b, fileURL(path))
 	b = blobs(t, func(c *blob.Config) { c.Roots = []string{root} })
-	// The wrong sha256 goes unnoticed, which shows that no byte was read.
+	// The wrong sha256 goes unnoticed, so no byte was read.
 	wrong := strings.Repeat("0", 64)
 	trusted := &pb.Asset{Id: a.Id, Sha256: wrong, SizeBytes: a.SizeBytes, Media: a.Media}
 	if _, err := reads(t.Context(), b, trusted); err != nil {
@@ -283,14 +283,14 @@ func TestArtefactIsHeldAgainstItsName(t *testing.T) {
 	}
 }
 
-// A host serves one film, which tests replace.
+// A host serves a film for tests to replace.
 type host struct {
 	*httptest.Server
 	film    atomic.Pointer[[]byte]
 	etag    atomic.Pointer[string] // nil sends neither ETag nor Last-Modified
 	answer  atomic.Int32           // a status instead of the film
 	whole   atomic.Int32           // requests for the whole film
-	claimed atomic.Int64           // a Content-Length that is not the film's
+	claimed atomic.Int64           // a wrong Content-Length
 }
 
 func newHost(t *testing.T) *host {
@@ -389,7 +389,7 @@ func TestWebHostThatLies(t *testing.T) {
 	refused(t, empty(), a, errkind.Conflict, "not those that arrived")
 	h.serve(reel("film"), "")
 	returned(t, empty(), a, reel("film"))
-	// The host claims more bytes than it sends, and fewer.
+	// The host claims more bytes than the host sends, and fewer.
 	h.serve(reel("film"), `"5"`)
 	h.claimed.Store(a.SizeBytes + 1)
 	refused(t, empty(), a, errkind.Conflict, "are 2097153 bytes")
@@ -402,7 +402,7 @@ func TestWebHostThatLies(t *testing.T) {
 }
 
 func TestOverwrittenObject(t *testing.T) {
-	// A bucket in memory stands for every bucket that is not a folder.
+	// A bucket in memory stands for every bucket other than a folder.
 	b := blobs(t, func(c *blob.Config) { c.Bucket = "mem://" })
 	ref, err := b.Put(t.Context(), "film.mp4", "video/mp4", bytes.NewReader(reel("film")))
 	if err != nil {

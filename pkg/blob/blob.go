@@ -97,7 +97,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek lifts the limit: a blob that can seek has a known size, and Open compared the size with MaxBytes.
+// Seek lifts the limit: a seekable blob has a known size, and Open compared the size with MaxBytes.
 func (b *bounded) Seek(offset int64, whence int) (int64, error) {
 	s, ok := b.ReadCloser.(io.Seeker)
 	if !ok {

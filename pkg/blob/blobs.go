@@ -16,7 +16,7 @@ import (
 	gocloud "gocloud.dev/blob"
 )
 
-// Blobs opens media in the places that the configuration allows, and keeps Cinedex's own bytes. Blobs is safe for concurrent use.
+// Blobs opens media in the allowed places, and keeps Cinedex's own bytes. Blobs is safe for concurrent use.
 type Blobs struct {
 	cfg    Config
 	own    *gocloud.Bucket
@@ -52,7 +52,8 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Blobs, error) {
 		if err := os.MkdirAll(b.folder, 0o755); err != nil {
 			return nil, fmt.Errorf("making the media bucket: %w", err)
 		}
-		// With the temporary file beside the final file, a write ends with one rename. Attributes in separate files would not be part of the rename.
+		// With the temporary file beside the final file, a write ends with a single rename. Attributes in separate
+		// files would not be part of the rename.
 		address = (&url.URL{Scheme: "file", Path: u.Path, RawQuery: "no_tmp_dir=true&metadata=skip"}).String()
 	}
 	own, err := gocloud.OpenBucket(ctx, address)

@@ -306,7 +306,7 @@ func TestWeb(t *testing.T) {
 	}
 }
 
-// The cache folder stays within its bound, and never removes a file that is in use.
+// The cache folder stays within its bound, and never removes a file in use.
 func TestFetchedFolderIsBounded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", r.URL.Path)

@@ -30,7 +30,7 @@ import (
 //     bytes.
 //   - Removing, reserving and renaming happen under the lock of the file "lock".
 //
-// The folder must belong to the user that the process runs as, and be closed to all other users.
+// The folder must belong to the user of the process, and be closed to all other users.
 type cache struct {
 	dir   string
 	limit int64
@@ -41,7 +41,7 @@ type cache struct {
 
 func newCache(dir string, limit int64) *cache { return &cache{dir: dir, limit: limit} }
 
-// folder opens the folder on first use. A folder that another user could fill or read is refused.
+// folder opens the folder on first use. A folder open to another user, for writing or reading, is refused.
 func (c *cache) folder() (*os.Root, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -257,8 +257,8 @@ func remove(root *os.Root, name string) error {
 	return nil
 }
 
-// take opens a copy for reading, and locks the copy against removal until it is closed; nil where the copy does not exist. The caller MUST compare
-// the bytes with the name.
+// take opens a copy for reading, and locks the copy against removal until the copy is closed. The result is nil if the
+// copy does not exist. The caller MUST compare the bytes with the name.
 func (c *cache) take(sum string, size int64) (*os.File, error) {
 	root, err := c.folder()
 	if err != nil {
@@ -296,7 +296,7 @@ func touch(root *os.Root, name string) error {
 	return root.Chtimes(name, now, now)
 }
 
-// drop removes a copy whose bytes do not hash to its name. Readers that have the copy open keep their open file.
+// drop removes a copy whose bytes do not hash to the copy's name. Readers of the open copy keep their open file.
 func (c *cache) drop(sum string, size int64) error {
 	root, err := c.folder()
 	if err != nil {
@@ -305,7 +305,8 @@ func (c *cache) drop(sum string, size int64) error {
 	return c.exclusively(root, func() error { return c.removeFile(root, storedName(sum, size)) })
 }
 
-// store writes a whole blob into the folder, and returns the blob's digest. fresh reports that the folder had no file of the same name before.
+// store writes a whole blob into the folder, and returns the blob's digest. fresh reports whether the name is new in
+// the folder.
 func (c *cache) store(from *Blob) (got digest, fresh bool, err error) {
 	root, err := c.folder()
 	if err != nil {

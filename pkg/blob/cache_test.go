@@ -64,7 +64,7 @@ func TestFetchedKeepsItsBoundOverRestarts(t *testing.T) {
 	for i := range 8 {
 		b := caching(t, server, dir) // a new process for each film
 		if i == 4 {
-			// The second to last film is used again, so that the film after it is removed first.
+			// The second to last film is used again, so the film after it is removed first.
 			if f, err := fetch(t, b, server+"/2.mp4"); err != nil {
 				t.Fatal(err)
 			} else {
@@ -90,7 +90,7 @@ func TestFetchedKeepsItsBoundOverRestarts(t *testing.T) {
 	}
 }
 
-// A process does not remove a file that another process uses.
+// A process does not remove a file in use by another process.
 func TestFetchedIsSharedByProcesses(t *testing.T) {
 	server, dir := library(t), filepath.Join(t.TempDir(), "cache")
 	first, second := caching(t, server, dir), caching(t, server, dir)
@@ -170,7 +170,7 @@ func TestFetchedAfterACrash(t *testing.T) {
 	if err != nil || len(entries) != 3 { // the film, its .used, and the lock
 		t.Errorf("%d files are left, %v", len(entries), err)
 	}
-	// The bytes of the copy do not hash to its name: the film is fetched again.
+	// The bytes of the copy do not hash to the copy's name: the film is fetched again.
 	f, err = fetch(t, b, server+"/1.mp4")
 	if err != nil {
 		t.Fatal(err)

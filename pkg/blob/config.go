@@ -7,31 +7,32 @@ import (
 	"strings"
 
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob" // drivers that add little to a binary; package clouds links those of clouds
+	_ "gocloud.dev/blob/fileblob" // drivers with little code; package clouds links the drivers of clouds
 	_ "gocloud.dev/blob/memblob"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Config names the places that media may come from, and Cinedex's own bucket.
+// Config names the allowed places of media, and Cinedex's own bucket.
 type Config struct {
 	// Bucket is Cinedex's own bucket, for thumbnails, text tracks and frame tables: file:///folder, mem://, or another gocloud.dev/blob URL whose
 	// driver the program links.
 	Bucket string `mapstructure:"bucket"`
-	// Roots are the folders that file URLs of media may lie in, symbolic links followed. None means no file URLs.
+	// Roots are the allowed folders for file URLs of media, symbolic links followed. None means no file URLs.
 	Roots []string `mapstructure:"roots"`
-	// Buckets are further buckets that media may lie in, such as s3://films?region=eu-west-1.
+	// Buckets are further allowed buckets of media, such as s3://films?region=eu-west-1.
 	Buckets []string `mapstructure:"buckets"`
-	// Hosts are the hosts that http and https URLs of media may name, each "host" or "host:port". None means no such URLs.
+	// Hosts are the allowed hosts in http and https URLs of media, each "host" or "host:port". None means no such URLs.
 	Hosts []string `mapstructure:"hosts"`
 	// AllowPrivate lets Hosts have private or loopback addresses.
 	AllowPrivate bool `mapstructure:"allow_private"`
-	// CacheDir holds copies of media from buckets and hosts; empty means a folder in the system's temporary folder. The folder must belong to the
-	// user that runs Cinedex, and be closed to all other users. Several processes may share the folder.
+	// CacheDir holds copies of media from buckets and hosts; empty means a folder in the system's temporary folder. The
+	// folder must belong to the user of Cinedex, and be closed to all other users. Several processes may share the
+	// folder.
 	CacheDir string `mapstructure:"cache_dir"`
-	// CacheBytes bounds CacheDir, over restarts and for all processes that share the folder.
+	// CacheBytes bounds CacheDir, over restarts and for all processes with the same folder.
 	CacheBytes int64 `mapstructure:"cache_bytes"`
-	// MaxBytes is the size of the largest media file that is accepted.
+	// MaxBytes is the size of the largest accepted media file.
 	MaxBytes int64 `mapstructure:"max_bytes"`
 }
 
@@ -41,11 +42,11 @@ var ErrTooLarge = errkind.New(errkind.Invalid, "over the limit of size")
 const (
 	// defaultMaxBytes is 200 GiB: a feature film in a mezzanine codec.
 	defaultMaxBytes = 200 << 30
-	// maxMediaBytes is the largest value that MaxBytes may have: 16 TiB, as much as common file systems take.
+	// maxMediaBytes is the greatest allowed MaxBytes: 16 TiB, as much as common file systems take.
 	maxMediaBytes = 16 << 40
 )
 
-// Default returns a configuration with Cinedex's own bucket in memory, and with no place that media may come from.
+// Default returns a configuration with Cinedex's own bucket in memory, and without places for media.
 func Default() Config {
 	return Config{Bucket: "mem://", CacheBytes: defaultMaxBytes, MaxBytes: defaultMaxBytes}
 }

@@ -52,7 +52,7 @@ func (b *Blobs) fetchedAsset(ctx context.Context, a *cinedexv1.Asset, at place) 
 	return f, p, nil
 }
 
-// fetchTo opens the local copy of media that are not an asset yet.
+// fetchTo opens the local copy of media without an asset so far.
 func (b *Blobs) fetchTo(ctx context.Context, file *AssetFile, at place) error {
 	s, err := b.describe(ctx, at)
 	if err != nil {
@@ -99,7 +99,7 @@ func (b *Blobs) copyOf(ctx context.Context, ref *cinedexv1.MediaRef, s descripti
 	return nil, fingerprint{}, got, errkind.New(errkind.Exhausted, "other files displaced the copy as soon as it was fetched: raise blobs.cache_bytes above the size of all media that are read at once")
 }
 
-// fetch copies a version into the cache folder. Concurrent calls for a version share one fetch.
+// fetch copies a version into the cache folder. Concurrent calls for a version share a single fetch.
 func (b *Blobs) fetch(ctx context.Context, ref *cinedexv1.MediaRef, s description) (digest, error) {
 	key := remoteKey(ref, s)
 	return b.hasher.share(ctx, key, b.hasher.fetching, func() (work, error) {
@@ -127,7 +127,7 @@ func (b *Blobs) fetch(ctx context.Context, ref *cinedexv1.MediaRef, s descriptio
 	})
 }
 
-// written records the digest of a copy that was hashed while it was written, so that the copy is not hashed a second time.
+// written records the digest of a copy hashed during the writing, so the copy is not hashed a second time.
 func (b *Blobs) written(got digest) error {
 	f, err := b.cache.take(got.sum, got.size)
 	if err != nil || f == nil {

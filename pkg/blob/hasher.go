@@ -23,8 +23,8 @@ type digest struct {
 
 // hasher remembers the digests of files and remote blobs by fingerprint or version, and shares the work of computing them.
 //
-// Work does not belong to its callers. Work continues after the last caller has left, so that the digest of a film that takes longer to read than its
-// caller waits is ready for the next caller. Close ends all work.
+// Work does not belong to its callers. Work continues after the last caller has left, so a slow film's digest is ready
+// for the next caller. Close ends all work.
 type hasher struct {
 	ctx     context.Context
 	end     context.CancelFunc

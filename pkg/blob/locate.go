@@ -18,8 +18,12 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Resolve turns the URL of arriving media into a reference. Errors: Denied where the configuration forbids the place, Invalid for a URL in a form
-// that is not accepted, NotFound for a missing file inside a root.
+// Resolve turns the URL of arriving media into a reference.
+//
+// Errors:
+//   - Denied: the configuration forbids the place.
+//   - Invalid: the URL is in a form that Cinedex does not accept.
+//   - NotFound: a file inside a root is missing.
 func (b *Blobs) Resolve(raw string) (*cinedexv1.MediaRef, error) {
 	u, err := url.Parse(raw)
 	switch {
@@ -51,14 +55,14 @@ func (b *Blobs) Resolve(raw string) (*cinedexv1.MediaRef, error) {
 	return &cinedexv1.MediaRef{Bucket: u.Scheme + "://" + u.Host, Key: key}, nil
 }
 
-// resolveFile follows all links of a file's path, and finds the root that the file lies in.
+// resolveFile follows all links of a file's path, and finds the file's root.
 func (b *Blobs) resolveFile(name string) (*cinedexv1.MediaRef, error) {
 	if !filepath.IsAbs(name) {
 		return nil, errkind.New(errkind.Invalid, "the file URL needs an absolute path")
 	}
 	real, err := filepath.EvalSymlinks(name)
 	if err != nil && b.within(filepath.Clean(name)) == "" {
-		// An error about a path outside the roots does not tell whether a file exists at that path.
+		// An error about a path outside the roots does not tell whether the file exists.
 		return nil, errkind.New(errkind.Denied, "%s is outside the folders that media may come from", name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,7 +82,7 @@ func (b *Blobs) resolveFile(name string) (*cinedexv1.MediaRef, error) {
 	return &cinedexv1.MediaRef{Bucket: (&url.URL{Scheme: "file", Path: filepath.ToSlash(root)}).String(), Key: filepath.ToSlash(rel)}, nil
 }
 
-// within returns the root that a path without links lies in; "" for none.
+// within returns the root of a path without links, or "" for none.
 func (b *Blobs) within(real string) string {
 	for _, root := range b.roots {
 		if rel, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(rel) && rel != "." {
@@ -156,8 +160,8 @@ func (b *Blobs) find(ctx context.Context, ref *cinedexv1.MediaRef) (place, error
 	return place{bucket: bucket, key: key}, nil
 }
 
-// file opens a local file. A pipe or a device would block or never end: file checks the type before and after the opening, and opens without waiting.
-// A link that was put in the file's place after find cannot lead outside the root.
+// file opens a local file. A pipe or a device would block or never end: file checks the type before and after the
+// opening, and opens without waiting. A link put in the file's place after find cannot lead outside the root.
 func (at place) file() (*os.File, fingerprint, error) {
 	root, err := os.OpenRoot(at.root)
 	if err != nil {

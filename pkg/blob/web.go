@@ -65,7 +65,7 @@ func guardedClient(hosts []string, allowPrivate bool) *http.Client {
 	}
 }
 
-// reserved are the ranges that netip does not call private, and that are not public either.
+// reserved are non-public ranges outside netip's private ranges.
 var reserved = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"),
@@ -85,7 +85,8 @@ func public(a netip.Addr) bool {
 	return !slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// A host that sends less than leastBytes within longestWait is given up. Otherwise a slow host could occupy a worker without end.
+// A host with less than leastBytes within longestWait is given up. Otherwise a slow host could occupy a worker without
+// end.
 const (
 	longestWait = time.Minute
 	leastBytes  = 64 << 10

@@ -14,8 +14,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// A host that sends a byte now and then, or nothing more, is given up. A slow host that sends enough is not given up, and neither is a fast host
-// whose bytes are read slowly.
+// A host with a byte now and then, or nothing more, is given up. A slow host with enough bytes is not given up, and
+// neither is a fast host with a slow reader.
 func TestStalledHost(t *testing.T) {
 	size := 3 * leastBytes
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

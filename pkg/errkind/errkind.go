@@ -39,7 +39,7 @@ type row struct {
 	http  int
 	grpc  uint32 // a google.golang.org/grpc/codes.Code, with the numbers of connect.Code
 	retry bool   // the same message may succeed later
-	dead  bool   // a message that fails with the kind goes to the dead letters at once
+	dead  bool   // a message whose error has the kind goes to the dead letters at once
 }
 
 // table is the only place that maps a kind to behaviour. Internal is retried a bounded number of times and then put
@@ -66,7 +66,7 @@ func (k Kind) row() row {
 // String returns the kind's name in snake case, as metrics and dead letters carry the name.
 func (k Kind) String() string { return k.row().name }
 
-// Named returns the kind with the name that String gives, or Internal for any other name.
+// Named returns the kind whose String is name, or Internal for any other name.
 func Named(name string) Kind {
 	for k, r := range table {
 		if r.name == name {
@@ -76,7 +76,7 @@ func Named(name string) Kind {
 	return Internal
 }
 
-// HTTPStatus returns the status of the answer to a request that failed with the kind.
+// HTTPStatus returns the status for the answer to a request whose error has the kind.
 func (k Kind) HTTPStatus() int { return k.row().http }
 
 // GRPCCode returns the canonical gRPC code (google.golang.org/grpc/codes).
@@ -85,7 +85,7 @@ func (k Kind) GRPCCode() uint32 { return k.row().grpc }
 // Retryable reports whether doing the same thing again may succeed.
 func (k Kind) Retryable() bool { return k.row().retry }
 
-// Poison reports whether a message that fails with the kind goes to the dead letters without a retry.
+// Poison reports whether a message whose error has the kind goes to the dead letters without a retry.
 func (k Kind) Poison() bool { return k.row().dead }
 
 type kinded struct {
@@ -109,8 +109,8 @@ func Wrap(k Kind, err error) error {
 	return &kinded{k, err}
 }
 
-// Of returns the kind of err: the outermost mark found by unwrapping, or else the kind that the standard library's
-// errors imply, or else Internal.
+// Of returns the kind of err: the outermost mark found by unwrapping, or else the kind implied by the standard
+// library's errors, or else Internal.
 func Of(err error) Kind {
 	var k *kinded
 	switch {
@@ -141,7 +141,7 @@ type later struct {
 func (e *later) Error() string { return e.err.Error() }
 func (e *later) Unwrap() error { return e.err }
 
-// WithRetryAfter says that the operation that failed with err may succeed after d. Doors tell the caller: over HTTP, as
+// WithRetryAfter says how soon the failed operation may succeed: after d. Doors tell the caller: over HTTP, as
 // Retry-After. A nil error stays nil.
 func WithRetryAfter(d time.Duration, err error) error {
 	if err == nil {

@@ -3,21 +3,21 @@
 //
 // # Queue
 //
-// A Queue guards work that a bounded number of goroutines may do at the same time. The order is start-time fair
-// queueing (Goyal, Vin and Cheng, SIGCOMM 1996): each caller has a queue, each item has a cost, and the next free slot
-// goes to the caller with the least service so far.
+// A Queue guards work for a bounded number of goroutines at the same time. The order is start-time fair queueing
+// (Goyal, Vin and Cheng, SIGCOMM 1996): each caller has a queue, each item has a cost, and the next free slot goes to
+// the caller with the least service so far.
 //
 // Guarantees:
 //
 //   - If k callers always have waiting items, each of the callers gets 1/k of the cost, to within a single item of each
 //     caller.
-//   - A caller gets no credit for the time without items. The first item of a caller who got no service lately waits for
-//     the items in service and for at most one item of every other caller. A caller who got more service than others just
+//   - A caller gets no credit for the time without items. The first item of a caller without recent service waits for
+//     the items in service and for at most one item of every other caller. A caller with more service than others just
 //     before waits until the others have caught up.
 //   - Items of a caller are served in the order of arrival.
 //   - An item whose context ends before the item has a slot leaves the queue at once and costs the caller nothing.
-//   - Items above Config.Quick never hold the last of several slots, so a quick item finds a slot within the time of a quick
-//     item. In a queue with one slot, every item may take the slot.
+//   - Items above Config.Quick never hold the last of several slots, so a quick item finds a slot within the time of a
+//     quick item. In a queue with a single slot, every item may take the slot.
 //   - A caller never has more than Config.Each slots.
 //
 // Quick and Each hold back items that would otherwise be next. Other items pass meanwhile, so the first two guarantees

@@ -10,14 +10,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Limits bound the requests of one caller.
+// Limits bound the requests of a caller.
 type Limits struct {
-	// Concurrent is how many requests of one caller are answered at once; 0 is no limit.
+	// Concurrent is how many requests of a caller are answered at once; 0 is no limit.
 	Concurrent int `mapstructure:"concurrent"`
-	// PerSecond is the cost that one caller may cause a second, over long; 0 is no limit. A cost of 1 is about a
-	// millisecond of one processor.
+	// PerSecond is the cost allowed to a caller a second, over long; 0 is no limit. A cost of 1 is about a millisecond
+	// of a processor.
 	PerSecond float64 `mapstructure:"per_second"`
-	// Burst is the cost that one caller may cause at once after a pause.
+	// Burst is the cost allowed to a caller at once after a pause.
 	Burst int `mapstructure:"burst"`
 }
 

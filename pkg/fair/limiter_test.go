@@ -36,7 +36,7 @@ func TestLimiter(t *testing.T) {
 	enter("a", 1_000_000, 10*time.Second)     // a cost above the burst waits for the whole burst
 	now = now.Add(10 * time.Second)           // and
 	enter("a", 1_000_000, 0)()                // is let in then
-	if err := l.Charge("a", 20); err == nil { // a request that costs more than expected
+	if err := l.Charge("a", 20); err == nil { // a request with an unexpectedly high cost
 		t.Error("a charge beyond the limit passes")
 	}
 	if c, r := count(t, m.refused.WithLabelValues("cost")), count(t, m.refused.WithLabelValues("concurrent")); c != 4 || r != 1 {

@@ -7,14 +7,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics count the work of the queues and limiters of one process. A nil *Metrics counts nothing.
+// Metrics count the work of the queues and limiters of a process. A nil *Metrics counts nothing.
 type Metrics struct {
 	wait    *prometheus.HistogramVec
 	dropped *prometheus.CounterVec
 	refused *prometheus.CounterVec
 }
 
-// NewMetrics registers the metrics. Services of one process that share a registry share the metrics.
+// NewMetrics registers the metrics. Services of a process with a common registry share the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	return &Metrics{
 		wait: registered(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_queue_wait_seconds", Help: "Time that work waited for a slot, by queue.",

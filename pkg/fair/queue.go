@@ -9,8 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// MaxWaiting bounds the items of one caller in one queue. A request with the most leaves has an eighth of MaxWaiting
-// items.
+// MaxWaiting bounds the items of a caller in a queue. A request with the most leaves has an eighth of MaxWaiting items.
 const MaxWaiting = 2048
 
 // Config is set by the owner of a queue.
@@ -21,7 +20,7 @@ type Config struct {
 	Slots int
 	// Quick is the cost up to which an item may take the last of several slots; 0 lets every item take the last slot.
 	Quick float64
-	// Each bounds the slots of one caller at the same time; 0 is no bound.
+	// Each bounds the slots of a caller at the same time; 0 is no bound.
 	Each int
 	// Metrics may be nil.
 	Metrics *Metrics
@@ -34,8 +33,8 @@ type Queue struct {
 	mu      sync.Mutex
 	busy    int     // taken slots
 	long    int     // slots taken by items above Quick
-	now     float64 // virtual time: the start of the item that was served last
-	seen    uint64  // items that ever waited
+	now     float64 // virtual time: the start of the last served item
+	seen    uint64  // all items so far
 	callers map[string]*caller
 	waiting map[*caller]struct{} // callers with items
 }
@@ -59,10 +58,11 @@ func NewQueue(cfg Config) *Queue {
 	return &Queue{cfg: cfg, callers: map[string]*caller{}, waiting: map[*caller]struct{}{}}
 }
 
-// Acquire waits for a slot for an item of who, the name of a caller, and returns the function that gives the slot back.
+// Acquire waits for a slot for an item of who, the name of a caller, and returns the function for giving the slot back.
 //
-//   - The caller MUST call release exactly once, when the work is done. A second call would free the slot of another item.
-//   - cost MUST NOT be negative. All items of one queue MUST use the same unit of cost.
+//   - The caller MUST call release exactly once, when the work is done. A second call would free the slot of another
+//     item.
+//   - cost MUST NOT be negative. All items of a queue MUST use the same unit of cost.
 //   - After an error, release is nil, and the item has no slot.
 //
 // Errors:
@@ -111,7 +111,7 @@ func (q *Queue) enter(who string, cost float64) (*caller, *item, error) {
 	q.seen++
 	c.items = append(c.items, it)
 	q.waiting[c] = struct{}{}
-	q.dispatch() // the item may overtake items that may not take the last slot
+	q.dispatch() // the item may overtake items barred from the last slot
 	return c, it, nil
 }
 
@@ -156,8 +156,8 @@ func (q *Queue) dispatch() {
 	}
 }
 
-// first returns the caller whose turn it is, among callers whose next item fits. Waiting callers are few: at most as
-// many as there are tokens.
+// first returns the caller whose turn has come, among callers whose next item fits. Waiting callers are few: at most as
+// many as tokens.
 func (q *Queue) first() (best *caller) {
 	for c := range q.waiting {
 		if !q.fits(c, c.items[0].cost) {

@@ -21,11 +21,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A desk drives a queue by hand, so that the order of service is known.
+// A desk drives a queue by hand, so the order of service is known.
 type desk struct {
 	q       *Queue
 	pending []*ticket
-	served  []*ticket // in the order of service, items that found a free slot first
+	served  []*ticket // in the order of service, items with a free slot first
 }
 
 type ticket struct {
@@ -76,7 +76,7 @@ func TestShares(t *testing.T) {
 		d := &desk{q: NewQueue(Config{Slots: slots})}
 		most := make([]float64, callers)
 		name := func(i int) string { return fmt.Sprint("caller ", i) }
-		for i := range callers { // the first items fill the slots, so that all later items wait
+		for i := range callers { // the first items fill the slots, so all later items wait
 			for range 60 {
 				c := rapid.Float64Range(1, 50).Draw(t, "cost")
 				most[i] = max(most[i], c)
@@ -116,7 +116,8 @@ func remaining(d *desk, who string) (n int) {
 	return n
 }
 
-// TestNewcomer: a caller who was away waits for at most one item of every other caller, however many items they have.
+// TestNewcomer: a caller after an absence waits for at most one item of every other caller, however many items the
+// others have.
 func TestNewcomer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slots, callers := rapid.IntRange(1, 3).Draw(t, "slots"), rapid.IntRange(1, 5).Draw(t, "callers")
@@ -145,8 +146,8 @@ func TestNewcomer(t *testing.T) {
 	})
 }
 
-// TestThirtyTwoLongLeaves is the attack in small: the next caller does not wait for all items that another caller piled
-// up.
+// TestThirtyTwoLongLeaves is the attack in small: the next caller does not wait for all the piled-up items of another
+// caller.
 func TestThirtyTwoLongLeaves(t *testing.T) {
 	d := &desk{q: NewQueue(Config{Slots: 2, Quick: 30})}
 	for range 32 {
@@ -171,7 +172,7 @@ func TestThirtyTwoLongLeaves(t *testing.T) {
 	}
 }
 
-// TestOneSlot: in a queue with one slot, long items get the slot, too.
+// TestOneSlot: in a queue with a single slot, long items get the slot, too.
 func TestOneSlot(t *testing.T) {
 	d := &desk{q: NewQueue(Config{Slots: 0, Quick: 1})}
 	a, b := d.ask("a", 100), d.ask("a", 100)

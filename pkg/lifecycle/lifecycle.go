@@ -1,6 +1,6 @@
 // Package lifecycle starts the long-running actors of a process, waits for a signal or the first failure, and stops the
 // actors in the reverse order. The services' mains and `cinedex up` list their actors. Every actor gets time to drain,
-// and no actor stops before the actors that depend on it.
+// and every actor stops after all actors that depend on the actor.
 //
 // Contract:
 //
@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// An Actor is one named, long-running part of a process.
+// An Actor is a named, long-running part of a process.
 type Actor struct {
 	Name string
 	// Serve blocks until ctx ends, then drains and returns nil. Nil means that the actor has nothing to run: an actor of
@@ -28,13 +28,13 @@ type Actor struct {
 	Serve func(ctx context.Context) error
 	// Ready says whether the actor can work now. Nil means always.
 	Ready func() error
-	// Alive says whether the actor can recover. An error means that only another process will serve: an orchestrator
-	// ends this process. A condition that passes without help, such as a server that is away, MUST NOT be an error. Nil
-	// means always.
+	// Alive says whether the actor can recover. After an error only another process will serve: an orchestrator ends
+	// this process. A condition that passes without help, such as an absent server, MUST NOT be an error. Nil means
+	// always.
 	Alive func() error
 }
 
-// StopTimeout bounds how long one actor may drain before the next actor is stopped.
+// StopTimeout bounds how long an actor may drain before the next actor is stopped.
 const StopTimeout = 20 * time.Second
 
 // SignalContext returns a context that ends at SIGINT or SIGTERM. The handler is removed then, so a second signal ends
@@ -57,7 +57,7 @@ func Run(ctx context.Context, log *slog.Logger, actors ...Actor) error {
 	ends := make(chan ended, len(actors))
 	cancels := make([]context.CancelFunc, len(actors))
 	for i, a := range actors {
-		// Each actor has a context of its own, not derived from ctx, so that Run decides the order of stopping.
+		// Each actor has a context of its own, not derived from ctx, so Run decides the order of stopping.
 		actx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		cancels[i] = cancel
 		go func() { ends <- ended{i, serve(actx, a)} }()
@@ -100,7 +100,7 @@ func Run(ctx context.Context, log *slog.Logger, actors ...Actor) error {
 	return first
 }
 
-// serve turns a panic of an actor into an error, so that the other actors are still drained.
+// serve turns a panic of an actor into an error, so the other actors are still drained.
 func serve(ctx context.Context, a Actor) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -15,7 +15,7 @@ import (
 
 type callerKey struct{}
 
-// WithCaller puts a caller that an Authoriser made into the context, for calls within the process.
+// WithCaller puts a caller from an Authoriser into the context, for calls within the process.
 func WithCaller(ctx context.Context, c *authz.Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
@@ -65,7 +65,7 @@ func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.Respon
 		watch := watchRights(a, token, c, func(why error) { //nolint:contextcheck // the watch ends with the request, by stop
 			audit.From(ctx).End(why)
 			cancel(why)
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // ends a write that a slow reader delays
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) // ends a write delayed by a slow reader
 		})
 		defer watch.stop()
 		next.ServeHTTP(w, r.WithContext(ctx))
@@ -90,7 +90,7 @@ func Recognise(r *http.Request, a authz.Authoriser, token string) (*authz.Caller
 	return c, nil
 }
 
-// Recorded writes a line of the audit log for each call that next serves.
+// Recorded writes a line of the audit log for each call to next.
 func Recorded(l *audit.Log, next http.Handler) http.Handler {
 	return l.Handler(func(r *http.Request) string {
 		if a := OriginOf(r).Address; a.IsValid() {

@@ -35,8 +35,8 @@ func (r *rights) set(c *authz.Caller) {
 	r.c = c
 }
 
-// A running call ends when its token loses rights: a call that waits, a call that sends, and a call whose reader has
-// stopped reading.
+// A running call ends when its token loses rights: a waiting call, a sending call, and a call whose reader has stopped
+// reading.
 func TestRightsEndWhileACallIsUnderWay(t *testing.T) {
 	editor := authz.NewCaller("editor", []string{"a", "b"}, authz.Batch)
 	for change, after := range map[string]*authz.Caller{"taken away": nil, "fewer titles": authz.NewCaller("editor", []string{"a"}, authz.Batch), "a role less": authz.NewCaller("editor", []string{"a", "b"})} {

@@ -10,8 +10,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Proxies are the networks of the reverse proxies whose forwarded headers are trusted. The headers of every other peer
-// are ignored, because each client can write them.
+// Proxies are the networks of the reverse proxies with trusted forwarded headers. The headers of every other peer are
+// ignored, because each client can write such headers.
 type Proxies []netip.Prefix
 
 // ParseProxies reads networks ("10.0.0.0/8") and single addresses ("10.1.2.3"). Errors are Invalid and name the entry.
@@ -44,7 +44,7 @@ func (p Proxies) contain(a netip.Addr) bool {
 type Origin struct {
 	// Address of the client; invalid where the connection has none.
 	Address netip.Addr
-	// HTTPS says that the client's own connection is encrypted.
+	// With HTTPS, the client's own connection is encrypted.
 	HTTPS bool
 }
 

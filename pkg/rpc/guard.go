@@ -18,7 +18,7 @@ import (
 // AnyHost in a list of hosts accepts every name, for a server behind a proxy that checks the name.
 const AnyHost = "*"
 
-// CheckHosts returns an Invalid error for the first entry of a list of hosts that is no host name.
+// CheckHosts returns an Invalid error for the first entry of hosts other than a host name.
 func CheckHosts(hosts []string) error {
 	for i, h := range hosts {
 		if h == "" || h != AnyHost && strings.ContainsAny(h, "/:*@ ") {
@@ -28,7 +28,7 @@ func CheckHosts(hosts []string) error {
 	return nil
 }
 
-// CheckOrigins returns an Invalid error for the first entry of a list of origins that is none.
+// CheckOrigins returns an Invalid error for the first entry of origins other than an origin.
 func CheckOrigins(origins []string) error {
 	for i, o := range origins {
 		u, err := url.Parse(o)
@@ -39,10 +39,10 @@ func CheckOrigins(origins []string) error {
 	return nil
 }
 
-// rememberPreflight is how long a browser may remember what it was told: the longest that any browser allows.
+// rememberPreflight is how long a browser may remember an answer of shared: the longest time that any browser allows.
 const rememberPreflight = 2 * time.Hour
 
-// shared answers browsers that ask whether a page of another origin may call. Tokens come in a header: no page is given cookies.
+// shared answers browsers that ask whether a page of another origin may call. Tokens come in a header: no page gets cookies.
 func shared(origins []string) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
@@ -53,8 +53,7 @@ func shared(origins []string) *cors.Cors {
 	})
 }
 
-// Guard passes requests that are meant for this server, and refuses requests that a page of another site makes a
-// browser send.
+// Guard passes requests meant for this server, and refuses requests that a page of another site makes a browser send.
 //
 // A request with an unknown name in Host is answered 421. The owner of a name can point the name to an address in the
 // caller's own network, so that a page under the name reads the answers of a server there (DNS rebinding). Known names
@@ -104,8 +103,8 @@ func Guard(address string, hosts, origins []string, next http.Handler) http.Hand
 	})
 }
 
-// namesSystem reports whether Origin is the name of a system that delivers events (CloudEvents HTTP webhooks 1.0.1,
-// 4.1.1) and not a browser's origin: a browser writes a scheme, or null.
+// namesSystem reports whether Origin is the name of an event-delivering system (CloudEvents HTTP webhooks 1.0.1, 4.1.1)
+// and not a browser's origin: a browser writes a scheme, or null.
 func namesSystem(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	return origin != "" && origin != "null" && !strings.Contains(origin, ":") && r.Header.Get("Sec-Fetch-Site") == ""

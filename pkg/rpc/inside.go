@@ -9,7 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// inside is the text that a caller gets for an internal error.
+// inside is the caller's text for an internal error.
 const inside = "something went wrong inside; the service's log has the reason"
 
 // Tell returns the kind and the text of an error for a caller. An internal error goes to the log, and the caller gets a

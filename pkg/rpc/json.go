@@ -10,8 +10,8 @@ import (
 )
 
 // strictJSON reads requests as strictly as Cinedex reads all JSON from outside: an unknown field is named and refused.
-// Connect's own codec ignores an unknown field. A misspelt filter that is ignored would show rows that the filter was
-// to leave out.
+// Connect's own codec ignores an unknown field. An answer without a misspelt filter would show rows that the filter
+// excludes.
 type strictJSON struct{ name string }
 
 // Connect chooses a codec by the whole text after "application/".

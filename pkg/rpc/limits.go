@@ -20,8 +20,8 @@ type Limits struct {
 	strangers *fair.Limiter
 }
 
-// The limits of a caller without a known token. A page with some hundred pictures whose cookie has expired stays below
-// them.
+// The limits of a caller without a known token. A page with some hundred pictures and an expired cookie stays below the
+// limits.
 var strangers = fair.Limits{PerSecond: 20, Burst: 500}
 
 // NewLimits makes limits of which each caller has these.

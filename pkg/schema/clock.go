@@ -46,11 +46,12 @@ func ClockOf(v *cinedexv1.VideoTrack, table FrameTable) (Clock, error) {
 	return steady{r, v.GetFrames()}, nil
 }
 
-// ReadClock returns the clock of a video track. Where the rate is variable, ReadClock reads the frame table by read, which returns the bytes of a
-// reference.
+// ReadClock returns the clock of a video track. For a variable rate, ReadClock reads the frame table by read. read
+// returns the bytes of a reference.
 //
-//   - An error of read keeps its kind: NotFound says that the table is not in the bucket, Unavailable that the bucket does not answer.
-//   - Invalid says that the bytes are no frame table, that the table is of another track, or that the track has none.
+//   - An error of read keeps its kind. NotFound: the table is not in the bucket. Unavailable: the bucket does not
+//     answer.
+//   - Invalid: the bytes are no frame table, the table is of another track, or the track has none.
 func ReadClock(v *cinedexv1.VideoTrack, read func(*cinedexv1.MediaRef) ([]byte, error)) (Clock, error) {
 	var table FrameTable
 	if v.GetVariableRate() {

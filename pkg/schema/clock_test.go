@@ -262,7 +262,7 @@ func TestFrameNamed(t *testing.T) {
 	}
 }
 
-// The clock of a track is read in one place: by the rate, or from the frame table where the rate is variable.
+// The clock of a track is read in a single place: by the rate, or from the frame table if the rate is variable.
 func TestReadClock(t *testing.T) {
 	table := schema.FrameTable{0, schema.Second / 2, schema.Second}
 	content, err := table.Encode()

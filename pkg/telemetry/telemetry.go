@@ -109,7 +109,7 @@ func (c Config) level() (slog.Level, error) {
 	return l, nil
 }
 
-// Telemetry holds the shared parts of one process.
+// Telemetry holds the shared parts of a process.
 type Telemetry struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry
@@ -118,8 +118,8 @@ type Telemetry struct {
 	shutdown func(context.Context) error
 }
 
-// New makes the logger, registry and tracer of a service. Logs go to w. A tracer that cannot reach its collector drops
-// spans and never delays work.
+// New makes the logger, registry and tracer of a service. Logs go to w. A tracer without a connection to its collector
+// drops spans and never delays work.
 func New(ctx context.Context, service string, c Config, w io.Writer) (*Telemetry, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -156,8 +156,8 @@ func New(ctx context.Context, service string, c Config, w io.Writer) (*Telemetry
 
 const tracerName = "github.com/cinedex/cinedex"
 
-// Traced makes a span of each request that h serves, in the trace that the request's header traceparent names. Without
-// a collector the trace is passed on, and no span is made.
+// Traced makes a span of each request to h, in the trace of the request's header traceparent. Without a collector the
+// trace is passed on, and no span is made.
 func (t *Telemetry) Traced(h http.Handler) http.Handler {
 	return otelhttp.NewHandler(h, "", otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
@@ -235,8 +235,8 @@ func ListenError(name, address string, err error) error {
 	return fmt.Errorf("listening for %s on %s: %w", name, address, err)
 }
 
-// readTimeout bounds the reading of one request. The largest request, a picture with a query, arrives within
-// readTimeout over a slow line.
+// readTimeout bounds the reading of a request. The largest request, a picture with a query, arrives within readTimeout
+// over a slow line.
 const readTimeout = 2 * time.Minute
 
 // stopping is the key of the context whose end stops the server of a request.
@@ -278,7 +278,7 @@ func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
 	defer cancel()
 	err := s.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.Close() // cuts off requests that do not end
+		err = s.Close() // cuts off unending requests
 	}
 	<-done
 	return err

@@ -1,6 +1,5 @@
-// Package tlsclient has the settings with which clients encrypt connections to servers. The clients of Kafka, Cassandra
-// and OpenSearch use the settings. Load gives a crypto/tls configuration, or an error that names the key of the wrong
-// setting.
+// Package tlsclient has the clients' settings for encrypted connections to servers. The clients of Kafka, Cassandra and
+// OpenSearch use the settings. Load gives a crypto/tls configuration, or an error with the key of the wrong setting.
 package tlsclient
 
 import (
@@ -17,10 +16,10 @@ type Config struct {
 	Enabled bool `mapstructure:"enabled"`
 	// CAFile holds the authorities to trust, PEM. Empty trusts the system's authorities.
 	CAFile string `mapstructure:"ca_file"`
-	// CertFile and KeyFile are this client's certificate, PEM, for servers that ask for a certificate.
+	// CertFile and KeyFile are this client's certificate, PEM, for servers with client certificates.
 	CertFile string `mapstructure:"cert_file"`
 	KeyFile  string `mapstructure:"key_file"`
-	// ServerName is the name that every server's certificate must carry. Empty means the name of the host.
+	// ServerName is the required name in every server's certificate. Empty means the name of the host.
 	ServerName string `mapstructure:"server_name"`
 }
 

@@ -18,7 +18,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// handle handles one event: arrive, then publish the asset.
+// handle handles an event: arrive, then publish the asset.
 func (s *Service) handle(ctx context.Context, batch []events.Delivery) error {
 	for _, d := range batch {
 		began := time.Now()
@@ -53,12 +53,12 @@ func (s *Service) one(ctx context.Context, d events.Delivery) error {
 	return nil
 }
 
-// An arrival is one event with the rights of its sender.
+// An arrival is an event with the rights of its sender.
 type arrival struct {
 	*pb.MediaArrived
-	// caller is the name of the sender's token; empty for an event that was written to media.arrived.
+	// caller is the name of the sender's token; empty for an event written to media.arrived.
 	caller string
-	// atMs is the time at which the event was accepted or, for an event that was written to media.arrived, logged.
+	// atMs is the time at which the event was accepted or, for an event written to media.arrived, logged.
 	atMs int64
 	// retitle are the titles from which and to which the sender may move assets. "*" is every title.
 	retitle []string
@@ -79,8 +79,8 @@ func arrivalOf(d events.Delivery) (arrival, error) {
 	return a, schema.Validate(a.MediaArrived)
 }
 
-// arrive makes an asset from an event and puts the asset into the library. arrive finds the bytes, hashes them, reads
-// the known facts about them, probes the media and keeps the text tracks.
+// arrive makes an asset from an event and puts the asset into the library. arrive finds and hashes the bytes, reads the
+// known facts about the asset, probes the media and keeps the text tracks.
 func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 	ref, err := s.deps.Blobs.Resolve(m.GetUrl())
 	if err != nil {
