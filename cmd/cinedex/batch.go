@@ -24,10 +24,10 @@ import (
 func newBatch(o *output, h *home) *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "batch",
-		Short: "Run algorithms over a selection on demand, and take what they say away as files",
-		Long: `A batch tells what algorithms say of the titles selected, as JSONL and Parquet with a manifest.
-Runs that are there are used; those that are missing are executed first, behind live work and before
-backfills. A result is whole, or there is none. A token needs the role "batch".`,
+		Short: "Run algorithms over a selection on demand, and take the results away as files",
+		Long: `A batch writes the annotations and embeddings of the selected titles, as JSONL and Parquet with a manifest.
+Existing runs are used. Missing runs are executed first, behind live work and before backfills.
+A result is whole, or absent. A token needs the role "batch".`,
 		Example: `  cinedex batch submit --algorithm labels --title big-buck-bunny --wait
   cinedex batch list
   cinedex batch get 5b0f2a91c3d4e677 results/`,
@@ -68,11 +68,11 @@ func newBatchSubmit(o *output, h *home) *cobra.Command {
 	}
 	s.flags(c, true)
 	f := c.Flags()
-	f.BoolVar(&d.dryRun, "dry-run", false, "tell what it would do, and do nothing")
-	f.StringVar(&d.key, "key", "", "name of this request: giving it again is the same batch (default: one of its own)")
+	f.BoolVar(&d.dryRun, "dry-run", false, "print the plan of the batch, and do nothing")
+	f.StringVar(&d.key, "key", "", "name of this request: a repeated name gives the same batch (default: a new name)")
 	f.StringArrayVar(&formats, "format", nil, "jsonl or parquet; may be repeated (default both)")
 	f.BoolVar(&embeddings, "embeddings", false, "with the vectors")
-	f.BoolVar(&wait, "wait", false, "show how far it is, to its end")
+	f.BoolVar(&wait, "wait", false, "show the progress until the batch ends")
 	f.StringVar(&into, "get", "", "wait, and take the result into this folder")
 	return c
 }
@@ -111,13 +111,13 @@ func newBatchList(o *output, h *home) *cobra.Command {
 			return w.Flush()
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "with those that have ended")
+	c.Flags().BoolVar(&all, "all", false, "include ended batches")
 	return c
 }
 
 func newBatchShow(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
-		Use: "show BATCH", Short: "Show how far a batch is, and the files of one that has finished", Example: "  cinedex batch show 5b0f2a91c3d4e677", Args: args(cobra.ExactArgs(1)),
+		Use: "show BATCH", Short: "Show the progress of a batch, and the files of a finished batch", Example: "  cinedex batch show 5b0f2a91c3d4e677", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			client, e, err := h.operators()
 			if err != nil {
@@ -161,7 +161,7 @@ func newBatchShow(o *output, h *home) *cobra.Command {
 
 func newBatchCancel(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel BATCH", Short: "Cancel a batch; runs that are under way end by themselves", Example: "  cinedex batch cancel 5b0f2a91c3d4e677", Args: args(cobra.ExactArgs(1)),
+		Use: "cancel BATCH", Short: "Cancel a batch; runs under way continue to their end", Example: "  cinedex batch cancel 5b0f2a91c3d4e677", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			client, e, err := h.operators()
 			if err != nil {
@@ -184,8 +184,8 @@ func newBatchGet(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get BATCH FOLDER",
 		Short: "Take the result of a finished batch, and check it",
-		Long: `Writes the files of a result into a folder, each checked against the sha256 that the manifest tells,
-and the manifest last. A file that is there already with the right content is not fetched again.`,
+		Long: `Writes the files of a result into a folder, each checked against the sha256 in the manifest, and the
+manifest last. A file already present with the right content is not fetched again.`,
 		Example: "  cinedex batch get 5b0f2a91c3d4e677 results/",
 		Args:    args(cobra.ExactArgs(2)),
 		RunE:    func(cmd *cobra.Command, a []string) error { return getResult(cmd.Context(), o, h, a[0], a[1]) },

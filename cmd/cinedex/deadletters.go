@@ -32,14 +32,14 @@ type jsonLetter struct {
 func newDeadLetters(o *output, h *home) *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "dead-letters",
-		Short: "Look into what could not be handled, and try it again",
+		Short: "Look into messages that could not be handled, and retry or drop them",
 		Example: `  cinedex dead-letters list
   cinedex dead-letters show ID
   cinedex dead-letters retry ID...`,
 	})
 	c.AddCommand(newLettersList(o, h), newLettersShow(o, h),
 		newLettersResolve(o, h, "retry", "Put messages back into their topics, byte for byte", "retried", "Put %d messages back into their topics?", retryLetters),
-		newLettersResolve(o, h, "drop", "Say that messages are dealt with", "dropped", "Drop %d messages for good?", dropLetters))
+		newLettersResolve(o, h, "drop", "Mark messages as dealt with", "dropped", "Drop %d messages for good?", dropLetters))
 	return c
 }
 
@@ -71,7 +71,7 @@ func newLettersList(o *output, h *home) *cobra.Command {
 }
 
 func newLettersShow(o *output, h *home) *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "Show one dead letter with its original bytes",
+	return &cobra.Command{Use: "show ID", Short: "Show a dead letter with its original bytes",
 		Example: "  cinedex dead-letters show 790820fd964781a9968adfc5e5cd356b", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			letters, err := lettersOf(cmd.Context(), h, &pb.LetterFilter{Ids: a})

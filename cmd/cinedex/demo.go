@@ -39,10 +39,10 @@ func newDemo(o *output, h *home) *cobra.Command {
 	var address, file string
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Fetch what is needed, ingest films with known truth and a real one, and search them",
+		Short: "Fetch models and media, ingest made films and a real film, and search the films",
 		Long: `Fetches models and media (once, into the cache), makes a film with subtitles in five
-languages, ingests it beside the first minutes of Big Buck Bunny and the subtitle tracks of
-Elephants Dream, searches them in three ways, and serves until stopped.`,
+languages, ingests the film beside the first minutes of Big Buck Bunny and the subtitle tracks of
+Elephants Dream, searches all films in three ways, and serves until stopped.`,
 		Example: "  cinedex demo\n  cinedex demo --once      # ends after the searches\n  cinedex demo --full      # the whole of Big Buck Bunny",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,7 +52,7 @@ Elephants Dream, searches them in three ways, and serves until stopped.`,
 	c.Flags().BoolVar(&full, "full", os.Getenv("FULL") == "1", "ingest the whole of Big Buck Bunny (FULL=1)")
 	c.Flags().BoolVar(&once, "once", os.Getenv("ONCE") == "1", "end after the searches (ONCE=1)")
 	c.Flags().StringVar(&file, "config", "", "YAML file, see config/up.yaml; config/production.yaml is for the servers of make servers")
-	c.Flags().StringVar(&address, "address", "127.0.0.1:8080", "address of the page and the API; port 0 takes a free one")
+	c.Flags().StringVar(&address, "address", "127.0.0.1:8080", "address of the page and the API; port 0 takes a free port")
 	return c
 }
 
@@ -108,7 +108,7 @@ func demo(ctx context.Context, o *output, h *home, file, address string, full, o
 	if once {
 		return finish(nil)
 	}
-	o.note("\nSearch in the browser:  %s\nor in another terminal: cinedex --home %s search 'we have to go'\nStop with Ctrl-C. What the services say is in %s", u.pageURL(), h.dir, log.Name())
+	o.note("\nSearch in the browser:  %s\nor in another terminal: cinedex --home %s search 'we have to go'\nStop with Ctrl-C. The services' log is %s", u.pageURL(), h.dir, log.Name())
 	select {
 	case <-ctx.Done():
 		return finish(nil)

@@ -33,7 +33,7 @@ func newDoctor(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "doctor",
 		Short:   "Tell what this machine lacks, and how to get it",
-		Long:    "Tell what this machine lacks, and how to get it; with --config, whether the servers that a service stands on can be used, too.",
+		Long:    "Tell what this machine lacks, and how to get it; with --config, also check the servers in a service's configuration.",
 		Example: "  cinedex doctor\n  cinedex doctor --config config/indexer.yaml\n  cinedex doctor --json | jq '.findings[] | select(.ok | not)'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,7 +83,7 @@ func newDoctor(o *output, h *home) *cobra.Command {
 func servers(ctx context.Context, h *home, from settings) (fs []finding) {
 	cfg, err := from.load(h)
 	if err != nil {
-		return append(fs, finding{Check: "configuration", Detail: err.Error(), Remedy: "correct what it names"})
+		return append(fs, finding{Check: "configuration", Detail: err.Error(), Remedy: "correct the named setting"})
 	}
 	if cfg.Store.Engine == "cassandra" {
 		fs = append(fs, cassandra(ctx, *platform.SettingsOf[cassandrastore.Config](cfg.Store.Drivers)))

@@ -19,9 +19,9 @@ func newDump(o *output, h *home) *cobra.Command {
 	var from settings
 	c := &cobra.Command{
 		Use:   "dump store|search",
-		Short: "Write all that the store or the search engine of a stopped Cinedex holds",
-		Long: `One JSON object a line, in a canonical order: the same library gives the same bytes, however it came about.
-Of clusters, which others may be writing meanwhile, each part is as of the moment in which it is read.`,
+		Short: "Write the whole content of the store or the search engine of a stopped Cinedex",
+		Long: `A JSON object a line, in a canonical order: the same library gives the same bytes, whatever its history.
+In a cluster with concurrent writes, each part is as of the moment of its reading.`,
 		Example: `  cinedex dump store --home .cinedex | sha256sum
   cinedex dump search --config config/production.yaml`,
 		ValidArgs: []string{"store", "search"},

@@ -30,9 +30,9 @@ func newIngest(o *output, h *home) *cobra.Command {
 	var wait bool
 	c := &cobra.Command{
 		Use:   "ingest FILE|URL",
-		Short: "Say that media has arrived",
-		Long: `Sends the CloudEvent that a studio's upload system would send. The bytes stay where
-they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
+		Short: "Announce arrived media",
+		Long: `Sends the CloudEvent that a studio's upload system would send. The bytes stay in
+their place; Cinedex must be allowed to read the folder (up --media FOLDER).`,
 		Example: `  cinedex ingest film.mp4 --title my-film --name 'My Film'
   cinedex ingest film.mxf --title s1e2 --series 'The Series' --season 1 --episode 2 \
       --text en=film.en.srt --text ja=film.ja.vtt --start-timecode 10:00:00:00`,
@@ -47,16 +47,16 @@ they are; their folder must be one that Cinedex may read (up --media FOLDER).`,
 	f := c.Flags()
 	f.StringVar(&m.Title.Id, "title", "", "the title's id; the file's name where empty")
 	f.StringVar(&m.Title.Name, "name", "", "the title's name")
-	f.StringVar(&m.Title.Series, "series", "", "series that it is an episode of")
+	f.StringVar(&m.Title.Series, "series", "", "series of the episode")
 	f.Int32Var(&m.Title.Season, "season", 0, "season")
 	f.Int32Var(&m.Title.Episode, "episode", 0, "episode")
-	f.StringVar(&m.Title.OriginalLanguage, "language", "", "language that it was made in (BCP 47)")
+	f.StringVar(&m.Title.OriginalLanguage, "language", "", "original language (BCP 47)")
 	f.StringVar(&m.Title.Credit, "credit", "", "whom to credit, and the licence")
-	f.StringVar(&m.StartTimecode, "start-timecode", "", "timecode of the first frame, instead of what the file says")
-	f.StringVar(&m.Sha256, "sha256", "", "what the bytes must hash to")
+	f.StringVar(&m.StartTimecode, "start-timecode", "", "timecode of the first frame, in place of the file's own timecode")
+	f.StringVar(&m.Sha256, "sha256", "", "required sha256 of the bytes")
 	f.StringArrayVar(&texts, "text", nil, "timed text beside the film, LANGUAGE=FILE; may be repeated")
-	f.BoolVar(&m.ReplaceText, "replace-text", false, "drop the side-cars of earlier events; otherwise the film keeps them")
-	f.BoolVar(&wait, "wait", false, "wait until it can be searched")
+	f.BoolVar(&m.ReplaceText, "replace-text", false, "drop the side-cars of earlier events; otherwise the film keeps the side-cars")
+	f.BoolVar(&wait, "wait", false, "wait until searches find the film")
 	return c
 }
 
@@ -112,7 +112,7 @@ func announce(ctx context.Context, o *output, h *home, m *pb.MediaArrived, wait 
 	}
 	o.printf("accepted %s: title %s\n", id, m.Title.Id)
 	if !wait {
-		o.note("`cinedex status` tells how far it is")
+		o.note("`cinedex status` shows the progress")
 	}
 	return nil
 }
@@ -269,7 +269,7 @@ func waitFor(ctx context.Context, o *output, evs []awaited, status statusCall, l
 		}
 		r, err := everyStatus(ctx, status, titles)
 		if err != nil {
-			return fmt.Errorf("asking how far it is: %w", err)
+			return fmt.Errorf("asking for the progress: %w", err)
 		}
 		done, total, failed, seen := tally(r, titles)
 		// A title that has not arrived yet counts as a single unit of work.

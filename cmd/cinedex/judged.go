@@ -40,12 +40,12 @@ func parseJudged(b []byte, titles []*pb.TitleEntry) ([]*pb.JudgedQuery, error) {
 		return nil, errkind.Wrap(errkind.Invalid, err)
 	}
 	if len(f.Queries) == 0 {
-		return nil, errkind.New(errkind.Invalid, "it has no queries")
+		return nil, errkind.New(errkind.Invalid, "the file has no queries")
 	}
 	var out []*pb.JudgedQuery
 	for i, q := range f.Queries {
 		if strings.TrimSpace(q.Q) == "" {
-			return nil, errkind.New(errkind.Invalid, "queries[%d].q: say what is asked", i)
+			return nil, errkind.New(errkind.Invalid, "queries[%d].q: give the query", i)
 		}
 		judged := &pb.JudgedQuery{Q: q.Q}
 		for k, m := range q.Right {
@@ -68,7 +68,7 @@ func (m judgedMoment) place(titles []*pb.TitleEntry) (*pb.JudgedMoment, error) {
 				continue
 			}
 			if asset != nil {
-				return nil, errkind.New(errkind.Invalid, "title: %q has more than one asset; give asset", m.Title)
+				return nil, errkind.New(errkind.Invalid, "title: %q has several assets; give asset", m.Title)
 			}
 			asset = a
 		}

@@ -94,9 +94,9 @@ func newJobsStart(o *output, h *home) *cobra.Command {
 	var set []string
 	c := &cobra.Command{
 		Use:   "start KIND",
-		Short: "Start a job of any kind that the server has",
-		Long: `Starts a job of a kind by the name of the kind, over the selection, with options. The server says which
-kinds there are and which options each of them has: ` + "`cinedex jobs kinds`" + `, or the end of this help while
+		Short: "Start a job of any of the server's kinds",
+		Long: `Starts a job of a kind by the name of the kind, over the selection, with options. The server lists
+the kinds, and the options of each kind: ` + "`cinedex jobs kinds`" + `, or the end of this help while
 a server answers.`,
 		Example: `  cinedex jobs start verify --title big-buck-bunny --set deep=true
   cinedex jobs start replay --algorithm labels@2 --set rate=2 --dry-run`,
@@ -142,7 +142,7 @@ a server answers.`,
 		defer cancel()
 		kinds, err := h.kinds(ctx)
 		if err != nil {
-			fmt.Fprintf(cmd.OutOrStdout(), "\nKinds: no server tells them now (%v)\n", err)
+			fmt.Fprintf(cmd.OutOrStdout(), "\nKinds: no server lists the kinds now (%v)\n", err)
 			return
 		}
 		fmt.Fprint(cmd.OutOrStdout(), "\nKinds that you may start, with their options:\n")

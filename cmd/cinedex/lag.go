@@ -22,8 +22,8 @@ func newLag(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:   "lag",
 		Short: "Tell how far each hop is behind",
-		Long: `Tells of each hop and topic how many events wait, how old the oldest of them is, how many a second
-were handled lately, and when it has caught up at that rate.`,
+		Long: `Prints for each hop and topic the number of waiting events, the age of the oldest event, the number of
+events handled a second lately, and the time until the hop has caught up at the same rate.`,
 		Example: `  cinedex lag
   cinedex lag --json | jq '.lags[] | select(.messages > 0)'`,
 		Args: args(cobra.NoArgs),

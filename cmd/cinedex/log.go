@@ -15,7 +15,7 @@ func newLog(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "log",
 		Short:   "Check and repair the embedded log's files",
-		Long:    "Checks and repairs the files of the log that runs inside `cinedex up`, which must not run meanwhile. Apache Kafka keeps and mends its own.",
+		Long:    "Checks and repairs the files of the log inside `cinedex up`. `cinedex up` must not run meanwhile. Apache Kafka keeps and mends its own files.",
 		Example: "  cinedex log check\n  cinedex log repair",
 	}
 	group(c)
@@ -28,7 +28,7 @@ func newLogCheck(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "check",
 		Short:   "Look for damage in the embedded log",
-		Long:    "Reads every record batch of the embedded log and tells which offsets are damaged. It changes nothing.",
+		Long:    "Reads every record batch of the embedded log and names the damaged offsets. Changes nothing.",
 		Example: "  cinedex log check\n  cinedex log check --json | jq '.damages[]'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
@@ -58,9 +58,9 @@ func newLogRepair(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "repair",
 		Short: "Set damaged parts of the embedded log aside, and keep the rest",
-		Long: `Moves damaged files of the embedded log into its folder "damaged" and writes them anew with every record that is
-whole, before and after the damage, under the offset that it had. Tells which offsets are lost; cinedex doctor
-goes on telling. A film whose events are lost is sent again with cinedex ingest; runs are asked for again by cinedex replay.`,
+		Long: `Moves damaged files of the embedded log into its folder "damaged" and writes the files anew with every whole
+record, before and after the damage, under the record's own offset. Names the lost offsets; cinedex doctor
+names the lost offsets, too. Send a film with lost events again with cinedex ingest; request runs again with cinedex replay.`,
 		Example: "  cinedex log repair && cinedex up",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

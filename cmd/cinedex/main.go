@@ -88,7 +88,7 @@ func newRoot(stdout, stderr *os.File) *cobra.Command {
 	o := &output{out: stdout, err: stderr}
 	root := &cobra.Command{
 		Use:   "cinedex",
-		Short: "Find the frame where something is said, or seen, or that looks like a picture in hand",
+		Short: "Find the frame where something is said, or seen, or looks like a given picture",
 		Long: `Cinedex watches every film once and answers at once afterwards.
 
   cinedex demo                              everything on this machine, with films to search
@@ -108,8 +108,8 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	})
 	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON for programs, in the shape that docs/guides/json.md describes")
 	h := &home{}
-	root.PersistentFlags().StringVar(&h.dir, "home", envOr("CINEDEX_HOME", ".cinedex"), "folder of the data, and of the address of what runs over it (CINEDEX_HOME)")
-	root.PersistentFlags().StringVar(&h.server, "server", os.Getenv("CINEDEX_SERVER"), "address of the search API, instead of what the home folder says (CINEDEX_SERVER)")
+	root.PersistentFlags().StringVar(&h.dir, "home", envOr("CINEDEX_HOME", ".cinedex"), "folder of the data, and of the address of the running Cinedex (CINEDEX_HOME)")
+	root.PersistentFlags().StringVar(&h.server, "server", os.Getenv("CINEDEX_SERVER"), "address of the search API, in place of the address in the home folder (CINEDEX_SERVER)")
 	root.PersistentFlags().StringVar(&h.token, "token", os.Getenv("CINEDEX_TOKEN"), "token, instead of the home folder's (CINEDEX_TOKEN)")
 	root.AddCommand(
 		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newProfile(o, h), newStatus(o, h),

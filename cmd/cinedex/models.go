@@ -41,8 +41,8 @@ downloaded while serving.`,
 
 	c.AddCommand(&cobra.Command{
 		Use:     "fetch [ID|GROUP]...",
-		Short:   "Fetch model files, and what else is needed, into the cache",
-		Long:    "Fetches the group core where nothing is named. A fetch that was broken off goes on where it was.",
+		Short:   "Fetch model files, programs and media into the cache",
+		Long:    "Fetches the group core by default. An interrupted fetch continues.",
 		Example: "  cinedex models fetch\n  cinedex models fetch core demo\n  cinedex models fetch e5-model",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			cache, err := open()
@@ -79,7 +79,7 @@ downloaded while serving.`,
 			}
 			wrong, err := printModels(o, list)
 			if err == nil && wrong > 0 {
-				err = fmt.Errorf("%d files are not what they should be: fetch them again with `cinedex models fetch`", wrong)
+				err = fmt.Errorf("%d files differ from their pinned checksums: fetch the files again with `cinedex models fetch`", wrong)
 			}
 			return err
 		},

@@ -102,9 +102,9 @@ type doing struct {
 
 func (d *doing) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.BoolVar(&d.dryRun, "dry-run", false, "tell what it would do, and do nothing")
-	f.BoolVar(&d.detach, "detach", false, "print the job and return; it goes on by itself")
-	f.StringVar(&d.key, "key", "", "name of this request: giving it again is the same job (default: one of its own)")
+	f.BoolVar(&d.dryRun, "dry-run", false, "print the plan of the job, and do nothing")
+	f.BoolVar(&d.detach, "detach", false, "print the job and return; the job continues on the server")
+	f.StringVar(&d.key, "key", "", "name of this request: a repeated name gives the same job (default: a new name)")
 	if d.asks != "" {
 		f.BoolVarP(&d.yes, "yes", "y", false, "do not ask")
 	}

@@ -31,14 +31,15 @@ func newRebuild(o *output, h *home) *cobra.Command {
 	var from settings
 	c := &cobra.Command{
 		Use:   "rebuild [search|store]",
-		Short: "Make the search engine anew from the store, or a damaged store from what can be read and from the log",
-		Long: `rebuild, or rebuild search, fills a fresh search engine from the store beside the live one, holds it against
-the store, and swaps it in at once where the two agree. Searches and writes go on meanwhile, and what is
-written meanwhile is in both. It needs the space of a second engine until the swap. One that is
-paused or killed begins anew; the live engine is what it was. It works without a running Cinedex, too.
+		Short: "Make the search engine anew from the store, or a damaged store from its readable rows and the log",
+		Long: `rebuild, or rebuild search, fills a fresh search engine from the store beside the live engine, compares the fresh
+engine with the store, and swaps the engines at once if the fresh engine agrees with the store. Searches and writes
+continue meanwhile, and both engines get the writes. A rebuild needs the space of a second engine until the swap.
+A paused or killed rebuild begins anew; the live engine is unchanged. A rebuild works without a running Cinedex, too.
 
-rebuild store is for a damaged store of the embedded size, and Cinedex must be stopped. The damaged store is set aside. A new one is
-made of all that can be read of it, and the events of the log are folded into that again. It says what is lost.`,
+rebuild store is for a damaged store of the embedded size, and Cinedex must be stopped. The damaged store is set
+aside. A new store gets every readable row, and then the events of the log are folded into the new store again.
+The command names the losses.`,
 		Example: `  cinedex rebuild --dry-run
   cinedex rebuild --rate 20000 --yes
   cinedex rebuild --detach
@@ -66,7 +67,7 @@ made of all that can be read of it, and the events of the log are folded into th
 	}
 	d.flags(c)
 	from.flags(c, "YAML file of any service")
-	c.Flags().Float64Var(&rate, "rate", 0, "items a second; 0 is as fast as it goes")
+	c.Flags().Float64Var(&rate, "rate", 0, "items a second; 0 is no limit")
 	return c
 }
 
@@ -115,7 +116,7 @@ func rebuildSearch(ctx context.Context, o *output, cfg upConfig, w *pb.Rebuild, 
 // rebuildStore mends a damaged store: from the readable rows, and over these from the log.
 func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 	if cfg.Store.Engine != "pebble" || cfg.Size != sizeEmbedded {
-		return errkind.New(errkind.Invalid, "rebuild store: the store is %s, whose own tools repair it; `cinedex replay --source log` folds the log into it again", cfg.Store.Engine)
+		return errkind.New(errkind.Invalid, "rebuild store: the store is %s; repair the store with its own tools, and fold the log into the store again with `cinedex replay --source log`", cfg.Store.Engine)
 	}
 	settings := platform.SettingsOf[pebblestore.Config](cfg.Store.Drivers)
 	quiet := slog.New(slog.NewTextHandler(o.err, &slog.HandlerOptions{Level: slog.LevelError}))
@@ -132,7 +133,7 @@ func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 		o.printf("%s\n", d)
 	}
 	if got.Aside != "" {
-		o.printf("%d rows were read of it; what it was is in %s, which may be deleted\n", got.Rows, got.Aside)
+		o.printf("%d rows of the damaged store were read; the damaged store is in %s, which may be deleted\n", got.Rows, got.Aside)
 	}
 	cfg.Broker.Port, cfg.Broker.Logger = 0, slog.New(slog.DiscardHandler)
 	log, err := broker.Open(cfg.Broker) //nolint:contextcheck // it serves until it is closed, whatever becomes of the context
@@ -167,7 +168,7 @@ func rebuildStore(ctx context.Context, o *output, cfg upConfig) (err error) {
 		}
 	}
 	if len(lost) == 0 {
-		o.printf("every finished run has all of its rows. What neither the damaged store nor the log had is lost: assets whose events the log no longer keeps, operators' jobs, switches made by hand\n")
+		o.printf("every finished run has all of its rows. Rows in neither the damaged store nor the log are lost: assets whose events the log no longer keeps, operators' jobs, switches made by hand\n")
 	}
 	return nil
 }

@@ -41,10 +41,9 @@ func listedRun(e *pb.RunEntry) jsonListedRun {
 func newRuns(o *output, h *home) *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "runs",
-		Short: "See which versions there are, switch what readers see, go back, clear away",
-		Long: `A run is one version of an algorithm over one asset. Of each algorithm and asset,
-readers see one run; switching shows them another, at once, and going back is the
-same switch.`,
+		Short: "List the versions, switch readers to a version, go back, clear away",
+		Long: `A run is a version of an algorithm over an asset. Of each algorithm and asset, readers
+see a single run. A switch shows readers another run, at once. Going back is the same switch.`,
 		Example: `  cinedex runs list --algorithm dialogue
   cinedex runs compare labels 1 2 --queries judged.yaml
   cinedex runs activate labels@2 --wave 0.1 --pause 1m --stop-at 0.05
@@ -61,7 +60,7 @@ func newRunsList(o *output, h *home) *cobra.Command {
 	var cursor, state string
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List runs, and which of them readers see",
+		Short: "List runs, and mark the runs that readers see",
 		Example: `  cinedex runs list --title big-buck-bunny
   cinedex runs list --algorithm labels@2 --json | jq '.runs[] | select(.held)'`,
 		Args: args(cobra.NoArgs),
@@ -106,9 +105,9 @@ func newRunsList(o *output, h *home) *cobra.Command {
 		},
 	}
 	s.flags(c, true)
-	c.Flags().StringVar(&state, "state", "", "only those that are requested, running, finished, failed or cancelled")
+	c.Flags().StringVar(&state, "state", "", "only runs in this state: requested, running, finished, failed or cancelled")
 	c.Flags().Int32VarP(&limit, "limit", "n", 100, "runs looked at, at most 1000")
-	c.Flags().StringVar(&cursor, "cursor", "", "the next page, as the last one told it")
+	c.Flags().StringVar(&cursor, "cursor", "", "the next page, as printed with the last page")
 	return c
 }
 
@@ -127,8 +126,8 @@ func (r jsonListedRun) seen() string {
 func newRunsShow(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show RUN",
-		Short:   "Show one run: what it read, what it wrote, how it ended",
-		Long:    "Shows one run by its id, or by the first characters of it.",
+		Short:   "Show a run: its inputs, its output, its end",
+		Long:    "Shows a run by its id, or by the first characters of its id.",
 		Example: "  cinedex runs show 61e83b9bfcf4",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -198,19 +197,19 @@ func parseVersion(cmd *cobra.Command, s string) (algorithm, version string, err 
 
 func newRunsActivate(o *output, h *home) *cobra.Command {
 	var s selection
-	d := doing{asks: "Switch what readers see?"}
+	d := doing{asks: "Switch the runs that readers see?"}
 	var wave, stopAt float64
 	var pause time.Duration
 	c := &cobra.Command{
 		Use:     "activate ALGORITHM@VERSION",
 		Aliases: []string{"switch"},
-		Short:   "Switch readers to another version, of one asset or of all",
-		Long: `Makes the finished run of a version the one that readers see, of every asset that has
-one. Each asset is switched at once; no reader sees half of a run, or a mix of two. A run that
-has not finished, or is not wholly indexed, is not switched to.
+		Short:   "Switch readers to another version, for some assets or for all",
+		Long: `Switches readers of every asset with a finished run of the version to the finished run. Each asset is
+switched at once; no reader sees half of a run, or a mix of two runs. An unfinished run, and a run that
+is not wholly indexed, is not switched to.
 
-In waves: a share of the assets at a time, with a pause between them, and no further wave
-where more than --stop-at of one could not be switched.`,
+In waves: a share of the assets at a time, with a pause between two waves, and no further wave after a
+wave in which more than --stop-at of the assets could not be switched.`,
 		Example: `  cinedex runs activate labels@2 --dry-run
   cinedex runs activate labels@2 --title big-buck-bunny
   cinedex runs activate labels@2 --wave 0.1 --pause 5m --stop-at 0.02`,
@@ -234,18 +233,18 @@ where more than --stop-at of one could not be switched.`,
 	d.flags(c)
 	c.Flags().Float64Var(&wave, "wave", 0, "share of the assets in each wave, from 0 to 1; 0 is all at once")
 	c.Flags().DurationVar(&pause, "pause", 0, "between waves")
-	c.Flags().Float64Var(&stopAt, "stop-at", 0, "no further wave where more than this share of one could not be switched")
+	c.Flags().Float64Var(&stopAt, "stop-at", 0, "no further wave after more than this share of a wave could not be switched")
 	return c
 }
 
 func newRunsRollback(o *output, h *home) *cobra.Command {
 	var s selection
-	d := doing{asks: "Show readers what they saw before?"}
+	d := doing{asks: "Switch readers back to the runs before?"}
 	c := &cobra.Command{
 		Use:   "rollback ALGORITHM@VERSION",
-		Short: "Switch the assets that see a version back to what they saw before",
-		Long: `Every asset whose readers see this version is switched back to the run that was seen
-before it. Others are left as they are.`,
+		Short: "Switch the assets that see a version back to the run before",
+		Long: `Every asset whose readers see this version is switched back to the run that readers saw
+before. Other assets stay unchanged.`,
 		Example: `  cinedex runs rollback labels@2
   cinedex runs rollback labels@2 --title big-buck-bunny --yes`,
 		Args: args(cobra.ExactArgs(1)),
@@ -270,17 +269,17 @@ before it. Others are left as they are.`,
 
 func newRunsGC(o *output, h *home) *cobra.Command {
 	var s selection
-	d := doing{asks: "Delete what is listed above for good?"}
+	d := doing{asks: "Delete the runs listed above for good?"}
 	var grace time.Duration
 	c := &cobra.Command{
 		Use:   "gc",
 		Short: "Delete runs that readers have not seen for a while",
-		Long: `Deletes runs that were replaced at least --grace ago, from the search engine and then from the
-store. What waits to be switched to stays. What readers saw before goes, too, once it is that
-old: nobody goes back to it any more.
+		Long: `Deletes runs replaced at least --grace ago, from the search engine and then from the store. Runs
+waiting for their switch stay. The run that readers saw before is deleted, too, after the grace:
+nobody can go back to a deleted run.
 
-How long ago a run was replaced is known from an earlier collection: the first one notes
-what is not seen, and one that is begun a grace later deletes it. Run it once a day.`,
+An earlier collection shows how long ago a run was replaced: the first collection notes the unseen
+runs, and a collection begun a grace later deletes the runs. Run the command once a day.`,
 		Example: `  cinedex runs gc --dry-run
   cinedex runs gc --grace 72h --yes
   cinedex runs gc --algorithm labels@1`,
@@ -305,10 +304,10 @@ func newRunsCompare(o *output, h *home) *cobra.Command {
 	var depth int32
 	c := &cobra.Command{
 		Use:   "compare ALGORITHM FROM TO",
-		Short: "Compare the answers that two versions give, before a switch",
-		Long: `Asks each query twice, as if either version were seen, and tells how much of the answers is
-the same, and how much of each is right where the file says what is. docs/guides/backfill-and-switch.md
-has the form of the file.`,
+		Short: "Compare the answers of two versions, before a switch",
+		Long: `Asks each query twice, as if readers saw either version. Prints the share of equal hits, and for a query
+with right answers in the file, the share of right hits of each version.
+docs/guides/backfill-and-switch.md has the form of the file.`,
 		Example: `  cinedex runs compare labels 1 2 --queries judged.yaml
   cinedex runs compare labels 1 2 --queries judged.yaml --json | jq .to_mrr`,
 		Args: args(cobra.ExactArgs(3)),

@@ -45,7 +45,7 @@ func newStatus(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
 		Short:   "Tell how far each asset is",
-		Long:    "Tells of every asset which runs were asked for, how they ended, and which of them searches see.\nSays where the bytes of an asset are no longer those that arrived, which frames cannot be shown,\nwhich text tracks were refused, and which of their cues were left out, with the reasons.",
+		Long:    "Prints the requested runs of every asset, how the runs ended, and which runs searches see.\nNames assets whose bytes differ from the bytes that arrived, frames that cannot be shown,\nrefused text tracks, and cues that were left out, with the reasons.",
 		Example: "  cinedex status\n  cinedex status --json | jq '.assets[].runs[] | select(.state == \"failed\")'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,7 +62,7 @@ func newStatus(o *output, h *home) *cobra.Command {
 				return o.value(s)
 			}
 			if len(s.Assets) == 0 {
-				o.printf("No assets yet. Send one: cinedex ingest FILM\n")
+				o.printf("No assets yet. Send a film: cinedex ingest FILM\n")
 				return nil
 			}
 			w := o.table()

@@ -20,9 +20,9 @@ func newStore(o *output, h *home) *cobra.Command {
 	migrate := &cobra.Command{
 		Use:   "migrate",
 		Short: "Make the keyspace, and bring its tables up to date",
-		Long: `Makes the keyspace that store.cassandra names where there is none, and brings its tables
-up to date. It can be run at any time, by any number at once, and again after it was
-stopped in the midst; services go on meanwhile.`,
+		Long: `Makes the keyspace in store.cassandra if the keyspace is missing, and brings its tables up to date.
+Run the command at any time, any number of times at once, and again after an interruption.
+Services continue meanwhile.`,
 		Example: `  cinedex store migrate --config config/indexer.yaml
   cinedex store migrate --set store.engine=cassandra --set store.cassandra.hosts=10.0.0.1:9042 --set store.cassandra.replication=dc1:3`,
 		Args: args(cobra.NoArgs),

@@ -36,26 +36,26 @@ func newTopics(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "topics",
 		Short: "Make the log's topics as their contracts say, and tell where they differ",
-		Long: `Compares the topics of a Kafka cluster with what Cinedex needs of them: partitions,
-replication, retention and compaction (docs/asyncapi.yaml has all contracts).
+		Long: `Compares the topics of a Kafka cluster with Cinedex's contracts: partitions, replication,
+retention and compaction (docs/asyncapi.yaml has all contracts).
 
-The cluster is the one that --brokers names, or --config: a YAML file with a kafka
-section, as the services have, for TLS and a user. Else it is that of the Cinedex
-that runs over the home folder.`,
+--brokers names the cluster. For TLS and a user, --config names a YAML file with a kafka
+section, like the services' files. The default is the cluster of the Cinedex running over
+the home folder.`,
 		Example: `  cinedex topics plan --brokers kafka-1:9092,kafka-2:9092
   cinedex topics apply --config config/indexer.yaml
   cinedex topics apply --config config/indexer.yaml --retention annotations=336h
   cinedex topics plan --json | jq '.changes[] | select(.does == "leave")'`,
 	}
 	f := topicsFlags{o: o, h: h}
-	plan := &cobra.Command{Use: "plan", Short: "Tell what is missing and what differs, and change nothing",
-		Long:    "Tells which topics would be made, which settings would be changed, and what would be left for a person, with the reason.",
+	plan := &cobra.Command{Use: "plan", Short: "List missing topics and differing settings, and change nothing",
+		Long:    "Lists the topics to make, the settings to change, and the changes left for a person, with the reason.",
 		Example: "  cinedex topics plan --brokers 127.0.0.1:19092 --replication 1",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd, false) }}
-	apply := &cobra.Command{Use: "apply", Short: "Make what is missing and change what differs",
-		Long: `Makes topics that are missing and changes settings that differ. Run it again at any
-time: where nothing differs, nothing is done.
+	apply := &cobra.Command{Use: "apply", Short: "Make missing topics and change differing settings",
+		Long: `Makes missing topics and changes differing settings. Run the command again at any time:
+without differences, nothing is done.
 
 Partitions are added only with --more-partitions, since assets then move to other
 partitions. Partitions are never taken away, and replication is never changed.`,
@@ -66,9 +66,9 @@ partitions. Partitions are never taken away, and replication is never changed.`,
 	for _, sub := range []*cobra.Command{plan, apply} {
 		sub.Flags().StringSliceVar(&f.brokers, "brokers", nil, "host:port addresses of the cluster")
 		sub.Flags().StringVar(&f.file, "config", "", "YAML file with a kafka section")
-		sub.Flags().StringArrayVar(&f.set, "set", nil, "one setting, as kafka.sasl.username=x; may be repeated")
-		sub.Flags().IntVar(&f.replication, "replication", 3, "how many brokers keep each partition; from 3 on, two must have a message before it is acknowledged")
-		sub.Flags().StringToStringVar(&f.retention, "retention", nil, "keep a topic's events for another time than its contract says, topic=duration")
+		sub.Flags().StringArrayVar(&f.set, "set", nil, "a setting, as kafka.sasl.username=x; may be repeated")
+		sub.Flags().IntVar(&f.replication, "replication", 3, "how many brokers keep each partition; from 3 on, two brokers must have a message before the acknowledgement")
+		sub.Flags().StringToStringVar(&f.retention, "retention", nil, "keep a topic's events for another time than the contract's, topic=duration")
 		sub.Flags().BoolVar(&f.more, "more-partitions", false, "add partitions where there are fewer than the contract's; only while nothing lags")
 	}
 	apply.Flags().BoolVar(&f.dryRun, "dry-run", false, "the same as plan")

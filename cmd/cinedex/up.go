@@ -106,7 +106,7 @@ type settings struct {
 // flags gives the command both flags. file is the help text of --config.
 func (s *settings) flags(c *cobra.Command, file string) {
 	c.Flags().StringVar(&s.file, "config", "", file)
-	c.Flags().StringArrayVar(&s.set, "set", nil, "one setting, key=value; may be repeated")
+	c.Flags().StringArrayVar(&s.set, "set", nil, "a setting, key=value; may be repeated")
 }
 
 func (s *settings) load(h *home) (upConfig, error) {
@@ -122,8 +122,8 @@ func newUp(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run the whole platform in this process",
-		Long: `Runs log, ingestor, algo-runner, indexer and search API in one process, with its
-data in the home folder, until stopped. No Java, no other server.`,
+		Long: `Runs log, ingestor, algo-runner, indexer, operator and search API in a single process, with
+its data in the home folder, until stopped. No Java, no other server.`,
 		Example: `  cinedex up --media ~/films
   cinedex up --config config/up.yaml --set address=127.0.0.1:9000`,
 		Args: args(cobra.NoArgs),
@@ -152,8 +152,8 @@ data in the home folder, until stopped. No Java, no other server.`,
 		},
 	}
 	from.flags(c, "YAML file, see config/up.yaml")
-	c.Flags().BoolVar(&check, "check", false, "read the configuration, say what is wrong with it, and end")
-	c.Flags().StringArrayVar(&roots, "media", nil, "folder that films may be ingested from; may be repeated")
+	c.Flags().BoolVar(&check, "check", false, "check the configuration, print the first fault, and end")
+	c.Flags().StringArrayVar(&roots, "media", nil, "folder of films to be ingested; may be repeated")
 	return c
 }
 

@@ -12,12 +12,12 @@ func newVerify(o *output, h *home) *cobra.Command {
 	var log, deep bool
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Hold the search engine and the buckets against the store, and say what differs",
-		Long: `Tells which items are missing in the search engine, which are there otherwise than the store has
-them, and which are there that the store does not have: how many of each, and examples. What is being
-written is left out. Looks at the bytes of each asset, too: whether size and time are those of its
-arrival; --deep hashes them. Looks for text tracks, frame tables and thumbnails in the bucket, and counts
-what nothing refers to. It changes nothing. Exit code 1 says that something differs.`,
+		Short: "Compare the search engine and the buckets with the store, and list the differences",
+		Long: `Lists items that are missing in the search engine, items that differ from the store's, and items that the
+store does not have: the number of each, and examples. Items under way are left out. Compares size and time
+of each asset's bytes with the time of arrival; --deep hashes the bytes. Looks for text tracks, frame tables
+and thumbnails in the bucket, and counts the files that nothing refers to. Changes nothing. Exit code 1 means
+that there are differences.`,
 		Example: `  cinedex verify
   cinedex verify --title big-buck-bunny --algorithm dialogue
   cinedex verify --log --json | jq .notes`,
@@ -34,18 +34,18 @@ what nothing refers to. It changes nothing. Exit code 1 says that something diff
 	s.flags(c, true)
 	d.flags(c)
 	c.Flags().BoolVar(&deep, "deep", false, "hash the bytes of every asset, in place of comparing size and time")
-	c.Flags().BoolVar(&log, "log", false, "hold the store against the log, too, as far as the log reaches back")
+	c.Flags().BoolVar(&log, "log", false, "compare the store with the log, too, as far as the log reaches back")
 	return c
 }
 
 func newRepair(o *output, h *home) *cobra.Command {
 	var s selection
-	d := doing{asks: "Change the search engine where it differs from the store?"}
+	d := doing{asks: "Change the search engine's items that differ from the store?"}
 	c := &cobra.Command{
 		Use:   "repair",
-		Short: "Mend in the search engine what differs from the store, and nothing else",
-		Long: `Does what verify does, and writes what is missing or otherwise, and deletes what the store does not
-have. Readers see whole runs meanwhile. What cannot be mended so is told, and a rebuild mends it.`,
+		Short: "Mend the search engine's differing items, and nothing else",
+		Long: `Verifies, writes missing and differing items, and deletes items that the store does not have. Readers see
+whole runs meanwhile. Prints the differences that repair cannot mend; a rebuild mends these differences.`,
 		Example: `  cinedex repair --dry-run
   cinedex repair --title big-buck-bunny --yes`,
 		Args: args(cobra.NoArgs),

@@ -18,7 +18,7 @@ type jsonVersion struct {
 func newVersion(o *output) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version of this program, and what it was built with",
+		Short:   "Print the version and the build of this program",
 		Example: "  cinedex version\n  cinedex version --json | jq -r .version",
 		Args:    args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
