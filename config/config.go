@@ -73,7 +73,7 @@ func load(cfg any, file string, set []string, whole bool) error {
 		return errkind.New(errkind.Invalid, "configuration has keys that do not exist: %s", hints(unknown, sorted(known)))
 	}
 	if unknown := unknownEnv(known, elsewhere); whole && len(unknown) > 0 {
-		return errkind.New(errkind.Invalid, "the environment sets what does not exist: %s", hints(unknown, variables(known)))
+		return errkind.New(errkind.Invalid, "the environment sets variables that do not exist: %s", hints(unknown, variables(known)))
 	}
 	if err := decode(v, cfg); err != nil {
 		return errkind.New(errkind.Invalid, "reading configuration: %w", err)
@@ -123,7 +123,7 @@ func unitless(_, to reflect.Type, data any) (any, error) {
 	n := reflect.ValueOf(data)
 	switch {
 	case to == reflect.TypeFor[time.Duration]() && n.Type() != to && (n.CanInt() && n.Int() != 0 || n.CanFloat() && n.Float() != 0):
-		return nil, fmt.Errorf("%v is no time: give it a unit, as in %vs", data, data)
+		return nil, fmt.Errorf("%v is no time: give a unit, as in %vs", data, data)
 	case n.CanFloat() && (reflect.Zero(to).CanInt() || reflect.Zero(to).CanUint()) && n.Float() != math.Trunc(n.Float()):
 		return nil, fmt.Errorf("%v is no whole number", data)
 	}

@@ -93,7 +93,7 @@ func TestRefusals(t *testing.T) {
 		"no section":             {set: []string{"brokers=a"}, want: "brokers (did you mean kafka.brokers?)"},
 		"a variable's letter":    {env: "CINEDEX_KAFKA_WIAT", want: "CINEDEX_KAFKA_WIAT (did you mean CINEDEX_KAFKA_WAIT?)"},
 		"near nothing":           {set: []string{"retention_of_titles=1"}, want: "retention_of_titles; known keys: address, kafka.brokers"},
-		"a time without a unit":  {yaml: "kafka: {wait: 30}", want: "30 is no time: give it a unit, as in 30s"},
+		"a time without a unit":  {yaml: "kafka: {wait: 30}", want: "30 is no time: give a unit, as in 30s"},
 		"a text without a unit":  {set: []string{"kafka.wait=30"}, want: "kafka.wait"},
 		"half a broker":          {yaml: "kafka: {retries: 2.5}", want: "2.5 is no whole number"},
 		"a section's own":        {yaml: "kafka: {brokers: []}", want: "checking configuration: kafka.brokers: none given"},

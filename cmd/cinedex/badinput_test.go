@@ -638,7 +638,7 @@ func wrongChecksum(t *testing.T) {
 	root := newRoot(said, said)
 	root.SetArgs([]string{"models", "verify", "--cache", dir})
 	err = root.ExecuteContext(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "1 files are not what they should be") || exitCode(err) != 1 {
+	if err == nil || !strings.Contains(err.Error(), "1 files differ from their pinned checksums") || exitCode(err) != 1 {
 		t.Errorf("verify says %v", err)
 	}
 	out, err := os.ReadFile(said.Name())

@@ -26,7 +26,7 @@ import (
 )
 
 func newRebuild(o *output, h *home) *cobra.Command {
-	d := doing{asks: "Rebuild it?"}
+	d := doing{asks: "Rebuild the search engine?"}
 	var rate float64
 	var from settings
 	c := &cobra.Command{

@@ -46,9 +46,9 @@ func run(ctx context.Context, args []string) error {
 		flags.IntVar(&cfg.Kafka, "kafka", 1, "Kafka brokers: 0 to 3")
 		flags.IntVar(&cfg.Cassandra, "cassandra", 1, "Cassandra nodes: 0 to 3")
 		flags.IntVar(&cfg.OpenSearch, "opensearch", 1, "OpenSearch nodes: 0 or 1")
-		flags.IntVar(&cfg.KafkaPort, "kafka-port", 19092, "Kafka's first port; 0 takes free ones")
-		flags.IntVar(&cfg.CassandraPort, "cassandra-port", 9042, "Cassandra's port; 0 takes a free one")
-		flags.IntVar(&cfg.OpenSearchPort, "opensearch-port", 9201, "OpenSearch's port, 9201 to 9299; 0 takes a free one")
+		flags.IntVar(&cfg.KafkaPort, "kafka-port", 19092, "Kafka's first port; 0 takes free ports")
+		flags.IntVar(&cfg.CassandraPort, "cassandra-port", 9042, "Cassandra's port; 0 takes a free port")
+		flags.IntVar(&cfg.OpenSearchPort, "opensearch-port", 9201, "OpenSearch's port, 9201 to 9299; 0 takes a free port")
 		flags.BoolVar(&cfg.Secure, "secure", false, "Kafka and Cassandra ask for TLS and a password")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		return stop(ctx, *dir)
 	case "fetch":
-		renew := flags.Bool("renew", false, "write down the sums of what the poms name now, from the root of the repository")
+		renew := flags.Bool("renew", false, "write down the sums of the poms' present jars, from the root of the repository")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func start(ctx context.Context, cfg servers.Config) error {
 		if cfg.Kafka != size(c.Kafka != nil, func() int { return len(c.Kafka.Nodes) }) ||
 			cfg.Cassandra != size(c.Cassandra != nil, func() int { return len(c.Cassandra.Nodes) }) ||
 			cfg.OpenSearch != size(c.OpenSearch != nil, func() int { return len(c.OpenSearch.Nodes) }) {
-			return errkind.New(errkind.Conflict, "servers run over %s already, and not as many of each: stop them first with make servers-stop", cfg.Dir)
+			return errkind.New(errkind.Conflict, "servers run over %s already, and not as many of each: stop the servers first with make servers-stop", cfg.Dir)
 		}
 		for _, n := range c.Nodes() {
 			if n.Running() {

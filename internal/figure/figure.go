@@ -38,11 +38,11 @@ type Result struct {
 func Begin(t testing.TB, name string) {
 	t.Helper()
 	if os.Getenv("FIGURES") != "1" {
-		t.Skipf("figure %s: run it with make figures", name)
+		t.Skipf("figure %s: run the figure with make figures", name)
 	}
 	if only := os.Getenv("ONLY"); only != "" {
 		if !picks(only, name) {
-			t.Skipf("figure %s: ONLY=%s does not pick it", name, only)
+			t.Skipf("figure %s: ONLY=%s does not pick the figure", name, only)
 		}
 	}
 }

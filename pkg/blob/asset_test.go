@@ -160,7 +160,7 @@ func TestOverwrittenFile(t *testing.T) {
 					if err := os.Remove(path); err != nil {
 						t.Fatal(err)
 					}
-					refused(t, b, a, errkind.NotFound, "put them back")
+					refused(t, b, a, errkind.NotFound, "put the bytes back")
 					write(t, root, "film.mp4", reel("film"))
 					returned(t, b, a, reel("film"))
 				})
@@ -363,7 +363,7 @@ func TestFilmOnAWebHost(t *testing.T) {
 	h.serve(reel("film")[:1000], `"3"`)
 	refused(t, b, a, errkind.Conflict, "are 1000 bytes")
 	h.answer.Store(http.StatusNotFound)
-	refused(t, b, a, errkind.NotFound, "put them back")
+	refused(t, b, a, errkind.NotFound, "put the bytes back")
 	h.answer.Store(http.StatusBadGateway)
 	refused(t, b, a, errkind.Unavailable, "does not answer now")
 	h.answer.Store(0)
@@ -426,5 +426,5 @@ func TestOverwrittenObject(t *testing.T) {
 	if err := b.Delete(t.Context(), "film.mp4"); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, b, a, errkind.NotFound, "put them back")
+	refused(t, b, a, errkind.NotFound, "put the bytes back")
 }

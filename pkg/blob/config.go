@@ -89,7 +89,7 @@ func (c Config) Validate() error {
 func checkBucket(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || !gocloud.DefaultURLMux().ValidBucketScheme(u.Scheme) {
-		return errkind.New(errkind.Invalid, "%q is not the URL of a bucket: write file:///folder, or use one of the schemes %s", address, strings.Join(gocloud.DefaultURLMux().BucketSchemes(), ", "))
+		return errkind.New(errkind.Invalid, "%q is not the URL of a bucket: write file:///folder, or use a scheme of %s", address, strings.Join(gocloud.DefaultURLMux().BucketSchemes(), ", "))
 	}
 	return nil
 }

@@ -29,8 +29,8 @@ func (e *AssetError) Error() string {
 func (e *AssetError) Unwrap() error { return e.Cause }
 
 const (
-	adviceDiffers = "restore the bytes, or send an event for the new ones, which become an asset of their own"
-	adviceMissing = "not where they were when the asset arrived: put them back, or send an event from their new place"
+	adviceDiffers = "restore the bytes, or send an event for the new bytes, which become an asset of their own"
+	adviceMissing = "not where they were when the asset arrived: put the bytes back, or send an event from their new place"
 )
 
 // reason returns the part of an error that everybody who may see the asset may read.
@@ -46,7 +46,7 @@ func reason(err error) string {
 	case kind == errkind.Unavailable:
 		return "in a place that does not answer now, or are being written to: try again later"
 	case kind == errkind.Exhausted:
-		return "not fetched: there is no room for them now (blobs.cache_bytes, or the disk)"
+		return "not fetched: there is no room for the bytes now (blobs.cache_bytes, or the disk)"
 	}
 	return "not readable; the service's log says why"
 }

@@ -113,7 +113,7 @@ func (c choice[S]) of(engine string) (named[S], error) {
 	}
 	switch len(known) {
 	case 1:
-		return named[S]{}, errkind.New(errkind.Invalid, "engine: %q is not %s, the only kind that this program has", engine, known[0])
+		return named[S]{}, errkind.New(errkind.Invalid, "engine: %q is not %s, the only kind in this program", engine, known[0])
 	case 2:
 		return named[S]{}, errkind.New(errkind.Invalid, "engine: %q is neither %s nor %s", engine, known[0], known[1])
 	}
@@ -177,8 +177,8 @@ func (o owner) Belongs(ctx context.Context, role, id string) error {
 		return err
 	}
 	if was != id {
-		return errkind.New(errkind.Invalid, "the store belongs with the %s %s, and the configured one is %s: two clusters are mixed up. "+
-			"Configure those that belong together, or, if the %s was moved on purpose, start once with store.adopt=true", role, was, id, role)
+		return errkind.New(errkind.Invalid, "the store belongs with the %s %s, and the configuration names %s: two clusters are mixed up. "+
+			"Configure clusters that belong together, or, if the %s was moved on purpose, start once with store.adopt=true", role, was, id, role)
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (o owner) Refilled(ctx context.Context, role, id string) error {
 func (o owner) Owes(ctx context.Context) (bool, error) {
 	for _, err := range o.p.Store.AllActive(ctx) {
 		if err != nil {
-			return false, fmt.Errorf("reading what the search engine is to hold: %w", err)
+			return false, fmt.Errorf("reading the expected items of the search engine: %w", err)
 		}
 		return true, nil
 	}

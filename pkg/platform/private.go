@@ -36,7 +36,7 @@ func MakePrivate(dir string) error {
 		return fmt.Errorf("looking at the folder %s: %w", dir, err)
 	}
 	if info.Mode()&fs.ModeSticky != 0 {
-		return errkind.New(errkind.Invalid, "the folder %s is one that everybody may write to (sticky): films that are not released are kept in a folder of your own; give another, or chmod 700 this one", dir)
+		return errkind.New(errkind.Invalid, "everybody may write to the folder %s (sticky): keep unreleased films in a folder of your own; give another folder, or chmod 700 this folder", dir)
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); info.Mode().Perm()&others == 0 || ok && int(owner.Uid) != os.Geteuid() {
 		return nil

@@ -123,8 +123,8 @@ func (p Program) Main() {
 	name := p.Part.Spec().Name
 	var set settings
 	file := flag.String("config", "", "YAML file, see config/"+name+".yaml")
-	flag.Var(&set, "set", "one setting, key=value; may be repeated")
-	check := flag.Bool("check", false, "read the configuration, say what is wrong with it, and end")
+	flag.Var(&set, "set", "a setting, key=value; may be repeated")
+	check := flag.Bool("check", false, "check the configuration, print the first fault, and end")
 	flag.Parse()
 	KeepPrivate()
 	ctx, stop := lifecycle.SignalContext(context.Background())

@@ -125,7 +125,7 @@ func dashboard() object {
 }
 
 func main() {
-	check := flag.Bool("check", false, "write nothing; fail where the committed dashboard is not what would be written")
+	check := flag.Bool("check", false, "write nothing; fail if the committed dashboard differs from the generated dashboard")
 	flag.Parse()
 	if err := write(*check); err != nil {
 		fmt.Fprintln(os.Stderr, err)

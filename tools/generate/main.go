@@ -38,7 +38,7 @@ const (
 )
 
 func main() {
-	check := flag.Bool("check", false, "write nothing; fail where committed code is not what would be written")
+	check := flag.Bool("check", false, "write nothing; fail if the committed code differs from the generated code")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -82,11 +82,11 @@ func goItself(version string) (module, error) {
 // licences is the list for people: a table, and then the licence texts that must accompany the programs.
 func licences(modules []module, files []modelFile) []byte {
 	var b bytes.Buffer
-	b.WriteString("# Licences of what Cinedex is made of\n\nCinedex itself is Apache-2.0.\n\n## Go modules in the programs\n\n| module | version | licence |\n|---|---|---|\n")
+	b.WriteString("# Licences of the parts of Cinedex\n\nCinedex itself is Apache-2.0.\n\n## Go modules in the programs\n\n| module | version | licence |\n|---|---|---|\n")
 	for _, m := range modules {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", m.Path, m.Version, strings.Join(m.licences, ", "))
 	}
-	b.WriteString("\n## Files that `cinedex models fetch` downloads; none of them is in the release\n\n| file | out of | licence |\n|---|---|---|\n")
+	b.WriteString("\n## Files that `cinedex models fetch` downloads; none is in the release\n\n| file | out of | licence |\n|---|---|---|\n")
 	for _, f := range files {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", f.ID, f.Package, f.License)
 	}

@@ -165,7 +165,7 @@ func report(checksums string, modules []module, files int) error {
 	}
 	fmt.Printf("%s%d modules, %d model files, %d licences that could not be named\n", checksums, len(modules), files, unknown)
 	if unknown > 0 {
-		return fmt.Errorf("%d modules have no licence that could be named: look at them before they are handed out", unknown)
+		return fmt.Errorf("%d modules have no licence that could be named: check these modules before the release is handed out", unknown)
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func modulesOf(src, bin string) ([]module, error) {
 	for _, p := range programs {
 		info, err := buildinfo.ReadFile(filepath.Join(bin, filepath.Base(p)))
 		if err != nil {
-			return nil, fmt.Errorf("reading what %s is made of: %w", p, err)
+			return nil, fmt.Errorf("reading the modules of %s: %w", p, err)
 		}
 		have[p] = info
 		for _, d := range info.Deps {

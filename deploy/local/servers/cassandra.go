@@ -91,7 +91,7 @@ func cassandraNode(cfg Config, i int, hosts []string, port int, jre, jars string
 	}
 	agents, _ := filepath.Glob(filepath.Join(jars, "lib", "jamm-*.jar"))
 	if len(agents) != 1 {
-		return nil, errkind.New(errkind.Internal, "%s has no jamm: remove the folder, and it is fetched again", jars)
+		return nil, errkind.New(errkind.Internal, "%s has no jamm: remove the folder, and the next start fetches the folder again", jars)
 	}
 	n.Command = append([]string{jre}, cfg.javaOptions(n.HeapMB)...)
 	n.Command = append(n.Command, "-Xms512m", "-XX:MaxDirectMemorySize=512m", "-javaagent:"+agents[0],

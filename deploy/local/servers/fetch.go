@@ -155,7 +155,7 @@ func lock(ctx context.Context, file string) (unlock func(), err error) {
 func (r release) download(ctx context.Context, dir string, progress func(string)) error {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return errkind.New(errkind.NotFound, "fetching %s needs Maven, and there is none: install it (Debian: apt-get install maven; macOS: brew install maven)", r)
+		return errkind.New(errkind.NotFound, "fetching %s needs Maven, and there is none: install Maven (Debian: apt-get install maven; macOS: brew install maven)", r)
 	}
 	pom := filepath.Join(dir, "pom.xml")
 	if err := os.WriteFile(pom, r.file("pom.xml"), 0o644); err != nil {

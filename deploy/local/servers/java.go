@@ -45,7 +45,7 @@ func java(server string, least, most int) (string, error) {
 		which = fmt.Sprintf("a Java from %d to %d", least, most)
 	}
 	if len(found) == 0 {
-		return "", errkind.New(errkind.NotFound, "%s needs %s, and there is none: install a JRE (Debian: apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17), or say with JAVA_HOME where it is", server, which)
+		return "", errkind.New(errkind.NotFound, "%s needs %s, and there is none: install a JRE (Debian: apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17), or set JAVA_HOME to a JRE", server, which)
 	}
-	return "", errkind.New(errkind.NotFound, "%s needs %s, and there is only %s: install it beside, or say with JAVA_HOME where it is", server, which, strings.Join(found, ", "))
+	return "", errkind.New(errkind.NotFound, "%s needs %s, and there is only %s: install it beside, or set JAVA_HOME to a JRE", server, which, strings.Join(found, ", "))
 }

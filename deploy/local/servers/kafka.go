@@ -95,7 +95,7 @@ func kafkaNode(cfg Config, i, first int, jre, jars string) (*Node, error) {
 	if cfg.KafkaAdvertise != nil {
 		var err error
 		if n.Addr, err = cfg.KafkaAdvertise(n.Listens[0]); err != nil {
-			return nil, fmt.Errorf("asking what to advertise for %s: %w", n.Name, err)
+			return nil, fmt.Errorf("asking for the advertised address of %s: %w", n.Name, err)
 		}
 	}
 	log4j, properties := filepath.Join(n.Dir, "log4j2.xml"), filepath.Join(n.Dir, "server.properties")

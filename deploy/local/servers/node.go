@@ -162,7 +162,7 @@ func (n *Node) await(ctx context.Context, said int64) error {
 			return n.explain(c.how, said)
 		case <-ctx.Done():
 			err := context.Cause(ctx)
-			return errors.Join(fmt.Errorf("waiting for %s: %w; its log is %s", n.Name, err, n.Log()), n.Kill()) //nolint:contextcheck // a process is killed whatever becomes of the context
+			return errors.Join(fmt.Errorf("waiting for %s: %w; the server's log is %s", n.Name, err, n.Log()), n.Kill()) //nolint:contextcheck // a process is killed whatever becomes of the context
 		case <-poll.C:
 		}
 		if n.answers(ctx, said) {
@@ -221,14 +221,14 @@ func (n *Node) explain(how error, said int64) error {
 	case has("Address already in use", "BindException", "Failed to bind"):
 		return errkind.New(errkind.Conflict, "%s could not listen: one of its ports (%s) was taken meanwhile; %s", n.Name, strings.Join(n.Listens, ", "), choosePort)
 	case killed, has("OutOfMemoryError", "insufficient memory", "Could not reserve enough space", "Cannot allocate memory"):
-		return errkind.New(errkind.Exhausted, "%s ran out of memory, or was killed: it needs %d MB of heap and half as much beside it. End something else, or start fewer nodes; its log is %s",
+		return errkind.New(errkind.Exhausted, "%s ran out of memory, or was killed: the server needs %d MB of heap and half as much beside the heap. End another program, or start fewer nodes; the server's log is %s",
 			n.Name, n.HeapMB, n.Log())
 	case has("No space left on device"):
 		return errkind.New(errkind.Exhausted, "%s has no room on the disk of %s", n.Name, n.Dir)
 	}
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	last := lines[max(0, len(lines)-12):]
-	return fmt.Errorf("starting %s: it ended (%w). The end of %s:\n  %s", n.Name, orNil(how), n.Log(), strings.Join(last, "\n  "))
+	return fmt.Errorf("starting %s: the process ended (%w). The end of %s:\n  %s", n.Name, orNil(how), n.Log(), strings.Join(last, "\n  "))
 }
 
 func orNil(err error) error {

@@ -102,7 +102,7 @@ func (c *Config) portsFree() error {
 	}
 	if p := c.OpenSearchPort; p != 0 && c.OpenSearch > 0 {
 		if p < firstOpenSearch || p > lastOpenSearch {
-			errs = append(errs, errkind.New(errkind.Invalid, "OpenSearch's port %d is not between %d and %d, where its runner can put it", p, firstOpenSearch, lastOpenSearch))
+			errs = append(errs, errkind.New(errkind.Invalid, "OpenSearch's port %d is not between %d and %d, the ports of its runner", p, firstOpenSearch, lastOpenSearch))
 		} else {
 			check("127.0.0.1", p, p+100)
 		}
@@ -187,7 +187,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	if running, err := Open(cfg.Dir); err == nil && running.Running() > 0 {
-		return nil, errkind.New(errkind.Conflict, "servers run over %s already: use those, or stop them first (make servers-stop)", cfg.Dir)
+		return nil, errkind.New(errkind.Conflict, "servers run over %s already: use these servers, or stop the servers first (make servers-stop)", cfg.Dir)
 	}
 	if err := cfg.portsFree(); err != nil {
 		return nil, err
@@ -264,7 +264,7 @@ func (c *Cluster) save() error {
 	}
 	file := filepath.Join(c.dir, stateFile)
 	if err := os.WriteFile(file+".new", b, 0o644); err != nil {
-		return fmt.Errorf("writing down what runs: %w", err)
+		return fmt.Errorf("writing down the running servers: %w", err)
 	}
 	return os.Rename(file+".new", file)
 }
@@ -280,11 +280,11 @@ func Open(dir string) (*Cluster, error) {
 		return nil, errkind.New(errkind.NotFound, "no servers were started over %s", dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading what runs: %w", err)
+		return nil, fmt.Errorf("reading the running servers: %w", err)
 	}
 	c := &Cluster{dir: dir}
 	if err := json.Unmarshal(b, c); err != nil {
-		return nil, fmt.Errorf("reading what runs over %s: %w", dir, err)
+		return nil, fmt.Errorf("reading the servers running over %s: %w", dir, err)
 	}
 	for _, n := range c.Nodes() {
 		n.detached = true

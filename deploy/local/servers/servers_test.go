@@ -21,7 +21,7 @@ func startTest(t *testing.T, cfg Config) *Cluster {
 	cfg.Dir, cfg.Progress = t.TempDir(), func(s string) { t.Log(s) }
 	c, err := Start(t.Context(), cfg)
 	if err != nil && errkind.Of(err) == errkind.NotFound && os.Getenv("CINEDEX_REQUIRE_ALL") != "1" {
-		t.Skip("lacks what starts servers: " + err.Error())
+		t.Skip("lacks a program for starting servers: " + err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func running(t testing.TB, server, variable string) string {
 			}
 		}
 	}
-	lack(t, "lacks a "+server+" that runs: `make servers` starts one, or "+variable+" names one")
+	lack(t, "lacks a running "+server+": start the servers with `make servers`, or name a server in "+variable)
 	return ""
 }
 
@@ -95,7 +95,7 @@ func Start(t testing.TB, cfg servers.Config) *servers.Cluster {
 	cfg.Quick = os.Getenv("FIGURES") != "1" // a figure measures servers that run for long
 	c, err := servers.Start(context.WithoutCancel(t.Context()), cfg)
 	if errkind.Of(err) == errkind.NotFound && err != nil {
-		lack(t, "lacks what starts servers: "+err.Error())
+		lack(t, "lacks a program for starting servers: "+err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

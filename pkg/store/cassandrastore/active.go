@@ -57,7 +57,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (ac
 			case !old.there():
 				return nil, errkind.New(errkind.NotFound, "there is no run %s", next.GetId())
 			case !runs.Finished(run):
-				return nil, errkind.New(errkind.Invalid, "its state is %s: readers see finished runs only", run.GetState())
+				return nil, errkind.New(errkind.Invalid, "the run's state is %s: readers see finished runs only", run.GetState())
 			}
 			at, err := s.pointer(ctx, read, run.GetAsset(), run.GetAlgorithm())
 			if err != nil {
@@ -220,7 +220,7 @@ func (s *Store) scanRuns(ctx context.Context, columns, condition string, use fun
 
 // Inactive implements store.Activation by a scan. The rows of an asset follow each other, active runs first.
 func (s *Store) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error] {
-	return iterate(ctx, s, "inactive", "reading the runs that are not active", func(ctx context.Context, yield func(store.InactiveRun) bool) error {
+	return iterate(ctx, s, "inactive", "reading the inactive runs", func(ctx context.Context, yield func(store.InactiveRun) bool) error {
 		ctx, stop := context.WithCancel(ctx)
 		found := make(chan store.InactiveRun, scanParts)
 		var failed error

@@ -227,7 +227,7 @@ func (s *Store) extentsOf(ctx context.Context, asset, run string) (all []extent,
 
 // MarkIndexed implements store.Annotations.
 func (s *Store) MarkIndexed(ctx context.Context, markers []store.Marker) error {
-	return s.do(ctx, "mark_indexed", "marking what is indexed", func() error {
+	return s.do(ctx, "mark_indexed", "marking indexed batches", func() error {
 		type names struct{ asset, run string }
 		of := map[names]*gocql.Batch{}
 		var all []*gocql.Batch
@@ -253,7 +253,7 @@ func (s *Store) MarkIndexed(ctx context.Context, markers []store.Marker) error {
 // Indexed implements store.Annotations. Markers are in the order of part and first ordinal.
 func (s *Store) Indexed(ctx context.Context, asset, run string, epoch int64) (annotations, embeddings int64, err error) {
 	var n, end [2]int64
-	err = s.do(ctx, "indexed", "counting what is indexed of "+run, func() error {
+	err = s.do(ctx, "indexed", "counting the indexed items of "+run, func() error {
 		var part int8
 		var first, count int64
 		q := s.query(ctx, "SELECT part, first, count FROM markers WHERE library = ? AND asset = ? AND run = ? AND epoch = ?", s.cfg.Library, asset, run, epoch)

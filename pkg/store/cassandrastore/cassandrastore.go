@@ -108,9 +108,9 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	switch {
 	case errors.Is(err, errNoKeyspace):
-		return errkind.New(errkind.Invalid, "there is no such keyspace; make it with `cinedex store migrate`, or set store.cassandra.migrate: true to have it made at start")
+		return errkind.New(errkind.Invalid, "there is no such keyspace; make the keyspace with `cinedex store migrate`, or set store.cassandra.migrate: true to have the keyspace made at start")
 	case errors.Is(err, errBehind):
-		return errkind.New(errkind.Invalid, "%w; bring them up to date with `cinedex store migrate`, or set store.cassandra.migrate: true to have it done at start", err)
+		return errkind.New(errkind.Invalid, "%w; bring the tables up to date with `cinedex store migrate`, or set store.cassandra.migrate: true to have the tables migrated at start", err)
 	}
 	return err
 }
@@ -137,13 +137,13 @@ func (s *Store) connect(ctx context.Context) error {
 func (s *Store) measure(r prometheus.Registerer) error {
 	buckets := prometheus.ExponentialBuckets(0.0005, 2, 16)
 	s.commits = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_store_commit_seconds",
-		Help: "From a write being ready to its being durable.", Buckets: buckets})
+		Help: "Time between a write's readiness and its durability.", Buckets: buckets})
 	s.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cinedex_store_operation_seconds",
 		Help: "How long the store's operations take, iterators to their end.", Buckets: buckets}, []string{"operation"})
 	s.errors = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_store_errors_total",
 		Help: "Operations that failed, by the kind of error."}, []string{"operation", "kind"})
 	s.lost = prometheus.NewCounter(prometheus.CounterOpts{Name: "cinedex_store_lost_swaps_total",
-		Help: "Compare-and-sets that had to be tried again, because another was first or the outcome was not told."})
+		Help: "Compare-and-sets that had to be tried again, because another swap was first or the outcome was unknown."})
 	if r == nil {
 		return nil
 	}

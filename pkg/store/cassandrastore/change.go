@@ -65,5 +65,5 @@ func (s *Store) change(ctx context.Context, name string, decide func(read readFu
 			return err
 		}
 	}
-	return errkind.New(errkind.Unavailable, "others change it all the time: %d tries were too late", attempts)
+	return errkind.New(errkind.Unavailable, "other processes change the rows all the time: %d tries were too late", attempts)
 }

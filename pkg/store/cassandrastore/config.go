@@ -64,7 +64,7 @@ func (c Config) Validate() error {
 	}
 	for _, h := range c.Hosts {
 		if strings.TrimSpace(h) == "" {
-			return invalid("hosts: one is empty")
+			return invalid("hosts: a host is empty")
 		}
 	}
 	if !keyspaceName.MatchString(c.Keyspace) {

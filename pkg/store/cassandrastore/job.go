@@ -44,7 +44,7 @@ func (s *Store) PutJob(ctx context.Context, j *pb.Job) (*pb.Job, error) {
 				return nil, err // the swap whose outcome was not told is there
 			}
 			if old.GetRevision() != j.GetRevision() {
-				return nil, errkind.New(errkind.Conflict, "its revision is %d, not %d", old.GetRevision(), j.GetRevision())
+				return nil, errkind.New(errkind.Conflict, "the job's revision is %d, not %d", old.GetRevision(), j.GetRevision())
 			}
 			tried = revision
 			b := s.swap(ctx)

@@ -67,12 +67,12 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 	var l store.Lease
 	err := s.do(ctx, "acquire", "acquiring lease "+name, func() error {
 		if name == "" || holder == "" || ttl <= 0 || len(name) > longestNames {
-			return errkind.New(errkind.Invalid, "lease %q for %q: it needs a name, a holder and a time above 0", name, holder)
+			return errkind.New(errkind.Invalid, "lease %q for %q: a lease needs a name, a holder and a time above 0", name, holder)
 		}
 		return s.changeLease(ctx, name, func(last leaseRow) (*store.Lease, error) {
 			now := s.clock()
 			if last.Until.After(now) && last.Holder != holder {
-				return nil, errkind.New(errkind.Conflict, "%s holds it until %s", last.Holder, last.Until.UTC().Format(time.RFC3339))
+				return nil, errkind.New(errkind.Conflict, "%s holds the lease until %s", last.Holder, last.Until.UTC().Format(time.RFC3339))
 			}
 			l = store.Lease{Name: name, Holder: holder, Epoch: last.Epoch + 1, Until: now.Add(ttl)}
 			return &l, nil
@@ -88,11 +88,11 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (store.Lease, error) {
 	err := s.do(ctx, "renew", "renewing lease "+l.Name, func() error {
 		if ttl <= 0 {
-			return errkind.New(errkind.Invalid, "it needs a time above 0")
+			return errkind.New(errkind.Invalid, "a lease needs a time above 0")
 		}
 		return s.changeLease(ctx, l.Name, func(last leaseRow) (*store.Lease, error) {
 			if last.Epoch != l.Epoch || last.Until.IsZero() {
-				return nil, errkind.New(errkind.Conflict, "epoch %d is not the lease's any more: it is at %d, held by %q", l.Epoch, last.Epoch, last.Holder)
+				return nil, errkind.New(errkind.Conflict, "epoch %d is over: the lease has epoch %d, held by %q", l.Epoch, last.Epoch, last.Holder)
 			}
 			l.Holder, l.Until = last.Holder, s.clock().Add(ttl)
 			return &l, nil
@@ -121,7 +121,7 @@ func (s *Store) CheckEpoch(ctx context.Context, name string, epoch int64) error 
 	return s.do(ctx, "check_epoch", "checking the epoch of "+name, func() error {
 		last, err := s.lease(ctx, s.linear, name)
 		if err == nil && last.Epoch > epoch {
-			err = errkind.New(errkind.Conflict, "epoch %d is over: it is at %d", epoch, last.Epoch)
+			err = errkind.New(errkind.Conflict, "epoch %d is over: the lease has epoch %d", epoch, last.Epoch)
 		}
 		return err
 	})

@@ -23,7 +23,7 @@ const (
 )
 
 // errBehind is the error for missing tables, and for tables of an earlier version.
-var errBehind = errors.New("the tables are not those that this version of Cinedex needs")
+var errBehind = errors.New("the tables are older than this version of Cinedex")
 
 // Migrate creates a missing keyspace, and brings its tables up to date, step by step. Any number of processes MAY
 // migrate at once: a lock admits a single process, and the other processes wait. If a process dies between steps,
@@ -77,7 +77,7 @@ func (m *migrator) run(ctx context.Context, cfg Config) error {
 		}
 		if !told {
 			told = true
-			m.log.Info("another process migrates the tables: waiting for it", "keyspace", m.keyspace)
+			m.log.Info("another process migrates the tables: waiting for the other process", "keyspace", m.keyspace)
 		}
 		select {
 		case <-time.After(lookEvery):
@@ -110,7 +110,7 @@ func (m *migrator) begin(ctx context.Context, cfg Config) error {
 	}
 	there, err = "", m.session.Query("SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'migrations'", m.keyspace).WithContext(ctx).Consistency(gocql.LocalOne).Scan(&there)
 	if errors.Is(err, gocql.ErrNotFound) {
-		err = m.exec(ctx, "CREATE TABLE IF NOT EXISTS %s.migrations (name text PRIMARY KEY, version int, needs int, holder uuid) WITH id = "+uuid.String()+" AND comment = 'which version the tables are of, and who changes them'")
+		err = m.exec(ctx, "CREATE TABLE IF NOT EXISTS %s.migrations (name text PRIMARY KEY, version int, needs int, holder uuid) WITH id = "+uuid.String()+" AND comment = 'the version of the tables, and the process that changes the tables'")
 	}
 	return err
 }
@@ -146,7 +146,7 @@ func (m *migrator) lock(ctx context.Context) (bool, error) {
 func (m *migrator) renew(ctx context.Context) error {
 	held, err := m.swap(ctx, "UPDATE %s.migrations USING TTL ? SET holder = ? WHERE name = 'lock' IF holder = ?", int(m.holds.Seconds()), m.id, m.id)
 	if err == nil && !held {
-		err = errkind.New(errkind.Conflict, "the lock ran out and another process goes on with it: start again")
+		err = errkind.New(errkind.Conflict, "the lock ran out and another process continues the migration: start again")
 	}
 	return err
 }
@@ -192,7 +192,7 @@ func checkTables(ctx context.Context, session *gocql.Session, cfg Config) error 
 	var there string
 	err := session.Query("SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'migrations'", cfg.Keyspace).WithContext(ctx).Consistency(gocql.LocalOne).Scan(&there)
 	if errors.Is(err, gocql.ErrNotFound) {
-		return fmt.Errorf("%w: it has none", errBehind)
+		return fmt.Errorf("%w: the keyspace has no tables", errBehind)
 	}
 	if err != nil {
 		return kinded(err)
@@ -204,9 +204,9 @@ func checkTables(ctx context.Context, session *gocql.Session, cfg Config) error 
 	}
 	switch {
 	case version < len(migrations):
-		return fmt.Errorf("%w: they are of version %d, not %d", errBehind, version, len(migrations))
+		return fmt.Errorf("%w: the tables are of version %d, not %d", errBehind, version, len(migrations))
 	case needs > len(migrations):
-		return errkind.New(errkind.Invalid, "the tables are of version %d, which this version of Cinedex is too old for: it knows %d; start a newer one", version, len(migrations))
+		return errkind.New(errkind.Invalid, "the tables are of version %d, and this version of Cinedex knows %d: start a newer Cinedex", version, len(migrations))
 	}
 	return nil
 }

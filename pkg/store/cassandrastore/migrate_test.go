@@ -95,5 +95,5 @@ func TestMigrate(t *testing.T) {
 	set(newest+1, newest)
 	open(t, cfg, cassandrastore.Deps{}).Close() // newer tables that this version can use
 	set(newest+1, newest+1)
-	refused("tables of a later version", "start a newer one")
+	refused("tables of a later version", "start a newer Cinedex")
 }

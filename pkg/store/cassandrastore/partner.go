@@ -13,7 +13,7 @@ import (
 func (s *Store) Partner(ctx context.Context, role, id string, adopt bool) (partner string, err error) {
 	err = s.do(ctx, "partner", "telling who is the "+role, func() error {
 		if role == "" || id == "" {
-			return errkind.New(errkind.Invalid, "%q as %q: it needs a role and an identity", id, role)
+			return errkind.New(errkind.Invalid, "%q as %q: a partner needs a role and an identity", id, role)
 		}
 		return s.change(ctx, "partner/"+role, func(read readFunc, revision gocql.UUID) (*swap, error) {
 			var at gocql.UUID

@@ -142,7 +142,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 			case err != nil:
 				return nil, err
 			case last.Epoch > r.GetEpoch():
-				return nil, errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", r.GetEpoch(), lease, last.Epoch)
+				return nil, errkind.New(errkind.Conflict, "epoch %d of %s is over: the run is at epoch %d", r.GetEpoch(), lease, last.Epoch)
 			}
 			b := s.swap(ctx)
 			return b, s.put(b, old, end, revision)
@@ -213,7 +213,7 @@ func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 			}
 			for _, a := range active {
 				if a.GetRun() == run {
-					return nil, errkind.New(errkind.Conflict, "it is the active run of %s: switch to another first", a.GetAlgorithm())
+					return nil, errkind.New(errkind.Conflict, "the run is the active run of %s: switch to another run first", a.GetAlgorithm())
 				}
 			}
 			if old.run == nil {
@@ -261,12 +261,12 @@ func named(names ...string) error {
 	n := 0
 	for _, name := range names {
 		if name == "" {
-			return errkind.New(errkind.Invalid, "an id is missing: assets need one, runs one and their asset's")
+			return errkind.New(errkind.Invalid, "an id is missing: an asset needs an id, and a run needs an id and the asset's id")
 		}
 		n += len(name)
 	}
 	if n > longestNames {
-		return errkind.New(errkind.Invalid, "its ids are %d bytes long, more than %d", n, longestNames)
+		return errkind.New(errkind.Invalid, "the ids are %d bytes long, more than %d", n, longestNames)
 	}
 	return nil
 }
@@ -289,7 +289,7 @@ func encode(m proto.Message) ([]byte, error) {
 		return nil, errkind.Wrap(errkind.Invalid, err)
 	}
 	if len(b) > largestRow {
-		return nil, errkind.New(errkind.Invalid, "it is %d bytes long, more than %d", len(b), largestRow)
+		return nil, errkind.New(errkind.Invalid, "the message is %d bytes long, more than %d", len(b), largestRow)
 	}
 	return b, nil
 }

@@ -103,9 +103,9 @@ func connectError(c Config, err error) error {
 	case has("x509:", "tls:", "first record does not look like a TLS handshake"):
 		return errkind.New(errkind.Invalid, "Cassandra at %s and store.cassandra.tls do not agree: %w", at, err)
 	case has("EOF", "connection reset") && !c.TLS.Enabled:
-		return errkind.New(errkind.Unavailable, "Cassandra at %s hangs up; where it asks for TLS, set store.cassandra.tls.enabled: %w", at, err)
+		return errkind.New(errkind.Unavailable, "Cassandra at %s hangs up; if Cassandra requires TLS, set store.cassandra.tls.enabled: %w", at, err)
 	}
-	return errkind.New(errkind.Unavailable, "no node of Cassandra answers at %s; is it running, and is store.cassandra.hosts right: %w", at, err)
+	return errkind.New(errkind.Unavailable, "no node of Cassandra answers at %s; check that a node runs, and check store.cassandra.hosts: %w", at, err)
 }
 
 var errNoKeyspace = errors.New("the keyspace does not exist")

@@ -125,7 +125,7 @@ func TestValidate(t *testing.T) {
 	}
 	for want, spoil := range map[string]func(*Config){
 		"hosts: must name":    func(c *Config) { c.Hosts = nil },
-		"hosts: one is empty": func(c *Config) { c.Hosts = []string{"a", " "} },
+		"hosts: a host is empty": func(c *Config) { c.Hosts = []string{"a", " "} },
 		"keyspace:":           func(c *Config) { c.Keyspace = "Films; DROP" },
 		"consistency:":        func(c *Config) { c.Consistency = "one" },
 		"password: must be set where username is": func(c *Config) { c.Username = "x" },

@@ -92,7 +92,7 @@ func (s *Store) tell(ctx context.Context, asset string) error {
 			return s.query(ctx, "UPDATE versions SET changes = changes + 1, told = told + 1 WHERE library = ? AND name = ?", s.cfg.Library, versionName).Exec()
 		}
 	}
-	return errkind.New(errkind.Unavailable, "telling what changed: %d entries took longer than %s each", attempts, tellWithin)
+	return errkind.New(errkind.Unavailable, "telling of changes: %d entries took longer than %s each", attempts, tellWithin)
 }
 
 func bucketOfTime(t time.Time) int64 { return t.UnixMicro() / changesBucket.Microseconds() }

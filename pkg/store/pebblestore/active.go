@@ -29,7 +29,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (*p
 			return err
 		}
 		if !runs.Finished(run) {
-			return errkind.New(errkind.Invalid, "its state is %s: readers see finished runs only", run.GetState())
+			return errkind.New(errkind.Invalid, "the run's state is %s: readers see finished runs only", run.GetState())
 		}
 		activeKey := key(tableActive, run.GetAsset(), run.GetAlgorithm())
 		if err := s.get(activeKey, active, "active run"); err != nil && !errkind.Is(err, errkind.NotFound) {
@@ -78,7 +78,7 @@ func (s *Store) Inactive(ctx context.Context) iter.Seq2[store.InactiveRun, error
 			err = s.inactive(ctx, func(r store.InactiveRun) bool { return yield(r, nil) })
 		}
 		if err != nil {
-			yield(store.InactiveRun{}, fmt.Errorf("reading the runs that are not active: %w", s.noticed(err)))
+			yield(store.InactiveRun{}, fmt.Errorf("reading the inactive runs: %w", s.noticed(err)))
 		}
 	}
 }

@@ -65,7 +65,7 @@ func putItems[M item](e *edit, k []byte, b store.Batch, items []M) error {
 			return errkind.Wrap(errkind.Invalid, err)
 		}
 		if len(v) != len(op.Value) {
-			return fmt.Errorf("encoding %s took %d bytes, not %d: it was changed meanwhile", schema.ItemID(b.Run, ordinal), len(v), len(op.Value))
+			return fmt.Errorf("encoding %s took %d bytes, not %d: the message was changed meanwhile", schema.ItemID(b.Run, ordinal), len(v), len(op.Value))
 		}
 		if err := op.Finish(); err != nil {
 			return err
@@ -80,7 +80,7 @@ func markerPrefix(asset, run string, epoch int64) []byte {
 
 // MarkIndexed implements store.Annotations.
 func (s *Store) MarkIndexed(ctx context.Context, markers []store.Marker) error {
-	return s.edit(ctx, "marking what is indexed", "", func(e *edit) error {
+	return s.edit(ctx, "marking indexed batches", "", func(e *edit) error {
 		for _, m := range markers {
 			if m.Asset == "" || m.Run == "" || m.Epoch < 0 || m.First < 0 || m.Count < 0 || m.Part > store.PartEmbeddings {
 				return errkind.New(errkind.Invalid, "marker %+v", m)
@@ -104,7 +104,7 @@ func (s *Store) Indexed(ctx context.Context, asset, run string, epoch int64) (an
 		}
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("counting what is indexed of %s: %w", run, err)
+		return 0, 0, fmt.Errorf("counting the indexed items of %s: %w", run, err)
 	}
 	return annotations, embeddings, nil
 }

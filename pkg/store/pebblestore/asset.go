@@ -15,7 +15,7 @@ func ofAsset(id string) string { return "asset/" + id }
 // PutAsset implements store.Assets.
 func (s *Store) PutAsset(ctx context.Context, a *pb.Asset) error {
 	if a.GetId() == "" {
-		return errkind.New(errkind.Invalid, "putting an asset: it has no id")
+		return errkind.New(errkind.Invalid, "putting an asset: the asset has no id")
 	}
 	return s.edit(ctx, "putting asset "+a.GetId(), ofAsset(a.GetId()), func(e *edit) error {
 		k, old := key(tableAssets, a.GetId()), &pb.Asset{}

@@ -24,7 +24,7 @@ import (
 type Damage struct{ Path, What string }
 
 func (d *Damage) Error() string {
-	return d.Path + " is damaged: " + d.What + "; stop Cinedex, and `cinedex rebuild store` mends it from what can be read and from the log"
+	return d.Path + " is damaged: " + d.What + "; stop Cinedex, and mend the store with `cinedex rebuild store`, from the readable rows and the log"
 }
 
 func damageIn(err error) *Damage {
@@ -143,10 +143,10 @@ func (s *Store) inspect() (fresh bool, err error) {
 		}
 	}
 	if have[salvagingFile] && !s.salvaging {
-		return false, &Damage{s.cfg.Dir, "its salvage was cut short"}
+		return false, &Damage{s.cfg.Dir, "a salvage of the store was interrupted"}
 	}
 	if marker == "" && held != "" {
-		return false, &Damage{s.disk.PathJoin(s.cfg.Dir, "marker.manifest"), "it is missing, and " + held + " is there"}
+		return false, &Damage{s.disk.PathJoin(s.cfg.Dir, "marker.manifest"), "the file is missing, and " + held + " is there"}
 	}
 	if have[sealFile] {
 		held, err := s.holdSeal(have)
@@ -177,7 +177,7 @@ func (s *Store) inspect() (fresh bool, err error) {
 			return false, err
 		}
 		if torn != "" {
-			s.log.Warn("a record at the end of the store's log was cut off: whatever it was, the log of events has it, and `cinedex verify --log` holds the store against that", "where", torn)
+			s.log.Warn("a record at the end of the store's log was cut off: the log of events has the same content, and `cinedex verify --log` compares the store with the log of events", "where", torn)
 		}
 	}
 	return marker == "", nil
@@ -200,7 +200,7 @@ func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 	var was seal
 	if sum != fmt.Sprintf("%08x\n", crc32.Checksum([]byte(text), castagnoli)) || json.Unmarshal([]byte(text), &was) != nil {
 		// A damaged seal is no damage of the other files: their own checksums decide.
-		s.log.Warn("what tells how the store was closed is damaged: its files are looked through as after a crash", "path", path)
+		s.log.Warn("the seal of the closed store is damaged: the store's files are inspected as after a crash", "path", path)
 		return false, nil
 	}
 	sealed := map[string]bool{}
@@ -209,14 +209,14 @@ func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 	}
 	for name := range have {
 		if ofPebble(name) && !sealed[name] {
-			s.log.Info("an earlier release had the store open since it was sealed: its files are looked through as after a crash", "file", name)
+			s.log.Info("an earlier release had the store open since the seal: the store's files are inspected as after a crash", "file", name)
 			return false, nil
 		}
 	}
 	for _, f := range was.Files {
 		path := s.disk.PathJoin(s.cfg.Dir, f.Name)
 		if !have[f.Name] {
-			return false, &Damage{path, "it is missing"}
+			return false, &Damage{path, "the file is missing"}
 		}
 		info, err := s.disk.Stat(path)
 		if err != nil {
@@ -224,14 +224,14 @@ func (s *Store) holdSeal(have map[string]bool) (held bool, err error) {
 		}
 		what := ""
 		if info.Size() != f.Size {
-			what = fmt.Sprintf("it has %d bytes, and had %d when the store was closed", info.Size(), f.Size)
+			what = fmt.Sprintf("the file has %d bytes, and had %d when the store was closed", info.Size(), f.Size)
 		} else if f.Sum != nil {
 			b, err := readFile(s.disk, path)
 			if err != nil {
 				return false, err
 			}
 			if crc32.Checksum(b, castagnoli) != *f.Sum {
-				what = "its checksum is another than when the store was closed"
+				what = "the checksum has changed since the store was closed"
 				if strings.HasSuffix(f.Name, ".log") {
 					what += where(path, b)
 				}
@@ -352,7 +352,7 @@ func inspectLog(path string, b []byte) (torn string, err error) {
 	}
 	for at := bad + 1; at < len(b); at++ {
 		if c, ok := chunkAt(b, at, logHead, logTypes); ok && c.number == number && c.synced > uint64(bad) {
-			return "", &Damage{path, fmt.Sprintf("bad record at %d before a good one at %d", bad, at)}
+			return "", &Damage{path, fmt.Sprintf("bad record at %d before a good record at %d", bad, at)}
 		}
 	}
 	if closedAt(b, bad, number) {

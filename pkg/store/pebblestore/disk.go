@@ -152,7 +152,7 @@ func (s *Store) fail(err error) {
 }
 
 func (s *Store) failure() error {
-	return errkind.New(errkind.Unavailable, "the store in %s is read only since its disk failed; restart it once the disk is well: %w", s.cfg.Dir, s.failedBy)
+	return errkind.New(errkind.Unavailable, "the store in %s is read only since its disk failed; restart the process once the disk works again: %w", s.cfg.Dir, s.failedBy)
 }
 
 // logger passes on Pebble's messages. Pebble calls Fatalf for an error without a way on. A commit that ends in Fatalf

@@ -169,7 +169,7 @@ func (s *Store) prepare(ctx context.Context, e *edit, name string, change func(*
 func (s *Store) commit(e *edit) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("the store's log cannot be written: it is read only until it is opened again", "error", r, "stack", string(debug.Stack()))
+			s.log.Error("the store's log cannot be written: the store is read only until it is opened again", "error", r, "stack", string(debug.Stack()))
 			s.fail(fmt.Errorf("writing the store's log: %v", r))
 			err = s.failure()
 		}

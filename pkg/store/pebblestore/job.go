@@ -13,7 +13,7 @@ import (
 // PutJob implements store.Jobs.
 func (s *Store) PutJob(ctx context.Context, j *pb.Job) (*pb.Job, error) {
 	if j.GetId() == "" {
-		return nil, errkind.New(errkind.Invalid, "putting a job: it has no id")
+		return nil, errkind.New(errkind.Invalid, "putting a job: the job has no id")
 	}
 	next := proto.CloneOf(j)
 	next.Revision++
@@ -23,7 +23,7 @@ func (s *Store) PutJob(ctx context.Context, j *pb.Job) (*pb.Job, error) {
 			return err
 		}
 		if old.GetRevision() != j.GetRevision() {
-			return errkind.New(errkind.Conflict, "its revision is %d, not %d", old.GetRevision(), j.GetRevision())
+			return errkind.New(errkind.Conflict, "the job's revision is %d, not %d", old.GetRevision(), j.GetRevision())
 		}
 		return e.put(k, next)
 	})

@@ -51,7 +51,7 @@ func (s *Store) lease(name string) (store.Lease, error) {
 // Acquire implements store.Leases.
 func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (store.Lease, error) {
 	if name == "" || holder == "" || ttl <= 0 {
-		return store.Lease{}, errkind.New(errkind.Invalid, "acquiring lease %q for %q: it needs a name, a holder and a time above 0", name, holder)
+		return store.Lease{}, errkind.New(errkind.Invalid, "acquiring lease %q for %q: a lease needs a name, a holder and a time above 0", name, holder)
 	}
 	var l store.Lease
 	err := s.edit(ctx, "acquiring lease "+name, ofLease(name), func(e *edit) error {
@@ -61,7 +61,7 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 		}
 		now := s.clock()
 		if last.Until.After(now) && last.Holder != holder {
-			return errkind.New(errkind.Conflict, "%s holds it until %s", last.Holder, last.Until.UTC().Format(time.RFC3339))
+			return errkind.New(errkind.Conflict, "%s holds the lease until %s", last.Holder, last.Until.UTC().Format(time.RFC3339))
 		}
 		l = store.Lease{Name: name, Holder: holder, Epoch: last.Epoch + 1, Until: now.Add(ttl)}
 		return e.Set(key(tableLeases, name), encodeLease(l), nil)
@@ -75,7 +75,7 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 // Renew implements store.Leases.
 func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (store.Lease, error) {
 	if ttl <= 0 {
-		return store.Lease{}, errkind.New(errkind.Invalid, "renewing lease %s: it needs a time above 0", l.Name)
+		return store.Lease{}, errkind.New(errkind.Invalid, "renewing lease %s: a lease needs a time above 0", l.Name)
 	}
 	err := s.edit(ctx, "renewing lease "+l.Name, ofLease(l.Name), func(e *edit) error {
 		last, err := s.lease(l.Name)
@@ -83,7 +83,7 @@ func (s *Store) Renew(ctx context.Context, l store.Lease, ttl time.Duration) (st
 			return err
 		}
 		if last.Epoch != l.Epoch || last.Until.IsZero() {
-			return errkind.New(errkind.Conflict, "epoch %d is not the lease's any more: it is at %d, held by %q", l.Epoch, last.Epoch, last.Holder)
+			return errkind.New(errkind.Conflict, "epoch %d is over: the lease has epoch %d, held by %q", l.Epoch, last.Epoch, last.Holder)
 		}
 		l.Holder, l.Until = last.Holder, s.clock().Add(ttl)
 		return e.Set(key(tableLeases, l.Name), encodeLease(l), nil)
@@ -117,7 +117,7 @@ func (s *Store) CheckEpoch(ctx context.Context, name string, epoch int64) error 
 		return err
 	}
 	if last.Epoch > epoch {
-		return errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", epoch, name, last.Epoch)
+		return errkind.New(errkind.Conflict, "epoch %d of %s is over: the lease has epoch %d", epoch, name, last.Epoch)
 	}
 	return nil
 }

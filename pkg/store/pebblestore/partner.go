@@ -13,7 +13,7 @@ import (
 // Partner implements store.Partners.
 func (s *Store) Partner(ctx context.Context, role, id string, adopt bool) (partner string, err error) {
 	if role == "" || id == "" {
-		return "", errkind.New(errkind.Invalid, "telling partner %q as %q: it needs a role and an identity", id, role)
+		return "", errkind.New(errkind.Invalid, "telling partner %q as %q: a partner needs a role and an identity", id, role)
 	}
 	err = s.edit(ctx, "telling who is the "+role, "partner/"+role, func(e *edit) error {
 		k := key(tablePartners, role)
@@ -25,7 +25,7 @@ func (s *Store) Partner(ctx context.Context, role, id string, adopt bool) (partn
 				return err
 			}
 		case !errors.Is(err, pebble.ErrNotFound):
-			return fmt.Errorf("reading it: %w", s.noticed(err))
+			return fmt.Errorf("reading the partner: %w", s.noticed(err))
 		}
 		partner = id
 		return e.Set(k, []byte(id), nil)

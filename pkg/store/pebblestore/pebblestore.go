@@ -141,7 +141,7 @@ func (s *Store) open() (err error) {
 	held, err := pebble.LockDirectory(s.cfg.Dir, s.disk)
 	if err != nil {
 		if errors.Is(err, syscall.EAGAIN) || err.Error() == "lock held by current process" {
-			return errkind.New(errkind.Conflict, "it is already open; stop the process that has it, or give this one another folder: %w", err)
+			return errkind.New(errkind.Conflict, "the store is already open; stop the process with the open store, or give this process another folder: %w", err)
 		}
 		return err
 	}
@@ -150,7 +150,7 @@ func (s *Store) open() (err error) {
 			err = errors.Join(err, held.Close())
 		}
 	}()
-	if err := s.free(openBytes, "what opening may need"); err != nil {
+	if err := s.free(openBytes, "the room for opening"); err != nil {
 		return err
 	}
 	fresh, err := s.inspect()
@@ -207,7 +207,7 @@ func (s *Store) openPebble(held *pebble.Lock) (db *pebble.DB, err error) {
 			},
 			BackgroundError: func(err error) {
 				if !pebble.IsCorruptionError(err) { // damage is logged once, by damaged
-					s.log.Error("the store could not tidy up; it will try again", "error", err)
+					s.log.Error("the store could not tidy up, and will try again", "error", err)
 				}
 			},
 		},
@@ -217,14 +217,14 @@ func (s *Store) openPebble(held *pebble.Lock) (db *pebble.DB, err error) {
 // measure registers the metrics.
 func (s *Store) measure(r prometheus.Registerer) error {
 	commits := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_store_commit_seconds",
-		Help: "From a write being ready to its being durable.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)})
+		Help: "Time between a write's readiness and its durability.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)})
 	s.commits = commits
 	if r == nil {
 		return nil
 	}
 	for _, c := range []prometheus.Collector{
 		commits,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_store_disk_bytes", Help: "What the store takes on disk."},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cinedex_store_disk_bytes", Help: "Size of the store on disk."},
 			func() float64 { return float64(s.db.Metrics().DiskSpaceUsage()) }),
 	} {
 		if err := r.Register(c); err != nil {
@@ -266,7 +266,7 @@ func (s *Store) Close() error {
 		err := s.db.Close()
 		if err == nil && s.damage.Load() == nil {
 			if sealErr := s.seal(); sealErr != nil {
-				s.log.Warn("sealing the store that was closed: its files are looked through at the next start as after a crash", "error", sealErr)
+				s.log.Warn("sealing the closed store: the next start inspects the store's files as after a crash", "error", sealErr)
 			}
 		}
 		done <- errors.Join(err, s.lock.Close())
@@ -280,7 +280,7 @@ func (s *Store) Close() error {
 		case <-look.C:
 			if s.disk.full() {
 				close(s.disk.closing)
-				return errkind.New(errkind.Exhausted, "closing the store in %s: the disk is full; what was acknowledged will be read back from the log", s.cfg.Dir)
+				return errkind.New(errkind.Exhausted, "closing the store in %s: the disk is full; the next start reads the acknowledged writes back from the log", s.cfg.Dir)
 			}
 		case <-s.failed:
 			return fmt.Errorf("closing the store: %w", s.failure())

@@ -59,7 +59,7 @@ func TestOneProcess(t *testing.T) {
 	_, err := pebblestore.Open(cfg, pebblestore.Deps{})
 	wantKind(t, "opening twice in one process", err, errkind.Conflict)
 	out, err := child(t, "open", cfg.Dir).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "conflict: opening the store in "+cfg.Dir+": it is already open; stop the process") {
+	if err == nil || !strings.Contains(string(out), "conflict: opening the store in "+cfg.Dir+": the store is already open; stop the process") {
 		t.Errorf("opening in another process: %v, %s", err, out)
 	}
 	ok(t, s.Close())

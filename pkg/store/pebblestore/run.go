@@ -13,7 +13,7 @@ import (
 
 func named(doing string, r *pb.Run) error {
 	if r.GetId() == "" || r.GetAsset() == "" {
-		return errkind.New(errkind.Invalid, "%s: it needs an id and an asset", doing)
+		return errkind.New(errkind.Invalid, "%s: a run needs an id and an asset", doing)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (s *Store) FinishRun(ctx context.Context, r *pb.Run) error {
 		case err != nil:
 			return err
 		case last.Epoch > r.GetEpoch():
-			return errkind.New(errkind.Conflict, "epoch %d of %s is over: it is at %d", r.GetEpoch(), lease, last.Epoch)
+			return errkind.New(errkind.Conflict, "epoch %d of %s is over: the run is at epoch %d", r.GetEpoch(), lease, last.Epoch)
 		}
 		r = proto.CloneOf(r)
 		r.Activated = false // an active run has finished, so this run is not active
@@ -128,7 +128,7 @@ func (s *Store) DeleteRun(ctx context.Context, asset, run string) error {
 		}
 		for _, a := range active {
 			if a.GetRun() == run {
-				return errkind.New(errkind.Conflict, "it is the active run of %s: switch to another first", a.GetAlgorithm())
+				return errkind.New(errkind.Conflict, "the run is the active run of %s: switch to another run first", a.GetAlgorithm())
 			}
 		}
 		for _, table := range []byte{tableAnnotations, tableEmbeddings, tableMarkers, tableStretches} {

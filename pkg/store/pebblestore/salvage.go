@@ -76,7 +76,7 @@ func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, e
 	}()
 	if opened != nil {
 		out.Gaps++
-		out.Damage = append(out.Damage, fmt.Sprintf("nothing of it can be read: %v", opened))
+		out.Damage = append(out.Damage, fmt.Sprintf("no row can be read: %v", opened))
 		return out, nil
 	}
 	defer func() { _, _ = old.Close(), held.Close() }() // an error of closing says nothing new: the old store was read
@@ -256,7 +256,7 @@ func copyReadable(ctx context.Context, from, to *pebble.DB, prefix []byte, out *
 			return nil
 		}
 		if err := b.Commit(pebble.Sync); err != nil {
-			return fmt.Errorf("copying what can be read: %w", err)
+			return fmt.Errorf("copying the readable rows: %w", err)
 		}
 		b.Close()
 		b = to.NewBatch()

@@ -100,9 +100,9 @@ func readable(body []byte) error {
 	err := json.Unmarshal(body, &request)
 	switch {
 	case err != nil:
-		return errkind.New(errkind.Invalid, `want one JSON object {"query": "…", "variables": {…}}: %w`, err)
+		return errkind.New(errkind.Invalid, `want a single JSON object {"query": "…", "variables": {…}}: %w`, err)
 	case request.Query == "":
-		return errkind.New(errkind.Invalid, "query: say what is asked for")
+		return errkind.New(errkind.Invalid, "query: give a GraphQL document")
 	}
 	return nil
 }

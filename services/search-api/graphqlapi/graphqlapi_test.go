@@ -384,7 +384,7 @@ func TestErrors(t *testing.T) {
 		{"introspection without a token", "", request("{ __schema { types { name } } }", nil), 401, "unauthenticated", "", ""},
 		{"no JSON", "all", "query { status }", 400, "invalid", "JSON", ""},
 		{"nothing", "all", "{}", 400, "invalid", "query", ""},
-		{"a batch", "all", `[{"query": "{ status { asset } }"}]`, 400, "invalid", "one JSON object", ""},
+		{"a batch", "all", `[{"query": "{ status { asset } }"}]`, 400, "invalid", "a single JSON object", ""},
 		{"variables that are none", "all", `{"query": "{ status { asset } }", "variables": []}`, 400, "invalid", "variables", ""},
 		{"a slip", "all", request("{\n  search(q: \"a\" {", nil), 400, "invalid", "Expected", "2:17"},
 		{"an unknown field", "all", request("{\n  search(q: \"a\") { hits { smell } }\n}", nil), 400, "invalid", "smell", "2:27"},

@@ -117,7 +117,7 @@ func unreadable(log *slog.Logger, doing, asset string, err error) error {
 		return err
 	}
 	log.Error(doing, "asset", asset, "error", err)
-	return errkind.New(errkind.Of(err), "%s: it cannot be read now; the service's log says why", doing)
+	return errkind.New(errkind.Of(err), "%s: the media cannot be read now; the service's log says why", doing)
 }
 
 func (f frames) at(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error) {
