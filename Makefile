@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN   := bin/cinedex
 GO    ?= go
 export GOFLAGS ?= -buildvcs=false
-# Without gRPC's own traces, which Cinedex does not use, the linker leaves out the methods that nothing calls.
+# Without gRPC's own traces, which Cinedex does not use, the linker leaves out uncalled methods.
 TAGS  ?= grpcnotrace
 
 .DEFAULT_GOAL := help
@@ -24,10 +24,10 @@ help: ## this list
 build: ## build bin/cinedex
 	$(GO) build -tags=$(TAGS) -o $(BIN) ./cmd/cinedex
 
-sizes: ## the size of each program as a release has it, and how long it takes to build and to link
+sizes: ## the size of each program as in a release, and the seconds of building and linking
 	@TAGS=$(TAGS) scripts/sizes
 
-demo: build ## fetch what is needed, ingest, search in three ways, serve (ONCE=1 ends, FULL=1 the whole film, SIZE=production over make servers)
+demo: build ## fetch models and media, ingest, search in three ways, serve (ONCE=1 ends, FULL=1 the whole film, SIZE=production over make servers)
 ifeq ($(SIZE),production)
 	$(MAKE) --no-print-directory servers
 	$(BIN) demo --home .cinedex/production --config config/production.yaml
@@ -35,7 +35,7 @@ else
 	$(BIN) demo
 endif
 
-setup: build ## fetch models, media and programs that tests need
+setup: build ## fetch the models, media and programs of the tests
 	$(BIN) models fetch core demo ffmpeg ffprobe
 	@scripts/system-packages
 
@@ -43,16 +43,16 @@ servers: ## real Kafka, Cassandra and OpenSearch as processes on this machine (K
 	@$(GO) run ./deploy/local start -kafka $(KAFKA) -cassandra $(CASSANDRA) -opensearch $(OPENSEARCH) \
 		-kafka-port $(KAFKA_PORT) -cassandra-port $(CASSANDRA_PORT) -opensearch-port $(OPENSEARCH_PORT)
 
-servers-status: ## which of them run, where, with how much memory
+servers-status: ## the running servers, their addresses and memory
 	@$(GO) run ./deploy/local status
 
-servers-stop: ## stop them; their data stays
+servers-stop: ## stop the servers; their data stays
 	@$(GO) run ./deploy/local stop
 
 test: setup ## set up and pass everything
 	scripts/test
 
-check: setup lint test ## what CI runs: lint, every test, then some packages under the race detector
+check: setup lint test ## as in CI: lint, every test, then some packages under the race detector
 	scripts/race
 
 chaos: setup ## brokers, nodes, disks and networks fail on purpose, on real servers (ONLY=regexp picks)
@@ -64,7 +64,7 @@ figures: setup ## run every figure of docs/benchmarks again (ONLY=glob picks)
 
 bench: figures ## the same as figures
 
-race: setup ## every package under the race detector, real servers left out (CI runs it over those of scripts/race)
+race: setup ## every package under the race detector, real servers left out (CI runs the packages of scripts/race)
 	scripts/race all
 
 release: ## dist/: programs, SBOM (CycloneDX), licences, checksums (VERIFY=1 builds twice and compares the bytes)
@@ -82,5 +82,5 @@ prose: ## count the words that comments and docs should avoid, per package and p
 fmt: ## gofmt everything
 	gofmt -w $$(git ls-files '*.go')
 
-clean: servers-stop ## remove what was built and the demo's data; the model cache stays
+clean: servers-stop ## remove built programs and the demo's data; the model cache stays
 	rm -rf bin .cinedex

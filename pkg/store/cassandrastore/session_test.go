@@ -124,10 +124,10 @@ func TestValidate(t *testing.T) {
 		t.Error(err)
 	}
 	for want, spoil := range map[string]func(*Config){
-		"hosts: must name":    func(c *Config) { c.Hosts = nil },
+		"hosts: must name":       func(c *Config) { c.Hosts = nil },
 		"hosts: a host is empty": func(c *Config) { c.Hosts = []string{"a", " "} },
-		"keyspace:":           func(c *Config) { c.Keyspace = "Films; DROP" },
-		"consistency:":        func(c *Config) { c.Consistency = "one" },
+		"keyspace:":              func(c *Config) { c.Keyspace = "Films; DROP" },
+		"consistency:":           func(c *Config) { c.Consistency = "one" },
 		"password: must be set where username is": func(c *Config) { c.Username = "x" },
 		"cert_file and key_file":                  func(c *Config) { c.TLS.KeyFile = "x" },
 		"replication:":                            func(c *Config) { c.Replication = "dc1:many" },
