@@ -59,7 +59,6 @@ func (r resolvers) Status(ctx context.Context, limit int32, cursor *string) ([]*
 	return answer.GetAssets(), err
 }
 
-
 func (f *FilterInput) message() *pb.Filter {
 	if f == nil {
 		return nil
