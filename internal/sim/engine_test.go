@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
@@ -94,6 +95,11 @@ func (m *model) Vector(_ context.Context, q search.VectorQuery) ([]search.Hit, e
 
 var errNotAsked = errkind.New(errkind.Internal, "the reader does not ask this")
 
+func (m *model) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	return search.SetOfHits(ctx, m, q)
+}
+
+func (m *model) Size(context.Context, search.SetQuery) (int, error)         { return 0, errNotAsked }
 func (m *model) Languages(context.Context, *search.Scope) ([]string, error) { return nil, errNotAsked }
 func (m *model) Marks(search.TextQuery, string, string) [][2]int            { return nil }
 func (m *model) Dump(context.Context, io.Writer) error                      { return errNotAsked }
