@@ -11,8 +11,6 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 	"github.com/klauspost/compress/gzip"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -96,9 +94,11 @@ func asConnect(err error) *connect.Error {
 		return connect.NewError(connect.CodeInternal, errors.New(inside))
 	}
 	told := connect.NewError(connect.Code(k.GRPCCode()), err)
-	if after, ok := errkind.RetryAfter(err); ok {
+	if _, ok := errkind.RetryAfter(err); ok {
 		SetRetryAfter(told.Meta(), err) // a header over HTTP, a trailer over gRPC
-		if d, err := connect.NewErrorDetail(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)}); err == nil {
+	}
+	for _, m := range details(k, err) {
+		if d, err := connect.NewErrorDetail(m); err == nil {
 			told.AddDetail(d)
 		}
 	}

@@ -41,6 +41,7 @@ func Register(mux *http.ServeMux, deps Deps) error {
 	server := handler.New(NewExecutableSchema(Config{Resolvers: resolvers{deps.RPC}, Complexity: complexity()}))
 	// Documents are parsed anew each time: parsing takes microseconds, and a cache would keep pictures in base64.
 	server.AddTransport(transport.POST{})
+	server.Use(extension.AutomaticPersistedQuery{Cache: newDocuments()})
 	server.Use(extension.Introspection{}) // nobody gets here without a token
 	server.SetErrorPresenter(a.present)
 	server.SetRecoverFunc(func(_ context.Context, v any) error {
@@ -101,7 +102,7 @@ func readable(body []byte) error {
 	switch {
 	case err != nil:
 		return errkind.New(errkind.Invalid, `want a single JSON object {"query": "…", "variables": {…}}: %w`, err)
-	case request.Query == "":
+	case request.Query == "" && request.Extensions["persistedQuery"] == nil:
 		return errkind.New(errkind.Invalid, "query: give a GraphQL document")
 	}
 	return nil
@@ -133,6 +134,9 @@ func (a api) present(ctx context.Context, err error) *gqlerror.Error {
 	return a.told(e)
 }
 
+// notPersisted is the code by which clients know that they must send a document once more.
+const notPersisted = "PERSISTED_QUERY_NOT_FOUND"
+
 // told gives an error the kind, and the words meant for the caller.
 func (a api) told(e *gqlerror.Error) *gqlerror.Error {
 	kind := errkind.Invalid
@@ -142,7 +146,9 @@ func (a api) told(e *gqlerror.Error) *gqlerror.Error {
 	if e.Extensions == nil {
 		e.Extensions = map[string]any{}
 	}
-	e.Extensions["code"] = kind.String()
+	if e.Extensions["code"] != notPersisted {
+		e.Extensions["code"] = kind.String()
+	}
 	if after, ok := errkind.RetryAfter(e.Err); ok {
 		e.Extensions["retryAfter"] = after.Seconds()
 	}

@@ -111,11 +111,14 @@ func TestEveryDoorSaysWhenToComeBack(t *testing.T) {
 		req.Header().Set("Authorization", "Bearer busy")
 		_, err := client.Search(t.Context(), req)
 		var ce *connect.Error
-		if !errors.As(err, &ce) || ce.Code() != connect.CodeResourceExhausted || ce.Meta().Get("Retry-After") == "" || len(ce.Details()) != 1 {
+		if !errors.As(err, &ce) || ce.Code() != connect.CodeResourceExhausted || ce.Meta().Get("Retry-After") == "" || len(ce.Details()) != 2 {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if d, err := ce.Details()[0].Value(); err != nil || d.(*errdetails.RetryInfo).GetRetryDelay().AsDuration() <= 0 {
+		if d, err := ce.Details()[0].Value(); err != nil || d.(*errdetails.ErrorInfo).GetReason() != "EXHAUSTED" {
+			t.Errorf("%s: details %v, %v", name, d, err)
+		}
+		if d, err := ce.Details()[1].Value(); err != nil || d.(*errdetails.RetryInfo).GetRetryDelay().AsDuration() <= 0 {
 			t.Errorf("%s: details %v, %v", name, d, err)
 		}
 	}
