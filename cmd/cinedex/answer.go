@@ -19,10 +19,11 @@ func (o *output) answer(r *pb.SearchResponse, server string) error {
 
 // mayBeMissing are the fields that are left out if empty. All other fields are printed always.
 var mayBeMissing = map[protoreflect.FullName]bool{
-	"cinedex.v1.SearchResponse.cursor": true,
-	"cinedex.v1.Evidence.text":         true,
-	"cinedex.v1.Evidence.language":     true,
-	"cinedex.v1.Evidence.label":        true,
+	"cinedex.v1.SearchResponse.cursor":  true,
+	"cinedex.v1.SearchResponse.explain": true,
+	"cinedex.v1.Evidence.text":          true,
+	"cinedex.v1.Evidence.language":      true,
+	"cinedex.v1.Evidence.label":         true,
 }
 
 // servedPaths are the fields with the path of a picture or a film on the service.

@@ -19,6 +19,7 @@ func newSearch(o *output, h *home) *cobra.Command {
 	var image, frame, shot, order, cursor, profile string
 	var facets []string
 	var limit int32
+	var explain bool
 	c := &cobra.Command{
 		Use:   "search [QUERY]",
 		Short: "Search what is said, what is seen, or what looks like a picture",
@@ -36,7 +37,7 @@ docs/guides/query-language.md has the whole language.`,
   cinedex search --frame 4f2a…@01:02:03:04 --json | jq '.hits[0].start_frame'`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Profile: profile, Facets: facets}
+			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Explain: explain, Profile: profile, Facets: facets}
 			if profile != "" {
 				req.Limit, req.Order = given(cmd, "limit", limit), given(cmd, "order", order)
 			}
@@ -72,6 +73,7 @@ docs/guides/query-language.md has the whole language.`,
 	f.StringVar(&order, "order", "score", "score or time")
 	f.StringVar(&profile, "profile", "", "the profile of an application that the service has")
 	f.StringSliceVar(&facets, "facet", nil, "count the moments by title, language or kind")
+	f.BoolVar(&explain, "explain", false, "tell how the query was evaluated")
 	f.StringVar(&cursor, "cursor", "", "the next page of an answer, as its JSON gave it")
 	return c
 }
@@ -193,8 +195,38 @@ func printAnswer(o *output, r *pb.SearchResponse) {
 		if n == 1 {
 			hits = "hit"
 		}
-		o.note("%d %s in %.0f ms", n, hits, r.GetTookMs())
+		o.note("%d %s%s in %.0f ms", n, hits, ofTotal(r), r.GetTookMs())
 	}
+	for _, s := range r.GetExplain() {
+		o.note("%s", planLine(s))
+	}
+}
+
+// ofTotal tells how many matches the hits are of, where the answer knows.
+func ofTotal(r *pb.SearchResponse) string {
+	switch t := r.GetTotal(); {
+	case t.GetCount() == 0:
+		return ""
+	case t.GetExact():
+		return fmt.Sprintf(" of %d matches", t.GetCount())
+	default:
+		return fmt.Sprintf(" of at least %d matches", t.GetCount())
+	}
+}
+
+// planLine is a step of an explanation.
+func planLine(s *pb.PlanStep) string {
+	line := strings.Repeat("  ", int(s.GetDepth())) + s.GetStep()
+	if s.GetDrives() {
+		line += ", read first"
+	}
+	if s.GetRows() > 0 {
+		line += fmt.Sprintf(": %d rows", s.GetRows())
+	}
+	if s.GetWindows() > 0 {
+		line += fmt.Sprintf(" in %d windows", s.GetWindows())
+	}
+	return fmt.Sprintf("%s -> %d moments, %.1f ms", line, s.GetMoments(), s.GetMs())
 }
 
 func (o *output) terminalOut() bool { return isTerminal(o.out) }

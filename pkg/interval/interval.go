@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
@@ -26,7 +27,12 @@ type Algebra[T any] struct {
 	Better func(a, b Span[T]) int
 	// Spend is told of n more pairs. After an error the operator returns the error and no list. nil spends without bound.
 	Spend func(n int) error
+	// Most bounds the spans of a list that And makes. A longer list is ErrTooMany. 0 is no bound.
+	Most int
 }
+
+// ErrTooMany is the error of an operator whose list would hold more than Algebra.Most spans.
+var ErrTooMany = errkind.New(errkind.Exhausted, "more moments meet than are kept")
 
 // Settle makes a list of spans in any order. Settle changes the slice that was given, and returns a part of the slice.
 func (al Algebra[T]) Settle(spans []Span[T]) []Span[T] {
@@ -49,15 +55,25 @@ func (al Algebra[T]) Settle(spans []Span[T]) []Span[T] {
 // And returns the time that spans of both lists share.
 func (al Algebra[T]) And(a, b []Span[T]) ([]Span[T], error) {
 	var out []Span[T]
+	many := false
 	err := al.Meet(a, b, 0, func(i, j int) {
-		if iv := a[i].Intersect(b[j].Interval); !iv.Empty() {
-			out = append(out, Span[T]{iv, al.Join(a[i].Of, b[j].Of)})
+		iv := a[i].Intersect(b[j].Interval)
+		if iv.Empty() || many {
+			return
+		}
+		out = append(out, Span[T]{iv, al.Join(a[i].Of, b[j].Of)})
+		if al.Most > 0 && len(out) > 2*al.Most { // many pairs share few places
+			out = al.Settle(out)
+			many = len(out) > al.Most
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	return al.Settle(out), nil
+	if out = al.Settle(out); al.Most > 0 && len(out) > al.Most {
+		return nil, ErrTooMany
+	}
+	return out, nil
 }
 
 // Within returns, for each span of a with a span of b at most gap away, the hull of the span and the best such span of b.

@@ -152,6 +152,24 @@ func TestMeetLooksAtNoOtherPair(t *testing.T) {
 	}
 }
 
+// TestMost: pairs that share few places are no reason to stop, and pairs at many places are.
+func TestMost(t *testing.T) {
+	var a, b []span
+	for i := range schema.Time(200) {
+		a = append(a, span{schema.Interval{Start: i, End: 1000}, 1})
+		b = append(b, span{schema.Interval{Start: i, End: 1001}, 2})
+	}
+	bounded := algebra
+	bounded.Most = 200
+	if got, err := bounded.And(a, b); err != nil || len(got) != 200 { // of 40,000 pairs
+		t.Errorf("%d spans and %v, want 200", len(got), err)
+	}
+	bounded.Most = 199
+	if got, err := bounded.And(a, b); !errors.Is(err, interval.ErrTooMany) || got != nil {
+		t.Errorf("%d spans and %v, want ErrTooMany", len(got), err)
+	}
+}
+
 func BenchmarkAnd(b *testing.B) {
 	lists := make([][]span, 2)
 	for l := range lists {

@@ -1212,6 +1212,8 @@ type SearchRequest struct {
 	Order string `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"`
 	// Answers as if these versions were active, by algorithm: for operators, before a switch.
 	Preview map[string]string `protobuf:"bytes,8,rep,name=preview,proto3" json:"preview,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Asks for SearchResponse.explain.
+	Explain bool `protobuf:"varint,9,opt,name=explain,proto3" json:"explain,omitempty"`
 	// The profile of the application, by name: it narrows and weighs the query, and shapes the answer. Empty asks without a profile.
 	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	// For operators: the content of a profile's file, used instead of a profile of the service. Not together with profile.
@@ -1310,6 +1312,13 @@ func (x *SearchRequest) GetPreview() map[string]string {
 	return nil
 }
 
+func (x *SearchRequest) GetExplain() bool {
+	if x != nil {
+		return x.Explain
+	}
+	return false
+}
+
 func (x *SearchRequest) GetProfile() string {
 	if x != nil {
 		return x.Profile
@@ -1352,6 +1361,10 @@ type SearchResponse struct {
 	Cursor string `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// True if candidates were found and none of the candidates is near enough to be called a match.
 	NoGoodMatch bool `protobuf:"varint,6,opt,name=no_good_match,json=noGoodMatch,proto3" json:"no_good_match,omitempty"`
+	// How many matches there are. Moments that are near and not called a match are not counted.
+	Total *Total `protobuf:"bytes,7,opt,name=total,proto3" json:"total,omitempty"`
+	// How the query was evaluated, if SearchRequest.explain asks for it: one step a line, in the order of the query.
+	Explain []*PlanStep `protobuf:"bytes,8,rep,name=explain,proto3" json:"explain,omitempty"`
 	// The profile that shaped the answer, as name@version.
 	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The moments of the whole answer, counted by each of the facets asked for.
@@ -1430,6 +1443,20 @@ func (x *SearchResponse) GetNoGoodMatch() bool {
 		return x.NoGoodMatch
 	}
 	return false
+}
+
+func (x *SearchResponse) GetTotal() *Total {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetExplain() []*PlanStep {
+	if x != nil {
+		return x.Explain
+	}
+	return nil
 }
 
 func (x *SearchResponse) GetProfile() string {
@@ -1554,6 +1581,159 @@ func (x *FacetValue) GetCount() int64 {
 	return 0
 }
 
+// Total is a number of matches.
+type Total struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Count int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// False means at least count: `partial` says what stopped the evaluation, or the query is ranked over the best candidates alone.
+	Exact         bool `protobuf:"varint,2,opt,name=exact,proto3" json:"exact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Total) Reset() {
+	*x = Total{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Total) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Total) ProtoMessage() {}
+
+func (x *Total) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Total.ProtoReflect.Descriptor instead.
+func (*Total) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Total) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Total) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+// PlanStep is what one node of a query did.
+type PlanStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// and, or, not, within 5s; of a leaf, how `partial` names the part: dialogue/words.
+	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	// Steps of a greater depth below a step belong to the step.
+	Depth int32 `protobuf:"varint,2,opt,name=depth,proto3" json:"depth,omitempty"`
+	// The step was read first, and the other steps only near the moments that the step gave.
+	Drives bool `protobuf:"varint,3,opt,name=drives,proto3" json:"drives,omitempty"`
+	// Items that were read within what the caller may see, and the windows in which they were read; no windows means everywhere.
+	Rows    int64 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	Windows int64 `protobuf:"varint,5,opt,name=windows,proto3" json:"windows,omitempty"`
+	// Moments that the step gave.
+	Moments int64 `protobuf:"varint,6,opt,name=moments,proto3" json:"moments,omitempty"`
+	// Milliseconds spent in the step alone.
+	Ms            float64 `protobuf:"fixed64,7,opt,name=ms,proto3" json:"ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanStep) Reset() {
+	*x = PlanStep{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanStep) ProtoMessage() {}
+
+func (x *PlanStep) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanStep.ProtoReflect.Descriptor instead.
+func (*PlanStep) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PlanStep) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *PlanStep) GetDepth() int32 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+func (x *PlanStep) GetDrives() bool {
+	if x != nil {
+		return x.Drives
+	}
+	return false
+}
+
+func (x *PlanStep) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *PlanStep) GetWindows() int64 {
+	if x != nil {
+		return x.Windows
+	}
+	return 0
+}
+
+func (x *PlanStep) GetMoments() int64 {
+	if x != nil {
+		return x.Moments
+	}
+	return 0
+}
+
+func (x *PlanStep) GetMs() float64 {
+	if x != nil {
+		return x.Ms
+	}
+	return 0
+}
+
 // PartialFailure names a part of the query that gave no candidates.
 type PartialFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1568,7 +1748,7 @@ type PartialFailure struct {
 
 func (x *PartialFailure) Reset() {
 	*x = PartialFailure{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1760,7 @@ func (x *PartialFailure) String() string {
 func (*PartialFailure) ProtoMessage() {}
 
 func (x *PartialFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1773,7 @@ func (x *PartialFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartialFailure.ProtoReflect.Descriptor instead.
 func (*PartialFailure) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PartialFailure) GetPart() string {
@@ -1661,7 +1841,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1853,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1866,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Hit) GetTitle() string {
@@ -1861,7 +2041,7 @@ type TextRange struct {
 
 func (x *TextRange) Reset() {
 	*x = TextRange{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +2053,7 @@ func (x *TextRange) String() string {
 func (*TextRange) ProtoMessage() {}
 
 func (x *TextRange) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +2066,7 @@ func (x *TextRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRange.ProtoReflect.Descriptor instead.
 func (*TextRange) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TextRange) GetStart() int32 {
@@ -1932,7 +2112,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +2124,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +2137,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Evidence) GetLeaf() string {
@@ -2068,7 +2248,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2260,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2273,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -2120,7 +2300,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2312,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2325,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -2172,7 +2352,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2364,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2377,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -2223,7 +2403,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2235,7 +2415,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2248,7 +2428,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -2268,7 +2448,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2280,7 +2460,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2293,7 +2473,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -2327,7 +2507,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2519,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2532,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -2411,7 +2591,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2603,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2616,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -2491,7 +2671,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2503,7 +2683,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2516,7 +2696,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -2547,7 +2727,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +2739,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2752,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -2607,7 +2787,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +2799,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +2812,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -2669,7 +2849,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2681,7 +2861,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2694,7 +2874,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -2767,7 +2947,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +2959,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +2972,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -2841,7 +3021,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2853,7 +3033,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2866,7 +3046,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -2894,7 +3074,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2906,7 +3086,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2919,7 +3099,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -2958,7 +3138,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2970,7 +3150,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2983,7 +3163,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -3045,7 +3225,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3057,7 +3237,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3070,7 +3250,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Compared) GetQ() string {
@@ -3217,7 +3397,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05kinds\x18\x06 \x03(\tR\x05kinds\x12%\n" +
 	"\x0emin_confidence\x18\a \x01(\x02R\rminConfidence\x12\x14\n" +
 	"\x05start\x18\b \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\t \x01(\x03R\x03end\"\xbe\x03\n" +
+	"\x03end\x18\t \x01(\x03R\x03end\"\xd8\x03\n" +
 	"\rSearchRequest\x12'\n" +
 	"\x05query\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12\f\n" +
 	"\x01q\x18\x02 \x01(\tR\x01q\x12*\n" +
@@ -3228,6 +3408,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"timeout_ms\x18\x06 \x01(\x05R\ttimeoutMs\x12\x14\n" +
 	"\x05order\x18\a \x01(\tR\x05order\x12@\n" +
 	"\apreview\x18\b \x03(\v2&.cinedex.v1.SearchRequest.PreviewEntryR\apreview\x12\x18\n" +
+	"\aexplain\x18\t \x01(\bR\aexplain\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12\x1f\n" +
 	"\vtry_profile\x18\x15 \x01(\fR\n" +
 	"tryProfile\x12\x16\n" +
@@ -3235,14 +3416,16 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06facets\x18\x17 \x03(\tR\x06facets\x1a:\n" +
 	"\fPreviewEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x02\n" +
 	"\x0eSearchResponse\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\x01R\x06tookMs\x124\n" +
 	"\apartial\x18\x03 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial\x12#\n" +
 	"\x04hits\x18\x04 \x03(\v2\x0f.cinedex.v1.HitR\x04hits\x12\x16\n" +
 	"\x06cursor\x18\x05 \x01(\tR\x06cursor\x12\"\n" +
-	"\rno_good_match\x18\x06 \x01(\bR\vnoGoodMatch\x12\x18\n" +
+	"\rno_good_match\x18\x06 \x01(\bR\vnoGoodMatch\x12'\n" +
+	"\x05total\x18\a \x01(\v2\x11.cinedex.v1.TotalR\x05total\x12.\n" +
+	"\aexplain\x18\b \x03(\v2\x14.cinedex.v1.PlanStepR\aexplain\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12)\n" +
 	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"K\n" +
 	"\x05Facet\x12\x12\n" +
@@ -3251,7 +3434,18 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"FacetValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x03R\x05count\"N\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"3\n" +
+	"\x05Total\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x14\n" +
+	"\x05exact\x18\x02 \x01(\bR\x05exact\"\xa4\x01\n" +
+	"\bPlanStep\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12\x14\n" +
+	"\x05depth\x18\x02 \x01(\x05R\x05depth\x12\x16\n" +
+	"\x06drives\x18\x03 \x01(\bR\x06drives\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x18\n" +
+	"\awindows\x18\x05 \x01(\x03R\awindows\x12\x18\n" +
+	"\amoments\x18\x06 \x01(\x03R\amoments\x12\x0e\n" +
+	"\x02ms\x18\a \x01(\x01R\x02ms\"N\n" +
 	"\x0ePartialFailure\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -3427,7 +3621,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(Relation)(0),                   // 0: cinedex.v1.Relation
 	(TextMode)(0),                   // 1: cinedex.v1.TextMode
@@ -3448,35 +3642,37 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*SearchResponse)(nil),          // 16: cinedex.v1.SearchResponse
 	(*Facet)(nil),                   // 17: cinedex.v1.Facet
 	(*FacetValue)(nil),              // 18: cinedex.v1.FacetValue
-	(*PartialFailure)(nil),          // 19: cinedex.v1.PartialFailure
-	(*Hit)(nil),                     // 20: cinedex.v1.Hit
-	(*TextRange)(nil),               // 21: cinedex.v1.TextRange
-	(*Evidence)(nil),                // 22: cinedex.v1.Evidence
-	(*ListTitlesRequest)(nil),       // 23: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 24: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 25: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 26: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 27: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 28: cinedex.v1.ActiveRun
-	(*ListAnnotationsRequest)(nil),  // 29: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 30: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 31: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 32: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 33: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 34: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 35: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 36: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 37: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 38: cinedex.v1.Compared
-	nil,                             // 39: cinedex.v1.Leaf.RangesEntry
-	nil,                             // 40: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 41: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 42: cinedex.v1.Region
-	(*Title)(nil),                   // 43: cinedex.v1.Title
-	(*Asset)(nil),                   // 44: cinedex.v1.Asset
-	(*Annotation)(nil),              // 45: cinedex.v1.Annotation
-	(*Run)(nil),                     // 46: cinedex.v1.Run
-	(*Value)(nil),                   // 47: cinedex.v1.Value
+	(*Total)(nil),                   // 19: cinedex.v1.Total
+	(*PlanStep)(nil),                // 20: cinedex.v1.PlanStep
+	(*PartialFailure)(nil),          // 21: cinedex.v1.PartialFailure
+	(*Hit)(nil),                     // 22: cinedex.v1.Hit
+	(*TextRange)(nil),               // 23: cinedex.v1.TextRange
+	(*Evidence)(nil),                // 24: cinedex.v1.Evidence
+	(*ListTitlesRequest)(nil),       // 25: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 26: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 27: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 28: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 29: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 30: cinedex.v1.ActiveRun
+	(*ListAnnotationsRequest)(nil),  // 31: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 32: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 33: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 34: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 35: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 36: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 37: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 38: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 39: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 40: cinedex.v1.Compared
+	nil,                             // 41: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 42: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 43: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 44: cinedex.v1.Region
+	(*Title)(nil),                   // 45: cinedex.v1.Title
+	(*Asset)(nil),                   // 46: cinedex.v1.Asset
+	(*Annotation)(nil),              // 47: cinedex.v1.Annotation
+	(*Run)(nil),                     // 48: cinedex.v1.Run
+	(*Value)(nil),                   // 49: cinedex.v1.Value
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -3502,54 +3698,56 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
 	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
 	13, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
-	39, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	41, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
 	12, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
-	40, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	42, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
 	0,  // 26: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
-	42, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	44, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
 	2,  // 28: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
 	14, // 29: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	41, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
-	19, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	20, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	17, // 33: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
-	18, // 34: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
-	22, // 35: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	42, // 36: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	21, // 37: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	25, // 38: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	43, // 39: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	44, // 40: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	44, // 41: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	28, // 42: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	45, // 43: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	33, // 44: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	46, // 45: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	28, // 46: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	35, // 47: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	36, // 48: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	38, // 49: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	20, // 50: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	20, // 51: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	12, // 52: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	47, // 53: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	15, // 54: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	23, // 55: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	26, // 56: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	29, // 57: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	31, // 58: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	34, // 59: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	16, // 60: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	24, // 61: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	27, // 62: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	30, // 63: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	32, // 64: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	37, // 65: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	60, // [60:66] is the sub-list for method output_type
-	54, // [54:60] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	43, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	21, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	22, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	19, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
+	20, // 34: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
+	17, // 35: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
+	18, // 36: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
+	24, // 37: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	44, // 38: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	23, // 39: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	27, // 40: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	45, // 41: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	46, // 42: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	46, // 43: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	30, // 44: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	47, // 45: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	35, // 46: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	48, // 47: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	30, // 48: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	37, // 49: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	38, // 50: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	40, // 51: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	22, // 52: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	22, // 53: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	12, // 54: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	49, // 55: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	15, // 56: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	25, // 57: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	28, // 58: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	31, // 59: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	33, // 60: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	36, // 61: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	16, // 62: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	26, // 63: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	29, // 64: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	32, // 65: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	34, // 66: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	39, // 67: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	62, // [62:68] is the sub-list for method output_type
+	56, // [56:62] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -3576,7 +3774,7 @@ func file_cinedex_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -7,6 +7,8 @@
 //	proxies.go       ask each searcher in its own terms, in parallel, under one deadline
 //	postprocess.go   interval algebra, fusion, calibration, paging, hits
 //
+// A query of several leaves is evaluated over everything that the leaves find, and not over the best candidates: see whole.go.
+//
 // What holds: an answer is computed from one snapshot of the library (library.go), so
 // it shows one whole run of each algorithm, never a mix; nothing that the caller may
 // not see has any influence on it; a part that fails or is late is named in
@@ -140,6 +142,7 @@ type Gateway struct {
 	// pictures bounds the memory of pictures and frames: one may take hundreds of megabytes, and one query may
 	// ask for many. A claim is made by whoever has a slot already, so that the order is the queue's.
 	pictures *budget.Budget
+	shots    *shotCache // of finished runs: what everybody who may see the run may know
 
 	seconds *prometheus.HistogramVec
 	parts   *prometheus.HistogramVec
@@ -158,6 +161,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.shares = newShares(cfg, deps.Metrics)
 	g.encoded = newVectorCache()
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
+	g.shots = newShotCache()
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)
 	g.lib.deps, g.lib.now, g.lib.turn, g.lib.lineups = &g.deps, time.Now, newTurn(), lineups{}
@@ -204,13 +208,18 @@ func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.Sear
 	}
 	partsCtx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
-	found := g.ask(partsCtx, q, parts)
-	if err := ctx.Err(); err != nil {
-		return nil, errkind.New(errkind.Cancelled, "the caller went away: %w", err)
-	}
-	resp, err = g.postprocess(ctx, q, found)
+	r, err := g.evaluate(ctx, partsCtx, q, parts)
 	if err != nil {
 		return nil, err
+	}
+	resp, err = g.postprocess(ctx, q, r)
+	if err != nil {
+		return nil, err
+	}
+	if req.GetExplain() {
+		for _, s := range r.steps {
+			resp.Explain = append(resp.Explain, s.message())
+		}
 	}
 	resp.TookMs = float64(time.Since(began).Microseconds()) / 1000
 	return resp, nil

@@ -24,6 +24,8 @@ type moment struct {
 	// belongs to, and its annotation gives the hit its text.
 	lead     evidence
 	evidence []evidence
+	// near says that the moment stands behind the matches of a query that is evaluated over whole sets.
+	near bool
 }
 
 // evidence is one searcher's hit behind a moment.
@@ -132,7 +134,7 @@ func support(a, b []evidence) []evidence {
 type settled map[place]*moment
 
 func (s settled) add(asset string, iv schema.Interval, score float64, a, b *moment) {
-	added := &moment{asset, iv, score, leading(a.lead, b.lead), support(a.evidence, b.evidence)}
+	added := &moment{asset: asset, Interval: iv, score: score, lead: leading(a.lead, b.lead), evidence: support(a.evidence, b.evidence)}
 	m := s[added.place()]
 	if m == nil {
 		s[added.place()] = added
@@ -162,6 +164,7 @@ const (
 type tally struct {
 	ctx   context.Context
 	steps int
+	limit int // of steps; 0 is maxSteps
 	err   error
 	// cut says that of some inner part only the best maxMoments moments were kept.
 	cut bool
@@ -174,7 +177,7 @@ func (t *tally) spend(n int) bool {
 	t.steps += n
 	switch {
 	case t.err != nil:
-	case t.steps > maxSteps:
+	case t.steps > cmp.Or(t.limit, maxSteps):
 		t.err = errkind.New(errkind.Invalid, "query: its parts meet in more than %d ways; ask for less at once, or narrow it by title", maxSteps)
 	case before/rarely != t.steps/rarely && t.ctx.Err() != nil:
 		t.err = errkind.New(errkind.Cancelled, "the caller went away: %w", t.ctx.Err())
@@ -292,10 +295,6 @@ func (t *tally) without(a, b []*moment) []*moment {
 // them, unless a line that was asked for is among them: then it lands on that line. Each list that supports a
 // moment adds its best score once.
 func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
-	type listed struct {
-		*moment
-		list int
-	}
 	var all []listed
 	for i, ms := range lists {
 		for _, m := range ms {
@@ -303,9 +302,20 @@ func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b listed) int { return byScore(a.moment, b.moment) })
+	out := t.fold(all)
+	slices.SortFunc(out, byScore)
+	return t.best(out)
+}
 
+// listed is a moment with the number of the list that the moment is in.
+type listed struct {
+	*moment
+	list int
+}
+
+// fold makes new moments of moments in the order of byScore, of which those that are the same moment become one.
+func (t *tally) fold(all []listed) (out []*moment) {
 	assets := map[string]*merging{}
-	var out []*moment
 	for _, m := range all {
 		l := assets[m.asset]
 		if l == nil {
@@ -325,7 +335,7 @@ func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 		}
 		bit := uint64(1) << m.list
 		if best == nil {
-			kept := &moment{m.asset, m.Interval, m.score, m.lead, slices.Clone(m.evidence)}
+			kept := &moment{asset: m.asset, Interval: m.Interval, score: m.score, lead: m.lead, evidence: slices.Clone(m.evidence)}
 			l.keep(&supported{kept, len(out), bit})
 			out = append(out, kept)
 			continue
@@ -344,11 +354,10 @@ func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 		}
 		best.evidence = support(best.evidence, m.evidence)
 	}
-	slices.SortFunc(out, byScore)
-	return t.best(out)
+	return out
 }
 
-// supported is a moment that anyOfThem keeps, with the lists that support it.
+// supported is a moment that fold keeps, with the lists that support it.
 type supported struct {
 	*moment
 	number int // in the order in which they were kept
@@ -425,6 +434,9 @@ type evaluation struct {
 	p *processed
 	// snap says which interval a hit stands for.
 	snap func(*part, search.Hit) schema.Interval
+	// unwanted returns the moments of a NOT that overlap moments; false where the candidates of the NOT stand for the NOT. unwanted MAY
+	// be nil.
+	unwanted func(not *pb.Query, floor float32, ms []*moment) ([]*moment, bool)
 }
 
 // all returns the moments of the whole query. Where the best go first, pages end before maxMoments, and nothing is
@@ -471,12 +483,22 @@ func (e evaluation) of(q *pb.Query, floor float32) []*moment {
 			ms = e.allOf(ms, e.of(c, floor))
 		}
 		for _, c := range unwanted {
-			// A list of neighbours has no end, so only what is called a match is taken away.
-			ms = e.without(ms, e.of(c, max(floor, matchConfidence)))
+			ms = e.without(ms, e.not(c, max(floor, matchConfidence), ms))
 		}
 		return ms
 	}
 	return nil
+}
+
+// not returns the moments that a NOT takes away from ms. A list of neighbours has no end, so only matches are taken away: the floor is
+// matchConfidence or more.
+func (e evaluation) not(q *pb.Query, floor float32, ms []*moment) []*moment {
+	if e.unwanted != nil {
+		if out, ok := e.unwanted(q, floor, ms); ok {
+			return out
+		}
+	}
+	return e.of(q, floor)
 }
 
 // leaf fuses the sources of one leaf.

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -50,33 +52,156 @@ func (pt *part) cutoff() float32 {
 	return pt.calibration.cutoff
 }
 
-// postprocess is the fourth part of the gateway: it makes moments of what the
-// searchers answered, puts them in order, and fills in one page of hits.
-func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.SearchResponse, error) {
-	if len(f.parts) == 1 && len(f.partial) == 1 {
-		return nil, fmt.Errorf("searching: %w", f.err)
+// A result is the moments of a query in the order of the answer, before a page is filled in.
+type result struct {
+	moments     []*moment
+	total       *pb.Total
+	partial     []*pb.PartialFailure
+	noGoodMatch bool
+	steps       []*step
+}
+
+// cutShort tells that an inner part of the query had more moments than were kept.
+func (r *result) cutShort() {
+	r.partial = append(r.partial, partialOf("moments", errkind.Exhausted, "a part of the query has more than %d moments, and its best were taken; narrow the query for the others", maxMoments))
+}
+
+// evaluate finds the moments of a query. The searchers answer until late ends; ctx ends with the caller.
+func (g *Gateway) evaluate(ctx, late context.Context, p *processed, parts []*part) (*result, error) {
+	if !ranked(p.tree) {
+		return g.wholly(ctx, late, p, parts)
 	}
-	if len(f.parts) > 0 && len(f.partial) == len(f.parts) {
-		return nil, fmt.Errorf("searching: no part was answered: %w", f.err)
+	f, err := g.answered(ctx, late, p, parts)
+	if err != nil {
+		return nil, err
 	}
 	snap, err := g.snapper(ctx, p, f)
 	if err != nil {
 		return nil, err
 	}
 	work := &tally{ctx: ctx}
-	ms := evaluation{f, work, p, snap}.all()
+	ms := evaluation{found: f, tally: work, p: p, snap: snap}.all()
 	if work.err != nil {
 		return nil, work.err
 	}
-	ms, unscored := p.rescore(ms)
-	resp := &pb.SearchResponse{Query: p.printed, Partial: f.partial, NoGoodMatch: noGoodMatch(f, ms), Facets: p.facets(ms)}
+	r := &result{moments: ms, partial: f.partial, noGoodMatch: noGoodMatch(f, ms), steps: f.steps()}
+	r.total = &pb.Total{Exact: len(f.partial) == 0 && !work.cut && !slices.ContainsFunc(parts, func(pt *part) bool { return g.truncated(pt, f.hits[pt]) })}
+	for _, m := range ms {
+		if m.match() {
+			r.total.Count++
+		}
+	}
+	if work.cut {
+		r.cutShort()
+	}
+	return r, nil
+}
+
+// answered asks the searchers for the best candidates of each part. An error means that no part was answered.
+func (g *Gateway) answered(ctx, late context.Context, p *processed, parts []*part) (*found, error) {
+	f := g.ask(late, p, parts)
+	switch {
+	case ctx.Err() != nil:
+		return nil, errkind.New(errkind.Cancelled, "the caller went away: %w", ctx.Err())
+	case len(f.parts) == 1 && len(f.partial) == 1:
+		return nil, fmt.Errorf("searching: %w", f.err)
+	case len(f.parts) > 0 && len(f.partial) == len(f.parts):
+		return nil, fmt.Errorf("searching: no part was answered: %w", f.err)
+	}
+	return f, nil
+}
+
+// steps are the lines of an explanation of a query that is ranked over candidates.
+func (f *found) steps() (lines []*step) {
+	for _, pt := range f.parts {
+		lines = append(lines, &step{name: pt.name(), drives: true, rows: int64(len(f.hits[pt])), moments: int64(len(f.hits[pt])), took: pt.took})
+	}
+	return lines
+}
+
+// match reports whether a moment is called a match.
+func (m *moment) match() bool {
+	return slices.ContainsFunc(m.evidence, func(e evidence) bool { return e.confidence >= matchConfidence })
+}
+
+// truncated reports whether a part may have more matches than the hits that it gave.
+func (g *Gateway) truncated(pt *part, hits []search.Hit) bool {
+	if pt.space == "" {
+		return pt.complete >= g.cfg.Candidates
+	}
+	return len(hits) >= g.cfg.Candidates && pt.confidence(len(hits)-1, hits[len(hits)-1].Score) >= matchConfidence
+}
+
+// wholeShare is the share of the time for an answer in which a query is evaluated over whole sets. The rest is for the best candidates,
+// which are asked for where the matches do not fill the page.
+const wholeShare = 0.6
+
+// wholly finds the matches of a query, and behind the matches the moments that are near.
+func (g *Gateway) wholly(ctx, late context.Context, p *processed, parts []*part) (*result, error) {
+	until, _ := late.Deadline()
+	wholeCtx, cancel := context.WithTimeoutCause(late, time.Duration(float64(time.Until(until))*wholeShare), errLate)
+	defer cancel()
+	m, err := g.matches(wholeCtx, p, parts)
+	if err != nil {
+		return nil, err
+	}
+	r := &result{moments: m.moments, total: &pb.Total{Count: int64(len(m.moments)), Exact: m.whole}, steps: m.steps}
+	for _, pt := range parts {
+		if err := m.failed[pt]; err != nil {
+			failure, _ := g.failure(wholeCtx, pt, err)
+			r.partial = append(r.partial, failure)
+		}
+	}
+	r.partial = append(r.partial, m.partial...)
+	if len(m.moments) > p.offset+p.limit || len(m.moments) > 0 && late.Err() != nil {
+		return r, nil
+	}
+	f, err := g.answered(ctx, late, p, parts)
+	switch {
+	case err == nil:
+		return r, g.addNear(ctx, p, f, m, r)
+	case len(m.moments) > 0 && ctx.Err() == nil:
+		return r, nil // the matches are an answer, and partial says what is missing
+	}
+	return nil, err
+}
+
+// addNear adds the moments behind the matches to a result.
+func (g *Gateway) addNear(ctx context.Context, p *processed, f *found, m *matches, r *result) error {
+	work := &tally{ctx: ctx}
+	near, err := g.near(ctx, p, f, m, work)
+	if err != nil {
+		return err
+	}
+	for _, failure := range f.partial {
+		if !slices.ContainsFunc(r.partial, func(o *pb.PartialFailure) bool { return o.GetPart() == failure.GetPart() }) {
+			r.partial = append(r.partial, failure)
+		}
+	}
+	if work.cut {
+		r.cutShort()
+	}
+	switch {
+	case len(m.moments) > 0:
+	case m.whole:
+		r.noGoodMatch = len(near) > 0 || f.any()
+	default:
+		r.noGoodMatch = noGoodMatch(f, near)
+	}
+	for _, x := range near {
+		x.near = true
+	}
+	r.moments = slices.Concat(m.moments, near)
+	return nil
+}
+
+// postprocess is the fourth part of the gateway: it shapes the moments of a result by the profile, and fills in one page.
+func (g *Gateway) postprocess(ctx context.Context, p *processed, r *result) (*pb.SearchResponse, error) {
+	resp := &pb.SearchResponse{Query: p.printed, Partial: r.partial, NoGoodMatch: r.noGoodMatch, Total: r.total}
 	if p.profile != noProfile {
 		resp.Profile = p.profile.ID()
 	}
-	ms, folded := p.vary(ms)
-	if p.byTime {
-		slices.SortFunc(ms, byTime)
-	}
+	ms, folded := p.shaped(r.moments, resp)
 	page := ms[min(p.offset, len(ms)):min(p.offset+p.limit, len(ms))]
 	less, err := g.fill(ctx, p, page, resp)
 	if err != nil {
@@ -88,29 +213,55 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, f *found) (*pb.
 	if next := p.offset + len(resp.GetHits()); next < len(ms) && next <= MaxOffset {
 		resp.Cursor = p.cursor(next)
 	}
-	bounded := func(part, format string, args ...any) {
-		resp.Partial = append(resp.Partial, &pb.PartialFailure{Part: part, Kind: errkind.Exhausted.String(), Error: fmt.Sprintf(format, args...)})
-	}
-	if work.cut {
-		bounded("moments", "a part of the query has more than %d moments, and its best were taken; narrow the query for the others", maxMoments)
-	}
-	if unscored != "" {
-		resp.Partial = append(resp.Partial, &pb.PartialFailure{Part: "scoring", Kind: errkind.Invalid.String(), Error: unscored})
-	}
 	resp.Partial = append(resp.Partial, framesLost(p, resp.GetHits())...)
 	p.mask(resp.GetHits())
 	if less {
-		bounded("evidence", "a hit has more than %d pieces of evidence, and its best are shown", MaxEvidence)
+		resp.Partial = append(resp.Partial, partialOf("evidence", errkind.Exhausted, "a hit has more than %d pieces of evidence, and its best are shown", MaxEvidence))
 	}
 	return resp, nil
+}
+
+// shaped returns the moments in the order of the answer, with the moments that the profile's variety folds behind each. Matches stay before
+// moments that are near, in every order. Facets count the matches where there are any.
+func (p *processed) shaped(ms []*moment, resp *pb.SearchResponse) ([]*moment, map[*moment]int32) {
+	matched := slices.IndexFunc(ms, func(m *moment) bool { return m.near })
+	if matched < 0 {
+		matched = len(ms)
+	}
+	first, why := p.rescore(ms[:matched])
+	rest, whyNear := p.rescore(ms[matched:])
+	if why = cmp.Or(why, whyNear); why != "" {
+		resp.Partial = append(resp.Partial, partialOf("scoring", errkind.Invalid, "%s", why))
+	}
+	if resp.Facets = p.facets(first); len(first) == 0 {
+		resp.Facets = p.facets(rest)
+	}
+	ms, folded := p.vary(slices.Concat(first, rest))
+	if p.byTime {
+		slices.SortFunc(ms, func(a, b *moment) int {
+			if a.near != b.near {
+				if b.near {
+					return -1
+				}
+				return 1
+			}
+			return byTime(a, b)
+		})
+	}
+	return ms, folded
 }
 
 // noGoodMatch: something was near, but nothing near enough to stand by. The best moment decides, in every order and on
 // every page: an editor looks at it first, and a weak hit far down the list makes the answer no better.
 func noGoodMatch(f *found, ms []*moment) bool {
 	if len(ms) > 0 {
-		return !slices.ContainsFunc(ms[0].evidence, func(e evidence) bool { return e.confidence >= matchConfidence })
+		return !ms[0].match()
 	}
+	return f.any()
+}
+
+// any reports whether a part has a candidate.
+func (f *found) any() bool {
 	for _, hits := range f.hits {
 		if len(hits) > 0 {
 			return true

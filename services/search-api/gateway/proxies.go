@@ -39,7 +39,8 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 			ctx, end := telemetry.Span(ctx, "ask "+pt.name())
 			answers[i], pt.err = proxy(ctx, p, pt)
 			end(pt.err)
-			g.parts.WithLabelValues(pt.name()).Observe(time.Since(began).Seconds())
+			pt.took = time.Since(began)
+			g.parts.WithLabelValues(pt.name()).Observe(pt.took.Seconds())
 			return nil
 		})
 	}
@@ -50,24 +51,30 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 			f.hits[pt] = answers[i]
 			continue
 		}
-		err := pt.err
-		if errkind.Is(err, errkind.Cancelled) && errors.Is(context.Cause(ctx), errLate) {
-			err = errkind.Wrap(errkind.Unavailable, errLate)
-		}
-		kind, text := errkind.Of(err), err.Error()
-		if kind == errkind.Internal {
-			text = "something went wrong inside; the service's log has the reason"
-		}
-		g.failed.WithLabelValues(pt.name(), kind.String()).Inc()
-		if kind != errkind.Invalid && kind != errkind.NotFound {
-			g.deps.Log.Warn("a part of a query failed", "part", pt.name(), "error", pt.err)
-		}
+		failure, err := g.failure(ctx, pt, pt.err)
 		if f.err == nil {
 			f.err = err
 		}
-		f.partial = append(f.partial, &pb.PartialFailure{Part: pt.name(), Kind: kind.String(), Error: text})
+		f.partial = append(f.partial, failure)
 	}
 	return f
+}
+
+// failure tells of a part that failed, and returns the error as the caller may know it.
+func (g *Gateway) failure(ctx context.Context, pt *part, err error) (*pb.PartialFailure, error) {
+	why := err
+	if errkind.Is(err, errkind.Cancelled) && errors.Is(context.Cause(ctx), errLate) {
+		err = errkind.Wrap(errkind.Unavailable, errLate)
+	}
+	kind, text := errkind.Of(err), err.Error()
+	if kind == errkind.Internal {
+		text = "something went wrong inside; the service's log has the reason"
+	}
+	g.failed.WithLabelValues(pt.name(), kind.String()).Inc()
+	if kind != errkind.Invalid && kind != errkind.NotFound {
+		g.deps.Log.Warn("a part of a query failed", "part", pt.name(), "error", why)
+	}
+	return &pb.PartialFailure{Part: pt.name(), Kind: kind.String(), Error: text}, err
 }
 
 // askText maps a part to words in a field of annotations. Where no mode was chosen, what

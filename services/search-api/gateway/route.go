@@ -3,6 +3,7 @@ package gateway
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -36,6 +37,7 @@ type part struct {
 	vectors     [][]float32
 	// complete is how many of the hits, from the first, have all that was asked for.
 	complete int
+	took     time.Duration // to answer
 	err      error
 }
 

@@ -179,6 +179,16 @@ type ComplexityRoot struct {
 		Part  func(childComplexity int) int
 	}
 
+	PlanStep struct {
+		Depth   func(childComplexity int) int
+		Drives  func(childComplexity int) int
+		Moments func(childComplexity int) int
+		Ms      func(childComplexity int) int
+		Rows    func(childComplexity int) int
+		Step    func(childComplexity int) int
+		Windows func(childComplexity int) int
+	}
+
 	Query struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
@@ -215,6 +225,7 @@ type ComplexityRoot struct {
 
 	SearchAnswer struct {
 		Cursor      func(childComplexity int) int
+		Explain     func(childComplexity int) int
 		Facets      func(childComplexity int) int
 		Hits        func(childComplexity int) int
 		NoGoodMatch func(childComplexity int) int
@@ -222,6 +233,7 @@ type ComplexityRoot struct {
 		Profile     func(childComplexity int) int
 		Query       func(childComplexity int) int
 		TookMs      func(childComplexity int) int
+		Total       func(childComplexity int) int
 	}
 
 	TextRange struct {
@@ -262,6 +274,11 @@ type ComplexityRoot struct {
 	TitlePage struct {
 		Cursor func(childComplexity int) int
 		Titles func(childComplexity int) int
+	}
+
+	Total struct {
+		Count func(childComplexity int) int
+		Exact func(childComplexity int) int
 	}
 
 	VideoTrack struct {
@@ -939,6 +956,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PartialFailure.Part(childComplexity), true
 
+	case "PlanStep.depth":
+		if e.ComplexityRoot.PlanStep.Depth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanStep.Depth(childComplexity), true
+	case "PlanStep.drives":
+		if e.ComplexityRoot.PlanStep.Drives == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanStep.Drives(childComplexity), true
+	case "PlanStep.moments":
+		if e.ComplexityRoot.PlanStep.Moments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanStep.Moments(childComplexity), true
+	case "PlanStep.ms":
+		if e.ComplexityRoot.PlanStep.Ms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanStep.Ms(childComplexity), true
+	case "PlanStep.rows":
+		if e.ComplexityRoot.PlanStep.Rows == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanStep.Rows(childComplexity), true
+	case "PlanStep.step":
+		if e.ComplexityRoot.PlanStep.Step == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanStep.Step(childComplexity), true
+	case "PlanStep.windows":
+		if e.ComplexityRoot.PlanStep.Windows == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanStep.Windows(childComplexity), true
+
 	case "Query.annotations":
 		if e.ComplexityRoot.Query.Annotations == nil {
 			break
@@ -1124,6 +1184,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.Cursor(childComplexity), true
+	case "SearchAnswer.explain":
+		if e.ComplexityRoot.SearchAnswer.Explain == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchAnswer.Explain(childComplexity), true
 	case "SearchAnswer.facets":
 		if e.ComplexityRoot.SearchAnswer.Facets == nil {
 			break
@@ -1166,6 +1232,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.TookMs(childComplexity), true
+	case "SearchAnswer.total":
+		if e.ComplexityRoot.SearchAnswer.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchAnswer.Total(childComplexity), true
 
 	case "TextRange.end":
 		if e.ComplexityRoot.TextRange.End == nil {
@@ -1321,6 +1393,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TitlePage.Titles(childComplexity), true
+
+	case "Total.count":
+		if e.ComplexityRoot.Total.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Total.Count(childComplexity), true
+	case "Total.exact":
+		if e.ComplexityRoot.Total.Exact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Total.Exact(childComplexity), true
 
 	case "VideoTrack.codec":
 		if e.ComplexityRoot.VideoTrack.Codec == nil {
@@ -1803,6 +1888,26 @@ func (ec *executionContext) childFields_PartialFailure(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type PartialFailure", field.Name)
 }
 
+func (ec *executionContext) childFields_PlanStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "step":
+		return ec.fieldContext_PlanStep_step(ctx, field)
+	case "depth":
+		return ec.fieldContext_PlanStep_depth(ctx, field)
+	case "drives":
+		return ec.fieldContext_PlanStep_drives(ctx, field)
+	case "rows":
+		return ec.fieldContext_PlanStep_rows(ctx, field)
+	case "windows":
+		return ec.fieldContext_PlanStep_windows(ctx, field)
+	case "moments":
+		return ec.fieldContext_PlanStep_moments(ctx, field)
+	case "ms":
+		return ec.fieldContext_PlanStep_ms(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanStep", field.Name)
+}
+
 func (ec *executionContext) childFields_Region(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "x":
@@ -1869,6 +1974,10 @@ func (ec *executionContext) childFields_SearchAnswer(ctx context.Context, field 
 		return ec.fieldContext_SearchAnswer_cursor(ctx, field)
 	case "noGoodMatch":
 		return ec.fieldContext_SearchAnswer_noGoodMatch(ctx, field)
+	case "total":
+		return ec.fieldContext_SearchAnswer_total(ctx, field)
+	case "explain":
+		return ec.fieldContext_SearchAnswer_explain(ctx, field)
 	case "profile":
 		return ec.fieldContext_SearchAnswer_profile(ctx, field)
 	case "facets":
@@ -1955,6 +2064,16 @@ func (ec *executionContext) childFields_TitlePage(ctx context.Context, field gra
 		return ec.fieldContext_TitlePage_cursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TitlePage", field.Name)
+}
+
+func (ec *executionContext) childFields_Total(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "count":
+		return ec.fieldContext_Total_count(ctx, field)
+	case "exact":
+		return ec.fieldContext_Total_exact(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Total", field.Name)
 }
 
 func (ec *executionContext) childFields_VideoTrack(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4877,6 +4996,167 @@ func (ec *executionContext) fieldContext_PartialFailure_error(_ context.Context,
 	return graphql.NewScalarFieldContext("PartialFailure", field, false, false, "String")
 }
 
+func (ec *executionContext) _PlanStep_step(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PlanStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanStep_step(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Step, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanStep_step(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "String")
+}
+
+func (ec *executionContext) _PlanStep_depth(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PlanStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanStep_depth(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Depth, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanStep_depth(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "Int")
+}
+
+func (ec *executionContext) _PlanStep_drives(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PlanStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanStep_drives(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Drives, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanStep_drives(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _PlanStep_rows(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PlanStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanStep_rows(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rows, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanStep_rows(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "Int")
+}
+
+func (ec *executionContext) _PlanStep_windows(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PlanStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanStep_windows(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Windows, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanStep_windows(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "Int")
+}
+
+func (ec *executionContext) _PlanStep_moments(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PlanStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanStep_moments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Moments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanStep_moments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "Int")
+}
+
+func (ec *executionContext) _PlanStep_ms(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PlanStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PlanStep_ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PlanStep_ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "Float")
+}
+
 func (ec *executionContext) _Query_search(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5789,6 +6069,70 @@ func (ec *executionContext) fieldContext_SearchAnswer_noGoodMatch(_ context.Cont
 	return graphql.NewScalarFieldContext("SearchAnswer", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _SearchAnswer_total(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SearchAnswer_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Total) graphql.Marshaler {
+			return ec.marshalOTotal2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTotal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SearchAnswer_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SearchAnswer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Total(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SearchAnswer_explain(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SearchAnswer_explain(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Explain, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.PlanStep) graphql.Marshaler {
+			return ec.marshalNPlanStep2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPlanStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SearchAnswer_explain(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SearchAnswer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PlanStep(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SearchAnswer_profile(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6453,6 +6797,52 @@ func (ec *executionContext) _TitlePage_cursor(ctx context.Context, field graphql
 }
 func (ec *executionContext) fieldContext_TitlePage_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TitlePage", field, false, false, "String")
+}
+
+func (ec *executionContext) _Total_count(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Total) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Total_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Total_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Total", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Total_exact(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Total) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Total_exact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Exact, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Total_exact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Total", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _VideoTrack_width(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
@@ -9634,6 +10024,69 @@ func (ec *executionContext) _PartialFailure(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var planStepImplementors = []string{"PlanStep"}
+
+func (ec *executionContext) _PlanStep(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.PlanStep) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, planStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlanStep")
+		case "step":
+			out.Values[i] = ec._PlanStep_step(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "depth":
+			out.Values[i] = ec._PlanStep_depth(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "drives":
+			out.Values[i] = ec._PlanStep_drives(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rows":
+			out.Values[i] = ec._PlanStep_rows(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "windows":
+			out.Values[i] = ec._PlanStep_windows(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "moments":
+			out.Values[i] = ec._PlanStep_moments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ms":
+			out.Values[i] = ec._PlanStep_ms(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var queryImplementors = []string{"Query"}
 
 func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -9911,6 +10364,16 @@ func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "total":
+			out.Values[i] = ec._SearchAnswer_total(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "explain":
+			out.Values[i] = ec._SearchAnswer_explain(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "profile":
 			out.Values[i] = ec._SearchAnswer_profile(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -10183,6 +10646,44 @@ func (ec *executionContext) _TitlePage(ctx context.Context, sel ast.SelectionSet
 			}
 		case "cursor":
 			out.Values[i] = ec._TitlePage_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var totalImplementors = []string{"Total"}
+
+func (ec *executionContext) _Total(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.Total) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, totalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Total")
+		case "count":
+			out.Values[i] = ec._Total_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "exact":
+			out.Values[i] = ec._Total_exact(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -11049,6 +11550,30 @@ func (ec *executionContext) marshalNPartialFailure2ᚖgithubᚗcomᚋcinedexᚋc
 	return ec._PartialFailure(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNPlanStep2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPlanStepᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.PlanStep) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPlanStep2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPlanStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNPlanStep2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPlanStep(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.PlanStep) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PlanStep!")
+		return graphql.Null
+	}
+	return ec._PlanStep(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNQueryInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInputᚄ(ctx context.Context, v any) ([]*QueryInput, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -11818,6 +12343,13 @@ func (ec *executionContext) unmarshalOThenInput2ᚖgithubᚗcomᚋcinedexᚋcine
 	}
 	res, err := ec.unmarshalInputThenInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTotal2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTotal(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.Total) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Total(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOVideoTrack2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐVideoTrack(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.VideoTrack) graphql.Marshaler {

@@ -1,0 +1,288 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/interval"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+)
+
+// maxMatches bounds the matches of one query that are kept, at about 500 bytes for a match of two parts.
+const maxMatches = 250_000
+
+// ranked reports whether a query is ranked over the best candidates of each leaf: one leaf, or an OR of leaves. Every other query is
+// evaluated over whole sets.
+func ranked(q *pb.Query) bool {
+	switch n := q.GetNode().(type) {
+	case *pb.Query_Leaf:
+		return true
+	case *pb.Query_Or:
+		return !slices.ContainsFunc(n.Or.GetQueries(), func(c *pb.Query) bool { return !ranked(c) })
+	}
+	return false
+}
+
+// matches are the moments that a query finds.
+type matches struct {
+	moments []*moment // in the order of byScore
+	whole   bool      // no match is missing
+	failed  map[*part]error
+	partial []*pb.PartialFailure // why a match may be missing, beside failed
+	steps   []*step
+}
+
+// matches evaluates the query over whole sets. An error means that there is no answer at all; a part that failed, a deadline and a bound
+// are told in the matches.
+func (g *Gateway) matches(ctx context.Context, p *processed, parts []*part) (*matches, error) {
+	w := g.newWhole(ctx, p, parts)
+	w.encode()
+	m := &matches{failed: w.failed}
+	release, err := g.engine.Acquire(ctx, p.who, float64(len(parts))*vectorCost)
+	if err == nil {
+		m.moments, m.steps, err = w.evaluate()
+		release()
+	}
+	if err := w.explainStop(m, err); err != nil {
+		return nil, err
+	}
+	for _, pt := range parts {
+		if w.bounded[pt] {
+			m.partial = append(m.partial, partialOf(pt.name(), errkind.Exhausted, "nothing says which hits of its space are matches, so the best %d stand for the matches", g.cfg.Candidates))
+		}
+	}
+	m.whole = err == nil && len(m.failed) == 0 && len(m.partial) == 0
+	w.rank(m.moments)
+	if w.fuses {
+		var ok bool
+		if m.moments, ok = w.folded(m.moments); !ok {
+			m.whole = false
+			m.partial = append(m.partial, partialOf("matches", errkind.Exhausted, "matches that are the same moment are told apart: there was no time to compare them"))
+		}
+	}
+	slices.SortFunc(m.moments, byScore)
+	return m, nil
+}
+
+func partialOf(part string, kind errkind.Kind, format string, args ...any) *pb.PartialFailure {
+	return &pb.PartialFailure{Part: part, Kind: kind.String(), Error: fmt.Sprintf(format, args...)}
+}
+
+// encode gives each part that asks a space its vectors. A part without vectors has failed.
+func (w *whole) encode() {
+	errs := make([]error, len(w.parts))
+	var eg errgroup.Group
+	for i, pt := range w.parts {
+		if pt.space != "" && pt.vectors == nil {
+			eg.Go(func() error {
+				errs[i] = w.g.encode(w.ctx, w.p, pt)
+				return nil
+			})
+		}
+	}
+	_ = eg.Wait()
+	for i, pt := range w.parts {
+		if errs[i] != nil {
+			w.failed[pt] = errs[i]
+		}
+	}
+}
+
+// evaluate returns the matches without scores, in the order of places. With an error come the matches before the error.
+func (w *whole) evaluate() (found []*moment, lines []*step, err error) {
+	s := &steps{}
+	root, err := w.operand(w.p.tree, 0, true, s)
+	if err != nil {
+		return nil, s.list, err
+	}
+	root.drive()
+	w.fuses = root.fuses()
+	for g, err := range root.moments(nil) {
+		if err != nil {
+			return found, s.list, err
+		}
+		if len(found)+len(g.spans) > maxMatches {
+			return found, s.list, errManyMatches
+		}
+		for _, x := range g.spans {
+			found = append(found, &moment{asset: g.asset, Interval: x.Interval, evidence: x.Of})
+		}
+	}
+	return found, s.list, nil
+}
+
+var errManyMatches = errkind.New(errkind.Exhausted, "the query has more than %d matches, and the best of the first are shown; narrow the query for the others", maxMatches)
+
+// explainStop notes in the matches why an evaluation stopped, and how far it had come. An error that is no reason to answer in part is
+// returned.
+func (w *whole) explainStop(m *matches, err error) error {
+	if err == nil {
+		return nil
+	}
+	name := "matches"
+	var at *stop
+	if errors.As(err, &at) {
+		name = at.pt.name()
+	}
+	switch {
+	case errors.Is(context.Cause(w.ctx), errLate):
+		m.partial = append(m.partial, partialOf(name, errkind.Unavailable, "%s: %s", errLate, w.share()))
+	case w.ctx.Err() != nil:
+		return errkind.New(errkind.Cancelled, "the caller went away: %w", w.ctx.Err())
+	case errors.Is(err, errManyMatches):
+		m.partial = append(m.partial, partialOf(name, errkind.Exhausted, "%s", err))
+	case errors.Is(err, interval.ErrTooMany):
+		m.partial = append(m.partial, partialOf(name, errkind.Exhausted, "a part of the query has more than %d moments in one asset: %s; narrow the query for the others", maxGroup, w.share()))
+	case errkind.Is(err, errkind.Exhausted):
+		m.partial = append(m.partial, partialOf(name, errkind.Exhausted, "%s", err))
+	default:
+		return err
+	}
+	return nil
+}
+
+// rank gives the evidence of all matches its rank within its part, and each match its score and the evidence that the match lands on.
+//
+//   - The rank of an item is its place among the items of its part that are evidence of a match: by score, ties by run and ordinal.
+//   - A match counts each part once, by the best rank: reciprocal rank fusion.
+func (w *whole) rank(ms []*moment) {
+	of := make([][]*evidence, len(w.parts))
+	for _, m := range ms {
+		for i := range m.evidence {
+			e := &m.evidence[i]
+			of[e.part.number] = append(of[e.part.number], e)
+		}
+	}
+	for _, items := range of {
+		slices.SortFunc(items, func(a, b *evidence) int { return search.CompareHits(a.Hit, b.Hit) })
+		rank := 0
+		for i, e := range items {
+			if i == 0 || items[i-1].Run != e.Run || items[i-1].Ordinal != e.Ordinal {
+				rank++
+			}
+			e.rank = rank
+		}
+	}
+	for _, m := range ms {
+		m.lead = m.evidence[0]
+		for _, e := range m.evidence[1:] {
+			m.lead = leading(m.lead, e)
+		}
+		m.score = fusedScore(m.evidence)
+	}
+}
+
+// fusedScore is the sum of what the best rank of each part is worth.
+func fusedScore(why []evidence) (sum float64) {
+	best := map[*part]int{}
+	if len(why) == 1 {
+		return worth(why[0].part, why[0].rank)
+	}
+	order := make([]*part, 0, len(why)) // a sum of floats depends on the order
+	for _, e := range why {
+		if r, ok := best[e.part]; !ok || e.rank < r {
+			best[e.part] = e.rank
+			if !ok {
+				order = append(order, e.part)
+			}
+		}
+	}
+	slices.SortFunc(order, func(a, b *part) int { return a.number - b.number })
+	for _, pt := range order {
+		sum += worth(pt, best[pt])
+	}
+	return sum
+}
+
+func worth(pt *part, rank int) float64 {
+	return rrf(pt.weight*cmp.Or(float64(pt.leaf.GetWeight()), 1), rank)
+}
+
+// foldSteps bounds the work of folding the matches.
+const foldSteps = 50_000_000
+
+// folded makes one match of the matches that are the same moment: a line and its translation are cut at different places. A match of
+// several counts each part once. false says that the work was cut short, and the matches are as they were.
+func (w *whole) folded(ms []*moment) ([]*moment, bool) {
+	all := make([]listed, len(ms))
+	for i, m := range ms {
+		all[i] = listed{m, 0}
+	}
+	slices.SortFunc(all, func(a, b listed) int { return byScore(a.moment, b.moment) })
+	work := &tally{ctx: w.ctx, limit: foldSteps}
+	out := work.fold(all)
+	if work.err != nil {
+		return ms, false
+	}
+	for _, m := range out {
+		m.score = fusedScore(m.evidence)
+	}
+	return out, true
+}
+
+// near returns the moments behind the matches: the evaluation over the best candidates, of which some are called no match.
+//
+//   - A NOT takes away what its whole set overlaps, not only the candidates.
+//   - A moment that is made of matches alone is left out: the evaluation over whole sets has decided about the moment.
+//   - A moment that is the same moment as a match is left out.
+func (g *Gateway) near(ctx context.Context, p *processed, f *found, m *matches, work *tally) ([]*moment, error) {
+	snap, err := g.snapper(ctx, p, f)
+	if err != nil {
+		return nil, err
+	}
+	e := evaluation{found: f, tally: work, p: p, snap: snap}
+	if m.whole {
+		e.unwanted = func(q *pb.Query, floor float32, ms []*moment) ([]*moment, bool) {
+			out, err := g.newWhole(ctx, p, f.parts).overlapping(q, floor, ms)
+			return out, err == nil
+		}
+	}
+	ms := e.all()
+	if work.err != nil {
+		return nil, work.err
+	}
+	lines := timelines(m.moments)
+	return slices.DeleteFunc(ms, func(x *moment) bool {
+		if m.whole && !slices.ContainsFunc(x.evidence, func(e evidence) bool { return e.confidence < matchConfidence }) {
+			return true
+		}
+		return slices.ContainsFunc(lines[x.asset].around(x.Interval, 0), func(y *moment) bool { return x.place() == y.place() || sameMoment(x, y) })
+	}), nil
+}
+
+// overlapping returns the moments of a NOT that share time with moments of the near band.
+func (w *whole) overlapping(q *pb.Query, floor float32, ms []*moment) ([]*moment, error) {
+	release, err := w.g.engine.Acquire(w.ctx, w.p.who, vectorCost)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	windows := make([]search.Window, len(ms))
+	for i, m := range ms {
+		windows[i] = search.Window{Asset: m.asset, Interval: m.Interval}
+	}
+	o, err := w.operand(q, floor, false, &steps{})
+	if err != nil {
+		return nil, err
+	}
+	var out []*moment
+	for g, err := range o.moments(unite(windows)) {
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range g.spans {
+			out = append(out, &moment{asset: g.asset, Interval: x.Interval})
+		}
+	}
+	for _, err := range w.failed {
+		return nil, err
+	}
+	return out, nil
+}
