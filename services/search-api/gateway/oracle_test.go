@@ -1,0 +1,610 @@
+package gateway_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"image/color"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/query"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/services/search-api/apitest"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+)
+
+// The oracle answers a query slowly and obviously (ADR 97): every item is held against every leaf, and every moment against every other.
+// Only the scores of items are the engine's.
+type oracle struct {
+	films  []apitest.Film
+	engine search.Searcher
+	view   *catalog.View
+	scope  *search.Scope
+	runs   map[string]string // run by asset and algorithm
+	parts  []oraclePart
+}
+
+// An oraclePart is a leaf looked for in one of its sources.
+type oraclePart struct {
+	leaf   *pb.Leaf
+	source *catalog.Source
+	// quoted and the space say how surely an item is a line that was asked for.
+	standing int
+	items    []oracleItem
+}
+
+// An oracleItem is an annotation or embedding of a part's set, at the interval that it stands for.
+type oracleItem struct {
+	part     int
+	run      string
+	ordinal  int64
+	language string
+	score    float64
+	rank     int
+	asset    string
+	schema.Interval
+}
+
+// reason is what a moment keeps the best item of.
+type reason struct {
+	part          int
+	run, language string
+}
+
+type oracleMoment struct {
+	asset string
+	schema.Interval
+	why   map[reason]oracleItem
+	score float64
+	lead  oracleItem
+}
+
+func compareItems(a, b oracleItem) int {
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.run, b.run), cmp.Compare(a.ordinal, b.ordinal))
+}
+
+// settle makes one moment of the moments at each place.
+func settle(ms []oracleMoment) []oracleMoment {
+	var out []oracleMoment
+	for _, m := range ms {
+		i := slices.IndexFunc(out, func(o oracleMoment) bool { return o.asset == m.asset && o.Interval == m.Interval })
+		if i < 0 {
+			m.why = maps.Clone(m.why)
+			out = append(out, m)
+			continue
+		}
+		for k, e := range m.why {
+			if o, ok := out[i].why[k]; !ok || compareItems(e, o) < 0 {
+				out[i].why[k] = e
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b oracleMoment) int { return cmp.Or(cmp.Compare(a.asset, b.asset), a.Compare(b.Interval)) })
+	return out
+}
+
+func both(a, b oracleMoment, iv schema.Interval) oracleMoment {
+	m := oracleMoment{asset: a.asset, Interval: iv, why: maps.Clone(a.why)}
+	return settle([]oracleMoment{m, {asset: a.asset, Interval: iv, why: b.why}})[0]
+}
+
+// of returns the moments of a tree.
+func (o *oracle) of(q *pb.Query) []oracleMoment {
+	var out []oracleMoment
+	switch n := q.GetNode().(type) {
+	case *pb.Query_Leaf:
+		for i, pt := range o.parts {
+			for _, e := range pt.items {
+				if pt.leaf == n.Leaf {
+					out = append(out, oracleMoment{asset: e.asset, Interval: e.Interval, why: map[reason]oracleItem{{i, e.run, e.language}: e}})
+				}
+			}
+		}
+	case *pb.Query_Or:
+		for _, c := range n.Or.GetQueries() {
+			out = append(out, o.of(c)...)
+		}
+	case *pb.Query_Within:
+		right := o.of(n.Within.GetRight())
+		for _, x := range o.of(n.Within.GetLeft()) {
+			var best *oracleMoment
+			for _, y := range right {
+				if x.asset == y.asset && x.Gap(y.Interval) <= schema.Time(n.Within.GetGap()) && (best == nil || o.better(y, *best) < 0) {
+					best = &y
+				}
+			}
+			if best != nil {
+				out = append(out, both(x, *best, x.Hull(best.Interval)))
+			}
+		}
+	case *pb.Query_And:
+		first := true
+		for _, c := range n.And.GetQueries() {
+			switch {
+			case c.GetNot() != nil:
+			case first:
+				out, first = o.of(c), false
+			default:
+				var met []oracleMoment
+				for _, x := range out {
+					for _, y := range o.of(c) {
+						if x.asset == y.asset && x.Overlaps(y.Interval) {
+							met = append(met, both(x, y, x.Intersect(y.Interval)))
+						}
+					}
+				}
+				out = settle(met)
+			}
+		}
+		for _, c := range n.And.GetQueries() {
+			if c.GetNot() != nil {
+				unwanted := o.of(c.GetNot().GetQuery())
+				out = slices.DeleteFunc(out, func(x oracleMoment) bool {
+					return slices.ContainsFunc(unwanted, func(y oracleMoment) bool { return x.asset == y.asset && x.Overlaps(y.Interval) })
+				})
+			}
+		}
+	}
+	return settle(out)
+}
+
+// better: more parts, then the surest standing, then the higher scores, part by part.
+func (o *oracle) better(a, b oracleMoment) int {
+	describe := func(m oracleMoment) (parts map[int]bool, standing int, items []oracleItem) {
+		parts = map[int]bool{}
+		for k, e := range m.why {
+			parts[k.part] = true
+			standing = max(standing, o.parts[k.part].standing)
+			items = append(items, e)
+		}
+		slices.SortFunc(items, func(a, b oracleItem) int {
+			return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.run, b.run), cmp.Compare(a.language, b.language))
+		})
+		return parts, standing, items
+	}
+	pa, sa, ia := describe(a)
+	pb, sb, ib := describe(b)
+	c := cmp.Or(cmp.Compare(len(pb), len(pa)), cmp.Compare(sb, sa))
+	for i := range min(len(ia), len(ib)) {
+		c = cmp.Or(c, cmp.Compare(ia[i].part, ib[i].part), compareItems(ia[i], ib[i]))
+	}
+	return cmp.Or(c, a.Compare(b.Interval))
+}
+
+// answer is the matches of a query in their order.
+func (o *oracle) answer(q *pb.Query) []oracleMoment {
+	ms := o.of(q)
+	for i := range o.parts {
+		var items []oracleItem
+		for _, m := range ms {
+			for _, e := range m.why {
+				if e.part == i && !slices.ContainsFunc(items, func(x oracleItem) bool { return x.run == e.run && x.ordinal == e.ordinal }) {
+					items = append(items, e)
+				}
+			}
+		}
+		slices.SortFunc(items, compareItems)
+		for _, m := range ms {
+			for k, e := range m.why {
+				if e.part == i {
+					e.rank = 1 + slices.IndexFunc(items, func(x oracleItem) bool { return x.run == e.run && x.ordinal == e.ordinal })
+					m.why[k] = e
+				}
+			}
+		}
+	}
+	for i := range ms {
+		ms[i].score = o.score(ms[i])
+		ms[i].lead = slices.MinFunc(slices.Collect(maps.Values(ms[i].why)), o.compareLeads)
+	}
+	slices.SortFunc(ms, o.compare)
+	if o.fuses(q) {
+		ms = o.fold(ms)
+	}
+	return ms
+}
+
+func (o *oracle) score(m oracleMoment) (sum float64) {
+	for i, pt := range o.parts {
+		best := 0
+		for _, e := range m.why {
+			if e.part == i && (best == 0 || e.rank < best) {
+				best = e.rank
+			}
+		}
+		if best > 0 {
+			sum += cmp.Or(float64(pt.leaf.GetWeight()), 1) / float64(60+best)
+		}
+	}
+	return sum
+}
+
+// Standings of matches: a shot, a line by meaning, a line by words.
+const (
+	aShot = 2 + iota
+	aMeaning
+	aLine
+)
+
+// compareLeads: a line before a shot, then the surer standing, then the rank.
+func (o *oracle) compareLeads(a, b oracleItem) int {
+	sa, sb := o.parts[a.part].standing, o.parts[b.part].standing
+	return cmp.Or(cmp.Compare(sb, sa), cmp.Compare(a.rank, b.rank), cmp.Compare(a.part, b.part), cmp.Compare(a.run, b.run), cmp.Compare(a.ordinal, b.ordinal))
+}
+
+func (o *oracle) compare(a, b oracleMoment) int {
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(o.parts[b.lead.part].standing, o.parts[a.lead.part].standing), cmp.Compare(a.asset, b.asset), a.Compare(b.Interval))
+}
+
+func (o *oracle) fuses(q *pb.Query) bool {
+	switch n := q.GetNode().(type) {
+	case *pb.Query_Leaf:
+		of := 0
+		for _, pt := range o.parts {
+			if pt.leaf == n.Leaf {
+				of++
+			}
+		}
+		return of > 1
+	case *pb.Query_Or:
+		return true
+	case *pb.Query_And:
+		return slices.ContainsFunc(n.And.GetQueries(), o.fuses)
+	case *pb.Query_Within:
+		return o.fuses(n.Within.GetLeft()) || o.fuses(n.Within.GetRight())
+	}
+	return false
+}
+
+// fold: in the order of scores, a moment joins the kept moment at its place, or the first kept moment that is the same moment.
+func (o *oracle) fold(ms []oracleMoment) []oracleMoment {
+	var kept []oracleMoment
+	standing := func(m oracleMoment) int { return o.parts[m.lead.part].standing }
+	same := func(a, b oracleMoment) bool {
+		if a.asset != b.asset || !a.Overlaps(b.Interval) {
+			return false
+		}
+		of := min(a.Duration(), b.Duration())
+		if standing(a) == aShot && standing(b) == aShot {
+			of = max(a.Duration(), b.Duration())
+		}
+		return 2*a.Intersect(b.Interval).Duration() >= of
+	}
+	for _, m := range ms {
+		i := slices.IndexFunc(kept, func(k oracleMoment) bool { return k.asset == m.asset && k.Interval == m.Interval })
+		if i < 0 {
+			i = slices.IndexFunc(kept, func(k oracleMoment) bool { return same(k, m) })
+		}
+		if i < 0 {
+			kept = append(kept, m)
+			continue
+		}
+		for k, e := range m.why {
+			if x, ok := kept[i].why[k]; !ok || e.rank < x.rank {
+				kept[i].why[k] = e
+			}
+		}
+		if standing(m) > aShot && standing(m) > standing(kept[i]) {
+			kept[i].Interval, kept[i].lead = m.Interval, m.lead
+		}
+	}
+	for i := range kept {
+		kept[i].score = o.score(kept[i])
+	}
+	slices.SortFunc(kept, o.compare)
+	return kept
+}
+
+// ask works out the sets of the leaves of a query from what the films say.
+func (o *oracle) ask(t testing.TB, q *pb.Query, f *pb.Filter) {
+	o.parts = nil
+	for _, l := range query.Leaves(q) {
+		for _, s := range o.view.Leaf(l.GetKind()).Sources {
+			words := s.GetSpace() == ""
+			if l.GetMode() == pb.TextMode_TEXT_MODE_WORDS && !words || l.GetMode() == pb.TextMode_TEXT_MODE_MEANING && words {
+				continue
+			}
+			pt := oraclePart{leaf: l, source: s, standing: aShot}
+			if s.About.GetQuoted() {
+				pt.standing = aMeaning
+				if words {
+					pt.standing = aLine
+				}
+			}
+			pt.items = o.items(t, len(o.parts), pt, f)
+			o.parts = append(o.parts, pt)
+		}
+	}
+}
+
+func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) (out []oracleItem) {
+	scores := o.scores(t, pt)
+	take := func(asset, run string, ordinal int64, language string, confidence float32, iv, stands schema.Interval) {
+		if f.GetEnd() > 0 && !iv.Overlaps(schema.Interval{Start: schema.Time(f.GetStart()), End: schema.Time(f.GetEnd())}) || pt.source.GetSpace() == "" && confidence < f.GetMinConfidence() {
+			return
+		}
+		if s, ok := scores[fmt.Sprint(run, ordinal)]; ok {
+			out = append(out, oracleItem{part: number, run: run, ordinal: ordinal, language: language, score: s, asset: asset, Interval: stands})
+		}
+	}
+	for _, film := range o.films {
+		asset := apitest.AssetOf(film.Title)
+		run := func(algorithm string) string { return o.runs[asset+algorithm] }
+		second := func(n int64) schema.Time { return schema.Time(n) * schema.Second }
+		switch {
+		case pt.source.GetKind() == schema.KindDialogue:
+			algorithm := "dialogue"
+			if pt.source.GetSpace() != "" {
+				algorithm = "sentences"
+			}
+			for i, line := range film.Lines {
+				iv := schema.Interval{Start: second(line.From), End: second(line.To)}
+				if pt.source.GetSpace() != "" || hasWords(line.Text, pt.leaf.GetText()) {
+					take(asset, run(algorithm), int64(i), line.Language, 1, iv, iv)
+				}
+			}
+		case pt.source.GetSpace() == "": // labels
+			at, n := int64(0), int64(0)
+			for _, s := range film.Shots {
+				iv := schema.Interval{Start: second(at), End: second(at + s.Seconds)}
+				if s.Label != "" {
+					if hasWords(s.Label, pt.leaf.GetText()) {
+						take(asset, run("labels"), n, "", s.LabelConfidence, iv, iv)
+					}
+					n++
+				}
+				at += s.Seconds
+			}
+		default: // pictures, one a second
+			at := int64(0)
+			for _, s := range film.Shots {
+				shot := schema.Interval{Start: second(at), End: second(at + s.Seconds)}
+				for range s.Seconds {
+					iv := schema.Interval{Start: second(at), End: second(at + 1)}
+					stands := shot
+					if s.Seconds >= 60 {
+						stands = iv
+					}
+					take(asset, run("pictures"), at, "", 1, iv, stands)
+					at++
+				}
+			}
+		}
+	}
+	return out
+}
+
+func hasWords(text, words string) bool {
+	have := strings.Fields(text)
+	for _, w := range strings.Fields(words) {
+		if !slices.Contains(have, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// scores asks the engine how it scores the items of a part: of vectors, those that the calibration calls a match.
+func (o *oracle) scores(t testing.TB, pt oraclePart) map[string]float64 {
+	var hits []search.Hit
+	var err error
+	if space := pt.source.GetSpace(); space == "" {
+		field := search.FieldText
+		if pt.source.GetField() == pb.AnswerField_ANSWER_FIELD_LABEL {
+			field = search.FieldLabel
+		}
+		hits, err = o.engine.Text(context.Background(), search.TextQuery{Scope: o.scope, Filter: search.Filter{Kinds: []string{pt.source.GetKind()}}, Field: field, Mode: search.AllWords,
+			Words: pt.leaf.GetText(), Limit: search.MaxLimit})
+	} else {
+		id := apitest.Sentences
+		if strings.HasPrefix(space, "efficientnet") {
+			id = apitest.Pictures
+		}
+		hits, err = o.engine.Vector(context.Background(), search.VectorQuery{Scope: o.scope, Space: id, Vector: apitest.VectorOf(id, pt.leaf.GetText()), Limit: search.MaxLimit})
+		c := pt.source.CalibrationOf(id)
+		hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
+			confidence := float32(1 / (1 + math.Exp(-c.GetSlope()*(h.Score-c.GetMiddle()))))
+			return confidence < max(0.5, c.GetCutoff())
+		})
+	}
+	if err != nil || len(hits) == search.MaxLimit {
+		t.Fatalf("%d hits, %v: the oracle needs all", len(hits), err)
+	}
+	out := map[string]float64{}
+	for _, h := range hits {
+		out[fmt.Sprint(h.Run, h.Ordinal)] = h.Score
+	}
+	return out
+}
+
+// A trial is a library of its own within a larger library, seen through a filter of titles.
+type trial struct {
+	l                     *apitest.Library
+	all                   *gateway.Gateway
+	view                  *catalog.View
+	count                 int
+	asked, found, matches int // queries, those with a match, and their matches
+}
+
+func newTrial(t testing.TB) *trial {
+	l := apitest.New(t)
+	cfg := gateway.Default()
+	cfg.Timeout = 10 * time.Minute
+	return &trial{l: l, all: open(t, l, nil, cfg), view: apitest.Catalog().View()}
+}
+
+// add puts films into the library.
+func (tr *trial) add(t testing.TB, films []apitest.Film) *oracle {
+	o := &oracle{films: films, engine: tr.l.Engine, view: tr.view, runs: map[string]string{}}
+	var runs []string
+	for i := range films {
+		tr.count++
+		films[i].Title = fmt.Sprintf("film-%d", tr.count)
+		a := tr.l.Add(films[i])
+		recorded, err := tr.l.Store.RunsOf(t.Context(), a.GetId())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range recorded {
+			o.runs[a.GetId()+r.GetAlgorithm()] = r.GetId()
+			runs = append(runs, r.GetId())
+		}
+	}
+	o.scope = search.NewScope(runs)
+	return o
+}
+
+// check asks the gateway and the oracle, and compares the matches: their number, their places, their scores and their order.
+func (tr *trial) check(t testing.TB, o *oracle, q *pb.Query, f *pb.Filter) (problem string) {
+	var titles []string
+	for _, film := range o.films {
+		titles = append(titles, film.Title)
+	}
+	caller := everybody
+	if len(titles) > 1 { // a caller from whom the rest of the library is hidden: the plan is made in another way
+		caller = authz.NewCaller("some", titles)
+	}
+	f.Titles = titles
+	o.ask(t, q, f)
+	var want []string
+	for _, m := range o.answer(q) {
+		want = append(want, fmt.Sprintf("%s [%d,%d) %.17g", m.asset[:4], m.Start, m.End, m.score))
+	}
+	var got []string
+	req := &pb.SearchRequest{Query: q, Filter: f, Limit: gateway.MaxLimit}
+	for {
+		resp, err := tr.all.Search(t.Context(), caller, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if total := resp.GetTotal(); int(total.GetCount()) != len(want) || !total.GetExact() || len(resp.GetPartial()) > 0 {
+			problem = fmt.Sprintf("total %v, partial %v, want %d", total, resp.GetPartial(), len(want))
+		}
+		for _, h := range resp.GetHits() {
+			got = append(got, fmt.Sprintf("%s [%d,%d) %.17g", h.GetAsset()[:4], h.GetStart(), h.GetEnd(), h.GetScore()))
+		}
+		if req.Cursor = resp.GetCursor(); req.Cursor == "" || len(got) >= len(want) {
+			break
+		}
+	}
+	tr.asked++
+	if tr.matches += len(want); len(want) > 0 {
+		tr.found++
+	}
+	seen := min(len(want), gateway.MaxOffset)
+	if got = got[:min(len(got), seen)]; !slices.Equal(got, want[:seen]) {
+		problem += fmt.Sprintf("\n got %q\nwant %q", got, want)
+	}
+	return problem
+}
+
+// Words that are no word's form, so that an analysis keeps them apart.
+var trialWords = []string{"zulu", "kilo", "tango", "bravo"}
+
+func randomFilms(t *rapid.T) []apitest.Film {
+	films := make([]apitest.Film, rapid.IntRange(1, 3).Draw(t, "films"))
+	phrase := func() string {
+		var words []string
+		for range rapid.IntRange(1, 3).Draw(t, "words") {
+			words = append(words, rapid.SampledFrom(trialWords).Draw(t, "word"))
+		}
+		return strings.Join(words, " ")
+	}
+	for i := range films {
+		for range rapid.IntRange(1, 6).Draw(t, "shots") {
+			s := apitest.Shot{Seconds: rapid.SampledFrom([]int64{1, 2, 3, 5, 59, 60, 61}).Draw(t, "seconds"), LabelConfidence: rapid.SampledFrom([]float32{0.2, 0.9}).Draw(t, "confidence")}
+			s.Colour = rapid.SampledFrom([]color.RGBA{apitest.Red, apitest.Green, apitest.Blue}).Draw(t, "colour")
+			if rapid.Bool().Draw(t, "labelled") {
+				s.Label = phrase()
+			}
+			films[i].Shots = append(films[i].Shots, s)
+		}
+		for range rapid.IntRange(1, 9).Draw(t, "lines") {
+			from := rapid.Int64Range(0, 20).Draw(t, "from")
+			films[i].Lines = append(films[i].Lines, apitest.Line{From: from, To: from + rapid.Int64Range(1, 6).Draw(t, "length"),
+				Language: rapid.SampledFrom([]string{"en", "de"}).Draw(t, "language"), Text: phrase()})
+		}
+	}
+	return films
+}
+
+func randomLeaf(t *rapid.T) *pb.Query {
+	l := &pb.Leaf{Kind: rapid.SampledFrom([]string{"dialogue", "label", "look"}).Draw(t, "leaf"), Text: rapid.SampledFrom(trialWords).Draw(t, "ask")}
+	switch l.GetKind() {
+	case "look":
+		l.Kind, l.Text = lookLeaf, rapid.SampledFrom([]string{"red", "green", "blue"}).Draw(t, "colour")
+	case "dialogue":
+		l.Mode = rapid.SampledFrom([]pb.TextMode{pb.TextMode_TEXT_MODE_UNSPECIFIED, pb.TextMode_TEXT_MODE_WORDS, pb.TextMode_TEXT_MODE_MEANING}).Draw(t, "mode")
+	}
+	if rapid.IntRange(0, 3).Draw(t, "weighs") == 0 {
+		l.Weight = 2
+	}
+	return query.Leaf(l)
+}
+
+func randomQuery(t *rapid.T, depth int) *pb.Query {
+	if depth == 0 {
+		return randomLeaf(t)
+	}
+	child := func() *pb.Query { return randomQuery(t, rapid.IntRange(0, depth-1).Draw(t, "depth")) }
+	switch rapid.IntRange(0, 4).Draw(t, "operator") {
+	case 0:
+		return query.Or(child(), child())
+	case 1:
+		return query.Within(child(), child(), int64(rapid.IntRange(0, 8).Draw(t, "gap"))*int64(schema.Second))
+	case 2:
+		return query.And(child(), query.Not(child()))
+	case 3:
+		return query.And(child(), child(), query.Not(child()))
+	}
+	return query.And(child(), child())
+}
+
+func randomFilter(t *rapid.T) *pb.Filter {
+	f := &pb.Filter{}
+	if rapid.IntRange(0, 4).Draw(t, "spanned") == 0 {
+		f.Start = rapid.Int64Range(0, 20).Draw(t, "start") * int64(schema.Second)
+		f.End = f.Start + rapid.Int64Range(1, 20).Draw(t, "span")*int64(schema.Second)
+	}
+	return f
+}
+
+// exactQuery is one that is evaluated over whole sets.
+func exactQuery(t *rapid.T) *pb.Query {
+	for {
+		if q := randomQuery(t, rapid.IntRange(1, 3).Draw(t, "height")); q.GetOr() == nil && q.GetLeaf() == nil {
+			return q
+		}
+	}
+}
+
+const (
+	oracleQueries = 5 // of one library
+	lookLeaf      = "like_text"
+)
+
+// TestOracle: the gateway's answers to random queries over random libraries are the oracle's.
+func TestOracle(t *testing.T) {
+	tr := newTrial(t)
+	rapid.Check(t, func(r *rapid.T) {
+		o := tr.add(t, randomFilms(r))
+		for range oracleQueries {
+			q, f := exactQuery(r), randomFilter(r)
+			if problem := tr.check(t, o, q, f); problem != "" {
+				r.Fatalf("%s: %s", query.Language{Names: tr.view}.Print(q, f), problem)
+			}
+		}
+	})
+	t.Logf("%d queries, %d with a match, %d matches", tr.asked, tr.found, tr.matches)
+}
