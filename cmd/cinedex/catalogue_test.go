@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestAlgorithmAtRunTime(t *testing.T) {
 		t.Fatal("a leaf is served that nobody has declared")
 	}
 	spec := &pb.AlgorithmSpec{
-		Name: "signs", Version: "1", Summary: "What is written on signs", Reads: []string{schema.ReadsVideo}, Kinds: []string{"text_on_sign"},
+		Name: "signs", Version: "1", Summary: "Signs that somebody reads aloud", Reads: []string{schema.ReadsAudio}, Kinds: []string{"text_on_sign"},
 		KindSpecs: []*pb.KindSpec{{Kind: "text_on_sign", Quoted: true, Shown: &pb.Shown{Label: "Sign", Lane: "signs"}}},
 		Leaves:    []*pb.LeafSpec{{Name: "text_on_sign", Aliases: []string{"sign"}, Shape: pb.LeafShape_LEAF_SHAPE_WORDS}},
 		Answers:   []*pb.AnswerSpec{{Leaves: []string{"text_on_sign"}, Bare: true, By: "words", Kind: "text_on_sign", Field: pb.AnswerField_ANSWER_FIELD_TEXT}},
@@ -52,8 +53,52 @@ func TestAlgorithmAtRunTime(t *testing.T) {
 	publish(events.Algorithms, events.Event{Subject: "signs@1", Data: &pb.AlgorithmAnnounced{Algorithm: spec, SinceMs: 1}})
 	until("the leaf is served", func() bool { _, err := ask(); return err == nil })
 
-	run := &pb.Run{Asset: asset.GetId(), Algorithm: "signs", Version: "1", State: pb.RunState_RUN_STATE_FINISHED, Annotations: 1, Epoch: 1}
-	run.Id = schema.RunID(run)
+	// Media that arrives gets a run of it. No runner serves it, so the run waits, and the status says so.
+	later := &pb.Asset{Id: schema.AssetID("00000000000000000000000000000002"), Title: &pb.Title{Id: "later", Name: "Later"}, Duration: asset.GetDuration(), Audio: asset.GetAudio()}
+	publish(events.MediaReady, events.Event{Subject: later.GetId(), Data: &pb.MediaReady{Asset: later}})
+	client, _, err := w.home.client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := func(a *pb.Asset) func() bool {
+		return func() bool {
+			r, err := everyStatus(ctx, client.GetStatus, []string{a.GetTitle().GetId()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range r.GetAssets() {
+				for _, run := range s.GetRuns() {
+					if run.GetAlgorithm() == "signs" && run.GetState() == pb.RunState_RUN_STATE_REQUESTED && run.GetWaits() == "no runner serves signs@1" {
+						return true
+					}
+				}
+			}
+			return false
+		}
+	}
+	until("the run over media that arrived waits", waiting(later))
+	if got, err := command(t, "--home", w.home.dir, "status"); err != nil || !strings.Contains(got, "waits: no runner serves signs@1") {
+		t.Errorf("status: %v\n%s", err, got)
+	}
+	// The library of before gets runs of it by a replay, which waits, too.
+	replay := []string{"--home", w.home.dir, "replay", "--algorithm", "signs@1", "--title", "signs", "--activate"}
+	if got, err := command(t, append(replay, "--dry-run")...); err != nil || !strings.Contains(got, "signs@1: 1 runs") || !strings.Contains(got, "no runner serves signs@1") {
+		t.Errorf("the plan of a replay: %v\n%s", err, got)
+	}
+	if got, err := command(t, append(replay, "--yes", "--detach")...); err != nil {
+		t.Fatalf("%v\n%s", err, got)
+	}
+	until("the run over the library waits", waiting(asset))
+	planned, err := w.Catalog.View().Plan().Runs(asset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(planned, func(r *pb.Run) bool { return r.GetAlgorithm() == "signs" })
+	if i < 0 {
+		t.Fatalf("planned are %v", planned)
+	}
+	run := planned[i]
+	run.State, run.Annotations, run.Epoch = pb.RunState_RUN_STATE_FINISHED, 1, 1
 	publish(events.Annotations, events.Event{Subject: asset.GetId(), Data: &pb.AnnotationBatch{Asset: asset.GetId(), Run: run.GetId(), Epoch: 1, Algorithm: "signs", Version: "1",
 		Annotations: []*pb.Annotation{{Run: run.GetId(), Asset: asset.GetId(), Kind: "text_on_sign", Text: "NO ENTRY", Language: "en", Confidence: 0.9,
 			Start: int64(4 * schema.Second), End: int64(7 * schema.Second)}}}})
@@ -80,7 +125,15 @@ func TestAlgorithmAtRunTime(t *testing.T) {
 		t.Errorf("bare words: %v", r)
 	}
 
-	// A withdrawn leaf is refused by name; the rows stay.
+	until("the replay ends", func() bool {
+		got, err := command(t, "--home", w.home.dir, "jobs", "list", "--all")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(got, "finished")
+	})
+
+	// What is withdrawn is refused by name; the rows stay.
 	publish(events.Algorithms, events.Event{Subject: "signs@1"})
 	until("the leaf is refused", func() bool { _, err := ask(); return err != nil })
 

@@ -283,6 +283,7 @@ func waitFor(ctx context.Context, o *output, evs []awaited, status statusCall, l
 	}
 }
 
+// tally counts the runs of titles, and the titles that have arrived. A run that no runner serves counts as done: nobody knows when it begins.
 func tally(r *pb.GetStatusResponse, titles []string) (done, total int64, failed string, seen int) {
 	for _, t := range titles {
 		there := false
@@ -301,7 +302,7 @@ func tally(r *pb.GetStatusResponse, titles []string) (done, total int64, failed 
 				case run.GetState() == pb.RunState_RUN_STATE_FAILED:
 					failed = fmt.Sprintf("%s of %s: %s", run.GetAlgorithm(), t, run.GetError())
 					done++
-				case run.GetState() == pb.RunState_RUN_STATE_CANCELLED, active[run.GetId()], run.GetActivated():
+				case run.GetState() == pb.RunState_RUN_STATE_CANCELLED, active[run.GetId()], run.GetActivated(), run.GetWaits() != "":
 					done++
 				}
 			}

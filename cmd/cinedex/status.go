@@ -39,6 +39,8 @@ type jsonRun struct {
 	Annotations int64  `json:"annotations"`
 	Embeddings  int64  `json:"embeddings"`
 	Error       string `json:"error,omitempty"`
+	// Waits says why the run waits for more than its turn.
+	Waits string `json:"waits,omitempty"`
 }
 
 func newStatus(o *output, h *home) *cobra.Command {
@@ -76,6 +78,9 @@ func newStatus(o *output, h *home) *cobra.Command {
 					fmt.Fprintf(w, "%s\t%.12s\t%s@%s\t%s\t%s\t%d\t%d\n", a.Title, a.Asset, r.Algorithm, r.Version, r.State, seen, r.Annotations, r.Embeddings)
 					if r.Error != "" {
 						fmt.Fprintf(w, "\t\t\t%s\n", r.Error)
+					}
+					if r.Waits != "" {
+						fmt.Fprintf(w, "\t\t\twaits: %s\n", r.Waits)
 					}
 				}
 				if a.Bytes != "" {
@@ -118,7 +123,7 @@ func statusOf(r *pb.GetStatusResponse) jsonStatus {
 		}
 		j := jsonAsset{Asset: a.GetAsset(), Title: a.GetTitle(), Name: a.GetTitleName(), Runs: []jsonRun{}, Bytes: a.GetBytes(), Text: a.GetText(), Pictures: a.GetPictures()}
 		for _, r := range a.GetRuns() {
-			j.Runs = append(j.Runs, jsonRun{r.GetId(), r.GetAlgorithm(), r.GetVersion(), runs.StateName(r.GetState()), active[r.GetId()], r.GetAnnotations(), r.GetEmbeddings(), r.GetError()})
+			j.Runs = append(j.Runs, jsonRun{r.GetId(), r.GetAlgorithm(), r.GetVersion(), runs.StateName(r.GetState()), active[r.GetId()], r.GetAnnotations(), r.GetEmbeddings(), r.GetError(), r.GetWaits()})
 		}
 		s.Assets = append(s.Assets, j)
 	}

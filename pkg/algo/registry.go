@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -211,118 +214,23 @@ func (r *Registry) Spaces() []*pb.Space {
 	return out
 }
 
-// SpacesOf returns the ids of the spaces that a version of an algorithm writes.
-func (r *Registry) SpacesOf(algorithm, version string) []string {
-	a, ok := r.byVersion[algorithm+"@"+version]
-	if !ok {
-		return nil
-	}
-	var out []string
-	for _, s := range a.Spec().GetSpaces() {
-		out = append(out, schema.SpaceID(s))
+// Plan returns the derivation of runs from the declarations of the registry. A declaration without frames of an algorithm that reads frames
+// counts as a declaration with frames.
+func (r *Registry) Plan() *runs.Plan { return runs.NewPlan(specs(r.order), specs(r.candidates)) }
+
+func specs(list []Algorithm) (out []*pb.AlgorithmSpec) {
+	for _, a := range list {
+		spec := a.Spec()
+		if _, frames := a.(FrameReader); frames && spec.GetFrames() == nil {
+			spec = proto.CloneOf(spec)
+			spec.Frames = &pb.FramesSpec{}
+		}
+		out = append(out, spec)
 	}
 	return out
 }
 
-// Runs derives the run of every current algorithm that applies to the asset, inputs first: the
-// asset has what the algorithm reads, and all its inputs apply. Identities follow from
-// the asset, the algorithms and their versions alone, so a run's inputs are known
-// before they have run.
-func (r *Registry) Runs(asset *pb.Asset) ([]*pb.Run, error) { return r.Derive(asset, r.order...) }
-
-// Derive is Runs for the algorithms given, candidates perhaps, and for what they read.
-func (r *Registry) Derive(asset *pb.Asset, list ...Algorithm) ([]*pb.Run, error) {
-	d := deriving{r: r, asset: asset, runs: make(map[string]*pb.Run)}
-	for _, a := range list {
-		if _, err := d.run(a); err != nil {
-			return nil, err
-		}
-	}
-	return d.out, nil
-}
-
-// deriving collects runs over one asset.
-type deriving struct {
-	r     *Registry
-	asset *pb.Asset
-	runs  map[string]*pb.Run // by "name@version"; nil where it does not apply
-	out   []*pb.Run
-}
-
-func (d *deriving) run(a Algorithm) (*pb.Run, error) {
-	id, spec := versionID(a), a.Spec()
-	if run, done := d.runs[id]; done {
-		return run, nil
-	}
-	d.runs[id] = nil
-	if !has(d.asset, spec.GetReads()) {
-		return nil, nil
-	}
-	run := &pb.Run{
-		Asset: d.asset.GetId(), Algorithm: spec.GetName(), Version: spec.GetVersion(),
-		Parameters: spec.GetParameters(), State: pb.RunState_RUN_STATE_REQUESTED,
-	}
-	for _, in := range d.r.inputs[id] {
-		input, err := d.run(in)
-		if err != nil || input == nil {
-			return nil, err
-		}
-		if run.Inputs == nil {
-			run.Inputs = make(map[string]string)
-		}
-		run.Inputs[in.Spec().GetName()] = input.GetId()
-	}
-	var err error
-	if run.Reads, err = schema.ReadsFingerprint(d.asset, spec.GetReads()); err != nil {
-		return nil, fmt.Errorf("deriving the run of %s: %w", spec.GetName(), err)
-	}
-	run.Id = schema.RunID(run)
-	d.runs[id] = run
-	d.out = append(d.out, run)
-	return run, nil
-}
-
-// WithFrames reports whether the named algorithm runs while a film is decoded: it reads
-// frames, or all that it reads is made by algorithms that do.
-func (r *Registry) WithFrames(name string) bool {
-	a, ok := r.byName[name]
-	if !ok {
-		return false
-	}
-	if _, frames := a.(FrameReader); frames {
-		return true
-	}
-	inputs := r.inputs[versionID(a)]
-	if len(a.Spec().GetReads()) > 0 || len(inputs) == 0 {
-		return false
-	}
-	for _, in := range inputs {
-		if !r.WithFrames(in.Spec().GetName()) {
-			return false
-		}
-	}
-	return true
-}
+// Runs derives the runs that an asset gets of the current algorithms, inputs first.
+func (r *Registry) Runs(asset *pb.Asset) ([]*pb.Run, error) { return r.Plan().Runs(asset) }
 
 func reads(spec *pb.AlgorithmSpec, what string) bool { return slices.Contains(spec.GetReads(), what) }
-
-// has reports whether the asset has all that is read of it.
-func has(asset *pb.Asset, reads []string) bool {
-	for _, what := range reads {
-		switch what {
-		case schema.ReadsVideo:
-			if asset.GetVideo().GetFrames() == 0 {
-				return false
-			}
-		case schema.ReadsAudio:
-			if len(asset.GetAudio()) == 0 {
-				return false
-			}
-		case schema.ReadsText:
-			if len(asset.GetText()) == 0 {
-				return false
-			}
-		}
-	}
-	return true
-}

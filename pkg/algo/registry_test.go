@@ -96,7 +96,7 @@ func TestRunsAreDerived(t *testing.T) {
 		t.Error("a new text track makes no new run of what reads it")
 	}
 	for name, want := range map[string]bool{"shots": true, "pictures": true, "labels": true, "said": false, "mood": false, "nobody": false} {
-		if got := reg.WithFrames(name); got != want {
+		if got := reg.Plan().WithFrames(name + "@1"); got != want {
 			t.Errorf("WithFrames(%s) = %v", name, got)
 		}
 	}
@@ -123,7 +123,7 @@ func TestCandidates(t *testing.T) {
 	if err != nil || len(runs) != 2 || runs[1].GetVersion() != "1" {
 		t.Errorf("arrivals get %v, %v", runs, err)
 	}
-	asked, err := with.Derive(asset, second)
+	asked, err := with.Plan().Derive(asset, second.Spec())
 	if err != nil || len(asked) != 2 || asked[0].GetAlgorithm() != "shots" || asked[1].GetVersion() != "2" {
 		t.Fatalf("who asks for the candidate gets %v, %v", asked, err)
 	}

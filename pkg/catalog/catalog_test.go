@@ -238,3 +238,37 @@ func TestRefusedDeclarations(t *testing.T) {
 		}
 	}
 }
+
+// Arriving assets get the newest version that is no candidate; a version whose runs wait for a runner only where no other version is served.
+func TestPlanOfTheCatalogue(t *testing.T) {
+	c := fresh(t, lines())
+	put := func(version string, since int64, candidate, waits bool) {
+		t.Helper()
+		a := lines()
+		a.SinceMs, a.Candidate, a.Waits, a.GetAlgorithm().Version = since, candidate, waits, version
+		if err := c.Put(a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(version string) {
+		t.Helper()
+		planned, err := c.View().Plan().Runs(&pb.Asset{Id: "a"})
+		if err != nil || len(planned) != 1 || planned[0].GetVersion() != version {
+			t.Errorf("planned is %v, %v, want version %s", planned, err, version)
+		}
+	}
+	want("1")
+	put("2", 10, false, false)
+	want("2")
+	put("3", 20, true, false)
+	want("2")
+	put("2", 10, false, true)
+	want("1")
+	if !c.View().Entry("lines@2").Waits || c.View().Entry("lines@4") != nil {
+		t.Errorf("entries %v, %v", c.View().Entry("lines@2"), c.View().Entry("lines@4"))
+	}
+	put("1", 0, false, true)
+	want("2")
+	c.Remove("lines@2")
+	want("1")
+}

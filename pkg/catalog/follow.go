@@ -181,6 +181,24 @@ func (f *Follower) announce(ctx context.Context) {
 	}
 }
 
+// SetWaits announces whether the runs of a version, "name@version", wait for a runner that serves the version. A version that was not announced, and a
+// version that was announced so, are left as they are.
+func (f *Follower) SetWaits(ctx context.Context, id string, waits bool) error {
+	was := f.catalog.Announced(id)
+	if was == nil || was.GetWaits() == waits {
+		return nil
+	}
+	next := proto.CloneOf(was)
+	next.Waits = waits
+	if err := f.deps.Events.Publish(ctx, events.Algorithms, events.Event{Subject: id, Data: next}); err != nil {
+		return fmt.Errorf("announcing whether runs of %s wait: %w", id, err)
+	}
+	return nil
+}
+
+// View returns the catalogue of this moment.
+func (f *Follower) View() *View { return f.catalog.View() }
+
 // Announce publishes declarations. A declaration already in the topic is not published again. A declaration refused by the catalogue
 // (Conflict, Invalid) is not published either; the other declarations are.
 func (f *Follower) Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) error {
@@ -191,7 +209,7 @@ func (f *Follower) Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) 
 		next := proto.CloneOf(a)
 		next.SinceMs = f.deps.Now().UnixMilli()
 		if was := f.catalog.Announced(id); was != nil {
-			next.SinceMs = was.GetSinceMs()
+			next.SinceMs, next.Waits = was.GetSinceMs(), was.GetWaits()
 			if proto.Equal(was, next) {
 				continue
 			}

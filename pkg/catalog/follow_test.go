@@ -228,3 +228,32 @@ func TestRefusedAtAnnouncement(t *testing.T) {
 	eventually(t, "the second version is in the catalogue", func() bool { return first.Catalog().Announced("lines@2") != nil })
 	eventually(t, "the refusal is told", func() bool { return errkind.Is(second.Ready(), errkind.Conflict) })
 }
+
+// Whether the runs of a version wait is kept when the version is announced again.
+func TestWaits(t *testing.T) {
+	l := newLog(t)
+	p := l.start(t, nil, []*pb.AlgorithmAnnounced{lines()}, time.UnixMilli(1))
+	waits := func(want bool) func() bool {
+		return func() bool { e := p.View().Entry("lines@1"); return e != nil && e.Waits == want }
+	}
+	eventually(t, "it is announced", func() bool { return p.Ready() == nil && waits(false)() })
+	for _, want := range []bool{true, false} {
+		if err := p.SetWaits(t.Context(), "lines@1", want); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "runs wait, or not", waits(want))
+		before := l.end(t)
+		if err := p.SetWaits(t.Context(), "lines@1", want); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Announce(t.Context(), lines()); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.SetWaits(t.Context(), "unknown@1", want); err != nil {
+			t.Fatal(err)
+		}
+		if after := l.end(t); after != before || !waits(want)() {
+			t.Errorf("%d events were published, and runs wait: %v", after-before, p.View().Entry("lines@1").Waits)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -26,12 +27,15 @@ type View struct {
 	spaces  []*pb.Space
 	writes  map[string][]string // spaces by version of an algorithm
 	refused map[string]error    // by ID
+	plan    *runs.Plan
 }
 
 // An Entry is one version of an algorithm.
 type Entry struct {
 	*pb.AlgorithmSpec
 	Candidate bool
+	// Waits says that no runner serves the version: its runs wait.
+	Waits bool
 }
 
 // A Leaf is a name by which people ask, with its sources.
@@ -83,11 +87,32 @@ func newView(list []*pb.AlgorithmAnnounced) *View {
 	}
 	slices.SortStableFunc(taken, newestFirst)
 	for _, a := range taken {
-		v.entries = append(v.entries, &Entry{a.GetAlgorithm(), a.GetCandidate()})
+		v.entries = append(v.entries, &Entry{a.GetAlgorithm(), a.GetCandidate(), a.GetWaits()})
 	}
 	v.declare()
 	v.link()
+	v.plan = planOf(v.entries)
 	return v
+}
+
+// planOf derives runs of the entries. The current version of an algorithm is the newest version that is no candidate, and that a runner serves; if
+// no runner serves any, the newest version that is no candidate.
+func planOf(entries []*Entry) *runs.Plan {
+	current := map[string]*Entry{}
+	for _, e := range entries { // the newest version first
+		if was := current[e.GetName()]; !e.Candidate && (was == nil || was.Waits && !e.Waits) {
+			current[e.GetName()] = e
+		}
+	}
+	var now, others []*pb.AlgorithmSpec
+	for _, e := range entries {
+		if current[e.GetName()] == e {
+			now = append(now, e.AlgorithmSpec)
+		} else {
+			others = append(others, e.AlgorithmSpec)
+		}
+	}
+	return runs.NewPlan(now, others)
 }
 
 // newestFirst orders algorithms by name, and the versions of an algorithm by precedence.
@@ -264,6 +289,19 @@ func spaceName(id string) string {
 
 // Entries returns every version of every algorithm: algorithms by name, the version in force first. The caller MUST NOT change the entries.
 func (v *View) Entries() []*Entry { return v.entries }
+
+// Entry returns a version of an algorithm by ID, or nil.
+func (v *View) Entry(id string) *Entry {
+	for _, e := range v.entries {
+		if ID(e.AlgorithmSpec) == id {
+			return e
+		}
+	}
+	return nil
+}
+
+// Plan returns the derivation of runs from the catalogue.
+func (v *View) Plan() *runs.Plan { return v.plan }
 
 // Refused returns the reason of each refused declaration, by ID.
 func (v *View) Refused() map[string]error { return maps.Clone(v.refused) }

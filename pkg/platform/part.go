@@ -167,6 +167,7 @@ func (p *Platform) followCatalog(announces bool) {
 		deps.Own = p.Models.Declarations()
 	}
 	f := catalog.Follow(p.Catalog, deps)
+	p.Follower = f
 	p.RunBeside(lifecycle.Actor{Name: "catalogue", Serve: f.Serve, Ready: f.Ready})
 }
 

@@ -78,7 +78,9 @@ type Platform struct {
 	Models     Models
 	Algorithms *algo.Registry
 	// Catalog lists the kinds, spaces and leaves. Encoders make the vectors of a query.
-	Catalog    *catalog.Catalog
+	Catalog *catalog.Catalog
+	// Follower keeps Catalog up to date.
+	Follower   *catalog.Follower
 	Encoders   *encode.Set
 	Authoriser authz.Authoriser
 	Audit      *audit.Log

@@ -6,6 +6,7 @@
 //   - [Whole] and [Indexed] compare the counts of a finished run with the markers of the store.
 //   - [Supersedes] and [Older] compare a run with the active run.
 //   - [Find] picks the run of an asset for an algorithm and a version.
+//   - [Plan] derives the runs that an asset is to get from the declarations of algorithms.
 //   - [Read], [Lookup], [Of] and [Active] read records. Their errors say which record was read, and keep the kind of the store's error.
 //
 // A nil run is a run without a record: its state is unspecified, so no predicate holds for it.

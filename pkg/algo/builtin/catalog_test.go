@@ -9,6 +9,9 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/runs"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // The declarations of the algorithms of Cinedex make one catalogue, in which every answer reaches a leaf.
@@ -88,5 +91,37 @@ func TestLeavesAreInTheGuide(t *testing.T) {
 	}
 	if row := "| `kind:dialogue` | kinds of annotation: " + strings.Join(list, ", ") + " |"; !strings.Contains(string(guide), row) {
 		t.Errorf("the guide has no row %s", row)
+	}
+}
+
+// The catalogue plans the runs that the registry plans: a run that was recorded before the catalogue planned keeps its identity.
+func TestCataloguePlansAsTheRegistry(t *testing.T) {
+	known, err := catalog.New(builtin.Declarations()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := builtin.Open(model.Cache{}, 1).Algorithms()
+	if err != nil {
+		t.Fatal(err)
+	}
+	film := &pb.Asset{Id: "a", Sha256: "a", Video: &pb.VideoTrack{Frames: 10, Rate: &pb.FrameRate{Num: 25, Den: 1}}, Text: []*pb.TextTrack{{Language: "en", Sha256: "b"}}}
+	ids := func(p *runs.Plan) map[string]string {
+		all, err := p.Runs(film)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		for _, r := range all {
+			id := r.GetAlgorithm() + "@" + r.GetVersion()
+			out[id] = r.GetId()
+			if !p.WithFrames(id) == slices.Contains([]string{"shots@1", "thumbnails@1", "pictures@1", "labels@1"}, id) {
+				t.Errorf("WithFrames(%s) is %v", id, p.WithFrames(id))
+			}
+		}
+		return out
+	}
+	want, got := ids(registry.Plan()), ids(known.View().Plan())
+	if len(want) != 6 || !maps.Equal(got, want) {
+		t.Errorf("planned are %v, want %v", got, want)
 	}
 }

@@ -665,7 +665,10 @@ type AlgorithmAnnounced struct {
 	// Arrivals do not get this version; it runs where an operator asks for it by version.
 	Candidate bool `protobuf:"varint,2,opt,name=candidate,proto3" json:"candidate,omitempty"`
 	// When this version was announced first, in milliseconds since 1970. Of two algorithms that claim the same, the earlier has it.
-	SinceMs       int64 `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	SinceMs int64 `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	// No runner serves this version: its runs wait. A runner that was asked for a run of the version says so, and a runner that serves the version
+	// takes it back.
+	Waits         bool `protobuf:"varint,4,opt,name=waits,proto3" json:"waits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -719,6 +722,13 @@ func (x *AlgorithmAnnounced) GetSinceMs() int64 {
 		return x.SinceMs
 	}
 	return 0
+}
+
+func (x *AlgorithmAnnounced) GetWaits() bool {
+	if x != nil {
+		return x.Waits
+	}
+	return false
 }
 
 var File_cinedex_v1_event_proto protoreflect.FileDescriptor
@@ -783,11 +793,12 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"embeddings\x18\b \x03(\v2\x15.cinedex.v1.EmbeddingR\n" +
 	"embeddings\x12\x16\n" +
-	"\x06stored\x18\t \x01(\bR\x06stored\"\x86\x01\n" +
+	"\x06stored\x18\t \x01(\bR\x06stored\"\x9c\x01\n" +
 	"\x12AlgorithmAnnounced\x127\n" +
 	"\talgorithm\x18\x01 \x01(\v2\x19.cinedex.v1.AlgorithmSpecR\talgorithm\x12\x1c\n" +
 	"\tcandidate\x18\x02 \x01(\bR\tcandidate\x12\x19\n" +
-	"\bsince_ms\x18\x03 \x01(\x03R\asinceMsB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x14\n" +
+	"\x05waits\x18\x04 \x01(\bR\x05waitsB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_event_proto_rawDescOnce sync.Once

@@ -1151,7 +1151,9 @@ type Run struct {
 	Hold bool `protobuf:"varint,15,opt,name=hold,proto3" json:"hold,omitempty"`
 	// How long the execution took by itself, in milliseconds, without waiting for those that it ran beside: what the cost of the next ones is
 	// estimated from.
-	TookMs        int64 `protobuf:"varint,16,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	TookMs int64 `protobuf:"varint,16,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	// What the run waits for. GetStatus tells; it is never recorded.
+	Waits         string `protobuf:"bytes,17,opt,name=waits,proto3" json:"waits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1296,6 +1298,13 @@ func (x *Run) GetTookMs() int64 {
 		return x.TookMs
 	}
 	return 0
+}
+
+func (x *Run) GetWaits() string {
+	if x != nil {
+		return x.Waits
+	}
+	return ""
 }
 
 // An Annotation is what a run says of an interval, and perhaps of a region.
@@ -1926,7 +1935,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x04kind\"$\n" +
 	"\n" +
 	"StringList\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\tR\x06values\"\xed\x04\n" +
+	"\x06values\x18\x01 \x03(\tR\x06values\"\x83\x05\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x1c\n" +
@@ -1949,7 +1958,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x05epoch\x18\r \x01(\x03R\x05epoch\x12\x1c\n" +
 	"\tactivated\x18\x0e \x01(\bR\tactivated\x12\x12\n" +
 	"\x04hold\x18\x0f \x01(\bR\x04hold\x12\x17\n" +
-	"\atook_ms\x18\x10 \x01(\x03R\x06tookMs\x1a=\n" +
+	"\atook_ms\x18\x10 \x01(\x03R\x06tookMs\x12\x14\n" +
+	"\x05waits\x18\x11 \x01(\tR\x05waits\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +

@@ -55,6 +55,12 @@ func (s *Service) request(ctx context.Context, m *pb.RunsRequested, in lane) err
 func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested) (todo []*pb.Run, unknown, err error) {
 	byVersion := make(map[string]*pb.Run)
 	for _, r := range m.GetRuns() {
+		switch leave, err := s.leave(ctx, r); {
+		case err != nil:
+			return nil, nil, err
+		case leave:
+			continue
+		}
 		if err := s.known(asset, r); err != nil {
 			unknown = errors.Join(unknown, err)
 			continue

@@ -54,7 +54,7 @@ func TestLanes(t *testing.T) {
 	fresh.Id = schema.AssetID("00000000000000000000000000000007")
 	w.serve(reg)
 
-	asked := must[[]*pb.Run](t)(reg.Derive(old, candidate))
+	asked := must[[]*pb.Run](t)(reg.Plan().Derive(old, candidate.Spec()))
 	if len(asked) != 1 || asked[0].GetVersion() != "2" {
 		t.Fatalf("derived %v", asked)
 	}
@@ -104,7 +104,7 @@ func TestLanes(t *testing.T) {
 
 	// A cancelled job's request is passed over.
 	job := must[*pb.Job](t)(w.store.PutJob(t.Context(), &pb.Job{Id: "cancelled", State: pb.JobState_JOB_STATE_CANCELLED}))
-	live := must[[]*pb.Run](t)(reg.Derive(old, current))
+	live := must[[]*pb.Run](t)(reg.Plan().Derive(old, current.Spec()))
 	ask(events.RunsBackfill, schema.ReasonBackfill, job.GetId(), live...)
 	w.until("passing over", 20*time.Second, func() bool {
 		lags, err := w.events.Lag(t.Context(), events.HopRunnerBackfill.Group, events.HopRunnerBackfill.Topics...)

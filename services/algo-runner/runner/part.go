@@ -17,7 +17,7 @@ func (p *Part) Spec() platform.Spec {
 
 // Open implements platform.Part.
 func (p *Part) Open(_ context.Context, on *platform.Platform) (platform.Service, error) {
-	s, err := New(p.Config, Deps{Events: on.Events, Store: on.Store, Registry: on.Algorithms, Reader: on.Reader, Blobs: on.Blobs,
+	s, err := New(p.Config, Deps{Events: on.Events, Store: on.Store, Registry: on.Algorithms, Catalogue: on.Follower, Reader: on.Reader, Blobs: on.Blobs,
 		Model: on.ModelFile, Log: on.Log, Registerer: on.Registry})
 	if err != nil {
 		return platform.Service{}, err

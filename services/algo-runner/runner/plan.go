@@ -40,7 +40,8 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	if err != nil {
 		return fmt.Errorf("putting the asset into the library: %w", err)
 	}
-	planned, err := s.deps.Registry.Runs(asset)
+	plan := s.planOf()
+	planned, err := plan.Runs(asset)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	film, other := &together{}, &together{}
 	for _, r := range planned {
 		with := other
-		if s.deps.Registry.WithFrames(r.GetAlgorithm()) {
+		if plan.WithFrames(r.GetAlgorithm() + "@" + r.GetVersion()) {
 			with = film
 		}
 		state, err := s.inputs(ctx, r, with)
@@ -80,12 +81,12 @@ func (t *together) has(run string) bool {
 	return t != nil && slices.ContainsFunc(t.runs, func(r *pb.Run) bool { return r.GetId() == run })
 }
 
-// requestedTogether reports whether an algorithm's runs are requested together with the runs of all inputs.
-func (s *Service) requestedTogether(algorithm string) bool {
-	frames := s.deps.Registry.WithFrames(algorithm)
-	for _, in := range s.deps.Registry.Inputs(algorithm) {
-		name := in.Spec().GetName()
-		if s.deps.Registry.WithFrames(name) != frames || !s.requestedTogether(name) {
+// requestedTogether reports whether a run is requested together with the runs of all inputs. byID are the runs of the asset.
+func requestedTogether(plan *runs.Plan, r *pb.Run, byID map[string]*pb.Run) bool {
+	frames := plan.WithFrames(r.GetAlgorithm() + "@" + r.GetVersion())
+	for _, id := range r.GetInputs() {
+		in := byID[id]
+		if plan.WithFrames(in.GetAlgorithm()+"@"+in.GetVersion()) != frames || !requestedTogether(plan, in, byID) {
 			return false
 		}
 	}
@@ -101,9 +102,14 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 	if err != nil {
 		return fmt.Errorf("reading the asset: %w", err)
 	}
-	planned, err := s.deps.Registry.Runs(asset)
+	plan := s.planOf()
+	planned, err := plan.Runs(asset)
 	if err != nil {
 		return err
+	}
+	byID := map[string]*pb.Run{}
+	for _, r := range planned {
+		byID[r.GetId()] = r
 	}
 	for _, r := range planned {
 		if r.GetInputs()[finished.GetAlgorithm()] != finished.GetId() {
@@ -124,7 +130,7 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 		if err != nil {
 			return err
 		}
-		if known != nil && s.requestedTogether(r.GetAlgorithm()) {
+		if known != nil && requestedTogether(plan, r, byID) {
 			continue // requested together with the finished run
 		}
 		wanted, err := s.wanted(ctx, r)

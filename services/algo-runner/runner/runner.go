@@ -17,6 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/media"
+	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
 )
@@ -74,8 +75,10 @@ type Deps struct {
 	Events   Log
 	Store    Store
 	Registry *algo.Registry
-	Reader   *media.Reader
-	Blobs    *blob.Blobs
+	// Catalogue says which algorithms arriving assets get. Without a Catalogue, arriving assets get the algorithms of Registry.
+	Catalogue Catalogue
+	Reader    *media.Reader
+	Blobs     *blob.Blobs
 	// Model is the error of a model file that cannot be used, by the file's id; nil for a usable file.
 	Model      func(id string) error
 	Log        *slog.Logger
@@ -98,6 +101,7 @@ type Progress struct {
 type Service struct {
 	cfg     Config
 	deps    Deps
+	own     *runs.Plan    // of Registry
 	films   chan struct{} // a token for each film that is decoded
 	metrics *metrics
 	gate    *gate
@@ -120,7 +124,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Progress == nil {
 		deps.Progress = func(Progress) {}
 	}
-	return &Service{cfg: cfg, deps: deps, films: make(chan struct{}, cfg.Films), metrics: newMetrics(deps.Registerer),
+	return &Service{cfg: cfg, deps: deps, own: deps.Registry.Plan(), films: make(chan struct{}, cfg.Films), metrics: newMetrics(deps.Registerer),
 		gate: newGate(deps.Events, deps.Log), done: &recent{}, failed: &recent{}}, nil
 }
 
@@ -139,6 +143,10 @@ func (s *Service) Serve(ctx context.Context) error {
 	for i, l := range lanes {
 		subscribe(events.Subscription{Group: l.hop.Group, Topics: l.hop.Topics, MaxBatch: 1, Drain: 3 * time.Second}, s.executeIn(i))
 	}
+	subscriptions.Go(func() error {
+		s.resumeWaiting(ctx)
+		return nil
+	})
 	return subscriptions.Wait()
 }
 

@@ -22,7 +22,7 @@ import (
 // batchKind runs algorithms over a selection on demand.
 func batchKind(deps Deps, limits BatchLimits) jobs.Kind {
 	of := func() *batcher {
-		return &batcher{store: deps.Store, registry: deps.Registry, events: deps.Events, bucket: deps.Blobs, sleep: jobs.Sleep, limits: limits}
+		return &batcher{store: deps.Store, planner: deps.Catalog.View().Plan(), events: deps.Events, bucket: deps.Blobs, sleep: jobs.Sleep, limits: limits}
 	}
 	return jobs.Kind{
 		Name: "batch", Summary: "run algorithms over a selection, and write their annotations as files", Role: authz.Batch, Selects: true, Field: "batch",
@@ -46,12 +46,12 @@ func batchKind(deps Deps, limits BatchLimits) jobs.Kind {
 // the result. Runs in the store are used; missing runs are requested behind live work and before backfills. The manifest is written last: without a
 // manifest there is no result.
 type batcher struct {
-	store    store.Store
-	registry planner
-	events   publisher
-	bucket   bucket
-	sleep    func(context.Context, time.Duration) error
-	limits   BatchLimits
+	store   store.Store
+	planner planner
+	events  publisher
+	bucket  bucket
+	sleep   func(context.Context, time.Duration) error
+	limits  BatchLimits
 }
 
 // BatchLimits bound the batches of a caller.
@@ -130,7 +130,7 @@ func checkBatch(w *pb.Batch) error {
 
 // wanted returns the runs of the result over an asset, by algorithm. skipped names algorithms that do not apply to the asset.
 func (b *batcher) wanted(ctx context.Context, w *pb.Batch, asset *pb.Asset) (wanted []wantedRun, skipped []string, err error) {
-	planned, err := b.registry.Runs(asset)
+	planned, err := b.planner.Runs(asset)
 	if err != nil {
 		return nil, nil, fmt.Errorf("deriving the runs of %s: %w", asset.GetId(), err)
 	}

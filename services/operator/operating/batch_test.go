@@ -131,7 +131,7 @@ func newDesk(t testing.TB) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.blobs.Close() })
-	d.batcher = &batcher{store: l.Store, registry: registry(t), events: d.lane, bucket: d.blobs, sleep: instant, limits: DefaultBatchLimits()}
+	d.batcher = &batcher{store: l.Store, planner: registry(t), events: d.lane, bucket: d.blobs, sleep: instant, limits: DefaultBatchLimits()}
 	return d
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/blob"
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -44,8 +44,8 @@ type Deps struct {
 	Events *events.Client
 	Store  store.Store
 	Engine search.Engine
-	// Registry knows every algorithm, candidates included.
-	Registry *algo.Registry
+	// Catalog has the algorithms, candidates included.
+	Catalog *catalog.Catalog
 	// Blobs keeps the results of batches. Without Blobs, batches are refused.
 	Blobs *blob.Blobs
 	// Kinds are kinds of jobs beside the kinds in kinds.go.

@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -29,20 +29,42 @@ type libraryCursor struct {
 	Done, Failed int64
 }
 
-// algorithms returns the versions that a selection names; the current versions where the selection names none.
-func (r *replay) algorithms(sel *pb.Selection) ([]algo.Algorithm, error) {
+// chosen are the versions of algorithms that a replay executes.
+type chosen struct {
+	view  *catalog.View
+	specs []*pb.AlgorithmSpec
+}
+
+// choose returns the versions that a selection names; the current versions where the selection names none.
+func (r *replay) choose(sel *pb.Selection) (chosen, error) {
+	c := chosen{view: r.deps.Catalog.View()}
 	if len(sel.GetAlgorithms()) == 0 {
-		return r.deps.Registry.All(), nil
+		c.specs = c.view.Plan().Current()
+		return c, nil
 	}
-	var out []algo.Algorithm
 	for i, ref := range sel.GetAlgorithms() {
-		a, err := r.deps.Registry.Find(ref)
+		spec, err := c.view.Plan().Find(ref)
 		if err != nil {
-			return nil, fmt.Errorf("selection.algorithms[%d]: %w", i, err)
+			return c, fmt.Errorf("selection.algorithms[%d]: %w", i, err)
 		}
-		out = append(out, a)
+		c.specs = append(c.specs, spec)
 	}
-	return out, nil
+	return c, nil
+}
+
+// derive returns the runs over an asset, with the runs that they read, inputs first.
+func (c chosen) derive(asset *pb.Asset) ([]*pb.Run, error) {
+	return c.view.Plan().Derive(asset, c.specs...)
+}
+
+// unserved returns a line for each chosen version that no runner serves.
+func (c chosen) unserved() (lines []string) {
+	for _, spec := range c.specs {
+		if e := c.view.Entry(catalog.ID(spec)); e != nil && e.Waits {
+			lines = append(lines, fmt.Sprintf("no runner serves %s: its runs wait until a runner does", catalog.ID(spec)))
+		}
+	}
+	return lines
 }
 
 // A missingRun is a run to request, and the epoch of the run's record. An end under a later epoch is the end of this request.
@@ -53,8 +75,8 @@ type missingRun struct {
 
 // wanted returns the missing runs over an asset: runs of the chosen algorithms, and the inputs of these runs. A finished run is not made again. A
 // failed run is made again where the job says so.
-func (r *replay) wanted(ctx context.Context, m *pb.Replay, asset *pb.Asset, chosen []algo.Algorithm) (out []missingRun, finished, failed int64, err error) {
-	derived, err := r.deps.Registry.Derive(asset, chosen...)
+func (r *replay) wanted(ctx context.Context, m *pb.Replay, asset *pb.Asset, chosen chosen) (out []missingRun, finished, failed int64, err error) {
+	derived, err := chosen.derive(asset)
 	if err != nil {
 		return nil, 0, 0, err
 	}
@@ -89,7 +111,7 @@ next:
 
 // planLibrary counts the missing runs, and estimates the time of these runs.
 func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, error) {
-	chosen, err := r.algorithms(m.GetSelection())
+	chosen, err := r.choose(m.GetSelection())
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +146,7 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, err
 	if failed > 0 {
 		p.Lines = append(p.Lines, fmt.Sprintf("%d runs have failed, or read one that has; `failed` tries them again", failed))
 	}
+	p.Lines = append(p.Lines, chosen.unserved()...)
 	if !m.GetActivate() {
 		p.Lines = append(p.Lines, "the runs are held: readers go on seeing what they see until an `activate` job switches")
 	}
@@ -140,7 +163,7 @@ func (r *replay) planLibrary(ctx context.Context, m *pb.Replay) (*jobs.Plan, err
 
 // estimateRuns estimates the time of the missing runs from the costs of finished runs. Runs over one asset are executed together: the longest counts.
 // seconds is 0 where no finished run is of the same algorithms.
-func (r *replay) estimateRuns(ctx context.Context, m *pb.Replay, chosen []algo.Algorithm, costs costs) (seconds float64, from string, err error) {
+func (r *replay) estimateRuns(ctx context.Context, m *pb.Replay, chosen chosen, costs costs) (seconds float64, from string, err error) {
 	var unknown int64
 	known := map[string]int64{} // finished runs, by algorithm
 	for a, err := range jobs.Assets(ctx, r.deps.Store, m.GetSelection(), "") {
@@ -223,9 +246,12 @@ type outstanding struct {
 
 // doLibrary requests runs, a few assets at a time, and waits until they have ended and are indexed.
 func (r *replay) doLibrary(ctx context.Context, w *jobs.Work, m *pb.Replay) error {
-	chosen, err := r.algorithms(m.GetSelection())
+	chosen, err := r.choose(m.GetSelection())
 	if err != nil {
 		return err
+	}
+	for _, line := range chosen.unserved() {
+		w.Note("%s", line)
 	}
 	j := w.Job()
 	var c libraryCursor
@@ -284,7 +310,7 @@ func (r *replay) doLibrary(ctx context.Context, w *jobs.Work, m *pb.Replay) erro
 }
 
 // request records and publishes the missing runs of an asset.
-func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.Asset, chosen []algo.Algorithm, wait func(context.Context) error) (*outstanding, error) {
+func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.Asset, chosen chosen, wait func(context.Context) error) (*outstanding, error) {
 	want, _, _, err := r.wanted(ctx, m, a, chosen)
 	o := &outstanding{asset: a.GetId(), runs: want}
 	if err != nil || len(want) == 0 {

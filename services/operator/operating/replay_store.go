@@ -204,7 +204,7 @@ func inEvents[T item](items iter.Seq2[T, error], from int64, together func(a, b 
 
 // space describes the space of an embedding.
 func (r *replay) space(e *pb.Embedding) (*pb.Space, error) {
-	for _, s := range r.deps.Registry.Spaces() {
+	for _, s := range r.deps.Catalog.View().Spaces() {
 		if schema.SpaceID(s) == e.GetSpace() {
 			return s, nil
 		}

@@ -19,7 +19,7 @@ func (p *Part) Spec() platform.Spec {
 
 // Open implements platform.Part.
 func (p *Part) Open(_ context.Context, on *platform.Platform) (platform.Service, error) {
-	jobs, err := operating.New(p.Config, operating.Deps{Events: on.Events, Store: on.Store, Engine: on.Engine, Registry: on.Algorithms, Blobs: on.Blobs,
+	jobs, err := operating.New(p.Config, operating.Deps{Events: on.Events, Store: on.Store, Engine: on.Engine, Catalog: on.Catalog, Blobs: on.Blobs,
 		Log: on.Log, Registerer: on.Registry})
 	if err != nil {
 		return platform.Service{}, err

@@ -64,8 +64,7 @@ func (l *Library) Serve(tokens map[string][]string, change ...func(*gateway.Conf
 		l.t.Fatal(err)
 	}
 	deps := searchapi.Deps{Store: l.Store, Engine: l.Engine, Catalog: Catalog(), Encoders: Encoders(), Authoriser: l.authoriser(tokens), Blobs: l.Blobs, Reader: reader,
-		Planned: func(*pb.Asset) ([]*pb.Run, error) { return nil, nil },
-		Log:     slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Registerer: prometheus.NewRegistry()}
+		Log: slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Registerer: prometheus.NewRegistry()}
 	for _, c := range change {
 		c(&cfg, &deps)
 	}

@@ -221,6 +221,7 @@ type ComplexityRoot struct {
 		State       func(childComplexity int) int
 		TookMs      func(childComplexity int) int
 		Version     func(childComplexity int) int
+		Waits       func(childComplexity int) int
 	}
 
 	SearchAnswer struct {
@@ -1177,6 +1178,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Run.Version(childComplexity), true
+	case "Run.waits":
+		if e.ComplexityRoot.Run.Waits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Run.Waits(childComplexity), true
 
 	case "SearchAnswer.cursor":
 		if e.ComplexityRoot.SearchAnswer.Cursor == nil {
@@ -1956,6 +1963,8 @@ func (ec *executionContext) childFields_Run(ctx context.Context, field graphql.C
 		return ec.fieldContext_Run_tookMs(ctx, field)
 	case "hold":
 		return ec.fieldContext_Run_hold(ctx, field)
+	case "waits":
+		return ec.fieldContext_Run_waits(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Run", field.Name)
 }
@@ -5911,6 +5920,29 @@ func (ec *executionContext) _Run_hold(ctx context.Context, field graphql.Collect
 }
 func (ec *executionContext) fieldContext_Run_hold(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Run", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Run_waits(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Run) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Run_waits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Waits, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Run_waits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Run", field, false, false, "String")
 }
 
 func (ec *executionContext) _SearchAnswer_query(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
@@ -10303,6 +10335,11 @@ func (ec *executionContext) _Run(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "hold":
 			out.Values[i] = ec._Run_hold(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "waits":
+			out.Values[i] = ec._Run_waits(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

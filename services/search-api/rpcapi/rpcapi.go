@@ -17,6 +17,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -36,8 +37,8 @@ type Deps struct {
 	// Limits hold callers to their share; nil limits nobody.
 	Limits *rpc.Limits
 	Runs   store.Runs
-	// Planned returns the runs that an asset is to get.
-	Planned func(*pb.Asset) ([]*pb.Run, error)
+	// Catalog has the algorithms whose runs an asset is to get.
+	Catalog *catalog.Catalog
 	// Look tells what is wrong with an asset's bytes, without reading them; "" for nothing.
 	Look func(context.Context, *pb.Asset) string
 	Log  *slog.Logger
@@ -224,7 +225,8 @@ func (s *Server) statusOf(ctx context.Context, caller *authz.Caller, l gateway.L
 	if err != nil {
 		return nil, fmt.Errorf("reading the runs of %s: %w", a.GetId(), err)
 	}
-	planned, err := s.deps.Planned(a)
+	view := s.deps.Catalog.View()
+	planned, err := view.Plan().Runs(a)
 	if err != nil {
 		return nil, fmt.Errorf("planning the runs of %s: %w", a.GetId(), err)
 	}
@@ -235,6 +237,7 @@ func (s *Server) statusOf(ctx context.Context, caller *authz.Caller, l gateway.L
 		}
 	}
 	for i, r := range recorded {
+		r.Waits = waits(view, r)
 		recorded[i] = shownRun(caller, r)
 	}
 	slices.SortFunc(recorded, func(x, y *pb.Run) int { return cmp.Compare(x.GetAlgorithm(), y.GetAlgorithm()) })
@@ -242,6 +245,18 @@ func (s *Server) statusOf(ctx context.Context, caller *authz.Caller, l gateway.L
 		Asset: a.GetId(), Title: a.GetTitle().GetId(), TitleName: a.GetTitle().GetName(), Runs: recorded, Active: l.Active,
 		Bytes: both(s.deps.Look(ctx, a), l.FramesLost), Text: textRemarks(shownAsset(caller, a)), Pictures: picturesRemark(a.GetVideo()),
 	}, nil
+}
+
+// waits returns why a run that has not begun waits for more than its turn; "" for a run that does not.
+func waits(v *catalog.View, r *pb.Run) string {
+	id := r.GetAlgorithm() + "@" + r.GetVersion()
+	if r.GetState() > pb.RunState_RUN_STATE_REQUESTED {
+		return ""
+	}
+	if e := v.Entry(id); e == nil || !e.Waits {
+		return ""
+	}
+	return "no runner serves " + id
 }
 
 // both joins what is wrong with an asset's bytes and what is wrong with its frame table.

@@ -31,7 +31,7 @@ func (p *Part) Spec() platform.Spec {
 // Open implements platform.Part.
 func (p *Part) Open(_ context.Context, on *platform.Platform) (_ platform.Service, err error) {
 	p.Service, err = New(p.Config, Deps{Store: on.Store, Engine: on.Engine, Catalog: on.Catalog, Encoders: on.Encoders, Authoriser: on.Authoriser, Audit: on.Audit,
-		Planned: on.Algorithms.Runs, Blobs: on.Blobs, Reader: on.Reader, Log: on.Log, Registerer: on.Registry})
+		Blobs: on.Blobs, Reader: on.Reader, Log: on.Log, Registerer: on.Registry})
 	if err != nil {
 		return platform.Service{}, err
 	}

@@ -41,8 +41,6 @@ type Deps struct {
 	Catalog    *catalog.Catalog
 	Encoders   encode.Encoders
 	Authoriser authz.Authoriser
-	// Planned returns the runs planned for an asset, so the status can name the missing runs.
-	Planned func(*pb.Asset) ([]*pb.Run, error)
 	// Audit gets a line of each call; nil keeps none.
 	Audit      *audit.Log
 	Blobs      *blob.Blobs
@@ -82,7 +80,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Planned: deps.Planned, Look: deps.Blobs.Fault, Log: deps.Log})
+	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Catalog: deps.Catalog, Look: deps.Blobs.Fault, Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}
