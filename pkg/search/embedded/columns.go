@@ -23,6 +23,9 @@ type columns struct {
 
 	// followed keeps sights of large scopes, named of scopes that name few runs.
 	followed, named sights
+
+	// places are of every document. places is nil until text.place has read them.
+	places atomic.Pointer[places]
 }
 
 func newColumns(seg *scorch.SegmentSnapshot, table *runTable) (*columns, error) {
@@ -129,6 +132,18 @@ func (cc *columnCache) of(seg *scorch.SegmentSnapshot) (*columns, error) {
 		cc.mu.Unlock()
 	}
 	return e.made.Load(), e.err
+}
+
+// present returns the columns that are built.
+func (cc *columnCache) present() (all []*columns) {
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	for _, e := range cc.by {
+		if c := e.made.Load(); c != nil {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // keep drops the columns of segments that a snapshot no longer holds. A question that reads an older snapshot builds the columns anew.

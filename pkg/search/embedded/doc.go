@@ -25,6 +25,24 @@
 //
 // Scores are BM25 with the usual k1 and b of passages and a fixed average length. A measured average would change with hidden texts.
 //
+// A question that sees few documents of a long list of postings skips the chunks of the list without such documents (walk).
+//
+// # How a set is read
+//
+// Set answers with every match, in the order of asset and time. The matches of a segment are a bitmap of documents: words are joined as
+// bitmaps, and postings are read for scores and for the order of words alone. A segment keeps the place of each document in the order of
+// the set (places): the bitmap becomes a sorted list of places, without a sort and without reading a stored row. The lists of the segments
+// are merged. An item on the way costs 4 bytes, and 12 with its score.
+//
+// Windows are looked up in the places where the windows hold fewer documents than the words have. The postings are then read for these
+// documents alone. The cost follows the documents of the assets of the windows, and not the length of the postings.
+//
+// The first set has places read in the background, 32 bytes a document and 512 MiB at most. Until then, and in segments beyond the bound,
+// the rows of the matches are read. The set is the same.
+//
+// Sets of vectors are exact: the estimate of one bit a dimension decides nothing. Vectors are compared as int8 values with a bound that
+// holds for certain, and the vectors left are compared as float32 values.
+//
 // # How a scope is followed
 //
 // Runs are numbered once per engine (runTable). A scope becomes a set of numbers (shown). A scope that is related to an earlier scope
@@ -32,7 +50,8 @@
 // documents of each language are left (sights). A space keeps the groups that scopes and filters let through (groups), and a segment of
 // vectors keeps the rows of these groups. A switch costs the segments that hold a switched run. ADR 90 has the reasons.
 //
-// Memory is 12 bytes a document, 16 bytes for each run of a segment, and some 100 bytes a run.
+// Memory is 12 bytes a document, 16 bytes for each run of a segment, and some 100 bytes a run. Places come on top once a set was asked
+// for.
 //
 // # Limits
 //

@@ -2,7 +2,9 @@ package embedded_test
 
 import (
 	"bytes"
+	"context"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"testing"
 
@@ -32,6 +34,32 @@ func TestEngine(t *testing.T) {
 			return e
 		},
 	})
+}
+
+// placed is an engine that answers a set once the places of every document are read.
+type placed struct{ *embedded.Engine }
+
+func (p placed) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	p.Place()
+	return p.Engine.Set(ctx, q)
+}
+
+// TestSets: sets are the same from the places of every document and from the rows of the items.
+func TestSets(t *testing.T) {
+	for name, with := range map[string]func(*embedded.Engine) search.Engine{
+		"places": func(e *embedded.Engine) search.Engine { return placed{e} },
+		"rows":   func(e *embedded.Engine) search.Engine { e.PlaceNothing(); return e },
+	} {
+		t.Run(name, func(t *testing.T) {
+			searchtest.RunSets(t, searchtest.Harness{Open: func(t testing.TB, name string, spaces []*pb.Space) search.Engine {
+				e, err := embedded.Open(name, embedded.Config{Spaces: spaces}, embedded.Deps{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return with(e)
+			}})
+		})
+	}
 }
 
 func TestOpen(t *testing.T) {

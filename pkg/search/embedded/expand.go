@@ -25,7 +25,7 @@ func (e expander) frequency(alts []words.Alternative) (uint64, error) {
 
 // visible returns the terms that a visible document has, each with its number of visible documents, and the highest of these numbers.
 func (e expander) visible(alts []words.Alternative) (known []words.Alternative, most uint64, err error) {
-	var reuse segment.PostingsList
+	var p postings
 	known = make([]words.Alternative, 0, len(alts))
 	for _, a := range alts {
 		if err := e.ctx.Err(); err != nil {
@@ -36,12 +36,10 @@ func (e expander) visible(alts []words.Alternative) (known []words.Alternative, 
 			if a.Docs > 0 {
 				break
 			}
-			pl, err := v.postings(e.field, []byte(a.Term), reuse)
-			if err != nil {
-				return nil, 0, fmt.Errorf("looking up %q: %w", a.Term, err)
+			if p, err = v.postings(e.field, a.Term, p); err != nil {
+				return nil, 0, err
 			}
-			n += pl.Count()
-			reuse = pl
+			n += v.count(p)
 		}
 		if a.Docs = n; n > 0 {
 			known = append(known, a)

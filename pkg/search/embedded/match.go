@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"sync"
 
@@ -34,11 +33,13 @@ var saturations = func() (t [8][256]float64) {
 
 // A cursor goes through the visible documents of one segment that a clause matches.
 type cursor struct {
-	it     segment.PostingsIterator
+	list   postings // of a clause of one term
+	walk   *walk
 	weight float64
 	bound  float64
 	offset int
 
+	docs *roaring.Bitmap // of the cursor; not to be changed
 	doc  uint64
 	gain float64 // of the document, by the clause
 	locs []segment.Location
@@ -82,7 +83,7 @@ func (c *cursor) next() error {
 		return nil
 	}
 	if c.bits == nil {
-		return c.take(c.it.Next())
+		return c.take(c.walk.next())
 	}
 	if !c.bits.HasNext() {
 		c.done = true
@@ -108,7 +109,7 @@ func (c *cursor) advance(doc uint64) error {
 		return nil
 	}
 	if c.bits == nil {
-		return c.take(c.it.Advance(doc))
+		return c.take(c.walk.advance(doc))
 	}
 	c.bits.AdvanceIfNeeded(uint32(doc))
 	return c.next()
@@ -137,8 +138,10 @@ type matcher struct {
 	segment int
 	field   string
 	clauses []clause
-	to      taker
-	used    []used
+	// only are the visible documents to look at; nil stands for every visible document.
+	only *roaring.Bitmap
+	to   taker
+	used []used
 }
 
 // A taker takes the documents that a matcher finds.
@@ -164,9 +167,8 @@ func (m *matcher) run(mode search.TextMode) error {
 	}
 }
 
-// cursor opens a clause; it is nil where no visible document matches. The bitmap holds the documents of the cursor; it is nil where the
-// segment has no bitmap of them.
-func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, error) {
+// cursor opens a clause. The cursor is nil where no document matches.
+func (m *matcher) cursor(c clause, positions bool) (*cursor, error) {
 	switch {
 	case len(c.alternatives) == 1:
 		return m.termCursor(c, positions)
@@ -177,60 +179,52 @@ func (m *matcher) cursor(c clause, positions bool) (*cursor, *roaring.Bitmap, er
 }
 
 // termCursor opens a clause of one term.
-func (m *matcher) termCursor(c clause, positions bool) (*cursor, *roaring.Bitmap, error) {
+func (m *matcher) termCursor(c clause, positions bool) (*cursor, error) {
 	a := c.alternatives[0]
-	pl, err := m.view.postings(m.field, []byte(a.Term), nil)
+	p, err := m.view.postings(m.field, a.Term, postings{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking up %q: %w", a.Term, err)
+		return nil, err
 	}
-	if pl.Count() == 0 {
-		return nil, nil, nil
+	docs := m.view.seen(p, m.only)
+	if docs.IsEmpty() {
+		return nil, nil
 	}
-	it := pl.Iterator(true, true, positions, nil)
-	cur := &cursor{it: it, weight: a.Weight * c.idf, bound: c.bound(), offset: c.offset}
-	if o, ok := it.(segment.OptimizablePostingsIterator); ok {
-		return cur, o.ActualBitmap(), nil
-	}
-	return cur, nil, nil
+	return &cursor{list: p, walk: p.walk(docs, positions, nil), docs: docs, weight: a.Weight * c.idf, bound: c.bound(), offset: c.offset}, nil
 }
 
 // gatheredCursor opens a clause of several terms whose places do not matter: the documents of all terms are gathered beforehand.
-func (m *matcher) gatheredCursor(c clause) (*cursor, *roaring.Bitmap, error) {
+func (m *matcher) gatheredCursor(c clause) (*cursor, error) {
 	docs := roaring.New()
 	gains := m.view.scratch()
-	var pl segment.PostingsList
-	var it segment.PostingsIterator
+	m.used = append(m.used, used{gains, docs})
+	var p postings
+	var w *walk
 	looked := 0
 	for _, a := range c.alternatives {
 		var err error
-		if pl, err = m.view.postings(m.field, []byte(a.Term), pl); err != nil {
-			return nil, nil, fmt.Errorf("looking up %q: %w", a.Term, err)
+		if p, err = m.view.postings(m.field, a.Term, p); err != nil {
+			return nil, err
 		}
-		if pl.Count() == 0 {
+		seen := m.view.seen(p, m.only)
+		if seen.IsEmpty() {
 			continue
 		}
-		it = pl.Iterator(true, true, false, it)
-		if looked, err = m.gather(docs, gains, it, a.Weight*c.idf, looked); err != nil {
-			return nil, nil, err
+		docs.Or(seen)
+		w = p.walk(seen, false, w)
+		if looked, err = m.gather(gains, w, a.Weight*c.idf, looked); err != nil {
+			return nil, err
 		}
 	}
-	m.used = append(m.used, used{gains, docs})
 	if docs.IsEmpty() {
-		return nil, nil, nil
+		return nil, nil
 	}
-	return &cursor{bits: docs.Iterator(), gains: gains, bound: c.bound(), offset: c.offset}, docs, nil
+	return &cursor{bits: docs.Iterator(), docs: docs, gains: gains, bound: c.bound(), offset: c.offset}, nil
 }
 
-// gather adds the documents of one term, and the most that each gains. looked counts the documents of the clause.
-func (m *matcher) gather(docs *roaring.Bitmap, gains []float64, it segment.PostingsIterator, weight float64, looked int) (int, error) {
-	// Documents are joined as bitmaps, where the segment has them as such.
-	o, ok := it.(segment.OptimizablePostingsIterator)
-	joined := ok && o.ActualBitmap() != nil
-	if joined {
-		docs.Or(o.ActualBitmap())
-	}
+// gather notes the most that each document of a term gains. looked counts the documents of the clause.
+func (m *matcher) gather(gains []float64, w *walk, weight float64, looked int) (int, error) {
 	for {
-		p, err := it.Next()
+		p, err := w.next()
 		if err != nil || p == nil {
 			return looked, err
 		}
@@ -240,40 +234,29 @@ func (m *matcher) gather(docs *roaring.Bitmap, gains []float64, it segment.Posti
 			}
 		}
 		n := p.Number()
-		if !joined {
-			docs.Add(uint32(n))
-		}
 		gains[n] = max(gains[n], weight*saturation(p.Frequency(), p.Norm()))
 	}
 }
 
 // formsCursor opens a clause of several terms with their places.
-func (m *matcher) formsCursor(c clause) (*cursor, *roaring.Bitmap, error) {
-	all := &cursor{bound: c.bound(), offset: c.offset}
-	docs, whole := roaring.New(), true
+func (m *matcher) formsCursor(c clause) (*cursor, error) {
+	all := &cursor{docs: roaring.New(), bound: c.bound(), offset: c.offset}
 	for _, a := range c.alternatives {
-		form, bits, err := m.cursor(clause{alternatives: []words.Alternative{a}, idf: c.idf}, true)
+		form, err := m.cursor(clause{alternatives: []words.Alternative{a}, idf: c.idf}, true)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if form == nil {
 			continue
 		}
 		form.fresh = true
 		all.forms = append(all.forms, form)
-		if bits == nil {
-			whole = false
-		} else {
-			docs.Or(bits)
-		}
+		all.docs.Or(form.docs)
 	}
-	switch {
-	case len(all.forms) == 0:
-		return nil, nil, nil
-	case !whole:
-		docs = nil
+	if len(all.forms) == 0 {
+		return nil, nil
 	}
-	return all, docs, nil
+	return all, nil
 }
 
 // used is a table of gains that the matcher borrowed, and the documents with a gain in the table.
@@ -316,7 +299,7 @@ const checkEvery = 4096
 func (m *matcher) any() error {
 	cursors := make([]*cursor, 0, len(m.clauses))
 	for _, c := range m.clauses {
-		cur, _, err := m.cursor(c, false)
+		cur, err := m.cursor(c, false)
 		if err != nil {
 			return err
 		}
@@ -437,33 +420,29 @@ func (m *matcher) all(inOrder bool) error {
 	}
 }
 
-// narrowed opens every clause. The segment's iterators then decode only the documents that have all words. narrowed returns nil if no
-// document has all words.
+// narrowed opens every clause. Cursors of one term then walk the documents that have all words. narrowed returns nil if no document has
+// all words.
 func (m *matcher) narrowed(positions bool) ([]*cursor, error) {
 	cursors := make([]*cursor, 0, len(m.clauses))
 	var docs *roaring.Bitmap
 	for _, c := range m.clauses {
-		cur, bits, err := m.cursor(c, positions)
+		cur, err := m.cursor(c, positions)
 		if err != nil || cur == nil {
 			return nil, err
 		}
-		switch {
-		case docs == nil:
-			docs = bits
-		case bits != nil:
-			docs = roaring.And(docs, bits)
+		if docs == nil {
+			docs = cur.docs
+		} else {
+			docs = roaring.And(docs, cur.docs)
 		}
 		cursors = append(cursors, cur)
-	}
-	if docs == nil {
-		return cursors, nil
 	}
 	if docs.IsEmpty() {
 		return nil, nil
 	}
 	for _, c := range cursors {
-		if o, ok := c.it.(segment.OptimizablePostingsIterator); ok && o.ActualBitmap() != nil {
-			o.ReplaceActual(docs)
+		if c.walk != nil {
+			c.walk.replace(c.list, docs)
 		}
 	}
 	return cursors, nil

@@ -31,6 +31,16 @@ type places struct {
 	confidence  float32
 }
 
+// placeBytes is the memory of a document, without the names of assets.
+const placeBytes = 32
+
+func (p *places) bytes() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.docs) * placeBytes
+}
+
 // A look is a kind and a language of documents.
 type look struct{ kind, language string }
 
@@ -234,6 +244,58 @@ func (p *places) asset(place uint32, from int) int {
 	return from + 1 + i
 }
 
+// inside returns the documents that overlap a window. If more than most documents are of the assets and of the times before the end of the
+// last window, inside returns nil. The places are of every document.
+func (p *places) inside(ws []search.Window, most int) *roaring.Bitmap {
+	type stretch struct {
+		from, to uint32
+		windows  []search.Window
+	}
+	var stretches []stretch
+	n, asset := 0, 0
+	for len(ws) > 0 && asset < len(p.assets) {
+		of := ahead(ws, 0, ws[0].Asset, schema.MaxTime) // windows of the asset of the first window
+		end := ws[of-1].Interval.End
+		if asset = asset + gallop(len(p.assets)-asset, func(i int) bool { return p.assets[asset+i] >= ws[0].Asset }); asset < len(p.assets) && p.assets[asset] == ws[0].Asset {
+			from, to := p.from[asset], p.from[asset+1]
+			to = from + uint32(sort.Search(int(to-from), func(i int) bool { return p.intervals[from+uint32(i)].Start >= end }))
+			if n += int(to - from); n > most {
+				return nil
+			}
+			stretches = append(stretches, stretch{from, to, ws[:of]})
+		}
+		ws = ws[of:]
+	}
+	docs := make([]uint32, 0, n)
+	for _, s := range stretches {
+		w := 0
+		for place := s.from; place < s.to; place++ {
+			iv := p.intervals[place]
+			for w < len(s.windows) && s.windows[w].Interval.End <= iv.Start {
+				w++
+			}
+			if w == len(s.windows) {
+				break
+			}
+			if s.windows[w].Interval.Overlaps(iv) {
+				docs = append(docs, p.docs[place])
+			}
+		}
+	}
+	slices.Sort(docs)
+	return roaring.BitmapOf(docs...)
+}
+
+// gallop returns the first number below n that passes, or n. Every number behind a number that passes passes. Low numbers cost least.
+func gallop(n int, pass func(int) bool) int {
+	low, high := 0, 1
+	for high < n && !pass(high-1) {
+		low, high = high, 2*high
+	}
+	high = min(high, n)
+	return low + sort.Search(high-low, func(i int) bool { return pass(low + i) })
+}
+
 // narrowed keeps the places that overlap a window, overlap a span, and have a confidence. narrowed changes list.
 func (p *places) narrowed(list []uint32, ws []search.Window, f search.Filter) []uint32 {
 	if ws == nil && f.Span.Empty() && f.MinConfidence <= 0 {
@@ -270,14 +332,8 @@ func (p *places) confidenceOf(place uint32) float32 {
 
 // ahead returns the first window from w on that ends behind a time of an asset.
 func ahead(ws []search.Window, w int, asset string, start schema.Time) int {
-	before := func(x search.Window) bool {
-		c := strings.Compare(x.Asset, asset)
-		return c < 0 || c == 0 && x.Interval.End <= start
-	}
-	// The next window is mostly near.
-	step := 1
-	for w+step < len(ws) && before(ws[w+step]) {
-		w, step = w+step, 2*step
-	}
-	return w + sort.Search(min(step+1, len(ws)-w), func(i int) bool { return !before(ws[w+i]) })
+	return w + gallop(len(ws)-w, func(i int) bool {
+		c := strings.Compare(ws[w+i].Asset, asset)
+		return c > 0 || c == 0 && ws[w+i].Interval.End > start
+	})
 }

@@ -19,22 +19,14 @@ import (
 // A view is a segment as a question sees the segment. except holds the documents that are outside the scope, filtered out or deleted.
 // Every read of the segment passes over these documents.
 type view struct {
-	seg    *scorch.SegmentSnapshot
-	cols   *columns
-	sight  *sight
-	except *roaring.Bitmap // of the sight
-	live   uint64          // of the sight
+	seg     *scorch.SegmentSnapshot
+	cols    *columns
+	sight   *sight
+	except  *roaring.Bitmap // of the sight
+	visible *roaring.Bitmap // of the sight
+	live    uint64          // of the sight
 
 	dicts map[string]segment.TermDictionary
-}
-
-// postings returns the visible documents with a term.
-func (v *view) postings(field string, term []byte, reuse segment.PostingsList) (segment.PostingsList, error) {
-	d, err := v.dictionary(field)
-	if err != nil {
-		return nil, err
-	}
-	return d.PostingsList(term, v.except, reuse)
 }
 
 func (v *view) dictionary(field string) (segment.TermDictionary, error) {
@@ -283,6 +275,14 @@ func (c *clause) bound() float64 {
 		w = max(w, a.Weight)
 	}
 	return w * c.idf * (words.K1 + 1)
+}
+
+// docs returns the number of visible documents with a term of the clause. A document with several of the terms counts several times.
+func (c *clause) docs() (n uint64) {
+	for _, a := range c.alternatives {
+		n += a.Docs
+	}
+	return n
 }
 
 func (f field) clauses(ctx context.Context, views []*view, mode search.TextMode, asked []byte) ([]clause, error) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
-	segment "github.com/blevesearch/scorch_segment_api/v2"
 
 	"github.com/cinedex/cinedex/pkg/schema"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -84,10 +83,16 @@ func (s *textStream) hit() *search.Hit { return &s.item }
 
 // set returns the items of a set of words.
 func (t *text) set(ctx context.Context, q search.SetQuery) (streams []stream, err error) {
+	t.placing.Store(true)
 	err = t.ask(ctx, *q.Text, func(a *asked) error {
-		runs := t.columns.table.list()
+		r := &setReader{SetQuery: q, ctx: ctx, fields: a.fields, runs: t.columns.table.list()}
 		for _, v := range a.views {
-			s, err := v.stream(ctx, a.fields, q, runs)
+			if r.docs += len(v.cols.runOf); v.cols.places.Load() == nil {
+				t.refresh()
+			}
+		}
+		for _, v := range a.views {
+			s, err := r.read(v)
 			if err != nil {
 				return err
 			}
@@ -100,41 +105,86 @@ func (t *text) set(ctx context.Context, q search.SetQuery) (streams []stream, er
 	return streams, err
 }
 
-// stream returns the items of a view.
-func (v *view) stream(ctx context.Context, fields []askedField, q search.SetQuery, runs []string) (*textStream, error) {
+// A setReader reads a set of words view by view.
+type setReader struct {
+	search.SetQuery
+	ctx    context.Context
+	fields []askedField
+	runs   []string // by number
+	docs   int      // of all views
+}
+
+// read returns the items of a view.
+func (r *setReader) read(v *view) (*textStream, error) {
+	s := &textStream{cols: v.cols, runs: r.runs, places: v.cols.places.Load()}
+	where := r.Where
+	var only *roaring.Bitmap
+	if s.places != nil && where != nil {
+		if only = s.places.inside(where, r.most(v)); only != nil {
+			where = nil
+			if v.except != nil {
+				only.AndNot(v.except)
+			}
+		}
+	}
 	all := &every{docs: roaring.New()}
-	if q.Scored {
+	if r.Scored {
 		all.gains = v.scratch()
 		defer func() { used{all.gains, all.docs}.release() }()
 	}
-	for _, f := range fields {
-		m := matcher{ctx: ctx, view: v, field: f.name, clauses: f.clauses, to: all}
+	if err := r.match(v, only, all); err != nil || all.docs.IsEmpty() {
+		return s, err
+	}
+	if s.places == nil {
 		var err error
-		if q.Scored || q.Text.Mode == search.Phrase && len(f.clauses) > 1 {
-			err = m.run(q.Text.Mode)
-		} else {
-			err = m.docs(all.docs, q.Text.Mode)
-		}
-		if err != nil {
+		if s.places, err = newPlaces(r.ctx, v, r.runs, all.docs); err != nil {
 			return nil, err
 		}
 	}
-	s := &textStream{cols: v.cols, runs: runs}
-	if all.docs.IsEmpty() {
-		return s, nil
-	}
-	var err error
-	if s.places, err = newPlaces(ctx, v, runs, all.docs); err != nil {
-		return nil, err
-	}
-	s.list = s.places.narrowed(s.places.of(all.docs), q.Where, q.Text.Filter)
-	if q.Scored {
+	s.list = s.places.narrowed(s.places.of(all.docs), where, r.Text.Filter)
+	if r.Scored {
 		s.scores = make([]float64, len(s.list))
 		for i, place := range s.list {
 			s.scores[i] = all.gains[s.places.docs[place]]
 		}
 	}
 	return s, nil
+}
+
+// most returns how many documents of windows are worth looking at one by one, in place of the documents with the words.
+func (r *setReader) most(v *view) int {
+	n := uint64(0)
+	for _, f := range r.fields {
+		for _, c := range f.clauses {
+			n += c.docs()
+		}
+	}
+	// As a guess, the words are as frequent in each segment.
+	most := int(float64(n) / float64(r.docs) * float64(len(v.cols.runOf)))
+	if !r.Scored && r.Text.Mode != search.Phrase {
+		most /= 4
+	}
+	return most
+}
+
+// match takes the documents of a view that match.
+func (r *setReader) match(v *view, only *roaring.Bitmap, all *every) error {
+	if only != nil && only.IsEmpty() {
+		return nil
+	}
+	for _, f := range r.fields {
+		m := matcher{ctx: r.ctx, view: v, field: f.name, clauses: f.clauses, only: only, to: all}
+		var err error
+		if r.Scored || r.Text.Mode == search.Phrase && len(f.clauses) > 1 {
+			err = m.run(r.Text.Mode)
+		} else {
+			err = m.docs(all.docs, r.Text.Mode)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // every takes every document.
@@ -179,29 +229,20 @@ func (m *matcher) docs(into *roaring.Bitmap, mode search.TextMode) error {
 	return nil
 }
 
-// docsOf returns the visible documents of a clause.
-func (m *matcher) docsOf(c clause) (*roaring.Bitmap, error) {
-	docs := roaring.New()
-	for _, a := range c.alternatives {
-		pl, err := m.view.postings(m.field, []byte(a.Term), nil)
+// docsOf returns the visible documents of a clause. The bitmap is not to be changed.
+func (m *matcher) docsOf(c clause) (docs *roaring.Bitmap, err error) {
+	for i, a := range c.alternatives {
+		p, err := m.view.postings(m.field, a.Term, postings{})
 		if err != nil {
-			return nil, fmt.Errorf("looking up %q: %w", a.Term, err)
+			return nil, err
 		}
-		it := pl.Iterator(false, false, false, nil)
-		o, ok := it.(segment.OptimizablePostingsIterator)
-		if ok && o.ActualBitmap() != nil {
-			docs.Or(o.ActualBitmap())
-			continue
-		}
-		for {
-			p, err := it.Next()
-			if err != nil {
-				return nil, fmt.Errorf("looking up %q: %w", a.Term, err)
-			}
-			if p == nil {
-				break
-			}
-			docs.Add(uint32(p.Number()))
+		switch seen := m.view.seen(p, m.only); i {
+		case 0:
+			docs = seen
+		case 1:
+			docs = roaring.Or(docs, seen)
+		default:
+			docs.Or(seen)
 		}
 	}
 	return docs, nil
@@ -213,11 +254,7 @@ func (t *text) size(ctx context.Context, q search.SetQuery) (n int, err error) {
 		for _, f := range a.fields {
 			most, least := uint64(0), uint64(math.MaxUint64)
 			for _, c := range f.clauses {
-				of := uint64(0)
-				for _, a := range c.alternatives {
-					of += a.Docs
-				}
-				most, least = most+of, min(least, of)
+				most, least = most+c.docs(), min(least, c.docs())
 			}
 			if q.Text.Mode == search.AllWords || q.Text.Mode == search.Phrase {
 				most = least

@@ -31,6 +31,9 @@ type sightOf struct {
 	filter  string
 }
 
+// fewVisible says which share of the documents is few: a question that sees fewer looks at the visible documents alone.
+const fewVisible = 16
+
 // filtersKept bounds how many filters of each segment are kept.
 const filtersKept = 8
 
@@ -177,7 +180,9 @@ func (c *columns) gather(places []int, others bool) *roaring.Bitmap {
 type sight struct {
 	weighed
 	except *roaring.Bitmap // documents that are hidden by the scope or the filter, or deleted; nil: none
-	live   uint64          // the other documents
+	live   uint64          // how many other documents there are
+	// visible are the other documents where these are few; nil otherwise.
+	visible *roaring.Bitmap
 
 	mu        sync.Mutex
 	languages atomic.Pointer[map[string]uint64] // of the live documents; nil until languages are counted
@@ -190,7 +195,7 @@ func (v *view) look(scope *hiding, kept *sights, f search.Filter) error {
 	kept.mu.Lock()
 	defer kept.mu.Unlock()
 	if s, ok := kept.whole.get(key); ok {
-		v.sight, v.except, v.live = s, s.except, s.live
+		v.sight, v.except, v.visible, v.live = s, s.except, s.visible, s.live
 		return nil
 	}
 	narrowed, ok := kept.narrowed.get(key.filter)
@@ -216,10 +221,14 @@ func (v *view) look(scope *hiding, kept *sights, f search.Filter) error {
 	s.live = uint64(len(v.cols.runOf))
 	if s.except != nil {
 		s.live -= s.except.GetCardinality()
+		if n := uint64(len(v.cols.runOf)); s.live < n/fewVisible {
+			s.visible = roaring.Flip(s.except, 0, n)
+			s.bytes += s.visible.GetSizeInBytes()
+		}
 	}
 	s.before, _ = kept.whole.last(func(k sightOf, s *sight) bool { return k.filter == key.filter && s.languages.Load() != nil })
 	kept.whole.put(key, s)
-	v.sight, v.except, v.live = s, s.except, s.live
+	v.sight, v.except, v.visible, v.live = s, s.except, s.visible, s.live
 	return nil
 }
 
@@ -320,7 +329,7 @@ func (v *view) countLanguages(before *sight) (map[string]uint64, error) {
 		}
 	}
 	var visible *roaring.Bitmap
-	if before == nil && v.live < n/2 {
+	if visible = v.visible; before == nil && visible == nil && v.live < n/2 {
 		visible = roaring.Flip(v.except, 0, n)
 	}
 	counts := map[string]uint64{}

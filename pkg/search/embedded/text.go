@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +46,7 @@ const (
 
 // text is the full-text half of the engine.
 type text struct {
+	dir       string
 	log       *slog.Logger
 	index     index.Index
 	queue     *index.AnalysisQueue
@@ -52,6 +55,11 @@ type text struct {
 	commits   *committer
 	stale     chan struct{} // holds one when the segments changed
 	warming   sync.WaitGroup
+	// placing says that a set was asked for, so that places are read. ending ends the reading.
+	placing    atomic.Bool
+	mostPlaced int // bytes
+	ending     context.Context
+	end        context.CancelFunc
 
 	// failed is closed when scorch lost one of its loops: the index can be read and not written. failure is set before.
 	failed   chan struct{}
@@ -81,8 +89,9 @@ func openText(dir string, runs *runTable, log *slog.Logger) (*text, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the analysis of languages: %w", err)
 	}
-	t := &text{log: log, languages: langs, columns: columnCache{table: runs}, failed: make(chan struct{}), stale: make(chan struct{}, 1), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
+	t := &text{dir: dir, log: log, mostPlaced: placedBytes, languages: langs, columns: columnCache{table: runs}, failed: make(chan struct{}), stale: make(chan struct{}, 1), queue: index.NewAnalysisQueue(runtime.GOMAXPROCS(0))}
 	t.progress = sync.NewCond(&t.mu)
+	t.ending, t.end = context.WithCancel(context.Background())
 	release := hearErrors(dir, t.asyncError)
 	t.index, err = scorch.NewScorch(scorch.Name, map[string]any{
 		"path": dir,
@@ -128,6 +137,7 @@ func (t *text) close() error {
 	t.commits.close()
 	t.flush()
 	t.journal.end()
+	t.end()
 	close(t.stale)
 	t.warming.Wait()
 	err := t.index.Close()
@@ -315,10 +325,7 @@ func (t *text) apply(changes []*change, written func()) error {
 		t.mu.Unlock()
 		return fmt.Errorf("indexing a batch: %w", err)
 	}
-	select {
-	case t.stale <- struct{}{}:
-	default:
-	}
+	t.refresh()
 	return nil
 }
 
@@ -457,6 +464,47 @@ func (t *text) warm() {
 		}
 	}
 	t.columns.keep(s.Segments())
+	if t.placing.Load() {
+		if err := readable(t.dir, func() error { return t.place(s) }); err != nil && t.ending.Err() == nil {
+			t.log.Error("reading the places of a segment", "error", err)
+		}
+	}
+}
+
+// placedBytes bounds the memory of places. Sets of segments beyond the bound read the row of each item.
+const placedBytes = 512 << 20 // of 16 million documents
+
+// place reads the places of the segments that have none, the largest segment last.
+func (t *text) place(s *scorch.IndexSnapshot) error {
+	left := t.mostPlaced
+	for _, c := range t.columns.present() {
+		left -= c.places.Load().bytes()
+	}
+	segments := slices.Clone(s.Segments())
+	slices.SortFunc(segments, func(a, b *scorch.SegmentSnapshot) int { return cmp.Compare(a.Segment().Count(), b.Segment().Count()) })
+	for _, seg := range segments {
+		cols := t.columns.made(seg)
+		if cols == nil || cols.places.Load() != nil {
+			continue
+		}
+		if left -= len(cols.runOf) * placeBytes; left < 0 {
+			return nil
+		}
+		p, err := newPlaces(t.ending, &view{seg: seg, cols: cols}, t.columns.table.list(), nil)
+		if err != nil {
+			return err
+		}
+		cols.places.Store(p)
+	}
+	return nil
+}
+
+// refresh has keepWarm look at the segments.
+func (t *text) refresh() {
+	select {
+	case t.stale <- struct{}{}:
+	default:
+	}
 }
 
 func (t *text) snapshot() (*scorch.IndexSnapshot, error) {

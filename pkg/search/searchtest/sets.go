@@ -17,8 +17,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// testSets compares sets with a plain evaluation over the items that were written.
-func testSets(t *testing.T, h Harness) {
+// RunSets holds an engine to the promises of Set and Size alone. Run has the same tests. Sets are compared with a plain evaluation over
+// the items that were written.
+func RunSets(t *testing.T, h Harness) {
 	t.Run("words", func(t *testing.T) { testSetsOfWords(t, h) })
 	t.Run("as Text", func(t *testing.T) { testSetsAsText(t, h) })
 	t.Run("vectors", func(t *testing.T) { testSetsOfVectors(t, h) })
