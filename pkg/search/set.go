@@ -15,7 +15,8 @@ import (
 type SetQuery struct {
 	// Text: the set is every annotation that the question finds, by the mode of the question.
 	Text *TextQuery
-	// Vector: the set is every embedding whose similarity is MinScore or more.
+	// Vector: the set is every embedding whose similarity is MinScore or more. The similarity is of the vectors as the engine keeps the
+	// vectors (HashVector). An implementation MUST NOT leave out an embedding because of an estimate, of a quantised value or of a graph.
 	Vector   *VectorQuery
 	MinScore float64
 	// Where narrows the set to items that overlap one of the windows. nil is everywhere; an empty list is nowhere. The windows are in

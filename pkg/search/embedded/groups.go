@@ -21,6 +21,10 @@ type groups struct {
 	// newest is the newest group of each run, plus one, by the run's number.
 	newest                   []uint32
 	kinds, languages, people values
+	// assets are of the first placed groups: of none until a set is asked for within windows.
+	assets values
+	placed int
+
 	followed, named, filters []*keptSet // the last used at the end
 	both                     []*keptBoth
 }
@@ -69,7 +73,7 @@ const bothKept = 16
 
 func newGroups(index *flat.Index, runs *runTable) *groups {
 	g := &groups{index: index, runs: runs}
-	for _, v := range []*values{&g.kinds, &g.languages, &g.people} {
+	for _, v := range []*values{&g.kinds, &g.languages, &g.people, &g.assets} {
 		v.numbers = map[string]uint32{}
 	}
 	return g
@@ -248,6 +252,33 @@ func (g *groups) anew(ctx context.Context, d *decided) (*flat.Set, error) {
 		}
 	}
 	return flat.NewSet(all...), nil
+}
+
+// inside returns the groups of a set that are of assets with windows.
+func (g *groups) inside(set *flat.Set, ws []search.Window) (*flat.Set, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for names := g.index.Names(); g.placed < len(g.of); g.placed++ {
+		p, err := parseGroup(names[g.placed])
+		if err != nil {
+			return nil, err
+		}
+		g.assets.add(p.asset, uint32(g.placed))
+	}
+	var within []uint32
+	for i, w := range ws {
+		if i > 0 && ws[i-1].Asset == w.Asset {
+			continue
+		}
+		if n, ok := g.assets.numbers[w.Asset]; ok {
+			for _, group := range g.assets.groups[n] {
+				if set.Has(group) {
+					within = append(within, group)
+				}
+			}
+		}
+	}
+	return flat.NewSet(within...), nil
 }
 
 // narrowed returns the groups of a set that pass a filter.

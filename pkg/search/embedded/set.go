@@ -307,6 +307,12 @@ func (v *vectors) set(ctx context.Context, q search.SetQuery) (*vectorStream, er
 	if err != nil {
 		return nil, fmt.Errorf("searching space %s: %w", v.name, err)
 	}
+	if q.Where != nil {
+		if f.Groups, err = v.groups.inside(f.Groups, q.Where); err != nil {
+			return nil, fmt.Errorf("searching space %s: %w", v.name, err)
+		}
+		f.Once = true
+	}
 	rows, err := v.index.Within(ctx, q.Vector.Vector, q.MinScore, f)
 	if err != nil {
 		return nil, fmt.Errorf("searching space %s: %w", v.name, err)

@@ -73,6 +73,8 @@ type Hit struct {
 type Filter struct {
 	// Groups are the groups to look into; nil means all.
 	Groups *Set
+	// Once says that no other question has these groups: the index keeps nothing of them.
+	Once bool
 	// Span says of a row's interval whether the row may be found; nil lets all pass.
 	Span func(start, end int64) bool
 }

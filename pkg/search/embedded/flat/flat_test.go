@@ -153,6 +153,30 @@ func TestIndexIsAMap(t *testing.T) {
 			if w := want.search(metric, q, k, pass); !slices.Equal(got, w) {
 				t.Fatalf("search:\n got %v\nwant %v", got, w)
 			}
+			// The least score is the score of a row, mostly.
+			all := want.search(metric, q, len(want), pass)
+			least := -0.25
+			if len(all) > 0 && rapid.IntRange(0, 4).Draw(t, "of a row") > 0 {
+				least = float64(all[rapid.IntRange(0, len(all)-1).Draw(t, "least")].Score)
+			}
+			all = slices.DeleteFunc(all, func(h Hit) bool { return float64(h.Score) < least })
+			rows, err := x.Within(ctx, q, least, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			within := []Hit{}
+			for _, r := range rows {
+				within = append(within, Hit{Key{x.Names()[r.Group], r.Ordinal}, r.Start, r.End, r.Score})
+			}
+			slices.SortFunc(within, func(a, b Hit) int {
+				return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Ordinal, b.Ordinal))
+			})
+			if !slices.Equal(within, all) {
+				t.Fatalf("within %v:\n got %v\nwant %v", least, within, all)
+			}
+			if n, err := x.Count(f); err != nil || n < len(all) || set == nil && n != len(want) {
+				t.Fatalf("%d rows counted of %d, %v", n, len(want), err)
+			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"": check,

@@ -51,7 +51,8 @@ type plan struct {
 	rows      int         // alive, tails included
 }
 
-func planOf(snap *snapshot, groups *Set) plan {
+func planOf(snap *snapshot, f Filter) plan {
+	groups := f.Groups
 	p := plan{stretches: make([][]stretch, len(snap.segments))}
 	for i, v := range snap.segments {
 		if groups == nil {
@@ -59,7 +60,7 @@ func planOf(snap *snapshot, groups *Set) plan {
 			p.rows += v.live
 			continue
 		}
-		p.stretches[i] = v.stretches(groups)
+		p.stretches[i] = v.stretches(groups, f.Once)
 		for _, s := range p.stretches[i] {
 			p.rows += s.to - s.from - v.dead.count(s.from, s.to)
 		}
@@ -104,7 +105,7 @@ func (x *Index) searchFor(snap *snapshot, values []float32, f Filter) *search {
 }
 
 func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k int, f Filter) ([]Hit, error) {
-	p := planOf(snap, f.Groups)
+	p := planOf(snap, f)
 	s := x.searchFor(snap, values, f)
 	s.k = k
 	s.exact = p.rows <= max(x.limits.exactRows, 16*k) || math.IsInf(x.cfg.Confidence, 1)

@@ -155,9 +155,10 @@ func (c *stretchesOf) find(serial uint64) ([]stretch, bool) {
 	return nil, false
 }
 
-// stretches returns the rows of the groups of a set, in their order. Adjacent stretches are joined.
-func (s *segment) stretches(groups *Set) []stretch {
-	if groups.n <= setsLooked {
+// stretches returns the rows of the groups of a set, in their order. Adjacent stretches are joined. Where the set is asked with once,
+// nothing is kept.
+func (s *segment) stretches(groups *Set, once bool) []stretch {
+	if once || groups.n <= setsLooked {
 		return s.stretchesAnew(groups)
 	}
 	c := &s.planned

@@ -32,7 +32,7 @@ func (x *Index) Within(ctx context.Context, values []float32, least float64, f F
 		return nil, err
 	}
 	defer x.drop(snap)
-	p := planOf(snap, f.Groups)
+	p := planOf(snap, f)
 	s := x.searchFor(snap, values, f)
 	s.exact, s.whole = true, true
 	s.floor.Store(math.Float64bits(least))
@@ -60,5 +60,5 @@ func (x *Index) Count(f Filter) (int, error) {
 		return 0, err
 	}
 	defer x.drop(snap)
-	return planOf(snap, f.Groups).rows, nil
+	return planOf(snap, f).rows, nil
 }
