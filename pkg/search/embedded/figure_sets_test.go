@@ -194,6 +194,49 @@ func TestFigureSets(t *testing.T) {
 	}
 }
 
+// TestFigureFrequent asks for a word of every second line, and for a phrase with the word, within one film: of a library of 10,000 lines
+// and of a million.
+func TestFigureFrequent(t *testing.T) {
+	figure.Begin(t, "scope/frequent")
+	lines := figureLines(t)
+	var took [2]map[string]timings
+	kinds := []string{"a word", "two words", "a phrase"}
+	for i, n := range []int{10_000, lines} {
+		b := newSetBench(t, n, 1)
+		took[i] = map[string]timings{}
+		runs, _ := b.scope.Named()
+		for k := range 330 {
+			film := k * 37 % (len(runs) / 2)
+			scope := search.NewScope(runs[2*film : 2*film+2])
+			for _, kind := range kinds {
+				q := search.TextQuery{Scope: scope, Words: "common tenth", Limit: 10}
+				switch kind {
+				case "a word":
+					q.Words = "common"
+				case "a phrase":
+					q.Mode = search.Phrase
+				}
+				begun := time.Now()
+				if hits, err := b.e.Text(t.Context(), q); err != nil || len(hits) < 10 {
+					t.Fatalf("%s: %d hits, %v", kind, len(hits), err)
+				}
+				if k >= 30 {
+					took[i][kind] = append(took[i][kind], time.Since(begun))
+				}
+			}
+		}
+	}
+	for _, kind := range kinds {
+		small, large := took[0][kind], took[1][kind]
+		ratio := float64(large.p(0.5)) / float64(small.p(0.5))
+		figure.Report(t, false, figure.Result{
+			Name: "scope/frequent/" + kind, Claim: "frequent words within a film: p50 ≤ 1.5 of a library of 10,000 lines",
+			Measured: fmt.Sprintf("p50 %s p99 %s ms; of 10,000 lines %s and %s ms", ms(large.p(0.5)), ms(large.p(0.99)), ms(small.p(0.5)), ms(small.p(0.99))),
+			Ratio:    ratio, Pass: ratio <= 1.5, Note: fmt.Sprintf("%d lines, %d labels, %d films", lines, lines, lines/linesOfFilm),
+		})
+	}
+}
+
 // BenchmarkSet reads sets of a small library.
 func BenchmarkSet(b *testing.B) {
 	s := newSetBench(b, 20_000, 1)
