@@ -129,7 +129,6 @@ func (g *placing) add(ctx context.Context, doc uint32) error {
 
 // sorted lays the documents out by asset, and sorts the documents of each asset.
 func (g *placing) sorted() *places {
-	n := len(g.docs)
 	order := make([]uint32, len(g.names)) // numbers of assets, by name
 	for i := range order {
 		order[i] = uint32(i)
@@ -146,17 +145,17 @@ func (g *placing) sorted() *places {
 	for i := range p.assets {
 		p.from[i+1] += p.from[i]
 	}
-	docs := make([]placed, n)
-	next := slices.Clone(p.from)
-	for _, d := range g.docs {
-		at := &next[rank[d.asset]]
-		docs[*at] = d
-		*at++
+	// Each document changes places with the document that is where the first belongs.
+	docs, next := g.docs, slices.Clone(p.from)
+	for i := range p.assets {
+		for at := next[i]; at < p.from[i+1]; at = next[i] {
+			of := rank[docs[at].asset]
+			docs[at], docs[next[of]] = docs[next[of]], docs[at]
+			next[of]++
+		}
 	}
 	for i := range p.assets {
-		if of := docs[p.from[i]:p.from[i+1]]; !slices.IsSortedFunc(of, g.compare) {
-			slices.SortFunc(of, g.compare)
-		}
+		slices.SortFunc(docs[p.from[i]:p.from[i+1]], g.compare)
 	}
 	p.fill(docs)
 	return p
@@ -244,27 +243,47 @@ func (p *places) asset(place uint32, from int) int {
 	return from + 1 + i
 }
 
+// A windowed is an asset with its windows.
+type windowed struct {
+	asset   string
+	windows []search.Window
+}
+
+// byAsset divides windows by their assets.
+func byAsset(ws []search.Window) (all []windowed) {
+	for len(ws) > 0 {
+		n := 1 + gallop(len(ws)-1, func(i int) bool { return ws[i+1].Asset != ws[0].Asset })
+		all = append(all, windowed{ws[0].Asset, ws[:n]})
+		ws = ws[n:]
+	}
+	return all
+}
+
 // inside returns the documents that overlap a window. If more than most documents are of the assets and of the times before the end of the
 // last window, inside returns nil. The places are of every document.
-func (p *places) inside(ws []search.Window, most int) *roaring.Bitmap {
+func (p *places) inside(where []windowed, most int) *roaring.Bitmap {
 	type stretch struct {
 		from, to uint32
 		windows  []search.Window
 	}
 	var stretches []stretch
 	n, asset := 0, 0
-	for len(ws) > 0 && asset < len(p.assets) {
-		of := ahead(ws, 0, ws[0].Asset, schema.MaxTime) // windows of the asset of the first window
-		end := ws[of-1].Interval.End
-		if asset = asset + gallop(len(p.assets)-asset, func(i int) bool { return p.assets[asset+i] >= ws[0].Asset }); asset < len(p.assets) && p.assets[asset] == ws[0].Asset {
-			from, to := p.from[asset], p.from[asset+1]
-			to = from + uint32(sort.Search(int(to-from), func(i int) bool { return p.intervals[from+uint32(i)].Start >= end }))
-			if n += int(to - from); n > most {
-				return nil
-			}
-			stretches = append(stretches, stretch{from, to, ws[:of]})
+	for len(where) > 0 {
+		asset += gallop(len(p.assets)-asset, func(i int) bool { return p.assets[asset+i] >= where[0].asset })
+		if asset == len(p.assets) {
+			break
 		}
-		ws = ws[of:]
+		where = where[gallop(len(where), func(i int) bool { return where[i].asset >= p.assets[asset] }):]
+		if len(where) == 0 || where[0].asset != p.assets[asset] {
+			continue
+		}
+		of := where[0].windows
+		from, to, end := p.from[asset], p.from[asset+1], of[len(of)-1].Interval.End
+		to = from + uint32(sort.Search(int(to-from), func(i int) bool { return p.intervals[from+uint32(i)].Start >= end }))
+		if n += int(to - from); n > most {
+			return nil
+		}
+		stretches, where = append(stretches, stretch{from, to, of}), where[1:]
 	}
 	docs := make([]uint32, 0, n)
 	for _, s := range stretches {

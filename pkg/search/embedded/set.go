@@ -85,7 +85,7 @@ func (s *textStream) hit() *search.Hit { return &s.item }
 func (t *text) set(ctx context.Context, q search.SetQuery) (streams []stream, err error) {
 	t.placing.Store(true)
 	err = t.ask(ctx, *q.Text, func(a *asked) error {
-		r := &setReader{SetQuery: q, ctx: ctx, fields: a.fields, runs: t.columns.table.list()}
+		r := &setReader{SetQuery: q, ctx: ctx, fields: a.fields, runs: t.columns.table.list(), where: byAsset(q.Where)}
 		for _, v := range a.views {
 			if r.docs += len(v.cols.runOf); v.cols.places.Load() == nil {
 				t.refresh()
@@ -112,6 +112,7 @@ type setReader struct {
 	fields []askedField
 	runs   []string // by number
 	docs   int      // of all views
+	where  []windowed
 }
 
 // read returns the items of a view.
@@ -120,7 +121,7 @@ func (r *setReader) read(v *view) (*textStream, error) {
 	where := r.Where
 	var only *roaring.Bitmap
 	if s.places != nil && where != nil {
-		if only = s.places.inside(where, r.most(v)); only != nil {
+		if only = s.places.inside(r.where, r.most(v)); only != nil {
 			where = nil
 			if v.except != nil {
 				only.AndNot(v.except)
