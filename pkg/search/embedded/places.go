@@ -24,8 +24,10 @@ type places struct {
 	from   []uint32
 
 	intervals []schema.Interval // by place
-	looks     []uint32          // by place: a number in look
-	look      []look
+	// reach is the latest end of each block of places.
+	reach []schema.Time
+	looks []uint32 // by place: a number in look
+	look  []look
 	// confidences is nil if every document has the same confidence.
 	confidences []float32
 	confidence  float32
@@ -40,6 +42,9 @@ func (p *places) bytes() int {
 	}
 	return len(p.docs) * placeBytes
 }
+
+// blockPlaces is how many places have a reach together.
+const blockPlaces = 32
 
 // A look is a kind and a language of documents.
 type look struct{ kind, language string }
@@ -181,6 +186,10 @@ func (p *places) fill(docs []placed) {
 	}
 	for i, d := range docs {
 		p.docs[i], p.intervals[i], p.looks[i] = d.doc, d.interval, d.look
+		if i%blockPlaces == 0 {
+			p.reach = append(p.reach, d.interval.End)
+		}
+		p.reach[i/blockPlaces] = max(p.reach[i/blockPlaces], d.interval.End)
 		if d.confidence != p.confidence && p.confidences == nil {
 			p.confidences = make([]float32, n)
 			for k := range i {
@@ -259,50 +268,51 @@ func byAsset(ws []search.Window) (all []windowed) {
 	return all
 }
 
-// inside returns the documents that overlap a window. If more than most documents are of the assets and of the times before the end of the
-// last window, inside returns nil. The places are of every document.
+// inside returns the documents that overlap a window. If more than most documents are to be looked at, inside returns nil. The places are
+// of every document.
 func (p *places) inside(where []windowed, most int) *roaring.Bitmap {
-	type stretch struct {
-		from, to uint32
-		windows  []search.Window
-	}
-	var stretches []stretch
-	n, asset := 0, 0
+	var docs []uint32
+	asset := 0
 	for len(where) > 0 {
 		asset += gallop(len(p.assets)-asset, func(i int) bool { return p.assets[asset+i] >= where[0].asset })
 		if asset == len(p.assets) {
 			break
 		}
-		where = where[gallop(len(where), func(i int) bool { return where[i].asset >= p.assets[asset] }):]
-		if len(where) == 0 || where[0].asset != p.assets[asset] {
-			continue
-		}
-		of := where[0].windows
-		from, to, end := p.from[asset], p.from[asset+1], of[len(of)-1].Interval.End
-		to = from + uint32(sort.Search(int(to-from), func(i int) bool { return p.intervals[from+uint32(i)].Start >= end }))
-		if n += int(to - from); n > most {
-			return nil
-		}
-		stretches, where = append(stretches, stretch{from, to, of}), where[1:]
-	}
-	docs := make([]uint32, 0, n)
-	for _, s := range stretches {
-		w := 0
-		for place := s.from; place < s.to; place++ {
-			iv := p.intervals[place]
-			for w < len(s.windows) && s.windows[w].Interval.End <= iv.Start {
-				w++
+		if p.assets[asset] == where[0].asset {
+			if docs = p.overlapping(docs, p.from[asset], p.from[asset+1], where[0].windows, &most); most < 0 {
+				return nil
 			}
-			if w == len(s.windows) {
-				break
-			}
-			if s.windows[w].Interval.Overlaps(iv) {
-				docs = append(docs, p.docs[place])
-			}
+			where = where[1:]
+		} else {
+			where = where[gallop(len(where), func(i int) bool { return where[i].asset >= p.assets[asset] }):]
 		}
 	}
 	slices.Sort(docs)
 	return roaring.BitmapOf(docs...)
+}
+
+// overlapping appends the documents of places that overlap a window. The places and the windows are of one asset. Each look at a document
+// is taken from most. overlapping ends early if most is below zero.
+func (p *places) overlapping(docs []uint32, from, to uint32, ws []search.Window, most *int) []uint32 {
+	for place := from; place < to && *most >= 0; {
+		*most--
+		// A block that ends ahead of the window ends ahead of later windows as well.
+		if place%blockPlaces == 0 && p.reach[place/blockPlaces] <= ws[0].Interval.Start {
+			place += blockPlaces
+			continue
+		}
+		iv := p.intervals[place]
+		for ws[0].Interval.End <= iv.Start {
+			if ws = ws[1:]; len(ws) == 0 {
+				return docs
+			}
+		}
+		if ws[0].Interval.Overlaps(iv) {
+			docs = append(docs, p.docs[place])
+		}
+		place++
+	}
+	return docs
 }
 
 // gallop returns the first number below n that passes, or n. Every number behind a number that passes passes. Low numbers cost least.

@@ -367,12 +367,12 @@ func search(t *testing.T, x *flat.Index, queries [][]float32, share float64, all
 	for range 3 { // the first rounds warm caches
 		took, right, all = nil, 0, 0
 		for i, q := range queries {
-			begun := clock(t)
+			begun := figure.ThreadTime(t)
 			hits, err := x.Search(t.Context(), q, neighbour, flat.Filter{Groups: sets[i]})
 			if err != nil {
 				t.Fatal(err)
 			}
-			took = append(took, clock(t)-begun)
+			took = append(took, figure.ThreadTime(t)-begun)
 			for _, row := range truth[i] {
 				all++
 				if slices.ContainsFunc(hits, func(h flat.Hit) bool { return h.Start == int64(row) }) {

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package figure
+
+import (
+	"testing"
+	"time"
+)
+
+var started = time.Now()
+
+// ThreadTime is the time, where the processor time of a thread is not to be had.
+func ThreadTime(testing.TB) time.Duration { return time.Since(started) }
