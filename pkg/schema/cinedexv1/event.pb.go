@@ -23,20 +23,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// MediaArrived is what a studio's upload system says: type cinedex.media.arrived.v1.
+// MediaArrived is the event of a studio's upload system: type cinedex.media.arrived.v1.
 type MediaArrived struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Title *Title                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	// URL of the media: file:///path, or a bucket's (s3://, gs://, azblob://) object; http(s) where allowed.
+	// URL of the media: file:///path, or an object of a bucket (s3://, gs://, azblob://); http(s) if allowed.
 	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	// Lowercase hex; checked against the bytes where given.
+	// Lowercase hex; checked against the bytes if given.
 	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
-	// Timed text that lies beside the media.
+	// Timed text beside the media.
 	Text []*SideCar `protobuf:"bytes,4,rep,name=text,proto3" json:"text,omitempty"`
-	// Overrides what the file says of itself.
+	// Overrides the file's own timecode.
 	StartTimecode string `protobuf:"bytes,5,opt,name=start_timecode,json=startTimecode,proto3" json:"start_timecode,omitempty"`
 	EidrEdit      string `protobuf:"bytes,6,opt,name=eidr_edit,json=eidrEdit,proto3" json:"eidr_edit,omitempty"`
-	// The asset keeps the side-cars of this event and drops those of earlier events. Otherwise the asset keeps both.
+	// With replace_text, the asset keeps the side-cars of this event and drops the side-cars of earlier events. Otherwise
+	// the asset keeps both.
 	ReplaceText   bool              `protobuf:"varint,7,opt,name=replace_text,json=replaceText,proto3" json:"replace_text,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -129,14 +130,14 @@ func (x *MediaArrived) GetAttributes() map[string]*Value {
 	return nil
 }
 
-// MediaAccepted is an event that the ingestor took over HTTP, with the rights that the sender's token had then:
-// type cinedex.media.accepted.v1. Only the ingestor writes its topic, so that no writer of media.arrived can claim rights.
+// MediaAccepted is an event that the ingestor took over HTTP, with the rights of the sender's token at the time: type
+// cinedex.media.accepted.v1. Only the ingestor writes the topic, so no writer of media.arrived can claim rights.
 type MediaAccepted struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Arrived *MediaArrived          `protobuf:"bytes,1,opt,name=arrived,proto3" json:"arrived,omitempty"`
 	// Name of the token.
 	Caller string `protobuf:"bytes,2,opt,name=caller,proto3" json:"caller,omitempty"`
-	// When the event was accepted, in milliseconds since 1970.
+	// The time of acceptance, in milliseconds since 1970.
 	AcceptedMs int64 `protobuf:"varint,3,opt,name=accepted_ms,json=acceptedMs,proto3" json:"accepted_ms,omitempty"`
 	// Titles that the sender may move a known asset from and to; "*" is every title. Empty: no asset may be moved.
 	Retitle       []string `protobuf:"bytes,4,rep,name=retitle,proto3" json:"retitle,omitempty"`
@@ -205,11 +206,11 @@ func (x *MediaAccepted) GetRetitle() []string {
 type SideCar struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Url   string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	// BCP 47; required, since most formats do not say.
+	// BCP 47; required, because most formats name no language.
 	Language string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
 	// "srt", "webvtt", "ttml", "stl", "ass", "sbv", "microdvd", "scc" or "mcc"; empty: by file name, then by content.
 	Format string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
-	// "subtitles" where empty.
+	// Empty means "subtitles".
 	Role          string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
 	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -281,7 +282,8 @@ func (x *SideCar) GetName() string {
 	return ""
 }
 
-// MediaReady is an asset, probed and with its tracks: type cinedex.media.ready.v1. Its topic is compacted: the library itself.
+// MediaReady is an asset, probed and with its tracks: type cinedex.media.ready.v1. The topic is compacted: the library
+// itself.
 type MediaReady struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Asset         *Asset                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
@@ -326,16 +328,15 @@ func (x *MediaReady) GetAsset() *Asset {
 	return nil
 }
 
-// RunsRequested asks for runs over one asset: type cinedex.runs.requested.v1.
-// Runs of one request that read frames share one decoding of the film; a run may
-// name another of the same request as its input.
+// RunsRequested requests runs over a single asset: type cinedex.runs.requested.v1. Runs of a request that read frames
+// share a decoding of the film. A run may name another run of the same request as its input.
 type RunsRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Asset string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
 	Runs  []*Run                 `protobuf:"bytes,2,rep,name=runs,proto3" json:"runs,omitempty"`
 	// "arrival", "dependency", "backfill", "batch", "refused".
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The job that asks, where one does.
+	// The requesting job, if any.
 	Job           string `protobuf:"bytes,4,opt,name=job,proto3" json:"job,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -399,7 +400,7 @@ func (x *RunsRequested) GetJob() string {
 	return ""
 }
 
-// RunFinished says that all that a run wrote is in the log, or that it failed: type cinedex.runs.finished.v1.
+// RunFinished says that the whole output of a run is in the log, or that the run failed: type cinedex.runs.finished.v1.
 type RunFinished struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Run           *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
@@ -444,7 +445,7 @@ func (x *RunFinished) GetRun() *Run {
 	return nil
 }
 
-// AnnotationBatch is consecutive annotations of one run: type cinedex.annotations.v1, protobuf.
+// AnnotationBatch is consecutive annotations of a run: type cinedex.annotations.v1, protobuf.
 type AnnotationBatch struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Asset     string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
@@ -455,7 +456,7 @@ type AnnotationBatch struct {
 	// Ordinals are first .. first+len-1.
 	First       int64         `protobuf:"varint,6,opt,name=first,proto3" json:"first,omitempty"`
 	Annotations []*Annotation `protobuf:"bytes,7,rep,name=annotations,proto3" json:"annotations,omitempty"`
-	// What is carried was read from the store, by a replay: the search engines alone are to be written.
+	// With stored, a replay read the items from the store: only the search engines are to be written.
 	Stored        bool `protobuf:"varint,8,opt,name=stored,proto3" json:"stored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -547,7 +548,7 @@ func (x *AnnotationBatch) GetStored() bool {
 	return false
 }
 
-// EmbeddingBatch is consecutive embeddings of one run in one space: type cinedex.embeddings.v1, protobuf.
+// EmbeddingBatch is consecutive embeddings of a run in a space: type cinedex.embeddings.v1, protobuf.
 type EmbeddingBatch struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Asset      string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
@@ -657,14 +658,16 @@ func (x *EmbeddingBatch) GetStored() bool {
 	return false
 }
 
-// AlgorithmAnnounced says what a version of an algorithm is, how its output is asked, and how people see it:
-// type cinedex.algorithm.announced.v1, subject name@version. Its topic is compacted: the catalogue itself.
+// AlgorithmAnnounced is the declaration of a version of an algorithm: how its output is asked, and how people see the
+// output. The type is cinedex.algorithm.announced.v1, the subject name@version. The topic is compacted: the catalogue
+// itself.
 type AlgorithmAnnounced struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Algorithm *AlgorithmSpec         `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	// Arrivals do not get this version; it runs where an operator asks for it by version.
+	// Arrivals do not get a candidate; a candidate runs if an operator requests the version.
 	Candidate bool `protobuf:"varint,2,opt,name=candidate,proto3" json:"candidate,omitempty"`
-	// When this version was announced first, in milliseconds since 1970. Of two algorithms that claim the same, the earlier has it.
+	// The time of this version's first announcement, in milliseconds since 1970. Of two algorithms with the same claim,
+	// the earlier wins.
 	SinceMs int64 `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
 	// No runner serves this version: its runs wait. A runner that was asked for a run of the version says so, and a runner that serves the version
 	// takes it back.

@@ -4,8 +4,7 @@
 // 	protoc        (unknown)
 // source: cinedex/v1/noun.proto
 
-// The nouns of Cinedex, as docs/ and DESIGN use them. All times are flicks:
-// one flick is 1/705,600,000 s, so that a frame of every usual rate, a sample of
+// The nouns of Cinedex. All times are flicks. A flick is 1/705,600,000 s, so a frame of every usual rate, a sample of
 // 44.1 and 48 kHz and a 90 kHz tick are whole numbers. All intervals are half-open.
 
 package cinedexv1
@@ -83,7 +82,7 @@ func (RunState) EnumDescriptor() ([]byte, []int) {
 	return file_cinedex_v1_noun_proto_rawDescGZIP(), []int{0}
 }
 
-// A Title is a film, or one episode of a series.
+// A Title is a film, or an episode of a series.
 type Title struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The studio's own identity. 1 to 200 characters of [A-Za-z0-9._:/-].
@@ -93,11 +92,11 @@ type Title struct {
 	Series  string `protobuf:"bytes,3,opt,name=series,proto3" json:"series,omitempty"`
 	Season  int32  `protobuf:"varint,4,opt,name=season,proto3" json:"season,omitempty"`
 	Episode int32  `protobuf:"varint,5,opt,name=episode,proto3" json:"episode,omitempty"`
-	// BCP 47; the language that the title was made in, where known.
+	// BCP 47; the original language of the title, if known.
 	OriginalLanguage string `protobuf:"bytes,6,opt,name=original_language,json=originalLanguage,proto3" json:"original_language,omitempty"`
-	// Whom to credit and under which licence, shown wherever the title is shown.
+	// Whom to credit and under which licence. The credit is shown wherever the title is shown.
 	Credit string `protobuf:"bytes,7,opt,name=credit,proto3" json:"credit,omitempty"`
-	// EIDR title identity, where given.
+	// EIDR title identity, if given.
 	Eidr          string            `protobuf:"bytes,8,opt,name=eidr,proto3" json:"eidr,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -197,13 +196,13 @@ func (x *Title) GetAttributes() map[string]*Value {
 	return nil
 }
 
-// An Asset is one media file of a title: an edit.
+// An Asset is a media file of a title: an edit.
 type Asset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Hash of the content: see pkg/schema, AssetID.
 	Id    string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Title *Title `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Where the bytes are: a gocloud.dev/blob URL plus key, or a file URL.
+	// The place of the bytes: a gocloud.dev/blob URL plus key, or a file URL.
 	Media *MediaRef `protobuf:"bytes,3,opt,name=media,proto3" json:"media,omitempty"`
 	// sha256 of the bytes, lowercase hex.
 	Sha256    string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
@@ -214,14 +213,14 @@ type Asset struct {
 	Video     *VideoTrack   `protobuf:"bytes,8,opt,name=video,proto3" json:"video,omitempty"`
 	Audio     []*AudioTrack `protobuf:"bytes,9,rep,name=audio,proto3" json:"audio,omitempty"`
 	Text      []*TextTrack  `protobuf:"bytes,10,rep,name=text,proto3" json:"text,omitempty"`
-	// EIDR edit identity, where given: timecodes belong to the edit.
+	// EIDR edit identity, if given: timecodes belong to the edit.
 	EidrEdit string `protobuf:"bytes,11,opt,name=eidr_edit,json=eidrEdit,proto3" json:"eidr_edit,omitempty"`
-	// Grows by one with each change of what the library says of the asset. 0: written before revisions were kept.
+	// Grows by one with each change of the library's record of the asset. 0: written before revisions were kept.
 	Revision int64 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
-	// When the event arrived that decided the title, in milliseconds since 1970; 0 where that is not known.
-	// An older event does not move the asset to another title.
+	// The arrival time of the event that decided the title, in milliseconds since 1970; 0 if unknown. An older event does
+	// not move the asset to another title.
 	TitledMs int64 `protobuf:"varint,13,opt,name=titled_ms,json=titledMs,proto3" json:"titled_ms,omitempty"`
-	// Text tracks, inside the file or beside it, that could not be used. The name of a side-car is its address.
+	// Unusable text tracks, inside the file or beside the file. The name of a side-car is its address.
 	RefusedText   []*TextTrack      `protobuf:"bytes,14,rep,name=refused_text,json=refusedText,proto3" json:"refused_text,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -369,9 +368,11 @@ type MediaRef struct {
 	// gocloud.dev/blob bucket URL, for example file:///films or s3://bucket. Empty means Cinedex's own media bucket.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	Key    string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// When the bytes were last changed, in Unix milliseconds, as their place told when they were hashed. 0 in records of before and for Cinedex's own bytes.
+	// The time of the last change of the bytes, in Unix milliseconds, as their place reported at the hashing. 0 in older
+	// records and for Cinedex's own bytes.
 	ModifiedMs int64 `protobuf:"varint,3,opt,name=modified_ms,json=modifiedMs,proto3" json:"modified_ms,omitempty"`
-	// What the place called this version of the bytes when they were hashed: the ETag of an object, the inode and change time of a file.
+	// The place's name for this version of the bytes at the hashing: the ETag of an object, the inode and change time of
+	// a file.
 	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -445,22 +446,24 @@ type VideoTrack struct {
 	// Timecode of frame 0, as SMPTE "01:00:00:00" or "01:00:00;00"; empty means zero.
 	StartTimecode string `protobuf:"bytes,6,opt,name=start_timecode,json=startTimecode,proto3" json:"start_timecode,omitempty"`
 	DropFrame     bool   `protobuf:"varint,7,opt,name=drop_frame,json=dropFrame,proto3" json:"drop_frame,omitempty"`
-	// True where frames are not evenly spaced: frame_table then names the exact start of each.
+	// True if frames are not evenly spaced: frame_table then names the exact start of each frame.
 	VariableRate bool `protobuf:"varint,8,opt,name=variable_rate,json=variableRate,proto3" json:"variable_rate,omitempty"`
 	// The blob with the frame table (see pkg/schema, FrameTable); only for variable rate.
 	FrameTable *MediaRef `protobuf:"bytes,9,opt,name=frame_table,json=frameTable,proto3" json:"frame_table,omitempty"`
 	// Start of frame 0 in flicks on the container's clock (may be non-zero).
 	Start int64 `protobuf:"varint,10,opt,name=start,proto3" json:"start,omitempty"`
-	// Sample aspect ratio, 0/0 where unknown.
+	// Sample aspect ratio, 0/0 if unknown.
 	SarNum int32 `protobuf:"varint,11,opt,name=sar_num,json=sarNum,proto3" json:"sar_num,omitempty"`
 	SarDen int32 `protobuf:"varint,12,opt,name=sar_den,json=sarDen,proto3" json:"sar_den,omitempty"`
-	// How many frames from frame 0 on cannot be shown, since the recording was cut in the middle of a group of pictures: they lie before the
-	// first key frame. They are counted, and the first frame that can be shown stands in for them.
+	// The number of frames from frame 0 on that cannot be shown, because the recording was cut in the middle of a group
+	// of pictures. These frames lie before the first key frame. The frames are counted, and the first visible frame
+	// stands in for these frames.
 	UnshownFrames int64 `protobuf:"varint,13,opt,name=unshown_frames,json=unshownFrames,proto3" json:"unshown_frames,omitempty"`
-	// How much later than start a decoder dates frame 0, in flicks. Containers without display times (AVI) leave decoders to date
-	// pictures in the order of decoding.
+	// How much later than start a decoder dates frame 0, in flicks. Containers without display times (AVI) leave decoders
+	// to date pictures in the order of decoding.
 	DecoderDelay int64 `protobuf:"varint,14,opt,name=decoder_delay,json=decoderDelay,proto3" json:"decoder_delay,omitempty"`
-	// True where the container gives some pictures no time, and decoders date some by the time of another: then pictures follow one another.
+	// True if the container gives some pictures no time, and decoders date some pictures by the time of another: then
+	// pictures follow one another.
 	SparseTimes   bool `protobuf:"varint,15,opt,name=sparse_times,json=sparseTimes,proto3" json:"sparse_times,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -737,7 +740,7 @@ func (x *AudioTrack) GetName() string {
 	return ""
 }
 
-// A TextTrack is a timed text of an asset: inside its file or beside it.
+// A TextTrack is a timed text of an asset: inside the asset's file or beside the file.
 type TextTrack struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Language string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
@@ -746,16 +749,16 @@ type TextTrack struct {
 	// "subtitles", "captions", "descriptions", "chapters", "forced".
 	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
 	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	// The track's cues, kept as WebVTT in the media bucket whatever they came as.
+	// The track's cues, kept as WebVTT in the media bucket, whatever the original format.
 	Media  *MediaRef `protobuf:"bytes,5,opt,name=media,proto3" json:"media,omitempty"`
 	Sha256 string    `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	Cues   int32     `protobuf:"varint,7,opt,name=cues,proto3" json:"cues,omitempty"`
 	// Stream index inside the media file; -1 for a side-car.
 	Index int32 `protobuf:"varint,8,opt,name=index,proto3" json:"index,omitempty"`
-	// How many cues were left out.
+	// The number of cues left out.
 	LeftOut int32 `protobuf:"varint,9,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
-	// What a person may want to know, in sentences: why cues were left out (the first few, by their lines), which encoding was guessed,
-	// how the clock was read; for a refused track, why.
+	// Sentences for a person: the reasons for cues left out (the first few, by their lines), the guessed encoding, the
+	// reading of the clock; for a refused track, the reason.
 	Told          []string `protobuf:"bytes,10,rep,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -930,7 +933,7 @@ func (x *Region) GetH() float32 {
 	return 0
 }
 
-// A Value is what an attribute may be.
+// A Value is the value of an attribute.
 type Value struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
@@ -1121,7 +1124,7 @@ func (x *StringList) GetValues() []string {
 	return nil
 }
 
-// A Run is one algorithm version over one asset.
+// A Run is an algorithm version over an asset.
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Derived: see pkg/schema, RunID.
@@ -1129,14 +1132,14 @@ type Run struct {
 	Asset     string `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
 	Algorithm string `protobuf:"bytes,3,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	Version   string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
-	// Canonical parameters, as the algorithm declares them.
+	// Canonical parameters, in the algorithm's declared form.
 	Parameters map[string]string `protobuf:"bytes,5,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	State      RunState          `protobuf:"varint,6,opt,name=state,proto3,enum=cinedex.v1.RunState" json:"state,omitempty"`
-	// Runs whose annotations or embeddings this one reads, by algorithm.
+	// Runs whose annotations or embeddings this run reads, by algorithm.
 	Inputs map[string]string `protobuf:"bytes,7,rep,name=inputs,proto3" json:"inputs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Fingerprint of the tracks that the algorithm reads of the asset.
+	// Fingerprint of the asset's tracks that the algorithm reads.
 	Reads string `protobuf:"bytes,8,opt,name=reads,proto3" json:"reads,omitempty"`
-	// Set when finished: how much the run wrote.
+	// Set when finished: the number of written items.
 	Annotations int64 `protobuf:"varint,9,opt,name=annotations,proto3" json:"annotations,omitempty"`
 	Embeddings  int64 `protobuf:"varint,10,opt,name=embeddings,proto3" json:"embeddings,omitempty"`
 	// Set when failed: kind and text of the error.
@@ -1144,13 +1147,12 @@ type Run struct {
 	Error     string `protobuf:"bytes,12,opt,name=error,proto3" json:"error,omitempty"`
 	// The lease's epoch under which the state was set.
 	Epoch int64 `protobuf:"varint,13,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// Whether the run has been made the active one, once: a finish that is delivered
-	// again must not undo a later switch.
+	// Whether the run was made the active run at some time: a repeated finish must not undo a later switch.
 	Activated bool `protobuf:"varint,14,opt,name=activated,proto3" json:"activated,omitempty"`
-	// Not to be made active when it has finished: a backfill's run waits for an operator's switch.
+	// With hold, the finished run is not made active: a backfill's run waits for an operator's switch.
 	Hold bool `protobuf:"varint,15,opt,name=hold,proto3" json:"hold,omitempty"`
-	// How long the execution took by itself, in milliseconds, without waiting for those that it ran beside: what the cost of the next ones is
-	// estimated from.
+	// The time of the execution alone, in milliseconds, without waiting for runs beside this run. The cost of later runs
+	// is estimated from this time.
 	TookMs int64 `protobuf:"varint,16,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
 	// What the run waits for. GetStatus tells; it is never recorded.
 	Waits         string `protobuf:"bytes,17,opt,name=waits,proto3" json:"waits,omitempty"`
@@ -1307,10 +1309,10 @@ func (x *Run) GetWaits() string {
 	return ""
 }
 
-// An Annotation is what a run says of an interval, and perhaps of a region.
+// An Annotation is a finding of a run about an interval, and perhaps about a region.
 type Annotation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Identity is run + ordinal; annotations of one run are numbered from 0.
+	// Identity is run + ordinal; annotations of a run are numbered from 0.
 	Run     string `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
 	Ordinal int64  `protobuf:"varint,2,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
 	Asset   string `protobuf:"bytes,3,opt,name=asset,proto3" json:"asset,omitempty"`
@@ -1322,11 +1324,11 @@ type Annotation struct {
 	Text   string  `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
 	// BCP 47 of text.
 	Language string `protobuf:"bytes,9,opt,name=language,proto3" json:"language,omitempty"`
-	// The name of what is seen, where kind has one: "tabby cat".
+	// The name of the visible thing, if the kind has names: "tabby cat".
 	Label string `protobuf:"bytes,10,opt,name=label,proto3" json:"label,omitempty"`
-	// Who speaks, or who is seen, where known.
+	// The speaking or visible character, if known.
 	Character string `protobuf:"bytes,11,opt,name=character,proto3" json:"character,omitempty"`
-	// 0..1; 1 where the algorithm does not say.
+	// 0..1; 1 if the algorithm gives no confidence.
 	Confidence    float32           `protobuf:"fixed32,12,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -1460,16 +1462,16 @@ type Embedding struct {
 	Run     string                 `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
 	Ordinal int64                  `protobuf:"varint,2,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
 	Asset   string                 `protobuf:"bytes,3,opt,name=asset,proto3" json:"asset,omitempty"`
-	// "name@version"; a vector never meets one of another space.
+	// "name@version"; vectors of different spaces are never compared.
 	Space  string    `protobuf:"bytes,4,opt,name=space,proto3" json:"space,omitempty"`
 	Start  int64     `protobuf:"varint,5,opt,name=start,proto3" json:"start,omitempty"`
 	End    int64     `protobuf:"varint,6,opt,name=end,proto3" json:"end,omitempty"`
 	Vector []float32 `protobuf:"fixed32,7,rep,packed,name=vector,proto3" json:"vector,omitempty"`
 	Region *Region   `protobuf:"bytes,8,opt,name=region,proto3" json:"region,omitempty"`
-	// Ordinal of the annotation (of an input run, or of the same one) that it stands for, as "run/ordinal"; may be empty.
+	// The annotation that the vector stands for, of an input run or of the same run, as "run/ordinal"; may be empty.
 	Of string `protobuf:"bytes,9,opt,name=of,proto3" json:"of,omitempty"`
-	// Language, kind and character of the annotation that it stands for, so that
-	// vectors are filtered as words are. Empty where they say nothing.
+	// Language, kind and character of the annotation that the vector stands for, so vectors are filtered like words.
+	// Empty if the annotation has none.
 	Language      string            `protobuf:"bytes,10,opt,name=language,proto3" json:"language,omitempty"`
 	Kind          string            `protobuf:"bytes,11,opt,name=kind,proto3" json:"kind,omitempty"`
 	Character     string            `protobuf:"bytes,12,opt,name=character,proto3" json:"character,omitempty"`
@@ -1599,7 +1601,7 @@ func (x *Embedding) GetAttributes() map[string]*Value {
 	return nil
 }
 
-// A Space is where vectors may be compared.
+// A Space is a set of comparable vectors.
 type Space struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1607,7 +1609,8 @@ type Space struct {
 	Dimension int32                  `protobuf:"varint,3,opt,name=dimension,proto3" json:"dimension,omitempty"`
 	// "cosine", "dot", "l2".
 	Metric string `protobuf:"bytes,4,opt,name=metric,proto3" json:"metric,omitempty"`
-	// What has an encoder into this space: "text" (words), "picture" (a still), "frame" (of a video), "sound".
+	// The kinds of input with an encoder into this space: "text" (words), "picture" (a still), "frame" (of a video),
+	// "sound".
 	Encoders      []string `protobuf:"bytes,5,rep,name=encoders,proto3" json:"encoders,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1678,28 +1681,28 @@ func (x *Space) GetEncoders() []string {
 	return nil
 }
 
-// An AlgorithmSpec is what an algorithm declares of itself.
+// An AlgorithmSpec is the declaration of an algorithm.
 type AlgorithmSpec struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Version string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	Summary string                 `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
-	// Tracks that it reads of the asset: "video", "audio", "text".
+	// Tracks of the asset that the algorithm reads: "video", "audio", "text".
 	Reads []string `protobuf:"bytes,4,rep,name=reads,proto3" json:"reads,omitempty"`
-	// Kinds and spaces of other algorithms that it reads: "shot", "dialogue", "efficientnet-lite2@1".
+	// Kinds and spaces of other algorithms that the algorithm reads: "shot", "dialogue", "efficientnet-lite2@1".
 	Needs      []string          `protobuf:"bytes,5,rep,name=needs,proto3" json:"needs,omitempty"`
 	Kinds      []string          `protobuf:"bytes,6,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	Spaces     []*Space          `protobuf:"bytes,7,rep,name=spaces,proto3" json:"spaces,omitempty"`
 	Parameters map[string]string `protobuf:"bytes,8,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Ids of the model files that must be fetched.
+	// Ids of the required model files.
 	Models []string `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
-	// The frames that it reads of a film; for an algorithm that reads "video".
+	// The frames that the algorithm reads of a film; for an algorithm that reads "video".
 	Frames *FramesSpec `protobuf:"bytes,10,opt,name=frames,proto3" json:"frames,omitempty"`
-	// What each of its kinds is. A kind without one has no role and is not shown.
+	// The description of each kind. A kind without a description has no role and is not shown.
 	KindSpecs []*KindSpec `protobuf:"bytes,11,rep,name=kind_specs,json=kindSpecs,proto3" json:"kind_specs,omitempty"`
-	// The leaves that it brings to the language.
+	// The algorithm's leaves of the query language.
 	Leaves []*LeafSpec `protobuf:"bytes,12,rep,name=leaves,proto3" json:"leaves,omitempty"`
-	// How its kinds and spaces answer leaves, its own and others'.
+	// How the algorithm's kinds and spaces answer leaves, the algorithm's own leaves and others'.
 	Answers       []*AnswerSpec `protobuf:"bytes,13,rep,name=answers,proto3" json:"answers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

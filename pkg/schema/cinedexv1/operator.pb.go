@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: cinedex/v1/operator.proto
 
-// The operators' work: what runs and what waits, replays, switches, rebuilds, batches, dead letters.
+// Operators' work: running and waiting jobs, replays, switches, rebuilds, batches, dead letters.
 
 package cinedexv1
 
@@ -84,7 +84,8 @@ func (JobState) EnumDescriptor() ([]byte, []int) {
 	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{0}
 }
 
-// A Selection says over what an operator's work goes. Lists are "any of"; fields are "and"; empty is all of it.
+// A Selection names the assets and items of an operator's work. Lists are "any of"; fields are "and"; empty is
+// everything.
 type Selection struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Assets []string               `protobuf:"bytes,1,rep,name=assets,proto3" json:"assets,omitempty"`
@@ -92,9 +93,9 @@ type Selection struct {
 	Series []string               `protobuf:"bytes,3,rep,name=series,proto3" json:"series,omitempty"`
 	// Names of algorithms, or "name@version".
 	Algorithms []string `protobuf:"bytes,4,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
-	// Topics, where the source is the log.
+	// Topics, if the source is the log.
 	Topics []string `protobuf:"bytes,5,rep,name=topics,proto3" json:"topics,omitempty"`
-	// When the log took it, in milliseconds since 1970: [from_ms, to_ms); 0 is no bound.
+	// The time at which the log took the event, in milliseconds since 1970: [from_ms, to_ms); 0 is no bound.
 	FromMs        int64 `protobuf:"varint,6,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
 	ToMs          int64 `protobuf:"varint,7,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -180,18 +181,18 @@ func (x *Selection) GetToMs() int64 {
 	return 0
 }
 
-// A Job is an operator's work that outlives the process that does it: it is
-// kept in the store, done under a lease, and goes on from its cursor after a kill.
+// A Job is an operator's work that outlives the process doing the work. A job lies in the store, is done under a lease,
+// and continues from its cursor after a kill.
 type Job struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Derived from kind, work and key: asking twice is one job.
+	// Derived from kind, work and key: submitting twice gives a single job.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The name of a kind that ListJobKinds tells: "replay", "activate", "gc", "rebuild", "verify", "repair", "batch", ...
+	// The name of a kind in ListJobKinds: "replay", "activate", "gc", "rebuild", "verify", "repair", "batch", ...
 	Kind  string   `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	State JobState `protobuf:"varint,3,opt,name=state,proto3,enum=cinedex.v1.JobState" json:"state,omitempty"`
-	// Who asked.
+	// The caller who submitted the job.
 	Caller string `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`
-	// Tells apart two jobs that ask for the same work.
+	// Separates two jobs with the same work.
 	Key string `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
 	// Types that are valid to be assigned to Work:
 	//
@@ -203,13 +204,13 @@ type Job struct {
 	//	*Job_Batch
 	//	*Job_Task
 	Work isJob_Work `protobuf_oneof:"work"`
-	// How far it is, in the unit of `unit`.
+	// The progress, in the unit of `unit`.
 	Done  int64  `protobuf:"varint,12,opt,name=done,proto3" json:"done,omitempty"`
 	Total int64  `protobuf:"varint,13,opt,name=total,proto3" json:"total,omitempty"`
 	Unit  string `protobuf:"bytes,14,opt,name=unit,proto3" json:"unit,omitempty"`
-	// Where it goes on from; only the job's own kind reads it.
+	// The place to continue from; only the job's own kind reads the cursor.
 	Cursor []byte `protobuf:"bytes,15,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// What it has found or done, a line each, for a person; bounded.
+	// Findings and results, a line each, for a person; bounded.
 	Notes     []string `protobuf:"bytes,16,rep,name=notes,proto3" json:"notes,omitempty"`
 	ErrorKind string   `protobuf:"bytes,17,opt,name=error_kind,json=errorKind,proto3" json:"error_kind,omitempty"`
 	Error     string   `protobuf:"bytes,18,opt,name=error,proto3" json:"error,omitempty"`
@@ -217,9 +218,9 @@ type Job struct {
 	CreatedMs int64 `protobuf:"varint,19,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	StartedMs int64 `protobuf:"varint,20,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
 	EndedMs   int64 `protobuf:"varint,21,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
-	// Time that it has worked, pauses and restarts left out: what the ETA is made of.
+	// The working time, without pauses and restarts: the basis of the ETA.
 	WorkedMs int64 `protobuf:"varint,22,opt,name=worked_ms,json=workedMs,proto3" json:"worked_ms,omitempty"`
-	// Grows with every change; a write names the one that it read.
+	// Grows with every change; a write names the revision that the writer read.
 	Revision int64 `protobuf:"varint,23,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Set by an operator, obeyed by the worker: "", "pause", "cancel".
 	Wish          string `protobuf:"bytes,24,opt,name=wish,proto3" json:"wish,omitempty"`
@@ -500,11 +501,11 @@ func (*Job_Batch) isJob_Work() {}
 
 func (*Job_Task) isJob_Work() {}
 
-// Task says what a job of a kind goes over, and with which options. ListJobKinds tells the options of each kind.
+// Task is the selection and the options of a job. ListJobKinds lists the options of each kind.
 type Task struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
-	// By the name of the option. A text is taken for a value of any type where the text reads as such a value.
+	// By the name of the option. A text that reads as a value of the option's type is taken for the value.
 	Options       map[string]*Value `protobuf:"bytes,2,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -554,19 +555,20 @@ func (x *Task) GetOptions() map[string]*Value {
 	return nil
 }
 
-// Replay does work again: runs of algorithms over assets that are in the library (a
-// backfill), or what runs wrote, folded again from the store or from the log.
+// Replay does work again: runs of algorithms over assets in the library (a backfill), or the output of runs, folded
+// again from the store or from the log.
 type Replay struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
-	// "library": request runs over the assets selected. "store": publish what active runs wrote
-	// once more. "log": publish events of the selected topics and time once more.
+	// "library": request runs over the selected assets. "store": publish the items of active runs once more. "log":
+	// publish events of the selected topics and time once more.
 	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	// Assets (library) or items (store, log) a second; 0 is as fast as the hops behind take it.
+	// Assets (library) or items (store, log) a second; 0 is the speed of the hops behind.
 	Rate float64 `protobuf:"fixed64,3,opt,name=rate,proto3" json:"rate,omitempty"`
-	// Runs of a backfill are not switched to when they finish; `activate` does that. Set, they are.
+	// With activate, readers are switched to a backfill's runs when the runs finish. Otherwise the runs wait for a job
+	// `activate`.
 	Activate bool `protobuf:"varint,4,opt,name=activate,proto3" json:"activate,omitempty"`
-	// Runs that failed are tried again as well.
+	// With failed, failed runs are tried again as well.
 	Failed        bool `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -637,18 +639,18 @@ func (x *Replay) GetFailed() bool {
 	return false
 }
 
-// Activate switches which version readers see.
+// Activate switches the version that readers see.
 type Activate struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Algorithm string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	// The version to switch to; empty is back to the run that was seen before.
+	// The version to switch to; empty goes back to the run that readers saw before.
 	Version   string     `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	Selection *Selection `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
 	// Share of the assets in each wave, 0..1; 0 is all at once.
 	Wave float64 `protobuf:"fixed64,4,opt,name=wave,proto3" json:"wave,omitempty"`
-	// Seconds between waves, in which the stop rule is looked at.
+	// Seconds between the end of a wave and the next wave. The stop rule is applied at the end of a wave.
 	PauseSeconds float64 `protobuf:"fixed64,5,opt,name=pause_seconds,json=pauseSeconds,proto3" json:"pause_seconds,omitempty"`
-	// The stop rule: no further wave where more than this share of the assets could not be switched. 0 is none at all may fail.
+	// The stop rule: no further wave if more than this share of the assets could not be switched. 0 allows no failure.
 	StopAt        float64 `protobuf:"fixed64,6,opt,name=stop_at,json=stopAt,proto3" json:"stop_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -726,11 +728,11 @@ func (x *Activate) GetStopAt() float64 {
 	return 0
 }
 
-// Collect deletes runs that nobody sees any more.
+// Collect deletes runs that no reader sees any more.
 type Collect struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
-	// How long ago a run must have been replaced; at least the grace that readers' cursors need.
+	// How long ago a run must have been replaced; at least the grace of readers' cursors.
 	GraceSeconds  int64 `protobuf:"varint,2,opt,name=grace_seconds,json=graceSeconds,proto3" json:"grace_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -780,10 +782,10 @@ func (x *Collect) GetGraceSeconds() int64 {
 	return 0
 }
 
-// Rebuild makes the search engine anew from the store, beside the live one, and swaps it in.
+// Rebuild makes the search engine anew from the store, beside the live engine, and swaps the engines.
 type Rebuild struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Items a second; 0 is as fast as it goes.
+	// Items a second; 0 is no limit.
 	Rate          float64 `protobuf:"fixed64,1,opt,name=rate,proto3" json:"rate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -826,12 +828,12 @@ func (x *Rebuild) GetRate() float64 {
 	return 0
 }
 
-// Verify holds the store against the search engine (and the log, where asked), and says what differs.
+// Verify compares the store with the search engine (and with the log, if requested), and reports the differences.
 type Verify struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
 	Log       bool                   `protobuf:"varint,2,opt,name=log,proto3" json:"log,omitempty"`
-	// Mend in the search engine what differs, from the store.
+	// Mend the search engine's differences, from the store.
 	Repair bool `protobuf:"varint,3,opt,name=repair,proto3" json:"repair,omitempty"`
 	// Hash the bytes of every asset, in place of comparing their size and time.
 	Deep          bool `protobuf:"varint,4,opt,name=deep,proto3" json:"deep,omitempty"`
@@ -960,7 +962,7 @@ func (x *Batch) GetEmbeddings() bool {
 	return false
 }
 
-// ResultFile is one file of a batch's result.
+// ResultFile is a file of a batch's result.
 type ResultFile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Blob          *MediaRef              `protobuf:"bytes,1,opt,name=blob,proto3" json:"blob,omitempty"`
@@ -1083,11 +1085,11 @@ func (x *PlanJobRequest) GetJob() *Job {
 
 type PlanJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As it would be submitted, with total and unit filled in.
+	// The job as submitted, with total and unit filled in.
 	Job *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	// What it touches, a line each, for a person.
+	// The effects of the job, a line each, for a person.
 	Lines []string `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
-	// From what such work took before; 0 where nothing is known.
+	// From the times of earlier work; 0 if unknown.
 	EstimatedSeconds float64 `protobuf:"fixed64,3,opt,name=estimated_seconds,json=estimatedSeconds,proto3" json:"estimated_seconds,omitempty"`
 	EstimatedFrom    string  `protobuf:"bytes,4,opt,name=estimated_from,json=estimatedFrom,proto3" json:"estimated_from,omitempty"`
 	unknownFields    protoimpl.UnknownFields
@@ -1287,7 +1289,7 @@ func (x *GetJobRequest) GetId() string {
 type GetJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Job   *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	// Seconds until it is done, at the rate so far; negative where unknown.
+	// Seconds until the end of the job, at the rate so far; negative if unknown.
 	EtaSeconds    float64 `protobuf:"fixed64,2,opt,name=eta_seconds,json=etaSeconds,proto3" json:"eta_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1340,7 +1342,7 @@ func (x *GetJobResponse) GetEtaSeconds() float64 {
 type ListJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kinds []string               `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"`
-	// Ended ones as well.
+	// Include ended jobs.
 	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1515,11 +1517,11 @@ func (x *ListJobKindsResponse) GetKinds() []*JobKind {
 	return nil
 }
 
-// JobKind is one kind of operators' work.
+// JobKind is a kind of operators' work.
 type JobKind struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// One line, for a person.
+	// A single line, for a person.
 	Summary string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
 	// The role that a caller needs: "operator" or "batch".
 	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
@@ -1595,13 +1597,13 @@ func (x *JobKind) GetOptions() []*JobOption {
 	return nil
 }
 
-// JobOption is one option of a kind of jobs.
+// JobOption is an option of a kind of jobs.
 type JobOption struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// "text", "number", "flag", "integer" or "texts".
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// As a text; empty where the option has none.
+	// As a text; empty if the option has no default.
 	Default       string `protobuf:"bytes,3,opt,name=default,proto3" json:"default,omitempty"`
 	Help          string `protobuf:"bytes,4,opt,name=help,proto3" json:"help,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1968,7 +1970,7 @@ type RunEntry struct {
 	Run    *Run                   `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
 	Title  string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	Active bool                   `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`
-	// It was seen before the active one: the run that a rollback goes to.
+	// Readers saw this run before the active run: a rollback goes to this run.
 	Previous      bool `protobuf:"varint,4,opt,name=previous,proto3" json:"previous,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2112,17 +2114,17 @@ func (x *GetLagResponse) GetLags() []*Lag {
 	return nil
 }
 
-// Lag is how far one hop is behind in one topic.
+// Lag is how far a hop is behind in a topic.
 type Lag struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Hop      string                 `protobuf:"bytes,1,opt,name=hop,proto3" json:"hop,omitempty"`
 	Topic    string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
 	Messages int64                  `protobuf:"varint,3,opt,name=messages,proto3" json:"messages,omitempty"`
-	// Age of the oldest event that is not handled; 0 where there is none.
+	// Age of the oldest unhandled event; 0 without unhandled events.
 	Seconds float64 `protobuf:"fixed64,4,opt,name=seconds,proto3" json:"seconds,omitempty"`
-	// Events a second that the hop has handled lately.
+	// Events a second handled by the hop lately.
 	Rate float64 `protobuf:"fixed64,5,opt,name=rate,proto3" json:"rate,omitempty"`
-	// Seconds until it has caught up; negative where unknown.
+	// Seconds until the hop has caught up; negative if unknown.
 	EtaSeconds    float64 `protobuf:"fixed64,6,opt,name=eta_seconds,json=etaSeconds,proto3" json:"eta_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

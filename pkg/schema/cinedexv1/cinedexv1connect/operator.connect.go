@@ -2,7 +2,7 @@
 //
 // Source: cinedex/v1/operator.proto
 
-// The operators' work: what runs and what waits, replays, switches, rebuilds, batches, dead letters.
+// Operators' work: running and waiting jobs, replays, switches, rebuilds, batches, dead letters.
 package cinedexv1connect
 
 import (
@@ -71,7 +71,7 @@ const (
 
 // OperatorServiceClient is a client for the cinedex.v1.OperatorService service.
 type OperatorServiceClient interface {
-	// Tells what a job would do and cost, without doing it.
+	// Returns the plan and the cost of a job, without doing the job.
 	PlanJob(context.Context, *connect.Request[cinedexv1.PlanJobRequest]) (*connect.Response[cinedexv1.PlanJobResponse], error)
 	SubmitJob(context.Context, *connect.Request[cinedexv1.SubmitJobRequest]) (*connect.Response[cinedexv1.SubmitJobResponse], error)
 	GetJob(context.Context, *connect.Request[cinedexv1.GetJobRequest]) (*connect.Response[cinedexv1.GetJobResponse], error)
@@ -254,7 +254,7 @@ func (c *operatorServiceClient) DropDeadLetters(ctx context.Context, req *connec
 
 // OperatorServiceHandler is an implementation of the cinedex.v1.OperatorService service.
 type OperatorServiceHandler interface {
-	// Tells what a job would do and cost, without doing it.
+	// Returns the plan and the cost of a job, without doing the job.
 	PlanJob(context.Context, *connect.Request[cinedexv1.PlanJobRequest]) (*connect.Response[cinedexv1.PlanJobResponse], error)
 	SubmitJob(context.Context, *connect.Request[cinedexv1.SubmitJobRequest]) (*connect.Response[cinedexv1.SubmitJobResponse], error)
 	GetJob(context.Context, *connect.Request[cinedexv1.GetJobRequest]) (*connect.Response[cinedexv1.GetJobResponse], error)
