@@ -23,7 +23,8 @@ type CaptionTrack struct {
 	*timedtext.Track
 }
 
-// captionFilters keep only the units of a video's packets that hold captions: user data of MPEG-2, supplemental information of H.264 and HEVC.
+// captionFilters keep only the caption units of a video's packets: user data of MPEG-2, supplemental information of
+// H.264 and HEVC.
 var captionFilters = map[string]string{
 	"mpeg2video": "filter_units=pass_types=178",
 	"h264":       "h264_mp4toannexb,filter_units=pass_types=6",
@@ -37,7 +38,7 @@ const maxCaptionBytes = 512 << 20
 // with captions, in the order of the channels' names. The video is not decoded.
 //
 //   - A film without captions gives no tracks.
-//   - Captions that cannot be read are an error of kind Invalid.
+//   - Unreadable captions are an error of kind Invalid.
 //   - Films in AVI give no tracks: captions are ordered by display time, and AVI has no display times.
 func (r *Reader) Captions(ctx context.Context, path string, film *Film) ([]CaptionTrack, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.ProbeTimeout,

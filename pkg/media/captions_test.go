@@ -77,8 +77,8 @@ func message(first, second [2]byte) []byte {
 	return append(append([]byte{4, byte(len(data))}, data...), 0x80)
 }
 
-// TestCaptionsInsideTheVideo: captions are read from every codec and container that carries captions, on the right frames, by each line of ffmpeg. A
-// caption is shown from its end-of-caption code to its erasure (CEA-608; 47 CFR 15.119).
+// TestCaptionsInsideTheVideo: captions are read from every codec and container with captions, on the right frames, by
+// each line of ffmpeg. A caption is shown from its end-of-caption code to its erasure (CEA-608; 47 CFR 15.119).
 func TestCaptionsInsideTheVideo(t *testing.T) {
 	source := captioned(t, captionsInH264)
 	dir := t.TempDir()
@@ -133,7 +133,7 @@ func TestCaptionsInsideTheVideo(t *testing.T) {
 	}
 }
 
-// within treats times as equal that differ by at most a margin.
+// within treats times with a difference of at most a margin as equal.
 func within(margin schema.Time) gocmp.Option {
 	return gocmp.Options{cmpopts.EquateEmpty(), gocmp.Comparer(func(a, b schema.Time) bool { return max(a-b, b-a) <= margin })}
 }

@@ -56,7 +56,7 @@ type line struct {
 	media.Tools
 }
 
-// lines are the releases of ffmpeg that a user may have: the distribution's release, and the packaged release.
+// lines are a user's possible releases of ffmpeg: the distribution's release, and the packaged release.
 func lines(t testing.TB) []line {
 	t.Helper()
 	cache := os.Getenv("CINEDEX_CACHE")
@@ -90,7 +90,7 @@ func (l line) reader(t testing.TB) *media.Reader {
 	return r
 }
 
-// seen is the clock that Probe reports for a film.
+// seen is the clock of a film as reported by Probe.
 type seen struct {
 	frames, first int64
 	rate          schema.Rate
@@ -147,7 +147,8 @@ func (c clip) wrong(t testing.TB, l line, path string) (saw seen, wrong []string
 	return saw, append(wrong, pictures(t, l, r, media.Source{Path: path, Video: v, Clock: clock})...)
 }
 
-// pictures compares decoded pictures with the pictures that a plain run of ffmpeg writes: every frame of the clock, and single frames.
+// pictures compares decoded pictures with the pictures of a plain run of ffmpeg: every frame of the clock, and single
+// frames.
 func pictures(t testing.TB, l line, r *media.Reader, src media.Source) (wrong []string) {
 	t.Helper()
 	spec := media.FrameSpec{Width: 64, Height: 36}

@@ -81,8 +81,9 @@ func displayTimes(data []byte) (pts []int64, at []int) {
 	return pts, at
 }
 
-// TestCutRecordings: a recording that was cut between packets of the multiplex, in the middle of a group of pictures, is the film from the first
-// remaining picture. Pictures that cannot be shown are counted, and all later pictures keep their times (Motion#755, jellyfin#8284).
+// TestCutRecordings: a recording cut between packets of the multiplex, in the middle of a group of pictures, is the
+// film from the first remaining picture. Pictures that cannot be shown are counted, and all later pictures keep their
+// times (Motion#755, jellyfin#8284).
 func TestCutRecordings(t *testing.T) {
 	for _, rec := range recordings {
 		t.Run(rec.name, func(t *testing.T) {

@@ -62,8 +62,8 @@ func (s FrameSpec) Size(v *cinedexv1.VideoTrack) (width, height int) {
 	return s.Width, int(max(half, 1) * 2)
 }
 
-// filter returns the filter chain that brings a frame to the size of s as packed RGB. The scaler is ffmpeg's default scaler, since models were
-// trained on its output.
+// filter returns the filter chain for bringing a frame to the size of s as packed RGB. The scaler is ffmpeg's default
+// scaler, because models were trained on its output.
 func (s FrameSpec) filter(v *cinedexv1.VideoTrack) string {
 	var chain []string
 	if s.Stride > 1 {
@@ -118,10 +118,10 @@ func (r *Reader) Decode(ctx context.Context, src Source, specs ...FrameSpec) (*S
 	return r.decode(ctx, src, excerpt{}, specs)
 }
 
-// maxFrame bounds the pixels of a frame in one size. The bound equals maxPixels, the bound of a coded picture.
+// maxFrame bounds the pixels of a frame in a single size. The bound equals maxPixels, the bound of a coded picture.
 const maxFrame = 8192 * 8192
 
-// maxTall bounds the height that follows from a width, since a film's header may declare any shape.
+// maxTall bounds the height derived from a width, because a film's header may declare any shape.
 const maxTall = 16
 
 func checkSpecs(src Source, specs []FrameSpec) error {
@@ -146,11 +146,12 @@ func checkSpecs(src Source, specs []FrameSpec) error {
 	return nil
 }
 
-// A Stream is a film being decoded. Only one goroutine may call Next.
+// A Stream is a film being decoded. Only a single goroutine may call Next.
 //
-// ffmpeg splits each decoded frame to a pipe per size, and prints the frame's time on a further pipe. The order of the writes is not defined.
-// Therefore each pipe has a goroutine of its own, which stops reading only while a whole frame waits to be taken. The decoder may wait for the
-// goroutines, but no goroutine waits for one pipe while the decoder waits for another.
+// ffmpeg splits each decoded frame to a pipe per size, and prints the frame's time on a further pipe. The order of the
+// writes is not defined. Therefore each pipe has a goroutine of its own, which stops reading only while a whole frame
+// waits to be taken. The decoder may wait for the goroutines, but no goroutine waits for a pipe while the decoder waits
+// for another.
 type Stream struct {
 	src    Source
 	specs  []FrameSpec
@@ -165,11 +166,11 @@ type Stream struct {
 	queues [][]*Picture // by spec
 	queued int64        // bytes in queues
 	moved  time.Time    // the last arrival of data, or the last call of take
-	ended  bool         // every pipe is at its end, and the process is reaped
-	err    error        // the fault that ended the decoding
+	ended  bool         // every pipe has ended, and the process is reaped
+	err    error        // the fault at the end of the decoding
 
-	// Used only by the goroutine that calls Next.
-	next    int64      // the frame that Next returns
+	// Used only by the goroutine of Next.
+	next    int64      // the frame of the next call of Next
 	pending *Frame     // a decoded frame at or after next
 	newest  []*Picture // by spec: the last decoded picture at or before next
 	missing int64      // frames repeated from the frame before; frames before the first picture are not counted
@@ -185,16 +186,17 @@ type mark struct {
 }
 
 const (
-	// ahead is the number of frames that may wait for a slow reader.
+	// ahead is the number of frames waiting for a slow reader.
 	ahead = 16
-	// aheadBytes bounds the bytes of the frames that may wait for a slow reader.
+	// aheadBytes bounds the bytes of the frames waiting for a slow reader.
 	aheadBytes = 256 << 20
-	// maxQueued bounds the bytes of pictures that wait because the pipes are out of step. ffmpeg's own queues hold far less.
+	// maxQueued bounds the bytes of pictures waiting because the pipes are out of step. ffmpeg's own queues hold far
+	// less.
 	maxQueued = 1 << 30
 )
 
-// graph returns the filter graph for specs: times in flicks, each printed on descriptor 3, then a branch per size. metadata=print prints only frames
-// that have metadata, so the graph adds an entry to each frame.
+// graph returns the filter graph for specs: times in flicks, each printed on descriptor 3, then a branch per size.
+// metadata=print prints only frames with metadata, so the graph adds an entry to each frame.
 func graph(src Source, part excerpt, specs []FrameSpec) string {
 	var g strings.Builder
 	fmt.Fprintf(&g, `[0:V:0]settb=1/%d,`, schema.Second)
@@ -218,7 +220,7 @@ func graph(src Source, part excerpt, specs []FrameSpec) string {
 // An excerpt is the part of a film to decode. The zero value is the whole film.
 type excerpt struct {
 	starting  bool        // begin at from, rather than at the first frame
-	from      schema.Time // the first frame is the first frame that the decoder dates at this time or later
+	from      schema.Time // the first frame is the first frame with a decoder's date at this time or later
 	following bool        // decode the frames after the first frame as well
 	seek      schema.Time // the position where reading begins, on the container's clock; 0 for the beginning of the file
 }
@@ -286,7 +288,7 @@ func (s *Stream) serve(pipes []*os.File, stall time.Duration) {
 	for i := range s.specs {
 		readers.Go(func() { s.readPictures(i, pipes[1+i]) })
 	}
-	// Killing the process closes its pipes. A goroutine that waits for room needs a broadcast.
+	// Killing the process closes its pipes. A goroutine waiting for room needs a broadcast.
 	stop := context.AfterFunc(s.ctx, s.wake)
 	stopWatch := s.watch(stall)
 
@@ -306,7 +308,7 @@ func (s *Stream) serve(pipes []*os.File, stall time.Duration) {
 	s.cond.Broadcast()
 }
 
-// watch ends a decoding that yields no frame while the reader waits.
+// watch ends a decoding without a frame while the reader waits.
 func (s *Stream) watch(stall time.Duration) (stop func()) {
 	var timer *time.Timer
 	timer = time.AfterFunc(stall, func() {
@@ -341,7 +343,8 @@ func (s *Stream) fail(err error) {
 	s.cancel(err)
 }
 
-// readMarks reads lines such as "frame:12 pts:3528000 pts_time:0.005". The lines in between are the metadata that makes ffmpeg print.
+// readMarks reads lines such as "frame:12 pts:3528000 pts_time:0.005". The lines in between are the metadata that makes
+// ffmpeg print.
 func (s *Stream) readMarks(pipe io.Reader) {
 	lines := bufio.NewScanner(pipe)
 	last := int64(-1)
@@ -456,9 +459,10 @@ func (s *Stream) take() (Frame, error) {
 // Next returns the next frame; io.EOF after the last.
 //
 //   - Frames are numbered without gaps, from 0 to the last frame of the clock.
-//   - A frame that cannot be decoded shows the picture of the frame before, as a screen would. At the beginning, the first decoded picture stands in.
-//   - A film with more than a tenth of its frames missing is an error of kind Invalid. At the beginning, up to half of the frames may be missing: the
-//     recording was cut in the middle of a group of pictures.
+//   - An undecodable frame shows the picture of the frame before, as a screen would. At the beginning, the first
+//     decoded picture stands in.
+//   - A film with more than a tenth of its frames missing is an error of kind Invalid. At the beginning, up to half of
+//     the frames may be missing: the recording was cut in the middle of a group of pictures.
 func (s *Stream) Next() (Frame, error) {
 	n := s.next
 	if n >= s.src.Clock.Frames() {
@@ -479,7 +483,7 @@ func (s *Stream) Next() (Frame, error) {
 			} else {
 				s.missing += gap
 			}
-		case f.N >= 0: // a second picture for a time that has passed
+		case f.N >= 0: // a second picture for a past time
 			s.remember(f)
 		}
 		if err := s.checkMissing(); err != nil {

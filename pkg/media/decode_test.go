@@ -424,7 +424,7 @@ func noChildren(t *testing.T) {
 }
 
 func TestStall(t *testing.T) {
-	// A program that prints nothing stands for a hanging decoder.
+	// A program without output stands for a hanging decoder.
 	sleep := write(t, t.TempDir(), "ffmpeg", []byte("#!/bin/sh\nsleep 1000\n"))
 	if err := os.Chmod(sleep, 0o755); err != nil {
 		t.Fatal(err)

@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 )
 
-// decoderSlack covers the memory that a decoder holds for a picture of any size: tables, windows of compression, readers.
+// decoderSlack covers a decoder's memory for a picture of any size: tables, windows of compression, readers.
 const decoderSlack = 512 << 10
 
-// decoderMemory returns the most bytes that Go's decoder of a format holds while decoding a picture of w x h, computed from the header. The bounds
-// follow the source of the decoders of Go and golang.org/x/image; TestDecoderMemory compares the bounds with real decoders. ok is false for a header
-// that the decoder would refuse.
+// decoderMemory returns the greatest memory of Go's decoder of a format during the decoding of a picture of w x h, in
+// bytes, computed from the header. The bounds follow the source of the decoders of Go and golang.org/x/image;
+// TestDecoderMemory compares the bounds with real decoders. ok is false for a header that the decoder would refuse.
 func decoderMemory(format string, data []byte, w, h int64) (memory int64, ok bool) {
 	switch format {
 	case "jpeg":
@@ -107,8 +107,8 @@ func jpegFrame(data []byte) (progressive bool, sof []byte, ok bool) {
 	return false, nil, false
 }
 
-// adobeUnknown reports whether Adobe's segment may say that the colours are not YCbCr. The segment may be anywhere in the file, so every sequence of
-// bytes that looks like the segment counts.
+// adobeUnknown reports whether Adobe's segment may declare colours other than YCbCr. The segment may be anywhere in the
+// file, so every sequence of bytes like the segment counts.
 func adobeUnknown(data []byte) bool {
 	for {
 		i := bytes.Index(data, []byte("Adobe"))

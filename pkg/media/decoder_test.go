@@ -22,8 +22,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 )
 
-// greyJPEG is a hand-written JPEG of a single colour. sof names the start of frame. Each block is a bit (the mean is unchanged) and, in pictures that
-// are not progressive, a second bit (no further coefficients).
+// greyJPEG is a hand-written JPEG of a single colour. sof names the start of frame. Each block is a bit (the mean is
+// unchanged) and, in pictures other than progressive pictures, a second bit (no further coefficients).
 type greyJPEG struct {
 	sof      byte   // 0xc0 baseline, 0xc2 progressive
 	sampling []byte // of each component
@@ -54,7 +54,7 @@ func (g greyJPEG) encode(w, h int) []byte {
 		scan = append(scan, id, 0)
 	}
 	segment(g.sof, frame)
-	for _, table := range []byte{0x00, 0x10} { // a single code of one bit, for the value 0
+	for _, table := range []byte{0x00, 0x10} { // a single code of a bit, for the value 0
 		segment(0xc4, append([]byte{table, 1}, make([]byte, 16)...))
 	}
 	last := byte(63)
@@ -103,7 +103,7 @@ func blackPNG(t *testing.T, w, h int, depth, colour byte, interlaced bool) []byt
 	return b.Bytes()
 }
 
-// allocated returns the number of bytes that f allocates, garbage included.
+// allocated returns the number of bytes allocated by f, garbage included.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -194,7 +194,7 @@ func TestDecoderMemory(t *testing.T) {
 	}
 }
 
-// TestExtremeShapes: a small file that declares an extreme shape is refused before memory is allocated for the picture.
+// TestExtremeShapes: a small file with an extreme declared shape is refused before memory is allocated for the picture.
 func TestExtremeShapes(t *testing.T) {
 	small := media.DefaultImageLimits()
 	small.Memory = 8 << 20

@@ -12,13 +12,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext/timedtexttest"
 )
 
-// embedded are the ways in which tracks are put into films: the format that the author's program wrote, the codec, the container.
+// embedded are the ways to put tracks into films: the format of the author's program, the codec, the container.
 var embedded = []struct{ form, codec, container string }{
 	{"srt", "copy", ".mkv"}, {"vtt", "copy", ".mkv"}, {"ass", "copy", ".mkv"}, {"srt", "mov_text", ".mp4"}, {"vtt", "mov_text", ".mp4"},
 }
 
-// TestFigureMaterialFrames authors cues on frames and writes the cues with rounded times, beside a film and inside the film. The figure is the number
-// of cues that are read on their own frames.
+// TestFigureMaterialFrames authors cues on frames and writes the cues with rounded times, beside a film and inside the
+// film. The figure is the number of cues read on their own frames.
 func TestFigureMaterialFrames(t *testing.T) {
 	figure.Begin(t, "material/frames")
 	r, dir := reader(t), t.TempDir()

@@ -10,11 +10,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// FrameAt returns frame n: the same picture that Decode returns for n.
+// FrameAt returns frame n: the same picture as Decode's picture n.
 //
-// FrameAt seeks to the frame's time, and decodes from the key frame before. If decoding begins after frame n (transport streams have no index of key
-// frames), FrameAt seeks further back. If no seek leads to frame n (a wrong index, a frame that cannot be decoded), FrameAt decodes from the
-// beginning, as Decode does.
+// FrameAt seeks to the frame's time, and decodes from the key frame before. If decoding begins after frame n (transport
+// streams have no index of key frames), FrameAt seeks further back. If no seek leads to frame n (a wrong index, an
+// undecodable frame), FrameAt decodes from the beginning, like Decode.
 func (r *Reader) FrameAt(ctx context.Context, src Source, n int64, spec FrameSpec) (*Picture, error) {
 	spec.Stride = 1
 	if err := checkSpecs(src, []FrameSpec{spec}); err != nil {
@@ -56,9 +56,9 @@ const nearBeginning = schema.Second
 // sparseRun is the time before frame n from which frames are followed, in a film whose pictures have too few times.
 const sparseRun = 4 * schema.Second
 
-// seekFrame returns frame n; nil if seeking to a time that lies back before the frame does not lead to the frame.
+// seekFrame returns frame n, or nil if seeking to a time back before the frame does not lead to the frame.
 func (r *Reader) seekFrame(ctx context.Context, src Source, n int64, back schema.Time, spec FrameSpec) (*Picture, error) {
-	// Half a frame early, so that the container's rounding cannot skip frame n.
+	// Half a frame early, so the container's rounding cannot skip frame n.
 	from := src.Clock.FrameStart(n)
 	if n > 0 {
 		from -= (from - src.Clock.FrameStart(n-1)) / 2

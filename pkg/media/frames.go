@@ -39,16 +39,17 @@ func mulDivRound(a, b, c int64) int64 {
 	return a*q + int64(math.Round(float64(a)*float64(r)/float64(c)))
 }
 
-// recoverRate finds the constant rate of which pts are the rounded ticks: every timestamp lies within slack ticks of n/rate. One tick is the sum of
-// the rounding of the first and of the n-th timestamp.
+// recoverRate finds the constant rate of which pts are the rounded ticks: every timestamp lies within slack ticks of
+// n/rate. A tick is the sum of the rounding of the first and of the n-th timestamp.
 //
 // The order of preference:
 //
 //  1. The declared rate, if the rate fits.
-//  2. The standard rate that fits best; in a short film two rates may fit.
-//  3. The average rate, which the container has computed from the rounded times, and which is the least reliable.
+//  2. The standard rate with the best fit; in a short film two rates may fit.
+//  3. The average rate, computed by the container from the rounded times, and the least reliable.
 //
-// Where a tick is longer than a quarter of a frame, rounding could hide a dropped frame. Then the timestamps have to be exact.
+// If a tick is longer than a quarter of a frame, rounding could hide a dropped frame. Then the timestamps have to be
+// exact.
 func recoverRate(pts []int64, base ticks, slack int64, declared, average schema.Rate) (schema.Rate, bool) {
 	if len(pts) == 0 {
 		return schema.Rate{}, false
@@ -69,8 +70,8 @@ func recoverRate(pts []int64, base ticks, slack int64, declared, average schema.
 	return meant(average, int64(len(pts))), fits
 }
 
-// meant returns the nominal rate of a rate that fits a film. If the nominal rate would move the last frame by more than a quarter of its length,
-// meant returns the rate unchanged.
+// meant returns the nominal rate of a fitting rate. If the nominal rate would move the last frame by more than a
+// quarter of its length, meant returns the rate unchanged.
 func meant(rate schema.Rate, frames int64) schema.Rate {
 	nominal := rate.Nominal()
 	if moved := math.Abs(rate.Float()/nominal.Float()-1) * float64(frames); moved > 0.25 {
@@ -112,9 +113,10 @@ func offset(pts []int64, base ticks, slack int64, rate schema.Rate) (worst float
 	return float64(far) / float64(perTick), true
 }
 
-// nominalRate returns the rate that names a film of variable rate, and that the film's timecode counts by. The rate is the standard rate at which the
-// most frames last exactly one period, within the precision of the container's ticks. If fewer than a quarter of the frames last a period, the rate
-// is the standard rate within 1 % of the usual frame; else the average.
+// nominalRate returns the rate that names a film of variable rate. The film's timecode counts by this rate. The rate is
+// the standard rate at which the most frames last exactly one period, within the precision of the container's ticks. If
+// fewer than a quarter of the frames last a period, the rate is the standard rate within 1 % of the usual frame; else
+// the average.
 func nominalRate(starts schema.FrameTable, tick schema.Time) schema.Rate {
 	n := len(starts) - 1
 	if n < 1 {
@@ -134,9 +136,9 @@ func nominalRate(starts schema.FrameTable, tick schema.Time) schema.Rate {
 	return schema.Rate{Num: max(1, int64(math.Round(average*1000))), Den: 1000}.Nominal()
 }
 
-// commonRate returns the standard rate at which the most frames last one period, and the number of such frames. Close rates such as 24 and 23.976
-// differ by less than a tick of a millisecond. Between close rates, the mean of all frames that last whole periods decides, since rounding vanishes
-// from the mean.
+// commonRate returns the standard rate at which the most frames last one period, and the number of such frames. Close
+// rates such as 24 and 23.976 differ by less than a tick of a millisecond. Between close rates, the mean of all frames
+// of whole periods decides, because rounding vanishes from the mean.
 func commonRate(lengths []schema.Time, tick schema.Time) (schema.Rate, int) {
 	counts, means := make([]int, len(standardRates)), make([]float64, len(standardRates))
 	most := 0
@@ -167,7 +169,7 @@ func commonRate(lengths []schema.Time, tick schema.Time) (schema.Rate, int) {
 	return standardRates[best], counts[best]
 }
 
-// usualRate returns the standard rate within 1 % of the mean of the frames that last about as long as the median frame.
+// usualRate returns the standard rate within 1 % of the mean of the frames about as long as the median frame.
 func usualRate(lengths []schema.Time) (schema.Rate, bool) {
 	middle := slices.Sorted(slices.Values(lengths))[len(lengths)/2]
 	var sum float64

@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A generated clip is a clip that ffmpeg makes of generated pictures. Every picture is different.
+// A generated clip is a clip of generated pictures, made by ffmpeg. Every picture is different.
 type generated struct {
 	clip
 	// steps are runs of ffmpeg in a shared folder. The last run writes the clip's file.
@@ -23,7 +23,7 @@ type generated struct {
 	replace [2]string
 }
 
-// anyFirst stands for a first time that the muxer chooses. Both lines of ffmpeg have to read the same time.
+// anyFirst stands for a first time of the muxer's choice. Both lines of ffmpeg have to read the same time.
 const anyFirst = -1
 
 // film is an input of ffmpeg: numbered pictures at a rate.

@@ -10,17 +10,17 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// setLimit is the system call that limits a resource of a process.
+// setLimit is the system call for limiting a resource of a process.
 type setLimit func(pid, resource int, n uint64) error
 
 func prlimit(pid, resource int, n uint64) error {
 	return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: n, Max: n}, nil)
 }
 
-// limit sets the limits of a child process, from outside and right after the start, since Go cannot run code between fork and exec. At that time the
-// child has read nothing of the file.
+// limit sets the limits of a child process, from outside and right after the start, because Go cannot run code between
+// fork and exec. At the time of the call the child has read nothing of the file.
 //
-//   - A child that has ended needs no limits.
+//   - An ended child needs no limits.
 //   - Without the limit of memory the child MUST NOT continue: err is of kind Unavailable.
 //   - unset names the other limits that could not be set. The child may continue, and the operator should know.
 func limit(set setLimit, pid int, memory int64) (unset []string, err error) {
@@ -52,7 +52,8 @@ func limit(set setLimit, pid int, memory int64) (unset []string, err error) {
 	return unset, nil
 }
 
-// widen asks for a pipe that holds some frames, so that a decoder and its reader alternate less often. A refusal leaves the kernel's default size.
+// widen asks for a pipe with room for some frames, so a decoder and its reader alternate less often. A refusal leaves
+// the kernel's default size.
 func widen(f *os.File) {
 	conn, err := f.SyscallConn() // f.Fd() would make each Read block a thread
 	if err != nil {

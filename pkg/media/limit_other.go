@@ -8,7 +8,7 @@ type setLimit func(pid, resource int, n uint64) error
 
 func prlimit(int, int, uint64) error { return nil }
 
-// limit does nothing on systems that cannot limit a process from outside.
+// limit does nothing on systems without limits from outside.
 func limit(setLimit, int, int64) ([]string, error) { return nil, nil }
 
 func widen(*os.File) {}

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// tool finds a program in the order that cinedex uses: environment variables such as CINEDEX_FFMPEG first.
+// tool finds a program in cinedex's order: environment variables such as CINEDEX_FFMPEG first.
 func tool(t testing.TB, name string) string {
 	t.Helper()
 	if path := os.Getenv("CINEDEX_" + strings.ToUpper(name)); path != "" {

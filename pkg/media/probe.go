@@ -35,7 +35,7 @@ type Film struct {
 	// streams the clock begins at any time, and in Ogg and FLV muxers may let the clock begin late: there, Origin is the first time of any track.
 	Origin schema.Time
 
-	probed *probed // ffprobe's answer; nil for a Film that Probe did not return
+	probed *probed // ffprobe's answer; nil for a Film from elsewhere than Probe
 }
 
 // Clock returns the clock of the film's pictures; an error for a film without pictures.
@@ -138,7 +138,7 @@ type probed struct {
 		Duration string            `json:"duration"`
 		Tags     map[string]string `json:"tags"`
 	} `json:"format"`
-	// complaints are the messages that ffprobe printed beside its answer.
+	// complaints are ffprobe's messages beside its answer.
 	complaints string
 }
 
@@ -208,7 +208,8 @@ func (r *Reader) described(ctx context.Context, path string, film *Film) (*probe
 	return r.streams(ctx, path)
 }
 
-// picture returns the video stream that is decoded: the first video stream that is not a cover picture. ffmpeg's "V:0" selects the same stream.
+// picture returns the decoded video stream: the first video stream other than a cover picture. ffmpeg's "V:0" selects
+// the same stream.
 func (p *probed) picture() *stream {
 	for i := range p.Streams {
 		s := &p.Streams[i]
@@ -397,7 +398,7 @@ func parsePair(s, sep string) (int32, int32) {
 	return int32(x), int32(y)
 }
 
-// decimalTime reads ffprobe's decimal seconds exactly, to the microsecond that ffprobe prints.
+// decimalTime reads ffprobe's decimal seconds exactly, to ffprobe's microsecond.
 func decimalTime(s string) schema.Time {
 	whole, part, _ := strings.Cut(s, ".")
 	sec, err := strconv.ParseInt(whole, 10, 64)

@@ -55,7 +55,8 @@ func TestBadFiles(t *testing.T) {
 		"cut matroska":         {write(t, dir, "cut.mkv", matroska[:len(matroska)/2]), "is cut short", errkind.Invalid},
 		"playlist":             {write(t, dir, "list.mp4", []byte("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n"+secret+"\n#EXT-X-ENDLIST\n")), "is a text file", errkind.Invalid},
 		"concat":               {write(t, dir, "concat.mp4", []byte("ffconcat version 1.0\nfile "+film+"\n")), "is a text file", errkind.Invalid},
-		// A byte that no text contains would pass for a container. Then ffmpeg's list of allowed formats has to refuse the file.
+		// A byte outside every text would pass for a container. Then ffmpeg's list of allowed formats has to refuse the
+		// file.
 		"disguised playlist": {write(t, dir, "list2.mp4", []byte("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n"+film+"\n#EXT-X-ENDLIST\n\x00\x01\x00")), "", errkind.Invalid},
 		"picture":            {in("picture.jpg", "-i", film, "-frames:v", "1"), "", errkind.Invalid},
 		"zero duration":      {in("zero.wav", "-f", "lavfi", "-i", "anullsrc", "-t", "0"), "duration of zero", errkind.Invalid},

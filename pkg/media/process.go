@@ -18,15 +18,15 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// Tools are the programs that media runs.
+// Tools are the programs of package media.
 type Tools struct {
 	FFmpeg  string
 	FFprobe string
 }
 
-// Config holds the limits that an operator may set.
+// Config holds the operator's limits.
 type Config struct {
-	// MaxBytes is the size of the largest media file that is accepted. A larger file is refused before the first byte is read.
+	// MaxBytes is the size of the largest accepted media file. A larger file is refused before the first byte is read.
 	MaxBytes int64 `mapstructure:"max_bytes"`
 	// MaxFrames is the largest number of frames of a film.
 	MaxFrames int64 `mapstructure:"max_frames"`
@@ -34,11 +34,11 @@ type Config struct {
 	MaxMemory int64 `mapstructure:"max_memory"`
 	// ProbeTimeout bounds the probing of a file.
 	ProbeTimeout time.Duration `mapstructure:"probe_timeout"`
-	// StallTimeout ends a decoding that yields no frame for so long.
+	// StallTimeout ends a decoding without a frame for so long.
 	StallTimeout time.Duration `mapstructure:"stall_timeout"`
 }
 
-// maxMediaBytes is the largest value that MaxBytes may have: 16 TiB, as much as common file systems take.
+// maxMediaBytes is the greatest allowed MaxBytes: 16 TiB, as much as common file systems take.
 const maxMediaBytes = 16 << 40
 
 // Default returns a configuration for feature films on an ordinary machine.
@@ -79,7 +79,7 @@ type Reader struct {
 	unlimited sync.Once // logs the limits that cannot be set, once
 }
 
-// NewReader returns a Reader that runs the given programs.
+// NewReader returns a Reader over the given programs.
 func NewReader(cfg Config, tools Tools, log *slog.Logger) (*Reader, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("checking the media configuration: %w", err)
@@ -90,15 +90,15 @@ func NewReader(cfg Config, tools Tools, log *slog.Logger) (*Reader, error) {
 	return &Reader{cfg: cfg, tools: tools, log: log, setLimit: prlimit}, nil
 }
 
-// containers are the demuxers that may read a file. Formats that name other files (playlists, manifests, concatenations, numbered pictures, session
-// descriptions) are missing from the list, and thereby refused.
+// containers are the allowed demuxers. Formats with references to other files (playlists, manifests, concatenations,
+// numbered pictures, session descriptions) are missing from the list, and thereby refused.
 const containers = "mov,matroska,mpegts,mpeg,avi,flv,mxf,mxf_opatom,asf,ogg,gxf,dv,nut,wav,mp3,flac,aac,aiff,caf"
 
-// maxPixels bounds a coded picture. 8192 x 8192 holds every mastering format. Without the bound, a header that claims 65,535 x 65,535 pixels would
-// make the decoder allocate memory for such a picture.
+// maxPixels bounds a coded picture. 8192 x 8192 holds every mastering format. Without the bound, a header with 65,535 x
+// 65,535 pixels would make the decoder allocate memory for such a picture.
 const maxPixels = "67108864"
 
-// sandboxed returns the arguments that every reading of a file begins with.
+// sandboxed returns the first arguments of every reading of a file.
 func sandboxed(args ...string) []string {
 	return append(args,
 		"-protocol_whitelist", "file,pipe",
@@ -146,9 +146,9 @@ type process struct {
 	stderr *head
 }
 
-// environment is the whole environment of a program; no variable of the service is passed on. Two arenas keep glibc from reserving 64 MiB of address
-// space for each decoding thread. GCONV_PATH hides the system's character tables: a static build that loads the tables, for the names in a transport
-// stream, crashes in them.
+// environment is the whole environment of a program; no variable of the service is passed on. Two arenas keep glibc
+// from reserving 64 MiB of address space for each decoding thread. GCONV_PATH hides the system's character tables: a
+// static build that loads the tables, for the names in a transport stream, crashes in them.
 var environment = []string{"LC_ALL=C", "AV_LOG_FORCE_NOCOLOR=1", "MALLOC_ARENA_MAX=2", "GCONV_PATH=/nonexistent"}
 
 // command prepares a program. The files of extra become the descriptors 3, 4, and so on.
@@ -238,7 +238,7 @@ var complaints = []struct{ says, means string }{
 	{"invalid data found", "is not a media file, or its beginning is damaged"},
 }
 
-// explain turns a failed reading of path into an error that names the fault for people.
+// explain turns a failed reading of path into an error with the fault in words for people.
 func explain(path, stderr string, err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {

@@ -98,8 +98,8 @@ func (r *Reader) textSamples(ctx context.Context, path string, s *stream) ([]tim
 	return out, nil
 }
 
-// captionTrack reads a track of CEA-608 samples (c608 of QuickTime), which are triplets. Triplets of a field that share a sample follow each other by
-// a frame of 29.97.
+// captionTrack reads a track of CEA-608 samples (c608 of QuickTime), which are triplets. Triplets of a field in the
+// same sample follow each other by a frame of 29.97.
 func captionTrack(samples []timedtext.Sample, opts timedtext.Options) (*timedtext.Track, error) {
 	frame := schema.Rate{Num: 30000, Den: 1001}.FrameStart(1)
 	var data []timedtext.CaptionData

@@ -11,8 +11,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A Sound is a sound track being decoded: signed 16-bit little-endian samples of one channel. Sample 0 sounds at the start of the picture, and gaps
-// are silence, so that schema.FromSamples gives a sample's time. The caller MUST close the Sound.
+// A Sound is a sound track being decoded: signed 16-bit little-endian samples of a single channel. Sample 0 sounds at
+// the start of the picture, and gaps are silence, so schema.FromSamples gives a sample's time. The caller MUST close
+// the Sound.
 type Sound struct {
 	path   string
 	ctx    context.Context

@@ -10,7 +10,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// A tone that begins at a known time sounds at the sample of that time, for any beginning of the container's clock.
+// A tone with a known start sounds at the sample of the start's time, for any beginning of the container's clock.
 func TestSound(t *testing.T) {
 	r := reader(t)
 	film := suite(t)["film-25"].Path

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	_ "image/gif" // registers a format that DecodeImage accepts
+	_ "image/gif" // registers a format for DecodeImage
 	_ "image/jpeg"
 	_ "image/png"
 
@@ -25,7 +25,7 @@ type ImageLimits struct {
 	Side int
 	// Pixels is the number of pixels of the picture.
 	Pixels int64
-	// Memory is the memory that decoding may take, in bytes, as ImageMemory counts.
+	// Memory bounds the memory for decoding, in bytes, as counted by ImageMemory.
 	Memory int64
 }
 
@@ -34,8 +34,9 @@ func DefaultImageLimits() ImageLimits {
 	return ImageLimits{Bytes: 20 << 20, Side: 16_384, Pixels: 50_000_000, Memory: 1 << 30}
 }
 
-// ImageMemory checks a picture's header against the limits. ImageMemory returns the most bytes that DecodeImage takes for the picture, the decoded
-// picture included. No allocation depends on the picture's size. Every fault of the picture is an error of kind Invalid.
+// ImageMemory checks a picture's header against the limits. ImageMemory returns the greatest memory of DecodeImage for
+// the picture, in bytes, the decoded picture included. No allocation depends on the picture's size. Every fault of the
+// picture is an error of kind Invalid.
 func ImageMemory(data []byte, limits ImageLimits) (int64, error) {
 	_, memory, err := measure(data, limits)
 	return memory, err

@@ -129,7 +129,7 @@ func TestOrientation(t *testing.T) {
 	}
 }
 
-// bomb is a PNG that declares a size of w x h, and holds almost no data.
+// bomb is a PNG with a declared size of w x h and almost no data.
 func bomb(w, h uint32) []byte {
 	chunk := func(name string, body []byte) []byte {
 		b := binary.BigEndian.AppendUint32(nil, uint32(len(body)))

@@ -39,8 +39,8 @@ type textForm struct {
 	plain                bool
 }
 
-// textForms are the codecs that are copied unchanged. Converted to WebVTT, ASS would lose its speakers; converted to SRT, WebVTT would lose its
-// voices.
+// textForms are the codecs copied unchanged. Converted to WebVTT, ASS would lose its speakers; converted to SRT, WebVTT
+// would lose its voices.
 var textForms = map[string]textForm{
 	"ass": {codec: "copy", muxer: "ass", format: "ass"}, "ssa": {codec: "copy", muxer: "ass", format: "ass"},
 	"webvtt": {codec: "copy", muxer: "webvtt", format: "webvtt"},

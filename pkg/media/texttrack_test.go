@@ -86,8 +86,8 @@ func TestTracksInTheirOwnCodec(t *testing.T) {
 	}
 }
 
-// TestSideCarOfDelayedPicture: a side-car counts from the container's time 0, as a track inside the film does. A cue that ends before the first
-// picture is reported (ISO/IEC 14496-12, 8.6.6).
+// TestSideCarOfDelayedPicture: a side-car counts from the container's time 0, like a track inside the film. A cue with
+// an end before the first picture is reported (ISO/IEC 14496-12, 8.6.6).
 func TestSideCarOfDelayedPicture(t *testing.T) {
 	film, err := reader(t).Probe(t.Context(), filepath.Join("testdata", "clips", "delayed.mp4"))
 	if err != nil {

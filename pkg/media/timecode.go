@@ -17,14 +17,14 @@ import (
 // A label is a timecode given by a file.
 type label struct {
 	text string
-	// rate is the rate that the label's frames count by. The zero Rate stands for the film's rate.
+	// rate is the rate of the label's frame count. The zero Rate stands for the film's rate.
 	rate schema.Rate
 	// ahead is the number of the film's frames between the label's time and frame 0.
 	ahead int64
 }
 
-// describeTimecode sets the start timecode of v from the file. A timecode that no frame of the film can have is logged and left out; a garbled tag is
-// no reason to refuse a film.
+// describeTimecode sets the start timecode of v from the file. An impossible timecode is logged and left out; a garbled
+// tag is no reason to refuse a film.
 func (r *Reader) describeTimecode(ctx context.Context, path string, raw *probed, picture *stream, times timestamps, v *cinedexv1.VideoTrack) error {
 	l, err := r.startLabel(ctx, path, raw, picture, times, v)
 	if err != nil || l.text == "" {
@@ -39,8 +39,8 @@ func (r *Reader) describeTimecode(ctx context.Context, path string, raw *probed,
 	return nil
 }
 
-// startLabel returns the label of the first source that has a label: a QuickTime timecode track, the picture, a data track, the file. Matroska writes
-// the label as a tag of the track or of the file.
+// startLabel returns the label of the first source with a label: a QuickTime timecode track, the picture, a data track,
+// the file. Matroska writes the label as a tag of the track or of the file.
 func (r *Reader) startLabel(ctx context.Context, path string, raw *probed, picture *stream, times timestamps, v *cinedexv1.VideoTrack) (label, error) {
 	own := tag(picture.Tags, "timecode")
 	if track := raw.timecodeTrack(own); track != nil {
@@ -57,7 +57,8 @@ func (r *Reader) startLabel(ctx context.Context, path string, raw *probed, pictu
 	return label{text: tag(raw.Format.Tags, "timecode")}, nil
 }
 
-// timecodeTrack returns the QuickTime timecode track of the picture. ffprobe copies the track's label to the picture that refers to the track.
+// timecodeTrack returns the QuickTime timecode track of the picture. ffprobe copies the track's label to the picture
+// that refers to the track.
 func (p *probed) timecodeTrack(own string) *stream {
 	var track *stream
 	for i := range p.Streams {
@@ -85,7 +86,7 @@ func (r *Reader) trackLabel(ctx context.Context, path string, track, picture *st
 	}
 	first := schema.Time(v.GetStart())
 	if times.decoded == 0 {
-		first = 0 // the picture has no edit list: it starts late because decoding precedes display
+		first = 0 // the picture has no edit list: its late start comes from decoding before display
 	}
 	samples, err := r.timecodeSamples(ctx, path, track.Index)
 	if err != nil {
@@ -173,14 +174,14 @@ func (l label) ofTrack() (schema.TimecodeScale, error) {
 		return schema.TimecodeScale{}, err
 	}
 	rate := l.rate.Nominal()
-	if tc.Drop && rate.Den == 1 { // tracks of 29.97 that declare 30
+	if tc.Drop && rate.Den == 1 { // tracks of 29.97 with a declared rate of 30
 		rate = schema.Rate{Num: rate.Num * 1000, Den: 1001}
 	}
 	return schema.ScaleOf(rate, false, l.text)
 }
 
-// scale converts the label to labels of the film's rate. A film of 60000/1001 whose labels count 30 gets labels of 60, so that each picture has a
-// label of its own (SMPTE ST 12-3). The seconds stay.
+// scale converts the label to labels of the film's rate. A film of 60000/1001 with labels counting 30 gets labels of
+// 60, so each picture has a label of its own (SMPTE ST 12-3). The seconds stay.
 func (l label) scale(film schema.Rate) (schema.TimecodeScale, error) {
 	if l.rate.Validate() != nil {
 		return schema.ScaleOf(film, false, l.text)

@@ -26,13 +26,15 @@ type timestamps struct {
 	unshown int64
 	// sparse is VideoTrack.SparseTimes.
 	sparse bool
-	// slack is the largest distance of pts from a constant rate, in ticks. The distance is one tick where each time was rounded on its own, and a
-	// hundredth of a frame where the container gives some pictures no time, since readers add up rounded lengths.
+	// slack is the largest distance of pts from a constant rate, in ticks. The distance is a tick if each time was
+	// rounded on its own, and a hundredth of a frame if the container gives some pictures no time, because readers add
+	// up rounded lengths.
 	slack int64
 }
 
-// even spaces the unshown frames of a constant rate as evenly as the frames after them. A recording may be cut between a picture and the pictures
-// that are decoded after and shown before that picture. Then a picture is missing, and its time is missing as well.
+// even spaces the unshown frames of a constant rate as evenly as the later frames. A recording may be cut between a
+// picture and the pictures that are decoded after and shown before the picture. Then a picture is missing, and so is
+// the picture's time.
 func (t *timestamps) even(base ticks, declared, average schema.Rate) {
 	if t.unshown == 0 || t.unshown >= int64(len(t.pts)) {
 		return
@@ -116,7 +118,7 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	return t, nil
 }
 
-// packets holds the times of the picture's packets in decoding order, without packets that an edit list cuts away.
+// packets holds the times of the picture's packets in decoding order, without packets cut away by an edit list.
 type packets struct {
 	pts []int64 // of the packets with a presentation time
 	dts []int64 // of the packets with a decoding time
@@ -219,9 +221,9 @@ func (p packets) display() ([]int64, bool) {
 	return display, true
 }
 
-// grid returns the display times of the constant rate that the sequence header declares (ISO/IEC 13818-2, frame_rate_code), a time for each packet;
-// false where the container's times do not fit. Readers date some pictures of a program stream by the time of the next picture. Then decoding times
-// step back.
+// grid returns the display times of the constant rate in the sequence header (ISO/IEC 13818-2, frame_rate_code), a time
+// for each packet; false if the container's times do not fit. Readers date some pictures of a program stream by the
+// time of the next picture. Then decoding times step back.
 func (p packets) grid(base ticks, rate schema.Rate) ([]int64, bool) {
 	if len(p.pts) == 0 || p.early > 0 || rate.Validate() != nil || rate.Num/rate.Den > fastest {
 		return nil, false
@@ -235,7 +237,7 @@ func (p packets) grid(base ticks, rate schema.Rate) ([]int64, bool) {
 			off++
 		}
 	}
-	const few, tail = 0.05, 16 // few: share of the times that may not fit; tail: pictures at the end without a time
+	const few, tail = 0.05, 16 // few: allowed share of misfit times; tail: pictures at the end without a time
 	end := math.Round(float64(last-first) / perFrame)
 	if float64(off) > few*float64(len(p.pts)) || end > float64(count-1) || end < float64(count-1-tail) {
 		return nil, false
@@ -247,8 +249,9 @@ func (p packets) grid(base ticks, rate schema.Rate) ([]int64, bool) {
 	return display, true
 }
 
-// beforeKey returns the number of frames displayed before the first key frame, for a track that begins with other packets. pts holds the display
-// times of all frames, in order. A key frame without a display time is displayed at its decoding time or later.
+// beforeKey returns the number of frames displayed before the first key frame, for a track with other packets first.
+// pts holds the display times of all frames, in order. A key frame without a display time is displayed at its decoding
+// time or later.
 func (p packets) beforeKey(pts []int64) int64 {
 	if p.early == 0 || !p.keyed {
 		return 0

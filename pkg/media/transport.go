@@ -12,10 +12,10 @@ import (
 
 // A transportStream reads the elementary packets of the single video of an MPEG transport stream (ISO/IEC 13818-1).
 type transportStream struct {
-	// last is the time that was read last, in ticks of 90 kHz, and at the beginning the expected first time.
+	// last is the last read time, in ticks of 90 kHz, and at the beginning the expected first time.
 	last int64
 	pid  int    // the packet identifier of the video; -1 before the first packet
-	open []byte // the elementary packet that is being gathered
+	open []byte // the elementary packet being gathered
 }
 
 const (
@@ -42,7 +42,8 @@ func (s *transportStream) read(r io.Reader, packet func(p captionPicture, data [
 	}
 }
 
-// add adds the payload of a transport packet to the open elementary packet. A payload that begins an elementary packet ends the open elementary packet.
+// add adds the payload of a transport packet to the open elementary packet. The beginning of an elementary packet ends
+// the open elementary packet.
 func (s *transportStream) add(b []byte, packet func(p captionPicture, data []byte) error) error {
 	payload := b[4:]
 	if b[3]&0x20 != 0 { // an adaptation field

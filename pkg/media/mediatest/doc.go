@@ -1,6 +1,6 @@
-// Package mediatest makes films of which every frame, scene, shown word and spoken word is known. Tests of all packages compare their results with
-// the known truth, and the demo shows one of the films. The same Film gives the same frames on every machine; the encoded bytes may differ between
-// versions of ffmpeg.
+// Package mediatest makes films with every frame, scene, shown word and spoken word known. Tests of all packages
+// compare their results with the known truth, and the demo shows a film of the package. The same Film gives the same
+// frames on every machine; the encoded bytes may differ between versions of ffmpeg.
 //
 // The contract:
 //

@@ -68,7 +68,7 @@ type Film struct {
 	// Width and Height are the size in pixels; 640 x 360 where 0.
 	Width, Height int
 	Rate          schema.Rate
-	// Variable, if set, makes a film of variable rate. Then Rate is the rate that the timecode counts by.
+	// Variable, if set, makes a film of variable rate. Then the timecode counts by Rate.
 	Variable []Part
 	// StartTimecode is the label of frame 0. The notation of drop frame makes the film drop frame.
 	StartTimecode string
@@ -105,7 +105,7 @@ func (t Truth) Stamp(n int64) Stamp {
 	return Stamp{Frame: n, Timecode: t.Scale.Format(n), Millis: schema.Millis(t.Clock.FrameStart(n))}
 }
 
-// Tools are the programs that write a film. Speech needs ESpeak; without ESpeak, a film with Speak stays silent.
+// Tools are the programs for writing a film. Speech needs ESpeak; without ESpeak, a film with Speak stays silent.
 type Tools struct {
 	FFmpeg string
 	ESpeak string
@@ -325,7 +325,7 @@ func (f Film) setpts() string {
 	return fmt.Sprintf("settb=1/%d,setpts='%s%s'", timescale, expr.String(), strings.Repeat(")", len(f.Variable)-1))
 }
 
-// iso3 returns a language in the form that containers use: "deu" for "de".
+// iso3 returns a language in the form of containers: "deu" for "de".
 func iso3(tag string) string {
 	base, _ := language.Make(tag).Base()
 	return base.ISO3()

@@ -5,7 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// A painter draws a scene: a textured ground that drifts or swells, in colours of the scene, with some shaded balls moving in front.
+// A painter draws a scene: a drifting or swelling textured ground, in colours of the scene, with some shaded balls
+// moving in front.
 type painter struct {
 	w, h    int
 	ground  []uint8 // an index into the palette for each pixel
@@ -36,7 +37,7 @@ func newPainter(seed uint64, w, h int) *painter {
 	a := hsv(hue, 0.5+0.5*rng.Float64(), dark)
 	b := hsv(math.Mod(hue+0.08+0.15*rng.Float64(), 1), 0.3+0.6*rng.Float64(), light)
 	for i := range l.palette {
-		s := 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/256) // cyclic, so that the palette can turn
+		s := 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/256) // cyclic, so the palette can turn
 		for c := range 3 {
 			l.palette[i][c] = uint8(255 * (a[c]*(1-s) + b[c]*s))
 		}
@@ -149,7 +150,7 @@ func (l *painter) render(into []byte, t float64) {
 	}
 }
 
-// ball draws a ball that is lit from the upper left.
+// ball draws a ball lit from the upper left.
 func (l *painter) ball(into []byte, b ball, t float64) {
 	w := float64(l.w)
 	cx, cy, r := w*(b.x+b.ax*math.Sin(b.wx*t)), w*(b.y+b.ay*math.Sin(b.wy*t)), w*b.r

@@ -66,7 +66,7 @@ func (s Stamp) bits() (cells [rows * columns]bool, err error) {
 	return cells, nil
 }
 
-// checksum is CRC-16/CCITT of the cells. The initial value is all ones, so that a blank strip has a wrong checksum.
+// checksum is CRC-16/CCITT of the cells. The initial value is all ones, so a blank strip has a wrong checksum.
 func checksum(cells []bool) uint16 {
 	crc := uint16(0xffff)
 	for _, c := range cells {

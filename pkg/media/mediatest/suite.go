@@ -11,11 +11,11 @@ var (
 	r5994  = schema.Rate{Num: 60000, Den: 1001}
 )
 
-// Suite returns a film for each type of clock: 23.976, 25, 29.97 drop frame with a start timecode just before a minute that drops labels, 59.94, and
-// variable rate. All films have hard cuts, a dissolve and a fade, and a subtitle track.
+// Suite returns a film for each type of clock: 23.976, 25, 29.97 drop frame with a start timecode just before a minute
+// with dropped labels, 59.94, and variable rate. All films have hard cuts, a dissolve and a fade, and a subtitle track.
 func Suite() []Film {
 	variable := Film{
-		// A file of variable rate does not declare the rate that its labels count by. Rate is the rate of the usual frame.
+		// A file of variable rate does not declare the rate of its labels. Rate is the rate of the usual frame.
 		Name: "variable", Rate: r25, Scenes: scenes(r2997, 50),
 		Variable: []Part{{Frames: 150, Rate: r2997}, {Frames: 120, Rate: r23976}, {Frames: 90, Rate: schema.Rate{Num: 15, Den: 1}}},
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// encode writes the track as a subtitle file. The formats count milliseconds: starts are rounded up and ends down, so that the frames displayed in
-// between are the line's own frames.
+// encode writes the track as a subtitle file. The formats count milliseconds: starts are rounded up and ends down, so
+// the frames displayed in between are the line's own frames.
 func (t Text) encode(clock schema.Clock) []byte {
 	var b bytes.Buffer
 	mark := ","
