@@ -11,18 +11,18 @@ import (
 
 var assSection = regexp.MustCompile(`(?i)^\[(?:script info|v4\+? styles|events)\]`)
 
-// assUnit is a hundredth of a second and a millisecond. Programs that write ASS round from milliseconds, so a time is up to half of both units away
-// from its frame.
+// assUnit is a hundredth of a second and a millisecond. Programs for writing ASS round from milliseconds, so a time is
+// up to half of both units away from its frame.
 const assUnit = 11 * schema.Millisecond
 
-// An assLine identifies a line, so that the same line in two layers is recognised.
+// An assLine identifies a line, so the same line in two layers is recognised.
 type assLine struct {
 	start, end    schema.Time
 	text, speaker string
 }
 
-// ass reads Advanced SubStation Alpha, and its predecessor SSA: the lines "Dialogue:" of the section [Events], by the fields that the line "Format:"
-// names. Lines "Comment:", other sections and drawings are not speech.
+// ass reads Advanced SubStation Alpha, and its predecessor SSA: the lines "Dialogue:" of the section [Events], by the
+// fields of the line "Format:". Lines "Comment:", other sections and drawings are not speech.
 func (p *parser) ass(text string) {
 	fields := []string{"marked", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text"}
 	taken := make(map[assLine]bool)

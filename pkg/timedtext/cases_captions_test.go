@@ -57,7 +57,7 @@ func sccLine(label, data string) string {
 	return label + "\t" + strings.Join(words, " ") + "\n\n"
 }
 
-// scc is the case of a file whose lines are labels and data in turn, beside a film at 29.97 that starts at an hour.
+// scc is the case of a file of labels and data in turn, beside a film at 29.97 starting at an hour.
 func scc(name string, linesAndData ...string) textCase {
 	text := "Scenarist_SCC V1.0\n\n"
 	for i := 0; i < len(linesAndData); i += 2 {

@@ -70,7 +70,7 @@ var stlCases = []textCase{
 
 var minuteLater = sub{[4]byte{0, 1, 0, 12}, [4]byte{0, 1, 2, 0}, "a", false}
 
-// A sub is a block of STL; more means that the subtitle continues in the next block.
+// A sub is a block of STL; with more, the subtitle continues in the next block.
 type sub struct {
 	in, out [4]byte
 	text    string

@@ -20,20 +20,20 @@ import (
 type textCase struct {
 	// file is a name in testdata/cases. If text is set, file only names the case.
 	file, text string
-	// language is the language that the sender declares.
+	// language is the sender's declared language.
 	language string
 	// film is the film beside the text. Without film, the film has 25 frames a second and no timecode.
 	film *film
 	cues []wanted
-	// reports are words that Bad, Notes or the error must contain, each in at least one sentence.
+	// reports are words expected in Bad, Notes or the error, each in at least one sentence.
 	reports []string
-	// refused means that the whole text must be refused.
+	// With refused, the whole text must be refused.
 	refused bool
-	// track is the language that the file declares; encoding is the name of the encoding. Empty accepts any value.
+	// track is the file's declared language; encoding is the name of the encoding. Empty accepts any value.
 	track, encoding string
-	// lines means that line breaks must agree, too.
+	// With lines, line breaks must agree, too.
 	lines bool
-	// source is the clause of a specification, or the report, that gives the right value.
+	// source is the source of the right value: the clause of a specification, or a report.
 	source string
 }
 

@@ -2,7 +2,7 @@ package timedtext_test
 
 import "strings"
 
-// The films that the table of TTML names.
+// The films in the table of TTML.
 var (
 	from10h     = &film{rate: "25", start: "10:00:00:00"}
 	before10h   = &film{rate: "25", start: "09:59:30:00"}

@@ -45,8 +45,9 @@ const (
 	text608 // the text service: not captions
 )
 
-// A channel608 decodes one of the channels CC1 to CC4 (47 CFR 15.119, CEA-608), and turns screens of captions into cues. Rows that appear and
-// disappear together are one cue. A row that rolls up is a cue of its own, from the first letter until the row leaves the screen.
+// A channel608 decodes a channel of CC1 to CC4 (47 CFR 15.119, CEA-608), and turns screens of captions into cues. Rows
+// with the same times of appearing and disappearing are a single cue. A rolling row is a cue of its own, from the first
+// letter until the row leaves the screen.
 type channel608 struct {
 	name          string
 	mode          mode608
@@ -64,14 +65,14 @@ type channel608 struct {
 // decoder608 decodes the pairs of both fields.
 type decoder608 struct {
 	channels [4]*channel608
-	current  [2]int // of each field: the channel that receives letters; -1 for none
+	current  [2]int // of each field: the channel receiving letters; -1 for none
 	before   [2][2]byte
 	xds      [2]bool
 	doubled  bool // the source sends each code twice
 	parity   int  // bytes with wrong parity
 }
 
-// decode608 returns the channels that hold captions. A caption without an erasure has the end forever.
+// decode608 returns the channels with captions. A caption without an erasure has the end forever.
 func decode608(pairs []captionPair) (channels []*channel608, parity int) {
 	d := &decoder608{current: [2]int{-1, -1}, doubled: isDoubled(pairs)}
 	for i := range d.channels {
@@ -157,7 +158,7 @@ func (d *decoder608) pair(p captionPair) {
 	}
 }
 
-// known returns the channel of a code that names no field: a channel of the pair that the field is in.
+// known returns the channel of a code without a field: a channel of the field's pair.
 func (d *decoder608) known(field, channel int) int {
 	if c := d.current[field]; c >= 2 || c < 0 && field == 1 {
 		return channel + 2
@@ -231,7 +232,7 @@ func (c *channel608) control(p captionPair, b byte) {
 	}
 }
 
-// screen returns the memory that receives letters; nil for none.
+// screen returns the memory receiving letters; nil for none.
 func (c *channel608) screen() *screen608 {
 	switch c.mode {
 	case popOn:
@@ -288,7 +289,7 @@ func (c *channel608) put(p captionPair, r rune) {
 	c.col = min(c.col+1, cols608-1)
 }
 
-// pause608 is the longest time between two letters that are painted as one caption.
+// pause608 is the longest time between two letters painted as a single caption.
 const pause608 = schema.Second
 
 // paint records the time at which a row appears. Letters over existing letters end the existing caption.
@@ -308,7 +309,7 @@ func (c *channel608) paint(p captionPair) {
 // change ends the caption of a row whose letters change while the row is shown.
 func (c *channel608) change(p captionPair, row int) {
 	if c.screen() != &c.shown || c.shown.text(row) == "" || p.at-c.since[row] <= pause608 {
-		return // a text that is corrected at once was never read
+		return // nobody read a text corrected at once
 	}
 	c.emit(p.at, []int{row})
 	c.since[row], c.lines[row] = p.at, p.line
@@ -322,7 +323,7 @@ func (c *channel608) back() {
 	}
 }
 
-// roll moves the rows of a roll-up up by one. The topmost row leaves the screen.
+// roll moves the rows of a roll-up up by a row. The topmost row leaves the screen.
 func (c *channel608) roll(at schema.Time) {
 	top := max(c.row-c.depth+1, 1)
 	c.emit(at, []int{top})
@@ -333,7 +334,7 @@ func (c *channel608) roll(at schema.Time) {
 	c.col = 0
 }
 
-// erase ends all shown captions. Rows that appeared together are one cue.
+// erase ends all shown captions. Rows with the same start are a single cue.
 func (c *channel608) erase(at schema.Time) {
 	var group []int
 	for row := 1; row <= rows608; row++ {
@@ -350,7 +351,7 @@ func (c *channel608) erase(at schema.Time) {
 	c.shown = screen608{}
 }
 
-// emit makes a cue of rows that end.
+// emit makes a cue of ending rows.
 func (c *channel608) emit(end schema.Time, rows []int) {
 	var words []string
 	first := 0

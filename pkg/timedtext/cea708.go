@@ -57,9 +57,10 @@ func decodeCaptions(data []CaptionData) (channels []*channel608, services []*ser
 
 // CaptionTracks decodes the caption data of a film's frames.
 //
-//   - The result has a track for each channel of CEA-608 that holds captions, named CC1 to CC4.
+//   - The result has a track for each channel of CEA-608 with captions, named CC1 to CC4.
 //   - If no channel holds captions, the result has a track for each service of CEA-708, named Service 1 and so on.
-//   - If both standards hold captions, which usually have the same words, the notes of the first track report the services.
+//   - If both standards hold captions, which usually have the same words, the notes of the first track report the
+//     services.
 //   - Data without captions give no tracks.
 func CaptionTracks(data []CaptionData, opts Options) (map[string]*Track, error) {
 	size := 0
@@ -166,8 +167,8 @@ func (d *decoder708) packet() {
 	}
 }
 
-// service708 is a service: the windows of its captions, and the finished cues. A row of a window is a cue from the time when the row is shown until
-// the row is hidden. Rows that appear and disappear together are one cue.
+// service708 is a service: the windows of its captions, and the finished cues. A row of a window is a cue from the
+// showing of the row until the hiding of the row. Rows with the same times are a single cue.
 type service708 struct {
 	number  int
 	windows [8]*window708
@@ -217,7 +218,7 @@ var lengths708 = map[byte]int{
 	0x98: 7, 0x99: 7, 0x9a: 7, 0x9b: 7, 0x9c: 7, 0x9d: 7, 0x9e: 7, 0x9f: 7,
 }
 
-// take executes the codes of a service block. A code that is cut off at the end of the block is left out.
+// take executes the codes of a service block. A code cut off at the end of the block is left out.
 func (s *service708) take(at schema.Time, line int, b []byte) {
 	for len(b) > 0 {
 		c, n := b[0], 1
@@ -320,7 +321,7 @@ func (s *service708) control(at schema.Time, line int, b []byte) {
 	}
 }
 
-// open returns the row that receives letters.
+// open returns the row receiving letters.
 func (w *window708) open() *row708 {
 	for len(w.lines) <= w.row {
 		w.lines = append(w.lines, row708{})
@@ -432,7 +433,7 @@ func (s *service708) clear(at schema.Time, w *window708) {
 
 func (s *service708) finish() { s.hideAll(forever) }
 
-// end turns rows that disappear into cues. Rows that appeared together are one cue.
+// end turns disappearing rows into cues. Rows with the same start are a single cue.
 func (s *service708) end(at schema.Time, w *window708, from, to int) {
 	var words []string
 	var first *row708

@@ -14,8 +14,8 @@ type frames interface {
 	FrameAt(t schema.Time) int64
 }
 
-// onFrame moves a time on the film's clock, which the file rounds to unit, to the frame edge that the author meant: an edge within half a unit. Times
-// further away stay.
+// onFrame moves a time on the film's clock, rounded in the file to unit, to the author's frame edge: an edge within
+// half a unit. Times further away stay.
 func (p *parser) onFrame(at, unit schema.Time) schema.Time {
 	var f frames
 	switch {
@@ -32,15 +32,15 @@ func (p *parser) onFrame(at, unit schema.Time) schema.Time {
 	if after > before && after-at < at-before {
 		edge = after
 	}
-	// Half a unit is a whole number of flicks. The additional flick covers frame edges that are not whole flicks.
+	// Half a unit is a whole number of flicks. The additional flick covers frame edges between two whole flicks.
 	if d := max(edge-at, at-edge); d > unit/2+1 {
 		return at
 	}
 	return edge
 }
 
-// unitOf returns the unit that a fraction of a second is rounded to, by the number of digits: hundredths for two digits, milliseconds otherwise. A
-// single digit, and a missing fraction, are milliseconds without the trailing zeros.
+// unitOf returns the unit of a rounded fraction of a second, by the number of digits: hundredths for two digits,
+// milliseconds otherwise. A single digit, and a missing fraction, are milliseconds without the trailing zeros.
 func unitOf(digits string) schema.Time {
 	if len(digits) == 2 {
 		return 10 * schema.Millisecond
@@ -48,8 +48,8 @@ func unitOf(digits string) schema.Time {
 	return schema.Millisecond
 }
 
-// clockTime reads "hh:mm:ss,mmm" or "mm:ss.mmm" and loose forms of both: spaces, a colon before the milliseconds, a fraction of other length or none,
-// 60 for the seconds. Hours may exceed 99. unit is the unit that the time is rounded to.
+// clockTime reads "hh:mm:ss,mmm" or "mm:ss.mmm" and loose forms of both: spaces, a colon before the milliseconds, a
+// fraction of other length or none, 60 for the seconds. Hours may exceed 99. unit is the unit of the rounding.
 func clockTime(s string) (at, unit schema.Time, err error) {
 	bad := fmt.Errorf("has a time that cannot be read: %q", clip(strings.TrimSpace(s)))
 	s = strings.Map(func(r rune) rune {
@@ -115,8 +115,8 @@ func decimals(digits string) (schema.Time, bool) {
 	return schema.Time((int64(n)*int64(schema.Second) + scale/2) / scale), true
 }
 
-// fromProgramme moves cues that count from the start of the programme, 10:00:00:00 in many countries, by the film's start timecode. The cues are
-// moved if more cues lie in the film after the move than before.
+// fromProgramme moves cues counted from the start of the programme, 10:00:00:00 in many countries, by the film's start
+// timecode. The cues are moved if more cues lie in the film after the move than before.
 func (p *parser) fromProgramme() {
 	first, err := schema.ParseTimecode(p.opts.StartTimecode)
 	if !p.counts || err != nil {

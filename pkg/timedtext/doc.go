@@ -1,7 +1,7 @@
-// Package timedtext reads subtitles and captions in the formats and encodings of real files, and returns cues on the asset's clock. The ingestor
-// reads side-cars with the package, package media reads tracks and captions inside films, and the dialogue algorithm reads the stored tracks back.
-// The package guarantees that a fault in a cue costs that cue only, that every choice left open by the file is reported, and that memory and time are
-// bounded.
+// Package timedtext reads subtitles and captions in the formats and encodings of real files, and returns cues on the
+// asset's clock. The ingestor reads side-cars with the package, package media reads tracks and captions inside films,
+// and the dialogue algorithm reads the stored tracks back. The package guarantees three properties. A fault in a cue
+// costs only this cue. Every choice left open by the file is reported. Memory and time are bounded.
 //
 // The contract:
 //

@@ -18,9 +18,10 @@ import (
 
 var declared = regexp.MustCompile(`^<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']`)
 
-// decodeText converts a text of unknown encoding to UTF-8. The encoding is decided by the byte order mark, by the zeros of UTF-16, by valid UTF-8, by
-// the escapes of ISO-2022, by the declaration of XML, and finally by the plausibility of the letters in each encoding that the language was written
-// in. decodeText records the encoding, the certainty, and the number of unreadable bytes.
+// decodeText converts a text of unknown encoding to UTF-8. The evidence, in order: the byte order mark, the zeros of
+// UTF-16, valid UTF-8, the escapes of ISO-2022, the declaration of XML, and finally the plausibility of the letters in
+// each historical encoding of the language. decodeText records the encoding, the certainty, and the number of
+// unreadable bytes.
 func (p *parser) decodeText(data []byte) (string, error) {
 	text, err := p.decode(data)
 	if err != nil {
@@ -83,8 +84,8 @@ func (p *parser) decode(data []byte) (string, error) {
 // sure is the certainty from which a guess needs no advice.
 const sure = 0.8
 
-// isUTF16 reports whether the bytes at one parity are zero, as for Latin letters, digits and line ends, while the bytes at the other parity are not.
-// Ideographic spaces (U+3000) and similar characters have the zero at the other parity.
+// isUTF16 reports whether the bytes at a parity are zero, as for Latin letters, digits and line ends, while the bytes
+// at the other parity are not. Ideographic spaces (U+3000) and similar characters have the zero at the other parity.
 func isUTF16(data []byte, parity int) bool {
 	var zero [2]int
 	for i, b := range data {
@@ -144,7 +145,8 @@ func (r reading) certainty(next reading) float64 {
 // sampleBytes are enough to distinguish encodings.
 const sampleBytes = 64 << 10
 
-// guess returns the most plausible reading of a text that is not valid UTF-8, and the most plausible reading with a different text.
+// guess returns the most plausible reading of a text other than valid UTF-8, and the most plausible reading with a
+// different text.
 func guess(data []byte, lang string) (best, next reading) {
 	sample := data[:min(len(data), sampleBytes)]
 	profiles := profilesOf(lang)

@@ -8,8 +8,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext/timedtexttest"
 )
 
-// TestFramesFromRoundedTimes: cues authored on frames are read on the same frames, in every format that rounds times (PySceneDetect#464, pysubs2#57,
-// SubtitleEdit#10141, #8799).
+// TestFramesFromRoundedTimes: cues authored on frames are read on the same frames, in every format with rounded times
+// (PySceneDetect#464, pysubs2#57, SubtitleEdit#10141, #8799).
 func TestFramesFromRoundedTimes(t *testing.T) {
 	for _, name := range timedtexttest.Rates {
 		rate, err := schema.ParseRate(name)

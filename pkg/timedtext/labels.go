@@ -8,7 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// dropMode names the labels that a count leaves out (TTML1 section 6.2.3, SMPTE ST 12-1).
+// dropMode names the labels left out of a count (TTML1 section 6.2.3, SMPTE ST 12-1).
 type dropMode string
 
 const (
@@ -31,7 +31,7 @@ func labelsPerSecond(r schema.Rate) int64 {
 	return max((2*r.Num+r.Den)/(2*r.Den), 1)
 }
 
-// frame counts the frames from 00:00:00:00 to a label. A label that does not exist is an error.
+// frame counts the frames from 00:00:00:00 to a label. A nonexistent label is an error.
 func (s labelScale) frame(h, m, sec, f int64) (int64, error) {
 	label := fmt.Sprintf("%02d:%02d:%02d:%02d", h, m, sec, f)
 	k := s.fps / 30 // at 60 and 120, this multiple of the labels is left out
@@ -58,7 +58,7 @@ func (s labelScale) frame(h, m, sec, f int64) (int64, error) {
 	return (60*minutes+sec)*s.fps + f - left, nil
 }
 
-// time returns the start of a frame on the clock that is 0 at the label 00:00:00:00.
+// time returns the start of a frame on a clock with 0 at the label 00:00:00:00.
 func (s labelScale) time(frame int64) schema.Time { return s.rate.FrameStart(frame) }
 
 // day returns the length of 24 hours of labels.
@@ -67,8 +67,8 @@ func (s labelScale) day() schema.Time {
 	return s.time(n)
 }
 
-// scaleFor returns the scale of labels that a file counts at rate. If the film has as many labels a second, or a multiple, the labels name the film's
-// frames, and the film's rate is used. An empty mode stands for the film's mode.
+// scaleFor returns the scale of labels counted by a file at rate. If the film has as many labels a second, or a
+// multiple, the labels name the film's frames, and the film's rate is used. An empty mode stands for the film's mode.
 func (p *parser) scaleFor(rate schema.Rate, mode dropMode) labelScale {
 	s := labelScale{rate: ntsc(rate), fps: labelsPerSecond(rate), drop: mode}
 	film := p.opts.Rate
@@ -143,10 +143,11 @@ type labelled struct {
 
 // place moves labelled cues to the film's clock.
 //
-//   - A label counts from the film's first label. For a film without labels, a label counts from programme, the start of the programme that the file
-//     names. If the file names none, a label counts from 00:00:00:00.
-//   - If this rule leaves no cue inside the film, labels count from programme or from 00:00:00:00, and a note reports the change.
-//   - The cues are in file order. unit is the unit that the times are rounded to; 0 for exact times.
+//   - A label counts from the film's first label. For a film without labels, a label counts from programme, the file's
+//     start of the programme. If the file names none, a label counts from 00:00:00:00.
+//   - If this rule leaves no cue inside the film, labels count from programme or from 00:00:00:00, and a note reports
+//     the change.
+//   - The cues are in file order. unit is the unit of the rounding; 0 for exact times.
 func (p *parser) place(cues []labelled, s labelScale, programme *schema.Time, unit schema.Time) {
 	type origin struct {
 		at   schema.Time

@@ -93,7 +93,8 @@ func TestTextLimits(t *testing.T) {
 	}
 }
 
-// processorTime returns the processor time that the test has used. Unlike time on a clock, processor time hardly depends on the machine's load.
+// processorTime returns the processor time of the test so far. Unlike time on a clock, processor time hardly depends on
+// the machine's load.
 func processorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage

@@ -12,7 +12,7 @@ import (
 
 var mccRate = regexp.MustCompile(`(?m)^Time Code Rate=(\d{2,3})(DF)?\s*$`)
 
-// mccAliases are the letters that stand for frequent bytes.
+// mccAliases are the letters for frequent bytes.
 var mccAliases = map[byte]string{
 	'P': "\xfb\x80\x80", 'Q': "\xfc\x80\x80", 'R': "\xfd\x80\x80", 'S': "\x96\x69", 'T': "\x61\x01", 'U': "\xe1\x00\x00\x00", 'Z': "\x00",
 }

@@ -18,7 +18,7 @@ const (
 	mccHeader = "File Format=MacCaption_MCC V"
 	// maxPairs is 24 hours of 60 pairs of caption bytes a second.
 	maxPairs = 5_400_000
-	// longest608 is the time that a caption without an erasure is shown, if the length of the film is unknown (CEA-608).
+	// longest608 is the time of a caption without an erasure, if the length of the film is unknown (CEA-608).
 	longest608 = 16 * schema.Second
 )
 

@@ -109,7 +109,7 @@ func (p *parser) microdvd(text string) error {
 	return nil
 }
 
-// unslashed removes the slash that sets a line in italics.
+// unslashed removes the slash for a line in italics.
 func unslashed(s string) string {
 	all := strings.Split(s, "\n")
 	for i, l := range all {

@@ -9,8 +9,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
-// textLineEnds are the line ends of text files. CR CR LF is a single line end: a program wrote CR LF through another program that turned LF into CR
-// LF.
+// textLineEnds are the line ends of text files. CR CR LF is a single line end: a program wrote CR LF through another
+// program, which turned LF into CR LF.
 var textLineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\r", "\n")
 
 // lines splits a text at line ends of all kinds, and removes byte order marks from the starts of lines, which joined files have.
@@ -39,7 +39,7 @@ func (p *parser) srt(text string) {
 	all := lines(text)
 	type start struct{ first, timing int } // first is the line of the number, or the timing line
 	var starts []start
-	last, number := -1, int64(0) // the last timing line, and the number of its cue
+	last, number := -1, int64(0) // the last timing line, and the number of the timing line's cue
 	for i, l := range all {
 		if !strings.Contains(l, ">") {
 			continue
@@ -55,8 +55,9 @@ func (p *parser) srt(text string) {
 		}
 		if at > last && digits.MatchString(all[at]) {
 			n, _ := strconv.ParseInt(strings.TrimSpace(all[at]), 10, 64)
-			// A number followed by a blank line may be the cue's number or the text of the cue before. A number that is the only text of the cue
-			// before may be either as well. Such a number is the cue's number if it continues the numbering.
+			// A number followed by a blank line may be the cue's number or the text of the cue before. A number as the
+			// only text of the cue before may be either as well. Such a number is the cue's number if the number
+			// continues the numbering.
 			onlyText := last >= 0 && at == last+1
 			if at == i-1 && !onlyText || n == number+1 || last < 0 {
 				s.first, number = at, n
@@ -86,8 +87,8 @@ func (p *parser) srt(text string) {
 	}
 }
 
-// isSRTTiming reports whether a line separates cues: an arrow between two times, or a broken form of an arrow between two times. Text that contains
-// an arrow is text. afterNumber means that the line follows a number, which follows a blank line.
+// isSRTTiming reports whether a line separates cues: an arrow between two times, or a broken form of an arrow between
+// two times. Text with an arrow is text. With afterNumber, the line follows a number, which follows a blank line.
 func isSRTTiming(l string, afterNumber bool) bool {
 	if m := srtTiming.FindStringSubmatch(l); m != nil {
 		return afterNumber || hours.MatchString(m[1]) && hours.MatchString(m[2])
@@ -109,7 +110,8 @@ func besideTimes(timing string) []string {
 	return nil
 }
 
-// arrow reads "00:00:01,000 --> 00:00:02,000" and ignores settings after the times. unit is the coarser of the units that the times are rounded to.
+// arrow reads "00:00:01,000 --> 00:00:02,000" and ignores settings after the times. unit is the coarser unit of the two
+// times' roundings.
 func arrow(line string) (start, end, unit schema.Time, err error) {
 	if m := srtTiming.FindStringSubmatch(line); m != nil {
 		return span(m[1], m[2])

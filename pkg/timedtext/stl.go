@@ -92,7 +92,8 @@ type stlReader struct {
 	unknown int
 }
 
-// block reads a block. A subtitle continues in the following blocks, up to a block that is marked as the last or has other times.
+// block reads a block. A subtitle continues in the following blocks, up to a block marked as the last or with other
+// times.
 func (r *stlReader) block(number int, b []byte) {
 	extension, comment := b[3], b[15]
 	if extension == 0xfe || comment == 1 {
@@ -140,8 +141,9 @@ func (r *stlReader) at(label [4]byte) (schema.Time, error) {
 	return r.labels.time(n), err
 }
 
-// words decodes a subtitle's text. Blocks are joined byte by byte, since a word or an accented letter may lie in two blocks. Teletext codes occupy a
-// space each. Codes that begin or end italics, underlining or a box occupy no space, and separate words.
+// words decodes a subtitle's text. Blocks are joined byte by byte, because a word or an accented letter may lie in two
+// blocks. Teletext codes occupy a space each. Codes that begin or end italics, underlining or a box occupy no space,
+// and separate words.
 func (r *stlReader) words(text []byte) string {
 	var out []rune
 	accent := rune(0)

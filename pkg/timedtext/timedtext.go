@@ -28,7 +28,7 @@ type Cue struct {
 	Readings []string
 }
 
-// A BadCue is a cue that was left out. Line counts from 1; for STL, Line is the number of the block.
+// A BadCue is a cue left out of the track. Line counts from 1; for STL, Line is the number of the block.
 type BadCue struct {
 	Line   int
 	Reason string
@@ -40,42 +40,42 @@ type Track struct {
 	Format string
 	// Encoding is the encoding of the bytes, by its WHATWG name ("utf-8", "windows-1251", ...).
 	Encoding string
-	// Certainty is the certainty of Encoding, in 0..1. 1 means that the bytes or the file prove the encoding.
+	// Certainty is the certainty of Encoding, in 0..1. 1 means proof by the bytes or the file.
 	Certainty float64
-	// Language is the language that the file declares, as BCP 47. Most files declare none.
+	// Language is the file's declared language, as BCP 47. Most files declare none.
 	Language string
 	// Cues are in order of start.
 	Cues []Cue
-	// Bad holds the first thousand cues that were left out, with reasons. MoreBad counts the further cues.
+	// Bad holds the first thousand cues left out, with reasons. MoreBad counts the further cues.
 	Bad     []BadCue
 	MoreBad int
-	// Notes are sentences about choices that the file left open, for people: a clock that was moved, an encoding that was guessed, bytes that were
-	// replaced.
+	// Notes are sentences about choices left open by the file, for people: a moved clock, a guessed encoding, replaced
+	// bytes.
 	Notes []string
 }
 
-// LeftOut counts the cues that were left out.
+// LeftOut counts the cues left out.
 func (t *Track) LeftOut() int { return len(t.Bad) + t.MoreBad }
 
-// Options hold facts about a text that are known before the reading.
+// Options hold facts about a text known before the reading.
 type Options struct {
 	// Format is a value of Track.Format or a usual file extension. Empty means: decide by Name, then by content.
 	Format string
 	Name   string
-	// Plain means that the words of SRT hold no tags: "<b>" is text. Escapes of ASS, such as "\h", are still read.
+	// With Plain, the words of SRT hold no tags: "<b>" is text. Escapes of ASS, such as "\h", are still read.
 	Plain bool
 	// Language helps to distinguish legacy encodings.
 	Language string
-	// Rate and StartTimecode are the asset's, for formats that count frames or carry labels.
+	// Rate and StartTimecode are the asset's, for formats with frame counts or labels.
 	Rate          schema.Rate
 	StartTimecode string
-	// Clock is the asset's clock, if known. Times that the file rounds to milliseconds or hundredths are moved to the frames that the author chose.
-	// Without Clock, Rate is used.
+	// Clock is the asset's clock, if known. Times rounded in the file to milliseconds or hundredths are moved to the
+	// author's frames. Without Clock, Rate is used.
 	Clock schema.Clock
-	// Duration is the length of the film; 0 if unknown. A cue that starts at or after the end of the film is left out.
+	// Duration is the length of the film; 0 if unknown. A cue with a start at or after the end of the film is left out.
 	Duration schema.Time
-	// Offset is the time of the film's first picture on the container's clock. Offset is subtracted from times on that clock; frames and labels are
-	// not changed.
+	// Offset is the time of the film's first picture on the container's clock. Offset is subtracted from times on the
+	// container's clock; frames and labels are not changed.
 	Offset schema.Time
 	// StreamStart is the time of the first picture of an MPEG transport stream on the stream's own clock, for X-TIMESTAMP-MAP; nil for any other
 	// film.
@@ -97,11 +97,11 @@ const (
 // Parse reads a timed text in any supported format and encoding.
 //
 //   - An unusable cue is left out, and listed in Track.Bad.
-//   - A text without a usable cue, and a text that cannot be read as a whole, are errors of kind Invalid.
+//   - A text without a usable cue, and a text unreadable as a whole, are errors of kind Invalid.
 //   - A text over a limit is refused as a whole, with the limit in the error. No text is cut.
 //
-// All formats are parsed in this package. The only library for the formats gives up a file at the first bad cue, rounds frames and ticks to
-// nanoseconds, and knows one of STL's five character tables.
+// All formats are parsed in this package. The only library for the formats gives up a file at the first bad cue, rounds
+// frames and ticks to nanoseconds, and knows one of STL's five character tables.
 func Parse(data []byte, opts Options) (*Track, error) {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
@@ -199,7 +199,8 @@ func textFormat(text string, opts Options) (string, error) {
 	return "", errkind.New(errkind.Invalid, "the text is not SRT, WebVTT, TTML, STL, ASS, SBV or MicroDVD")
 }
 
-// boundedMarkup counts the elements that a parser allocates memory for, before the parser begins.
+// boundedMarkup counts a parser's elements before the parser begins, because the parser allocates memory for each
+// element.
 func boundedMarkup(text, format string) error {
 	count := func(noun, s string, most int) error {
 		if n := strings.Count(text, s); n > most {
@@ -222,9 +223,9 @@ type parser struct {
 	cues []pending
 	// text is the number of bytes of all cues; more is the number of bad cues beyond maxBad.
 	text, more int
-	// counts means that times count as a clock does, from the start of the film or of the programme.
+	// With counts, times count like a clock, from the start of the film or of the programme.
 	counts bool
-	// exact means that the text was written by WriteWebVTT. Speakers are not searched for.
+	// With exact, the text was written by WriteWebVTT. Speakers are not searched for.
 	exact bool
 	// over is the error of the exceeded limit; nil for none.
 	over error
@@ -249,7 +250,7 @@ func (p *parser) note(format string, args ...any) {
 type pending struct {
 	Cue
 	line int
-	unit schema.Time // the unit that the cue's times are rounded to
+	unit schema.Time // the unit of the rounding of the cue's times
 }
 
 // addRounded adds a cue whose times are on the clock of the text, rounded to unit.

@@ -46,13 +46,14 @@ type ttmlNode struct {
 	in       *ttmlInherited
 	children []*ttmlNode
 
-	// active is the time during which the element is shown: own, cut to the parent's time. own is the time of the element in a parent without end.
-	// broken means that a time cannot be read.
+	// active is the time during which the element is shown: own, cut to the parent's time. own is the time of the
+	// element in a parent without end. With broken, a time cannot be read.
 	active, own interval
 	broken      bool
 }
 
-// ttmlInherited holds the attributes that an element inherits or sets. Elements without such attributes share the parent's value.
+// ttmlInherited holds the inherited and set attributes of an element. Elements without such attributes share the
+// parent's value.
 type ttmlInherited struct {
 	region, agent string // ids
 	lang          string
@@ -210,7 +211,7 @@ func (d *ttmlDoc) element(t xml.StartElement, parent *ttmlNode) *ttmlNode {
 	return n
 }
 
-// inherit sets the attributes that children inherit, from an element's own attributes.
+// inherit sets the children's inherited attributes from an element's own attributes.
 func (n *ttmlNode) inherit(t xml.StartElement) {
 	in := *n.in
 	if v := attribute(t, "", "region"); v != "" {
@@ -235,7 +236,7 @@ func (n *ttmlNode) inherit(t xml.StartElement) {
 	}
 }
 
-// words keeps character data that may be speech, a name or a label.
+// words keeps character data: possible speech, a name or a label.
 func (d *ttmlDoc) words(parent *ttmlNode, text string, line int) {
 	switch parent.kind {
 	case ttmlP, ttmlSpan:
@@ -318,7 +319,7 @@ func languageOf(tag string) string {
 	return canonical
 }
 
-// ttmlStyling is the part of an element's style that decides which text is speech.
+// ttmlStyling is the part of an element's style for deciding which text is speech.
 type ttmlStyling struct {
 	refs                      string
 	ruby, display, visibility string
@@ -352,8 +353,8 @@ func (s *ttmlStyling) under(other ttmlStyling) {
 	}
 }
 
-// resolvedStyle resolves the styles that s refers to. The last of several references wins. Each style is resolved once, and a style that refers to
-// itself adds nothing.
+// resolvedStyle resolves the styles referenced by s. The last of several references wins. Each style is resolved once,
+// and a style with a reference to itself adds nothing.
 func (d *ttmlDoc) resolvedStyle(s *ttmlStyling, depth int) *ttmlStyling {
 	if s.resolved || depth > maxDepth {
 		return s
@@ -368,7 +369,7 @@ func (d *ttmlDoc) resolvedStyle(s *ttmlStyling, depth int) *ttmlStyling {
 	return s
 }
 
-// languages moves a language that all cues share from the cues to the track.
+// languages moves a language shared by all cues from the cues to the track.
 func (d *ttmlDoc) languages() {
 	shared := true
 	for _, c := range d.cues {

@@ -12,7 +12,7 @@ type ttmlShown struct {
 	region    interval
 }
 
-// A ttmlGroup is the words of a paragraph that are shown at the same time and spoken by the same person: a cue.
+// A ttmlGroup is the words of a paragraph with the same time and the same speaker: a cue.
 type ttmlGroup struct {
 	at, own  interval
 	agent    string
@@ -28,7 +28,7 @@ type ttmlParagraph struct {
 	node   *ttmlNode
 	groups []*ttmlGroup
 	byKey  map[ttmlKey]*ttmlGroup
-	// pieces counts the pieces of text; lineBreak and space are the last piece that was a line break or a space.
+	// pieces counts the pieces of text; lineBreak and space are the last piece with a line break or a space.
 	pieces, lineBreak, space int
 	reading                  *strings.Builder // the open ruby text
 }
@@ -48,7 +48,7 @@ func (d *ttmlDoc) block(n *ttmlNode, in ttmlShown) {
 		switch c.kind {
 		case ttmlBlock:
 			d.block(c, in)
-		case ttmlP, ttmlSpan: // a span outside a paragraph is an error, but its words are words
+		case ttmlP, ttmlSpan: // a span outside a paragraph is an error, but the span's words are words
 			d.paragraph(c, in)
 		}
 	}

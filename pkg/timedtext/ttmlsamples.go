@@ -17,12 +17,13 @@ type Sample struct {
 
 // ParseSamples reads a track of TTML documents (stpp, ISO/IEC 14496-30).
 //
-//   - The times of each document count from the beginning of the track. The document's cues are shown only during the document's sample.
-//   - A cue that continues in the next sample is one cue.
+//   - The times of each document count from the beginning of the track. The document's cues are shown only during the
+//     document's sample.
+//   - A cue continued in the next sample is a single cue.
 //   - Options.Offset is the time of the film's first picture on the clock of the samples.
 func ParseSamples(samples []Sample, opts Options) (*Track, error) {
 	p := &parser{out: &Track{Format: "ttml", Certainty: 1}, opts: opts}
-	var open []Cue // cues that last to the end of the sample before
+	var open []Cue // cues lasting to the end of the sample before
 	for i, s := range samples {
 		if len(bytes.TrimSpace(s.Data)) == 0 {
 			continue

@@ -28,9 +28,9 @@ type ttmlTiming struct {
 	seq             bool // the children follow each other
 }
 
-// resolve computes the times during which an element and its children are shown (TTML1 section 10.4). The element's times count from ref: the
-// parent's begin, or in a sequence the end of the element before. limit is the end of the parent. resolve returns the element's own end, at which the
-// next element of a sequence begins.
+// resolve computes the times during which an element and its children are shown (TTML1 section 10.4). The element's
+// times count from ref: the parent's begin, or in a sequence the end of the element before. limit is the end of the
+// parent. resolve returns the element's own end, at which the next element of a sequence begins.
 func (d *ttmlDoc) resolve(n *ttmlNode, ref, parentStart, limit schema.Time) schema.Time {
 	begin, end, err := d.clock.span(*n.times, ref)
 	if err != nil {
@@ -70,17 +70,18 @@ type ttmlClock struct {
 	ticks     schema.Rate
 	// labels is set for ttp:timeBase="smpte": clock times are labels. Without labels, clock times are seconds.
 	labels *labelScale
-	// unsaid means that the document names no ttp:dropMode.
+	// With unsaid, the document names no ttp:dropMode.
 	unsaid bool
 	// continuous is ttp:markerMode="continuous": labels count from the parent's begin. Otherwise labels are independent. A label below the parent's
 	// begin, which could never be shown, counts from the parent's begin in both modes.
 	continuous bool
-	// unit is the finest unit that fractions of a second are rounded to; 0 for none.
+	// unit is the finest unit of rounded fractions of a second; 0 for none.
 	unit schema.Time
 	note func(format string, args ...any)
 }
 
-// A ttmlTime is the value of a time expression. label means that the value is a label, which may be independent of the parent.
+// A ttmlTime is the value of a time expression. With label, the value is a label, which may be independent of the
+// parent.
 type ttmlTime struct {
 	at    schema.Time
 	label bool
@@ -171,7 +172,7 @@ func (d *ttmlDoc) parameters(t xml.StartElement) ttmlClock {
 
 var dropModes = map[string]dropMode{"nonDrop": nonDrop, "dropNTSC": dropNTSC, "dropPAL": dropPAL}
 
-// positive reads a whole number above 0 that leaves room for multiplication; 0 for any other text.
+// positive reads a whole number above 0 with room for multiplication; 0 for any other text.
 func positive(s string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil || n < 0 || n > 1_000_000_000 {
@@ -275,7 +276,7 @@ func (c *ttmlClock) label(h, m, sec, f int64, semicolon bool) (schema.Time, erro
 	return s.time(n), nil
 }
 
-// rounded records that fractions of a second with so many digits are used.
+// rounded records the use of fractions of a second with so many digits.
 func (c *ttmlClock) rounded(digits string) {
 	if len(digits) > 1 {
 		c.roundedTo(unitOf(digits))
@@ -314,8 +315,8 @@ func (d *ttmlDoc) place() {
 	d.p.place(d.cues, *scale, programme, d.clock.unit)
 }
 
-// start returns the start of the programme that an EBU-TT document names (EBU Tech 3350), and the scale of the document's labels. A document in media
-// time has labels only if the document names a start of the programme.
+// start returns the document's start of the programme (EBU-TT; EBU Tech 3350), and the scale of the document's labels.
+// A document in media time has labels only if the document names a start of the programme.
 func (d *ttmlDoc) start() (*schema.Time, *labelScale) {
 	scale := d.clock.labels
 	m := ttmlClockTime.FindStringSubmatch(strings.TrimSpace(d.programme))

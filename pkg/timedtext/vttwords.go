@@ -29,8 +29,8 @@ var (
 // vttScope is an open tag, or the cue. The text inside has the scope's voice and language.
 type vttScope struct{ tag, voice, language string }
 
-// vttWords cuts the text of a cue into tags and words (6.4). A "<" is text before white space, before a number that is not a timestamp, and without a
-// ">" after. 6.4 differs, and would lose the words after such a "<".
+// vttWords cuts the text of a cue into tags and words (6.4). A "<" is text before white space, before a number other
+// than a timestamp, and without a ">" after. 6.4 differs, and would lose the words after such a "<".
 func vttWords(s string) vttCue {
 	if len(s) > 8*maxCueText {
 		out := vttCue{parts: []*vttPart{{}}} // far too long; a later check refuses the cue

@@ -49,7 +49,7 @@ func (p *parser) webvtt(text string) {
 	}
 }
 
-// vttLines splits at CR LF, CR and LF. CR CR LF is a single line end in a text that has no other line ends.
+// vttLines splits at CR LF, CR and LF. CR CR LF is a single line end in a text without other line ends.
 func vttLines(text string) []string {
 	if n := strings.Count(text, "\n"); n > 0 && strings.Count(text, "\r\r\n") == n {
 		text = strings.ReplaceAll(text, "\r\r\n", "\n")
@@ -82,9 +82,10 @@ var (
 	mapTS    = regexp.MustCompile(`MPEGTS:(\d{1,19})`)
 )
 
-// timestampMap reads "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000" (RFC 8216 3.5): the cue time LOCAL is the time MPEGTS of the transport
-// stream, in units of 1/90000 s. A film that is not a transport stream has no such clock. There, the first MPEGTS counts as 0, since packagers always
-// write 900000, and the MPEGTS of further segments count from the first MPEGTS.
+// timestampMap reads "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:900000" (RFC 8216 3.5): the cue time LOCAL is the time
+// MPEGTS of the transport stream, in units of 1/90000 s. A film other than a transport stream has no such clock. There,
+// the first MPEGTS counts as 0, because packagers always write 900000, and the MPEGTS of further segments count from
+// the first MPEGTS.
 func (r *vttReader) timestampMap(line string) {
 	local, ts := mapLocal.FindStringSubmatch(line), mapTS.FindStringSubmatch(line)
 	if local == nil || ts == nil {
@@ -155,7 +156,7 @@ func (r *vttReader) block() {
 		}
 	}
 	if err != nil {
-		if first != timing || blockWord(line) != "NOTE" { // a comment must not contain an arrow (4.1), and is ignored if it does
+		if first != timing || blockWord(line) != "NOTE" { // a comment must not contain an arrow (4.1); a comment with an arrow is ignored
 			r.bad(timing+1, "%s", err)
 		}
 		return
@@ -210,14 +211,14 @@ func exactID(id string) (start, end schema.Time, readings []string, ok bool) {
 	return schema.Time(s), schema.Time(e), readings, errS == nil && errE == nil
 }
 
-// WriteWebVTT writes cues as WebVTT that every player shows, and that Parse reads back without loss: the id of each cue holds the exact time in
-// flicks, and the readings. The same cues give the same bytes.
+// WriteWebVTT writes cues as WebVTT for every player. Parse reads the text back without loss: the id of each cue holds
+// the exact time in flicks, and the readings. The same cues give the same bytes.
 func WriteWebVTT(w io.Writer, cues []Cue) error {
 	var b bytes.Buffer
 	b.WriteString(exactHeader + "\n")
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	for _, c := range cues {
-		// Starts are rounded up and ends down, so that a player shows the cue on its own frames.
+		// Starts are rounded up and ends down, so a player shows the cue on its own frames.
 		const ms = schema.Millisecond
 		start, end := (c.Start+ms-1)/ms, c.End/ms
 		fmt.Fprintf(&b, "\n%d-%d%s\n%s --> %s\n", c.Start, c.End, exactReadings(c.Readings), vttTime(start), vttTime(max(end, start)))

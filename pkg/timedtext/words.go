@@ -20,7 +20,7 @@ var (
 	drawing   = regexp.MustCompile(`\\p(\d+)`)
 )
 
-// srtWords removes the markup of SubRip, and the codes of ASS and MicroDVD that writers of SubRip borrow.
+// srtWords removes the markup of SubRip, and the borrowed codes of ASS and MicroDVD.
 func srtWords(s string) string {
 	if len(s) > 8*maxCueText {
 		return s // far too long; a later check refuses the cue
@@ -107,7 +107,7 @@ func visible(s string) string {
 // wordless reports whether a text shows no character.
 func wordless(s string) bool { return strings.TrimSpace(visible(s)) == "" }
 
-// A turn is the text of one speaker.
+// A turn is the text of a single speaker.
 type turn struct{ speaker, text string }
 
 var (
@@ -117,7 +117,7 @@ var (
 	nobody    = regexp.MustCompile(`(?i)^(?:man|woman|boy|girl|male|female|voice|speaker|person|child)(?: \d{1,2})?$`)
 )
 
-// notNames are words in capitals before a colon that name no speaker.
+// notNames are words in capitals before a colon other than speakers' names.
 var notNames = wordSet(`news breaking warning caution danger attention alert notice note nb ps pps update urgent reminder tip
 	chapter part episode season act scene title day week month year date time place location address phone tel fax email web
 	live exit entrance stop open closed error result results score total question answer fact rule step number

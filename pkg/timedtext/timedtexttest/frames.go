@@ -1,5 +1,6 @@
-// Package timedtexttest writes timed text with cues on known frames and with rounded times, as subtitle programs do. Tests of pkg/timedtext and
-// pkg/media read the text and count the cues that are on their frames. The same call gives the same text on every machine.
+// Package timedtexttest writes timed text with cues on known frames and with rounded times, as subtitle programs do.
+// Tests of pkg/timedtext and pkg/media read the text and count the cues on their frames. The same call gives the same
+// text on every machine.
 //
 // The contract:
 //
@@ -17,7 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// Rates are the frame rates that cues are authored at.
+// Rates are the frame rates of authored cues.
 var Rates = []string{"24000/1001", "24", "30000/1001", "30", "60000/1001", "60"}
 
 // A Span is an author's choice: the frames from Start up to End.
@@ -62,7 +63,7 @@ func form(head, cue, tail string, at func(schema.Time) string) func(schema.Rate,
 
 func clock(t schema.Time) string { return t.String() }
 
-// hundredths rounds milliseconds, as programs that count in milliseconds do.
+// hundredths rounds milliseconds, as programs counting in milliseconds do.
 func hundredths(t schema.Time) string {
 	cs := (t.Millis() + 5) / 10
 	return fmt.Sprintf("%d:%02d:%02d.%02d", cs/360_000, cs/6000%60, cs/100%60, cs%100)
