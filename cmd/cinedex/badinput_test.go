@@ -688,7 +688,7 @@ func fullDisk(t *testing.T) {
 	}
 	until(t, "/readyz tells of the full disk", func() bool {
 		status, body := ready()
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "make room, and writing goes on")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "make room, and writing continues")
 	})
 	if err := w.Store.PutAsset(w.ctx, &pb.Asset{Id: schema.AssetID(strings.Repeat("f", 64)), Title: &pb.Title{Id: "x"}}); errkind.Of(err) != errkind.Exhausted {
 		t.Errorf("writing: %v, of kind %v", err, errkind.Of(err))

@@ -196,7 +196,7 @@ func newLettersResolve(o *output, h *home, use, short, done, question string, re
 			return nil
 		}}
 	filterFlags(c, f)
-	c.Flags().BoolVar(&dry, "dry-run", false, "tell how many, and do nothing")
+	c.Flags().BoolVar(&dry, "dry-run", false, "print the number of letters, and do nothing")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c
 }

@@ -32,8 +32,8 @@ func newDoctor(o *output, h *home) *cobra.Command {
 	var from settings
 	c := &cobra.Command{
 		Use:     "doctor",
-		Short:   "Tell what this machine lacks, and how to get it",
-		Long:    "Tell what this machine lacks, and how to get it; with --config, also check the servers in a service's configuration.",
+		Short:   "Check this machine, and say how to get missing programs and files",
+		Long:    "Checks this machine, and says how to get missing programs and files; with --config, also checks the servers in a service's configuration.",
 		Example: "  cinedex doctor\n  cinedex doctor --config config/indexer.yaml\n  cinedex doctor --json | jq '.findings[] | select(.ok | not)'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

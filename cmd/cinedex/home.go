@@ -54,7 +54,7 @@ func (h *home) endpoint() (endpoint, error) {
 		err = json.Unmarshal(b, &e)
 	}
 	if errors.Is(err, fs.ErrNotExist) && h.server == "" {
-		return e, errkind.New(errkind.Unavailable, "nothing runs over %s: start it with `cinedex up` or `cinedex demo`, or give its address with --home or --server", h.dir)
+		return e, errkind.New(errkind.Unavailable, "nothing runs over %s: start Cinedex with `cinedex up` or `cinedex demo`, or name a running Cinedex with --home or --server", h.dir)
 	}
 	if err != nil && h.server == "" {
 		return e, fmt.Errorf("reading %s: %w", h.endpointFile(), err)
@@ -98,7 +98,7 @@ func (h *home) client() (cinedexv1connect.SearchServiceClient, endpoint, error) 
 // explain adds advice to the error of an unanswered call.
 func (h *home) explain(e endpoint, err error) error {
 	if connect.CodeOf(err) == connect.CodeUnavailable {
-		return errkind.New(errkind.Unavailable, "%s does not answer: start it with `cinedex up` or `cinedex demo`, or give its address with --server: %w", e.Server, err)
+		return errkind.New(errkind.Unavailable, "%s does not answer: start Cinedex with `cinedex up` or `cinedex demo`, or name a running Cinedex with --server: %w", e.Server, err)
 	}
 	return err
 }

@@ -21,7 +21,7 @@ type jsonLag struct {
 func newLag(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:   "lag",
-		Short: "Tell how far each hop is behind",
+		Short: "Show how far each hop is behind",
 		Long: `Prints for each hop and topic the number of waiting events, the age of the oldest event, the number of
 events handled a second lately, and the time until the hop has caught up at the same rate.`,
 		Example: `  cinedex lag

@@ -55,7 +55,7 @@ downloaded while serving.`,
 			return fetchModels(cmd.Context(), o, cache, names...)
 		},
 	}, &cobra.Command{
-		Use: "list", Short: "List model files, and whether they are there",
+		Use: "list", Short: "List model files, and mark the files in the cache",
 		Example: "  cinedex models list\n  cinedex models list --json | jq '.models[] | select(.present | not).id'", Args: args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			cache, err := open()
@@ -66,7 +66,7 @@ downloaded while serving.`,
 			return err
 		},
 	}, &cobra.Command{
-		Use: "verify", Short: "Read every file and compare it with its pinned checksum",
+		Use: "verify", Short: "Read every file and compare its checksum with the pinned checksum",
 		Example: "  cinedex models verify", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cache, err := open()

@@ -87,7 +87,7 @@ func (s *selection) resolve(ctx context.Context, h *home) (*pb.Selection, error)
 		return nil, errkind.New(errkind.NotFound, "--query: nothing is found by %q", s.query)
 	}
 	if cursor != "" {
-		return nil, errkind.New(errkind.Invalid, "--query: %q finds more than %d moments; narrow it, or select by --title", s.query, maxQueryPages*200)
+		return nil, errkind.New(errkind.Invalid, "--query: %q finds more than %d moments; narrow the query, or select by --title", s.query, maxQueryPages*200)
 	}
 	return &pb.Selection{Assets: found, Algorithms: s.algorithms}, nil
 }
@@ -222,7 +222,7 @@ func (d *doing) follow(ctx context.Context, o *output, h *home, client cinedexv1
 	for wait := 20 * time.Millisecond; !jobs.Ended(j.GetState()) && j.GetState() != pb.JobState_JOB_STATE_PAUSED; wait = min(2*wait, followEvery) {
 		select {
 		case <-ctx.Done():
-			return j, errkind.New(errkind.Cancelled, "job %s goes on by itself: `cinedex jobs show %s`", j.GetId(), j.GetId())
+			return j, errkind.New(errkind.Cancelled, "job %s continues on the server: `cinedex jobs show %s`", j.GetId(), j.GetId())
 		case <-time.After(wait):
 		}
 		r, err := client.GetJob(ctx, connect.NewRequest(&pb.GetJobRequest{Id: j.GetId()}))

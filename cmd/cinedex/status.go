@@ -46,7 +46,7 @@ type jsonRun struct {
 func newStatus(o *output, h *home) *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
-		Short:   "Tell how far each asset is",
+		Short:   "Show the progress of each asset",
 		Long:    "Prints the requested runs of every asset, how the runs ended, and which runs searches see.\nNames assets whose bytes differ from the bytes that arrived, frames that cannot be shown,\nrefused text tracks, and cues that were left out, with the reasons.",
 		Example: "  cinedex status\n  cinedex status --json | jq '.assets[].runs[] | select(.state == \"failed\")'",
 		Args:    args(cobra.NoArgs),

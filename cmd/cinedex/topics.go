@@ -35,7 +35,7 @@ type jsonTopicPlan struct {
 func newTopics(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "topics",
-		Short: "Make the log's topics as their contracts say, and tell where they differ",
+		Short: "Make the log's topics by their contracts, and list the differences",
 		Long: `Compares the topics of a Kafka cluster with Cinedex's contracts: partitions, replication,
 retention and compaction (docs/asyncapi.yaml has all contracts).
 

@@ -203,7 +203,7 @@ func fromJSON(b []byte) (*received, error) {
 		return nil, wrong("the event is not a JSON object%s", because(b, err))
 	}
 	if name := repeated(b, len(members)); name != "" {
-		return nil, wrong("%s is there twice", clipped(name))
+		return nil, wrong("%s occurs twice", clipped(name))
 	}
 	data, given := members["data"]
 	encoded := present(members["data_base64"])

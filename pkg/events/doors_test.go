@@ -130,7 +130,7 @@ func TestBothDoors(t *testing.T) {
 		{name: "null for data", structured: structured(`"data":null`), says: "data is null and must be a JSON object"},
 		{name: "no data in JSON", structured: structured(""), says: "data is missing; the event must have a JSON object as its data"},
 		{name: "data that is a list", structured: structured(`"data":[1]`), says: "must be an object"},
-		{name: "an attribute twice", structured: structured(`"data":{},"id":"8"`), says: "id is there twice"},
+		{name: "an attribute twice", structured: structured(`"data":{},"id":"8"`), says: "id occurs twice"},
 		{name: "data as a text", structured: structured(`"data":"{}"`), says: "data is a text and must be a JSON object; was the object encoded as JSON twice?"},
 		{name: "data as a text in binary mode", attributes: base, contentType: "application/json", data: `"{}"`, says: "data is a text and must be a JSON object; was the object encoded as JSON twice?"},
 		{name: "data twice", structured: structured(`"data":{},"data_base64":"e30="`), says: "data and data_base64 are both there"},

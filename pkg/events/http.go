@@ -135,7 +135,7 @@ func fromHeaders(h http.Header, body []byte) (*received, error) {
 			continue
 		}
 		if len(values) > 1 {
-			return nil, wrong("the header %s is there %d times", strings.ToLower(key), len(values))
+			return nil, wrong("the header %s occurs %d times", strings.ToLower(key), len(values))
 		}
 		if v := percentDecoded(values[0]); v != "" {
 			r.attributes[strings.ToLower(name)] = v

@@ -52,7 +52,7 @@ func TestFromHTTP(t *testing.T) {
 		"no content type":        {nil, data, nil, 400, "ce-specversion is missing"},
 		"a type in parts":        {ct("application/json"), structured[:60], nil, 400, "ce-specversion is missing"},
 		"format not known":       {ct("application/cloudevents+xml"), structured, nil, 415, `"application/cloudevents+xml" is none of`},
-		"header twice":           {with(binary, "Ce-Id", "7\n8"), data, nil, 400, "the header ce-id is there 2 times"},
+		"header twice":           {with(binary, "Ce-Id", "7\n8"), data, nil, 400, "the header ce-id occurs 2 times"},
 		"nonsense content type":  {ct("a/b/c;;"), structured, nil, 415, "content type"},
 		"JSON but no event":      {ct("application/json"), data, nil, 400, "ce-specversion is missing"},
 		"unknown version":        {with(binary, "Ce-Specversion", "9"), data, nil, 400, `specversion: "9" is not known`},

@@ -203,7 +203,7 @@ func (s *subscriber) askRewind(ctx context.Context) (err error) {
 		if err == nil || !errkind.Of(err).Retryable() {
 			return err
 		}
-		s.log.Warn("not told yet from where to read", "error", err)
+		s.log.Warn("the offsets to read from are not known yet", "error", err)
 		if !b.sleep(ctx, nil) {
 			return ctx.Err()
 		}
@@ -289,7 +289,7 @@ func (s *subscriber) guarded(ctx context.Context) error {
 		if errkind.Of(err) != errkind.Unavailable || err == nil {
 			return err
 		}
-		s.log.Warn("not told yet whether this is the right log", "error", err)
+		s.log.Warn("the identity of the log is not checked yet", "error", err)
 		if !b.sleep(ctx, nil) {
 			return ctx.Err()
 		}

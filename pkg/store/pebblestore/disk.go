@@ -124,7 +124,7 @@ func (s *Store) free(need uint64, what string) error {
 		return nil //nolint:nilerr // a file system that cannot tell is not full
 	}
 	if u.AvailBytes < need {
-		return errkind.New(errkind.Exhausted, "the disk of %s has %d MiB free, less than %s of %d MiB: make room, and writing goes on",
+		return errkind.New(errkind.Exhausted, "the disk of %s has %d MiB free, less than %s of %d MiB: make room, and writing continues",
 			s.cfg.Dir, u.AvailBytes>>20, what, need>>20)
 	}
 	return nil
@@ -138,7 +138,7 @@ func (s *Store) writable() error {
 	default:
 	}
 	if s.disk.full() {
-		return errkind.New(errkind.Exhausted, "the disk of %s is full: make room, and writing goes on by itself", s.cfg.Dir)
+		return errkind.New(errkind.Exhausted, "the disk of %s is full: make room, and writing continues without help", s.cfg.Dir)
 	}
 	return s.free(s.cfg.MinFreeBytes, "the reserve")
 }

@@ -45,7 +45,7 @@ func Salvage(ctx context.Context, cfg Config, log *slog.Logger) (out Salvaged, e
 		return out, err
 	}
 	if again != "" {
-		out.Aside, out.Damage = again, append(out.Damage, "an earlier salvage of "+again+" was cut short, and is begun anew")
+		out.Aside, out.Damage = again, append(out.Damage, "an earlier salvage of "+again+" was interrupted, and begins anew")
 		if err := emptied(cfg.Dir); err != nil {
 			return out, err
 		}
@@ -99,7 +99,7 @@ func cutShort(dir string) (aside string, err error) {
 	}
 	aside = string(b)
 	if _, err := os.Stat(aside); err != nil {
-		return "", fmt.Errorf("the salvage of %q was cut short, and cannot go on: %w", aside, err)
+		return "", fmt.Errorf("the salvage of %q was interrupted, and cannot continue: %w", aside, err)
 	}
 	return aside, nil
 }

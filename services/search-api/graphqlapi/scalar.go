@@ -117,7 +117,7 @@ func MarshalNames(m map[string]string) graphql.Marshaler {
 
 // UnmarshalNames is for gqlgen alone: no input has such a field.
 func UnmarshalNames(any) (map[string]string, error) {
-	return nil, fmt.Errorf("names are not asked for")
+	return nil, fmt.Errorf("no input has names")
 }
 
 var modes = map[pb.TextMode]string{
