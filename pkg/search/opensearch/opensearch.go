@@ -47,9 +47,9 @@ type Engine struct {
 	spaces    map[string]part
 	scopes    scopes
 	closed    atomic.Bool
-	// exactBelow, setPage and countOnce are the constants of these names; smaller in tests.
+	// These are the constants of the same names; smaller in tests.
 	exactBelow, setPage int
-	countOnce           uint64
+	countOnce, frequent uint64
 
 	// next tells whether a rebuild of any process was under way, and as of when.
 	next struct {
@@ -99,7 +99,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		cfg: cfg, log: log, spaces: map[string]part{}, exactBelow: exactBelow, setPage: setPage, countOnce: countOnce,
+		cfg: cfg, log: log, spaces: map[string]part{}, exactBelow: exactBelow, setPage: setPage, countOnce: countOnce, frequent: frequent,
 		text: part{name: cfg.Prefix + ".text", mapping: textMapping()},
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cinedex_search_seconds", Help: "How long operations of the search engine took.",

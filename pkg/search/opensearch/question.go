@@ -60,18 +60,9 @@ func (e *Engine) findWithin(ctx context.Context, index string, visible within, q
 // group, since a document is of one field. If weighed is false, the queries find the same documents with other scores: the words are not
 // counted, and q.Mode MUST NOT be Fuzzy or Prefix.
 func (e *Engine) textQueries(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, weighed bool) (groups [][]any, err error) {
-	fields, err := e.fields(ctx, index, visible, q, asked, weighed)
+	fields, err := e.weighedFields(ctx, index, visible, q, asked, weighed)
 	if err != nil {
-		return nil, fmt.Errorf("counting texts: %w", err)
-	}
-	if weighed {
-		if err := e.count(ctx, index, visible, fields); err != nil {
-			return nil, fmt.Errorf("counting words: %w", err)
-		}
-	} else {
-		for _, f := range fields {
-			f.takeAll()
-		}
+		return nil, err
 	}
 	used := 0
 	for _, f := range fields {
@@ -87,6 +78,39 @@ func (e *Engine) textQueries(ctx context.Context, index string, visible within, 
 		*last, used = append(*last, query), used+cost
 	}
 	return groups, nil
+}
+
+// weighedFields returns the fields of a question with the counts of their words. If weighed is false, each word counts as one document.
+func (e *Engine) weighedFields(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, weighed bool) ([]*field, error) {
+	var t texts
+	var err error
+	if weighed || q.Field != search.FieldLabel {
+		if t, err = e.texts(ctx, index, visible); err == nil && !weighed {
+			err = e.countShown(ctx, index, visible, &t)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("counting texts: %w", err)
+		}
+	}
+	for {
+		fields, err := e.fields(t.byBase, q, asked)
+		if err != nil {
+			return nil, err
+		}
+		if !weighed {
+			for _, f := range fields {
+				f.takeAll()
+			}
+			return fields, nil
+		}
+		languages := len(t.byBase)
+		if err := e.count(ctx, index, visible, &t, fields); err != nil {
+			return nil, fmt.Errorf("counting words: %w", err)
+		}
+		if len(t.byBase) == languages {
+			return fields, nil
+		}
+	}
 }
 
 // takeAll takes each term of each word as if one document had the term.
@@ -125,26 +149,14 @@ type word struct {
 	found  map[string]words.Found // by typed and nearness
 }
 
-// fields returns the fields to look in: the texts of each visible language that the question allows, or the labels. Labels are counted if
-// weighed is true.
-func (e *Engine) fields(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, weighed bool) ([]*field, error) {
-	var counts map[string]uint64
-	var err error
-	if weighed || q.Field != search.FieldLabel {
-		if counts, err = e.texts(ctx, index, visible); err != nil {
-			return nil, err
-		}
-	}
+// fields returns the fields to look in: the texts of each visible language that the question allows, or the labels.
+func (e *Engine) fields(byBase map[string]uint64, q search.TextQuery, asked []byte) ([]*field, error) {
 	var fields []*field
 	if q.Field == search.FieldLabel {
-		label := &field{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode}
-		for _, n := range counts {
-			label.docs += n
-		}
-		fields = []*field{label}
+		fields = []*field{{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode, docs: sum(byBase)}}
 	} else {
-		bases := make([]string, 0, len(counts))
-		for base := range counts {
+		bases := make([]string, 0, len(byBase))
+		for base := range byBase {
 			if base == "" {
 				continue
 			}
@@ -158,7 +170,7 @@ func (e *Engine) fields(ctx context.Context, index string, visible within, q sea
 			if err != nil {
 				return nil, err
 			}
-			f := &field{name: "text." + fieldOf(base), terms: "terms", lang: lang, mode: q.Mode, docs: counts[base]}
+			f := &field{name: "text." + fieldOf(base), terms: "terms", lang: lang, mode: q.Mode, docs: byBase[base]}
 			if !own[base] {
 				f.base = base
 			}
@@ -173,43 +185,50 @@ func (e *Engine) fields(ctx context.Context, index string, visible within, q sea
 	return fields, nil
 }
 
-// texts returns the number of visible documents of each base language. The key of documents without a text is empty. In a large scope the
-// numbers may be countsLast old, and of an earlier scope of the same list. Base languages are never missing.
-func (e *Engine) texts(ctx context.Context, index string, visible within) (map[string]uint64, error) {
+// texts are the numbers of visible documents of each base language. The key of documents without a text is empty. In a large scope the
+// numbers may be countsLast old, and of a related scope.
+type texts struct {
+	byBase map[string]uint64
+	// shown are runs whose base languages may be missing.
+	shown []string
+}
+
+func (e *Engine) texts(ctx context.Context, index string, visible within) (t texts, err error) {
 	if visible.sent == nil { // a scope that names its runs is small
-		return e.countTexts(ctx, index, visible, "base")
+		t.byBase, err = e.countTexts(ctx, index, visible, "base")
+		return t, err
 	}
-	key := index + " " + visible.filterKey
-	known, shown := e.scopes.counted(visible.sent, key)
-	if known == nil {
-		counts, err := e.countTexts(ctx, index, visible, "base")
-		if err != nil {
-			return nil, err
-		}
-		all := uint64(0)
-		for _, n := range counts {
-			all += n
-		}
-		if all >= e.countOnce {
-			e.scopes.keepCounts(visible.sent, key, counts)
-		}
-		return counts, nil
+	key := visible.countsKey(index)
+	if t.byBase, t.shown = e.scopes.counted(visible.sent, key); t.byBase != nil {
+		return t, nil
 	}
-	counts := maps.Clone(known)
-	if len(shown) > 0 {
-		visible.filters = append(slices.Clip(visible.filters), object{"terms": object{"run": shown}})
-		since, err := e.countTexts(ctx, index, visible, "base")
-		if err != nil {
-			return nil, err
-		}
-		for base, n := range since {
-			if _, ok := counts[base]; !ok {
-				counts[base] = n
-			}
-		}
-		e.scopes.keepSince(visible.sent, key, counts)
+	t.byBase, err = e.countTexts(ctx, index, visible, "base")
+	if err == nil && sum(t.byBase) >= e.countOnce {
+		e.scopes.keepCounts(visible.sent, key, t.byBase)
 	}
-	return counts, nil
+	return t, err
+}
+
+// countShown adds the base languages of the runs shown.
+func (e *Engine) countShown(ctx context.Context, index string, visible within, t *texts) error {
+	if len(t.shown) == 0 {
+		return nil
+	}
+	within := visible
+	within.filters = append(slices.Clip(visible.filters), object{"terms": object{"run": t.shown}})
+	byBase, err := e.countTexts(ctx, index, within, "base")
+	if err == nil {
+		e.takeShown(index, visible, t, byBase)
+	}
+	return err
+}
+
+// takeShown adds the base languages of the runs shown, for this question and for later questions.
+func (e *Engine) takeShown(index string, visible within, t *texts, byBase map[string]uint64) {
+	all := maps.Clone(byBase)
+	maps.Copy(all, t.byBase)
+	t.byBase, t.shown = all, nil
+	e.scopes.keepBases(visible.sent, visible.countsKey(index), all)
 }
 
 // countTexts counts the visible documents by language, or by base language. The key of documents without a text is empty.
@@ -221,16 +240,14 @@ func (e *Engine) countTexts(ctx context.Context, index string, visible within, b
 	}
 	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{
 		"size": 0, "track_total_hits": false, "query": visible.all(),
-		"aggs": object{"by": object{"terms": object{"field": by, "size": 10_000, "missing": ""}}},
+		"aggs": object{"by": countBy(by)},
 	}), &answer)
-	if err != nil {
-		return nil, err
-	}
-	counts := map[string]uint64{}
-	for _, b := range answer.Aggregations.By.Buckets {
-		counts[b.Key] = b.Count
-	}
-	return counts, nil
+	return answer.Aggregations.By.counts(), err
+}
+
+// countBy is the aggregation of countTexts.
+func countBy(field string) object {
+	return object{"terms": object{"field": field, "size": 10_000, "missing": ""}}
 }
 
 func (e *Engine) languagesWithin(ctx context.Context, at func(part) string, s *search.Scope) ([]string, error) {
@@ -326,56 +343,120 @@ type buckets struct {
 	Buckets []bucket `json:"buckets"`
 }
 
-// count counts the visible documents of each term, and finds the visible terms that may stand for words.
-func (e *Engine) count(ctx context.Context, index string, visible within, fields []*field) error {
-	aggs, queries := countsOf(fields)
-	if aggs == nil {
-		return nil
+func (b buckets) counts() map[string]uint64 {
+	counts := make(map[string]uint64, len(b.Buckets))
+	for _, b := range b.Buckets {
+		counts[b.Key] = b.Count
 	}
-	var answer struct {
-		Aggregations map[string]json.RawMessage `json:"aggregations"`
+	return counts
+}
+
+// count counts the visible documents of each term, and finds the visible terms that may stand for words. The counts of frequent words may
+// be as old as the counts of texts. count adds the base languages of the runs shown to t.
+func (e *Engine) count(ctx context.Context, index string, visible within, t *texts, fields []*field) error {
+	known := e.frequentWords(index, visible, fields)
+	aggs, queries := countsOf(fields, known)
+	if len(t.shown) > 0 {
+		shown := object{"terms": object{"run": t.shown}}
+		aggs["shown"] = object{"filter": shown, "aggs": object{"by": countBy("base")}}
+		queries = append(queries, shown)
 	}
-	query := visible.all()
-	if len(queries) <= maxClauses { // the cluster goes through the documents with one of the words, and not through all visible documents
-		query = all(visible.list(anyOf(queries...))...)
-	}
-	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{"size": 0, "track_total_hits": false, "query": query, "aggs": aggs}), &answer)
+	answers, err := e.askCounts(ctx, index, visible, aggs, queries)
 	if err != nil {
 		return err
 	}
 	var counted struct {
 		Buckets map[string]bucket `json:"buckets"`
 	}
-	if err := json.Unmarshal(answer.Aggregations["exact"], &counted); err != nil {
-		return fmt.Errorf("decoding counts: %w", err)
+	if exact := answers["exact"]; len(exact) > 0 {
+		if err := json.Unmarshal(exact, &counted); err != nil {
+			return fmt.Errorf("decoding counts: %w", err)
+		}
 	}
+	often := map[string]uint64{}
 	for i, f := range fields {
 		for k := range f.words {
 			w := &f.words[k]
 			w.counts, w.found = map[string]uint64{}, map[string]words.Found{}
 			for _, a := range w.counted() {
-				w.counts[a.Term] = counted.Buckets[exactCount(i, a.Term)].Count
+				n, ok := known[f.wordKey(a.Term)]
+				if !ok {
+					n = counted.Buckets[exactCount(i, a.Term)].Count
+				}
+				if w.counts[a.Term] = n; !ok && n >= e.frequent {
+					often[f.wordKey(a.Term)] = n
+				}
 			}
-			if err := w.take(answer.Aggregations[expandedCount(i, k)]); err != nil {
+			if err := w.take(answers[expandedCount(i, k)]); err != nil {
 				return err
 			}
 		}
 	}
+	if len(t.shown) > 0 {
+		var shown struct {
+			By buckets `json:"by"`
+		}
+		if err := json.Unmarshal(answers["shown"], &shown); err != nil {
+			return fmt.Errorf("decoding counts of texts: %w", err)
+		}
+		e.takeShown(index, visible, t, shown.By.counts())
+	}
+	if len(often) > 0 && visible.sent != nil {
+		e.scopes.keepWords(visible.sent, visible.countsKey(index), often)
+	}
 	return nil
 }
+
+// askCounts sends aggregations over the visible documents that one of the queries finds.
+func (e *Engine) askCounts(ctx context.Context, index string, visible within, aggs object, queries []any) (map[string]json.RawMessage, error) {
+	if len(queries) == 0 {
+		return nil, nil
+	}
+	query := visible.all()
+	if len(queries) <= maxClauses { // the cluster goes through the documents with one of the words, and not through all visible documents
+		query = all(visible.list(anyOf(queries...))...)
+	}
+	var answer struct {
+		Aggregations map[string]json.RawMessage `json:"aggregations"`
+	}
+	err := e.client.do(ctx, http.MethodPost, visible.counting(index), visible.request(object{"size": 0, "track_total_hits": false, "query": query, "aggs": aggs}), &answer)
+	return answer.Aggregations, err
+}
+
+// frequentWords returns the counts of the words that were frequent in a large scope.
+func (e *Engine) frequentWords(index string, visible within, fields []*field) map[string]uint64 {
+	if visible.sent == nil {
+		return nil
+	}
+	var keys []string
+	for _, f := range fields {
+		for _, w := range f.words {
+			for _, a := range w.counted() {
+				keys = append(keys, f.wordKey(a.Term))
+			}
+		}
+	}
+	return e.scopes.wordsOf(visible.sent, visible.countsKey(index), keys)
+}
+
+// wordKey names a term of the field.
+func (f *field) wordKey(term string) string { return f.name + " " + f.base + " " + term }
 
 // exactCount names the count of a term of a field. expandedCount names the count of the terms that may stand for a word of a field.
 func exactCount(field int, term string) string { return strconv.Itoa(field) + " " + term }
 func expandedCount(field, word int) string     { return fmt.Sprintf("%d %d", field, word) }
 
-// countsOf returns the aggregations that count the terms of all fields, and the queries that find the documents to count; nil if no field
-// has a word.
-func countsOf(fields []*field) (aggs object, queries []any) {
+// countsOf returns the aggregations that count the terms of all fields but for the known terms, and the queries that find the documents to
+// count.
+func countsOf(fields []*field, known map[string]uint64) (aggs object, queries []any) {
 	exact := map[string]any{}
-	aggs = object{"exact": object{"filters": object{"filters": exact}}}
+	aggs = object{}
 	for i, f := range fields {
 		for k, w := range f.words {
 			for _, a := range w.counted() {
+				if _, ok := known[f.wordKey(a.Term)]; ok {
+					continue
+				}
 				query := f.only(object{"term": object{f.name: a.Term}})
 				exact[exactCount(i, a.Term)] = query
 				queries = append(queries, query)
@@ -386,8 +467,8 @@ func countsOf(fields []*field) (aggs object, queries []any) {
 			}
 		}
 	}
-	if len(exact) == 0 {
-		return nil, nil
+	if len(exact) > 0 {
+		aggs["exact"] = object{"filters": object{"filters": exact}}
 	}
 	return aggs, queries
 }

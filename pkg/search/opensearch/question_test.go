@@ -44,7 +44,7 @@ func TestCountsAreNotShared(t *testing.T) {
 	if _, err := e.countTexts(t.Context(), "index", visible, "base"); err == nil {
 		t.Error("languages were counted without a cluster")
 	}
-	if err := e.count(t.Context(), "index", visible, []*field{{name: "label", words: []word{{exact: []words.Alternative{{Term: "harbour", Weight: 1}}}}}}); err == nil {
+	if err := e.count(t.Context(), "index", visible, &texts{}, []*field{{name: "label", words: []word{{exact: []words.Alternative{{Term: "harbour", Weight: 1}}}}}}); err == nil {
 		t.Error("words were counted without a cluster")
 	}
 	if _, err := e.few(t.Context(), "index", visible); err == nil {

@@ -20,16 +20,21 @@ const (
 	// scopesKept and scopeBytesKept bound the scopes that are kept in encoded form. Most questions come with one of few scopes.
 	scopesKept     = 32
 	scopeBytesKept = 32 << 20
-	// rebaseAfter bounds the runs that may have changed since a list of hidden runs was encoded.
+	// rebaseAfter bounds the runs that may have changed since a list of hidden runs was encoded, and layerAfter the changed runs that each
+	// scope encodes anew. The cluster's caches know a list and its layers again, and work the other changes out for each request.
 	rebaseAfter = 512
+	layerAfter  = 32
 	// lateKept bounds the late runs of a scope.
 	lateKept = 1024
 	// countOnce is the number of visible documents from which on documents are not counted for each question. Counting a million documents
 	// takes some ten milliseconds. The number is a part of the weight of a word, and hardly changes the weight in so large a scope.
-	countOnce = 200_000
-	// countsLast bounds the age of such counts, and countsKept the filters of a list that have counts.
+	countOnce = 50_000
+	// frequent is the number of documents from which on the documents with a word are not counted for each question, in such a scope.
+	frequent = 10_000
+	// countsLast bounds the age of such counts, countsKept the filters of a list that have counts, and wordsKept the words of a filter.
 	countsLast = time.Minute
 	countsKept = 16
+	wordsKept  = 4096
 )
 
 // scopes keeps scopes in encoded form: ten thousand runs are half a megabyte, in each request of a question. The list of hidden runs of a
@@ -44,28 +49,98 @@ type sentScope struct {
 	runs search.Runs
 	list *runList // of the runs that a scope names, or of the runs that it hides
 	late []string // runs outside the scope that earlier answers held, since the runs began after the scope was made
-	// shown are runs of the scope that are not in the set of the list.
-	shown []string
-	// since is the counts of texts, by index and filter, with the base languages of shown.
-	since map[string]countedTexts
 	// query is the query in pieces. Related scopes share the pieces of the list.
 	query [][]byte
 }
 
-// A countedTexts is the number of visible documents of each base language. Nobody changes the map.
-type countedTexts struct {
-	asOf   time.Time
-	byBase map[string]uint64
-}
-
-// A runList is a list of runs as a query.
+// A runList is a list of runs as a query. A layer is a list that changes another list.
 type runList struct {
+	base   *runList
 	since  search.Runs // the set that hides the runs
 	assets []string
-	hidden []string                // sorted
-	query  []byte                  // of hidden, or of the runs that the set names; nil if no run is hidden
-	within []byte                  // of assets; nil for every asset
-	counts map[string]countedTexts // by index and filter, of one of the scopes of the list
+	hidden []string // sorted; of a layer: the runs that the base does not list
+	shown  []string // sorted; the runs of the base that a layer does not list
+	// changes is the number of runs that the layers above the first list changed.
+	changes int
+	// query is the clauses that find the runs, in pieces, with commas between clauses; nil if there is no run. own counts the bytes that the
+	// base does not have.
+	query  [][]byte
+	own    int
+	within []byte             // of assets; nil for every asset
+	counts map[string]*counts // by index and filter; of the first list
+}
+
+// lists reports whether a list holds a run.
+func (l *runList) lists(run string) bool {
+	for ; l != nil; l = l.base {
+		if _, ok := slices.BinarySearch(l.shown, run); ok {
+			return false
+		}
+		if _, ok := slices.BinarySearch(l.hidden, run); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *runList) first() *runList {
+	for l.base != nil {
+		l = l.base
+	}
+	return l
+}
+
+// but returns the clauses of a list with changes.
+func (l *runList) but(hide, show []string) (query [][]byte, err error) {
+	query = slices.Clip(l.query)
+	if len(show) > 0 {
+		shown, err := termsOf("run", show)
+		if err != nil {
+			return nil, err
+		}
+		query = slices.Concat([][]byte{[]byte(`{"bool":{"filter":[{"bool":{"should":[`)}, query, [][]byte{[]byte(`]}}],"must_not":[`), shown, []byte(`]}}`)})
+	}
+	if len(hide) > 0 {
+		hidden, err := termsOf("run", hide)
+		if err != nil {
+			return nil, err
+		}
+		if len(query) > 0 {
+			query = append(query, []byte(`,`))
+		}
+		query = append(query, hidden)
+	}
+	return query, nil
+}
+
+// changesFor returns how the list differs from what a set hides, among the changed runs.
+func (l *runList) changesFor(runs search.Runs, changed []string) (hide, show []string) {
+	for _, run := range sortedOnce(changed) {
+		switch listed, has := l.lists(run), runs.Has(run); {
+		case listed && has:
+			show = append(show, run)
+		case !listed && !has:
+			hide = append(hide, run)
+		}
+	}
+	return hide, show
+}
+
+// layer makes a list of a set from another list.
+func (l *runList) layer(runs search.Runs, changed []string) (*runList, error) {
+	n := &runList{base: l, since: runs, assets: l.assets, within: l.within, changes: l.changes + len(changed)}
+	n.hidden, n.shown = l.changesFor(runs, changed)
+	var err error
+	if n.query, err = l.but(n.hidden, n.shown); err != nil {
+		return nil, err
+	}
+	for _, piece := range n.query {
+		n.own += len(piece)
+	}
+	for _, piece := range l.query {
+		n.own -= len(piece)
+	}
+	return n, nil
 }
 
 // filter returns a scope in encoded form.
@@ -78,10 +153,10 @@ func (s *scopes) filter(scope *search.Scope) (*sentScope, error) {
 	var err error
 	k := &sentScope{runs: scope.Runs}
 	if names, ok := scope.Named(); ok {
-		k.list = &runList{}
-		if k.list.query, err = termsOf("run", slices.Sorted(slices.Values(names))); err == nil {
-			k.query = [][]byte{k.list.query}
-		}
+		var query []byte
+		query, err = termsOf("run", slices.Sorted(slices.Values(names)))
+		k.list = &runList{own: len(query)}
+		k.query = [][]byte{query}
 	} else {
 		err = s.tell(k)
 	}
@@ -91,49 +166,6 @@ func (s *scopes) filter(scope *search.Scope) (*sentScope, error) {
 	s.sent = append(s.sent, k)
 	s.bound()
 	return k, nil
-}
-
-// counted returns the counts of a scope, by index and filter; nil if the texts are to be counted. shown are the runs whose base languages may
-// be missing from the counts.
-func (s *scopes) counted(k *sentScope, key string) (byBase map[string]uint64, shown []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := k.list.counts[key]
-	if !ok || time.Since(c.asOf) > countsLast {
-		return nil, nil
-	}
-	if since, ok := k.since[key]; ok && since.asOf.Equal(c.asOf) {
-		return since.byBase, nil
-	}
-	return c.byBase, k.shown
-}
-
-// keepCounts keeps counts for every scope of the list.
-func (s *scopes) keepCounts(k *sentScope, key string, byBase map[string]uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if k.list.counts == nil || len(k.list.counts) >= countsKept {
-		k.list.counts = map[string]countedTexts{}
-	}
-	c := countedTexts{time.Now(), byBase}
-	k.list.counts[key] = c
-	k.keepSince(key, c)
-}
-
-// keepSince keeps counts with the base languages of the runs shown since the list was made.
-func (s *scopes) keepSince(k *sentScope, key string, byBase map[string]uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c, ok := k.list.counts[key]; ok {
-		k.keepSince(key, countedTexts{c.asOf, byBase})
-	}
-}
-
-func (k *sentScope) keepSince(key string, c countedTexts) {
-	if k.since == nil || len(k.since) >= countsKept {
-		k.since = map[string]countedTexts{}
-	}
-	k.since[key] = c
 }
 
 // queryOf returns the query of a scope. hide may have changed the query since the scope was encoded.
@@ -159,9 +191,9 @@ func (s *scopes) bound() {
 	for {
 		size, lists := 0, map[*runList]bool{}
 		for _, k := range s.sent {
-			if !lists[k.list] {
-				lists[k.list] = true
-				size += len(k.list.query) + len(k.list.within)
+			for l := k.list; l != nil && !lists[l]; l = l.base {
+				lists[l] = true
+				size += l.own
 			}
 		}
 		if len(s.sent) <= 1 || len(s.sent) <= scopesKept && size <= scopeBytesKept {
@@ -179,35 +211,9 @@ func (s *scopes) tell(k *sentScope) error {
 		return err
 	}
 	l := k.list
-	k.shown = slices.DeleteFunc(sortedOnce(changed), func(run string) bool { return !k.runs.Has(run) })
-	var hide, show []string
-	for _, run := range slices.Concat(changed, k.late) {
-		if _, listed := slices.BinarySearch(l.hidden, run); listed && k.runs.Has(run) {
-			show = append(show, run)
-		} else if !listed && !k.runs.Has(run) {
-			hide = append(hide, run)
-		}
-	}
-	var but [][]byte
-	if l.query != nil {
-		but = append(but, l.query)
-	}
-	if len(show) > 0 {
-		shown, err := termsOf("run", sortedOnce(show))
-		if err != nil {
-			return err
-		}
-		but = [][]byte{[]byte(`{"bool":{"filter":[`), l.query, []byte(`],"must_not":[`), shown, []byte(`]}}`)}
-	}
-	if len(hide) > 0 {
-		hidden, err := termsOf("run", sortedOnce(hide))
-		if err != nil {
-			return err
-		}
-		if len(but) > 0 {
-			but = append(but, []byte(`,`))
-		}
-		but = append(but, hidden)
+	but, err := l.but(l.changesFor(k.runs, slices.Concat(changed, k.late)))
+	if err != nil {
+		return err
 	}
 	// A mark has no run: see markID.
 	within := [][]byte{[]byte(`{"exists":{"field":"run"}}`)}
@@ -230,21 +236,29 @@ func (s *scopes) listOf(k *sentScope, assets, hidden []string) (changed []string
 		if l.since == nil {
 			continue
 		}
-		if changed, ok := k.runs.Changed(l.since); ok && len(changed) <= rebaseAfter && (assets == nil) == (l.assets == nil) && slices.Equal(assets, l.assets) {
-			k.list = l
-			return changed, nil
+		changed, ok := k.runs.Changed(l.since)
+		if !ok || l.changes+len(changed) > rebaseAfter || (assets == nil) != (l.assets == nil) || !slices.Equal(assets, l.assets) {
+			continue
 		}
+		if k.list = l; len(changed) > layerAfter {
+			k.list, err = l.layer(k.runs, changed)
+			changed = nil
+		}
+		return changed, err
 	}
 	l := &runList{since: k.runs, assets: assets, hidden: sortedOnce(hidden)}
 	if len(hidden) > 0 {
-		if l.query, err = termsOf("run", l.hidden); err != nil {
+		query, err := termsOf("run", l.hidden)
+		if err != nil {
 			return nil, err
 		}
+		l.query, l.own = [][]byte{query}, len(query)
 	}
 	if assets != nil {
 		if l.within, err = termsOf("asset", sortedOnce(assets)); err != nil {
 			return nil, err
 		}
+		l.own += len(l.within)
 	}
 	k.list = l
 	return nil, nil
@@ -290,6 +304,9 @@ type within struct {
 	sent      *sentScope
 	filterKey string
 }
+
+// countsKey names the counts of an index and a filter.
+func (w within) countsKey(index string) string { return index + " " + w.filterKey }
 
 func (w within) held() bool { return w.pit != "" }
 

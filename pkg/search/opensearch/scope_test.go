@@ -65,7 +65,7 @@ func TestScopeIsToldByItsComplement(t *testing.T) {
 	}
 	some := []string{"asset-3", "asset-7", "asset-12"}
 	var s scopes
-	encoded := map[*runList]bool{}
+	encoded, layers := map[*runList]bool{}, map[*runList]bool{}
 	check := func(when string, scope *search.Scope) {
 		t.Helper()
 		sent, err := s.filter(scope)
@@ -76,7 +76,11 @@ func TestScopeIsToldByItsComplement(t *testing.T) {
 		if assets, _ := scope.Outside(); byAsset != (assets != nil) {
 			t.Errorf("%s: names assets: %v", when, byAsset)
 		}
-		encoded[s.find(scope.Runs).list] = true
+		list := s.find(scope.Runs).list
+		encoded[list.first()], layers[list] = true, true
+		if list.changes > rebaseAfter {
+			t.Errorf("%s: a list with %d changes", when, list.changes)
+		}
 		var c clauseOf
 		d := json.NewDecoder(bytes.NewReader(bytes.Join(pieces, nil)))
 		d.DisallowUnknownFields()
@@ -108,6 +112,9 @@ func TestScopeIsToldByItsComplement(t *testing.T) {
 	}
 	if n := len(encoded); n < 4 || n > 6 { // at first and after each of rebaseAfter, for both
 		t.Errorf("the hidden runs were encoded %d times", n)
+	}
+	if n := len(layers); n < 10 || n > 70 {
+		t.Errorf("%d lists were encoded, layers included", n)
 	}
 	if len(s.sent) > scopesKept {
 		t.Errorf("%d scopes are kept", len(s.sent))
@@ -171,7 +178,7 @@ func TestRunsThatBeginMeanwhile(t *testing.T) {
 // run changes no score.
 func TestCountsOfALargeScope(t *testing.T) {
 	e := openEngine(t, t.Name())
-	e.countOnce = 4
+	e.countOnce, e.frequent = 4, 4
 	history := searchtest.NewHistory()
 	write := func(run, language string) {
 		t.Helper()
@@ -191,26 +198,26 @@ func TestCountsOfALargeScope(t *testing.T) {
 		}
 		return hits
 	}
-	counts := func(s *search.Scope) countedTexts {
+	countsOf := func(s *search.Scope) *counts {
 		sent, err := e.scopes.filter(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return sent.list.counts[e.text.name+" [] [] []"]
+		return sent.list.first().counts[e.text.name+" [] [] []"]
 	}
 	write("first", "en")
 	history.Show("asset", "first")
 	history.Hide("asset", "hidden")
-	if ask(history.Scope()); counts(history.Scope()).byBase != nil {
+	if ask(history.Scope()); countsOf(history.Scope()) != nil {
 		t.Error("the counts of a small scope are kept")
 	}
 	write("second", "en")
 	history.Show("asset", "second")
 	scope := history.Scope()
 	alone := ask(scope)
-	first := counts(scope)
-	if len(alone) != 6 || first.byBase["en"] != 6 {
-		t.Fatalf("%d hits, counts %v", len(alone), first)
+	first := countsOf(scope)
+	if len(alone) != 6 || first == nil || first.byBase["en"] != 6 || len(first.words) != 1 {
+		t.Fatalf("%d hits, counts %+v", len(alone), first)
 	}
 	write("hidden", "en")
 	if diff := cmp.Diff(alone, ask(scope)); diff != "" {
@@ -223,8 +230,8 @@ func TestCountsOfALargeScope(t *testing.T) {
 			t.Errorf("%d hits with a run of a new language", len(hits))
 		}
 	}
-	if again := counts(history.Scope()); !again.asOf.Equal(first.asOf) || again.byBase["de"] != 0 {
-		t.Errorf("texts were counted again, or a later scope changed the counts: %v", again)
+	if again := countsOf(history.Scope()); again != first || again.byBase["en"] != 6 || again.byBase["de"] != 3 {
+		t.Errorf("the counts are now %+v", again)
 	}
 }
 
