@@ -75,6 +75,5 @@ func TestEngine(t *testing.T) {
 		Open: func(t testing.TB, name string, spaces []*pb.Space) search.Engine {
 			return openEngine(t, name, spaces...)
 		},
-		Exceptions: searchtest.Exceptions{Sets: true},
 	})
 }
