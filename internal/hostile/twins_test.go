@@ -138,7 +138,8 @@ func openTwin(t *testing.T, titles ...string) *twin {
 		t.Fatal(err)
 	}
 	authoriser := callers(t)
-	served := lib.Serve(nil, func(_ *gateway.Config, d *searchapi.Deps) {
+	served := lib.Serve(nil, func(cfg *gateway.Config, d *searchapi.Deps) {
+		cfg.Profiles = "../../config/profiles"
 		d.Authoriser, d.Planned = authoriser, registry.Runs
 	})
 	tw.search = served.URL
@@ -440,7 +441,11 @@ func (g *caller) leaf() string {
 func (g *caller) line() string {
 	q := g.leaf()
 	for range g.rnd.IntN(3) {
-		switch g.rnd.IntN(4) {
+		switch g.rnd.IntN(6) {
+		case 4:
+			q = fmt.Sprintf(pick(g, "(%s) THEN %s WITHIN 5s", "(%s) OVERLAPS %s", "(%s) DURING %s", "(%s) STARTS NEAR %s WITHIN 2s"), q, g.leaf())
+		case 5:
+			q = fmt.Sprintf("AT LEAST 2 OF (%s, %s, %s)", g.leaf(), g.leaf(), g.leaf())
 		case 0:
 			q += " AND " + g.leaf()
 		case 1:
@@ -513,6 +518,15 @@ func (g *caller) search() call {
 	}
 	if g.rnd.IntN(20) == 0 && len(g.cursors) > 0 {
 		body["cursor"] = pick(g, g.cursors...)
+	}
+	if g.rnd.IntN(3) == 0 {
+		body["facets"] = pick(g, []string{"title"}, []string{"title", "language", "kind"}, []string{"colour"})
+	}
+	if g.rnd.IntN(4) == 0 {
+		body["profile"] = pick(g, "editor", "trailer", "trailer", "nobody")
+	}
+	if g.rnd.IntN(8) == 0 {
+		body["fields"] = []string{"title", "text", "folded"}
 	}
 	if g.rnd.IntN(30) == 0 {
 		body["q"] = pick(g, "(", "smell:rain", "NOT captain", "captain WITHIN 5s", "", strings.Repeat("a", 20_000))
