@@ -571,7 +571,10 @@ func (g *caller) binary() call {
 }
 
 func (g *caller) read() call {
-	switch g.rnd.IntN(5) {
+	switch g.rnd.IntN(6) {
+	case 5:
+		typed := pick(g, g.words(), "the "+g.title(), pick(g, "l", "ca", "hid", "dial"))
+		return g.rpc("Suggest", "Suggest", map[string]any{"typed": typed[:1+g.rnd.IntN(len(typed))]})
 	case 0:
 		return g.rpc("ListTitles", "ListTitles", map[string]any{"limit": pick(g, 1, 2, 100)})
 	case 1:

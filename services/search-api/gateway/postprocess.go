@@ -148,7 +148,7 @@ func (g *Gateway) wholly(ctx, late context.Context, p *processed, parts []*part)
 	r := &result{moments: m.moments, total: &pb.Total{Count: int64(len(m.moments)), Exact: m.whole}, steps: m.steps}
 	for _, pt := range parts {
 		if err := m.failed[pt]; err != nil {
-			failure, _ := g.failure(wholeCtx, pt, err)
+			failure, _ := g.failure(wholeCtx, pt.name(), err)
 			r.partial = append(r.partial, failure)
 		}
 	}

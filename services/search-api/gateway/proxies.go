@@ -51,7 +51,7 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 			f.hits[pt] = answers[i]
 			continue
 		}
-		failure, err := g.failure(ctx, pt, pt.err)
+		failure, err := g.failure(ctx, pt.name(), pt.err)
 		if f.err == nil {
 			f.err = err
 		}
@@ -61,7 +61,7 @@ func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 }
 
 // failure tells of a part that failed, and returns the error as the caller may know it.
-func (g *Gateway) failure(ctx context.Context, pt *part, err error) (*pb.PartialFailure, error) {
+func (g *Gateway) failure(ctx context.Context, part string, err error) (*pb.PartialFailure, error) {
 	why := err
 	if errkind.Is(err, errkind.Cancelled) && errors.Is(context.Cause(ctx), errLate) {
 		err = errkind.Wrap(errkind.Unavailable, errLate)
@@ -70,11 +70,11 @@ func (g *Gateway) failure(ctx context.Context, pt *part, err error) (*pb.Partial
 	if kind == errkind.Internal {
 		text = "something went wrong inside; the service's log has the reason"
 	}
-	g.failed.WithLabelValues(pt.name(), kind.String()).Inc()
+	g.failed.WithLabelValues(part, kind.String()).Inc()
 	if kind != errkind.Invalid && kind != errkind.NotFound {
-		g.deps.Log.Warn("a part of a query failed", "part", pt.name(), "error", why)
+		g.deps.Log.Warn("a part of a query failed", "part", part, "error", why)
 	}
-	return &pb.PartialFailure{Part: pt.name(), Kind: kind.String(), Error: text}, err
+	return &pb.PartialFailure{Part: part, Kind: kind.String(), Error: text}, err
 }
 
 // askText maps a part to words in a field of annotations. Where no mode was chosen, what

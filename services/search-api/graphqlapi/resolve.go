@@ -42,6 +42,10 @@ func (r resolvers) Search(ctx context.Context, q *string, tree *QueryInput, filt
 		TimeoutMs: value(timeoutMs), Order: strings.ToLower(string(value(order))), Profile: value(profile), Facets: facets})
 }
 
+func (r resolvers) Suggest(ctx context.Context, typed string, limit int32) (*pb.SuggestResponse, error) {
+	return ask(ctx, r.rpc.Suggest, &pb.SuggestRequest{Typed: typed, Limit: limit})
+}
+
 func (r resolvers) Titles(ctx context.Context, limit int32, cursor *string) (*pb.ListTitlesResponse, error) {
 	return ask(ctx, r.rpc.ListTitles, &pb.ListTitlesRequest{Limit: limit, Cursor: value(cursor)})
 }

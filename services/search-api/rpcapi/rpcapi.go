@@ -67,6 +67,11 @@ func (s *Server) Search(ctx context.Context, req *connect.Request[pb.SearchReque
 	return rpc.Respond(s.deps.Gateway.Search(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
+// Suggest answers somebody who types.
+func (s *Server) Suggest(ctx context.Context, req *connect.Request[pb.SuggestRequest]) (*connect.Response[pb.SuggestResponse], error) {
+	return rpc.Respond(s.deps.Gateway.Suggest(ctx, rpc.CallerFrom(ctx), req.Msg))
+}
+
 // CompareVersions tells how the answers to judged queries change with a version.
 func (s *Server) CompareVersions(ctx context.Context, req *connect.Request[pb.CompareVersionsRequest]) (*connect.Response[pb.CompareVersionsResponse], error) {
 	return rpc.Respond(s.deps.Gateway.Compare(ctx, rpc.CallerFrom(ctx), req.Msg))

@@ -36,6 +36,8 @@ const (
 const (
 	// SearchServiceSearchProcedure is the fully-qualified name of the SearchService's Search RPC.
 	SearchServiceSearchProcedure = "/cinedex.v1.SearchService/Search"
+	// SearchServiceSuggestProcedure is the fully-qualified name of the SearchService's Suggest RPC.
+	SearchServiceSuggestProcedure = "/cinedex.v1.SearchService/Suggest"
 	// SearchServiceListTitlesProcedure is the fully-qualified name of the SearchService's ListTitles
 	// RPC.
 	SearchServiceListTitlesProcedure = "/cinedex.v1.SearchService/ListTitles"
@@ -54,6 +56,8 @@ const (
 // SearchServiceClient is a client for the cinedex.v1.SearchService service.
 type SearchServiceClient interface {
 	Search(context.Context, *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error)
+	// Ends of a query that somebody is typing, from the titles that the caller may see.
+	Suggest(context.Context, *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error)
 	// Titles that the caller may see, with their assets.
 	ListTitles(context.Context, *connect.Request[cinedexv1.ListTitlesRequest]) (*connect.Response[cinedexv1.ListTitlesResponse], error)
 	GetAsset(context.Context, *connect.Request[cinedexv1.GetAssetRequest]) (*connect.Response[cinedexv1.GetAssetResponse], error)
@@ -80,6 +84,12 @@ func NewSearchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			httpClient,
 			baseURL+SearchServiceSearchProcedure,
 			connect.WithSchema(searchServiceMethods.ByName("Search")),
+			connect.WithClientOptions(opts...),
+		),
+		suggest: connect.NewClient[cinedexv1.SuggestRequest, cinedexv1.SuggestResponse](
+			httpClient,
+			baseURL+SearchServiceSuggestProcedure,
+			connect.WithSchema(searchServiceMethods.ByName("Suggest")),
 			connect.WithClientOptions(opts...),
 		),
 		listTitles: connect.NewClient[cinedexv1.ListTitlesRequest, cinedexv1.ListTitlesResponse](
@@ -118,6 +128,7 @@ func NewSearchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 // searchServiceClient implements SearchServiceClient.
 type searchServiceClient struct {
 	search          *connect.Client[cinedexv1.SearchRequest, cinedexv1.SearchResponse]
+	suggest         *connect.Client[cinedexv1.SuggestRequest, cinedexv1.SuggestResponse]
 	listTitles      *connect.Client[cinedexv1.ListTitlesRequest, cinedexv1.ListTitlesResponse]
 	getAsset        *connect.Client[cinedexv1.GetAssetRequest, cinedexv1.GetAssetResponse]
 	listAnnotations *connect.Client[cinedexv1.ListAnnotationsRequest, cinedexv1.ListAnnotationsResponse]
@@ -128,6 +139,11 @@ type searchServiceClient struct {
 // Search calls cinedex.v1.SearchService.Search.
 func (c *searchServiceClient) Search(ctx context.Context, req *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error) {
 	return c.search.CallUnary(ctx, req)
+}
+
+// Suggest calls cinedex.v1.SearchService.Suggest.
+func (c *searchServiceClient) Suggest(ctx context.Context, req *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error) {
+	return c.suggest.CallUnary(ctx, req)
 }
 
 // ListTitles calls cinedex.v1.SearchService.ListTitles.
@@ -158,6 +174,8 @@ func (c *searchServiceClient) CompareVersions(ctx context.Context, req *connect.
 // SearchServiceHandler is an implementation of the cinedex.v1.SearchService service.
 type SearchServiceHandler interface {
 	Search(context.Context, *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error)
+	// Ends of a query that somebody is typing, from the titles that the caller may see.
+	Suggest(context.Context, *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error)
 	// Titles that the caller may see, with their assets.
 	ListTitles(context.Context, *connect.Request[cinedexv1.ListTitlesRequest]) (*connect.Response[cinedexv1.ListTitlesResponse], error)
 	GetAsset(context.Context, *connect.Request[cinedexv1.GetAssetRequest]) (*connect.Response[cinedexv1.GetAssetResponse], error)
@@ -180,6 +198,12 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 		SearchServiceSearchProcedure,
 		svc.Search,
 		connect.WithSchema(searchServiceMethods.ByName("Search")),
+		connect.WithHandlerOptions(opts...),
+	)
+	searchServiceSuggestHandler := connect.NewUnaryHandler(
+		SearchServiceSuggestProcedure,
+		svc.Suggest,
+		connect.WithSchema(searchServiceMethods.ByName("Suggest")),
 		connect.WithHandlerOptions(opts...),
 	)
 	searchServiceListTitlesHandler := connect.NewUnaryHandler(
@@ -216,6 +240,8 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 		switch r.URL.Path {
 		case SearchServiceSearchProcedure:
 			searchServiceSearchHandler.ServeHTTP(w, r)
+		case SearchServiceSuggestProcedure:
+			searchServiceSuggestHandler.ServeHTTP(w, r)
 		case SearchServiceListTitlesProcedure:
 			searchServiceListTitlesHandler.ServeHTTP(w, r)
 		case SearchServiceGetAssetProcedure:
@@ -237,6 +263,10 @@ type UnimplementedSearchServiceHandler struct{}
 
 func (UnimplementedSearchServiceHandler) Search(context.Context, *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.Search is not implemented"))
+}
+
+func (UnimplementedSearchServiceHandler) Suggest(context.Context, *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.Suggest is not implemented"))
 }
 
 func (UnimplementedSearchServiceHandler) ListTitles(context.Context, *connect.Request[cinedexv1.ListTitlesRequest]) (*connect.Response[cinedexv1.ListTitlesResponse], error) {

@@ -1,0 +1,197 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cinedex/cinedex/pkg/audit"
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/query"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/store"
+)
+
+const (
+	// MaxTyped bounds what was typed.
+	MaxTyped = 200
+	// MaxSuggestions bounds the suggestions of one kind.
+	MaxSuggestions     = 20
+	defaultSuggestions = 5
+	// suggestIn bounds the time of an answer: a person types a letter in about 150 ms.
+	suggestIn = 100 * time.Millisecond
+	// suggestFrom is how many items are read for each kind: several items say the same.
+	suggestFrom = 50
+)
+
+// Suggest returns what a caller who types may be about to look for: titles, labels, lines and the names of leaves. Everything comes from the
+// assets that the caller may see. A part that is late is left out and named.
+func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.SuggestRequest) (*pb.SuggestResponse, error) {
+	if caller == nil {
+		return nil, errNobody
+	}
+	typed := strings.TrimLeft(req.GetTyped(), " ")
+	limit := cmp.Or(int(req.GetLimit()), defaultSuggestions)
+	switch {
+	case limit < 0 || limit > MaxSuggestions:
+		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxSuggestions)
+	case len(typed) > MaxTyped:
+		return nil, errkind.New(errkind.Invalid, "typed: %d bytes are more than the %d allowed", len(typed), MaxTyped)
+	case !utf8.ValidString(typed):
+		return nil, errkind.New(errkind.Invalid, "typed: not UTF-8")
+	}
+	resp := &pb.SuggestResponse{}
+	if strings.TrimSpace(typed) == "" {
+		return resp, nil
+	}
+	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), view: g.deps.Catalog.View()}
+	var err error
+	if p.snap, err = g.lib.snapshot(ctx); err != nil {
+		return nil, err
+	}
+	if p.scope, err = g.scope(ctx, p.snap, caller, nil); err != nil {
+		return nil, err
+	}
+	sources := suggestable(p.view)
+	if g.deps.Charge != nil {
+		if err := g.deps.Charge(caller, float64(len(sources))*g.costOfWords(typed)*suggestFrom/float64(g.cfg.Candidates)); err != nil {
+			return nil, err
+		}
+	}
+	late, cancel := context.WithTimeoutCause(ctx, suggestIn, errLate)
+	defer cancel()
+	found := make([][]*pb.Suggestion, len(sources)+1)
+	failed := make([]error, len(sources)+1)
+	var eg errgroup.Group
+	eg.Go(func() error { found[0], failed[0] = p.titlesLike(late, caller, typed, limit); return nil })
+	for i, s := range sources {
+		eg.Go(func() error { found[i+1], failed[i+1] = g.itemsLike(late, p, s, typed, limit); return nil })
+	}
+	_ = eg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, errkind.New(errkind.Cancelled, "the caller went away: %w", err)
+	}
+	resp.Suggestions = append(leavesLike(p.view, typed, limit), slices.Concat(found...)...)
+	for i, err := range failed {
+		if err == nil {
+			continue
+		}
+		part := "titles"
+		if i > 0 {
+			part = sources[i-1].leaf
+		}
+		failure, _ := g.failure(late, part, err)
+		resp.Partial = append(resp.Partial, failure)
+	}
+	audit.From(ctx).Query(typed)
+	audit.From(ctx).Told(len(resp.GetSuggestions()))
+	return resp, nil
+}
+
+// A suggested is a leaf of words with a source of it.
+type suggested struct {
+	*catalog.Source
+	leaf string
+}
+
+// suggestable returns the leaves whose words can be suggested: one source of words each.
+func suggestable(v *catalog.View) (out []suggested) {
+	for _, l := range v.Leaves() {
+		i := slices.IndexFunc(l.Sources, func(s *catalog.Source) bool { return s.GetSpace() == "" && s.Algorithm == l.Algorithm })
+		if l.GetShape() == pb.LeafShape_LEAF_SHAPE_WORDS && i >= 0 {
+			out = append(out, suggested{l.Sources[i], l.GetName()})
+		}
+	}
+	return out
+}
+
+// itemsLike returns texts or labels with the words typed, each once, the best first.
+func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, typed string, limit int) ([]*pb.Suggestion, error) {
+	hits, err := g.text(ctx, p, search.TextQuery{Scope: p.scope.Scope, Filter: search.Filter{Kinds: []string{s.GetKind()}}, Field: fields[s.GetField()],
+		Mode: search.Prefix, Words: typed, Limit: suggestFrom})
+	if err != nil || len(hits) == 0 {
+		return nil, err
+	}
+	refs := make([]store.Ref, len(hits))
+	for i, h := range hits {
+		refs[i] = store.Ref{Asset: h.Asset, Run: h.Run, Ordinal: h.Ordinal}
+	}
+	items, err := g.deps.Store.AnnotationsAt(ctx, refs)
+	if err != nil {
+		return nil, fmt.Errorf("reading what was found: %w", err)
+	}
+	lang := query.Language{Names: p.view}
+	var out []*pb.Suggestion
+	said := map[string]bool{}
+	for _, a := range items {
+		text, mode := a.GetText(), pb.TextMode_TEXT_MODE_PHRASE
+		if s.GetField() == pb.AnswerField_ANSWER_FIELD_LABEL {
+			text, mode = a.GetLabel(), pb.TextMode_TEXT_MODE_UNSPECIFIED
+		}
+		text = strings.Join(strings.Fields(text), " ")
+		if key := strings.ToLower(text); text == "" || len(text) > query.MaxText || said[key] {
+			continue
+		} else if said[key] = true; len(out) < limit {
+			out = append(out, &pb.Suggestion{Text: text, Kind: s.leaf, Q: lang.Print(query.Leaf(&pb.Leaf{Kind: s.leaf, Mode: mode, Text: text}), nil)})
+		}
+	}
+	return out, nil
+}
+
+// titlesLike returns titles in whose name a word begins with the words typed.
+func (p *processed) titlesLike(ctx context.Context, caller *authz.Caller, typed string, limit int) (out []*pb.Suggestion, err error) {
+	typed = strings.ToLower(strings.TrimSpace(typed))
+	lang, seen, last := query.Language{Names: p.view}, 0, ""
+	for e := range p.snap.visibleFrom(caller, Place{}) {
+		if seen++; seen%4096 == 0 && ctx.Err() != nil {
+			return out, errkind.New(errkind.Cancelled, "the titles were read in part: %w", ctx.Err())
+		}
+		if e.title == last {
+			continue
+		}
+		last = e.title
+		if !wordBegins(strings.ToLower(e.name), typed) && !wordBegins(e.title, typed) {
+			continue
+		}
+		if out = append(out, &pb.Suggestion{Text: cmp.Or(e.name, e.title), Kind: "title", Q: lang.Print(nil, &pb.Filter{Titles: []string{e.title}})}); len(out) == limit {
+			break
+		}
+	}
+	return out, nil
+}
+
+// wordBegins reports whether a word of a name begins with the given letters.
+func wordBegins(name, letters string) bool {
+	for at := 0; ; {
+		i := strings.Index(name[at:], letters)
+		if i < 0 {
+			return false
+		}
+		if i += at; i == 0 || strings.ContainsRune(" -_.:'(", rune(name[i-1])) {
+			return true
+		}
+		at = i + 1
+	}
+}
+
+// leavesLike returns the leaves whose name begins with the word typed.
+func leavesLike(v *catalog.View, typed string, limit int) (out []*pb.Suggestion) {
+	if strings.ContainsAny(typed, " \":") {
+		return nil
+	}
+	for _, name := range v.LeafNames() {
+		if name != catalog.Bare && strings.HasPrefix(name, strings.ToLower(typed)) && len(out) < limit {
+			out = append(out, &pb.Suggestion{Text: name + ":", Kind: "leaf", Q: v.Short(name) + ":"})
+		}
+	}
+	return out
+}

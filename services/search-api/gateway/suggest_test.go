@@ -1,0 +1,111 @@
+package gateway_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/errkind"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/search-api/apitest"
+	"github.com/cinedex/cinedex/services/search-api/gateway"
+)
+
+func suggestions(t *testing.T, g *gateway.Gateway, caller *authz.Caller, typed string) (out []string) {
+	t.Helper()
+	r, err := g.Suggest(t.Context(), caller, &pb.SuggestRequest{Typed: typed})
+	if err != nil || len(r.GetPartial()) > 0 {
+		t.Fatalf("%q: %v, %v", typed, r.GetPartial(), err)
+	}
+	for _, s := range r.GetSuggestions() {
+		out = append(out, s.GetKind()+" "+s.GetText())
+	}
+	return out
+}
+
+func TestSuggest(t *testing.T) {
+	_, g := opened(t, harbour(), mountain("mountain"))
+	for typed, want := range map[string][]string{
+		"":             nil,
+		"moun":         {"title The Mountain", "dialogue Captain of the coffee, lamp and mountain."},
+		"the har":      {"title The Harbour"},
+		"sail":         {"label sailing boat"},
+		"sailing b":    {"label sailing boat"},
+		"dial":         {"leaf dialogue:"},
+		"black cof":    {"dialogue A black coffee, captain."},
+		"our":          nil, // no word begins so
+		"nothing here": nil,
+	} {
+		got := suggestions(t, g, everybody, typed)
+		for _, w := range want {
+			if !slices.Contains(got, w) {
+				t.Errorf("%q: %q lacks %q", typed, got, w)
+			}
+		}
+		if len(want) == 0 && len(got) > 0 {
+			t.Errorf("%q: %q, want none", typed, got)
+		}
+	}
+	// Each label comes once, however many shots have it.
+	if got := suggestions(t, g, everybody, "light"); len(slices.DeleteFunc(got, func(s string) bool { return s != "label lighthouse" })) != 1 {
+		t.Errorf("light: %q", got)
+	}
+	// Every suggestion of words is a query that finds something.
+	r, err := g.Suggest(t.Context(), everybody, &pb.SuggestRequest{Typed: "ca"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range r.GetSuggestions() {
+		if s.GetKind() == "title" || s.GetKind() == "leaf" {
+			continue
+		}
+		if resp := ask(t, g, line(s.GetQ())); len(resp.GetHits()) == 0 || resp.GetNoGoodMatch() {
+			t.Errorf("%s finds nothing", s.GetQ())
+		}
+	}
+	for _, bad := range []*pb.SuggestRequest{{Typed: "a", Limit: -1}, {Typed: "a", Limit: gateway.MaxSuggestions + 1}, {Typed: strings.Repeat("a", gateway.MaxTyped+1)}, {Typed: "a\xff"}} {
+		if _, err := g.Suggest(t.Context(), everybody, bad); !errkind.Is(err, errkind.Invalid) {
+			t.Errorf("%.40v: %v, want Invalid", bad, err)
+		}
+	}
+	if _, err := g.Suggest(t.Context(), nil, &pb.SuggestRequest{Typed: "a"}); !errkind.Is(err, errkind.Unauthenticated) {
+		t.Errorf("nobody: %v", err)
+	}
+}
+
+// TestSuggestionsAreOfTheCaller: a caller is told nothing of a title that the caller may not see.
+func TestSuggestionsAreOfTheCaller(t *testing.T) {
+	_, both := opened(t, harbour(), mountain("mountain"))
+	_, one := opened(t, mountain("mountain"))
+	caller := authz.NewCaller("one", []string{"mountain"})
+	for _, typed := range []string{"l", "la", "lamp", "h", "harb", "the", "sail", "cap", "d", "black"} {
+		got, want := suggestions(t, both, caller, typed), suggestions(t, one, caller, typed)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q beside a hidden title, %q without", typed, got, want)
+		}
+	}
+}
+
+// TestSuggestInTime: suggestions over a library of many titles come while a person types.
+func TestSuggestInTime(t *testing.T) {
+	l := apitest.New(t)
+	for i := range 40 {
+		l.Add(mountain(fmt.Sprint("mountain-", i)))
+	}
+	g := open(t, l, nil, gateway.Default())
+	suggestions(t, g, everybody, "m")
+	var took []time.Duration
+	for i := range 50 {
+		begun := time.Now()
+		suggestions(t, g, everybody, "mountain-"[:1+i%9])
+		took = append(took, time.Since(begun))
+	}
+	slices.Sort(took)
+	t.Logf("p50 %s, p90 %s", took[25], took[45])
+	if took[25] > 100*time.Millisecond {
+		t.Errorf("half of the answers took more than %s", took[25])
+	}
+}
