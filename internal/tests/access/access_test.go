@@ -17,8 +17,6 @@ import (
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cinedex/cinedex/pkg/algo"
-	"github.com/cinedex/cinedex/pkg/algo/dialogue"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -81,14 +79,10 @@ func newWorld(t *testing.T, a authz.Authoriser, titles ...string) *world {
 	if _, err := w.events.EnsureTopics(t.Context(), events.Layout{Replication: 1, Embedded: true}); err != nil {
 		t.Fatal(err)
 	}
-	registry, err := algo.NewRegistry(dialogue.New())
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := slog.New(slog.DiscardHandler)
 	work := operating.Default()
 	work.Batch.Jobs = 100
-	jobs, err := operating.New(work, operating.Deps{Events: w.events, Store: l.Store, Engine: l.Engine, Registry: registry, Blobs: l.Blobs, Log: log, Registerer: prometheus.NewRegistry()})
+	jobs, err := operating.New(work, operating.Deps{Events: w.events, Store: l.Store, Engine: l.Engine, Catalog: apitest.Catalog(), Blobs: l.Blobs, Log: log, Registerer: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
