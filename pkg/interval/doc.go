@@ -20,6 +20,9 @@
 //   - places(Not(a, b)) is {x in a : x shares time with no y in b}. Not(Not(a, b), c) is Not(Not(a, c), b) and Not(a, Or(b, c)).
 //   - places(Within(a, b, gap)) is {hull(x, y) : x in a, y the best span of b whose gap from x is at most gap}. Spans that touch have
 //     a gap of 0. Better decides which span is the best; of equal spans the first in the order of the list.
+//   - places(Then(a, b, gap)) is {hull(x, y) : x in a, y the first span of b that starts at or after the end of x, at most gap later}.
+//   - Overlapping, During, StartsNear, EndsNear and Touching return the spans of a that stand in the relation to a span of b, or to a time.
+//   - places(AtLeast(n, lists)) are the stretches of time, as long as possible, in which spans of n or more of the lists hold.
 //
 // # Cost
 //
