@@ -166,7 +166,9 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// meant is the end of an error: ", did you mean X?" where a name of the list is near, and else nothing.
+// Meant returns the end of an error: "; did you mean X?" where a name of the list is near, and otherwise nothing.
+func Meant(name string, list []string) string { return meant(name, list) }
+
 func meant(name string, list []string) string {
 	if n := nearest(name, list); n != "" {
 		return "; did you mean " + n + "?"

@@ -41,6 +41,7 @@ func (c *checker) asked(s *cinedexv1.AlgorithmSpec) {
 			c.want(!slices.Contains(described, k.GetKind()), "kind", "must be described once")
 			c.want(cinedexv1.KindRole_name[int32(k.GetRole())] != "", "role", "must be a role that this version knows")
 			c.shown(k.GetShown())
+			c.attributeSpecs(k.GetAttributes())
 			described = append(described, k.GetKind())
 		})
 	}
@@ -50,6 +51,27 @@ func (c *checker) asked(s *cinedexv1.AlgorithmSpec) {
 	}
 	for i, a := range s.GetAnswers() {
 		c.in(at("answers", i), a != nil, func() { c.answer(a, s) })
+	}
+}
+
+// reservedAttributes are names that stand in the brackets of a leaf for something else.
+var reservedAttributes = []string{"confidence", "lang", "slop", "region"}
+
+func (c *checker) attributeSpecs(list []*cinedexv1.AttributeSpec) {
+	if len(list) > MaxDeclared {
+		c.fail("attributes", "must have at most %d entries, not %d", MaxDeclared, len(list))
+		return
+	}
+	var names []string
+	for i, a := range list {
+		c.in(at("attributes", i), a != nil, func() {
+			c.want(leafPat.MatchString(a.GetName()), "name", "must be small letters, digits and _, a letter first, at most 64")
+			c.want(!slices.Contains(reservedAttributes, a.GetName()), "name", "%s means something else in a query: choose another name", a.GetName())
+			c.want(!slices.Contains(names, a.GetName()), "name", "must be declared once")
+			c.want(a.GetType() != 0 && cinedexv1.AttributeType_name[int32(a.GetType())] != "", "type", "must be TEXT, NUMBER or FLAG")
+			c.line("hint", a.GetHint())
+			names = append(names, a.GetName())
+		})
 	}
 }
 

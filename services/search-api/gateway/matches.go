@@ -23,7 +23,7 @@ const maxMatches = 250_000
 func ranked(q *pb.Query) bool {
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		return true
+		return !tested(n.Leaf)
 	case *pb.Query_Or:
 		return !slices.ContainsFunc(n.Or.GetQueries(), func(c *pb.Query) bool { return !ranked(c) })
 	}

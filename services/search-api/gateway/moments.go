@@ -35,6 +35,7 @@ type evidence struct {
 	rank       int // in its part, from 1
 	confidence float32
 	standing   standing
+	region     *pb.Region // of the annotation, where a query compares regions
 }
 
 // A standing says how surely a piece of evidence is a line that was asked for. A line is a place to land on.
@@ -501,8 +502,11 @@ func (e evaluation) not(q *pb.Query, floor float32, ms []*moment) []*moment {
 	return e.of(q, floor)
 }
 
-// leaf fuses the sources of one leaf.
+// leaf fuses the sources of one leaf. A leaf that tests annotations is evaluated over whole sets alone.
 func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
+	if tested(l) {
+		return nil
+	}
 	var lists [][]*moment
 	for _, pt := range e.parts {
 		if pt.leaf != l {

@@ -43,6 +43,14 @@ func (w *whole) operand(q *pb.Query, floor float32, scored bool, steps *steps) (
 		return w.allOf(n.And.GetQueries(), floor, scored, steps)
 	case *pb.Query_Within:
 		return w.pairOf(n.Within, floor, steps)
+	case *pb.Query_Then:
+		return w.sequenceOf(n.Then, floor, steps)
+	case *pb.Query_Related:
+		return w.relatedOf(n.Related, floor, scored, steps)
+	case *pb.Query_NearCut:
+		return w.nearCutOf(n.NearCut, floor, scored, steps)
+	case *pb.Query_AtLeast:
+		return w.atLeastOf(n.AtLeast, floor, scored, steps)
 	}
 	return nil, errkind.New(errkind.Invalid, "query: %T cannot be evaluated", q.GetNode())
 }
@@ -78,7 +86,7 @@ func (w *whole) leaf(l *pb.Leaf, floor float32, scored bool, s *steps) (operand,
 		}
 		line := s.enter("%s", pt.name())
 		s.leave()
-		r := reading{pt, floor, scored, line}
+		r := reading{pt: pt, floor: floor, scored: scored, told: line, annotated: w.regional[l] || tested(l)}
 		o.readings = append(o.readings, r)
 		n, err := w.estimate(r)
 		if err != nil {
@@ -320,25 +328,38 @@ func (o *andOperand) moments(where []search.Window) groups {
 
 func (w *whole) not(a, b []stretch) ([]stretch, error) { return w.algebra.Not(a, b), nil }
 
-// A pairOperand is WITHIN: each moment of left with the best moment of right at most gap away.
+// A pairOperand is WITHIN, each moment of left with the best moment of right at most gap away, or THEN, each moment of left with the first
+// moment of right behind.
 type pairOperand struct {
 	w           *whole
 	left, right operand
 	gap         schema.Time
+	join        func(left, right []stretch, gap schema.Time) ([]stretch, error)
 	line        *step
 }
 
 func (w *whole) pairOf(n *pb.Within, floor float32, s *steps) (operand, error) {
 	gap := schema.Time(n.GetGap())
-	o := &pairOperand{w: w, gap: gap, line: s.enter("within %s", time.Duration(gap.Seconds()*float64(time.Second)))}
+	o := &pairOperand{w: w, gap: gap, join: w.algebra.Within, line: s.enter("within %s", length(gap))}
+	return o, o.sides(n.GetLeft(), n.GetRight(), floor, s)
+}
+
+func (w *whole) sequenceOf(n *pb.Then, floor float32, s *steps) (operand, error) {
+	gap := schema.Time(n.GetGap())
+	o := &pairOperand{w: w, gap: gap, join: w.algebra.Then, line: s.enter("then within %s", length(gap))}
+	return o, o.sides(n.GetLeft(), n.GetRight(), floor, s)
+}
+
+func length(t schema.Time) time.Duration { return time.Duration(t.Seconds() * float64(time.Second)) }
+
+// sides makes the operands of both sides. The scores decide which moment of the right is the best.
+func (o *pairOperand) sides(left, right *pb.Query, floor float32, s *steps) (err error) {
 	defer s.leave()
-	var err error
-	if o.left, err = w.operand(n.GetLeft(), floor, true, s); err != nil {
-		return nil, err
+	if o.left, err = o.w.operand(left, floor, true, s); err != nil {
+		return err
 	}
-	// The best moment of the right is chosen by its scores.
-	o.right, err = w.operand(n.GetRight(), floor, true, s)
-	return o, err
+	o.right, err = o.w.operand(right, floor, true, s)
+	return err
 }
 
 func (o *pairOperand) size() int { return min(o.left.size(), o.right.size()) }
@@ -358,7 +379,7 @@ func (o *pairOperand) drive() {
 func (o *pairOperand) reach() schema.Time { return o.gap + 1 }
 
 func (o *pairOperand) within(left, right []stretch) ([]stretch, error) {
-	return o.w.algebra.Within(left, right, o.gap)
+	return o.join(left, right, o.gap)
 }
 
 func (o *pairOperand) moments(where []search.Window) groups {

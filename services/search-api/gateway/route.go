@@ -92,13 +92,38 @@ func calibrationOf(s *catalog.Source, space string) *calibration {
 // sourcesOf returns where a leaf is looked for under a filter.
 func sourcesOf(leaf *catalog.Leaf, l *pb.Leaf, f *pb.Filter) []*catalog.Source {
 	return slices.DeleteFunc(slices.Clone(leaf.Sources), func(s *catalog.Source) bool {
-		return !serves(s, l.GetMode()) || !inLanguage(s, l) || !ofKind(s, f) || !ofCharacter(s, f)
+		return !serves(s, l.GetMode()) || !inLanguage(s, l) || !testable(s, l) || !ofKind(s, f) || !ofCharacter(s, f)
 	})
 }
 
 // inLanguage leaves out kinds that are in no language where the leaf wants a language.
 func inLanguage(s *catalog.Source, l *pb.Leaf) bool {
 	return len(l.GetLanguages()) == 0 || s.About.GetInLanguage()
+}
+
+// testable leaves out kinds whose annotations lack something that the leaf tests.
+func testable(s *catalog.Source, l *pb.Leaf) bool {
+	has := func(name string) bool { return attributeOf(s, name) != nil }
+	for name := range l.GetAttributes() {
+		if !has(name) {
+			return false
+		}
+	}
+	for name := range l.GetRanges() {
+		if !has(name) {
+			return false
+		}
+	}
+	return len(l.GetRegions()) == 0 || s.About.GetRegions()
+}
+
+// attributeOf returns an attribute of the annotations of a source; nil where the kind declares none of the name.
+func attributeOf(s *catalog.Source, name string) *pb.AttributeSpec {
+	i := slices.IndexFunc(s.About.GetAttributes(), func(a *pb.AttributeSpec) bool { return a.GetName() == name })
+	if i < 0 {
+		return nil
+	}
+	return s.About.GetAttributes()[i]
 }
 
 // bothLanguages returns the languages of both lists, where an empty list has every language. ok is false where the lists have no language

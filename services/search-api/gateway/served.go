@@ -15,7 +15,7 @@ import (
 // checkServed refuses a query with a part that nothing answers, and says why. An empty answer would read as "it is
 // not in the library".
 func checkServed(v *catalog.View, q *pb.Query, f *pb.Filter) error {
-	if err := evaluated(q); err != nil {
+	if err := related(v, q); err != nil {
 		return errkind.Wrap(errkind.Invalid, fmt.Errorf("query: %w", err))
 	}
 	for _, l := range query.Leaves(q) {
@@ -32,28 +32,24 @@ func checkServed(v *catalog.View, q *pb.Query, f *pb.Filter) error {
 	return nil
 }
 
-// evaluated names a node that the gateway does not evaluate; nil where the gateway evaluates every node.
-func evaluated(q *pb.Query) error {
-	switch n := q.GetNode().(type) {
-	case *pb.Query_Then:
-		return unevaluated("THEN")
-	case *pb.Query_Related:
-		return unevaluated(query.RelationName(n.Related.GetRelation()))
-	case *pb.Query_NearCut:
-		return unevaluated("NEAR CUT")
-	case *pb.Query_AtLeast:
-		return unevaluated("AT LEAST")
+// related names an operator that the algorithms give nothing to compare for; nil where the algorithms do.
+func related(v *catalog.View, q *pb.Query) error {
+	if q.GetNearCut() != nil && v.Role(pb.KindRole_KIND_ROLE_SHOTS).GetKind() == "" {
+		return fmt.Errorf("no algorithm finds shots, and NEAR CUT needs the cuts between shots")
+	}
+	if n := q.GetRelated(); n != nil && inPicture(n.GetRelation()) {
+		for _, l := range query.Leaves(q) {
+			if leaf := v.Leaf(l.GetKind()); leaf != nil && !slices.ContainsFunc(leaf.Sources, func(s *catalog.Source) bool { return s.About.GetRegions() }) {
+				return fmt.Errorf("%s has no region, and %s compares regions", l.GetKind(), query.RelationName(n.GetRelation()))
+			}
+		}
 	}
 	for _, c := range query.Children(q) {
-		if err := evaluated(c); err != nil {
+		if err := related(v, c); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func unevaluated(operator string) error {
-	return fmt.Errorf("%s is not evaluated by this service; use AND, OR, NOT and WITHIN", operator)
 }
 
 // served says why nothing answers a leaf under a filter, or nil where something does.
@@ -76,6 +72,9 @@ func served(v *catalog.View, l *pb.Leaf, f *pb.Filter) error {
 	if keep(func(s *catalog.Source) bool { return inLanguage(s, l) }); len(sources) == 0 {
 		return fmt.Errorf("%s finds the kind %s, which is in no language; leave [lang=%s] out", name, found, strings.Join(l.GetLanguages(), ","))
 	}
+	if keep(func(s *catalog.Source) bool { return testable(s, l) }); len(sources) == 0 {
+		return fmt.Errorf("%s finds the kinds %s, and none of the kinds has all that [%s…] tests", name, found, name)
+	}
 	if _, ok := bothLanguages(f.GetLanguages(), l.GetLanguages()); !ok {
 		return fmt.Errorf("%s is wanted in %s, and the filter wants only lang:%s", name, strings.Join(l.GetLanguages(), ", "), strings.Join(f.GetLanguages(), ","))
 	}
@@ -91,14 +90,18 @@ func served(v *catalog.View, l *pb.Leaf, f *pb.Filter) error {
 
 // unused names a field of a leaf that a leaf of its shape has no use for.
 func unused(v *catalog.View, leaf *catalog.Leaf, l *pb.Leaf) error {
-	for _, a := range slices.Sorted(maps.Keys(l.GetAttributes())) {
-		return fmt.Errorf("%s takes no attributes, and %.70q is given", l.GetKind(), a)
+	for _, name := range slices.Sorted(maps.Keys(l.GetAttributes())) {
+		if err := attribute(leaf, l, name, typeOf(l.GetAttributes()[name])); err != nil {
+			return err
+		}
 	}
-	for _, a := range slices.Sorted(maps.Keys(l.GetRanges())) {
-		return fmt.Errorf("%s takes no attributes, and %.70q is given", l.GetKind(), a)
+	for _, name := range slices.Sorted(maps.Keys(l.GetRanges())) {
+		if err := attribute(leaf, l, name, pb.AttributeType_ATTRIBUTE_TYPE_NUMBER); err != nil {
+			return err
+		}
 	}
 	switch {
-	case len(l.GetRegions()) > 0:
+	case len(l.GetRegions()) > 0 && !slices.ContainsFunc(leaf.Sources, func(s *catalog.Source) bool { return s.About.GetRegions() }):
 		return fmt.Errorf("%s has no region, and [region …] is given", l.GetKind())
 	case l.GetSlop() > 0:
 		return fmt.Errorf("the words between the words of a phrase are not counted by this service; leave slop out of %s", l.GetKind())
@@ -117,6 +120,45 @@ func unused(v *catalog.View, leaf *catalog.Leaf, l *pb.Leaf) error {
 		return fmt.Errorf("%s takes no asset, time and timecode; asset: and time: as filters narrow the whole query", l.GetKind())
 	}
 	return nil
+}
+
+// attribute says why no source of a leaf has an attribute of the type.
+func attribute(leaf *catalog.Leaf, l *pb.Leaf, name string, want pb.AttributeType) error {
+	var names []string
+	for _, s := range leaf.Sources {
+		a := attributeOf(s, name)
+		if a != nil && a.GetType() == want {
+			return nil
+		}
+		if a != nil {
+			return fmt.Errorf("%s[%s]: the attribute is a %s, and a %s is given", l.GetKind(), name, typeName(a.GetType()), typeName(want))
+		}
+		for _, a := range s.About.GetAttributes() {
+			names = append(names, a.GetName())
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("%s takes no attributes, and %.70q is given", l.GetKind(), name)
+	}
+	slices.Sort(names)
+	return fmt.Errorf("%s has no attribute %.70q; there are %s%s", l.GetKind(), name, strings.Join(slices.Compact(names), ", "), query.Meant(name, names))
+}
+
+func typeName(t pb.AttributeType) string {
+	return strings.ToLower(strings.TrimPrefix(t.String(), "ATTRIBUTE_TYPE_"))
+}
+
+// typeOf returns the type of attribute that a value of a query is compared with.
+func typeOf(v *pb.Value) pb.AttributeType {
+	switch v.GetKind().(type) {
+	case *pb.Value_Text, *pb.Value_Texts:
+		return pb.AttributeType_ATTRIBUTE_TYPE_TEXT
+	case *pb.Value_Integer, *pb.Value_Number:
+		return pb.AttributeType_ATTRIBUTE_TYPE_NUMBER
+	case *pb.Value_Flag:
+		return pb.AttributeType_ATTRIBUTE_TYPE_FLAG
+	}
+	return pb.AttributeType_ATTRIBUTE_TYPE_UNSPECIFIED
 }
 
 // takers says which leaves take a picture.

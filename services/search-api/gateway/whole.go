@@ -63,6 +63,8 @@ type whole struct {
 	fuses   bool   // several parts may find one moment at different intervals
 	done    string // every match in the assets up to this asset is known
 	last    sight  // of the run that was looked up last
+	// regional are the leaves whose regions a relation in the picture compares.
+	regional map[*pb.Leaf]bool
 }
 
 type sight struct {
@@ -70,7 +72,7 @@ type sight struct {
 }
 
 func (g *Gateway) newWhole(ctx context.Context, p *processed, parts []*part) *whole {
-	w := &whole{g: g, ctx: ctx, p: p, parts: parts, failed: map[*part]error{}, bounded: map[*part]bool{}, best: map[*part][]search.Hit{}}
+	w := &whole{g: g, ctx: ctx, p: p, parts: parts, failed: map[*part]error{}, bounded: map[*part]bool{}, best: map[*part][]search.Hit{}, regional: regional(p.tree)}
 	w.algebra = interval.Algebra[reasons]{Join: joined, Better: better, Spend: w.spend, Most: maxGroup}
 	return w
 }
@@ -88,7 +90,7 @@ func (w *whole) spend(n int) error {
 
 // sameReason is the order of reasons.
 func sameReason(a, b evidence) int {
-	return cmp.Or(cmp.Compare(a.part.number, b.part.number), strings.Compare(a.Run, b.Run), strings.Compare(a.Language, b.Language))
+	return cmp.Or(cmp.Compare(a.part.number, b.part.number), strings.Compare(a.Run, b.Run), strings.Compare(a.Language, b.Language), compareRegions(a.region, b.region))
 }
 
 // joined returns the better evidence of each part, run and language. A shot has several pictures and a scene many lines, and all of the
@@ -168,7 +170,7 @@ func (w *whole) setOf(pt *part, vector []float32, floor float32, scored bool) se
 
 // least is the confidence from which on an item of the part belongs to its set.
 func (w *whole) least(pt *part, floor float32) float32 {
-	return max(floor, matchConfidence, pt.cutoff(), w.p.filter.GetMinConfidence())
+	return max(floor, matchConfidence, pt.cutoff(), pt.filter.MinConfidence)
 }
 
 // score returns a similarity that no match falls below: confidence turned round, less what rounding may take away.
@@ -196,6 +198,8 @@ type reading struct {
 	floor  float32
 	scored bool
 	told   *step
+	// annotated says that the annotation behind each hit is read: the leaf tests the annotation, or a relation compares regions.
+	annotated bool
 }
 
 // read yields the moments of a part that share time with a window, and MAY yield others. A part that fails yields nothing more, and the
@@ -426,6 +430,13 @@ func (w *whole) moments(r reading, hits []search.Hit) ([]group, error) {
 			return nil, err
 		}
 	}
+	var regions []*pb.Region
+	if r.annotated {
+		var err error
+		if hits, regions, err = w.annotated(r, hits); err != nil {
+			return nil, err
+		}
+	}
 	var out []group
 	for len(hits) > 0 {
 		asset := hits[0].Asset
@@ -433,19 +444,19 @@ func (w *whole) moments(r reading, hits []search.Hit) ([]group, error) {
 		if n < 0 {
 			n = len(hits)
 		}
-		if spans := w.spans(r, hits[:n], shots[asset]); len(spans) > 0 {
+		if spans := w.spans(r, hits[:n], regions[:min(n, len(regions))], shots[asset]); len(spans) > 0 {
 			out = append(out, group{asset, spans})
 		}
-		hits = hits[n:]
+		hits, regions = hits[n:], regions[min(n, len(regions)):]
 	}
 	return out, nil
 }
 
-// spans makes a list of the hits of one asset.
-func (w *whole) spans(r reading, hits []search.Hit, shots shotList) []stretch {
+// spans makes a list of the hits of one asset. regions are empty, or have the region of each hit.
+func (w *whole) spans(r reading, hits []search.Hit, regions []*pb.Region, shots shotList) []stretch {
 	why := make(reasons, 0, len(hits))
 	out := make([]stretch, 0, len(hits))
-	for _, h := range hits {
+	for i, h := range hits {
 		if w.assetOf(h.Run) != h.Asset { // cannot be: engines answer within the scope
 			continue
 		}
@@ -461,6 +472,9 @@ func (w *whole) spans(r reading, hits []search.Hit, shots shotList) []stretch {
 		}
 		why = append(why, evidence{part: r.pt, Hit: h, confidence: confidence, standing: standingOf(r.pt, confidence)})
 		n := len(why)
+		if len(regions) > 0 {
+			why[n-1].region = regions[i]
+		}
 		out = append(out, stretch{Interval: iv, Of: why[n-1 : n : n]})
 	}
 	return w.algebra.Settle(out)
