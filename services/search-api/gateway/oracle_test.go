@@ -155,6 +155,8 @@ func (o *oracle) of(q *pb.Query) []oracleMoment {
 				})
 			}
 		}
+	default:
+		out = o.related(q)
 	}
 	return settle(out)
 }
@@ -260,11 +262,11 @@ func (o *oracle) fuses(q *pb.Query) bool {
 	case *pb.Query_Or:
 		return true
 	case *pb.Query_And:
-		return slices.ContainsFunc(n.And.GetQueries(), o.fuses)
-	case *pb.Query_Within:
-		return o.fuses(n.Within.GetLeft()) || o.fuses(n.Within.GetRight())
+		return slices.ContainsFunc(n.And.GetQueries(), func(q *pb.Query) bool { return q.GetNot() == nil && o.fuses(q) })
+	case *pb.Query_Related:
+		return o.fuses(n.Related.GetLeft())
 	}
-	return false
+	return slices.ContainsFunc(query.Children(q), o.fuses)
 }
 
 // fold: in the order of scores, a moment joins the kept moment at its place, or the first kept moment that is the same moment.
@@ -558,7 +560,7 @@ func randomQuery(t *rapid.T, depth int) *pb.Query {
 		return randomLeaf(t)
 	}
 	child := func() *pb.Query { return randomQuery(t, rapid.IntRange(0, depth-1).Draw(t, "depth")) }
-	switch rapid.IntRange(0, 4).Draw(t, "operator") {
+	switch rapid.IntRange(0, 7).Draw(t, "operator") {
 	case 0:
 		return query.Or(child(), child())
 	case 1:
@@ -567,6 +569,8 @@ func randomQuery(t *rapid.T, depth int) *pb.Query {
 		return query.And(child(), query.Not(child()))
 	case 3:
 		return query.And(child(), child(), query.Not(child()))
+	case 4, 5, 6:
+		return randomRelation(t, child)
 	}
 	return query.And(child(), child())
 }

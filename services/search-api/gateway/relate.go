@@ -18,12 +18,13 @@ type relatedOperand struct {
 	// reach is how far around a moment of one side the other side is read.
 	reach  schema.Time
 	relate func(left, right []stretch) ([]stretch, error)
+	both   bool // a moment of the operand is the time that both sides share
 	line   *step
 }
 
 func (w *whole) relatedOf(n *pb.Related, floor float32, scored bool, s *steps) (operand, error) {
 	relation := n.GetRelation()
-	o := &relatedOperand{w: w, line: s.enter("%s", strings.ToLower(query.RelationName(relation)))}
+	o := &relatedOperand{w: w, both: inPicture(relation), line: s.enter("%s", strings.ToLower(query.RelationName(relation)))}
 	defer s.leave()
 	gap := schema.Time(n.GetGap())
 	al := w.algebra
@@ -47,13 +48,13 @@ func (w *whole) relatedOf(n *pb.Related, floor float32, scored bool, s *steps) (
 		return nil, err
 	}
 	// A relation in time leaves nothing of the right in the answer.
-	o.right, err = w.operand(n.GetRight(), floor, scored && inPicture(relation), s)
+	o.right, err = w.operand(n.GetRight(), floor, scored && o.both, s)
 	return o, err
 }
 
 func (o *relatedOperand) size() int { return min(o.left.size(), o.right.size()) }
 
-func (o *relatedOperand) fuses() bool { return o.left.fuses() || o.right.fuses() }
+func (o *relatedOperand) fuses() bool { return o.left.fuses() || o.both && o.right.fuses() }
 
 func (o *relatedOperand) drive() {
 	if o.right.size() < o.left.size() {
