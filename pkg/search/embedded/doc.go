@@ -37,7 +37,7 @@
 // Windows are looked up in the places where the windows hold fewer documents than the words have. The postings are then read for these
 // documents alone. The cost follows the documents of the assets of the windows, and not the length of the postings.
 //
-// The first set has places read in the background, 32 bytes a document and 512 MiB at most. Until then, and in segments beyond the bound,
+// The first set has places read in the background, 40 bytes a document and 512 MiB at most. Until then, and in segments beyond the bound,
 // the rows of the matches are read. The set is the same.
 //
 // Sets of vectors are exact: the estimate of one bit a dimension decides nothing. Vectors are compared as int8 values with a bound that

@@ -23,18 +23,23 @@ type places struct {
 	assets []string
 	from   []uint32
 
-	intervals []schema.Interval // by place
+	spots []spot // by place
 	// reach is the latest end of each block of places.
 	reach []schema.Time
-	looks []uint32 // by place: a number in look
 	look  []look
-	// confidences is nil if every document has the same confidence.
-	confidences []float32
-	confidence  float32
+}
+
+// A spot is the rest of the item at a place, in half a line of the processor's cache. run and look are numbers.
+type spot struct {
+	interval   schema.Interval
+	run        uint32
+	ordinal    uint32
+	look       uint32
+	confidence float32
 }
 
 // placeBytes is the memory of a document, without the names of assets.
-const placeBytes = 32
+const placeBytes = 40
 
 func (p *places) bytes() int {
 	if p == nil {
@@ -162,7 +167,7 @@ func (g *placing) sorted() *places {
 	for i := range p.assets {
 		slices.SortFunc(docs[p.from[i]:p.from[i+1]], g.compare)
 	}
-	p.fill(docs)
+	p.fill(docs, g.view.cols)
 	return p
 }
 
@@ -178,27 +183,15 @@ func (g *placing) compare(a, b placed) int {
 	return cmp.Compare(cols.ordinals[a.doc], cols.ordinals[b.doc])
 }
 
-func (p *places) fill(docs []placed) {
-	n := len(docs)
-	p.docs, p.intervals, p.looks = make([]uint32, n), make([]schema.Interval, n), make([]uint32, n)
-	if n > 0 {
-		p.confidence = docs[0].confidence
-	}
+func (p *places) fill(docs []placed, cols *columns) {
+	p.docs, p.spots = make([]uint32, len(docs)), make([]spot, len(docs))
 	for i, d := range docs {
-		p.docs[i], p.intervals[i], p.looks[i] = d.doc, d.interval, d.look
+		p.docs[i] = d.doc
+		p.spots[i] = spot{d.interval, cols.runOf[d.doc], cols.ordinals[d.doc], d.look, d.confidence}
 		if i%blockPlaces == 0 {
 			p.reach = append(p.reach, d.interval.End)
 		}
 		p.reach[i/blockPlaces] = max(p.reach[i/blockPlaces], d.interval.End)
-		if d.confidence != p.confidence && p.confidences == nil {
-			p.confidences = make([]float32, n)
-			for k := range i {
-				p.confidences[k] = p.confidence
-			}
-		}
-		if p.confidences != nil {
-			p.confidences[i] = d.confidence
-		}
 	}
 }
 
@@ -258,8 +251,11 @@ type windowed struct {
 	windows []search.Window
 }
 
-// byAsset divides windows by their assets.
+// byAsset divides windows by their assets. The result is nil for nil alone.
 func byAsset(ws []search.Window) (all []windowed) {
+	if ws != nil {
+		all = []windowed{}
+	}
 	for len(ws) > 0 {
 		n := 1 + gallop(len(ws)-1, func(i int) bool { return ws[i+1].Asset != ws[0].Asset })
 		all = append(all, windowed{ws[0].Asset, ws[:n]})
@@ -301,7 +297,7 @@ func (p *places) overlapping(docs []uint32, from, to uint32, ws []search.Window,
 			place += blockPlaces
 			continue
 		}
-		iv := p.intervals[place]
+		iv := p.spots[place].interval
 		for ws[0].Interval.End <= iv.Start {
 			if ws = ws[1:]; len(ws) == 0 {
 				return docs
@@ -325,25 +321,20 @@ func gallop(n int, pass func(int) bool) int {
 	return low + sort.Search(high-low, func(i int) bool { return pass(low + i) })
 }
 
-// narrowed keeps the places that overlap a window, overlap a span, and have a confidence. narrowed changes list.
-func (p *places) narrowed(list []uint32, ws []search.Window, f search.Filter) []uint32 {
-	if ws == nil && f.Span.Empty() && f.MinConfidence <= 0 {
+// narrowed keeps the places that overlap a window, overlap a span, and have a confidence. nil windows are everywhere. narrowed changes list.
+func (p *places) narrowed(list []uint32, where []windowed, f search.Filter) []uint32 {
+	if where == nil && f.Span.Empty() && f.MinConfidence <= 0 {
 		return list
 	}
 	kept := list[:0]
-	asset, w := 0, 0
+	asset, s := 0, sweep{where: where}
 	for _, place := range list {
-		iv := p.intervals[place]
-		if !f.Span.Empty() && !iv.Overlaps(f.Span) || p.confidenceOf(place) < f.MinConfidence {
+		at := &p.spots[place]
+		if !f.Span.Empty() && !at.interval.Overlaps(f.Span) || at.confidence < f.MinConfidence {
 			continue
 		}
-		if ws != nil {
-			asset = p.asset(place, asset)
-			w = ahead(ws, w, p.assets[asset], iv.Start)
-			if w == len(ws) {
-				break
-			}
-			if ws[w].Asset != p.assets[asset] || !ws[w].Interval.Overlaps(iv) {
+		if where != nil {
+			if asset = p.asset(place, asset); !s.overlaps(p.assets[asset], at.interval) {
 				continue
 			}
 		}
@@ -352,17 +343,25 @@ func (p *places) narrowed(list []uint32, ws []search.Window, f search.Filter) []
 	return kept
 }
 
-func (p *places) confidenceOf(place uint32) float32 {
-	if p.confidences == nil {
-		return p.confidence
-	}
-	return p.confidences[place]
+// A sweep goes through windows and intervals side by side.
+type sweep struct {
+	where []windowed
+	begun bool
+	asset string // of the last interval
+	of    []search.Window
 }
 
-// ahead returns the first window from w on that ends behind a time of an asset.
-func ahead(ws []search.Window, w int, asset string, start schema.Time) int {
-	return w + gallop(len(ws)-w, func(i int) bool {
-		c := strings.Compare(ws[w+i].Asset, asset)
-		return c > 0 || c == 0 && ws[w+i].Interval.End > start
-	})
+// overlaps reports whether a window overlaps an interval of an asset. The calls are in the order of asset and start.
+func (s *sweep) overlaps(asset string, iv schema.Interval) bool {
+	if asset != s.asset || !s.begun {
+		s.begun, s.asset, s.of = true, asset, nil
+		s.where = s.where[gallop(len(s.where), func(i int) bool { return s.where[i].asset >= asset }):]
+		if len(s.where) > 0 && s.where[0].asset == asset {
+			s.of = s.where[0].windows
+		}
+	}
+	for len(s.of) > 0 && s.of[0].Interval.End <= iv.Start {
+		s.of = s.of[1:]
+	}
+	return len(s.of) > 0 && s.of[0].Interval.Overlaps(iv)
 }

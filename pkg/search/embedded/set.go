@@ -52,13 +52,14 @@ func merged(ctx context.Context, streams []stream, yield func(search.Hit, error)
 // A textStream is the items of one segment.
 type textStream struct {
 	places *places
-	cols   *columns
 	runs   []string  // by number
 	list   []uint32  // places, rising
 	scores []float64 // by place of list; nil where scores are not asked for
 	at     int       // in list, plus one
 	asset  int
 	item   search.Hit
+	// near are the spots of the next places. Spots lie far apart in memory, and the processor fetches many at once.
+	near [32]spot
 }
 
 func (s *textStream) next() bool {
@@ -67,10 +68,16 @@ func (s *textStream) next() bool {
 	}
 	p, place := s.places, s.list[s.at]
 	s.asset = p.asset(place, s.asset)
-	doc, l := p.docs[place], &p.look[p.looks[place]]
+	if s.at%len(s.near) == 0 {
+		for i, place := range s.list[s.at:min(s.at+len(s.near), len(s.list))] {
+			s.near[i] = p.spots[place]
+		}
+	}
+	at := &s.near[s.at%len(s.near)]
+	l := &p.look[at.look]
 	s.item = search.Hit{
-		Run: s.runs[s.cols.runOf[doc]], Ordinal: int64(s.cols.ordinals[doc]), Asset: p.assets[s.asset],
-		Kind: l.kind, Language: l.language, Interval: p.intervals[place],
+		Run: s.runs[at.run], Ordinal: int64(at.ordinal), Asset: p.assets[s.asset],
+		Kind: l.kind, Language: l.language, Interval: at.interval,
 	}
 	if s.scores != nil {
 		s.item.Score = s.scores[s.at]
@@ -117,8 +124,8 @@ type setReader struct {
 
 // read returns the items of a view.
 func (r *setReader) read(v *view) (*textStream, error) {
-	s := &textStream{cols: v.cols, runs: r.runs, places: v.cols.places.Load()}
-	where := r.Where
+	s := &textStream{runs: r.runs, places: v.cols.places.Load()}
+	where := r.where
 	var only *roaring.Bitmap
 	if s.places != nil && where != nil {
 		if only = s.places.inside(r.where, r.most(v)); only != nil {
@@ -343,12 +350,8 @@ func (v *vectors) set(ctx context.Context, q search.SetQuery) (*vectorStream, er
 	}
 	slices.SortFunc(s.rows, placedRow.compare)
 	if q.Where != nil {
-		w := 0
-		s.rows = slices.DeleteFunc(s.rows, func(r placedRow) bool {
-			asset := s.groups[r.group].asset
-			w = ahead(q.Where, w, asset, r.interval.Start)
-			return w == len(q.Where) || q.Where[w].Asset != asset || !q.Where[w].Interval.Overlaps(r.interval)
-		})
+		at := sweep{where: byAsset(q.Where)}
+		s.rows = slices.DeleteFunc(s.rows, func(r placedRow) bool { return !at.overlaps(s.groups[r.group].asset, r.interval) })
 	}
 	return s, nil
 }

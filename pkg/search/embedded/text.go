@@ -472,7 +472,7 @@ func (t *text) warm() {
 }
 
 // placedBytes bounds the memory of places. Sets of segments beyond the bound read the row of each item.
-const placedBytes = 512 << 20 // of 16 million documents
+const placedBytes = 512 << 20 // of 13 million documents
 
 // place reads the places of the segments that have none, the largest segment last.
 func (t *text) place(s *scorch.IndexSnapshot) error {

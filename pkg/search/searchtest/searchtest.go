@@ -39,8 +39,6 @@ type Exceptions struct {
 	ScoresSeeHidden bool
 	// NoRebuild: the engine is no search.Rebuilder.
 	NoRebuild bool
-	// Sets: the engine answers sets from its first hits (search.SetOfHits).
-	Sets bool
 	// Judgements that the engine's analysis decides otherwise, by name.
 	Judgements []string
 }
@@ -69,9 +67,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("what is kept as told", func(t *testing.T) { testAudit(t, h) })
 	t.Run("words as a model says", func(t *testing.T) { testModel(t, h) })
 	t.Run("vectors", func(t *testing.T) { testVectors(t, h) })
-	if !h.Exceptions.Sets {
-		t.Run("sets", func(t *testing.T) { RunSets(t, h) })
-	}
+	t.Run("sets", func(t *testing.T) { RunSets(t, h) })
 	t.Run("rebuild", func(t *testing.T) { testRebuild(t, h) })
 	t.Run("switches", func(t *testing.T) { testSwitches(t, h) })
 	t.Run("closing", func(t *testing.T) { testClosing(t, h) })

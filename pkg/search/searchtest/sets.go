@@ -24,6 +24,7 @@ func RunSets(t *testing.T, h Harness) {
 	t.Run("as Text", func(t *testing.T) { testSetsAsText(t, h) })
 	t.Run("vectors", func(t *testing.T) { testSetsOfVectors(t, h) })
 	t.Run("refusals", func(t *testing.T) { testSetRefusals(t, h) })
+	t.Run("no asset", func(t *testing.T) { testSetsOfNoAsset(t, h) })
 	t.Run("sequence", func(t *testing.T) { testSetSequence(t, h) })
 }
 
@@ -508,6 +509,21 @@ func testSetRefusals(t *testing.T, h Harness) {
 		}
 		if _, err := e.Size(t.Context(), q); err != nil {
 			t.Errorf("%s: the size: %v", name, err)
+		}
+	}
+}
+
+// testSetsOfNoAsset: an item of no asset is in the windows of no asset.
+func testSetsOfNoAsset(t *testing.T, h Harness) {
+	e := open(t, h)
+	write(t, e,
+		&pb.Annotation{Run: "run-1", Kind: schema.KindDialogue, Text: "zorb", Start: 5, End: 9, Confidence: 1},
+		&pb.Annotation{Run: "run-2", Asset: "a", Kind: schema.KindDialogue, Text: "zorb", Start: 5, End: 9, Confidence: 1})
+	q := search.SetQuery{Text: &search.TextQuery{Scope: search.NewScope([]string{"run-1", "run-2"}), Words: "zorb"}}
+	for asset, want := range map[string][]string{"": item("run-1", "0"), "a": item("run-2", "0"), "b": nil} {
+		q.Where = []search.Window{{Asset: asset, Interval: schema.Interval{Start: 8, End: 20}}}
+		if got := names(set(t, e, q)); !slices.Equal(got, want) {
+			t.Errorf("windows of asset %q: %v, want %v", asset, got, want)
 		}
 	}
 }
