@@ -164,11 +164,18 @@ const languagesFoot = `
   are all hyphens. A line break within Chinese, Japanese, Thai, Lao, Khmer or Burmese does not separate words.
 - **Case.** Turkish and Azerbaijani pair I with ı and İ with i; elsewhere İ is i with an accent. ς is σ.
 - **Accents.** A word finds its spellings with and without accents, and the spelling of the question comes first. œ is oe, ß is ss, ł is l, đ is d.
-- **Letters that stay.** A letter with a mark does not fold if CLDR's collation treats the letter as separate, and the language's readers type the letter: å ä ö
-  in Swedish and Finnish; æ ø å in Danish, Norwegian and Faroese; á é í ó ú ý ð þ æ ö in Icelandic; õ ä ö ü š ž in Estonian; ö ü in Hungarian (ő
-  and ű fold to them); ç ğ ı ö ş ü in Turkish and Azerbaijani, and ə in Azerbaijani; similar letters in Turkmen and Kurdish; ñ in Spanish, Galician and
-  Filipino; й in Russian, Belarusian, Ukrainian and Bulgarian, with ї and ґ in Ukrainian and ў in Belarusian; the letters of Kazakh, Kyrgyz and Mongolian. So "rode" does not find "røde". Polish, Czech,
-  Slovak, Croatian, Slovene, Lithuanian, Latvian, Romanian and Vietnamese fold: people type without their marks.
+- **Letters that stay.** A letter with a mark does not fold if CLDR's collation treats the letter as separate, and the language's readers type the letter. So
+  "rode" does not find "røde". The letters are:
+  - å ä ö in Swedish and Finnish
+  - æ ø å in Danish, Norwegian and Faroese
+  - á é í ó ú ý ð þ æ ö in Icelandic
+  - õ ä ö ü š ž in Estonian
+  - ö ü in Hungarian (ő and ű fold to ö and ü)
+  - ç ğ ı ö ş ü in Turkish and Azerbaijani, and ə in Azerbaijani; similar letters in Turkmen and Kurdish
+  - ñ in Spanish, Galician and Filipino
+  - й in Russian, Belarusian, Ukrainian and Bulgarian, with ї and ґ in Ukrainian and ў in Belarusian
+  - the letters of Kazakh, Kyrgyz and Mongolian
+- **Letters that fold.** Polish, Czech, Slovak, Croatian, Slovene, Lithuanian, Latvian, Romanian and Vietnamese fold: people type without marks.
 - **Endings.** Stemmers: Arabic, Bosnian, Croatian and Serbian, Danish, Dutch, English, Finnish, French, German, Hindi, Hungarian, Irish, Italian, Norwegian, Persian (by
   the non-joiner), Polish, Portuguese, Romanian, Russian, Sorani, Spanish, Swedish, Turkish. Frequent endings: Bulgarian, Catalan, Czech, Greek, Hebrew,
   Latvian, Lithuanian, Macedonian, Slovak, Slovene, Ukrainian. Other languages find the spoken form only.

@@ -474,7 +474,8 @@ func (t *text) warm() {
 // placedBytes bounds the memory of places. Sets of segments beyond the bound read the row of each item.
 const placedBytes = 512 << 20 // of 13 million documents
 
-// place reads the places of the segments that have none, the largest segment last.
+// place reads the places of a segment that has none, the smallest such segment. If segments are left, place has keepWarm look at the segments
+// again, so that new segments are kept warm meanwhile.
 func (t *text) place(s *scorch.IndexSnapshot) error {
 	left := t.mostPlaced
 	for _, c := range t.columns.present() {
@@ -495,6 +496,8 @@ func (t *text) place(s *scorch.IndexSnapshot) error {
 			return err
 		}
 		cols.places.Store(p)
+		t.refresh()
+		return nil
 	}
 	return nil
 }
