@@ -55,7 +55,7 @@ type text struct {
 	commits   *committer
 	stale     chan struct{} // holds one when the segments changed
 	warming   sync.WaitGroup
-	// placing says that a set was asked for, so that places are read. ending ends the reading.
+	// ending ends the warming. placing says that a set was asked for, so that places are read.
 	placing    atomic.Bool
 	mostPlaced int // bytes
 	ending     context.Context
@@ -138,7 +138,6 @@ func (t *text) close() error {
 	t.flush()
 	t.journal.end()
 	t.end()
-	close(t.stale)
 	t.warming.Wait()
 	err := t.index.Close()
 	t.commits.release()
@@ -442,8 +441,13 @@ func (t *text) decodeChange(b []byte) (*change, error) {
 // keepWarm prepares new segments before a question has to: their columns, and the documents that the last scopes hide. keepWarm drops the
 // columns of segments that are gone.
 func (t *text) keepWarm() {
-	for range t.stale {
-		t.warm()
+	for {
+		select {
+		case <-t.stale:
+			t.warm()
+		case <-t.ending.Done():
+			return
+		}
 	}
 }
 
