@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,6 +60,47 @@ func TestSets(t *testing.T) {
 				return with(e)
 			}})
 		})
+	}
+}
+
+// TestSetWhileClosing: sets end with items or with an error while the engine closes.
+func TestSetWhileClosing(t *testing.T) {
+	for range 20 {
+		e, err := embedded.Open(t.TempDir(), embedded.Config{}, embedded.Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.PlaceNothing() // so that each set asks for the places
+		if err := e.Write(t.Context(), search.Batch{Annotations: []*pb.Annotation{line("run", 0, "lighthouse")}}); err != nil {
+			t.Fatal(err)
+		}
+		q := search.SetQuery{Text: &search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: "lighthouse"}}
+		var reading sync.WaitGroup
+		begun := make(chan struct{}, 4)
+		for range 4 {
+			reading.Go(func() {
+				for n := 0; ; n++ {
+					for _, err := range e.Set(t.Context(), q) {
+						if err != nil {
+							if errkind.Of(err) != errkind.Unavailable {
+								t.Errorf("a set of a closed engine: %v", err)
+							}
+							return
+						}
+					}
+					if n == 3 {
+						begun <- struct{}{}
+					}
+				}
+			})
+		}
+		for range 4 {
+			<-begun
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		reading.Wait()
 	}
 }
 
