@@ -1,5 +1,6 @@
 // Command generate writes all generated code: Go from the .proto files, as buf.gen.yaml
-// says; answer.graphql from the messages of a search's answer; and Go from the GraphQL schema.
+// says; answer.graphql from the messages of a search's answer; query.schema.json from the messages of a query; and Go from the
+// GraphQL schema.
 // With -check the command writes nothing and names the stale files.
 // The command compiles .proto files with the library that buf uses, so `buf generate`
 // gives the same bytes. buf takes minutes to build, and this command takes seconds.
@@ -53,6 +54,7 @@ func generate(ctx context.Context, check bool) error {
 	for _, s := range []source{
 		{schema, []string{".pb.go", ".connect.go"}, generateProtobuf},
 		{graphqlAPI, []string{".graphql"}, generateAnswer},
+		{queryRules, []string{".schema.json"}, generateQuerySchema},
 		{graphqlAPI, []string{".go"}, func(context.Context) (map[string]string, error) { return generateGraphQL() }},
 	} {
 		if err := s.generate(ctx, check); err != nil {
