@@ -531,7 +531,6 @@ func badVectors(t *testing.T, k *kinds, w *world, good *pb.MediaArrived) {
 	})
 }
 
-// until waits for a condition.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)

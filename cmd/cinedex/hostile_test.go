@@ -339,7 +339,6 @@ func (x *target) honestly() string {
 	return v.is + " " + tookMs.ReplaceAllString(compact.String(), `"tookMs":0`)
 }
 
-// get asks the admin port.
 func (x *target) get(path string) (int, string) {
 	resp, err := http.Get("http://" + x.admin + path)
 	if err != nil {

@@ -59,7 +59,6 @@ type upConfig struct {
 	Gateway   gateway.Config   `mapstructure:"gateway"`
 }
 
-// The sizes.
 const (
 	sizeEmbedded   = "embedded"
 	sizeProduction = "production"

@@ -100,7 +100,6 @@ func (w *world) worker(name string, ttl time.Duration, log runner.Log, s runner.
 	return w.serve(r.Serve)
 }
 
-// until waits for a condition.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
 	const patience = 2 * time.Minute

@@ -34,7 +34,6 @@ type Fault struct {
 // FaultKind is the kind of a fault.
 type FaultKind int
 
-// The faults.
 const (
 	KillWorker     FaultKind = iota // kill -9; the worker comes back after For steps under the same name
 	KillIndexer                     // the same

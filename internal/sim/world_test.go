@@ -296,7 +296,7 @@ func (w *world) kill(p *process) {
 	p.cancel()
 }
 
-// end ends everything.
+// end kills the living processes, and waits until all of them have ended.
 func (w *world) end() {
 	for _, p := range w.procs {
 		if !p.dead {
@@ -311,7 +311,6 @@ func (w *world) pick(indexer bool, who int) *process {
 	return w.procs[slices.IndexFunc(w.procs, func(p *process) bool { return p.name == name })]
 }
 
-// strike makes a fault happen.
 func (w *world) strike(f Fault) error {
 	w.tell("fault %s", f)
 	switch f.Kind {

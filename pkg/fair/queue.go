@@ -52,7 +52,6 @@ type item struct {
 	granted chan struct{} // closed when the item has a slot
 }
 
-// NewQueue makes a queue.
 func NewQueue(cfg Config) *Queue {
 	cfg.Slots = max(1, cfg.Slots)
 	return &Queue{cfg: cfg, callers: map[string]*caller{}, waiting: map[*caller]struct{}{}}

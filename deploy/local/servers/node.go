@@ -21,7 +21,7 @@ import (
 
 // A Node is a server process, running or not. Its methods may be called from several goroutines.
 type Node struct {
-	// Name is kafka-1, say.
+	// Name is the node's name, such as kafka-1.
 	Name string `json:"name"`
 	// Addr is the host:port for clients.
 	Addr string `json:"addr"`

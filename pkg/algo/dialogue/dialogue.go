@@ -24,13 +24,11 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// Algorithm is the algorithm "dialogue".
 type Algorithm struct{}
 
 // Versions returns the versions of the algorithm, the current version first.
 func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New()} }
 
-// New returns the algorithm.
 func New() Algorithm { return Algorithm{} }
 
 var spec = &pb.AlgorithmSpec{

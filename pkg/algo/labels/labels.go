@@ -34,7 +34,6 @@ const (
 // be visible in some frames only, and high enough that a guess in a single frame of a long shot does not suffice.
 const leastPooled = 0.1
 
-// Algorithm is the algorithm "labels".
 type Algorithm struct {
 	spec   *pb.AlgorithmSpec
 	pooled bool

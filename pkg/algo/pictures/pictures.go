@@ -39,7 +39,6 @@ const (
 	classes = 8
 )
 
-// Algorithm is the algorithm "pictures".
 type Algorithm struct {
 	model algo.Model[*efficientnet.Model]
 	head  algo.Model[Head]

@@ -29,7 +29,6 @@ import (
 // Space is the space of the vectors.
 var Space = &pb.Space{Name: "e5-small", Version: "1", Dimension: e5.Dim, Metric: "cosine", Encoders: []string{"text"}}
 
-// Algorithm is the algorithm "sentences".
 type Algorithm struct{ model algo.Model[*e5.Model] }
 
 // Versions returns the versions of the algorithm, the current version first.

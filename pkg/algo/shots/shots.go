@@ -12,7 +12,6 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Algorithm is the algorithm "shots".
 type Algorithm struct{ model algo.Model[*transnet.Model] }
 
 // Versions returns the versions of the algorithm, the current version first.

@@ -29,13 +29,11 @@ const (
 	every = 4 * schema.Second
 )
 
-// Algorithm is the algorithm "thumbnails".
 type Algorithm struct{}
 
 // Versions returns the versions of the algorithm, the current version first.
 func Versions(*algo.Models) []algo.Algorithm { return []algo.Algorithm{New()} }
 
-// New returns the algorithm.
 func New() Algorithm { return Algorithm{} }
 
 var spec = &pb.AlgorithmSpec{

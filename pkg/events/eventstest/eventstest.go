@@ -209,7 +209,6 @@ func number(d events.Delivery) int64 {
 	return d.Data.(*cinedexv1.RunFinished).GetRun().GetAnnotations()
 }
 
-// eventually waits for a condition.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)

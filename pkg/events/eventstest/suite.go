@@ -1301,7 +1301,7 @@ func testPlan(t *testing.T, b *bench) {
 		t.Errorf("left: %v", left)
 	}
 	differs()
-	// They are never taken away.
+	// Partitions are never taken away.
 	layout.Embedded = !layout.Embedded
 	if plan, err = b.c.PlanTopics(t.Context(), layout); err != nil {
 		t.Fatal(err)

@@ -103,7 +103,6 @@ func (f *faultyFile) synced(sync func() error) error {
 	return sync()
 }
 
-// until waits for a condition.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(time.Millisecond) {

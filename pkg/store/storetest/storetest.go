@@ -183,8 +183,6 @@ func dumpOf(t tb, s store.Store) string {
 	return b.String()
 }
 
-// Fixtures.
-
 func asset(id string) *pb.Asset {
 	return &pb.Asset{
 		Id: id, Title: &pb.Title{Id: "title-of-" + id, Name: "The Lighthouse"}, Sha256: id, SizeBytes: 1 << 40,

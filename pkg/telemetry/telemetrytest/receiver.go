@@ -53,7 +53,7 @@ func (rc *Receiver) Wrong() []string {
 	return append([]string(nil), rc.wrong...)
 }
 
-// ServeHTTP takes one export.
+// ServeHTTP takes an export.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req, err := export(r)
 	rc.mu.Lock()
