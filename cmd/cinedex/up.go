@@ -330,7 +330,7 @@ func ensureTokens(dir, file string) (string, error) {
 		return "", fmt.Errorf("reading the file of tokens: %w", err)
 	}
 	if err == nil && !authz.Outdated(there, ownerName, token) {
-		return token, nil // the file belongs to the operator, who knows the tokens in the file
+		return token, nil // with an empty token, the file is the operator's own, and the operator knows the tokens
 	}
 	if token == "" {
 		token = rand.Text()

@@ -25,7 +25,7 @@ const (
 
 type object = map[string]any
 
-// documents writes objects into a single YAML file.
+// documents returns objects as a single YAML file.
 func documents(t *testing.T, about string, all []object) []byte {
 	t.Helper()
 	var b bytes.Buffer

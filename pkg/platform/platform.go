@@ -108,7 +108,7 @@ func Open(ctx context.Context, service string, c Config, logs io.Writer) (*Platf
 }
 
 // Begin makes a platform without the log, for a process that first starts a log of its own and gives the platform's
-// logger to the log.
+// logger and registry to the log.
 func Begin(ctx context.Context, service string, c Config, logs io.Writer) (*Platform, error) {
 	t, err := telemetry.New(ctx, service, c.Telemetry, logs)
 	if err != nil {

@@ -152,7 +152,7 @@ func kafkaSettings(cfg Config, n *Node, i, first int) map[string]string {
 		"log.segment.delete.delay.ms":      "1000",
 		"log.cleaner.backoff.ms":           "1000",
 
-		// Defaults too large for a small heap.
+		// The defaults are too large for a small heap.
 		"log.cleaner.threads":            "1",
 		"log.cleaner.dedupe.buffer.size": "16777216",
 		"num.network.threads":            "2",

@@ -9,7 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// OpenSearch's own start script looks for the port in this range only.
+// The runner of OpenSearch looks for the port in this range only.
 const firstOpenSearch, lastOpenSearch = 9201, 9299
 
 func startOpenSearch(ctx context.Context, cfg Config) ([]*Node, error) {
