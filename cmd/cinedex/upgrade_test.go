@@ -24,8 +24,9 @@ import (
 // changes.
 const before = beforeBreadth
 
-// TestFigureUpgrade ends a Cinedex of an earlier commit in the midst of its work, continues with this commit over the
-// same folder, and lets an ingestor of the earlier commit take in films beside this commit's ingestor, on a shared log.
+// TestFigureUpgrade ends a Cinedex of an earlier commit in the midst of its work, and continues with this commit over
+// the same folder. Then an ingestor of the earlier commit takes in films beside this commit's ingestor, on a shared
+// log.
 func TestFigureUpgrade(t *testing.T) {
 	figure.Begin(t, "upgrade/before")
 	cache := testCache(t)

@@ -1,5 +1,5 @@
-// Package model describes every file that Cinedex needs and does not hold in its source: the weights of the models, the runtime that executes the
-// models, ffmpeg for machines without ffmpeg, and the media of the demo and the benchmarks. Services ask the package for the path of a file, and the
+// Package model describes every required file outside Cinedex's source: the weights of the models, the runtime of the models,
+// ffmpeg for machines without ffmpeg, and the media of the demo and the benchmarks. Services ask the package for the path of a file, and the
 // command `cinedex models` lists and fetches files. The package guarantees that a file is the pinned file, and that nothing is downloaded while
 // serving.
 //

@@ -6,6 +6,8 @@
 //
 //   - A broken download continues at the byte where the download stopped. A wrong download is not kept.
 //   - Any number of processes may call [Fetch] at the same time. One process at a time changes the cache.
-//   - The kinds of errors: NotFound for an unknown artefact, or a package that the registry does not list; Unavailable for a registry that does not
-//     answer; Denied for a registry that refuses access; Invalid for a file that is not the pinned file.
+//   - NotFound: the artefact is unknown, or the registry does not list the package.
+//   - Unavailable: the registry does not answer.
+//   - Denied: the registry refuses access.
+//   - Invalid: a file differs from the pinned file.
 package fetch

@@ -265,8 +265,9 @@ func where(path string, b []byte) string {
 	return ""
 }
 
-// The chunks of Pebble's log and manifest (record.go of its package record): blocks of 32 KiB, each a sequence of chunks of
-// checksum, length, type, and, in a log, the log's number and how far it was synced; then the bytes.
+// The form of Pebble's log and manifest (record.go of its package record). A file is blocks of 32 KiB. A block is a
+// sequence of chunks. A chunk is a head and bytes. The head has checksum, length and type, and, in a log, the log's
+// number and the extent of the last sync.
 const (
 	blockSize = 32 << 10
 	// A manifest's chunks are of the types 1 to 4, a log's of 9 to 12. The first log of a store of earlier releases has
