@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # github.com/blevesearch/bleve/v2 v2.6.3, Go.
 #
-# Expected: the token filter to_lower brings a word to lower case, as bytes.ToLower does.
-# Seen: where a letter's lower case is shorter in UTF-8 than the letter, as of İ, the letters behind it that are in lower case already are not moved up.
-# "İstanbul" becomes "i", a stray byte and "stanbu". So a search for "istanbul" finds nothing in any analyzer with that filter.
+# Expected: the token filter to_lower brings a word to lower case, like bytes.ToLower.
+# Seen: to_lower corrupts a word with a letter whose lower case is shorter in UTF-8, such as İ. Letters behind İ that are in lower case already are not
+# moved up. "İstanbul" becomes "i", a stray byte and "stanbu". So a search for "istanbul" finds nothing in any analyzer with the filter.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

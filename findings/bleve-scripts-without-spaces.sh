@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # github.com/blevesearch/bleve/v2 v2.6.3, Go.
 #
-# Expected: the tokenizer "unicode", and the analyzer "standard" with it, give at least one token for a line of letters. Lucene's StandardTokenizer, of the same
-# annex (UAX #29), gives one for each run of letters of scripts without spaces.
-# Seen: a line in Thai, Lao, Khmer or Burmese gives no token at all, and is found by nothing. Each of its characters is a segment of no type, and the
-# tokenizer leaves such segments out.
+# Expected: the tokenizer "unicode", and the analyzer "standard" with this tokenizer, give at least one token for a line of letters. Lucene's
+# StandardTokenizer, of the same annex (UAX #29), gives a token for each run of letters of scripts without spaces.
+# Seen: a line in Thai, Lao, Khmer or Burmese gives no token at all, and no search finds the line. Each character of the line is a segment without a
+# type, and the tokenizer leaves such segments out.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

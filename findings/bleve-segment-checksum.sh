@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # github.com/blevesearch/bleve/v2 v2.6.3, Go.
 #
-# Expected: each segment ends with a CRC of its bytes, so an index whose segment does not fit its CRC is refused when it is opened.
-# Seen: the CRC is read and never compared. An index whose segment has another CRC than its bytes opens and answers. Only the CRC
-# itself is changed here, so the answer is right; Open does not look at the bytes before it.
+# Expected: each segment ends with a CRC of its bytes, so Open refuses an index with a segment that does not fit the segment's CRC.
+# Seen: the CRC is read and never compared. An index with a wrong CRC in a segment opens and answers. The script changes only the CRC itself, so the
+# answer is right; Open does not check the bytes before the CRC.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

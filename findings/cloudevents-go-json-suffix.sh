@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # github.com/cloudevents/sdk-go/v2 v2.16.2, Go.
 #
-# Expected: in the JSON format, data whose datacontenttype ends in +json is a JSON value (CloudEvents JSON format 3.1), and a null attribute is one that
-# is not there (2.2). ce- headers over HTTP are percent-decoded (HTTP binding 3.1.3.2).
-# Seen: an event with data of type application/vnd.studio+json is refused ("expected a string"), an event with "datacontenttype": null is no valid event,
-# and the header ce-subject: L%C3%B6we is read as it stands.
+# Expected: in the JSON format, data with a datacontenttype in +json is a JSON value (CloudEvents JSON format 3.1), and a null attribute is an absent
+# attribute (2.2). ce- headers over HTTP are percent-decoded (HTTP binding 3.1.3.2).
+# Seen: an event with data of type application/vnd.studio+json is refused ("expected a string"), an event with "datacontenttype": null is no valid
+# event, and the header ce-subject: L%C3%B6we is read without decoding.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # cloudevents 10.0.0, JavaScript (npm), with Node's fetch.
 #
-# Expected: HTTP.binary percent-encodes attributes in ce- headers (HTTP binding 3.1.3.2: space, double quote, percent and what is not printable ASCII
-# MUST be encoded), so that any subject can be sent. An attribute that is null is left out.
-# Seen: the headers have the attributes as they are. Node refuses to send a subject with a character beyond U+00FF; an attribute that is null is sent as the
+# Expected: HTTP.binary percent-encodes attributes in ce- headers (HTTP binding 3.1.3.2: space, double quote, percent and every character outside
+# printable ASCII MUST be encoded), so any subject can be sent. A null attribute is left out.
+# Seen: the headers have the attributes without encoding. Node refuses to send a subject with a character beyond U+00FF; a null attribute is sent as the
 # text "null".
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # cloudevents 1.12.1, Python (PyPI), read by cloudevents 10.0.0, JavaScript (npm).
 #
-# Expected: cloudevents.kafka.to_structured writes the header content-type: application/cloudevents+json, by which readers know structured mode (Kafka
-# binding 3.3.1).
-# Seen: the header has the content type of the data, and is not there where the data has none. The JavaScript SDK finds no CloudEvent in either record.
+# Expected: cloudevents.kafka.to_structured writes the header content-type: application/cloudevents+json. Readers recognise structured mode by this
+# header (Kafka binding 3.3.1).
+# Seen: the header has the content type of the data, and is absent if the data has none. The JavaScript SDK finds no CloudEvent in either record.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 cd "$dir"

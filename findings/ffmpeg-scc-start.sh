@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # ffmpeg 7.0.2, as imageio-ffmpeg 0.6.0 (PyPI) ships it; the same with 5.1 and 9.0.
 #
-# Expected: a pop-on caption of an SCC file appears with its end-of-caption code. Each pair of bytes of a line takes one frame, so in a line at
-# 00:00:01:00 whose code is the pair of index 30 it appears at 00:00:02:00, 2.002 s.
-# Seen: it appears at the label of the line, 1.000 s: the bytes of a line are one packet with one time.
+# Expected: a pop-on caption of an SCC file appears with its end-of-caption code. Each pair of bytes of a line takes a frame. So the caption of a line
+# at 00:00:01:00 with the code in the pair of index 30 appears at 00:00:02:00, 2.002 s.
+# Seen: the caption appears at the label of the line, 1.000 s: the bytes of a line are a single packet with a single time.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 cd "$dir"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # ffmpeg as packaged by imageio-ffmpeg 0.8.1 (PyPI, n9.0.2); ffmpeg 5.1.9 of Debian 12 does the same.
 #
-# Expected: copying a QuickTime timecode track (-c copy) keeps it as it is.
-# Seen: the flag of drop frame is lost. A film that begins at 00:00:59;00 and was copied begins at 00:00:59:00, and its labels part from the
-# original's by two at each minute.
+# Expected: copying a QuickTime timecode track (-c copy) leaves the track unchanged.
+# Seen: the flag of drop frame is lost. The copy of a film that begins at 00:00:59;00 begins at 00:00:59:00, and at each minute the copy's labels move
+# away from the original's labels by two.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 cd "$dir"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # ffmpeg as packaged by imageio-ffmpeg 0.8.1 (PyPI, n9.0.2); ffprobe 5.1.9 of Debian 12 does the same.
 #
-# Expected: the tag "timecode" of a film that was cut at 1.4 s by edit lists names the first picture that is shown: 01:00:01:10 at 25 pictures a second.
-# Seen: the tag names the first label of the timecode track, 01:00:00:00. Its edit list, which skips 1.4 s, is written and not read. With
-# -advanced_editlist 0 the sample of the track lies at -1.4 s, from which the label of the first picture follows.
+# Expected: the tag "timecode" of a film cut at 1.4 s by edit lists names the first shown picture: 01:00:01:10 at 25 pictures a second.
+# Seen: the tag names the first label of the timecode track, 01:00:00:00. The track's edit list, which skips 1.4 s, is written and not read. With
+# -advanced_editlist 0 the sample of the track lies at -1.4 s, and the label of the first picture follows from this time.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 cd "$dir"

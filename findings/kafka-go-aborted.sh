@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # github.com/segmentio/kafka-go v0.4.51, Go; the broker is kfake v0.0.0-20260918054303-01f206a7e32c, the producer franz-go v1.22.2.
 #
-# Expected: a Reader with IsolationLevel ReadCommitted ("makes both non-transactional and committed records visible") does not return records of
-# transactions that were aborted. franz-go, asked the same of the same broker, does not.
-# Seen: the Reader returns them, and the marker that ends the transaction as a message of its own. Brokers hand out aborted records at every isolation level, with a list by which the client leaves them out
-# (Fetch, aborted_transactions). kafka-go does not look at the list, and hides it behind Client.Fetch.
+# Expected: a Reader with IsolationLevel ReadCommitted ("makes both non-transactional and committed records visible") does not return records of aborted
+# transactions. franz-go does not return such records from the same broker.
+# Seen: the Reader returns the records, and the marker at the end of the transaction as a message of its own. Brokers return aborted records at every
+# isolation level, with a list for the client to leave the records out (Fetch, aborted_transactions). kafka-go does not read the list, and hides the
+# list behind Client.Fetch.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

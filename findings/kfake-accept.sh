@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c and franz-go v1.22.2, Go.
 #
-# Expected: a temporary error of Accept, such as "too many open files", is tried again, as net/http does. A later connection is taken.
-# Seen: the broker's accept loop ends at the first error and closes its listener. No connection is taken for as long as the cluster lives,
-# though nothing else tells that. The listener given through ListenFn fails once with EMFILE.
+# Expected: after a temporary error of Accept, such as "too many open files", the broker tries again, like net/http. A later connection is taken.
+# Seen: the broker's accept loop ends at the first error and closes its listener. No connection is taken for as long as the cluster lives, and nothing
+# else reports the end of the loop. The listener given through ListenFn fails once with EMFILE.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c and franz-go v1.22.2, Go.
 #
-# Expected: a broker that is killed while a transaction is open aborts it when it starts again. What the same producer commits afterwards is returned to
-# readers of what is committed.
-# Seen: kfake lists the transaction as aborted and writes no abort marker. A reader of what is committed, franz-go here, leaves out every batch of that
-# producer until a marker, and so the next transaction, which was committed: its records are never returned. Apache Kafka writes the marker.
+# Expected: a broker killed during an open transaction aborts the transaction at the next start. Readers of committed records get the records that the
+# same producer commits afterwards.
+# Seen: kfake lists the transaction as aborted and writes no abort marker. A reader of committed records, franz-go here, leaves out every batch of the
+# producer until a marker. So the reader also leaves out the next, committed transaction: its records are never returned. Apache Kafka writes the
+# marker.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c and franz-go v1.22.2, Go.
 #
-# Expected: a record batch that is damaged in the middle of a segment is an error at the start, or is left out alone. Apache Kafka
-# keeps the batches behind it.
-# Seen: the batch counts as a torn tail. It and every good batch behind it are cut off, and the start succeeds. Five records were
-# acknowledged with SyncWrites; one byte of the second record's batch is changed while the cluster is closed; one record is left.
+# Expected: a damaged record batch in the middle of a segment is an error at the start, or is left out alone. Apache Kafka keeps the batches behind the
+# damaged batch.
+# Seen: the batch counts as a torn tail. The batch and every good batch behind the batch are cut off, and the start succeeds. Five records were
+# acknowledged with SyncWrites; a byte of the second record's batch is changed while the cluster is closed; one record is left.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

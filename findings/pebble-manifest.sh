@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # github.com/cockroachdb/pebble/v2 v2.1.7, Go.
 #
-# Expected: Open fails where a record of the MANIFEST does not fit its checksum: each record is synced before the log that it replaces goes.
-# Seen: Open takes the damaged record for the end of the MANIFEST, though good records follow it, succeeds, and serves the state before it.
-# A key that was synced and flushed is gone, without an error. One byte, two thirds into the MANIFEST, is changed while the store is closed.
+# Expected: Open fails if a record of the MANIFEST does not fit its checksum: each record is synced before the replaced log goes.
+# Seen: Open takes the damaged record for the end of the MANIFEST, although good records follow, succeeds, and serves the state before the damaged
+# record. A synced and flushed key is gone, without an error. A byte, two thirds into the MANIFEST, is changed while the store is closed.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir"

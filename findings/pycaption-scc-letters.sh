@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # pycaption 2.3.14, Python (PyPI).
 #
-# Expected: a caption that pycaption writes as SCC and reads again has the same words.
-# Seen: the letter before each extended letter is lost. An extended letter of CEA-608 (here a typographic quote) takes the place of the letter
-# before it, so a writer sends a letter of the basic set first, which older decoders show. SCCWriter sends none, and SCCReader, which knows
-# the rule, deletes the last letter of the word.
+# Expected: a caption written by pycaption as SCC and read again has the same words.
+# Seen: the letter before each extended letter is lost. An extended letter of CEA-608 (here a typographic quote) takes the place of the letter before,
+# so a writer first sends a letter of the basic set, for older decoders. SCCWriter sends no such letter. SCCReader follows the rule, and deletes the
+# last letter of the word.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 cd "$dir"

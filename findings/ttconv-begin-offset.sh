@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # ttconv 1.2.3, Python (PyPI).
 #
-# Expected: a paragraph of 1 s to 5 s in a div that begins at 10 s shows from 11 s to 15 s (TTML1 10.2.1, 10.4: times of a child count from its
-# parent's begin, and a parent without an end lasts as long as its children).
-# Seen: the paragraph is never shown. The end of a parent that plays its children in parallel is taken from the children's ends without the
-# parent's own begin; where the parent begins later than that, nothing is left. With an end on the div the paragraph shows as expected.
+# Expected: a paragraph of 1 s to 5 s in a div that begins at 10 s shows from 11 s to 15 s (TTML1 10.2.1, 10.4: times of a child count from its parent's
+# begin, and a parent without an end lasts as long as its children).
+# Seen: the paragraph is never shown. ttconv takes the end of a parent with parallel children from the children's ends, without the parent's own begin.
+# If the parent begins later than this end, no time is left. With an end on the div the paragraph shows as expected.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 cd "$dir"
