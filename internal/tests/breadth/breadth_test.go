@@ -18,7 +18,7 @@ const root = "../../.."
 
 // An addition is a way in which Cinedex grows.
 type addition struct {
-	// name is the folder in testdata, and what of grows.
+	// name is the folder in testdata, and what is the growing part of Cinedex.
 	name, what string
 	// packages are tested with the addition in place.
 	packages []string
