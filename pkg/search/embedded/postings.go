@@ -66,8 +66,7 @@ func (v *view) seen(p postings, only *roaring.Bitmap) *roaring.Bitmap {
 
 // A walk goes through some documents of a postings list, with frequencies and lengths.
 type walk struct {
-	it   segment.PostingsIterator
-	docs *roaring.Bitmap // to walk
+	it segment.PostingsIterator
 
 	// Where the walk leaves most documents of the list out, the walk skips from chunk to chunk.
 	ahead roaring.IntPeekable // of docs; nil where the walk does not skip
@@ -91,7 +90,7 @@ func (p postings) walk(docs *roaring.Bitmap, positions bool, reuse *walk) *walk 
 
 // replace sets the documents to walk. The walk has not begun.
 func (w *walk) replace(p postings, docs *roaring.Bitmap) {
-	w.docs, w.ahead = docs, nil
+	w.ahead = nil
 	if docs == p.docs {
 		return
 	}

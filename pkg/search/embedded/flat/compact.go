@@ -180,7 +180,7 @@ func (e *exchange) install() (err error) {
 	x := e.x
 	defer func() {
 		if err != nil && e.fresh != nil {
-			// No manifest names it; what may remain is swept when the index is opened again.
+			// No manifest names the file. If the file remains, the next Open sweeps the file away.
 			err = errors.Join(err, unmap(e.fresh.data), os.Remove(e.fresh.path))
 		}
 	}()
@@ -203,7 +203,7 @@ func (e *exchange) install() (err error) {
 	if err != nil {
 		return err
 	}
-	// Deletions between this and what follows are in logs that the manifest keeps.
+	// The manifest keeps the logs of the deletions that come between this step and the next.
 	if err := m.write(x.dir); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@
 //     (FastScan: André, Kermarrec and Le Scouarnec, VLDB 2015), at 7 bits of
 //     precision; a row whose estimate plus Config.Confidence deviations is below the kth best score so
 //     far is passed over. How many survive thus follows from the data, query by query.
-//   - int8. What it says is off by no more than a bound that is known exactly, so nothing is lost here.
+//   - int8. The error of the score has an exact bound, so no row is lost here.
 //   - float32, exactly: these are the scores of the answer.
 //
 // When the filter leaves few rows, the first stage is skipped and the answer is exact.
@@ -31,7 +31,7 @@
 // alike, whatever was written, deleted or hidden beside the rows. The centre is the mean of the first rows sealed, and stays. Where the
 // filter leaves few rows or Confidence is infinite, the centre matters for speed alone.
 //
-// # What holds
+// # Guarantees
 //
 //   - Append, Delete and DeleteFrom are atomic, durable when they return, and seen by every search that begins afterwards. Writers that wait
 //     at the same time share a sync.

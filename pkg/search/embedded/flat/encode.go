@@ -66,7 +66,7 @@ func (e *encoder) residual(v []float32) (norm, base float64) {
 	return math.Sqrt(nn), rc
 }
 
-// A sketch is a row's one-bit code with what turns it into an estimate: the score is
+// A sketch is a row's one-bit code with the factors of its estimate: the score is
 // near base + slope·<signs, query>, with a standard deviation of deviation·|query|.
 type sketch struct {
 	code    []byte

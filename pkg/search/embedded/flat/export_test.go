@@ -14,7 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-// What tests and figures ask of an index, and nobody else.
+// The functions here are for tests and figures alone.
 
 // Get returns a vector as it is kept; for cosine that is of length 1. A key that is not there is
 // an error of kind NotFound.

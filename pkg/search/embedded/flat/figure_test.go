@@ -96,7 +96,7 @@ func peerPython(ctx context.Context, home string) (string, error) {
 	return python, nil
 }
 
-// A peer is what hnsw.py found out.
+// A peer is the result of hnsw.py.
 type peer struct {
 	InsertsPerSecond float64 `json:"inserts_per_second"`
 	Bytes            float64 `json:"bytes"`

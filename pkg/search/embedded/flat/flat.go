@@ -23,7 +23,7 @@ const (
 // DefaultConfidence loses one or two of a thousand true neighbours on GloVe.
 const DefaultConfidence = 2.25
 
-// Config says what an index holds. Dim, Metric and Space belong to the data: a folder
+// Config describes the data of an index. Dim, Metric and Space belong to the data: a folder
 // written with others is refused.
 type Config struct {
 	Dim    int
@@ -49,7 +49,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// A Key names a vector. A group is what is filtered by and deleted together, such as a run.
+// A Key names a vector. The vectors of a group, such as a run, are filtered and deleted together.
 type Key struct {
 	Group   string
 	Ordinal uint32
@@ -79,7 +79,7 @@ type Filter struct {
 	Span func(start, end int64) bool
 }
 
-// checkValues refuses what has no place in a space, and returns the sum of squares.
+// checkValues refuses values that have no place in a space, and returns the sum of squares.
 func checkValues(v []float32, dim int, m Metric) (float64, error) {
 	if len(v) != dim {
 		return 0, errkind.New(errkind.Invalid, "vector of dimension %d in a space of %d", len(v), dim)
@@ -113,7 +113,7 @@ func normalise(out, v []float32, m Metric) error {
 		return err
 	}
 	scale := 1.0
-	// What is of length 1 already stays as it is, so that writing what was read changes nothing.
+	// A vector of length 1 stays as the vector is: a vector that was read and is written again changes nothing.
 	if m == Cosine && math.Abs(sum-1) > 1e-6 {
 		scale = 1 / math.Sqrt(sum)
 	}

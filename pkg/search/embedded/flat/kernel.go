@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// bounds is what turns the sums of a block's table look-ups into upper bounds of
+// bounds turns the sums of a block's table look-ups into upper bounds of
 // scores: base + slope·(sum·mul + add) + deviation·spread.
 type bounds struct{ mul, add, spread, threshold float32 }
 
@@ -17,7 +17,7 @@ func (b *bounds) of(sum uint32, base float32, factors uint32) float32 {
 }
 
 // A table holds, for each four coordinates of a query and each of their 16 sign
-// patterns, what the pattern adds to the sum: 32 bytes for each byte of code, low
+// patterns, the share of the pattern in the sum: 32 bytes for each byte of code, low
 // nibble first. This is the scan that RaBitQ's authors and FAISS call FastScan: a
 // shuffle looks 32 rows up at once, where a popcount would go over each plane of the query's bits.
 type table struct {

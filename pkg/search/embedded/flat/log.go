@@ -68,7 +68,7 @@ func (l *log) append(frame []byte) (err error) {
 		err = l.file.Sync()
 	}
 	if err != nil {
-		// What is left behind the end would be overwritten or cut off anyway, but must not
+		// Bytes behind the end would be overwritten or cut off anyway, but must not
 		// be taken for a frame.
 		if e := l.file.Truncate(l.size); e != nil {
 			err = errors.Join(err, e)
@@ -123,11 +123,11 @@ func replayLog(dir string, number uint64, last bool, apply func(payload []byte) 
 	return &log{file: f, path: path, size: int64(at), torn: torn}, nil
 }
 
-// nextFrameBytes bounds what NextFrame sums, since any four bytes may look like a length.
+// nextFrameBytes bounds the bytes that NextFrame sums, since any four bytes may look like a length.
 const nextFrameBytes = 1 << 30
 
 // NextFrame returns where a good frame begins behind the bad one at an offset; 0 where none is found. The length of
-// the bad frame may be what is damaged in it, so every offset is looked at.
+// the bad frame may be the damaged part, so every offset is looked at.
 func NextFrame(data []byte, bad int) int {
 	summed := 0
 	for at := bad + 1; at+frameHeader <= len(data) && summed < nextFrameBytes; at++ {
@@ -190,7 +190,7 @@ func appendDelete(b []byte, kind byte, k Key) []byte {
 	return binary.LittleEndian.AppendUint32(appendName(b, kind, k.Group), k.Ordinal)
 }
 
-// A sink is what records are applied to.
+// A sink takes the records of a log.
 type sink interface {
 	put(group string, ordinal uint32, s span, values []float32)
 	trim(group string, from uint32)

@@ -136,7 +136,7 @@ func (m *manifest) write(dir string) (err error) {
 	return syncDir(dir)
 }
 
-// fits says whether an index of a configuration may open what the manifest describes.
+// fits says whether an index of a configuration may open the data that the manifest describes.
 func (m *manifest) fits(c Config) error {
 	switch {
 	case m.dim != c.Dim:

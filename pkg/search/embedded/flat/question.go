@@ -70,7 +70,7 @@ func (x *Index) ask(values, centre []float32) *question {
 	return q
 }
 
-// fillTable quantises what each sign pattern of four coordinates adds to the inner product with the signs.
+// fillTable quantises the share of each sign pattern of four coordinates in the inner product with the signs.
 func (q *question) fillTable(p []float32, confidence float64) {
 	levels := float64(tableLevels(len(p)))
 	var widest, all float64
@@ -145,7 +145,7 @@ func (q *question) known(r *rows) float64 {
 	return q.constant + norm*q.lost + 1e-5*size*size
 }
 
-// rough returns a row's own part, from what stands behind its coordinates and their inner product with the direction.
+// rough returns a row's own part, from the factors behind the coordinates and the inner product of coordinates and direction.
 func (q *question) rough(tail []byte, product int32) float64 {
 	scale, lost, base := float64(float32At(tail, 0)), float64(float32At(tail, 4)), float64(float32At(tail, 8))
 	return base + scale*q.scale*float64(product) + lost*q.length
