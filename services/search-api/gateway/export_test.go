@@ -12,3 +12,6 @@ func (g *Gateway) Later(d time.Duration) {
 	now := g.lib.now
 	g.lib.now = func() time.Time { return now().Add(d) }
 }
+
+// KeepMatches sets how many matches of one query are kept.
+func (g *Gateway) KeepMatches(n int) { g.mostMatches = n }

@@ -15,7 +15,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// maxMatches bounds the matches of one query that are kept, at about 500 bytes for a match of two parts.
+// maxMatches bounds the matches of one query that are kept (Gateway.mostMatches), at about 500 bytes for a match of two parts.
 const maxMatches = 250_000
 
 // ranked reports whether a query is ranked over the best candidates of each leaf: one leaf, or an OR of leaves. Every other query is
@@ -108,17 +108,17 @@ func (w *whole) evaluate() (found []*moment, lines []*step, err error) {
 		if err != nil {
 			return found, s.list, err
 		}
-		if len(found)+len(g.spans) > maxMatches {
-			return found, s.list, errManyMatches
-		}
 		for _, x := range g.spans {
+			if len(found) == w.g.mostMatches {
+				return found, s.list, errManyMatches
+			}
 			found = append(found, &moment{asset: g.asset, Interval: x.Interval, evidence: x.Of})
 		}
 	}
 	return found, s.list, nil
 }
 
-var errManyMatches = errkind.New(errkind.Exhausted, "the query has more than %d matches, and the best of the first are shown; narrow the query for the others", maxMatches)
+var errManyMatches = errkind.New(errkind.Exhausted, "the query has more matches than are kept, and the best of the first are shown; narrow the query for the others")
 
 // explainStop notes in the matches why an evaluation stopped, and how far it had come. An error that is no reason to answer in part is
 // returned.

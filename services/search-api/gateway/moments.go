@@ -12,16 +12,20 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// A moment is an interval of an asset with why it was found. The functions of
-// this file are the interval algebra over lists of them; every list is in the
-// order of byScore and holds no two moments of the same asset and interval.
-// Moments in a list are never changed: what is made of them are new ones.
+// A moment is an interval of an asset with the reasons why the moment was found.
+//
+// The functions of this file evaluate a query over the best candidates of each part: queries of one leaf, and the near band of other
+// queries. plan.go evaluates a query over whole sets. The functions take and return lists:
+//
+//   - A list is in the order of byScore.
+//   - A list holds no two moments of the same asset and interval.
+//   - No function changes a moment of a list that was given. The moments of the result are new.
 type moment struct {
 	asset string
 	schema.Interval
 	score float64
-	// lead is the evidence that the moment lands on. Its interval covers the moment, or the side of a WITHIN that it
-	// belongs to, and its annotation gives the hit its text.
+	// lead is the evidence that the moment lands on. The annotation behind lead gives the hit its text. The interval of lead covers the
+	// moment, or covers the side of a WITHIN to which lead belongs.
 	lead     evidence
 	evidence []evidence
 	// near says that the moment stands behind the matches of a query that is evaluated over whole sets.
@@ -38,8 +42,8 @@ type evidence struct {
 	region     *pb.Region // of the annotation, where a query compares regions
 }
 
-// A standing says how surely a piece of evidence is a line that was asked for. A line is a place to land on.
-// A picture or a label stands for a whole shot, and a shot may last ten minutes.
+// A standing says how surely a piece of evidence is a line that the query asks for. A moment lands on a line rather than on a shot: a
+// shot may last ten minutes.
 type standing int
 
 const (
@@ -89,7 +93,7 @@ func byRank(a, b evidence) int {
 	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.part.number, b.part.number), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Ordinal, b.Ordinal))
 }
 
-// leading returns the evidence that a moment of two lands on where both must be there: a line before a shot.
+// leading returns the evidence on which a moment lands that needs both a and b: a line before a shot, then the surer standing.
 func leading(a, b evidence) evidence {
 	if a.standing.line() != b.standing.line() {
 		if a.standing.line() {
@@ -103,7 +107,7 @@ func leading(a, b evidence) evidence {
 	return b
 }
 
-// byEvidence is byRank where either may be missing, which goes last.
+// byEvidence is byRank for evidence that may be missing. Missing evidence goes last.
 func byEvidence(a, b evidence) int {
 	switch {
 	case b.part == nil:
@@ -114,9 +118,8 @@ func byEvidence(a, b evidence) int {
 	return byRank(a, b)
 }
 
-// support returns the evidence of two moments together: of each part, run and language
-// the best. A shot has several pictures and a scene many lines, and all of
-// them together say no more than the best of them does.
+// support returns the evidence of two moments together: the best of each part, run and language. A shot has several pictures, and all of
+// the pictures together say no more than the best picture.
 func support(a, b []evidence) []evidence {
 	out := slices.Clone(a)
 	for _, e := range b {
@@ -131,7 +134,7 @@ func support(a, b []evidence) []evidence {
 	return out
 }
 
-// settled collects moments, of which those at one place become one with the better score.
+// settled collects moments. Moments at the same place become a single moment with the better score.
 type settled map[place]*moment
 
 func (s settled) add(asset string, iv schema.Interval, score float64, a, b *moment) {
@@ -141,7 +144,7 @@ func (s settled) add(asset string, iv schema.Interval, score float64, a, b *mome
 		s[added.place()] = added
 		return
 	}
-	// Of equal scores the lead is that which a moment of both would have, whatever came first.
+	// Of equal scores, the lead does not depend on which moment was added first.
 	switch c := cmp.Compare(added.score, m.score); {
 	case c > 0:
 		m.score, m.lead = added.score, added.lead
@@ -154,20 +157,20 @@ func (s settled) add(asset string, iv schema.Interval, score float64, a, b *mome
 func (s settled) list() []*moment { return slices.SortedFunc(maps.Values(s), byScore) }
 
 const (
-	// maxMoments bounds what a pairing may grow to; the best are kept.
+	// maxMoments bounds the moments of a list. The best moments are kept.
 	maxMoments = 5000
-	// maxSteps bounds the pairs that are looked at for one query, weighed by their evidence: about a second of work.
+	// maxSteps bounds the pairs that are compared for one query, weighed by the evidence of each: about a second of work.
 	maxSteps = 2_000_000
 )
 
-// A tally counts the work on one query. Over maxSteps, or when the caller has gone,
-// the functions of the algebra return at once what they have, and err says why.
+// A tally counts the work on one query. After the limit of steps, and once the caller has gone away, err is set and each function of the
+// algebra returns at once.
 type tally struct {
 	ctx   context.Context
 	steps int
 	limit int // of steps; 0 is maxSteps
 	err   error
-	// cut says that of some inner part only the best maxMoments moments were kept.
+	// cut says that an inner part had more than maxMoments moments, and only the best were kept.
 	cut bool
 }
 
@@ -186,7 +189,7 @@ func (t *tally) spend(n int) bool {
 	return t.err == nil
 }
 
-// best returns the best maxMoments of a list in order, and notes when there were more.
+// best returns the best maxMoments of a list, and sets cut if the list was longer.
 func (t *tally) best(ms []*moment) []*moment {
 	if len(ms) > maxMoments {
 		t.cut = true
@@ -195,8 +198,8 @@ func (t *tally) best(ms []*moment) []*moment {
 	return ms
 }
 
-// trim keeps the best of what is settled where it has grown to twice what will be kept.
-// Scores only grow, so a moment among the best at the end is among the best all along.
+// trim drops all but the best maxMoments once s holds twice as many. Scores only grow, so a moment that is among the best at the end is
+// among the best at each trim.
 func (t *tally) trim(s settled) {
 	if len(s) < 2*maxMoments {
 		return
@@ -207,7 +210,7 @@ func (t *tally) trim(s settled) {
 	t.cut = true
 }
 
-// A timeline is one asset's moments by start, for sweeping over them.
+// A timeline is the moments of one asset by start.
 type timeline struct {
 	moments []*moment
 	ends    []schema.Time // the latest end of the moments up to each
@@ -234,8 +237,8 @@ func timelines(ms []*moment) map[string]*timeline {
 	return lines
 }
 
-// around returns the moments that may be at most gap away from iv: the last of them starts
-// no later than that after iv, and none before the first ends as late as that before it.
+// around returns every moment at most gap away from iv, and possibly others: the moments from the first that ends at or after iv.Start - gap
+// to the last that starts at or before iv.End + gap.
 func (l *timeline) around(iv schema.Interval, gap schema.Time) []*moment {
 	if l == nil {
 		return nil
@@ -245,7 +248,7 @@ func (l *timeline) around(iv schema.Interval, gap schema.Time) []*moment {
 	return l.moments[min(from, to):to]
 }
 
-// allOf is And: the time that moments of both share.
+// allOf is And: the time that a moment of a and a moment of b share.
 func (t *tally) allOf(a, b []*moment) []*moment {
 	lines, out := timelines(b), settled{}
 	for _, x := range a {
@@ -262,8 +265,8 @@ func (t *tally) allOf(a, b []*moment) []*moment {
 	return t.best(out.list())
 }
 
-// closeBy is Within: the span of moments of both that are at most gap apart.
-// Each moment of a is paired with the best of b near it, so that a talkative scene does not fill the answer.
+// closeBy is Within: the hull of a moment of a and the best moment of b at most gap away. Other moments of b are left out, so that a
+// talkative scene does not fill the answer.
 func (t *tally) closeBy(a, b []*moment, gap schema.Time) []*moment {
 	lines, out := timelines(b), settled{}
 	for _, x := range a {
@@ -284,7 +287,7 @@ func (t *tally) closeBy(a, b []*moment, gap schema.Time) []*moment {
 	return t.best(out.list())
 }
 
-// without takes away what overlaps a moment of b.
+// without returns the moments of a that overlap no moment of b.
 func (t *tally) without(a, b []*moment) []*moment {
 	lines := timelines(b)
 	return slices.DeleteFunc(slices.Clone(a), func(x *moment) bool {
@@ -292,9 +295,11 @@ func (t *tally) without(a, b []*moment) []*moment {
 	})
 }
 
-// anyOfThem is Or: moments of the same asset that are the same moment become one. It lands on the best of
-// them, unless a line that was asked for is among them: then it lands on that line. Each list that supports a
-// moment adds its best score once.
+// anyOfThem is Or.
+//
+//   - Moments that are the same moment (see sameMoment) become a single moment.
+//   - The moment lands on the moment with the best score, or on a line that the query asks for (see leads).
+//   - Each list adds the best score among its moments, once.
 func (t *tally) anyOfThem(lists ...[]*moment) []*moment {
 	var all []listed
 	for i, ms := range lists {
@@ -373,8 +378,8 @@ func closer(iv schema.Interval, k, l *supported) bool {
 	return k.number < l.number
 }
 
-// merging is the kept moments of one asset by start, and the length of the longest of them: a kept moment that
-// shares time with another starts within that length before it.
+// merging is the kept moments of one asset by start. longest is the length of the longest kept moment: a kept moment that shares time with
+// iv starts at or after iv.Start - longest.
 type merging struct {
 	kept    []*supported
 	longest schema.Time
@@ -395,10 +400,10 @@ func (l *merging) drop(k *supported) {
 
 // sameMoment reports whether two moments are one.
 //
-//   - Two lines are one where they share half of the shorter one: translations are cut in other places.
-//   - Two shots are one where they share half of the longer one: a scene is no place to land on for its shots.
-//   - A line that was asked for and a shot are one where they share half of the shorter one: the shot supports the line.
-//   - Any other line and a shot are two, unless they share all: the line only happens to be said there.
+//   - Two lines: if the lines share half of the shorter line. A translation is cut at other times.
+//   - Two shots: if the shots share half of the longer shot. A scene is no place to land on for the shots of the scene.
+//   - A shot and a line that the query asks for: if both share half of the shorter interval. The shot supports the line.
+//   - A shot and any other line: if both have the same interval. Otherwise, the line is said during the shot by chance.
 func sameMoment(a, b *moment) bool {
 	x, y := a.lead.standing, b.lead.standing
 	of := min(a.Duration(), b.Duration())
@@ -411,24 +416,23 @@ func sameMoment(a, b *moment) bool {
 	return a.Overlaps(b.Interval) && 2*a.Intersect(b.Interval).Duration() >= of
 }
 
-// leads reports whether the moment of both lands on m, and not on k, which has the better score.
+// leads reports whether the moment of m and k lands on m, although k has the better score.
 func leads(m, k *moment) bool {
 	return m.lead.standing >= meantLine && m.lead.standing > k.lead.standing
 }
 
-// rrf is what a place in a list is worth by reciprocal-rank fusion (Cormack, Clarke &
-// Büttcher, SIGIR 2009): k damps the first ranks, so that one searcher's favourite
-// does not outweigh two that agree.
+// rrfK is the constant of reciprocal rank fusion (Cormack, Clarke & Büttcher, SIGIR 2009). The constant damps the first ranks, so that two
+// searchers that agree outweigh the favourite of a single searcher.
 const rrfK = 60
 
-// someWords is what a hit on some of the words is worth beside one on all of them, and its confidence. On the
-// subtitles of Elephants Dream it keeps words from pushing meaning aside across languages.
+// someWords is the weight of a hit on some of the words beside a hit on all of the words, and the confidence of such a hit. The weight was
+// chosen on the subtitles of Elephants Dream, where a larger weight pushes meaning aside across languages.
 const someWords = 0.1
 
 func rrf(weight float64, rank int) float64 { return weight / float64(rrfK+rank) }
 
-// An evaluation gives the moments of a tree from what the searchers answered. A part that
-// failed found nothing, so what it would have taken away under a NOT stays: the answer names it.
+// An evaluation makes the moments of a tree from the candidates of the searchers. A part that failed has no candidates: under a NOT, the
+// moments of the part stay, and the answer names the part.
 type evaluation struct {
 	*found
 	*tally
@@ -440,8 +444,8 @@ type evaluation struct {
 	unwanted func(not *pb.Query, floor float32, ms []*moment) ([]*moment, bool)
 }
 
-// all returns the moments of the whole query. Where the best go first, pages end before maxMoments, and nothing is
-// missing from them when the outermost part is cut.
+// all returns the moments of the whole query. In the order of scores, pages end before maxMoments. So no page misses a moment if only the
+// outermost part is cut, and cut stays as the inner parts left it.
 func (e evaluation) all() []*moment {
 	or := e.p.tree.GetOr()
 	if or == nil || e.p.byTime {

@@ -15,9 +15,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// A calibration turns a space's raw similarity into a confidence from 0 to 1: the
-// share of right answers among judged pairs of that similarity, by a logistic curve
-// fitted to them (Platt 1999). docs/benchmarks tells how the constants were found.
+// A calibration turns a similarity of a space into a confidence from 0 to 1: the share of right answers among judged pairs of the
+// similarity, by a fitted logistic curve (Platt 1999). docs/benchmarks tells how the constants were found.
 type calibration struct {
 	middle float64 // the similarity at which half are right
 	slope  float64
@@ -25,11 +24,10 @@ type calibration struct {
 	cutoff float32
 }
 
-// matchConfidence is from where on something is called a match.
+// matchConfidence is the confidence from which on a hit is called a match.
 const matchConfidence = 0.5
 
-// confidence is what hit i of the part says of itself, 0..1. Words that are all there are there; some of them are
-// no match.
+// confidence is the confidence of hit i of the part, from 0 to 1. A hit on all of the words has 1, and a hit on some of the words is no match.
 func (pt *part) confidence(i int, score float64) float32 {
 	switch {
 	case pt.calibration != nil:
@@ -41,10 +39,10 @@ func (pt *part) confidence(i int, score float64) float32 {
 	return float32(1 / (1 + math.Exp(-pt.calibration.slope*(score-pt.calibration.middle))))
 }
 
-// whole reports whether hit i of the part has all that was asked for. A vector's hits have no parts.
+// whole reports whether hit i of the part has all of the words. Every hit of a vector is whole.
 func (pt *part) whole(i int) bool { return pt.space != "" || i < pt.complete }
 
-// cutoff is the confidence below which a hit of the part is none.
+// cutoff is the confidence below which a hit of the part is dropped.
 func (pt *part) cutoff() float32 {
 	if pt.calibration == nil {
 		return 0
@@ -251,8 +249,8 @@ func (p *processed) shaped(ms []*moment, resp *pb.SearchResponse) ([]*moment, ma
 	return ms, folded
 }
 
-// noGoodMatch: something was near, but nothing near enough to stand by. The best moment decides, in every order and on
-// every page: an editor looks at it first, and a weak hit far down the list makes the answer no better.
+// noGoodMatch reports whether there are candidates, and the best moment is no match. The best moment decides in every order and on every
+// page: a weak hit far down the list makes the answer no better.
 func noGoodMatch(f *found, ms []*moment) bool {
 	if len(ms) > 0 {
 		return !ms[0].match()
@@ -270,11 +268,11 @@ func (f *found) any() bool {
 	return false
 }
 
-// longShot is the length from which on a shot is no place to land on.
+// longShot is the length from which on a moment does not land on the whole shot.
 const longShot = schema.Time(60) * schema.Second
 
-// snapper returns the interval that a hit stands for. Pictures stand for the shot that they were taken from: that is what
-// an editor wants to land on. In a long shot, a picture stands for the stretch that it was taken from.
+// snapper returns a function for the interval that a hit stands for. A picture stands for the shot in which the picture was taken, and in a
+// long shot for the interval of the picture.
 func (g *Gateway) snapper(ctx context.Context, p *processed, f *found) (func(*part, search.Hit) schema.Interval, error) {
 	var points []store.Point
 	for pt, hits := range f.hits {
@@ -313,7 +311,7 @@ func (p *processed) shotAt(h search.Hit) (store.Point, bool) {
 	return run.spanAt(p.view.Role(pb.KindRole_KIND_ROLE_SHOTS), h.Interval.Start)
 }
 
-// hit fills in a moment: where it is in every way of counting, what was said, and why it is here.
+// hit makes the hit of a moment: the place in every way of counting, the text, and the evidence.
 func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 	e := p.snap.asset(m.asset)
 	h := &pb.Hit{

@@ -14,17 +14,16 @@ import (
 	"github.com/cinedex/cinedex/pkg/telemetry"
 )
 
-// found is what the searchers answered, by part, and what they failed to.
+// found is the candidates of each part, and the parts that failed.
 type found struct {
 	hits    map[*part][]search.Hit
 	parts   []*part
 	partial []*pb.PartialFailure
-	// err is the first failure, for when nothing at all was answered.
+	// err is the error of the first part that failed.
 	err error
 }
 
-// ask is the third part of the gateway: each part's proxy asks its searcher in
-// that searcher's own terms, all at once, under the one deadline of ctx.
+// ask is the third part of the gateway. Each part asks a searcher for the best candidates, all parts at the same time, until ctx ends.
 func (g *Gateway) ask(ctx context.Context, p *processed, parts []*part) *found {
 	f := &found{hits: make(map[*part][]search.Hit, len(parts)), parts: parts}
 	answers := make([][]search.Hit, len(parts))
@@ -77,9 +76,8 @@ func (g *Gateway) failure(ctx context.Context, part string, err error) (*pb.Part
 	return &pb.PartialFailure{Part: part, Kind: kind.String(), Error: text}, err
 }
 
-// askText maps a part to words in a field of annotations. Where no mode was chosen, what
-// has all of the words comes first and what has some of them after it: a word or two in common is
-// a hint in one language, and mostly noise across languages.
+// askText maps a part to words in a field of annotations. Without a mode, the annotations with all of the words come first, and the
+// annotations with some of the words follow: a word or two in common is a hint in one language, and mostly noise across languages.
 func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
 	q := search.TextQuery{
 		Scope: p.scope.Scope, Filter: pt.filter, Field: fields[pt.GetField()], Mode: pt.mode,
@@ -137,8 +135,7 @@ func (g *Gateway) vector(ctx context.Context, p *processed, q search.VectorQuery
 	return g.deps.Engine.Vector(ctx, q)
 }
 
-// askVector maps a part to the neighbours of its vectors. Where there are several,
-// for the frames of a shot, an item counts by the nearest of them.
+// askVector maps a part to the neighbours of the vectors of the part. A shot has several vectors: an item then counts by the nearest.
 func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
 	if err := g.encode(ctx, p, pt); err != nil {
 		return nil, err

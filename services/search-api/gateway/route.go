@@ -12,7 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// A source is one way to look for a leaf: which searcher, and in what.
+// A source is a way to look for a leaf: words of a field, or vectors of a space.
 type source struct {
 	*catalog.Source
 	space string // the version of the source's space that is asked; "" for words
@@ -44,8 +44,8 @@ type part struct {
 // name is how a partial answer and the metrics call the part.
 func (pt *part) name() string { return pt.leaf.GetKind() + "/" + pt.GetBy() }
 
-// route is the second part of the gateway: it says which parts of the query go to
-// which searcher, and pushes the filters down into each.
+// route is the second part of the gateway. Each leaf becomes a part for each source and each version of the source's space, and each part
+// carries the filter.
 func (g *Gateway) route(p *processed) []*part {
 	f := search.Filter{
 		Languages:     p.filter.GetLanguages(),
@@ -158,8 +158,8 @@ func ofCharacter(s *catalog.Source, f *pb.Filter) bool {
 	return len(f.GetCharacters()) == 0 || s.About.GetCharacters()
 }
 
-// spacesOf returns the versions of a space to ask: those that the runs in sight have written, so that while a
-// switch goes through the library both generations answer, each asked with its own encoder. A source of words has none.
+// spacesOf returns the versions of a space that the runs in sight have written. While a switch goes through the library, both generations
+// answer, each asked with the encoder of the generation. A source of words has the single space "".
 func (g *Gateway) spacesOf(p *processed, space string) []string {
 	if space == "" {
 		return []string{space}
@@ -181,7 +181,7 @@ func spaceName(id string) string {
 	return name
 }
 
-// serves: a mode that speaks of words leaves the other sources out, and meaning leaves words out.
+// serves reports whether a source is asked in a mode: modes of words leave vectors out, and meaning leaves words out.
 func serves(s *catalog.Source, m pb.TextMode) bool {
 	words := s.GetSpace() == ""
 	switch m {
@@ -196,7 +196,7 @@ func serves(s *catalog.Source, m pb.TextMode) bool {
 	return words
 }
 
-// textMode is the engine's mode for a mode of the language. An identity is looked for as it is written.
+// textMode is the engine's mode for a mode of the language. An identity is looked for as a phrase.
 func textMode(leaf *catalog.Leaf, m pb.TextMode) search.TextMode {
 	if leaf.GetShape() == pb.LeafShape_LEAF_SHAPE_IDENTITY {
 		return search.Phrase
