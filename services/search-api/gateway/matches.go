@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/interval"
+	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 )
@@ -37,6 +39,7 @@ type matches struct {
 	failed  map[*part]error
 	partial []*pb.PartialFailure // why a match may be missing, beside failed
 	steps   []*step
+	any     bool // some part finds something, where there are no matches
 }
 
 // matches evaluates the query over whole sets. An error means that there is no answer at all; a part that failed, a deadline and a bound
@@ -47,7 +50,9 @@ func (g *Gateway) matches(ctx context.Context, p *processed, parts []*part) (*ma
 	m := &matches{failed: w.failed}
 	release, err := g.engine.Acquire(ctx, p.who, float64(len(parts))*vectorCost)
 	if err == nil {
-		m.moments, m.steps, err = w.evaluate()
+		if m.moments, m.steps, err = w.evaluate(); err == nil && len(m.moments) == 0 {
+			m.any, err = w.any(m.steps)
+		}
 		release()
 	}
 	if err := w.explainStop(m, err); err != nil {
@@ -116,6 +121,46 @@ func (w *whole) evaluate() (found []*moment, lines []*step, err error) {
 		}
 	}
 	return found, s.list, nil
+}
+
+// any reports whether a part of the query finds something, though the parts have no moment in common.
+func (w *whole) any(lines []*step) (bool, error) {
+	if slices.ContainsFunc(lines, func(s *step) bool { return s.rows > 0 }) {
+		return true, nil
+	}
+	for _, pt := range w.parts {
+		if w.failed[pt] != nil || pt.space != "" && pt.calibration == nil {
+			continue
+		}
+		for _, q := range w.sets(pt, 0, false) {
+			for _, err := range w.g.deps.Engine.Set(w.ctx, q) {
+				if err != nil {
+					return false, &stop{pt, err}
+				}
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// mayBeNear reports whether a part of a tree may find something that is no match. A part of words with a mode finds matches alone, and so does
+// a single word. What a NOT takes away is never near.
+func mayBeNear(q *pb.Query, parts []*part) bool {
+	if q.GetNot() != nil {
+		return false
+	}
+	for _, pt := range parts {
+		if pt.leaf == q.GetLeaf() && (pt.space != "" && pt.cutoff() < matchConfidence || pt.space == "" && pt.mode == search.AnyWord && !singleWord(pt.leaf.GetText())) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(query.Children(q), func(c *pb.Query) bool { return mayBeNear(c, parts) })
+}
+
+// singleWord reports whether every analysis takes a text for a single word.
+func singleWord(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9') })
 }
 
 var errManyMatches = errkind.New(errkind.Exhausted, "the query has more matches than are kept, and the best of the first are shown; narrow the query for the others")

@@ -154,6 +154,10 @@ func (g *Gateway) wholly(ctx, late context.Context, p *processed, parts []*part)
 	if len(m.moments) > p.offset+p.limit || len(m.moments) > 0 && late.Err() != nil {
 		return r, nil
 	}
+	if m.whole && !mayBeNear(p.tree, parts) {
+		r.noGoodMatch = m.any
+		return r, nil
+	}
 	f, err := g.answered(ctx, late, p, parts)
 	switch {
 	case err == nil:
