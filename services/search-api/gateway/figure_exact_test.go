@@ -97,7 +97,7 @@ func TestFigureLarge(t *testing.T) {
 	want, films := sized(t, "EXACT_LARGE", 1000), sized(t, "EXACT_FILMS", 250)
 	tr := newTrial(t)
 	o := tr.add(t, largeFilms(films))
-	o.large = true
+	o.large, o.known = true, map[string]map[string][]oracleItem{}
 	if err := flag.Set("rapid.checks", fmt.Sprint(want)); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +110,13 @@ func TestFigureLarge(t *testing.T) {
 		})
 	})
 	smallest, largest := search.MaxLimit*1000, 0
+	for key, items := range o.known {
+		n := 0
+		for _, of := range items {
+			n += len(of)
+		}
+		t.Logf("%s: %d items", key, n)
+	}
 	for _, n := range tr.leaves {
 		smallest, largest = min(smallest, n), max(largest, n)
 	}

@@ -36,6 +36,7 @@ type oracle struct {
 	parts  []oraclePart
 	asset  string // of the moments that are worked out
 	large  bool
+	known  map[string]map[string][]oracleItem // of a large library: the items of each source and text, by asset
 }
 
 // An oraclePart is a leaf looked for in one of its sources.
@@ -346,10 +347,29 @@ func (o *oracle) ask(t testing.TB, q *pb.Query, f *pb.Filter) {
 					pt.standing = aLine
 				}
 			}
-			pt.items = o.items(t, len(o.parts), pt, f)
+			pt.items = o.numbered(t, len(o.parts), pt, f)
 			o.parts = append(o.parts, pt)
 		}
 	}
+}
+
+// numbered returns the items of a part. In a large library, the items of a leaf are worked out once.
+func (o *oracle) numbered(t testing.TB, number int, pt oraclePart, f *pb.Filter) map[string][]oracleItem {
+	if !o.large {
+		return o.items(t, number, pt, f)
+	}
+	key := fmt.Sprint(pt.source.GetKind(), pt.source.GetSpace(), pt.source.GetField(), pt.leaf.GetText())
+	if o.known[key] == nil {
+		o.known[key] = o.items(t, 0, pt, f)
+	}
+	out := make(map[string][]oracleItem, len(o.known[key]))
+	for asset, items := range o.known[key] {
+		out[asset] = slices.Clone(items)
+		for i := range out[asset] {
+			out[asset][i].part = number
+		}
+	}
+	return out
 }
 
 func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) map[string][]oracleItem {
