@@ -141,8 +141,9 @@ func (o *oracle) of(q *pb.Query) []oracleMoment {
 				out, first = o.of(c), false
 			default:
 				var met []oracleMoment
+				others := o.of(c)
 				for _, x := range out {
-					for _, y := range o.of(c) {
+					for _, y := range others {
 						if x.asset == y.asset && x.Overlaps(y.Interval) {
 							met = append(met, both(x, y, x.Intersect(y.Interval)))
 						}
