@@ -53,6 +53,21 @@ func TestAlgorithmAtRunTime(t *testing.T) {
 	publish(events.Algorithms, events.Event{Subject: "signs@1", Data: &pb.AlgorithmAnnounced{Algorithm: spec, SinceMs: 1}})
 	until("the leaf is served", func() bool { _, err := ask(); return err == nil })
 
+	// The listing and the completion of this program, which does not know the algorithm, have the leaf from the server.
+	if got, err := command(t, "--home", w.home.dir, "leaves"); err != nil || !strings.Contains(got, "sign:") || !strings.Contains(got, "text_on_sign") || strings.Contains(got, "no server answers") {
+		t.Errorf("leaves: %v\n%s", err, got)
+	}
+	run := func(line ...string) (string, error) {
+		return command(t, append([]string{"--home", w.home.dir}, line...)...)
+	}
+	for _, c := range []struct {
+		line []string
+		want string
+	}{{[]string{"search", "si"}, "sign:"}, {[]string{"replay", "--algorithm", "si"}, "signs@1"}} {
+		if got := completed(t, run, c.line...); !slices.Contains(got, c.want) {
+			t.Errorf("%q completes to %q, want %s", c.line, got, c.want)
+		}
+	}
 	// Media that arrives gets a run of it. No runner serves it, so the run waits, and the status says so.
 	later := &pb.Asset{Id: schema.AssetID("00000000000000000000000000000002"), Title: &pb.Title{Id: "later", Name: "Later"}, Duration: asset.GetDuration(), Audio: asset.GetAudio()}
 	publish(events.MediaReady, events.Event{Subject: later.GetId(), Data: &pb.MediaReady{Asset: later}})
@@ -97,12 +112,12 @@ func TestAlgorithmAtRunTime(t *testing.T) {
 	if i < 0 {
 		t.Fatalf("planned are %v", planned)
 	}
-	run := planned[i]
-	run.State, run.Annotations, run.Epoch = pb.RunState_RUN_STATE_FINISHED, 1, 1
-	publish(events.Annotations, events.Event{Subject: asset.GetId(), Data: &pb.AnnotationBatch{Asset: asset.GetId(), Run: run.GetId(), Epoch: 1, Algorithm: "signs", Version: "1",
-		Annotations: []*pb.Annotation{{Run: run.GetId(), Asset: asset.GetId(), Kind: "text_on_sign", Text: "NO ENTRY", Language: "en", Confidence: 0.9,
+	signs := planned[i]
+	signs.State, signs.Annotations, signs.Epoch = pb.RunState_RUN_STATE_FINISHED, 1, 1
+	publish(events.Annotations, events.Event{Subject: asset.GetId(), Data: &pb.AnnotationBatch{Asset: asset.GetId(), Run: signs.GetId(), Epoch: 1, Algorithm: "signs", Version: "1",
+		Annotations: []*pb.Annotation{{Run: signs.GetId(), Asset: asset.GetId(), Kind: "text_on_sign", Text: "NO ENTRY", Language: "en", Confidence: 0.9,
 			Start: int64(4 * schema.Second), End: int64(7 * schema.Second)}}}})
-	publish(events.RunsFinished, events.Event{Subject: asset.GetId(), Data: &pb.RunFinished{Run: run}})
+	publish(events.RunsFinished, events.Event{Subject: asset.GetId(), Data: &pb.RunFinished{Run: signs}})
 
 	var found *pb.SearchResponse
 	until("the sign is found", func() bool {

@@ -10,7 +10,6 @@ import (
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
-	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/model"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -161,7 +160,7 @@ func jobsOf(ctx context.Context, h *home, kinds ...string) (out []string) {
 	return out
 }
 
-// algorithmNames are the algorithms of this program; algorithms are these and their versions.
+// algorithmNames are the algorithms without their versions.
 func algorithmNames(ctx context.Context, h *home) (out []string) {
 	for _, ref := range algorithms(ctx, h) {
 		if name, _, versioned := strings.Cut(ref, "@"); !versioned {
@@ -171,20 +170,14 @@ func algorithmNames(ctx context.Context, h *home) (out []string) {
 	return out
 }
 
-func algorithms(context.Context, *home) (out []string) {
-	cache, err := model.OpenCache("")
+// algorithms are those of the server, and of this program where no server answers.
+func algorithms(ctx context.Context, h *home) (out []string) {
+	c, _, err := catalogueOf(ctx, h)
 	if err != nil {
 		return nil
 	}
-	models := builtin.Open(cache, 1)
-	defer models.Close()
-	registry, err := models.Algorithms()
-	if err != nil {
-		return nil
-	}
-	for _, a := range registry.Versions() {
-		s := a.Spec()
-		out = append(out, s.GetName(), s.GetName()+"@"+s.GetVersion())
+	for _, a := range c.GetAlgorithms() {
+		out = append(out, a.GetName(), a.GetName()+"@"+a.GetVersion())
 	}
 	return out
 }

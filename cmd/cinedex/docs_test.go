@@ -156,6 +156,7 @@ func TestDocumentedJSON(t *testing.T) {
 		"search":                     &pb.SearchResponse{},
 		"status":                     &jsonStatus{},
 		"algorithms":                 &struct{ Algorithms []jsonAlgorithm }{},
+		"leaves":                     &jsonCatalog{},
 		"models list, models verify": &struct{ Models []jsonModel }{},
 		"dead-letters list, dead-letters show": &struct {
 			Letters []jsonLetter `json:"dead_letters"`

@@ -135,6 +135,12 @@ func (g gated) CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error) {
 	return ask(ctx, g, "create "+r.GetId(), func(ctx context.Context, s *pebblestore.Store) (*pb.Run, error) { return s.CreateRun(ctx, r) })
 }
 
+func (g gated) CreateRuns(ctx context.Context, asset string, runs []*pb.Run) ([]*pb.Run, error) {
+	return ask(ctx, g, "create runs of "+asset, func(ctx context.Context, s *pebblestore.Store) ([]*pb.Run, error) {
+		return s.CreateRuns(ctx, asset, runs)
+	})
+}
+
 func (g gated) FinishRun(ctx context.Context, r *pb.Run) error {
 	return tell(ctx, g, "finish "+r.GetId(), func(ctx context.Context, s *pebblestore.Store) error { return s.FinishRun(ctx, r) })
 }

@@ -45,7 +45,7 @@ type Store interface {
 	//
 	//   - PutAsset wrote an asset.
 	//   - Activate switched the active run of an asset and algorithm.
-	//   - CreateRun or FinishRun recorded a run without an earlier record.
+	//   - CreateRuns, CreateRun or FinishRun recorded a run without an earlier record.
 	//   - DeleteRun deleted the record of a run.
 	//
 	// Guarantees:
@@ -102,11 +102,16 @@ type Assets interface {
 
 // Runs is the record of every run: who requested which algorithm, and how the run ended.
 type Runs interface {
-	// CreateRun records a requested run, and returns the record.
+	// CreateRuns records requested runs of one asset, and returns the record of each run: element i of the answer belongs to runs[i].
 	//
-	//   - If the run has a record, CreateRun leaves the record unchanged and returns the record, whatever else r says.
-	//   - Once CreateRun has returned, the next answer of Changes names the asset of a new run. If another process recorded the run and
-	//     died before Version grew, this CreateRun makes Version grow.
+	//   - If a run has a record, CreateRuns leaves the record unchanged and returns the record, whatever else runs[i] says. Of two runs with
+	//     the same id, the first counts.
+	//   - Once CreateRuns has returned, the next answer of Changes names the asset of a new run. If another process recorded a run and
+	//     died before Version grew, this CreateRuns makes Version grow.
+	//   - The cost of many runs is about the cost of a single run. After an error, some of the runs may be recorded.
+	//   - Invalid: a run without id, or a run of another asset.
+	CreateRuns(ctx context.Context, asset string, runs []*pb.Run) ([]*pb.Run, error)
+	// CreateRun is CreateRuns of a single run.
 	CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error)
 	// FinishRun records the end of a run. A run without a record gets a record.
 	//

@@ -37,7 +37,7 @@ var spec = &pb.AlgorithmSpec{
 	Kinds: []string{schema.KindDialogue},
 	KindSpecs: []*pb.KindSpec{{
 		Kind: schema.KindDialogue, Quoted: true, InLanguage: true, Characters: true,
-		Shown: &pb.Shown{Label: "Said", Hint: "Lines of dialogue", Lane: "dialogue", Icon: "speech"},
+		Shown: &pb.Shown{Label: "Said", Hint: "Lines of dialogue", Lane: "dialogue", Icon: "speech", Order: 2},
 	}},
 	Leaves: []*pb.LeafSpec{{
 		Name: "dialogue", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "we have to go",

@@ -59,7 +59,7 @@ func describe(version, summary string) *pb.AlgorithmSpec {
 		Kinds: []string{schema.KindLabel},
 		KindSpecs: []*pb.KindSpec{{
 			Kind:  schema.KindLabel,
-			Shown: &pb.Shown{Label: "Label", Hint: "What is seen, by name", Lane: "labels", Icon: "tag"},
+			Shown: &pb.Shown{Label: "Label", Hint: "What is seen, by name", Lane: "labels", Icon: "tag", Order: 3},
 		}},
 		Leaves: []*pb.LeafSpec{{
 			Name: "label", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "butterfly",

@@ -30,7 +30,7 @@ var spec = &pb.AlgorithmSpec{
 	Frames: &pb.FramesSpec{Width: transnet.Width, Height: transnet.Height},
 	KindSpecs: []*pb.KindSpec{{
 		Kind: schema.KindShot, Role: pb.KindRole_KIND_ROLE_SHOTS,
-		Shown: &pb.Shown{Label: "Shot", Hint: "Where shots begin and end", Lane: "shots", Icon: "shot"},
+		Shown: &pb.Shown{Label: "Shot", Hint: "Where shots begin and end", Lane: "shots", Icon: "shot", Order: 1},
 	}},
 }
 

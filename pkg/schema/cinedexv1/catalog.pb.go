@@ -24,62 +24,6 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// AttributeType is how an attribute is tested.
-type AttributeType int32
-
-const (
-	AttributeType_ATTRIBUTE_TYPE_UNSPECIFIED AttributeType = 0
-	// The attribute is a text, or a list of texts, and equals the text of the query, or has the text.
-	AttributeType_ATTRIBUTE_TYPE_TEXT AttributeType = 1
-	// The attribute is a number or an integer, within a range or equal to a number.
-	AttributeType_ATTRIBUTE_TYPE_NUMBER AttributeType = 2
-	// The attribute is true or false.
-	AttributeType_ATTRIBUTE_TYPE_FLAG AttributeType = 3
-)
-
-// Enum value maps for AttributeType.
-var (
-	AttributeType_name = map[int32]string{
-		0: "ATTRIBUTE_TYPE_UNSPECIFIED",
-		1: "ATTRIBUTE_TYPE_TEXT",
-		2: "ATTRIBUTE_TYPE_NUMBER",
-		3: "ATTRIBUTE_TYPE_FLAG",
-	}
-	AttributeType_value = map[string]int32{
-		"ATTRIBUTE_TYPE_UNSPECIFIED": 0,
-		"ATTRIBUTE_TYPE_TEXT":        1,
-		"ATTRIBUTE_TYPE_NUMBER":      2,
-		"ATTRIBUTE_TYPE_FLAG":        3,
-	}
-)
-
-func (x AttributeType) Enum() *AttributeType {
-	p := new(AttributeType)
-	*p = x
-	return p
-}
-
-func (x AttributeType) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (AttributeType) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[0].Descriptor()
-}
-
-func (AttributeType) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[0]
-}
-
-func (x AttributeType) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use AttributeType.Descriptor instead.
-func (AttributeType) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{0}
-}
-
 // KindRole is what the platform itself does with a kind. One algorithm at most writes the kind of each role.
 type KindRole int32
 
@@ -116,11 +60,11 @@ func (x KindRole) String() string {
 }
 
 func (KindRole) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[1].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[0].Descriptor()
 }
 
 func (KindRole) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[1]
+	return &file_cinedex_v1_catalog_proto_enumTypes[0]
 }
 
 func (x KindRole) Number() protoreflect.EnumNumber {
@@ -129,7 +73,7 @@ func (x KindRole) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use KindRole.Descriptor instead.
 func (KindRole) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{1}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{0}
 }
 
 // LeafShape is what the value of a leaf looks like.
@@ -184,11 +128,11 @@ func (x LeafShape) String() string {
 }
 
 func (LeafShape) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[2].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[1].Descriptor()
 }
 
 func (LeafShape) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[2]
+	return &file_cinedex_v1_catalog_proto_enumTypes[1]
 }
 
 func (x LeafShape) Number() protoreflect.EnumNumber {
@@ -197,7 +141,7 @@ func (x LeafShape) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeafShape.Descriptor instead.
 func (LeafShape) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{1}
 }
 
 // AnswerField is a part of an annotation.
@@ -234,11 +178,11 @@ func (x AnswerField) String() string {
 }
 
 func (AnswerField) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[3].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[2].Descriptor()
 }
 
 func (AnswerField) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[3]
+	return &file_cinedex_v1_catalog_proto_enumTypes[2]
 }
 
 func (x AnswerField) Number() protoreflect.EnumNumber {
@@ -247,7 +191,7 @@ func (x AnswerField) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AnswerField.Descriptor instead.
 func (AnswerField) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
 }
 
 // AnswerSpan is the interval that a hit stands for.
@@ -283,11 +227,11 @@ func (x AnswerSpan) String() string {
 }
 
 func (AnswerSpan) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[4].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[3].Descriptor()
 }
 
 func (AnswerSpan) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[4]
+	return &file_cinedex_v1_catalog_proto_enumTypes[3]
 }
 
 func (x AnswerSpan) Number() protoreflect.EnumNumber {
@@ -296,7 +240,7 @@ func (x AnswerSpan) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AnswerSpan.Descriptor instead.
 func (AnswerSpan) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
 }
 
 // FramesSpec says which frames of a film an algorithm reads.
@@ -381,12 +325,8 @@ type KindSpec struct {
 	// Annotations are in a language, so that a filter of languages narrows them.
 	InLanguage bool `protobuf:"varint,4,opt,name=in_language,json=inLanguage,proto3" json:"in_language,omitempty"`
 	// Annotations name characters, so that a filter of characters narrows them.
-	Characters bool   `protobuf:"varint,5,opt,name=characters,proto3" json:"characters,omitempty"`
-	Shown      *Shown `protobuf:"bytes,6,opt,name=shown,proto3" json:"shown,omitempty"`
-	// Annotations have a region of the picture, so that a query may test the region.
-	Regions bool `protobuf:"varint,7,opt,name=regions,proto3" json:"regions,omitempty"`
-	// Attributes of the annotations that a query may test.
-	Attributes    []*AttributeSpec `protobuf:"bytes,8,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	Characters    bool   `protobuf:"varint,5,opt,name=characters,proto3" json:"characters,omitempty"`
+	Shown         *Shown `protobuf:"bytes,6,opt,name=shown,proto3" json:"shown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -463,83 +403,6 @@ func (x *KindSpec) GetShown() *Shown {
 	return nil
 }
 
-func (x *KindSpec) GetRegions() bool {
-	if x != nil {
-		return x.Regions
-	}
-	return false
-}
-
-func (x *KindSpec) GetAttributes() []*AttributeSpec {
-	if x != nil {
-		return x.Attributes
-	}
-	return nil
-}
-
-// AttributeSpec is an attribute of annotations that a query may test.
-type AttributeSpec struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Small letters, digits and _.
-	Name string        `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Type AttributeType `protobuf:"varint,2,opt,name=type,proto3,enum=cinedex.v1.AttributeType" json:"type,omitempty"`
-	// One sentence: "How many faces are in the picture".
-	Hint          string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AttributeSpec) Reset() {
-	*x = AttributeSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AttributeSpec) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AttributeSpec) ProtoMessage() {}
-
-func (x *AttributeSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AttributeSpec.ProtoReflect.Descriptor instead.
-func (*AttributeSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *AttributeSpec) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *AttributeSpec) GetType() AttributeType {
-	if x != nil {
-		return x.Type
-	}
-	return AttributeType_ATTRIBUTE_TYPE_UNSPECIFIED
-}
-
-func (x *AttributeSpec) GetHint() string {
-	if x != nil {
-		return x.Hint
-	}
-	return ""
-}
-
 // Shown is how a person sees a kind or a leaf.
 type Shown struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -550,14 +413,16 @@ type Shown struct {
 	// The lane of the timeline that annotations are drawn in; those without a lane are not drawn.
 	Lane string `protobuf:"bytes,3,opt,name=lane,proto3" json:"lane,omitempty"`
 	// The name of an icon; a page that does not know the name draws a plain one.
-	Icon          string `protobuf:"bytes,4,opt,name=icon,proto3" json:"icon,omitempty"`
+	Icon string `protobuf:"bytes,4,opt,name=icon,proto3" json:"icon,omitempty"`
+	// Lanes are drawn by their order, from 1; lanes without an order come last, by label.
+	Order         int32 `protobuf:"varint,5,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +434,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +447,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Shown) GetLabel() string {
@@ -613,6 +478,13 @@ func (x *Shown) GetIcon() string {
 	return ""
 }
 
+func (x *Shown) GetOrder() int32 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
 // LeafSpec is one name by which people ask.
 type LeafSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -631,7 +503,7 @@ type LeafSpec struct {
 
 func (x *LeafSpec) Reset() {
 	*x = LeafSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +515,7 @@ func (x *LeafSpec) String() string {
 func (*LeafSpec) ProtoMessage() {}
 
 func (x *LeafSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +528,7 @@ func (x *LeafSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeafSpec.ProtoReflect.Descriptor instead.
 func (*LeafSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LeafSpec) GetName() string {
@@ -717,7 +589,7 @@ type AnswerSpec struct {
 
 func (x *AnswerSpec) Reset() {
 	*x = AnswerSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +601,7 @@ func (x *AnswerSpec) String() string {
 func (*AnswerSpec) ProtoMessage() {}
 
 func (x *AnswerSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +614,7 @@ func (x *AnswerSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerSpec.ProtoReflect.Descriptor instead.
 func (*AnswerSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{5}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AnswerSpec) GetLeaves() []string {
@@ -815,7 +687,7 @@ type Calibration struct {
 
 func (x *Calibration) Reset() {
 	*x = Calibration{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +699,7 @@ func (x *Calibration) String() string {
 func (*Calibration) ProtoMessage() {}
 
 func (x *Calibration) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +712,7 @@ func (x *Calibration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calibration.ProtoReflect.Descriptor instead.
 func (*Calibration) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{6}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Calibration) GetMiddle() float64 {
@@ -864,6 +736,497 @@ func (x *Calibration) GetCutoff() float32 {
 	return 0
 }
 
+type GetCatalogRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCatalogRequest) Reset() {
+	*x = GetCatalogRequest{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCatalogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCatalogRequest) ProtoMessage() {}
+
+func (x *GetCatalogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCatalogRequest.ProtoReflect.Descriptor instead.
+func (*GetCatalogRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{6}
+}
+
+// GetCatalogResponse is the catalogue as every caller may know the catalogue.
+type GetCatalogResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The leaves that are answered, by name.
+	Leaves []*CatalogLeaf `protobuf:"bytes,1,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	// The kinds of annotation, in the order of their lanes.
+	Kinds  []*CatalogKind  `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	Spaces []*CatalogSpace `protobuf:"bytes,3,rep,name=spaces,proto3" json:"spaces,omitempty"`
+	// Versions of algorithms: algorithms by name, the version in force first.
+	Algorithms    []*CatalogAlgorithm `protobuf:"bytes,4,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCatalogResponse) Reset() {
+	*x = GetCatalogResponse{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCatalogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCatalogResponse) ProtoMessage() {}
+
+func (x *GetCatalogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCatalogResponse.ProtoReflect.Descriptor instead.
+func (*GetCatalogResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetCatalogResponse) GetLeaves() []*CatalogLeaf {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *GetCatalogResponse) GetKinds() []*CatalogKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *GetCatalogResponse) GetSpaces() []*CatalogSpace {
+	if x != nil {
+		return x.Spaces
+	}
+	return nil
+}
+
+func (x *GetCatalogResponse) GetAlgorithms() []*CatalogAlgorithm {
+	if x != nil {
+		return x.Algorithms
+	}
+	return nil
+}
+
+// CatalogLeaf is a name by which people ask.
+type CatalogLeaf struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Further names of the same leaf. People type the first.
+	Aliases []string `protobuf:"bytes,2,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	// What a value is: words, picture, frame, shot, identity or range.
+	Shape string `protobuf:"bytes,3,opt,name=shape,proto3" json:"shape,omitempty"`
+	// Empty for a leaf that is asked by its name alone.
+	Label   string `protobuf:"bytes,4,opt,name=label,proto3" json:"label,omitempty"`
+	Hint    string `protobuf:"bytes,5,opt,name=hint,proto3" json:"hint,omitempty"`
+	Icon    string `protobuf:"bytes,6,opt,name=icon,proto3" json:"icon,omitempty"`
+	Example string `protobuf:"bytes,7,opt,name=example,proto3" json:"example,omitempty"`
+	// The algorithm that declares the leaf; empty for bare words.
+	Algorithm string `protobuf:"bytes,8,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	// The kinds of annotation that hits stand for.
+	Kinds []string `protobuf:"bytes,9,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Hits are in a language, so that a filter of languages narrows them.
+	InLanguage    bool `protobuf:"varint,10,opt,name=in_language,json=inLanguage,proto3" json:"in_language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogLeaf) Reset() {
+	*x = CatalogLeaf{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogLeaf) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogLeaf) ProtoMessage() {}
+
+func (x *CatalogLeaf) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogLeaf.ProtoReflect.Descriptor instead.
+func (*CatalogLeaf) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CatalogLeaf) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CatalogLeaf) GetAliases() []string {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+func (x *CatalogLeaf) GetShape() string {
+	if x != nil {
+		return x.Shape
+	}
+	return ""
+}
+
+func (x *CatalogLeaf) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *CatalogLeaf) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *CatalogLeaf) GetIcon() string {
+	if x != nil {
+		return x.Icon
+	}
+	return ""
+}
+
+func (x *CatalogLeaf) GetExample() string {
+	if x != nil {
+		return x.Example
+	}
+	return ""
+}
+
+func (x *CatalogLeaf) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *CatalogLeaf) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *CatalogLeaf) GetInLanguage() bool {
+	if x != nil {
+		return x.InLanguage
+	}
+	return false
+}
+
+// CatalogKind is a kind of annotation.
+type CatalogKind struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Kind      string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Algorithm string                 `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Label     string                 `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
+	Hint      string                 `protobuf:"bytes,4,opt,name=hint,proto3" json:"hint,omitempty"`
+	// The lane of the timeline; empty for a kind that is not drawn.
+	Lane          string `protobuf:"bytes,5,opt,name=lane,proto3" json:"lane,omitempty"`
+	Icon          string `protobuf:"bytes,6,opt,name=icon,proto3" json:"icon,omitempty"`
+	InLanguage    bool   `protobuf:"varint,7,opt,name=in_language,json=inLanguage,proto3" json:"in_language,omitempty"`
+	Characters    bool   `protobuf:"varint,8,opt,name=characters,proto3" json:"characters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogKind) Reset() {
+	*x = CatalogKind{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogKind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogKind) ProtoMessage() {}
+
+func (x *CatalogKind) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogKind.ProtoReflect.Descriptor instead.
+func (*CatalogKind) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CatalogKind) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *CatalogKind) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *CatalogKind) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *CatalogKind) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *CatalogKind) GetLane() string {
+	if x != nil {
+		return x.Lane
+	}
+	return ""
+}
+
+func (x *CatalogKind) GetIcon() string {
+	if x != nil {
+		return x.Icon
+	}
+	return ""
+}
+
+func (x *CatalogKind) GetInLanguage() bool {
+	if x != nil {
+		return x.InLanguage
+	}
+	return false
+}
+
+func (x *CatalogKind) GetCharacters() bool {
+	if x != nil {
+		return x.Characters
+	}
+	return false
+}
+
+// CatalogSpace is a space of vectors.
+type CatalogSpace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name@version.
+	Id        string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Algorithm string `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Dimension int32  `protobuf:"varint,3,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	Metric    string `protobuf:"bytes,4,opt,name=metric,proto3" json:"metric,omitempty"`
+	// What can be encoded into the space: "text", "picture", "frame".
+	Encoders      []string `protobuf:"bytes,5,rep,name=encoders,proto3" json:"encoders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogSpace) Reset() {
+	*x = CatalogSpace{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogSpace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogSpace) ProtoMessage() {}
+
+func (x *CatalogSpace) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogSpace.ProtoReflect.Descriptor instead.
+func (*CatalogSpace) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CatalogSpace) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CatalogSpace) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *CatalogSpace) GetDimension() int32 {
+	if x != nil {
+		return x.Dimension
+	}
+	return 0
+}
+
+func (x *CatalogSpace) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *CatalogSpace) GetEncoders() []string {
+	if x != nil {
+		return x.Encoders
+	}
+	return nil
+}
+
+// CatalogAlgorithm is a version of an algorithm.
+type CatalogAlgorithm struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	Summary string                 `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Arrivals do not get the version.
+	Candidate bool `protobuf:"varint,4,opt,name=candidate,proto3" json:"candidate,omitempty"`
+	// No runner serves the version: its runs wait.
+	Waits         bool `protobuf:"varint,5,opt,name=waits,proto3" json:"waits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogAlgorithm) Reset() {
+	*x = CatalogAlgorithm{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogAlgorithm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogAlgorithm) ProtoMessage() {}
+
+func (x *CatalogAlgorithm) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogAlgorithm.ProtoReflect.Descriptor instead.
+func (*CatalogAlgorithm) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CatalogAlgorithm) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CatalogAlgorithm) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *CatalogAlgorithm) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *CatalogAlgorithm) GetCandidate() bool {
+	if x != nil {
+		return x.Candidate
+	}
+	return false
+}
+
+func (x *CatalogAlgorithm) GetWaits() bool {
+	if x != nil {
+		return x.Waits
+	}
+	return false
+}
+
 var File_cinedex_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_catalog_proto_rawDesc = "" +
@@ -876,7 +1239,7 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x12\n" +
 	"\x04crop\x18\x03 \x01(\bR\x04crop\x12\x1d\n" +
 	"\n" +
-	"per_second\x18\x04 \x01(\x01R\tperSecond\"\x9f\x02\n" +
+	"per_second\x18\x04 \x01(\x01R\tperSecond\"\xca\x01\n" +
 	"\bKindSpec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12(\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x14.cinedex.v1.KindRoleR\x04role\x12\x16\n" +
@@ -886,20 +1249,13 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"characters\x18\x05 \x01(\bR\n" +
 	"characters\x12'\n" +
-	"\x05shown\x18\x06 \x01(\v2\x11.cinedex.v1.ShownR\x05shown\x12\x18\n" +
-	"\aregions\x18\a \x01(\bR\aregions\x129\n" +
-	"\n" +
-	"attributes\x18\b \x03(\v2\x19.cinedex.v1.AttributeSpecR\n" +
-	"attributes\"f\n" +
-	"\rAttributeSpec\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
-	"\x04type\x18\x02 \x01(\x0e2\x19.cinedex.v1.AttributeTypeR\x04type\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint\"Y\n" +
+	"\x05shown\x18\x06 \x01(\v2\x11.cinedex.v1.ShownR\x05shown\"o\n" +
 	"\x05Shown\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x12\n" +
 	"\x04lane\x18\x03 \x01(\tR\x04lane\x12\x12\n" +
-	"\x04icon\x18\x04 \x01(\tR\x04icon\"\xa8\x01\n" +
+	"\x04icon\x18\x04 \x01(\tR\x04icon\x12\x14\n" +
+	"\x05order\x18\x05 \x01(\x05R\x05order\"\xa8\x01\n" +
 	"\bLeafSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaliases\x18\x02 \x03(\tR\aaliases\x12+\n" +
@@ -919,12 +1275,52 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\vCalibration\x12\x16\n" +
 	"\x06middle\x18\x01 \x01(\x01R\x06middle\x12\x14\n" +
 	"\x05slope\x18\x02 \x01(\x01R\x05slope\x12\x16\n" +
-	"\x06cutoff\x18\x03 \x01(\x02R\x06cutoff*|\n" +
-	"\rAttributeType\x12\x1e\n" +
-	"\x1aATTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n" +
-	"\x13ATTRIBUTE_TYPE_TEXT\x10\x01\x12\x19\n" +
-	"\x15ATTRIBUTE_TYPE_NUMBER\x10\x02\x12\x17\n" +
-	"\x13ATTRIBUTE_TYPE_FLAG\x10\x03*T\n" +
+	"\x06cutoff\x18\x03 \x01(\x02R\x06cutoff\"\x13\n" +
+	"\x11GetCatalogRequest\"\xe4\x01\n" +
+	"\x12GetCatalogResponse\x12/\n" +
+	"\x06leaves\x18\x01 \x03(\v2\x17.cinedex.v1.CatalogLeafR\x06leaves\x12-\n" +
+	"\x05kinds\x18\x02 \x03(\v2\x17.cinedex.v1.CatalogKindR\x05kinds\x120\n" +
+	"\x06spaces\x18\x03 \x03(\v2\x18.cinedex.v1.CatalogSpaceR\x06spaces\x12<\n" +
+	"\n" +
+	"algorithms\x18\x04 \x03(\v2\x1c.cinedex.v1.CatalogAlgorithmR\n" +
+	"algorithms\"\xfe\x01\n" +
+	"\vCatalogLeaf\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaliases\x18\x02 \x03(\tR\aaliases\x12\x14\n" +
+	"\x05shape\x18\x03 \x01(\tR\x05shape\x12\x14\n" +
+	"\x05label\x18\x04 \x01(\tR\x05label\x12\x12\n" +
+	"\x04hint\x18\x05 \x01(\tR\x04hint\x12\x12\n" +
+	"\x04icon\x18\x06 \x01(\tR\x04icon\x12\x18\n" +
+	"\aexample\x18\a \x01(\tR\aexample\x12\x1c\n" +
+	"\talgorithm\x18\b \x01(\tR\talgorithm\x12\x14\n" +
+	"\x05kinds\x18\t \x03(\tR\x05kinds\x12\x1f\n" +
+	"\vin_language\x18\n" +
+	" \x01(\bR\n" +
+	"inLanguage\"\xd2\x01\n" +
+	"\vCatalogKind\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1c\n" +
+	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\x12\x12\n" +
+	"\x04hint\x18\x04 \x01(\tR\x04hint\x12\x12\n" +
+	"\x04lane\x18\x05 \x01(\tR\x04lane\x12\x12\n" +
+	"\x04icon\x18\x06 \x01(\tR\x04icon\x12\x1f\n" +
+	"\vin_language\x18\a \x01(\bR\n" +
+	"inLanguage\x12\x1e\n" +
+	"\n" +
+	"characters\x18\b \x01(\bR\n" +
+	"characters\"\x8e\x01\n" +
+	"\fCatalogSpace\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x1c\n" +
+	"\tdimension\x18\x03 \x01(\x05R\tdimension\x12\x16\n" +
+	"\x06metric\x18\x04 \x01(\tR\x06metric\x12\x1a\n" +
+	"\bencoders\x18\x05 \x03(\tR\bencoders\"\x8e\x01\n" +
+	"\x10CatalogAlgorithm\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
+	"\asummary\x18\x03 \x01(\tR\asummary\x12\x1c\n" +
+	"\tcandidate\x18\x04 \x01(\bR\tcandidate\x12\x14\n" +
+	"\x05waits\x18\x05 \x01(\bR\x05waits*T\n" +
 	"\bKindRole\x12\x19\n" +
 	"\x15KIND_ROLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fKIND_ROLE_SHOTS\x10\x01\x12\x18\n" +
@@ -958,37 +1354,43 @@ func file_cinedex_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_cinedex_v1_catalog_proto_rawDescData
 }
 
-var file_cinedex_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_cinedex_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_cinedex_v1_catalog_proto_goTypes = []any{
-	(AttributeType)(0),    // 0: cinedex.v1.AttributeType
-	(KindRole)(0),         // 1: cinedex.v1.KindRole
-	(LeafShape)(0),        // 2: cinedex.v1.LeafShape
-	(AnswerField)(0),      // 3: cinedex.v1.AnswerField
-	(AnswerSpan)(0),       // 4: cinedex.v1.AnswerSpan
-	(*FramesSpec)(nil),    // 5: cinedex.v1.FramesSpec
-	(*KindSpec)(nil),      // 6: cinedex.v1.KindSpec
-	(*AttributeSpec)(nil), // 7: cinedex.v1.AttributeSpec
-	(*Shown)(nil),         // 8: cinedex.v1.Shown
-	(*LeafSpec)(nil),      // 9: cinedex.v1.LeafSpec
-	(*AnswerSpec)(nil),    // 10: cinedex.v1.AnswerSpec
-	(*Calibration)(nil),   // 11: cinedex.v1.Calibration
+	(KindRole)(0),              // 0: cinedex.v1.KindRole
+	(LeafShape)(0),             // 1: cinedex.v1.LeafShape
+	(AnswerField)(0),           // 2: cinedex.v1.AnswerField
+	(AnswerSpan)(0),            // 3: cinedex.v1.AnswerSpan
+	(*FramesSpec)(nil),         // 4: cinedex.v1.FramesSpec
+	(*KindSpec)(nil),           // 5: cinedex.v1.KindSpec
+	(*Shown)(nil),              // 6: cinedex.v1.Shown
+	(*LeafSpec)(nil),           // 7: cinedex.v1.LeafSpec
+	(*AnswerSpec)(nil),         // 8: cinedex.v1.AnswerSpec
+	(*Calibration)(nil),        // 9: cinedex.v1.Calibration
+	(*GetCatalogRequest)(nil),  // 10: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil), // 11: cinedex.v1.GetCatalogResponse
+	(*CatalogLeaf)(nil),        // 12: cinedex.v1.CatalogLeaf
+	(*CatalogKind)(nil),        // 13: cinedex.v1.CatalogKind
+	(*CatalogSpace)(nil),       // 14: cinedex.v1.CatalogSpace
+	(*CatalogAlgorithm)(nil),   // 15: cinedex.v1.CatalogAlgorithm
 }
 var file_cinedex_v1_catalog_proto_depIdxs = []int32{
-	1,  // 0: cinedex.v1.KindSpec.role:type_name -> cinedex.v1.KindRole
-	8,  // 1: cinedex.v1.KindSpec.shown:type_name -> cinedex.v1.Shown
-	7,  // 2: cinedex.v1.KindSpec.attributes:type_name -> cinedex.v1.AttributeSpec
-	0,  // 3: cinedex.v1.AttributeSpec.type:type_name -> cinedex.v1.AttributeType
-	2,  // 4: cinedex.v1.LeafSpec.shape:type_name -> cinedex.v1.LeafShape
-	8,  // 5: cinedex.v1.LeafSpec.shown:type_name -> cinedex.v1.Shown
-	3,  // 6: cinedex.v1.AnswerSpec.field:type_name -> cinedex.v1.AnswerField
-	11, // 7: cinedex.v1.AnswerSpec.calibration:type_name -> cinedex.v1.Calibration
-	4,  // 8: cinedex.v1.AnswerSpec.span:type_name -> cinedex.v1.AnswerSpan
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	0,  // 0: cinedex.v1.KindSpec.role:type_name -> cinedex.v1.KindRole
+	6,  // 1: cinedex.v1.KindSpec.shown:type_name -> cinedex.v1.Shown
+	1,  // 2: cinedex.v1.LeafSpec.shape:type_name -> cinedex.v1.LeafShape
+	6,  // 3: cinedex.v1.LeafSpec.shown:type_name -> cinedex.v1.Shown
+	2,  // 4: cinedex.v1.AnswerSpec.field:type_name -> cinedex.v1.AnswerField
+	9,  // 5: cinedex.v1.AnswerSpec.calibration:type_name -> cinedex.v1.Calibration
+	3,  // 6: cinedex.v1.AnswerSpec.span:type_name -> cinedex.v1.AnswerSpan
+	12, // 7: cinedex.v1.GetCatalogResponse.leaves:type_name -> cinedex.v1.CatalogLeaf
+	13, // 8: cinedex.v1.GetCatalogResponse.kinds:type_name -> cinedex.v1.CatalogKind
+	14, // 9: cinedex.v1.GetCatalogResponse.spaces:type_name -> cinedex.v1.CatalogSpace
+	15, // 10: cinedex.v1.GetCatalogResponse.algorithms:type_name -> cinedex.v1.CatalogAlgorithm
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_catalog_proto_init() }
@@ -1001,8 +1403,8 @@ func file_cinedex_v1_catalog_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_catalog_proto_rawDesc), len(file_cinedex_v1_catalog_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   7,
+			NumEnums:      4,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

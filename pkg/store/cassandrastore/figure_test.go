@@ -156,3 +156,52 @@ func queued[T any](all []T) <-chan T {
 	close(c)
 	return c
 }
+
+// TestFigureRuns records the runs of assets one by one and, in turns with it, together: a library's backfill in one goroutine.
+func TestFigureRuns(t *testing.T) {
+	figure.Begin(t, "cassandra/runs")
+	s := open(t, config(t, "figure, runs"), cassandrastore.Deps{})
+	defer s.Close()
+	ctx := t.Context()
+	const turns, assets, runs = 5, 20, 6
+	n := 0
+	of := func() (asset string, list []*pb.Run) {
+		n++
+		asset = fmt.Sprintf("%032x", n)
+		for i := range runs {
+			r := &pb.Run{Asset: asset, Algorithm: fmt.Sprintf("algorithm-%d", i), Version: "1", State: pb.RunState_RUN_STATE_REQUESTED}
+			r.Id = schema.RunID(r)
+			list = append(list, r)
+		}
+		return asset, list
+	}
+	timed := func(record func(asset string, list []*pb.Run) error) float64 {
+		began := time.Now()
+		for range assets {
+			if err := record(of()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return assets * runs / time.Since(began).Seconds()
+	}
+	var single, together, ratio []float64
+	for range turns {
+		a := timed(func(_ string, list []*pb.Run) error {
+			for _, r := range list {
+				if _, err := s.CreateRun(ctx, r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		b := timed(func(asset string, list []*pb.Run) error {
+			_, err := s.CreateRuns(ctx, asset, list)
+			return err
+		})
+		single, together, ratio = append(single, a), append(together, b), append(ratio, b/a)
+	}
+	x, y, r := figure.Median(single), figure.Median(together), figure.Median(ratio)
+	figure.Report(t, false, figure.Result{Name: "cassandra/runs", Claim: "the six runs of an asset are recorded together ≥ 3x as fast as one by one",
+		Measured: fmt.Sprintf("one by one %.0f runs/s, together %.0f runs/s (%.1fx): 100,000 runs take %.0f s in the place of %.0f s", x, y, r, 1e5/y, 1e5/x), Ratio: r,
+		Note: "one caller, one node; median of five turns of 20 assets each", Pass: r >= 3})
+}

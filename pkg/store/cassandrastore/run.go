@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gocql/gocql"
 	"google.golang.org/protobuf/proto"
@@ -43,8 +44,25 @@ func (s *Store) record(ctx context.Context, read readFunc, asset, id string) (r 
 	return r, err
 }
 
-// put adds the statement to b that writes the record r over old. A new record is marked as untold. An existing record
-// is marked as told: the caller MUST have told, or tell as part of the same change.
+// records reads the records of some runs of an asset, by id. A run without a row is left out.
+func (s *Store) records(ctx context.Context, read readFunc, asset string, ids []string) (map[string]record, error) {
+	out := map[string]record{}
+	var body []byte
+	var told *bool
+	var name string
+	var r record
+	q := read(ctx, "SELECT name, body, told, deleted, revision FROM runs WHERE library = ? AND asset = ? AND kind = ? AND name IN ?", s.cfg.Library, asset, kindRecord, ids)
+	err := each(q, func() (err error) {
+		next := record{deleted: r.deleted, revision: r.revision, untold: told != nil && !*told}
+		next.run, err = decode[pb.Run](body)
+		out[name] = next
+		return err
+	}, &name, &body, &told, &r.deleted, &r.revision)
+	return out, err
+}
+
+// put adds the statement to b that writes the record r over old. A new record is marked as untold. An existing record is marked as told:
+// the caller MUST have told, or tell as part of the same change.
 func (s *Store) put(b *swap, old record, r *pb.Run, revision gocql.UUID) error {
 	body, err := encode(r)
 	if err != nil {
@@ -96,24 +114,94 @@ func (s *Store) changeRun(ctx context.Context, asset, id string, decide func(old
 }
 
 // CreateRun implements store.Runs.
-func (s *Store) CreateRun(ctx context.Context, r *pb.Run) (there *pb.Run, err error) {
-	err = s.do(ctx, "create_run", "creating run "+r.GetId(), func() error {
-		if err := named(r.GetId(), r.GetAsset()); err != nil {
-			return err
-		}
-		return s.changeRun(ctx, r.GetAsset(), r.GetId(), func(old record, revision gocql.UUID) (*swap, error) {
-			if there = old.run; there != nil {
-				return nil, nil
+func (s *Store) CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error) {
+	there, err := s.CreateRuns(ctx, r.GetAsset(), []*pb.Run{r})
+	if err != nil {
+		return nil, err
+	}
+	return there[0], nil
+}
+
+// createdTogether bounds the runs of one swap.
+const createdTogether = 64
+
+// CreateRuns implements store.Runs.
+func (s *Store) CreateRuns(ctx context.Context, asset string, runs []*pb.Run) (there []*pb.Run, err error) {
+	err = s.do(ctx, "create_runs", "creating runs of "+asset, func() error {
+		for _, r := range runs {
+			if err := named(r.GetId(), r.GetAsset()); err != nil {
+				return err
 			}
-			there = proto.CloneOf(r)
-			b := s.swap(ctx)
-			return b, s.put(b, old, r, revision)
-		})
+			if r.GetAsset() != asset {
+				return errkind.New(errkind.Invalid, "run %s is of asset %s, and not of %s", r.GetId(), r.GetAsset(), asset)
+			}
+		}
+		for some := range slices.Chunk(runs, createdTogether) {
+			records, err := s.createRuns(ctx, asset, some)
+			if err != nil {
+				return err
+			}
+			for _, r := range some {
+				there = append(there, proto.CloneOf(records[r.GetId()]))
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return there, nil
+}
+
+// createRuns records runs by two swaps, however many the runs are: the records, and the mark that Version has grown for the records. createRuns
+// returns the record of each run by id.
+func (s *Store) createRuns(ctx context.Context, asset string, runs []*pb.Run) (there map[string]*pb.Run, err error) {
+	first := map[string]*pb.Run{}
+	var names []string
+	for _, r := range runs {
+		if first[r.GetId()] == nil {
+			first[r.GetId()] = r
+			names = append(names, r.GetId())
+		}
+	}
+	err = s.change(ctx, ofAsset(asset), func(read readFunc, revision gocql.UUID) (*swap, error) {
+		there = map[string]*pb.Run{}
+		old, err := s.records(ctx, read, asset, names)
+		if err != nil {
+			return nil, err
+		}
+		b := s.swap(ctx)
+		var untold bool
+		for _, name := range names {
+			switch r := old[name]; {
+			case r.deleted:
+				b, err := s.purge(ctx, asset, name, r)
+				if err == nil {
+					b.more = true
+				}
+				return b, err
+			case r.run == nil:
+				there[name] = first[name]
+				err = s.put(b, r, first[name], revision)
+			case r.untold:
+				there[name], untold = r.run, true
+				err = s.put(b, r, r.run, revision) // marks the record as told
+			default:
+				there[name] = r.run
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		if untold {
+			err = s.tell(ctx, asset)
+		}
+		if err != nil || b.Size() == 0 {
+			return nil, err
+		}
+		return b, nil
+	})
+	return there, err
 }
 
 // FinishRun implements store.Runs.

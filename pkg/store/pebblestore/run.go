@@ -20,18 +20,44 @@ func named(doing string, r *pb.Run) error {
 
 // CreateRun implements store.Runs.
 func (s *Store) CreateRun(ctx context.Context, r *pb.Run) (*pb.Run, error) {
-	if err := named("creating a run", r); err != nil {
+	there, err := s.CreateRuns(ctx, r.GetAsset(), []*pb.Run{r})
+	if err != nil {
 		return nil, err
 	}
-	there := &pb.Run{}
-	err := s.edit(ctx, "creating run "+r.GetId(), ofAsset(r.GetAsset()), func(e *edit) error {
-		k := key(tableRuns, r.GetAsset(), r.GetId())
-		err := s.get(k, there, "run")
-		if errkind.Is(err, errkind.NotFound) {
-			there, e.changed = proto.CloneOf(r), r.GetAsset()
-			return e.put(k, r)
+	return there[0], nil
+}
+
+// CreateRuns implements store.Runs.
+func (s *Store) CreateRuns(ctx context.Context, asset string, runs []*pb.Run) ([]*pb.Run, error) {
+	for _, r := range runs {
+		if err := named("creating a run", r); err != nil {
+			return nil, err
 		}
-		return err
+		if r.GetAsset() != asset {
+			return nil, errkind.New(errkind.Invalid, "creating run %s: it is of asset %s, and not of %s", r.GetId(), r.GetAsset(), asset)
+		}
+	}
+	var there []*pb.Run
+	err := s.edit(ctx, "creating runs of "+asset, ofAsset(asset), func(e *edit) error {
+		there = make([]*pb.Run, len(runs))
+		created := map[string]*pb.Run{}
+		for i, r := range runs {
+			if first := created[r.GetId()]; first != nil {
+				there[i] = proto.CloneOf(first)
+				continue
+			}
+			there[i] = &pb.Run{}
+			k := key(tableRuns, asset, r.GetId())
+			err := s.get(k, there[i], "run")
+			if errkind.Is(err, errkind.NotFound) {
+				there[i], created[r.GetId()], e.changed = proto.CloneOf(r), r, asset
+				err = e.put(k, r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

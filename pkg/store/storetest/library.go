@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,6 +124,89 @@ func testCreateRun(t *testing.T, h Harness) {
 	}
 	if rs := must(s.RunsOf(ctx, "of "))(t); len(rs) != 0 {
 		t.Errorf("an asset that is the beginning of another's name has the runs %v", ids(rs))
+	}
+}
+
+// testCreateRuns records runs together: records that are there stay, and a new run makes Version grow and is told.
+func testCreateRuns(t *testing.T, h Harness) {
+	s, ctx := open(t, h), t.Context()
+	for name, bad := range map[string][]*pb.Run{"without an id": {run("a", "r"), {Asset: "a"}}, "without an asset": {{Id: "r"}}, "of another asset": {run("a", "r"), run("b", "r")}} {
+		_, err := s.CreateRuns(ctx, "a", bad)
+		kind(t, "creating a run "+name, err, errkind.Invalid)
+	}
+	equal(t, "no runs", len(must(s.CreateRuns(ctx, "a", nil))(t)), 0)
+	if rs := must(s.RunsOf(ctx, "a"))(t); len(rs) != 0 {
+		t.Errorf("after calls that were refused, %v are recorded", ids(rs))
+	}
+	known := run("a", "known")
+	must(s.CreateRun(ctx, known))(t)
+	done := finished(known, 1, 3, 4)
+	ok(t, s.FinishRun(ctx, done))
+
+	again := run("a", "twice")
+	again.Version = "2"
+	asked := []*pb.Run{run("a", "z"), known, run("a", "twice"), again, run("a", "b")}
+	passed := []*pb.Run{}
+	for _, r := range asked {
+		passed = append(passed, proto.CloneOf(r))
+	}
+	since, version := must(s.Changes(ctx, ""))(t).Next, must(s.Version(ctx))(t)
+	got := must(s.CreateRuns(ctx, "a", passed))(t)
+	want := []*pb.Run{asked[0], done, asked[2], asked[2], asked[4]}
+	for i := range want {
+		equal(t, fmt.Sprintf("record %d", i), got[i], want[i])
+		equal(t, "the message passed in", passed[i], asked[i])
+		got[i].Version = "changed by the caller"
+	}
+	equal(t, "the runs", ids(must(s.RunsOf(ctx, "a"))(t)), sorted("z", "known", "twice", "b"))
+	told, since := changesSince(t, s, since)
+	equal(t, "told", told, []string{"a"})
+	if now := must(s.Version(ctx))(t); now <= version {
+		t.Errorf("the version went from %d to %d", version, now)
+	}
+	version = must(s.Version(ctx))(t)
+	for i, r := range must(s.CreateRuns(ctx, "a", asked))(t) {
+		equal(t, fmt.Sprintf("record %d, created again", i), r, want[i])
+	}
+	told, _ = changesSince(t, s, since)
+	equal(t, "told, where nothing is new", len(told), 0)
+	equal(t, "the version, where nothing is new", must(s.Version(ctx))(t), version)
+
+	// More runs than a store records at once, and odd names.
+	var many []*pb.Run
+	for i := range 150 {
+		many = append(many, run("many", fmt.Sprintf("%03d", i)))
+	}
+	for _, id := range odd {
+		many = append(many, run("many", id))
+	}
+	for i, r := range must(s.CreateRuns(ctx, "many", many))(t) {
+		equal(t, "one of many", r, many[i])
+	}
+	equal(t, "many runs", len(must(s.RunsOf(ctx, "many"))(t)), len(many))
+
+	// Several callers record the same runs at once: all of them return the records of the same caller.
+	var all sync.WaitGroup
+	var records [4][]*pb.Run
+	for w := range records {
+		all.Go(func() {
+			var mine []*pb.Run
+			for i := range 8 {
+				r := run("raced", fmt.Sprint(i))
+				r.Version = fmt.Sprint(w)
+				mine = append(mine, r)
+			}
+			var err error
+			if records[w], err = s.CreateRuns(ctx, "raced", mine); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for w := range records {
+		for i := range records[w] {
+			equal(t, "the record of a race", records[w][i], records[0][i])
+		}
 	}
 }
 

@@ -251,6 +251,28 @@ func testModel(t *testing.T, h Harness) {
 				equal(rt, "the run created", must(s.CreateRun(ctx, r))(rt), m.runs[k])
 				grew("creating a run", k.a, grows)
 			},
+			"create runs": func(*rapid.T) {
+				k := aRun()
+				asked := []*pb.Run{record(k)}
+				for range rapid.IntRange(0, 3).Draw(rt, "more") {
+					next := aRun()
+					next.a = k.a
+					asked = append(asked, record(next))
+				}
+				grows := false
+				var want []*pb.Run
+				for _, r := range asked {
+					k := names{r.GetAsset(), r.GetId()}
+					if m.runs[k] == nil {
+						m.runs[k], grows = r, true
+					}
+					want = append(want, m.runs[k])
+				}
+				for i, r := range must(s.CreateRuns(ctx, k.a, asked))(rt) {
+					equal(rt, "a run created", r, want[i])
+				}
+				grew("creating runs", k.a, grows)
+			},
 			"finish a run": func(*rapid.T) {
 				state := rapid.SampledFrom([]pb.RunState{pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FINISHED, pb.RunState_RUN_STATE_FAILED, pb.RunState_RUN_STATE_CANCELLED}).Draw(rt, "state")
 				k := aRun()

@@ -39,6 +39,7 @@ func Run(t *testing.T, h Harness) {
 		{"assets", testAssets},
 		{"revisions of an asset", testRevisions},
 		{"creating runs", testCreateRun},
+		{"creating many runs", testCreateRuns},
 		{"finishing runs", testFinishRun},
 		{"items", testItems},
 		{"spans", testSpans},

@@ -117,6 +117,7 @@ func testDumpOrder(t *testing.T, h Harness) {
 func calls(ctx context.Context, s store.Store) map[string]error {
 	_, asset1 := s.Asset(ctx, "a")
 	_, create := s.CreateRun(ctx, run("a", "r"))
+	_, createMany := s.CreateRuns(ctx, "a", []*pb.Run{run("a", "r")})
 	_, run1 := s.Run(ctx, "a", "r")
 	_, runs := s.RunsOf(ctx, "a")
 	_, annotation1 := s.Annotation(ctx, "a", "r", 0)
@@ -136,7 +137,7 @@ func calls(ctx context.Context, s store.Store) map[string]error {
 		inactive = err
 	}
 	return map[string]error{
-		"PutAsset": s.PutAsset(ctx, asset("a")), "Asset": asset1, "CreateRun": create, "FinishRun": s.FinishRun(ctx, finished(run("a", "r"), 1, 0, 0)),
+		"PutAsset": s.PutAsset(ctx, asset("a")), "Asset": asset1, "CreateRun": create, "CreateRuns": createMany, "FinishRun": s.FinishRun(ctx, finished(run("a", "r"), 1, 0, 0)),
 		"Run": run1, "RunsOf": runs, "WriteBatches": s.WriteBatches(ctx, []store.Batch{batch("a", "r", 1, 0, 1, "x")}),
 		"MarkIndexed": s.MarkIndexed(ctx, []store.Marker{{Asset: "a", Run: "r", Epoch: 1, Count: 1}}), "Indexed": indexed,
 		"TrimRun": s.TrimRun(ctx, "a", "r", 0, 0), "DeleteRun": s.DeleteRun(ctx, "a", "r"), "Annotation": annotation1, "Embedding": embedding1,

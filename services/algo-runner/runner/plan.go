@@ -45,6 +45,10 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 	if err != nil {
 		return err
 	}
+	recorded, err := s.recorded(ctx, asset.GetId())
+	if err != nil {
+		return err
+	}
 	// A request for all runs that share the decoding of the film, and a request for all runs without frames, so that dialogue can be searched long
 	// before pictures.
 	film, other := &together{}, &together{}
@@ -53,18 +57,8 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 		if plan.WithFrames(r.GetAlgorithm() + "@" + r.GetVersion()) {
 			with = film
 		}
-		state, err := s.inputs(ctx, r, with)
-		if err != nil {
-			return err
-		}
-		if state != possible {
-			continue // the run is planned when its inputs have finished
-		}
-		wanted, err := s.wanted(ctx, r)
-		if err != nil {
-			return err
-		}
-		if wanted {
+		// A run that waits is planned when its inputs have finished.
+		if inputs(recorded, r, with) == possible && !runs.Ended(recorded[r.GetId()]) {
 			with.runs = append(with.runs, r)
 		}
 	}
@@ -72,6 +66,19 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 		return err
 	}
 	return s.ask(ctx, asset.GetId(), schema.ReasonArrival, film.runs...)
+}
+
+// recorded returns the recorded runs of an asset by id.
+func (s *Service) recorded(ctx context.Context, asset string) (map[string]*pb.Run, error) {
+	all, err := runs.Of(ctx, s.deps.Store, asset)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*pb.Run, len(all))
+	for _, r := range all {
+		byID[r.GetId()] = r
+	}
+	return byID, nil
 }
 
 // together is the runs of a request.
@@ -111,6 +118,7 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 	for _, r := range planned {
 		byID[r.GetId()] = r
 	}
+	var next []*pb.Run
 	for _, r := range planned {
 		if r.GetInputs()[finished.GetAlgorithm()] != finished.GetId() {
 			continue
@@ -119,40 +127,17 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 		if err := s.awaitRecord(ctx, finished); err != nil {
 			return err
 		}
-		state, err := s.inputs(ctx, r, nil)
+		recorded, err := s.recorded(ctx, asset.GetId())
 		if err != nil {
 			return err
 		}
-		if state != possible {
-			continue
+		known := recorded[r.GetId()]
+		if inputs(recorded, r, nil) != possible || runs.Ended(known) || known != nil && requestedTogether(plan, r, byID) {
+			continue // a run that is requested together with its inputs was requested with the finished run
 		}
-		known, err := runs.Lookup(ctx, s.deps.Store, r.GetAsset(), r.GetId())
-		if err != nil {
-			return err
-		}
-		if known != nil && requestedTogether(plan, r, byID) {
-			continue // requested together with the finished run
-		}
-		wanted, err := s.wanted(ctx, r)
-		if err != nil {
-			return err
-		}
-		if wanted {
-			if err := s.ask(ctx, asset.GetId(), schema.ReasonDependency, r); err != nil {
-				return err
-			}
-		}
+		next = append(next, r)
 	}
-	return nil
-}
-
-// wanted records the request of a run, and reports whether the run has not ended yet.
-func (s *Service) wanted(ctx context.Context, r *pb.Run) (bool, error) {
-	known, err := s.deps.Store.CreateRun(ctx, r)
-	if err != nil {
-		return false, fmt.Errorf("recording the request of run %s: %w", r.GetId(), err)
-	}
-	return !runs.Ended(known), nil
+	return s.ask(ctx, asset.GetId(), schema.ReasonDependency, next...)
 }
 
 // readiness says whether a run's inputs allow the run.
@@ -165,24 +150,18 @@ const (
 )
 
 // inputs looks whether all inputs of a run have finished, or will be made in the same request.
-func (s *Service) inputs(ctx context.Context, r *pb.Run, with *together) (readiness, error) {
+func inputs(recorded map[string]*pb.Run, r *pb.Run, with *together) readiness {
 	state := possible
 	for _, id := range r.GetInputs() {
-		if with.has(id) {
-			continue
-		}
-		in, err := runs.Lookup(ctx, s.deps.Store, r.GetAsset(), id)
-		switch {
-		case err != nil:
-			return 0, err
-		case runs.Finished(in):
+		switch in := recorded[id]; {
+		case with.has(id), runs.Finished(in):
 		case runs.Failed(in):
 			state = impossible
 		default:
 			state = max(state, waiting)
 		}
 	}
-	return state, nil
+	return state
 }
 
 // recordWait is how long the planner waits for the indexer to record an end before the event is tried again later.
@@ -212,18 +191,31 @@ func (s *Service) awaitRecord(ctx context.Context, finished *pb.Run) error {
 	}
 }
 
-// ask publishes a request.
-func (s *Service) ask(ctx context.Context, asset, reason string, runs ...*pb.Run) error {
-	if len(runs) == 0 {
+// ask records the request of runs over an asset, and publishes the request of the runs that have not ended.
+func (s *Service) ask(ctx context.Context, asset, reason string, list ...*pb.Run) error {
+	if len(list) == 0 {
 		return nil
 	}
-	err := s.deps.Events.Publish(ctx, events.RunsRequested, events.Event{
-		Subject: asset, Data: &pb.RunsRequested{Asset: asset, Runs: runs, Reason: reason},
+	known, err := s.deps.Store.CreateRuns(ctx, asset, list)
+	if err != nil {
+		return fmt.Errorf("recording the request of %d runs: %w", len(list), err)
+	}
+	var wanted []*pb.Run
+	for i, r := range list {
+		if !runs.Ended(known[i]) {
+			wanted = append(wanted, r)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	err = s.deps.Events.Publish(ctx, events.RunsRequested, events.Event{
+		Subject: asset, Data: &pb.RunsRequested{Asset: asset, Runs: wanted, Reason: reason},
 	})
 	if err != nil {
-		return fmt.Errorf("requesting %d runs: %w", len(runs), err)
+		return fmt.Errorf("requesting %d runs: %w", len(wanted), err)
 	}
-	for _, r := range runs {
+	for _, r := range wanted {
 		s.metrics.requested.WithLabelValues(r.GetAlgorithm(), reason).Inc()
 		s.deps.Log.Info("requested", "asset", asset, "algorithm", r.GetAlgorithm(), "run", r.GetId(), "reason", reason)
 	}

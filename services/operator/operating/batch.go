@@ -306,16 +306,16 @@ func (b *batcher) request(ctx context.Context, job string, asset *pb.Asset, want
 	if len(missing) == 0 {
 		return nil
 	}
-	for _, r := range missing {
-		known, err := b.store.CreateRun(ctx, r)
-		if err != nil {
-			return fmt.Errorf("recording run %s: %w", r.GetId(), err)
-		}
-		if runs.Failed(known) {
-			n.Failed[r.GetId()] = known.GetEpoch()
+	known, err := b.store.CreateRuns(ctx, asset.GetId(), missing)
+	if err != nil {
+		return fmt.Errorf("recording %d runs of %s: %w", len(missing), asset.GetId(), err)
+	}
+	for i, r := range missing {
+		if runs.Failed(known[i]) {
+			n.Failed[r.GetId()] = known[i].GetEpoch()
 		}
 	}
-	err := b.events.Publish(ctx, events.RunsBatch, events.Event{Subject: asset.GetId(), Data: &pb.RunsRequested{Asset: asset.GetId(), Runs: missing, Reason: schema.ReasonBatch, Job: job}})
+	err = b.events.Publish(ctx, events.RunsBatch, events.Event{Subject: asset.GetId(), Data: &pb.RunsRequested{Asset: asset.GetId(), Runs: missing, Reason: schema.ReasonBatch, Job: job}})
 	if err != nil {
 		return fmt.Errorf("requesting runs of %s: %w", asset.GetId(), err)
 	}

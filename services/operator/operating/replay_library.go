@@ -321,14 +321,16 @@ func (r *replay) request(ctx context.Context, job string, m *pb.Replay, a *pb.As
 	}
 	req := &pb.RunsRequested{Asset: a.GetId(), Reason: schema.ReasonBackfill, Job: job}
 	for _, w := range want {
-		known, err := r.deps.Store.CreateRun(ctx, w.run)
-		if err != nil {
-			return nil, fmt.Errorf("recording the request of run %s: %w", w.run.GetId(), err)
-		}
-		if runs.Requested(known) {
-			w.run.Hold = known.GetHold() // the first request decides
-		}
 		req.Runs = append(req.Runs, proto.CloneOf(w.run))
+	}
+	known, err := r.deps.Store.CreateRuns(ctx, a.GetId(), req.GetRuns())
+	if err != nil {
+		return nil, fmt.Errorf("recording the request of %d runs over %s: %w", len(want), a.GetId(), err)
+	}
+	for i, k := range known {
+		if runs.Requested(k) { // the first request decides
+			want[i].run.Hold, req.Runs[i].Hold = k.GetHold(), k.GetHold()
+		}
 	}
 	if err := r.deps.Events.Publish(ctx, events.RunsBackfill, events.Event{Subject: a.GetId(), Data: req}); err != nil {
 		return nil, fmt.Errorf("requesting runs over %s: %w", a.GetId(), err)

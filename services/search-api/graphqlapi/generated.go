@@ -108,6 +108,53 @@ type ComplexityRoot struct {
 		SampleRate func(childComplexity int) int
 	}
 
+	Catalog struct {
+		Algorithms func(childComplexity int) int
+		Kinds      func(childComplexity int) int
+		Leaves     func(childComplexity int) int
+		Spaces     func(childComplexity int) int
+	}
+
+	CatalogAlgorithm struct {
+		Candidate func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Summary   func(childComplexity int) int
+		Version   func(childComplexity int) int
+		Waits     func(childComplexity int) int
+	}
+
+	CatalogKind struct {
+		Algorithm  func(childComplexity int) int
+		Characters func(childComplexity int) int
+		Hint       func(childComplexity int) int
+		Icon       func(childComplexity int) int
+		InLanguage func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		Label      func(childComplexity int) int
+		Lane       func(childComplexity int) int
+	}
+
+	CatalogLeaf struct {
+		Algorithm  func(childComplexity int) int
+		Aliases    func(childComplexity int) int
+		Example    func(childComplexity int) int
+		Hint       func(childComplexity int) int
+		Icon       func(childComplexity int) int
+		InLanguage func(childComplexity int) int
+		Kinds      func(childComplexity int) int
+		Label      func(childComplexity int) int
+		Name       func(childComplexity int) int
+		Shape      func(childComplexity int) int
+	}
+
+	CatalogSpace struct {
+		Algorithm func(childComplexity int) int
+		Dimension func(childComplexity int) int
+		Encoders  func(childComplexity int) int
+		Id        func(childComplexity int) int
+		Metric    func(childComplexity int) int
+	}
+
 	Evidence struct {
 		Algorithm func(childComplexity int) int
 		By        func(childComplexity int) int
@@ -192,6 +239,7 @@ type ComplexityRoot struct {
 	Query struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
+		Catalog     func(childComplexity int) int
 		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string) int
 		Status      func(childComplexity int, limit int32, cursor *string) int
 		Suggest     func(childComplexity int, typed string, limit int32) int
@@ -324,6 +372,7 @@ type QueryResolver interface {
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
 	Annotations(ctx context.Context, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) (*cinedexv1.ListAnnotationsResponse, error)
 	Status(ctx context.Context, limit int32, cursor *string) ([]*cinedexv1.AssetStatus, error)
+	Catalog(ctx context.Context) (*cinedexv1.GetCatalogResponse, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -662,6 +711,203 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AudioTrack.SampleRate(childComplexity), true
+
+	case "Catalog.algorithms":
+		if e.ComplexityRoot.Catalog.Algorithms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Catalog.Algorithms(childComplexity), true
+	case "Catalog.kinds":
+		if e.ComplexityRoot.Catalog.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Catalog.Kinds(childComplexity), true
+	case "Catalog.leaves":
+		if e.ComplexityRoot.Catalog.Leaves == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Catalog.Leaves(childComplexity), true
+	case "Catalog.spaces":
+		if e.ComplexityRoot.Catalog.Spaces == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Catalog.Spaces(childComplexity), true
+
+	case "CatalogAlgorithm.candidate":
+		if e.ComplexityRoot.CatalogAlgorithm.Candidate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogAlgorithm.Candidate(childComplexity), true
+	case "CatalogAlgorithm.name":
+		if e.ComplexityRoot.CatalogAlgorithm.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogAlgorithm.Name(childComplexity), true
+	case "CatalogAlgorithm.summary":
+		if e.ComplexityRoot.CatalogAlgorithm.Summary == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogAlgorithm.Summary(childComplexity), true
+	case "CatalogAlgorithm.version":
+		if e.ComplexityRoot.CatalogAlgorithm.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogAlgorithm.Version(childComplexity), true
+	case "CatalogAlgorithm.waits":
+		if e.ComplexityRoot.CatalogAlgorithm.Waits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogAlgorithm.Waits(childComplexity), true
+
+	case "CatalogKind.algorithm":
+		if e.ComplexityRoot.CatalogKind.Algorithm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.Algorithm(childComplexity), true
+	case "CatalogKind.characters":
+		if e.ComplexityRoot.CatalogKind.Characters == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.Characters(childComplexity), true
+	case "CatalogKind.hint":
+		if e.ComplexityRoot.CatalogKind.Hint == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.Hint(childComplexity), true
+	case "CatalogKind.icon":
+		if e.ComplexityRoot.CatalogKind.Icon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.Icon(childComplexity), true
+	case "CatalogKind.inLanguage":
+		if e.ComplexityRoot.CatalogKind.InLanguage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.InLanguage(childComplexity), true
+	case "CatalogKind.kind":
+		if e.ComplexityRoot.CatalogKind.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.Kind(childComplexity), true
+	case "CatalogKind.label":
+		if e.ComplexityRoot.CatalogKind.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.Label(childComplexity), true
+	case "CatalogKind.lane":
+		if e.ComplexityRoot.CatalogKind.Lane == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogKind.Lane(childComplexity), true
+
+	case "CatalogLeaf.algorithm":
+		if e.ComplexityRoot.CatalogLeaf.Algorithm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Algorithm(childComplexity), true
+	case "CatalogLeaf.aliases":
+		if e.ComplexityRoot.CatalogLeaf.Aliases == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Aliases(childComplexity), true
+	case "CatalogLeaf.example":
+		if e.ComplexityRoot.CatalogLeaf.Example == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Example(childComplexity), true
+	case "CatalogLeaf.hint":
+		if e.ComplexityRoot.CatalogLeaf.Hint == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Hint(childComplexity), true
+	case "CatalogLeaf.icon":
+		if e.ComplexityRoot.CatalogLeaf.Icon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Icon(childComplexity), true
+	case "CatalogLeaf.inLanguage":
+		if e.ComplexityRoot.CatalogLeaf.InLanguage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.InLanguage(childComplexity), true
+	case "CatalogLeaf.kinds":
+		if e.ComplexityRoot.CatalogLeaf.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Kinds(childComplexity), true
+	case "CatalogLeaf.label":
+		if e.ComplexityRoot.CatalogLeaf.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Label(childComplexity), true
+	case "CatalogLeaf.name":
+		if e.ComplexityRoot.CatalogLeaf.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Name(childComplexity), true
+	case "CatalogLeaf.shape":
+		if e.ComplexityRoot.CatalogLeaf.Shape == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogLeaf.Shape(childComplexity), true
+
+	case "CatalogSpace.algorithm":
+		if e.ComplexityRoot.CatalogSpace.Algorithm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogSpace.Algorithm(childComplexity), true
+	case "CatalogSpace.dimension":
+		if e.ComplexityRoot.CatalogSpace.Dimension == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogSpace.Dimension(childComplexity), true
+	case "CatalogSpace.encoders":
+		if e.ComplexityRoot.CatalogSpace.Encoders == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogSpace.Encoders(childComplexity), true
+	case "CatalogSpace.id":
+		if e.ComplexityRoot.CatalogSpace.Id == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogSpace.Id(childComplexity), true
+	case "CatalogSpace.metric":
+		if e.ComplexityRoot.CatalogSpace.Metric == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CatalogSpace.Metric(childComplexity), true
 
 	case "Evidence.algorithm":
 		if e.ComplexityRoot.Evidence.Algorithm == nil {
@@ -1035,6 +1281,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Asset(childComplexity, args["id"].(string)), true
+	case "Query.catalog":
+		if e.ComplexityRoot.Query.Catalog == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Catalog(childComplexity), true
 
 	case "Query.search":
 		if e.ComplexityRoot.Query.Search == nil {
@@ -1807,6 +2059,100 @@ func (ec *executionContext) childFields_AudioTrack(ctx context.Context, field gr
 		return ec.fieldContext_AudioTrack_name(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AudioTrack", field.Name)
+}
+
+func (ec *executionContext) childFields_Catalog(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "leaves":
+		return ec.fieldContext_Catalog_leaves(ctx, field)
+	case "kinds":
+		return ec.fieldContext_Catalog_kinds(ctx, field)
+	case "spaces":
+		return ec.fieldContext_Catalog_spaces(ctx, field)
+	case "algorithms":
+		return ec.fieldContext_Catalog_algorithms(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Catalog", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogAlgorithm(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_CatalogAlgorithm_name(ctx, field)
+	case "version":
+		return ec.fieldContext_CatalogAlgorithm_version(ctx, field)
+	case "summary":
+		return ec.fieldContext_CatalogAlgorithm_summary(ctx, field)
+	case "candidate":
+		return ec.fieldContext_CatalogAlgorithm_candidate(ctx, field)
+	case "waits":
+		return ec.fieldContext_CatalogAlgorithm_waits(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogAlgorithm", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogKind(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CatalogKind_kind(ctx, field)
+	case "algorithm":
+		return ec.fieldContext_CatalogKind_algorithm(ctx, field)
+	case "label":
+		return ec.fieldContext_CatalogKind_label(ctx, field)
+	case "hint":
+		return ec.fieldContext_CatalogKind_hint(ctx, field)
+	case "lane":
+		return ec.fieldContext_CatalogKind_lane(ctx, field)
+	case "icon":
+		return ec.fieldContext_CatalogKind_icon(ctx, field)
+	case "inLanguage":
+		return ec.fieldContext_CatalogKind_inLanguage(ctx, field)
+	case "characters":
+		return ec.fieldContext_CatalogKind_characters(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogKind", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogLeaf(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_CatalogLeaf_name(ctx, field)
+	case "aliases":
+		return ec.fieldContext_CatalogLeaf_aliases(ctx, field)
+	case "shape":
+		return ec.fieldContext_CatalogLeaf_shape(ctx, field)
+	case "label":
+		return ec.fieldContext_CatalogLeaf_label(ctx, field)
+	case "hint":
+		return ec.fieldContext_CatalogLeaf_hint(ctx, field)
+	case "icon":
+		return ec.fieldContext_CatalogLeaf_icon(ctx, field)
+	case "example":
+		return ec.fieldContext_CatalogLeaf_example(ctx, field)
+	case "algorithm":
+		return ec.fieldContext_CatalogLeaf_algorithm(ctx, field)
+	case "kinds":
+		return ec.fieldContext_CatalogLeaf_kinds(ctx, field)
+	case "inLanguage":
+		return ec.fieldContext_CatalogLeaf_inLanguage(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogLeaf", field.Name)
+}
+
+func (ec *executionContext) childFields_CatalogSpace(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CatalogSpace_id(ctx, field)
+	case "algorithm":
+		return ec.fieldContext_CatalogSpace_algorithm(ctx, field)
+	case "dimension":
+		return ec.fieldContext_CatalogSpace_dimension(ctx, field)
+	case "metric":
+		return ec.fieldContext_CatalogSpace_metric(ctx, field)
+	case "encoders":
+		return ec.fieldContext_CatalogSpace_encoders(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CatalogSpace", field.Name)
 }
 
 func (ec *executionContext) childFields_Evidence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3919,6 +4265,778 @@ func (ec *executionContext) fieldContext_AudioTrack_name(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("AudioTrack", field, false, false, "String")
 }
 
+func (ec *executionContext) _Catalog_leaves(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetCatalogResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Catalog_leaves(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Leaves, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.CatalogLeaf) graphql.Marshaler {
+			return ec.marshalNCatalogLeaf2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogLeafᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Catalog_leaves(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalog",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogLeaf(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Catalog_kinds(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetCatalogResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Catalog_kinds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kinds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.CatalogKind) graphql.Marshaler {
+			return ec.marshalNCatalogKind2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogKindᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Catalog_kinds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalog",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogKind(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Catalog_spaces(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetCatalogResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Catalog_spaces(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Spaces, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.CatalogSpace) graphql.Marshaler {
+			return ec.marshalNCatalogSpace2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogSpaceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Catalog_spaces(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalog",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogSpace(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Catalog_algorithms(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetCatalogResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Catalog_algorithms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Algorithms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.CatalogAlgorithm) graphql.Marshaler {
+			return ec.marshalNCatalogAlgorithm2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogAlgorithmᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Catalog_algorithms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalog",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CatalogAlgorithm(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CatalogAlgorithm_name(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogAlgorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogAlgorithm_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogAlgorithm_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogAlgorithm", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogAlgorithm_version(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogAlgorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogAlgorithm_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogAlgorithm_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogAlgorithm", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogAlgorithm_summary(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogAlgorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogAlgorithm_summary(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Summary, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogAlgorithm_summary(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogAlgorithm", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogAlgorithm_candidate(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogAlgorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogAlgorithm_candidate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Candidate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogAlgorithm_candidate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogAlgorithm", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CatalogAlgorithm_waits(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogAlgorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogAlgorithm_waits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Waits, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogAlgorithm_waits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogAlgorithm", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CatalogKind_kind(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogKind_algorithm(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_algorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Algorithm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_algorithm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogKind_label(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Label, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogKind_hint(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_hint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_hint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogKind_lane(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_lane(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lane, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_lane(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogKind_icon(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_icon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Icon, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_icon(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogKind_inLanguage(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_inLanguage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InLanguage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_inLanguage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CatalogKind_characters(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogKind) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogKind_characters(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Characters, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogKind_characters(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogKind", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CatalogLeaf_name(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_aliases(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_aliases(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Aliases, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_aliases(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_shape(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_shape(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shape, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_shape(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_label(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Label, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_hint(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_hint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_hint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_icon(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_icon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Icon, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_icon(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_example(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_example(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Example, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_example(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_algorithm(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_algorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Algorithm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_algorithm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_kinds(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_kinds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kinds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_kinds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogLeaf_inLanguage(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogLeaf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogLeaf_inLanguage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InLanguage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogLeaf_inLanguage(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogLeaf", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _CatalogSpace_id(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogSpace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogSpace_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Id, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogSpace_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogSpace", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogSpace_algorithm(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogSpace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogSpace_algorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Algorithm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogSpace_algorithm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogSpace", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogSpace_dimension(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogSpace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogSpace_dimension(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Dimension, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogSpace_dimension(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogSpace", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CatalogSpace_metric(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogSpace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogSpace_metric(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Metric, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogSpace_metric(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogSpace", field, false, false, "String")
+}
+
+func (ec *executionContext) _CatalogSpace_encoders(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.CatalogSpace) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CatalogSpace_encoders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Encoders, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CatalogSpace_encoders(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CatalogSpace", field, false, false, "String")
+}
+
 func (ec *executionContext) _Evidence_leaf(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Evidence) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5526,6 +6644,38 @@ func (ec *executionContext) fieldContext_Query_status(ctx context.Context, field
 	if fc.Args, err = ec.field_Query_status_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_catalog(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_catalog(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Catalog(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.GetCatalogResponse) graphql.Marshaler {
+			return ec.marshalNCatalog2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐGetCatalogResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_catalog(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Catalog(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -9887,6 +11037,306 @@ func (ec *executionContext) _AudioTrack(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var catalogImplementors = []string{"Catalog"}
+
+func (ec *executionContext) _Catalog(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.GetCatalogResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Catalog")
+		case "leaves":
+			out.Values[i] = ec._Catalog_leaves(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kinds":
+			out.Values[i] = ec._Catalog_kinds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "spaces":
+			out.Values[i] = ec._Catalog_spaces(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "algorithms":
+			out.Values[i] = ec._Catalog_algorithms(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogAlgorithmImplementors = []string{"CatalogAlgorithm"}
+
+func (ec *executionContext) _CatalogAlgorithm(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.CatalogAlgorithm) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogAlgorithmImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogAlgorithm")
+		case "name":
+			out.Values[i] = ec._CatalogAlgorithm_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._CatalogAlgorithm_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "summary":
+			out.Values[i] = ec._CatalogAlgorithm_summary(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "candidate":
+			out.Values[i] = ec._CatalogAlgorithm_candidate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "waits":
+			out.Values[i] = ec._CatalogAlgorithm_waits(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogKindImplementors = []string{"CatalogKind"}
+
+func (ec *executionContext) _CatalogKind(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.CatalogKind) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogKindImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogKind")
+		case "kind":
+			out.Values[i] = ec._CatalogKind_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "algorithm":
+			out.Values[i] = ec._CatalogKind_algorithm(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "label":
+			out.Values[i] = ec._CatalogKind_label(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hint":
+			out.Values[i] = ec._CatalogKind_hint(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lane":
+			out.Values[i] = ec._CatalogKind_lane(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "icon":
+			out.Values[i] = ec._CatalogKind_icon(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "inLanguage":
+			out.Values[i] = ec._CatalogKind_inLanguage(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "characters":
+			out.Values[i] = ec._CatalogKind_characters(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogLeafImplementors = []string{"CatalogLeaf"}
+
+func (ec *executionContext) _CatalogLeaf(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.CatalogLeaf) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogLeafImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogLeaf")
+		case "name":
+			out.Values[i] = ec._CatalogLeaf_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "aliases":
+			out.Values[i] = ec._CatalogLeaf_aliases(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "shape":
+			out.Values[i] = ec._CatalogLeaf_shape(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "label":
+			out.Values[i] = ec._CatalogLeaf_label(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hint":
+			out.Values[i] = ec._CatalogLeaf_hint(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "icon":
+			out.Values[i] = ec._CatalogLeaf_icon(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "example":
+			out.Values[i] = ec._CatalogLeaf_example(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "algorithm":
+			out.Values[i] = ec._CatalogLeaf_algorithm(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kinds":
+			out.Values[i] = ec._CatalogLeaf_kinds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "inLanguage":
+			out.Values[i] = ec._CatalogLeaf_inLanguage(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogSpaceImplementors = []string{"CatalogSpace"}
+
+func (ec *executionContext) _CatalogSpace(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.CatalogSpace) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogSpaceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CatalogSpace")
+		case "id":
+			out.Values[i] = ec._CatalogSpace_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "algorithm":
+			out.Values[i] = ec._CatalogSpace_algorithm(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "dimension":
+			out.Values[i] = ec._CatalogSpace_dimension(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "metric":
+			out.Values[i] = ec._CatalogSpace_metric(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "encoders":
+			out.Values[i] = ec._CatalogSpace_encoders(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var evidenceImplementors = []string{"Evidence"}
 
 func (ec *executionContext) _Evidence(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.Evidence) graphql.Marshaler {
@@ -10450,6 +11900,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_status(ctx, field)
+				})
+		case "catalog":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_catalog(ctx, field)
 				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
@@ -11737,6 +13193,110 @@ func (ec *executionContext) marshalNBytes2int64(ctx context.Context, sel ast.Sel
 		graphql.AddInvalidNullFromMarshaler(ctx, "Bytes!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNCatalog2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐGetCatalogResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.GetCatalogResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Catalog!")
+		return graphql.Null
+	}
+	return ec._Catalog(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogAlgorithm2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogAlgorithmᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.CatalogAlgorithm) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogAlgorithm2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogAlgorithm(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogAlgorithm2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogAlgorithm(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.CatalogAlgorithm) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogAlgorithm!")
+		return graphql.Null
+	}
+	return ec._CatalogAlgorithm(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogKind2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogKindᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.CatalogKind) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogKind2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogKind2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogKind(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.CatalogKind) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogKind!")
+		return graphql.Null
+	}
+	return ec._CatalogKind(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogLeaf2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogLeafᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.CatalogLeaf) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogLeaf2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogLeaf(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogLeaf2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogLeaf(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.CatalogLeaf) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogLeaf!")
+		return graphql.Null
+	}
+	return ec._CatalogLeaf(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCatalogSpace2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogSpaceᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.CatalogSpace) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCatalogSpace2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogSpace(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCatalogSpace2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐCatalogSpace(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.CatalogSpace) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CatalogSpace!")
+		return graphql.Null
+	}
+	return ec._CatalogSpace(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNEvidence2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐEvidenceᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Evidence) graphql.Marshaler {

@@ -270,10 +270,15 @@ func TestSameAnswers(t *testing.T) {
 	if err != nil || len(status.Msg.GetAssets()) != 2 {
 		t.Fatal(status, err)
 	}
+	known, err := rpc.GetCatalog(t.Context(), connect.NewRequest(&pb.GetCatalogRequest{}))
+	if err != nil || len(known.Msg.GetLeaves()) == 0 {
+		t.Fatal(known, err)
+	}
 	for _, test := range []struct {
 		field, selection string
 		got, want        proto.Message
 	}{
+		{"catalog", "catalog" + everything(sdl, "Catalog"), &pb.GetCatalogResponse{}, known.Msg},
 		{"titles", "titles(limit: 1)" + everything(sdl, "TitlePage"), &pb.ListTitlesResponse{}, titles.Msg},
 		{"asset", fmt.Sprintf("asset(id: %q)", asset) + everything(sdl, "AssetAnswer"), &pb.GetAssetResponse{}, one.Msg},
 		{"annotations", fmt.Sprintf(`annotations(asset: %q, kinds: ["dialogue", "thumbnail"], start: %d, end: "%d", limit: 3)`, asset, 2*second, 25*second) + everything(sdl, "AnnotationPage"),

@@ -80,6 +80,7 @@ func complexity() (c ComplexityRoot) {
 	c.TitleEntry.Assets = usually(2)
 	c.Asset.Audio, c.Asset.Text = usually(2), usually(4)
 	c.AssetAnswer.Active, c.AssetStatus.Active, c.AssetStatus.Runs = usually(8), usually(8), usually(8)
+	c.Catalog.Leaves, c.Catalog.Kinds, c.Catalog.Spaces, c.Catalog.Algorithms = usually(20), usually(20), usually(10), usually(20)
 	return c
 }
 

@@ -70,3 +70,7 @@ func (f *FilterInput) message() *pb.Filter {
 	return &pb.Filter{Titles: f.Titles, Series: f.Series, Assets: f.Assets, Languages: f.Languages, Characters: f.Characters, Kinds: f.Kinds,
 		MinConfidence: float32(value(f.MinConfidence)), Start: value(f.Start), End: value(f.End)}
 }
+
+func (r resolvers) Catalog(ctx context.Context) (*pb.GetCatalogResponse, error) {
+	return ask(ctx, r.rpc.GetCatalog, &pb.GetCatalogRequest{})
+}

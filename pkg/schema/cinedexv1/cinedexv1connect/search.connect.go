@@ -46,6 +46,9 @@ const (
 	// SearchServiceListAnnotationsProcedure is the fully-qualified name of the SearchService's
 	// ListAnnotations RPC.
 	SearchServiceListAnnotationsProcedure = "/cinedex.v1.SearchService/ListAnnotations"
+	// SearchServiceGetCatalogProcedure is the fully-qualified name of the SearchService's GetCatalog
+	// RPC.
+	SearchServiceGetCatalogProcedure = "/cinedex.v1.SearchService/GetCatalog"
 	// SearchServiceGetStatusProcedure is the fully-qualified name of the SearchService's GetStatus RPC.
 	SearchServiceGetStatusProcedure = "/cinedex.v1.SearchService/GetStatus"
 	// SearchServiceCompareVersionsProcedure is the fully-qualified name of the SearchService's
@@ -63,6 +66,8 @@ type SearchServiceClient interface {
 	GetAsset(context.Context, *connect.Request[cinedexv1.GetAssetRequest]) (*connect.Response[cinedexv1.GetAssetResponse], error)
 	// What each algorithm's active run says of an asset, in time order.
 	ListAnnotations(context.Context, *connect.Request[cinedexv1.ListAnnotationsRequest]) (*connect.Response[cinedexv1.ListAnnotationsResponse], error)
+	// What there is to ask: leaves, kinds of annotation, spaces, algorithms.
+	GetCatalog(context.Context, *connect.Request[cinedexv1.GetCatalogRequest]) (*connect.Response[cinedexv1.GetCatalogResponse], error)
 	// What is being worked on: assets, runs by state, activity.
 	GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error)
 	// How the answers to judged queries change with an algorithm's version; for operators.
@@ -110,6 +115,12 @@ func NewSearchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(searchServiceMethods.ByName("ListAnnotations")),
 			connect.WithClientOptions(opts...),
 		),
+		getCatalog: connect.NewClient[cinedexv1.GetCatalogRequest, cinedexv1.GetCatalogResponse](
+			httpClient,
+			baseURL+SearchServiceGetCatalogProcedure,
+			connect.WithSchema(searchServiceMethods.ByName("GetCatalog")),
+			connect.WithClientOptions(opts...),
+		),
 		getStatus: connect.NewClient[cinedexv1.GetStatusRequest, cinedexv1.GetStatusResponse](
 			httpClient,
 			baseURL+SearchServiceGetStatusProcedure,
@@ -132,6 +143,7 @@ type searchServiceClient struct {
 	listTitles      *connect.Client[cinedexv1.ListTitlesRequest, cinedexv1.ListTitlesResponse]
 	getAsset        *connect.Client[cinedexv1.GetAssetRequest, cinedexv1.GetAssetResponse]
 	listAnnotations *connect.Client[cinedexv1.ListAnnotationsRequest, cinedexv1.ListAnnotationsResponse]
+	getCatalog      *connect.Client[cinedexv1.GetCatalogRequest, cinedexv1.GetCatalogResponse]
 	getStatus       *connect.Client[cinedexv1.GetStatusRequest, cinedexv1.GetStatusResponse]
 	compareVersions *connect.Client[cinedexv1.CompareVersionsRequest, cinedexv1.CompareVersionsResponse]
 }
@@ -161,6 +173,11 @@ func (c *searchServiceClient) ListAnnotations(ctx context.Context, req *connect.
 	return c.listAnnotations.CallUnary(ctx, req)
 }
 
+// GetCatalog calls cinedex.v1.SearchService.GetCatalog.
+func (c *searchServiceClient) GetCatalog(ctx context.Context, req *connect.Request[cinedexv1.GetCatalogRequest]) (*connect.Response[cinedexv1.GetCatalogResponse], error) {
+	return c.getCatalog.CallUnary(ctx, req)
+}
+
 // GetStatus calls cinedex.v1.SearchService.GetStatus.
 func (c *searchServiceClient) GetStatus(ctx context.Context, req *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error) {
 	return c.getStatus.CallUnary(ctx, req)
@@ -181,6 +198,8 @@ type SearchServiceHandler interface {
 	GetAsset(context.Context, *connect.Request[cinedexv1.GetAssetRequest]) (*connect.Response[cinedexv1.GetAssetResponse], error)
 	// What each algorithm's active run says of an asset, in time order.
 	ListAnnotations(context.Context, *connect.Request[cinedexv1.ListAnnotationsRequest]) (*connect.Response[cinedexv1.ListAnnotationsResponse], error)
+	// What there is to ask: leaves, kinds of annotation, spaces, algorithms.
+	GetCatalog(context.Context, *connect.Request[cinedexv1.GetCatalogRequest]) (*connect.Response[cinedexv1.GetCatalogResponse], error)
 	// What is being worked on: assets, runs by state, activity.
 	GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error)
 	// How the answers to judged queries change with an algorithm's version; for operators.
@@ -224,6 +243,12 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(searchServiceMethods.ByName("ListAnnotations")),
 		connect.WithHandlerOptions(opts...),
 	)
+	searchServiceGetCatalogHandler := connect.NewUnaryHandler(
+		SearchServiceGetCatalogProcedure,
+		svc.GetCatalog,
+		connect.WithSchema(searchServiceMethods.ByName("GetCatalog")),
+		connect.WithHandlerOptions(opts...),
+	)
 	searchServiceGetStatusHandler := connect.NewUnaryHandler(
 		SearchServiceGetStatusProcedure,
 		svc.GetStatus,
@@ -248,6 +273,8 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 			searchServiceGetAssetHandler.ServeHTTP(w, r)
 		case SearchServiceListAnnotationsProcedure:
 			searchServiceListAnnotationsHandler.ServeHTTP(w, r)
+		case SearchServiceGetCatalogProcedure:
+			searchServiceGetCatalogHandler.ServeHTTP(w, r)
 		case SearchServiceGetStatusProcedure:
 			searchServiceGetStatusHandler.ServeHTTP(w, r)
 		case SearchServiceCompareVersionsProcedure:
@@ -279,6 +306,10 @@ func (UnimplementedSearchServiceHandler) GetAsset(context.Context, *connect.Requ
 
 func (UnimplementedSearchServiceHandler) ListAnnotations(context.Context, *connect.Request[cinedexv1.ListAnnotationsRequest]) (*connect.Response[cinedexv1.ListAnnotationsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.ListAnnotations is not implemented"))
+}
+
+func (UnimplementedSearchServiceHandler) GetCatalog(context.Context, *connect.Request[cinedexv1.GetCatalogRequest]) (*connect.Response[cinedexv1.GetCatalogResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.GetCatalog is not implemented"))
 }
 
 func (UnimplementedSearchServiceHandler) GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error) {

@@ -189,6 +189,7 @@ async function play(i) {
   if (v.getAttribute('src') !== src) { v.src = src; v.addEventListener('loadedmetadata', at, { once: true }); } else at();
   v.play().catch(() => {});
   requestAnimationFrame(tick);
+  drawLanes(h);
 }
 
 function detail(h) {
@@ -209,6 +210,76 @@ function detail(h) {
 }
 
 const flicks = 705600000; // in a second
+
+// ---- lanes: the annotations around a hit, a lane for each lane of the catalogue, in the catalogue's order
+
+const around = 60; // seconds before and behind the hit that the lanes show
+const rows = 3; // rows of a lane; further annotations share the last
+let catalogue = null;
+const icon = name => {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  svg.classList.add('icon');
+  svg.setAttribute('aria-hidden', 'true');
+  use.setAttribute('href', `/app/icons.svg#${known.has(name) ? name : 'plain'}`);
+  svg.append(use);
+  return svg;
+};
+const known = new Set(['speech', 'shot', 'tag', 'eye', 'picture', 'frame', 'sound', 'face', 'person', 'text']); // the names in icons.svg
+
+async function drawLanes(h) {
+  $('lanes').hidden = true;
+  try {
+    catalogue ??= await call('GetCatalog', {});
+    const lanes = new Map();
+    for (const k of catalogue.kinds || []) if (k.lane) lanes.set(k.lane, [...(lanes.get(k.lane) || []), k]);
+    if (!lanes.size) return;
+    const from = Math.max(0, Math.floor(Number(h.start || 0) / flicks) - around), to = Math.ceil(Number(h.end || 0) / flicks) + around;
+    const all = [], ask = { asset: h.asset, kinds: [...lanes.values()].flat().map(k => k.kind), start: String(from * flicks), end: String(to * flicks), limit: 500 };
+    for (let pages = 0; pages < 4; pages++) { // two minutes of film have far fewer
+      const page = await call('ListAnnotations', ask);
+      all.push(...page.annotations || []);
+      ask.cursor = page.cursor;
+      if (!ask.cursor) break;
+    }
+    if (playing !== h) return;
+    const ends = all.map(a => Math.ceil(Number(a.end || 0) / flicks)); // the film may end before the lanes would
+    const upto = Math.max(from + 1, Math.min(to, Math.max(0, ...ends)));
+    $('lanes').replaceChildren(...[...lanes].map(([, kinds]) => drawLane(kinds, all, from, upto)).filter(Boolean));
+    $('lanes').hidden = !$('lanes').children.length;
+  } catch (e) { if (playing === h) say(`The lanes cannot be drawn: ${e.message}`, true); }
+}
+
+// drawLane makes the lane of some kinds; null where no annotation is of the kinds.
+function drawLane(kinds, all, from, to) {
+  const names = new Set(kinds.map(k => k.kind)), mine = all.filter(a => names.has(a.kind));
+  if (!mine.length) return null;
+  const track = el('div', { className: 'track' }), ends = [];
+  track.dataset.from = from; track.dataset.to = to;
+  for (const a of mine) {
+    const start = Number(a.start || 0) / flicks, end = Math.max(Number(a.end || 0) / flicks, start), text = a.text || a.label || a.character || '';
+    let row = ends.findIndex(e => e <= start);
+    if (row < 0) row = Math.min(ends.length, rows - 1);
+    ends[row] = end;
+    const b = el('button', { type: 'button', title: text || kinds[0].label, onclick: () => { $('video').currentTime = late + start + 0.01; } }, text);
+    b.style.left = `${100 * (Math.max(start, from) - from) / (to - from)}%`;
+    b.style.width = `${100 * (Math.min(end, to) - Math.max(start, from)) / (to - from)}%`;
+    b.style.top = `${row * 1.4}em`;
+    track.append(b);
+  }
+  track.style.height = `${Math.max(ends.length, 1) * 1.4}em`;
+  track.append(el('i', { className: 'head' }));
+  const lane = el('div', { className: 'lane' }, el('span', { className: 'name', title: kinds[0].hint || '' }, icon(kinds[0].icon), kinds[0].label || kinds[0].kind), track);
+  lane.dataset.lane = kinds[0].lane;
+  return lane;
+}
+
+function moveHeads() {
+  for (const track of document.querySelectorAll('#lanes .track')) {
+    const { from, to } = track.dataset;
+    track.lastChild.style.left = `${100 * ($('video').currentTime - late - from) / (to - from)}%`;
+  }
+}
+
 const frameNow = () => rate ? Math.max(Math.floor(($('video').currentTime - late) * rate + 1e-6), 0) : null;
 function step(n) {
   if (!rate) return;
@@ -233,6 +304,7 @@ function tick() {
     const f = frameNow();
     now.textContent = f === Number(playing.startFrame || 0) ? playing.startTimecode : timecode(f);
   }
+  moveHeads();
   if ($('player').open) requestAnimationFrame(tick);
 }
 function timecode(frame) {
@@ -344,7 +416,13 @@ addEventListener('keydown', e => {
   const p = new URLSearchParams(location.search);
   recall();
   try {
-    const { titles = [] } = await call('ListTitles', { limit: 500 });
+    const titles = [];
+    for (const page = { limit: 500 }; ;) {
+      const { titles: some = [], cursor = '' } = await call('ListTitles', page);
+      titles.push(...some);
+      page.cursor = cursor;
+      if (!cursor) break;
+    }
     const languages = new Set();
     for (const t of titles) {
       $('title').append(el('option', { value: t.title.id }, t.title.name || t.title.id));
