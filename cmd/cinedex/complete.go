@@ -90,11 +90,11 @@ func fromStatus(words func(*pb.AssetStatus) []string) proposals {
 		if err != nil {
 			return nil
 		}
-		r, err := client.GetStatus(ctx, connect.NewRequest(&pb.GetStatusRequest{Limit: rpcapi.MaxPage})) // nobody reads through more
+		r, err := statusPage(ctx, client.GetStatus, &pb.GetStatusRequest{Limit: rpcapi.MaxPage}) // nobody reads through more
 		if err != nil {
 			return nil
 		}
-		for _, a := range r.Msg.GetAssets() {
+		for _, a := range r.GetAssets() {
 			out = append(out, words(a)...)
 		}
 		return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -98,20 +99,32 @@ func newStatus(o *output, h *home) *cobra.Command {
 	}
 }
 
-// everyStatus asks for the status of the assets of some titles, or of all assets, page by page. The first request for
-// all assets has no field, so a service of an earlier release without pages answers as well.
+// everyStatus asks for the status of the assets of some titles, or of all assets, page by page.
 func everyStatus(ctx context.Context, status statusCall, titles []string) (*pb.GetStatusResponse, error) {
 	all, req := &pb.GetStatusResponse{}, &pb.GetStatusRequest{Titles: titles}
 	for {
-		r, err := status(ctx, connect.NewRequest(req))
+		r, err := statusPage(ctx, status, req)
 		if err != nil {
 			return nil, err
 		}
-		all.Assets = append(all.Assets, r.Msg.GetAssets()...)
-		if req.Cursor = r.Msg.GetCursor(); req.GetCursor() == "" {
+		all.Assets = append(all.Assets, r.GetAssets()...)
+		if req.Cursor = r.GetCursor(); req.GetCursor() == "" {
 			return all, nil
 		}
 	}
+}
+
+// statusPage asks for a page. A service of an earlier release has no pages, and refuses the fields of the request: the service then gets a request
+// without fields, and answers with all assets.
+func statusPage(ctx context.Context, status statusCall, req *pb.GetStatusRequest) (*pb.GetStatusResponse, error) {
+	r, err := status(ctx, connect.NewRequest(req))
+	if connect.CodeOf(err) == connect.CodeInvalidArgument && req.GetCursor() == "" && strings.Contains(err.Error(), "unknown field") {
+		r, err = status(ctx, connect.NewRequest(&pb.GetStatusRequest{}))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.Msg, nil
 }
 
 func statusOf(r *pb.GetStatusResponse) jsonStatus {
