@@ -34,6 +34,7 @@ func TestReadersSeeNoPaths(t *testing.T) {
 		"GetAsset":        {`{` + asset + `}`, `{"asset":"none"}`},
 		"ListAnnotations": {`{` + asset + `}`, `{"asset":"none"}`},
 		"GetStatus":       {`{}`},
+		"GetCatalog":      {`{}`},
 		"CompareVersions": {`{"algorithm":"dialogue","from":"1","to":"2","queries":[{"q":"coffee"}]}`},
 	}
 	methods := pb.File_cinedex_v1_search_proto.Services().ByName("SearchService").Methods()
