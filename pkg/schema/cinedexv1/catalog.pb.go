@@ -24,6 +24,62 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// AttributeType is how an attribute is tested.
+type AttributeType int32
+
+const (
+	AttributeType_ATTRIBUTE_TYPE_UNSPECIFIED AttributeType = 0
+	// The attribute is a text, or a list of texts, and equals the text of the query, or has the text.
+	AttributeType_ATTRIBUTE_TYPE_TEXT AttributeType = 1
+	// The attribute is a number or an integer, within a range or equal to a number.
+	AttributeType_ATTRIBUTE_TYPE_NUMBER AttributeType = 2
+	// The attribute is true or false.
+	AttributeType_ATTRIBUTE_TYPE_FLAG AttributeType = 3
+)
+
+// Enum value maps for AttributeType.
+var (
+	AttributeType_name = map[int32]string{
+		0: "ATTRIBUTE_TYPE_UNSPECIFIED",
+		1: "ATTRIBUTE_TYPE_TEXT",
+		2: "ATTRIBUTE_TYPE_NUMBER",
+		3: "ATTRIBUTE_TYPE_FLAG",
+	}
+	AttributeType_value = map[string]int32{
+		"ATTRIBUTE_TYPE_UNSPECIFIED": 0,
+		"ATTRIBUTE_TYPE_TEXT":        1,
+		"ATTRIBUTE_TYPE_NUMBER":      2,
+		"ATTRIBUTE_TYPE_FLAG":        3,
+	}
+)
+
+func (x AttributeType) Enum() *AttributeType {
+	p := new(AttributeType)
+	*p = x
+	return p
+}
+
+func (x AttributeType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AttributeType) Descriptor() protoreflect.EnumDescriptor {
+	return file_cinedex_v1_catalog_proto_enumTypes[0].Descriptor()
+}
+
+func (AttributeType) Type() protoreflect.EnumType {
+	return &file_cinedex_v1_catalog_proto_enumTypes[0]
+}
+
+func (x AttributeType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AttributeType.Descriptor instead.
+func (AttributeType) EnumDescriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{0}
+}
+
 // KindRole is what the platform itself does with a kind. One algorithm at most writes the kind of each role.
 type KindRole int32
 
@@ -60,11 +116,11 @@ func (x KindRole) String() string {
 }
 
 func (KindRole) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[0].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[1].Descriptor()
 }
 
 func (KindRole) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[0]
+	return &file_cinedex_v1_catalog_proto_enumTypes[1]
 }
 
 func (x KindRole) Number() protoreflect.EnumNumber {
@@ -73,7 +129,7 @@ func (x KindRole) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use KindRole.Descriptor instead.
 func (KindRole) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{0}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{1}
 }
 
 // LeafShape is what the value of a leaf looks like.
@@ -128,11 +184,11 @@ func (x LeafShape) String() string {
 }
 
 func (LeafShape) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[1].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[2].Descriptor()
 }
 
 func (LeafShape) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[1]
+	return &file_cinedex_v1_catalog_proto_enumTypes[2]
 }
 
 func (x LeafShape) Number() protoreflect.EnumNumber {
@@ -141,7 +197,7 @@ func (x LeafShape) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LeafShape.Descriptor instead.
 func (LeafShape) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{1}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
 }
 
 // AnswerField is a part of an annotation.
@@ -178,11 +234,11 @@ func (x AnswerField) String() string {
 }
 
 func (AnswerField) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[2].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[3].Descriptor()
 }
 
 func (AnswerField) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[2]
+	return &file_cinedex_v1_catalog_proto_enumTypes[3]
 }
 
 func (x AnswerField) Number() protoreflect.EnumNumber {
@@ -191,7 +247,7 @@ func (x AnswerField) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AnswerField.Descriptor instead.
 func (AnswerField) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
 }
 
 // AnswerSpan is the interval that a hit stands for.
@@ -227,11 +283,11 @@ func (x AnswerSpan) String() string {
 }
 
 func (AnswerSpan) Descriptor() protoreflect.EnumDescriptor {
-	return file_cinedex_v1_catalog_proto_enumTypes[3].Descriptor()
+	return file_cinedex_v1_catalog_proto_enumTypes[4].Descriptor()
 }
 
 func (AnswerSpan) Type() protoreflect.EnumType {
-	return &file_cinedex_v1_catalog_proto_enumTypes[3]
+	return &file_cinedex_v1_catalog_proto_enumTypes[4]
 }
 
 func (x AnswerSpan) Number() protoreflect.EnumNumber {
@@ -240,7 +296,7 @@ func (x AnswerSpan) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AnswerSpan.Descriptor instead.
 func (AnswerSpan) EnumDescriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
 }
 
 // FramesSpec says which frames of a film an algorithm reads.
@@ -325,8 +381,12 @@ type KindSpec struct {
 	// Annotations are in a language, so that a filter of languages narrows them.
 	InLanguage bool `protobuf:"varint,4,opt,name=in_language,json=inLanguage,proto3" json:"in_language,omitempty"`
 	// Annotations name characters, so that a filter of characters narrows them.
-	Characters    bool   `protobuf:"varint,5,opt,name=characters,proto3" json:"characters,omitempty"`
-	Shown         *Shown `protobuf:"bytes,6,opt,name=shown,proto3" json:"shown,omitempty"`
+	Characters bool   `protobuf:"varint,5,opt,name=characters,proto3" json:"characters,omitempty"`
+	Shown      *Shown `protobuf:"bytes,6,opt,name=shown,proto3" json:"shown,omitempty"`
+	// Annotations have a region of the picture, so that a query may test the region.
+	Regions bool `protobuf:"varint,7,opt,name=regions,proto3" json:"regions,omitempty"`
+	// Attributes of the annotations that a query may test.
+	Attributes    []*AttributeSpec `protobuf:"bytes,8,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -403,6 +463,83 @@ func (x *KindSpec) GetShown() *Shown {
 	return nil
 }
 
+func (x *KindSpec) GetRegions() bool {
+	if x != nil {
+		return x.Regions
+	}
+	return false
+}
+
+func (x *KindSpec) GetAttributes() []*AttributeSpec {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+// AttributeSpec is an attribute of annotations that a query may test.
+type AttributeSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Small letters, digits and _.
+	Name string        `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Type AttributeType `protobuf:"varint,2,opt,name=type,proto3,enum=cinedex.v1.AttributeType" json:"type,omitempty"`
+	// One sentence: "How many faces are in the picture".
+	Hint          string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttributeSpec) Reset() {
+	*x = AttributeSpec{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttributeSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttributeSpec) ProtoMessage() {}
+
+func (x *AttributeSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttributeSpec.ProtoReflect.Descriptor instead.
+func (*AttributeSpec) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AttributeSpec) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AttributeSpec) GetType() AttributeType {
+	if x != nil {
+		return x.Type
+	}
+	return AttributeType_ATTRIBUTE_TYPE_UNSPECIFIED
+}
+
+func (x *AttributeSpec) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
 // Shown is how a person sees a kind or a leaf.
 type Shown struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -422,7 +559,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +571,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +584,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Shown) GetLabel() string {
@@ -503,7 +640,7 @@ type LeafSpec struct {
 
 func (x *LeafSpec) Reset() {
 	*x = LeafSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +652,7 @@ func (x *LeafSpec) String() string {
 func (*LeafSpec) ProtoMessage() {}
 
 func (x *LeafSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +665,7 @@ func (x *LeafSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeafSpec.ProtoReflect.Descriptor instead.
 func (*LeafSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LeafSpec) GetName() string {
@@ -589,7 +726,7 @@ type AnswerSpec struct {
 
 func (x *AnswerSpec) Reset() {
 	*x = AnswerSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +738,7 @@ func (x *AnswerSpec) String() string {
 func (*AnswerSpec) ProtoMessage() {}
 
 func (x *AnswerSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +751,7 @@ func (x *AnswerSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerSpec.ProtoReflect.Descriptor instead.
 func (*AnswerSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AnswerSpec) GetLeaves() []string {
@@ -687,7 +824,7 @@ type Calibration struct {
 
 func (x *Calibration) Reset() {
 	*x = Calibration{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +836,7 @@ func (x *Calibration) String() string {
 func (*Calibration) ProtoMessage() {}
 
 func (x *Calibration) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +849,7 @@ func (x *Calibration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calibration.ProtoReflect.Descriptor instead.
 func (*Calibration) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{5}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Calibration) GetMiddle() float64 {
@@ -744,7 +881,7 @@ type GetCatalogRequest struct {
 
 func (x *GetCatalogRequest) Reset() {
 	*x = GetCatalogRequest{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -756,7 +893,7 @@ func (x *GetCatalogRequest) String() string {
 func (*GetCatalogRequest) ProtoMessage() {}
 
 func (x *GetCatalogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -769,7 +906,7 @@ func (x *GetCatalogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCatalogRequest.ProtoReflect.Descriptor instead.
 func (*GetCatalogRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{6}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{7}
 }
 
 // GetCatalogResponse is the catalogue as every caller may know the catalogue.
@@ -788,7 +925,7 @@ type GetCatalogResponse struct {
 
 func (x *GetCatalogResponse) Reset() {
 	*x = GetCatalogResponse{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -800,7 +937,7 @@ func (x *GetCatalogResponse) String() string {
 func (*GetCatalogResponse) ProtoMessage() {}
 
 func (x *GetCatalogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -813,7 +950,7 @@ func (x *GetCatalogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCatalogResponse.ProtoReflect.Descriptor instead.
 func (*GetCatalogResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{7}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetCatalogResponse) GetLeaves() []*CatalogLeaf {
@@ -869,7 +1006,7 @@ type CatalogLeaf struct {
 
 func (x *CatalogLeaf) Reset() {
 	*x = CatalogLeaf{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1018,7 @@ func (x *CatalogLeaf) String() string {
 func (*CatalogLeaf) ProtoMessage() {}
 
 func (x *CatalogLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1031,7 @@ func (x *CatalogLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogLeaf.ProtoReflect.Descriptor instead.
 func (*CatalogLeaf) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{8}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CatalogLeaf) GetName() string {
@@ -985,7 +1122,7 @@ type CatalogKind struct {
 
 func (x *CatalogKind) Reset() {
 	*x = CatalogKind{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +1134,7 @@ func (x *CatalogKind) String() string {
 func (*CatalogKind) ProtoMessage() {}
 
 func (x *CatalogKind) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1147,7 @@ func (x *CatalogKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogKind.ProtoReflect.Descriptor instead.
 func (*CatalogKind) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{9}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CatalogKind) GetKind() string {
@@ -1085,7 +1222,7 @@ type CatalogSpace struct {
 
 func (x *CatalogSpace) Reset() {
 	*x = CatalogSpace{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1234,7 @@ func (x *CatalogSpace) String() string {
 func (*CatalogSpace) ProtoMessage() {}
 
 func (x *CatalogSpace) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1247,7 @@ func (x *CatalogSpace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogSpace.ProtoReflect.Descriptor instead.
 func (*CatalogSpace) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CatalogSpace) GetId() string {
@@ -1164,7 +1301,7 @@ type CatalogAlgorithm struct {
 
 func (x *CatalogAlgorithm) Reset() {
 	*x = CatalogAlgorithm{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1313,7 @@ func (x *CatalogAlgorithm) String() string {
 func (*CatalogAlgorithm) ProtoMessage() {}
 
 func (x *CatalogAlgorithm) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1326,7 @@ func (x *CatalogAlgorithm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogAlgorithm.ProtoReflect.Descriptor instead.
 func (*CatalogAlgorithm) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CatalogAlgorithm) GetName() string {
@@ -1239,7 +1376,7 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x12\n" +
 	"\x04crop\x18\x03 \x01(\bR\x04crop\x12\x1d\n" +
 	"\n" +
-	"per_second\x18\x04 \x01(\x01R\tperSecond\"\xca\x01\n" +
+	"per_second\x18\x04 \x01(\x01R\tperSecond\"\x9f\x02\n" +
 	"\bKindSpec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12(\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x14.cinedex.v1.KindRoleR\x04role\x12\x16\n" +
@@ -1249,7 +1386,15 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"characters\x18\x05 \x01(\bR\n" +
 	"characters\x12'\n" +
-	"\x05shown\x18\x06 \x01(\v2\x11.cinedex.v1.ShownR\x05shown\"o\n" +
+	"\x05shown\x18\x06 \x01(\v2\x11.cinedex.v1.ShownR\x05shown\x12\x18\n" +
+	"\aregions\x18\a \x01(\bR\aregions\x129\n" +
+	"\n" +
+	"attributes\x18\b \x03(\v2\x19.cinedex.v1.AttributeSpecR\n" +
+	"attributes\"f\n" +
+	"\rAttributeSpec\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
+	"\x04type\x18\x02 \x01(\x0e2\x19.cinedex.v1.AttributeTypeR\x04type\x12\x12\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\"o\n" +
 	"\x05Shown\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x12\n" +
 	"\x04hint\x18\x02 \x01(\tR\x04hint\x12\x12\n" +
@@ -1320,7 +1465,12 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
 	"\asummary\x18\x03 \x01(\tR\asummary\x12\x1c\n" +
 	"\tcandidate\x18\x04 \x01(\bR\tcandidate\x12\x14\n" +
-	"\x05waits\x18\x05 \x01(\bR\x05waits*T\n" +
+	"\x05waits\x18\x05 \x01(\bR\x05waits*|\n" +
+	"\rAttributeType\x12\x1e\n" +
+	"\x1aATTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13ATTRIBUTE_TYPE_TEXT\x10\x01\x12\x19\n" +
+	"\x15ATTRIBUTE_TYPE_NUMBER\x10\x02\x12\x17\n" +
+	"\x13ATTRIBUTE_TYPE_FLAG\x10\x03*T\n" +
 	"\bKindRole\x12\x19\n" +
 	"\x15KIND_ROLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fKIND_ROLE_SHOTS\x10\x01\x12\x18\n" +
@@ -1354,43 +1504,47 @@ func file_cinedex_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_cinedex_v1_catalog_proto_rawDescData
 }
 
-var file_cinedex_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_cinedex_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_cinedex_v1_catalog_proto_goTypes = []any{
-	(KindRole)(0),              // 0: cinedex.v1.KindRole
-	(LeafShape)(0),             // 1: cinedex.v1.LeafShape
-	(AnswerField)(0),           // 2: cinedex.v1.AnswerField
-	(AnswerSpan)(0),            // 3: cinedex.v1.AnswerSpan
-	(*FramesSpec)(nil),         // 4: cinedex.v1.FramesSpec
-	(*KindSpec)(nil),           // 5: cinedex.v1.KindSpec
-	(*Shown)(nil),              // 6: cinedex.v1.Shown
-	(*LeafSpec)(nil),           // 7: cinedex.v1.LeafSpec
-	(*AnswerSpec)(nil),         // 8: cinedex.v1.AnswerSpec
-	(*Calibration)(nil),        // 9: cinedex.v1.Calibration
-	(*GetCatalogRequest)(nil),  // 10: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil), // 11: cinedex.v1.GetCatalogResponse
-	(*CatalogLeaf)(nil),        // 12: cinedex.v1.CatalogLeaf
-	(*CatalogKind)(nil),        // 13: cinedex.v1.CatalogKind
-	(*CatalogSpace)(nil),       // 14: cinedex.v1.CatalogSpace
-	(*CatalogAlgorithm)(nil),   // 15: cinedex.v1.CatalogAlgorithm
+	(AttributeType)(0),         // 0: cinedex.v1.AttributeType
+	(KindRole)(0),              // 1: cinedex.v1.KindRole
+	(LeafShape)(0),             // 2: cinedex.v1.LeafShape
+	(AnswerField)(0),           // 3: cinedex.v1.AnswerField
+	(AnswerSpan)(0),            // 4: cinedex.v1.AnswerSpan
+	(*FramesSpec)(nil),         // 5: cinedex.v1.FramesSpec
+	(*KindSpec)(nil),           // 6: cinedex.v1.KindSpec
+	(*AttributeSpec)(nil),      // 7: cinedex.v1.AttributeSpec
+	(*Shown)(nil),              // 8: cinedex.v1.Shown
+	(*LeafSpec)(nil),           // 9: cinedex.v1.LeafSpec
+	(*AnswerSpec)(nil),         // 10: cinedex.v1.AnswerSpec
+	(*Calibration)(nil),        // 11: cinedex.v1.Calibration
+	(*GetCatalogRequest)(nil),  // 12: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil), // 13: cinedex.v1.GetCatalogResponse
+	(*CatalogLeaf)(nil),        // 14: cinedex.v1.CatalogLeaf
+	(*CatalogKind)(nil),        // 15: cinedex.v1.CatalogKind
+	(*CatalogSpace)(nil),       // 16: cinedex.v1.CatalogSpace
+	(*CatalogAlgorithm)(nil),   // 17: cinedex.v1.CatalogAlgorithm
 }
 var file_cinedex_v1_catalog_proto_depIdxs = []int32{
-	0,  // 0: cinedex.v1.KindSpec.role:type_name -> cinedex.v1.KindRole
-	6,  // 1: cinedex.v1.KindSpec.shown:type_name -> cinedex.v1.Shown
-	1,  // 2: cinedex.v1.LeafSpec.shape:type_name -> cinedex.v1.LeafShape
-	6,  // 3: cinedex.v1.LeafSpec.shown:type_name -> cinedex.v1.Shown
-	2,  // 4: cinedex.v1.AnswerSpec.field:type_name -> cinedex.v1.AnswerField
-	9,  // 5: cinedex.v1.AnswerSpec.calibration:type_name -> cinedex.v1.Calibration
-	3,  // 6: cinedex.v1.AnswerSpec.span:type_name -> cinedex.v1.AnswerSpan
-	12, // 7: cinedex.v1.GetCatalogResponse.leaves:type_name -> cinedex.v1.CatalogLeaf
-	13, // 8: cinedex.v1.GetCatalogResponse.kinds:type_name -> cinedex.v1.CatalogKind
-	14, // 9: cinedex.v1.GetCatalogResponse.spaces:type_name -> cinedex.v1.CatalogSpace
-	15, // 10: cinedex.v1.GetCatalogResponse.algorithms:type_name -> cinedex.v1.CatalogAlgorithm
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	1,  // 0: cinedex.v1.KindSpec.role:type_name -> cinedex.v1.KindRole
+	8,  // 1: cinedex.v1.KindSpec.shown:type_name -> cinedex.v1.Shown
+	7,  // 2: cinedex.v1.KindSpec.attributes:type_name -> cinedex.v1.AttributeSpec
+	0,  // 3: cinedex.v1.AttributeSpec.type:type_name -> cinedex.v1.AttributeType
+	2,  // 4: cinedex.v1.LeafSpec.shape:type_name -> cinedex.v1.LeafShape
+	8,  // 5: cinedex.v1.LeafSpec.shown:type_name -> cinedex.v1.Shown
+	3,  // 6: cinedex.v1.AnswerSpec.field:type_name -> cinedex.v1.AnswerField
+	11, // 7: cinedex.v1.AnswerSpec.calibration:type_name -> cinedex.v1.Calibration
+	4,  // 8: cinedex.v1.AnswerSpec.span:type_name -> cinedex.v1.AnswerSpan
+	14, // 9: cinedex.v1.GetCatalogResponse.leaves:type_name -> cinedex.v1.CatalogLeaf
+	15, // 10: cinedex.v1.GetCatalogResponse.kinds:type_name -> cinedex.v1.CatalogKind
+	16, // 11: cinedex.v1.GetCatalogResponse.spaces:type_name -> cinedex.v1.CatalogSpace
+	17, // 12: cinedex.v1.GetCatalogResponse.algorithms:type_name -> cinedex.v1.CatalogAlgorithm
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_catalog_proto_init() }
@@ -1403,8 +1557,8 @@ func file_cinedex_v1_catalog_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_catalog_proto_rawDesc), len(file_cinedex_v1_catalog_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   12,
+			NumEnums:      5,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2238,6 +2238,178 @@ func (x *Evidence) GetBy() string {
 	return ""
 }
 
+// SuggestRequest asks for what a person may be about to type.
+type SuggestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The words typed so far. The last word may be the beginning of a word.
+	Typed string `protobuf:"bytes,1,opt,name=typed,proto3" json:"typed,omitempty"`
+	// Suggestions of each kind wanted; 0 means 5; at most 20.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestRequest) Reset() {
+	*x = SuggestRequest{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestRequest) ProtoMessage() {}
+
+func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
+func (*SuggestRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SuggestRequest) GetTyped() string {
+	if x != nil {
+		return x.Typed
+	}
+	return ""
+}
+
+func (x *SuggestRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type SuggestResponse struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Suggestions []*Suggestion          `protobuf:"bytes,1,rep,name=suggestions,proto3" json:"suggestions,omitempty"`
+	// Parts that failed or were late.
+	Partial       []*PartialFailure `protobuf:"bytes,2,rep,name=partial,proto3" json:"partial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestResponse) Reset() {
+	*x = SuggestResponse{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestResponse) ProtoMessage() {}
+
+func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
+func (*SuggestResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SuggestResponse) GetSuggestions() []*Suggestion {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *SuggestResponse) GetPartial() []*PartialFailure {
+	if x != nil {
+		return x.Partial
+	}
+	return nil
+}
+
+// A Suggestion is a query that finds something.
+type Suggestion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For a person: a title, a label, a line, the name of a leaf.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// title, leaf, or the name of the leaf that q asks: label, dialogue.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The query, in the one-line form. A title narrows, and needs something to look for beside it; the name of a leaf needs a value.
+	Q             string `protobuf:"bytes,3,opt,name=q,proto3" json:"q,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suggestion) Reset() {
+	*x = Suggestion{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suggestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suggestion) ProtoMessage() {}
+
+func (x *Suggestion) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
+func (*Suggestion) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Suggestion) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Suggestion) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Suggestion) GetQ() string {
+	if x != nil {
+		return x.Q
+	}
+	return ""
+}
+
 type ListTitlesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Limit         int32                  `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
@@ -2248,7 +2420,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2260,7 +2432,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2273,7 +2445,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -2300,7 +2472,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2312,7 +2484,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2325,7 +2497,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -2352,7 +2524,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2536,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2549,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -2403,7 +2575,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2415,7 +2587,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2428,7 +2600,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -2448,7 +2620,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2632,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2645,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -2507,7 +2679,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2691,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2704,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -2591,7 +2763,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2603,7 +2775,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2616,7 +2788,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -2671,7 +2843,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +2855,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +2868,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -2727,7 +2899,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +2911,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +2924,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -2787,7 +2959,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2799,7 +2971,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2812,7 +2984,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -2849,7 +3021,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2861,7 +3033,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2874,7 +3046,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -2947,7 +3119,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3131,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3144,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -3021,7 +3193,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3205,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3218,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -3074,7 +3246,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3086,7 +3258,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3099,7 +3271,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -3138,7 +3310,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3150,7 +3322,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3163,7 +3335,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -3225,7 +3397,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3409,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3422,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Compared) GetQ() string {
@@ -3497,7 +3669,18 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05label\x18\v \x01(\tR\x05label\x12\x14\n" +
 	"\x05start\x18\f \x01(\x03R\x05start\x12\x10\n" +
 	"\x03end\x18\r \x01(\x03R\x03end\x12\x0e\n" +
-	"\x02by\x18\x0e \x01(\tR\x02by\"A\n" +
+	"\x02by\x18\x0e \x01(\tR\x02by\"<\n" +
+	"\x0eSuggestRequest\x12\x14\n" +
+	"\x05typed\x18\x01 \x01(\tR\x05typed\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"\x81\x01\n" +
+	"\x0fSuggestResponse\x128\n" +
+	"\vsuggestions\x18\x01 \x03(\v2\x16.cinedex.v1.SuggestionR\vsuggestions\x124\n" +
+	"\apartial\x18\x02 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial\"B\n" +
+	"\n" +
+	"Suggestion\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\f\n" +
+	"\x01q\x18\x03 \x01(\tR\x01q\"A\n" +
 	"\x11ListTitlesRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"\\\n" +
@@ -3598,9 +3781,10 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x10TEXT_MODE_PHRASE\x10\x02\x12\x13\n" +
 	"\x0fTEXT_MODE_FUZZY\x10\x03\x12\x14\n" +
 	"\x10TEXT_MODE_PREFIX\x10\x04\x12\x15\n" +
-	"\x11TEXT_MODE_MEANING\x10\x052\xb3\x04\n" +
+	"\x11TEXT_MODE_MEANING\x10\x052\xf7\x04\n" +
 	"\rSearchService\x12?\n" +
-	"\x06Search\x12\x19.cinedex.v1.SearchRequest\x1a\x1a.cinedex.v1.SearchResponse\x12K\n" +
+	"\x06Search\x12\x19.cinedex.v1.SearchRequest\x1a\x1a.cinedex.v1.SearchResponse\x12B\n" +
+	"\aSuggest\x12\x1a.cinedex.v1.SuggestRequest\x1a\x1b.cinedex.v1.SuggestResponse\x12K\n" +
 	"\n" +
 	"ListTitles\x12\x1d.cinedex.v1.ListTitlesRequest\x1a\x1e.cinedex.v1.ListTitlesResponse\x12E\n" +
 	"\bGetAsset\x12\x1b.cinedex.v1.GetAssetRequest\x1a\x1c.cinedex.v1.GetAssetResponse\x12Z\n" +
@@ -3623,7 +3807,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(Relation)(0),                   // 0: cinedex.v1.Relation
 	(TextMode)(0),                   // 1: cinedex.v1.TextMode
@@ -3650,33 +3834,36 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*Hit)(nil),                     // 22: cinedex.v1.Hit
 	(*TextRange)(nil),               // 23: cinedex.v1.TextRange
 	(*Evidence)(nil),                // 24: cinedex.v1.Evidence
-	(*ListTitlesRequest)(nil),       // 25: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 26: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 27: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 28: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 29: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 30: cinedex.v1.ActiveRun
-	(*ListAnnotationsRequest)(nil),  // 31: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 32: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 33: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 34: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 35: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 36: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 37: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 38: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 39: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 40: cinedex.v1.Compared
-	nil,                             // 41: cinedex.v1.Leaf.RangesEntry
-	nil,                             // 42: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 43: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 44: cinedex.v1.Region
-	(*Title)(nil),                   // 45: cinedex.v1.Title
-	(*Asset)(nil),                   // 46: cinedex.v1.Asset
-	(*Annotation)(nil),              // 47: cinedex.v1.Annotation
-	(*Run)(nil),                     // 48: cinedex.v1.Run
-	(*Value)(nil),                   // 49: cinedex.v1.Value
-	(*GetCatalogRequest)(nil),       // 50: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil),      // 51: cinedex.v1.GetCatalogResponse
+	(*SuggestRequest)(nil),          // 25: cinedex.v1.SuggestRequest
+	(*SuggestResponse)(nil),         // 26: cinedex.v1.SuggestResponse
+	(*Suggestion)(nil),              // 27: cinedex.v1.Suggestion
+	(*ListTitlesRequest)(nil),       // 28: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 29: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 30: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 31: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 32: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 33: cinedex.v1.ActiveRun
+	(*ListAnnotationsRequest)(nil),  // 34: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 35: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 36: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 37: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 38: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 39: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 40: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 41: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 42: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 43: cinedex.v1.Compared
+	nil,                             // 44: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 45: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 46: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 47: cinedex.v1.Region
+	(*Title)(nil),                   // 48: cinedex.v1.Title
+	(*Asset)(nil),                   // 49: cinedex.v1.Asset
+	(*Annotation)(nil),              // 50: cinedex.v1.Annotation
+	(*Run)(nil),                     // 51: cinedex.v1.Run
+	(*Value)(nil),                   // 52: cinedex.v1.Value
+	(*GetCatalogRequest)(nil),       // 53: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil),      // 54: cinedex.v1.GetCatalogResponse
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -3702,14 +3889,14 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
 	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
 	13, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
-	41, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	44, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
 	12, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
-	42, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	45, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
 	0,  // 26: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
-	44, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	47, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
 	2,  // 28: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
 	14, // 29: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	43, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	46, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
 	21, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
 	22, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
 	19, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
@@ -3717,43 +3904,47 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	17, // 35: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
 	18, // 36: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
 	24, // 37: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	44, // 38: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	47, // 38: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
 	23, // 39: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	27, // 40: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	45, // 41: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	46, // 42: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	46, // 43: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	30, // 44: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	47, // 45: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	35, // 46: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	48, // 47: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	30, // 48: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	37, // 49: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	38, // 50: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	40, // 51: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	22, // 52: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	22, // 53: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	12, // 54: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	49, // 55: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	15, // 56: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	25, // 57: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	28, // 58: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	31, // 59: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	50, // 60: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
-	33, // 61: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	36, // 62: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	16, // 63: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	26, // 64: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	29, // 65: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	32, // 66: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	51, // 67: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
-	34, // 68: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	39, // 69: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	63, // [63:70] is the sub-list for method output_type
-	56, // [56:63] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	27, // 40: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
+	21, // 41: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
+	30, // 42: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	48, // 43: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	49, // 44: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	49, // 45: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	33, // 46: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	50, // 47: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	38, // 48: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	51, // 49: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	33, // 50: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	40, // 51: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	41, // 52: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	43, // 53: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	22, // 54: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	22, // 55: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	12, // 56: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	52, // 57: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	15, // 58: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	25, // 59: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
+	28, // 60: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	31, // 61: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	34, // 62: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	53, // 63: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
+	36, // 64: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	39, // 65: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	16, // 66: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	26, // 67: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
+	29, // 68: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	32, // 69: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	35, // 70: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	54, // 71: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
+	37, // 72: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	42, // 73: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	66, // [66:74] is the sub-list for method output_type
+	58, // [58:66] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -3781,7 +3972,7 @@ func file_cinedex_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   42,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
