@@ -14,11 +14,11 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A Registry is the algorithms of a process, in an order in which each comes after
-// those whose output it reads. It does not change, and may be used by many at once.
+// A Registry is the algorithms of a process. An algorithm comes after the algorithms whose output the algorithm reads. A Registry never
+// changes, and many goroutines MAY use a Registry at once.
 //
-// Of each name one version is current: what arrives gets it. Further versions are candidates,
-// which run where an operator asks for them by version, until one of them is made the current one.
+// Each name has a current version, for arriving media. Further versions are candidates: a candidate runs if an operator asks for
+// the candidate by version.
 type Registry struct {
 	order      []Algorithm
 	candidates []Algorithm
@@ -31,8 +31,8 @@ type Registry struct {
 // versionID names one version of an algorithm.
 func versionID(a Algorithm) string { return a.Spec().GetName() + "@" + a.Spec().GetVersion() }
 
-// NewRegistry checks the algorithms against each other. Two of one name, two that write
-// the same kind or space, a need that nobody writes and a circle of needs are errors of kind Invalid.
+// NewRegistry checks the algorithms against each other. Invalid: two algorithms have the same name, two algorithms write
+// the same kind or space, no algorithm writes a need, or the needs form a circle.
 func NewRegistry(list ...Algorithm) (*Registry, error) {
 	r := &Registry{
 		byName:    make(map[string]Algorithm),
@@ -53,9 +53,8 @@ func NewRegistry(list ...Algorithm) (*Registry, error) {
 	return r, r.sort(list)
 }
 
-// WithCandidates returns the registry with further versions, which only those who ask for them by version get. A
-// candidate reads what current algorithms write, and spaces that other candidates do; a version that is there twice, and a
-// need that nobody writes, are errors of kind Invalid.
+// WithCandidates returns the registry with further versions, for callers that ask by version. A candidate reads the output of current
+// algorithms, and spaces of other candidates. Invalid: a version exists twice, or no algorithm writes a need.
 func (r *Registry) WithCandidates(list ...Algorithm) (*Registry, error) {
 	next := &Registry{order: r.order, candidates: slices.Concat(r.candidates, list), byName: r.byName,
 		byVersion: maps.Clone(r.byVersion), producer: maps.Clone(r.producer), inputs: maps.Clone(r.inputs)}
@@ -77,7 +76,7 @@ func (r *Registry) WithCandidates(list ...Algorithm) (*Registry, error) {
 	return next, nil
 }
 
-// connect finds out whose output an algorithm reads.
+// connect records the inputs of an algorithm: the algorithms whose output the algorithm reads.
 func (r *Registry) connect(a Algorithm) error {
 	id := versionID(a)
 	for _, need := range a.Spec().GetNeeds() {
@@ -92,7 +91,7 @@ func (r *Registry) connect(a Algorithm) error {
 	return nil
 }
 
-// check holds what every version must be, and remembers it.
+// check checks a version by itself, and records the version.
 func (r *Registry) check(a Algorithm) error {
 	spec := a.Spec()
 	if err := schema.Validate(spec); err != nil {
@@ -161,10 +160,10 @@ func (r *Registry) sort(list []Algorithm) error {
 	return nil
 }
 
-// All returns the current version of every algorithm, inputs before those that read them.
+// All returns the current version of every algorithm, inputs before their readers.
 func (r *Registry) All() []Algorithm { return slices.Clone(r.order) }
 
-// Versions returns every version of every algorithm, the current ones first.
+// Versions returns every version of every algorithm, current versions first.
 func (r *Registry) Versions() []Algorithm { return slices.Concat(r.order, r.candidates) }
 
 // Find returns the algorithm that "name" or "name@version" stands for.
@@ -182,7 +181,7 @@ func (r *Registry) Find(ref string) (Algorithm, error) {
 	return nil, errkind.New(errkind.NotFound, "no algorithm is %.100q; there are %s", ref, strings.Join(known, ", "))
 }
 
-// Algorithm returns the current one of this name.
+// Algorithm returns the current version of this name.
 func (r *Registry) Algorithm(name string) (Algorithm, error) {
 	if a, ok := r.byName[name]; ok {
 		return a, nil
@@ -190,10 +189,10 @@ func (r *Registry) Algorithm(name string) (Algorithm, error) {
 	return nil, errkind.New(errkind.NotFound, "no algorithm is called %q", name)
 }
 
-// Producer returns the algorithm that writes a kind or a space ("name@version"), nil where none does.
+// Producer returns the algorithm that writes a kind or a space ("name@version"), or nil.
 func (r *Registry) Producer(need string) Algorithm { return r.producer[need] }
 
-// Inputs returns the algorithms whose output the current one of this name reads.
+// Inputs returns the algorithms whose output the current version of this name reads.
 func (r *Registry) Inputs(name string) []Algorithm {
 	if a := r.byName[name]; a != nil {
 		return slices.Clone(r.inputs[versionID(a)])
@@ -201,7 +200,7 @@ func (r *Registry) Inputs(name string) []Algorithm {
 	return nil
 }
 
-// Spaces returns every space that is written here.
+// Spaces returns every space that an algorithm of the registry writes.
 func (r *Registry) Spaces() []*pb.Space {
 	var out []*pb.Space
 	for _, a := range r.Versions() {

@@ -1,4 +1,4 @@
-// Command indexer folds what runs wrote into the store and the search engines, and activates finished runs.
+// Command indexer folds the output of runs into the store and the search engines, and activates finished runs.
 package main
 
 import (

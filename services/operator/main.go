@@ -5,7 +5,7 @@ import (
 	"runtime"
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
-	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // the bucket may be one of S3's protocol
+	_ "github.com/cinedex/cinedex/pkg/blob/clouds" // for buckets of S3's protocol
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/platform"
 	engines "github.com/cinedex/cinedex/pkg/search/engines/shared"

@@ -88,7 +88,7 @@ func (s *Service) serves(id string) bool {
 }
 
 // resume requests the waiting runs of versions in the lane of backfills, each together with the waiting runs that it may read. Of several runners,
-// one goes through the library.
+// a single runner goes through the library.
 func (s *Service) resume(ctx context.Context, ids []string) error {
 	lease, err := s.deps.Store.Acquire(ctx, "waiting runs", s.cfg.Worker, resumeEvery)
 	if errkind.Is(err, errkind.Conflict) {

@@ -1,7 +1,7 @@
-// Package rpcapi serves the search API over gRPC, gRPC-Web and JSON, all three from
-// one ConnectRPC handler, with health and reflection beside it.
+// Package rpcapi serves the search API over gRPC, gRPC-Web and JSON from a single ConnectRPC handler, with health and
+// reflection beside the handler.
 //
-// Package rpc says who is asking; the gateway what they may see.
+// Package rpc recognises the caller, and the gateway decides which titles the caller may see.
 package rpcapi
 
 import (
@@ -27,10 +27,10 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
-// MaxRequestBytes bounds one request: a picture in base64, and a query beside it.
+// MaxRequestBytes bounds a request: a picture in base64, and a query.
 const MaxRequestBytes = 12 << 20
 
-// Deps is what the handlers stand on.
+// Deps are the dependencies of the handlers.
 type Deps struct {
 	Gateway    *gateway.Gateway
 	Authoriser authz.Authoriser
@@ -39,15 +39,15 @@ type Deps struct {
 	Runs   store.Runs
 	// Catalog has the algorithms whose runs an asset is to get.
 	Catalog *catalog.Catalog
-	// Look tells what is wrong with an asset's bytes, without reading them; "" for nothing.
+	// Look returns the fault of an asset's bytes, without reading the bytes; "" for bytes without a fault.
 	Look func(context.Context, *pb.Asset) string
 	Log  *slog.Logger
 }
 
-// Server implements SearchService; GraphQL is served from it, too.
+// Server implements SearchService. GraphQL asks the Server, too.
 type Server struct{ deps Deps }
 
-// New makes the server. Without an authoriser there is no answer, so none is an error.
+// New makes the server. Invalid: deps have no authoriser, without which nobody is answered.
 func New(deps Deps) (*Server, error) {
 	if deps.Authoriser == nil {
 		return nil, errkind.New(errkind.Invalid, "search-api needs an authoriser: without one nothing is answered")
@@ -77,7 +77,7 @@ func (s *Server) CompareVersions(ctx context.Context, req *connect.Request[pb.Co
 	return rpc.Respond(s.deps.Gateway.Compare(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
-// MaxPage bounds the items of one page.
+// MaxPage bounds the items of a page.
 const MaxPage = 500
 
 // pageSize returns how many items a page has.
@@ -147,13 +147,13 @@ func decodeTitle(cursor string) (string, error) {
 	return string(b[1:]), nil
 }
 
-// GetAsset returns an asset and which run of each algorithm is active.
+// GetAsset returns an asset and the active run of each algorithm.
 func (s *Server) GetAsset(ctx context.Context, req *connect.Request[pb.GetAssetRequest]) (*connect.Response[pb.GetAssetResponse], error) {
 	a, active, err := s.deps.Gateway.Asset(ctx, rpc.CallerFrom(ctx), req.Msg.GetAsset())
 	return rpc.Respond(&pb.GetAssetResponse{Asset: shownAsset(rpc.CallerFrom(ctx), a), Active: active}, err)
 }
 
-// ListAnnotations returns what the active runs say of an asset.
+// ListAnnotations returns the annotations of an asset by the active runs.
 func (s *Server) ListAnnotations(ctx context.Context, req *connect.Request[pb.ListAnnotationsRequest]) (*connect.Response[pb.ListAnnotationsResponse], error) {
 	m := req.Msg
 	if m.GetStart() < 0 || m.GetEnd() < 0 || m.GetEnd() > 0 && m.GetEnd() <= m.GetStart() {
@@ -237,7 +237,7 @@ func (s *Server) statusOf(ctx context.Context, caller *authz.Caller, l gateway.L
 	}
 	for _, p := range planned {
 		if !slices.ContainsFunc(recorded, func(r *pb.Run) bool { return r.GetId() == p.GetId() }) {
-			p.State = pb.RunState_RUN_STATE_UNSPECIFIED // it waits for what it reads
+			p.State = pb.RunState_RUN_STATE_UNSPECIFIED // the run waits for its inputs
 			recorded = append(recorded, p)
 		}
 	}
@@ -252,7 +252,7 @@ func (s *Server) statusOf(ctx context.Context, caller *authz.Caller, l gateway.L
 	}, nil
 }
 
-// waits returns why a run that has not begun waits for more than its turn; "" for a run that does not.
+// waits returns the reason for which a run waits beyond its turn; "" for every other run.
 func waits(v *catalog.View, r *pb.Run) string {
 	id := r.GetAlgorithm() + "@" + r.GetVersion()
 	if r.GetState() > pb.RunState_RUN_STATE_REQUESTED {
@@ -264,7 +264,7 @@ func waits(v *catalog.View, r *pb.Run) string {
 	return "no runner serves " + id
 }
 
-// both joins what is wrong with an asset's bytes and what is wrong with its frame table.
+// both joins the fault of an asset's bytes and the fault of the asset's frame table.
 func both(bytes, frames string) string {
 	if bytes == "" || frames == "" {
 		return bytes + frames

@@ -11,10 +11,10 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Where bytes lie is operators' business: a path tells of other titles, of other volumes and of whoever keeps them. Readers get the path
-// of the film on this service, and no other reference. Everything that goes out of this package goes through these functions.
+// Paths of bytes are for operators alone: a path tells of other titles, of other volumes and of their owners. Readers get the path
+// of the film on this service, and no other reference. Every answer of this package goes through these functions.
 
-// shownAsset is an asset as the caller is shown it.
+// shownAsset is an asset as shown to the caller.
 func shownAsset(caller *authz.Caller, a *pb.Asset) *pb.Asset {
 	if a == nil || caller.Require(authz.Operator) == nil {
 		return a
@@ -46,7 +46,7 @@ func picturesRemark(v *pb.VideoTrack) string {
 	return fmt.Sprintf("the first %d of %d frames cannot be shown: the recording begins in the middle of a group of pictures", n, v.GetFrames())
 }
 
-// textRemarks tells of the text tracks of an asset, as the caller is shown it, what a person may want to know.
+// textRemarks returns the remarks for a person on the text tracks of an asset, as shown to the caller.
 func textRemarks(a *pb.Asset) (remarks []string) {
 	tell := func(t *pb.TextTrack, what string) {
 		place := "beside the film"
@@ -67,7 +67,7 @@ func textRemarks(a *pb.Asset) (remarks []string) {
 	return remarks
 }
 
-// shownAnnotation is an annotation as the caller is shown it, whatever its kind: a thumbnail does not say which blob it is.
+// shownAnnotation is an annotation as shown to the caller. A thumbnail is shown without the name of the blob.
 func shownAnnotation(caller *authz.Caller, a *pb.Annotation) *pb.Annotation {
 	attributes := a.GetAttributes()
 	if attributes["bucket"] == nil && attributes["blob"] == nil || caller.Require(authz.Operator) == nil {
@@ -79,7 +79,7 @@ func shownAnnotation(caller *authz.Caller, a *pb.Annotation) *pb.Annotation {
 	return a
 }
 
-// shownRun is a run as the caller is shown it: an error names files.
+// shownRun is a run as shown to the caller. Only operators see errors, because errors name files.
 func shownRun(caller *authz.Caller, r *pb.Run) *pb.Run {
 	if r.GetError() == "" || caller.Require(authz.Operator) == nil {
 		return r

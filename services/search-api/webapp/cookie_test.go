@@ -12,7 +12,7 @@ import (
 )
 
 // The cookie is Secure where the client's own connection is encrypted, and forwarded headers count
-// from configured proxies alone. The redirect that carries a token is kept by nobody.
+// from configured proxies alone. Nobody keeps the redirect with the token.
 func TestCookie(t *testing.T) {
 	service := apitest.New(t).Serve(tokens).Service
 	proxies, err := rpc.ParseProxies([]string{"10.0.0.1"})

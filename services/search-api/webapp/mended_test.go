@@ -29,7 +29,7 @@ func TestQuestionsAreKept(t *testing.T) {
 	if got := get[string](b, "location.search+' '+document.querySelector('#box').value+' '+document.querySelector('#title').value"); got != "?q=coffee&way=dialogue&title=harbour coffee harbour" {
 		t.Errorf("after signing in the page asks %q", got)
 	}
-	// The next question is a new one, and Back leads to the one before.
+	// The next question is a new entry of the history, and Back leads to the question before.
 	b.do(chromedp.Click(".hit"))
 	b.until("document.querySelector('#player').open")
 	b.do(press(kb.Escape))
@@ -73,7 +73,7 @@ func TestMendedPage(t *testing.T) {
 	var gone atomic.Bool
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if gone.Load() {
-			panic(http.ErrAbortHandler) // the connection ends, as that of a server that is stopped
+			panic(http.ErrAbortHandler) // the connection ends, as the connection of a stopped server
 		}
 		s.Service.Handler.ServeHTTP(w, r)
 	}))

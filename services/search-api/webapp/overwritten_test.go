@@ -23,7 +23,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
 
-// A film that was overwritten is neither played nor searched by frame under its old identity, and status tells of it. Restored, it is there again.
+// An overwritten film is neither played nor searched by frame under the old identity, and the status names the film. The restored film is played again.
 func TestOverwrittenFilm(t *testing.T) {
 	l := apitest.New(t)
 	shot := l.Shoot(harbour("harbour"))
@@ -131,7 +131,7 @@ func TestOverwrittenFilm(t *testing.T) {
 	plays()
 }
 
-// A film that moves to a title that its reader may not see is not sent on to that reader.
+// A film that moves to a hidden title is not sent on to the reader.
 func TestMovedFilm(t *testing.T) {
 	l := apitest.New(t)
 	shot := l.Shoot(harbour("harbour"))

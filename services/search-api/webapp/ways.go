@@ -7,20 +7,20 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// A way is one way in which the page asks.
+// A way is a way to ask on the page.
 type way struct {
 	// Value names the way in the page's address, Key on the keyboard.
 	Value string
 	Key   int
-	// Leaf is the leaf that is asked; empty for the query language.
+	// Leaf is the asked leaf; empty for the query language.
 	Leaf                 string
 	Label, Hint, Example string
-	// InLanguage says that answers are in languages, so that a choice of language narrows them.
+	// InLanguage says that answers are in a language, so that a choice of language narrows the answers.
 	InLanguage bool
 	First      bool
 }
 
-// waysOf returns the ways to ask of a catalogue: its leaves of words that people are shown, its leaf of a picture, and the language.
+// waysOf returns the ways to ask of a catalogue: the shown leaves of words, the leaf of a picture, and the query language.
 func waysOf(v *catalog.View) (ways []way) {
 	add := func(w way) {
 		w.Key = len(ways) + 1
@@ -58,12 +58,12 @@ func first(v *catalog.View, shape pb.LeafShape) *catalog.Leaf {
 	return nil
 }
 
-// show writes the page, with the ways to ask that there are now.
+// show writes the page, with the ways to ask of this moment.
 func (a *app) show(w http.ResponseWriter, _ *http.Request) {
 	v := a.Catalog.View()
 	var page struct {
 		Ways  []way
-		Frame string // the leaf that asks for shots like a frame
+		Frame string // the leaf for shots like a frame
 	}
 	page.Ways = waysOf(v)
 	if l := first(v, pb.LeafShape_LEAF_SHAPE_FRAME); l != nil {

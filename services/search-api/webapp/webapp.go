@@ -1,9 +1,9 @@
-// Package webapp serves the page at /, and the pictures and films that it shows.
+// Package webapp serves the page at /, and the pictures and films of the page.
 //
-// The page is one HTML file, one script and one style sheet without a framework; it
+// The page is an HTML file, a script, a style sheet and icons, without a framework. The page
 // asks the same JSON API as every application. Films are served with byte ranges, so a
-// browser fetches what it plays. Everything but the page's own files and the
-// login asks for a caller, and what the caller may not see is not found.
+// browser fetches only the played part. Every request needs a caller, except requests for the
+// page's own files and for the login. A film hidden from the caller is not found.
 package webapp
 
 import (
@@ -36,19 +36,19 @@ import (
 //go:embed page
 var files embed.FS
 
-// Blobs is what the handlers need of media storage.
+// Blobs is the part of media storage that the handlers use.
 type Blobs interface {
 	OpenAsset(ctx context.Context, a *pb.Asset) (*blob.AssetFile, error)
 	Read(ctx context.Context, ref *pb.MediaRef, limit int64) ([]byte, error)
 }
 
-// Deps is what the handlers stand on.
+// Deps are the dependencies of the handlers.
 type Deps struct {
 	Gateway *gateway.Gateway
-	// Catalog says in which ways the page asks.
+	// Catalog has the ways to ask.
 	Catalog    *catalog.Catalog
 	Authoriser authz.Authoriser
-	// Limits hold callers to their share, and whoever is no caller by address; nil limits nobody.
+	// Limits hold callers to their share, and requests without a caller by address; nil limits nobody.
 	Limits *rpc.Limits
 	Blobs  Blobs
 	Log    *slog.Logger
@@ -60,7 +60,7 @@ type app struct {
 	asking, index *template.Template
 }
 
-// Register puts the page and what it shows onto mux.
+// Register puts the page, and the pictures and films of the page, onto mux.
 func Register(mux *http.ServeMux, deps Deps) error {
 	page, err := fs.Sub(files, "page")
 	if err != nil {
@@ -87,7 +87,7 @@ func Register(mux *http.ServeMux, deps Deps) error {
 	return nil
 }
 
-// secure allows the page what is its own, and nothing else: no inline script, no other host.
+// secure allows the page the files of this server alone: no inline script, no other host.
 func secure(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
@@ -117,14 +117,14 @@ func (a *app) assets() http.Handler {
 			return
 		}
 		w.Header().Set("ETag", tags[name])
-		w.Header().Set("Cache-Control", "no-cache") // kept, but asked about
+		w.Header().Set("Cache-Control", "no-cache") // the browser keeps the file, and asks whether the file has changed
 		server.ServeHTTP(w, r)
 	})
 }
 
-// home gives the page. A token in the address, as `cinedex demo` prints it, becomes a
-// cookie and goes from the address bar at once. Neither a cache nor the next page's server
-// gets to know an address that carries a token.
+// home gives the page. `cinedex demo` prints an address with a token: home turns the token into a
+// cookie, and redirects to the address without the token. No cache and no other server
+// learns the address with the token.
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	if token := r.URL.Query().Get("token"); token != "" {
 		w.Header().Set("Cache-Control", "no-store")
@@ -145,8 +145,8 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	secure(http.HandlerFunc(a.show)).ServeHTTP(w, r)
 }
 
-// askToken gives the page that a token is typed into, with what was wrong with the last one. The form keeps the question that the
-// page was opened with, so that a link from a colleague leads to it after signing in.
+// askToken gives the page on which a person types a token, with the problem of the last token. The form keeps the question of the address,
+// so that a link from a colleague leads to the question after signing in.
 func (a *app) askToken(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	asked := r.URL.RawQuery
 	if r.Method == http.MethodPost {
@@ -160,9 +160,9 @@ func (a *app) askToken(w http.ResponseWriter, r *http.Request, status int, probl
 	})).ServeHTTP(w, r)
 }
 
-// questionURL is the page with the question of a link. Whatever the query is, the address is of this server's page, and holds no token.
+// questionURL is the address of the page with the question of a link. For every query, the address is of this server's page, without a token.
 func questionURL(query string) string {
-	q, _ := url.ParseQuery(query) // what can be read of it
+	q, _ := url.ParseQuery(query) // the readable part
 	q.Del("token")
 	if len(q) == 0 {
 		return "/"
@@ -177,7 +177,7 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// enter sets the cookie for a token that opens something.
+// enter sets the cookie for a known token.
 func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
 	if _, err := rpc.Recognise(r, a.Authoriser, token); err != nil {
 		err = a.Limits.Refused(r, err)
@@ -209,7 +209,7 @@ func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	w.Header().Set("Cache-Control", "private, max-age=86400, immutable") // a run's pictures never change
+	w.Header().Set("Cache-Control", "private, max-age=86400, immutable") // the pictures of a run never change
 	picture, err := a.Blobs.Read(r.Context(), ref, maxThumbnail)
 	if err != nil {
 		// The error names files.
@@ -218,18 +218,18 @@ func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Vary", "Authorization, Cookie") // what a browser keeps is not for the next who logs in there
+	w.Header().Set("Vary", "Authorization, Cookie") // the next person at the browser does not get the kept file
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(picture))
 }
 
-// maxThumbnail bounds what is read into memory for one picture.
+// maxThumbnail bounds the bytes of a picture in memory.
 const maxThumbnail = 8 << 20
 
-// patience is how long a request waits for a film that is fetched or hashed first. The fetching goes on, and the next request finds more done.
+// patience is how long a request waits for the fetching and hashing of a film. The fetching goes on, and the next request waits for the rest.
 const patience = 20 * time.Second
 
-// media serves the bytes of an asset that arrived, and no others. They never change, so their hash is their ETag: a player that goes on
-// where it was interrupted gets the rest of the same film.
+// media serves the bytes of an asset as they arrived, and no other bytes. The bytes never change, so the ETag is the hash of the bytes: a player
+// that resumes after an interruption gets the rest of the same film.
 func (a *app) media(w http.ResponseWriter, r *http.Request) {
 	asset, _, err := a.Gateway.Asset(r.Context(), rpc.CallerFrom(r.Context()), r.PathValue("asset"))
 	if err != nil {
@@ -248,17 +248,17 @@ func (a *app) media(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "private, max-age=3600")
 	w.Header().Set("ETag", strconv.Quote(film.Sum))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Vary", "Authorization, Cookie")                                                                              // what a browser keeps is not for the next who logs in there
+	w.Header().Set("Vary", "Authorization, Cookie")                                                                              // the next person at the browser does not get the kept file
 	http.ServeContent(w, r, "", time.Time{}, &until{ReadSeeker: film, ctx: r.Context(), looked: time.Now(), look: func() error { //nolint:contextcheck // the context is the request's
 		return a.Gateway.Sees(r.Context(), rpc.CallerFrom(r.Context()), asset.GetId())
 	}})
 }
 
-// seenEvery is how often a transfer asks whether its caller may still see the film.
+// seenEvery is how often a transfer checks that the caller may still see the film.
 const seenEvery = 400 * time.Millisecond
 
-// until is a film that ends with its request, and with its caller's sight of it: a caller whose token is taken away gets no more of it,
-// nor does a caller after the film was moved to a title that the caller may not see.
+// until is a film that ends with the request, or as soon as the caller may not see the film. A caller loses the sight of a film with the token, and
+// when the film moves to a title hidden from the caller.
 type until struct {
 	io.ReadSeeker
 	ctx    context.Context
@@ -284,19 +284,19 @@ func mediaType(a *pb.Asset) string {
 	case strings.Contains(c, "mp4"):
 		return "video/mp4"
 	case strings.Contains(c, "webm"):
-		return "video/webm" // Matroska is announced so as well: browsers play what they can of it
+		return "video/webm" // also for Matroska: browsers play most Matroska files as WebM
 	case strings.Contains(c, "ogg"):
 		return "video/ogg"
 	}
 	return "application/octet-stream"
 }
 
-// fail answers with the error's status; what went wrong inside goes to the log.
+// fail answers with the error's status. Internal reasons go to the log.
 func (a *app) fail(w http.ResponseWriter, err error) {
 	k, text := errkind.Of(err), err.Error()
 	var refused *blob.AssetError
 	if errors.As(err, &refused) {
-		text = refused.Error() // and the log has the rest already
+		text = refused.Error() // the log has the rest already
 		if k.Retryable() {
 			w.Header().Set("Retry-After", "5")
 		}

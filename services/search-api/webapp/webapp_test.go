@@ -31,7 +31,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-// harbour is a film of three colours, of which one line would be a script if the page let it.
+// harbour is a film of three colours. A line of dialogue looks like a script.
 func harbour(title string) apitest.Film {
 	return apitest.Film{
 		Title: title, Name: "The Harbour", Credit: "The Harbour (c) nobody, CC-BY 4.0", StartTimecode: "01:00:00:00",
@@ -61,7 +61,7 @@ func serve(t *testing.T, change ...func(*gateway.Config, *searchapi.Deps)) *apit
 	return l.Serve(tokens, change...)
 }
 
-// A tab is one of a browser that has never been used before.
+// A tab is a tab of a fresh browser.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
@@ -130,14 +130,14 @@ func (b tab) shot(name string) {
 	}
 }
 
-// enter opens the page by the link that `cinedex demo` prints.
+// enter opens the page by the link of `cinedex demo`.
 func (b tab) enter(s *apitest.Server, query string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(s.URL + "/?token=all" + query))
 	b.until("document.querySelectorAll('#title option').length > 1")
 }
 
-// asks types words into the box and waits for what they find.
+// asks types words into the box and waits for the hits.
 func (b tab) asks(text string) {
 	b.t.Helper()
 	b.empty()
@@ -168,7 +168,7 @@ func press(keys string, modifiers ...chromedp.Modifier) chromedp.Action[chromedp
 	})
 }
 
-// empty takes everything out of the box, and away what was said last.
+// empty clears the box and the last status.
 func (b tab) empty() {
 	b.t.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void]("document.querySelector('#box').value = document.querySelector('#status').textContent = ''"))
@@ -225,7 +225,7 @@ func TestSearching(t *testing.T) {
 		t.Errorf("said %q, why %q", got["said"], got["why"])
 	}
 
-	// What is written in a subtitle is text.
+	// The content of a subtitle is text.
 	b.asks("storm")
 	if got := b.text(".hit .said"); !strings.Contains(got, "<script>document.title='owned'</script> storm") {
 		t.Errorf("said %q", got)
@@ -240,7 +240,7 @@ func TestSearching(t *testing.T) {
 	}
 	b.shot("no-good-match")
 
-	// The query language, and where it is wrong.
+	// The query language, and the place of an error.
 	b.do(chromedp.Click("input[value=query] + span"))
 	b.empty()
 	b.asks(`label:"sailing boat" title:harbour`)
@@ -299,7 +299,7 @@ func TestKeyboard(t *testing.T) {
 	b.do(press(kb.ArrowLeft))
 	focused("document.activeElement == " + hits + "[0]")
 	b.do(press(kb.Enter))
-	// A browser that is paused while it still seeks tells where it was before.
+	// A browser that pauses during a seek tells the place before the seek.
 	b.until("document.querySelector('#player').open && !document.querySelector('#video').paused && !document.querySelector('#video').seeking" +
 		" && document.querySelector('#video').currentTime >= 1.01 && rate == 25")
 	b.do(press(" "))
@@ -335,7 +335,7 @@ func timecode(frame int64) string {
 	return s.Format(frame)
 }
 
-// A hit plays from its own frame: the film's colour changes at the frame that it begins with.
+// A hit plays from the hit's first frame: the film's colour changes at the frame.
 func TestPlaying(t *testing.T) {
 	b := open(t, 1200, 800)
 	for _, late := range []schema.Time{0, 2 * schema.Second} {
@@ -375,7 +375,7 @@ func playing(t *testing.T, b tab, late schema.Time) {
 	if got := b.text("#now"); got != "01:00:09:24" {
 		t.Errorf("the counter says %s", got)
 	}
-	// Shots like the frame that shows: the red one.
+	// Shots like the shown frame: the red shot.
 	b.do(press("l"))
 	b.until("!document.querySelector('#player').open && " + hits + ".length > 0 && document.querySelector('.hit b').textContent == '01:00:00:00'")
 	b.shot("like-this")
@@ -383,7 +383,7 @@ func playing(t *testing.T, b tab, late schema.Time) {
 
 func green(c color.RGBA) bool { return c.G > 128 && c.R < 100 && c.B < 100 }
 
-// colour is the one in the middle of an element as it shows.
+// colour is the shown colour in the middle of an element.
 func (b tab) colour(selector string) color.RGBA {
 	b.t.Helper()
 	raw, err := chromedp.Run(b.ctx, chromedp.Screenshot(selector))
@@ -419,7 +419,7 @@ func TestPartialAnswer(t *testing.T) {
 	b.shot("partial")
 }
 
-// On a telephone nothing is wider than it.
+// On a telephone nothing is wider than the screen.
 func TestNarrow(t *testing.T) {
 	s := serve(t)
 	b := open(t, 380, 800)
@@ -464,7 +464,7 @@ func TestGraphiQL(t *testing.T) {
 	}
 }
 
-// What is asked for by address needs a caller, and what the caller may not see is not there.
+// Every address of a film or of a picture needs a caller, and a hidden film is not found.
 func TestAddresses(t *testing.T) {
 	s := serve(t)
 	thumbnail := func(token, title string) string {
