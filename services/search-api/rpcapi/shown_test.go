@@ -35,6 +35,7 @@ func TestReadersSeeNoPaths(t *testing.T) {
 		"ListAnnotations": {`{` + asset + `}`, `{"asset":"none"}`},
 		"GetStatus":       {`{}`},
 		"GetCatalog":      {`{}`},
+		"Suggest":         {`{"typed":"cof"}`, `{"typed":"har"}`},
 		"CompareVersions": {`{"algorithm":"dialogue","from":"1","to":"2","queries":[{"q":"coffee"}]}`},
 	}
 	methods := pb.File_cinedex_v1_search_proto.Services().ByName("SearchService").Methods()
