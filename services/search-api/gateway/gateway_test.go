@@ -338,6 +338,37 @@ func TestLeavesNarrow(t *testing.T) {
 	}
 }
 
+// A title is given by its id or by its name. The name of a title that the caller may not see is the name of nothing.
+func TestTitlesByName(t *testing.T) {
+	named := mountain("harbour-2")
+	named.Name = "the HARBOUR"
+	_, g := opened(t, harbour(), mountain("mountain"), named)
+	for line, want := range map[string][]string{
+		`dialogue.words:coffee title:mountain`:                               {"mountain 0-2"},
+		`dialogue.words:coffee title:"the mountain"`:                         {"mountain 0-2"},
+		`dialogue.words:coffee title:"The Harbour"`:                          {"harbour 8-12", "harbour-2 0-2"},
+		`dialogue.words:coffee title:"The Harbour",mountain`:                 {"harbour 8-12", "harbour-2 0-2", "mountain 0-2"},
+		`dialogue.words:coffee title:"The Mountains"`:                        nil,
+		`dialogue.words:coffee AND dialogue.words:lamp title:"the mountain"`: {"mountain 0-2"},
+	} {
+		got := where(ask(t, g, &pb.SearchRequest{Q: line}))
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+	few := authz.NewCaller("few", []string{"mountain"})
+	resp, err := g.Search(t.Context(), few, &pb.SearchRequest{Q: `dialogue.words:coffee title:"The Harbour"`})
+	if err != nil || len(resp.GetHits()) > 0 {
+		t.Errorf("a name of a hidden title: %v, %v", where(resp), err)
+	}
+	page := &pb.SearchRequest{Q: `dialogue.words:coffee title:"The Harbour"`, Limit: 1}
+	first := ask(t, g, page)
+	page.Cursor = first.GetCursor()
+	if second := ask(t, g, page); first.GetCursor() == "" || len(second.GetHits()) != 1 || second.GetHits()[0].GetTitle() == first.GetHits()[0].GetTitle() {
+		t.Errorf("the second page: %q after %q", where(second), where(first))
+	}
+}
+
 func TestNobody(t *testing.T) {
 	_, g := opened(t, harbour())
 	ctx, asset := t.Context(), apitest.AssetOf("harbour")

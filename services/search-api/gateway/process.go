@@ -82,7 +82,7 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if req.GetCursor() != "" {
 		err = p.resume(ctx, g, caller, req.GetCursor())
 	} else {
-		p.scope, err = g.scope(ctx, p.snap, caller, p.filter)
+		p.scope, err = g.scope(ctx, p.snap, caller, p.snap.titled(caller, p.filter))
 	}
 	if err != nil {
 		return nil, err
@@ -284,7 +284,7 @@ func (p *processed) resume(ctx context.Context, g *Gateway, caller *authz.Caller
 		return err
 	}
 	for _, s := range kept {
-		scope, err := g.scope(ctx, s, caller, p.filter)
+		scope, err := g.scope(ctx, s, caller, s.titled(caller, p.filter))
 		if err != nil {
 			return err
 		}
