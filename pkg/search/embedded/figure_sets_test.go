@@ -196,6 +196,76 @@ func TestFigureSets(t *testing.T) {
 	}
 }
 
+// TestFigureVectorSets reads sets of vectors: of all titles, and of a title in a hundred.
+func TestFigureVectorSets(t *testing.T) {
+	figure.Begin(t, "exact/vectors")
+	const dimension, ofFilm = 384, 100
+	vectors := figureLines(t) / 5
+	e, err := embedded.Open(filepath.Join(t.TempDir(), "vectors"), embedded.Config{Spaces: []*pb.Space{{Name: "large", Version: "1", Dimension: dimension, Metric: "cosine"}}}, embedded.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	rnd := rand.New(rand.NewPCG(7, 2))
+	near := make([]float32, dimension) // one vector in ten is near
+	for i := range near {
+		near[i] = float32(rnd.NormFloat64())
+	}
+	var runs []string
+	var windows []search.Window
+	var batch []*pb.Embedding
+	for i := range vectors {
+		asset, run := fmt.Sprintf("film-%08x", i/ofFilm), fmt.Sprintf("run-%08x", i/ofFilm)
+		if i%ofFilm == 0 {
+			runs = append(runs, run)
+		}
+		if i%(100*ofFilm) == 0 {
+			windows = append(windows, search.Window{Asset: asset, Interval: schema.Interval{End: schema.Hour}})
+		}
+		v := make([]float32, dimension)
+		for k := range v {
+			if v[k] = float32(rnd.NormFloat64()); i%10 == 0 {
+				v[k] += near[k]
+			}
+		}
+		at := int64(i%ofFilm) * int64(schema.Second)
+		if batch = append(batch, &pb.Embedding{Run: run, Ordinal: int64(i % ofFilm), Asset: asset, Space: "large@1", Kind: schema.KindShot, Start: at, End: at + int64(schema.Second), Vector: v}); len(batch) == 2000 || i == vectors-1 {
+			if err := e.Write(t.Context(), search.Batch{Embeddings: batch}); err != nil {
+				t.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	for _, where := range []struct {
+		name    string
+		windows []search.Window
+	}{{"all titles", nil}, {"a title in a hundred", windows}} {
+		q := search.SetQuery{Vector: &search.VectorQuery{Scope: search.NewScope(runs), Space: "large@1", Vector: near}, MinScore: 0.5, Where: where.windows}
+		var took, busy timings
+		n := 0
+		runtime.LockOSThread()
+		for i := range 33 {
+			begun, before := time.Now(), figure.ThreadTime(t)
+			n = 0
+			for _, err := range e.Set(t.Context(), q) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				n++
+			}
+			if i >= 3 {
+				took, busy = append(took, time.Since(begun)), append(busy, figure.ThreadTime(t)-before)
+			}
+		}
+		runtime.UnlockOSThread()
+		figure.Report(t, false, figure.Result{
+			Name: "exact/vectors/" + where.name, Claim: "the exact set of vectors in the order of places: p99 ≤ 100 ms",
+			Measured: fmt.Sprintf("%d items: p50 %s p99 %s ms, of which the processor %s and %s", n, ms(took.p(0.5)), ms(took.p(0.99)), ms(busy.p(0.5)), ms(busy.p(0.99))),
+			Pass:     took.p(0.99) <= 100*time.Millisecond, Note: fmt.Sprintf("%d vectors of %d dimensions, of which one in ten is near", vectors, dimension),
+		})
+	}
+}
+
 // TestFigureFrequent asks for a word of every second line, and for a phrase with the word, within one film: of a library of 10,000 lines
 // and of a million.
 func TestFigureFrequent(t *testing.T) {
