@@ -3,13 +3,17 @@ package opensearch
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/searchtest"
 
 	"github.com/cinedex/cinedex/internal/figure"
 )
@@ -151,5 +155,95 @@ func TestFigureScope(t *testing.T) {
 		Measured: measured + fmt.Sprintf("written at %.0f/s", rate),
 		Pass:     worst <= 100*time.Millisecond,
 		Note:     "top 10 of two words; server and client share the machine",
+	})
+}
+
+// TestFigureSets reads sets of a tenth of all lines each: one set, two sets side by side as an AND does, and one set within windows. SETS_LINES
+// sets the number of lines.
+func TestFigureSets(t *testing.T) {
+	figure.Begin(t, "opensearch/sets")
+	lines := 1_000_000
+	if s := os.Getenv("SETS_LINES"); s != "" {
+		var err error
+		if lines, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const perRun = 1000
+	e := openEngine(t, t.Name())
+	rnd := rand.New(rand.NewPCG(13, 96))
+	history := searchtest.NewHistory()
+	for from := 0; from < lines; from += 5 * perRun {
+		all := make([]*pb.Annotation, 5*perRun)
+		for i := range all {
+			n := from + i
+			text := fmt.Sprintf("w%d w%d", rnd.IntN(5000), rnd.IntN(5000))
+			for _, word := range []string{"lighthouse", "violin"} {
+				if rnd.IntN(10) == 0 {
+					text += " " + word
+				}
+			}
+			a := line(fmt.Sprintf("%032x", n/perRun), int64(n%perRun), text)
+			a.Asset = fmt.Sprintf("%032x", n/perRun)
+			a.Start = int64(n%perRun) * 3 * int64(schema.Second)
+			a.End = a.Start + 2*int64(schema.Second)
+			all[i] = a
+			if n%perRun == 0 {
+				history.Show(a.Asset, a.Run)
+			}
+		}
+		if err := e.Write(t.Context(), search.Batch{Annotations: all}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scope := history.Scope()
+	set := func(word string, where []search.Window) (n int) {
+		for _, err := range e.Set(t.Context(), search.SetQuery{Text: &search.TextQuery{Scope: scope, Mode: search.AllWords, Words: word}, Where: where}) {
+			if err != nil {
+				t.Error(err)
+				return n
+			}
+			n++
+		}
+		return n
+	}
+	var windows []search.Window
+	for i := range 100 {
+		at := schema.Time(rnd.IntN(perRun)) * 3 * schema.Second
+		windows = append(windows, search.Window{Asset: fmt.Sprintf("%032x", i*(lines/perRun)/100), Interval: schema.Interval{Start: at, End: at + 10*schema.Second}})
+	}
+	measure := func(do func()) (p50, p99 time.Duration) {
+		var took []time.Duration
+		for i := range 130 {
+			begun := time.Now()
+			do()
+			if i >= 30 { // warm
+				took = append(took, time.Since(begun))
+			}
+		}
+		slices.Sort(took)
+		return took[50].Round(time.Millisecond), took[98].Round(time.Millisecond)
+	}
+	size := set("lighthouse", nil)
+	one50, one99 := measure(func() { set("lighthouse", nil) })
+	two50, two99 := measure(func() {
+		var both sync.WaitGroup
+		both.Go(func() { set("lighthouse", nil) })
+		both.Go(func() { set("violin", nil) })
+		both.Wait()
+	})
+	in50, in99 := measure(func() { set("lighthouse", windows) })
+	count50, count99 := measure(func() {
+		if _, err := e.Size(t.Context(), search.SetQuery{Text: &search.TextQuery{Scope: scope, Mode: search.AllWords, Words: "lighthouse"}}); err != nil {
+			t.Error(err)
+		}
+	})
+	figure.Report(t, false, figure.Result{
+		Name:  "opensearch/sets",
+		Claim: fmt.Sprintf("two sets of a tenth of %d lines each, read side by side: p99 ≤ 250 ms", lines),
+		Measured: fmt.Sprintf("sets of %d: one p50 %v p99 %v; two p50 %v p99 %v; within 100 windows p50 %v p99 %v; size p50 %v p99 %v",
+			size, one50, one99, two50, two99, in50, in99, count50, count99),
+		Pass: two99 <= 250*time.Millisecond,
+		Note: "without scores; server and client share the machine",
 	})
 }
