@@ -37,7 +37,7 @@
 //
 // # How sets are read
 //
-// Set reads the documents of a question by an aggregation. Its script packs the doc values of each document into some twenty letters.
+// Set reads the documents of a question by an aggregation. Its script packs the doc values of each document into some thirty letters.
 // Reading the same documents as hits takes the cluster 20 times as long. A set of at most 200,000 items is one request. A larger set is
 // read over a point in time: by ranges of assets, and an asset of more items by ranges of time. More than 200,000 items that start at one
 // moment of one asset are Exhausted. The point in time ends with the sequence, also if the caller stops or the context ends.

@@ -30,48 +30,53 @@ const (
 	sizeCounted = 1_000_000
 )
 
-// A set is read by an aggregation whose script packs the doc values of each document into a few letters. Reading the same documents as
-// hits costs the cluster 20 times as much (ADR 96). The script keeps one text for each run: the index of the asset, and for each document
-// ";start,length,ordinal,index of kind and language,bits of the score". Behind the limit, a document adds only ";" to the text.
+// A set is read by an aggregation whose script packs the doc values of each document into a few letters of one text. Reading the same
+// documents as hits costs the cluster 20 times as much (ADR 96). The text is read by unpack:
+//
+//   - "/" begins a run: its name and its asset. "=" begins a kind and a language. Each of the texts follows its number of UTF-16 letters and ":".
+//   - ";" begins an item of the last run and kind: start, length, ordinal, and the bits of the score.
+//
+// Behind the limit, documents are counted by asset.
 const (
-	packInit = `state.runs = new HashMap(); state.assets = new HashMap(); state.kinds = new HashMap();
-state.n = 0L; state.low = Long.MAX_VALUE; state.high = Long.MIN_VALUE;`
-	packMap = `String run = doc['run'].value;
-StringBuilder b = state.runs.get(run);
-if (b == null) {
-  b = new StringBuilder();
+	packInit = `state.b = new StringBuilder(); state.over = new HashMap(); state.run = ''; state.kind = ''; state.language = ''; state.n = 0L;
+state.low = Long.MAX_VALUE; state.high = Long.MIN_VALUE;`
+	packMap = `long start = doc['start'].value;
+if (start < (long)state.low) { state.low = start; }
+if (start > (long)state.high) { state.high = start; }
+long n = (long)state.n + 1;
+state.n = n;
+if (n > params.limit) {
   String asset = doc['asset'].value;
-  Integer i = state.assets.get(asset);
-  if (i == null) { i = state.assets.size(); state.assets.put(asset, i); }
-  b.append(i.intValue());
-  state.runs.put(run, b);
-}
-b.append((char)';');
-long start = doc['start'].value;
-if (start < state.low) { state.low = start; }
-if (start > state.high) { state.high = start; }
-state.n++;
-if (state.n <= params.limit) {
+  state.over.put(asset, (int)state.over.getOrDefault(asset, 0) + 1);
+} else {
+  StringBuilder b = state.b;
+  String run = doc['run'].value;
+  if (!run.equals(state.run)) {
+    String asset = doc['asset'].value;
+    b.append('/').append(run.length()).append(':').append(run).append(asset.length()).append(':').append(asset);
+    state.run = run;
+  }
   String kind = doc['kind'].size() == 0 ? '' : doc['kind'].value;
-  String key = kind.length() + ':' + kind + (doc['language'].size() == 0 ? '' : doc['language'].value);
-  Integer k = state.kinds.get(key);
-  if (k == null) { k = state.kinds.size(); state.kinds.put(key, k); }
-  b.append(start).append((char)',').append(doc['end'].value - start).append((char)',').append(doc['ordinal'].value).append((char)',').append(k.intValue());
-  if (params.scored) { b.append((char)',').append(Float.floatToIntBits((float)_score)); }
+  String language = doc['language'].size() == 0 ? '' : doc['language'].value;
+  if (n == 1 || !kind.equals(state.kind) || !language.equals(state.language)) {
+    b.append('=').append(kind.length()).append(':').append(kind).append(language.length()).append(':').append(language);
+    state.kind = kind;
+    state.language = language;
+  }
+  b.append(';').append(start).append(',').append(doc['end'].value - start).append(',').append(doc['ordinal'].value);
+  if (params.scored) { b.append(',').append(Float.floatToIntBits((float)_score)); }
 }`
-	packCombine = `state.runs.replaceAll((run, b) -> b.toString());
-return ['runs': state.runs, 'assets': state.assets, 'kinds': state.kinds, 'n': state.n, 'low': state.low, 'high': state.high];`
-	packReduce = `return states;`
+	packCombine = `return ['items': state.b.toString(), 'over': state.over, 'n': state.n, 'low': state.low, 'high': state.high];`
+	packReduce  = `return states;`
 )
 
 // A packed is the items of one shard.
 type packed struct {
-	Runs   map[string]string `json:"runs"`
-	Assets map[string]int    `json:"assets"`
-	Kinds  map[string]int    `json:"kinds"`
-	N      int               `json:"n"`
-	Low    int64             `json:"low"`
-	High   int64             `json:"high"`
+	Items string         `json:"items"`
+	Over  map[string]int `json:"over"`
+	N     int            `json:"n"`
+	Low   int64          `json:"low"`
+	High  int64          `json:"high"`
 }
 
 // A page is a part of a set.
@@ -409,107 +414,124 @@ func (s *setReader) read(ctx context.Context, narrow []any) (page, error) {
 		}
 		shards = append(shards, answer.Aggregations.Items.Value...)
 	}
-	if items > s.e.setPage {
-		return divided(shards)
-	}
-	hits := make([]search.Hit, 0, items)
-	for _, p := range shards {
-		if hits, err = p.unpack(hits, s.scored); err != nil {
+	perAsset := map[string][]search.Hit{}
+	p := page{low: math.MaxInt64, high: math.MinInt64}
+	for _, shard := range shards {
+		if err := shard.unpack(s.scored, perAsset); err != nil {
 			return page{}, err
 		}
-	}
-	kept := hits[:0]
-	for i := range hits {
-		if s.keep(&hits[i]) {
-			kept = append(kept, hits[i])
-		}
-	}
-	slices.SortFunc(kept, search.ComparePlaces)
-	return page{hits: kept}, nil
-}
-
-// divided is the page of shards that hold too many items.
-func divided(shards []packed) (page, error) {
-	p := page{perAsset: map[string]int{}, low: math.MaxInt64, high: math.MinInt64}
-	for _, shard := range shards {
-		names, err := shard.names()
-		if err != nil {
-			return p, err
-		}
-		for _, text := range shard.Runs {
-			asset, items, _ := strings.Cut(text, ";")
-			i, err := strconv.Atoi(asset)
-			if err != nil || i < 0 || i >= len(names) {
-				return p, errUnpacking
-			}
-			p.perAsset[names[i]] += 1 + strings.Count(items, ";")
-		}
 		p.low, p.high = min(p.low, shard.Low), max(p.high, shard.High)
+	}
+	if items > s.e.setPage {
+		return p.divided(perAsset, shards), nil
+	}
+	// Most items of an asset come in their order.
+	p.hits = make([]search.Hit, 0, items)
+	for _, asset := range slices.Sorted(maps.Keys(perAsset)) {
+		first := len(p.hits)
+		for _, h := range perAsset[asset] {
+			if s.keep(&h) {
+				p.hits = append(p.hits, h)
+			}
+		}
+		slices.SortFunc(p.hits[first:], search.ComparePlaces)
 	}
 	return p, nil
 }
 
-var errUnpacking = errkind.New(errkind.Internal, "reading a set: the answer of the cluster has another form")
-
-// names returns the assets by their index.
-func (p packed) names() ([]string, error) {
-	names := make([]string, len(p.Assets))
-	for asset, i := range p.Assets {
-		if i < 0 || i >= len(names) {
-			return nil, errUnpacking
-		}
-		names[i] = asset
+// divided is a page with the number of items of each asset.
+func (p page) divided(perAsset map[string][]search.Hit, shards []packed) page {
+	p.perAsset = map[string]int{}
+	for asset, hits := range perAsset {
+		p.perAsset[asset] += len(hits)
 	}
-	return names, nil
+	for _, shard := range shards {
+		for asset, n := range shard.Over {
+			p.perAsset[asset] += n
+		}
+	}
+	return p
 }
 
-// unpack appends the items of a shard.
-func (p packed) unpack(hits []search.Hit, scored bool) ([]search.Hit, error) {
-	assets, err := p.names()
+var errUnpacking = errkind.New(errkind.Internal, "reading a set: the answer of the cluster has another form")
+
+// An unpacker reads a packed text from its beginning.
+type unpacker struct {
+	rest string
+	err  error
+}
+
+// number reads a number and the sign behind the number.
+func (u *unpacker) number() (n int64, sign byte) {
+	end := 0
+	for end < len(u.rest) && (u.rest[end] == '-' || u.rest[end] >= '0' && u.rest[end] <= '9') {
+		end++
+	}
+	n, err := strconv.ParseInt(u.rest[:end], 10, 64)
 	if err != nil {
-		return nil, err
+		u.err = errUnpacking
 	}
-	kinds := make([][2]string, len(p.Kinds))
-	for key, i := range p.Kinds {
-		// The number of UTF-16 letters of the kind, the kind, the language.
-		digits, rest, _ := strings.Cut(key, ":")
-		n, err := strconv.Atoi(digits)
-		if err != nil || i < 0 || i >= len(kinds) {
-			return nil, errUnpacking
-		}
-		at := byteOf(rest, n)
-		kinds[i] = [2]string{rest[:at], rest[at:]}
+	if u.rest = u.rest[end:]; u.rest == "" {
+		return n, 0
 	}
-	for run, text := range p.Runs {
-		asset, items, _ := strings.Cut(text, ";")
-		a, err := strconv.Atoi(asset)
-		if err != nil || a < 0 || a >= len(assets) {
-			return nil, errUnpacking
-		}
-		for item := range strings.SplitSeq(items, ";") {
-			var numbers [5]int64 // start, length, ordinal, kind, bits of the score
-			n := 0
-			for number := range strings.SplitSeq(item, ",") {
-				if n == len(numbers) {
-					return nil, errUnpacking
-				}
-				if numbers[n], err = strconv.ParseInt(number, 10, 64); err != nil {
-					return nil, errUnpacking
-				}
-				n++
+	return n, u.rest[0]
+}
+
+// text reads a text behind its number of UTF-16 letters.
+func (u *unpacker) text() string {
+	n, sign := u.number()
+	if sign != ':' || n < 0 || n > int64(len(u.rest)) {
+		u.err, u.rest = errUnpacking, ""
+		return ""
+	}
+	u.rest = u.rest[1:]
+	end := byteOf(u.rest, int(n))
+	text := u.rest[:end]
+	u.rest = u.rest[end:]
+	return text
+}
+
+// unpack adds the items of a shard to the items of each asset.
+func (p packed) unpack(scored bool, perAsset map[string][]search.Hit) error {
+	u := &unpacker{rest: p.Items}
+	var item search.Hit
+	var hits []search.Hit
+	for u.rest != "" && u.err == nil {
+		sign := u.rest[0]
+		u.rest = u.rest[1:]
+		switch sign {
+		case '/':
+			if len(hits) > 0 {
+				perAsset[item.Asset] = hits
 			}
-			if k := numbers[3]; n < 4 || scored && n < 5 || k < 0 || k >= int64(len(kinds)) {
-				return nil, errUnpacking
+			item.Run, item.Asset = strings.Clone(u.text()), strings.Clone(u.text()) // a hit must not keep the whole text
+			hits = perAsset[item.Asset]
+		case '=':
+			item.Kind, item.Language = strings.Clone(u.text()), strings.Clone(u.text())
+		case ';':
+			var numbers [4]int64 // start, length, ordinal, bits of the score
+			for i := range numbers[:3] {
+				var sign byte
+				if numbers[i], sign = u.number(); sign == ',' && (i < 2 || scored) {
+					u.rest = u.rest[1:]
+				} else if i < 2 || scored {
+					return errUnpacking
+				}
 			}
-			kind := kinds[numbers[3]]
-			hits = append(hits, search.Hit{
-				Run: run, Ordinal: numbers[2], Asset: assets[a], Kind: kind[0], Language: kind[1],
-				Interval: schema.Interval{Start: schema.Time(numbers[0]), End: schema.Time(numbers[0] + numbers[1])},
-				Score:    float64(math.Float32frombits(uint32(numbers[4]))),
-			})
+			if scored {
+				numbers[3], _ = u.number()
+			}
+			item.Interval = schema.Interval{Start: schema.Time(numbers[0]), End: schema.Time(numbers[0] + numbers[1])}
+			item.Ordinal, item.Score = numbers[2], float64(math.Float32frombits(uint32(numbers[3])))
+			hits = append(hits, item)
+		default:
+			return errUnpacking
 		}
 	}
-	return hits, nil
+	if len(hits) > 0 {
+		perAsset[item.Asset] = hits
+	}
+	return u.err
 }
 
 // byteOf returns the byte at which the n-th UTF-16 letter of a text begins.
