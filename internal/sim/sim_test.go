@@ -95,7 +95,7 @@ func TestPlansEmbedded(t *testing.T) {
 
 // A plan runs the same way each time.
 func TestSame(t *testing.T) {
-	for i := range 20 {
+	for i := range 100 {
 		plan := plans.Example(i)
 		first, second := run(t, plan, none, nil), run(t, plan, none, nil)
 		if first.trace != second.trace {

@@ -313,6 +313,13 @@ func (g *group) renew(ctx context.Context, stop <-chan struct{}, lost func(error
 			return
 		case <-tick.C:
 		}
+		select { // where the tick and the end came together, the end counts
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		default:
+		}
 		for i, l := range g.leases {
 			renewed, err := g.s.deps.Store.Renew(ctx, l, g.s.cfg.LeaseTTL)
 			switch {
