@@ -31,7 +31,7 @@ func (p *parser) brackets(l *pb.Leaf) error {
 	}
 }
 
-// narrow reads what stands behind one name in brackets. given are the names so far, with their signs.
+// narrow reads the sign and the value behind a name in brackets. given are the names so far, with their signs.
 func (p *parser) narrow(l *pb.Leaf, name token, given map[string]bool) error {
 	if name.text == "region" {
 		return p.region(l)
@@ -222,5 +222,5 @@ func (p *parser) texts(open token) (*pb.Value, error) {
 
 var filterNames = []string{"title", "series", "asset", "lang", "character", "kind", "time"}
 
-// FilterNames returns the names of the filters that take values.
+// FilterNames returns the names of the filters with values.
 func FilterNames() []string { return slices.Clone(filterNames) }

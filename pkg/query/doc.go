@@ -1,4 +1,4 @@
-// Package query is the language of queries: the one-line form that people type, the limits of a query, and the tree's constructors.
+// Package query is the language of queries: the form of one line, as people type, the limits of a query, and the tree's constructors.
 //
 //	dialogue:"coffee" AND look:"rain at night" WITHIN 5s
 //	label:dog AND NOT dialogue.phrase:"good boy"
@@ -35,13 +35,13 @@
 // Modes are words (also called exact), phrase, fuzzy, prefix and meaning. Without a mode, words and meaning are both asked and fused.
 // Filters narrow the whole query, and stand at the top level only, outside parentheses, OR, NOT and relations.
 //
-// A [Vocabulary] knows which leaves have short names, and what the value of each leaf looks like. The catalogue is a Vocabulary. The gateway
+// A [Vocabulary] knows the short names of leaves, and the shape of the value of each leaf. The catalogue is a Vocabulary. The gateway
 // decides whether something answers a leaf.
 //
 // # Guarantees
 //
 //   - Within one vocabulary, Parse(Print(q)) equals q for every query that Validate accepts.
-//   - An error is of kind Invalid. An error of Parse gives the column, what was expected and, where a name is near, a suggestion. An error of
+//   - An error is of kind Invalid. An error of Parse gives the column, the expectation and, where a name is near, a suggestion. An error of
 //     Validate gives the field.
 //   - Input of any kind, length and depth is safe.
 package query

@@ -79,7 +79,7 @@ func (p *parser) values(head token, set func(*pb.Filter, string) error) error {
 	}
 }
 
-// bound reads a word that is compared with a number: a filter of confidence, or a leaf of numbers.
+// bound reads a word and its comparison with a number: a filter of confidence, or a leaf of numbers.
 func (p *parser) bound() (*pb.Query, error) {
 	head := p.next()
 	if head.text != "confidence" {

@@ -13,18 +13,18 @@ const Bare = "any"
 
 // A Vocabulary knows the leaves of the language. Its answers MUST NOT change while a Language uses it.
 type Vocabulary interface {
-	// Spelled returns the leaf that a name stands for, and what its value looks like: a name that is not known, as it is.
+	// Spelled returns the leaf behind a name, and the shape of the leaf's value. An unknown name is returned unchanged.
 	Spelled(name string) (leaf string, shape pb.LeafShape)
 	// Names returns every name that Spelled knows, aliases included.
 	Names() []string
-	// Short returns the name that people type for a leaf: the leaf itself where there is no shorter name.
+	// Short returns the name to type for a leaf: the leaf itself where no name is shorter.
 	Short(leaf string) string
 }
 
 // A Language reads and writes queries. Without Names a Language knows the grammar alone, and every leaf takes words.
 type Language struct {
 	Names Vocabulary
-	// Strict makes Parse refuse a leaf that Names does not know.
+	// Strict makes Parse refuse a leaf unknown to Names.
 	Strict bool
 }
 
@@ -51,7 +51,7 @@ func (l Language) shape(leaf string) pb.LeafShape {
 	return shape
 }
 
-// unknown returns the error of a name that is no leaf; nil where the name is a leaf, or the language is not strict.
+// unknown returns the error of an unknown name; nil where the name is a leaf, or the language is not strict.
 func (l Language) unknown(name string) error {
 	if !l.Strict || l.Names == nil || slices.Contains(l.Names.Names(), name) {
 		return nil

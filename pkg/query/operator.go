@@ -104,7 +104,7 @@ func (p *parser) skip(words []string) {
 // operator reports whether an operator stands here.
 func (p *parser) operator() bool { return slices.ContainsFunc(allOperators, p.at) }
 
-// relation returns the relation that stands here.
+// relation returns the relation at the current token.
 func (p *parser) relation() (pb.Relation, bool) {
 	for r, words := range relationWords {
 		if p.at(words) {
@@ -125,7 +125,7 @@ var (
 	}()
 )
 
-// nearest returns the name of the list that was probably meant by a name that the list lacks; "" where no name is near.
+// nearest returns the most similar name of the list for a name outside the list; "" where no name is near.
 // Up to a third of the letters, and two at most, may be wrong, missing, too many or swapped.
 func nearest(name string, list []string) string {
 	best, least := "", min(2, (len(name)+1)/3)

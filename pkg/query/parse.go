@@ -46,9 +46,9 @@ type parser struct {
 	i      int
 	filter *pb.Filter
 	nested int // parentheses, NOTs and operators around the current token
-	// listed says that a comma ends a term: the parser is in the list of AT LEAST, and not in parentheses within the list.
+	// A comma ends a term where listed is true: the parser is in the list of AT LEAST, and not in parentheses within the list.
 	listed bool
-	// minus are the terms of a run of words that have a dash in front. The And around the run takes the terms.
+	// minus are the terms of a run of words with a dash in front. The And around the run takes the terms.
 	minus []*pb.Query
 }
 
@@ -384,7 +384,7 @@ func (p *parser) dashed() bool {
 	return unicode.IsLetter(r)
 }
 
-// negative reads a term with a dash in front. The dash takes the one word or term behind the dash.
+// negative reads a term with a dash in front. The dash takes the next word or term.
 func (p *parser) negative(depth int) (*pb.Query, error) {
 	t := &p.toks[p.i]
 	if t.text == "-" {
@@ -407,7 +407,7 @@ func (p *parser) negative(depth int) (*pb.Query, error) {
 	return Not(q), nil
 }
 
-// mistyped returns the error of one or two words in capitals between two terms that resemble an operator.
+// mistyped returns the error of a word or two in capitals, between two terms, near to an operator.
 func (p *parser) mistyped() error {
 	var words []string
 	for i := 0; i < 2; i++ {
@@ -427,7 +427,7 @@ func (p *parser) mistyped() error {
 	return nil
 }
 
-// begins reports whether a term that is no bare word begins n tokens ahead.
+// begins reports whether a term other than a bare word begins n tokens ahead.
 func (p *parser) begins(n int) bool {
 	t, after := p.ahead(n), p.ahead(n+1)
 	return t.kind == tokQuoted || t.is("(") || t.kind == tokWord && after.glue && (after.is(":") || after.is("["))

@@ -98,7 +98,7 @@ func (l Language) join(qs []*pb.Query, op string) string {
 	return strings.Join(s, op)
 }
 
-// operand prints a node so that it stays one operand: anything but a leaf and a NOT in parentheses.
+// operand prints a node as a single operand: every node except leaves and NOT in parentheses.
 func (l Language) operand(q *pb.Query) string {
 	switch q.GetNode().(type) {
 	case *pb.Query_Leaf, *pb.Query_Not:
@@ -172,7 +172,7 @@ func barePhrase(leaf *pb.Leaf) bool {
 	return narrowedByNothing(leaf) && leaf.GetMode() == pb.TextMode_TEXT_MODE_PHRASE
 }
 
-// narrowedByNothing reports whether a leaf is of bare words and has nothing that stands in brackets.
+// narrowedByNothing reports whether a leaf is of bare words and has nothing in brackets.
 func narrowedByNothing(leaf *pb.Leaf) bool {
 	return leaf.GetKind() == Bare && len(leaf.GetAttributes())+len(leaf.GetRanges())+len(leaf.GetRegions())+len(leaf.GetLanguages())+len(leaf.GetImage()) == 0 &&
 		leaf.GetMinConfidence() == 0 && leaf.GetRange() == nil
@@ -193,7 +193,7 @@ func printRange(r *pb.NumberRange) string {
 	return from + ".." + to
 }
 
-// printBrackets prints what narrows a leaf.
+// printBrackets prints the narrowing of a leaf in brackets.
 func printBrackets(b *strings.Builder, leaf *pb.Leaf) {
 	var parts []string
 	switch tags := leaf.GetLanguages(); len(tags) {

@@ -230,7 +230,7 @@ func (p *parser) known() []string {
 	return p.lang.Names.Names()
 }
 
-// clock returns the timecode that stands at a token; "" where none does.
+// clock returns the timecode at a token; "" where none does.
 func (p *parser) clock(i int) string {
 	var text string
 	for ; i < len(p.toks) && (text == "" || p.toks[i].glue) && (p.toks[i].kind == tokWord || p.toks[i].is(":")) && len(text) < 16; i++ {
@@ -260,7 +260,7 @@ func kindName(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// compared reads >= or <= and a number behind the name of a leaf that takes numbers.
+// compared reads >= or <= and a number behind the name of a leaf of numbers.
 func (p *parser) compared(head token, l *pb.Leaf) error {
 	if p.lang.shape(l.GetKind()) != pb.LeafShape_LEAF_SHAPE_RANGE {
 		return p.errorf(head, "%.70s takes no numbers; only confidence, and leaves of numbers, are compared", head.text)
@@ -302,7 +302,7 @@ func parseRange(s string) (*pb.NumberRange, bool) {
 	return r, true
 }
 
-// value reads what is looked for: words, a picture, numbers, or a place in an asset.
+// value reads the value of a leaf: words, a picture, numbers, or a place in an asset.
 func (p *parser) value(l *pb.Leaf) error {
 	t := p.next()
 	shape := p.lang.shape(l.Kind)

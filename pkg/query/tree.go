@@ -21,17 +21,17 @@ func Within(left, right *pb.Query, gap int64) *pb.Query {
 	return &pb.Query{Node: &pb.Query_Within{Within: &pb.Within{Left: left, Right: right, Gap: gap}}}
 }
 
-// Then spans a moment of left and a moment of right that starts at most gap flicks after the end of left.
+// Then spans a moment of left and a moment of right, starting at most gap flicks after the end of left.
 func Then(left, right *pb.Query, gap int64) *pb.Query {
 	return &pb.Query{Node: &pb.Query_Then{Then: &pb.Then{Left: left, Right: right, Gap: gap}}}
 }
 
-// Related: moments of left that stand in the relation to a moment of right. gap is in flicks, and 0 for a relation without a gap.
+// Related: moments of left in the relation to a moment of right. gap is in flicks, and 0 for a relation without a gap.
 func Related(left *pb.Query, r pb.Relation, right *pb.Query, gap int64) *pb.Query {
 	return &pb.Query{Node: &pb.Query_Related{Related: &pb.Related{Left: left, Relation: r, Right: right, Gap: gap}}}
 }
 
-// NearCut: moments that start or end at most gap flicks from a boundary between two shots.
+// NearCut: moments with a start or an end at most gap flicks from a boundary between two shots.
 func NearCut(q *pb.Query, gap int64) *pb.Query {
 	return &pb.Query{Node: &pb.Query_NearCut{NearCut: &pb.NearCut{Query: q, Gap: gap}}}
 }

@@ -32,13 +32,13 @@ const (
 
 const maxGap = int64(MaxGap/time.Second) * flicksPerSecond
 
-// Validate checks a tree that came from outside: its shape, its size and each leaf.
+// Validate checks a tree from outside: its shape, its size and each leaf.
 // Whether something answers a leaf is for the gateway to say.
 func (l Language) Validate(q *pb.Query) error {
 	return (&extent{lang: l}).validate(q, "query", 0, false)
 }
 
-// ValidateFilter checks the size of a filter that came from outside.
+// ValidateFilter checks the size of a filter from outside.
 func ValidateFilter(f *pb.Filter) error {
 	values := 0
 	for _, list := range []struct {
@@ -63,7 +63,7 @@ type extent struct {
 	leaves, text, pictures int
 }
 
-// validate checks a node and the nodes below. negatable says that the node stands in an And, where a Not takes away from the other queries.
+// validate checks a node and the nodes below. negatable: the node stands in an And, where a Not takes away from the other queries.
 func (e *extent) validate(q *pb.Query, at string, depth int, negatable bool) error {
 	if depth > MaxDepth+1 {
 		return errkind.New(errkind.Invalid, "%s: nested more than %d deep", at, MaxDepth)
@@ -144,7 +144,7 @@ func checkAtLeast(n *pb.AtLeast, at string) error {
 	return nil
 }
 
-// first returns the first error that is not nil.
+// first returns the first error other than nil.
 func first(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -292,7 +292,7 @@ func (l Language) checkText(leaf *pb.Leaf, at string) error {
 	return nil
 }
 
-// checkValue checks that a leaf has the value that the shape of the leaf wants.
+// checkValue checks the value of a leaf by the shape of the leaf.
 func (l Language) checkValue(leaf *pb.Leaf, at string) error {
 	shape := l.shape(leaf.GetKind())
 	placed, ranged := placed(shape), shape == pb.LeafShape_LEAF_SHAPE_RANGE
@@ -313,7 +313,7 @@ func (l Language) checkValue(leaf *pb.Leaf, at string) error {
 	return nil
 }
 
-// checkNarrowing checks the fields that narrow and weigh a leaf.
+// checkNarrowing checks the narrowing and the weight of a leaf.
 func checkNarrowing(leaf *pb.Leaf, at string) error {
 	switch {
 	case !(leaf.GetWeight() >= 0) || math.IsInf(float64(leaf.GetWeight()), 0):

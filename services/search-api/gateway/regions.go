@@ -41,7 +41,7 @@ func regional(q *pb.Query) map[*pb.Leaf]bool {
 	return out
 }
 
-// annotated reads what is behind the hits of a part, and returns the hits that pass the tests of the leaf with their regions. Where a
+// annotated reads the annotations behind the hits of a part, and returns the hits that pass the tests of the leaf with their regions. Where a
 // relation compares the regions, a hit without a region is left out.
 func (w *whole) annotated(r reading, hits []search.Hit) (kept []search.Hit, regions []*pb.Region, err error) {
 	for len(hits) > 0 {
@@ -93,7 +93,7 @@ func (w *whole) behind(pt *part, hits []search.Hit) ([]*tests, error) {
 	return out, nil
 }
 
-// meant fills in what embeddings stand for: their annotations, and the embeddings' own regions.
+// meant fills in the annotations of embeddings, and the embeddings' own regions.
 func (w *whole) meant(embeddings []*pb.Embedding, hits []search.Hit, out []*tests) error {
 	var refs []store.Ref
 	var at []int
