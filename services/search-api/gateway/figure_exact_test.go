@@ -110,13 +110,6 @@ func TestFigureLarge(t *testing.T) {
 		})
 	})
 	smallest, largest := search.MaxLimit*1000, 0
-	for key, items := range o.known {
-		n := 0
-		for _, of := range items {
-			n += len(of)
-		}
-		t.Logf("%s: %d items", key, n)
-	}
 	for _, n := range tr.leaves {
 		smallest, largest = min(smallest, n), max(largest, n)
 	}

@@ -82,15 +82,18 @@ func (o *oracle) cuts(asset string) (out []schema.Time) {
 
 // atLeast looks at each second of each film. Every moment of a trial begins and ends at a full second.
 func (o *oracle) atLeast(n *pb.AtLeast) (out []oracleMoment) {
-	const seconds = 6*61 + 30
 	var lists [][]oracleMoment
+	seconds := schema.Time(0)
 	for _, q := range n.GetQueries() {
 		lists = append(lists, o.of(q))
+		for _, m := range lists[len(lists)-1] {
+			seconds = max(seconds, m.End/schema.Second)
+		}
 	}
 	for _, f := range o.films {
 		asset := apitest.AssetOf(f.Title)
 		var now *oracleMoment
-		for s := range schema.Time(seconds) {
+		for s := range seconds {
 			second := schema.Interval{Start: s * schema.Second, End: (s + 1) * schema.Second}
 			held := 0
 			for _, l := range lists {

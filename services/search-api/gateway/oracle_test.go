@@ -563,13 +563,13 @@ func (tr *trial) check(t testing.TB, o *oracle, q *pb.Query, f *pb.Filter) (prob
 		}
 	}
 	tr.asked++
+	leaves := map[*pb.Leaf]int{}
 	for _, pt := range o.parts {
-		n := 0
 		for _, items := range pt.items {
-			n += len(items)
+			leaves[pt.leaf] += len(items)
 		}
-		tr.leaves = append(tr.leaves, n)
 	}
+	tr.leaves = slices.AppendSeq(tr.leaves, maps.Values(leaves))
 	if tr.matches += len(want); len(want) > 0 {
 		tr.found++
 	}
