@@ -48,7 +48,7 @@ func newClient(cfg Config) (*client, error) {
 
 func (c *client) close() { c.transport.CloseIdleConnections() }
 
-// A failure is an answer of the cluster that tells an error.
+// A failure is an error answer of the cluster.
 type failure struct {
 	Status int
 	Type   string
@@ -59,7 +59,7 @@ func (f *failure) Error() string {
 	return fmt.Sprintf("%s (%s, status %d)", f.Reason, f.Type, f.Status)
 }
 
-// isFailure reports whether an error is a failure of one of these types.
+// isFailure reports whether an error is a failure of a given type.
 func isFailure(err error, types ...string) bool {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -193,7 +193,8 @@ func decodeFailure(resp *http.Response) *failure {
 // writePatience bounds how long a call retries a write. The caller's own retries follow.
 const writePatience = 60 * time.Second
 
-// retry calls do, with pauses, until do succeeds or an error is not worth another try. A cluster that pushes back or is away is worth one.
+// retry calls do, with pauses, until do succeeds or an error is not worth another try. A cluster is worth another try while
+// the cluster pushes back or is away.
 func retry(ctx context.Context, again func(error) bool, do func() error) error {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = 50*time.Millisecond, 5*time.Second
@@ -214,8 +215,8 @@ func retry(ctx context.Context, again func(error) bool, do func() error) error {
 	return err
 }
 
-// passing reports whether a later try may succeed. A write to an index that is gone is not retried: the caller looks anew for the indices to
-// write to, since a rebuild that was given up must not hold up writers.
+// passing reports whether a later try may succeed. A write to a deleted index is not retried: the caller looks anew for the indices to
+// write to, since an abandoned rebuild must not hold up writers.
 func passing(err error) bool {
 	k := errkind.Of(err)
 	return !errors.Is(err, errGone) && (k == errkind.Exhausted || k == errkind.Unavailable) && !refused(err) && !errors.Is(err, errClosed)

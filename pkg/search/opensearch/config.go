@@ -11,7 +11,7 @@ import (
 
 // Config holds the settings of an operator.
 type Config struct {
-	// URLs are the URLs of nodes of the cluster. One node that answers is enough.
+	// URLs are the URLs of nodes of the cluster. A single answering node is enough.
 	URLs []string `mapstructure:"urls"`
 	// Username and Password are the basic credentials; empty if the cluster asks for none. Credentials are only sent over https.
 	Username string `mapstructure:"username"`
@@ -20,7 +20,7 @@ type Config struct {
 	CAFile string `mapstructure:"ca_file"`
 	// Prefix begins the name of every index and alias, so that installations can share a cluster.
 	Prefix string `mapstructure:"prefix"`
-	// Shards and Replicas are the numbers of a new index. Indices that exist keep theirs.
+	// Shards and Replicas are the numbers of a new index. Existing indices keep their numbers.
 	Shards   int `mapstructure:"shards"`
 	Replicas int `mapstructure:"replicas"`
 	// Timeout bounds the wait for the answer to a request.
@@ -35,7 +35,7 @@ func Default() Config {
 // Dots separate the parts of an index's name, so that no prefix begins another's names.
 var prefixes = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
-// Validate returns an error for the first field that cannot be used.
+// Validate returns an error for the first unusable field.
 func (c Config) Validate() error {
 	if len(c.URLs) == 0 {
 		return errkind.New(errkind.Invalid, "urls: name a node of the cluster, such as https://search.example.org:9200")

@@ -61,7 +61,7 @@ func (s *scopes) keepBases(k *sentScope, key string, byBase map[string]uint64) {
 	}
 }
 
-// wordsOf returns the documents with each of the words that were frequent.
+// wordsOf returns the documents with each of the frequent words.
 func (s *scopes) wordsOf(k *sentScope, key string, words []string) map[string]uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -30,7 +30,7 @@ func checkItem(run string, ordinal int64) error {
 	return search.CheckItem(run, ordinal)
 }
 
-// A document is an item in the form that is sent. The cluster refuses fields that are not in the mapping.
+// A document is an item in the form sent. The cluster refuses fields outside the mapping.
 type document struct {
 	part part
 	id   string
@@ -59,7 +59,7 @@ type body struct {
 
 	Vector []float32 `json:"vector,omitempty"`
 
-	// Folded marks an item that a rebuild took from the store, until the live engine is told the item.
+	// Folded marks an item taken from the store by a rebuild, until the live engine is told the item.
 	Folded bool `json:"folded,omitempty"`
 }
 
@@ -161,7 +161,7 @@ func (e *Engine) embedding(m *pb.Embedding) (document, error) {
 	return document{p, documentID(d.Run, d.Ordinal), d}, nil
 }
 
-// own are the languages that have a field of their own.
+// own are the languages with a field of their own.
 var own = func() map[string]bool {
 	own := map[string]bool{}
 	for _, base := range words.Own() {
@@ -179,7 +179,7 @@ func fieldOf(base string) string {
 	return words.Undetermined
 }
 
-// analysed writes the terms of a text such that the cluster's analyzer finds each term at its position.
+// analysed writes the terms of a text so the cluster's analyzer finds each term at its position.
 func analysed(lang *words.Language, text []byte) (line string, terms []string) {
 	var b strings.Builder
 	seen := map[string]bool{}

@@ -35,7 +35,7 @@ func (c Config) Open(ctx context.Context, d search.Deps) (search.Engine, error) 
 	return e, nil
 }
 
-// filled returns the identity of the indices that were filled from the owner. Indices that were emptied or made anew carry another.
+// filled returns the identity of the indices filled from the owner. Emptied or recreated indices carry another identity.
 func filled(ctx context.Context, owner search.Owner, id string, empty bool) (string, error) {
 	if empty {
 		owes, err := owner.Owes(ctx)

@@ -13,10 +13,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// walkPage is how many documents are read in one request.
+// walkPage is how many documents are read in a request.
 const walkPage = 2000
 
-// snapshotAge is how long the cluster keeps a snapshot that nobody reads.
+// snapshotAge is how long the cluster keeps an unread snapshot.
 const snapshotAge = "5m"
 
 // snapshot takes a point in time of an index. The caller MUST call forgetSnapshot.
@@ -30,12 +30,12 @@ func (e *Engine) snapshot(ctx context.Context, index string) (pit string, err er
 	return answer.ID, nil
 }
 
-// forgetSnapshot ends a point in time, whether the context has ended or not. The cluster ends a point in time that it was not told of.
+// forgetSnapshot ends a point in time, whether the context has ended or not. The cluster itself ends a point in time after snapshotAge.
 func (e *Engine) forgetSnapshot(ctx context.Context, pit string) {
 	_ = e.client.do(context.WithoutCancel(ctx), http.MethodDelete, "/_search/point_in_time", object{"pit_id": []string{pit}}, nil)
 }
 
-// heldBy is the part of a request that names a point in time.
+// heldBy is the part of a request naming a point in time.
 func heldBy(pit string) object { return object{"id": pit, "keep_alive": snapshotAge} }
 
 // walk goes through all items of an index, in the order of the fields named, as of when it began.
@@ -87,7 +87,7 @@ func (e *Engine) Dump(ctx context.Context, w io.Writer) error {
 	return e.dump(ctx, live, w)
 }
 
-// A walker is one index being dumped, at its next document.
+// A walker is an index being dumped, at its next document.
 type walker struct {
 	space string // empty: the texts
 	next  func() (body, error, bool)

@@ -29,7 +29,7 @@ const (
 	textsFormat = words.Format
 )
 
-// Signs between the terms of a text. No analysis makes such a sign part of a term. leftOut stands for a word that the analysis left out, and
+// Signs between the terms of a text. No analysis makes such a sign part of a term. leftOut stands for a word left out by the analysis, and
 // keeps the positions. samePlace stands between terms at the same position, as a word and its form without accents.
 const (
 	leftOut   = "_"
@@ -50,7 +50,7 @@ func settings(cfg Config, knn bool) object {
 		"number_of_shards": cfg.Shards, "number_of_replicas": cfg.Replicas,
 		"refresh_interval":    refreshInterval,
 		"translog.durability": "request",
-		// Fuzzy questions choose terms by a pattern that spells out every near term.
+		// Fuzzy questions choose terms by a pattern of every near term.
 		"max_regex_length": 100_000,
 	}
 	if knn {
@@ -136,7 +136,7 @@ func (p part) next() string { return p.name + ".next" }
 
 func (p part) index(generation string) string { return p.name + "." + generation }
 
-// fold is the alias for the items that a Rebuild writes from the store. The alias ends with the Rebuild.
+// fold is the alias for the items written from the store by a Rebuild. The alias ends with the Rebuild.
 func (p part) fold(generation string) string { return p.index(generation) + ".fold" }
 
 const firstGeneration = "1"

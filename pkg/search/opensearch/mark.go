@@ -14,7 +14,7 @@ import (
 
 // Each index holds a mark: a document with the identity that the store knows its indices by. An index that was deleted and made
 // anew, or emptied, has no mark or another mark. It looks like any other index, and would answer nothing. A Rebuild writes the marks
-// before its swap. The index of the texts lists the spaces too, so that a space that is new differs from a space whose index was deleted.
+// before its swap. The index of the texts lists the spaces too, so that a new space differs from a space whose index was deleted.
 
 // markID is the document of the mark. No item has this name, since the run of an item is not empty.
 const markID = "/"
@@ -36,7 +36,7 @@ func (e *Engine) markEntry(target, action, id, mark string) entry {
 	return entry{target, action, id, doc}
 }
 
-// A markDoc names a document that readMarks reads.
+// A markDoc names a document read by readMarks.
 type markDoc struct {
 	Index string `json:"_index"`
 	ID    string `json:"_id"`
@@ -68,7 +68,7 @@ func (e *Engine) readMarks(ctx context.Context, docs []markDoc) ([]string, error
 	return marks, nil
 }
 
-// recognise finds out which marks the indices must carry, and marks indices that are new.
+// recognise finds out which marks the indices must carry, and marks new indices.
 func (e *Engine) recognise(ctx context.Context, filled func(ctx context.Context, id string, empty bool) (string, error)) error {
 	found, made, err := e.markTexts(ctx)
 	if err != nil {
@@ -94,7 +94,8 @@ func (e *Engine) recognise(ctx context.Context, filled func(ctx context.Context,
 	return e.markSpaces(ctx)
 }
 
-// markTexts marks the texts unless they are marked, and returns their mark. If several processes do so at the same time, one makes the mark.
+// markTexts marks the texts unless they are marked, and returns their mark. If several processes do so at the same time, a single process
+// makes the mark.
 func (e *Engine) markTexts(ctx context.Context) (mark string, made bool, err error) {
 	own := ""
 	for {
@@ -112,7 +113,7 @@ func (e *Engine) markTexts(ctx context.Context) (mark string, made bool, err err
 	}
 }
 
-// markSpaces marks and lists the spaces that are not listed: they are new.
+// markSpaces marks and lists the unlisted spaces, which are new.
 func (e *Engine) markSpaces(ctx context.Context) error {
 	spaces := e.parts()[1:]
 	if len(spaces) == 0 {
@@ -133,7 +134,7 @@ func (e *Engine) markSpaces(ctx context.Context) error {
 			list = append(list, e.markEntry(e.text.name, "index", listID(p), e.mark))
 		}
 	}
-	// The list comes last: a space that is listed must have a mark.
+	// The list comes last: a listed space must have a mark.
 	for _, entries := range [][]entry{marks, list} {
 		if err := e.bulk(ctx, entries); err != nil {
 			return fmt.Errorf("marking new spaces: %w", err)

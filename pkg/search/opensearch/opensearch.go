@@ -21,9 +21,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
-// Deps are the collaborators that main builds. The zero Deps logs nothing and measures nothing.
+// Deps are the collaborators built by main. The zero Deps logs nothing and measures nothing.
 type Deps struct {
-	// Spaces are the spaces of embeddings. A space that the cluster does not hold is added. A space of the cluster that is not listed
+	// Spaces are the spaces of embeddings. A space missing from the cluster is added. An unlisted space of the cluster
 	// stays there and cannot be asked.
 	Spaces  []*pb.Space
 	Log     *slog.Logger
@@ -32,7 +32,7 @@ type Deps struct {
 	// of Belongs.
 	Belongs func(ctx context.Context, id string) error
 	// Filled, if given, is called once by Open with the identity of the indices. Filled returns the identity of the indices that were
-	// filled from the store. If the two differ, the engine lacks until a Rebuild commits. empty says that the indices hold no text and
+	// filled from the store. If the two differ, the engine lacks until a Rebuild commits. empty: the indices hold no text and
 	// had no identity before: the Filled of a store with items must return another identity then.
 	Filled func(ctx context.Context, id string, empty bool) (string, error)
 }
@@ -57,14 +57,14 @@ type Engine struct {
 		underway bool
 		asOf     time.Time
 	}
-	// mark is the identity that every index must carry. lack is the result of the last look at the marks.
+	// mark is the required identity of every index. lack is the result of the last look at the marks.
 	mark string
 	lack struct {
 		sync.Mutex
 		asOf time.Time
 		why  *search.Lack
 	}
-	// outdated says that an index may have the mapping of an earlier version: see withoutAssets.
+	// outdated: an index may have the mapping of an earlier version: see withoutAssets.
 	outdated atomic.Bool
 	// rebuilding is held while a rebuild of this process begins or ends. fresh is the rebuild under way.
 	rebuilding sync.Mutex
@@ -252,8 +252,8 @@ func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string,
 	return tags, err
 }
 
-// reading asks a question. If an index was swapped and deleted between two requests, reading asks once more. An engine that lacks items and
-// does not answer is not asked. An empty answer counts only after a look that finds the engine whole.
+// reading asks a question. If an index was swapped and deleted between two requests, reading asks once more. An engine lacking items and
+// does not answer is not asked. An empty answer counts only after a look has found the engine whole.
 func (e *Engine) reading(ctx context.Context, ask func() (found bool, err error)) error {
 	if e.closed.Load() {
 		return errClosed

@@ -57,7 +57,7 @@ func (e *Engine) findWithin(ctx context.Context, index string, visible within, q
 }
 
 // textQueries returns the queries of the fields, in groups of at most maxClauses terms. A document is found by the queries of at most one
-// group, since a document is of one field. If weighed is false, the queries find the same documents with other scores: the words are not
+// group, since a document is of a single field. If weighed is false, the queries find the same documents with other scores: the words are not
 // counted, and q.Mode MUST NOT be Fuzzy or Prefix.
 func (e *Engine) textQueries(ctx context.Context, index string, visible within, q search.TextQuery, asked []byte, weighed bool) (groups [][]any, err error) {
 	fields, err := e.weighedFields(ctx, index, visible, q, asked, weighed)
@@ -113,7 +113,7 @@ func (e *Engine) weighedFields(ctx context.Context, index string, visible within
 	}
 }
 
-// takeAll takes each term of each word as if one document had the term.
+// takeAll takes each term of each word as if a single document had the term.
 func (f *field) takeAll() {
 	for k := range f.words {
 		w := &f.words[k]
@@ -124,7 +124,7 @@ func (f *field) takeAll() {
 	}
 }
 
-// A field is the texts of one language, or the labels, with the words of a question.
+// A field is the texts of a language, or the labels, with the words of a question.
 type field struct {
 	name  string
 	terms string // the field with the terms of each document
@@ -136,7 +136,7 @@ type field struct {
 	words []word
 }
 
-// A word is a word of a question, with the terms that may stand for the word.
+// A word is a word of a question, with the possible terms of the word.
 type word struct {
 	exact    []words.Alternative // the terms of the word itself
 	offset   int
@@ -149,7 +149,7 @@ type word struct {
 	found  map[string]words.Found // by typed and nearness
 }
 
-// fields returns the fields to look in: the texts of each visible language that the question allows, or the labels.
+// fields returns the fields to look in: the texts of each visible language allowed by the question, or the labels.
 func (e *Engine) fields(byBase map[string]uint64, q search.TextQuery, asked []byte) ([]*field, error) {
 	var fields []*field
 	if q.Field == search.FieldLabel {
@@ -321,7 +321,7 @@ func terms(alts []words.Alternative) []words.Alternative {
 	return out
 }
 
-// counted returns the terms of a word that are counted by name.
+// counted returns the terms of a word counted by name.
 func (w word) counted() []words.Alternative {
 	return slices.Concat(w.exact, slices.Concat(w.shorter...))
 }
@@ -351,7 +351,7 @@ func (b buckets) counts() map[string]uint64 {
 	return counts
 }
 
-// count counts the visible documents of each term, and finds the visible terms that may stand for words. The counts of frequent words may
+// count counts the visible documents of each term, and finds the visible terms possibly meant by words. The counts of frequent words may
 // be as old as the counts of texts. count adds the base languages of the runs shown to t.
 func (e *Engine) count(ctx context.Context, index string, visible within, t *texts, fields []*field) error {
 	known := e.frequentWords(index, visible, fields)
@@ -407,7 +407,7 @@ func (e *Engine) count(ctx context.Context, index string, visible within, t *tex
 	return nil
 }
 
-// askCounts sends aggregations over the visible documents that one of the queries finds.
+// askCounts sends aggregations over the visible documents of any of the queries.
 func (e *Engine) askCounts(ctx context.Context, index string, visible within, aggs object, queries []any) (map[string]json.RawMessage, error) {
 	if len(queries) == 0 {
 		return nil, nil
@@ -423,7 +423,7 @@ func (e *Engine) askCounts(ctx context.Context, index string, visible within, ag
 	return answer.Aggregations, err
 }
 
-// frequentWords returns the counts of the words that were frequent in a large scope.
+// frequentWords returns the counts of the frequent words of a large scope.
 func (e *Engine) frequentWords(index string, visible within, fields []*field) map[string]uint64 {
 	if visible.sent == nil {
 		return nil
@@ -442,11 +442,11 @@ func (e *Engine) frequentWords(index string, visible within, fields []*field) ma
 // wordKey names a term of the field.
 func (f *field) wordKey(term string) string { return f.name + " " + f.base + " " + term }
 
-// exactCount names the count of a term of a field. expandedCount names the count of the terms that may stand for a word of a field.
+// exactCount names the count of a term of a field. expandedCount names the count of the possible terms of a word of a field.
 func exactCount(field int, term string) string { return strconv.Itoa(field) + " " + term }
 func expandedCount(field, word int) string     { return fmt.Sprintf("%d %d", field, word) }
 
-// countsOf returns the aggregations that count the terms of all fields but for the known terms, and the queries that find the documents to
+// countsOf returns the aggregations that count the terms of all fields but for the known terms, and the queries finding the documents to
 // count.
 func countsOf(fields []*field, known map[string]uint64) (aggs object, queries []any) {
 	exact := map[string]any{}
@@ -473,9 +473,9 @@ func countsOf(fields []*field, known map[string]uint64) (aggs object, queries []
 	return aggs, queries
 }
 
-// expand returns the aggregation that counts the terms that may stand for a word; nil if only the word itself may.
+// expand returns the aggregation that counts the possible terms of a word; nil if the word has no other term.
 func (f *field) expand(w word) object {
-	// terms counts, in the documents that a query finds, the terms that a pattern accepts.
+	// terms counts, in the documents of a query, the terms accepted by a pattern.
 	terms := func(query object, pattern string, size int) object {
 		return object{
 			"filter": f.only(query),
@@ -501,7 +501,7 @@ func (f *field) expand(w word) object {
 	return nil
 }
 
-// take reads the terms that may stand for a word from an answer. answer is empty if the question asked for none.
+// take reads the possible terms of a word from an answer. answer is empty if the question asked for none.
 func (w *word) take(answer json.RawMessage) error {
 	if len(answer) == 0 {
 		return nil
@@ -528,10 +528,10 @@ func (w *word) take(answer json.RawMessage) error {
 	return nil
 }
 
-// maxExpansions bounds the terms that are read for a word: the most frequent visible terms. The cluster takes 65,535 buckets.
+// maxExpansions bounds the terms read for a word: the most frequent visible terms. The cluster takes 65,535 buckets.
 const maxExpansions = 10_000
 
-// near finds the documents with a term near a word, or near the word's folded form. A near term differs by one letter anywhere, or by two
+// near finds the documents with a term near a word, or near the word's folded form. A near term differs by a letter anywhere, or by two
 // letters behind the right first letter.
 func near(field, word string, most uint8) object {
 	folded := words.FoldedForm(word)
@@ -545,7 +545,7 @@ func near(field, word string, most uint8) object {
 	return anyOf(fuzzy(word, 1, 0), fuzzy(word, 2, 1), fuzzy(folded, 2, 1))
 }
 
-// anyOf finds the documents that one of the queries finds.
+// anyOf finds the documents of any of the queries.
 func anyOf(queries ...any) object {
 	return object{"bool": object{"should": queries, "minimum_should_match": 1}}
 }
@@ -571,7 +571,7 @@ func nearPattern(word string, most uint8) string {
 	return strings.Join(append(p, part(0, n)+"."), "|")
 }
 
-// quote escapes the signs that have a meaning in Lucene's patterns.
+// quote escapes the signs with a meaning in Lucene's patterns.
 func quote(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -583,7 +583,7 @@ func quote(s string) string {
 	return b.String()
 }
 
-// A clause is a word with the terms that stand for the word. Each term weighs more than zero.
+// A clause is a word with the terms of the word. Each term weighs more than zero.
 type clause struct {
 	terms  []words.Alternative
 	offset int
@@ -601,7 +601,7 @@ func (f *field) clauses() []clause {
 			return a.Docs == 0
 		})
 		if df == 0 {
-			// A word without a visible document matches nothing. Such a word ends a question that asks for all words.
+			// A word without a visible document matches nothing. Such a word ends a question for all words.
 			if f.mode == search.AllWords || f.mode == search.Phrase {
 				return nil
 			}
@@ -704,7 +704,7 @@ func (f *field) query(clauses []clause) (query any, cost int) {
 	return query, cost
 }
 
-// inOrder finds clauses in their order, with up to gaps words more or fewer in between than in the question. A stop word that was left out
+// inOrder finds clauses in their order, with up to gaps words more or fewer in between than in the question. A stop word left out
 // of the question leaves its position open.
 func (f *field) inOrder(clauses []clause, gaps int) object {
 	holes := make([]int, len(clauses)-1)
@@ -734,7 +734,7 @@ func (f *field) inOrder(clauses []clause, gaps int) object {
 	return object{"bool": object{"should": ways, "minimum_should_match": 1}}
 }
 
-// maxWays bounds the combinations of open positions that fewer words may fill. With four or more open positions, not every combination
+// maxWays bounds the combinations of open positions left to fewer words. With four or more open positions, not every combination
 // is tried.
 const maxWays = 12
 
@@ -757,7 +757,7 @@ func (f *field) span(clauses []clause, holes []int, slop int) object {
 	return object{"span_near": object{"clauses": spans, "slop": slop, "in_order": true}}
 }
 
-// hitFields are the fields of a document that make a Hit.
+// hitFields are the fields of a document in a Hit.
 var hitFields = []string{"run", "ordinal", "asset", "kind", "language", "start", "end"}
 
 type found struct {

@@ -18,9 +18,9 @@ import (
 
 const (
 	// resolveEvery is the longest time between two looks of a process for a rebuild under way. A rebuild waits that long before the store
-	// is read. A write that did not know of the rebuild has reached the store by then.
+	// is read. A write without knowledge of the rebuild has reached the store by then.
 	resolveEvery = time.Second
-	// drain is how long the former live indices are kept after the swap, for searches that began before.
+	// drain is how long the former live indices are kept after the swap, for earlier searches.
 	drain = 2 * time.Second
 )
 
@@ -95,7 +95,7 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 	}
 }
 
-// removeLeft deletes the indices that are not live.
+// removeLeft deletes the indices out of use.
 func (e *Engine) removeLeft(ctx context.Context) error {
 	var found map[string]struct {
 		Aliases map[string]any `json:"aliases"`
@@ -264,7 +264,7 @@ func (r *rebuild) Commit(ctx context.Context) error {
 	e.fresh = nil
 	e.forget()
 	e.lookAgain()
-	// The swap is done. Indices that stay behind are deleted when the next rebuild begins.
+	// The swap is done. Indices left behind are deleted when the next rebuild begins.
 	wait := time.NewTimer(drain)
 	defer wait.Stop()
 	select {
@@ -277,7 +277,7 @@ func (r *rebuild) Commit(ctx context.Context) error {
 	return nil
 }
 
-// swap moves the aliases in one request, which the cluster applies at once, and returns the former live indices.
+// swap moves the aliases in a single request, which the cluster applies at once, and returns the former live indices.
 func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
 	e := r.engine
 	if err := r.trimAgain(ctx); err != nil {
@@ -323,7 +323,7 @@ func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
 	return old, nil
 }
 
-// trimAgain deletes items that came from the store after the live engine was told to trim the items.
+// trimAgain deletes items taken from the store after the live engine was told to trim the items.
 func (r *rebuild) trimAgain(ctx context.Context) error {
 	e := r.engine
 	type bounds struct{ annotations, embeddings int64 }

@@ -17,10 +17,10 @@ import (
 const (
 	// maxTerms bounds the values of a terms filter (index.max_terms_count).
 	maxTerms = 65_536
-	// scopesKept and scopeBytesKept bound the scopes that are kept in encoded form. Most questions come with one of few scopes.
+	// scopesKept and scopeBytesKept bound the scopes kept in encoded form. Most questions come with a scope out of few.
 	scopesKept     = 32
 	scopeBytesKept = 32 << 20
-	// rebaseAfter bounds the runs that may have changed since a list of hidden runs was encoded, and layerAfter the changed runs that each
+	// rebaseAfter bounds the runs changed since a list of hidden runs was encoded, and layerAfter the changed runs encoded anew by each
 	// scope encodes anew. The cluster's caches know a list and its layers again, and work the other changes out for each request.
 	rebaseAfter = 512
 	layerAfter  = 32
@@ -31,20 +31,20 @@ const (
 	countOnce = 50_000
 	// frequent is the number of documents from which on the documents with a word are not counted for each question, in such a scope.
 	frequent = 10_000
-	// countsLast bounds the age of such counts, countsKept the filters of a list that have counts, and wordsKept the words of a filter.
+	// countsLast bounds the age of such counts, countsKept the filters of a list with counts, and wordsKept the words of a filter.
 	countsLast = time.Minute
 	countsKept = 16
 	wordsKept  = 4096
 )
 
 // scopes keeps scopes in encoded form: ten thousand runs are half a megabyte, in each request of a question. The list of hidden runs of a
-// large scope is encoded once. Later scopes send the list with the runs that changed since, so a switch does not encode the list anew.
+// large scope is encoded once. Later scopes send the list with the runs changed since, so a switch does not encode the list anew.
 type scopes struct {
 	mu   sync.Mutex
 	sent []*sentScope // the last used one at the end
 }
 
-// A sentScope is a scope as a query without a score. Runs are sorted, so that the cluster's caches know the query again.
+// A sentScope is a scope as a query without a score. Runs are sorted, so the cluster's caches know the query again.
 type sentScope struct {
 	runs search.Runs
 	list *runList // of the runs that a scope names, or of the runs that it hides
@@ -53,7 +53,7 @@ type sentScope struct {
 	query [][]byte
 }
 
-// A runList is a list of runs as a query. A layer is a list that changes another list.
+// A runList is a list of runs as a query. A layer is a list of changes to another list.
 type runList struct {
 	base   *runList
 	since  search.Runs // the set that hides the runs
@@ -62,7 +62,7 @@ type runList struct {
 	shown  []string // sorted; the runs of the base that a layer does not list
 	// changes is the number of runs that the layers above the first list changed.
 	changes int
-	// query is the clauses that find the runs, in pieces, with commas between clauses; nil if there is no run. own counts the bytes that the
+	// query is the clauses of the runs, in pieces, with commas between clauses; nil if there is no run. own counts the bytes that the
 	// base does not have.
 	query  [][]byte
 	own    int
@@ -186,7 +186,7 @@ func (s *scopes) find(runs search.Runs) *sentScope {
 	return k
 }
 
-// bound drops the scopes that were not used for the longest time.
+// bound drops the least recently used scopes.
 func (s *scopes) bound() {
 	for {
 		size, lists := 0, map[*runList]bool{}
@@ -224,7 +224,7 @@ func (s *scopes) tell(k *sentScope) error {
 	return nil
 }
 
-// listOf gives a scope the list of a related scope, and returns the runs that changed since. If no kept scope is related, the scope gets a
+// listOf gives a scope the list of a related scope, and returns the runs changed since. If no kept scope is related, the scope gets a
 // list of its own.
 func (s *scopes) listOf(k *sentScope, assets, hidden []string) (changed []string, err error) {
 	if k.list != nil {
@@ -278,7 +278,7 @@ func (s *scopes) hide(runs search.Runs, late []string) error {
 
 func sortedOnce(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
-// termsOf encodes a query for documents with one of the values. More than maxTerms values are spread over several filters.
+// termsOf encodes a query for documents with any of the values. More than maxTerms values are spread over several filters.
 func termsOf(field string, values []string) ([]byte, error) {
 	if len(values) == 0 {
 		return json.Marshal(object{"terms": object{field: []string{}}}) // which no document passes
@@ -349,12 +349,12 @@ func (r request) encode() ([]byte, error) {
 	return bytes.ReplaceAll(b, []byte(`"`+slot+`"`), scope), nil
 }
 
-// outsideTries bounds how often a question is asked because of runs that began after the scope was made.
+// outsideTries bounds how often a question is asked because of runs begun after the scope was made.
 const outsideTries = 5
 
-// held asks a question, and checks each hit against the scope. The hidden runs of the scope may lack a run that began after the scope was
+// held asks a question, and checks each hit against the scope. The hidden runs of the scope may lack a run begun after the scope was
 // made. held then asks once more without that run, counts included. After outsideTries the question is Unavailable: an answer without the
-// hits of such runs might lack the hits that were displaced.
+// hits of such runs might lack the displaced hits.
 func (e *Engine) held(scope *search.Scope, f search.Filter, ask func(within) ([]search.Hit, error)) ([]search.Hit, error) {
 	var late []string
 	for range outsideTries {
@@ -427,7 +427,7 @@ func (e *Engine) visible(scope *search.Scope, f search.Filter, late []string) (w
 	return w, nil
 }
 
-// late returns the parts of a filter that do not change which items are counted.
+// late returns the parts of a filter without influence on which items are counted.
 func late(f search.Filter, confidence bool) []any {
 	var filters []any
 	if !f.Span.Empty() {

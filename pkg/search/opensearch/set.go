@@ -21,16 +21,16 @@ import (
 )
 
 const (
-	// setPage bounds the items of one page of a set: 4 MB of an answer, and 20 MB of hits.
+	// setPage bounds the items of a page of a set: 4 MB of an answer, and 20 MB of hits.
 	setPage = 200_000
-	// exactWindows bounds the windows that a request names. More windows are named by their assets, assetsAtOnce in a request.
+	// exactWindows bounds the windows named by a request. More windows are named by their assets, assetsAtOnce in a request.
 	exactWindows = 200
 	assetsAtOnce = 10_000
 	// sizeCounted bounds how far Size counts.
 	sizeCounted = 1_000_000
 )
 
-// A set is read by an aggregation whose script packs the doc values of each document into a few letters of one text. Reading the same
+// A set is read by an aggregation whose script packs the doc values of each document into a few letters of a single text. Reading the same
 // documents as hits costs the cluster 20 times as much (ADR 96). The text is read by unpack:
 //
 //   - "/" begins a run: its name and its asset. "=" begins a kind and a language. Each of the texts follows its number of UTF-16 letters and ":".
@@ -70,7 +70,7 @@ if (n > params.limit) {
 	packReduce  = `return states;`
 )
 
-// A packed is the items of one shard.
+// A packed is the items of a shard.
 type packed struct {
 	Items string         `json:"items"`
 	Over  map[string]int `json:"over"`
@@ -88,7 +88,7 @@ type page struct {
 	low, high int64
 }
 
-// A setReader reads one set.
+// A setReader reads a set.
 type setReader struct {
 	e       *Engine
 	scope   *search.Scope
@@ -96,9 +96,9 @@ type setReader struct {
 	visible within
 	// queries returns the queries that find the items of the set within filters. No item is found by two of the queries.
 	queries func(ctx context.Context, narrow []any) ([]any, error)
-	// keep decides on an item that the queries find. keep may set the score.
+	// keep decides on an item of the queries. keep may set the score.
 	keep func(h *search.Hit) bool
-	// scored says that keep or the caller reads scores.
+	// scored: keep or the caller reads scores.
 	scored bool
 }
 
@@ -246,7 +246,7 @@ func (s *setReader) give(ctx context.Context, p page, narrow []any, yield func([
 	return true, nil
 }
 
-// halve reads the items of one asset that start within low and high, in halves.
+// halve reads the items of an asset with a start within low and high, in halves.
 func (s *setReader) halve(ctx context.Context, low, high int64, narrow []any, yield func([]search.Hit) bool) (goOn bool, err error) {
 	if low >= high {
 		return false, errkind.New(errkind.Exhausted, "more than %d items of the set start at one moment of one asset: narrow the question", s.e.setPage)
@@ -291,7 +291,8 @@ func (e *Engine) setReader(ctx context.Context, at func(part) string, q search.S
 	return s, err
 }
 
-// words prepares the set of a question about words. The words of a question that needs no weights and no terms of the index are not counted.
+// words prepares the set of a question about words. The words are not counted if neither scores nor terms of the
+// index are needed.
 func (s *setReader) words(ctx context.Context, index string, q search.TextQuery) (err error) {
 	asked := words.Question(q.Words)
 	if len(asked) == 0 || q.Scope.Empty() {
@@ -361,7 +362,7 @@ func (s *setReader) near(at func(part) string, q search.VectorQuery, least float
 	return nil
 }
 
-// hold takes a point in time, so that all further requests see the same items.
+// hold takes a point in time, so all further requests see the same items.
 func (s *setReader) hold(ctx context.Context) error {
 	if s.visible.held() {
 		return nil
@@ -545,7 +546,7 @@ func byteOf(text string, n int) int {
 	return len(text)
 }
 
-// chunksOf divides windows into filters that follow each other in the order of the set. The filters find every item that overlaps a window,
+// chunksOf divides windows into filters in the order of the set. The filters find every item that overlaps a window,
 // and other items of the same assets. All windows of an asset are in one chunk.
 func chunksOf(where []search.Window) [][]any {
 	switch {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// exactBelow is the highest number of visible vectors that are all compared. At 512 dimensions, comparing takes some ten milliseconds.
+	// exactBelow is the number up to which all visible vectors are compared. At 512 dimensions, comparing takes some ten milliseconds.
 	exactBelow = 20_000
 	// leastNeighbours is the least number of neighbours to ask the graph for. More neighbours raise the recall.
 	leastNeighbours = 400
@@ -62,7 +62,7 @@ func (e *Engine) few(ctx context.Context, index string, visible within) (bool, e
 	return n <= e.exactBelow, err
 }
 
-// countUpTo counts the documents that a query finds, at least up to a bound.
+// countUpTo counts the documents of a query, at least up to a bound.
 func (e *Engine) countUpTo(ctx context.Context, index string, visible within, query any, bound int) (int, error) {
 	var answer struct {
 		Hits struct {

@@ -19,14 +19,14 @@ import (
 )
 
 const (
-	// bulkBytes bounds a bulk request, and bulksAtOnce the bulk requests of a Write that are under way together.
+	// bulkBytes bounds a bulk request, and bulksAtOnce the simultaneous bulk requests of a Write.
 	bulkBytes   = 5 << 20
 	bulksAtOnce = 4
 	// deleting a run may take longer than any other request.
 	deleteTimeout = 10 * time.Minute
 )
 
-// An entry is one document within a bulk request.
+// An entry is a document within a bulk request.
 type entry struct {
 	target string // an alias
 	action string // index or create
@@ -78,10 +78,10 @@ func (e *Engine) writeBoth(ctx context.Context, docs []document, again bool) err
 	})
 }
 
-// looksAtOnce bounds the documents that a request reads.
+// looksAtOnce bounds the documents read by a request.
 const looksAtOnce = 1000
 
-// changed leaves out the documents that searches find unchanged.
+// changed leaves out the documents found unchanged by searches.
 func (e *Engine) changed(ctx context.Context, docs []document) (left []document, err error) {
 	for some := range slices.Chunk(docs, looksAtOnce) {
 		wanted := make([]object, len(some))
@@ -94,7 +94,7 @@ func (e *Engine) changed(ctx context.Context, docs []document) (left []document,
 			} `json:"docs"`
 		}
 		err := retry(ctx, passing, func() error {
-			// A document that was written and not refreshed since is not found yet, and is written once more. Each Write of a writer waits
+			// A written document without a refresh since is not found yet, and is written once more. Each Write of a writer waits
 			// for its refresh.
 			return e.client.do(ctx, http.MethodPost, "/_mget?realtime=false&filter_path=docs._source,docs._id", object{"docs": wanted}, &answer)
 		})
@@ -155,7 +155,7 @@ func (e *Engine) bulk(ctx context.Context, entries []entry) error {
 	return g.Wait()
 }
 
-// send sends a bulk request. Entries that the cluster pushes back are sent again.
+// send sends a bulk request. Entries pushed back by the cluster are sent again.
 func (e *Engine) send(ctx context.Context, entries []entry) error {
 	first := true
 	return retry(ctx, passing, func() error {
@@ -276,12 +276,12 @@ func beyond(run string, from int64) object {
 	}}}
 }
 
-// remove deletes the documents that a query finds, and returns when the query finds no document. A document that changes during the deletion
+// remove deletes the documents of a query, and returns when the query finds no document. A document changed during the deletion
 // is checked once more.
 func (e *Engine) remove(ctx context.Context, names []string, query object) error {
 	at := "/" + strings.Join(names, ",")
 	return retry(ctx, passing, func() error {
-		// Documents of a Write that failed may not be visible yet.
+		// Documents of a failed Write may not be visible yet.
 		if err := e.client.do(ctx, http.MethodPost, at+"/_refresh?ignore_unavailable=true", nil, nil); err != nil {
 			return err
 		}
