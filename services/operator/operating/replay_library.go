@@ -67,6 +67,13 @@ func (c chosen) unserved() (lines []string) {
 	return lines
 }
 
+// note keeps the lines of unserved with the job.
+func (c chosen) note(w *jobs.Work) {
+	for _, line := range c.unserved() {
+		w.Note("%s", line)
+	}
+}
+
 // A missingRun is a run to request, and the epoch of the run's record. An end under a later epoch is the end of this request.
 type missingRun struct {
 	run   *pb.Run
@@ -250,9 +257,7 @@ func (r *replay) doLibrary(ctx context.Context, w *jobs.Work, m *pb.Replay) erro
 	if err != nil {
 		return err
 	}
-	for _, line := range chosen.unserved() {
-		w.Note("%s", line)
-	}
+	chosen.note(w)
 	j := w.Job()
 	var c libraryCursor
 	if err := readCursor(j.GetCursor(), &c); err != nil {
