@@ -24,8 +24,7 @@ func beforePages(t *testing.T, server string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	today := httputil.NewSingleHostReverseProxy(target)
-	today.Director = func(r *http.Request) { r.URL.Scheme, r.URL.Host, r.Host = target.Scheme, target.Host, target.Host }
+	today := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	refused := connect.NewErrorWriter()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/GetStatus") {

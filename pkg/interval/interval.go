@@ -16,7 +16,7 @@ type Span[T any] struct {
 }
 
 // Compare orders spans by start and then by end.
-func Compare[T any](a, b Span[T]) int { return a.Interval.Compare(b.Interval) }
+func Compare[T any](a, b Span[T]) int { return a.Compare(b.Interval) }
 
 // An Algebra is the operators over lists of spans with payloads of one type.
 type Algebra[T any] struct {

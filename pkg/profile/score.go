@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/checker"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/interpreter"
 
@@ -105,12 +105,12 @@ func Compile(expression string) (*Score, error) {
 	if !ast.OutputType().IsExactType(cel.DoubleType) && !ast.OutputType().IsExactType(cel.IntType) {
 		return nil, invalid("the expression gives a %s; a score is a number", ast.OutputType())
 	}
-	cost, err := env.EstimateCost(ast, sizes{})
+	estimate, err := env.EstimateCost(ast, sizes{})
 	if err != nil {
 		return nil, invalid("%w", err)
 	}
-	if cost.Max > MaxCost {
-		return nil, invalid("scoring one moment may cost %d, more than the %d allowed", cost.Max, MaxCost)
+	if estimate.Max > MaxCost {
+		return nil, invalid("scoring one moment may cost %d, more than the %d allowed", estimate.Max, MaxCost)
 	}
 	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxCost))
 	if err != nil {
@@ -141,14 +141,14 @@ func (s *Score) Of(in *Inputs) (float64, error) {
 // sizes tells how large an input may be, for the estimate of the cost.
 type sizes struct{}
 
-func (sizes) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
+func (sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	path := n.Path()
 	if len(path) > 0 && path[0] == "leaves" {
-		return &checker.SizeEstimate{Max: manyLeaves}
+		return &cost.SizeEstimate{Max: manyLeaves}
 	}
-	return &checker.SizeEstimate{Max: longName}
+	return &cost.SizeEstimate{Max: longName}
 }
 
-func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
 	return nil
 }

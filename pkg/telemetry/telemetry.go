@@ -248,7 +248,7 @@ func OnStop(ctx context.Context, f func()) (leave func()) {
 	if !ok {
 		return func() {}
 	}
-	stop := context.AfterFunc(server, f)
+	stop := context.AfterFunc(server, f) //nolint:contextcheck // the context of the server, which outlives the request
 	return func() { stop() }
 }
 

@@ -114,7 +114,7 @@ func (a *Authoriser) Authorise(ctx context.Context, token string) (*authz.Caller
 	if len(token) > maxToken {
 		return nil, errkind.New(errkind.Unauthenticated, "the token has %d bytes, more than the %d allowed", len(token), maxToken)
 	}
-	p, err := a.described()
+	p, err := a.described() //nolint:contextcheck // the library keeps the context for later requests
 	if err != nil {
 		return nil, err
 	}
