@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,9 +128,12 @@ func (x *target) send(method, path, token, contentType string, body []byte, head
 			}
 			req.Header.Add(k, v)
 		}
+		reused := false
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }}))
 		resp, err := attacker.Do(req)
-		if len(body) > drained && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
-			continue // the end of the connection overtook the answer
+		// The end of the connection overtook the answer; or the server ended a connection of an earlier attack while this request set out.
+		if (len(body) > drained || reused) && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
+			continue
 		}
 		if err != nil {
 			return verdict{"cut", err.Error()}
