@@ -240,7 +240,7 @@ type ComplexityRoot struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
 		Catalog     func(childComplexity int) int
-		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string) int
+		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, explain *bool) int
 		Status      func(childComplexity int, limit int32, cursor *string) int
 		Suggest     func(childComplexity int, typed string, limit int32) int
 		Titles      func(childComplexity int, limit int32, cursor *string) int
@@ -366,7 +366,7 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type QueryResolver interface {
-	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string) (*cinedexv1.SearchResponse, error)
+	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, explain *bool) (*cinedexv1.SearchResponse, error)
 	Suggest(ctx context.Context, typed string, limit int32) (*cinedexv1.SuggestResponse, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
@@ -1298,7 +1298,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(*int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(*Order), args["profile"].(*string), args["facets"].([]string)), true
+		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(*int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(*Order), args["profile"].(*string), args["facets"].([]string), args["explain"].(*bool)), true
 	case "Query.status":
 		if e.ComplexityRoot.Query.Status == nil {
 			break
@@ -2818,6 +2818,14 @@ func (ec *executionContext) field_Query_search_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["facets"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "explain",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["explain"] = arg9
 	return args, nil
 }
 
@@ -6394,7 +6402,7 @@ func (ec *executionContext) _Query_search(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(*int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(*Order), fc.Args["profile"].(*string), fc.Args["facets"].([]string))
+			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(*int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(*Order), fc.Args["profile"].(*string), fc.Args["facets"].([]string), fc.Args["explain"].(*bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.SearchResponse) graphql.Marshaler {

@@ -53,3 +53,15 @@ func TestPersistedQueries(t *testing.T) {
 		t.Errorf("a long document was kept: %+v", a)
 	}
 }
+
+// TestExplained: explain tells each step of a query, and a request without explain gets none.
+func TestExplained(t *testing.T) {
+	s := serve(t)
+	const document = `{ search(q: "dialogue.words:lamp AND label:lighthouse", explain: %t) { total { count exact } explain { step depth drives moments } } }`
+	for _, wanted := range []bool{true, false} {
+		a := ask(t, s, "all", fmt.Sprintf(document, wanted), nil)
+		if len(a.Errors) > 0 || strings.Contains(string(a.Data["search"]), `"step":"and"`) != wanted {
+			t.Errorf("explain %t: %s, %+v", wanted, a.Data["search"], a.Errors)
+		}
+	}
+}
