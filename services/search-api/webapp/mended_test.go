@@ -101,7 +101,7 @@ func TestMendedPage(t *testing.T) {
 	}
 	// After a click the browser calls no focus visible by itself.
 	b.do(chromedp.Click(".hit"))
-	b.until("document.querySelector('#player').open")
+	b.until("document.querySelector('#player').open && document.querySelectorAll('#lanes .lane').length > 0") // the buttons move when the lanes come
 	b.do(chromedp.Click("#detail .tools button:last-child"))
 	b.until("!document.querySelector('#player').open")
 	outlined("the hit that was played", "document.activeElement.matches('.hit') && document.activeElement")
