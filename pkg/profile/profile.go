@@ -174,10 +174,8 @@ func (p *Profile) check() error {
 		}
 		p.Filter.Languages[i] = tag
 	}
-	for i, f := range p.Fields {
-		if !slices.Contains(HitFields(), f) {
-			return invalid("fields[%d]: a hit has no field %.70q; it has %s", i, f, strings.Join(HitFields(), ", "))
-		}
+	if err := CheckFields(p.Fields); err != nil {
+		return err
 	}
 	return p.Split.check()
 }
@@ -217,9 +215,17 @@ func (p *Profile) LimitOf(asked int32) (int32, error) {
 	return asked, nil
 }
 
-// HitFields are the names of the fields of a hit, sorted.
-func HitFields() []string { return hitFields }
+// CheckFields returns an Invalid error for the first name that is no field of a hit.
+func CheckFields(fields []string) error {
+	for i, f := range fields {
+		if !slices.Contains(hitFields, f) {
+			return errkind.New(errkind.Invalid, "fields[%d]: a hit has no field %.70q; it has %s", i, f, strings.Join(hitFields, ", "))
+		}
+	}
+	return nil
+}
 
+// hitFields are the names of the fields of a hit, sorted.
 var hitFields = func() []string {
 	var names []string
 	fields := (&pb.Hit{}).ProtoReflect().Descriptor().Fields()

@@ -43,12 +43,17 @@ type processed struct {
 	offset      int
 }
 
+// begin makes the query of a caller, over the catalogue as the catalogue is now.
+func (g *Gateway) begin(caller *authz.Caller) *processed {
+	return &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), view: g.deps.Catalog.View()}
+}
+
 // process is the first part of the gateway. It says what a request asks for, of which part of the library, and for whom.
 func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (_ *processed, err error) {
 	if caller == nil {
 		return nil, errNobody
 	}
-	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), view: g.deps.Catalog.View()}
+	p := g.begin(caller)
 	if p.profile, err = g.profileOf(caller, req); err != nil {
 		return nil, err
 	}
@@ -140,7 +145,7 @@ func canonical(tree *pb.Query) (*pb.Query, error) {
 	return tree, nil
 }
 
-// shape reads the order and the size of the answer, and bounds the rest of the request.
+// shape reads the order of the answer, and bounds the rest of the request.
 func (p *processed) shape(req *pb.SearchRequest) error {
 	switch req.GetOrder() {
 	case "", "score":
@@ -149,14 +154,9 @@ func (p *processed) shape(req *pb.SearchRequest) error {
 	default:
 		return errkind.New(errkind.Invalid, "order: %.20q is neither score nor time", req.GetOrder())
 	}
-	p.limit = int(req.GetLimit())
 	switch {
-	case p.limit == 0:
-		p.limit = DefaultLimit
-	case p.limit < 0 || p.limit > MaxLimit:
+	case req.GetLimit() < 0 || req.GetLimit() > MaxLimit:
 		return errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxLimit)
-	}
-	switch {
 	case len(req.GetCursor()) > maxCursor:
 		return errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
 	case len(req.GetPreview()) > maxPreview:

@@ -155,9 +155,9 @@ func (p *processed) vary(ms []*moment) (kept []*moment, folded map[*moment]int32
 	titles := map[string][]*moment{}
 	starts := map[string][]*moment{} // by asset, in the order of their starts
 	for _, m := range ms {
+		of := starts[m.asset]
+		i, _ := slices.BinarySearchFunc(of, m.Start, func(o *moment, t schema.Time) int { return cmp.Compare(o.Start, t) })
 		if apart > 0 {
-			of := starts[m.asset]
-			i, _ := slices.BinarySearchFunc(of, m.Start, func(o *moment, t schema.Time) int { return cmp.Compare(o.Start, t) })
 			if i < len(of) && of[i].Start-m.Start < apart {
 				folded[of[i]]++
 				continue
@@ -168,16 +168,12 @@ func (p *processed) vary(ms []*moment) (kept []*moment, folded map[*moment]int32
 			}
 		}
 		title := p.snap.asset(m.asset).title
-		if of := titles[title]; v.PerTitle > 0 && len(of) == v.PerTitle {
-			folded[of[0]]++
+		if shown := titles[title]; v.PerTitle > 0 && len(shown) == v.PerTitle {
+			folded[shown[0]]++
 			continue
 		}
 		titles[title] = append(titles[title], m)
-		if apart > 0 {
-			of := starts[m.asset]
-			i, _ := slices.BinarySearchFunc(of, m.Start, func(o *moment, t schema.Time) int { return cmp.Compare(o.Start, t) })
-			starts[m.asset] = slices.Insert(of, i, m)
-		}
+		starts[m.asset] = slices.Insert(of, i, m)
 		kept = append(kept, m)
 	}
 	return kept, folded
@@ -224,10 +220,8 @@ func (p *processed) property(m *moment, name string) string {
 
 // choose reads which fields and facets a request asks for.
 func (p *processed) choose(req *pb.SearchRequest) error {
-	for i, f := range req.GetFields() {
-		if !slices.Contains(profile.HitFields(), f) {
-			return errkind.New(errkind.Invalid, "fields[%d]: a hit has no field %.70q; it has %s", i, f, strings.Join(profile.HitFields(), ", "))
-		}
+	if err := profile.CheckFields(req.GetFields()); err != nil {
+		return err
 	}
 	if p.fields = req.GetFields(); len(p.fields) == 0 {
 		p.fields = p.profile.Fields

@@ -192,32 +192,46 @@ func textsOf(v *pb.Value) []string {
 	return nil
 }
 
+// A measure is the properties by which regions are compared: the middle and the area.
+type measure struct{ x, y, area float64 }
+
+func measureOf(r *pb.Region) measure {
+	x, y := middle(r)
+	return measure{x, y, area(r)}
+}
+
+// stands reports whether a stands in a relation to b. A relation that compares no measures stands nowhere.
+func stands(relation pb.Relation, a, b measure) bool {
+	switch relation {
+	case pb.Relation_RELATION_LEFT_OF:
+		return less(a.x, b.x)
+	case pb.Relation_RELATION_RIGHT_OF:
+		return less(b.x, a.x)
+	case pb.Relation_RELATION_ABOVE:
+		return less(a.y, b.y)
+	case pb.Relation_RELATION_BELOW:
+		return less(b.y, a.y)
+	case pb.Relation_RELATION_LARGER_THAN:
+		return less(b.area, a.area)
+	case pb.Relation_RELATION_SMALLER_THAN:
+		return less(a.area, b.area)
+	}
+	return false
+}
+
 // regionPasses reports whether a region passes a test. No region passes no test.
 func regionPasses(t *pb.RegionTest, r *pb.Region) bool {
 	if r == nil {
 		return false
 	}
-	x, y := middle(r)
-	v := float64(t.GetValue())
 	switch t.GetRelation() {
 	case pb.Relation_RELATION_OVERLAPS:
 		return meet(r, t.GetRegion())
 	case pb.Relation_RELATION_INSIDE:
 		return inside(r, t.GetRegion())
-	case pb.Relation_RELATION_LEFT_OF:
-		return less(x, v)
-	case pb.Relation_RELATION_RIGHT_OF:
-		return less(v, x)
-	case pb.Relation_RELATION_ABOVE:
-		return less(y, v)
-	case pb.Relation_RELATION_BELOW:
-		return less(v, y)
-	case pb.Relation_RELATION_LARGER_THAN:
-		return less(v, area(r))
-	case pb.Relation_RELATION_SMALLER_THAN:
-		return less(area(r), v)
 	}
-	return false
+	v := float64(t.GetValue())
+	return stands(t.GetRelation(), measureOf(r), measure{v, v, v})
 }
 
 // regionsStand reports whether a region stands in a relation in the picture to another region.
@@ -225,25 +239,10 @@ func regionsStand(relation pb.Relation, a, b *pb.Region) bool {
 	if a == nil || b == nil {
 		return false
 	}
-	ax, ay := middle(a)
-	bx, by := middle(b)
-	switch relation {
-	case pb.Relation_RELATION_LEFT_OF:
-		return less(ax, bx)
-	case pb.Relation_RELATION_RIGHT_OF:
-		return less(bx, ax)
-	case pb.Relation_RELATION_ABOVE:
-		return less(ay, by)
-	case pb.Relation_RELATION_BELOW:
-		return less(by, ay)
-	case pb.Relation_RELATION_INSIDE:
+	if relation == pb.Relation_RELATION_INSIDE {
 		return inside(a, b)
-	case pb.Relation_RELATION_LARGER_THAN:
-		return less(area(b), area(a))
-	case pb.Relation_RELATION_SMALLER_THAN:
-		return less(area(a), area(b))
 	}
-	return false
+	return stands(relation, measureOf(a), measureOf(b))
 }
 
 // less reports whether a is less than b by more than the rounding of sums of floats of 32 bits.

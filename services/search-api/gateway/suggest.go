@@ -53,7 +53,7 @@ func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.Sug
 	if strings.TrimSpace(typed) == "" {
 		return resp, nil
 	}
-	p := &processed{who: caller.Name(), own: caller.Name() + "\x00" + caller.Key(), view: g.deps.Catalog.View()}
+	p := g.begin(caller)
 	var err error
 	if p.snap, err = g.lib.snapshot(ctx); err != nil {
 		return nil, err
