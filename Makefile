@@ -16,7 +16,7 @@ CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
 .PHONY: servers servers-stop servers-status chaos
-.PHONY: help build sizes demo test check setup figures bench race release lint generate stale fmt prose clean
+.PHONY: help build sizes demo test check setup figures bench fuzz race release lint generate stale fmt prose clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ figures: setup ## run every figure of docs/benchmarks again (ONLY=glob picks)
 	ONLY='$(ONLY)' scripts/figures
 
 bench: figures ## the same as figures
+
+fuzz: ## run every fuzz target for an hour each (FOR=10m, ONLY=glob picks)
+	ONLY='$(ONLY)' FOR='$(FOR)' scripts/fuzz
 
 race: setup ## every package under the race detector, real servers left out (CI runs the packages of scripts/race)
 	scripts/race all

@@ -103,23 +103,6 @@ func TestScoreIsRefused(t *testing.T) {
 	}
 }
 
-func FuzzCompile(f *testing.F) {
-	f.Add("score * 2.0")
-	f.Add("leaves['look'] + (title == 'x' ? 1.0 : 0.0)")
-	f.Fuzz(func(t *testing.T, expression string) {
-		s, err := profile.Compile(expression)
-		if err != nil {
-			if !errkind.Is(err, errkind.Invalid) {
-				t.Fatal(err)
-			}
-			return
-		}
-		if _, err := s.Of(&profile.Inputs{Score: 1, Title: "a title"}); err != nil && !errkind.Is(err, errkind.Invalid) {
-			t.Fatal(err)
-		}
-	})
-}
-
 // TestExamples: the profiles that come with Cinedex are valid.
 func TestExamples(t *testing.T) {
 	ps, err := profile.Load("../../config/profiles", slog.New(slog.DiscardHandler))
