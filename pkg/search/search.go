@@ -167,6 +167,12 @@ type Searcher interface {
 	Size(ctx context.Context, q SetQuery) (int, error)
 	// Languages returns the languages of the texts within the scope, as BCP 47 tags, sorted.
 	Languages(ctx context.Context, s *Scope) ([]string, error)
+	// Spellings returns the words of a question that no item within the scope and the filter has, with the terms of items that the words
+	// may be misspellings of: see Spelling. Spellings reads Scope, Filter, Field, Words and Languages of q.
+	//   - Items outside the scope and the filter MUST NOT change the answer.
+	//   - A word that a language leaves out as a frequent word is no misspelling.
+	//   - The answer is in the order of the words, then of the languages. A word without a near term comes once, without terms.
+	Spellings(ctx context.Context, q TextQuery) ([]Spelling, error)
 	// Marks returns the byte ranges of a text in which the words of a query are found, in order and without overlap. language is the
 	// language of the text. Marks reads Words and Mode of q alone.
 	Marks(q TextQuery, text, language string) [][2]int
@@ -194,6 +200,7 @@ const (
 	Phrase                   // the words in their order, with small gaps
 	Fuzzy                    // each word, with one or two letters wrong
 	Prefix                   // search as you type: the last word may be the beginning of a word
+	Term                     // Words is a single term as Spellings returns the term, and is not analysed
 )
 
 // Field says in which field of annotations the words are looked for.
@@ -223,13 +230,39 @@ func (q TextQuery) Check() error {
 	switch {
 	case q.Scope == nil:
 		return ErrNoScope
-	case q.Mode > Prefix:
+	case q.Mode > Term:
 		return errkind.New(errkind.Invalid, "unknown mode %d of words", q.Mode)
 	case q.Field > FieldLabel:
 		return errkind.New(errkind.Invalid, "unknown field %d of words", q.Field)
 	}
 	return nil
 }
+
+// A Spelling is a word of a question that no item has, in one language of the items.
+type Spelling struct {
+	// Position is the place of the word among the words of the question, from 1.
+	Position int
+	// Language is the base language of the texts that Near comes from; empty for labels.
+	Language string
+	// Term is the word as Language analyses the word. Marks with the mode Term finds the word in the question.
+	Term string
+	// Near are terms of visible items, the nearest first, then the most frequent, at most MaxNear. Words of scripts without spaces, words
+	// with digits, and words of fewer than four letters have none.
+	Near []NearTerm
+}
+
+// A NearTerm is a term of visible items. Text, Set and Marks take the term with the mode Term.
+type NearTerm struct {
+	Term string
+	// Distance counts the letters by which the term differs. Two letters that changed places count as one (Damerau-Levenshtein). The
+	// distance is 1, or 2 for a word of seven letters or more with the same first letter.
+	Distance int
+	// Docs is the number of visible items with the term.
+	Docs int
+}
+
+// MaxNear bounds the terms of a Spelling.
+const MaxNear = 8
 
 // A VectorQuery asks for embeddings near a vector.
 type VectorQuery struct {

@@ -408,6 +408,12 @@ func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string,
 	return tags, err
 }
 
+// Spellings implements search.Searcher.
+func (e *Engine) Spellings(ctx context.Context, q search.TextQuery) (out []search.Spelling, err error) {
+	err = e.reading(func(g *generation) (err error) { out, err = g.text.spellings(ctx, q); return err })
+	return out, err
+}
+
 // Marks implements search.Searcher.
 func (e *Engine) Marks(q search.TextQuery, text, language string) [][2]int {
 	return e.live.Load().text.languages.Marks(q, text, language)

@@ -58,6 +58,15 @@ func (e expander) near(asked words.Asked) ([]words.Alternative, error) {
 	if nearness.Most == 0 {
 		return asked.Terms, nil
 	}
+	terms, err := e.nearTerms(asked, nearness)
+	if err != nil {
+		return nil, err
+	}
+	return words.Misspelt(terms), nil
+}
+
+// nearTerms returns the terms of a word, and the visible terms near the word.
+func (e expander) nearTerms(asked words.Asked, nearness *words.Nearness) (map[string]words.Found, error) {
 	terms := words.Exact(asked.Terms)
 	parts := nearness.Parts()
 	folded, err := e.anyFolded()
@@ -90,7 +99,7 @@ func (e expander) near(asked words.Asked) ([]words.Alternative, error) {
 			return nil, err
 		}
 	}
-	return words.Misspelt(terms), nil
+	return terms, nil
 }
 
 // anyFolded reports whether the field has words with accents.

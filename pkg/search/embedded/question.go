@@ -176,7 +176,25 @@ type askedField struct {
 }
 
 // ask calls f with the question over the present snapshot. ask does not call f if the question has no words or no runs to look in.
-func (t *text) ask(ctx context.Context, q search.TextQuery, f func(*asked) error) (err error) {
+func (t *text) ask(ctx context.Context, q search.TextQuery, f func(*asked) error) error {
+	return t.within(ctx, q, func(views []*view, fields []field, words []byte) error {
+		a := &asked{views: views}
+		for _, f := range fields {
+			clauses, err := f.clauses(ctx, views, q.Mode, words)
+			if err != nil {
+				return err
+			}
+			if len(clauses) > 0 {
+				a.fields = append(a.fields, askedField{f.name, clauses})
+			}
+		}
+		return f(a)
+	})
+}
+
+// within calls f with the views and the fields of a question over the present snapshot. within does not call f if the question has no words
+// or no runs to look in.
+func (t *text) within(ctx context.Context, q search.TextQuery, f func(views []*view, fields []field, words []byte) error) (err error) {
 	// A damaged segment shows as an index out of range within the libraries that read the segment. The panic ends the question, and not
 	// the process.
 	defer func() {
@@ -194,24 +212,15 @@ func (t *text) ask(ctx context.Context, q search.TextQuery, f func(*asked) error
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	a := &asked{}
-	if a.views, err = t.views(ctx, s, q.Scope, q.Filter); err != nil {
-		return err
-	}
-	fields, err := t.fields(a.views, q)
+	views, err := t.views(ctx, s, q.Scope, q.Filter)
 	if err != nil {
 		return err
 	}
-	for _, f := range fields {
-		clauses, err := f.clauses(ctx, a.views, q.Mode, words)
-		if err != nil {
-			return err
-		}
-		if len(clauses) > 0 {
-			a.fields = append(a.fields, askedField{f.name, clauses})
-		}
+	fields, err := t.fields(views, q)
+	if err != nil {
+		return err
 	}
-	return f(a)
+	return f(views, fields, words)
 }
 
 // A field is the texts of one language, or the labels, with their analysis and the number of visible documents.

@@ -257,6 +257,12 @@ func (r *rebuild) Languages(ctx context.Context, s *search.Scope) (tags []string
 	return tags, err
 }
 
+// Spellings implements search.Searcher.
+func (r *rebuild) Spellings(ctx context.Context, q search.TextQuery) (out []search.Spelling, err error) {
+	err = r.within(func(g *generation) (err error) { out, err = g.text.spellings(ctx, q); return err })
+	return out, err
+}
+
 // Marks implements search.Searcher.
 func (r *rebuild) Marks(q search.TextQuery, text, language string) [][2]int {
 	return r.engine.Marks(q, text, language)

@@ -252,6 +252,12 @@ func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string,
 	return tags, err
 }
 
+// Spellings implements search.Searcher.
+func (e *Engine) Spellings(ctx context.Context, q search.TextQuery) (out []search.Spelling, err error) {
+	err = e.reading(ctx, func() (bool, error) { out, err = e.spellings(ctx, live, q); return len(out) > 0, err })
+	return out, err
+}
+
 // reading asks a question. If an index was swapped and deleted between two requests, reading asks once more. An engine lacking items and
 // does not answer is not asked. An empty answer counts only after a look has found the engine whole.
 func (e *Engine) reading(ctx context.Context, ask func() (found bool, err error)) error {

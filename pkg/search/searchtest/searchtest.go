@@ -50,6 +50,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("cases", func(t *testing.T) { testCases(t, h) })
 	t.Run("names", func(t *testing.T) { testNames(t, h) })
 	t.Run("spellings", func(t *testing.T) { testSpellings(t, h) })
+	t.Run("misspelt words", func(t *testing.T) { testMisspelt(t, h) })
 	t.Run("hit tells of its item", func(t *testing.T) { testHit(t, h) })
 	t.Run("scope", func(t *testing.T) { testScope(t, h) })
 	t.Run("hidden items leave no trace", func(t *testing.T) { testNoTrace(t, h) })
@@ -74,7 +75,7 @@ func Run(t *testing.T, h Harness) {
 	// The scopes of the tests above name their runs. A large scope is told by its complement.
 	c := byComplement(h)
 	for name, test := range map[string]func(*testing.T, Harness){
-		"judged questions": testJudged, "scope": testScope, "hidden items leave no trace": testNoTrace,
+		"judged questions": testJudged, "scope": testScope, "misspelt words": testMisspelt, "hidden items leave no trace": testNoTrace,
 		"languages": testLanguages, "vectors": testVectors,
 	} {
 		t.Run("by complement/"+name, func(t *testing.T) { test(t, c) })
@@ -261,7 +262,7 @@ func testNoTrace(t *testing.T, h Harness) {
 	}
 	for _, field := range []search.Field{search.FieldText, search.FieldLabel} {
 		for _, words := range []string{"lighthouse", "storm lamp keeper", "captain coffee", "lam", "harbou", "stro", "café lampe", "old harbour", "k"} {
-			for mode := search.AnyWord; mode <= search.Prefix; mode++ {
+			for mode := search.AnyWord; mode <= search.Term; mode++ {
 				for _, limit := range []int{1, 3, 100} {
 					q := search.TextQuery{Scope: allRuns(), Words: words, Mode: mode, Field: field, Limit: limit}
 					a, b := find(t, lone, q), find(t, mixed, q)
@@ -528,7 +529,7 @@ func testHostile(t *testing.T, h Harness) {
 	e := open(t, h)
 	write(t, e, corpus()...)
 	for _, words := range hostile() {
-		for mode := search.AnyWord; mode <= search.Prefix; mode++ {
+		for mode := search.AnyWord; mode <= search.Term; mode++ {
 			for _, languages := range [][]string{nil, {"en"}, {"ja"}, {"xx", "not a language", "\x00"}} {
 				for _, hit := range find(t, e, search.TextQuery{Scope: allRuns(), Words: words, Mode: mode, Languages: languages}) {
 					if !allRuns().Has(hit.Run) {
@@ -536,6 +537,9 @@ func testHostile(t *testing.T, h Harness) {
 					}
 				}
 				e.Marks(search.TextQuery{Words: words, Mode: mode}, words, "en")
+				if _, err := e.Spellings(t.Context(), search.TextQuery{Scope: allRuns(), Words: words, Languages: languages}); err != nil {
+					t.Errorf("the spellings of %.40q: %v", words, err)
+				}
 			}
 		}
 	}

@@ -121,3 +121,8 @@ func (e *told) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit,
 func (e *told) Languages(ctx context.Context, s *search.Scope) ([]string, error) {
 	return e.Engine.Languages(ctx, e.written.scope(s))
 }
+
+func (e *told) Spellings(ctx context.Context, q search.TextQuery) ([]search.Spelling, error) {
+	q.Scope = e.written.scope(q.Scope)
+	return e.Engine.Spellings(ctx, q)
+}

@@ -148,8 +148,15 @@ type Typed struct {
 	stop bool
 }
 
-// Ask analyses a question. Frequent words are left out, unless every word is frequent. With search.Prefix, typed is the last word.
+// Ask analyses a question. Frequent words are left out, unless every word is frequent. With search.Prefix, typed is the last word. With
+// search.Term, the question is a term.
 func (l *Language) Ask(question []byte, mode search.TextMode) (asked []Asked, typed *Typed) {
+	if mode == search.Term {
+		if len(question) > 0 {
+			asked = []Asked{{Terms: []Alternative{{Term: string(question), Weight: 1}}, Folded: string(question), Position: 1}}
+		}
+		return asked, nil
+	}
 	s := scans.Get().(*scan)
 	defer scans.Put(s)
 	s.text(question, l.style)
