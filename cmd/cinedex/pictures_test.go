@@ -8,7 +8,6 @@ import (
 	"image/jpeg"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
-	"gopkg.in/yaml.v3"
 
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/media"
@@ -229,36 +227,17 @@ func (w *world) like(img image.Image, quality int) *pb.SearchResponse {
 	return w.search(&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: b.Bytes()}), Limit: 5})
 }
 
-// judged is a person's description of a film, from a frame every four seconds, written before any query was tried.
-type judged struct {
-	Queries []struct {
-		Text  string   `yaml:"text"`
-		Spans []string `yaml:"spans"`
-	} `yaml:"queries"`
-}
-
 func TestFigureWords(t *testing.T) {
 	figure.Begin(t, "pictures/words")
-	b, err := os.ReadFile(filepath.Join("testdata", "bunny-judged.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var j judged
-	if err := yaml.Unmarshal(b, &j); err != nil {
-		t.Fatal(err)
-	}
 	w := bunnyWorld(t)
+	queries := judgedQueries(t, "bunny.yaml", w.Store)
 	shots := w.annotations(w.asset(demoBunny).GetId(), "shots")
 	var found, asked, chance float64
 	var lines []string
-	for _, q := range j.Queries {
+	for _, q := range queries {
 		var spans []schema.Interval
-		for _, s := range q.Spans {
-			var from, to float64
-			if _, err := fmt.Sscanf(s, "%f-%f", &from, &to); err != nil || to <= from {
-				t.Fatalf("%s: %q is no span", q.Text, s)
-			}
-			spans = append(spans, schema.Interval{Start: schema.Time(from * float64(schema.Second)), End: schema.Time(to * float64(schema.Second))})
+		for _, m := range q.right {
+			spans = append(spans, m.Interval)
 		}
 		right := func(iv schema.Interval) bool {
 			var shared schema.Time
@@ -274,7 +253,7 @@ func TestFigureWords(t *testing.T) {
 			}
 		}
 		chance += float64(n) / float64(len(shots))
-		resp := w.search(&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_text", Text: q.Text}), Limit: 5})
+		resp := w.search(&pb.SearchRequest{Q: q.Q, Limit: 5})
 		hit := 0
 		for _, h := range resp.GetHits() {
 			if right(schema.IntervalOf(h)) {
@@ -283,9 +262,9 @@ func TestFigureWords(t *testing.T) {
 		}
 		found += float64(hit)
 		asked += 5
-		lines = append(lines, fmt.Sprintf("%q %d/5 (chance %.1f)", q.Text, hit, 5*float64(n)/float64(len(shots))))
+		lines = append(lines, fmt.Sprintf("%q %d/5 (chance %.1f)", q.Q, hit, 5*float64(n)/float64(len(shots))))
 	}
-	p, c := found/asked, chance/float64(len(j.Queries))
+	p, c := found/asked, chance/float64(len(queries))
 	figure.Report(t, false, figure.Result{Name: "pictures/words", Claim: "words → picture, 20 judged queries over Big Buck Bunny: precision@5 told beside chance",
 		Measured: fmt.Sprintf("precision@5 %.2f, chance %.2f", p, c), Ratio: p / c, Pass: p > c, Note: strings.Join(lines, ", ")})
 }
