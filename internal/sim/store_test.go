@@ -289,6 +289,26 @@ func (g gated) Positions(ctx context.Context, group string) ([]store.Position, e
 	})
 }
 
+func (g gated) WritePicks(ctx context.Context, picks []*pb.Pick) error {
+	return tell(ctx, g, "write picks", func(ctx context.Context, s *pebblestore.Store) error { return s.WritePicks(ctx, picks) })
+}
+
+func (g gated) AllPicks(ctx context.Context) iter.Seq2[*pb.Pick, error] {
+	return each(ctx, g, "all picks", func(ctx context.Context, s *pebblestore.Store) iter.Seq2[*pb.Pick, error] { return s.AllPicks(ctx) })
+}
+
+func (g gated) DeletePicks(ctx context.Context, picks []*pb.Pick) error {
+	return tell(ctx, g, "delete picks", func(ctx context.Context, s *pebblestore.Store) error { return s.DeletePicks(ctx, picks) })
+}
+
+func (g gated) ForgetPicks(ctx context.Context, person string) (int64, error) {
+	return ask(ctx, g, "forget picks", func(ctx context.Context, s *pebblestore.Store) (int64, error) { return s.ForgetPicks(ctx, person) })
+}
+
+func (g gated) Forgotten(ctx context.Context) (int64, error) {
+	return ask(ctx, g, "forgotten", func(ctx context.Context, s *pebblestore.Store) (int64, error) { return s.Forgotten(ctx) })
+}
+
 func (g gated) Dump(ctx context.Context, w io.Writer) error {
 	return tell(ctx, g, "dump", func(ctx context.Context, s *pebblestore.Store) error { return s.Dump(ctx, w) })
 }

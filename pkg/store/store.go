@@ -34,12 +34,13 @@ type Store interface {
 	Jobs
 	Partners
 	Positions
+	Picks
 
 	// Dump writes all rows that readers can see or could switch to, as of a single moment. Each row is a line of JSON:
 	// {"asset":...}, {"run":...}, {"annotation":...}, {"embedding":...}, {"active":...}, in this order, and by identity
 	// within each kind, with the message in the form of schema.MarshalJSON. Dump leaves out history: epochs,
 	// generations, how long executions took, the run seen before, whether a run was ever switched to, revisions of
-	// assets, when titles were decided, leases, jobs, markers.
+	// assets, when titles were decided, leases, jobs, markers, picks.
 	Dump(ctx context.Context, w io.Writer) error
 	// Version grows with every change of the library:
 	//
@@ -338,6 +339,34 @@ type Positions interface {
 	Reach(ctx context.Context, group string, reached []Position) error
 	// Positions returns the recorded positions of a group, in any order.
 	Positions(ctx context.Context, group string) ([]Position, error)
+}
+
+// Picks is the log of the moments that people opened or picked: what recommendations are made of. A person is a keyed hash, and a store
+// never learns a name. The identity of a pick is its person, query, asset, start and end.
+type Picks interface {
+	// WritePicks records picks durably.
+	//
+	//   - A pick replaces the recorded pick of the same identity.
+	//   - After an error, some of the picks may be recorded. The caller MAY write the picks again.
+	//   - Invalid: person, query or asset is missing, or start, end or day is negative.
+	WritePicks(ctx context.Context, picks []*pb.Pick) error
+	// AllPicks yields every pick in the order of persons. The order of a person's picks is any, and the same in each call.
+	AllPicks(ctx context.Context) iter.Seq2[*pb.Pick, error]
+	// DeletePicks deletes picks by identity. DeletePicks does not read the day. A pick without a record is no error.
+	DeletePicks(ctx context.Context, picks []*pb.Pick) error
+	// ForgetPicks deletes every pick of a person, and returns how many picks there were.
+	//
+	//   - After ForgetPicks has returned, no read of any process returns a pick of the person that was written before ForgetPicks began.
+	//   - ForgetPicks makes Forgotten grow, after the deletion, also if the person had no picks.
+	//   - A pick that is written during ForgetPicks MAY be deleted. A store of several processes MAY also delete a pick that another
+	//     process writes behind ForgetPicks, within the difference of the two clocks.
+	//   - After an error, some of the picks may be deleted. The caller MUST forget again.
+	//   - Invalid: person is empty.
+	ForgetPicks(ctx context.Context, person string) (int64, error)
+	// Forgotten grows with every ForgetPicks, and never goes back. A reader with a copy of the picks MUST read Forgotten before AllPicks,
+	// and MUST drop the copy if Forgotten has another value later. After ForgetPicks has returned, Forgotten is above every value read
+	// before ForgetPicks began. Reading Forgotten is cheap.
+	Forgotten(ctx context.Context) (int64, error)
 }
 
 // JobLease is the name under which a job's workers are fenced.

@@ -1365,6 +1365,8 @@ type SearchResponse struct {
 	Total *Total `protobuf:"bytes,7,opt,name=total,proto3" json:"total,omitempty"`
 	// How the query was evaluated, if SearchRequest.explain asks for it: one step a line, in the order of the query.
 	Explain []*PlanStep `protobuf:"bytes,8,rep,name=explain,proto3" json:"explain,omitempty"`
+	// Names the answer for Picked, which says which of the hits were opened. Empty where nobody keeps picks.
+	Search string `protobuf:"bytes,12,opt,name=search,proto3" json:"search,omitempty"`
 	// The profile that shaped the answer, as name@version.
 	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The moments of the whole answer, counted by each of the facets asked for.
@@ -1457,6 +1459,13 @@ func (x *SearchResponse) GetExplain() []*PlanStep {
 		return x.Explain
 	}
 	return nil
+}
+
+func (x *SearchResponse) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
 }
 
 func (x *SearchResponse) GetProfile() string {
@@ -3588,7 +3597,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06facets\x18\x17 \x03(\tR\x06facets\x1a:\n" +
 	"\fPreviewEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8c\x03\n" +
 	"\x0eSearchResponse\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\x01R\x06tookMs\x124\n" +
@@ -3597,7 +3606,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06cursor\x18\x05 \x01(\tR\x06cursor\x12\"\n" +
 	"\rno_good_match\x18\x06 \x01(\bR\vnoGoodMatch\x12'\n" +
 	"\x05total\x18\a \x01(\v2\x11.cinedex.v1.TotalR\x05total\x12.\n" +
-	"\aexplain\x18\b \x03(\v2\x14.cinedex.v1.PlanStepR\aexplain\x12\x18\n" +
+	"\aexplain\x18\b \x03(\v2\x14.cinedex.v1.PlanStepR\aexplain\x12\x16\n" +
+	"\x06search\x18\f \x01(\tR\x06search\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12)\n" +
 	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"K\n" +
 	"\x05Facet\x12\x12\n" +

@@ -55,6 +55,10 @@ var migrations = []migration{
 		`CREATE TABLE IF NOT EXISTS %s.stretches (library text, asset text, run text, first bigint, bounds blob,
 			PRIMARY KEY ((library, asset, run), first)) WITH comment = 'when the annotations of a run start, some at a time; timestamps lead with the epoch'` + written,
 	}},
+	{needs: 1, cql: []string{
+		`CREATE TABLE IF NOT EXISTS %s.picks (library text, shard smallint, id text, body blob,
+			PRIMARY KEY ((library, shard), id)) WITH comment = 'which moments people picked, by a keyed hash of the person'` + changed,
+	}},
 }
 
 // The kinds of rows in runs, active runs first.

@@ -22,6 +22,8 @@ const (
 	tableChangeLog   = 'C'
 	tablePartners    = 'P'
 	tablePositions   = 'o'
+	tablePicks       = 'p'
+	tableForgotten   = 'f'
 )
 
 // key builds a table's key of texts. Each text ends with 00 01, and a 00 within a text is written as 00 FF. So keys are

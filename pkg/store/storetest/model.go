@@ -233,7 +233,7 @@ func testModel(t *testing.T, h Harness) {
 			}
 		}
 
-		rt.Repeat(map[string]func(*rapid.T){
+		steps := map[string]func(*rapid.T){
 			"put an asset": func(*rapid.T) {
 				a := asset(anAsset())
 				a.SizeBytes = number("size", 1)
@@ -381,7 +381,9 @@ func testModel(t *testing.T, h Harness) {
 			"": func(*rapid.T) {
 				check(rt, ctx, s, m, store.Span{Start: schema.Time(number("start", 9)) * schema.Second, End: schema.Time(number("end", 12)) * schema.Second})
 			},
-		})
+		}
+		maps.Copy(steps, pickSteps(rt, func() store.Store { return s }, pickModel{}))
+		rt.Repeat(steps)
 		equal(rt, "the dump", dumpOf(rt, s), m.dump(rt))
 	})
 }

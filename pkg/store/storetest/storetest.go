@@ -57,6 +57,8 @@ func Run(t *testing.T, h Harness) {
 		{"jobs", testJobs},
 		{"partners", testPartners},
 		{"positions", testPositions},
+		{"picks", testPicks},
+		{"picks under readers", testPicksUnderReaders},
 		{"version", testVersion},
 		{"changes", testChanges},
 		{"changes under writers", testChangesUnderWriters},

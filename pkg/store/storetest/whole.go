@@ -132,6 +132,8 @@ func calls(ctx context.Context, s store.Store) map[string]error {
 	_, annotations := s.AnnotationsAt(ctx, []store.Ref{{Asset: "a", Run: "r"}})
 	_, embeddings := s.EmbeddingsAt(ctx, []store.Ref{{Asset: "a", Run: "r"}})
 	_, before := s.LastBefore(ctx, []store.Point{{Asset: "a", Run: "r", Kind: "dialogue", Time: 1}})
+	_, forget := s.ForgetPicks(ctx, "p")
+	_, forgotten := s.Forgotten(ctx)
 	var inactive error
 	for _, err := range s.Inactive(ctx) {
 		inactive = err
@@ -144,6 +146,7 @@ func calls(ctx context.Context, s store.Store) map[string]error {
 		"Activate": activate, "Active": active, "Acquire": acquire, "Renew": renew, "Release": s.Release(ctx, store.Lease{Name: "n", Epoch: 1}),
 		"CheckEpoch": s.CheckEpoch(ctx, "n", 1), "Version": version, "Changes": changes, "Ready": s.Ready(ctx), "Dump": s.Dump(ctx, io.Discard),
 		"AnnotationsAt": annotations, "EmbeddingsAt": embeddings, "LastBefore": before, "Inactive": inactive,
+		"WritePicks": s.WritePicks(ctx, []*pb.Pick{pick("p", "q", 1)}), "DeletePicks": s.DeletePicks(ctx, []*pb.Pick{pick("p", "q", 1)}), "ForgetPicks": forget, "Forgotten": forgotten, "AllPicks": last(s.AllPicks(ctx)),
 		"AllAssets": last(s.AllAssets(ctx)), "AllActive": last(s.AllActive(ctx)),
 		"AnnotationsOf": last(s.AnnotationsOf(ctx, "a", "r", store.Span{})), "EmbeddingsOf": last(s.EmbeddingsOf(ctx, "a", "r", store.Span{})),
 	}

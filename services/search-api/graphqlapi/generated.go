@@ -282,6 +282,7 @@ type ComplexityRoot struct {
 		Partial     func(childComplexity int) int
 		Profile     func(childComplexity int) int
 		Query       func(childComplexity int) int
+		Search      func(childComplexity int) int
 		TookMs      func(childComplexity int) int
 		Total       func(childComplexity int) int
 	}
@@ -1509,6 +1510,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.Query(childComplexity), true
+	case "SearchAnswer.search":
+		if e.ComplexityRoot.SearchAnswer.Search == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchAnswer.Search(childComplexity), true
 	case "SearchAnswer.tookMs":
 		if e.ComplexityRoot.SearchAnswer.TookMs == nil {
 			break
@@ -2389,6 +2396,8 @@ func (ec *executionContext) childFields_SearchAnswer(ctx context.Context, field 
 		return ec.fieldContext_SearchAnswer_total(ctx, field)
 	case "explain":
 		return ec.fieldContext_SearchAnswer_explain(ctx, field)
+	case "search":
+		return ec.fieldContext_SearchAnswer_search(ctx, field)
 	case "profile":
 		return ec.fieldContext_SearchAnswer_profile(ctx, field)
 	case "facets":
@@ -7467,6 +7476,29 @@ func (ec *executionContext) fieldContext_SearchAnswer_explain(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _SearchAnswer_search(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SearchAnswer_search(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Search, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SearchAnswer_search(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SearchAnswer", field, false, false, "String")
+}
+
 func (ec *executionContext) _SearchAnswer_profile(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12155,6 +12187,11 @@ func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.Selection
 			}
 		case "explain":
 			out.Values[i] = ec._SearchAnswer_explain(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "search":
+			out.Values[i] = ec._SearchAnswer_search(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
