@@ -101,10 +101,13 @@ func (m *model) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit
 
 func (m *model) Size(context.Context, search.SetQuery) (int, error)         { return 0, errNotAsked }
 func (m *model) Languages(context.Context, *search.Scope) ([]string, error) { return nil, errNotAsked }
-func (m *model) Marks(search.TextQuery, string, string) [][2]int            { return nil }
-func (m *model) Dump(context.Context, io.Writer) error                      { return errNotAsked }
-func (m *model) Ready(context.Context) error                                { return nil }
-func (m *model) Close() error                                               { return nil }
+func (m *model) Spellings(context.Context, search.TextQuery) ([]search.Spelling, error) {
+	return nil, errNotAsked
+}
+func (m *model) Marks(search.TextQuery, string, string) [][2]int { return nil }
+func (m *model) Dump(context.Context, io.Writer) error           { return errNotAsked }
+func (m *model) Ready(context.Context) error                     { return nil }
+func (m *model) Close() error                                    { return nil }
 
 // writer is the engine as seen by an indexer.
 type writer struct{ p *process }
