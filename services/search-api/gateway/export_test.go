@@ -15,3 +15,6 @@ func (g *Gateway) Later(d time.Duration) {
 
 // KeepMatches sets how many matches of one query are kept.
 func (g *Gateway) KeepMatches(n int) { g.mostMatches = n }
+
+// BesideFrom sets how many items an operand has at least, so that both operands of an operator are read whole.
+func (g *Gateway) BesideFrom(n int) { g.besideFrom = n }

@@ -145,6 +145,7 @@ type Gateway struct {
 	shots    *shotCache // of finished runs: what everybody who may see the run may know
 
 	mostMatches int // maxMatches, and fewer in tests
+	besideFrom  int // besideFrom, and fewer in tests
 
 	seconds *prometheus.HistogramVec
 	parts   *prometheus.HistogramVec
@@ -163,7 +164,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.shares = newShares(cfg, deps.Metrics)
 	g.encoded = newVectorCache()
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
-	g.shots, g.mostMatches = newShotCache(), maxMatches
+	g.shots, g.mostMatches, g.besideFrom = newShotCache(), maxMatches, besideFrom
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)
 	g.lib.deps, g.lib.now, g.lib.turn, g.lib.lineups = &g.deps, time.Now, newTurn(), lineups{}

@@ -108,6 +108,9 @@ func (w *whole) evaluate() (found []*moment, lines []*step, err error) {
 		return nil, s.list, err
 	}
 	root.drive()
+	if len(s.list) > 0 {
+		w.root = s.list[0]
+	}
 	w.fuses = root.fuses()
 	for g, err := range root.moments(nil) {
 		if err != nil {

@@ -681,6 +681,7 @@ func (tr *trial) once(t testing.TB, r *rapid.T) {
 	o := tr.add(t, randomFilms(r))
 	for range oracleQueries {
 		q, f := exactQuery(r), randomFilter(r)
+		tr.all.BesideFrom(rapid.SampledFrom([]int{0, 2, 1000}).Draw(r, "beside from"))
 		if problem := tr.check(t, o, q, f); problem != "" {
 			r.Fatalf("%s: %s", query.Language{Names: tr.view}.Print(q, f), problem)
 		}

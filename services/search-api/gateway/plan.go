@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -310,20 +311,16 @@ func (o *andOperand) fuses() bool { return slices.ContainsFunc(o.wanted, operand
 func (o *andOperand) drive() { o.wanted[0].drive() }
 
 func (o *andOperand) moments(where []search.Window) groups {
-	return noted(o.w.batches(o.wanted[0].moments(where), where == nil, func(batch []group) ([]group, error) {
-		var err error
-		for _, c := range o.wanted[1:] {
-			if batch, err = o.w.join(batch, c.moments(cover(batch, 0)), false, o.line, o.w.algebra.And); err != nil {
-				return nil, err
-			}
+	first := o.wanted[0]
+	out := first.moments(where)
+	for i, c := range slices.Concat(o.wanted[1:], o.unwanted) {
+		j := joining{first: first, second: c, everywhere: where == nil, line: o.line, op: o.w.algebra.And}
+		if j.last = i == len(o.wanted)+len(o.unwanted)-2; i >= len(o.wanted)-1 {
+			j.keep, j.op = true, o.w.not
 		}
-		for _, c := range o.unwanted {
-			if batch, err = o.w.join(batch, c.moments(cover(batch, 0)), true, o.line, o.w.not); err != nil {
-				return nil, err
-			}
-		}
-		return batch, nil
-	}), o.line)
+		out = o.w.with(out, j)
+	}
+	return noted(out, o.line)
 }
 
 func (w *whole) not(a, b []stretch) ([]stretch, error) { return w.algebra.Not(a, b), nil }
@@ -383,17 +380,10 @@ func (o *pairOperand) within(left, right []stretch) ([]stretch, error) {
 }
 
 func (o *pairOperand) moments(where []search.Window) groups {
-	switch {
-	case where != nil:
+	if where != nil {
 		return noted(o.inside(where), o.line)
-	case o.right.size() < o.left.size():
-		return noted(o.w.batches(o.right.moments(nil), true, func(rights []group) ([]group, error) {
-			return o.w.join(rights, o.left.moments(cover(rights, o.reach())), false, o.line, func(r, l []stretch) ([]stretch, error) { return o.within(l, r) })
-		}), o.line)
 	}
-	return noted(o.w.batches(o.left.moments(nil), true, func(lefts []group) ([]group, error) {
-		return o.w.join(lefts, o.right.moments(cover(lefts, o.reach())), false, o.line, o.within)
-	}), o.line)
+	return noted(o.w.both(o.left, o.right, nil, joining{reach: o.reach(), line: o.line, op: o.within}), o.line)
 }
 
 // inside returns the pairs that share time with a window. Of such a pair, the left or the right is at most gap away from the window. So
@@ -406,10 +396,8 @@ func (o *pairOperand) inside(where []search.Window) groups {
 			yield(group{}, err)
 			return
 		}
-		pairs := o.w.batches(o.left.moments(unite(near, cover(rights, o.reach()))), false, func(lefts []group) ([]group, error) {
-			return o.w.join(lefts, o.right.moments(cover(lefts, o.reach())), false, o.line, o.within)
-		})
-		for g, err := range pairs {
+		lefts := o.left.moments(unite(near, cover(rights, o.reach())))
+		for g, err := range o.w.with(lefts, joining{first: o.left, second: o.right, reach: o.reach(), line: o.line, op: o.within}) {
 			if !yield(g, err) {
 				return
 			}
@@ -417,9 +405,108 @@ func (o *pairOperand) inside(where []search.Window) groups {
 	}
 }
 
-// batches reads a stream in batches of about batchSpans, and yields what finish makes of each batch. whole says that the stream is the
-// operand that the whole query reads first.
-func (w *whole) batches(in groups, everywhere bool, finish func([]group) ([]group, error)) groups {
+// A joining applies an operator to the moments of two operands, asset by asset.
+type joining struct {
+	// first is the operand that is read first. second is read beside first, or within the windows of the moments of first.
+	first, second operand
+	// everywhere says that the moments of first are wanted everywhere. Otherwise second is read within windows alone.
+	everywhere bool
+	// reach is how far around a moment of first the moments of second matter.
+	reach schema.Time
+	// keep says that the moments of an asset without moments of second stay as they are; otherwise the moments fall away.
+	keep bool
+	// last says that line has no other joining behind this.
+	last bool
+	line *step
+	op   func(first, second []stretch) ([]stretch, error)
+}
+
+// both applies an operator to the moments of left within windows and the moments of right. Everywhere, the smaller operand is read first.
+func (w *whole) both(left, right operand, where []search.Window, j joining) groups {
+	j.everywhere, j.last = where == nil, true
+	if where != nil || left.size() <= right.size() {
+		j.first, j.second = left, right
+		return w.with(left.moments(where), j)
+	}
+	op := j.op
+	j.first, j.second = right, left
+	j.op = func(r, l []stretch) ([]stretch, error) { return op(l, r) }
+	return w.with(right.moments(nil), j)
+}
+
+const (
+	// besideFrom is how many items the first operand of a joining has at least, so that the second operand is read whole
+	// (Gateway.besideFrom). Windows around few moments cost little.
+	besideFrom = measured
+	// besideTimes is how many times as many items as the first operand the second operand has at most. The windows around many moments
+	// hold most of a set that is not much larger.
+	besideTimes = 4
+)
+
+// with reads the second operand of a joining.
+func (w *whole) with(in groups, j joining) groups {
+	if n := j.first.size(); j.everywhere && n >= w.g.besideFrom && j.second.size()/besideTimes <= n {
+		return w.beside(in, j)
+	}
+	return w.batches(in, j.progress(), func(batch []group) ([]group, error) {
+		return w.join(batch, j.second.moments(cover(batch, j.reach)), j)
+	})
+}
+
+// beside reads both operands of a joining at once, asset by asset.
+func (w *whole) beside(in groups, j joining) groups {
+	return func(yield func(group, error) bool) {
+		next, end := iter.Pull2(j.second.moments(nil))
+		defer end()
+		second, err, more := next()
+		for first, failed := range in {
+			for failed == nil && err == nil && more && second.asset < first.asset {
+				second, err, more = next()
+			}
+			if err := cmp.Or(failed, err); err != nil {
+				yield(group{}, err)
+				return
+			}
+			if more && second.asset == first.asset {
+				first.spans, err = j.apply(first.spans, second.spans)
+			} else if !j.keep {
+				first.spans = nil
+			}
+			if err != nil {
+				yield(group{}, err)
+				return
+			}
+			if len(first.spans) > 0 && !yield(first, nil) {
+				return
+			}
+			w.advance(j.progress(), first.asset)
+		}
+	}
+}
+
+func (j joining) apply(first, second []stretch) ([]stretch, error) {
+	began := time.Now()
+	defer func() { j.line.worked(time.Since(began)) }()
+	return j.op(first, second)
+}
+
+// progress returns the line that the moments of the joining are the moments of; nil where another joining follows.
+func (j joining) progress() *step {
+	if j.last {
+		return j.line
+	}
+	return nil
+}
+
+// advance notes that all moments of a line are known up to an asset.
+func (w *whole) advance(line *step, asset string) {
+	if line != nil && line == w.root {
+		w.done = asset
+	}
+}
+
+// batches reads a stream in batches of about batchSpans, and yields what finish makes of each batch: the moments of a line.
+func (w *whole) batches(in groups, line *step, finish func([]group) ([]group, error)) groups {
 	return func(yield func(group, error) bool) {
 		var batch []group
 		held := 0
@@ -433,15 +520,13 @@ func (w *whole) batches(in groups, everywhere bool, finish func([]group) ([]grou
 				yield(group{}, err)
 				return false
 			}
-			if everywhere {
-				w.done = last
-			}
 			batch, held = nil, 0
 			for _, g := range out {
 				if !yield(g, nil) {
 					return false
 				}
 			}
+			w.advance(line, last)
 			return true
 		}
 		for g, err := range in {
@@ -460,35 +545,32 @@ func (w *whole) batches(in groups, everywhere bool, finish func([]group) ([]grou
 	}
 }
 
-// join applies an operator to the groups of a batch and the groups of a stream, asset by asset. keep says that a group without a partner
-// stays as it is; otherwise the group falls away.
-func (w *whole) join(batch []group, with groups, keep bool, line *step, op func(a, b []stretch) ([]stretch, error)) ([]group, error) {
+// join applies the operator of a joining to the groups of a batch and the groups of a stream, asset by asset.
+func (w *whole) join(batch []group, with groups, j joining) ([]group, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
 	out := make([]group, 0, len(batch))
 	i := 0
-	pass := func(until string) {
-		for ; i < len(batch) && (until == "" || batch[i].asset < until); i++ {
-			if keep {
+	pass := func(until func(string) bool) {
+		for ; i < len(batch) && until(batch[i].asset); i++ {
+			if j.keep {
 				out = append(out, batch[i])
 			}
 		}
-	}
-	if len(batch) == 0 {
-		return nil, nil
 	}
 	for g, err := range with {
 		if err != nil {
 			return nil, err
 		}
-		pass(g.asset)
+		pass(func(asset string) bool { return asset < g.asset })
 		if i == len(batch) {
 			break
 		}
 		if batch[i].asset != g.asset {
 			continue
 		}
-		began := time.Now()
-		spans, err := op(batch[i].spans, g.spans)
-		line.worked(time.Since(began))
+		spans, err := j.apply(batch[i].spans, g.spans)
 		if err != nil {
 			return nil, err
 		}
@@ -497,7 +579,7 @@ func (w *whole) join(batch []group, with groups, keep bool, line *step, op func(
 		}
 		i++
 	}
-	pass("")
+	pass(func(string) bool { return true })
 	return out, nil
 }
 

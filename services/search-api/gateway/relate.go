@@ -66,14 +66,7 @@ func (o *relatedOperand) drive() {
 
 // moments reads the smaller side first. Windows are those of the left: a moment of the operand lies within a moment of the left.
 func (o *relatedOperand) moments(where []search.Window) groups {
-	if where == nil && o.right.size() < o.left.size() {
-		return noted(o.w.batches(o.right.moments(nil), true, func(rights []group) ([]group, error) {
-			return o.w.join(rights, o.left.moments(cover(rights, o.reach)), false, o.line, func(r, l []stretch) ([]stretch, error) { return o.relate(l, r) })
-		}), o.line)
-	}
-	return noted(o.w.batches(o.left.moments(where), where == nil, func(lefts []group) ([]group, error) {
-		return o.w.join(lefts, o.right.moments(cover(lefts, o.reach)), false, o.line, o.relate)
-	}), o.line)
+	return noted(o.w.both(o.left, o.right, where, joining{reach: o.reach, line: o.line, op: o.relate}), o.line)
 }
 
 // inPicture returns the time that a moment of a and a moment of b share, where a region of the one stands in the relation to a region of the
@@ -128,7 +121,7 @@ func (o *nearCutOperand) fuses() bool { return o.of.fuses() }
 func (o *nearCutOperand) drive()      { o.of.drive() }
 
 func (o *nearCutOperand) moments(where []search.Window) groups {
-	return noted(o.w.batches(o.of.moments(where), where == nil, func(batch []group) ([]group, error) {
+	return noted(o.w.batches(o.of.moments(where), o.line, func(batch []group) ([]group, error) {
 		assets := make([]string, len(batch))
 		for i, g := range batch {
 			assets[i] = g.asset
@@ -205,7 +198,7 @@ func (o *atLeastOperand) moments(where []search.Window) groups {
 	for i, c := range o.drivers() {
 		first[i] = c.moments(wholeAssets(where))
 	}
-	return noted(o.w.batches(o.w.union(first), where == nil, func(batch []group) ([]group, error) {
+	return noted(o.w.batches(o.w.union(first), o.line, func(batch []group) ([]group, error) {
 		everywhere := make([]search.Window, len(batch))
 		lists := make(map[string][][]stretch, len(batch))
 		for i, g := range batch {

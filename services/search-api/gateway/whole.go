@@ -61,6 +61,7 @@ type whole struct {
 	bounded map[*part]bool // the set of the part is its best candidates
 	best    map[*part][]search.Hit
 	fuses   bool   // several parts may find one moment at different intervals
+	root    *step  // the line of the whole query
 	done    string // every match in the assets up to this asset is known
 	last    sight  // of the run that was looked up last
 	// regional are the leaves whose regions a relation in the picture compares.
