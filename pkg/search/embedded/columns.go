@@ -26,6 +26,7 @@ type columns struct {
 
 	// places are of every document. places is nil until text.place has read them.
 	places atomic.Pointer[places]
+	placed *placedCache
 }
 
 func newColumns(seg *scorch.SegmentSnapshot, table *runTable) (*columns, error) {
@@ -50,6 +51,7 @@ func newColumns(seg *scorch.SegmentSnapshot, table *runTable) (*columns, error) 
 	}
 	c.group()
 	c.followed, c.named = newSights(n, lineagesKept*setsKept/2), newSights(n, namedKept)
+	c.placed = newPlacedCache(n)
 	return c, nil
 }
 

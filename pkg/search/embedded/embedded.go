@@ -367,26 +367,48 @@ func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []searc
 
 // Set implements search.Searcher. The set is read before the first item comes. Of each item, a few bytes are held.
 func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return setOf(ctx, q, func() (streams []stream, err error) {
+	return hitsOf(e.Items(ctx, q))
+}
+
+// Items implements search.ItemReader.
+func (e *Engine) Items(ctx context.Context, q search.SetQuery) iter.Seq2[search.Items, error] {
+	return setItems(ctx, q, func() (all *reading, err error) {
 		defer func(begun time.Time) { e.measure("set", begun, err) }(time.Now())
-		err = e.reading(func(g *generation) (err error) { streams, err = g.set(ctx, q); return err })
-		return streams, err
+		err = e.reading(func(g *generation) (err error) { all, err = g.set(ctx, q); return err })
+		return all, err
 	})
 }
 
-// setOf returns a set as the sequence of its items.
-func setOf(ctx context.Context, q search.SetQuery, read func() ([]stream, error)) iter.Seq2[search.Hit, error] {
-	return func(yield func(search.Hit, error) bool) {
-		if err := q.Check(); err != nil {
-			yield(search.Hit{}, err)
-			return
+// setItems returns a set as the sequence of its items.
+func setItems(ctx context.Context, q search.SetQuery, read func() (*reading, error)) iter.Seq2[search.Items, error] {
+	return func(yield func(search.Items, error) bool) {
+		err := q.Check()
+		var all *reading
+		if err == nil {
+			all, err = read()
 		}
-		streams, err := read()
 		if err != nil {
-			yield(search.Hit{}, err)
+			yield(search.Items{}, err)
 			return
 		}
-		merged(ctx, streams, yield)
+		all.give(ctx, yield)
+	}
+}
+
+// hitsOf returns items one by one.
+func hitsOf(all iter.Seq2[search.Items, error]) iter.Seq2[search.Hit, error] {
+	return func(yield func(search.Hit, error) bool) {
+		for items, err := range all {
+			if err != nil {
+				yield(search.Hit{}, err)
+				return
+			}
+			for i := range items.List {
+				if !yield(items.Hit(i), nil) {
+					return
+				}
+			}
+		}
 	}
 }
 

@@ -185,8 +185,8 @@ func (g *generation) vector(ctx context.Context, q search.VectorQuery) ([]search
 	return v.find(ctx, q)
 }
 
-// set returns the items of a set, in streams.
-func (g *generation) set(ctx context.Context, q search.SetQuery) ([]stream, error) {
+// set reads a set.
+func (g *generation) set(ctx context.Context, q search.SetQuery) (*reading, error) {
 	if q.Text != nil {
 		return g.text.set(ctx, q)
 	}
@@ -198,7 +198,7 @@ func (g *generation) set(ctx context.Context, q search.SetQuery) ([]stream, erro
 	if err != nil {
 		return nil, err
 	}
-	return []stream{s}, nil
+	return s.reading(), nil
 }
 
 // size returns how many items a set has at most.

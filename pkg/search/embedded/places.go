@@ -26,7 +26,7 @@ type places struct {
 	spots []spot // by place
 	// reach is the latest end of each block of places.
 	reach []schema.Time
-	look  []look
+	look  []search.Look
 }
 
 // A spot is the rest of the item at a place, in half a line of the processor's cache. run and look are numbers.
@@ -51,9 +51,6 @@ func (p *places) bytes() int {
 // blockPlaces is how many places have a reach together.
 const blockPlaces = 32
 
-// A look is a kind and a language of documents.
-type look struct{ kind, language string }
-
 // A placed is a document on the way to its place.
 type placed struct {
 	asset, doc, look uint32
@@ -68,14 +65,14 @@ type placing struct {
 	docs   []placed
 	assets map[string]uint32
 	names  []string // of assets, by number
-	looks  map[look]uint32
-	look   []look
+	looks  map[search.Look]uint32
+	look   []search.Look
 	last   uint32 // asset of the last document
 }
 
 // newPlaces reads the rows of documents. nil docs are every document of the segment.
 func newPlaces(ctx context.Context, v *view, runs []string, docs *roaring.Bitmap) (*places, error) {
-	g := &placing{view: v, runs: runs, assets: map[string]uint32{}, looks: map[look]uint32{}}
+	g := &placing{view: v, runs: runs, assets: map[string]uint32{}, looks: map[search.Look]uint32{}}
 	var err error
 	if docs == nil {
 		n := uint32(len(v.cols.runOf))
@@ -125,10 +122,10 @@ func (g *placing) add(ctx context.Context, doc uint32) error {
 		}
 		g.last = d.asset
 		// The compiler makes no strings for a look that is known.
-		n, ok := g.looks[look{string(r.kind), string(r.language)}]
+		n, ok := g.looks[search.Look{Kind: string(r.kind), Language: string(r.language)}]
 		if !ok {
 			n = uint32(len(g.look))
-			l := look{string(r.kind), string(r.language)}
+			l := search.Look{Kind: string(r.kind), Language: string(r.language)}
 			g.look, g.looks[l] = append(g.look, l), n
 		}
 		d.look = n

@@ -233,9 +233,14 @@ func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []sear
 
 // Set implements search.Searcher.
 func (r *rebuild) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return setOf(ctx, q, func() (streams []stream, err error) {
-		err = r.within(func(g *generation) (err error) { streams, err = g.set(ctx, q); return err })
-		return streams, err
+	return hitsOf(r.Items(ctx, q))
+}
+
+// Items implements search.ItemReader.
+func (r *rebuild) Items(ctx context.Context, q search.SetQuery) iter.Seq2[search.Items, error] {
+	return setItems(ctx, q, func() (all *reading, err error) {
+		err = r.within(func(g *generation) (err error) { all, err = g.set(ctx, q); return err })
+		return all, err
 	})
 }
 

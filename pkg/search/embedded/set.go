@@ -14,85 +14,125 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 )
 
-// A stream is a part of a set in the order of search.ComparePlaces.
+// A stream is a part of a set, asset by asset.
 type stream interface {
-	// next moves to the next item, and reports whether there is one. A stream begins ahead of the first item.
-	next() bool
-	// hit returns the present item.
-	hit() *search.Hit
+	// next returns the next asset of the stream and the number of its items; 0 items at the end.
+	next() (asset string, n int)
+	// take appends the items of the asset to a list, in the order of search.ComparePlaces, and moves on to the next asset.
+	take(list []search.Item) []search.Item
 }
 
-// merged calls yield with the items of streams in the order of search.ComparePlaces, until yield returns false.
-func merged(ctx context.Context, streams []stream, yield func(search.Hit, error) bool) {
-	streams = slices.DeleteFunc(streams, func(s stream) bool { return !s.next() })
-	slices.SortFunc(streams, func(a, b stream) int { return search.ComparePlaces(*a.hit(), *b.hit()) })
-	for n := 1; len(streams) > 0; n++ {
-		if n%checkEvery == 0 && ctx.Err() != nil {
-			yield(search.Hit{}, ctx.Err())
+// A reading is a set that is ready to be given.
+type reading struct {
+	streams []stream
+	runs    []string
+	looks   []search.Look
+}
+
+// slabItems is how many items are allocated at once.
+const slabItems = 4096
+
+// give calls yield with the items of the set, asset by asset, until yield returns false.
+func (r *reading) give(ctx context.Context, yield func(search.Items, error) bool) {
+	var slab []search.Item
+	streams := r.streams
+	for {
+		if ctx.Err() != nil {
+			yield(search.Items{}, ctx.Err())
 			return
 		}
-		first := streams[0]
-		if !yield(*first.hit(), nil) {
+		first, items, of := "", 0, 0
+		kept := streams[:0:0]
+		if len(streams) == 1 {
+			kept = streams
+			first, items = streams[0].next()
+		} else {
+			for _, s := range streams {
+				asset, n := s.next()
+				if n == 0 {
+					continue
+				}
+				kept = append(kept, s)
+				switch {
+				case of == 0 || asset < first:
+					first, items, of = asset, n, 1
+				case asset == first:
+					items, of = items+n, of+1
+				}
+			}
+		}
+		if streams = kept; items == 0 {
 			return
 		}
-		if !first.next() {
-			streams = streams[1:]
-			continue
+		if cap(slab)-len(slab) < items {
+			slab = make([]search.Item, 0, max(slabItems, items))
 		}
-		// Neighbours are mostly of one stream: the first stream mostly stays the first.
-		i := 1
-		for i < len(streams) && search.ComparePlaces(*streams[i].hit(), *first.hit()) < 0 {
-			streams[i-1] = streams[i]
-			i++
+		begin := len(slab)
+		for _, s := range streams {
+			if asset, n := s.next(); n > 0 && asset == first {
+				slab = s.take(slab)
+			}
 		}
-		streams[i-1] = first
+		list := slab[begin:len(slab):len(slab)]
+		if of > 1 {
+			slices.SortFunc(list, r.compare)
+		}
+		if !yield(search.Items{Asset: first, List: list, Runs: r.runs, Looks: r.looks}, nil) {
+			return
+		}
 	}
+}
+
+// compare compares two items of an asset.
+func (r *reading) compare(a, b search.Item) int {
+	if c := cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)); c != 0 {
+		return c
+	}
+	return cmp.Or(strings.Compare(r.runs[a.Run], r.runs[b.Run]), cmp.Compare(a.Ordinal, b.Ordinal))
 }
 
 // A textStream is the items of one segment.
 type textStream struct {
 	places *places
-	runs   []string  // by number
 	list   []uint32  // places, rising
 	scores []float64 // by place of list; nil where scores are not asked for
-	at     int       // in list, plus one
-	asset  int
-	item   search.Hit
-	// near are the spots of the next places. Spots lie far apart in memory, and the processor fetches many at once.
-	near [32]spot
+	look   uint32    // number of the first look of the segment
+	at     int       // in list
+	asset  int       // of the place
+	end    int       // of the asset's items in list
 }
 
-func (s *textStream) next() bool {
+func (s *textStream) next() (string, int) {
 	if s.at == len(s.list) {
-		return false
+		return "", 0
 	}
-	p, place := s.places, s.list[s.at]
-	s.asset = p.asset(place, s.asset)
-	if s.at%len(s.near) == 0 {
-		for i, place := range s.list[s.at:min(s.at+len(s.near), len(s.list))] {
-			s.near[i] = p.spots[place]
-		}
+	if s.end <= s.at {
+		s.asset = s.places.asset(s.list[s.at], s.asset)
+		until, rest := s.places.from[s.asset+1], s.list[s.at:]
+		s.end = s.at + gallop(len(rest), func(i int) bool { return rest[i] >= until })
 	}
-	at := &s.near[s.at%len(s.near)]
-	l := &p.look[at.look]
-	s.item = search.Hit{
-		Run: s.runs[at.run], Ordinal: int64(at.ordinal), Asset: p.assets[s.asset],
-		Kind: l.kind, Language: l.language, Interval: at.interval,
-	}
-	if s.scores != nil {
-		s.item.Score = s.scores[s.at]
-	}
-	s.at++
-	return true
+	return s.places.assets[s.asset], s.end - s.at
 }
 
-func (s *textStream) hit() *search.Hit { return &s.item }
+func (s *textStream) take(list []search.Item) []search.Item {
+	for ; s.at < s.end; s.at++ {
+		at := &s.places.spots[s.list[s.at]]
+		it := search.Item{Interval: at.interval, Ordinal: at.ordinal, Run: at.run, Look: s.look + at.look}
+		if s.scores != nil {
+			it.Score = s.scores[s.at]
+		}
+		list = append(list, it)
+	}
+	return list
+}
 
 // set returns the items of a set of words.
-func (t *text) set(ctx context.Context, q search.SetQuery) (streams []stream, err error) {
+func (t *text) set(ctx context.Context, q search.SetQuery) (all *reading, err error) {
 	t.placing.Store(true)
+	all = &reading{}
 	err = t.ask(ctx, *q.Text, func(a *asked) error {
-		r := &setReader{SetQuery: q, ctx: ctx, fields: a.fields, runs: t.columns.table.list(), where: byAsset(q.Where)}
+		all.runs = t.columns.table.list()
+		r := &setReader{SetQuery: q, ctx: ctx, fields: a.fields, runs: all.runs, where: byAsset(q.Where)}
 		for _, v := range a.views {
 			if r.docs += len(v.cols.runOf); v.cols.places.Load() == nil {
 				t.refresh()
@@ -104,12 +144,13 @@ func (t *text) set(ctx context.Context, q search.SetQuery) (streams []stream, er
 				return err
 			}
 			if len(s.list) > 0 {
-				streams = append(streams, s)
+				s.look = uint32(len(all.looks))
+				all.streams, all.looks = append(all.streams, s), append(all.looks, s.places.look...)
 			}
 		}
 		return nil
 	})
-	return streams, err
+	return all, err
 }
 
 // A setReader reads a set of words view by view.
@@ -124,7 +165,10 @@ type setReader struct {
 
 // read returns the items of a view.
 func (r *setReader) read(v *view) (*textStream, error) {
-	s := &textStream{runs: r.runs, places: v.cols.places.Load()}
+	s := &textStream{places: v.cols.places.Load()}
+	if done, err := r.readPlaced(v, s); done || err != nil {
+		return s, err
+	}
 	where := r.where
 	var only *roaring.Bitmap
 	if s.places != nil && where != nil {
@@ -280,8 +324,7 @@ func (t *text) size(ctx context.Context, q search.SetQuery) (n int, err error) {
 type vectorStream struct {
 	groups []group
 	rows   []placedRow
-	at     int // in rows, plus one
-	item   search.Hit
+	at     int // in rows
 }
 
 // A placedRow is an item of a space. asset and run are in the order of their names.
@@ -295,21 +338,31 @@ func (a placedRow) compare(b placedRow) int {
 	return cmp.Or(cmp.Compare(a.asset, b.asset), a.interval.Compare(b.interval), cmp.Compare(a.run, b.run), cmp.Compare(a.ordinal, b.ordinal))
 }
 
-func (s *vectorStream) next() bool {
-	if s.at == len(s.rows) {
-		return false
+func (s *vectorStream) next() (string, int) {
+	rest := s.rows[s.at:]
+	if len(rest) == 0 {
+		return "", 0
 	}
-	r := &s.rows[s.at]
-	g := &s.groups[r.group]
-	s.item = search.Hit{
-		Run: g.run, Ordinal: int64(r.ordinal), Asset: g.asset, Kind: g.kind, Language: g.language,
-		Interval: r.interval, Score: float64(r.score),
-	}
-	s.at++
-	return true
+	return s.groups[rest[0].group].asset, gallop(len(rest), func(i int) bool { return rest[i].asset != rest[0].asset })
 }
 
-func (s *vectorStream) hit() *search.Hit { return &s.item }
+func (s *vectorStream) take(list []search.Item) []search.Item {
+	_, n := s.next()
+	for _, r := range s.rows[s.at : s.at+n] {
+		list = append(list, search.Item{Interval: r.interval, Score: float64(r.score), Ordinal: r.ordinal, Run: r.group, Look: r.group})
+	}
+	s.at += n
+	return list
+}
+
+// reading returns the stream as a set. The runs and looks of the groups are numbered as the groups are.
+func (s *vectorStream) reading() *reading {
+	r := &reading{streams: []stream{s}}
+	for _, g := range s.groups {
+		r.runs, r.looks = append(r.runs, g.run), append(r.looks, search.Look{Kind: g.kind, Language: g.language})
+	}
+	return r
+}
 
 // set returns the items of a set of vectors.
 func (v *vectors) set(ctx context.Context, q search.SetQuery) (*vectorStream, error) {

@@ -234,6 +234,18 @@ func set(t testing.TB, e search.Searcher, q search.SetQuery) (hits []search.Hit)
 		}
 		hits = append(hits, hit)
 	}
+	var items []search.Hit
+	for some, err := range search.ItemsOf(t.Context(), e, q) {
+		if err != nil {
+			t.Fatalf("reading the items of a set: %v", err)
+		}
+		for i := range some.List {
+			items = append(items, some.Hit(i))
+		}
+	}
+	if !slices.Equal(items, hits) {
+		t.Errorf("the items of a set differ from the set (-set +items):\n%.4000s", cmp.Diff(hits, items))
+	}
 	return hits
 }
 

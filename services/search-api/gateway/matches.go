@@ -34,8 +34,9 @@ func ranked(q *pb.Query) bool {
 
 // matches are the moments that a query finds.
 type matches struct {
-	moments []*moment // in the order of byScore
-	whole   bool      // no match is missing
+	moments []*moment // in the order of byScore: all, or the best of count where the answer shows no other
+	count   int
+	whole   bool // no match is missing
 	failed  map[*part]error
 	partial []*pb.PartialFailure // why a match may be missing, beside failed
 	steps   []*step
@@ -49,8 +50,9 @@ func (g *Gateway) matches(ctx context.Context, p *processed, parts []*part) (*ma
 	w.encode()
 	m := &matches{failed: w.failed}
 	release, err := g.engine.Acquire(ctx, p.who, float64(len(parts))*vectorCost)
+	var found []match
 	if err == nil {
-		if m.moments, m.steps, err = w.evaluate(); err == nil && len(m.moments) == 0 {
+		if found, m.steps, err = w.evaluate(); err == nil && len(found) == 0 {
 			m.any, err = w.any(m.steps)
 		}
 		release()
@@ -64,7 +66,13 @@ func (g *Gateway) matches(ctx context.Context, p *processed, parts []*part) (*ma
 		}
 	}
 	m.whole = err == nil && len(m.failed) == 0 && len(m.partial) == 0
-	w.rank(m.moments)
+	w.rank(found)
+	m.count = len(found)
+	if !w.fuses && !p.shapes() {
+		m.moments = w.top(found, p.offset+p.limit+1)
+		return m, nil
+	}
+	m.moments = w.top(found, max(m.count, 1))
 	if w.fuses {
 		var ok bool
 		if m.moments, ok = w.folded(m.moments); !ok {
@@ -73,6 +81,7 @@ func (g *Gateway) matches(ctx context.Context, p *processed, parts []*part) (*ma
 		}
 	}
 	slices.SortFunc(m.moments, byScore)
+	m.count = len(m.moments)
 	return m, nil
 }
 
@@ -101,7 +110,7 @@ func (w *whole) encode() {
 }
 
 // evaluate returns the matches without scores, in the order of places. With an error come the matches before the error.
-func (w *whole) evaluate() (found []*moment, lines []*step, err error) {
+func (w *whole) evaluate() (found []match, lines []*step, err error) {
 	s := &steps{}
 	root, err := w.operand(w.p.tree, 0, true, s)
 	if err != nil {
@@ -112,6 +121,7 @@ func (w *whole) evaluate() (found []*moment, lines []*step, err error) {
 		w.root = s.list[0]
 	}
 	w.fuses = root.fuses()
+	own := 0 // matches whose reasons hold no other items
 	for g, err := range root.moments(nil) {
 		if err != nil {
 			return found, s.list, err
@@ -120,7 +130,12 @@ func (w *whole) evaluate() (found []*moment, lines []*step, err error) {
 			if len(found) == w.g.mostMatches {
 				return found, s.list, errManyMatches
 			}
-			found = append(found, &moment{asset: g.asset, Interval: x.Interval, evidence: x.Of})
+			found = append(found, match{asset: g.asset, Interval: x.Interval, why: x.Of})
+		}
+		if w.held > heldItems {
+			for w.held = 0; own < len(found); own++ {
+				found[own].why = w.copied(found[own].why)
+			}
 		}
 	}
 	return found, s.list, nil
@@ -194,37 +209,6 @@ func (w *whole) explainStop(m *matches, err error) error {
 		return err
 	}
 	return nil
-}
-
-// rank gives the evidence of all matches its rank within its part, and each match its score and the evidence that the match lands on.
-//
-//   - The rank of an item is its place among the items of its part that are evidence of a match: by score, ties by run and ordinal.
-//   - A match counts each part once, by the best rank: reciprocal rank fusion.
-func (w *whole) rank(ms []*moment) {
-	of := make([][]*evidence, len(w.parts))
-	for _, m := range ms {
-		for i := range m.evidence {
-			e := &m.evidence[i]
-			of[e.part.number] = append(of[e.part.number], e)
-		}
-	}
-	for _, items := range of {
-		slices.SortFunc(items, func(a, b *evidence) int { return search.CompareHits(a.Hit, b.Hit) })
-		rank := 0
-		for i, e := range items {
-			if i == 0 || items[i-1].Run != e.Run || items[i-1].Ordinal != e.Ordinal {
-				rank++
-			}
-			e.rank = rank
-		}
-	}
-	for _, m := range ms {
-		m.lead = m.evidence[0]
-		for _, e := range m.evidence[1:] {
-			m.lead = leading(m.lead, e)
-		}
-		m.score = fusedScore(m.evidence)
-	}
 }
 
 // fusedScore is the sum of what the best rank of each part is worth.

@@ -143,7 +143,7 @@ func (g *Gateway) wholly(ctx, late context.Context, p *processed, parts []*part)
 	if err != nil {
 		return nil, err
 	}
-	r := &result{moments: m.moments, total: &pb.Total{Count: int64(len(m.moments)), Exact: m.whole}, steps: m.steps}
+	r := &result{moments: m.moments, total: &pb.Total{Count: int64(m.count), Exact: m.whole}, steps: m.steps}
 	for _, pt := range parts {
 		if err := m.failed[pt]; err != nil {
 			failure, _ := g.failure(wholeCtx, pt.name(), err)
@@ -221,6 +221,11 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, r *result) (*pb
 		resp.Partial = append(resp.Partial, partialOf("evidence", errkind.Exhausted, "a hit has more than %d pieces of evidence, and its best are shown", MaxEvidence))
 	}
 	return resp, nil
+}
+
+// shapes reports whether shaped needs every moment, and not only the moments up to the end of the page.
+func (p *processed) shapes() bool {
+	return p.byTime || len(p.facetsAsked) > 0 || p.profile != noProfile
 }
 
 // shaped returns the moments in the order of the answer, with the moments that the profile's variety folds behind each. Matches stay before

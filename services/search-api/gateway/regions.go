@@ -7,7 +7,6 @@ import (
 	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
-	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
@@ -41,24 +40,32 @@ func regional(q *pb.Query) map[*pb.Leaf]bool {
 	return out
 }
 
-// annotated reads the annotations behind the hits of a part, and returns the hits that pass the tests of the leaf with their regions. Where a
-// relation compares the regions, a hit without a region is left out.
-func (w *whole) annotated(r reading, hits []search.Hit) (kept []search.Hit, regions []*pb.Region, err error) {
-	for len(hits) > 0 {
-		some := hits[:min(len(hits), readItems)]
-		hits = hits[len(some):]
-		about, err := w.behind(r.pt, some)
+// annotated reads the annotations behind the reasons of a part, and gives the reasons their regions. kept says which reasons pass the tests
+// of the leaf. Where a relation compares regions, a reason without a region does not pass. The reasons of assets[i] end at ends[i].
+func (w *whole) annotated(r reading, assets []string, ends []int, all []reason) (kept []bool, err error) {
+	kept = make([]bool, len(all))
+	asset := 0
+	for from := 0; from < len(all); from += readItems {
+		some := all[from:min(len(all), from+readItems)]
+		refs := make([]store.Ref, len(some))
+		for i, e := range some {
+			for ends[asset] <= from+i {
+				asset++
+			}
+			refs[i] = store.Ref{Asset: assets[asset], Run: w.runs[e.run], Ordinal: int64(e.ordinal)}
+		}
+		about, err := w.behind(r.pt, refs)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for i, a := range about {
 			if a == nil || w.regional[r.pt.leaf] && a.region == nil || !passes(r.pt.leaf, a) {
 				continue
 			}
-			kept, regions = append(kept, some[i]), append(regions, a.region)
+			kept[from+i], some[i].region = true, a.region
 		}
 	}
-	return kept, regions, nil
+	return kept, nil
 }
 
 // A tests is the part of an annotation that the tests of a leaf read.
@@ -67,19 +74,15 @@ type tests struct {
 	attributes map[string]*pb.Value
 }
 
-// behind reads the annotations of hits of words, and the embeddings of hits of a vector. An item that was deleted is nil.
-func (w *whole) behind(pt *part, hits []search.Hit) ([]*tests, error) {
-	refs := make([]store.Ref, len(hits))
-	for i, h := range hits {
-		refs[i] = store.Ref{Asset: h.Asset, Run: h.Run, Ordinal: h.Ordinal}
-	}
-	out := make([]*tests, len(hits))
+// behind reads the annotations of a part of words, and the embeddings of a part of vectors. An item that was deleted is nil.
+func (w *whole) behind(pt *part, refs []store.Ref) ([]*tests, error) {
+	out := make([]*tests, len(refs))
 	if pt.space != "" {
 		embeddings, err := w.g.deps.Store.EmbeddingsAt(w.ctx, refs)
 		if err != nil {
 			return nil, fmt.Errorf("reading the embeddings behind hits: %w", err)
 		}
-		return out, w.meant(embeddings, hits, out)
+		return out, w.meant(embeddings, refs, out)
 	}
 	annotations, err := w.g.deps.Store.AnnotationsAt(w.ctx, refs)
 	if err != nil {
@@ -94,7 +97,7 @@ func (w *whole) behind(pt *part, hits []search.Hit) ([]*tests, error) {
 }
 
 // meant fills in the annotations of embeddings, and the embeddings' own regions.
-func (w *whole) meant(embeddings []*pb.Embedding, hits []search.Hit, out []*tests) error {
+func (w *whole) meant(embeddings []*pb.Embedding, of []store.Ref, out []*tests) error {
 	var refs []store.Ref
 	var at []int
 	for i, e := range embeddings {
@@ -109,7 +112,7 @@ func (w *whole) meant(embeddings []*pb.Embedding, hits []search.Hit, out []*test
 		if err != nil {
 			return fmt.Errorf("reading what an embedding stands for: %w", err)
 		}
-		refs, at = append(refs, store.Ref{Asset: hits[i].Asset, Run: run, Ordinal: ordinal}), append(at, i)
+		refs, at = append(refs, store.Ref{Asset: of[i].Asset, Run: run, Ordinal: ordinal}), append(at, i)
 	}
 	if len(refs) == 0 {
 		return nil

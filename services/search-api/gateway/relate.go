@@ -78,25 +78,29 @@ func (w *whole) inPicture(relation pb.Relation, a, b []stretch) ([]stretch, erro
 		if iv.Empty() {
 			return
 		}
-		var left, right reasons
-		for _, x := range a[i].Of {
-			if slices.ContainsFunc(b[j].Of, func(y evidence) bool { return regionsStand(relation, x.region, y.region) }) {
-				left = append(left, x)
-			}
-		}
-		for _, y := range b[j].Of {
-			if slices.ContainsFunc(a[i].Of, func(x evidence) bool { return regionsStand(relation, x.region, y.region) }) {
-				right = append(right, y)
-			}
-		}
-		if len(left) > 0 {
-			out = append(out, stretch{Interval: iv, Of: joined(left, right)})
+		left := w.filtered(a[i].Of, func(x *reason) bool {
+			return anyReason(b[j].Of, func(y *reason) bool { return regionsStand(relation, x.region, y.region) })
+		})
+		right := w.filtered(b[j].Of, func(y *reason) bool {
+			return anyReason(a[i].Of, func(x *reason) bool { return regionsStand(relation, x.region, y.region) })
+		})
+		if left != nil {
+			out = append(out, stretch{Interval: iv, Of: w.joined(left, right)})
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	return w.algebra.Settle(out), nil
+}
+
+func anyReason(list *reason, passes func(*reason) bool) bool {
+	for ; list != nil; list = list.next {
+		if passes(list) {
+			return true
+		}
+	}
+	return false
 }
 
 // A nearCutOperand is the moments that start or end near a boundary between two shots.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,11 +26,8 @@ import (
 //
 // Each step works on one asset at a time, in the order of assets.
 
-// reasons is the evidence for a moment: at most one piece of each part, run and language, in this order.
-type reasons []evidence
-
 // A stretch is a moment of one asset with the evidence for the moment.
-type stretch = interval.Span[reasons]
+type stretch = interval.Span[*reason]
 
 // A group is the moments of one asset: a list in the sense of package interval, and never empty.
 type group struct {
@@ -47,6 +43,7 @@ const (
 	maxGroup   = 1 << 18 // spans of one asset in one list
 	batchSpans = 1 << 14 // spans whose windows are asked with together, and the spans of one asset more
 	readItems  = 1 << 12 // items of several assets whose shots are read together
+	heldItems  = 1 << 20 // items that were read and that moments, matches or nobody hold
 )
 
 // A whole is the evaluation of one query over whole sets. A whole belongs to one goroutine.
@@ -55,7 +52,7 @@ type whole struct {
 	ctx     context.Context
 	p       *processed
 	parts   []*part
-	algebra interval.Algebra[reasons]
+	algebra interval.Algebra[*reason]
 	pairs   int
 	failed  map[*part]error
 	bounded map[*part]bool // the set of the part is its best candidates
@@ -63,18 +60,22 @@ type whole struct {
 	fuses   bool   // several parts may find one moment at different intervals
 	root    *step  // the line of the whole query
 	done    string // every match in the assets up to this asset is known
+	names          // of the runs and looks of reasons
 	last    sight  // of the run that was looked up last
+	held    int    // items since moments last let go of items that are no match
 	// regional are the leaves whose regions a relation in the picture compares.
 	regional map[*pb.Leaf]bool
 }
 
 type sight struct {
 	run, asset string // the asset is "" for a run out of sight
+	number     uint32 // of the run, in names
 }
 
 func (g *Gateway) newWhole(ctx context.Context, p *processed, parts []*part) *whole {
 	w := &whole{g: g, ctx: ctx, p: p, parts: parts, failed: map[*part]error{}, bounded: map[*part]bool{}, best: map[*part][]search.Hit{}, regional: regional(p.tree)}
-	w.algebra = interval.Algebra[reasons]{Join: joined, Better: better, Spend: w.spend, Most: maxGroup}
+	w.numbers, w.lookNumbers = map[string]uint32{}, map[search.Look]uint32{}
+	w.algebra = interval.Algebra[*reason]{Join: w.joined, Better: w.better, Spend: w.spend, Most: maxGroup}
 	return w
 }
 
@@ -87,69 +88,6 @@ func (w *whole) spend(n int) error {
 		return w.ctx.Err()
 	}
 	return nil
-}
-
-// sameReason is the order of reasons.
-func sameReason(a, b evidence) int {
-	return cmp.Or(cmp.Compare(a.part.number, b.part.number), strings.Compare(a.Run, b.Run), strings.Compare(a.Language, b.Language), compareRegions(a.region, b.region))
-}
-
-// joined returns the better evidence of each part, run and language. A shot has several pictures and a scene many lines, and all of the
-// pictures together say no more than the best picture.
-func joined(a, b reasons) reasons {
-	if len(a) == 1 && len(b) == 1 && sameReason(a[0], b[0]) == 0 {
-		if search.CompareHits(b[0].Hit, a[0].Hit) < 0 {
-			return b
-		}
-		return a
-	}
-	out := make(reasons, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		switch c := sameReason(a[0], b[0]); {
-		case c < 0:
-			out, a = append(out, a[0]), a[1:]
-		case c > 0:
-			out, b = append(out, b[0]), b[1:]
-		default:
-			e := a[0]
-			if search.CompareHits(b[0].Hit, e.Hit) < 0 {
-				e = b[0]
-			}
-			out, a, b = append(out, e), a[1:], b[1:]
-		}
-	}
-	return append(append(out, a...), b...)
-}
-
-// better orders the moments that a WITHIN may pair a moment with: more parts of the query, then a line that was asked for before a shot,
-// then the higher scores, part by part.
-func better(a, b stretch) int {
-	if c := cmp.Or(cmp.Compare(countParts(b.Of), countParts(a.Of)), cmp.Compare(surest(b.Of), surest(a.Of))); c != 0 {
-		return c
-	}
-	for i := range min(len(a.Of), len(b.Of)) {
-		x, y := a.Of[i], b.Of[i]
-		if c := cmp.Or(cmp.Compare(x.part.number, y.part.number), search.CompareHits(x.Hit, y.Hit)); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-func countParts(r reasons) (n int) {
-	for i, e := range r {
-		if i == 0 || r[i-1].part != e.part {
-			n++
-		}
-	}
-	return n
-}
-
-func surest(r reasons) (s standing) {
-	for _, e := range r {
-		s = max(s, e.standing)
-	}
-	return s
 }
 
 // setOf asks for the whole set of a part within windows.
@@ -218,14 +156,14 @@ func (w *whole) read(r reading, where []search.Window) groups {
 			return
 		}
 		r.told.windows += int64(len(where))
-		var streams []iter.Seq2[search.Hit, error]
+		var streams []iter.Seq2[search.Items, error]
 		switch {
 		case r.pt.space != "" && r.pt.calibration == nil:
-			streams = append(streams, w.candidates(r.pt, where))
+			streams = append(streams, search.Gathered(w.candidates(r.pt, where)))
 		default:
 			for _, q := range w.sets(r.pt, r.floor, r.scored) {
 				q.Where = where
-				streams = append(streams, w.g.deps.Engine.Set(w.ctx, q))
+				streams = append(streams, search.ItemsOf(w.ctx, w.g.deps.Engine, q))
 			}
 		}
 		for g, err := range w.grouped(r, streams) {
@@ -296,17 +234,16 @@ func (w *whole) candidates(pt *part, where []search.Window) iter.Seq2[search.Hit
 }
 
 // grouped makes moments of the items of several streams. Shots are read for many assets at once.
-func (w *whole) grouped(r reading, streams []iter.Seq2[search.Hit, error]) groups {
+func (w *whole) grouped(r reading, streams []iter.Seq2[search.Items, error]) groups {
 	return func(yield func(group, error) bool) {
-		for hits, err := range chunks(merged(streams)) {
-			r.told.rows += int64(len(hits))
-			var gs []group
-			if err == nil || len(hits) > 0 {
-				var failed error
-				if gs, failed = w.moments(r, hits); failed != nil {
-					yield(group{}, failed)
-					return
-				}
+		for some, err := range chunks(byAsset(streams)) {
+			for _, a := range some {
+				r.told.rows += int64(a.count)
+			}
+			gs, failed := w.moments(r, some)
+			if failed != nil {
+				yield(group{}, failed)
+				return
 			}
 			for _, g := range gs {
 				if !yield(g, nil) {
@@ -335,80 +272,109 @@ type stop struct {
 func (s *stop) Error() string { return s.pt.name() + ": " + s.err.Error() }
 func (s *stop) Unwrap() error { return s.err }
 
-// merged yields the hits of several sets in the order of places.
-func merged(streams []iter.Seq2[search.Hit, error]) iter.Seq2[search.Hit, error] {
-	if len(streams) == 1 {
-		return streams[0]
+var errDisorder = errkind.New(errkind.Internal, "the engine gave the items of a set out of order")
+
+// assetItems are all items of an asset in one or several sets.
+type assetItems struct {
+	asset string
+	parts []search.Items
+	count int
+}
+
+// assetsOf yields the items of one set, asset by asset. Behind an error the asset that was read last is incomplete, and is left out.
+func assetsOf(set iter.Seq2[search.Items, error]) iter.Seq2[assetItems, error] {
+	return func(yield func(assetItems, error) bool) {
+		var held assetItems
+		for some, err := range set {
+			switch {
+			case err != nil:
+			case held.count > 0 && some.Asset < held.asset:
+				err = errDisorder
+			case held.count > 0 && some.Asset != held.asset:
+				if !yield(held, nil) {
+					return
+				}
+				held = assetItems{}
+			}
+			if held.asset = some.Asset; err == nil && held.count+len(some.List) > maxGroup {
+				err = interval.ErrTooMany
+			}
+			if err != nil {
+				yield(assetItems{}, err)
+				return
+			}
+			if len(some.List) > 0 {
+				held.parts, held.count = append(held.parts, some), held.count+len(some.List)
+			}
+		}
+		if held.count > 0 {
+			yield(held, nil)
+		}
 	}
-	return func(yield func(search.Hit, error) bool) {
+}
+
+// byAsset yields the items of several sets together, asset by asset.
+func byAsset(sets []iter.Seq2[search.Items, error]) iter.Seq2[assetItems, error] {
+	if len(sets) == 1 {
+		return assetsOf(sets[0])
+	}
+	return func(yield func(assetItems, error) bool) {
 		type head struct {
-			search.Hit
-			next func() (search.Hit, error, bool)
+			assetItems
+			next func() (assetItems, error, bool)
 		}
 		var heads []*head
-		advance := func(h *head) (bool, error) {
-			hit, err, ok := h.next()
-			h.Hit = hit
-			return ok && err == nil, err
-		}
-		for _, s := range streams {
-			next, end := iter.Pull2(s)
+		for _, s := range sets {
+			next, end := iter.Pull2(assetsOf(s))
 			defer end()
-			h := &head{next: next}
-			ok, err := advance(h)
-			if err != nil {
-				yield(search.Hit{}, err)
-				return
-			}
-			if ok {
-				heads = append(heads, h)
-			}
+			heads = append(heads, &head{next: next})
 		}
-		for len(heads) > 0 {
-			first := slices.MinFunc(heads, func(a, b *head) int { return search.ComparePlaces(a.Hit, b.Hit) })
-			if !yield(first.Hit, nil) {
+		behind := slices.Clone(heads) // the heads that are to be read on
+		for {
+			for _, h := range behind {
+				some, err, ok := h.next()
+				if err != nil {
+					yield(assetItems{}, err)
+					return
+				}
+				if h.assetItems = some; !ok {
+					heads = slices.DeleteFunc(heads, func(o *head) bool { return o == h })
+				}
+			}
+			if len(heads) == 0 {
 				return
 			}
-			switch ok, err := advance(first); {
-			case err != nil:
-				yield(search.Hit{}, err)
+			all := assetItems{asset: slices.MinFunc(heads, func(a, b *head) int { return strings.Compare(a.asset, b.asset) }).asset}
+			behind = nil
+			for _, h := range heads {
+				if h.asset == all.asset {
+					behind, all.parts, all.count = append(behind, h), append(all.parts, h.parts...), all.count+h.count
+				}
+			}
+			if !yield(all, nil) {
 				return
-			case !ok:
-				heads = slices.DeleteFunc(heads, func(h *head) bool { return h == first })
 			}
 		}
 	}
 }
 
-var errDisorder = errkind.New(errkind.Internal, "the engine gave the items of a set out of order")
-
-// chunks yields the hits of whole assets, of several at once. With an error come the hits of the assets that are complete.
-func chunks(hits iter.Seq2[search.Hit, error]) iter.Seq2[[]search.Hit, error] {
-	return func(yield func([]search.Hit, error) bool) {
-		var held []search.Hit
-		begins := 0 // of the last asset
-		for h, err := range hits {
-			if n := len(held); n > 0 && err == nil && held[n-1].Asset > h.Asset {
-				err = errDisorder
-			}
+// chunks yields the items of several assets at once.
+func chunks(assets iter.Seq2[assetItems, error]) iter.Seq2[[]assetItems, error] {
+	return func(yield func([]assetItems, error) bool) {
+		var held []assetItems
+		count := 0
+		for a, err := range assets {
 			if err != nil {
-				yield(held[:begins], err)
+				yield(held, err)
 				return
 			}
-			if n := len(held); n > 0 && held[n-1].Asset != h.Asset {
-				begins = n
-				if n >= readItems {
-					if !yield(held, nil) {
-						return
-					}
-					held, begins = held[:0], 0
+			held, count = append(held, a), count+a.count
+			if count >= readItems {
+				if !yield(held, nil) {
+					return
 				}
+				held, count = held[:0], 0
 			}
-			if len(held)-begins >= maxGroup {
-				yield(held[:begins], interval.ErrTooMany)
-				return
-			}
-			held = append(held, h)
 		}
 		if len(held) > 0 {
 			yield(held, nil)
@@ -416,80 +382,97 @@ func chunks(hits iter.Seq2[search.Hit, error]) iter.Seq2[[]search.Hit, error] {
 	}
 }
 
-// moments makes the groups of the hits of a part, which are in the order of assets.
-func (w *whole) moments(r reading, hits []search.Hit) ([]group, error) {
-	shots := map[string]shotList{}
+// moments makes the groups of the items of a part.
+func (w *whole) moments(r reading, some []assetItems) ([]group, error) {
+	count := 0
+	assets := make([]string, len(some))
+	for i, a := range some {
+		assets[i], count = a.asset, count+a.count
+	}
+	var shots map[string]shotList
 	if r.pt.standsForShot() {
-		var assets []string
-		for _, h := range hits {
-			if n := len(assets); n == 0 || assets[n-1] != h.Asset {
-				assets = append(assets, h.Asset)
-			}
-		}
 		var err error
 		if shots, err = w.g.shotsOf(w.ctx, w.p, assets); err != nil {
 			return nil, err
 		}
 	}
-	var regions []*pb.Region
+	w.held += count
+	all := make([]reason, 0, count) // never grows: moments point into the slice
+	ends := make([]int, len(some))
+	for i, a := range some {
+		for _, items := range a.parts {
+			all = w.reasons(r, items, all)
+		}
+		ends[i] = len(all)
+	}
+	var kept []bool
 	if r.annotated {
 		var err error
-		if hits, regions, err = w.annotated(r, hits); err != nil {
+		if kept, err = w.annotated(r, assets, ends, all); err != nil {
 			return nil, err
 		}
 	}
-	var out []group
-	for len(hits) > 0 {
-		asset := hits[0].Asset
-		n := slices.IndexFunc(hits, func(h search.Hit) bool { return h.Asset != asset })
-		if n < 0 {
-			n = len(hits)
+	out := make([]group, 0, len(some))
+	spans := make([]stretch, 0, len(all))
+	from := 0
+	for i, asset := range assets {
+		begin, list := len(spans), shots[asset]
+		for k := from; k < ends[i]; k++ {
+			e := &all[k]
+			if kept != nil && !kept[k] {
+				continue
+			}
+			iv := e.Interval
+			if s, ok := list.at(iv.Start); ok {
+				iv = s
+			}
+			spans = append(spans, stretch{Interval: iv, Of: e})
 		}
-		if spans := w.spans(r, hits[:n], regions[:min(n, len(regions))], shots[asset]); len(spans) > 0 {
-			out = append(out, group{asset, spans})
+		if of := w.algebra.Settle(spans[begin:len(spans):len(spans)]); len(of) > 0 {
+			out = append(out, group{asset, of})
 		}
-		hits, regions = hits[n:], regions[min(n, len(regions)):]
+		from = ends[i]
 	}
 	return out, nil
 }
 
-// spans makes a list of the hits of one asset. regions are empty, or have the region of each hit.
-func (w *whole) spans(r reading, hits []search.Hit, regions []*pb.Region, shots shotList) []stretch {
-	why := make(reasons, 0, len(hits))
-	out := make([]stretch, 0, len(hits))
-	for i, h := range hits {
-		if w.assetOf(h.Run) != h.Asset { // cannot be: engines answer within the scope
+// reasons appends the items that are in sight and surely enough of the part.
+func (w *whole) reasons(r reading, items search.Items, all []reason) []reason {
+	least := w.least(r.pt, r.floor)
+	run, look := search.Item{}.Run, uint32(0)
+	for i := range items.List {
+		it := &items.List[i]
+		if i == 0 || it.Run != run {
+			run = it.Run
+			w.lookUp(items.Runs[run])
+		}
+		if w.last.asset != items.Asset { // cannot be: engines answer within the scope
 			continue
+		}
+		if i == 0 || it.Look != items.List[i-1].Look {
+			look = w.lookOf(items.Looks[it.Look])
 		}
 		confidence := float32(1)
 		if r.pt.space != "" {
-			if confidence = r.pt.confidence(0, h.Score); confidence < w.least(r.pt, r.floor) {
+			if confidence = r.pt.confidence(0, it.Score); confidence < least {
 				continue
 			}
 		}
-		iv := h.Interval
-		if s, ok := shots.at(iv.Start); ok {
-			iv = s
-		}
-		why = append(why, evidence{part: r.pt, Hit: h, confidence: confidence, standing: standingOf(r.pt, confidence)})
-		n := len(why)
-		if len(regions) > 0 {
-			why[n-1].region = regions[i]
-		}
-		out = append(out, stretch{Interval: iv, Of: why[n-1 : n : n]})
+		all = append(all, reason{Interval: it.Interval, score: it.Score, confidence: confidence, run: w.last.number, look: look, ordinal: it.Ordinal,
+			part: uint16(r.pt.number), standing: uint8(standingOf(r.pt, confidence))})
 	}
-	return w.algebra.Settle(out)
+	return all
 }
 
-// assetOf returns the asset of a run; "" where the query does not see the run.
-func (w *whole) assetOf(run string) string {
-	if w.last.run != run {
-		w.last = sight{run: run}
-		if r, ok := w.p.snap.run(run); ok && w.p.scope.Has(run) {
-			w.last.asset = r.id
-		}
+// lookUp sets last to a run.
+func (w *whole) lookUp(run string) {
+	if w.last.run == run && run != "" {
+		return
 	}
-	return w.last.asset
+	w.last = sight{run: run, number: w.runOf(run)}
+	if r, ok := w.p.snap.run(run); ok && w.p.scope.Has(run) {
+		w.last.asset = r.id
+	}
 }
 
 // share says how far the evaluation has come, in assets of the caller's scope.
