@@ -265,6 +265,18 @@ func (g gated) PutJob(ctx context.Context, j *pb.Job) (*pb.Job, error) {
 	return ask(ctx, g, "put job "+j.GetId(), func(ctx context.Context, s *pebblestore.Store) (*pb.Job, error) { return s.PutJob(ctx, j) })
 }
 
+func (g gated) PutSearches(ctx context.Context, saved *pb.SavedSearches) (*pb.SavedSearches, error) {
+	return ask(ctx, g, "put searches", func(ctx context.Context, s *pebblestore.Store) (*pb.SavedSearches, error) {
+		return s.PutSearches(ctx, saved)
+	})
+}
+
+func (g gated) Searches(ctx context.Context, owner string) (*pb.SavedSearches, error) {
+	return ask(ctx, g, "searches", func(ctx context.Context, s *pebblestore.Store) (*pb.SavedSearches, error) {
+		return s.Searches(ctx, owner)
+	})
+}
+
 func (g gated) Job(ctx context.Context, id string) (*pb.Job, error) {
 	return ask(ctx, g, "job "+id, func(ctx context.Context, s *pebblestore.Store) (*pb.Job, error) { return s.Job(ctx, id) })
 }

@@ -20,7 +20,7 @@ const Version = 1
 const (
 	MaxText      = 256       // bytes of each text
 	MaxTitles    = 100       // named titles; TitlesTotal counts all
-	MaxQueries   = 8         // named queries of a call
+	MaxQueries   = 32        // named queries of a call
 	MaxPictures  = 16        // named pictures of a call
 	MaxLineBytes = 256 << 10 // a bound above every entry
 )

@@ -32,6 +32,7 @@ type Store interface {
 	Activation
 	Leases
 	Jobs
+	Searches
 	Partners
 	Positions
 	Picks
@@ -39,8 +40,8 @@ type Store interface {
 	// Dump writes all rows that readers can see or could switch to, as of a single moment. Each row is a line of JSON:
 	// {"asset":...}, {"run":...}, {"annotation":...}, {"embedding":...}, {"active":...}, in this order, and by identity
 	// within each kind, with the message in the form of schema.MarshalJSON. Dump leaves out history: epochs,
-	// generations, how long executions took, the run seen before, whether a run was ever switched to, revisions of
-	// assets, when titles were decided, leases, jobs, markers, picks.
+	// generations, how long executions took, the runs seen before, when runs were switched to, revisions of
+	// assets, when titles were decided, leases, jobs, saved searches, markers, picks.
 	Dump(ctx context.Context, w io.Writer) error
 	// Version grows with every change of the library:
 	//
@@ -239,6 +240,8 @@ type Activation interface {
 	//   - Activate reads only asset and id of next. Algorithm, version and state come from the record of next.
 	//   - If next is the active run already, Activate changes nothing and returns nil, whatever previous says.
 	//   - Each switch adds one to the generation, from 1. The answer names the replaced run as Previous, for going back.
+	//   - ActivatedMs of the answer is when the switch was made, by the store's clock, and later than the switch before. Earlier has the
+	//     replaced runs, the latest last, at most MaxEarlier.
 	//   - Activate sets Activated in the record of next. The mark stays, also after another switch.
 	//   - Activate does not check the writing and indexing of the items of next: the caller MUST check.
 	//   - Errors: NotFound if next has no record, Invalid if the state of next is not FINISHED, Conflict if neither next nor previous is
@@ -306,6 +309,18 @@ type Jobs interface {
 	Job(ctx context.Context, id string) (*pb.Job, error)
 	// AllJobs yields every job in the order of ids.
 	AllJobs(ctx context.Context) iter.Seq2[*pb.Job, error]
+}
+
+// Searches are the searches that callers saved.
+type Searches interface {
+	// PutSearches writes the searches of a caller by compare-and-set, and returns them as written, with the revision grown by one.
+	//
+	//   - The revision of s MUST be the recorded revision, or 0 for a caller without searches. PutSearches does not change s.
+	//   - Conflict: the recorded revision is another, because another call wrote first. The caller MUST read the searches and decide anew.
+	//   - Invalid: s has no owner.
+	PutSearches(ctx context.Context, s *pb.SavedSearches) (*pb.SavedSearches, error)
+	// Searches returns the searches of a caller. A caller without searches has an empty message of revision 0.
+	Searches(ctx context.Context, owner string) (*pb.SavedSearches, error)
 }
 
 // Partners are the servers that the data belongs with: the log that filled the store, the search engine that was filled

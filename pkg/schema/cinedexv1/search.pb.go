@@ -2247,6 +2247,251 @@ func (x *Evidence) GetBy() string {
 	return ""
 }
 
+type SearchBatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 1 to 20. The costs of all are counted before the first is answered.
+	Searches []*SearchRequest `protobuf:"bytes,1,rep,name=searches,proto3" json:"searches,omitempty"`
+	// Milliseconds for all answers together. 0 means the service's own limit.
+	TimeoutMs     int32 `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchBatchRequest) Reset() {
+	*x = SearchBatchRequest{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchBatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchBatchRequest) ProtoMessage() {}
+
+func (x *SearchBatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchBatchRequest.ProtoReflect.Descriptor instead.
+func (*SearchBatchRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SearchBatchRequest) GetSearches() []*SearchRequest {
+	if x != nil {
+		return x.Searches
+	}
+	return nil
+}
+
+func (x *SearchBatchRequest) GetTimeoutMs() int32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+type SearchBatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Element i answers searches[i].
+	Answers       []*SearchBatchAnswer `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchBatchResponse) Reset() {
+	*x = SearchBatchResponse{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchBatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchBatchResponse) ProtoMessage() {}
+
+func (x *SearchBatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchBatchResponse.ProtoReflect.Descriptor instead.
+func (*SearchBatchResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SearchBatchResponse) GetAnswers() []*SearchBatchAnswer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+// SearchBatchAnswer is the answer to one search, or why the search was refused.
+type SearchBatchAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*SearchBatchAnswer_Answer
+	//	*SearchBatchAnswer_Refusal
+	Outcome       isSearchBatchAnswer_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchBatchAnswer) Reset() {
+	*x = SearchBatchAnswer{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchBatchAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchBatchAnswer) ProtoMessage() {}
+
+func (x *SearchBatchAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchBatchAnswer.ProtoReflect.Descriptor instead.
+func (*SearchBatchAnswer) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SearchBatchAnswer) GetOutcome() isSearchBatchAnswer_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *SearchBatchAnswer) GetAnswer() *SearchResponse {
+	if x != nil {
+		if x, ok := x.Outcome.(*SearchBatchAnswer_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+func (x *SearchBatchAnswer) GetRefusal() *Refusal {
+	if x != nil {
+		if x, ok := x.Outcome.(*SearchBatchAnswer_Refusal); ok {
+			return x.Refusal
+		}
+	}
+	return nil
+}
+
+type isSearchBatchAnswer_Outcome interface {
+	isSearchBatchAnswer_Outcome()
+}
+
+type SearchBatchAnswer_Answer struct {
+	Answer *SearchResponse `protobuf:"bytes,1,opt,name=answer,proto3,oneof"`
+}
+
+type SearchBatchAnswer_Refusal struct {
+	Refusal *Refusal `protobuf:"bytes,2,opt,name=refusal,proto3,oneof"`
+}
+
+func (*SearchBatchAnswer_Answer) isSearchBatchAnswer_Outcome() {}
+
+func (*SearchBatchAnswer_Refusal) isSearchBatchAnswer_Outcome() {}
+
+// Refusal is why a search was refused, as the error of a single search would say.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kind of error.
+	Kind  string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Error string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	// When the search may be tried again, from now; 0 where that is not known.
+	RetryAfterMs  int64 `protobuf:"varint,3,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Refusal) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Refusal) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Refusal) GetRetryAfterMs() int64 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
+}
+
 // SuggestRequest asks for what a person may be about to type.
 type SuggestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2260,7 +2505,7 @@ type SuggestRequest struct {
 
 func (x *SuggestRequest) Reset() {
 	*x = SuggestRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2517,7 @@ func (x *SuggestRequest) String() string {
 func (*SuggestRequest) ProtoMessage() {}
 
 func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2530,7 @@ func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
 func (*SuggestRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SuggestRequest) GetTyped() string {
@@ -2313,7 +2558,7 @@ type SuggestResponse struct {
 
 func (x *SuggestResponse) Reset() {
 	*x = SuggestResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2570,7 @@ func (x *SuggestResponse) String() string {
 func (*SuggestResponse) ProtoMessage() {}
 
 func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2583,7 @@ func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
 func (*SuggestResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SuggestResponse) GetSuggestions() []*Suggestion {
@@ -2370,7 +2615,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2382,7 +2627,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2395,7 +2640,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Suggestion) GetText() string {
@@ -2429,7 +2674,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +2686,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +2699,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -2481,7 +2726,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2738,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2751,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -2533,7 +2778,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2545,7 +2790,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +2803,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -2584,7 +2829,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2841,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2854,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -2629,7 +2874,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2641,7 +2886,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2654,7 +2899,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -2681,14 +2926,19 @@ type ActiveRun struct {
 	// The run seen before, kept for going back.
 	Previous string `protobuf:"bytes,5,opt,name=previous,proto3" json:"previous,omitempty"`
 	// Grows by one with each switch of this asset and algorithm.
-	Generation    int64 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"`
+	Generation int64 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"`
+	// When readers began to see the run, in milliseconds since 1970. Grows with each switch of this asset and algorithm. 0 in rows of earlier
+	// releases, and in answers to readers.
+	ActivatedMs int64 `protobuf:"varint,7,opt,name=activated_ms,json=activatedMs,proto3" json:"activated_ms,omitempty"`
+	// The runs seen before, the latest last; at most 8. Empty in answers to readers.
+	Earlier       []*Activation `protobuf:"bytes,8,rep,name=earlier,proto3" json:"earlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2700,7 +2950,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2713,7 +2963,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -2758,6 +3008,81 @@ func (x *ActiveRun) GetGeneration() int64 {
 	return 0
 }
 
+func (x *ActiveRun) GetActivatedMs() int64 {
+	if x != nil {
+		return x.ActivatedMs
+	}
+	return 0
+}
+
+func (x *ActiveRun) GetEarlier() []*Activation {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
+}
+
+// Activation is a run that readers began to see at a time.
+type Activation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           string                 `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	ActivatedMs   int64                  `protobuf:"varint,3,opt,name=activated_ms,json=activatedMs,proto3" json:"activated_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Activation) Reset() {
+	*x = Activation{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Activation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Activation) ProtoMessage() {}
+
+func (x *Activation) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Activation.ProtoReflect.Descriptor instead.
+func (*Activation) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Activation) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *Activation) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Activation) GetActivatedMs() int64 {
+	if x != nil {
+		return x.ActivatedMs
+	}
+	return 0
+}
+
 type ListAnnotationsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Asset         string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
@@ -2772,7 +3097,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +3109,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +3122,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -2852,7 +3177,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2864,7 +3189,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2877,7 +3202,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -2908,7 +3233,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2920,7 +3245,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2933,7 +3258,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -2968,7 +3293,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2980,7 +3305,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2993,7 +3318,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -3030,7 +3355,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3042,7 +3367,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3055,7 +3380,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -3128,7 +3453,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3140,7 +3465,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3153,7 +3478,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -3202,7 +3527,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3214,7 +3539,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3227,7 +3552,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -3255,7 +3580,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3267,7 +3592,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3280,7 +3605,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -3319,7 +3644,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3331,7 +3656,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3344,7 +3669,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -3406,7 +3731,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3418,7 +3743,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3431,7 +3756,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Compared) GetQ() string {
@@ -3679,7 +4004,21 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05label\x18\v \x01(\tR\x05label\x12\x14\n" +
 	"\x05start\x18\f \x01(\x03R\x05start\x12\x10\n" +
 	"\x03end\x18\r \x01(\x03R\x03end\x12\x0e\n" +
-	"\x02by\x18\x0e \x01(\tR\x02by\"<\n" +
+	"\x02by\x18\x0e \x01(\tR\x02by\"j\n" +
+	"\x12SearchBatchRequest\x125\n" +
+	"\bsearches\x18\x01 \x03(\v2\x19.cinedex.v1.SearchRequestR\bsearches\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x02 \x01(\x05R\ttimeoutMs\"N\n" +
+	"\x13SearchBatchResponse\x127\n" +
+	"\aanswers\x18\x01 \x03(\v2\x1d.cinedex.v1.SearchBatchAnswerR\aanswers\"\x85\x01\n" +
+	"\x11SearchBatchAnswer\x124\n" +
+	"\x06answer\x18\x01 \x01(\v2\x1a.cinedex.v1.SearchResponseH\x00R\x06answer\x12/\n" +
+	"\arefusal\x18\x02 \x01(\v2\x13.cinedex.v1.RefusalH\x00R\arefusalB\t\n" +
+	"\aoutcome\"Y\n" +
+	"\aRefusal\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\x12$\n" +
+	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\"<\n" +
 	"\x0eSuggestRequest\x12\x14\n" +
 	"\x05typed\x18\x01 \x01(\tR\x05typed\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\"\x81\x01\n" +
@@ -3705,7 +4044,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\"j\n" +
 	"\x10GetAssetResponse\x12'\n" +
 	"\x05asset\x18\x01 \x01(\v2\x11.cinedex.v1.AssetR\x05asset\x12-\n" +
-	"\x06active\x18\x02 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\"\xa7\x01\n" +
+	"\x06active\x18\x02 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\"\xfc\x01\n" +
 	"\tActiveRun\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x1c\n" +
 	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x10\n" +
@@ -3714,7 +4053,14 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\bprevious\x18\x05 \x01(\tR\bprevious\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x06 \x01(\x03R\n" +
-	"generation\"\x9a\x01\n" +
+	"generation\x12!\n" +
+	"\factivated_ms\x18\a \x01(\x03R\vactivatedMs\x120\n" +
+	"\aearlier\x18\b \x03(\v2\x16.cinedex.v1.ActivationR\aearlier\"[\n" +
+	"\n" +
+	"Activation\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\tR\x03run\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12!\n" +
+	"\factivated_ms\x18\x03 \x01(\x03R\vactivatedMs\"\x9a\x01\n" +
 	"\x16ListAnnotationsRequest\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x14\n" +
 	"\x05kinds\x18\x02 \x03(\tR\x05kinds\x12\x14\n" +
@@ -3791,7 +4137,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x10TEXT_MODE_PHRASE\x10\x02\x12\x13\n" +
 	"\x0fTEXT_MODE_FUZZY\x10\x03\x12\x14\n" +
 	"\x10TEXT_MODE_PREFIX\x10\x04\x12\x15\n" +
-	"\x11TEXT_MODE_MEANING\x10\x052\xf7\x04\n" +
+	"\x11TEXT_MODE_MEANING\x10\x052\xc7\x05\n" +
 	"\rSearchService\x12?\n" +
 	"\x06Search\x12\x19.cinedex.v1.SearchRequest\x1a\x1a.cinedex.v1.SearchResponse\x12B\n" +
 	"\aSuggest\x12\x1a.cinedex.v1.SuggestRequest\x1a\x1b.cinedex.v1.SuggestResponse\x12K\n" +
@@ -3802,7 +4148,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"GetCatalog\x12\x1d.cinedex.v1.GetCatalogRequest\x1a\x1e.cinedex.v1.GetCatalogResponse\x12H\n" +
 	"\tGetStatus\x12\x1c.cinedex.v1.GetStatusRequest\x1a\x1d.cinedex.v1.GetStatusResponse\x12Z\n" +
-	"\x0fCompareVersions\x12\".cinedex.v1.CompareVersionsRequest\x1a#.cinedex.v1.CompareVersionsResponseB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"\x0fCompareVersions\x12\".cinedex.v1.CompareVersionsRequest\x1a#.cinedex.v1.CompareVersionsResponse\x12N\n" +
+	"\vSearchBatch\x12\x1e.cinedex.v1.SearchBatchRequest\x1a\x1f.cinedex.v1.SearchBatchResponseB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_search_proto_rawDescOnce sync.Once
@@ -3817,7 +4164,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(Relation)(0),                   // 0: cinedex.v1.Relation
 	(TextMode)(0),                   // 1: cinedex.v1.TextMode
@@ -3844,36 +4191,41 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*Hit)(nil),                     // 22: cinedex.v1.Hit
 	(*TextRange)(nil),               // 23: cinedex.v1.TextRange
 	(*Evidence)(nil),                // 24: cinedex.v1.Evidence
-	(*SuggestRequest)(nil),          // 25: cinedex.v1.SuggestRequest
-	(*SuggestResponse)(nil),         // 26: cinedex.v1.SuggestResponse
-	(*Suggestion)(nil),              // 27: cinedex.v1.Suggestion
-	(*ListTitlesRequest)(nil),       // 28: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 29: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 30: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 31: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 32: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 33: cinedex.v1.ActiveRun
-	(*ListAnnotationsRequest)(nil),  // 34: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 35: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 36: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 37: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 38: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 39: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 40: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 41: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 42: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 43: cinedex.v1.Compared
-	nil,                             // 44: cinedex.v1.Leaf.RangesEntry
-	nil,                             // 45: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 46: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 47: cinedex.v1.Region
-	(*Title)(nil),                   // 48: cinedex.v1.Title
-	(*Asset)(nil),                   // 49: cinedex.v1.Asset
-	(*Annotation)(nil),              // 50: cinedex.v1.Annotation
-	(*Run)(nil),                     // 51: cinedex.v1.Run
-	(*Value)(nil),                   // 52: cinedex.v1.Value
-	(*GetCatalogRequest)(nil),       // 53: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil),      // 54: cinedex.v1.GetCatalogResponse
+	(*SearchBatchRequest)(nil),      // 25: cinedex.v1.SearchBatchRequest
+	(*SearchBatchResponse)(nil),     // 26: cinedex.v1.SearchBatchResponse
+	(*SearchBatchAnswer)(nil),       // 27: cinedex.v1.SearchBatchAnswer
+	(*Refusal)(nil),                 // 28: cinedex.v1.Refusal
+	(*SuggestRequest)(nil),          // 29: cinedex.v1.SuggestRequest
+	(*SuggestResponse)(nil),         // 30: cinedex.v1.SuggestResponse
+	(*Suggestion)(nil),              // 31: cinedex.v1.Suggestion
+	(*ListTitlesRequest)(nil),       // 32: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 33: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 34: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 35: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 36: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 37: cinedex.v1.ActiveRun
+	(*Activation)(nil),              // 38: cinedex.v1.Activation
+	(*ListAnnotationsRequest)(nil),  // 39: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 40: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 41: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 42: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 43: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 44: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 45: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 46: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 47: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 48: cinedex.v1.Compared
+	nil,                             // 49: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 50: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 51: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 52: cinedex.v1.Region
+	(*Title)(nil),                   // 53: cinedex.v1.Title
+	(*Asset)(nil),                   // 54: cinedex.v1.Asset
+	(*Annotation)(nil),              // 55: cinedex.v1.Annotation
+	(*Run)(nil),                     // 56: cinedex.v1.Run
+	(*Value)(nil),                   // 57: cinedex.v1.Value
+	(*GetCatalogRequest)(nil),       // 58: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil),      // 59: cinedex.v1.GetCatalogResponse
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -3899,14 +4251,14 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
 	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
 	13, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
-	44, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	49, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
 	12, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
-	45, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	50, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
 	0,  // 26: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
-	47, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	52, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
 	2,  // 28: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
 	14, // 29: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	46, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	51, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
 	21, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
 	22, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
 	19, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
@@ -3914,47 +4266,54 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	17, // 35: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
 	18, // 36: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
 	24, // 37: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	47, // 38: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	52, // 38: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
 	23, // 39: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	27, // 40: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
-	21, // 41: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
-	30, // 42: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	48, // 43: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	49, // 44: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	49, // 45: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	33, // 46: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	50, // 47: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	38, // 48: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	51, // 49: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	33, // 50: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	40, // 51: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	41, // 52: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	43, // 53: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	22, // 54: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	22, // 55: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	12, // 56: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	52, // 57: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	15, // 58: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	25, // 59: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
-	28, // 60: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	31, // 61: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	34, // 62: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	53, // 63: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
-	36, // 64: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	39, // 65: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	16, // 66: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	26, // 67: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
-	29, // 68: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	32, // 69: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	35, // 70: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	54, // 71: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
-	37, // 72: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	42, // 73: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	66, // [66:74] is the sub-list for method output_type
-	58, // [58:66] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	15, // 40: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
+	27, // 41: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
+	16, // 42: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
+	28, // 43: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
+	31, // 44: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
+	21, // 45: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
+	34, // 46: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	53, // 47: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	54, // 48: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	54, // 49: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	37, // 50: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	38, // 51: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
+	55, // 52: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	43, // 53: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	56, // 54: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	37, // 55: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	45, // 56: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	46, // 57: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	48, // 58: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	22, // 59: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	22, // 60: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	12, // 61: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	57, // 62: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	15, // 63: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	29, // 64: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
+	32, // 65: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	35, // 66: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	39, // 67: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	58, // 68: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
+	41, // 69: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	44, // 70: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	25, // 71: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
+	16, // 72: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	30, // 73: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
+	33, // 74: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	36, // 75: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	40, // 76: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	59, // 77: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
+	42, // 78: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	47, // 79: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	26, // 80: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
+	72, // [72:81] is the sub-list for method output_type
+	63, // [63:72] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -3976,13 +4335,17 @@ func file_cinedex_v1_search_proto_init() {
 		(*Query_AtLeast)(nil),
 	}
 	file_cinedex_v1_search_proto_msgTypes[10].OneofWrappers = []any{}
+	file_cinedex_v1_search_proto_msgTypes[25].OneofWrappers = []any{
+		(*SearchBatchAnswer_Answer)(nil),
+		(*SearchBatchAnswer_Refusal)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   45,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -94,10 +94,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (ac
 // switchTo is the swap for making a run active.
 func (s *Store) switchTo(ctx context.Context, next record, at pointer, revision gocql.UUID) (*swap, error) {
 	run := next.run
-	body, err := encode(&pb.ActiveRun{
-		Asset: run.GetAsset(), Algorithm: run.GetAlgorithm(), Run: run.GetId(), Version: run.GetVersion(),
-		Previous: at.active.GetRun(), Generation: at.active.GetGeneration() + 1,
-	})
+	body, err := encode(store.Switched(run, at.active, s.clock().UnixMilli()))
 	if err != nil {
 		return nil, err
 	}

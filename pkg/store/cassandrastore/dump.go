@@ -75,7 +75,7 @@ func (s *Store) dump(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	for _, a := range active {
-		a.Generation, a.Previous = 0, ""
+		store.ForgetSwitches(a)
 		if err := writeLine(w, "active", a); err != nil {
 			return err
 		}

@@ -59,6 +59,10 @@ var migrations = []migration{
 		`CREATE TABLE IF NOT EXISTS %s.picks (library text, shard smallint, id text, body blob,
 			PRIMARY KEY ((library, shard), id)) WITH comment = 'which moments people picked, by a keyed hash of the person'` + changed,
 	}},
+	{needs: 1, cql: []string{
+		`CREATE TABLE IF NOT EXISTS %s.searches (library text, owner text, body blob, revision uuid,
+			PRIMARY KEY ((library, owner))) WITH comment = 'the searches that a caller saved, changed by compare-and-set'` + changed,
+	}},
 }
 
 // The kinds of rows in runs, active runs first.

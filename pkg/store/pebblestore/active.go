@@ -42,10 +42,7 @@ func (s *Store) Activate(ctx context.Context, next *pb.Run, previous string) (*p
 			return errkind.New(errkind.Conflict, "the active run is %q, not %q", active.GetRun(), previous)
 		}
 		e.changed = run.GetAsset()
-		active = &pb.ActiveRun{
-			Asset: run.GetAsset(), Algorithm: run.GetAlgorithm(), Run: run.GetId(), Version: run.GetVersion(),
-			Previous: previous, Generation: active.GetGeneration() + 1,
-		}
+		active = store.Switched(run, active, s.clock().UnixMilli())
 		if err := e.put(activeKey, active); err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (s *Store) Dump(ctx context.Context, w io.Writer) error {
 	dump(&d, tableRuns, "run", func(r *pb.Run) { r.Epoch, r.Activated, r.TookMs = 0, false, 0 })
 	dump(&d, tableAnnotations, "annotation", func(*pb.Annotation) {})
 	dump(&d, tableEmbeddings, "embedding", func(*pb.Embedding) {})
-	dump(&d, tableActive, "active", func(a *pb.ActiveRun) { a.Generation, a.Previous = 0, "" })
+	dump(&d, tableActive, "active", store.ForgetSwitches)
 	if d.err == nil {
 		d.err = d.to.Flush()
 	}

@@ -21,6 +21,7 @@ const (
 	tableChanges     = 'c'
 	tableChangeLog   = 'C'
 	tablePartners    = 'P'
+	tableSearches    = 'S'
 	tablePositions   = 'o'
 	tablePicks       = 'p'
 	tableForgotten   = 'f'

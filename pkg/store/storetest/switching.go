@@ -34,8 +34,8 @@ func testActivate(t *testing.T, h Harness) {
 		ok(t, s.FinishRun(ctx, finished(r, 1, 0, 0)))
 	}
 	want := &pb.ActiveRun{Asset: "a", Algorithm: "dialogue", Run: "r1", Version: "1", Generation: 1}
-	equal(t, "the first", must(s.Activate(ctx, r1, ""))(t), want)
-	equal(t, "the first again", must(s.Activate(ctx, r1, "whatever"))(t), want)
+	equal(t, "the first", unstamped(must(s.Activate(ctx, r1, ""))(t)), want)
+	equal(t, "the first again", unstamped(must(s.Activate(ctx, r1, "whatever"))(t)), want)
 	for _, previous := range []string{"", "r2", "r3", "R1", "r1 "} {
 		_, err := s.Activate(ctx, r2, previous)
 		kind(t, fmt.Sprintf("a switch from %q", previous), err, errkind.Conflict)
@@ -43,12 +43,12 @@ func testActivate(t *testing.T, h Harness) {
 	if must(s.Run(ctx, "a", "r2"))(t).GetActivated() {
 		t.Error("a run whose switch was lost is marked as activated")
 	}
-	equal(t, "active after lost switches", must(s.Active(ctx, "a"))(t), []*pb.ActiveRun{want})
+	equal(t, "active after lost switches", allUnstamped(must(s.Active(ctx, "a"))(t)), []*pb.ActiveRun{want})
 
 	want = &pb.ActiveRun{Asset: "a", Algorithm: "dialogue", Run: "r2", Version: "2", Previous: "r1", Generation: 2}
-	equal(t, "a switch", must(s.Activate(ctx, &pb.Run{Id: "r2", Asset: "a"}, "r1"))(t), want)
+	equal(t, "a switch", unstamped(must(s.Activate(ctx, &pb.Run{Id: "r2", Asset: "a"}, "r1"))(t)), want)
 	want = &pb.ActiveRun{Asset: "a", Algorithm: "dialogue", Run: "r1", Version: "1", Previous: "r2", Generation: 3}
-	equal(t, "the switch back", must(s.Activate(ctx, r1, "r2"))(t), want)
+	equal(t, "the switch back", unstamped(must(s.Activate(ctx, r1, "r2"))(t)), want)
 	for _, id := range []string{"r1", "r2"} {
 		if !must(s.Run(ctx, "a", id))(t).GetActivated() {
 			t.Errorf("run %s was active and is not marked as activated", id)
@@ -59,17 +59,17 @@ func testActivate(t *testing.T, h Harness) {
 		t.Error("a finish that is told again undid the mark of activation")
 	}
 
-	shots := must(s.Activate(ctx, r3, ""))(t)
-	equal(t, "by algorithm", must(s.Active(ctx, "a"))(t), []*pb.ActiveRun{want, shots})
+	shots := unstamped(must(s.Activate(ctx, r3, ""))(t))
+	equal(t, "by algorithm", allUnstamped(must(s.Active(ctx, "a"))(t)), []*pb.ActiveRun{want, shots})
 	if none := must(s.Active(ctx, "no such asset"))(t); len(none) != 0 {
 		t.Errorf("an asset that is not there has active runs: %v", none)
 	}
 	all := []*pb.ActiveRun{want, shots}
 	for _, id := range []string{"a\x00", "aa", "b"} {
 		ok(t, s.FinishRun(ctx, finished(run(id, "r"), 1, 0, 0)))
-		all = append(all, must(s.Activate(ctx, run(id, "r"), ""))(t))
+		all = append(all, unstamped(must(s.Activate(ctx, run(id, "r"), ""))(t)))
 	}
-	equal(t, "all active runs", list(t, s.AllActive(ctx)), all)
+	equal(t, "all active runs", allUnstamped(list(t, s.AllActive(ctx))), all)
 }
 
 func testLeases(t *testing.T, h Harness) {

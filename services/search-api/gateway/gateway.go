@@ -185,46 +185,59 @@ func (g *Gateway) Ready() error {
 }
 
 // Search answers one query of one caller.
-func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (resp *pb.SearchResponse, err error) {
-	began := time.Now()
+func (g *Gateway) Search(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) (*pb.SearchResponse, error) {
+	return g.answer(ctx, ctx, g.prepare(ctx, caller, req))
+}
+
+// A pending search is understood, and not answered yet.
+type pending struct {
+	req   *pb.SearchRequest
+	began time.Time
+	q     *processed // nil where the query was not understood
+	parts []*part
+	err   error // why the search is refused
+}
+
+// prepare understands a search, and counts the cost.
+func (g *Gateway) prepare(ctx context.Context, caller *authz.Caller, req *pb.SearchRequest) *pending {
+	a := &pending{req: req, began: time.Now()}
+	if a.q, a.err = g.process(ctx, caller, req); a.err != nil {
+		return a
+	}
+	a.parts = g.route(a.q)
+	if g.deps.Charge != nil {
+		a.err = g.deps.Charge(caller, g.cost(a.parts))
+	}
+	return a
+}
+
+// answer answers a search until late ends; ctx ends with the caller.
+func (g *Gateway) answer(ctx, late context.Context, a *pending) (resp *pb.SearchResponse, err error) {
 	ctx, end := telemetry.Span(ctx, "search")
-	var q *processed
 	defer func() {
 		end(err)
-		g.observe(resp, err, time.Since(began))
-		note(ctx, req, q, resp, err)
+		g.observe(resp, err, time.Since(a.began))
+		note(ctx, a.req, a.q, resp, err)
 	}()
-
-	q, err = g.process(ctx, caller, req)
-	if err != nil {
-		return nil, err
+	if a.err != nil {
+		return nil, a.err
 	}
-	parts := g.route(q)
-	if g.deps.Charge != nil {
-		if err := g.deps.Charge(caller, g.cost(parts)); err != nil {
-			return nil, err
-		}
-	}
-	limit := g.cfg.Timeout
-	if t := time.Duration(req.GetTimeoutMs()) * time.Millisecond; t > 0 {
-		limit = min(limit, t)
-	}
-	partsCtx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
+	partsCtx, cancel := context.WithTimeoutCause(late, g.within(a.req.GetTimeoutMs()), errLate)
 	defer cancel()
-	r, err := g.evaluate(ctx, partsCtx, q, parts)
+	r, err := g.evaluate(ctx, partsCtx, a.q, a.parts)
 	if err != nil {
 		return nil, err
 	}
-	resp, err = g.postprocess(ctx, q, r)
+	resp, err = g.postprocess(ctx, a.q, r)
 	if err != nil {
 		return nil, err
 	}
-	if req.GetExplain() {
+	if a.req.GetExplain() {
 		for _, s := range r.steps {
 			resp.Explain = append(resp.Explain, s.message())
 		}
 	}
-	resp.TookMs = float64(time.Since(began).Microseconds()) / 1000
+	resp.TookMs = float64(time.Since(a.began).Microseconds()) / 1000
 	return resp, nil
 }
 

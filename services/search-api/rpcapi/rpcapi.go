@@ -72,6 +72,15 @@ func (s *Server) Suggest(ctx context.Context, req *connect.Request[pb.SuggestReq
 	return rpc.Respond(s.deps.Gateway.Suggest(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
+// SearchBatch answers several queries, each by itself.
+func (s *Server) SearchBatch(ctx context.Context, req *connect.Request[pb.SearchBatchRequest]) (*connect.Response[pb.SearchBatchResponse], error) {
+	return rpc.Respond(s.deps.Gateway.SearchBatch(ctx, rpc.CallerFrom(ctx), req.Msg, func(err error) *pb.Refusal {
+		kind, text := rpc.Tell(s.deps.Log, err)
+		after, _ := errkind.RetryAfter(err)
+		return &pb.Refusal{Kind: kind.String(), Error: text, RetryAfterMs: after.Milliseconds()}
+	}))
+}
+
 // CompareVersions tells how the answers to judged queries change with a version.
 func (s *Server) CompareVersions(ctx context.Context, req *connect.Request[pb.CompareVersionsRequest]) (*connect.Response[pb.CompareVersionsResponse], error) {
 	return rpc.Respond(s.deps.Gateway.Compare(ctx, rpc.CallerFrom(ctx), req.Msg))

@@ -30,6 +30,7 @@ func TestReadersSeeNoPaths(t *testing.T) {
 	frame := `{"q":"frame:\"` + a.GetId() + `@1s\""}`
 	bodies := map[string][]string{
 		"Search":          {`{"q":"coffee"}`, `{"q":"label:lighthouse"}`, `{"q":"look:red"}`, frame, `{"q":"coffee OR frame:\"` + a.GetId() + `@1s\""}`, `{"q":"("}`},
+		"SearchBatch":     {`{"searches":[{"q":"coffee"},` + frame + `,{"q":"("}]}`},
 		"ListTitles":      {`{}`},
 		"GetAsset":        {`{` + asset + `}`, `{"asset":"none"}`},
 		"ListAnnotations": {`{` + asset + `}`, `{"asset":"none"}`},

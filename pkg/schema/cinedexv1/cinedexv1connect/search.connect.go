@@ -54,6 +54,9 @@ const (
 	// SearchServiceCompareVersionsProcedure is the fully-qualified name of the SearchService's
 	// CompareVersions RPC.
 	SearchServiceCompareVersionsProcedure = "/cinedex.v1.SearchService/CompareVersions"
+	// SearchServiceSearchBatchProcedure is the fully-qualified name of the SearchService's SearchBatch
+	// RPC.
+	SearchServiceSearchBatchProcedure = "/cinedex.v1.SearchService/SearchBatch"
 )
 
 // SearchServiceClient is a client for the cinedex.v1.SearchService service.
@@ -72,6 +75,8 @@ type SearchServiceClient interface {
 	GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error)
 	// How the answers to judged queries change with an algorithm's version; for operators.
 	CompareVersions(context.Context, *connect.Request[cinedexv1.CompareVersionsRequest]) (*connect.Response[cinedexv1.CompareVersionsResponse], error)
+	// Several searches in one call, over one snapshot of the library and under one deadline. Each is answered or refused by itself.
+	SearchBatch(context.Context, *connect.Request[cinedexv1.SearchBatchRequest]) (*connect.Response[cinedexv1.SearchBatchResponse], error)
 }
 
 // NewSearchServiceClient constructs a client for the cinedex.v1.SearchService service. By default,
@@ -133,6 +138,12 @@ func NewSearchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(searchServiceMethods.ByName("CompareVersions")),
 			connect.WithClientOptions(opts...),
 		),
+		searchBatch: connect.NewClient[cinedexv1.SearchBatchRequest, cinedexv1.SearchBatchResponse](
+			httpClient,
+			baseURL+SearchServiceSearchBatchProcedure,
+			connect.WithSchema(searchServiceMethods.ByName("SearchBatch")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -146,6 +157,7 @@ type searchServiceClient struct {
 	getCatalog      *connect.Client[cinedexv1.GetCatalogRequest, cinedexv1.GetCatalogResponse]
 	getStatus       *connect.Client[cinedexv1.GetStatusRequest, cinedexv1.GetStatusResponse]
 	compareVersions *connect.Client[cinedexv1.CompareVersionsRequest, cinedexv1.CompareVersionsResponse]
+	searchBatch     *connect.Client[cinedexv1.SearchBatchRequest, cinedexv1.SearchBatchResponse]
 }
 
 // Search calls cinedex.v1.SearchService.Search.
@@ -188,6 +200,11 @@ func (c *searchServiceClient) CompareVersions(ctx context.Context, req *connect.
 	return c.compareVersions.CallUnary(ctx, req)
 }
 
+// SearchBatch calls cinedex.v1.SearchService.SearchBatch.
+func (c *searchServiceClient) SearchBatch(ctx context.Context, req *connect.Request[cinedexv1.SearchBatchRequest]) (*connect.Response[cinedexv1.SearchBatchResponse], error) {
+	return c.searchBatch.CallUnary(ctx, req)
+}
+
 // SearchServiceHandler is an implementation of the cinedex.v1.SearchService service.
 type SearchServiceHandler interface {
 	Search(context.Context, *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error)
@@ -204,6 +221,8 @@ type SearchServiceHandler interface {
 	GetStatus(context.Context, *connect.Request[cinedexv1.GetStatusRequest]) (*connect.Response[cinedexv1.GetStatusResponse], error)
 	// How the answers to judged queries change with an algorithm's version; for operators.
 	CompareVersions(context.Context, *connect.Request[cinedexv1.CompareVersionsRequest]) (*connect.Response[cinedexv1.CompareVersionsResponse], error)
+	// Several searches in one call, over one snapshot of the library and under one deadline. Each is answered or refused by itself.
+	SearchBatch(context.Context, *connect.Request[cinedexv1.SearchBatchRequest]) (*connect.Response[cinedexv1.SearchBatchResponse], error)
 }
 
 // NewSearchServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -261,6 +280,12 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(searchServiceMethods.ByName("CompareVersions")),
 		connect.WithHandlerOptions(opts...),
 	)
+	searchServiceSearchBatchHandler := connect.NewUnaryHandler(
+		SearchServiceSearchBatchProcedure,
+		svc.SearchBatch,
+		connect.WithSchema(searchServiceMethods.ByName("SearchBatch")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/cinedex.v1.SearchService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case SearchServiceSearchProcedure:
@@ -279,6 +304,8 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 			searchServiceGetStatusHandler.ServeHTTP(w, r)
 		case SearchServiceCompareVersionsProcedure:
 			searchServiceCompareVersionsHandler.ServeHTTP(w, r)
+		case SearchServiceSearchBatchProcedure:
+			searchServiceSearchBatchHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -318,4 +345,8 @@ func (UnimplementedSearchServiceHandler) GetStatus(context.Context, *connect.Req
 
 func (UnimplementedSearchServiceHandler) CompareVersions(context.Context, *connect.Request[cinedexv1.CompareVersionsRequest]) (*connect.Response[cinedexv1.CompareVersionsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.CompareVersions is not implemented"))
+}
+
+func (UnimplementedSearchServiceHandler) SearchBatch(context.Context, *connect.Request[cinedexv1.SearchBatchRequest]) (*connect.Response[cinedexv1.SearchBatchResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.SearchBatch is not implemented"))
 }
