@@ -16,8 +16,8 @@ import (
 )
 
 func newSearch(o *output, h *home) *cobra.Command {
-	var image, frame, shot, order, cursor, profile string
-	var facets []string
+	var image, frame, shot, order, cursor, profile, group string
+	var facets, languages []string
 	var limit int32
 	var explain bool
 	c := &cobra.Command{
@@ -34,10 +34,11 @@ docs/guides/query-language.md has the whole language.`,
   cinedex search 'dialogue.phrase:"follow me" lang:en'
   cinedex search --image still.jpg
   cinedex search 'look:storm' --profile trailer --facet title
+  cinedex search 'dialogue:sea' --language de --language en --group title
   cinedex search --frame 4f2a…@01:02:03:04 --json | jq '.hits[0].start_frame'`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Explain: explain, Profile: profile, Facets: facets}
+			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Explain: explain, Profile: profile, Facets: facets, Languages: languages, Group: group}
 			if profile != "" {
 				req.Limit, req.Order = given(cmd, "limit", limit), given(cmd, "order", order)
 			}
@@ -72,7 +73,9 @@ docs/guides/query-language.md has the whole language.`,
 	f.Int32VarP(&limit, "limit", "n", 10, "hits wanted, at most 200")
 	f.StringVar(&order, "order", "score", "score or time")
 	f.StringVar(&profile, "profile", "", "the profile of an application that the service has")
-	f.StringSliceVar(&facets, "facet", nil, "count the moments by title, language or kind")
+	f.StringSliceVar(&facets, "facet", nil, "count the moments by title, language, kind, character or label")
+	f.StringSliceVar(&languages, "language", nil, "a language that you read (BCP 47), the favourite first: lines come in that language where it is said")
+	f.StringVar(&group, "group", "", "title: the first hit of each title, with the number of its matches; none: no groups, whatever the profile says")
 	f.BoolVar(&explain, "explain", false, "tell how the query was evaluated")
 	f.StringVar(&cursor, "cursor", "", "the next page of an answer, as its JSON gave it")
 	return c
@@ -175,12 +178,13 @@ func printAnswer(o *output, r *pb.SearchResponse) {
 	}
 	for i, h := range r.GetHits() {
 		o.printf("%2d  %s  %s–%s  frames %d–%d\n", i+1, h.GetTitleName(), h.GetStartTimecode(), h.GetEndTimecode(), h.GetStartFrame(), h.GetEndFrame())
-		if h.GetText() != "" {
-			o.printf("    [%s] %s\n", h.GetLanguage(), strings.ReplaceAll(markText(h, o.terminalOut()), "\n", " / "))
-		}
+		printLines(o, h)
 		o.printf("    %s\n", why(h))
 		if n := h.GetFolded(); n > 0 {
 			o.printf("    and %d more like it\n", n)
+		}
+		if i < len(r.GetGroups()) {
+			o.printf("    %s\n", ofGroup(r.GetGroups()[i]))
 		}
 	}
 	for _, f := range r.GetFacets() {
@@ -188,7 +192,14 @@ func printAnswer(o *output, r *pb.SearchResponse) {
 		for _, v := range f.GetValues() {
 			counts = append(counts, fmt.Sprintf("%s %d", cmp.Or(v.GetValue(), "none"), v.GetCount()))
 		}
-		o.printf("by %s: %s\n", f.GetName(), strings.Join(counts, ", "))
+		if more := f.GetDistinct() - int64(len(f.GetValues())); more > 0 {
+			counts = append(counts, fmt.Sprintf("and %d values more", more))
+		}
+		atLeast := ""
+		if !f.GetExact() {
+			atLeast = ", at least"
+		}
+		o.printf("by %s%s: %s\n", f.GetName(), atLeast, strings.Join(counts, ", "))
 	}
 	if n := len(r.GetHits()); n > 0 {
 		hits := "hits"
@@ -200,6 +211,32 @@ func printAnswer(o *output, r *pb.SearchResponse) {
 	for _, s := range r.GetExplain() {
 		o.note("%s", planLine(s))
 	}
+}
+
+// printLines writes the lines of a hit: the first, and the others a step further in.
+func printLines(o *output, h *pb.Hit) {
+	for i, l := range h.GetLines() {
+		indent := "    "
+		if i > 0 {
+			indent = "      "
+		}
+		o.printf("%s[%s] %s\n", indent, l.GetLanguage(), strings.ReplaceAll(markText(l.GetText(), l.GetMarks(), o.terminalOut()), "\n", " / "))
+	}
+}
+
+// ofGroup tells how many moments of a title there are.
+func ofGroup(g *pb.TitleGroup) string {
+	n, what := g.GetMatches().GetCount(), "matches"
+	switch {
+	case n == 0:
+		return fmt.Sprintf("%d near in this title", g.GetNear())
+	case n == 1:
+		what = "match"
+	}
+	if !g.GetMatches().GetExact() {
+		return fmt.Sprintf("at least %d %s in this title", n, what)
+	}
+	return fmt.Sprintf("%d %s in this title", n, what)
 }
 
 // ofTotal tells how many matches the hits are of, where the answer knows.
@@ -231,21 +268,21 @@ func planLine(s *pb.PlanStep) string {
 
 func (o *output) terminalOut() bool { return isTerminal(o.out) }
 
-func markText(h *pb.Hit, bold bool) string {
+func markText(text string, marks []*pb.TextRange, bold bool) string {
 	if !bold {
-		return h.GetText()
+		return text
 	}
 	var b strings.Builder
 	at := 0
-	for _, m := range h.GetMarks() {
+	for _, m := range marks {
 		s, e := int(m.GetStart()), int(m.GetEnd())
-		if s < at || e > len(h.GetText()) {
+		if s < at || e > len(text) {
 			break
 		}
-		b.WriteString(h.GetText()[at:s] + "\x1b[1m" + h.GetText()[s:e] + "\x1b[0m")
+		b.WriteString(text[at:s] + "\x1b[1m" + text[s:e] + "\x1b[0m")
 		at = e
 	}
-	return b.String() + h.GetText()[at:]
+	return b.String() + text[at:]
 }
 
 func why(h *pb.Hit) string {

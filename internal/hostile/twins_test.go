@@ -96,12 +96,12 @@ func film(title string, n int) apitest.Film {
 	for i := range 4 {
 		f.Shots = append(f.Shots, apitest.Shot{Seconds: 3, Colour: colours[(n+i)%3], Label: labels[(n+i)%4], LabelConfidence: 0.4 + float32(i)/8})
 	}
-	for i := range 6 {
+	for i := range 12 { // two languages at a time
 		var line []string
 		for range 4 + rnd.IntN(5) {
 			line = append(line, words[rnd.IntN(len(words))])
 		}
-		f.Lines = append(f.Lines, apitest.Line{From: int64(2 * i), To: int64(2*i + 2), Language: []string{"en", "de", "fr"}[i%3], Character: []string{"Mara", "Tom"}[i%2], Text: strings.Join(line, " ")})
+		f.Lines = append(f.Lines, apitest.Line{From: int64(2 * (i / 2)), To: int64(2*(i/2) + 2), Language: []string{"en", "de", "fr"}[i%3], Character: []string{"Mara", "Tom"}[i%2], Text: strings.Join(line, " ")})
 	}
 	return f
 }
@@ -510,7 +510,13 @@ func (g *caller) search() call {
 		body["cursor"] = pick(g, g.cursors...)
 	}
 	if g.rnd.IntN(3) == 0 {
-		body["facets"] = pick(g, []string{"title"}, []string{"title", "language", "kind"}, []string{"colour"})
+		body["facets"] = pick(g, []string{"title"}, []string{"title", "language", "kind"}, []string{"character", "label"}, []string{"colour"})
+	}
+	if g.rnd.IntN(3) == 0 {
+		body["languages"] = pick(g, []string{"de"}, []string{"fr", "en"}, []string{"es"}, []string{"en-GB", "de"}, []string{"!"})
+	}
+	if g.rnd.IntN(4) == 0 {
+		body["group"] = pick(g, "title", "title", "title", "none", "colour")
 	}
 	if g.rnd.IntN(4) == 0 {
 		body["profile"] = pick(g, "editor", "trailer", "trailer", "nobody")

@@ -351,5 +351,11 @@ func (g gated) LastBefore(ctx context.Context, points []store.Point) ([]*pb.Anno
 	})
 }
 
+func (g gated) Starting(ctx context.Context, ranges []store.Range) ([][]*pb.Annotation, error) {
+	return ask(ctx, g, "starting", func(ctx context.Context, s *pebblestore.Store) ([][]*pb.Annotation, error) {
+		return s.Starting(ctx, ranges)
+	})
+}
+
 func (g gated) Ready(ctx context.Context) error { return nil }
 func (g gated) Close() error                    { return nil }

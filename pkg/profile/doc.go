@@ -13,7 +13,10 @@
 //	leaves: {look: 2, dialogue: 1} # the leaves that may be asked, with their weights; without the key, all leaves with weight 1
 //	algorithms: [labels, pictures] # the algorithms whose answers count; without the key, all
 //	filter: {languages: [en], min_confidence: 0.3}
+//	languages: [de, en]            # of the people who ask: a hit is told in the first that its line is said in
 //	order: score                   # or time
+//	group: title                   # the first hit of each title, and the number of its matches
+//	fusion: weighted               # or rank (without the key), or max: how the parts of a query make one score
 //	limit: 12
 //	max_limit: 50
 //	scoring: "score * (duration_ms < 4000.0 ? 1.5 : 1.0)" # quoted, for its colon

@@ -27,7 +27,10 @@ type Profile struct {
 	Leaves     map[string]float64 `yaml:"leaves,omitempty"`
 	Algorithms []string           `yaml:"algorithms,omitempty"`
 	Filter     Filter             `yaml:"filter,omitempty"`
+	Languages  []string           `yaml:"languages,omitempty"`
 	Order      string             `yaml:"order,omitempty"`
+	Group      string             `yaml:"group,omitempty"`
+	Fusion     string             `yaml:"fusion,omitempty"`
 	Limit      int32              `yaml:"limit,omitempty"`
 	MaxLimit   int32              `yaml:"max_limit,omitempty"`
 	Scoring    string             `yaml:"scoring,omitempty"`
@@ -63,6 +66,22 @@ type Split struct {
 	Profile string  `yaml:"profile,omitempty"`
 	Share   float64 `yaml:"share,omitempty"`
 }
+
+// The ways to make one score of the scores of several parts: Profile.Fusion. The gateway's package says what each is.
+const (
+	FusionRank     = "rank"
+	FusionWeighted = "weighted"
+	FusionMax      = "max"
+)
+
+// What hits are grouped by: Profile.Group. NoGroup is for requests against a profile that groups.
+const (
+	GroupTitle = "title"
+	NoGroup    = "none"
+)
+
+// MaxLanguages bounds the languages of a person.
+const MaxLanguages = 16
 
 // Bounds of a file.
 const (
@@ -151,6 +170,10 @@ func (p *Profile) check() error {
 		return invalid("about: %d bytes are more than the %d allowed", len(p.About), maxAbout)
 	case p.Order != "" && p.Order != "score" && p.Order != "time":
 		return invalid("order: %.20q is neither score nor time", p.Order)
+	case p.Group != "" && p.Group != GroupTitle:
+		return invalid("group: hits are not grouped by %.20q; write title, or leave the key out", p.Group)
+	case !slices.Contains([]string{"", FusionRank, FusionWeighted, FusionMax}, p.Fusion):
+		return invalid("fusion: %.20q is none of %s, %s, %s", p.Fusion, FusionRank, FusionWeighted, FusionMax)
 	case p.MaxLimit < 0 || p.MaxLimit > maxLimit:
 		return invalid("max_limit: %d is not from 1 to %d", p.MaxLimit, maxLimit)
 	case p.Limit < 0 || p.Limit > p.most():
@@ -174,10 +197,32 @@ func (p *Profile) check() error {
 		}
 		p.Filter.Languages[i] = tag
 	}
+	var err error
+	if p.Languages, err = CanonicalLanguages(p.Languages); err != nil {
+		return err
+	}
 	if err := CheckFields(p.Fields); err != nil {
 		return err
 	}
 	return p.Split.check()
+}
+
+// CanonicalLanguages returns the languages of a person as canonical tags, the favourite first. An error is Invalid, and names the language.
+func CanonicalLanguages(tags []string) ([]string, error) {
+	if len(tags) > MaxLanguages {
+		return nil, errkind.New(errkind.Invalid, "languages: %d are more than the %d allowed; the favourites are enough", len(tags), MaxLanguages)
+	}
+	var out []string
+	for i, l := range tags {
+		tag, err := schema.CanonicalLanguage(l)
+		if err != nil {
+			return nil, errkind.New(errkind.Invalid, "languages[%d]: %w", i, err)
+		}
+		if !slices.Contains(out, tag) {
+			out = append(out, tag)
+		}
+	}
+	return out, nil
 }
 
 func (s Split) check() error {

@@ -179,6 +179,18 @@ type Point struct {
 	Time  schema.Time
 }
 
+// A Range is a stretch of time in the annotations of a run and a kind.
+type Range struct {
+	Asset string
+	Run   string
+	Kind  string
+	From  schema.Time
+	To    schema.Time
+}
+
+// MostStarting bounds the annotations that Starting returns for a range.
+const MostStarting = 256
+
 // Annotations is the items of all runs: annotations and embeddings.
 type Annotations interface {
 	// WriteBatches writes batches durably. An item replaces the item with the same asset, run and ordinal. The run needs no record.
@@ -226,6 +238,12 @@ type Annotations interface {
 	//   - The cost does not grow with the length of the run. The exception is a run written without stretches (see
 	//     Stretch): LastBefore reads such a run whole.
 	LastBefore(ctx context.Context, points []Point) ([]*pb.Annotation, error)
+	// Starting finds annotations by time, for many ranges in a single call: the lines that several languages say at the same time.
+	//
+	//   - Element i of the answer has the annotations of the run and kind of ranges[i] with a start within [From, To), by start and
+	//     ordinal. If a range has more than MostStarting annotations, the answer has the first MostStarting.
+	//   - The order of annotations, the batches, and the cost are as for LastBefore.
+	Starting(ctx context.Context, ranges []Range) ([][]*pb.Annotation, error)
 	// AnnotationsOf yields the annotations of a run within a span, by ordinal.
 	AnnotationsOf(ctx context.Context, asset, run string, span Span) iter.Seq2[*pb.Annotation, error]
 	// EmbeddingsOf yields the embeddings of a run within a span, by ordinal.

@@ -194,18 +194,55 @@ func (f *Finder) LastBefore(kind string, t schema.Time) (best Moment, found bool
 	return best, found, nil
 }
 
+// mayStart reports whether an annotation of the kind may start within [from, to), as far as the stretch knows.
+func (s Stretch) mayStart(kind string, from, to schema.Time) bool {
+	return len(s.Kinds) == 0 || slices.ContainsFunc(s.Kinds, func(k Starts) bool { return k.Kind == kind && k.Earliest < to && k.Last >= from })
+}
+
+// Starting returns the moments of the kind that start within [from, to), by start and ordinal: the first MostStarting.
+func (f *Finder) Starting(kind string, from, to schema.Time) (out []Moment, err error) {
+	for i := range f.spots {
+		s := &f.spots[i]
+		if !s.mayStart(kind, from, to) {
+			continue
+		}
+		if err := f.read(s); err != nil {
+			return nil, err
+		}
+		first, _ := slices.BinarySearchFunc(s.at, Moment{Kind: kind, Start: from, Ordinal: math.MaxInt64}, compareMoments)
+		for _, m := range s.at[first:] {
+			if m.Kind != kind || m.Start >= to {
+				break
+			}
+			out = append(out, m)
+		}
+	}
+	slices.SortFunc(out, func(a, b Moment) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Ordinal, b.Ordinal)) })
+	out = slices.Compact(out) // a stale stretch shares ordinals with a later stretch
+	return out[:min(len(out), MostStarting)], nil
+}
+
 func compareMoments(a, b Moment) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Start, b.Start), cmp.Compare(b.Ordinal, a.Ordinal))
 }
 
+// read reads the moments of a stretch, once.
+func (f *Finder) read(s *spot) (err error) {
+	if s.loaded {
+		return nil
+	}
+	if s.at, err = f.load(s.Stretch); err != nil {
+		return err
+	}
+	slices.SortFunc(s.at, compareMoments)
+	s.loaded = true
+	return nil
+}
+
 // in is LastBefore within a single stretch.
 func (f *Finder) in(s *spot, kind string, t schema.Time) (m Moment, found bool, err error) {
-	if !s.loaded {
-		if s.at, err = f.load(s.Stretch); err != nil {
-			return m, false, err
-		}
-		slices.SortFunc(s.at, compareMoments)
-		s.loaded = true
+	if err := f.read(s); err != nil {
+		return m, false, err
 	}
 	// i is behind every moment of the kind with a start at or before t.
 	i, exact := slices.BinarySearchFunc(s.at, Moment{Kind: kind, Start: t, Ordinal: 0}, compareMoments)
@@ -216,4 +253,18 @@ func (f *Finder) in(s *spot, kind string, t schema.Time) (m Moment, found bool, 
 		return m, false, nil
 	}
 	return s.at[i-1], true, nil
+}
+
+// Parted gives each range of Starting its items, for implementations: counts[i] of the items belong to range i. An item that was deleted
+// meanwhile is nil, and left out.
+func Parted(items []*pb.Annotation, counts []int) [][]*pb.Annotation {
+	out := make([][]*pb.Annotation, len(counts))
+	for i, n := range counts {
+		if n > len(items) {
+			break
+		}
+		out[i] = slices.DeleteFunc(items[:n:n], func(a *pb.Annotation) bool { return a == nil })
+		items = items[n:]
+	}
+	return out
 }

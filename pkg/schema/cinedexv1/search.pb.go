@@ -1214,13 +1214,20 @@ type SearchRequest struct {
 	Preview map[string]string `protobuf:"bytes,8,rep,name=preview,proto3" json:"preview,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Asks for SearchResponse.explain.
 	Explain bool `protobuf:"varint,9,opt,name=explain,proto3" json:"explain,omitempty"`
+	// The languages of the person who asks, as BCP 47 tags, the favourite first; at most 16. Empty means the profile's, or else none. A hit whose
+	// line is also said in one of the languages is told in the language, and the line that matched comes beneath: Hit.lines. No header of a
+	// request stands in for the field.
+	Languages []string `protobuf:"bytes,10,rep,name=languages,proto3" json:"languages,omitempty"`
+	// "title" groups the matches by title: the answer has the first hit of each title, and SearchResponse.groups counts the matches of each
+	// title. limit then counts titles. Empty means the profile's, or else no groups; "none" means no groups.
+	Group string `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
 	// The profile of the application, by name: it narrows and weighs the query, and shapes the answer. Empty asks without a profile.
 	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	// For operators: the content of a profile's file, used instead of a profile of the service. Not together with profile.
 	TryProfile []byte `protobuf:"bytes,21,opt,name=try_profile,json=tryProfile,proto3" json:"try_profile,omitempty"`
 	// The fields of Hit wanted, by name; empty wants the profile's, or else all. score, asset, start and end always come.
 	Fields []string `protobuf:"bytes,22,rep,name=fields,proto3" json:"fields,omitempty"`
-	// Count the moments by these: title, language, kind.
+	// Count the moments by these: title, language, kind, character, label.
 	Facets        []string `protobuf:"bytes,23,rep,name=facets,proto3" json:"facets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1319,6 +1326,20 @@ func (x *SearchRequest) GetExplain() bool {
 	return false
 }
 
+func (x *SearchRequest) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
 func (x *SearchRequest) GetProfile() string {
 	if x != nil {
 		return x.Profile
@@ -1365,6 +1386,8 @@ type SearchResponse struct {
 	Total *Total `protobuf:"bytes,7,opt,name=total,proto3" json:"total,omitempty"`
 	// How the query was evaluated, if SearchRequest.explain asks for it: one step a line, in the order of the query.
 	Explain []*PlanStep `protobuf:"bytes,8,rep,name=explain,proto3" json:"explain,omitempty"`
+	// The titles of this page, where SearchRequest.group asks for titles: group i counts the moments of the title of hit i.
+	Groups []*TitleGroup `protobuf:"bytes,11,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Names the answer for Picked, which says which of the hits were opened. Empty where nobody keeps picks.
 	Search string `protobuf:"bytes,12,opt,name=search,proto3" json:"search,omitempty"`
 	// The profile that shaped the answer, as name@version.
@@ -1461,6 +1484,13 @@ func (x *SearchResponse) GetExplain() []*PlanStep {
 	return nil
 }
 
+func (x *SearchResponse) GetGroups() []*TitleGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 func (x *SearchResponse) GetSearch() string {
 	if x != nil {
 		return x.Search
@@ -1485,10 +1515,15 @@ func (x *SearchResponse) GetFacets() []*Facet {
 // A Facet counts the moments of an answer by one property. Moments that the variety of a profile folds are counted too.
 type Facet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// title, language or kind.
+	// title, language, kind, character or label.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The most frequent first, at most 100.
-	Values        []*FacetValue `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	Values []*FacetValue `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	// Whether the counts are exact. False means at least the counts: total is not exact, or characters and labels were read of some moments
+	// alone, and `partial` says so.
+	Exact bool `protobuf:"varint,3,opt,name=exact,proto3" json:"exact,omitempty"`
+	// How many values there are, beyond the 100 too.
+	Distinct      int64 `protobuf:"varint,4,opt,name=distinct,proto3" json:"distinct,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1537,9 +1572,105 @@ func (x *Facet) GetValues() []*FacetValue {
 	return nil
 }
 
+func (x *Facet) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+func (x *Facet) GetDistinct() int64 {
+	if x != nil {
+		return x.Distinct
+	}
+	return 0
+}
+
+// A TitleGroup counts the moments of one title in the whole answer. Groups are in the order of their best scores. Moments that the variety
+// of a profile folds are counted too.
+type TitleGroup struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Title     string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	TitleName string                 `protobuf:"bytes,2,opt,name=title_name,json=titleName,proto3" json:"title_name,omitempty"`
+	// The matches of the title.
+	Matches *Total `protobuf:"bytes,3,opt,name=matches,proto3" json:"matches,omitempty"`
+	// The moments of the title that are near and not called a match.
+	Near int64 `protobuf:"varint,4,opt,name=near,proto3" json:"near,omitempty"`
+	// The best score among the moments of the title.
+	Score         float64 `protobuf:"fixed64,5,opt,name=score,proto3" json:"score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TitleGroup) Reset() {
+	*x = TitleGroup{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TitleGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TitleGroup) ProtoMessage() {}
+
+func (x *TitleGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TitleGroup.ProtoReflect.Descriptor instead.
+func (*TitleGroup) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TitleGroup) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *TitleGroup) GetTitleName() string {
+	if x != nil {
+		return x.TitleName
+	}
+	return ""
+}
+
+func (x *TitleGroup) GetMatches() *Total {
+	if x != nil {
+		return x.Matches
+	}
+	return nil
+}
+
+func (x *TitleGroup) GetNear() int64 {
+	if x != nil {
+		return x.Near
+	}
+	return 0
+}
+
+func (x *TitleGroup) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
 type FacetValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id of a title, a language tag, or a kind. Empty for moments without the property.
+	// The id of a title, a language tag, a kind, a character or a label. Empty for moments without the property. A moment with several
+	// characters or labels counts under each.
 	Value         string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
 	Count         int64  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1548,7 +1679,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1691,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1704,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -1602,7 +1733,7 @@ type Total struct {
 
 func (x *Total) Reset() {
 	*x = Total{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1745,7 @@ func (x *Total) String() string {
 func (*Total) ProtoMessage() {}
 
 func (x *Total) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1758,7 @@ func (x *Total) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Total.ProtoReflect.Descriptor instead.
 func (*Total) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Total) GetCount() int64 {
@@ -1666,7 +1797,7 @@ type PlanStep struct {
 
 func (x *PlanStep) Reset() {
 	*x = PlanStep{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1809,7 @@ func (x *PlanStep) String() string {
 func (*PlanStep) ProtoMessage() {}
 
 func (x *PlanStep) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1822,7 @@ func (x *PlanStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanStep.ProtoReflect.Descriptor instead.
 func (*PlanStep) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PlanStep) GetStep() string {
@@ -1757,7 +1888,7 @@ type PartialFailure struct {
 
 func (x *PartialFailure) Reset() {
 	*x = PartialFailure{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1900,7 @@ func (x *PartialFailure) String() string {
 func (*PartialFailure) ProtoMessage() {}
 
 func (x *PartialFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1913,7 @@ func (x *PartialFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartialFailure.ProtoReflect.Descriptor instead.
 func (*PartialFailure) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PartialFailure) GetPart() string {
@@ -1843,14 +1974,17 @@ type Hit struct {
 	// Whom to credit and under which licence.
 	Credit string `protobuf:"bytes,22,opt,name=credit,proto3" json:"credit,omitempty"`
 	// Moments that the variety of the profile folds behind this hit.
-	Folded        int32 `protobuf:"varint,23,opt,name=folded,proto3" json:"folded,omitempty"`
+	Folded int32 `protobuf:"varint,23,opt,name=folded,proto3" json:"folded,omitempty"`
+	// The lines of the hit, of which text, language, start and end tell the first. SearchRequest.languages chooses the first line; the line
+	// that matched, and the line in the film's own language, come beneath. A hit without text has none.
+	Lines         []*HitLine `protobuf:"bytes,24,rep,name=lines,proto3" json:"lines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +1996,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +2009,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Hit) GetTitle() string {
@@ -2039,6 +2173,126 @@ func (x *Hit) GetFolded() int32 {
 	return 0
 }
 
+func (x *Hit) GetLines() []*HitLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+// A HitLine is the text of one annotation, with the interval of the same annotation.
+type HitLine struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Text      string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Language  string                 `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
+	Character string                 `protobuf:"bytes,3,opt,name=character,proto3" json:"character,omitempty"`
+	// In flicks. Half-open.
+	Start int64 `protobuf:"varint,4,opt,name=start,proto3" json:"start,omitempty"`
+	End   int64 `protobuf:"varint,5,opt,name=end,proto3" json:"end,omitempty"`
+	// The annotation.
+	Run     string `protobuf:"bytes,6,opt,name=run,proto3" json:"run,omitempty"`
+	Ordinal int64  `protobuf:"varint,7,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
+	// Byte ranges of text (in UTF-8) that matched.
+	Marks []*TextRange `protobuf:"bytes,8,rep,name=marks,proto3" json:"marks,omitempty"`
+	// The line is the reason for the hit.
+	Matched       bool `protobuf:"varint,9,opt,name=matched,proto3" json:"matched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HitLine) Reset() {
+	*x = HitLine{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HitLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HitLine) ProtoMessage() {}
+
+func (x *HitLine) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HitLine.ProtoReflect.Descriptor instead.
+func (*HitLine) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *HitLine) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *HitLine) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *HitLine) GetCharacter() string {
+	if x != nil {
+		return x.Character
+	}
+	return ""
+}
+
+func (x *HitLine) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *HitLine) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+func (x *HitLine) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *HitLine) GetOrdinal() int64 {
+	if x != nil {
+		return x.Ordinal
+	}
+	return 0
+}
+
+func (x *HitLine) GetMarks() []*TextRange {
+	if x != nil {
+		return x.Marks
+	}
+	return nil
+}
+
+func (x *HitLine) GetMatched() bool {
+	if x != nil {
+		return x.Matched
+	}
+	return false
+}
+
 // TextRange is a half-open range of bytes.
 type TextRange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2050,7 +2304,7 @@ type TextRange struct {
 
 func (x *TextRange) Reset() {
 	*x = TextRange{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2316,7 @@ func (x *TextRange) String() string {
 func (*TextRange) ProtoMessage() {}
 
 func (x *TextRange) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2329,7 @@ func (x *TextRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRange.ProtoReflect.Descriptor instead.
 func (*TextRange) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TextRange) GetStart() int32 {
@@ -2121,7 +2375,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2387,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2400,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Evidence) GetLeaf() string {
@@ -2259,7 +2513,7 @@ type SearchBatchRequest struct {
 
 func (x *SearchBatchRequest) Reset() {
 	*x = SearchBatchRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2525,7 @@ func (x *SearchBatchRequest) String() string {
 func (*SearchBatchRequest) ProtoMessage() {}
 
 func (x *SearchBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2538,7 @@ func (x *SearchBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchRequest.ProtoReflect.Descriptor instead.
 func (*SearchBatchRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SearchBatchRequest) GetSearches() []*SearchRequest {
@@ -2311,7 +2565,7 @@ type SearchBatchResponse struct {
 
 func (x *SearchBatchResponse) Reset() {
 	*x = SearchBatchResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2323,7 +2577,7 @@ func (x *SearchBatchResponse) String() string {
 func (*SearchBatchResponse) ProtoMessage() {}
 
 func (x *SearchBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +2590,7 @@ func (x *SearchBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchResponse.ProtoReflect.Descriptor instead.
 func (*SearchBatchResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SearchBatchResponse) GetAnswers() []*SearchBatchAnswer {
@@ -2360,7 +2614,7 @@ type SearchBatchAnswer struct {
 
 func (x *SearchBatchAnswer) Reset() {
 	*x = SearchBatchAnswer{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2626,7 @@ func (x *SearchBatchAnswer) String() string {
 func (*SearchBatchAnswer) ProtoMessage() {}
 
 func (x *SearchBatchAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2639,7 @@ func (x *SearchBatchAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchAnswer.ProtoReflect.Descriptor instead.
 func (*SearchBatchAnswer) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SearchBatchAnswer) GetOutcome() isSearchBatchAnswer_Outcome {
@@ -2443,7 +2697,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2709,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2722,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Refusal) GetKind() string {
@@ -2505,7 +2759,7 @@ type SuggestRequest struct {
 
 func (x *SuggestRequest) Reset() {
 	*x = SuggestRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2517,7 +2771,7 @@ func (x *SuggestRequest) String() string {
 func (*SuggestRequest) ProtoMessage() {}
 
 func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2530,7 +2784,7 @@ func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
 func (*SuggestRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SuggestRequest) GetTyped() string {
@@ -2558,7 +2812,7 @@ type SuggestResponse struct {
 
 func (x *SuggestResponse) Reset() {
 	*x = SuggestResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2570,7 +2824,7 @@ func (x *SuggestResponse) String() string {
 func (*SuggestResponse) ProtoMessage() {}
 
 func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2583,7 +2837,7 @@ func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
 func (*SuggestResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SuggestResponse) GetSuggestions() []*Suggestion {
@@ -2615,7 +2869,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2627,7 +2881,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2640,7 +2894,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Suggestion) GetText() string {
@@ -2674,7 +2928,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2686,7 +2940,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2699,7 +2953,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -2726,7 +2980,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2992,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +3005,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -2778,7 +3032,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +3044,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +3057,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -2829,7 +3083,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2841,7 +3095,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2854,7 +3108,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -2874,7 +3128,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +3140,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +3153,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -2938,7 +3192,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2950,7 +3204,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2963,7 +3217,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -3034,7 +3288,7 @@ type Activation struct {
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3046,7 +3300,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3059,7 +3313,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Activation) GetRun() string {
@@ -3097,7 +3351,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3109,7 +3363,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3122,7 +3376,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -3177,7 +3431,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3189,7 +3443,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3202,7 +3456,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -3233,7 +3487,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3245,7 +3499,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3258,7 +3512,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -3293,7 +3547,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3305,7 +3559,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3318,7 +3572,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -3355,7 +3609,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3621,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3634,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -3453,7 +3707,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3465,7 +3719,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3478,7 +3732,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -3527,7 +3781,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3539,7 +3793,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3552,7 +3806,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -3580,7 +3834,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3592,7 +3846,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3605,7 +3859,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -3644,7 +3898,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3656,7 +3910,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3669,7 +3923,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -3731,7 +3985,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3743,7 +3997,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3756,7 +4010,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Compared) GetQ() string {
@@ -3903,7 +4157,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05kinds\x18\x06 \x03(\tR\x05kinds\x12%\n" +
 	"\x0emin_confidence\x18\a \x01(\x02R\rminConfidence\x12\x14\n" +
 	"\x05start\x18\b \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\t \x01(\x03R\x03end\"\xd8\x03\n" +
+	"\x03end\x18\t \x01(\x03R\x03end\"\x8c\x04\n" +
 	"\rSearchRequest\x12'\n" +
 	"\x05query\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12\f\n" +
 	"\x01q\x18\x02 \x01(\tR\x01q\x12*\n" +
@@ -3914,7 +4168,10 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"timeout_ms\x18\x06 \x01(\x05R\ttimeoutMs\x12\x14\n" +
 	"\x05order\x18\a \x01(\tR\x05order\x12@\n" +
 	"\apreview\x18\b \x03(\v2&.cinedex.v1.SearchRequest.PreviewEntryR\apreview\x12\x18\n" +
-	"\aexplain\x18\t \x01(\bR\aexplain\x12\x18\n" +
+	"\aexplain\x18\t \x01(\bR\aexplain\x12\x1c\n" +
+	"\tlanguages\x18\n" +
+	" \x03(\tR\tlanguages\x12\x14\n" +
+	"\x05group\x18\v \x01(\tR\x05group\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12\x1f\n" +
 	"\vtry_profile\x18\x15 \x01(\fR\n" +
 	"tryProfile\x12\x16\n" +
@@ -3922,7 +4179,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06facets\x18\x17 \x03(\tR\x06facets\x1a:\n" +
 	"\fPreviewEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8c\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbc\x03\n" +
 	"\x0eSearchResponse\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\x01R\x06tookMs\x124\n" +
@@ -3931,13 +4188,24 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06cursor\x18\x05 \x01(\tR\x06cursor\x12\"\n" +
 	"\rno_good_match\x18\x06 \x01(\bR\vnoGoodMatch\x12'\n" +
 	"\x05total\x18\a \x01(\v2\x11.cinedex.v1.TotalR\x05total\x12.\n" +
-	"\aexplain\x18\b \x03(\v2\x14.cinedex.v1.PlanStepR\aexplain\x12\x16\n" +
+	"\aexplain\x18\b \x03(\v2\x14.cinedex.v1.PlanStepR\aexplain\x12.\n" +
+	"\x06groups\x18\v \x03(\v2\x16.cinedex.v1.TitleGroupR\x06groups\x12\x16\n" +
 	"\x06search\x18\f \x01(\tR\x06search\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12)\n" +
-	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"K\n" +
+	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"}\n" +
 	"\x05Facet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
-	"\x06values\x18\x02 \x03(\v2\x16.cinedex.v1.FacetValueR\x06values\"8\n" +
+	"\x06values\x18\x02 \x03(\v2\x16.cinedex.v1.FacetValueR\x06values\x12\x14\n" +
+	"\x05exact\x18\x03 \x01(\bR\x05exact\x12\x1a\n" +
+	"\bdistinct\x18\x04 \x01(\x03R\bdistinct\"\x98\x01\n" +
+	"\n" +
+	"TitleGroup\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x1d\n" +
+	"\n" +
+	"title_name\x18\x02 \x01(\tR\ttitleName\x12+\n" +
+	"\amatches\x18\x03 \x01(\v2\x11.cinedex.v1.TotalR\amatches\x12\x12\n" +
+	"\x04near\x18\x04 \x01(\x03R\x04near\x12\x14\n" +
+	"\x05score\x18\x05 \x01(\x01R\x05score\"8\n" +
 	"\n" +
 	"FacetValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
@@ -3956,7 +4224,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x0ePartialFailure\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\xa5\x05\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xd0\x05\n" +
 	"\x03Hit\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x1d\n" +
 	"\n" +
@@ -3985,7 +4253,18 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06region\x18\x14 \x01(\v2\x12.cinedex.v1.RegionR\x06region\x12+\n" +
 	"\x05marks\x18\x15 \x03(\v2\x15.cinedex.v1.TextRangeR\x05marks\x12\x16\n" +
 	"\x06credit\x18\x16 \x01(\tR\x06credit\x12\x16\n" +
-	"\x06folded\x18\x17 \x01(\x05R\x06folded\"3\n" +
+	"\x06folded\x18\x17 \x01(\x05R\x06folded\x12)\n" +
+	"\x05lines\x18\x18 \x03(\v2\x13.cinedex.v1.HitLineR\x05lines\"\xf2\x01\n" +
+	"\aHitLine\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x1c\n" +
+	"\tcharacter\x18\x03 \x01(\tR\tcharacter\x12\x14\n" +
+	"\x05start\x18\x04 \x01(\x03R\x05start\x12\x10\n" +
+	"\x03end\x18\x05 \x01(\x03R\x03end\x12\x10\n" +
+	"\x03run\x18\x06 \x01(\tR\x03run\x12\x18\n" +
+	"\aordinal\x18\a \x01(\x03R\aordinal\x12+\n" +
+	"\x05marks\x18\b \x03(\v2\x15.cinedex.v1.TextRangeR\x05marks\x12\x18\n" +
+	"\amatched\x18\t \x01(\bR\amatched\"3\n" +
 	"\tTextRange\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\x05R\x03end\"\xbe\x02\n" +
@@ -4164,7 +4443,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(Relation)(0),                   // 0: cinedex.v1.Relation
 	(TextMode)(0),                   // 1: cinedex.v1.TextMode
@@ -4184,48 +4463,50 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*SearchRequest)(nil),           // 15: cinedex.v1.SearchRequest
 	(*SearchResponse)(nil),          // 16: cinedex.v1.SearchResponse
 	(*Facet)(nil),                   // 17: cinedex.v1.Facet
-	(*FacetValue)(nil),              // 18: cinedex.v1.FacetValue
-	(*Total)(nil),                   // 19: cinedex.v1.Total
-	(*PlanStep)(nil),                // 20: cinedex.v1.PlanStep
-	(*PartialFailure)(nil),          // 21: cinedex.v1.PartialFailure
-	(*Hit)(nil),                     // 22: cinedex.v1.Hit
-	(*TextRange)(nil),               // 23: cinedex.v1.TextRange
-	(*Evidence)(nil),                // 24: cinedex.v1.Evidence
-	(*SearchBatchRequest)(nil),      // 25: cinedex.v1.SearchBatchRequest
-	(*SearchBatchResponse)(nil),     // 26: cinedex.v1.SearchBatchResponse
-	(*SearchBatchAnswer)(nil),       // 27: cinedex.v1.SearchBatchAnswer
-	(*Refusal)(nil),                 // 28: cinedex.v1.Refusal
-	(*SuggestRequest)(nil),          // 29: cinedex.v1.SuggestRequest
-	(*SuggestResponse)(nil),         // 30: cinedex.v1.SuggestResponse
-	(*Suggestion)(nil),              // 31: cinedex.v1.Suggestion
-	(*ListTitlesRequest)(nil),       // 32: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 33: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 34: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 35: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 36: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 37: cinedex.v1.ActiveRun
-	(*Activation)(nil),              // 38: cinedex.v1.Activation
-	(*ListAnnotationsRequest)(nil),  // 39: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 40: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 41: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 42: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 43: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 44: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 45: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 46: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 47: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 48: cinedex.v1.Compared
-	nil,                             // 49: cinedex.v1.Leaf.RangesEntry
-	nil,                             // 50: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 51: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 52: cinedex.v1.Region
-	(*Title)(nil),                   // 53: cinedex.v1.Title
-	(*Asset)(nil),                   // 54: cinedex.v1.Asset
-	(*Annotation)(nil),              // 55: cinedex.v1.Annotation
-	(*Run)(nil),                     // 56: cinedex.v1.Run
-	(*Value)(nil),                   // 57: cinedex.v1.Value
-	(*GetCatalogRequest)(nil),       // 58: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil),      // 59: cinedex.v1.GetCatalogResponse
+	(*TitleGroup)(nil),              // 18: cinedex.v1.TitleGroup
+	(*FacetValue)(nil),              // 19: cinedex.v1.FacetValue
+	(*Total)(nil),                   // 20: cinedex.v1.Total
+	(*PlanStep)(nil),                // 21: cinedex.v1.PlanStep
+	(*PartialFailure)(nil),          // 22: cinedex.v1.PartialFailure
+	(*Hit)(nil),                     // 23: cinedex.v1.Hit
+	(*HitLine)(nil),                 // 24: cinedex.v1.HitLine
+	(*TextRange)(nil),               // 25: cinedex.v1.TextRange
+	(*Evidence)(nil),                // 26: cinedex.v1.Evidence
+	(*SearchBatchRequest)(nil),      // 27: cinedex.v1.SearchBatchRequest
+	(*SearchBatchResponse)(nil),     // 28: cinedex.v1.SearchBatchResponse
+	(*SearchBatchAnswer)(nil),       // 29: cinedex.v1.SearchBatchAnswer
+	(*Refusal)(nil),                 // 30: cinedex.v1.Refusal
+	(*SuggestRequest)(nil),          // 31: cinedex.v1.SuggestRequest
+	(*SuggestResponse)(nil),         // 32: cinedex.v1.SuggestResponse
+	(*Suggestion)(nil),              // 33: cinedex.v1.Suggestion
+	(*ListTitlesRequest)(nil),       // 34: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 35: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 36: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 37: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 38: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 39: cinedex.v1.ActiveRun
+	(*Activation)(nil),              // 40: cinedex.v1.Activation
+	(*ListAnnotationsRequest)(nil),  // 41: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 42: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 43: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 44: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 45: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 46: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 47: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 48: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 49: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 50: cinedex.v1.Compared
+	nil,                             // 51: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 52: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 53: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 54: cinedex.v1.Region
+	(*Title)(nil),                   // 55: cinedex.v1.Title
+	(*Asset)(nil),                   // 56: cinedex.v1.Asset
+	(*Annotation)(nil),              // 57: cinedex.v1.Annotation
+	(*Run)(nil),                     // 58: cinedex.v1.Run
+	(*Value)(nil),                   // 59: cinedex.v1.Value
+	(*GetCatalogRequest)(nil),       // 60: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil),      // 61: cinedex.v1.GetCatalogResponse
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -4251,69 +4532,73 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
 	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
 	13, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
-	49, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	51, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
 	12, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
-	50, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	52, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
 	0,  // 26: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
-	52, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	54, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
 	2,  // 28: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
 	14, // 29: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	51, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
-	21, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	22, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	19, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
-	20, // 34: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
-	17, // 35: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
-	18, // 36: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
-	24, // 37: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	52, // 38: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	23, // 39: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	15, // 40: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
-	27, // 41: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
-	16, // 42: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
-	28, // 43: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
-	31, // 44: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
-	21, // 45: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
-	34, // 46: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	53, // 47: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	54, // 48: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	54, // 49: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	37, // 50: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	38, // 51: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
-	55, // 52: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	43, // 53: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	56, // 54: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	37, // 55: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	45, // 56: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	46, // 57: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	48, // 58: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	22, // 59: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	22, // 60: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	12, // 61: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	57, // 62: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	15, // 63: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	29, // 64: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
-	32, // 65: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	35, // 66: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	39, // 67: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	58, // 68: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
-	41, // 69: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	44, // 70: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	25, // 71: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
-	16, // 72: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	30, // 73: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
-	33, // 74: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	36, // 75: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	40, // 76: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	59, // 77: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
-	42, // 78: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	47, // 79: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	26, // 80: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
-	72, // [72:81] is the sub-list for method output_type
-	63, // [63:72] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	53, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	22, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	23, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	20, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
+	21, // 34: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
+	18, // 35: cinedex.v1.SearchResponse.groups:type_name -> cinedex.v1.TitleGroup
+	17, // 36: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
+	19, // 37: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
+	20, // 38: cinedex.v1.TitleGroup.matches:type_name -> cinedex.v1.Total
+	26, // 39: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	54, // 40: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	25, // 41: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	24, // 42: cinedex.v1.Hit.lines:type_name -> cinedex.v1.HitLine
+	25, // 43: cinedex.v1.HitLine.marks:type_name -> cinedex.v1.TextRange
+	15, // 44: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
+	29, // 45: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
+	16, // 46: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
+	30, // 47: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
+	33, // 48: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
+	22, // 49: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
+	36, // 50: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	55, // 51: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	56, // 52: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	56, // 53: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	39, // 54: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	40, // 55: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
+	57, // 56: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	45, // 57: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	58, // 58: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	39, // 59: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	47, // 60: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	48, // 61: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	50, // 62: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	23, // 63: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	23, // 64: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	12, // 65: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	59, // 66: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	15, // 67: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	31, // 68: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
+	34, // 69: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	37, // 70: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	41, // 71: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	60, // 72: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
+	43, // 73: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	46, // 74: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	27, // 75: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
+	16, // 76: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	32, // 77: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
+	35, // 78: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	38, // 79: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	42, // 80: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	61, // 81: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
+	44, // 82: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	49, // 83: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	28, // 84: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
+	76, // [76:85] is the sub-list for method output_type
+	67, // [67:76] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -4335,7 +4620,7 @@ func file_cinedex_v1_search_proto_init() {
 		(*Query_AtLeast)(nil),
 	}
 	file_cinedex_v1_search_proto_msgTypes[10].OneofWrappers = []any{}
-	file_cinedex_v1_search_proto_msgTypes[25].OneofWrappers = []any{
+	file_cinedex_v1_search_proto_msgTypes[27].OneofWrappers = []any{
 		(*SearchBatchAnswer_Answer)(nil),
 		(*SearchBatchAnswer_Refusal)(nil),
 	}
@@ -4345,7 +4630,7 @@ func file_cinedex_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   50,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

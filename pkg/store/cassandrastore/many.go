@@ -144,6 +144,55 @@ func (s *Store) LastBefore(ctx context.Context, points []store.Point) (out []*pb
 	return out, nil
 }
 
+// Starting implements store.Annotations. The runs are searched side by side, as for LastBefore.
+func (s *Store) Starting(ctx context.Context, ranges []store.Range) (out [][]*pb.Annotation, err error) {
+	err = s.do(ctx, "starting", "finding annotations by time", func() error {
+		of := map[names][]int{}
+		var runs []names
+		for i, r := range ranges {
+			k := names{r.Asset, r.Run}
+			if named(r.Asset, r.Run) != nil {
+				continue
+			}
+			if of[k] == nil {
+				runs = append(runs, k)
+			}
+			of[k] = append(of[k], i)
+		}
+		found := make([][]store.Moment, len(ranges))
+		err := send(ctx, s, runs, func(ctx context.Context, k names) error {
+			finder, err := s.finder(ctx, k)
+			if err != nil {
+				return err
+			}
+			for _, i := range of[k] {
+				if found[i], err = finder.Starting(ranges[i].Kind, ranges[i].From, ranges[i].To); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		var refs []store.Ref
+		counts := make([]int, len(ranges))
+		for i, r := range ranges {
+			counts[i] = len(found[i])
+			for _, m := range found[i] {
+				refs = append(refs, store.Ref{Asset: r.Asset, Run: r.Run, Ordinal: m.Ordinal})
+			}
+		}
+		items, err := itemsIn[pb.Annotation](ctx, s, store.PartAnnotations, refs)
+		out = store.Parted(items, counts)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // finder reads the stretches of a run.
 func (s *Store) finder(ctx context.Context, k names) (*store.Finder, error) {
 	var all []store.Stretch

@@ -143,6 +143,49 @@ func (s *Store) lastBefore(ctx context.Context, points []store.Point) ([]*pb.Ann
 	return itemsIn[pb.Annotation](ctx, s, tableAnnotations, refs)
 }
 
+// Starting implements store.Annotations.
+func (s *Store) Starting(ctx context.Context, ranges []store.Range) ([][]*pb.Annotation, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding annotations by time: %w", err)
+	}
+	defer leave()
+	out, err := s.starting(ctx, ranges)
+	if err != nil {
+		return nil, fmt.Errorf("finding annotations by time: %w", s.noticed(err))
+	}
+	return out, nil
+}
+
+func (s *Store) starting(ctx context.Context, ranges []store.Range) ([][]*pb.Annotation, error) {
+	type of struct{ asset, run string }
+	finders := map[of]*store.Finder{}
+	var refs []store.Ref
+	counts := make([]int, len(ranges))
+	for i, r := range ranges {
+		k := of{r.Asset, r.Run}
+		if finders[k] == nil {
+			var err error
+			if finders[k], err = s.finder(ctx, r.Asset, r.Run); err != nil {
+				return nil, err
+			}
+		}
+		ms, err := finders[k].Starting(r.Kind, r.From, r.To)
+		if err != nil {
+			return nil, err
+		}
+		counts[i] = len(ms)
+		for _, m := range ms {
+			refs = append(refs, store.Ref{Asset: r.Asset, Run: r.Run, Ordinal: m.Ordinal})
+		}
+	}
+	items, err := itemsIn[pb.Annotation](ctx, s, tableAnnotations, refs)
+	if err != nil {
+		return nil, err
+	}
+	return store.Parted(items, counts), nil
+}
+
 // finder reads the stretches of a run.
 func (s *Store) finder(ctx context.Context, asset, run string) (*store.Finder, error) {
 	r := &pb.Run{}

@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -95,6 +97,48 @@ func checkLastBefore(t *testing.T, s store.Store, what string, runs []names, kin
 	}
 }
 
+// starting is the contract of Starting over all annotations of a run.
+func starting(all []*pb.Annotation, r store.Range) (within []*pb.Annotation) {
+	for _, a := range all {
+		if at := schema.Time(a.GetStart()); a.GetKind() == r.Kind && at >= r.From && at < r.To {
+			within = append(within, a)
+		}
+	}
+	slices.SortFunc(within, func(a, b *pb.Annotation) int {
+		return cmp.Or(cmp.Compare(a.GetStart(), b.GetStart()), cmp.Compare(a.GetOrdinal(), b.GetOrdinal()))
+	})
+	return within[:min(len(within), store.MostStarting)]
+}
+
+// checkStarting asks for ranges all over some runs together, and compares the answers with a search through all annotations of the runs.
+func checkStarting(t *testing.T, s store.Store, what string, runs []names, kinds []string, times []schema.Time) {
+	t.Helper()
+	var ranges []store.Range
+	var want [][]*pb.Annotation
+	for _, k := range runs {
+		all := list(t, s.AnnotationsOf(t.Context(), k.a, k.b, store.Span{}))
+		for _, kind := range kinds {
+			for i, from := range times {
+				r := store.Range{Asset: k.a, Run: k.b, Kind: kind, From: from, To: times[(i+1)%len(times)]} // some end before they begin
+				ranges, want = append(ranges, r), append(want, starting(all, r))
+			}
+		}
+	}
+	rand.New(rand.NewPCG(3, 4)).Shuffle(len(ranges), func(i, j int) { ranges[i], ranges[j], want[i], want[j] = ranges[j], ranges[i], want[j], want[i] })
+	got := must(s.Starting(t.Context(), ranges))(t)
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d answers to %d ranges", what, len(got), len(ranges))
+	}
+	same := func(a, b *pb.Annotation) bool {
+		return a.GetAsset() == b.GetAsset() && a.GetRun() == b.GetRun() && a.GetOrdinal() == b.GetOrdinal()
+	}
+	for i := range want {
+		if !slices.EqualFunc(got[i], want[i], same) {
+			t.Fatalf("%s: starting within %+v: %v, want %v", what, ranges[i], got[i], want[i])
+		}
+	}
+}
+
 // batchOf is annotations from an ordinal on, with the given starts, of the kinds in turn.
 func batchOf(k names, epoch, first int64, starts []schema.Time, kinds ...string) store.Batch {
 	b := store.Batch{Asset: k.a, Run: k.b, Epoch: epoch, First: first}
@@ -133,6 +177,7 @@ func testLastBefore(t *testing.T, h Harness) {
 		times = append(times, schema.Time(r.IntN(16_000)-300))
 	}
 	checkLastBefore(t, s, "runs of every order", []names{shots, mixed, disordered, empty}, []string{"shot", "thumbnail", "no such kind", ""}, times)
+	checkStarting(t, s, "runs of every order", []names{shots, mixed, disordered, empty}, []string{"shot", "thumbnail", "no such kind", ""}, times)
 
 	twice := must(s.LastBefore(ctx, []store.Point{{Asset: "a", Run: "shots", Kind: "shot", Time: 5}, {Asset: "a", Run: "shots", Kind: "shot", Time: 5}}))(t)
 	twice[0].Text = "changed by whom it was given to"
@@ -164,6 +209,7 @@ func testLastBeforeOverwritten(t *testing.T, h Harness) {
 	check := func(what string) {
 		t.Helper()
 		checkLastBefore(t, s, what, []names{k}, []string{"shot", "thumbnail"}, times)
+		checkStarting(t, s, what, []names{k}, []string{"shot", "thumbnail"}, times)
 	}
 	ok(t, s.WriteBatches(ctx, []store.Batch{batchOf(k, 1, 0, drawn(300, 1000), "shot", "thumbnail"), batchOf(k, 1, 300, drawn(100, 1000), "shot")}))
 	check("one execution")

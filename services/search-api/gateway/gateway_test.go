@@ -200,7 +200,9 @@ func TestHit(t *testing.T) {
 		StartTimecode: "01:00:08:00", EndTimecode: "01:00:12:00", StartMs: 8000, EndMs: 12000,
 		Start: 8 * int64(schema.Second), End: 12 * int64(schema.Second), Confidence: 1,
 		Text: "A black coffee, captain.", Language: "en-GB", Character: "Tobias", Media: "/media/" + asset,
-		Thumbnail: h.GetThumbnail(), Credit: "(c) nobody"}
+		Thumbnail: h.GetThumbnail(), Credit: "(c) nobody",
+		Lines: []*pb.HitLine{{Text: "A black coffee, captain.", Language: "en-GB", Character: "Tobias", Start: 8 * int64(schema.Second), End: 12 * int64(schema.Second),
+			Run: h.GetEvidence()[0].GetRun(), Ordinal: 1, Marks: h.GetMarks(), Matched: true}}}
 	if !proto.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}

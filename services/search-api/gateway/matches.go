@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -211,30 +210,32 @@ func (w *whole) explainStop(m *matches, err error) error {
 	return nil
 }
 
-// fusedScore is the sum of what the best rank of each part is worth.
-func fusedScore(why []evidence) (sum float64) {
-	best := map[*part]int{}
+// of fuses what the best item of each part is worth.
+func (f fusion) of(why []evidence) (score float64) {
 	if len(why) == 1 {
-		return worth(why[0].part, why[0].rank)
+		return f.part(&why[0])
 	}
-	order := make([]*part, 0, len(why)) // a sum of floats depends on the order
-	for _, e := range why {
-		if r, ok := best[e.part]; !ok || e.rank < r {
-			best[e.part] = e.rank
-			if !ok {
-				order = append(order, e.part)
-			}
+	best := make([]*evidence, 0, len(why)) // a sum of floats depends on the order
+	for i := range why {
+		e := &why[i]
+		j := slices.IndexFunc(best, func(o *evidence) bool { return o.part == e.part })
+		switch {
+		case j < 0:
+			best = append(best, e)
+		case e.rank < best[j].rank:
+			best[j] = e
 		}
 	}
-	slices.SortFunc(order, func(a, b *part) int { return a.number - b.number })
-	for _, pt := range order {
-		sum += worth(pt, best[pt])
+	slices.SortFunc(best, func(a, b *evidence) int { return a.part.number - b.part.number })
+	for _, e := range best {
+		score = f.join(score, f.part(e))
 	}
-	return sum
+	return score
 }
 
-func worth(pt *part, rank int) float64 {
-	return rrf(pt.weight*cmp.Or(float64(pt.leaf.GetWeight()), 1), rank)
+// part is what the item of a part is worth.
+func (f fusion) part(e *evidence) float64 {
+	return f.worth(e.part.weighs(), e.rank, e.strength)
 }
 
 // foldSteps bounds the work of folding the matches.
@@ -248,13 +249,13 @@ func (w *whole) folded(ms []*moment) ([]*moment, bool) {
 		all[i] = listed{m, 0}
 	}
 	slices.SortFunc(all, func(a, b listed) int { return byScore(a.moment, b.moment) })
-	work := &tally{ctx: w.ctx, limit: foldSteps}
+	work := &tally{ctx: w.ctx, limit: foldSteps, fusion: w.p.fusion}
 	out := work.fold(all)
 	if work.err != nil {
 		return ms, false
 	}
 	for _, m := range out {
-		m.score = fusedScore(m.evidence)
+		m.score = w.p.fusion.of(m.evidence)
 	}
 	return out, true
 }

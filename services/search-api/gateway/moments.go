@@ -38,6 +38,7 @@ type evidence struct {
 	search.Hit
 	rank       int // in its part, from 1
 	confidence float32
+	strength   float32 // for fusion by weight
 	standing   standing
 	region     *pb.Region // of the annotation, where a query compares regions
 }
@@ -169,7 +170,8 @@ type tally struct {
 	ctx   context.Context
 	steps int
 	limit int // of steps; 0 is maxSteps
-	err   error
+	fusion
+	err error
 	// cut says that an inner part had more than maxMoments moments, and only the best were kept.
 	cut bool
 }
@@ -257,7 +259,7 @@ func (t *tally) allOf(a, b []*moment) []*moment {
 				return nil
 			}
 			if iv := x.Intersect(y.Interval); !iv.Empty() {
-				out.add(x.asset, iv, x.score+y.score, x, y)
+				out.add(x.asset, iv, t.join(x.score, y.score), x, y)
 				t.trim(out)
 			}
 		}
@@ -280,7 +282,7 @@ func (t *tally) closeBy(a, b []*moment, gap schema.Time) []*moment {
 			}
 		}
 		if best != nil {
-			out.add(x.asset, x.Hull(best.Interval), x.score+best.score, x, best)
+			out.add(x.asset, x.Hull(best.Interval), t.join(x.score, best.score), x, best)
 			t.trim(out)
 		}
 	}
@@ -353,7 +355,7 @@ func (t *tally) fold(all []listed) (out []*moment) {
 		}
 		if best.lists&bit == 0 {
 			best.lists |= bit
-			best.score += m.score
+			best.score = t.join(best.score, m.score)
 		}
 		if !t.spend(len(best.evidence) * len(m.evidence)) {
 			return nil
@@ -516,10 +518,11 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 		if pt.leaf != l {
 			continue
 		}
-		weight := pt.weight * cmp.Or(float64(l.GetWeight()), 1)
+		weight := pt.weighs()
 		at := map[place]*moment{}
 		var ms []*moment
-		for i, h := range e.hits[pt] {
+		hits := e.hits[pt]
+		for i, h := range hits {
 			run, ok := e.p.snap.run(h.Run)
 			if !ok || !e.p.scope.Has(h.Run) { // cannot be: engines answer within the scope
 				continue
@@ -530,16 +533,17 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 			}
 			pl := place{run.id, e.snap(pt, h)}
 			m, first := at[pl], at[pl] == nil
+			strong := strength(pt, confidence, h.Score, hits[0].Score)
 			if first {
 				worth := weight
 				if !pt.whole(i) {
 					worth *= someWords
 				}
-				m = &moment{asset: pl.asset, Interval: pl.Interval, score: rrf(worth, len(ms)+1)}
+				m = &moment{asset: pl.asset, Interval: pl.Interval, score: e.worth(worth, len(ms)+1, strong)}
 				at[pl] = m
 				ms = append(ms, m)
 			}
-			ev := evidence{part: pt, Hit: h, rank: len(ms), confidence: confidence, standing: standingOf(pt, confidence)}
+			ev := evidence{part: pt, Hit: h, rank: len(ms), confidence: confidence, strength: strong, standing: standingOf(pt, confidence)}
 			if first {
 				m.lead = ev
 			}

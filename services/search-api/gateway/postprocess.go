@@ -77,7 +77,7 @@ func (g *Gateway) evaluate(ctx, late context.Context, p *processed, parts []*par
 	if err != nil {
 		return nil, err
 	}
-	work := &tally{ctx: ctx}
+	work := &tally{ctx: ctx, fusion: p.fusion}
 	ms := evaluation{found: f, tally: work, p: p, snap: snap}.all()
 	if work.err != nil {
 		return nil, work.err
@@ -170,7 +170,7 @@ func (g *Gateway) wholly(ctx, late context.Context, p *processed, parts []*part)
 
 // addNear adds the moments behind the matches to a result.
 func (g *Gateway) addNear(ctx context.Context, p *processed, f *found, m *matches, r *result) error {
-	work := &tally{ctx: ctx}
+	work := &tally{ctx: ctx, fusion: p.fusion}
 	near, err := g.near(ctx, p, f, m, work)
 	if err != nil {
 		return err
@@ -203,7 +203,18 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, r *result) (*pb
 	if p.profile != noProfile {
 		resp.Profile = p.profile.ID()
 	}
-	ms, folded := p.shaped(r.moments, resp)
+	all, ms, folded := p.shaped(r.moments, resp)
+	if err := g.facets(ctx, p, all, r, resp); err != nil {
+		return nil, err
+	}
+	var groups []*titleGroup
+	if p.byGroup {
+		groups = p.grouped(all, ms)
+		ms = make([]*moment, len(groups))
+		for i, of := range groups {
+			ms[i] = of.head
+		}
+	}
 	page := ms[min(p.offset, len(ms)):min(p.offset+p.limit, len(ms))]
 	less, err := g.fill(ctx, p, page, resp)
 	if err != nil {
@@ -211,6 +222,9 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, r *result) (*pb
 	}
 	for i, h := range resp.GetHits() {
 		h.Folded = folded[page[i]]
+		if p.byGroup {
+			resp.Groups = append(resp.Groups, groups[p.offset+i].message(r.total.GetExact()))
+		}
 	}
 	if next := p.offset + len(resp.GetHits()); next < len(ms) && next <= MaxOffset {
 		resp.Cursor = p.cursor(next)
@@ -225,12 +239,12 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, r *result) (*pb
 
 // shapes reports whether shaped needs every moment, and not only the moments up to the end of the page.
 func (p *processed) shapes() bool {
-	return p.byTime || len(p.facetsAsked) > 0 || p.profile != noProfile
+	return p.byTime || p.byGroup || len(p.facetsAsked) > 0 || p.profile != noProfile
 }
 
-// shaped returns the moments in the order of the answer, with the moments that the profile's variety folds behind each. Matches stay before
-// moments that are near, in every order. Facets count the matches where there are any.
-func (p *processed) shaped(ms []*moment, resp *pb.SearchResponse) ([]*moment, map[*moment]int32) {
+// shaped returns all moments by the score of the profile, and the moments in the order of the answer, with how many the profile's variety
+// folds behind each. Matches stay before moments that are near, in every order.
+func (p *processed) shaped(ms []*moment, resp *pb.SearchResponse) (all, kept []*moment, folded map[*moment]int32) {
 	matched := slices.IndexFunc(ms, func(m *moment) bool { return m.near })
 	if matched < 0 {
 		matched = len(ms)
@@ -240,12 +254,11 @@ func (p *processed) shaped(ms []*moment, resp *pb.SearchResponse) ([]*moment, ma
 	if why = cmp.Or(why, whyNear); why != "" {
 		resp.Partial = append(resp.Partial, partialOf("scoring", errkind.Invalid, "%s", why))
 	}
-	if resp.Facets = p.facets(first); len(first) == 0 {
-		resp.Facets = p.facets(rest)
-	}
-	ms, folded := p.vary(slices.Concat(first, rest))
+	all = slices.Concat(first, rest)
+	kept, folded = p.vary(all)
 	if p.byTime {
-		slices.SortFunc(ms, func(a, b *moment) int {
+		kept = slices.Clone(kept)
+		slices.SortFunc(kept, func(a, b *moment) int {
 			if a.near != b.near {
 				if b.near {
 					return -1
@@ -255,7 +268,7 @@ func (p *processed) shaped(ms []*moment, resp *pb.SearchResponse) ([]*moment, ma
 			return byTime(a, b)
 		})
 	}
-	return ms, folded
+	return all, kept, folded
 }
 
 // noGoodMatch reports whether there are candidates, and the best moment is no match. The best moment decides in every order and on every
@@ -325,12 +338,7 @@ func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 	e := p.snap.asset(m.asset)
 	h := &pb.Hit{
 		Title: e.title, TitleName: e.name, Credit: e.credit, Asset: m.asset, Score: m.score,
-		Start: int64(m.Start), End: int64(m.End), StartMs: m.Start.Millis(), EndMs: m.End.Millis(),
 		Media: "/media/" + m.asset, Thumbnail: m.thumbnail,
-	}
-	if e.clock != nil {
-		h.StartFrame, h.EndFrame = shownFrames(e.clock, m.Interval)
-		h.StartTimecode, h.EndTimecode = e.scale.Format(h.StartFrame), e.scale.Format(h.EndFrame)
 	}
 	var said []spokenEvidence
 	for i, ev := range m.shown {
@@ -351,7 +359,13 @@ func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 			said = append(said, spokenEvidence{ev, b.about})
 		}
 	}
-	g.quote(h, m.lead, said)
+	g.quote(h, p, m, said)
+	iv := m.interval(h)
+	h.Start, h.End, h.StartMs, h.EndMs = int64(iv.Start), int64(iv.End), iv.Start.Millis(), iv.End.Millis()
+	if e.clock != nil {
+		h.StartFrame, h.EndFrame = shownFrames(e.clock, iv)
+		h.StartTimecode, h.EndTimecode = e.scale.Format(h.StartFrame), e.scale.Format(h.EndFrame)
+	}
 	return h
 }
 
@@ -381,30 +395,27 @@ type spokenEvidence struct {
 	about *pb.Annotation
 }
 
-// quote shows what was said: the text of the line that the moment lands on, with the words of every part that
-// found it marked. A moment that lands on no line has no text; the lines in it are among its evidence.
-func (g *Gateway) quote(h *pb.Hit, lead evidence, said []spokenEvidence) {
-	i := slices.IndexFunc(said, func(s spokenEvidence) bool { return s.evidence == lead })
-	if i < 0 {
+// quote shows what was said: the text of the line that the moment lands on, with the words of every part that found the line marked. A moment
+// that lands on no line has no text; the lines in the moment are among its evidence.
+func (g *Gateway) quote(h *pb.Hit, p *processed, f *filling, said []spokenEvidence) {
+	a := p.quoted(f)
+	if a == nil {
 		return
 	}
-	a := said[i].about
-	h.Text, h.Language, h.Character = a.GetText(), a.GetLanguage(), a.GetCharacter()
-	var marks [][2]int
-	for _, s := range said {
-		if s.part.space == "" && s.about.GetText() == h.Text {
-			marks = append(marks, g.deps.Engine.Marks(search.TextQuery{Mode: s.part.mode, Words: s.part.leaf.GetText()}, h.Text, h.Language)...)
-		}
+	said = slices.DeleteFunc(said, func(s spokenEvidence) bool { return s.about.GetText() != a.GetText() })
+	for _, l := range p.told(f, a) {
+		h.Lines = append(h.Lines, g.line(l, said, l == a))
 	}
-	slices.SortFunc(marks, func(a, b [2]int) int { return a[0] - b[0] })
-	for _, r := range marks {
-		start, end := int32(r[0]), int32(r[1])
-		if n := len(h.Marks); n > 0 && start < h.Marks[n-1].End { // two parts found the same words
-			h.Marks[n-1].End = max(h.Marks[n-1].End, end)
-			continue
-		}
-		h.Marks = append(h.Marks, &pb.TextRange{Start: start, End: end})
+	first := h.GetLines()[0]
+	h.Text, h.Language, h.Character, h.Marks = first.GetText(), first.GetLanguage(), first.GetCharacter(), first.GetMarks()
+}
+
+// interval is the interval of a hit: of the first line, where the moment is a line's own interval.
+func (f *filling) interval(h *pb.Hit) schema.Interval {
+	if len(h.GetLines()) > 0 && f.Interval == f.lead.Interval {
+		return schema.IntervalOf(h.GetLines()[0])
 	}
+	return f.Interval
 }
 
 // evidence fills in one searcher's hit. about is the annotation that the hit stands for, nil where there is none.

@@ -39,6 +39,9 @@ type processed struct {
 	fields  []string // of hits; none is all
 	// facetsAsked are the properties by which the moments are counted.
 	facetsAsked []string
+	languages   []string // of the person who asks, the favourite first
+	byGroup     bool     // pages are of titles
+	fusion      fusion
 	limit       int
 	offset      int
 }
@@ -266,7 +269,7 @@ func (p *processed) cursor(next int) string {
 
 func (p *processed) hash() []byte {
 	b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.SearchRequest{Query: p.tree, Filter: p.filter})
-	sum := sha256.Sum256(fmt.Appendf(b, "%t%x", p.byTime, p.profile.Print()))
+	sum := sha256.Sum256(fmt.Appendf(b, "%t%t%x", p.byTime, p.byGroup, p.profile.Print()))
 	return sum[:8]
 }
 

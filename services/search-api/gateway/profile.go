@@ -52,6 +52,13 @@ func (p *processed) customise(req *pb.SearchRequest) (err error) {
 	if req.GetOrder() == "" {
 		p.byTime = p.profile.Order == "time"
 	}
+	if req.GetGroup() == "" {
+		p.byGroup = p.profile.Group == profile.GroupTitle
+	}
+	if len(p.languages) == 0 {
+		p.languages = p.profile.Languages
+	}
+	p.fusion = fusions[p.profile.Fusion]
 	limit, err := p.profile.LimitOf(req.GetLimit())
 	if err != nil {
 		return err
@@ -179,48 +186,19 @@ func (p *processed) vary(ms []*moment) (kept []*moment, folded map[*moment]int32
 	return kept, folded
 }
 
-// maxFacetValues bounds the values of one facet.
-const maxFacetValues = 100
-
-// facetNames are the properties by which moments are counted.
-var facetNames = []string{"title", "language", "kind"}
-
-// facets counts moments by each property that was asked for.
-func (p *processed) facets(ms []*moment) (out []*pb.Facet) {
-	for _, name := range p.facetsAsked {
-		counts := map[string]int64{}
-		for _, m := range ms {
-			counts[p.property(m, name)]++
-		}
-		f := &pb.Facet{Name: name}
-		for value, n := range counts {
-			f.Values = append(f.Values, &pb.FacetValue{Value: value, Count: n})
-		}
-		slices.SortFunc(f.Values, func(a, b *pb.FacetValue) int {
-			return cmp.Or(cmp.Compare(b.GetCount(), a.GetCount()), cmp.Compare(a.GetValue(), b.GetValue()))
-		})
-		f.Values = f.Values[:min(len(f.Values), maxFacetValues)]
-		out = append(out, f)
-	}
-	return out
-}
-
-func (p *processed) property(m *moment, name string) string {
-	switch name {
-	case "title":
-		return p.snap.asset(m.asset).title
-	case "language":
-		if !m.lead.standing.line() {
-			return ""
-		}
-		return m.lead.Language
-	}
-	return m.lead.part.GetKind()
-}
-
-// choose reads which fields and facets a request asks for.
-func (p *processed) choose(req *pb.SearchRequest) error {
+// choose reads which fields, facets, groups and languages a request asks for.
+func (p *processed) choose(req *pb.SearchRequest) (err error) {
 	if err := profile.CheckFields(req.GetFields()); err != nil {
+		return err
+	}
+	switch req.GetGroup() {
+	case "", profile.NoGroup:
+	case profile.GroupTitle:
+		p.byGroup = true
+	default:
+		return errkind.New(errkind.Invalid, "group: hits are not grouped by %.20q; they are by %s", req.GetGroup(), profile.GroupTitle)
+	}
+	if p.languages, err = profile.CanonicalLanguages(req.GetLanguages()); err != nil {
 		return err
 	}
 	if p.fields = req.GetFields(); len(p.fields) == 0 {

@@ -18,6 +18,7 @@ import (
 //   - LastBefore, for the shots that the pictures found stand for;
 //   - EmbeddingsAt, for the items that the vectors found stand for;
 //   - AnnotationsAt, for the annotations behind the hits of the page;
+//   - Starting, for the lines in the languages of the person who asks;
 //   - LastBefore, for the thumbnails of the page.
 
 // readTogether is how many hits of a page are filled in from one batch of reads. It bounds the memory of one answer.
@@ -29,6 +30,8 @@ type filling struct {
 	shown     []evidence
 	behind    []backing // element i is of shown[i]
 	thumbnail string    // its path, "" where there is none
+	// beside are the lines in other languages that are said at the same time as the line that the moment lands on.
+	beside []*pb.Annotation
 }
 
 // A backing is what the store holds behind one piece of evidence.
@@ -68,7 +71,12 @@ func (g *Gateway) read(ctx context.Context, p *processed, ms []*moment) ([]*fill
 	}
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.Go(func() error { return g.readThumbnails(ctx, p, fs) })
-	eg.Go(func() error { return g.readBehind(ctx, p, fs) })
+	eg.Go(func() error {
+		if err := g.readBehind(ctx, p, fs); err != nil {
+			return err
+		}
+		return g.readTold(ctx, p, fs)
+	})
 	return fs, eg.Wait()
 }
 

@@ -113,6 +113,11 @@ func (c *counted) EmbeddingsAt(ctx context.Context, refs []store.Ref) ([]*pb.Emb
 	return c.Store.EmbeddingsAt(ctx, refs)
 }
 
+func (c *counted) Starting(ctx context.Context, ranges []store.Range) ([][]*pb.Annotation, error) {
+	c.count("Starting")
+	return c.Store.Starting(ctx, ranges)
+}
+
 func (c *counted) LastBefore(ctx context.Context, points []store.Point) ([]*pb.Annotation, error) {
 	c.count("LastBefore")
 	return c.Store.LastBefore(ctx, points)

@@ -188,7 +188,7 @@ type match struct {
 // rank gives the reasons of all matches their ranks within their parts, and each match its score.
 //
 //   - The rank of an item is its place among the items of its part that are a reason of a match: by score, ties by run and ordinal.
-//   - A match counts each part once, by the best rank: reciprocal rank fusion.
+//   - A match counts each part once, by the best item: see fusion.
 func (w *whole) rank(found []match) {
 	of := make([][]*reason, len(w.parts))
 	for i := range found {
@@ -197,8 +197,9 @@ func (w *whole) rank(found []match) {
 		}
 	}
 	order := w.orderOfRuns()
-	for _, items := range of {
-		rankItems(items, order)
+	w.strongest = make([]float64, len(w.parts))
+	for part, items := range of {
+		w.strongest[part] = rankItems(items, order)
 	}
 	for i := range found {
 		found[i].score = w.fused(found[i].why)
@@ -226,8 +227,11 @@ type rankedItem struct {
 	of    *reason
 }
 
-// rankItems gives the items of a part their ranks.
-func rankItems(items []*reason, order []uint32) {
+// rankItems gives the items of a part their ranks, and returns the best score.
+func rankItems(items []*reason, order []uint32) (best float64) {
+	if len(items) == 0 {
+		return 0
+	}
 	all := make([]rankedItem, len(items))
 	for i, e := range items {
 		all[i] = rankedItem{e.score, uint64(order[e.run])<<32 | uint64(e.ordinal), e}
@@ -248,18 +252,26 @@ func rankItems(items []*reason, order []uint32) {
 		}
 		x.of.rank = rank
 	}
+	return all[0].score
 }
 
-// fused is the sum of what the best rank of each part is worth.
-func (w *whole) fused(list *reason) (sum float64) {
+// fused fuses what the best item of each part is worth.
+func (w *whole) fused(list *reason) (score float64) {
 	for list != nil {
-		part, best := list.part, list.rank
-		for list = list.next; list != nil && list.part == part; list = list.next {
-			best = min(best, list.rank)
+		best := list
+		for list = list.next; list != nil && list.part == best.part; list = list.next {
+			if list.rank < best.rank {
+				best = list
+			}
 		}
-		sum += worth(w.parts[part], int(best))
+		pt := w.parts[best.part]
+		score = w.p.fusion.join(score, w.p.fusion.worth(pt.weighs(), int(best.rank), w.strength(best)))
 	}
-	return sum
+	return score
+}
+
+func (w *whole) strength(e *reason) float32 {
+	return strength(w.parts[e.part], e.confidence, e.score, w.strongest[e.part])
 }
 
 // moment returns a match with its evidence and the evidence that the match lands on.
@@ -271,7 +283,7 @@ func (w *whole) moment(m *match) *moment {
 	out := &moment{asset: m.asset, Interval: m.Interval, score: m.score, evidence: make([]evidence, 0, count)}
 	for e := m.why; e != nil; e = e.next {
 		l := w.looks[e.look]
-		out.evidence = append(out.evidence, evidence{part: w.parts[e.part], rank: int(e.rank), confidence: e.confidence, standing: standing(e.standing), region: e.region,
+		out.evidence = append(out.evidence, evidence{part: w.parts[e.part], rank: int(e.rank), confidence: e.confidence, strength: w.strength(e), standing: standing(e.standing), region: e.region,
 			Hit: search.Hit{Run: w.runs[e.run], Ordinal: int64(e.ordinal), Asset: m.asset, Kind: l.Kind, Language: l.Language, Interval: e.Interval, Score: e.score}})
 	}
 	out.lead = out.evidence[0]

@@ -48,21 +48,22 @@ const (
 
 // A whole is the evaluation of one query over whole sets. A whole belongs to one goroutine.
 type whole struct {
-	g       *Gateway
-	ctx     context.Context
-	p       *processed
-	parts   []*part
-	algebra interval.Algebra[*reason]
-	pairs   int
-	failed  map[*part]error
-	bounded map[*part]bool // the set of the part is its best candidates
-	best    map[*part][]search.Hit
-	fuses   bool   // several parts may find one moment at different intervals
-	root    *step  // the line of the whole query
-	done    string // every match in the assets up to this asset is known
-	names          // of the runs and looks of reasons
-	last    sight  // of the run that was looked up last
-	held    int    // items since moments last let go of items that are no match
+	g         *Gateway
+	ctx       context.Context
+	p         *processed
+	parts     []*part
+	algebra   interval.Algebra[*reason]
+	pairs     int
+	failed    map[*part]error
+	strongest []float64      // the best score of each part; set by rank
+	bounded   map[*part]bool // the set of the part is its best candidates
+	best      map[*part][]search.Hit
+	fuses     bool   // several parts may find one moment at different intervals
+	root      *step  // the line of the whole query
+	done      string // every match in the assets up to this asset is known
+	names            // of the runs and looks of reasons
+	last      sight  // of the run that was looked up last
+	held      int    // items since moments last let go of items that are no match
 	// regional are the leaves whose regions a relation in the picture compares.
 	regional map[*pb.Leaf]bool
 }

@@ -173,8 +173,10 @@ type ComplexityRoot struct {
 	}
 
 	Facet struct {
-		Name   func(childComplexity int) int
-		Values func(childComplexity int) int
+		Distinct func(childComplexity int) int
+		Exact    func(childComplexity int) int
+		Name     func(childComplexity int) int
+		Values   func(childComplexity int) int
 	}
 
 	FacetValue struct {
@@ -199,6 +201,7 @@ type ComplexityRoot struct {
 		Evidence      func(childComplexity int) int
 		Folded        func(childComplexity int) int
 		Language      func(childComplexity int) int
+		Lines         func(childComplexity int) int
 		Marks         func(childComplexity int) int
 		Media         func(childComplexity int) int
 		Region        func(childComplexity int) int
@@ -211,6 +214,18 @@ type ComplexityRoot struct {
 		Thumbnail     func(childComplexity int) int
 		Title         func(childComplexity int) int
 		TitleName     func(childComplexity int) int
+	}
+
+	HitLine struct {
+		Character func(childComplexity int) int
+		End       func(childComplexity int) int
+		Language  func(childComplexity int) int
+		Marks     func(childComplexity int) int
+		Matched   func(childComplexity int) int
+		Ordinal   func(childComplexity int) int
+		Run       func(childComplexity int) int
+		Start     func(childComplexity int) int
+		Text      func(childComplexity int) int
 	}
 
 	MediaRef struct {
@@ -240,7 +255,7 @@ type ComplexityRoot struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
 		Catalog     func(childComplexity int) int
-		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, explain *bool) int
+		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool) int
 		Status      func(childComplexity int, limit int32, cursor *string) int
 		Suggest     func(childComplexity int, typed string, limit int32) int
 		Titles      func(childComplexity int, limit int32, cursor *string) int
@@ -277,6 +292,7 @@ type ComplexityRoot struct {
 		Cursor      func(childComplexity int) int
 		Explain     func(childComplexity int) int
 		Facets      func(childComplexity int) int
+		Groups      func(childComplexity int) int
 		Hits        func(childComplexity int) int
 		NoGoodMatch func(childComplexity int) int
 		Partial     func(childComplexity int) int
@@ -333,6 +349,14 @@ type ComplexityRoot struct {
 		Title  func(childComplexity int) int
 	}
 
+	TitleGroup struct {
+		Matches   func(childComplexity int) int
+		Near      func(childComplexity int) int
+		Score     func(childComplexity int) int
+		Title     func(childComplexity int) int
+		TitleName func(childComplexity int) int
+	}
+
 	TitlePage struct {
 		Cursor func(childComplexity int) int
 		Titles func(childComplexity int) int
@@ -367,7 +391,7 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type QueryResolver interface {
-	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, explain *bool) (*cinedexv1.SearchResponse, error)
+	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool) (*cinedexv1.SearchResponse, error)
 	Suggest(ctx context.Context, typed string, limit int32) (*cinedexv1.SuggestResponse, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
@@ -995,6 +1019,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Evidence.Version(childComplexity), true
 
+	case "Facet.distinct":
+		if e.ComplexityRoot.Facet.Distinct == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Facet.Distinct(childComplexity), true
+	case "Facet.exact":
+		if e.ComplexityRoot.Facet.Exact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Facet.Exact(childComplexity), true
 	case "Facet.name":
 		if e.ComplexityRoot.Facet.Name == nil {
 			break
@@ -1100,6 +1136,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Hit.Language(childComplexity), true
+	case "Hit.lines":
+		if e.ComplexityRoot.Hit.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Lines(childComplexity), true
 	case "Hit.marks":
 		if e.ComplexityRoot.Hit.Marks == nil {
 			break
@@ -1172,6 +1214,61 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Hit.TitleName(childComplexity), true
+
+	case "HitLine.character":
+		if e.ComplexityRoot.HitLine.Character == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Character(childComplexity), true
+	case "HitLine.end":
+		if e.ComplexityRoot.HitLine.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.End(childComplexity), true
+	case "HitLine.language":
+		if e.ComplexityRoot.HitLine.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Language(childComplexity), true
+	case "HitLine.marks":
+		if e.ComplexityRoot.HitLine.Marks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Marks(childComplexity), true
+	case "HitLine.matched":
+		if e.ComplexityRoot.HitLine.Matched == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Matched(childComplexity), true
+	case "HitLine.ordinal":
+		if e.ComplexityRoot.HitLine.Ordinal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Ordinal(childComplexity), true
+	case "HitLine.run":
+		if e.ComplexityRoot.HitLine.Run == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Run(childComplexity), true
+	case "HitLine.start":
+		if e.ComplexityRoot.HitLine.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Start(childComplexity), true
+	case "HitLine.text":
+		if e.ComplexityRoot.HitLine.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HitLine.Text(childComplexity), true
 
 	case "MediaRef.bucket":
 		if e.ComplexityRoot.MediaRef.Bucket == nil {
@@ -1299,7 +1396,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(*int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(*Order), args["profile"].(*string), args["facets"].([]string), args["explain"].(*bool)), true
+		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(*int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(*Order), args["profile"].(*string), args["facets"].([]string), args["languages"].([]string), args["group"].(*string), args["explain"].(*bool)), true
 	case "Query.status":
 		if e.ComplexityRoot.Query.Status == nil {
 			break
@@ -1480,6 +1577,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.Facets(childComplexity), true
+	case "SearchAnswer.groups":
+		if e.ComplexityRoot.SearchAnswer.Groups == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchAnswer.Groups(childComplexity), true
 	case "SearchAnswer.hits":
 		if e.ComplexityRoot.SearchAnswer.Hits == nil {
 			break
@@ -1702,6 +1805,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TitleEntry.Title(childComplexity), true
+
+	case "TitleGroup.matches":
+		if e.ComplexityRoot.TitleGroup.Matches == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TitleGroup.Matches(childComplexity), true
+	case "TitleGroup.near":
+		if e.ComplexityRoot.TitleGroup.Near == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TitleGroup.Near(childComplexity), true
+	case "TitleGroup.score":
+		if e.ComplexityRoot.TitleGroup.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TitleGroup.Score(childComplexity), true
+	case "TitleGroup.title":
+		if e.ComplexityRoot.TitleGroup.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TitleGroup.Title(childComplexity), true
+	case "TitleGroup.titleName":
+		if e.ComplexityRoot.TitleGroup.TitleName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TitleGroup.TitleName(childComplexity), true
 
 	case "TitlePage.cursor":
 		if e.ComplexityRoot.TitlePage.Cursor == nil {
@@ -2202,6 +2336,10 @@ func (ec *executionContext) childFields_Facet(ctx context.Context, field graphql
 		return ec.fieldContext_Facet_name(ctx, field)
 	case "values":
 		return ec.fieldContext_Facet_values(ctx, field)
+	case "exact":
+		return ec.fieldContext_Facet_exact(ctx, field)
+	case "distinct":
+		return ec.fieldContext_Facet_distinct(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Facet", field.Name)
 }
@@ -2274,8 +2412,34 @@ func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.C
 		return ec.fieldContext_Hit_credit(ctx, field)
 	case "folded":
 		return ec.fieldContext_Hit_folded(ctx, field)
+	case "lines":
+		return ec.fieldContext_Hit_lines(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Hit", field.Name)
+}
+
+func (ec *executionContext) childFields_HitLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "text":
+		return ec.fieldContext_HitLine_text(ctx, field)
+	case "language":
+		return ec.fieldContext_HitLine_language(ctx, field)
+	case "character":
+		return ec.fieldContext_HitLine_character(ctx, field)
+	case "start":
+		return ec.fieldContext_HitLine_start(ctx, field)
+	case "end":
+		return ec.fieldContext_HitLine_end(ctx, field)
+	case "run":
+		return ec.fieldContext_HitLine_run(ctx, field)
+	case "ordinal":
+		return ec.fieldContext_HitLine_ordinal(ctx, field)
+	case "marks":
+		return ec.fieldContext_HitLine_marks(ctx, field)
+	case "matched":
+		return ec.fieldContext_HitLine_matched(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HitLine", field.Name)
 }
 
 func (ec *executionContext) childFields_MediaRef(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2396,6 +2560,8 @@ func (ec *executionContext) childFields_SearchAnswer(ctx context.Context, field 
 		return ec.fieldContext_SearchAnswer_total(ctx, field)
 	case "explain":
 		return ec.fieldContext_SearchAnswer_explain(ctx, field)
+	case "groups":
+		return ec.fieldContext_SearchAnswer_groups(ctx, field)
 	case "search":
 		return ec.fieldContext_SearchAnswer_search(ctx, field)
 	case "profile":
@@ -2496,6 +2662,22 @@ func (ec *executionContext) childFields_TitleEntry(ctx context.Context, field gr
 		return ec.fieldContext_TitleEntry_assets(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TitleEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_TitleGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "title":
+		return ec.fieldContext_TitleGroup_title(ctx, field)
+	case "titleName":
+		return ec.fieldContext_TitleGroup_titleName(ctx, field)
+	case "matches":
+		return ec.fieldContext_TitleGroup_matches(ctx, field)
+	case "near":
+		return ec.fieldContext_TitleGroup_near(ctx, field)
+	case "score":
+		return ec.fieldContext_TitleGroup_score(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TitleGroup", field.Name)
 }
 
 func (ec *executionContext) childFields_TitlePage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2827,14 +3009,30 @@ func (ec *executionContext) field_Query_search_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["facets"] = arg8
-	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "explain",
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "languages",
+		func(ctx context.Context, v any) ([]string, error) {
+			return ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["languages"] = arg9
+	arg10, err := graphql.ProcessArgField(ctx, rawArgs, "group",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["group"] = arg10
+	arg11, err := graphql.ProcessArgField(ctx, rawArgs, "explain",
 		func(ctx context.Context, v any) (*bool, error) {
 			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["explain"] = arg9
+	args["explain"] = arg11
 	return args, nil
 }
 
@@ -5431,6 +5629,52 @@ func (ec *executionContext) fieldContext_Facet_values(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Facet_exact(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Facet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Facet_exact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Exact, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Facet_exact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Facet", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Facet_distinct(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Facet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Facet_distinct(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Distinct, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Facet_distinct(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Facet", field, false, false, "Int")
+}
+
 func (ec *executionContext) _FacetValue_value(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.FacetValue) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6079,6 +6323,254 @@ func (ec *executionContext) fieldContext_Hit_folded(_ context.Context, field gra
 	return graphql.NewScalarFieldContext("Hit", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Hit_lines(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_lines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lines, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.HitLine) graphql.Marshaler {
+			return ec.marshalNHitLine2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐHitLineᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Hit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HitLine(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitLine_text(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "String")
+}
+
+func (ec *executionContext) _HitLine_language(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "String")
+}
+
+func (ec *executionContext) _HitLine_character(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_character(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Character, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_character(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "String")
+}
+
+func (ec *executionContext) _HitLine_start(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_start(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Start, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_start(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _HitLine_end(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_end(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.End, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_end(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _HitLine_run(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "ID")
+}
+
+func (ec *executionContext) _HitLine_ordinal(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_ordinal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ordinal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_ordinal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "Int")
+}
+
+func (ec *executionContext) _HitLine_marks(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_marks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Marks, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.TextRange) graphql.Marshaler {
+			return ec.marshalNTextRange2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTextRangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_marks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HitLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TextRange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _HitLine_matched(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_HitLine_matched(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Matched, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_HitLine_matched(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HitLine", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _MediaRef_bucket(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.MediaRef) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6411,7 +6903,7 @@ func (ec *executionContext) _Query_search(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(*int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(*Order), fc.Args["profile"].(*string), fc.Args["facets"].([]string), fc.Args["explain"].(*bool))
+			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(*int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(*Order), fc.Args["profile"].(*string), fc.Args["facets"].([]string), fc.Args["languages"].([]string), fc.Args["group"].(*string), fc.Args["explain"].(*bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.SearchResponse) graphql.Marshaler {
@@ -7476,6 +7968,38 @@ func (ec *executionContext) fieldContext_SearchAnswer_explain(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _SearchAnswer_groups(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SearchAnswer_groups(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Groups, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.TitleGroup) graphql.Marshaler {
+			return ec.marshalNTitleGroup2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTitleGroupᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SearchAnswer_groups(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SearchAnswer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TitleGroup(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SearchAnswer_search(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8241,6 +8765,130 @@ func (ec *executionContext) fieldContext_TitleEntry_assets(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _TitleGroup_title(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TitleGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TitleGroup_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TitleGroup_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TitleGroup", field, false, false, "ID")
+}
+
+func (ec *executionContext) _TitleGroup_titleName(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TitleGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TitleGroup_titleName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TitleName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TitleGroup_titleName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TitleGroup", field, false, false, "String")
+}
+
+func (ec *executionContext) _TitleGroup_matches(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TitleGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TitleGroup_matches(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Matches, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Total) graphql.Marshaler {
+			return ec.marshalOTotal2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTotal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TitleGroup_matches(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TitleGroup",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Total(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TitleGroup_near(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TitleGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TitleGroup_near(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Near, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TitleGroup_near(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TitleGroup", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TitleGroup_score(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TitleGroup) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TitleGroup_score(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Score, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TitleGroup_score(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TitleGroup", field, false, false, "Float")
 }
 
 func (ec *executionContext) _TitlePage_titles(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ListTitlesResponse) (ret graphql.Marshaler) {
@@ -11496,6 +12144,16 @@ func (ec *executionContext) _Facet(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "exact":
+			out.Values[i] = ec._Facet_exact(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "distinct":
+			out.Values[i] = ec._Facet_distinct(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -11712,6 +12370,84 @@ func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "folded":
 			out.Values[i] = ec._Hit_folded(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lines":
+			out.Values[i] = ec._Hit_lines(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var hitLineImplementors = []string{"HitLine"}
+
+func (ec *executionContext) _HitLine(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.HitLine) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, hitLineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HitLine")
+		case "text":
+			out.Values[i] = ec._HitLine_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "language":
+			out.Values[i] = ec._HitLine_language(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "character":
+			out.Values[i] = ec._HitLine_character(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "start":
+			out.Values[i] = ec._HitLine_start(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "end":
+			out.Values[i] = ec._HitLine_end(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "run":
+			out.Values[i] = ec._HitLine_run(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ordinal":
+			out.Values[i] = ec._HitLine_ordinal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "marks":
+			out.Values[i] = ec._HitLine_marks(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "matched":
+			out.Values[i] = ec._HitLine_matched(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -12190,6 +12926,11 @@ func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "groups":
+			out.Values[i] = ec._SearchAnswer_groups(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "search":
 			out.Values[i] = ec._SearchAnswer_search(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -12510,6 +13251,59 @@ func (ec *executionContext) _TitleEntry(ctx context.Context, sel ast.SelectionSe
 			}
 		case "assets":
 			out.Values[i] = ec._TitleEntry_assets(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var titleGroupImplementors = []string{"TitleGroup"}
+
+func (ec *executionContext) _TitleGroup(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.TitleGroup) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, titleGroupImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TitleGroup")
+		case "title":
+			out.Values[i] = ec._TitleGroup_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "titleName":
+			out.Values[i] = ec._TitleGroup_titleName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "matches":
+			out.Values[i] = ec._TitleGroup_matches(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "near":
+			out.Values[i] = ec._TitleGroup_near(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "score":
+			out.Values[i] = ec._TitleGroup_score(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -13490,6 +14284,30 @@ func (ec *executionContext) marshalNHit2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpk
 	return ec._Hit(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNHitLine2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐHitLineᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.HitLine) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHitLine2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐHitLine(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNHitLine2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐHitLine(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.HitLine) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "HitLine!")
+		return graphql.Null
+	}
+	return ec._HitLine(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13817,6 +14635,30 @@ func (ec *executionContext) marshalNTitleEntry2ᚖgithubᚗcomᚋcinedexᚋcined
 		return graphql.Null
 	}
 	return ec._TitleEntry(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNTitleGroup2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTitleGroupᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.TitleGroup) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTitleGroup2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTitleGroup(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNTitleGroup2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTitleGroup(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.TitleGroup) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TitleGroup!")
+		return graphql.Null
+	}
+	return ec._TitleGroup(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNTitlePage2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐListTitlesResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.ListTitlesResponse) graphql.Marshaler {

@@ -59,7 +59,7 @@ func complexity() (c ComplexityRoot) {
 		}
 		return 1 + n*child
 	}
-	c.Query.Search = func(child int, _ *string, _ *QueryInput, _ *FilterInput, limit *int32, _ *string, _ *int32, _ *Order, profile *string, _ []string, _ *bool) int {
+	c.Query.Search = func(child int, _ *string, _ *QueryInput, _ *FilterInput, limit *int32, _ *string, _ *int32, _ *Order, profile *string, _, _ []string, _ *string, _ *bool) int {
 		hits := value(limit)
 		switch {
 		case hits == 0 && value(profile) == "":
@@ -76,7 +76,7 @@ func complexity() (c ComplexityRoot) {
 	}
 	usually := func(n int) func(int) int { return func(child int) int { return 1 + n*child } }
 	c.Query.Status = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
-	c.Hit.Evidence, c.Hit.Marks = usually(4), usually(4)
+	c.Hit.Evidence, c.Hit.Marks, c.Hit.Lines, c.HitLine.Marks = usually(4), usually(4), usually(2), usually(4)
 	c.TitleEntry.Assets = usually(2)
 	c.Asset.Audio, c.Asset.Text = usually(2), usually(4)
 	c.AssetAnswer.Active, c.AssetStatus.Active, c.AssetStatus.Runs = usually(8), usually(8), usually(8)

@@ -33,15 +33,19 @@ function request() {
   const filter = {};
   if ($('title').value) filter.titles = [$('title').value];
   if ($('lang').value) filter.languages = [$('lang').value];
-  const leaf = l => ({ query: { leaf: l }, filter, limit: 24 });
+  // The browser's languages are the person's: lines come in the first that the film says them in.
+  const shape = { filter, limit: 24, languages: tongues, group: $('group').checked ? 'title' : '' };
+  const leaf = l => ({ query: { leaf: l }, ...shape });
   if (state.like) return leaf(state.like);
   const text = $('box').value.trim();
   switch (way()) {
     case 'picture': return state.picture && leaf({ kind: chosen().dataset.leaf, image: state.picture });
-    case 'query': return text && { q: text, filter, limit: 24 };
+    case 'query': return text && { q: text, ...shape };
     default: return text && leaf({ kind: chosen().dataset.leaf, text });
   }
 }
+
+const tongues = [...new Set(navigator.languages || [])].filter(l => /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(l)).slice(0, 16);
 
 let running = null, timer = 0, wait = 0;
 async function search({ more = false } = {}) {
@@ -60,10 +64,12 @@ async function search({ more = false } = {}) {
     if (signal.aborted) return;
     wait = 0;
     state.cursor = a.cursor || '';
+    for (const [i, of] of (a.groups || []).entries()) if (a.hits?.[i]) a.hits[i].group = of;
     render(a.hits || [], more);
     const n = state.hits.length;
     const ms = Math.round(performance.now() - began);
-    let line = n ? `${n}${state.cursor ? '+' : ''} moment${n === 1 ? '' : 's'} in ${ms} ms` : 'Nothing found';
+    const what = req.group ? 'title' : 'moment';
+    let line = n ? `${n}${state.cursor ? '+' : ''} ${what}${n === 1 ? '' : 's'} in ${ms} ms` : 'Nothing found';
     if (a.noGoodMatch) line = n ? `No good match; the nearest ${n} in ${ms} ms` : 'No good match';
     if ($('lang').value && seenOnly()) line += '. The language filter does nothing here: what is seen is in no language';
     if (a.partial?.length) line += ` (without ${a.partial.map(p => `${p.part}: ${p.error}`).join('; ')})`;
@@ -99,6 +105,7 @@ function remember() {
   if ($('box').value.trim() && way() !== 'picture') { p.set('q', $('box').value.trim()); p.set('way', way()); }
   if ($('title').value) p.set('title', $('title').value);
   if ($('lang').value) p.set('lang', $('lang').value);
+  if ($('group').checked) p.set('group', 'title');
   const url = p.size ? `?${p}` : '/';
   if (url === (location.search || '/')) return;
   history[settled ? 'pushState' : 'replaceState'](null, '', url);
@@ -114,10 +121,32 @@ function recall() {
   $('box').value = p.get('q') || '';
   $('title').value = p.get('title') || '';
   $('lang').value = p.get('lang') || '';
+  $('group').checked = p.get('group') === 'title';
 }
 addEventListener('popstate', () => { state.like = null; $('player').close(); recall(); search(); });
 
 const bytes = new TextEncoder(), chars = new TextDecoder();
+// said makes the lines of a hit: the first, and beneath the line that matched where that is another.
+function said(hit) {
+  const lines = hit.lines?.length ? hit.lines : hit.text ? [hit] : [];
+  return lines.map((l, i) => el('p', { className: i ? 'said beneath' : 'said', lang: l.language || '', dir: 'auto' },
+    l.language ? el('span', { className: 'lang' }, l.language) : null, ...marked(l)));
+}
+
+// ofGroup tells how many moments of the hit's title there are.
+function ofGroup(hit) {
+  const { matches = {}, near = 0 } = hit.group, n = Number(matches.count || 0);
+  return n ? `${matches.exact ? '' : 'at least '}${n} match${n === 1 ? '' : 'es'} in this title` : `${near} near in this title`;
+}
+
+// openGroup shows all moments of one title.
+function openGroup(title) {
+  $('group').checked = false;
+  $('title').value = title;
+  $('player').close();
+  search();
+}
+
 // marked makes the text with the words found marked; ranges are in bytes of UTF-8.
 function marked(hit) {
   const b = bytes.encode(hit.text || ''), out = [];
@@ -155,7 +184,8 @@ function card(h, i) {
     still,
     el('div', { className: 'body' },
       el('div', { className: 'where' }, el('span', {}, h.titleName || h.title), el('b', {}, h.startTimecode || '')),
-      h.text ? el('p', { className: 'said', lang: h.language || '', dir: 'auto' }, h.language ? el('span', { className: 'lang' }, h.language) : null, ...marked(h)) : null,
+      ...said(h),
+      h.group ? el('div', { className: 'of' }, ofGroup(h)) : null,
       el('div', { className: 'why' }, ...why(h).slice(0, 3).map(({ name, e }) =>
         el('span', { title: `rank ${e.rank}, score ${e.score?.toFixed(3)}, run ${e.run}` }, name)))));
   b.addEventListener('click', () => play(i));
@@ -198,9 +228,10 @@ function detail(h) {
   $('detail').replaceChildren(
     el('h2', {}, h.titleName || h.title),
     el('div', { className: 'now', id: 'now' }, h.startTimecode || ''),
-    h.text ? el('p', { className: 'said', lang: h.language || '', dir: 'auto' }, ...marked(h)) : '',
+    ...said(h),
     el('div', { className: 'tools' },
       el('button', { type: 'button', onclick: likeThis, title: 'Shots like the frame that is showing (l)' }, 'Shots like this'),
+      h.group ? el('button', { type: 'button', onclick: () => openGroup(h.title) }, 'All of this title') : null,
       el('button', { type: 'button', onclick: copy, title: 'Copy the timecode (c)' }, 'Copy timecode'),
       el('button', { type: 'button', onclick: () => $('player').close(), title: 'Esc' }, 'Close')),
     el('dl', {}, ...facts.flatMap(([k, v]) => [el('dt', {}, k), el('dd', {}, v ?? '')])),
@@ -332,7 +363,7 @@ $('video').addEventListener('error', () => say('The browser cannot play this fil
 function soon() { busy(true); clearTimeout(timer); timer = setTimeout(search, 130); }
 $('box').addEventListener('input', () => { state.like = null; soon(); });
 $('form').addEventListener('submit', e => { e.preventDefault(); search().then(() => { settled = true; }); });
-for (const id of ['title', 'lang']) $(id).addEventListener('change', () => search());
+for (const id of ['title', 'lang', 'group']) $(id).addEventListener('change', () => search());
 for (const r of ways) r.addEventListener('change', () => { state.like = null; showWay(); search(); });
 $('more').addEventListener('click', () => search({ more: true }));
 
@@ -387,7 +418,7 @@ addEventListener('keydown', e => {
     ways[e.key - 1].click();
     return;
   }
-  const typing = e.target.matches('input[type=search], select');
+  const typing = e.target.matches('input[type=search], input[type=checkbox], select');
   if (e.ctrlKey || e.metaKey || e.altKey) return;
   if ($('player').open) {
     switch (e.key) {
