@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -19,7 +20,7 @@ func newSearch(o *output, h *home) *cobra.Command {
 	var image, frame, shot, order, cursor, profile, group string
 	var facets, languages []string
 	var limit int32
-	var explain bool
+	var explain, asWritten bool
 	c := &cobra.Command{
 		Use:   "search [QUERY]",
 		Short: "Search what is said, what is seen, or what looks like a picture",
@@ -38,7 +39,7 @@ docs/guides/query-language.md has the whole language.`,
   cinedex search --frame 4f2a…@01:02:03:04 --json | jq '.hits[0].start_frame'`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Explain: explain, Profile: profile, Facets: facets, Languages: languages, Group: group}
+			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Explain: explain, AsWritten: asWritten, Profile: profile, Facets: facets, Languages: languages, Group: group}
 			if profile != "" {
 				req.Limit, req.Order = given(cmd, "limit", limit), given(cmd, "order", order)
 			}
@@ -77,6 +78,7 @@ docs/guides/query-language.md has the whole language.`,
 	f.StringSliceVar(&languages, "language", nil, "a language that you read (BCP 47), the favourite first: lines come in that language where it is said")
 	f.StringVar(&group, "group", "", "title: the first hit of each title, with the number of its matches; none: no groups, whatever the profile says")
 	f.BoolVar(&explain, "explain", false, "tell how the query was evaluated")
+	f.BoolVar(&asWritten, "as-written", false, "ask the words as they are written: no other spelling, no translation")
 	f.StringVar(&cursor, "cursor", "", "the next page of an answer, as its JSON gave it")
 	return c
 }
@@ -168,6 +170,9 @@ func printAnswer(o *output, r *pb.SearchResponse) {
 	for _, p := range r.GetPartial() {
 		o.note("without %s: %s", p.GetPart(), p.GetError())
 	}
+	for _, line := range ranLines(r) {
+		o.printf("%s\n", line)
+	}
 	if r.GetNoGoodMatch() {
 		o.printf("No good match.\n")
 		if len(r.GetHits()) > 0 {
@@ -237,6 +242,33 @@ func ofGroup(g *pb.TitleGroup) string {
 		return fmt.Sprintf("at least %d %s in this title", n, what)
 	}
 	return fmt.Sprintf("%d %s in this title", n, what)
+}
+
+// ranLines tell of the words that were asked in another way than they were written, and of other spellings.
+func ranLines(r *pb.SearchResponse) (lines []string) {
+	shown := false
+	for _, ran := range r.GetRan() {
+		line := ""
+		switch ran.GetWay() {
+		case "spelling":
+			line, shown = fmt.Sprintf("Nothing says %q; shown: %q.", ran.GetText(), ran.GetAsked()), true
+		case "prefix":
+			line = fmt.Sprintf("Nothing says %q; shown: words that begin so.", ran.GetText())
+		case "fuzzy":
+			line = fmt.Sprintf("Nothing says %q; shown: words that are spelt nearly so.", ran.GetText())
+		default:
+			if by := ran.GetTranslator(); by != "" {
+				line = fmt.Sprintf("%s: %q (%s) was asked as %q, translated by %s.", ran.GetLeaf(), ran.GetText(), ran.GetLanguage(), ran.GetAsked(), by)
+			}
+		}
+		if line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	if others := r.GetDidYouMean(); !shown && len(others) > 0 {
+		lines = append(lines, "Did you mean "+strings.Join(others, " or ")+"?")
+	}
+	return lines
 }
 
 // ofTotal tells how many matches the hits are of, where the answer knows.

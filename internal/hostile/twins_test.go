@@ -96,6 +96,11 @@ func film(title string, n int) apitest.Film {
 	for i := range 4 {
 		f.Shots = append(f.Shots, apitest.Shot{Seconds: 3, Colour: colours[(n+i)%3], Label: labels[(n+i)%4], LabelConfidence: 0.4 + float32(i)/8})
 	}
+	if slices.Contains(hidden, title) {
+		for i, text := range secrets {
+			f.Lines = append(f.Lines, apitest.Line{From: int64(i), To: int64(i + 1), Language: "en", Text: text})
+		}
+	}
 	for i := range 12 { // two languages at a time
 		var line []string
 		for range 4 + rnd.IntN(5) {
@@ -107,6 +112,12 @@ func film(title string, n int) apitest.Film {
 }
 
 var words = strings.Fields("captain coffee lamp keeper harbour winter letter engine mirror doctor island window bridge thunder summer river dark morning train the of and by")
+
+// misspelt are near words of visible titles alone, of hidden titles alone, of both, and of none.
+var misspelt = []string{"captian", "harbuor", "thundre", "mountian", "lighthuose", "secretive", "contrabnad", "moonligth", "thunde", "contrab", "keepeer", "zeppelins"}
+
+// secrets are lines of hidden titles. They have words that no visible title has, and make words frequent that visible titles have rarely.
+var secrets = []string{"contraband under the moonlight", "moonlight over the contraband", "keepers thunders captains", "the harbours the mountains"}
 
 // openTwin makes a library of titles, and serves search and operators over the library.
 func openTwin(t *testing.T, titles ...string) *twin {
@@ -423,7 +434,7 @@ func (g *caller) leaf() string {
 	return pick(g,
 		pick(g, words...), `"`+g.words()+`"`,
 		`dialogue:"`+g.words()+`"`, `dialogue.words:"`+g.words()+`"`, `dialogue.phrase:"`+g.words()+`"`,
-		`dialogue.fuzzy:`+pick(g, "captian", "cofee", "harbuor", "brigde"), `dialogue.prefix:`+pick(g, "c", "ca", "h", "win", "th"),
+		`dialogue.fuzzy:`+pick(g, "captian", "cofee", "harbuor", "brigde"), pick(g, misspelt...), `dialogue.words:`+pick(g, misspelt...), `dialogue:"`+pick(g, misspelt...)+`"`, `dialogue.prefix:`+pick(g, "c", "ca", "h", "win", "th"),
 		`dialogue.meaning:"`+g.words()+`"`, `look:`+pick(g, "red", "green", "blue", "captain"), `label:"`+pick(g, "lighthouse", "sailing boat", "steam engine", "teapot", "boat")+`"`,
 		"shot:"+place, "frame:"+place)
 }
@@ -524,6 +535,9 @@ func (g *caller) search() call {
 	if g.rnd.IntN(4) == 0 {
 		body["explain"] = true
 	}
+	if g.rnd.IntN(6) == 0 {
+		body["asWritten"] = true
+	}
 	if g.rnd.IntN(8) == 0 {
 		body["fields"] = []string{"title", "text", "folded"}
 	}
@@ -588,7 +602,7 @@ func (g *caller) read() call {
 
 func (g *caller) graphql() call {
 	q := pick(g,
-		fmt.Sprintf(`{search(q:%q,limit:%d){query tookMs hits{title asset start score confidence text evidence{run rank score}} cursor noGoodMatch partial{part error}}}`, g.line(), pick(g, 2, 20)),
+		fmt.Sprintf(`{search(q:%q,limit:%d){query tookMs hits{title asset start score confidence text evidence{run rank score}} cursor noGoodMatch partial{part error} ran{leaf text way language asked translator} didYouMean}}`, g.line(), pick(g, 2, 20)),
 		`{titles(limit:2){titles{title{id name series} assets{id}} cursor}}`,
 		fmt.Sprintf(`{asset(id:%q){asset{id title{name}} active{run version generation}}}`, g.asset()),
 		fmt.Sprintf(`{annotations(asset:%q,limit:5){annotations{kind start text} cursor}}`, g.asset()),

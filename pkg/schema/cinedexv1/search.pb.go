@@ -1221,6 +1221,9 @@ type SearchRequest struct {
 	// "title" groups the matches by title: the answer has the first hit of each title, and SearchResponse.groups counts the matches of each
 	// title. limit then counts titles. Empty means the profile's, or else no groups; "none" means no groups.
 	Group string `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
+	// Ask the words as they are written: in their own spelling, in every language, and not translated. Without it, a leaf whose words find
+	// nothing is asked in another way, and SearchResponse.ran says so.
+	AsWritten bool `protobuf:"varint,12,opt,name=as_written,json=asWritten,proto3" json:"as_written,omitempty"`
 	// The profile of the application, by name: it narrows and weighs the query, and shapes the answer. Empty asks without a profile.
 	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	// For operators: the content of a profile's file, used instead of a profile of the service. Not together with profile.
@@ -1340,6 +1343,13 @@ func (x *SearchRequest) GetGroup() string {
 	return ""
 }
 
+func (x *SearchRequest) GetAsWritten() bool {
+	if x != nil {
+		return x.AsWritten
+	}
+	return false
+}
+
 func (x *SearchRequest) GetProfile() string {
 	if x != nil {
 		return x.Profile
@@ -1388,6 +1398,10 @@ type SearchResponse struct {
 	Explain []*PlanStep `protobuf:"bytes,8,rep,name=explain,proto3" json:"explain,omitempty"`
 	// The titles of this page, where SearchRequest.group asks for titles: group i counts the moments of the title of hit i.
 	Groups []*TitleGroup `protobuf:"bytes,11,rep,name=groups,proto3" json:"groups,omitempty"`
+	// What was asked for each leaf, in the order of the query.
+	Ran []*Ran `protobuf:"bytes,9,rep,name=ran,proto3" json:"ran,omitempty"`
+	// Whole queries in the one-line form, in which words that nothing says are spelt as visible texts spell them. The best first, at most 3.
+	DidYouMean []string `protobuf:"bytes,10,rep,name=did_you_mean,json=didYouMean,proto3" json:"did_you_mean,omitempty"`
 	// Names the answer for Picked, which says which of the hits were opened. Empty where nobody keeps picks.
 	Search string `protobuf:"bytes,12,opt,name=search,proto3" json:"search,omitempty"`
 	// The profile that shaped the answer, as name@version.
@@ -1491,6 +1505,20 @@ func (x *SearchResponse) GetGroups() []*TitleGroup {
 	return nil
 }
 
+func (x *SearchResponse) GetRan() []*Ran {
+	if x != nil {
+		return x.Ran
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetDidYouMean() []string {
+	if x != nil {
+		return x.DidYouMean
+	}
+	return nil
+}
+
 func (x *SearchResponse) GetSearch() string {
 	if x != nil {
 		return x.Search
@@ -1512,6 +1540,98 @@ func (x *SearchResponse) GetFacets() []*Facet {
 	return nil
 }
 
+// Ran is one way in which a leaf was asked.
+type Ran struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the leaf.
+	Leaf string `protobuf:"bytes,1,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	// The words as the query has the words; empty for a leaf that takes none.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// words, meaning or picture, as Evidence.by names the way; where the words found nothing, spelling (other words were asked), prefix (words that
+	// begin so) or fuzzy (words spelt nearly so).
+	Way string `protobuf:"bytes,3,opt,name=way,proto3" json:"way,omitempty"`
+	// The language in which the words were read, as a BCP 47 tag. Empty means every language of the library.
+	Language string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	// The words that were asked. Equal to text, unless the way or the translator changed the words.
+	Asked string `protobuf:"bytes,5,opt,name=asked,proto3" json:"asked,omitempty"`
+	// Who translated the words, and empty where nobody did: cldr, apertium, libretranslate.
+	Translator    string `protobuf:"bytes,6,opt,name=translator,proto3" json:"translator,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ran) Reset() {
+	*x = Ran{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ran) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ran) ProtoMessage() {}
+
+func (x *Ran) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ran.ProtoReflect.Descriptor instead.
+func (*Ran) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Ran) GetLeaf() string {
+	if x != nil {
+		return x.Leaf
+	}
+	return ""
+}
+
+func (x *Ran) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Ran) GetWay() string {
+	if x != nil {
+		return x.Way
+	}
+	return ""
+}
+
+func (x *Ran) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Ran) GetAsked() string {
+	if x != nil {
+		return x.Asked
+	}
+	return ""
+}
+
+func (x *Ran) GetTranslator() string {
+	if x != nil {
+		return x.Translator
+	}
+	return ""
+}
+
 // A Facet counts the moments of an answer by one property. Moments that the variety of a profile folds are counted too.
 type Facet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1530,7 +1650,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1662,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1675,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Facet) GetName() string {
@@ -1604,7 +1724,7 @@ type TitleGroup struct {
 
 func (x *TitleGroup) Reset() {
 	*x = TitleGroup{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1736,7 @@ func (x *TitleGroup) String() string {
 func (*TitleGroup) ProtoMessage() {}
 
 func (x *TitleGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1749,7 @@ func (x *TitleGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleGroup.ProtoReflect.Descriptor instead.
 func (*TitleGroup) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TitleGroup) GetTitle() string {
@@ -1679,7 +1799,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1811,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1824,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -1733,7 +1853,7 @@ type Total struct {
 
 func (x *Total) Reset() {
 	*x = Total{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1865,7 @@ func (x *Total) String() string {
 func (*Total) ProtoMessage() {}
 
 func (x *Total) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1878,7 @@ func (x *Total) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Total.ProtoReflect.Descriptor instead.
 func (*Total) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Total) GetCount() int64 {
@@ -1797,7 +1917,7 @@ type PlanStep struct {
 
 func (x *PlanStep) Reset() {
 	*x = PlanStep{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1809,7 +1929,7 @@ func (x *PlanStep) String() string {
 func (*PlanStep) ProtoMessage() {}
 
 func (x *PlanStep) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1822,7 +1942,7 @@ func (x *PlanStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanStep.ProtoReflect.Descriptor instead.
 func (*PlanStep) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PlanStep) GetStep() string {
@@ -1888,7 +2008,7 @@ type PartialFailure struct {
 
 func (x *PartialFailure) Reset() {
 	*x = PartialFailure{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2020,7 @@ func (x *PartialFailure) String() string {
 func (*PartialFailure) ProtoMessage() {}
 
 func (x *PartialFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +2033,7 @@ func (x *PartialFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartialFailure.ProtoReflect.Descriptor instead.
 func (*PartialFailure) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PartialFailure) GetPart() string {
@@ -1984,7 +2104,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2116,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2129,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Hit) GetTitle() string {
@@ -2202,7 +2322,7 @@ type HitLine struct {
 
 func (x *HitLine) Reset() {
 	*x = HitLine{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2214,7 +2334,7 @@ func (x *HitLine) String() string {
 func (*HitLine) ProtoMessage() {}
 
 func (x *HitLine) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2227,7 +2347,7 @@ func (x *HitLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLine.ProtoReflect.Descriptor instead.
 func (*HitLine) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HitLine) GetText() string {
@@ -2304,7 +2424,7 @@ type TextRange struct {
 
 func (x *TextRange) Reset() {
 	*x = TextRange{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2316,7 +2436,7 @@ func (x *TextRange) String() string {
 func (*TextRange) ProtoMessage() {}
 
 func (x *TextRange) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2329,7 +2449,7 @@ func (x *TextRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRange.ProtoReflect.Descriptor instead.
 func (*TextRange) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TextRange) GetStart() int32 {
@@ -2375,7 +2495,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2507,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2520,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Evidence) GetLeaf() string {
@@ -2513,7 +2633,7 @@ type SearchBatchRequest struct {
 
 func (x *SearchBatchRequest) Reset() {
 	*x = SearchBatchRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2645,7 @@ func (x *SearchBatchRequest) String() string {
 func (*SearchBatchRequest) ProtoMessage() {}
 
 func (x *SearchBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2658,7 @@ func (x *SearchBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchRequest.ProtoReflect.Descriptor instead.
 func (*SearchBatchRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SearchBatchRequest) GetSearches() []*SearchRequest {
@@ -2565,7 +2685,7 @@ type SearchBatchResponse struct {
 
 func (x *SearchBatchResponse) Reset() {
 	*x = SearchBatchResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2577,7 +2697,7 @@ func (x *SearchBatchResponse) String() string {
 func (*SearchBatchResponse) ProtoMessage() {}
 
 func (x *SearchBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2590,7 +2710,7 @@ func (x *SearchBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchResponse.ProtoReflect.Descriptor instead.
 func (*SearchBatchResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SearchBatchResponse) GetAnswers() []*SearchBatchAnswer {
@@ -2614,7 +2734,7 @@ type SearchBatchAnswer struct {
 
 func (x *SearchBatchAnswer) Reset() {
 	*x = SearchBatchAnswer{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2626,7 +2746,7 @@ func (x *SearchBatchAnswer) String() string {
 func (*SearchBatchAnswer) ProtoMessage() {}
 
 func (x *SearchBatchAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2639,7 +2759,7 @@ func (x *SearchBatchAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchAnswer.ProtoReflect.Descriptor instead.
 func (*SearchBatchAnswer) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SearchBatchAnswer) GetOutcome() isSearchBatchAnswer_Outcome {
@@ -2697,7 +2817,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2709,7 +2829,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2722,7 +2842,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Refusal) GetKind() string {
@@ -2759,7 +2879,7 @@ type SuggestRequest struct {
 
 func (x *SuggestRequest) Reset() {
 	*x = SuggestRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +2891,7 @@ func (x *SuggestRequest) String() string {
 func (*SuggestRequest) ProtoMessage() {}
 
 func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +2904,7 @@ func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
 func (*SuggestRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SuggestRequest) GetTyped() string {
@@ -2812,7 +2932,7 @@ type SuggestResponse struct {
 
 func (x *SuggestResponse) Reset() {
 	*x = SuggestResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +2944,7 @@ func (x *SuggestResponse) String() string {
 func (*SuggestResponse) ProtoMessage() {}
 
 func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +2957,7 @@ func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
 func (*SuggestResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SuggestResponse) GetSuggestions() []*Suggestion {
@@ -2869,7 +2989,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +3001,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3014,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Suggestion) GetText() string {
@@ -2928,7 +3048,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2940,7 +3060,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2953,7 +3073,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -2980,7 +3100,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2992,7 +3112,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3005,7 +3125,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -3032,7 +3152,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3044,7 +3164,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3057,7 +3177,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -3083,7 +3203,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3095,7 +3215,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3108,7 +3228,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -3128,7 +3248,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3140,7 +3260,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3153,7 +3273,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -3192,7 +3312,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3204,7 +3324,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3217,7 +3337,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -3288,7 +3408,7 @@ type Activation struct {
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3300,7 +3420,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3313,7 +3433,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Activation) GetRun() string {
@@ -3351,7 +3471,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3363,7 +3483,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3376,7 +3496,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -3431,7 +3551,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3443,7 +3563,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3456,7 +3576,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -3487,7 +3607,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3499,7 +3619,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3512,7 +3632,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -3547,7 +3667,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3559,7 +3679,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3572,7 +3692,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -3609,7 +3729,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3621,7 +3741,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3634,7 +3754,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -3707,7 +3827,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3719,7 +3839,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3732,7 +3852,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -3781,7 +3901,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3793,7 +3913,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3806,7 +3926,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -3834,7 +3954,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3846,7 +3966,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3859,7 +3979,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -3898,7 +4018,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[47]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3910,7 +4030,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[47]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3923,7 +4043,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{47}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -3985,7 +4105,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[48]
+	mi := &file_cinedex_v1_search_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3997,7 +4117,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[48]
+	mi := &file_cinedex_v1_search_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4010,7 +4130,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{48}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Compared) GetQ() string {
@@ -4157,7 +4277,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05kinds\x18\x06 \x03(\tR\x05kinds\x12%\n" +
 	"\x0emin_confidence\x18\a \x01(\x02R\rminConfidence\x12\x14\n" +
 	"\x05start\x18\b \x01(\x03R\x05start\x12\x10\n" +
-	"\x03end\x18\t \x01(\x03R\x03end\"\x8c\x04\n" +
+	"\x03end\x18\t \x01(\x03R\x03end\"\xab\x04\n" +
 	"\rSearchRequest\x12'\n" +
 	"\x05query\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12\f\n" +
 	"\x01q\x18\x02 \x01(\tR\x01q\x12*\n" +
@@ -4171,7 +4291,9 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\aexplain\x18\t \x01(\bR\aexplain\x12\x1c\n" +
 	"\tlanguages\x18\n" +
 	" \x03(\tR\tlanguages\x12\x14\n" +
-	"\x05group\x18\v \x01(\tR\x05group\x12\x18\n" +
+	"\x05group\x18\v \x01(\tR\x05group\x12\x1d\n" +
+	"\n" +
+	"as_written\x18\f \x01(\bR\tasWritten\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12\x1f\n" +
 	"\vtry_profile\x18\x15 \x01(\fR\n" +
 	"tryProfile\x12\x16\n" +
@@ -4179,7 +4301,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06facets\x18\x17 \x03(\tR\x06facets\x1a:\n" +
 	"\fPreviewEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbc\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x04\n" +
 	"\x0eSearchResponse\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\x01R\x06tookMs\x124\n" +
@@ -4189,10 +4311,23 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\rno_good_match\x18\x06 \x01(\bR\vnoGoodMatch\x12'\n" +
 	"\x05total\x18\a \x01(\v2\x11.cinedex.v1.TotalR\x05total\x12.\n" +
 	"\aexplain\x18\b \x03(\v2\x14.cinedex.v1.PlanStepR\aexplain\x12.\n" +
-	"\x06groups\x18\v \x03(\v2\x16.cinedex.v1.TitleGroupR\x06groups\x12\x16\n" +
+	"\x06groups\x18\v \x03(\v2\x16.cinedex.v1.TitleGroupR\x06groups\x12!\n" +
+	"\x03ran\x18\t \x03(\v2\x0f.cinedex.v1.RanR\x03ran\x12 \n" +
+	"\fdid_you_mean\x18\n" +
+	" \x03(\tR\n" +
+	"didYouMean\x12\x16\n" +
 	"\x06search\x18\f \x01(\tR\x06search\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12)\n" +
-	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"}\n" +
+	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"\x91\x01\n" +
+	"\x03Ran\x12\x12\n" +
+	"\x04leaf\x18\x01 \x01(\tR\x04leaf\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x10\n" +
+	"\x03way\x18\x03 \x01(\tR\x03way\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05asked\x18\x05 \x01(\tR\x05asked\x12\x1e\n" +
+	"\n" +
+	"translator\x18\x06 \x01(\tR\n" +
+	"translator\"}\n" +
 	"\x05Facet\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
 	"\x06values\x18\x02 \x03(\v2\x16.cinedex.v1.FacetValueR\x06values\x12\x14\n" +
@@ -4443,7 +4578,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(Relation)(0),                   // 0: cinedex.v1.Relation
 	(TextMode)(0),                   // 1: cinedex.v1.TextMode
@@ -4462,51 +4597,52 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*Filter)(nil),                  // 14: cinedex.v1.Filter
 	(*SearchRequest)(nil),           // 15: cinedex.v1.SearchRequest
 	(*SearchResponse)(nil),          // 16: cinedex.v1.SearchResponse
-	(*Facet)(nil),                   // 17: cinedex.v1.Facet
-	(*TitleGroup)(nil),              // 18: cinedex.v1.TitleGroup
-	(*FacetValue)(nil),              // 19: cinedex.v1.FacetValue
-	(*Total)(nil),                   // 20: cinedex.v1.Total
-	(*PlanStep)(nil),                // 21: cinedex.v1.PlanStep
-	(*PartialFailure)(nil),          // 22: cinedex.v1.PartialFailure
-	(*Hit)(nil),                     // 23: cinedex.v1.Hit
-	(*HitLine)(nil),                 // 24: cinedex.v1.HitLine
-	(*TextRange)(nil),               // 25: cinedex.v1.TextRange
-	(*Evidence)(nil),                // 26: cinedex.v1.Evidence
-	(*SearchBatchRequest)(nil),      // 27: cinedex.v1.SearchBatchRequest
-	(*SearchBatchResponse)(nil),     // 28: cinedex.v1.SearchBatchResponse
-	(*SearchBatchAnswer)(nil),       // 29: cinedex.v1.SearchBatchAnswer
-	(*Refusal)(nil),                 // 30: cinedex.v1.Refusal
-	(*SuggestRequest)(nil),          // 31: cinedex.v1.SuggestRequest
-	(*SuggestResponse)(nil),         // 32: cinedex.v1.SuggestResponse
-	(*Suggestion)(nil),              // 33: cinedex.v1.Suggestion
-	(*ListTitlesRequest)(nil),       // 34: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 35: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 36: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 37: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 38: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 39: cinedex.v1.ActiveRun
-	(*Activation)(nil),              // 40: cinedex.v1.Activation
-	(*ListAnnotationsRequest)(nil),  // 41: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 42: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 43: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 44: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 45: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 46: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 47: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 48: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 49: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 50: cinedex.v1.Compared
-	nil,                             // 51: cinedex.v1.Leaf.RangesEntry
-	nil,                             // 52: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 53: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 54: cinedex.v1.Region
-	(*Title)(nil),                   // 55: cinedex.v1.Title
-	(*Asset)(nil),                   // 56: cinedex.v1.Asset
-	(*Annotation)(nil),              // 57: cinedex.v1.Annotation
-	(*Run)(nil),                     // 58: cinedex.v1.Run
-	(*Value)(nil),                   // 59: cinedex.v1.Value
-	(*GetCatalogRequest)(nil),       // 60: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil),      // 61: cinedex.v1.GetCatalogResponse
+	(*Ran)(nil),                     // 17: cinedex.v1.Ran
+	(*Facet)(nil),                   // 18: cinedex.v1.Facet
+	(*TitleGroup)(nil),              // 19: cinedex.v1.TitleGroup
+	(*FacetValue)(nil),              // 20: cinedex.v1.FacetValue
+	(*Total)(nil),                   // 21: cinedex.v1.Total
+	(*PlanStep)(nil),                // 22: cinedex.v1.PlanStep
+	(*PartialFailure)(nil),          // 23: cinedex.v1.PartialFailure
+	(*Hit)(nil),                     // 24: cinedex.v1.Hit
+	(*HitLine)(nil),                 // 25: cinedex.v1.HitLine
+	(*TextRange)(nil),               // 26: cinedex.v1.TextRange
+	(*Evidence)(nil),                // 27: cinedex.v1.Evidence
+	(*SearchBatchRequest)(nil),      // 28: cinedex.v1.SearchBatchRequest
+	(*SearchBatchResponse)(nil),     // 29: cinedex.v1.SearchBatchResponse
+	(*SearchBatchAnswer)(nil),       // 30: cinedex.v1.SearchBatchAnswer
+	(*Refusal)(nil),                 // 31: cinedex.v1.Refusal
+	(*SuggestRequest)(nil),          // 32: cinedex.v1.SuggestRequest
+	(*SuggestResponse)(nil),         // 33: cinedex.v1.SuggestResponse
+	(*Suggestion)(nil),              // 34: cinedex.v1.Suggestion
+	(*ListTitlesRequest)(nil),       // 35: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 36: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 37: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 38: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 39: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 40: cinedex.v1.ActiveRun
+	(*Activation)(nil),              // 41: cinedex.v1.Activation
+	(*ListAnnotationsRequest)(nil),  // 42: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 43: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 44: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 45: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 46: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 47: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 48: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 49: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 50: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 51: cinedex.v1.Compared
+	nil,                             // 52: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 53: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 54: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 55: cinedex.v1.Region
+	(*Title)(nil),                   // 56: cinedex.v1.Title
+	(*Asset)(nil),                   // 57: cinedex.v1.Asset
+	(*Annotation)(nil),              // 58: cinedex.v1.Annotation
+	(*Run)(nil),                     // 59: cinedex.v1.Run
+	(*Value)(nil),                   // 60: cinedex.v1.Value
+	(*GetCatalogRequest)(nil),       // 61: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil),      // 62: cinedex.v1.GetCatalogResponse
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -4532,73 +4668,74 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
 	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
 	13, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
-	51, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	52, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
 	12, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
-	52, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	53, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
 	0,  // 26: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
-	54, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	55, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
 	2,  // 28: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
 	14, // 29: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	53, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
-	22, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	23, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	20, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
-	21, // 34: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
-	18, // 35: cinedex.v1.SearchResponse.groups:type_name -> cinedex.v1.TitleGroup
-	17, // 36: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
-	19, // 37: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
-	20, // 38: cinedex.v1.TitleGroup.matches:type_name -> cinedex.v1.Total
-	26, // 39: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	54, // 40: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	25, // 41: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	24, // 42: cinedex.v1.Hit.lines:type_name -> cinedex.v1.HitLine
-	25, // 43: cinedex.v1.HitLine.marks:type_name -> cinedex.v1.TextRange
-	15, // 44: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
-	29, // 45: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
-	16, // 46: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
-	30, // 47: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
-	33, // 48: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
-	22, // 49: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
-	36, // 50: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	55, // 51: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	56, // 52: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	56, // 53: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	39, // 54: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	40, // 55: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
-	57, // 56: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	45, // 57: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	58, // 58: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	39, // 59: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	47, // 60: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	48, // 61: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	50, // 62: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	23, // 63: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	23, // 64: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	12, // 65: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	59, // 66: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	15, // 67: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	31, // 68: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
-	34, // 69: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	37, // 70: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	41, // 71: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	60, // 72: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
-	43, // 73: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	46, // 74: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	27, // 75: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
-	16, // 76: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	32, // 77: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
-	35, // 78: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	38, // 79: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	42, // 80: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	61, // 81: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
-	44, // 82: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	49, // 83: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	28, // 84: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
-	76, // [76:85] is the sub-list for method output_type
-	67, // [67:76] is the sub-list for method input_type
-	67, // [67:67] is the sub-list for extension type_name
-	67, // [67:67] is the sub-list for extension extendee
-	0,  // [0:67] is the sub-list for field type_name
+	54, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	23, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	24, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	21, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
+	22, // 34: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
+	19, // 35: cinedex.v1.SearchResponse.groups:type_name -> cinedex.v1.TitleGroup
+	17, // 36: cinedex.v1.SearchResponse.ran:type_name -> cinedex.v1.Ran
+	18, // 37: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
+	20, // 38: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
+	21, // 39: cinedex.v1.TitleGroup.matches:type_name -> cinedex.v1.Total
+	27, // 40: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	55, // 41: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	26, // 42: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	25, // 43: cinedex.v1.Hit.lines:type_name -> cinedex.v1.HitLine
+	26, // 44: cinedex.v1.HitLine.marks:type_name -> cinedex.v1.TextRange
+	15, // 45: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
+	30, // 46: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
+	16, // 47: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
+	31, // 48: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
+	34, // 49: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
+	23, // 50: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
+	37, // 51: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	56, // 52: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	57, // 53: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	57, // 54: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	40, // 55: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	41, // 56: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
+	58, // 57: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	46, // 58: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	59, // 59: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	40, // 60: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	48, // 61: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	49, // 62: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	51, // 63: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	24, // 64: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	24, // 65: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	12, // 66: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	60, // 67: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	15, // 68: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	32, // 69: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
+	35, // 70: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	38, // 71: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	42, // 72: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	61, // 73: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
+	44, // 74: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	47, // 75: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	28, // 76: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
+	16, // 77: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	33, // 78: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
+	36, // 79: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	39, // 80: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	43, // 81: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	62, // 82: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
+	45, // 83: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	50, // 84: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	29, // 85: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
+	77, // [77:86] is the sub-list for method output_type
+	68, // [68:77] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -4620,7 +4757,7 @@ func file_cinedex_v1_search_proto_init() {
 		(*Query_AtLeast)(nil),
 	}
 	file_cinedex_v1_search_proto_msgTypes[10].OneofWrappers = []any{}
-	file_cinedex_v1_search_proto_msgTypes[27].OneofWrappers = []any{
+	file_cinedex_v1_search_proto_msgTypes[28].OneofWrappers = []any{
 		(*SearchBatchAnswer_Answer)(nil),
 		(*SearchBatchAnswer_Refusal)(nil),
 	}
@@ -4630,7 +4767,7 @@ func file_cinedex_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   52,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

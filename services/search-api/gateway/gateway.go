@@ -5,6 +5,7 @@
 //	process.go       parse, check, resolve what the caller may see, encode
 //	route.go         which parts of the query go to which searcher
 //	proxies.go       ask each searcher in its own terms, in parallel, under one deadline
+//	widen.go         words that nothing says are asked in another way
 //	postprocess.go   interval algebra, fusion, calibration, paging, hits
 //
 // A query of several leaves is evaluated over everything that the leaves find, and not over the best candidates: see whole.go.
@@ -228,7 +229,10 @@ func (g *Gateway) answer(ctx, late context.Context, a *pending) (resp *pb.Search
 	if err != nil {
 		return nil, err
 	}
-	resp, err = g.postprocess(ctx, a.q, r)
+	if r, err = g.widen(ctx, partsCtx, a.q, a.parts, r); err != nil {
+		return nil, err
+	}
+	resp, err = g.postprocess(ctx, a.q, a.parts, r)
 	if err != nil {
 		return nil, err
 	}

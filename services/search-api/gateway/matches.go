@@ -168,7 +168,7 @@ func mayBeNear(q *pb.Query, parts []*part) bool {
 		return false
 	}
 	for _, pt := range parts {
-		if pt.leaf == q.GetLeaf() && (pt.space != "" && pt.cutoff() < matchConfidence || pt.space == "" && pt.mode == search.AnyWord && !singleWord(pt.leaf.GetText())) {
+		if pt.leaf == q.GetLeaf() && (pt.space != "" && pt.cutoff() < matchConfidence || pt.space == "" && pt.mode == search.AnyWord && !singleWord(pt.text)) {
 			return true
 		}
 	}

@@ -57,6 +57,7 @@ type result struct {
 	partial     []*pb.PartialFailure
 	noGoodMatch bool
 	steps       []*step
+	didYouMean  []string
 }
 
 // cutShort tells that an inner part of the query had more moments than were kept.
@@ -198,8 +199,8 @@ func (g *Gateway) addNear(ctx context.Context, p *processed, f *found, m *matche
 }
 
 // postprocess is the fourth part of the gateway: it shapes the moments of a result by the profile, and fills in one page.
-func (g *Gateway) postprocess(ctx context.Context, p *processed, r *result) (*pb.SearchResponse, error) {
-	resp := &pb.SearchResponse{Query: p.printed, Partial: r.partial, NoGoodMatch: r.noGoodMatch, Total: r.total}
+func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, r *result) (*pb.SearchResponse, error) {
+	resp := &pb.SearchResponse{Query: p.printed, Partial: r.partial, NoGoodMatch: r.noGoodMatch, Total: r.total, Ran: ranOf(parts), DidYouMean: r.didYouMean}
 	if p.profile != noProfile {
 		resp.Profile = p.profile.ID()
 	}
@@ -227,7 +228,7 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, r *result) (*pb
 		}
 	}
 	if next := p.offset + len(resp.GetHits()); next < len(ms) && next <= MaxOffset {
-		resp.Cursor = p.cursor(next)
+		resp.Cursor = p.cursor(next, parts)
 	}
 	resp.Partial = append(resp.Partial, framesLost(p, resp.GetHits())...)
 	p.mask(resp.GetHits())

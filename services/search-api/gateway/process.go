@@ -37,6 +37,10 @@ type processed struct {
 	byTime  bool
 	profile *profile.Profile
 	fields  []string // of hits; none is all
+	// asWritten: no leaf is asked in another way than the leaf is written.
+	asWritten bool
+	// heard is the sum of what was asked on the page that the cursor came from; nil without a cursor.
+	heard []byte
 	// facetsAsked are the properties by which the moments are counted.
 	facetsAsked []string
 	languages   []string // of the person who asks, the favourite first
@@ -66,6 +70,7 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	if err := p.shape(req); err != nil {
 		return nil, err
 	}
+	p.asWritten = req.GetAsWritten()
 	if err := checkServed(p.view, p.tree, p.filter); err != nil {
 		return nil, err
 	}
@@ -261,14 +266,16 @@ func withoutPictures(q *pb.Query) *pb.Query {
 // A cursor is how many hits were given, the fingerprint of the runs that they come from,
 // and a hash of the question. It holds nothing of what the caller may not see:
 // a cursor of the library's version would tell of changes elsewhere.
-func (p *processed) cursor(next int) string {
+// The sum of what was asked holds the pages of one answer together: see heard.
+func (p *processed) cursor(next int, parts []*part) string {
 	b := protowire.AppendVarint(nil, uint64(next))
 	b = append(b, p.scope.print()...)
-	return base64.RawURLEncoding.EncodeToString(append(b, p.hash()...))
+	b = append(b, p.hash()...)
+	return base64.RawURLEncoding.EncodeToString(append(b, askedSum(parts)...))
 }
 
 func (p *processed) hash() []byte {
-	b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.SearchRequest{Query: p.tree, Filter: p.filter})
+	b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.SearchRequest{Query: p.tree, Filter: p.filter, AsWritten: p.asWritten})
 	sum := sha256.Sum256(fmt.Appendf(b, "%t%t%x", p.byTime, p.byGroup, p.profile.Print()))
 	return sum[:8]
 }
@@ -278,10 +285,10 @@ func (p *processed) hash() []byte {
 func (p *processed) resume(ctx context.Context, g *Gateway, caller *authz.Caller, cursor string) error {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	offset, n := protowire.ConsumeVarint(b)
-	if err != nil || n < 0 || len(b) != n+20 || string(b[n+12:]) != string(p.hash()) || offset > MaxOffset {
+	if err != nil || n < 0 || len(b) != n+20+askedBytes || string(b[n+12:n+20]) != string(p.hash()) || offset > MaxOffset {
 		return errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
 	}
-	p.offset = int(offset)
+	p.offset, p.heard = int(offset), b[n+20:]
 	kept, err := g.lib.newestFirst(ctx)
 	if err != nil {
 		return err
@@ -333,7 +340,7 @@ func (g *Gateway) vectorOf(ctx context.Context, p *processed, pt *part) ([]float
 			return &picture{n + encoderMemory, func() (image.Image, error) { return g.deps.Image(l.GetImage()) }}, err
 		})
 	}
-	return g.textVector(ctx, p, space, l.GetText())
+	return g.textVector(ctx, p, space, pt.text)
 }
 
 // A picture is to be decoded, which takes so much memory at most.

@@ -79,10 +79,8 @@ func (g *Gateway) failure(ctx context.Context, part string, err error) (*pb.Part
 // askText maps a part to words in a field of annotations. Without a mode, the annotations with all of the words come first, and the
 // annotations with some of the words follow: a word or two in common is a hint in one language, and mostly noise across languages.
 func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
-	q := search.TextQuery{
-		Scope: p.scope.Scope, Filter: pt.filter, Field: fields[pt.GetField()], Mode: pt.mode,
-		Words: pt.leaf.GetText(), Limit: g.cfg.Candidates,
-	}
+	q := pt.words(p)
+	q.Limit = g.cfg.Candidates
 	if pt.mode != search.AnyWord {
 		hits, err := g.text(ctx, p, q)
 		pt.complete = len(hits)

@@ -30,6 +30,7 @@ type part struct {
 	leaf   *pb.Leaf
 	shape  pb.LeafShape // of the leaf
 	source
+	asking
 	calibration *calibration // of the space's scores for this way of asking; nil for words
 	mode        search.TextMode
 	weight      float64 // of the source in the profile
@@ -62,7 +63,7 @@ func (g *Gateway) route(p *processed) []*part {
 		for _, w := range p.leafParts(l) {
 			s := w.Source
 			for _, space := range g.spacesOf(p, s.GetSpace()) {
-				pt := &part{number: len(parts), leaf: l, shape: leaf.GetShape(), source: source{s, space},
+				pt := &part{number: len(parts), leaf: l, shape: leaf.GetShape(), source: source{s, space}, asking: asking{text: l.GetText(), way: s.GetBy()},
 					calibration: calibrationOf(s, space), weight: w.weight, filter: f, mode: textMode(leaf, l.GetMode())}
 				if space == "" {
 					pt.filter.Kinds = []string{s.GetKind()}

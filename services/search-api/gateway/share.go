@@ -64,7 +64,7 @@ func (g *Gateway) costOfPart(pt *part, encoded map[encodeKey]bool) float64 {
 	l := pt.leaf
 	switch {
 	case pt.space == "":
-		return 2 * g.costOfWords(l.GetText())
+		return 2 * g.costOfWords(pt.text)
 	case pt.shape == pb.LeafShape_LEAF_SHAPE_SHOT:
 		return maxShotVectors * g.costOfVector()
 	}
@@ -73,11 +73,11 @@ func (g *Gateway) costOfPart(pt *part, encoded map[encodeKey]bool) float64 {
 	case pt.shape == pb.LeafShape_LEAF_SHAPE_FRAME:
 		cost += frameCost
 	case len(l.GetImage()) == 0:
-		space, cost = g.costOfText(space, l.GetText())
+		space, cost = g.costOfText(space, pt.text)
 	}
-	k := encodeKey{space, l.GetKind() + "\x00" + l.GetText() + string(l.GetImage()) + l.GetAsset()}
-	if len(l.GetText()) > 0 {
-		k.what = l.GetText()
+	k := encodeKey{space, l.GetKind() + "\x00" + pt.text + string(l.GetImage()) + l.GetAsset()}
+	if pt.text != "" {
+		k.what = pt.text
 	}
 	if encoded[k] {
 		cost = 0

@@ -97,12 +97,8 @@ func (w *whole) spend(n int) error {
 //   - A vector: every item that the calibration calls a match, and that is as confident as the floor and the filter want.
 func (w *whole) setOf(pt *part, vector []float32, floor float32, scored bool) search.SetQuery {
 	if pt.space == "" {
-		mode := pt.mode
-		if mode == search.AnyWord {
-			mode = search.AllWords
-		}
-		return search.SetQuery{Scored: scored, Text: &search.TextQuery{
-			Scope: w.p.scope.Scope, Filter: pt.filter, Field: fields[pt.GetField()], Mode: mode, Words: pt.leaf.GetText()}}
+		q := pt.allWords(w.p)
+		return search.SetQuery{Scored: scored, Text: &q}
 	}
 	return search.SetQuery{Scored: true, MinScore: pt.calibration.score(w.least(pt, floor)), Vector: &search.VectorQuery{
 		Scope: w.p.scope.Scope, Filter: pt.filter, Space: pt.space, Vector: vector}}

@@ -255,10 +255,19 @@ type ComplexityRoot struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
 		Catalog     func(childComplexity int) int
-		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool) int
+		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) int
 		Status      func(childComplexity int, limit int32, cursor *string) int
 		Suggest     func(childComplexity int, typed string, limit int32) int
 		Titles      func(childComplexity int, limit int32, cursor *string) int
+	}
+
+	Ran struct {
+		Asked      func(childComplexity int) int
+		Language   func(childComplexity int) int
+		Leaf       func(childComplexity int) int
+		Text       func(childComplexity int) int
+		Translator func(childComplexity int) int
+		Way        func(childComplexity int) int
 	}
 
 	Region struct {
@@ -290,6 +299,7 @@ type ComplexityRoot struct {
 
 	SearchAnswer struct {
 		Cursor      func(childComplexity int) int
+		DidYouMean  func(childComplexity int) int
 		Explain     func(childComplexity int) int
 		Facets      func(childComplexity int) int
 		Groups      func(childComplexity int) int
@@ -298,6 +308,7 @@ type ComplexityRoot struct {
 		Partial     func(childComplexity int) int
 		Profile     func(childComplexity int) int
 		Query       func(childComplexity int) int
+		Ran         func(childComplexity int) int
 		Search      func(childComplexity int) int
 		TookMs      func(childComplexity int) int
 		Total       func(childComplexity int) int
@@ -391,7 +402,7 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type QueryResolver interface {
-	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool) (*cinedexv1.SearchResponse, error)
+	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) (*cinedexv1.SearchResponse, error)
 	Suggest(ctx context.Context, typed string, limit int32) (*cinedexv1.SuggestResponse, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
@@ -1396,7 +1407,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(*int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(*Order), args["profile"].(*string), args["facets"].([]string), args["languages"].([]string), args["group"].(*string), args["explain"].(*bool)), true
+		return e.ComplexityRoot.Query.Search(childComplexity, args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["limit"].(*int32), args["cursor"].(*string), args["timeoutMs"].(*int32), args["order"].(*Order), args["profile"].(*string), args["facets"].([]string), args["languages"].([]string), args["group"].(*string), args["explain"].(*bool), args["asWritten"].(*bool)), true
 	case "Query.status":
 		if e.ComplexityRoot.Query.Status == nil {
 			break
@@ -1430,6 +1441,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Titles(childComplexity, args["limit"].(int32), args["cursor"].(*string)), true
+
+	case "Ran.asked":
+		if e.ComplexityRoot.Ran.Asked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ran.Asked(childComplexity), true
+	case "Ran.language":
+		if e.ComplexityRoot.Ran.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ran.Language(childComplexity), true
+	case "Ran.leaf":
+		if e.ComplexityRoot.Ran.Leaf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ran.Leaf(childComplexity), true
+	case "Ran.text":
+		if e.ComplexityRoot.Ran.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ran.Text(childComplexity), true
+	case "Ran.translator":
+		if e.ComplexityRoot.Ran.Translator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ran.Translator(childComplexity), true
+	case "Ran.way":
+		if e.ComplexityRoot.Ran.Way == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ran.Way(childComplexity), true
 
 	case "Region.h":
 		if e.ComplexityRoot.Region.H == nil {
@@ -1565,6 +1613,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.Cursor(childComplexity), true
+	case "SearchAnswer.didYouMean":
+		if e.ComplexityRoot.SearchAnswer.DidYouMean == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchAnswer.DidYouMean(childComplexity), true
 	case "SearchAnswer.explain":
 		if e.ComplexityRoot.SearchAnswer.Explain == nil {
 			break
@@ -1613,6 +1667,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.Query(childComplexity), true
+	case "SearchAnswer.ran":
+		if e.ComplexityRoot.SearchAnswer.Ran == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchAnswer.Ran(childComplexity), true
 	case "SearchAnswer.search":
 		if e.ComplexityRoot.SearchAnswer.Search == nil {
 			break
@@ -2488,6 +2548,24 @@ func (ec *executionContext) childFields_PlanStep(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PlanStep", field.Name)
 }
 
+func (ec *executionContext) childFields_Ran(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "leaf":
+		return ec.fieldContext_Ran_leaf(ctx, field)
+	case "text":
+		return ec.fieldContext_Ran_text(ctx, field)
+	case "way":
+		return ec.fieldContext_Ran_way(ctx, field)
+	case "language":
+		return ec.fieldContext_Ran_language(ctx, field)
+	case "asked":
+		return ec.fieldContext_Ran_asked(ctx, field)
+	case "translator":
+		return ec.fieldContext_Ran_translator(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Ran", field.Name)
+}
+
 func (ec *executionContext) childFields_Region(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "x":
@@ -2562,6 +2640,10 @@ func (ec *executionContext) childFields_SearchAnswer(ctx context.Context, field 
 		return ec.fieldContext_SearchAnswer_explain(ctx, field)
 	case "groups":
 		return ec.fieldContext_SearchAnswer_groups(ctx, field)
+	case "ran":
+		return ec.fieldContext_SearchAnswer_ran(ctx, field)
+	case "didYouMean":
+		return ec.fieldContext_SearchAnswer_didYouMean(ctx, field)
 	case "search":
 		return ec.fieldContext_SearchAnswer_search(ctx, field)
 	case "profile":
@@ -3033,6 +3115,14 @@ func (ec *executionContext) field_Query_search_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["explain"] = arg11
+	arg12, err := graphql.ProcessArgField(ctx, rawArgs, "asWritten",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["asWritten"] = arg12
 	return args, nil
 }
 
@@ -6903,7 +6993,7 @@ func (ec *executionContext) _Query_search(ctx context.Context, field graphql.Col
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(*int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(*Order), fc.Args["profile"].(*string), fc.Args["facets"].([]string), fc.Args["languages"].([]string), fc.Args["group"].(*string), fc.Args["explain"].(*bool))
+			return ec.Resolvers.Query().Search(ctx, fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["limit"].(*int32), fc.Args["cursor"].(*string), fc.Args["timeoutMs"].(*int32), fc.Args["order"].(*Order), fc.Args["profile"].(*string), fc.Args["facets"].([]string), fc.Args["languages"].([]string), fc.Args["group"].(*string), fc.Args["explain"].(*bool), fc.Args["asWritten"].(*bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.SearchResponse) graphql.Marshaler {
@@ -7263,6 +7353,144 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Ran_leaf(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Ran) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ran_leaf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Leaf, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ran_leaf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ran", field, false, false, "String")
+}
+
+func (ec *executionContext) _Ran_text(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Ran) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ran_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ran_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ran", field, false, false, "String")
+}
+
+func (ec *executionContext) _Ran_way(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Ran) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ran_way(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Way, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ran_way(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ran", field, false, false, "String")
+}
+
+func (ec *executionContext) _Ran_language(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Ran) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ran_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ran_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ran", field, false, false, "String")
+}
+
+func (ec *executionContext) _Ran_asked(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Ran) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ran_asked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ran_asked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ran", field, false, false, "String")
+}
+
+func (ec *executionContext) _Ran_translator(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Ran) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ran_translator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Translator, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ran_translator(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ran", field, false, false, "String")
 }
 
 func (ec *executionContext) _Region_x(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Region) (ret graphql.Marshaler) {
@@ -7998,6 +8226,61 @@ func (ec *executionContext) fieldContext_SearchAnswer_groups(_ context.Context, 
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SearchAnswer_ran(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SearchAnswer_ran(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ran, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Ran) graphql.Marshaler {
+			return ec.marshalNRan2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRanᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SearchAnswer_ran(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SearchAnswer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Ran(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SearchAnswer_didYouMean(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SearchAnswer_didYouMean(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DidYouMean, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SearchAnswer_didYouMean(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SearchAnswer", field, false, false, "String")
 }
 
 func (ec *executionContext) _SearchAnswer_search(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
@@ -12714,6 +12997,64 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 	return out
 }
 
+var ranImplementors = []string{"Ran"}
+
+func (ec *executionContext) _Ran(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.Ran) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, ranImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Ran")
+		case "leaf":
+			out.Values[i] = ec._Ran_leaf(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = ec._Ran_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "way":
+			out.Values[i] = ec._Ran_way(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "language":
+			out.Values[i] = ec._Ran_language(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asked":
+			out.Values[i] = ec._Ran_asked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "translator":
+			out.Values[i] = ec._Ran_translator(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var regionImplementors = []string{"Region"}
 
 func (ec *executionContext) _Region(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.Region) graphql.Marshaler {
@@ -12928,6 +13269,16 @@ func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.Selection
 			}
 		case "groups":
 			out.Values[i] = ec._SearchAnswer_groups(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ran":
+			out.Values[i] = ec._SearchAnswer_ran(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "didYouMean":
+			out.Values[i] = ec._SearchAnswer_didYouMean(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14415,6 +14766,30 @@ func (ec *executionContext) unmarshalNQueryInput2ᚕᚖgithubᚗcomᚋcinedexᚋ
 func (ec *executionContext) unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx context.Context, v any) (*QueryInput, error) {
 	res, err := ec.unmarshalInputQueryInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRan2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRanᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Ran) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRan2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRan(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRan2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRan(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.Ran) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Ran!")
+		return graphql.Null
+	}
+	return ec._Ran(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRegionTestInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionTestInput(ctx context.Context, v any) (*RegionTestInput, error) {

@@ -59,7 +59,7 @@ func complexity() (c ComplexityRoot) {
 		}
 		return 1 + n*child
 	}
-	c.Query.Search = func(child int, _ *string, _ *QueryInput, _ *FilterInput, limit *int32, _ *string, _ *int32, _ *Order, profile *string, _, _ []string, _ *string, _ *bool) int {
+	c.Query.Search = func(child int, _ *string, _ *QueryInput, _ *FilterInput, limit *int32, _ *string, _ *int32, _ *Order, profile *string, _, _ []string, _ *string, _, _ *bool) int {
 		hits := value(limit)
 		switch {
 		case hits == 0 && value(profile) == "":

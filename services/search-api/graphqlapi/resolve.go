@@ -33,13 +33,13 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-func (r resolvers) Search(ctx context.Context, q *string, tree *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets, languages []string, group *string, explain *bool) (*pb.SearchResponse, error) {
+func (r resolvers) Search(ctx context.Context, q *string, tree *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets, languages []string, group *string, explain, asWritten *bool) (*pb.SearchResponse, error) {
 	t, err := tree.message("query")
 	if err != nil {
 		return nil, failure{err}
 	}
 	return ask(ctx, r.rpc.Search, &pb.SearchRequest{Q: value(q), Query: t, Filter: filter.message(), Limit: value(limit), Cursor: value(cursor),
-		TimeoutMs: value(timeoutMs), Order: strings.ToLower(string(value(order))), Profile: value(profile), Facets: facets, Languages: languages, Group: value(group), Explain: value(explain)})
+		TimeoutMs: value(timeoutMs), Order: strings.ToLower(string(value(order))), Profile: value(profile), Facets: facets, Languages: languages, Group: value(group), Explain: value(explain), AsWritten: value(asWritten)})
 }
 
 func (r resolvers) Suggest(ctx context.Context, typed string, limit int32) (*pb.SuggestResponse, error) {

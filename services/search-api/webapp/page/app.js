@@ -53,7 +53,7 @@ async function search({ more = false } = {}) {
   running?.abort();
   clearTimeout(timer);
   timer = 0;
-  if (!req) { render([], false); say(''); busy(false); return; }
+  if (!req) { render([], false); say(''); told({}); busy(false); return; }
   busy(true);
   if (more) req.cursor = state.cursor;
   running = new AbortController();
@@ -66,6 +66,7 @@ async function search({ more = false } = {}) {
     state.cursor = a.cursor || '';
     for (const [i, of] of (a.groups || []).entries()) if (a.hits?.[i]) a.hits[i].group = of;
     render(a.hits || [], more);
+    told(a);
     const n = state.hits.length;
     const ms = Math.round(performance.now() - began);
     const what = req.group ? 'title' : 'moment';
@@ -96,6 +97,32 @@ const seenOnly = () => !!state.like || chosen().dataset.language !== 'true';
 function busy(is) { $('hits').ariaBusy = String(is); }
 
 function say(text, bad = false) { $('status').textContent = text; $('status').classList.toggle('bad', bad); }
+
+// told tells of the words that were asked in another way than they were written, and offers other spellings.
+function told(a) {
+  const lines = new Set();
+  for (const r of a.ran || []) {
+    if (r.way === 'spelling') lines.add(`Nothing says “${r.text}”; shown: “${r.asked}”`);
+    else if (r.way === 'prefix') lines.add(`Nothing says “${r.text}”; shown: words that begin so`);
+    else if (r.way === 'fuzzy') lines.add(`Nothing says “${r.text}”; shown: words that are spelt nearly so`);
+    else if (r.translator) lines.add(`“${r.text}” was asked as “${r.asked}”, translated by ${r.translator}`);
+  }
+  const spelt = (a.ran || []).some(r => r.way === 'spelling');
+  const others = spelt ? [] : (a.didYouMean || []).map(q => {
+    const b = el('button', { type: 'button', textContent: q });
+    b.addEventListener('click', () => { ask(q); });
+    return b;
+  });
+  $('told').replaceChildren([...lines].join('. '), ...(others.length ? [' Did you mean ', ...others, '?'] : []));
+}
+
+// ask asks a line of the query language.
+function ask(q) {
+  const line = ways.find(w => w.value === 'query');
+  if (line) line.checked = true;
+  $('box').value = q;
+  search();
+}
 
 // remember keeps the question in the address, so that it can be sent to a colleague. A question whose answer was looked into stays in the
 // browser's history: Back leads to it.
