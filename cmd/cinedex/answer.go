@@ -21,6 +21,7 @@ func (o *output) answer(r *pb.SearchResponse, server string) error {
 var mayBeMissing = map[protoreflect.FullName]bool{
 	"cinedex.v1.SearchResponse.cursor":  true,
 	"cinedex.v1.SearchResponse.explain": true,
+	"cinedex.v1.SearchResponse.search":  true,
 	"cinedex.v1.Evidence.text":          true,
 	"cinedex.v1.Evidence.language":      true,
 	"cinedex.v1.Evidence.label":         true,

@@ -154,6 +154,8 @@ func shellWords(line string) (words []string) {
 func TestDocumentedJSON(t *testing.T) {
 	shapes := map[string]any{
 		"search":                     &pb.SearchResponse{},
+		"recommend":                  &pb.RecommendResponse{},
+		"forget":                     &pb.ForgetResponse{},
 		"status":                     &jsonStatus{},
 		"algorithms":                 &struct{ Algorithms []jsonAlgorithm }{},
 		"leaves":                     &jsonCatalog{},

@@ -45,7 +45,7 @@ func TestTwins(t *testing.T) {
 		t.Skip("opens two libraries")
 	}
 	r := twins(t, 1, 300)
-	if r.different > 0 || r.searches < 50 || r.shown < 100 {
+	if r.different > 0 || r.searches < 50 || r.shown < 100 || r.recommended < 5 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -79,6 +79,8 @@ func TestFigureTwins(t *testing.T) {
 var (
 	visible = []string{"harbour", "mountain", "orchard", "station"}
 	hidden  = []string{"hidden-one", "hidden-two"}
+	// everything is of the people whose picks recommendations are made of. They are no callers of the comparison.
+	everything = append(slices.Clone(visible), hidden...)
 )
 
 // A twin is a library with its doors.
@@ -139,9 +141,11 @@ func openTwin(t *testing.T, titles ...string) *twin {
 	authoriser := callers(t)
 	served := lib.Serve(nil, func(cfg *gateway.Config, d *searchapi.Deps) {
 		cfg.Profiles = "../../config/profiles"
+		cfg.Recommend.People, cfg.Recommend.KeyFile = 2, secret(t) // the twins know people by the same hashes
 		d.Authoriser = authoriser
 	})
 	tw.search = served.URL
+	tw.picked(t, titles)
 
 	b, err := broker.Open(broker.Config{Dir: filepath.Join(t.TempDir(), "log")})
 	if err != nil {
@@ -174,6 +178,65 @@ func openTwin(t *testing.T, titles ...string) *twin {
 	return tw
 }
 
+// secret is a file with the secret of picks.
+func secret(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "recommend.key")
+	if err := os.WriteFile(path, []byte(strings.Repeat("twins", 10)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// people see every title, and pick moments of every title of a twin: the log of the twin with hidden titles has further picks, of the same people and
+// of people of the hidden titles alone.
+var people = []string{"ann", "ben", "cho", "dev"}
+
+func (tw *twin) picked(t *testing.T, titles []string) {
+	t.Helper()
+	for _, title := range titles {
+		who := people[:3]
+		if slices.Contains(hidden, title) {
+			who = people
+		}
+		for _, name := range who {
+			for _, q := range picked {
+				var a struct {
+					Search string
+					Hits   []map[string]any
+				}
+				b, _ := json.Marshal(map[string]any{"q": q, "filter": map[string]any{"titles": []string{title}}})
+				found := tw.ask(t, http.DefaultClient, call{method: http.MethodPost, path: service + "Search", who: name, contentType: "application/json", body: b})
+				if err := json.Unmarshal(found.body, &a); err != nil || found.status != http.StatusOK {
+					t.Fatalf("%s of %s: %d, %v: %s", q, name, found.status, err, found.body)
+				}
+				if len(a.Hits) == 0 {
+					continue
+				}
+				b, _ = json.Marshal(map[string]any{"search": a.Search, "moments": []any{placeOf(a.Hits[0])}})
+				if kept := tw.ask(t, http.DefaultClient, call{method: http.MethodPost, path: recommendations + "Picked", who: name, contentType: "application/json", body: b}); kept.status != http.StatusOK {
+					t.Fatalf("a pick of %s: %d: %s", name, kept.status, kept.body)
+				}
+			}
+		}
+	}
+}
+
+// picked are the queries that the people search.
+var picked = []string{"dialogue:coffee", "dialogue:captain", "dialogue.words:lamp", `label:"lighthouse"`, "look:red", "dialogue:coffee OR dialogue:hidden", "coffee AND NOT captain"}
+
+func placeOf(hit map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, k := range []string{"asset", "start", "end"} {
+		if hit[k] != nil {
+			out[k] = hit[k]
+		}
+	}
+	return out
+}
+
+const recommendations = "/cinedex.v1.RecommendService/"
+
 // The callers' tokens are their names: each caller sees all or some of the visible titles.
 func callers(t *testing.T) authz.Authoriser {
 	t.Helper()
@@ -182,7 +245,7 @@ func callers(t *testing.T) authz.Authoriser {
 	for name, of := range map[string]struct {
 		titles []string
 		roles  string
-	}{"reader": {visible, ""}, "one": {visible[:1], ""}, "batch": {visible, "batch"}} {
+	}{"reader": {visible, ""}, "one": {visible[:1], ""}, "batch": {visible, "batch"}, "ann": {everything, ""}, "ben": {everything, ""}, "cho": {everything, ""}, "dev": {everything, ""}} {
 		fmt.Fprintf(&b, "  - name: %s\n    sha256: %x\n    titles: [%s]\n    roles: [%s]\n", name, sha256.Sum256([]byte(name)), strings.Join(of.titles, ", "), of.roles)
 	}
 	path := filepath.Join(t.TempDir(), "tokens.yaml")
@@ -210,6 +273,7 @@ type call struct {
 
 type compared struct {
 	different, shown, searches int
+	recommended                int // answers with queries of other people
 	kinds                      map[string]int
 	took                       [2][]float64
 }
@@ -249,6 +313,9 @@ func twins(t *testing.T, seed uint64, calls int) compared {
 		spent[c.kind] += time.Since(began)
 		if as[0].status < 300 {
 			r.shown++
+		}
+		if c.kind == "Recommend" && strings.Contains(as[0].said, `"also"`) {
+			r.recommended++
 		}
 		if as[0].said != as[1].said {
 			r.different++
@@ -379,6 +446,7 @@ type caller struct {
 	pages   []call            // the next pages of earlier searches
 	jobs    []string
 	cursors []string
+	answers []call // picks of hits of earlier answers
 }
 
 func pick[T any](g *caller, from ...T) T { return from[g.rnd.IntN(len(from))] }
@@ -387,6 +455,8 @@ func pick[T any](g *caller, from ...T) T { return from[g.rnd.IntN(len(from))] }
 func (g *caller) learn(c call, a answer) {
 	var r struct {
 		Cursor string
+		Search string
+		Hits   []map[string]any
 		Job    struct{ ID string }
 	}
 	if json.Unmarshal(a.body, &r) != nil {
@@ -401,6 +471,10 @@ func (g *caller) learn(c call, a answer) {
 			g.pages = append(g.pages, c)
 			g.cursors = append(g.cursors, r.Cursor)
 		}
+	}
+	if r.Search != "" && len(r.Hits) > 0 {
+		b, _ := json.Marshal(map[string]any{"search": r.Search, "moments": []any{placeOf(r.Hits[g.rnd.IntN(len(r.Hits))])}})
+		g.answers = append(g.answers[max(len(g.answers)-20, 0):], call{kind: "Picked", method: http.MethodPost, path: recommendations + "Picked", who: c.who, contentType: "application/json", body: b})
 	}
 	if r.Job.ID != "" {
 		g.jobs = append(g.jobs, r.Job.ID)
@@ -484,8 +558,10 @@ func (g *caller) next() call {
 		return g.search()
 	case n < 55:
 		return g.tree()
-	case n < 62:
+	case n < 60:
 		return g.binary()
+	case n < 67:
+		return g.recommend()
 	case n < 74:
 		return g.read()
 	case n < 82:
@@ -600,12 +676,34 @@ func (g *caller) read() call {
 	return g.rpc("CompareVersions", "CompareVersions", map[string]any{"algorithm": "dialogue", "from": "1", "to": "2", "queries": []any{map[string]any{"q": g.line()}}})
 }
 
+// recommend asks for recommendations, picks a hit of an earlier answer, and forgets.
+func (g *caller) recommend() call {
+	var c call
+	switch n := g.rnd.IntN(10); {
+	case n < 6:
+		c = g.rpc("Recommend", "Recommend", map[string]any{"q": pick(g, pick(g, picked...), pick(g, picked...), g.leaf()), "limit": pick(g, 1, 5, 20)})
+	case n < 9 && len(g.answers) > 0:
+		c = pick(g, g.answers...)
+		if g.rnd.IntN(10) == 0 {
+			c.who = g.who()
+		}
+		return c
+	case n < 9:
+		c = g.rpc("Picked", "Picked", map[string]any{"search": "AAAA", "moments": []any{map[string]any{"asset": g.asset()}}})
+	default:
+		c = g.rpc("Forget", "Forget", pick(g, map[string]any{}, map[string]any{"name": pick(g, people...)}))
+	}
+	c.path = strings.Replace(c.path, service, recommendations, 1)
+	return c
+}
+
 func (g *caller) graphql() call {
 	q := pick(g,
 		fmt.Sprintf(`{search(q:%q,limit:%d){query tookMs hits{title asset start score confidence text evidence{run rank score}} cursor noGoodMatch partial{part error} ran{leaf text way language asked translator} didYouMean}}`, g.line(), pick(g, 2, 20)),
 		`{titles(limit:2){titles{title{id name series} assets{id}} cursor}}`,
 		fmt.Sprintf(`{asset(id:%q){asset{id title{name}} active{run version generation}}}`, g.asset()),
 		fmt.Sprintf(`{annotations(asset:%q,limit:5){annotations{kind start text} cursor}}`, g.asset()),
+		fmt.Sprintf(`{recommend(q:%q){query also like moments{title start} partial{part}}}`, pick(g, picked...)),
 		`{status{title runs{algorithm state} active{run}}}`, `{nothing}`)
 	b, _ := json.Marshal(map[string]any{"query": q})
 	return call{kind: "GraphQL", method: http.MethodPost, path: "/graphql", who: g.who(), contentType: "application/json", body: b}

@@ -24,7 +24,7 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/runs", "pkg/schema"}, process...)
-		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/interval", "pkg/judged", "pkg/media", "pkg/model", "pkg/profile", "pkg/query", "pkg/store", "pkg/timedtext"}, nouns...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/interval", "pkg/judged", "pkg/media", "pkg/model", "pkg/profile", "pkg/query", "pkg/recommend", "pkg/store", "pkg/timedtext"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/catalog", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
@@ -38,19 +38,20 @@ var layers = func() map[string][]string {
 		"pkg/tlsclient": base,
 		"config":        base,
 
-		"pkg/audit":    base,
-		"pkg/authz":    nouns,
-		"pkg/blob":     nouns,
-		"pkg/budget":   base,
-		"pkg/encode":   nouns,
-		"pkg/events":   nouns,
-		"pkg/interval": {"pkg/errkind", "pkg/schema"},
-		"pkg/judged":   {"pkg/errkind", "pkg/schema"},
-		"pkg/media":    append([]string{"pkg/timedtext"}, nouns...),
-		"pkg/model":    nouns,
-		"pkg/profile":  nouns,
-		"pkg/query":    nouns,
-		"pkg/store":    nouns,
+		"pkg/audit":     base,
+		"pkg/authz":     nouns,
+		"pkg/blob":      nouns,
+		"pkg/budget":    base,
+		"pkg/encode":    nouns,
+		"pkg/events":    nouns,
+		"pkg/interval":  {"pkg/errkind", "pkg/schema"},
+		"pkg/judged":    {"pkg/errkind", "pkg/schema"},
+		"pkg/media":     append([]string{"pkg/timedtext"}, nouns...),
+		"pkg/model":     nouns,
+		"pkg/profile":   nouns,
+		"pkg/query":     nouns,
+		"pkg/recommend": append([]string{"pkg/store"}, nouns...),
+		"pkg/store":     nouns,
 
 		"pkg/timedtext": nouns,
 

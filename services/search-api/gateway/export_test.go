@@ -18,3 +18,15 @@ func (g *Gateway) KeepMatches(n int) { g.mostMatches = n }
 
 // BesideFrom sets how many items an operand has at least, so that both operands of an operator are read whole.
 func (g *Gateway) BesideFrom(n int) { g.besideFrom = n }
+
+// PicksLater moves the clock of picks.
+func (g *Gateway) PicksLater(d time.Duration) {
+	now := g.picks.now
+	g.picks.now = func() time.Time { return now().Add(d) }
+}
+
+// ReadPicks reads the log of picks, as FollowPicks does from time to time.
+func (g *Gateway) ReadPicks(ctx context.Context) error { return g.picks.renew(ctx) }
+
+// NormalForm is normalForm.
+var NormalForm = normalForm

@@ -37,6 +37,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/profile"
 	"github.com/cinedex/cinedex/pkg/query"
+	"github.com/cinedex/cinedex/pkg/recommend"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -57,6 +58,8 @@ type Config struct {
 	Searches int `mapstructure:"searches"`
 	// Profiles is the folder of the applications' profiles: a file NAME.yaml each. Empty is for none.
 	Profiles string `mapstructure:"profiles"`
+	// Recommend is of the log of picks and of the recommendations made from the log.
+	Recommend recommend.Config `mapstructure:"recommend"`
 	// Limits are what each caller may ask.
 	Limits fair.Limits `mapstructure:"limits"`
 }
@@ -65,7 +68,7 @@ type Config struct {
 // thumbnails: four processors' time, and as much as forty seconds of it at once. There is memory for a photograph of 50
 // megapixels.
 func Default() Config {
-	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20, Limits: fair.Limits{Concurrent: 128, PerSecond: 4000, Burst: 40_000}}
+	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20, Recommend: recommend.Default(), Limits: fair.Limits{Concurrent: 128, PerSecond: 4000, Burst: 40_000}}
 }
 
 // Validate reports the first field that cannot be used.
@@ -79,6 +82,9 @@ func (c Config) Validate() error {
 		return errkind.New(errkind.Invalid, "picture_memory: %d is not from %d bytes, which a frame of a film takes, to 1 TiB", c.PictureMemory, frameMemory)
 	case c.Searches < 0 || c.Searches > 100_000:
 		return errkind.New(errkind.Invalid, "searches: %d is not from 0 to 100000", c.Searches)
+	}
+	if err := c.Recommend.Validate(); err != nil {
+		return fmt.Errorf("recommend.%w", err)
 	}
 	if err := c.Limits.Validate(); err != nil {
 		return fmt.Errorf("limits.%w", err)
@@ -112,6 +118,8 @@ type Deps struct {
 	Catalog *catalog.Catalog
 	// Encoders make the vectors that spaces are asked with.
 	Encoders encode.Encoders
+	// Secret hashes the people of picks; nil keeps a secret in the store.
+	Secret recommend.Secret
 	// Profiles shape the queries and answers of applications; nil is none.
 	Profiles *profile.Profiles
 	// ImageMemory returns how many bytes Image takes at most for a picture from outside, and refuses what Image would.
@@ -132,9 +140,10 @@ type Deps struct {
 
 // Gateway answers queries.
 type Gateway struct {
-	cfg  Config
-	deps Deps
-	lib  library
+	cfg   Config
+	deps  Deps
+	lib   library
+	picks *picks
 
 	shares
 	encoded  *vectorCache
@@ -162,6 +171,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if deps.Profiles == nil {
 		g.deps.Profiles = profile.None()
 	}
+	g.picks = newPicks(cfg.Recommend, deps.Store, deps.Secret)
 	g.shares = newShares(cfg, deps.Metrics)
 	g.encoded = newVectorCache()
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
@@ -235,6 +245,9 @@ func (g *Gateway) answer(ctx, late context.Context, a *pending) (resp *pb.Search
 	resp, err = g.postprocess(ctx, a.q, a.parts, r)
 	if err != nil {
 		return nil, err
+	}
+	if len(a.req.GetPreview()) == 0 {
+		resp.Search = g.picks.name(ctx, a.q, resp.GetHits())
 	}
 	if a.req.GetExplain() {
 		for _, s := range r.steps {

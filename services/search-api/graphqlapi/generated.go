@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -28,6 +29,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Mutation() MutationResolver
 	Query() QueryResolver
 }
 
@@ -235,6 +237,11 @@ type ComplexityRoot struct {
 		Version    func(childComplexity int) int
 	}
 
+	Mutation struct {
+		Forget func(childComplexity int, name *string) int
+		Picked func(childComplexity int, search string, moments []*PickedInput) int
+	}
+
 	PartialFailure struct {
 		Error func(childComplexity int) int
 		Kind  func(childComplexity int) int
@@ -255,6 +262,7 @@ type ComplexityRoot struct {
 		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset       func(childComplexity int, id string) int
 		Catalog     func(childComplexity int) int
+		Recommend   func(childComplexity int, q string, limit int32) int
 		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) int
 		Status      func(childComplexity int, limit int32, cursor *string) int
 		Suggest     func(childComplexity int, typed string, limit int32) int
@@ -268,6 +276,28 @@ type ComplexityRoot struct {
 		Text       func(childComplexity int) int
 		Translator func(childComplexity int) int
 		Way        func(childComplexity int) int
+	}
+
+	RecommendAnswer struct {
+		Also    func(childComplexity int) int
+		Like    func(childComplexity int) int
+		Moments func(childComplexity int) int
+		Partial func(childComplexity int) int
+		Query   func(childComplexity int) int
+	}
+
+	RecommendedMoment struct {
+		Asset         func(childComplexity int) int
+		End           func(childComplexity int) int
+		EndFrame      func(childComplexity int) int
+		EndMs         func(childComplexity int) int
+		EndTimecode   func(childComplexity int) int
+		Start         func(childComplexity int) int
+		StartFrame    func(childComplexity int) int
+		StartMs       func(childComplexity int) int
+		StartTimecode func(childComplexity int) int
+		Title         func(childComplexity int) int
+		TitleName     func(childComplexity int) int
 	}
 
 	Region struct {
@@ -401,9 +431,14 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type MutationResolver interface {
+	Picked(ctx context.Context, search string, moments []*PickedInput) (bool, error)
+	Forget(ctx context.Context, name *string) (int32, error)
+}
 type QueryResolver interface {
 	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) (*cinedexv1.SearchResponse, error)
 	Suggest(ctx context.Context, typed string, limit int32) (*cinedexv1.SuggestResponse, error)
+	Recommend(ctx context.Context, q string, limit int32) (*cinedexv1.RecommendResponse, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
 	Annotations(ctx context.Context, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) (*cinedexv1.ListAnnotationsResponse, error)
@@ -1306,6 +1341,29 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MediaRef.Version(childComplexity), true
 
+	case "Mutation.forget":
+		if e.ComplexityRoot.Mutation.Forget == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_forget_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Forget(childComplexity, args["name"].(*string)), true
+	case "Mutation.picked":
+		if e.ComplexityRoot.Mutation.Picked == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_picked_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Picked(childComplexity, args["search"].(string), args["moments"].([]*PickedInput)), true
+
 	case "PartialFailure.error":
 		if e.ComplexityRoot.PartialFailure.Error == nil {
 			break
@@ -1397,6 +1455,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Catalog(childComplexity), true
 
+	case "Query.recommend":
+		if e.ComplexityRoot.Query.Recommend == nil {
+			break
+		}
+
+		args, err := ec.field_Query_recommend_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Recommend(childComplexity, args["q"].(string), args["limit"].(int32)), true
 	case "Query.search":
 		if e.ComplexityRoot.Query.Search == nil {
 			break
@@ -1478,6 +1547,104 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Ran.Way(childComplexity), true
+
+	case "RecommendAnswer.also":
+		if e.ComplexityRoot.RecommendAnswer.Also == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendAnswer.Also(childComplexity), true
+	case "RecommendAnswer.like":
+		if e.ComplexityRoot.RecommendAnswer.Like == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendAnswer.Like(childComplexity), true
+	case "RecommendAnswer.moments":
+		if e.ComplexityRoot.RecommendAnswer.Moments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendAnswer.Moments(childComplexity), true
+	case "RecommendAnswer.partial":
+		if e.ComplexityRoot.RecommendAnswer.Partial == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendAnswer.Partial(childComplexity), true
+	case "RecommendAnswer.query":
+		if e.ComplexityRoot.RecommendAnswer.Query == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendAnswer.Query(childComplexity), true
+
+	case "RecommendedMoment.asset":
+		if e.ComplexityRoot.RecommendedMoment.Asset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.Asset(childComplexity), true
+	case "RecommendedMoment.end":
+		if e.ComplexityRoot.RecommendedMoment.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.End(childComplexity), true
+	case "RecommendedMoment.endFrame":
+		if e.ComplexityRoot.RecommendedMoment.EndFrame == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.EndFrame(childComplexity), true
+	case "RecommendedMoment.endMs":
+		if e.ComplexityRoot.RecommendedMoment.EndMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.EndMs(childComplexity), true
+	case "RecommendedMoment.endTimecode":
+		if e.ComplexityRoot.RecommendedMoment.EndTimecode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.EndTimecode(childComplexity), true
+	case "RecommendedMoment.start":
+		if e.ComplexityRoot.RecommendedMoment.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.Start(childComplexity), true
+	case "RecommendedMoment.startFrame":
+		if e.ComplexityRoot.RecommendedMoment.StartFrame == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.StartFrame(childComplexity), true
+	case "RecommendedMoment.startMs":
+		if e.ComplexityRoot.RecommendedMoment.StartMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.StartMs(childComplexity), true
+	case "RecommendedMoment.startTimecode":
+		if e.ComplexityRoot.RecommendedMoment.StartTimecode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.StartTimecode(childComplexity), true
+	case "RecommendedMoment.title":
+		if e.ComplexityRoot.RecommendedMoment.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.Title(childComplexity), true
+	case "RecommendedMoment.titleName":
+		if e.ComplexityRoot.RecommendedMoment.TitleName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecommendedMoment.TitleName(childComplexity), true
 
 	case "Region.h":
 		if e.ComplexityRoot.Region.H == nil {
@@ -2029,6 +2196,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("LeafInput", ec.unmarshalInputLeafInput),
 			graphql.NewInputUnmarshaler("NearCutInput", ec.unmarshalInputNearCutInput),
 			graphql.NewInputUnmarshaler("NumberRangeInput", ec.unmarshalInputNumberRangeInput),
+			graphql.NewInputUnmarshaler("PickedInput", ec.unmarshalInputPickedInput),
 			graphql.NewInputUnmarshaler("QueryInput", ec.unmarshalInputQueryInput),
 			graphql.NewInputUnmarshaler("RegionInput", ec.unmarshalInputRegionInput),
 			graphql.NewInputUnmarshaler("RegionTestInput", ec.unmarshalInputRegionTestInput),
@@ -2069,6 +2237,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			}
 
 			return &response
+		}
+	case ast.Mutation:
+		return func(ctx context.Context) *graphql.Response {
+			if !first {
+				return nil
+			}
+			first = false
+			ctx = graphql.WithLazyInputUnmarshalerIndex(ctx, inputUnmarshalers)
+			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
+			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
 		}
 
 	default:
@@ -2566,6 +2749,50 @@ func (ec *executionContext) childFields_Ran(ctx context.Context, field graphql.C
 	return nil, fmt.Errorf("no field named %q was found under type Ran", field.Name)
 }
 
+func (ec *executionContext) childFields_RecommendAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "query":
+		return ec.fieldContext_RecommendAnswer_query(ctx, field)
+	case "also":
+		return ec.fieldContext_RecommendAnswer_also(ctx, field)
+	case "moments":
+		return ec.fieldContext_RecommendAnswer_moments(ctx, field)
+	case "like":
+		return ec.fieldContext_RecommendAnswer_like(ctx, field)
+	case "partial":
+		return ec.fieldContext_RecommendAnswer_partial(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecommendAnswer", field.Name)
+}
+
+func (ec *executionContext) childFields_RecommendedMoment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "title":
+		return ec.fieldContext_RecommendedMoment_title(ctx, field)
+	case "titleName":
+		return ec.fieldContext_RecommendedMoment_titleName(ctx, field)
+	case "asset":
+		return ec.fieldContext_RecommendedMoment_asset(ctx, field)
+	case "start":
+		return ec.fieldContext_RecommendedMoment_start(ctx, field)
+	case "end":
+		return ec.fieldContext_RecommendedMoment_end(ctx, field)
+	case "startFrame":
+		return ec.fieldContext_RecommendedMoment_startFrame(ctx, field)
+	case "endFrame":
+		return ec.fieldContext_RecommendedMoment_endFrame(ctx, field)
+	case "startTimecode":
+		return ec.fieldContext_RecommendedMoment_startTimecode(ctx, field)
+	case "endTimecode":
+		return ec.fieldContext_RecommendedMoment_endTimecode(ctx, field)
+	case "startMs":
+		return ec.fieldContext_RecommendedMoment_startMs(ctx, field)
+	case "endMs":
+		return ec.fieldContext_RecommendedMoment_endMs(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecommendedMoment", field.Name)
+}
+
 func (ec *executionContext) childFields_Region(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "x":
@@ -2934,6 +3161,42 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_Mutation_forget_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_picked_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "moments",
+		func(ctx context.Context, v any) ([]*PickedInput, error) {
+			return ec.unmarshalNPickedInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐPickedInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["moments"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3013,6 +3276,28 @@ func (ec *executionContext) field_Query_asset_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_recommend_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "q",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["q"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "limit",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["limit"] = arg1
 	return args, nil
 }
 
@@ -6753,6 +7038,94 @@ func (ec *executionContext) fieldContext_MediaRef_version(_ context.Context, fie
 	return graphql.NewScalarFieldContext("MediaRef", field, false, false, "String")
 }
 
+func (ec *executionContext) _Mutation_picked(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_picked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Picked(ctx, fc.Args["search"].(string), fc.Args["moments"].([]*PickedInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_picked(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Boolean does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_picked_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_forget(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_forget(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Forget(ctx, fc.Args["name"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_forget(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_forget_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PartialFailure_part(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PartialFailure) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7065,6 +7438,50 @@ func (ec *executionContext) fieldContext_Query_suggest(ctx context.Context, fiel
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_suggest_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_recommend(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_recommend(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Recommend(ctx, fc.Args["q"].(string), fc.Args["limit"].(int32))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.RecommendResponse) graphql.Marshaler {
+			return ec.marshalNRecommendAnswer2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRecommendResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_recommend(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecommendAnswer(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_recommend_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7491,6 +7908,392 @@ func (ec *executionContext) _Ran_translator(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Ran_translator(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Ran", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecommendAnswer_query(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendAnswer_query(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Query, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendAnswer_query(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendAnswer", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecommendAnswer_also(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendAnswer_also(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Also, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendAnswer_also(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendAnswer", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecommendAnswer_moments(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendAnswer_moments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Moments, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.RecommendedMoment) graphql.Marshaler {
+			return ec.marshalNRecommendedMoment2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRecommendedMomentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendAnswer_moments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RecommendAnswer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecommendedMoment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RecommendAnswer_like(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendAnswer_like(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Like, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendAnswer_like(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendAnswer", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecommendAnswer_partial(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendAnswer_partial(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Partial, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.PartialFailure) graphql.Marshaler {
+			return ec.marshalNPartialFailure2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPartialFailureᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendAnswer_partial(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RecommendAnswer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PartialFailure(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RecommendedMoment_title(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "ID")
+}
+
+func (ec *executionContext) _RecommendedMoment_titleName(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_titleName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TitleName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_titleName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecommendedMoment_asset(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_asset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asset, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_asset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "ID")
+}
+
+func (ec *executionContext) _RecommendedMoment_start(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_start(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Start, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_start(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _RecommendedMoment_end(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_end(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.End, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_end(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _RecommendedMoment_startFrame(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_startFrame(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartFrame, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_startFrame(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RecommendedMoment_endFrame(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_endFrame(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndFrame, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_endFrame(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RecommendedMoment_startTimecode(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_startTimecode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartTimecode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_startTimecode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecommendedMoment_endTimecode(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_endTimecode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndTimecode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_endTimecode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecommendedMoment_startMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_startMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_startMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RecommendedMoment_endMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RecommendedMoment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecommendedMoment_endMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecommendedMoment_endMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecommendedMoment", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Region_x(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Region) (ret graphql.Marshaler) {
@@ -11152,6 +11955,62 @@ func UnmarshalNumberRangeInput(ctx context.Context, raw any) (NumberRangeInput, 
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputPickedInput(ctx context.Context, obj any) (PickedInput, error) {
+	var it PickedInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"asset", "start", "end"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "asset":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("asset"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Asset = data
+		case "start":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("start"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Start = data
+		case "end":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("end"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.End = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPickedInput unmarshals raw into the PickedInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPickedInput(ctx context.Context, raw any) (PickedInput, error) {
+	var out PickedInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PickedInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputQueryInput(ctx context.Context, obj any) (QueryInput, error) {
 	var it QueryInput
 	if obj == nil {
@@ -12799,6 +13658,56 @@ func (ec *executionContext) _MediaRef(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var mutationImplementors = []string{"Mutation"}
+
+func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mutationImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Mutation",
+	})
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		innerCtx := graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{
+			Object: field.Name,
+			Field:  field,
+		})
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Mutation")
+		case "picked":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_picked(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "forget":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_forget(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var partialFailureImplementors = []string{"PartialFailure"}
 
 func (ec *executionContext) _PartialFailure(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.PartialFailure) graphql.Marshaler {
@@ -12936,6 +13845,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_suggest(ctx, field)
 				})
+		case "recommend":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_recommend(ctx, field)
+				})
 		case "titles":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, true,
@@ -13035,6 +13950,142 @@ func (ec *executionContext) _Ran(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "translator":
 			out.Values[i] = ec._Ran_translator(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var recommendAnswerImplementors = []string{"RecommendAnswer"}
+
+func (ec *executionContext) _RecommendAnswer(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.RecommendResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, recommendAnswerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RecommendAnswer")
+		case "query":
+			out.Values[i] = ec._RecommendAnswer_query(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "also":
+			out.Values[i] = ec._RecommendAnswer_also(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "moments":
+			out.Values[i] = ec._RecommendAnswer_moments(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "like":
+			out.Values[i] = ec._RecommendAnswer_like(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "partial":
+			out.Values[i] = ec._RecommendAnswer_partial(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var recommendedMomentImplementors = []string{"RecommendedMoment"}
+
+func (ec *executionContext) _RecommendedMoment(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.RecommendedMoment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, recommendedMomentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RecommendedMoment")
+		case "title":
+			out.Values[i] = ec._RecommendedMoment_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "titleName":
+			out.Values[i] = ec._RecommendedMoment_titleName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asset":
+			out.Values[i] = ec._RecommendedMoment_asset(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "start":
+			out.Values[i] = ec._RecommendedMoment_start(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "end":
+			out.Values[i] = ec._RecommendedMoment_end(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startFrame":
+			out.Values[i] = ec._RecommendedMoment_startFrame(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endFrame":
+			out.Values[i] = ec._RecommendedMoment_endFrame(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startTimecode":
+			out.Values[i] = ec._RecommendedMoment_startTimecode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endTimecode":
+			out.Values[i] = ec._RecommendedMoment_endTimecode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startMs":
+			out.Values[i] = ec._RecommendedMoment_startMs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endMs":
+			out.Values[i] = ec._RecommendedMoment_endMs(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14725,6 +15776,25 @@ func (ec *executionContext) marshalNPartialFailure2ᚖgithubᚗcomᚋcinedexᚋc
 	return ec._PartialFailure(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNPickedInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐPickedInputᚄ(ctx context.Context, v any) ([]*PickedInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*PickedInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNPickedInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐPickedInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNPickedInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐPickedInput(ctx context.Context, v any) (*PickedInput, error) {
+	res, err := ec.unmarshalInputPickedInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNPlanStep2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPlanStepᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.PlanStep) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -14790,6 +15860,38 @@ func (ec *executionContext) marshalNRan2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpk
 		return graphql.Null
 	}
 	return ec._Ran(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRecommendAnswer2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRecommendResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.RecommendResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RecommendAnswer!")
+		return graphql.Null
+	}
+	return ec._RecommendAnswer(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRecommendedMoment2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRecommendedMomentᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.RecommendedMoment) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRecommendedMoment2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRecommendedMoment(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRecommendedMoment2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRecommendedMoment(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.RecommendedMoment) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RecommendedMoment!")
+		return graphql.Null
+	}
+	return ec._RecommendedMoment(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRegionTestInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionTestInput(ctx context.Context, v any) (*RegionTestInput, error) {

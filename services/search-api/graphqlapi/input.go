@@ -72,6 +72,9 @@ type LeafInput struct {
 	Attributes map[string]*cinedexv1.Value `json:"attributes,omitempty"`
 }
 
+type Mutation struct {
+}
+
 // Moments that start or end at most gap from a boundary between two shots.
 type NearCutInput struct {
 	Query *QueryInput `json:"query"`
@@ -82,6 +85,13 @@ type NearCutInput struct {
 type NumberRangeInput struct {
 	Min *float64 `json:"min,omitempty"`
 	Max *float64 `json:"max,omitempty"`
+}
+
+// The place of a hit, as the hit gives the place.
+type PickedInput struct {
+	Asset string `json:"asset"`
+	Start int64  `json:"start"`
+	End   int64  `json:"end"`
 }
 
 // A query is a tree; each node is one of these.

@@ -70,6 +70,9 @@ func complexity() (c ComplexityRoot) {
 		return searchCost + paged(child, hits, gateway.MaxLimit)
 	}
 	c.Query.Suggest = func(child int, _ string, limit int32) int { return paged(child, limit, gateway.MaxSuggestions) }
+	c.Query.Recommend = func(child int, _ string, limit int32) int {
+		return searchCost + paged(child, limit, gateway.MaxRecommended)
+	}
 	c.Query.Titles = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
 	c.Query.Annotations = func(child int, _ string, _ []string, _, _ *int64, limit int32, _ *string) int {
 		return paged(child, limit, rpcapi.MaxPage)

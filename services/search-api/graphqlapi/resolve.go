@@ -2,6 +2,7 @@ package graphqlapi
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -15,6 +16,8 @@ import (
 type resolvers struct{ rpc *rpcapi.Server }
 
 func (r resolvers) Query() QueryResolver { return r }
+
+func (r resolvers) Mutation() MutationResolver { return r }
 
 // ask calls a method of the service.
 func ask[Q, A any](ctx context.Context, method func(context.Context, *connect.Request[Q]) (*connect.Response[A], error), request *Q) (*A, error) {
@@ -44,6 +47,24 @@ func (r resolvers) Search(ctx context.Context, q *string, tree *QueryInput, filt
 
 func (r resolvers) Suggest(ctx context.Context, typed string, limit int32) (*pb.SuggestResponse, error) {
 	return ask(ctx, r.rpc.Suggest, &pb.SuggestRequest{Typed: typed, Limit: limit})
+}
+
+func (r resolvers) Recommend(ctx context.Context, q string, limit int32) (*pb.RecommendResponse, error) {
+	return ask(ctx, r.rpc.Recommend, &pb.RecommendRequest{Q: q, Limit: limit})
+}
+
+func (r resolvers) Picked(ctx context.Context, search string, moments []*PickedInput) (bool, error) {
+	req := &pb.PickedRequest{Search: search}
+	for _, m := range moments {
+		req.Moments = append(req.Moments, &pb.PickedMoment{Asset: m.Asset, Start: m.Start, End: m.End})
+	}
+	_, err := ask(ctx, r.rpc.Picked, req)
+	return err == nil, err
+}
+
+func (r resolvers) Forget(ctx context.Context, name *string) (int32, error) {
+	answer, err := ask(ctx, r.rpc.Forget, &pb.ForgetRequest{Name: value(name)})
+	return int32(min(answer.GetForgotten(), math.MaxInt32)), err
 }
 
 func (r resolvers) Titles(ctx context.Context, limit int32, cursor *string) (*pb.ListTitlesResponse, error) {

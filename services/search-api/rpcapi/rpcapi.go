@@ -44,7 +44,7 @@ type Deps struct {
 	Log  *slog.Logger
 }
 
-// Server implements SearchService. GraphQL asks the Server, too.
+// Server implements SearchService and RecommendService. GraphQL asks the Server, too.
 type Server struct{ deps Deps }
 
 // New makes the server. Invalid: deps have no authoriser, without which nobody is answered.
@@ -59,7 +59,9 @@ func New(deps Deps) (*Server, error) {
 func (s *Server) Register(mux *http.ServeMux) {
 	path, h := cinedexv1connect.NewSearchServiceHandler(s, rpc.Options(MaxRequestBytes, rpc.Logged(s.deps.Log))...)
 	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
-	rpc.Describe(mux, s.deps.Gateway.Ready, cinedexv1connect.SearchServiceName)
+	path, h = cinedexv1connect.NewRecommendServiceHandler(s, rpc.Options(MaxRequestBytes, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	rpc.Describe(mux, s.deps.Gateway.Ready, cinedexv1connect.SearchServiceName, cinedexv1connect.RecommendServiceName)
 }
 
 // Search answers a query.

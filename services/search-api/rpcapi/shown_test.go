@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
@@ -41,6 +43,18 @@ func TestReadersSeeNoPaths(t *testing.T) {
 	}
 	methods := pb.File_cinedex_v1_search_proto.Services().ByName("SearchService").Methods()
 	answers := map[string]string{}
+	recommendations := pb.File_cinedex_v1_recommend_proto.Services().ByName("RecommendService").Methods()
+	for name, bodies := range map[string][]string{
+		"Recommend": {`{"q":"coffee"}`, `{"q":"("}`}, "Picked": {`{}`, `{"search":"x","moments":[{` + asset + `}]}`}, "Forget": {`{}`, `{"name":"somebody"}`},
+	} {
+		if recommendations.ByName(protoreflect.Name(name)) == nil || recommendations.Len() != 3 {
+			t.Errorf("%s: the service has the methods %v", name, recommendations)
+		}
+		for _, body := range bodies {
+			b, _ := post(t, s, "reader", "application/json", "/cinedex.v1.RecommendService/"+name, []byte(body))
+			answers[name+" "+body] = string(b)
+		}
+	}
 	for i := range methods.Len() {
 		name := string(methods.Get(i).Name())
 		if len(bodies[name]) == 0 {

@@ -56,6 +56,10 @@ func (p *Part) Open(_ context.Context, on *platform.Platform) (_ platform.Servic
 		<-ctx.Done()
 		return nil
 	}})
+	on.RunBeside(lifecycle.Actor{Name: "picks", Serve: func(ctx context.Context) error {
+		p.Gateway.FollowPicks(ctx)
+		return nil
+	}})
 	register := func(mux *http.ServeMux) { mux.Handle("/", p.Handler) }
-	return platform.Service{Ready: p.Gateway.Ready, Register: register, Procedures: []string{cinedexv1connect.SearchServiceName}}, nil
+	return platform.Service{Ready: p.Gateway.Ready, Register: register, Procedures: []string{cinedexv1connect.SearchServiceName, cinedexv1connect.RecommendServiceName}}, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/fair"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/profile"
+	"github.com/cinedex/cinedex/pkg/recommend"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -67,10 +68,16 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profiles: %w", err)
 	}
+	var secret recommend.Secret
+	if cfg.Recommend.Log && cfg.Recommend.KeyFile != "" {
+		if secret, err = recommend.ReadSecret(cfg.Recommend.KeyFile); err != nil {
+			return nil, err
+		}
+	}
 	metrics := fair.NewMetrics(deps.Registerer)
 	limits := rpc.NewLimits(cfg.Limits, metrics)
 	g, err := gateway.New(cfg, gateway.Deps{
-		Store: deps.Store, Engine: deps.Engine, Catalog: deps.Catalog, Encoders: deps.Encoders, Profiles: profiles,
+		Store: deps.Store, Engine: deps.Engine, Catalog: deps.Catalog, Encoders: deps.Encoders, Profiles: profiles, Secret: secret,
 		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
 		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
 		Frame:       frames{deps.Blobs, deps.Reader, deps.Log}.at,
@@ -95,7 +102,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	recorded := rpc.Recorded(deps.Audit, mux)
 	bounded := boundBodies(recorded, budget.New(bodiesMemory))
 	doors := http.NewServeMux()
-	for _, path := range []string{"/" + cinedexv1connect.SearchServiceName + "/", "/graphql"} {
+	for _, path := range []string{"/" + cinedexv1connect.SearchServiceName + "/", "/" + cinedexv1connect.RecommendServiceName + "/", "/graphql"} {
 		doors.Handle(path, bounded)
 	}
 	doors.Handle("/", recorded) // reads no large body
