@@ -395,7 +395,7 @@ func TestErrors(t *testing.T) {
 		{"an unknown field", "all", request("{\n  search(q: \"a\") { hits { smell } }\n}", nil), 400, "invalid", "smell", "2:27"},
 		{"a field of the wrong type", "all", request("{ search(q: 3) { query } }", nil), 400, "invalid", "String", "1:13"},
 		{"two operations", "all", `{"query": "query A { status { asset } } query B { status { asset } }", "operationName": "A"}`, 400, "invalid", "2 operations", "1:30"},
-		{"a mutation", "all", request("mutation { forget }", nil), 400, "invalid", "utation", ""},
+		{"an unknown mutation", "all", request("mutation { erase }", nil), 400, "invalid", "erase", "1:12"},
 		{"an error of the query's own", "all", request("query($q: String) {\n  a: search(q: $q) { query } }", map[string]any{"q": `dialogue:"coffee`}), 200, "invalid", "column 10", "2:3"},
 		{"both forms", "all", request(`{ search(q: "a", query: {leaf: {kind: "any", text: "a"}}) { query } }`, nil), 200, "invalid", "q, query", "1:3"},
 		{"an empty node", "all", request(`{ search(query: {and: []}) { query } }`, nil), 200, "invalid", "query.and", "1:3"},
