@@ -9,8 +9,8 @@ const el = (tag, props = {}, ...kids) => {
   return e;
 };
 
-async function call(method, body, signal) {
-  const r = await fetch(`/cinedex.v1.SearchService/${method}`, {
+async function call(method, body, signal, service = 'SearchService') {
+  const r = await fetch(`/cinedex.v1.${service}/${method}`, {
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal,
   });
   const j = await r.json().catch(() => ({}));
@@ -53,6 +53,7 @@ async function search({ more = false } = {}) {
   running?.abort();
   clearTimeout(timer);
   timer = 0;
+  if (!more) also();
   if (!req) { render([], false); say(''); told({}); busy(false); return; }
   busy(true);
   if (more) req.cursor = state.cursor;
@@ -65,8 +66,10 @@ async function search({ more = false } = {}) {
     wait = 0;
     state.cursor = a.cursor || '';
     for (const [i, of] of (a.groups || []).entries()) if (a.hits?.[i]) a.hits[i].group = of;
+    for (const h of a.hits || []) h.search = a.search; // names the answer, for picked
     render(a.hits || [], more);
     told(a);
+    if (!more && a.search) also(a.query);
     const n = state.hits.length;
     const ms = Math.round(performance.now() - began);
     const what = req.group ? 'title' : 'moment';
@@ -114,6 +117,31 @@ function told(a) {
     return b;
   });
   $('told').replaceChildren([...lines].join('. '), ...(others.length ? [' Did you mean ', ...others, '?'] : []));
+}
+
+// also shows what other people searched who searched the same, once the question has rested for a moment.
+let resting = 0, recommending = null;
+function also(query) {
+  clearTimeout(resting);
+  recommending?.abort();
+  $('also').hidden = true;
+  if (!query) return;
+  resting = setTimeout(async () => {
+    recommending = new AbortController();
+    const { signal } = recommending;
+    try {
+      const r = await call('Recommend', { q: query, limit: 4 }, signal, 'RecommendService');
+      const lines = [...new Set([...r.also || [], ...r.like || []])].slice(0, 5);
+      if (signal.aborted || !lines.length) return;
+      $('also').replaceChildren('Also searched', ...lines.map(l => el('button', { type: 'button', onclick: () => { state.like = null; ask(l); } }, l)));
+      $('also').hidden = false;
+    } catch { /* the answer is whole without it */ }
+  }, 600);
+}
+
+// picked says that a hit was opened. Nobody waits for it.
+function picked(h) {
+  if (h.search) call('Picked', { search: h.search, moments: [{ asset: h.asset, start: h.start, end: h.end }] }, undefined, 'RecommendService').catch(() => {});
 }
 
 // ask asks a line of the query language.
@@ -227,6 +255,7 @@ let playing = null, rate = null, late = 0;
 async function play(i) {
   settled = true;
   const h = state.hits[i];
+  picked(h);
   playing = h; rate = null; late = 0;
   const v = $('video');
   const src = h.media;
