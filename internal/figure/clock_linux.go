@@ -16,3 +16,12 @@ func ThreadTime(t testing.TB) time.Duration {
 	}
 	return time.Duration(now.Nano())
 }
+
+// ProcessTime is the processor time of this process.
+func ProcessTime(t testing.TB) time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &now); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(now.Nano())
+}

@@ -96,6 +96,8 @@ type Rebuild interface {
 const (
 	// MaxLimit bounds the hits of one question. A larger limit means MaxLimit. A limit of 0 or below means no hits.
 	MaxLimit = 10_000
+	// MaxSlop bounds the words between the words of a phrase.
+	MaxSlop = 64
 	// MaxOrdinal bounds the ordinals of items.
 	MaxOrdinal = math.MaxUint32 - 1
 )
@@ -197,7 +199,7 @@ type TextMode uint8
 const (
 	AnyWord  TextMode = iota // some of the words; an annotation with more of the words ranks higher
 	AllWords                 // each of the words
-	Phrase                   // the words in their order, with small gaps
+	Phrase                   // the words in their order, with small gaps (see TextQuery.Slop)
 	Fuzzy                    // each word, with one or two letters wrong
 	Prefix                   // search as you type: the last word may be the beginning of a word
 	Term                     // Words is a single term as Spellings returns the term, and is not analysed
@@ -219,6 +221,9 @@ type TextQuery struct {
 	Field  Field
 	Mode   TextMode
 	Words  string
+	// Slop is how many words more or fewer than in the question may stand between the words of a Phrase, in all. 0 is the engines' own
+	// number, words.Slop. Other modes read no Slop.
+	Slop int
 	// Languages are the languages of the texts to look in. The words are analysed once for each language. Empty means the languages of
 	// all texts within the scope.
 	Languages []string
@@ -232,6 +237,8 @@ func (q TextQuery) Check() error {
 		return ErrNoScope
 	case q.Mode > Term:
 		return errkind.New(errkind.Invalid, "unknown mode %d of words", q.Mode)
+	case q.Slop < 0 || q.Slop > MaxSlop:
+		return errkind.New(errkind.Invalid, "a slop of %d words is not from 0 to %d", q.Slop, MaxSlop)
 	case q.Field > FieldLabel:
 		return errkind.New(errkind.Invalid, "unknown field %d of words", q.Field)
 	}

@@ -52,6 +52,7 @@ type Engine struct {
 	made   bool
 	lack   atomic.Pointer[search.Lack]
 	whole  func(context.Context) error
+	sets   atomic.Bool // the record says that sets are asked for
 
 	runs   *runTable // of all generations
 	live   atomic.Pointer[generation]
@@ -187,6 +188,11 @@ func (e *Engine) openLive() (err error) {
 		return errors.Join(err, gen.close())
 	}
 	e.lock, e.record, e.made = lock, rec, missing != nil
+	if rec.Sets {
+		e.sets.Store(true)
+		gen.text.placing.Store(true)
+		gen.text.refresh()
+	}
 	if rec.Lacking != "" {
 		e.lack.Store(&search.Lack{Reason: rec.Lacking, Serves: rec.Serves})
 	}
@@ -374,9 +380,34 @@ func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hi
 func (e *Engine) Items(ctx context.Context, q search.SetQuery) iter.Seq2[search.Items, error] {
 	return setItems(ctx, q, func() (all *reading, err error) {
 		defer func(begun time.Time) { e.measure("set", begun, err) }(time.Now())
+		e.noteSets()
 		err = e.reading(func(g *generation) (err error) { all, err = g.set(ctx, q); return err })
 		return all, err
 	})
+}
+
+// noteSets notes in the record that sets are asked for. Without the note, only the next start of the engine is slower.
+func (e *Engine) noteSets() {
+	if e.sets.Swap(true) {
+		return
+	}
+	e.self.Lock()
+	defer e.self.Unlock()
+	if e.record.Sets || e.closed.Load() {
+		return
+	}
+	e.record.Sets = true
+	if err := e.record.write(e.dir); err != nil {
+		e.log.Warn("the search engine could not note that sets are asked for", "error", err)
+	}
+}
+
+// Placed reports whether the places of every document are read, so that a set of words reads no stored row. The first set of a folder has
+// the engine read the places in the background, and so has each later start of the engine.
+func (e *Engine) Placed() bool {
+	placed := false
+	err := e.reading(func(g *generation) (err error) { placed, err = g.text.placed(); return err })
+	return err == nil && placed
 }
 
 // setItems returns a set as the sequence of its items.

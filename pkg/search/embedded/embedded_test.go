@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -256,4 +258,40 @@ func TestWrittenAgain(t *testing.T) {
 		t.Error("lines that were deleted were not written")
 	}
 	find("harbour", 2)
+}
+
+// TestPlacedAtStart: an engine of which sets were asked reads the places of its documents when it starts, before a question.
+func TestPlacedAtStart(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *embedded.Engine {
+		e, err := embedded.Open(dir, embedded.Config{}, embedded.Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e := open()
+	var items []*pb.Annotation
+	for i := range int64(100) {
+		items = append(items, &pb.Annotation{Run: "run", Asset: "asset", Ordinal: i, Kind: "dialogue", Start: i, End: i + 1, Text: "a lamp", Language: "en", Confidence: 1})
+	}
+	if err := e.Write(t.Context(), search.Batch{Annotations: items}); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range e.Set(t.Context(), search.SetQuery{Text: &search.TextQuery{Scope: search.NewScope([]string{"run"}), Words: "lamp"}}) {
+		if n++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Close(); err != nil || n != 100 {
+		t.Fatalf("%d items, %v", n, err)
+	}
+	e = open()
+	defer e.Close()
+	for deadline := time.Now().Add(time.Minute); !e.Placed(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the places are not read after a minute")
+		}
+	}
 }

@@ -138,6 +138,7 @@ type matcher struct {
 	segment int
 	field   string
 	clauses []clause
+	slop    int // of a phrase
 	// only are the visible documents to look at; nil stands for every visible document.
 	only *roaring.Bitmap
 	to   taker
@@ -404,7 +405,7 @@ func (m *matcher) all(inOrder bool) error {
 		}
 		if inOrder {
 			if score >= m.to.floor() {
-				score *= phraseFactor(cursors)
+				score *= phraseFactor(cursors, m.slop)
 			} else {
 				score = 0
 			}
@@ -472,7 +473,7 @@ func meet(cursors []*cursor) (doc uint64, score float64, together bool, err erro
 }
 
 // phraseFactor is 1 if the words follow each other as in the question, less with words in between, and 0 if the words do not follow.
-func phraseFactor(cursors []*cursor) float64 {
+func phraseFactor(cursors []*cursor, slop int) float64 {
 	best := -1
 	first := cursors[0]
 	for _, start := range first.locs {
@@ -482,7 +483,7 @@ func phraseFactor(cursors []*cursor) float64 {
 			wanted := at + uint64(c.offset-cursors[i].offset)
 			next := uint64(math.MaxUint64)
 			for _, l := range c.locs {
-				if p := l.Pos(); p > at && p+words.Slop >= wanted && p < next {
+				if p := l.Pos(); p > at && p+uint64(slop) >= wanted && p < next {
 					next = p
 				}
 			}
@@ -491,13 +492,13 @@ func phraseFactor(cursors []*cursor) float64 {
 				break
 			}
 			if next > wanted {
-				gaps += int(min(next-wanted, words.Slop+1))
+				gaps += int(min(next-wanted, uint64(slop)+1))
 			} else {
 				gaps += int(wanted - next)
 			}
 			at = next
 		}
-		if gaps >= 0 && gaps <= words.Slop && (best < 0 || gaps < best) {
+		if gaps >= 0 && gaps <= slop && (best < 0 || gaps < best) {
 			best = gaps
 		}
 	}

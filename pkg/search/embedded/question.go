@@ -151,7 +151,7 @@ func (t *text) find(ctx context.Context, q search.TextQuery) (hits []search.Hit,
 		top := newTop(t.columns.table.list(), a.views, limit, q.Filter)
 		for _, f := range a.fields {
 			for i := range a.views {
-				m := matcher{ctx: ctx, view: a.views[i], segment: i, field: f.name, clauses: f.clauses, to: top}
+				m := matcher{ctx: ctx, view: a.views[i], segment: i, field: f.name, clauses: f.clauses, slop: words.SlopOf(q.Slop), to: top}
 				if err := m.run(q.Mode); err != nil {
 					return err
 				}

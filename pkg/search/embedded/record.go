@@ -29,6 +29,8 @@ type record struct {
 	Format int `json:"format,omitempty"`
 	// Spaces are the spaces that have a folder in every generation.
 	Spaces []string `json:"spaces,omitempty"`
+	// Sets says that sets of words are asked for, so that the engine reads the places of documents when it starts.
+	Sets bool `json:"sets,omitempty"`
 }
 
 // readRecord returns the record of a folder. If the folder has none, known is false and the record is new.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/schema"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/words"
 )
 
 // A stream is a part of a set, asset by asset.
@@ -227,7 +228,7 @@ func (r *setReader) match(v *view, only *roaring.Bitmap, all *every) error {
 		return nil
 	}
 	for _, f := range r.fields {
-		m := matcher{ctx: r.ctx, view: v, field: f.name, clauses: f.clauses, only: only, to: all}
+		m := matcher{ctx: r.ctx, view: v, field: f.name, clauses: f.clauses, slop: words.SlopOf(r.Text.Slop), only: only, to: all}
 		var err error
 		if r.Scored || r.Text.Mode == search.Phrase && len(f.clauses) > 1 {
 			err = m.run(r.Text.Mode)

@@ -506,6 +506,21 @@ func (t *text) place(s *scorch.IndexSnapshot) error {
 	return nil
 }
 
+// placed reports whether the places of every document are read.
+func (t *text) placed() (bool, error) {
+	s, err := t.snapshot()
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = s.Close() }()
+	for _, seg := range s.Segments() {
+		if cols := t.columns.made(seg); cols == nil || cols.places.Load() == nil {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // refresh has keepWarm look at the segments.
 func (t *text) refresh() {
 	select {

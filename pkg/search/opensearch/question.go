@@ -131,6 +131,7 @@ type field struct {
 	base  string // the base language, if the texts share their field with other languages
 	lang  *words.Language
 	mode  search.TextMode
+	slop  int    // of a phrase
 	docs  uint64 // the number of visible texts
 
 	words []word
@@ -153,7 +154,7 @@ type word struct {
 func (e *Engine) fields(byBase map[string]uint64, q search.TextQuery, asked []byte) ([]*field, error) {
 	var fields []*field
 	if q.Field == search.FieldLabel {
-		fields = []*field{{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode, docs: sum(byBase)}}
+		fields = []*field{{name: "label", terms: "labels", lang: e.languages.Label(), mode: q.Mode, slop: words.SlopOf(q.Slop), docs: sum(byBase)}}
 	} else {
 		bases := make([]string, 0, len(byBase))
 		for base := range byBase {
@@ -170,7 +171,7 @@ func (e *Engine) fields(byBase map[string]uint64, q search.TextQuery, asked []by
 			if err != nil {
 				return nil, err
 			}
-			f := &field{name: "text." + fieldOf(base), terms: "terms", lang: lang, mode: q.Mode, docs: byBase[base]}
+			f := &field{name: "text." + fieldOf(base), terms: "terms", lang: lang, mode: q.Mode, slop: words.SlopOf(q.Slop), docs: byBase[base]}
 			if !own[base] {
 				f.base = base
 			}
@@ -685,12 +686,13 @@ func (f *field) query(clauses []clause) (query any, cost int) {
 	case f.mode == search.Phrase && len(clauses) > 1:
 		// Words in between lower the score: see words.PhraseFactor.
 		var functions []any
-		for gaps := range words.Slop + 1 {
+		for gaps := range min(f.slop, words.GradedGaps) {
 			functions = append(functions, object{"filter": f.inOrder(clauses, gaps), "weight": words.PhraseFactor(gaps)})
 		}
-		cost *= 8
+		functions = append(functions, object{"filter": f.inOrder(clauses, f.slop), "weight": words.PhraseFactor(f.slop)})
+		cost *= 2 + 2*len(functions)
 		query = object{"function_score": object{
-			"query":     object{"bool": object{"must": parts, "filter": []any{f.inOrder(clauses, words.Slop)}}},
+			"query":     object{"bool": object{"must": parts, "filter": []any{f.inOrder(clauses, f.slop)}}},
 			"functions": functions, "score_mode": "first", "boost_mode": "multiply",
 		}}
 	case f.mode == search.AllWords || f.mode == search.Phrase:

@@ -32,6 +32,7 @@ func RunSets(t *testing.T, h Harness) {
 type setLibrary struct {
 	e       search.Engine
 	rnd     *rand.Rand
+	slops   *rand.Rand
 	history *History
 	runs    []string
 	items   map[string]*pb.Annotation // by id
@@ -90,7 +91,7 @@ func (l *setLibrary) write(t *testing.T, items ...*pb.Annotation) {
 
 // newSetLibrary writes the items, writes some items again with other values, and trims and deletes some runs.
 func newSetLibrary(t *testing.T, h Harness) *setLibrary {
-	l := &setLibrary{e: open(t, h), rnd: rand.New(rand.NewPCG(3, 14)), history: NewHistory(), items: map[string]*pb.Annotation{}}
+	l := &setLibrary{e: open(t, h), rnd: rand.New(rand.NewPCG(3, 14)), slops: rand.New(rand.NewPCG(15, 92)), history: NewHistory(), items: map[string]*pb.Annotation{}}
 	const perRun = 100
 	var all []*pb.Annotation
 	for i := range (setItems + 1500) / perRun {
@@ -132,19 +133,19 @@ func newSetLibrary(t *testing.T, h Harness) *setLibrary {
 }
 
 // matches reports whether a text has the words of a question.
-func matches(mode search.TextMode, text, asked string) bool {
-	has, want := strings.Fields(text), strings.Fields(asked)
+func matches(q *search.TextQuery, text string) bool {
+	has, want := strings.Fields(text), strings.Fields(q.Words)
 	any := func(pass func(have, word string) bool) bool {
 		return slices.ContainsFunc(want, func(w string) bool {
 			return slices.ContainsFunc(has, func(t string) bool { return pass(t, w) })
 		})
 	}
 	equal := func(have, word string) bool { return have == word }
-	switch mode {
+	switch q.Mode {
 	case search.AllWords:
 		return !slices.ContainsFunc(want, func(w string) bool { return !slices.Contains(has, w) })
 	case search.Phrase:
-		return follows(has, want)
+		return follows(has, want, words.SlopOf(q.Slop))
 	case search.Fuzzy:
 		return any(func(have, word string) bool { return distance(have, word) <= int(words.AllowedDistance(word)) })
 	case search.Prefix:
@@ -154,14 +155,14 @@ func matches(mode search.TextMode, text, asked string) bool {
 	return any(equal)
 }
 
-// follows reports whether the words follow each other with at most words.Slop others in between.
-func follows(has, want []string) bool {
+// follows reports whether the words follow each other with at most slop others in between.
+func follows(has, want []string, slop int) bool {
 	var from func(at, gaps, n int) bool
 	from = func(at, gaps, n int) bool {
 		if n == len(want) {
 			return true
 		}
-		for next := at + 1; next < len(has) && gaps+next-at-1 <= words.Slop; next++ {
+		for next := at + 1; next < len(has) && gaps+next-at-1 <= slop; next++ {
 			if has[next] == want[n] && from(next, gaps+next-at-1, n+1) {
 				return true
 			}
@@ -217,7 +218,7 @@ func (l *setLibrary) want(q search.SetQuery) []search.Hit {
 		if q.Text.Field == search.FieldLabel {
 			text = a.GetLabel()
 		}
-		if q.Text.Scope.Has(a.GetRun()) && passes(q.Text.Filter, a) && within(q.Where, a.GetAsset(), schema.IntervalOf(a)) && text != "" && matches(q.Text.Mode, text, q.Text.Words) {
+		if q.Text.Scope.Has(a.GetRun()) && passes(q.Text.Filter, a) && within(q.Where, a.GetAsset(), schema.IntervalOf(a)) && text != "" && matches(q.Text, text) {
 			hits = append(hits, search.Hit{Run: a.GetRun(), Ordinal: a.GetOrdinal(), Asset: a.GetAsset(), Kind: a.GetKind(), Interval: schema.IntervalOf(a)})
 		}
 	}
@@ -296,6 +297,9 @@ func (l *setLibrary) query() search.SetQuery {
 	q := search.SetQuery{Text: &search.TextQuery{
 		Words: strings.Join(asked, " "), Mode: search.TextMode(l.rnd.IntN(int(search.Prefix) + 1)), Field: search.Field(l.rnd.IntN(2)),
 	}, Scored: l.rnd.IntN(2) == 0}
+	if q.Text.Mode == search.Phrase {
+		q.Text.Slop = []int{0, 1, 3, 6, search.MaxSlop}[l.slops.IntN(5)]
+	}
 	if q.Text.Mode == search.Prefix {
 		q.Text.Field = search.FieldText // the beginnings of labels are those of English words
 	}

@@ -16,11 +16,22 @@ const (
 	AverageLength = 8
 )
 
-// Slop bounds the words that may stand between the words of a phrase.
+// Slop bounds the words that may stand between the words of a phrase, where the question says no number.
 const Slop = 2
 
-// PhraseFactor is the factor of a phrase with gaps words more or fewer in between than in the question, up to Slop.
-func PhraseFactor(gaps int) float64 { return 1 / float64(1+gaps) }
+// SlopOf returns how many words may stand between the words of a phrase whose question says n.
+func SlopOf(n int) int {
+	if n <= 0 {
+		return Slop
+	}
+	return n
+}
+
+// GradedGaps is the number of words in between from which on more words lower the score of a phrase no further.
+const GradedGaps = 8
+
+// PhraseFactor is the factor of a phrase with gaps words more or fewer in between than in the question.
+func PhraseFactor(gaps int) float64 { return 1 / float64(1+min(gaps, GradedGaps)) }
 
 // IDF is the weight of a term that df of the texts have. IDF is always positive, so that more words are always better.
 func IDF(docs, df uint64) float64 {

@@ -16,6 +16,9 @@ func (g *Gateway) Later(d time.Duration) {
 // KeepMatches sets how many matches of one query are kept.
 func (g *Gateway) KeepMatches(n int) { g.mostMatches = n }
 
+// ReadItems sets how many items a query reads at most, and for how many items more than planned a caller pays at once.
+func (g *Gateway) ReadItems(most, atOnce int) { g.mostItems, g.paidAtOnce = most, atOnce }
+
 // BesideFrom sets how many items an operand has at least, so that both operands of an operator are read whole.
 func (g *Gateway) BesideFrom(n int) { g.besideFrom = n }
 

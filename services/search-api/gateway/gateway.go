@@ -156,6 +156,8 @@ type Gateway struct {
 
 	mostMatches int // maxMatches, and fewer in tests
 	besideFrom  int // besideFrom, and fewer in tests
+	mostItems   int // mostItems, and fewer in tests
+	paidAtOnce  int // paidAtOnce, and fewer in tests
 
 	seconds *prometheus.HistogramVec
 	parts   *prometheus.HistogramVec
@@ -176,6 +178,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.encoded = newVectorCache()
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
 	g.shots, g.mostMatches, g.besideFrom = newShotCache(), maxMatches, besideFrom
+	g.mostItems, g.paidAtOnce = mostItems, paidAtOnce
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)
 	g.lib.deps, g.lib.now, g.lib.turn, g.lib.lineups = &g.deps, time.Now, newTurn(), lineups{}

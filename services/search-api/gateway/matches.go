@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,10 +49,20 @@ func (g *Gateway) matches(ctx context.Context, p *processed, parts []*part) (*ma
 	w := g.newWhole(ctx, p, parts)
 	w.encode()
 	m := &matches{failed: w.failed}
-	release, err := g.engine.Acquire(ctx, p.who, float64(len(parts))*vectorCost)
+	root, steps, err := w.plan()
+	m.steps = steps
+	if err == nil {
+		if err := w.pay(root.rows()); err != nil {
+			return nil, err
+		}
+	}
+	var release func()
+	if err == nil {
+		release, err = g.engine.Acquire(ctx, p.who, float64(len(parts))*vectorCost+itemCost*float64(w.paid))
+	}
 	var found []match
 	if err == nil {
-		if found, m.steps, err = w.evaluate(); err == nil && len(found) == 0 {
+		if found, err = w.evaluate(root); err == nil && len(found) == 0 {
 			m.any, err = w.any(m.steps)
 		}
 		release()
@@ -108,11 +119,10 @@ func (w *whole) encode() {
 	}
 }
 
-// evaluate returns the matches without scores, in the order of places. With an error come the matches before the error.
-func (w *whole) evaluate() (found []match, lines []*step, err error) {
+// plan makes the operand of the whole query, and the lines that explain the operand.
+func (w *whole) plan() (root operand, lines []*step, err error) {
 	s := &steps{}
-	root, err := w.operand(w.p.tree, 0, true, s)
-	if err != nil {
+	if root, err = w.operand(w.p.tree, 0, true, s); err != nil {
 		return nil, s.list, err
 	}
 	root.drive()
@@ -120,14 +130,19 @@ func (w *whole) evaluate() (found []match, lines []*step, err error) {
 		w.root = s.list[0]
 	}
 	w.fuses = root.fuses()
+	return root, s.list, nil
+}
+
+// evaluate returns the matches without scores, in the order of places. With an error come the matches before the error.
+func (w *whole) evaluate(root operand) (found []match, err error) {
 	own := 0 // matches whose reasons hold no other items
 	for g, err := range root.moments(nil) {
 		if err != nil {
-			return found, s.list, err
+			return found, err
 		}
 		for _, x := range g.spans {
 			if len(found) == w.g.mostMatches {
-				return found, s.list, errManyMatches
+				return found, errManyMatches
 			}
 			found = append(found, match{asset: g.asset, Interval: x.Interval, why: x.Of})
 		}
@@ -137,7 +152,7 @@ func (w *whole) evaluate() (found []match, lines []*step, err error) {
 			}
 		}
 	}
-	return found, s.list, nil
+	return found, nil
 }
 
 // any reports whether a part of the query finds something, though the parts have no moment in common.
@@ -203,6 +218,9 @@ func (w *whole) explainStop(m *matches, err error) error {
 	case errors.Is(err, interval.ErrTooMany):
 		m.partial = append(m.partial, partialOf(name, errkind.Exhausted, "a part of the query has more than %d moments in one asset: %s; narrow the query for the others", maxGroup, w.share()))
 	case errkind.Is(err, errkind.Exhausted):
+		if at != nil {
+			err = at.err
+		}
 		m.partial = append(m.partial, partialOf(name, errkind.Exhausted, "%s", err))
 	default:
 		return err
@@ -301,6 +319,7 @@ func (w *whole) overlapping(q *pb.Query, floor float32, ms []*moment) ([]*moment
 	for i, m := range ms {
 		windows[i] = search.Window{Asset: m.asset, Interval: m.Interval}
 	}
+	w.paid = math.MaxInt // the windows bound the items
 	o, err := w.operand(q, floor, false, &steps{})
 	if err != nil {
 		return nil, err

@@ -27,6 +27,8 @@ type operand interface {
 	moments(where []search.Window) groups
 	// size is an estimate of the items that a reading of the whole operand begins with.
 	size() int
+	// rows is an estimate of the items that a reading of the whole operand reads.
+	rows() int
 	// fuses reports whether several parts or alternatives may find one moment at different intervals.
 	fuses() bool
 	// drive marks the lines that are read first, for an explanation.
@@ -99,6 +101,7 @@ func (w *whole) leaf(l *pb.Leaf, floor float32, scored bool, s *steps) (operand,
 }
 
 func (o *leafOperand) size() int { return o.items }
+func (o *leafOperand) rows() int { return o.items }
 
 func (o *leafOperand) fuses() bool { return len(o.readings) > 1 }
 
@@ -200,6 +203,15 @@ func (w *whole) anyOf(qs []*pb.Query, floor float32, scored bool, s *steps) (ope
 func (o *orOperand) size() (n int) {
 	for _, c := range o.all {
 		n = add(n, c.size())
+	}
+	return n
+}
+
+func (o *orOperand) rows() int { return rowsOf(o.all) }
+
+func rowsOf(all []operand) (n int) {
+	for _, c := range all {
+		n = add(n, c.rows())
 	}
 	return n
 }
@@ -306,6 +318,31 @@ func bySize(all []operand) {
 
 func (o *andOperand) size() int { return o.wanted[0].size() }
 
+func (o *andOperand) rows() int {
+	n := o.wanted[0].rows()
+	for _, c := range slices.Concat(o.wanted[1:], o.unwanted) {
+		n = add(n, o.w.probed(o.wanted[0], c))
+	}
+	return n
+}
+
+// probed is an estimate of the items that are read of second: beside first, or around the moments of first.
+func (w *whole) probed(first, second operand) int {
+	n := second.rows()
+	if around := first.size(); around < math.MaxInt32/besideTimes {
+		n = min(n, besideTimes*max(around, w.g.besideFrom))
+	}
+	return n
+}
+
+// rowsOfPair is an estimate of the items that are read of two operands, of which the smaller is read first.
+func (w *whole) rowsOfPair(a, b operand) int {
+	if b.size() < a.size() {
+		a, b = b, a
+	}
+	return add(a.rows(), w.probed(a, b))
+}
+
 func (o *andOperand) fuses() bool { return slices.ContainsFunc(o.wanted, operand.fuses) }
 
 func (o *andOperand) drive() { o.wanted[0].drive() }
@@ -360,6 +397,7 @@ func (o *pairOperand) sides(left, right *pb.Query, floor float32, s *steps) (err
 }
 
 func (o *pairOperand) size() int { return min(o.left.size(), o.right.size()) }
+func (o *pairOperand) rows() int { return o.w.rowsOfPair(o.left, o.right) }
 
 func (o *pairOperand) fuses() bool { return o.left.fuses() || o.right.fuses() }
 

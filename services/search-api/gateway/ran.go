@@ -25,7 +25,7 @@ const (
 
 // words is the question of a part of words, in the part's mode.
 func (pt *part) words(p *processed) search.TextQuery {
-	q := search.TextQuery{Scope: p.scope.Scope, Filter: pt.filter, Field: fields[pt.GetField()], Mode: pt.mode, Words: pt.text}
+	q := search.TextQuery{Scope: p.scope.Scope, Filter: pt.filter, Field: fields[pt.GetField()], Mode: pt.mode, Slop: int(pt.leaf.GetSlop()), Words: pt.text}
 	if pt.language != "" && pt.translator == "" {
 		q.Languages = []string{pt.language, undetermined}
 	}

@@ -53,6 +53,7 @@ func (w *whole) relatedOf(n *pb.Related, floor float32, scored bool, s *steps) (
 }
 
 func (o *relatedOperand) size() int { return min(o.left.size(), o.right.size()) }
+func (o *relatedOperand) rows() int { return o.w.rowsOfPair(o.left, o.right) }
 
 func (o *relatedOperand) fuses() bool { return o.left.fuses() || o.both && o.right.fuses() }
 
@@ -121,6 +122,7 @@ func (w *whole) nearCutOf(n *pb.NearCut, floor float32, scored bool, s *steps) (
 }
 
 func (o *nearCutOperand) size() int   { return o.of.size() }
+func (o *nearCutOperand) rows() int   { return o.of.rows() }
 func (o *nearCutOperand) fuses() bool { return o.of.fuses() }
 func (o *nearCutOperand) drive()      { o.of.drive() }
 
@@ -187,6 +189,9 @@ func (o *atLeastOperand) size() (n int) {
 	}
 	return n
 }
+
+// rows counts the drivers twice: a driver is read once for its assets, and once within its assets.
+func (o *atLeastOperand) rows() int { return add(rowsOf(o.drivers()), rowsOf(o.all)) }
 
 func (o *atLeastOperand) fuses() bool { return slices.ContainsFunc(o.all, operand.fuses) }
 

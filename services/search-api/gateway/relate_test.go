@@ -101,7 +101,6 @@ func TestUntestable(t *testing.T) {
 		`face[count="two"]:mara`:             "face[count]: the attribute is a number, and a text is given",
 		`dialogue[count>=2]:hello`:           `dialogue takes no attributes, and "count" is given`,
 		`dialogue[region left of 0.5]:hello`: "dialogue has no region",
-		`dialogue.phrase[slop=3]:"a b"`:      "leave slop out",
 	} {
 		_, err := g.Search(t.Context(), everybody, &pb.SearchRequest{Q: line})
 		if !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), says) {

@@ -103,8 +103,6 @@ func unused(v *catalog.View, leaf *catalog.Leaf, l *pb.Leaf) error {
 	switch {
 	case len(l.GetRegions()) > 0 && !slices.ContainsFunc(leaf.Sources, func(s *catalog.Source) bool { return s.About.GetRegions() }):
 		return fmt.Errorf("%s has no region, and [region …] is given", l.GetKind())
-	case l.GetSlop() > 0:
-		return fmt.Errorf("the words between the words of a phrase are not counted by this service; leave slop out of %s", l.GetKind())
 	case l.GetRange() != nil:
 		return fmt.Errorf("%s takes no numbers", l.GetKind())
 	}

@@ -63,6 +63,8 @@ type whole struct {
 	done      string // every match in the assets up to this asset is known
 	names            // of the runs and looks of reasons
 	last      sight  // of the run that was looked up last
+	rows      int    // items that were read
+	paid      int    // items that the caller has paid for
 	held      int    // items since moments last let go of items that are no match
 	// regional are the leaves whose regions a relation in the picture compares.
 	regional map[*pb.Leaf]bool
@@ -234,10 +236,16 @@ func (w *whole) candidates(pt *part, where []search.Window) iter.Seq2[search.Hit
 func (w *whole) grouped(r reading, streams []iter.Seq2[search.Items, error]) groups {
 	return func(yield func(group, error) bool) {
 		for some, err := range chunks(byAsset(streams)) {
+			count := 0
 			for _, a := range some {
-				r.told.rows += int64(a.count)
+				count += a.count
 			}
-			gs, failed := w.moments(r, some)
+			r.told.rows += int64(count)
+			failed := w.spendRows(r.pt, count)
+			var gs []group
+			if failed == nil {
+				gs, failed = w.moments(r, some)
+			}
 			if failed != nil {
 				yield(group{}, failed)
 				return
