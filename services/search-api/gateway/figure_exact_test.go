@@ -3,9 +3,12 @@ package gateway_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
+	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/interval"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -23,6 +27,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/embedded"
+	"github.com/cinedex/cinedex/pkg/search/opensearch"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
@@ -63,6 +68,60 @@ func TestFigureOracle(t *testing.T) {
 	}
 	figure.Report(t, true, figure.Result{Name: "exact/oracle", Claim: fmt.Sprintf("%d random queries over small libraries: sets, intervals, scores and order are the oracle's", want),
 		Measured: fmt.Sprintf("%d queries, %d of them with matches, %d matches; %d differ", asked, found, matches, failed), Pass: failed == 0 && asked >= want})
+}
+
+// TestFigureOracleOpenSearch: the same over a real cluster. EXACT_QUERIES sets how many.
+func TestFigureOracleOpenSearch(t *testing.T) {
+	figure.Begin(t, "exact/oracle/opensearch")
+	cfg := opensearch.Default()
+	cfg.URLs, cfg.Prefix = []string{serverstest.OpenSearch(t)}, fmt.Sprintf("oracle-%d", time.Now().UnixNano())
+	e, err := opensearch.Open(t.Context(), cfg, opensearch.Deps{Spaces: []*pb.Space{apitest.SpaceOf(apitest.Pictures), apitest.SpaceOf(apitest.Pictures2), apitest.SpaceOf(apitest.Sentences)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = e.Close()
+		deleteIndices(t, cfg)
+	})
+	l := apitest.New(t)
+	l.Engine = e
+	tr := newTrialOver(t, l)
+	want := sized(t, "EXACT_QUERIES", 1000)
+	if err := flag.Set("rapid.checks", fmt.Sprint((want+oracleQueries-1)/oracleQueries)); err != nil {
+		t.Fatal(err)
+	}
+	ok := t.Run("queries", func(t *testing.T) {
+		rapid.Check(t, func(r *rapid.T) { tr.once(t, r) })
+	})
+	figure.Report(t, true, figure.Result{Name: "exact/oracle/opensearch", Claim: fmt.Sprintf("%d random queries over small libraries in OpenSearch: sets, intervals, scores and order are the oracle's", want),
+		Measured: fmt.Sprintf("%d queries, %d of them with matches, %d matches; the same: %t", tr.asked, tr.found, tr.matches, ok), Pass: ok && tr.asked >= want})
+}
+
+// deleteIndices deletes the indices of a prefix.
+func deleteIndices(t testing.TB, cfg opensearch.Config) {
+	call := func(method, path string) []byte {
+		req, err := http.NewRequestWithContext(context.Background(), method, cfg.URLs[0]+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s %s: %s, %v", method, path, resp.Status, err)
+		}
+		return body
+	}
+	var found map[string]any
+	if err := json.Unmarshal(call(http.MethodGet, "/"+cfg.Prefix+".*/_alias"), &found); err != nil {
+		t.Error(err)
+	}
+	for name := range found {
+		call(http.MethodDelete, "/"+name)
+	}
 }
 
 // largeFilms are films of 200 shots and 400 lines, in which each word and label has tens of thousands of hits.

@@ -32,6 +32,9 @@ func (o *oracle) related(q *pb.Query) (out []oracleMoment) {
 			}
 		}
 	case *pb.Query_Related:
+		if inPicture(n.Related.GetRelation()) {
+			return o.picture(n.Related)
+		}
 		right := o.of(n.Related.GetRight())
 		for _, x := range o.of(n.Related.GetLeft()) {
 			if slices.ContainsFunc(right, func(y oracleMoment) bool { return x.asset == y.asset && stands(n.Related, x.Interval, y.Interval) }) {

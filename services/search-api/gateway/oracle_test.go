@@ -29,6 +29,7 @@ import (
 // Only the scores of items are the engine's.
 type oracle struct {
 	films  []apitest.Film
+	faces  map[string][]apitest.Face // by asset
 	engine search.Searcher
 	view   *catalog.View
 	scope  *search.Scope
@@ -46,6 +47,8 @@ type oraclePart struct {
 	// quoted and the space say how surely an item is a line that was asked for.
 	standing int
 	items    map[string][]oracleItem // by asset
+	// regional says that a relation compares the regions of the items.
+	regional bool
 }
 
 // An oracleItem is an annotation or embedding of a part's set, at the interval that it stands for.
@@ -57,6 +60,7 @@ type oracleItem struct {
 	score    float64
 	rank     int
 	asset    string
+	region   *pb.Region // where the query reads the region
 	schema.Interval
 }
 
@@ -64,6 +68,19 @@ type oracleItem struct {
 type reason struct {
 	part          int
 	run, language string
+	region        string
+}
+
+func (e oracleItem) reason() reason {
+	return reason{e.part, e.run, e.language, fmt.Sprint(sides(e.region))}
+}
+
+// sides are the numbers of a region; none of no region.
+func sides(r *pb.Region) []float32 {
+	if r == nil {
+		return nil
+	}
+	return []float32{r.GetX(), r.GetY(), r.GetW(), r.GetH()}
 }
 
 type oracleMoment struct {
@@ -108,10 +125,10 @@ func (o *oracle) of(q *pb.Query) []oracleMoment {
 	var out []oracleMoment
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		for i, pt := range o.parts {
+		for _, pt := range o.parts {
 			for _, e := range pt.items[o.asset] {
 				if pt.leaf == n.Leaf {
-					out = append(out, oracleMoment{asset: e.asset, Interval: e.Interval, why: map[reason]oracleItem{{i, e.run, e.language}: e}})
+					out = append(out, oracleMoment{asset: e.asset, Interval: e.Interval, why: map[reason]oracleItem{e.reason(): e}})
 				}
 			}
 		}
@@ -176,7 +193,7 @@ func (o *oracle) better(a, b oracleMoment) int {
 			items = append(items, e)
 		}
 		slices.SortFunc(items, func(a, b oracleItem) int {
-			return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.run, b.run), cmp.Compare(a.language, b.language))
+			return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.run, b.run), cmp.Compare(a.language, b.language), slices.Compare(sides(a.region), sides(b.region)))
 		})
 		return parts, standing, items
 	}
@@ -289,7 +306,7 @@ func (o *oracle) fuses(q *pb.Query) bool {
 	case *pb.Query_And:
 		return slices.ContainsFunc(n.And.GetQueries(), func(q *pb.Query) bool { return q.GetNot() == nil && o.fuses(q) })
 	case *pb.Query_Related:
-		return o.fuses(n.Related.GetLeft())
+		return o.fuses(n.Related.GetLeft()) || inPicture(n.Related.GetRelation()) && o.fuses(n.Related.GetRight())
 	}
 	return slices.ContainsFunc(query.Children(q), o.fuses)
 }
@@ -335,13 +352,26 @@ func (o *oracle) fold(ms []oracleMoment) []oracleMoment {
 // ask works out the sets of the leaves of a query from what the films say.
 func (o *oracle) ask(t testing.TB, q *pb.Query, f *pb.Filter) {
 	o.parts = nil
+	regional := map[*pb.Leaf]bool{}
+	var walk func(*pb.Query)
+	walk = func(q *pb.Query) {
+		if n := q.GetRelated(); n != nil && inPicture(n.GetRelation()) {
+			for _, l := range query.Leaves(q) {
+				regional[l] = true
+			}
+		}
+		for _, c := range query.Children(q) {
+			walk(c)
+		}
+	}
+	walk(q)
 	for _, l := range query.Leaves(q) {
 		for _, s := range o.view.Leaf(l.GetKind()).Sources {
 			words := s.GetSpace() == ""
 			if l.GetMode() == pb.TextMode_TEXT_MODE_WORDS && !words || l.GetMode() == pb.TextMode_TEXT_MODE_MEANING && words {
 				continue
 			}
-			pt := oraclePart{leaf: l, source: s, standing: aShot}
+			pt := oraclePart{leaf: l, source: s, standing: aShot, regional: regional[l]}
 			if s.About.GetQuoted() {
 				pt.standing = aMeaning
 				if words {
@@ -402,6 +432,18 @@ func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) ma
 				iv := schema.Interval{Start: second(line.From), End: second(line.To)}
 				if pt.source.GetSpace() != "" || hasWords(line.Text, pt.leaf.GetText()) {
 					take(asset, run(algorithm), int64(i), line.Language, 1, iv, iv)
+				}
+			}
+		case pt.source.GetKind() == "face":
+			for i, face := range o.faces[asset] {
+				iv := schema.Interval{Start: second(face.From), End: second(face.To)}
+				if !hasWords(face.Name, pt.leaf.GetText()) || pt.regional && face.Region == nil || !passesTests(pt.leaf, face) {
+					continue
+				}
+				before := len(out[asset])
+				take(asset, run("faces"), int64(i), "", 1, iv, iv)
+				if len(out[asset]) > before && (pt.regional || testsFace(pt.leaf)) {
+					out[asset][before].region = face.Region
 				}
 			}
 		case pt.source.GetSpace() == "": // labels
@@ -501,21 +543,27 @@ type trial struct {
 	leaves                []int // how many items each leaf had
 }
 
-func newTrial(t testing.TB) *trial {
-	l := apitest.New(t)
+func newTrial(t testing.TB) *trial { return newTrialOver(t, apitest.New(t)) }
+
+func newTrialOver(t testing.TB, l *apitest.Library) *trial {
 	cfg := gateway.Default()
 	cfg.Timeout = 10 * time.Minute
-	return &trial{l: l, all: open(t, l, nil, cfg), view: apitest.Catalog().View()}
+	all := openWith(t, l, cfg, func(d *gateway.Deps) { d.Catalog = apitest.FacesCatalog() })
+	return &trial{l: l, all: all, view: apitest.FacesCatalog().View()}
 }
 
-// add puts films into the library.
-func (tr *trial) add(t testing.TB, films []apitest.Film) *oracle {
-	o := &oracle{films: films, engine: tr.l.Engine, view: tr.view, runs: map[string]string{}}
+// add puts films into the library, and the faces of each film.
+func (tr *trial) add(t testing.TB, films []apitest.Film, faces ...[]apitest.Face) *oracle {
+	o := &oracle{films: films, faces: map[string][]apitest.Face{}, engine: tr.l.Engine, view: tr.view, runs: map[string]string{}}
 	var runs []string
 	for i := range films {
 		tr.count++
 		films[i].Title = fmt.Sprintf("film-%d", tr.count)
 		a := tr.l.Add(films[i])
+		if i < len(faces) {
+			o.faces[a.GetId()] = faces[i]
+			tr.l.SawFaces(a, faces[i])
+		}
 		recorded, err := tr.l.Store.RunsOf(t.Context(), a.GetId())
 		if err != nil {
 			t.Fatal(err)
@@ -611,6 +659,9 @@ func randomFilms(t *rapid.T) []apitest.Film {
 }
 
 func randomLeaf(t *rapid.T) *pb.Query {
+	if rapid.IntRange(0, 3).Draw(t, "of a face") == 0 {
+		return randomFace(t)
+	}
 	l := &pb.Leaf{Kind: rapid.SampledFrom([]string{"dialogue", "label", "look"}).Draw(t, "leaf"), Text: rapid.SampledFrom(trialWords).Draw(t, "ask")}
 	switch l.GetKind() {
 	case "look":
@@ -629,7 +680,9 @@ func randomQuery(t *rapid.T, depth int) *pb.Query {
 		return randomLeaf(t)
 	}
 	child := func() *pb.Query { return randomQuery(t, rapid.IntRange(0, depth-1).Draw(t, "depth")) }
-	switch rapid.IntRange(0, 7).Draw(t, "operator") {
+	switch rapid.IntRange(0, 8).Draw(t, "operator") {
+	case 8:
+		return randomPicture(t)
 	case 0:
 		return query.Or(child(), child())
 	case 1:
@@ -678,7 +731,8 @@ func TestOracle(t *testing.T) {
 
 // once makes a library and asks queries.
 func (tr *trial) once(t testing.TB, r *rapid.T) {
-	o := tr.add(t, randomFilms(r))
+	films := randomFilms(r)
+	o := tr.add(t, films, randomFaces(r, films)...)
 	for range oracleQueries {
 		q, f := exactQuery(r), randomFilter(r)
 		tr.all.BesideFrom(rapid.SampledFrom([]int{0, 2, 1000}).Draw(r, "beside from"))
