@@ -15,6 +15,14 @@ import (
 
 type callerKey struct{}
 
+type openKey struct{}
+
+// An open call is a call whose caller was recognised.
+type open struct {
+	control *http.ResponseController
+	still   func(context.Context) error
+}
+
 // WithCaller puts a caller from an Authoriser into the context, for calls within the process.
 func WithCaller(ctx context.Context, c *authz.Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
@@ -60,7 +68,8 @@ func Authenticate(a authz.Authoriser, next http.Handler, refuse func(http.Respon
 			refuse(w, r, err)
 			return
 		}
-		ctx, cancel := context.WithCancelCause(WithCaller(r.Context(), c))
+		ctx := context.WithValue(WithCaller(r.Context(), c), openKey{}, open{http.NewResponseController(w), func(ctx context.Context) error { return same(ctx, a, token, c) }})
+		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		watch := watchRights(a, token, c, func(why error) { //nolint:contextcheck // the watch ends with the request, by stop
 			audit.From(ctx).End(why)
@@ -100,6 +109,18 @@ func Recorded(l *audit.Log, next http.Handler) http.Handler {
 	}, next)
 }
 
+// same returns nil while a token has the rights of c, and otherwise the reason for which a running call ends.
+func same(ctx context.Context, a authz.Authoriser, token string, c *authz.Caller) error {
+	now, err := a.Authorise(ctx, token)
+	switch {
+	case err != nil:
+		return fmt.Errorf("while the call was under way: %w", err)
+	case !now.Same(c):
+		return errkind.New(errkind.Denied, "the rights of the token of %s changed while the call was under way; call again", c.Name())
+	}
+	return nil
+}
+
 // rightsEvery is the interval at which the rights of a running call are checked.
 const rightsEvery = 400 * time.Millisecond
 
@@ -117,17 +138,14 @@ func watchRights(a authz.Authoriser, token string, c *authz.Caller, lost func(wh
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(rightsEvery, func() {
-		now, err := a.Authorise(context.Background(), token)
+		err := same(context.Background(), a, token, c)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch {
 		case w.stopped:
 		case err != nil:
 			w.lost = true
-			lost(fmt.Errorf("while the call was under way: %w", err))
-		case !now.Same(c):
-			w.lost = true
-			lost(errkind.New(errkind.Denied, "the rights of the token of %s changed while the call was under way; call again", c.Name()))
+			lost(err)
 		default:
 			w.timer.Reset(rightsEvery)
 		}

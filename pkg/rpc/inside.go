@@ -24,14 +24,30 @@ func Tell(log *slog.Logger, err error) (errkind.Kind, string) {
 }
 
 // Logged is an interceptor for Options: internal errors are written to the log, to which the fixed text sends callers.
-func Logged(log *slog.Logger) connect.Interceptor {
-	return connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
-		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-			resp, err := next(ctx, req)
-			if errkind.Is(err, errkind.Internal) && connect.CodeOf(err) == connect.CodeUnknown {
-				log.Error("answering", "procedure", req.Spec().Procedure, "error", err)
-			}
-			return resp, err
-		}
-	})
+func Logged(log *slog.Logger) connect.Interceptor { return logged{log} }
+
+type logged struct{ log *slog.Logger }
+
+func (l logged) note(of connect.Spec, err error) {
+	if errkind.Is(err, errkind.Internal) && connect.CodeOf(err) == connect.CodeUnknown {
+		l.log.Error("answering", "procedure", of.Procedure, "error", err)
+	}
+}
+
+func (l logged) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		resp, err := next(ctx, req)
+		l.note(req.Spec(), err)
+		return resp, err
+	}
+}
+
+func (l logged) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc { return next }
+
+func (l logged) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		err := next(ctx, conn)
+		l.note(conn.Spec(), err)
+		return err
+	}
 }

@@ -125,5 +125,12 @@ func (errorsByKind) WrapStreamingClient(next connect.StreamingClientFunc) connec
 }
 
 func (errorsByKind) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return next
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		err := next(ctx, conn)
+		audit.From(ctx).End(err)
+		if err != nil {
+			return asConnect(err)
+		}
+		return nil
+	}
 }

@@ -450,7 +450,9 @@ type WatchSearchResponse struct {
 	// New hits, the best first. A moment that overlaps a moment found before is not new.
 	Hits []*Hit `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
 	// Where a later call goes on: behind the hits of this message.
-	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// Bounds that stopped the looking: hits beyond a bound are not told.
+	Partial       []*PartialFailure `protobuf:"bytes,3,rep,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -499,6 +501,13 @@ func (x *WatchSearchResponse) GetToken() string {
 	return ""
 }
 
+func (x *WatchSearchResponse) GetPartial() []*PartialFailure {
+	if x != nil {
+		return x.Partial
+	}
+	return nil
+}
+
 var File_cinedex_v1_saved_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_saved_proto_rawDesc = "" +
@@ -524,10 +533,11 @@ const file_cinedex_v1_saved_proto_rawDesc = "" +
 	"\x19DeleteSavedSearchResponse\">\n" +
 	"\x12WatchSearchRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05since\x18\x02 \x01(\tR\x05since\"P\n" +
+	"\x05since\x18\x02 \x01(\tR\x05since\"\x86\x01\n" +
 	"\x13WatchSearchResponse\x12#\n" +
 	"\x04hits\x18\x01 \x03(\v2\x0f.cinedex.v1.HitR\x04hits\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token2\xf7\x02\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x124\n" +
+	"\apartial\x18\x03 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial2\xf7\x02\n" +
 	"\x12SavedSearchService\x12K\n" +
 	"\n" +
 	"SaveSearch\x12\x1d.cinedex.v1.SaveSearchRequest\x1a\x1e.cinedex.v1.SaveSearchResponse\x12`\n" +
@@ -561,6 +571,7 @@ var file_cinedex_v1_saved_proto_goTypes = []any{
 	(*WatchSearchResponse)(nil),       // 9: cinedex.v1.WatchSearchResponse
 	(*SearchRequest)(nil),             // 10: cinedex.v1.SearchRequest
 	(*Hit)(nil),                       // 11: cinedex.v1.Hit
+	(*PartialFailure)(nil),            // 12: cinedex.v1.PartialFailure
 }
 var file_cinedex_v1_saved_proto_depIdxs = []int32{
 	10, // 0: cinedex.v1.SavedSearch.search:type_name -> cinedex.v1.SearchRequest
@@ -568,19 +579,20 @@ var file_cinedex_v1_saved_proto_depIdxs = []int32{
 	0,  // 2: cinedex.v1.SaveSearchRequest.saved:type_name -> cinedex.v1.SavedSearch
 	0,  // 3: cinedex.v1.ListSavedSearchesResponse.saved:type_name -> cinedex.v1.SavedSearch
 	11, // 4: cinedex.v1.WatchSearchResponse.hits:type_name -> cinedex.v1.Hit
-	2,  // 5: cinedex.v1.SavedSearchService.SaveSearch:input_type -> cinedex.v1.SaveSearchRequest
-	4,  // 6: cinedex.v1.SavedSearchService.ListSavedSearches:input_type -> cinedex.v1.ListSavedSearchesRequest
-	6,  // 7: cinedex.v1.SavedSearchService.DeleteSavedSearch:input_type -> cinedex.v1.DeleteSavedSearchRequest
-	8,  // 8: cinedex.v1.SavedSearchService.WatchSearch:input_type -> cinedex.v1.WatchSearchRequest
-	3,  // 9: cinedex.v1.SavedSearchService.SaveSearch:output_type -> cinedex.v1.SaveSearchResponse
-	5,  // 10: cinedex.v1.SavedSearchService.ListSavedSearches:output_type -> cinedex.v1.ListSavedSearchesResponse
-	7,  // 11: cinedex.v1.SavedSearchService.DeleteSavedSearch:output_type -> cinedex.v1.DeleteSavedSearchResponse
-	9,  // 12: cinedex.v1.SavedSearchService.WatchSearch:output_type -> cinedex.v1.WatchSearchResponse
-	9,  // [9:13] is the sub-list for method output_type
-	5,  // [5:9] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	12, // 5: cinedex.v1.WatchSearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	2,  // 6: cinedex.v1.SavedSearchService.SaveSearch:input_type -> cinedex.v1.SaveSearchRequest
+	4,  // 7: cinedex.v1.SavedSearchService.ListSavedSearches:input_type -> cinedex.v1.ListSavedSearchesRequest
+	6,  // 8: cinedex.v1.SavedSearchService.DeleteSavedSearch:input_type -> cinedex.v1.DeleteSavedSearchRequest
+	8,  // 9: cinedex.v1.SavedSearchService.WatchSearch:input_type -> cinedex.v1.WatchSearchRequest
+	3,  // 10: cinedex.v1.SavedSearchService.SaveSearch:output_type -> cinedex.v1.SaveSearchResponse
+	5,  // 11: cinedex.v1.SavedSearchService.ListSavedSearches:output_type -> cinedex.v1.ListSavedSearchesResponse
+	7,  // 12: cinedex.v1.SavedSearchService.DeleteSavedSearch:output_type -> cinedex.v1.DeleteSavedSearchResponse
+	9,  // 13: cinedex.v1.SavedSearchService.WatchSearch:output_type -> cinedex.v1.WatchSearchResponse
+	10, // [10:14] is the sub-list for method output_type
+	6,  // [6:10] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_saved_proto_init() }

@@ -38,6 +38,7 @@ type activeRun struct {
 	id         string
 	previous   string // the run seen before
 	generation int64
+	since      int64 // when readers began to see the run, in ms
 }
 
 // A lineup is the versions of algorithms whose runs are active for an asset, by algorithm. A library has few lineups.
@@ -88,7 +89,7 @@ func (e *entry) line(runs []*pb.ActiveRun, known lineups) {
 	slices.SortFunc(runs, func(a, b *pb.ActiveRun) int { return cmp.Compare(a.GetAlgorithm(), b.GetAlgorithm()) })
 	e.lineup, e.active, e.sum = known.of(runs), make([]activeRun, len(runs)), 0
 	for i, r := range runs {
-		e.active[i] = activeRun{r.GetRun(), r.GetPrevious(), r.GetGeneration()}
+		e.active[i] = activeRun{r.GetRun(), r.GetPrevious(), r.GetGeneration(), r.GetActivatedMs()}
 		e.sum += hashOf(r.GetRun())
 	}
 }

@@ -145,6 +145,8 @@ type Gateway struct {
 	lib   library
 	picks *picks
 
+	watching watchers
+
 	shares
 	encoded  *vectorCache
 	encoding flights
@@ -181,6 +183,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.mostItems, g.paidAtOnce = mostItems, paidAtOnce
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)
+	g.watching.library = &g.lib
 	g.lib.deps, g.lib.now, g.lib.turn, g.lib.lineups = &g.deps, time.Now, newTurn(), lineups{}
 	g.lib.recent, _ = lru.New[string, *scoped](rememberedScopes)
 	g.lib.losses = f.NewGauge(prometheus.GaugeOpts{Name: "cinedex_assets_without_frames", Help: "Assets that are told without frames and timecodes, since their frame tables could not be read."})

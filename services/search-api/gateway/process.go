@@ -33,6 +33,7 @@ type processed struct {
 	printed string
 	view    *catalog.View // what there is to be asked, from the query's beginning to its end
 	snap    *snapshot
+	home    *snapshot // where the places of leaves are; nil for snap
 	scope   *scoped
 	byTime  bool
 	profile *profile.Profile
@@ -406,7 +407,7 @@ func (g *Gateway) claim(ctx context.Context, queue *fair.Queue, who string, cost
 
 // place resolves where a leaf points: the asset and the frame.
 func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
-	e := p.snap.asset(l.GetAsset())
+	e := cmp.Or(p.home, p.snap).asset(l.GetAsset())
 	if e == nil {
 		return nil, 0, errkind.New(errkind.NotFound, "there is no asset %.64q", l.GetAsset())
 	}

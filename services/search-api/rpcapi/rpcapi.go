@@ -30,6 +30,9 @@ import (
 // MaxRequestBytes bounds a request: a picture in base64, and a query.
 const MaxRequestBytes = 12 << 20
 
+// maxSavedRequestBytes bounds a request of SavedSearchService: a saved search, or a token.
+const maxSavedRequestBytes = 512 << 10
+
 // Deps are the dependencies of the handlers.
 type Deps struct {
 	Gateway    *gateway.Gateway
@@ -44,7 +47,10 @@ type Deps struct {
 	Log  *slog.Logger
 }
 
-// Server implements SearchService and RecommendService. GraphQL asks the Server, too.
+// Services are the names of the services that Register puts onto a mux.
+var Services = []string{cinedexv1connect.SearchServiceName, cinedexv1connect.SavedSearchServiceName, cinedexv1connect.RecommendServiceName}
+
+// Server implements SearchService, SavedSearchService and RecommendService. GraphQL asks the Server, too.
 type Server struct{ deps Deps }
 
 // New makes the server. Invalid: deps have no authoriser, without which nobody is answered.
@@ -61,7 +67,9 @@ func (s *Server) Register(mux *http.ServeMux) {
 	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
 	path, h = cinedexv1connect.NewRecommendServiceHandler(s, rpc.Options(MaxRequestBytes, rpc.Logged(s.deps.Log))...)
 	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
-	rpc.Describe(mux, s.deps.Gateway.Ready, cinedexv1connect.SearchServiceName, cinedexv1connect.RecommendServiceName)
+	path, h = cinedexv1connect.NewSavedSearchServiceHandler(s, rpc.Options(maxSavedRequestBytes, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	rpc.Describe(mux, s.deps.Gateway.Ready, Services...)
 }
 
 // Search answers a query.

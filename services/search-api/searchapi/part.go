@@ -8,8 +8,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/platform"
-	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
 
 // profilesEvery is the time between two looks at the folder of profiles.
@@ -61,5 +61,5 @@ func (p *Part) Open(_ context.Context, on *platform.Platform) (_ platform.Servic
 		return nil
 	}})
 	register := func(mux *http.ServeMux) { mux.Handle("/", p.Handler) }
-	return platform.Service{Ready: p.Gateway.Ready, Register: register, Procedures: []string{cinedexv1connect.SearchServiceName, cinedexv1connect.RecommendServiceName}}, nil
+	return platform.Service{Ready: p.Gateway.Ready, Register: register, Procedures: rpcapi.Services}, nil
 }
