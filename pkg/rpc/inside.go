@@ -42,7 +42,9 @@ func (l logged) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	}
 }
 
-func (l logged) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc { return next }
+func (l logged) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
 
 func (l logged) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
