@@ -27,6 +27,7 @@ type entry struct {
 	lineup *lineup
 	active []activeRun // element i is of lineup.versions[i]
 	sum    uint64      // of the active runs' hashes
+	titled int64       // when the title was decided, in milliseconds since 1970; 0 for unknown
 
 	clock schema.Clock // nil for an asset without pictures, or with lost set
 	scale schema.TimecodeScale
@@ -38,7 +39,12 @@ type activeRun struct {
 	id         string
 	previous   string // the run seen before
 	generation int64
-	since      int64 // when readers began to see the run, in ms
+	since      int64     // when readers began to see the run, in milliseconds since 1970; 0 for unknown
+	past       []pastRun // the runs seen before, the latest last
+}
+
+func sameRun(a, b activeRun) bool {
+	return a.id == b.id && a.previous == b.previous && a.generation == b.generation
 }
 
 // A lineup is the versions of algorithms whose runs are active for an asset, by algorithm. A library has few lineups.
@@ -79,6 +85,7 @@ func (l lineups) of(runs []*pb.ActiveRun) *lineup {
 func newEntry(a *pb.Asset, runs []*pb.ActiveRun, known lineups) *entry {
 	record, _ := proto.MarshalOptions{Deterministic: true}.Marshal(a) // a store's message can be encoded: it was decoded
 	e := &entry{id: a.GetId(), record: record}
+	e.titled = a.GetTitledMs()
 	e.title, e.name, e.credit, e.series = a.GetTitle().GetId(), a.GetTitle().GetName(), a.GetTitle().GetCredit(), a.GetTitle().GetSeries()
 	e.line(runs, known)
 	return e
@@ -89,7 +96,10 @@ func (e *entry) line(runs []*pb.ActiveRun, known lineups) {
 	slices.SortFunc(runs, func(a, b *pb.ActiveRun) int { return cmp.Compare(a.GetAlgorithm(), b.GetAlgorithm()) })
 	e.lineup, e.active, e.sum = known.of(runs), make([]activeRun, len(runs)), 0
 	for i, r := range runs {
-		e.active[i] = activeRun{r.GetRun(), r.GetPrevious(), r.GetGeneration(), r.GetActivatedMs()}
+		e.active[i] = activeRun{id: r.GetRun(), previous: r.GetPrevious(), generation: r.GetGeneration(), since: r.GetActivatedMs()}
+		for _, w := range r.GetEarlier() {
+			e.active[i].past = append(e.active[i].past, pastRun{w.GetRun(), w.GetVersion(), w.GetActivatedMs()})
+		}
 		e.sum += hashOf(r.GetRun())
 	}
 }
@@ -130,7 +140,7 @@ func (e *entry) has(run string) bool {
 
 // same reports whether two entries tell the same.
 func (e *entry) same(o *entry) bool {
-	return e.lost == o.lost && (e.clock == nil) == (o.clock == nil) && e.lineup == o.lineup && slices.Equal(e.active, o.active) && bytes.Equal(e.record, o.record)
+	return e.lost == o.lost && (e.clock == nil) == (o.clock == nil) && e.lineup == o.lineup && slices.EqualFunc(e.active, o.active, sameRun) && bytes.Equal(e.record, o.record)
 }
 
 // spanAt returns where the span of a time is looked up in the active run of the algorithm that writes a kind; false where the asset has no such run.

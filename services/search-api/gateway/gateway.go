@@ -103,8 +103,8 @@ const (
 const (
 	DefaultLimit = 20
 	MaxLimit     = 200
-	MaxOffset    = 2000 // how deep pages go
-	MaxEvidence  = 32   // of one hit
+	MaxOffset    = maxMatches // how deep pages go
+	MaxEvidence  = 32         // of one hit
 	// MaxResponseBytes bounds the hits of one page; the cursor leads to the others.
 	MaxResponseBytes = 2 << 20
 	MaxImageBytes    = query.MaxImageBytes // of a picture that is asked with
@@ -185,6 +185,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	f := promauto.With(deps.Registerer)
 	g.watching.library = &g.lib
 	g.lib.deps, g.lib.now, g.lib.turn, g.lib.lineups = &g.deps, time.Now, newTurn(), lineups{}
+	g.lib.rebuilt = newRebuilt()
 	g.lib.recent, _ = lru.New[string, *scoped](rememberedScopes)
 	g.lib.losses = f.NewGauge(prometheus.GaugeOpts{Name: "cinedex_assets_without_frames", Help: "Assets that are told without frames and timecodes, since their frame tables could not be read."})
 	buckets := prometheus.ExponentialBuckets(0.0005, 2, 14)
@@ -251,6 +252,11 @@ func (g *Gateway) answer(ctx, late context.Context, a *pending) (resp *pb.Search
 	resp, err = g.postprocess(ctx, a.q, a.parts, r)
 	if err != nil {
 		return nil, err
+	}
+	if a.q.offset > 0 {
+		if err := a.q.checkRuns(ctx, g); err != nil {
+			return nil, err
+		}
 	}
 	if len(a.req.GetPreview()) == 0 {
 		resp.Search = g.picks.name(ctx, a.q, resp.GetHits())

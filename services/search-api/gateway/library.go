@@ -29,6 +29,8 @@ type library struct {
 	current atomic.Pointer[versioned]
 	lineage lineage
 	recent  *lru.Cache[string, *scoped] // the last scope of each view
+	rebuilt *lru.Cache[rebuiltKey, *scoped]
+	hides   atomic.Int64 // grows each time that titles have moved
 
 	losses prometheus.Gauge
 	now    func() time.Time
@@ -87,8 +89,8 @@ func (t turn) try() bool {
 
 func (t turn) leave() { <-t }
 
-// keptSnapshots bounds how many switches a cursor survives. Old runs stay in the
-// engines for a grace after a switch, so an older snapshot still finds its runs.
+// keptSnapshots is how many snapshots are kept for cursors. An older snapshot is made anew: see history.go. Old runs stay in the engines for a
+// grace after a switch, so that an older snapshot still finds its runs.
 const keptSnapshots = 64
 
 // snapshot returns the library as it is now. The store's version is compared at
@@ -328,6 +330,9 @@ func (l *library) publish(old *snapshot, changes []change, whole bool, version i
 		l.settle(s)
 	}
 	l.current.Store(&versioned{s, version})
+	if len(moved) > 0 {
+		l.hides.Add(1) // now that no reader finds the snapshot of before
+	}
 	return s
 }
 

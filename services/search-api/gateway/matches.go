@@ -37,6 +37,7 @@ type matches struct {
 	moments []*moment // in the order of byScore: all, or the best of count where the answer shows no other
 	count   int
 	whole   bool // no match is missing
+	fused   bool // moments that are the same moment are one
 	failed  map[*part]error
 	partial []*pb.PartialFailure // why a match may be missing, beside failed
 	steps   []*step
@@ -83,7 +84,7 @@ func (g *Gateway) matches(ctx context.Context, p *processed, parts []*part) (*ma
 		return m, nil
 	}
 	m.moments = w.top(found, max(m.count, 1))
-	if w.fuses {
+	if m.fused = w.fuses; w.fuses {
 		var ok bool
 		if m.moments, ok = w.folded(m.moments); !ok {
 			m.whole = false

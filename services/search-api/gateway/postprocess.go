@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/profile"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -52,7 +53,9 @@ func (pt *part) cutoff() float32 {
 
 // A result is the moments of a query in the order of the answer, before a page is filled in.
 type result struct {
-	moments     []*moment
+	moments []*moment
+	// beyond are matches that are not among the candidates; see beyond.
+	beyond      []*moment
 	total       *pb.Total
 	partial     []*pb.PartialFailure
 	noGoodMatch bool
@@ -93,7 +96,47 @@ func (g *Gateway) evaluate(ctx, late context.Context, p *processed, parts []*par
 	if work.cut {
 		r.cutShort()
 	}
-	return r, nil
+	if !r.total.GetExact() && len(f.partial) == 0 && p.deep(len(ms)) {
+		err = g.goBeyond(late, p, parts, r)
+	}
+	return r, err
+}
+
+// deep reports whether an answer of so many candidates needs the matches that are no candidates: for the end of the candidates, for counts, and
+// for every order but that of scores. An answer that a profile scores or thins out is of the candidates alone, since no page before had others.
+func (p *processed) deep(candidates int) bool {
+	return p.byTime || p.byGroup || len(p.facetsAsked) > 0 || !p.reshaped() && p.offset+p.limit >= candidates
+}
+
+// reshaped reports whether the profile puts moments in another order, or folds some.
+func (p *processed) reshaped() bool {
+	return p.profile.Score() != nil || p.profile.Variety != profile.Variety{}
+}
+
+// goBeyond adds the matches that are not among the candidates, by the evaluation over whole sets: the best candidates come first, and the other
+// matches behind the candidates. The pages of the candidates are as before.
+func (g *Gateway) goBeyond(late context.Context, p *processed, parts []*part, r *result) error {
+	m, err := g.matches(late, p, parts)
+	if err != nil {
+		return err
+	}
+	for _, pt := range parts {
+		if err := m.failed[pt]; err != nil {
+			failure, _ := g.failure(late, pt.name(), err)
+			r.partial = append(r.partial, failure)
+		}
+	}
+	r.partial = append(r.partial, m.partial...)
+	lines := timelines(r.moments)
+	r.beyond = slices.DeleteFunc(m.moments, func(x *moment) bool {
+		return slices.ContainsFunc(lines[x.asset].around(x.Interval, 0), func(y *moment) bool {
+			// A line is no part of a picture that was shown.
+			return x.place() == y.place() || m.fused && y.match() && (y.lead.standing.line() || !x.lead.standing.line()) && sameMoment(x, y)
+		})
+	})
+	r.total.Count, r.total.Exact = max(r.total.GetCount(), int64(m.count)), m.whole
+	r.steps = append(r.steps, m.steps...)
+	return nil
 }
 
 // answered asks the searchers for the best candidates of each part. An error means that no part was answered.
@@ -204,8 +247,16 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, 
 	if p.profile != noProfile {
 		resp.Profile = p.profile.ID()
 	}
-	all, ms, folded := p.shaped(r.moments, resp)
-	if err := g.facets(ctx, p, all, r, resp); err != nil {
+	moments := r.moments
+	if p.byTime || p.byGroup || !p.reshaped() {
+		moments = slices.Concat(moments, r.beyond)
+	}
+	all, ms, folded := p.shaped(moments, resp)
+	counted := all
+	if len(moments) == len(r.moments) {
+		counted = slices.Concat(all, r.beyond)
+	}
+	if err := g.facets(ctx, p, counted, r, resp); err != nil {
 		return nil, err
 	}
 	var groups []*titleGroup
@@ -215,6 +266,9 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, 
 		for i, of := range groups {
 			ms[i] = of.head
 		}
+	}
+	if err := p.checkPlace(ms, r.partial); err != nil {
+		return nil, err
 	}
 	page := ms[min(p.offset, len(ms)):min(p.offset+p.limit, len(ms))]
 	less, err := g.fill(ctx, p, page, resp)
@@ -227,8 +281,8 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, 
 			resp.Groups = append(resp.Groups, groups[p.offset+i].message(r.total.GetExact()))
 		}
 	}
-	if next := p.offset + len(resp.GetHits()); next < len(ms) && next <= MaxOffset {
-		resp.Cursor = p.cursor(next, parts)
+	if next := p.offset + len(resp.GetHits()); next < len(ms) && next > 0 && next <= MaxOffset {
+		resp.Cursor = p.cursor(next, ms[next-1], parts)
 	}
 	resp.Partial = append(resp.Partial, framesLost(p, resp.GetHits())...)
 	p.mask(resp.GetHits())

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"image"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -49,6 +47,7 @@ type processed struct {
 	fusion      fusion
 	limit       int
 	offset      int
+	last        uint32 // the print of the moment before the offset
 }
 
 // begin makes the query of a caller, over the catalogue as the catalogue is now.
@@ -193,11 +192,8 @@ func (p *processed) checkPlaces(caller *authz.Caller) error {
 	return nil
 }
 
-// A cursor that was given out has fewer than 64 bytes; a preview shows few algorithms at once.
-const (
-	maxCursor  = 64
-	maxPreview = 32
-)
+// maxPreview bounds the algorithms that a preview shows at once.
+const maxPreview = 32
 
 func checkFilter(f *pb.Filter) error {
 	if c := f.GetMinConfidence(); !(c >= 0 && c <= 1) {
@@ -262,49 +258,6 @@ func withoutPictures(q *pb.Query) *pb.Query {
 		}
 	})
 	return c
-}
-
-// A cursor is how many hits were given, the fingerprint of the runs that they come from,
-// and a hash of the question. It holds nothing of what the caller may not see:
-// a cursor of the library's version would tell of changes elsewhere.
-// The sum of what was asked holds the pages of one answer together: see heard.
-func (p *processed) cursor(next int, parts []*part) string {
-	b := protowire.AppendVarint(nil, uint64(next))
-	b = append(b, p.scope.print()...)
-	b = append(b, p.hash()...)
-	return base64.RawURLEncoding.EncodeToString(append(b, askedSum(parts)...))
-}
-
-func (p *processed) hash() []byte {
-	b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.SearchRequest{Query: p.tree, Filter: p.filter, AsWritten: p.asWritten})
-	sum := sha256.Sum256(fmt.Appendf(b, "%t%t%x", p.byTime, p.byGroup, p.profile.Print()))
-	return sum[:8]
-}
-
-// resume goes back to the snapshot that a cursor was given in: the newest in which the same
-// question sees the same runs. Of each kept snapshot the caller sees the assets that still have the title that they had in it.
-func (p *processed) resume(ctx context.Context, g *Gateway, caller *authz.Caller, cursor string) error {
-	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	offset, n := protowire.ConsumeVarint(b)
-	if err != nil || n < 0 || len(b) != n+20+askedBytes || string(b[n+12:n+20]) != string(p.hash()) || offset > MaxOffset {
-		return errkind.New(errkind.Invalid, "cursor: not one that was given out for this query")
-	}
-	p.offset, p.heard = int(offset), b[n+20:]
-	kept, err := g.lib.newestFirst(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range kept {
-		scope, err := g.scope(ctx, s, caller, s.titled(caller, p.filter))
-		if err != nil {
-			return err
-		}
-		if string(scope.print()) == string(b[n:n+12]) {
-			p.snap, p.scope = s, scope
-			return nil
-		}
-	}
-	return errkind.New(errkind.Invalid, "cursor: the library has changed too much since; search again")
 }
 
 // encode gives a part that asks a space the vectors to ask it with, made by that space's own encoder.

@@ -344,17 +344,21 @@ func TestFacetsOfTheStore(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.q, got, c.want)
 		}
 	}
-	// Where an answer is of the best candidates alone, so are its counts.
+	// The counts are of every match, also where the answer is ranked over the best candidates. Where more matches are than are kept, the counts say so.
 	l := apitest.New(t)
 	film := apitest.Film{Title: "long"}
 	for i := range int64(700) {
 		film.Lines = append(film.Lines, apitest.Line{From: 3 * i, To: 3*i + 2, Language: "en", Character: "Ann", Text: "captain"})
 	}
 	l.Add(film)
-	r := ask(t, open(t, l, nil, gateway.Default()), &pb.SearchRequest{Q: "dialogue.words:captain", Facets: []string{"title", "character"}})
-	for _, f := range r.GetFacets() {
-		if f.GetExact() || r.GetTotal().GetExact() || f.GetValues()[0].GetCount() != 500 {
-			t.Errorf("%v of %v", f, r.GetTotal())
+	for most, want := range map[int]int64{250_000: 700, 600: 600} {
+		g := open(t, l, nil, gateway.Default())
+		g.KeepMatches(most)
+		r := ask(t, g, &pb.SearchRequest{Q: "dialogue.words:captain", Facets: []string{"title", "character"}, Group: []string{"", "title"}[most%2]})
+		for _, f := range r.GetFacets() {
+			if f.GetExact() != (want == 700) || r.GetTotal().GetExact() != (want == 700) || f.GetValues()[0].GetCount() != want {
+				t.Errorf("%d kept: %v of %v", most, f, r.GetTotal())
+			}
 		}
 	}
 }

@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"iter"
 	"maps"
@@ -99,6 +97,7 @@ type scoped struct {
 	snap  *snapshot
 	census
 	seen *assetSet // the assets shown; nil for every asset but those that have moved
+	past history
 
 	mu      sync.Mutex
 	listed  bool
@@ -155,6 +154,11 @@ func (s *snapshot) differ(o *snapshot) (map[string]bool, bool) {
 	if !ok {
 		return nil, false
 	}
+	for _, rebuilt := range []map[string]bool{s.rebuilt, o.rebuilt} {
+		for id := range rebuilt {
+			ids[id] = true
+		}
+	}
 	for id := range s.moved {
 		if !o.moved[id] {
 			ids[id] = true
@@ -206,13 +210,6 @@ func (a *assetSet) copy() *assetSet {
 func (a *assetSet) all() []string {
 	a.listed.Do(func() { a.list = a.ids.Keys() })
 	return a.list
-}
-
-// print is the fingerprint by which a cursor finds the scope again. It is made of the runs that the scope holds, and of nothing else.
-func (sc *scoped) print() []byte {
-	b := binary.BigEndian.AppendUint64(nil, sc.sum)
-	h := sha256.Sum256(binary.BigEndian.AppendUint64(b, uint64(sc.runs)))
-	return h[:12]
 }
 
 // Has implements search.Runs.

@@ -28,6 +28,8 @@ type snapshot struct {
 	whole  census                     // of every asset
 	moved  map[string]bool            // assets that have another title in a newer snapshot, or are gone: nobody sees them here
 	hidden atomic.Pointer[hiddenRuns] // nil until an engine asks
+	// rebuilt are the assets that differ from the snapshot of the same number: the snapshot was made for a cursor.
+	rebuilt map[string]bool
 
 	mu     sync.Mutex
 	scopes map[string]*scoped // by who asks and for what: nobody learns what others asked for
