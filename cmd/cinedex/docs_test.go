@@ -168,6 +168,7 @@ func TestDocumentedJSON(t *testing.T) {
 			Runs   []jsonListedRun
 			Cursor string
 		}{},
+		"calibrate":    &jsonCalibration{},
 		"runs compare": &jsonComparison{},
 		"replay, runs activate, runs rollback, runs gc, rebuild, verify, repair, batch submit": &jobJSON{},
 		"jobs list":  &struct{ Jobs []jobEntry }{},

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
+
+	"connectrpc.com/connect"
 
 	"github.com/cinedex/cinedex/pkg/judged"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
 
 // parseJudged reads judged queries, and places their moments in the assets of the library.
@@ -22,6 +26,20 @@ func parseJudged(b []byte, titles []*pb.TitleEntry) ([]*pb.JudgedQuery, error) {
 		out = append(out, &pb.JudgedQuery{Q: q.Q, Right: right})
 	}
 	return out, nil
+}
+
+// allTitles lists the titles of the library.
+func allTitles(ctx context.Context, client cinedexv1connect.SearchServiceClient) (titles []*pb.TitleEntry, err error) {
+	for cursor := ""; ; {
+		r, err := client.ListTitles(ctx, connect.NewRequest(&pb.ListTitlesRequest{Limit: 500, Cursor: cursor}))
+		if err != nil {
+			return nil, err
+		}
+		titles = append(titles, r.Msg.GetTitles()...)
+		if cursor = r.Msg.GetCursor(); cursor == "" {
+			return titles, nil
+		}
+	}
 }
 
 // jsonComparison is the shape of `runs compare --json`.

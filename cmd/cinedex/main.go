@@ -114,7 +114,7 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	root.AddCommand(
 		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newRecommend(o, h), newForget(o, h), newProfile(o, h), newStatus(o, h),
 		newModels(o), newAlgorithms(o), newLeaves(o, h), newTopics(o, h), newDeadLetters(o, h), newDoctor(o, h), newDump(o, h), newStore(o, h),
-		newReplay(o, h), newJobs(o, h), newLag(o, h), newRuns(o, h), newRebuild(o, h), newVerify(o, h), newRepair(o, h), newBatch(o, h), newLog(o, h), newVersion(o),
+		newReplay(o, h), newJobs(o, h), newLag(o, h), newRuns(o, h), newCalibrate(o, h), newRebuild(o, h), newVerify(o, h), newRepair(o, h), newBatch(o, h), newLog(o, h), newVersion(o),
 	)
 	complete(root, h)
 	return root

@@ -66,6 +66,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := m.Run()
+	endAsking()
 	if bunny.dir != "" {
 		os.RemoveAll(bunny.dir)
 	}

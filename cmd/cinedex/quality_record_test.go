@@ -187,22 +187,27 @@ type shelf struct {
 	gateway *gateway.Gateway
 }
 
+func readRecording(t testing.TB) *recording {
+	t.Helper()
+	b, err := os.ReadFile(recordedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &recording{}
+	if err := gob.NewDecoder(z).Decode(r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // openRecorded opens the recorded library.
 func openRecorded(t testing.TB) *shelf {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := os.ReadFile(recordedFile)
-	must(err)
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	must(err)
-	var r recording
-	must(gob.NewDecoder(z).Decode(&r))
-
+	r := readRecording(t)
 	s := openShelf(t, func(space string) func(context.Context, encode.Input) ([]float32, error) {
 		return func(_ context.Context, in encode.Input) ([]float32, error) {
 			v, ok := r.Queries[space][in.Words]
@@ -212,11 +217,23 @@ func openRecorded(t testing.TB) *shelf {
 			return v.vector(), nil
 		}
 	})
-	ctx := t.Context()
+	r.fill(t, s.store, s.engine)
+	return s
+}
+
+// fill writes the library into a store and an engine.
+func (r *recording) fill(t testing.TB, st store.Store, e search.Engine) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, b := range r.Assets {
 		a := &pb.Asset{}
 		must(proto.Unmarshal(b, a))
-		must(s.store.PutAsset(ctx, a))
+		must(st.PutAsset(t.Context(), a))
 	}
 	for _, rec := range r.Runs {
 		run := &pb.Run{}
@@ -235,9 +252,8 @@ func openRecorded(t testing.TB) *shelf {
 			e.Vector = rec.Vectors[i].vector()
 			embeddings = append(embeddings, e)
 		}
-		s.write(t, run, annotations, embeddings)
+		writeRun(t, st, e, run, annotations, embeddings, "")
 	}
-	return s
 }
 
 // openShelf opens an empty library, which is asked with the vectors of encoder.
@@ -286,8 +302,8 @@ func openShelf(t testing.TB, encoder func(space string) func(context.Context, en
 	return &shelf{store: st, engine: e, catalog: c, gateway: g}
 }
 
-// write writes a finished run and makes the run active.
-func (s *shelf) write(t testing.TB, run *pb.Run, annotations []*pb.Annotation, embeddings []*pb.Embedding) {
+// writeRun writes a finished run, and makes the run active in place of previous.
+func writeRun(t testing.TB, st store.Store, e search.Engine, run *pb.Run, annotations []*pb.Annotation, embeddings []*pb.Embedding, previous string) {
 	t.Helper()
 	ctx := t.Context()
 	must := func(err error) {
@@ -296,18 +312,18 @@ func (s *shelf) write(t testing.TB, run *pb.Run, annotations []*pb.Annotation, e
 			t.Fatal(err)
 		}
 	}
-	_, err := s.store.CreateRun(ctx, run)
+	_, err := st.CreateRun(ctx, run)
 	must(err)
-	must(s.store.WriteBatches(ctx, []store.Batch{{Asset: run.GetAsset(), Run: run.GetId(), Epoch: 1, Annotations: annotations, Embeddings: embeddings}}))
-	must(s.engine.Write(ctx, search.Batch{Annotations: annotations, Embeddings: embeddings}))
-	must(s.store.MarkIndexed(ctx, []store.Marker{
+	must(st.WriteBatches(ctx, []store.Batch{{Asset: run.GetAsset(), Run: run.GetId(), Epoch: 1, Annotations: annotations, Embeddings: embeddings}}))
+	must(e.Write(ctx, search.Batch{Annotations: annotations, Embeddings: embeddings}))
+	must(st.MarkIndexed(ctx, []store.Marker{
 		{Asset: run.GetAsset(), Run: run.GetId(), Epoch: 1, Part: store.PartAnnotations, Count: int64(len(annotations))},
 		{Asset: run.GetAsset(), Run: run.GetId(), Epoch: 1, Part: store.PartEmbeddings, Count: int64(len(embeddings))},
 	}))
 	run.State, run.Epoch = pb.RunState_RUN_STATE_FINISHED, 1
 	run.Annotations, run.Embeddings = int64(len(annotations)), int64(len(embeddings))
-	must(s.store.FinishRun(ctx, run))
-	_, err = s.store.Activate(ctx, run, "")
+	must(st.FinishRun(ctx, run))
+	_, err = st.Activate(ctx, run, previous)
 	must(err)
 }
 

@@ -323,16 +323,9 @@ docs/guides/backfill-and-switch.md has the form of the file.`,
 			if err != nil {
 				return err
 			}
-			var titles []*pb.TitleEntry
-			for cursor := ""; ; {
-				r, err := client.ListTitles(cmd.Context(), connect.NewRequest(&pb.ListTitlesRequest{Limit: 500, Cursor: cursor}))
-				if err != nil {
-					return h.explain(e, err)
-				}
-				titles = append(titles, r.Msg.GetTitles()...)
-				if cursor = r.Msg.GetCursor(); cursor == "" {
-					break
-				}
+			titles, err := allTitles(cmd.Context(), client)
+			if err != nil {
+				return h.explain(e, err)
 			}
 			queries, err := parseJudged(b, titles)
 			if err != nil {

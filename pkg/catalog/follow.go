@@ -16,6 +16,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -196,6 +197,56 @@ func (f *Follower) SetWaits(ctx context.Context, id string, waits bool) error {
 	return nil
 }
 
+// stillAnswered returns the calibrations of answers that the algorithm still has.
+func stillAnswered(fitted []*pb.FittedCalibration, s *pb.AlgorithmSpec) (out []*pb.FittedCalibration) {
+	for _, c := range fitted {
+		if slices.ContainsFunc(s.GetAnswers(), func(a *pb.AnswerSpec) bool { return schema.Answers(a, c) }) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Calibrate publishes a calibration of a version, "name@version", and returns once the catalogue of this process has the calibration. A
+// calibration of the same space and leaf is replaced; a message without a calibration takes that calibration away.
+//
+//   - NotFound: the version was not announced.
+//   - Invalid: the version has no such answer, or the calibration cannot be used.
+//   - Cancelled: ctx ended before the catalogue had the calibration.
+func (f *Follower) Calibrate(ctx context.Context, id string, c *pb.FittedCalibration) error {
+	was := f.catalog.Announced(id)
+	if was == nil {
+		return errkind.New(errkind.NotFound, "no algorithm %.140s was announced; `cinedex topics` and the catalogue show which there are", id)
+	}
+	if !slices.ContainsFunc(was.GetAlgorithm().GetAnswers(), func(a *pb.AnswerSpec) bool { return schema.Answers(a, c) }) {
+		return errkind.New(errkind.Invalid, "calibration: %s answers no leaf %.64q with a space %.140q", id, c.GetLeaf(), c.GetSpace())
+	}
+	next := proto.CloneOf(was)
+	next.Calibrations = slices.DeleteFunc(next.GetCalibrations(), func(o *pb.FittedCalibration) bool {
+		return o.GetSpace() == c.GetSpace() && o.GetLeaf() == c.GetLeaf()
+	})
+	if c.GetCalibration() != nil {
+		next.Calibrations = append(next.Calibrations, c)
+	}
+	if err := Validate(next); err != nil {
+		return err
+	}
+	if err := f.deps.Events.Publish(ctx, events.Algorithms, events.Event{Subject: id, Data: next}); err != nil {
+		return fmt.Errorf("announcing a calibration of %s: %w", id, err)
+	}
+	same := func(a *pb.AlgorithmAnnounced) bool {
+		return slices.EqualFunc(a.GetCalibrations(), next.GetCalibrations(), func(x, y *pb.FittedCalibration) bool { return proto.Equal(x, y) })
+	}
+	for !same(f.catalog.Announced(id)) {
+		select {
+		case <-time.After(20 * time.Millisecond): // the interval of polling; the condition decides
+		case <-ctx.Done():
+			return errkind.New(errkind.Cancelled, "the calibration of %s was announced, and is not in the catalogue yet: %w", id, ctx.Err())
+		}
+	}
+	return nil
+}
+
 // View returns the catalogue of this moment.
 func (f *Follower) View() *View { return f.catalog.View() }
 
@@ -210,6 +261,7 @@ func (f *Follower) Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) 
 		next.SinceMs = f.deps.Now().UnixMilli()
 		if was := f.catalog.Announced(id); was != nil {
 			next.SinceMs, next.Waits = was.GetSinceMs(), was.GetWaits()
+			next.Calibrations = stillAnswered(was.GetCalibrations(), next.GetAlgorithm())
 			if proto.Equal(was, next) {
 				continue
 			}

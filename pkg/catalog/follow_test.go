@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -255,5 +256,90 @@ func TestWaits(t *testing.T) {
 		if after := l.end(t); after != before || !waits(want)() {
 			t.Errorf("%d events were published, and runs wait: %v", after-before, p.View().Entry("lines@1").Waits)
 		}
+	}
+}
+
+// A calibration that an operator sets is in force in every process, outlives a second announcement of the version, and can be taken back.
+func TestCalibrate(t *testing.T) {
+	l := newLog(t)
+	own := []*pb.AlgorithmAnnounced{looks("1")}
+	p := l.start(t, []*pb.AlgorithmAnnounced{lines()}, own, time.UnixMilli(5))
+	other := l.start(t, []*pb.AlgorithmAnnounced{lines()}, nil, time.UnixMilli(5))
+	calibration := func(f *process) *pb.Calibration {
+		leaf := f.View().Leaf("said")
+		if leaf == nil || len(leaf.Sources) < 2 {
+			return nil
+		}
+		return leaf.Sources[1].CalibrationOf("colours@1")
+	}
+	eventually(t, "both have the declarations", func() bool { return p.Ready() == nil && calibration(p) != nil && calibration(other) != nil })
+	declared := calibration(p)
+
+	fitted := &pb.FittedCalibration{Space: "colours@1", Leaf: "said", Calibration: &pb.Calibration{Middle: 0.7, Slope: 30, Match: 0.2}, Pairs: 100, Error: 0.01, SetBy: "somebody"}
+	if err := p.Calibrate(t.Context(), "looks@1", fitted); err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(calibration(p), fitted.GetCalibration()) {
+		t.Errorf("in force: %v", calibration(p))
+	}
+	eventually(t, "the other process has it", func() bool { return proto.Equal(calibration(other), fitted.GetCalibration()) })
+	if e := p.View().Entry("looks@1"); len(e.Fitted) != 1 || e.Fitted[0].GetSetBy() != "somebody" {
+		t.Errorf("fitted: %v", e.Fitted)
+	}
+	if alike := p.View().Leaf("alike").Sources[0].CalibrationOf("colours@1"); alike.GetMiddle() != 0.5 {
+		t.Errorf("the answer of another leaf has changed: %v", alike)
+	}
+
+	before := l.end(t)
+	if err := p.Announce(t.Context(), own...); err != nil {
+		t.Fatal(err)
+	}
+	changed := proto.CloneOf(own[0])
+	changed.Algorithm.Summary = "Looks, said anew"
+	if err := p.Announce(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the changed declaration is known", func() bool { return p.View().Entry("looks@1").GetSummary() == changed.GetAlgorithm().GetSummary() })
+	if after := l.end(t); after != before+1 || !proto.Equal(calibration(p), fitted.GetCalibration()) {
+		t.Errorf("%d events, in force: %v", after-before, calibration(p))
+	}
+
+	for _, c := range []struct {
+		id   string
+		cal  *pb.FittedCalibration
+		kind errkind.Kind
+	}{
+		{"nobody@1", fitted, errkind.NotFound},
+		{"looks@1", &pb.FittedCalibration{Space: "colours@2", Leaf: "said", Calibration: fitted.GetCalibration()}, errkind.Invalid},
+		{"looks@1", &pb.FittedCalibration{Space: "colours@1", Leaf: "nothing", Calibration: fitted.GetCalibration()}, errkind.Invalid},
+		{"looks@1", &pb.FittedCalibration{Space: "colours@1", Leaf: "said", Calibration: &pb.Calibration{Middle: 0.7, Slope: -1}}, errkind.Invalid},
+		{"looks@1", &pb.FittedCalibration{Space: "colours@1", Leaf: "said", Calibration: &pb.Calibration{Middle: 0.7, Slope: 1, Match: 1}}, errkind.Invalid},
+		{"looks@1", &pb.FittedCalibration{Space: "colours@1", Leaf: "said", Calibration: &pb.Calibration{Middle: math.NaN(), Slope: 1}}, errkind.Invalid},
+	} {
+		if err := p.Calibrate(t.Context(), c.id, c.cal); !errkind.Is(err, c.kind) {
+			t.Errorf("%s %v: %v, want %s", c.id, c.cal, err, c.kind)
+		}
+	}
+	if err := p.Calibrate(t.Context(), "looks@1", &pb.FittedCalibration{Space: "colours@1", Leaf: "said"}); err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(calibration(p), declared) {
+		t.Errorf("taken back: %v, want %v", calibration(p), declared)
+	}
+}
+
+// A version without a calibration has none: the calibration of another version says nothing of its similarities.
+func TestUncalibratedVersion(t *testing.T) {
+	c := fresh(t, lines())
+	two := looks("2")
+	two.SinceMs = 9
+	two.GetAlgorithm().Answers[1].Calibration = nil
+	for _, d := range []*pb.AlgorithmAnnounced{two, looks("1")} {
+		if err := c.Put(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := c.View().Leaf("said").Sources[1]; s.CalibrationOf("colours@2") != nil || s.CalibrationOf("colours@1").GetMiddle() != 0.2 {
+		t.Errorf("version 2 has %v, version 1 %v", s.CalibrationOf("colours@2"), s.CalibrationOf("colours@1"))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -36,6 +38,24 @@ type Entry struct {
 	Candidate bool
 	// Waits says that no runner serves the version: its runs wait.
 	Waits bool
+	// Fitted are the calibrations that operators set. The answers of the spec have the calibrations already.
+	Fitted []*pb.FittedCalibration
+}
+
+// calibrated returns the algorithm with the calibrations that operators set.
+func calibrated(a *pb.AlgorithmAnnounced) *pb.AlgorithmSpec {
+	if len(a.GetCalibrations()) == 0 {
+		return a.GetAlgorithm()
+	}
+	s := proto.CloneOf(a.GetAlgorithm())
+	for _, f := range a.GetCalibrations() {
+		for _, answer := range s.GetAnswers() {
+			if schema.Answers(answer, f) {
+				answer.Calibration = f.GetCalibration()
+			}
+		}
+	}
+	return s
 }
 
 // A Leaf is a name by which people ask, with its sources.
@@ -64,10 +84,10 @@ type Source struct {
 	calibrations map[string]*pb.Calibration
 }
 
-// CalibrationOf returns the calibration of a version of the source's space: the version's own, or the calibration of the newest version
-// where the version declares none.
+// CalibrationOf returns the calibration of a version of the source's space: nil for a version in the catalogue that has none, since the
+// similarities of another version say nothing of its own. A version that the catalogue does not know has the calibration of the newest.
 func (s *Source) CalibrationOf(space string) *pb.Calibration {
-	if c := s.calibrations[space]; c != nil {
+	if c, known := s.calibrations[space]; known {
 		return c
 	}
 	return s.GetCalibration()
@@ -87,7 +107,7 @@ func newView(list []*pb.AlgorithmAnnounced) *View {
 	}
 	slices.SortStableFunc(taken, newestFirst)
 	for _, a := range taken {
-		v.entries = append(v.entries, &Entry{a.GetAlgorithm(), a.GetCandidate(), a.GetWaits()})
+		v.entries = append(v.entries, &Entry{calibrated(a), a.GetCandidate(), a.GetWaits(), a.GetCalibrations()})
 	}
 	v.declare()
 	v.link()

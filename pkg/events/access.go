@@ -38,7 +38,7 @@ var accesses = []Access{
 	{
 		User: "operator", Watches: true,
 		Reads:  []Topic{Algorithms, MediaReady, RunsFinished, Annotations, Embeddings, DeadLetters},
-		Writes: []Topic{RunsBatch, RunsBackfill, AnnotationsBackfill, EmbeddingsBackfill},
+		Writes: []Topic{RunsBatch, RunsBackfill, AnnotationsBackfill, EmbeddingsBackfill, Algorithms}, // calibrations
 	},
 	{
 		// An indexer of the version before does operators' jobs as well, and may run beside an operator during an upgrade. Hence the rights to read

@@ -2,6 +2,7 @@ package judged
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -138,4 +139,38 @@ func Error(bins []Bin) float64 {
 		n += b.Pairs
 	}
 	return sum / float64(max(1, n))
+}
+
+// Match returns the similarity that tells best between queries for things that are there and queries for things that are not, by the
+// similarity of the best hit of each: the sum of the shares that are told right is the greatest (Youden, Cancer 1950). found and refused are
+// the two shares.
+//
+//   - Invalid: there are fewer than 20 queries of either.
+func Match(present, absent []float64) (similarity, found, refused float64, err error) {
+	if len(present) < minPairs || len(absent) < minPairs {
+		return 0, 0, 0, errkind.New(errkind.Invalid, "%d queries for what is there and %d for what is not; a choice needs %d of each: judge more queries", len(present), len(absent), minPairs)
+	}
+	best := -1.0
+	for _, at := range slices.Concat(present, absent) {
+		f, r := Told(at, present, absent)
+		if f+r > best {
+			best, similarity, found, refused = f+r, at, f, r
+		}
+	}
+	return similarity, found, refused, nil
+}
+
+// Told returns the share of the present that are at or above a similarity, and the share of the absent that are below.
+func Told(at float64, present, absent []float64) (found, refused float64) {
+	for _, s := range present {
+		if s >= at {
+			found++
+		}
+	}
+	for _, s := range absent {
+		if s < at {
+			refused++
+		}
+	}
+	return found / float64(max(1, len(present))), refused / float64(max(1, len(absent)))
 }

@@ -142,3 +142,21 @@ func TestFitEdges(t *testing.T) {
 		t.Errorf("bins: %+v", bins)
 	}
 }
+
+func TestMatch(t *testing.T) {
+	var present, absent []float64
+	for i := range 40 {
+		present = append(present, 0.80+float64(i)/1000) // 0.800 to 0.839
+		absent = append(absent, 0.77+float64(i)/1000)   // 0.770 to 0.809
+	}
+	at, found, refused, err := judged.Match(present, absent)
+	if err != nil || math.Abs(found+refused-1.75) > 0.03 || at < 0.799 || at > 0.811 {
+		t.Errorf("at %g: %g found, %g refused, %v", at, found, refused, err)
+	}
+	if f, r := judged.Told(at, present, absent); f != found || r != refused {
+		t.Errorf("told %g, %g, want %g, %g", f, r, found, refused)
+	}
+	if _, _, _, err := judged.Match(present, absent[:5]); !errkind.Is(err, errkind.Invalid) {
+		t.Errorf("few absent: %v", err)
+	}
+}

@@ -91,6 +91,7 @@ func Validate(m proto.Message) error {
 		c.algorithmSpec(m)
 	case *cinedexv1.AlgorithmAnnounced:
 		c.in("algorithm", m.Algorithm != nil, func() { c.algorithmSpec(m.GetAlgorithm()) })
+		c.fitted(m)
 	default:
 		return errkind.New(errkind.Internal, "validating: there are no rules for %T", m)
 	}

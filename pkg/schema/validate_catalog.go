@@ -143,7 +143,35 @@ func (c *checker) answer(a *cinedexv1.AnswerSpec, s *cinedexv1.AlgorithmSpec) {
 	}
 	c.want(slices.ContainsFunc(s.GetSpaces(), func(sp *cinedexv1.Space) bool { return SpaceID(sp) == a.GetSpace() }), "space", "must be among the spaces that the algorithm writes")
 	c.want(a.GetField() == cinedexv1.AnswerField_ANSWER_FIELD_UNSPECIFIED, "field", "is for words: a space has none")
-	k := a.GetCalibration()
-	c.want(k != nil && finite(k.GetMiddle()) && finite(k.GetSlope()) && k.GetSlope() > 0, "calibration", "must have a middle and a slope above 0")
-	c.want(k.GetCutoff() >= 0 && k.GetCutoff() <= 1, "calibration.cutoff", "must be from 0 to 1")
+	if k := a.GetCalibration(); k != nil {
+		c.in("calibration", true, func() { c.calibration(k) })
+	}
+}
+
+func (c *checker) calibration(k *cinedexv1.Calibration) {
+	c.want(finite(k.GetMiddle()) && finite(k.GetSlope()) && k.GetSlope() > 0, "", "must have a middle and a slope above 0")
+	c.want(k.GetCutoff() >= 0 && k.GetCutoff() <= 1, "cutoff", "must be from 0 to 1")
+	c.want(k.GetMatch() >= 0 && k.GetMatch() < 1, "match", "must be from 0 to less than 1")
+}
+
+// fitted checks the calibrations that operators set for an algorithm.
+func (c *checker) fitted(m *cinedexv1.AlgorithmAnnounced) {
+	if len(m.GetCalibrations()) > MaxDeclared {
+		c.fail("calibrations", "must have at most %d entries, not %d", MaxDeclared, len(m.GetCalibrations()))
+		return
+	}
+	for i, f := range m.GetCalibrations() {
+		c.in(at("calibrations", i), f != nil, func() {
+			c.want(slices.ContainsFunc(m.GetAlgorithm().GetAnswers(), func(a *cinedexv1.AnswerSpec) bool { return Answers(a, f) }), "space", "must be, with leaf, of an answer of the algorithm")
+			c.in("calibration", f.GetCalibration() != nil, func() { c.calibration(f.GetCalibration()) })
+			c.line("set_by", f.GetSetBy())
+			c.want(f.GetPairs() >= 0, "pairs", "must be 0 or more")
+			c.want(finite(f.GetError()) && f.GetError() >= 0 && f.GetError() <= 1, "error", "must be from 0 to 1")
+		})
+	}
+}
+
+// Answers reports whether a fitted calibration is of an answer. The leaf of an answer of bare words alone is "any".
+func Answers(a *cinedexv1.AnswerSpec, f *cinedexv1.FittedCalibration) bool {
+	return f.GetSpace() != "" && a.GetSpace() == f.GetSpace() && (slices.Contains(a.GetLeaves(), f.GetLeaf()) || a.GetBare() && f.GetLeaf() == "any")
 }

@@ -717,7 +717,8 @@ type AnswerSpec struct {
 	Field AnswerField `protobuf:"varint,5,opt,name=field,proto3,enum=cinedex.v1.AnswerField" json:"field,omitempty"`
 	// The space, "name@version", in which a vector is looked for. Where it is empty, words are looked for.
 	Space string `protobuf:"bytes,6,opt,name=space,proto3" json:"space,omitempty"`
-	// Turns the similarities of a space into confidences. Every answer of a space has one.
+	// Turns the similarities of a space into confidences. Without a calibration, nothing says which hits of the space are matches: answers name
+	// the space among their partial failures, until an operator calibrates the version.
 	Calibration   *Calibration `protobuf:"bytes,7,opt,name=calibration,proto3" json:"calibration,omitempty"`
 	Span          AnswerSpan   `protobuf:"varint,8,opt,name=span,proto3,enum=cinedex.v1.AnswerSpan" json:"span,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -817,7 +818,9 @@ type Calibration struct {
 	Middle float64 `protobuf:"fixed64,1,opt,name=middle,proto3" json:"middle,omitempty"`
 	Slope  float64 `protobuf:"fixed64,2,opt,name=slope,proto3" json:"slope,omitempty"`
 	// A hit below this confidence is none; 0 keeps every hit.
-	Cutoff        float32 `protobuf:"fixed32,3,opt,name=cutoff,proto3" json:"cutoff,omitempty"`
+	Cutoff float32 `protobuf:"fixed32,3,opt,name=cutoff,proto3" json:"cutoff,omitempty"`
+	// A hit of this confidence or above is called a match; 0 is 0.5.
+	Match         float32 `protobuf:"fixed32,4,opt,name=match,proto3" json:"match,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -873,6 +876,110 @@ func (x *Calibration) GetCutoff() float32 {
 	return 0
 }
 
+func (x *Calibration) GetMatch() float32 {
+	if x != nil {
+		return x.Match
+	}
+	return 0
+}
+
+// FittedCalibration is a calibration that was fitted to judged queries, of one answer of a version of an algorithm. It stands before the
+// calibration that the algorithm declares.
+type FittedCalibration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The space, "name@version", and a leaf, which name the answer.
+	Space       string       `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	Leaf        string       `protobuf:"bytes,2,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	Calibration *Calibration `protobuf:"bytes,3,opt,name=calibration,proto3" json:"calibration,omitempty"`
+	// When the calibration was set, in milliseconds since 1970, and by which caller.
+	SetMs int64  `protobuf:"varint,4,opt,name=set_ms,json=setMs,proto3" json:"set_ms,omitempty"`
+	SetBy string `protobuf:"bytes,5,opt,name=set_by,json=setBy,proto3" json:"set_by,omitempty"`
+	// The pairs of a query and a hit that the fit was made from, and the expected calibration error over pairs that were withheld from the fit.
+	Pairs         int64   `protobuf:"varint,6,opt,name=pairs,proto3" json:"pairs,omitempty"`
+	Error         float64 `protobuf:"fixed64,7,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FittedCalibration) Reset() {
+	*x = FittedCalibration{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FittedCalibration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FittedCalibration) ProtoMessage() {}
+
+func (x *FittedCalibration) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FittedCalibration.ProtoReflect.Descriptor instead.
+func (*FittedCalibration) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FittedCalibration) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *FittedCalibration) GetLeaf() string {
+	if x != nil {
+		return x.Leaf
+	}
+	return ""
+}
+
+func (x *FittedCalibration) GetCalibration() *Calibration {
+	if x != nil {
+		return x.Calibration
+	}
+	return nil
+}
+
+func (x *FittedCalibration) GetSetMs() int64 {
+	if x != nil {
+		return x.SetMs
+	}
+	return 0
+}
+
+func (x *FittedCalibration) GetSetBy() string {
+	if x != nil {
+		return x.SetBy
+	}
+	return ""
+}
+
+func (x *FittedCalibration) GetPairs() int64 {
+	if x != nil {
+		return x.Pairs
+	}
+	return 0
+}
+
+func (x *FittedCalibration) GetError() float64 {
+	if x != nil {
+		return x.Error
+	}
+	return 0
+}
+
 type GetCatalogRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -881,7 +988,7 @@ type GetCatalogRequest struct {
 
 func (x *GetCatalogRequest) Reset() {
 	*x = GetCatalogRequest{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +1000,7 @@ func (x *GetCatalogRequest) String() string {
 func (*GetCatalogRequest) ProtoMessage() {}
 
 func (x *GetCatalogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +1013,7 @@ func (x *GetCatalogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCatalogRequest.ProtoReflect.Descriptor instead.
 func (*GetCatalogRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{7}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{8}
 }
 
 // GetCatalogResponse is the catalogue as every caller may know the catalogue.
@@ -925,7 +1032,7 @@ type GetCatalogResponse struct {
 
 func (x *GetCatalogResponse) Reset() {
 	*x = GetCatalogResponse{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1044,7 @@ func (x *GetCatalogResponse) String() string {
 func (*GetCatalogResponse) ProtoMessage() {}
 
 func (x *GetCatalogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1057,7 @@ func (x *GetCatalogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCatalogResponse.ProtoReflect.Descriptor instead.
 func (*GetCatalogResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{8}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetCatalogResponse) GetLeaves() []*CatalogLeaf {
@@ -1006,7 +1113,7 @@ type CatalogLeaf struct {
 
 func (x *CatalogLeaf) Reset() {
 	*x = CatalogLeaf{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1125,7 @@ func (x *CatalogLeaf) String() string {
 func (*CatalogLeaf) ProtoMessage() {}
 
 func (x *CatalogLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1138,7 @@ func (x *CatalogLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogLeaf.ProtoReflect.Descriptor instead.
 func (*CatalogLeaf) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{9}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CatalogLeaf) GetName() string {
@@ -1122,7 +1229,7 @@ type CatalogKind struct {
 
 func (x *CatalogKind) Reset() {
 	*x = CatalogKind{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1241,7 @@ func (x *CatalogKind) String() string {
 func (*CatalogKind) ProtoMessage() {}
 
 func (x *CatalogKind) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1254,7 @@ func (x *CatalogKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogKind.ProtoReflect.Descriptor instead.
 func (*CatalogKind) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CatalogKind) GetKind() string {
@@ -1222,7 +1329,7 @@ type CatalogSpace struct {
 
 func (x *CatalogSpace) Reset() {
 	*x = CatalogSpace{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1341,7 @@ func (x *CatalogSpace) String() string {
 func (*CatalogSpace) ProtoMessage() {}
 
 func (x *CatalogSpace) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1354,7 @@ func (x *CatalogSpace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogSpace.ProtoReflect.Descriptor instead.
 func (*CatalogSpace) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CatalogSpace) GetId() string {
@@ -1301,7 +1408,7 @@ type CatalogAlgorithm struct {
 
 func (x *CatalogAlgorithm) Reset() {
 	*x = CatalogAlgorithm{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1420,7 @@ func (x *CatalogAlgorithm) String() string {
 func (*CatalogAlgorithm) ProtoMessage() {}
 
 func (x *CatalogAlgorithm) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1433,7 @@ func (x *CatalogAlgorithm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogAlgorithm.ProtoReflect.Descriptor instead.
 func (*CatalogAlgorithm) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CatalogAlgorithm) GetName() string {
@@ -1416,11 +1523,20 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x05field\x18\x05 \x01(\x0e2\x17.cinedex.v1.AnswerFieldR\x05field\x12\x14\n" +
 	"\x05space\x18\x06 \x01(\tR\x05space\x129\n" +
 	"\vcalibration\x18\a \x01(\v2\x17.cinedex.v1.CalibrationR\vcalibration\x12*\n" +
-	"\x04span\x18\b \x01(\x0e2\x16.cinedex.v1.AnswerSpanR\x04span\"S\n" +
+	"\x04span\x18\b \x01(\x0e2\x16.cinedex.v1.AnswerSpanR\x04span\"i\n" +
 	"\vCalibration\x12\x16\n" +
 	"\x06middle\x18\x01 \x01(\x01R\x06middle\x12\x14\n" +
 	"\x05slope\x18\x02 \x01(\x01R\x05slope\x12\x16\n" +
-	"\x06cutoff\x18\x03 \x01(\x02R\x06cutoff\"\x13\n" +
+	"\x06cutoff\x18\x03 \x01(\x02R\x06cutoff\x12\x14\n" +
+	"\x05match\x18\x04 \x01(\x02R\x05match\"\xd2\x01\n" +
+	"\x11FittedCalibration\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12\x12\n" +
+	"\x04leaf\x18\x02 \x01(\tR\x04leaf\x129\n" +
+	"\vcalibration\x18\x03 \x01(\v2\x17.cinedex.v1.CalibrationR\vcalibration\x12\x15\n" +
+	"\x06set_ms\x18\x04 \x01(\x03R\x05setMs\x12\x15\n" +
+	"\x06set_by\x18\x05 \x01(\tR\x05setBy\x12\x14\n" +
+	"\x05pairs\x18\x06 \x01(\x03R\x05pairs\x12\x14\n" +
+	"\x05error\x18\a \x01(\x01R\x05error\"\x13\n" +
 	"\x11GetCatalogRequest\"\xe4\x01\n" +
 	"\x12GetCatalogResponse\x12/\n" +
 	"\x06leaves\x18\x01 \x03(\v2\x17.cinedex.v1.CatalogLeafR\x06leaves\x12-\n" +
@@ -1505,7 +1621,7 @@ func file_cinedex_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_cinedex_v1_catalog_proto_goTypes = []any{
 	(AttributeType)(0),         // 0: cinedex.v1.AttributeType
 	(KindRole)(0),              // 1: cinedex.v1.KindRole
@@ -1519,12 +1635,13 @@ var file_cinedex_v1_catalog_proto_goTypes = []any{
 	(*LeafSpec)(nil),           // 9: cinedex.v1.LeafSpec
 	(*AnswerSpec)(nil),         // 10: cinedex.v1.AnswerSpec
 	(*Calibration)(nil),        // 11: cinedex.v1.Calibration
-	(*GetCatalogRequest)(nil),  // 12: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil), // 13: cinedex.v1.GetCatalogResponse
-	(*CatalogLeaf)(nil),        // 14: cinedex.v1.CatalogLeaf
-	(*CatalogKind)(nil),        // 15: cinedex.v1.CatalogKind
-	(*CatalogSpace)(nil),       // 16: cinedex.v1.CatalogSpace
-	(*CatalogAlgorithm)(nil),   // 17: cinedex.v1.CatalogAlgorithm
+	(*FittedCalibration)(nil),  // 12: cinedex.v1.FittedCalibration
+	(*GetCatalogRequest)(nil),  // 13: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil), // 14: cinedex.v1.GetCatalogResponse
+	(*CatalogLeaf)(nil),        // 15: cinedex.v1.CatalogLeaf
+	(*CatalogKind)(nil),        // 16: cinedex.v1.CatalogKind
+	(*CatalogSpace)(nil),       // 17: cinedex.v1.CatalogSpace
+	(*CatalogAlgorithm)(nil),   // 18: cinedex.v1.CatalogAlgorithm
 }
 var file_cinedex_v1_catalog_proto_depIdxs = []int32{
 	1,  // 0: cinedex.v1.KindSpec.role:type_name -> cinedex.v1.KindRole
@@ -1536,15 +1653,16 @@ var file_cinedex_v1_catalog_proto_depIdxs = []int32{
 	3,  // 6: cinedex.v1.AnswerSpec.field:type_name -> cinedex.v1.AnswerField
 	11, // 7: cinedex.v1.AnswerSpec.calibration:type_name -> cinedex.v1.Calibration
 	4,  // 8: cinedex.v1.AnswerSpec.span:type_name -> cinedex.v1.AnswerSpan
-	14, // 9: cinedex.v1.GetCatalogResponse.leaves:type_name -> cinedex.v1.CatalogLeaf
-	15, // 10: cinedex.v1.GetCatalogResponse.kinds:type_name -> cinedex.v1.CatalogKind
-	16, // 11: cinedex.v1.GetCatalogResponse.spaces:type_name -> cinedex.v1.CatalogSpace
-	17, // 12: cinedex.v1.GetCatalogResponse.algorithms:type_name -> cinedex.v1.CatalogAlgorithm
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	11, // 9: cinedex.v1.FittedCalibration.calibration:type_name -> cinedex.v1.Calibration
+	15, // 10: cinedex.v1.GetCatalogResponse.leaves:type_name -> cinedex.v1.CatalogLeaf
+	16, // 11: cinedex.v1.GetCatalogResponse.kinds:type_name -> cinedex.v1.CatalogKind
+	17, // 12: cinedex.v1.GetCatalogResponse.spaces:type_name -> cinedex.v1.CatalogSpace
+	18, // 13: cinedex.v1.GetCatalogResponse.algorithms:type_name -> cinedex.v1.CatalogAlgorithm
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_catalog_proto_init() }
@@ -1558,7 +1676,7 @@ func file_cinedex_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_catalog_proto_rawDesc), len(file_cinedex_v1_catalog_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

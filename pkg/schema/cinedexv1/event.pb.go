@@ -671,7 +671,9 @@ type AlgorithmAnnounced struct {
 	SinceMs int64 `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
 	// No runner serves this version: its runs wait. A runner that was asked for a run of the version says so, and a runner that serves the version
 	// takes it back.
-	Waits         bool `protobuf:"varint,4,opt,name=waits,proto3" json:"waits,omitempty"`
+	Waits bool `protobuf:"varint,4,opt,name=waits,proto3" json:"waits,omitempty"`
+	// Calibrations that operators set. Announcing the version again keeps the calibrations.
+	Calibrations  []*FittedCalibration `protobuf:"bytes,5,rep,name=calibrations,proto3" json:"calibrations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -734,12 +736,19 @@ func (x *AlgorithmAnnounced) GetWaits() bool {
 	return false
 }
 
+func (x *AlgorithmAnnounced) GetCalibrations() []*FittedCalibration {
+	if x != nil {
+		return x.Calibrations
+	}
+	return nil
+}
+
 var File_cinedex_v1_event_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x16cinedex/v1/event.proto\x12\n" +
-	"cinedex.v1\x1a\x15cinedex/v1/noun.proto\"\x8d\x03\n" +
+	"cinedex.v1\x1a\x18cinedex/v1/catalog.proto\x1a\x15cinedex/v1/noun.proto\"\x8d\x03\n" +
 	"\fMediaArrived\x12'\n" +
 	"\x05title\x18\x01 \x01(\v2\x11.cinedex.v1.TitleR\x05title\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x16\n" +
@@ -796,12 +805,13 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"embeddings\x18\b \x03(\v2\x15.cinedex.v1.EmbeddingR\n" +
 	"embeddings\x12\x16\n" +
-	"\x06stored\x18\t \x01(\bR\x06stored\"\x9c\x01\n" +
+	"\x06stored\x18\t \x01(\bR\x06stored\"\xdf\x01\n" +
 	"\x12AlgorithmAnnounced\x127\n" +
 	"\talgorithm\x18\x01 \x01(\v2\x19.cinedex.v1.AlgorithmSpecR\talgorithm\x12\x1c\n" +
 	"\tcandidate\x18\x02 \x01(\bR\tcandidate\x12\x19\n" +
 	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x14\n" +
-	"\x05waits\x18\x04 \x01(\bR\x05waitsB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"\x05waits\x18\x04 \x01(\bR\x05waits\x12A\n" +
+	"\fcalibrations\x18\x05 \x03(\v2\x1d.cinedex.v1.FittedCalibrationR\fcalibrationsB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_event_proto_rawDescOnce sync.Once
@@ -834,7 +844,8 @@ var file_cinedex_v1_event_proto_goTypes = []any{
 	(*Space)(nil),              // 14: cinedex.v1.Space
 	(*Embedding)(nil),          // 15: cinedex.v1.Embedding
 	(*AlgorithmSpec)(nil),      // 16: cinedex.v1.AlgorithmSpec
-	(*Value)(nil),              // 17: cinedex.v1.Value
+	(*FittedCalibration)(nil),  // 17: cinedex.v1.FittedCalibration
+	(*Value)(nil),              // 18: cinedex.v1.Value
 }
 var file_cinedex_v1_event_proto_depIdxs = []int32{
 	10, // 0: cinedex.v1.MediaArrived.title:type_name -> cinedex.v1.Title
@@ -848,12 +859,13 @@ var file_cinedex_v1_event_proto_depIdxs = []int32{
 	14, // 8: cinedex.v1.EmbeddingBatch.space:type_name -> cinedex.v1.Space
 	15, // 9: cinedex.v1.EmbeddingBatch.embeddings:type_name -> cinedex.v1.Embedding
 	16, // 10: cinedex.v1.AlgorithmAnnounced.algorithm:type_name -> cinedex.v1.AlgorithmSpec
-	17, // 11: cinedex.v1.MediaArrived.AttributesEntry.value:type_name -> cinedex.v1.Value
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	17, // 11: cinedex.v1.AlgorithmAnnounced.calibrations:type_name -> cinedex.v1.FittedCalibration
+	18, // 12: cinedex.v1.MediaArrived.AttributesEntry.value:type_name -> cinedex.v1.Value
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_event_proto_init() }
@@ -861,6 +873,7 @@ func file_cinedex_v1_event_proto_init() {
 	if File_cinedex_v1_event_proto != nil {
 		return
 	}
+	file_cinedex_v1_catalog_proto_init()
 	file_cinedex_v1_noun_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

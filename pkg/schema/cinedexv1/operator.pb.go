@@ -1039,6 +1039,288 @@ func (x *ResultFile) GetRows() int64 {
 	return 0
 }
 
+type GetCalibrationsRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	// Empty is the version in force.
+	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCalibrationsRequest) Reset() {
+	*x = GetCalibrationsRequest{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCalibrationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCalibrationsRequest) ProtoMessage() {}
+
+func (x *GetCalibrationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCalibrationsRequest.ProtoReflect.Descriptor instead.
+func (*GetCalibrationsRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetCalibrationsRequest) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *GetCalibrationsRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+type GetCalibrationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Answers       []*CalibratedAnswer    `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCalibrationsResponse) Reset() {
+	*x = GetCalibrationsResponse{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCalibrationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCalibrationsResponse) ProtoMessage() {}
+
+func (x *GetCalibrationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCalibrationsResponse.ProtoReflect.Descriptor instead.
+func (*GetCalibrationsResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetCalibrationsResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *GetCalibrationsResponse) GetAnswers() []*CalibratedAnswer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+// CalibratedAnswer is one answer of a version of an algorithm, with the calibration in force.
+type CalibratedAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Space string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	// The leaves that the answer serves; "any" among them is bare words.
+	Leaves []string `protobuf:"bytes,2,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	// Missing where the answer has no calibration.
+	Calibration *Calibration `protobuf:"bytes,3,opt,name=calibration,proto3" json:"calibration,omitempty"`
+	// How the calibration was fitted; missing for a calibration that the algorithm declares.
+	Fitted        *FittedCalibration `protobuf:"bytes,4,opt,name=fitted,proto3" json:"fitted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CalibratedAnswer) Reset() {
+	*x = CalibratedAnswer{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CalibratedAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CalibratedAnswer) ProtoMessage() {}
+
+func (x *CalibratedAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CalibratedAnswer.ProtoReflect.Descriptor instead.
+func (*CalibratedAnswer) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CalibratedAnswer) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *CalibratedAnswer) GetLeaves() []string {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *CalibratedAnswer) GetCalibration() *Calibration {
+	if x != nil {
+		return x.Calibration
+	}
+	return nil
+}
+
+func (x *CalibratedAnswer) GetFitted() *FittedCalibration {
+	if x != nil {
+		return x.Fitted
+	}
+	return nil
+}
+
+type SetCalibrationRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Version   string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// set_ms and set_by are filled in. Without a calibration, the declared calibration comes back into force.
+	Calibration   *FittedCalibration `protobuf:"bytes,3,opt,name=calibration,proto3" json:"calibration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetCalibrationRequest) Reset() {
+	*x = SetCalibrationRequest{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetCalibrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetCalibrationRequest) ProtoMessage() {}
+
+func (x *SetCalibrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetCalibrationRequest.ProtoReflect.Descriptor instead.
+func (*SetCalibrationRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SetCalibrationRequest) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *SetCalibrationRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *SetCalibrationRequest) GetCalibration() *FittedCalibration {
+	if x != nil {
+		return x.Calibration
+	}
+	return nil
+}
+
+type SetCalibrationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Calibration   *FittedCalibration     `protobuf:"bytes,1,opt,name=calibration,proto3" json:"calibration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetCalibrationResponse) Reset() {
+	*x = SetCalibrationResponse{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetCalibrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetCalibrationResponse) ProtoMessage() {}
+
+func (x *SetCalibrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetCalibrationResponse.ProtoReflect.Descriptor instead.
+func (*SetCalibrationResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SetCalibrationResponse) GetCalibration() *FittedCalibration {
+	if x != nil {
+		return x.Calibration
+	}
+	return nil
+}
+
 type PlanJobRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
@@ -1048,7 +1330,7 @@ type PlanJobRequest struct {
 
 func (x *PlanJobRequest) Reset() {
 	*x = PlanJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1342,7 @@ func (x *PlanJobRequest) String() string {
 func (*PlanJobRequest) ProtoMessage() {}
 
 func (x *PlanJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1355,7 @@ func (x *PlanJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanJobRequest.ProtoReflect.Descriptor instead.
 func (*PlanJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PlanJobRequest) GetJob() *Job {
@@ -1098,7 +1380,7 @@ type PlanJobResponse struct {
 
 func (x *PlanJobResponse) Reset() {
 	*x = PlanJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1392,7 @@ func (x *PlanJobResponse) String() string {
 func (*PlanJobResponse) ProtoMessage() {}
 
 func (x *PlanJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1405,7 @@ func (x *PlanJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanJobResponse.ProtoReflect.Descriptor instead.
 func (*PlanJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PlanJobResponse) GetJob() *Job {
@@ -1163,7 +1445,7 @@ type SubmitJobRequest struct {
 
 func (x *SubmitJobRequest) Reset() {
 	*x = SubmitJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +1457,7 @@ func (x *SubmitJobRequest) String() string {
 func (*SubmitJobRequest) ProtoMessage() {}
 
 func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +1470,7 @@ func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobRequest.ProtoReflect.Descriptor instead.
 func (*SubmitJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SubmitJobRequest) GetJob() *Job {
@@ -1207,7 +1489,7 @@ type SubmitJobResponse struct {
 
 func (x *SubmitJobResponse) Reset() {
 	*x = SubmitJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1501,7 @@ func (x *SubmitJobResponse) String() string {
 func (*SubmitJobResponse) ProtoMessage() {}
 
 func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1514,7 @@ func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobResponse.ProtoReflect.Descriptor instead.
 func (*SubmitJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{13}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SubmitJobResponse) GetJob() *Job {
@@ -1251,7 +1533,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1545,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1558,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{14}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetJobRequest) GetId() string {
@@ -1297,7 +1579,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1591,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1604,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{15}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1350,7 +1632,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1362,7 +1644,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1657,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListJobsRequest) GetKinds() []string {
@@ -1401,7 +1683,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1695,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1708,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1444,7 +1726,7 @@ type ListJobKindsRequest struct {
 
 func (x *ListJobKindsRequest) Reset() {
 	*x = ListJobKindsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1738,7 @@ func (x *ListJobKindsRequest) String() string {
 func (*ListJobKindsRequest) ProtoMessage() {}
 
 func (x *ListJobKindsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1751,7 @@ func (x *ListJobKindsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobKindsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobKindsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{23}
 }
 
 type ListJobKindsResponse struct {
@@ -1482,7 +1764,7 @@ type ListJobKindsResponse struct {
 
 func (x *ListJobKindsResponse) Reset() {
 	*x = ListJobKindsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1494,7 +1776,7 @@ func (x *ListJobKindsResponse) String() string {
 func (*ListJobKindsResponse) ProtoMessage() {}
 
 func (x *ListJobKindsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1507,7 +1789,7 @@ func (x *ListJobKindsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobKindsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobKindsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListJobKindsResponse) GetKinds() []*JobKind {
@@ -1534,7 +1816,7 @@ type JobKind struct {
 
 func (x *JobKind) Reset() {
 	*x = JobKind{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1828,7 @@ func (x *JobKind) String() string {
 func (*JobKind) ProtoMessage() {}
 
 func (x *JobKind) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1841,7 @@ func (x *JobKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobKind.ProtoReflect.Descriptor instead.
 func (*JobKind) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *JobKind) GetName() string {
@@ -1612,7 +1894,7 @@ type JobOption struct {
 
 func (x *JobOption) Reset() {
 	*x = JobOption{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1906,7 @@ func (x *JobOption) String() string {
 func (*JobOption) ProtoMessage() {}
 
 func (x *JobOption) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1919,7 @@ func (x *JobOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobOption.ProtoReflect.Descriptor instead.
 func (*JobOption) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *JobOption) GetName() string {
@@ -1679,7 +1961,7 @@ type SteerJobRequest struct {
 
 func (x *SteerJobRequest) Reset() {
 	*x = SteerJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1973,7 @@ func (x *SteerJobRequest) String() string {
 func (*SteerJobRequest) ProtoMessage() {}
 
 func (x *SteerJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1986,7 @@ func (x *SteerJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SteerJobRequest.ProtoReflect.Descriptor instead.
 func (*SteerJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SteerJobRequest) GetId() string {
@@ -1730,7 +2012,7 @@ type SteerJobResponse struct {
 
 func (x *SteerJobResponse) Reset() {
 	*x = SteerJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2024,7 @@ func (x *SteerJobResponse) String() string {
 func (*SteerJobResponse) ProtoMessage() {}
 
 func (x *SteerJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2037,7 @@ func (x *SteerJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SteerJobResponse.ProtoReflect.Descriptor instead.
 func (*SteerJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SteerJobResponse) GetJob() *Job {
@@ -1774,7 +2056,7 @@ type GetResultRequest struct {
 
 func (x *GetResultRequest) Reset() {
 	*x = GetResultRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +2068,7 @@ func (x *GetResultRequest) String() string {
 func (*GetResultRequest) ProtoMessage() {}
 
 func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +2081,7 @@ func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResultRequest.ProtoReflect.Descriptor instead.
 func (*GetResultRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetResultRequest) GetId() string {
@@ -1818,7 +2100,7 @@ type GetResultResponse struct {
 
 func (x *GetResultResponse) Reset() {
 	*x = GetResultResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +2112,7 @@ func (x *GetResultResponse) String() string {
 func (*GetResultResponse) ProtoMessage() {}
 
 func (x *GetResultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +2125,7 @@ func (x *GetResultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResultResponse.ProtoReflect.Descriptor instead.
 func (*GetResultResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetResultResponse) GetFiles() []*ResultFile {
@@ -1864,7 +2146,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +2158,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +2171,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListRunsRequest) GetSelection() *Selection {
@@ -1923,7 +2205,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2217,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2230,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListRunsResponse) GetRuns() []*RunEntry {
@@ -1978,7 +2260,7 @@ type RunEntry struct {
 
 func (x *RunEntry) Reset() {
 	*x = RunEntry{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2272,7 @@ func (x *RunEntry) String() string {
 func (*RunEntry) ProtoMessage() {}
 
 func (x *RunEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2285,7 @@ func (x *RunEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunEntry.ProtoReflect.Descriptor instead.
 func (*RunEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RunEntry) GetRun() *Run {
@@ -2042,7 +2324,7 @@ type GetLagRequest struct {
 
 func (x *GetLagRequest) Reset() {
 	*x = GetLagRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2054,7 +2336,7 @@ func (x *GetLagRequest) String() string {
 func (*GetLagRequest) ProtoMessage() {}
 
 func (x *GetLagRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2067,7 +2349,7 @@ func (x *GetLagRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLagRequest.ProtoReflect.Descriptor instead.
 func (*GetLagRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{34}
 }
 
 type GetLagResponse struct {
@@ -2079,7 +2361,7 @@ type GetLagResponse struct {
 
 func (x *GetLagResponse) Reset() {
 	*x = GetLagResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2373,7 @@ func (x *GetLagResponse) String() string {
 func (*GetLagResponse) ProtoMessage() {}
 
 func (x *GetLagResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2386,7 @@ func (x *GetLagResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLagResponse.ProtoReflect.Descriptor instead.
 func (*GetLagResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetLagResponse) GetLags() []*Lag {
@@ -2132,7 +2414,7 @@ type Lag struct {
 
 func (x *Lag) Reset() {
 	*x = Lag{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2426,7 @@ func (x *Lag) String() string {
 func (*Lag) ProtoMessage() {}
 
 func (x *Lag) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2439,7 @@ func (x *Lag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lag.ProtoReflect.Descriptor instead.
 func (*Lag) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Lag) GetHop() string {
@@ -2216,7 +2498,7 @@ type LetterFilter struct {
 
 func (x *LetterFilter) Reset() {
 	*x = LetterFilter{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2510,7 @@ func (x *LetterFilter) String() string {
 func (*LetterFilter) ProtoMessage() {}
 
 func (x *LetterFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2523,7 @@ func (x *LetterFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LetterFilter.ProtoReflect.Descriptor instead.
 func (*LetterFilter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LetterFilter) GetIds() []string {
@@ -2289,7 +2571,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2583,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2596,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2340,7 +2622,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2634,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2647,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
@@ -2395,7 +2677,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2407,7 +2689,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2420,7 +2702,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DeadLetter) GetId() string {
@@ -2510,7 +2792,7 @@ type RetryDeadLettersRequest struct {
 
 func (x *RetryDeadLettersRequest) Reset() {
 	*x = RetryDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2522,7 +2804,7 @@ func (x *RetryDeadLettersRequest) String() string {
 func (*RetryDeadLettersRequest) ProtoMessage() {}
 
 func (x *RetryDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2535,7 +2817,7 @@ func (x *RetryDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*RetryDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RetryDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2561,7 +2843,7 @@ type RetryDeadLettersResponse struct {
 
 func (x *RetryDeadLettersResponse) Reset() {
 	*x = RetryDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2855,7 @@ func (x *RetryDeadLettersResponse) String() string {
 func (*RetryDeadLettersResponse) ProtoMessage() {}
 
 func (x *RetryDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2868,7 @@ func (x *RetryDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*RetryDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RetryDeadLettersResponse) GetLetters() int64 {
@@ -2606,7 +2888,7 @@ type DropDeadLettersRequest struct {
 
 func (x *DropDeadLettersRequest) Reset() {
 	*x = DropDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2618,7 +2900,7 @@ func (x *DropDeadLettersRequest) String() string {
 func (*DropDeadLettersRequest) ProtoMessage() {}
 
 func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2631,7 +2913,7 @@ func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DropDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2657,7 +2939,7 @@ type DropDeadLettersResponse struct {
 
 func (x *DropDeadLettersResponse) Reset() {
 	*x = DropDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +2951,7 @@ func (x *DropDeadLettersResponse) String() string {
 func (*DropDeadLettersResponse) ProtoMessage() {}
 
 func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +2964,7 @@ func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{39}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DropDeadLettersResponse) GetLetters() int64 {
@@ -2697,7 +2979,7 @@ var File_cinedex_v1_operator_proto protoreflect.FileDescriptor
 const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\n" +
 	"\x19cinedex/v1/operator.proto\x12\n" +
-	"cinedex.v1\x1a\x15cinedex/v1/noun.proto\"\xb9\x01\n" +
+	"cinedex.v1\x1a\x18cinedex/v1/catalog.proto\x1a\x15cinedex/v1/noun.proto\"\xb9\x01\n" +
 	"\tSelection\x12\x16\n" +
 	"\x06assets\x18\x01 \x03(\tR\x06assets\x12\x16\n" +
 	"\x06titles\x18\x02 \x03(\tR\x06titles\x12\x16\n" +
@@ -2780,7 +3062,24 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x12\x14\n" +
 	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\x12\x12\n" +
-	"\x04rows\x18\x05 \x01(\x03R\x04rows\"3\n" +
+	"\x04rows\x18\x05 \x01(\x03R\x04rows\"P\n" +
+	"\x16GetCalibrationsRequest\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"k\n" +
+	"\x17GetCalibrationsResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x126\n" +
+	"\aanswers\x18\x02 \x03(\v2\x1c.cinedex.v1.CalibratedAnswerR\aanswers\"\xb2\x01\n" +
+	"\x10CalibratedAnswer\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12\x16\n" +
+	"\x06leaves\x18\x02 \x03(\tR\x06leaves\x129\n" +
+	"\vcalibration\x18\x03 \x01(\v2\x17.cinedex.v1.CalibrationR\vcalibration\x125\n" +
+	"\x06fitted\x18\x04 \x01(\v2\x1d.cinedex.v1.FittedCalibrationR\x06fitted\"\x90\x01\n" +
+	"\x15SetCalibrationRequest\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12?\n" +
+	"\vcalibration\x18\x03 \x01(\v2\x1d.cinedex.v1.FittedCalibrationR\vcalibration\"Y\n" +
+	"\x16SetCalibrationResponse\x12?\n" +
+	"\vcalibration\x18\x01 \x01(\v2\x1d.cinedex.v1.FittedCalibrationR\vcalibration\"3\n" +
 	"\x0ePlanJobRequest\x12!\n" +
 	"\x03job\x18\x01 \x01(\v2\x0f.cinedex.v1.JobR\x03job\"\x9e\x01\n" +
 	"\x0fPlanJobResponse\x12!\n" +
@@ -2894,7 +3193,7 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\x10JOB_STATE_PAUSED\x10\x03\x12\x16\n" +
 	"\x12JOB_STATE_FINISHED\x10\x04\x12\x14\n" +
 	"\x10JOB_STATE_FAILED\x10\x05\x12\x17\n" +
-	"\x13JOB_STATE_CANCELLED\x10\x062\xaa\a\n" +
+	"\x13JOB_STATE_CANCELLED\x10\x062\xdf\b\n" +
 	"\x0fOperatorService\x12B\n" +
 	"\aPlanJob\x12\x1a.cinedex.v1.PlanJobRequest\x1a\x1b.cinedex.v1.PlanJobResponse\x12H\n" +
 	"\tSubmitJob\x12\x1c.cinedex.v1.SubmitJobRequest\x1a\x1d.cinedex.v1.SubmitJobResponse\x12?\n" +
@@ -2907,7 +3206,9 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\x06GetLag\x12\x19.cinedex.v1.GetLagRequest\x1a\x1a.cinedex.v1.GetLagResponse\x12Z\n" +
 	"\x0fListDeadLetters\x12\".cinedex.v1.ListDeadLettersRequest\x1a#.cinedex.v1.ListDeadLettersResponse\x12]\n" +
 	"\x10RetryDeadLetters\x12#.cinedex.v1.RetryDeadLettersRequest\x1a$.cinedex.v1.RetryDeadLettersResponse\x12Z\n" +
-	"\x0fDropDeadLetters\x12\".cinedex.v1.DropDeadLettersRequest\x1a#.cinedex.v1.DropDeadLettersResponseB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"\x0fDropDeadLetters\x12\".cinedex.v1.DropDeadLettersRequest\x1a#.cinedex.v1.DropDeadLettersResponse\x12Z\n" +
+	"\x0fGetCalibrations\x12\".cinedex.v1.GetCalibrationsRequest\x1a#.cinedex.v1.GetCalibrationsResponse\x12W\n" +
+	"\x0eSetCalibration\x12!.cinedex.v1.SetCalibrationRequest\x1a\".cinedex.v1.SetCalibrationResponseB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_operator_proto_rawDescOnce sync.Once
@@ -2922,7 +3223,7 @@ func file_cinedex_v1_operator_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_operator_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cinedex_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_cinedex_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_cinedex_v1_operator_proto_goTypes = []any{
 	(JobState)(0),                    // 0: cinedex.v1.JobState
 	(*Selection)(nil),                // 1: cinedex.v1.Selection
@@ -2935,41 +3236,48 @@ var file_cinedex_v1_operator_proto_goTypes = []any{
 	(*Verify)(nil),                   // 8: cinedex.v1.Verify
 	(*Batch)(nil),                    // 9: cinedex.v1.Batch
 	(*ResultFile)(nil),               // 10: cinedex.v1.ResultFile
-	(*PlanJobRequest)(nil),           // 11: cinedex.v1.PlanJobRequest
-	(*PlanJobResponse)(nil),          // 12: cinedex.v1.PlanJobResponse
-	(*SubmitJobRequest)(nil),         // 13: cinedex.v1.SubmitJobRequest
-	(*SubmitJobResponse)(nil),        // 14: cinedex.v1.SubmitJobResponse
-	(*GetJobRequest)(nil),            // 15: cinedex.v1.GetJobRequest
-	(*GetJobResponse)(nil),           // 16: cinedex.v1.GetJobResponse
-	(*ListJobsRequest)(nil),          // 17: cinedex.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),         // 18: cinedex.v1.ListJobsResponse
-	(*ListJobKindsRequest)(nil),      // 19: cinedex.v1.ListJobKindsRequest
-	(*ListJobKindsResponse)(nil),     // 20: cinedex.v1.ListJobKindsResponse
-	(*JobKind)(nil),                  // 21: cinedex.v1.JobKind
-	(*JobOption)(nil),                // 22: cinedex.v1.JobOption
-	(*SteerJobRequest)(nil),          // 23: cinedex.v1.SteerJobRequest
-	(*SteerJobResponse)(nil),         // 24: cinedex.v1.SteerJobResponse
-	(*GetResultRequest)(nil),         // 25: cinedex.v1.GetResultRequest
-	(*GetResultResponse)(nil),        // 26: cinedex.v1.GetResultResponse
-	(*ListRunsRequest)(nil),          // 27: cinedex.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),         // 28: cinedex.v1.ListRunsResponse
-	(*RunEntry)(nil),                 // 29: cinedex.v1.RunEntry
-	(*GetLagRequest)(nil),            // 30: cinedex.v1.GetLagRequest
-	(*GetLagResponse)(nil),           // 31: cinedex.v1.GetLagResponse
-	(*Lag)(nil),                      // 32: cinedex.v1.Lag
-	(*LetterFilter)(nil),             // 33: cinedex.v1.LetterFilter
-	(*ListDeadLettersRequest)(nil),   // 34: cinedex.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),  // 35: cinedex.v1.ListDeadLettersResponse
-	(*DeadLetter)(nil),               // 36: cinedex.v1.DeadLetter
-	(*RetryDeadLettersRequest)(nil),  // 37: cinedex.v1.RetryDeadLettersRequest
-	(*RetryDeadLettersResponse)(nil), // 38: cinedex.v1.RetryDeadLettersResponse
-	(*DropDeadLettersRequest)(nil),   // 39: cinedex.v1.DropDeadLettersRequest
-	(*DropDeadLettersResponse)(nil),  // 40: cinedex.v1.DropDeadLettersResponse
-	nil,                              // 41: cinedex.v1.Task.OptionsEntry
-	nil,                              // 42: cinedex.v1.DeadLetter.HeadersEntry
-	(*MediaRef)(nil),                 // 43: cinedex.v1.MediaRef
-	(*Run)(nil),                      // 44: cinedex.v1.Run
-	(*Value)(nil),                    // 45: cinedex.v1.Value
+	(*GetCalibrationsRequest)(nil),   // 11: cinedex.v1.GetCalibrationsRequest
+	(*GetCalibrationsResponse)(nil),  // 12: cinedex.v1.GetCalibrationsResponse
+	(*CalibratedAnswer)(nil),         // 13: cinedex.v1.CalibratedAnswer
+	(*SetCalibrationRequest)(nil),    // 14: cinedex.v1.SetCalibrationRequest
+	(*SetCalibrationResponse)(nil),   // 15: cinedex.v1.SetCalibrationResponse
+	(*PlanJobRequest)(nil),           // 16: cinedex.v1.PlanJobRequest
+	(*PlanJobResponse)(nil),          // 17: cinedex.v1.PlanJobResponse
+	(*SubmitJobRequest)(nil),         // 18: cinedex.v1.SubmitJobRequest
+	(*SubmitJobResponse)(nil),        // 19: cinedex.v1.SubmitJobResponse
+	(*GetJobRequest)(nil),            // 20: cinedex.v1.GetJobRequest
+	(*GetJobResponse)(nil),           // 21: cinedex.v1.GetJobResponse
+	(*ListJobsRequest)(nil),          // 22: cinedex.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),         // 23: cinedex.v1.ListJobsResponse
+	(*ListJobKindsRequest)(nil),      // 24: cinedex.v1.ListJobKindsRequest
+	(*ListJobKindsResponse)(nil),     // 25: cinedex.v1.ListJobKindsResponse
+	(*JobKind)(nil),                  // 26: cinedex.v1.JobKind
+	(*JobOption)(nil),                // 27: cinedex.v1.JobOption
+	(*SteerJobRequest)(nil),          // 28: cinedex.v1.SteerJobRequest
+	(*SteerJobResponse)(nil),         // 29: cinedex.v1.SteerJobResponse
+	(*GetResultRequest)(nil),         // 30: cinedex.v1.GetResultRequest
+	(*GetResultResponse)(nil),        // 31: cinedex.v1.GetResultResponse
+	(*ListRunsRequest)(nil),          // 32: cinedex.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),         // 33: cinedex.v1.ListRunsResponse
+	(*RunEntry)(nil),                 // 34: cinedex.v1.RunEntry
+	(*GetLagRequest)(nil),            // 35: cinedex.v1.GetLagRequest
+	(*GetLagResponse)(nil),           // 36: cinedex.v1.GetLagResponse
+	(*Lag)(nil),                      // 37: cinedex.v1.Lag
+	(*LetterFilter)(nil),             // 38: cinedex.v1.LetterFilter
+	(*ListDeadLettersRequest)(nil),   // 39: cinedex.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),  // 40: cinedex.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),               // 41: cinedex.v1.DeadLetter
+	(*RetryDeadLettersRequest)(nil),  // 42: cinedex.v1.RetryDeadLettersRequest
+	(*RetryDeadLettersResponse)(nil), // 43: cinedex.v1.RetryDeadLettersResponse
+	(*DropDeadLettersRequest)(nil),   // 44: cinedex.v1.DropDeadLettersRequest
+	(*DropDeadLettersResponse)(nil),  // 45: cinedex.v1.DropDeadLettersResponse
+	nil,                              // 46: cinedex.v1.Task.OptionsEntry
+	nil,                              // 47: cinedex.v1.DeadLetter.HeadersEntry
+	(*MediaRef)(nil),                 // 48: cinedex.v1.MediaRef
+	(*Calibration)(nil),              // 49: cinedex.v1.Calibration
+	(*FittedCalibration)(nil),        // 50: cinedex.v1.FittedCalibration
+	(*Run)(nil),                      // 51: cinedex.v1.Run
+	(*Value)(nil),                    // 52: cinedex.v1.Value
 }
 var file_cinedex_v1_operator_proto_depIdxs = []int32{
 	0,  // 0: cinedex.v1.Job.state:type_name -> cinedex.v1.JobState
@@ -2981,62 +3289,71 @@ var file_cinedex_v1_operator_proto_depIdxs = []int32{
 	9,  // 6: cinedex.v1.Job.batch:type_name -> cinedex.v1.Batch
 	3,  // 7: cinedex.v1.Job.task:type_name -> cinedex.v1.Task
 	1,  // 8: cinedex.v1.Task.selection:type_name -> cinedex.v1.Selection
-	41, // 9: cinedex.v1.Task.options:type_name -> cinedex.v1.Task.OptionsEntry
+	46, // 9: cinedex.v1.Task.options:type_name -> cinedex.v1.Task.OptionsEntry
 	1,  // 10: cinedex.v1.Replay.selection:type_name -> cinedex.v1.Selection
 	1,  // 11: cinedex.v1.Activate.selection:type_name -> cinedex.v1.Selection
 	1,  // 12: cinedex.v1.Collect.selection:type_name -> cinedex.v1.Selection
 	1,  // 13: cinedex.v1.Verify.selection:type_name -> cinedex.v1.Selection
 	1,  // 14: cinedex.v1.Batch.selection:type_name -> cinedex.v1.Selection
-	43, // 15: cinedex.v1.ResultFile.blob:type_name -> cinedex.v1.MediaRef
-	2,  // 16: cinedex.v1.PlanJobRequest.job:type_name -> cinedex.v1.Job
-	2,  // 17: cinedex.v1.PlanJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 18: cinedex.v1.SubmitJobRequest.job:type_name -> cinedex.v1.Job
-	2,  // 19: cinedex.v1.SubmitJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 20: cinedex.v1.GetJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 21: cinedex.v1.ListJobsResponse.jobs:type_name -> cinedex.v1.Job
-	21, // 22: cinedex.v1.ListJobKindsResponse.kinds:type_name -> cinedex.v1.JobKind
-	22, // 23: cinedex.v1.JobKind.options:type_name -> cinedex.v1.JobOption
-	2,  // 24: cinedex.v1.SteerJobResponse.job:type_name -> cinedex.v1.Job
-	10, // 25: cinedex.v1.GetResultResponse.files:type_name -> cinedex.v1.ResultFile
-	1,  // 26: cinedex.v1.ListRunsRequest.selection:type_name -> cinedex.v1.Selection
-	29, // 27: cinedex.v1.ListRunsResponse.runs:type_name -> cinedex.v1.RunEntry
-	44, // 28: cinedex.v1.RunEntry.run:type_name -> cinedex.v1.Run
-	32, // 29: cinedex.v1.GetLagResponse.lags:type_name -> cinedex.v1.Lag
-	33, // 30: cinedex.v1.ListDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	36, // 31: cinedex.v1.ListDeadLettersResponse.letters:type_name -> cinedex.v1.DeadLetter
-	42, // 32: cinedex.v1.DeadLetter.headers:type_name -> cinedex.v1.DeadLetter.HeadersEntry
-	33, // 33: cinedex.v1.RetryDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	33, // 34: cinedex.v1.DropDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	45, // 35: cinedex.v1.Task.OptionsEntry.value:type_name -> cinedex.v1.Value
-	11, // 36: cinedex.v1.OperatorService.PlanJob:input_type -> cinedex.v1.PlanJobRequest
-	13, // 37: cinedex.v1.OperatorService.SubmitJob:input_type -> cinedex.v1.SubmitJobRequest
-	15, // 38: cinedex.v1.OperatorService.GetJob:input_type -> cinedex.v1.GetJobRequest
-	17, // 39: cinedex.v1.OperatorService.ListJobs:input_type -> cinedex.v1.ListJobsRequest
-	19, // 40: cinedex.v1.OperatorService.ListJobKinds:input_type -> cinedex.v1.ListJobKindsRequest
-	23, // 41: cinedex.v1.OperatorService.SteerJob:input_type -> cinedex.v1.SteerJobRequest
-	25, // 42: cinedex.v1.OperatorService.GetResult:input_type -> cinedex.v1.GetResultRequest
-	27, // 43: cinedex.v1.OperatorService.ListRuns:input_type -> cinedex.v1.ListRunsRequest
-	30, // 44: cinedex.v1.OperatorService.GetLag:input_type -> cinedex.v1.GetLagRequest
-	34, // 45: cinedex.v1.OperatorService.ListDeadLetters:input_type -> cinedex.v1.ListDeadLettersRequest
-	37, // 46: cinedex.v1.OperatorService.RetryDeadLetters:input_type -> cinedex.v1.RetryDeadLettersRequest
-	39, // 47: cinedex.v1.OperatorService.DropDeadLetters:input_type -> cinedex.v1.DropDeadLettersRequest
-	12, // 48: cinedex.v1.OperatorService.PlanJob:output_type -> cinedex.v1.PlanJobResponse
-	14, // 49: cinedex.v1.OperatorService.SubmitJob:output_type -> cinedex.v1.SubmitJobResponse
-	16, // 50: cinedex.v1.OperatorService.GetJob:output_type -> cinedex.v1.GetJobResponse
-	18, // 51: cinedex.v1.OperatorService.ListJobs:output_type -> cinedex.v1.ListJobsResponse
-	20, // 52: cinedex.v1.OperatorService.ListJobKinds:output_type -> cinedex.v1.ListJobKindsResponse
-	24, // 53: cinedex.v1.OperatorService.SteerJob:output_type -> cinedex.v1.SteerJobResponse
-	26, // 54: cinedex.v1.OperatorService.GetResult:output_type -> cinedex.v1.GetResultResponse
-	28, // 55: cinedex.v1.OperatorService.ListRuns:output_type -> cinedex.v1.ListRunsResponse
-	31, // 56: cinedex.v1.OperatorService.GetLag:output_type -> cinedex.v1.GetLagResponse
-	35, // 57: cinedex.v1.OperatorService.ListDeadLetters:output_type -> cinedex.v1.ListDeadLettersResponse
-	38, // 58: cinedex.v1.OperatorService.RetryDeadLetters:output_type -> cinedex.v1.RetryDeadLettersResponse
-	40, // 59: cinedex.v1.OperatorService.DropDeadLetters:output_type -> cinedex.v1.DropDeadLettersResponse
-	48, // [48:60] is the sub-list for method output_type
-	36, // [36:48] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	48, // 15: cinedex.v1.ResultFile.blob:type_name -> cinedex.v1.MediaRef
+	13, // 16: cinedex.v1.GetCalibrationsResponse.answers:type_name -> cinedex.v1.CalibratedAnswer
+	49, // 17: cinedex.v1.CalibratedAnswer.calibration:type_name -> cinedex.v1.Calibration
+	50, // 18: cinedex.v1.CalibratedAnswer.fitted:type_name -> cinedex.v1.FittedCalibration
+	50, // 19: cinedex.v1.SetCalibrationRequest.calibration:type_name -> cinedex.v1.FittedCalibration
+	50, // 20: cinedex.v1.SetCalibrationResponse.calibration:type_name -> cinedex.v1.FittedCalibration
+	2,  // 21: cinedex.v1.PlanJobRequest.job:type_name -> cinedex.v1.Job
+	2,  // 22: cinedex.v1.PlanJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 23: cinedex.v1.SubmitJobRequest.job:type_name -> cinedex.v1.Job
+	2,  // 24: cinedex.v1.SubmitJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 25: cinedex.v1.GetJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 26: cinedex.v1.ListJobsResponse.jobs:type_name -> cinedex.v1.Job
+	26, // 27: cinedex.v1.ListJobKindsResponse.kinds:type_name -> cinedex.v1.JobKind
+	27, // 28: cinedex.v1.JobKind.options:type_name -> cinedex.v1.JobOption
+	2,  // 29: cinedex.v1.SteerJobResponse.job:type_name -> cinedex.v1.Job
+	10, // 30: cinedex.v1.GetResultResponse.files:type_name -> cinedex.v1.ResultFile
+	1,  // 31: cinedex.v1.ListRunsRequest.selection:type_name -> cinedex.v1.Selection
+	34, // 32: cinedex.v1.ListRunsResponse.runs:type_name -> cinedex.v1.RunEntry
+	51, // 33: cinedex.v1.RunEntry.run:type_name -> cinedex.v1.Run
+	37, // 34: cinedex.v1.GetLagResponse.lags:type_name -> cinedex.v1.Lag
+	38, // 35: cinedex.v1.ListDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	41, // 36: cinedex.v1.ListDeadLettersResponse.letters:type_name -> cinedex.v1.DeadLetter
+	47, // 37: cinedex.v1.DeadLetter.headers:type_name -> cinedex.v1.DeadLetter.HeadersEntry
+	38, // 38: cinedex.v1.RetryDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	38, // 39: cinedex.v1.DropDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	52, // 40: cinedex.v1.Task.OptionsEntry.value:type_name -> cinedex.v1.Value
+	16, // 41: cinedex.v1.OperatorService.PlanJob:input_type -> cinedex.v1.PlanJobRequest
+	18, // 42: cinedex.v1.OperatorService.SubmitJob:input_type -> cinedex.v1.SubmitJobRequest
+	20, // 43: cinedex.v1.OperatorService.GetJob:input_type -> cinedex.v1.GetJobRequest
+	22, // 44: cinedex.v1.OperatorService.ListJobs:input_type -> cinedex.v1.ListJobsRequest
+	24, // 45: cinedex.v1.OperatorService.ListJobKinds:input_type -> cinedex.v1.ListJobKindsRequest
+	28, // 46: cinedex.v1.OperatorService.SteerJob:input_type -> cinedex.v1.SteerJobRequest
+	30, // 47: cinedex.v1.OperatorService.GetResult:input_type -> cinedex.v1.GetResultRequest
+	32, // 48: cinedex.v1.OperatorService.ListRuns:input_type -> cinedex.v1.ListRunsRequest
+	35, // 49: cinedex.v1.OperatorService.GetLag:input_type -> cinedex.v1.GetLagRequest
+	39, // 50: cinedex.v1.OperatorService.ListDeadLetters:input_type -> cinedex.v1.ListDeadLettersRequest
+	42, // 51: cinedex.v1.OperatorService.RetryDeadLetters:input_type -> cinedex.v1.RetryDeadLettersRequest
+	44, // 52: cinedex.v1.OperatorService.DropDeadLetters:input_type -> cinedex.v1.DropDeadLettersRequest
+	11, // 53: cinedex.v1.OperatorService.GetCalibrations:input_type -> cinedex.v1.GetCalibrationsRequest
+	14, // 54: cinedex.v1.OperatorService.SetCalibration:input_type -> cinedex.v1.SetCalibrationRequest
+	17, // 55: cinedex.v1.OperatorService.PlanJob:output_type -> cinedex.v1.PlanJobResponse
+	19, // 56: cinedex.v1.OperatorService.SubmitJob:output_type -> cinedex.v1.SubmitJobResponse
+	21, // 57: cinedex.v1.OperatorService.GetJob:output_type -> cinedex.v1.GetJobResponse
+	23, // 58: cinedex.v1.OperatorService.ListJobs:output_type -> cinedex.v1.ListJobsResponse
+	25, // 59: cinedex.v1.OperatorService.ListJobKinds:output_type -> cinedex.v1.ListJobKindsResponse
+	29, // 60: cinedex.v1.OperatorService.SteerJob:output_type -> cinedex.v1.SteerJobResponse
+	31, // 61: cinedex.v1.OperatorService.GetResult:output_type -> cinedex.v1.GetResultResponse
+	33, // 62: cinedex.v1.OperatorService.ListRuns:output_type -> cinedex.v1.ListRunsResponse
+	36, // 63: cinedex.v1.OperatorService.GetLag:output_type -> cinedex.v1.GetLagResponse
+	40, // 64: cinedex.v1.OperatorService.ListDeadLetters:output_type -> cinedex.v1.ListDeadLettersResponse
+	43, // 65: cinedex.v1.OperatorService.RetryDeadLetters:output_type -> cinedex.v1.RetryDeadLettersResponse
+	45, // 66: cinedex.v1.OperatorService.DropDeadLetters:output_type -> cinedex.v1.DropDeadLettersResponse
+	12, // 67: cinedex.v1.OperatorService.GetCalibrations:output_type -> cinedex.v1.GetCalibrationsResponse
+	15, // 68: cinedex.v1.OperatorService.SetCalibration:output_type -> cinedex.v1.SetCalibrationResponse
+	55, // [55:69] is the sub-list for method output_type
+	41, // [41:55] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_operator_proto_init() }
@@ -3044,6 +3361,7 @@ func file_cinedex_v1_operator_proto_init() {
 	if File_cinedex_v1_operator_proto != nil {
 		return
 	}
+	file_cinedex_v1_catalog_proto_init()
 	file_cinedex_v1_noun_proto_init()
 	file_cinedex_v1_operator_proto_msgTypes[1].OneofWrappers = []any{
 		(*Job_Replay)(nil),
@@ -3060,7 +3378,7 @@ func file_cinedex_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_operator_proto_rawDesc), len(file_cinedex_v1_operator_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   42,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

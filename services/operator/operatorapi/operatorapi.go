@@ -24,6 +24,7 @@ const MaxRequestBytes = 4 << 20
 // Deps is built by main.
 type Deps struct {
 	Operating  *operating.Service
+	Catalogue  Catalogue
 	Events     *events.Client
 	Authoriser authz.Authoriser
 	// Audit gets a line of each call; nil keeps none.
@@ -114,6 +115,11 @@ func subject(req any) string {
 		return m.GetSelection().String()
 	case interface{ GetId() string }:
 		return m.GetId()
+	case interface {
+		GetAlgorithm() string
+		GetVersion() string
+	}:
+		return m.GetAlgorithm() + "@" + m.GetVersion()
 	case interface{ GetFilter() *pb.LetterFilter }:
 		return m.GetFilter().String()
 	}

@@ -184,7 +184,7 @@ func mayBeNear(q *pb.Query, parts []*part) bool {
 		return false
 	}
 	for _, pt := range parts {
-		if pt.leaf == q.GetLeaf() && (pt.space != "" && pt.cutoff() < matchConfidence || pt.space == "" && pt.mode == search.AnyWord && !singleWord(pt.text)) {
+		if pt.leaf == q.GetLeaf() && (pt.space != "" && pt.cutoff() < pt.match() || pt.space == "" && pt.mode == search.AnyWord && !singleWord(pt.text)) {
 			return true
 		}
 	}
@@ -291,8 +291,8 @@ func (g *Gateway) near(ctx context.Context, p *processed, f *found, m *matches, 
 	}
 	e := evaluation{found: f, tally: work, p: p, snap: snap}
 	if m.whole {
-		e.unwanted = func(q *pb.Query, floor float32, ms []*moment) ([]*moment, bool) {
-			out, err := g.newWhole(ctx, p, f.parts).overlapping(q, floor, ms)
+		e.unwanted = func(q *pb.Query, ms []*moment) ([]*moment, bool) {
+			out, err := g.newWhole(ctx, p, f.parts).overlapping(q, ms)
 			return out, err == nil
 		}
 	}
@@ -302,7 +302,7 @@ func (g *Gateway) near(ctx context.Context, p *processed, f *found, m *matches, 
 	}
 	lines := timelines(m.moments)
 	return slices.DeleteFunc(ms, func(x *moment) bool {
-		if m.whole && !slices.ContainsFunc(x.evidence, func(e evidence) bool { return e.confidence < matchConfidence }) {
+		if m.whole && !slices.ContainsFunc(x.evidence, func(e evidence) bool { return !e.match() }) {
 			return true
 		}
 		return slices.ContainsFunc(lines[x.asset].around(x.Interval, 0), func(y *moment) bool { return x.place() == y.place() || sameMoment(x, y) })
@@ -310,7 +310,7 @@ func (g *Gateway) near(ctx context.Context, p *processed, f *found, m *matches, 
 }
 
 // overlapping returns the moments of a NOT that share time with moments of the near band.
-func (w *whole) overlapping(q *pb.Query, floor float32, ms []*moment) ([]*moment, error) {
+func (w *whole) overlapping(q *pb.Query, ms []*moment) ([]*moment, error) {
 	release, err := w.g.engine.Acquire(w.ctx, w.p.who, vectorCost)
 	if err != nil {
 		return nil, err
@@ -321,7 +321,7 @@ func (w *whole) overlapping(q *pb.Query, floor float32, ms []*moment) ([]*moment
 		windows[i] = search.Window{Asset: m.asset, Interval: m.Interval}
 	}
 	w.paid = math.MaxInt // the windows bound the items
-	o, err := w.operand(q, floor, false, &steps{})
+	o, err := w.operand(q, 0, false, &steps{})
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (s standing) line() bool { return s != nearShot && s != seenShot }
 
 // standingOf is the standing of a hit of the part with this confidence.
 func standingOf(pt *part, confidence float32) standing {
-	line, match := pt.About.GetQuoted(), confidence >= matchConfidence
+	line, match := pt.About.GetQuoted(), confidence >= pt.match()
 	switch {
 	case line && match && pt.space == "":
 		return saidLine
@@ -443,7 +443,7 @@ type evaluation struct {
 	snap func(*part, search.Hit) schema.Interval
 	// unwanted returns the moments of a NOT that overlap moments; false where the candidates of the NOT stand for the NOT. unwanted MAY
 	// be nil.
-	unwanted func(not *pb.Query, floor float32, ms []*moment) ([]*moment, bool)
+	unwanted func(not *pb.Query, ms []*moment) ([]*moment, bool)
 }
 
 // all returns the moments of the whole query. In the order of scores, pages end before maxMoments. So no page misses a moment if only the
@@ -451,11 +451,11 @@ type evaluation struct {
 func (e evaluation) all() []*moment {
 	or := e.p.tree.GetOr()
 	if or == nil || e.p.byTime {
-		return e.of(e.p.tree, 0)
+		return e.of(e.p.tree, false)
 	}
 	var lists [][]*moment
 	for _, c := range or.GetQueries() {
-		lists = append(lists, e.of(c, 0))
+		lists = append(lists, e.of(c, false))
 	}
 	inner := e.cut
 	ms := e.anyOfThem(lists...)
@@ -463,19 +463,19 @@ func (e evaluation) all() []*moment {
 	return ms
 }
 
-// of returns the moments of q whose every leaf is at least so confident.
-func (e evaluation) of(q *pb.Query, floor float32) []*moment {
+// of returns the moments of q. sure leaves out the hits that are not called matches.
+func (e evaluation) of(q *pb.Query, sure bool) []*moment {
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		return e.leaf(n.Leaf, floor)
+		return e.leaf(n.Leaf, sure)
 	case *pb.Query_Or:
 		var lists [][]*moment
 		for _, c := range n.Or.GetQueries() {
-			lists = append(lists, e.of(c, floor))
+			lists = append(lists, e.of(c, sure))
 		}
 		return e.anyOfThem(lists...)
 	case *pb.Query_Within:
-		return e.closeBy(e.of(n.Within.GetLeft(), floor), e.of(n.Within.GetRight(), floor), schema.Time(n.Within.GetGap()))
+		return e.closeBy(e.of(n.Within.GetLeft(), sure), e.of(n.Within.GetRight(), sure), schema.Time(n.Within.GetGap()))
 	case *pb.Query_And:
 		var wanted, unwanted []*pb.Query
 		for _, c := range n.And.GetQueries() {
@@ -485,31 +485,30 @@ func (e evaluation) of(q *pb.Query, floor float32) []*moment {
 				wanted = append(wanted, c)
 			}
 		}
-		ms := e.of(wanted[0], floor)
+		ms := e.of(wanted[0], sure)
 		for _, c := range wanted[1:] {
-			ms = e.allOf(ms, e.of(c, floor))
+			ms = e.allOf(ms, e.of(c, sure))
 		}
 		for _, c := range unwanted {
-			ms = e.without(ms, e.not(c, max(floor, matchConfidence), ms))
+			ms = e.without(ms, e.not(c, ms))
 		}
 		return ms
 	}
 	return nil
 }
 
-// not returns the moments that a NOT takes away from ms. A list of neighbours has no end, so only matches are taken away: the floor is
-// matchConfidence or more.
-func (e evaluation) not(q *pb.Query, floor float32, ms []*moment) []*moment {
+// not returns the moments that a NOT takes away from ms. A list of neighbours has no end, so only matches are taken away.
+func (e evaluation) not(q *pb.Query, ms []*moment) []*moment {
 	if e.unwanted != nil {
-		if out, ok := e.unwanted(q, floor, ms); ok {
+		if out, ok := e.unwanted(q, ms); ok {
 			return out
 		}
 	}
-	return e.of(q, floor)
+	return e.of(q, true)
 }
 
 // leaf fuses the sources of one leaf. A leaf that tests annotations is evaluated over whole sets alone.
-func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
+func (e evaluation) leaf(l *pb.Leaf, sure bool) []*moment {
 	if tested(l) {
 		return nil
 	}
@@ -519,6 +518,10 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 			continue
 		}
 		weight := pt.weighs()
+		least := max(pt.cutoff(), pt.filter.MinConfidence)
+		if sure {
+			least = max(least, pt.match())
+		}
 		at := map[place]*moment{}
 		var ms []*moment
 		hits := e.hits[pt]
@@ -528,7 +531,7 @@ func (e evaluation) leaf(l *pb.Leaf, floor float32) []*moment {
 				continue
 			}
 			confidence := pt.confidence(i, h.Score)
-			if confidence < max(floor, pt.cutoff(), pt.filter.MinConfidence) {
+			if confidence < least {
 				continue
 			}
 			pl := place{run.id, e.snap(pt, h)}

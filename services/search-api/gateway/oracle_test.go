@@ -516,7 +516,7 @@ func (o *oracle) scores(t testing.TB, pt oraclePart) map[itemID]float64 {
 		}
 		if q.Vector != nil {
 			c := pt.source.CalibrationOf(q.Vector.Space)
-			if float32(1/(1+math.Exp(-c.GetSlope()*(h.Score-c.GetMiddle())))) < max(0.5, c.GetCutoff()) {
+			if float32(1/(1+math.Exp(-c.GetSlope()*(h.Score-c.GetMiddle())))) < max(cmp.Or(c.GetMatch(), 0.5), c.GetCutoff()) {
 				continue
 			}
 		}

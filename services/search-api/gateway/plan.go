@@ -300,7 +300,7 @@ func (w *whole) allOf(qs []*pb.Query, floor float32, scored bool, s *steps) (ope
 			continue
 		}
 		s.enter("not")
-		c, err := w.operand(not.GetQuery(), max(floor, matchConfidence), false, s)
+		c, err := w.operand(not.GetQuery(), floor, false, s)
 		s.leave()
 		if err != nil {
 			return nil, err

@@ -23,15 +23,30 @@ type calibration struct {
 	slope  float64
 	// cutoff drops what is below this confidence; 0 keeps everything.
 	cutoff float32
+	match  float32 // the confidence from which on a hit is called a match
 }
 
-// matchConfidence is the confidence from which on a hit is called a match.
+// matchConfidence is the confidence from which on a hit is called a match, where no calibration says another.
 const matchConfidence = 0.5
 
+// match is the confidence from which on a hit of the part is called a match.
+func (pt *part) match() float32 {
+	if pt.calibration == nil {
+		return matchConfidence
+	}
+	return pt.calibration.match
+}
+
+// match reports whether the evidence is called a match.
+func (e evidence) match() bool { return e.confidence >= e.part.match() }
+
 // confidence is the confidence of hit i of the part, from 0 to 1. A hit on all of the words has 1, and a hit on some of the words is no match.
+// In a space without calibration, the candidates stand for the matches.
 func (pt *part) confidence(i int, score float64) float32 {
 	switch {
 	case pt.calibration != nil:
+	case pt.space != "":
+		return matchConfidence
 	case pt.whole(i):
 		return 1
 	default:
@@ -96,6 +111,7 @@ func (g *Gateway) evaluate(ctx, late context.Context, p *processed, parts []*par
 	if work.cut {
 		r.cutShort()
 	}
+	r.partial = append(r.partial, f.uncalibrated()...)
 	if !r.total.GetExact() && len(f.partial) == 0 && p.deep(len(ms)) {
 		err = g.goBeyond(late, p, parts, r)
 	}
@@ -139,6 +155,16 @@ func (g *Gateway) goBeyond(late context.Context, p *processed, parts []*part, r 
 	return nil
 }
 
+// uncalibrated tells the parts whose spaces have no calibration: their best hits stand for the matches.
+func (f *found) uncalibrated() (out []*pb.PartialFailure) {
+	for _, pt := range f.parts {
+		if pt.space != "" && pt.calibration == nil && len(f.hits[pt]) > 0 {
+			out = append(out, partialOf(pt.name(), errkind.NotFound, "nothing says which hits of the space %s are matches, so the best hits stand for the matches", pt.space))
+		}
+	}
+	return out
+}
+
 // answered asks the searchers for the best candidates of each part. An error means that no part was answered.
 func (g *Gateway) answered(ctx, late context.Context, p *processed, parts []*part) (*found, error) {
 	f := g.ask(late, p, parts)
@@ -163,7 +189,7 @@ func (f *found) steps() (lines []*step) {
 
 // match reports whether a moment is called a match.
 func (m *moment) match() bool {
-	return slices.ContainsFunc(m.evidence, func(e evidence) bool { return e.confidence >= matchConfidence })
+	return slices.ContainsFunc(m.evidence, evidence.match)
 }
 
 // truncated reports whether a part may have more matches than the hits that it gave.
@@ -171,7 +197,7 @@ func (g *Gateway) truncated(pt *part, hits []search.Hit) bool {
 	if pt.space == "" {
 		return pt.complete >= g.cfg.Candidates
 	}
-	return len(hits) >= g.cfg.Candidates && pt.confidence(len(hits)-1, hits[len(hits)-1].Score) >= matchConfidence
+	return len(hits) >= g.cfg.Candidates && pt.confidence(len(hits)-1, hits[len(hits)-1].Score) >= pt.match()
 }
 
 // wholeShare is the share of the time for an answer in which a query is evaluated over whole sets. The rest is for the best candidates,

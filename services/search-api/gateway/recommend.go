@@ -309,7 +309,7 @@ func (r *recommending) near(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		score[q] = cosine(own, v)
-		if 1/(1+math.Exp(-c.slope*(score[q]-c.middle))) >= matchConfidence {
+		if 1/(1+math.Exp(-c.slope*(score[q]-c.middle))) >= float64(c.match) {
 			near = append(near, q)
 		}
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func calibrationOf(s *catalog.Source, space string) *calibration {
 	if c == nil {
 		return nil
 	}
-	return &calibration{middle: c.GetMiddle(), slope: c.GetSlope(), cutoff: c.GetCutoff()}
+	return &calibration{middle: c.GetMiddle(), slope: c.GetSlope(), cutoff: c.GetCutoff(), match: cmp.Or(c.GetMatch(), matchConfidence)}
 }
 
 // sourcesOf returns where a leaf is looked for under a filter.

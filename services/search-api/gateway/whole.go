@@ -108,7 +108,7 @@ func (w *whole) setOf(pt *part, vector []float32, floor float32, scored bool) se
 
 // least is the confidence from which on an item of the part belongs to its set.
 func (w *whole) least(pt *part, floor float32) float32 {
-	return max(floor, matchConfidence, pt.cutoff(), pt.filter.MinConfidence)
+	return max(floor, pt.match(), pt.cutoff(), pt.filter.MinConfidence)
 }
 
 // score returns a similarity that no match falls below: confidence turned round, less what rounding may take away.

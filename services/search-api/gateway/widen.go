@@ -212,7 +212,7 @@ func matchedWords(r *result, l *pb.Leaf) bool {
 
 func evident(r *result, l *pb.Leaf, of func(*part) bool) bool {
 	return slices.ContainsFunc(r.moments, func(m *moment) bool {
-		return slices.ContainsFunc(m.evidence, func(e evidence) bool { return e.part.leaf == l && e.confidence >= matchConfidence && of(e.part) })
+		return slices.ContainsFunc(m.evidence, func(e evidence) bool { return e.part.leaf == l && e.match() && of(e.part) })
 	})
 }
 

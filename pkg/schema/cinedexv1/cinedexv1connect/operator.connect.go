@@ -67,6 +67,12 @@ const (
 	// OperatorServiceDropDeadLettersProcedure is the fully-qualified name of the OperatorService's
 	// DropDeadLetters RPC.
 	OperatorServiceDropDeadLettersProcedure = "/cinedex.v1.OperatorService/DropDeadLetters"
+	// OperatorServiceGetCalibrationsProcedure is the fully-qualified name of the OperatorService's
+	// GetCalibrations RPC.
+	OperatorServiceGetCalibrationsProcedure = "/cinedex.v1.OperatorService/GetCalibrations"
+	// OperatorServiceSetCalibrationProcedure is the fully-qualified name of the OperatorService's
+	// SetCalibration RPC.
+	OperatorServiceSetCalibrationProcedure = "/cinedex.v1.OperatorService/SetCalibration"
 )
 
 // OperatorServiceClient is a client for the cinedex.v1.OperatorService service.
@@ -88,6 +94,10 @@ type OperatorServiceClient interface {
 	ListDeadLetters(context.Context, *connect.Request[cinedexv1.ListDeadLettersRequest]) (*connect.Response[cinedexv1.ListDeadLettersResponse], error)
 	RetryDeadLetters(context.Context, *connect.Request[cinedexv1.RetryDeadLettersRequest]) (*connect.Response[cinedexv1.RetryDeadLettersResponse], error)
 	DropDeadLetters(context.Context, *connect.Request[cinedexv1.DropDeadLettersRequest]) (*connect.Response[cinedexv1.DropDeadLettersResponse], error)
+	// The calibrations in force of a version of an algorithm: fitted, or declared.
+	GetCalibrations(context.Context, *connect.Request[cinedexv1.GetCalibrationsRequest]) (*connect.Response[cinedexv1.GetCalibrationsResponse], error)
+	// Puts a fitted calibration in force, in every process that follows the catalogue.
+	SetCalibration(context.Context, *connect.Request[cinedexv1.SetCalibrationRequest]) (*connect.Response[cinedexv1.SetCalibrationResponse], error)
 }
 
 // NewOperatorServiceClient constructs a client for the cinedex.v1.OperatorService service. By
@@ -173,6 +183,18 @@ func NewOperatorServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(operatorServiceMethods.ByName("DropDeadLetters")),
 			connect.WithClientOptions(opts...),
 		),
+		getCalibrations: connect.NewClient[cinedexv1.GetCalibrationsRequest, cinedexv1.GetCalibrationsResponse](
+			httpClient,
+			baseURL+OperatorServiceGetCalibrationsProcedure,
+			connect.WithSchema(operatorServiceMethods.ByName("GetCalibrations")),
+			connect.WithClientOptions(opts...),
+		),
+		setCalibration: connect.NewClient[cinedexv1.SetCalibrationRequest, cinedexv1.SetCalibrationResponse](
+			httpClient,
+			baseURL+OperatorServiceSetCalibrationProcedure,
+			connect.WithSchema(operatorServiceMethods.ByName("SetCalibration")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -190,6 +212,8 @@ type operatorServiceClient struct {
 	listDeadLetters  *connect.Client[cinedexv1.ListDeadLettersRequest, cinedexv1.ListDeadLettersResponse]
 	retryDeadLetters *connect.Client[cinedexv1.RetryDeadLettersRequest, cinedexv1.RetryDeadLettersResponse]
 	dropDeadLetters  *connect.Client[cinedexv1.DropDeadLettersRequest, cinedexv1.DropDeadLettersResponse]
+	getCalibrations  *connect.Client[cinedexv1.GetCalibrationsRequest, cinedexv1.GetCalibrationsResponse]
+	setCalibration   *connect.Client[cinedexv1.SetCalibrationRequest, cinedexv1.SetCalibrationResponse]
 }
 
 // PlanJob calls cinedex.v1.OperatorService.PlanJob.
@@ -252,6 +276,16 @@ func (c *operatorServiceClient) DropDeadLetters(ctx context.Context, req *connec
 	return c.dropDeadLetters.CallUnary(ctx, req)
 }
 
+// GetCalibrations calls cinedex.v1.OperatorService.GetCalibrations.
+func (c *operatorServiceClient) GetCalibrations(ctx context.Context, req *connect.Request[cinedexv1.GetCalibrationsRequest]) (*connect.Response[cinedexv1.GetCalibrationsResponse], error) {
+	return c.getCalibrations.CallUnary(ctx, req)
+}
+
+// SetCalibration calls cinedex.v1.OperatorService.SetCalibration.
+func (c *operatorServiceClient) SetCalibration(ctx context.Context, req *connect.Request[cinedexv1.SetCalibrationRequest]) (*connect.Response[cinedexv1.SetCalibrationResponse], error) {
+	return c.setCalibration.CallUnary(ctx, req)
+}
+
 // OperatorServiceHandler is an implementation of the cinedex.v1.OperatorService service.
 type OperatorServiceHandler interface {
 	// Returns the plan and the cost of a job, without doing the job.
@@ -271,6 +305,10 @@ type OperatorServiceHandler interface {
 	ListDeadLetters(context.Context, *connect.Request[cinedexv1.ListDeadLettersRequest]) (*connect.Response[cinedexv1.ListDeadLettersResponse], error)
 	RetryDeadLetters(context.Context, *connect.Request[cinedexv1.RetryDeadLettersRequest]) (*connect.Response[cinedexv1.RetryDeadLettersResponse], error)
 	DropDeadLetters(context.Context, *connect.Request[cinedexv1.DropDeadLettersRequest]) (*connect.Response[cinedexv1.DropDeadLettersResponse], error)
+	// The calibrations in force of a version of an algorithm: fitted, or declared.
+	GetCalibrations(context.Context, *connect.Request[cinedexv1.GetCalibrationsRequest]) (*connect.Response[cinedexv1.GetCalibrationsResponse], error)
+	// Puts a fitted calibration in force, in every process that follows the catalogue.
+	SetCalibration(context.Context, *connect.Request[cinedexv1.SetCalibrationRequest]) (*connect.Response[cinedexv1.SetCalibrationResponse], error)
 }
 
 // NewOperatorServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -352,6 +390,18 @@ func NewOperatorServiceHandler(svc OperatorServiceHandler, opts ...connect.Handl
 		connect.WithSchema(operatorServiceMethods.ByName("DropDeadLetters")),
 		connect.WithHandlerOptions(opts...),
 	)
+	operatorServiceGetCalibrationsHandler := connect.NewUnaryHandler(
+		OperatorServiceGetCalibrationsProcedure,
+		svc.GetCalibrations,
+		connect.WithSchema(operatorServiceMethods.ByName("GetCalibrations")),
+		connect.WithHandlerOptions(opts...),
+	)
+	operatorServiceSetCalibrationHandler := connect.NewUnaryHandler(
+		OperatorServiceSetCalibrationProcedure,
+		svc.SetCalibration,
+		connect.WithSchema(operatorServiceMethods.ByName("SetCalibration")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/cinedex.v1.OperatorService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case OperatorServicePlanJobProcedure:
@@ -378,6 +428,10 @@ func NewOperatorServiceHandler(svc OperatorServiceHandler, opts ...connect.Handl
 			operatorServiceRetryDeadLettersHandler.ServeHTTP(w, r)
 		case OperatorServiceDropDeadLettersProcedure:
 			operatorServiceDropDeadLettersHandler.ServeHTTP(w, r)
+		case OperatorServiceGetCalibrationsProcedure:
+			operatorServiceGetCalibrationsHandler.ServeHTTP(w, r)
+		case OperatorServiceSetCalibrationProcedure:
+			operatorServiceSetCalibrationHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -433,4 +487,12 @@ func (UnimplementedOperatorServiceHandler) RetryDeadLetters(context.Context, *co
 
 func (UnimplementedOperatorServiceHandler) DropDeadLetters(context.Context, *connect.Request[cinedexv1.DropDeadLettersRequest]) (*connect.Response[cinedexv1.DropDeadLettersResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.OperatorService.DropDeadLetters is not implemented"))
+}
+
+func (UnimplementedOperatorServiceHandler) GetCalibrations(context.Context, *connect.Request[cinedexv1.GetCalibrationsRequest]) (*connect.Response[cinedexv1.GetCalibrationsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.OperatorService.GetCalibrations is not implemented"))
+}
+
+func (UnimplementedOperatorServiceHandler) SetCalibration(context.Context, *connect.Request[cinedexv1.SetCalibrationRequest]) (*connect.Response[cinedexv1.SetCalibrationResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.OperatorService.SetCalibration is not implemented"))
 }
