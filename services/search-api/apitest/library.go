@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"image"
 	"image/color"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -87,15 +89,21 @@ type Library struct {
 // New opens an empty library.
 func New(t testing.TB) *Library {
 	t.Helper()
+	return Open(t, t.TempDir())
+}
+
+// Open opens the library of a folder. Close ends the library, and Open of the same folder is a restart.
+func Open(t testing.TB, dir string) *Library {
+	t.Helper()
 	cfg := pebblestore.Default()
-	cfg.Dir = t.TempDir()
+	cfg.Dir = filepath.Join(dir, "store")
 	cfg.MinFreeBytes = 0
 	s, err := pebblestore.Open(cfg, pebblestore.Deps{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	e, err := embedded.Open(t.TempDir(), embedded.Config{Spaces: []*pb.Space{SpaceOf(Pictures), SpaceOf(Pictures2), SpaceOf(Sentences)}}, embedded.Deps{Metrics: prometheus.NewRegistry()})
+	e, err := embedded.Open(filepath.Join(dir, "engine"), embedded.Config{Spaces: []*pb.Space{SpaceOf(Pictures), SpaceOf(Pictures2), SpaceOf(Sentences)}}, embedded.Deps{Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +111,14 @@ func New(t testing.TB) *Library {
 	l := &Library{Store: s, Engine: e, t: t}
 	l.openBlobs()
 	return l
+}
+
+// Close ends the store and the engine.
+func (l *Library) Close() {
+	l.t.Helper()
+	if err := errors.Join(l.Engine.Close(), l.Store.Close()); err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // AssetOf is the id of the asset of a film with this title.

@@ -307,6 +307,9 @@ func same(t *testing.T, got, want proto.Message) {
 	}
 }
 
+// Stores alone read and write these fields: no door tells them.
+var ofStores = map[protoreflect.FullName]bool{"cinedex.v1.ActiveRun.activated_ms": true, "cinedex.v1.ActiveRun.earlier": true}
+
 // Every field of every answer has a field in GraphQL, so a new field of a noun needs a field here.
 func TestNothingIsLeftOut(t *testing.T) {
 	sdl := theSchema(t)
@@ -320,6 +323,9 @@ func TestNothingIsLeftOut(t *testing.T) {
 		for i := range m.Fields().Len() {
 			f := m.Fields().Get(i)
 			field := sdl.Types[name].Fields.ForName(f.JSONName())
+			if field == nil && ofStores[f.FullName()] {
+				continue
+			}
 			if field == nil {
 				t.Errorf("%s has %s, but the type %s has not", m.FullName(), f.JSONName(), name)
 				continue
