@@ -242,13 +242,16 @@ func TestRolesAndAudit(t *testing.T) {
 	for who, want := range map[string]connect.Code{"reader": connect.CodePermissionDenied, "nobody": connect.CodeUnauthenticated} {
 		c := w.as(who)
 		for call, err := range map[string]error{
-			"lag":    second(c.GetLag(t.Context(), connect.NewRequest(&pb.GetLagRequest{}))),
-			"list":   second(c.ListDeadLetters(t.Context(), connect.NewRequest(&pb.ListDeadLettersRequest{}))),
-			"retry":  second(c.RetryDeadLetters(t.Context(), connect.NewRequest(&pb.RetryDeadLettersRequest{}))),
-			"drop":   second(c.DropDeadLetters(t.Context(), connect.NewRequest(&pb.DropDeadLettersRequest{}))),
-			"jobs":   second(c.ListJobs(t.Context(), connect.NewRequest(&pb.ListJobsRequest{}))),
-			"submit": second(c.SubmitJob(t.Context(), connect.NewRequest(&pb.SubmitJobRequest{Job: &pb.Job{Work: &pb.Job_Rebuild{Rebuild: &pb.Rebuild{}}}}))),
-			"steer":  second(c.SteerJob(t.Context(), connect.NewRequest(&pb.SteerJobRequest{Id: "x", Wish: "cancel"}))),
+			"lag":          second(c.GetLag(t.Context(), connect.NewRequest(&pb.GetLagRequest{}))),
+			"list":         second(c.ListDeadLetters(t.Context(), connect.NewRequest(&pb.ListDeadLettersRequest{}))),
+			"retry":        second(c.RetryDeadLetters(t.Context(), connect.NewRequest(&pb.RetryDeadLettersRequest{}))),
+			"drop":         second(c.DropDeadLetters(t.Context(), connect.NewRequest(&pb.DropDeadLettersRequest{}))),
+			"jobs":         second(c.ListJobs(t.Context(), connect.NewRequest(&pb.ListJobsRequest{}))),
+			"submit":       second(c.SubmitJob(t.Context(), connect.NewRequest(&pb.SubmitJobRequest{Job: &pb.Job{Work: &pb.Job_Rebuild{Rebuild: &pb.Rebuild{}}}}))),
+			"calibrations": second(c.GetCalibrations(t.Context(), connect.NewRequest(&pb.GetCalibrationsRequest{Algorithm: "sentences"}))),
+			"calibrate": second(c.SetCalibration(t.Context(), connect.NewRequest(&pb.SetCalibrationRequest{Algorithm: "sentences", Version: "1",
+				Calibration: &pb.FittedCalibration{Space: "e5-small@1", Leaf: "dialogue"}}))),
+			"steer": second(c.SteerJob(t.Context(), connect.NewRequest(&pb.SteerJobRequest{Id: "x", Wish: "cancel"}))),
 		} {
 			if connect.CodeOf(err) != want {
 				t.Errorf("%s as %s: %v", call, who, err)
@@ -262,8 +265,8 @@ func TestRolesAndAudit(t *testing.T) {
 			t.Errorf("the audit log has no %q: %s", want, w.audit.String())
 		}
 	}
-	if n := strings.Count(w.audit.String(), "\n"); n != 14 {
-		t.Errorf("%d lines of 14 calls", n)
+	if n := strings.Count(w.audit.String(), "\n"); n != 18 {
+		t.Errorf("%d lines of 18 calls", n)
 	}
 }
 
