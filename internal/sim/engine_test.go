@@ -101,6 +101,9 @@ func (m *model) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit
 
 func (m *model) Size(context.Context, search.SetQuery) (int, error)         { return 0, errNotAsked }
 func (m *model) Languages(context.Context, *search.Scope) ([]string, error) { return nil, errNotAsked }
+func (m *model) Characters(context.Context, *search.Scope, string, int) ([]string, error) {
+	return nil, errNotAsked
+}
 func (m *model) Spellings(context.Context, search.TextQuery) ([]search.Spelling, error) {
 	return nil, errNotAsked
 }

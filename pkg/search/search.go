@@ -169,6 +169,12 @@ type Searcher interface {
 	Size(ctx context.Context, q SetQuery) (int, error)
 	// Languages returns the languages of the texts within the scope, as BCP 47 tags, sorted.
 	Languages(ctx context.Context, s *Scope) ([]string, error)
+	// Characters returns the characters of texts within the scope whose name begins with a prefix: at most limit names, the first in the
+	// order of bytes. Names are in the form of words.Name, and so are prefixes: letters of any case are the same.
+	//   - Items outside the scope MUST NOT change the answer.
+	//   - A prefix of no letters is the beginning of every name.
+	//   - An implementation MAY cut a name at 256 bytes.
+	Characters(ctx context.Context, s *Scope, prefix string, limit int) ([]string, error)
 	// Spellings returns the words of a question that no item within the scope and the filter has, with the terms of items that the words
 	// may be misspellings of: see Spelling. Spellings reads Scope, Filter, Field, Words and Languages of q.
 	//   - Items outside the scope and the filter MUST NOT change the answer.

@@ -461,6 +461,15 @@ func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string,
 	return tags, err
 }
 
+// Characters implements search.Searcher.
+func (e *Engine) Characters(ctx context.Context, s *search.Scope, prefix string, limit int) (names []string, err error) {
+	err = e.reading(func(g *generation) (err error) {
+		names, err = g.text.charactersWithin(ctx, s, prefix, limit)
+		return err
+	})
+	return names, err
+}
+
 // Spellings implements search.Searcher.
 func (e *Engine) Spellings(ctx context.Context, q search.TextQuery) (out []search.Spelling, err error) {
 	err = e.reading(func(g *generation) (err error) { out, err = g.text.spellings(ctx, q); return err })

@@ -252,6 +252,15 @@ func (e *Engine) Languages(ctx context.Context, s *search.Scope) (tags []string,
 	return tags, err
 }
 
+// Characters implements search.Searcher.
+func (e *Engine) Characters(ctx context.Context, s *search.Scope, prefix string, limit int) (names []string, err error) {
+	err = e.reading(ctx, func() (bool, error) {
+		names, err = e.charactersWithin(ctx, live, s, prefix, limit)
+		return len(names) > 0, err
+	})
+	return names, err
+}
+
 // Spellings implements search.Searcher.
 func (e *Engine) Spellings(ctx context.Context, q search.TextQuery) (out []search.Spelling, err error) {
 	err = e.reading(ctx, func() (bool, error) { out, err = e.spellings(ctx, live, q); return len(out) > 0, err })

@@ -222,6 +222,12 @@ func (r *rebuild) Languages(ctx context.Context, s *search.Scope) (tags []string
 	return tags, err
 }
 
+// Characters implements search.Searcher.
+func (r *rebuild) Characters(ctx context.Context, s *search.Scope, prefix string, limit int) (names []string, err error) {
+	err = r.within(func() (err error) { names, err = r.engine.charactersWithin(ctx, r.at, s, prefix, limit); return err })
+	return names, err
+}
+
 // Spellings implements search.Searcher.
 func (r *rebuild) Spellings(ctx context.Context, q search.TextQuery) (out []search.Spelling, err error) {
 	err = r.within(func() (err error) { out, err = r.engine.spellings(ctx, r.at, q); return err })

@@ -59,6 +59,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("replayed", func(t *testing.T) { testReplayed(t, h) })
 	t.Run("trim and delete", func(t *testing.T) { testTrim(t, h) })
 	t.Run("languages", func(t *testing.T) { testLanguages(t, h) })
+	t.Run("characters", func(t *testing.T) { testCharacters(t, h) })
 	t.Run("marks", func(t *testing.T) { testMarks(t, h) })
 	t.Run("hostile questions", func(t *testing.T) { testHostile(t, h) })
 	t.Run("hostile items", func(t *testing.T) { testHostileItems(t, h) })
@@ -76,7 +77,7 @@ func Run(t *testing.T, h Harness) {
 	c := byComplement(h)
 	for name, test := range map[string]func(*testing.T, Harness){
 		"judged questions": testJudged, "scope": testScope, "misspelt words": testMisspelt, "hidden items leave no trace": testNoTrace,
-		"languages": testLanguages, "vectors": testVectors,
+		"languages": testLanguages, "characters": testCharacters, "vectors": testVectors,
 	} {
 		t.Run("by complement/"+name, func(t *testing.T) { test(t, c) })
 	}

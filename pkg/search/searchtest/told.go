@@ -122,6 +122,10 @@ func (e *told) Languages(ctx context.Context, s *search.Scope) ([]string, error)
 	return e.Engine.Languages(ctx, e.written.scope(s))
 }
 
+func (e *told) Characters(ctx context.Context, s *search.Scope, prefix string, limit int) ([]string, error) {
+	return e.Engine.Characters(ctx, e.written.scope(s), prefix, limit)
+}
+
 func (e *told) Spellings(ctx context.Context, q search.TextQuery) ([]search.Spelling, error) {
 	q.Scope = e.written.scope(q.Scope)
 	return e.Engine.Spellings(ctx, q)
