@@ -2977,11 +2977,11 @@ func (x *SuggestResponse) GetPartial() []*PartialFailure {
 // A Suggestion is a query that finds something.
 type Suggestion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// For a person: a title, a label, a line, the name of a leaf.
+	// For a person: a title, a character, a label, a line, a phrase, the name of a leaf.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// title, leaf, or the name of the leaf that q asks: label, dialogue.
+	// title, character, phrase, leaf, or the name of the leaf that q asks: label, dialogue.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The query, in the one-line form. A title narrows, and needs something to look for beside it; the name of a leaf needs a value.
+	// The query, in the one-line form. A title and a character narrow, and need something to look for beside it; the name of a leaf needs a value.
 	Q             string `protobuf:"bytes,3,opt,name=q,proto3" json:"q,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -33,7 +37,8 @@ const (
 	suggestFrom = 50
 )
 
-// Suggest returns what a caller who types may be about to look for: titles, labels, lines and the names of leaves. Everything comes from the
+// Suggest returns what a caller who types may be about to look for: titles, characters, labels, lines, phrases of several lines, and the names
+// of leaves. Everything comes from the
 // assets that the caller may see. A part that is late is left out and named.
 func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.SuggestRequest) (*pb.SuggestResponse, error) {
 	if caller == nil {
@@ -69,12 +74,17 @@ func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.Sug
 	}
 	late, cancel := context.WithTimeoutCause(ctx, suggestIn, errLate)
 	defer cancel()
-	found := make([][]*pb.Suggestion, len(sources)+1)
-	failed := make([]error, len(sources)+1)
+	parts := []string{"titles", "characters"}
+	for _, s := range sources {
+		parts = append(parts, s.leaf)
+	}
+	found := make([][]*pb.Suggestion, len(parts))
+	failed := make([]error, len(parts))
 	var eg errgroup.Group
 	eg.Go(func() error { found[0], failed[0] = p.titlesLike(late, caller, typed, limit); return nil })
+	eg.Go(func() error { found[1], failed[1] = g.charactersLike(late, p, typed, limit); return nil })
 	for i, s := range sources {
-		eg.Go(func() error { found[i+1], failed[i+1] = g.itemsLike(late, p, s, typed, limit); return nil })
+		eg.Go(func() error { found[i+2], failed[i+2] = g.itemsLike(late, p, s, typed, limit); return nil })
 	}
 	_ = eg.Wait()
 	if err := ctx.Err(); err != nil {
@@ -85,11 +95,7 @@ func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.Sug
 		if err == nil {
 			continue
 		}
-		part := "titles"
-		if i > 0 {
-			part = sources[i-1].leaf
-		}
-		failure, _ := g.failure(late, part, err)
+		failure, _ := g.failure(late, parts[i], err)
 		resp.Partial = append(resp.Partial, failure)
 	}
 	audit.From(ctx).Query(typed)
@@ -114,7 +120,28 @@ func suggestable(v *catalog.View) (out []suggested) {
 	return out
 }
 
-// itemsLike returns texts or labels with the words typed, each once, the best first.
+// charactersLike returns the characters whose name begins with the letters typed.
+func (g *Gateway) charactersLike(ctx context.Context, p *processed, typed string, limit int) (out []*pb.Suggestion, err error) {
+	if !slices.ContainsFunc(p.view.Kinds(), func(k *catalog.Kind) bool { return k.GetCharacters() }) {
+		return nil, nil
+	}
+	release, err := g.engine.Acquire(ctx, p.who, textCost)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	names, err := g.deps.Engine.Characters(ctx, p.scope.Scope, strings.TrimSpace(typed), limit)
+	if err != nil {
+		return nil, err
+	}
+	lang, title := query.Language{Names: p.view}, cases.Title(language.Und)
+	for _, name := range names {
+		out = append(out, &pb.Suggestion{Text: title.String(name), Kind: "character", Q: lang.Print(nil, &pb.Filter{Characters: []string{name}})})
+	}
+	return out, nil
+}
+
+// itemsLike returns texts or labels with the words typed, each once, the best first. Behind texts come phrases: what several of the texts say.
 func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, typed string, limit int) ([]*pb.Suggestion, error) {
 	hits, err := g.text(ctx, p, search.TextQuery{Scope: p.scope.Scope, Filter: search.Filter{Kinds: []string{s.GetKind()}}, Field: fields[s.GetField()],
 		Mode: search.Prefix, Words: typed, Limit: suggestFrom})
@@ -131,6 +158,7 @@ func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, type
 	}
 	lang := query.Language{Names: p.view}
 	var out []*pb.Suggestion
+	var texts []string
 	said := map[string]bool{}
 	for _, a := range items {
 		text, mode := a.GetText(), pb.TextMode_TEXT_MODE_PHRASE
@@ -138,13 +166,74 @@ func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, type
 			text, mode = a.GetLabel(), pb.TextMode_TEXT_MODE_UNSPECIFIED
 		}
 		text = strings.Join(strings.Fields(text), " ")
-		if key := strings.ToLower(text); text == "" || len(text) > query.MaxText || said[key] {
+		key := strings.ToLower(text)
+		if text == "" || len(text) > query.MaxText || said[key] {
 			continue
-		} else if said[key] = true; len(out) < limit {
+		}
+		said[key] = true
+		texts = append(texts, text)
+		if len(out) < limit {
 			out = append(out, &pb.Suggestion{Text: text, Kind: s.leaf, Q: lang.Print(query.Leaf(&pb.Leaf{Kind: s.leaf, Mode: mode, Text: text}), nil)})
 		}
 	}
+	if s.GetField() == pb.AnswerField_ANSWER_FIELD_TEXT {
+		for _, phrase := range phrasesLike(texts, typed, limit) {
+			out = append(out, &pb.Suggestion{Text: phrase, Kind: "phrase", Q: lang.Print(query.Leaf(&pb.Leaf{Kind: s.leaf, Mode: pb.TextMode_TEXT_MODE_PHRASE, Text: phrase}), nil)})
+		}
+	}
 	return out, nil
+}
+
+// longestEnd is how many words a phrase has behind the word that is being typed.
+const longestEnd = 3
+
+// phrasesLike returns the phrases that begin with the words typed and that two texts or more say, in small letters: the phrases of most texts
+// first, and of these the longest. A phrase ends where a text has a comma, a full stop or another mark.
+func phrasesLike(texts []string, typed string, limit int) []string {
+	begin := strings.ToLower(strings.Join(strings.Fields(typed), " "))
+	count := map[string]int{}
+	for _, text := range texts {
+		for _, phrase := range phrasesOf(strings.ToLower(text), begin) {
+			count[phrase]++
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
+	var out []string
+	for _, phrase := range all {
+		shorter := slices.ContainsFunc(out, func(o string) bool { return strings.HasPrefix(o, phrase+" ") && count[o] == count[phrase] })
+		if len(out) < limit && count[phrase] > 1 && phrase != begin && !shorter {
+			out = append(out, phrase)
+		}
+	}
+	return out
+}
+
+// phrasesOf returns the beginnings of what a text says from the first place on at which a word begins with the letters typed.
+func phrasesOf(text, begin string) (out []string) {
+	at := wordAt(text, begin)
+	if at < 0 {
+		return nil
+	}
+	end := at + len(begin)
+	for n := 0; n <= longestEnd; n++ {
+		for i, r := range text[end:] {
+			if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '\'' && r != '’' && r != '-' {
+				end += i
+				out = append(out, text[at:end])
+				break
+			}
+			if end+i+utf8.RuneLen(r) == len(text) {
+				return append(out, text[at:])
+			}
+		}
+		if end+1 >= len(text) || text[end] != ' ' {
+			break
+		}
+		end++
+	}
+	return out
 }
 
 // titlesLike returns titles in whose name a word begins with the words typed.
@@ -170,14 +259,17 @@ func (p *processed) titlesLike(ctx context.Context, caller *authz.Caller, typed 
 }
 
 // wordBegins reports whether a word of a name begins with the given letters.
-func wordBegins(name, letters string) bool {
+func wordBegins(name, letters string) bool { return wordAt(name, letters) >= 0 }
+
+// wordAt returns where the first word begins that begins with the given letters; -1 where none does.
+func wordAt(name, letters string) int {
 	for at := 0; ; {
 		i := strings.Index(name[at:], letters)
 		if i < 0 {
-			return false
+			return -1
 		}
 		if i += at; i == 0 || strings.ContainsRune(" -_.:'(", rune(name[i-1])) {
-			return true
+			return i
 		}
 		at = i + 1
 	}

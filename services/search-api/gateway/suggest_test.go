@@ -109,3 +109,60 @@ func TestSuggestInTime(t *testing.T) {
 		t.Errorf("half of the answers took more than %s", took[25])
 	}
 }
+
+// Characters are suggested by the beginning of the name, and a suggestion narrows a query to the character.
+func TestSuggestCharacters(t *testing.T) {
+	l, g := opened(t, harbour())
+	hidden := mountain("hidden")
+	hidden.Lines[0].Character = "Marlene"
+	l.Add(hidden)
+	reader := authz.NewCaller("reader", []string{"harbour"})
+	got := suggestions(t, g, reader, "Ma")
+	if !slices.Contains(got, "character Mara") || slices.Contains(got, "character Marlene") {
+		t.Errorf("a reader of the harbour: %q", got)
+	}
+	if got := suggestions(t, g, everybody, "ma"); !slices.Contains(got, "character Mara") || !slices.Contains(got, "character Marlene") {
+		t.Errorf("everybody: %q", got)
+	}
+	r, err := g.Suggest(t.Context(), reader, &pb.SuggestRequest{Typed: "tob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(r.GetSuggestions(), func(s *pb.Suggestion) bool { return s.GetKind() == "character" })
+	if i < 0 {
+		t.Fatalf("no character: %v", r)
+	}
+	if hits := ask(t, g, &pb.SearchRequest{Q: "dialogue.words:captain " + r.GetSuggestions()[i].GetQ()}).GetHits(); len(hits) != 1 || hits[0].GetCharacter() != "Tobias" {
+		t.Errorf("%s finds %v", r.GetSuggestions()[i].GetQ(), hits)
+	}
+}
+
+// Phrases are what several lines say from the word on that is being typed.
+func TestSuggestPhrases(t *testing.T) {
+	f := harbour()
+	for i, text := range []string{"We meet at the old harbour, Tom.", "I saw her at the old harbour wall", "She waits at the old harbour wall.", "The old house is empty.", "At the old mill"} {
+		f.Lines = append(f.Lines, apitest.Line{From: int64(13 + 2*i), To: int64(14 + 2*i), Language: "en", Text: text})
+	}
+	_, g := opened(t, f)
+	for typed, want := range map[string][]string{
+		"old harb":    {"phrase old harbour", "phrase old harbour wall"},
+		"at the old ": {"phrase at the old harbour", "phrase at the old harbour wall"},
+		"harb":        {"phrase harbour", "phrase harbour wall"},
+		"mill":        nil,
+		"house":       nil, // a single line says more
+	} {
+		got := slices.DeleteFunc(suggestions(t, g, everybody, typed), func(s string) bool { return !strings.HasPrefix(s, "phrase") })
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", typed, got, want)
+		}
+	}
+	r, err := g.Suggest(t.Context(), everybody, &pb.SuggestRequest{Typed: "old harb"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range r.GetSuggestions() {
+		if s.GetKind() == "phrase" && len(ask(t, g, &pb.SearchRequest{Q: s.GetQ()}).GetHits()) < 2 {
+			t.Errorf("%s finds fewer lines than say it", s.GetQ())
+		}
+	}
+}
