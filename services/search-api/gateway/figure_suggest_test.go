@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,26 +107,39 @@ func TestFigureSuggestSpeed(t *testing.T) {
 		half = append(half, fmt.Sprintf("spoken-%d", 2*i))
 	}
 	for name, caller := range map[string]*authz.Caller{"everything": everybody, "half of the titles": authz.NewCaller("half", half)} {
-		var took []float64
+		var took, worked []float64
 		missing := 0
 		r := rand.New(rand.NewPCG(1, 2))
 		for n := range 60 {
 			typed := v.words[r.IntN(3000)] + " " + v.words[r.IntN(300)]
 			for i := 2; i <= len(typed); i++ {
-				began := time.Now()
+				began, busy := time.Now(), processorTime(t)
 				resp, err := g.Suggest(t.Context(), caller, &pb.SuggestRequest{Typed: typed[:i]})
 				if err != nil {
 					t.Fatal(err)
 				}
 				if n >= 10 { // the first read comes from disk
 					took = append(took, float64(time.Since(began).Microseconds())/1000)
+					worked = append(worked, float64((processorTime(t)-busy).Microseconds())/1000)
 					missing += len(resp.GetPartial())
 				}
 			}
 		}
-		slices.Sort(took)
-		p := func(share float64) float64 { return took[min(len(took)-1, int(share*float64(len(took))))] }
+		p := func(of []float64, share float64) float64 {
+			return slices.Sorted(slices.Values(of))[min(len(of)-1, int(share*float64(len(of))))]
+		}
 		figure.Report(t, false, figure.Result{Name: "suggest/speed", Claim: fmt.Sprintf("titles, characters, lines and phrases while somebody types, over %d lines, of %s: p99 ≤ 20 ms", lines, name),
-			Measured: fmt.Sprintf("p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, slowest %.1f ms; %d letters typed, %d parts late", p(.5), p(.9), p(.99), p(1), len(took), missing), Pass: p(.99) <= 20 && missing == 0})
+			Measured: fmt.Sprintf("p50 %.1f ms, p90 %.1f ms, p99 %.1f ms; of a processor p50 %.1f ms, p90 %.1f ms, p99 %.1f ms; %d letters typed, %d parts late",
+				p(took, .5), p(took, .9), p(took, .99), p(worked, .5), p(worked, .9), p(worked, .99), len(took), missing), Pass: p(took, .99) <= 20 && missing == 0})
 	}
+}
+
+// processorTime is how long processors have worked for the test so far: on a busy machine, an answer waits for processors for most of its time.
+func processorTime(t testing.TB) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
