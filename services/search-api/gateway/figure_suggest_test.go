@@ -33,11 +33,12 @@ type vocabulary struct {
 
 func newVocabulary(r *rand.Rand, size int) vocabulary {
 	v := vocabulary{draw: rand.NewZipf(r, 1.1, 8, uint64(size-1))}
-	syllables := []string{"ba", "co", "de", "fi", "gu", "ha", "jo", "ka", "li", "mo", "na", "po", "ra", "se", "ti", "vo"}
+	// Two letters begin one word in eighty, as "st" or "pa" of English do.
+	const consonants, vowels = "bcdfghjklmnprstv", "aeiou"
 	for i := range size {
 		word := ""
-		for n := i + 16; n > 0; n /= 16 {
-			word += syllables[n%16]
+		for n := i + 80; n > 0; n /= 80 {
+			word += string(consonants[n%16]) + string(vowels[n/16%5])
 		}
 		v.words = append(v.words, word)
 	}
