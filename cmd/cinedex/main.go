@@ -112,7 +112,7 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	root.PersistentFlags().StringVar(&h.server, "server", os.Getenv("CINEDEX_SERVER"), "address of the search API, in place of the address in the home folder (CINEDEX_SERVER)")
 	root.PersistentFlags().StringVar(&h.token, "token", os.Getenv("CINEDEX_TOKEN"), "token, instead of the home folder's (CINEDEX_TOKEN)")
 	root.AddCommand(
-		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newRecommend(o, h), newForget(o, h), newProfile(o, h), newStatus(o, h),
+		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newRecommend(o, h), newForget(o, h), newProfile(o, h), newSaved(o, h), newStatus(o, h),
 		newModels(o), newAlgorithms(o), newLeaves(o, h), newTopics(o, h), newDeadLetters(o, h), newDoctor(o, h), newDump(o, h), newStore(o, h),
 		newReplay(o, h), newJobs(o, h), newLag(o, h), newRuns(o, h), newCalibrate(o, h), newRebuild(o, h), newVerify(o, h), newRepair(o, h), newBatch(o, h), newLog(o, h), newVersion(o),
 	)

@@ -31,6 +31,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Subscription() SubscriptionResolver
 }
 
 type DirectiveRoot struct {
@@ -238,8 +239,16 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		Forget func(childComplexity int, name *string) int
-		Picked func(childComplexity int, search string, moments []*PickedInput) int
+		DeleteSavedSearch func(childComplexity int, name string) int
+		Forget            func(childComplexity int, name *string) int
+		Picked            func(childComplexity int, search string, moments []*PickedInput) int
+		SaveSearch        func(childComplexity int, name string, q *string, query *QueryInput, filter *FilterInput, profile *string) int
+	}
+
+	NewHits struct {
+		Hits    func(childComplexity int) int
+		Partial func(childComplexity int) int
+		Token   func(childComplexity int) int
 	}
 
 	PartialFailure struct {
@@ -259,14 +268,15 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Annotations func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
-		Asset       func(childComplexity int, id string) int
-		Catalog     func(childComplexity int) int
-		Recommend   func(childComplexity int, q string, limit int32) int
-		Search      func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) int
-		Status      func(childComplexity int, limit int32, cursor *string) int
-		Suggest     func(childComplexity int, typed string, limit int32) int
-		Titles      func(childComplexity int, limit int32, cursor *string) int
+		Annotations   func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
+		Asset         func(childComplexity int, id string) int
+		Catalog       func(childComplexity int) int
+		Recommend     func(childComplexity int, q string, limit int32) int
+		SavedSearches func(childComplexity int) int
+		Search        func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) int
+		Status        func(childComplexity int, limit int32, cursor *string) int
+		Suggest       func(childComplexity int, typed string, limit int32) int
+		Titles        func(childComplexity int, limit int32, cursor *string) int
 	}
 
 	Ran struct {
@@ -327,6 +337,12 @@ type ComplexityRoot struct {
 		Waits       func(childComplexity int) int
 	}
 
+	SavedSearch struct {
+		Name    func(childComplexity int) int
+		Profile func(childComplexity int) int
+		Q       func(childComplexity int) int
+	}
+
 	SearchAnswer struct {
 		Cursor      func(childComplexity int) int
 		DidYouMean  func(childComplexity int) int
@@ -342,6 +358,10 @@ type ComplexityRoot struct {
 		Search      func(childComplexity int) int
 		TookMs      func(childComplexity int) int
 		Total       func(childComplexity int) int
+	}
+
+	Subscription struct {
+		WatchSearch func(childComplexity int, name string, since *string) int
 	}
 
 	SuggestAnswer struct {
@@ -432,6 +452,8 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type MutationResolver interface {
+	SaveSearch(ctx context.Context, name string, q *string, query *QueryInput, filter *FilterInput, profile *string) (string, error)
+	DeleteSavedSearch(ctx context.Context, name string) (bool, error)
 	Picked(ctx context.Context, search string, moments []*PickedInput) (bool, error)
 	Forget(ctx context.Context, name *string) (int32, error)
 }
@@ -439,11 +461,15 @@ type QueryResolver interface {
 	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) (*cinedexv1.SearchResponse, error)
 	Suggest(ctx context.Context, typed string, limit int32) (*cinedexv1.SuggestResponse, error)
 	Recommend(ctx context.Context, q string, limit int32) (*cinedexv1.RecommendResponse, error)
+	SavedSearches(ctx context.Context) ([]*SavedSearch, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
 	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
 	Annotations(ctx context.Context, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) (*cinedexv1.ListAnnotationsResponse, error)
 	Status(ctx context.Context, limit int32, cursor *string) ([]*cinedexv1.AssetStatus, error)
 	Catalog(ctx context.Context) (*cinedexv1.GetCatalogResponse, error)
+}
+type SubscriptionResolver interface {
+	WatchSearch(ctx context.Context, name string, since *string) (<-chan *cinedexv1.WatchSearchResponse, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1341,6 +1367,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MediaRef.Version(childComplexity), true
 
+	case "Mutation.deleteSavedSearch":
+		if e.ComplexityRoot.Mutation.DeleteSavedSearch == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteSavedSearch_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteSavedSearch(childComplexity, args["name"].(string)), true
 	case "Mutation.forget":
 		if e.ComplexityRoot.Mutation.Forget == nil {
 			break
@@ -1363,6 +1400,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Picked(childComplexity, args["search"].(string), args["moments"].([]*PickedInput)), true
+	case "Mutation.saveSearch":
+		if e.ComplexityRoot.Mutation.SaveSearch == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveSearch_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveSearch(childComplexity, args["name"].(string), args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["profile"].(*string)), true
+
+	case "NewHits.hits":
+		if e.ComplexityRoot.NewHits.Hits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NewHits.Hits(childComplexity), true
+	case "NewHits.partial":
+		if e.ComplexityRoot.NewHits.Partial == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NewHits.Partial(childComplexity), true
+	case "NewHits.token":
+		if e.ComplexityRoot.NewHits.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NewHits.Token(childComplexity), true
 
 	case "PartialFailure.error":
 		if e.ComplexityRoot.PartialFailure.Error == nil {
@@ -1466,6 +1533,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Recommend(childComplexity, args["q"].(string), args["limit"].(int32)), true
+	case "Query.savedSearches":
+		if e.ComplexityRoot.Query.SavedSearches == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.SavedSearches(childComplexity), true
 	case "Query.search":
 		if e.ComplexityRoot.Query.Search == nil {
 			break
@@ -1774,6 +1847,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Run.Waits(childComplexity), true
 
+	case "SavedSearch.name":
+		if e.ComplexityRoot.SavedSearch.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedSearch.Name(childComplexity), true
+	case "SavedSearch.profile":
+		if e.ComplexityRoot.SavedSearch.Profile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedSearch.Profile(childComplexity), true
+	case "SavedSearch.q":
+		if e.ComplexityRoot.SavedSearch.Q == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedSearch.Q(childComplexity), true
+
 	case "SearchAnswer.cursor":
 		if e.ComplexityRoot.SearchAnswer.Cursor == nil {
 			break
@@ -1858,6 +1950,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.Total(childComplexity), true
+
+	case "Subscription.watchSearch":
+		if e.ComplexityRoot.Subscription.WatchSearch == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_watchSearch_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.WatchSearch(childComplexity, args["name"].(string), args["since"].(*string)), true
 
 	case "SuggestAnswer.partial":
 		if e.ComplexityRoot.SuggestAnswer.Partial == nil {
@@ -2247,6 +2351,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			ctx = graphql.WithLazyInputUnmarshalerIndex(ctx, inputUnmarshalers)
 			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
 			data.MarshalGQL(&buf)
 
 			return &graphql.Response{
@@ -2699,6 +2820,18 @@ func (ec *executionContext) childFields_MediaRef(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type MediaRef", field.Name)
 }
 
+func (ec *executionContext) childFields_NewHits(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "hits":
+		return ec.fieldContext_NewHits_hits(ctx, field)
+	case "token":
+		return ec.fieldContext_NewHits_token(ctx, field)
+	case "partial":
+		return ec.fieldContext_NewHits_partial(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NewHits", field.Name)
+}
+
 func (ec *executionContext) childFields_PartialFailure(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "part":
@@ -2845,6 +2978,18 @@ func (ec *executionContext) childFields_Run(ctx context.Context, field graphql.C
 		return ec.fieldContext_Run_waits(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Run", field.Name)
+}
+
+func (ec *executionContext) childFields_SavedSearch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_SavedSearch_name(ctx, field)
+	case "q":
+		return ec.fieldContext_SavedSearch_q(ctx, field)
+	case "profile":
+		return ec.fieldContext_SavedSearch_profile(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedSearch", field.Name)
 }
 
 func (ec *executionContext) childFields_SearchAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3161,6 +3306,20 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_Mutation_deleteSavedSearch_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_forget_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3194,6 +3353,52 @@ func (ec *executionContext) field_Mutation_picked_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["moments"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_saveSearch_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "q",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["q"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "query",
+		func(ctx context.Context, v any) (*QueryInput, error) {
+			return ec.unmarshalOQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["query"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐFilterInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "profile",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["profile"] = arg4
 	return args, nil
 }
 
@@ -3474,6 +3679,28 @@ func (ec *executionContext) field_Query_titles_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["cursor"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_watchSearch_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "since",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["since"] = arg1
 	return args, nil
 }
 
@@ -7038,6 +7265,94 @@ func (ec *executionContext) fieldContext_MediaRef_version(_ context.Context, fie
 	return graphql.NewScalarFieldContext("MediaRef", field, false, false, "String")
 }
 
+func (ec *executionContext) _Mutation_saveSearch(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_saveSearch(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SaveSearch(ctx, fc.Args["name"].(string), fc.Args["q"].(*string), fc.Args["query"].(*QueryInput), fc.Args["filter"].(*FilterInput), fc.Args["profile"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_saveSearch(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_saveSearch_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteSavedSearch(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteSavedSearch(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteSavedSearch(ctx, fc.Args["name"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteSavedSearch(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Boolean does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteSavedSearch_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_picked(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7122,6 +7437,93 @@ func (ec *executionContext) fieldContext_Mutation_forget(ctx context.Context, fi
 	if fc.Args, err = ec.field_Mutation_forget_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NewHits_hits(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.WatchSearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NewHits_hits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hits, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Hit) graphql.Marshaler {
+			return ec.marshalNHit2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐHitᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NewHits_hits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NewHits",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Hit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NewHits_token(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.WatchSearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NewHits_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NewHits_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NewHits", field, false, false, "String")
+}
+
+func (ec *executionContext) _NewHits_partial(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.WatchSearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NewHits_partial(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Partial, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.PartialFailure) graphql.Marshaler {
+			return ec.marshalNPartialFailure2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPartialFailureᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NewHits_partial(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NewHits",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PartialFailure(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -7484,6 +7886,38 @@ func (ec *executionContext) fieldContext_Query_recommend(ctx context.Context, fi
 	if fc.Args, err = ec.field_Query_recommend_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_savedSearches(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_savedSearches(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().SavedSearches(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*SavedSearch) graphql.Marshaler {
+			return ec.marshalNSavedSearch2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐSavedSearchᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_savedSearches(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SavedSearch(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -8779,6 +9213,75 @@ func (ec *executionContext) fieldContext_Run_waits(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Run", field, false, false, "String")
 }
 
+func (ec *executionContext) _SavedSearch_name(ctx context.Context, field graphql.CollectedField, obj *SavedSearch) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SavedSearch_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SavedSearch_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SavedSearch", field, false, false, "String")
+}
+
+func (ec *executionContext) _SavedSearch_q(ctx context.Context, field graphql.CollectedField, obj *SavedSearch) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SavedSearch_q(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Q, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SavedSearch_q(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SavedSearch", field, false, false, "String")
+}
+
+func (ec *executionContext) _SavedSearch_profile(ctx context.Context, field graphql.CollectedField, obj *SavedSearch) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SavedSearch_profile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Profile, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SavedSearch_profile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SavedSearch", field, false, false, "String")
+}
+
 func (ec *executionContext) _SearchAnswer_query(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9160,6 +9663,50 @@ func (ec *executionContext) fieldContext_SearchAnswer_facets(_ context.Context, 
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Facet(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_watchSearch(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_watchSearch(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().WatchSearch(ctx, fc.Args["name"].(string), fc.Args["since"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.WatchSearchResponse) graphql.Marshaler {
+			return ec.marshalNNewHits2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐWatchSearchResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_watchSearch(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NewHits(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_watchSearch_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -13677,6 +14224,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Mutation")
+		case "saveSearch":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_saveSearch(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteSavedSearch":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteSavedSearch(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "picked":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_picked(ctx, field)
@@ -13688,6 +14249,49 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_forget(ctx, field)
 			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var newHitsImplementors = []string{"NewHits"}
+
+func (ec *executionContext) _NewHits(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.WatchSearchResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, newHitsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NewHits")
+		case "hits":
+			out.Values[i] = ec._NewHits_hits(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "token":
+			out.Values[i] = ec._NewHits_token(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "partial":
+			out.Values[i] = ec._NewHits_partial(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -13850,6 +14454,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_recommend(ctx, field)
+				})
+		case "savedSearches":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_savedSearches(ctx, field)
 				})
 		case "titles":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -14267,6 +14877,49 @@ func (ec *executionContext) _Run(ctx context.Context, sel ast.SelectionSet, obj 
 	return out
 }
 
+var savedSearchImplementors = []string{"SavedSearch"}
+
+func (ec *executionContext) _SavedSearch(ctx context.Context, sel ast.SelectionSet, obj *SavedSearch) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, savedSearchImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SavedSearch")
+		case "name":
+			out.Values[i] = ec._SavedSearch_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "q":
+			out.Values[i] = ec._SavedSearch_q(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "profile":
+			out.Values[i] = ec._SavedSearch_profile(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var searchAnswerImplementors = []string{"SearchAnswer"}
 
 func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.SearchResponse) graphql.Marshaler {
@@ -14363,6 +15016,26 @@ func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.Selection
 	}
 
 	return out
+}
+
+var subscriptionImplementors = []string{"Subscription"}
+
+func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "watchSearch":
+		return ec._Subscription_watchSearch(ctx, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
 }
 
 var suggestAnswerImplementors = []string{"SuggestAnswer"}
@@ -15752,6 +16425,14 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 	return res
 }
 
+func (ec *executionContext) marshalNNewHits2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐWatchSearchResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.WatchSearchResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "NewHits!")
+		return graphql.Null
+	}
+	return ec._NewHits(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPartialFailure2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPartialFailureᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.PartialFailure) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -15949,6 +16630,30 @@ func (ec *executionContext) marshalNRunState2githubᚗcomᚋcinedexᚋcinedexᚋ
 		graphql.AddInvalidNullFromMarshaler(ctx, "RunState!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNSavedSearch2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐSavedSearchᚄ(ctx context.Context, sel ast.SelectionSet, v []*SavedSearch) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSavedSearch2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐSavedSearch(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSavedSearch2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐSavedSearch(ctx context.Context, sel ast.SelectionSet, v *SavedSearch) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SavedSearch!")
+		return graphql.Null
+	}
+	return ec._SavedSearch(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNSearchAnswer2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐSearchResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.SearchResponse) graphql.Marshaler {

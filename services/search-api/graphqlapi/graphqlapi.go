@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -35,11 +36,15 @@ type Deps struct {
 	Log    *slog.Logger
 }
 
+// keepAlive is the time between two signs of life to a client that waits for events.
+const keepAlive = 20 * time.Second
+
 // Register puts GraphQL and the explorer onto mux.
 func Register(mux *http.ServeMux, deps Deps) error {
 	a := api{deps}
 	server := handler.New(NewExecutableSchema(Config{Resolvers: resolvers{deps.RPC}, Complexity: complexity()}))
 	// Documents are parsed anew each time: parsing takes microseconds, and a cache would keep pictures in base64.
+	server.AddTransport(transport.SSE{KeepAlivePingInterval: keepAlive}) // subscriptions
 	server.AddTransport(transport.POST{})
 	server.Use(extension.AutomaticPersistedQuery{Cache: newDocuments()})
 	server.Use(extension.Introspection{}) // nobody gets here without a token

@@ -135,6 +135,10 @@ type RelatedInput struct {
 	Gap *int64 `json:"gap,omitempty"`
 }
 
+// Told over Server-Sent Events: POST /graphql with the header Accept: text/event-stream.
+type Subscription struct {
+}
+
 // A moment of right starts at or after the end of a moment of left, at most gap later. The hit spans the two.
 type ThenInput struct {
 	Left  *QueryInput `json:"left"`

@@ -69,6 +69,8 @@ func complexity() (c ComplexityRoot) {
 		}
 		return searchCost + paged(child, hits, gateway.MaxLimit)
 	}
+	c.Subscription.WatchSearch = func(child int, _ string, _ *string) int { return searchCost + child }
+	c.NewHits.Hits = func(child int) int { return 1 + gateway.DefaultLimit*child }
 	c.Query.Suggest = func(child int, _ string, limit int32) int { return paged(child, limit, gateway.MaxSuggestions) }
 	c.Query.Recommend = func(child int, _ string, limit int32) int {
 		return searchCost + paged(child, limit, gateway.MaxRecommended)

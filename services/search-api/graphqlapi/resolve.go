@@ -19,6 +19,8 @@ func (r resolvers) Query() QueryResolver { return r }
 
 func (r resolvers) Mutation() MutationResolver { return r }
 
+func (r resolvers) Subscription() SubscriptionResolver { return r }
+
 // ask calls a method of the service.
 func ask[Q, A any](ctx context.Context, method func(context.Context, *connect.Request[Q]) (*connect.Response[A], error), request *Q) (*A, error) {
 	resp, err := method(ctx, connect.NewRequest(request))

@@ -1,8 +1,11 @@
 package searchapi_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
@@ -16,7 +19,11 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -24,6 +31,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/telemetry"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
+	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
@@ -399,5 +407,125 @@ func TestSavedSearches(t *testing.T) {
 	save(t, s, "reader", "b", "lamp") // a search that is there is replaced
 	if got := list("all"); !slices.Equal(got, []string{"c lamp"}) {
 		t.Errorf("the other caller's: %q", got)
+	}
+}
+
+// TestWatchOverGraphQL: a subscription tells the hits of the stream as events.
+func TestWatchOverGraphQL(t *testing.T) {
+	l := apitest.New(t)
+	l.Add(filmOf("harbour", "the lamp is lit"))
+	s := l.Serve(lampReaders)
+	ask := func(document string) (*bufio.Scanner, func()) {
+		t.Helper()
+		body, err := json.Marshal(map[string]string{"query": document})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/graphql", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range map[string]string{"Authorization": "Bearer reader", "Content-Type": "application/json", "Accept": "text/event-stream"} {
+			req.Header.Set(k, v)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bufio.NewScanner(resp.Body), func() { cancel(); resp.Body.Close() }
+	}
+	type event struct {
+		Data struct {
+			WatchSearch struct {
+				Hits  []struct{ Title string }
+				Token string
+			}
+		}
+		Errors []struct{ Extensions struct{ Code string } }
+	}
+	next := func(lines *bufio.Scanner) (e event) {
+		t.Helper()
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				if err := json.Unmarshal([]byte(data), &e); err != nil {
+					t.Fatalf("%s: %v", data, err)
+				}
+				return e
+			}
+		}
+		t.Fatalf("the events ended: %v", lines.Err())
+		return e
+	}
+	saving, done := ask(`mutation { saveSearch(name: "lamps", q: "dialogue.words:lamp") }`)
+	next(saving)
+	done()
+	const watch = `subscription { watchSearch(name: "lamps"%s) { hits { title startTimecode } token } }`
+	events, leave := ask(fmt.Sprintf(watch, ""))
+	if e := next(events); len(e.Data.WatchSearch.Hits) != 0 || e.Data.WatchSearch.Token == "" {
+		t.Errorf("the first event is %+v", e)
+	}
+	l.Add(filmOf("hidden", "a lamp that the reader may not see"))
+	l.Add(filmOf("orchard", "a lamp"))
+	e := next(events)
+	if hits := e.Data.WatchSearch.Hits; len(hits) != 1 || hits[0].Title != "orchard" {
+		t.Errorf("the event is %+v", e)
+	}
+	leave()
+	l.Add(filmOf("mill", "a lamp"))
+	events, leave = ask(fmt.Sprintf(watch, `, since: "`+e.Data.WatchSearch.Token+`"`))
+	if hits := next(events).Data.WatchSearch.Hits; len(hits) != 1 || hits[0].Title != "mill" {
+		t.Errorf("behind the token: %+v", hits)
+	}
+	leave()
+	events, leave = ask(`subscription { watchSearch(name: "none") { token } }`)
+	if e := next(events); len(e.Errors) != 1 || e.Errors[0].Extensions.Code != "not_found" {
+		t.Errorf("a search that is not there: %+v", e)
+	}
+	leave()
+}
+
+// everyProcedure are the procedures of the services of the API.
+func everyProcedure(t *testing.T) (names []string) {
+	t.Helper()
+	for _, service := range rpcapi.Services {
+		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+		if err != nil {
+			t.Fatal(err)
+		}
+		methods := d.(protoreflect.ServiceDescriptor).Methods()
+		for i := range methods.Len() {
+			names = append(names, "/"+service+"/"+string(methods.Get(i).Name()))
+		}
+	}
+	return names
+}
+
+// TestEveryProcedureIsAudited: a call of every procedure, whether answered or refused, leaves one line with the caller and the outcome.
+func TestEveryProcedureIsAudited(t *testing.T) {
+	out := &lines{}
+	record, err := audit.Open(audit.Default(), audit.Deps{Output: out, Service: "search-api", Registerer: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = record.Close() })
+	l := apitest.New(t)
+	l.Add(filmOf("harbour", "the lamp is lit"))
+	s := l.Serve(lampReaders, func(_ *gateway.Config, d *searchapi.Deps) { d.Audit = record })
+	procedures := everyProcedure(t)
+	if len(procedures) < 12 {
+		t.Fatalf("%d procedures: %q", len(procedures), procedures)
+	}
+	for _, name := range procedures {
+		before := out.count()
+		contentType, body := "application/json", `{}`
+		if strings.HasSuffix(name, "/WatchSearch") {
+			contentType, body = "application/connect+json", "\x00\x00\x00\x00\x02{}"
+		}
+		ask(t, s.URL, http.MethodPost, name, body, "reader", contentType)
+		got := out.wait(t, before)
+		if len(got) != 1 || got[0].Call != name || got[0].Caller != "reader" || got[0].Outcome == "" {
+			t.Errorf("%s leaves %+v", name, got)
+		}
 	}
 }
