@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
@@ -86,7 +87,7 @@ func newWorld(t *testing.T, a authz.Authoriser, titles ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: w.events, Authoriser: a, Log: log})
+	api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Catalogue: catalog.Follow(apitest.Catalog(), catalog.Deps{Events: w.events, Log: log, Registerer: prometheus.NewRegistry()}), Events: w.events, Authoriser: a, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +188,8 @@ func TestOperatorsAnswersTellNothing(t *testing.T) {
 	bodies := map[string][]string{
 		"PlanJob": jobs, "SubmitJob": jobs, "ListJobs": {`{}`, `{"all":true}`, `{"kinds":["batch"]}`}, "ListJobKinds": {`{}`}, "GetJob": ids, "SteerJob": steered, "GetResult": results,
 		"ListRuns": runs, "GetLag": {`{}`}, "ListDeadLetters": listed, "RetryDeadLetters": letters, "DropDeadLetters": letters,
+		"GetCalibrations": {`{}`, `{"algorithm":"sentences"}`, `{"algorithm":"hidden","version":"1"}`},
+		"SetCalibration":  {`{}`, `{"algorithm":"sentences","version":"1","calibration":{"space":"e5-small@1","leaf":"dialogue"}}`},
 	}
 	methods := pb.File_cinedex_v1_operator_proto.Services().ByName("OperatorService").Methods()
 	for who := range everyone {
