@@ -24,7 +24,7 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/runs", "pkg/schema"}, process...)
-		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/interval", "pkg/judged", "pkg/media", "pkg/model", "pkg/profile", "pkg/query", "pkg/recommend", "pkg/store", "pkg/timedtext"}, nouns...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/interval", "pkg/judged", "pkg/media", "pkg/model", "pkg/profile", "pkg/query", "pkg/recommend", "pkg/store", "pkg/timedtext", "pkg/translate"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/catalog", "pkg/search", "config"}, contracts...)
 		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
 	)
@@ -54,6 +54,7 @@ var layers = func() map[string][]string {
 		"pkg/store":     nouns,
 
 		"pkg/timedtext": nouns,
+		"pkg/translate": base,
 
 		"pkg/rpc": append([]string{"pkg/audit", "pkg/authz"}, nouns...),
 
@@ -99,12 +100,13 @@ var owners = map[string]string{
 	"github.com/nlpodyssey/gopickle":           "pkg/model",
 	"github.com/coreos/go-oidc":                "pkg/authz/oidc",
 	"github.com/rs/cors":                       "pkg/rpc",
+	"github.com/abadojack/whatlanggo":          "pkg/search/words",
 	"cel.dev/cel-go":                           "pkg/profile",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 }
 
 // contracts are packages with implementations as children. The contract imports none of the children.
-var contracts = []string{"pkg/encode", "pkg/events", "pkg/store", "pkg/search"}
+var contracts = []string{"pkg/encode", "pkg/events", "pkg/store", "pkg/search", "pkg/translate"}
 
 // A file is a Go file built into Cinedex, with the file's imports.
 type file struct {

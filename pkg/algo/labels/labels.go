@@ -58,7 +58,7 @@ func describe(version, summary string) *pb.AlgorithmSpec {
 		Needs: []string{schema.SpaceID(pictures.Space)},
 		Kinds: []string{schema.KindLabel},
 		KindSpecs: []*pb.KindSpec{{
-			Kind:  schema.KindLabel,
+			Kind: schema.KindLabel, LabelLanguage: "en",
 			Shown: &pb.Shown{Label: "Label", Hint: "What is seen, by name", Lane: "labels", Icon: "tag", Order: 3},
 		}},
 		Leaves: []*pb.LeafSpec{{

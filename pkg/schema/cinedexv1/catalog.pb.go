@@ -386,7 +386,9 @@ type KindSpec struct {
 	// Annotations have a region of the picture, so that a query may test the region.
 	Regions bool `protobuf:"varint,7,opt,name=regions,proto3" json:"regions,omitempty"`
 	// Attributes of the annotations that a query may test.
-	Attributes    []*AttributeSpec `protobuf:"bytes,8,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	Attributes []*AttributeSpec `protobuf:"bytes,8,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// The language of the labels, as a BCP 47 tag: words of a query in another language are translated. Empty: labels in any language.
+	LabelLanguage string `protobuf:"bytes,9,opt,name=label_language,json=labelLanguage,proto3" json:"label_language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -475,6 +477,13 @@ func (x *KindSpec) GetAttributes() []*AttributeSpec {
 		return x.Attributes
 	}
 	return nil
+}
+
+func (x *KindSpec) GetLabelLanguage() string {
+	if x != nil {
+		return x.LabelLanguage
+	}
+	return ""
 }
 
 // AttributeSpec is an attribute of annotations that a query may test.
@@ -1483,7 +1492,7 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x12\n" +
 	"\x04crop\x18\x03 \x01(\bR\x04crop\x12\x1d\n" +
 	"\n" +
-	"per_second\x18\x04 \x01(\x01R\tperSecond\"\x9f\x02\n" +
+	"per_second\x18\x04 \x01(\x01R\tperSecond\"\xc6\x02\n" +
 	"\bKindSpec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12(\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x14.cinedex.v1.KindRoleR\x04role\x12\x16\n" +
@@ -1497,7 +1506,8 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\aregions\x18\a \x01(\bR\aregions\x129\n" +
 	"\n" +
 	"attributes\x18\b \x03(\v2\x19.cinedex.v1.AttributeSpecR\n" +
-	"attributes\"f\n" +
+	"attributes\x12%\n" +
+	"\x0elabel_language\x18\t \x01(\tR\rlabelLanguage\"f\n" +
 	"\rAttributeSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x19.cinedex.v1.AttributeTypeR\x04type\x12\x12\n" +

@@ -1611,7 +1611,10 @@ type Space struct {
 	Metric string `protobuf:"bytes,4,opt,name=metric,proto3" json:"metric,omitempty"`
 	// The kinds of input with an encoder into this space: "text" (words), "picture" (a still), "frame" (of a video),
 	// "sound".
-	Encoders      []string `protobuf:"bytes,5,rep,name=encoders,proto3" json:"encoders,omitempty"`
+	Encoders []string `protobuf:"bytes,5,rep,name=encoders,proto3" json:"encoders,omitempty"`
+	// The languages that the encoder of words understands, as BCP 47 tags: words of a query in another language are translated into the first. Empty:
+	// every language.
+	Languages     []string `protobuf:"bytes,6,rep,name=languages,proto3" json:"languages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1677,6 +1680,13 @@ func (x *Space) GetMetric() string {
 func (x *Space) GetEncoders() []string {
 	if x != nil {
 		return x.Encoders
+	}
+	return nil
+}
+
+func (x *Space) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
 	}
 	return nil
 }
@@ -2011,13 +2021,14 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"attributes\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\x87\x01\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\xa5\x01\n" +
 	"\x05Space\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1c\n" +
 	"\tdimension\x18\x03 \x01(\x05R\tdimension\x12\x16\n" +
 	"\x06metric\x18\x04 \x01(\tR\x06metric\x12\x1a\n" +
-	"\bencoders\x18\x05 \x03(\tR\bencoders\"\xab\x04\n" +
+	"\bencoders\x18\x05 \x03(\tR\bencoders\x12\x1c\n" +
+	"\tlanguages\x18\x06 \x03(\tR\tlanguages\"\xab\x04\n" +
 	"\rAlgorithmSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +

@@ -30,9 +30,8 @@ const (
 type Translator struct {
 	program string
 	timeout time.Duration
-	once    sync.Once
-	pairs   map[string]bool // eng-spa
-	err     error
+	mu      sync.Mutex
+	pairs   map[string]bool // eng-spa; nil until the program has listed its pairs
 }
 
 // New returns the translator of a program, and runs nothing. timeout bounds each translation.
@@ -52,7 +51,7 @@ func (t *Translator) Translate(ctx context.Context, text, from, to string) (stri
 	if err := ctx.Err(); err != nil {
 		return "", errkind.New(errkind.Cancelled, "translating: %w", err)
 	}
-	pair, err := t.pair(from, to)
+	pair, err := t.pair(ctx, from, to)
 	if err != nil {
 		return "", err
 	}
@@ -82,28 +81,30 @@ func (t *Translator) Translate(ctx context.Context, text, from, to string) (stri
 }
 
 // pair returns the installed pair of two languages, "" where there is none. Pairs are named by ISO 639-3.
-func (t *Translator) pair(from, to string) (string, error) {
+func (t *Translator) pair(ctx context.Context, from, to string) (string, error) {
 	a, errA := language.ParseBase(from)
 	b, errB := language.ParseBase(to)
 	if errA != nil || errB != nil {
 		return "", nil
 	}
-	t.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), listIn)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pairs == nil {
+		ctx, cancel := context.WithTimeout(ctx, listIn)
 		defer cancel()
-		var out string
-		if out, t.err = t.run(ctx, "", "-l"); t.err != nil {
-			t.err = errkind.New(errkind.Unavailable, "listing the pairs of apertium: %w", t.err)
+		out, err := t.run(ctx, "", "-l")
+		if err != nil {
+			return "", errkind.New(errkind.Unavailable, "listing the pairs of apertium: %w", err)
 		}
 		t.pairs = map[string]bool{}
 		for _, p := range strings.Fields(out) {
 			t.pairs[p] = true
 		}
-	})
-	if pair := a.ISO3() + "-" + b.ISO3(); t.err == nil && t.pairs[pair] {
+	}
+	if pair := a.ISO3() + "-" + b.ISO3(); t.pairs[pair] {
 		return pair, nil
 	}
-	return "", t.err
+	return "", nil
 }
 
 // run runs the program, with bounds on its time, its memory and its output. The program starts others: the whole group ends.

@@ -21,8 +21,8 @@ func TestTranslate(t *testing.T) {
 	if _, err := tr.Translate(t.Context(), "gato", "es", "en"); errkind.Is(err, errkind.NotFound) {
 		t.Skip("lacks apertium-eng-spa")
 	}
-	translatetest.Run(t, tr, translatetest.Pair{From: "es", To: "en", Text: "gato", Want: "cat"}, translatetest.Pair{From: "es", To: "en", Text: "un barco rojo", Want: "a red boat"},
-		translatetest.Pair{From: "en", To: "es", Text: "lighthouse", Want: "faro"})
+	translatetest.Run(t, tr, translatetest.Pair{From: "es", To: "en", Text: "gato", Want: "Cat"}, translatetest.Pair{From: "es", To: "en", Text: "un barco rojo", Want: "A red ship"},
+		translatetest.Pair{From: "en", To: "es", Text: "lighthouse", Want: "Faro"})
 	for _, text := range []string{"xyzzyx", "un xyzzyx rojo"} {
 		if got, err := tr.Translate(t.Context(), text, "es", "en"); !errkind.Is(err, errkind.NotFound) {
 			t.Errorf("%q: %q, %v", text, got, err)

@@ -26,7 +26,8 @@ var packed []byte
 type Names struct {
 	once sync.Once
 	// english are the English names, by language and name. Of an English name, the value is empty.
-	english map[key]string
+	english   map[key]string
+	languages []string
 	// words are the single words that some language has as a name.
 	words map[string]bool
 }
@@ -54,6 +55,9 @@ func (n *Names) read() {
 			language, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 			name, english, _ := strings.Cut(rest, "\t")
 			n.english[key{language, name}] = english
+			if len(n.languages) == 0 || n.languages[len(n.languages)-1] != language {
+				n.languages = append(n.languages, language)
+			}
 			if !strings.Contains(name, " ") {
 				n.words[name] = true
 			}
@@ -80,11 +84,14 @@ func (n *Names) Translate(ctx context.Context, text, from, to string) (string, e
 	return "", translate.Unknown(n.Name(), text, from, to)
 }
 
-// English returns the English names that a name has in some of the languages, each once, sorted, and the languages of the first. A name that is
-// English has none.
+// English returns the English names that a name has in some of the languages, each once, and the language of the first. No languages means
+// every language. A name that is English has none.
 func (n *Names) English(text string, languages []string) (names []string, of string) {
 	n.read()
 	name := plain(text)
+	if len(languages) == 0 {
+		languages = n.languages
+	}
 	if _, ok := n.english[key{"en", name}]; ok && slices.Contains(languages, "en") {
 		return nil, ""
 	}

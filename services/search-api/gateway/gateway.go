@@ -3,6 +3,7 @@
 // It reads top down, by the names that the architecture gives its four parts:
 //
 //	process.go       parse, check, resolve what the caller may see, encode
+//	hear.go          the language of the words, and their translation for sources of one language
 //	route.go         which parts of the query go to which searcher
 //	proxies.go       ask each searcher in its own terms, in parallel, under one deadline
 //	widen.go         words that nothing says are asked in another way
@@ -43,6 +44,8 @@ import (
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/telemetry"
+	"github.com/cinedex/cinedex/pkg/translate"
+	"github.com/cinedex/cinedex/pkg/translate/cldr"
 )
 
 // Config is what an operator sets.
@@ -60,6 +63,8 @@ type Config struct {
 	Profiles string `mapstructure:"profiles"`
 	// Recommend is of the log of picks and of the recommendations made from the log.
 	Recommend recommend.Config `mapstructure:"recommend"`
+	// Translate says who translates words for sources that understand one language alone.
+	Translate TranslateConfig `mapstructure:"translate"`
 	// Limits are what each caller may ask.
 	Limits fair.Limits `mapstructure:"limits"`
 }
@@ -68,7 +73,7 @@ type Config struct {
 // thumbnails: four processors' time, and as much as forty seconds of it at once. There is memory for a photograph of 50
 // megapixels.
 func Default() Config {
-	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20, Recommend: recommend.Default(), Limits: fair.Limits{Concurrent: 128, PerSecond: 4000, Burst: 40_000}}
+	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20, Recommend: recommend.Default(), Translate: TranslateConfig{Timeout: time.Second}, Limits: fair.Limits{Concurrent: 128, PerSecond: 4000, Burst: 40_000}}
 }
 
 // Validate reports the first field that cannot be used.
@@ -85,6 +90,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Recommend.Validate(); err != nil {
 		return fmt.Errorf("recommend.%w", err)
+	}
+	if err := c.Translate.Validate(); err != nil {
+		return fmt.Errorf("translate.%w", err)
 	}
 	if err := c.Limits.Validate(); err != nil {
 		return fmt.Errorf("limits.%w", err)
@@ -126,6 +134,12 @@ type Deps struct {
 	ImageMemory func(data []byte) (int64, error)
 	// Image decodes a picture from outside, within limits.
 	Image func(data []byte) (image.Image, error)
+	// Names are names of things in many languages: words of a query that are names are spelt right, and are translated by the names. nil is none.
+	Names *cldr.Names
+	// Translators translate what Names do not.
+	Translators translate.Chain
+	// Languages tell in which of some languages a text is, and "" where that is not sure; nil tells nothing.
+	Languages func(text string, among []string) string
 	// Charge refuses a query that costs more than its caller may ask now; nil refuses none.
 	Charge func(c *authz.Caller, cost float64) error
 	// Frame returns exactly one frame of an asset.
@@ -156,6 +170,9 @@ type Gateway struct {
 	pictures *budget.Budget
 	shots    *shotCache // of finished runs: what everybody who may see the run may know
 
+	spokenIn   *lru.Cache[string, []string]    // the languages of a scope, by the print of the scope
+	translated *lru.Cache[translation, string] // by caller: see vectorCache
+
 	mostMatches int // maxMatches, and fewer in tests
 	besideFrom  int // besideFrom, and fewer in tests
 	mostItems   int // mostItems, and fewer in tests
@@ -181,6 +198,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
 	g.shots, g.mostMatches, g.besideFrom = newShotCache(), maxMatches, besideFrom
 	g.mostItems, g.paidAtOnce = mostItems, paidAtOnce
+	g.spokenIn, _ = lru.New[string, []string](rememberedScopes)
+	g.translated, _ = lru.New[translation, string](rememberedTranslations)
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)
 	g.watching.library = &g.lib
@@ -225,6 +244,9 @@ func (g *Gateway) prepare(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	a.parts = g.route(a.q)
 	if g.deps.Charge != nil {
 		a.err = g.deps.Charge(caller, g.cost(a.parts))
+	}
+	if a.err == nil {
+		g.hear(ctx, a.q, a.parts)
 	}
 	return a
 }

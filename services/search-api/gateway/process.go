@@ -38,6 +38,8 @@ type processed struct {
 	fields  []string // of hits; none is all
 	// asWritten: no leaf is asked in another way than the leaf is written.
 	asWritten bool
+	// missing are failures before the searchers were asked, which partial tells.
+	missing []*pb.PartialFailure
 	// heard is the sum of what was asked on the page that the cursor came from; nil without a cursor.
 	heard []byte
 	// facetsAsked are the properties by which the moments are counted.

@@ -42,6 +42,9 @@ const (
 // widen asks the leaves of words that found no match in another way, evaluates the query anew where another way finds something, and
 // suggests queries with other spellings. An answer that is partial is left as the answer is: a missing part may have found the words.
 func (g *Gateway) widen(ctx, late context.Context, p *processed, parts []*part, r *result) (*result, error) {
+	if len(p.missing) > 0 {
+		r.partial, r.total.Exact = append(r.partial, p.missing...), false
+	}
 	var found []*misspelling
 	if len(r.partial) == 0 && late.Err() == nil {
 		var err error
@@ -245,7 +248,7 @@ type correction struct {
 func (g *Gateway) respell(ctx context.Context, p *processed, m *misspelling, widen bool) error {
 	text := m.leaf.GetText()
 	unknown, err := g.unknownWords(ctx, p, m)
-	if err != nil || len(unknown) == 0 {
+	if err != nil || len(unknown) == 0 || g.named(text, unknown) {
 		return err
 	}
 	if widen && begins(text, unknown[0]) {
@@ -287,6 +290,14 @@ func (g *Gateway) respell(ctx context.Context, p *processed, m *misspelling, wid
 		}
 	}
 	return nil
+}
+
+// named reports whether one of the words is the name of a thing. Such a word is spelt right, and the library has no such thing.
+func (g *Gateway) named(text string, unknown [][]correction) bool {
+	return g.deps.Names != nil && slices.ContainsFunc(unknown, func(near []correction) bool {
+		at := near[0].at[0]
+		return g.deps.Names.Knows(text[at[0]:at[1]])
+	})
 }
 
 // unknownWords returns the words of a leaf that no part finds, each with the near words of every part, the nearest first.

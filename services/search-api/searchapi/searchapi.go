@@ -27,7 +27,9 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/pkg/search"
+	"github.com/cinedex/cinedex/pkg/search/words"
 	"github.com/cinedex/cinedex/pkg/store"
+	"github.com/cinedex/cinedex/pkg/translate/cldr"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/graphqlapi"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
@@ -76,7 +78,16 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	}
 	metrics := fair.NewMetrics(deps.Registerer)
 	limits := rpc.NewLimits(cfg.Limits, metrics)
+	translators, err := cfg.Translate.Chain()
+	if err != nil {
+		return nil, fmt.Errorf("translate: %w", err)
+	}
+	languages, err := words.NewLanguages()
+	if err != nil {
+		return nil, fmt.Errorf("preparing languages: %w", err)
+	}
 	g, err := gateway.New(cfg, gateway.Deps{
+		Names: cldr.New(), Translators: translators, Languages: languages.Detect,
 		Store: deps.Store, Engine: deps.Engine, Catalog: deps.Catalog, Encoders: deps.Encoders, Profiles: profiles, Secret: secret,
 		ImageMemory: func(b []byte) (int64, error) { return media.ImageMemory(b, media.DefaultImageLimits()) },
 		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
