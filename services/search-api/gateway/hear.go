@@ -33,7 +33,7 @@ func (c TranslateConfig) Validate() error {
 	case c.Timeout < time.Millisecond || c.Timeout > time.Minute:
 		return errkind.New(errkind.Invalid, "timeout: %s is not from 1ms to 1m", c.Timeout)
 	case c.APIKey != "" && c.LibreTranslate == "":
-		return errkind.New(errkind.Invalid, "api_key: set libretranslate as well, the server that takes the key")
+		return errkind.New(errkind.Invalid, "libretranslate: is empty, and api_key is the key of a server; set both")
 	case c.LibreTranslate != "":
 		if err := (libretranslate.Config{URL: c.LibreTranslate}).Validate(); err != nil {
 			return errkind.New(errkind.Invalid, "libretranslate: %w", err)
