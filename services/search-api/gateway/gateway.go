@@ -170,8 +170,8 @@ type Gateway struct {
 	pictures *budget.Budget
 	shots    *shotCache // of finished runs: what everybody who may see the run may know
 
-	spokenIn   *lru.Cache[string, []string]    // the languages of a scope, by the print of the scope
-	translated *lru.Cache[translation, string] // by caller: see vectorCache
+	spokenIn   *lru.Cache[scopePrint, []string] // the languages of a scope, by the print of the scope
+	translated *lru.Cache[translation, string]  // by caller: see vectorCache
 
 	mostMatches int // maxMatches, and fewer in tests
 	besideFrom  int // besideFrom, and fewer in tests
@@ -198,7 +198,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
 	g.shots, g.mostMatches, g.besideFrom = newShotCache(), maxMatches, besideFrom
 	g.mostItems, g.paidAtOnce = mostItems, paidAtOnce
-	g.spokenIn, _ = lru.New[string, []string](rememberedScopes)
+	g.spokenIn, _ = lru.New[scopePrint, []string](rememberedScopes)
 	g.translated, _ = lru.New[translation, string](rememberedTranslations)
 	g.pictures = budget.New(cfg.PictureMemory)
 	f := promauto.With(deps.Registerer)

@@ -60,6 +60,12 @@ func (c TranslateConfig) Chain() (chain translate.Chain, err error) {
 // A translation is a text that a caller had translated.
 type translation struct{ own, text, from, to string }
 
+// A scopePrint tells scopes apart by their runs.
+type scopePrint struct {
+	runs int
+	sum  uint64
+}
+
 // rememberedTranslations bounds the translations that are kept.
 const rememberedTranslations = 4096
 
@@ -111,7 +117,7 @@ func (p *processed) fail(ctx context.Context, g *Gateway, part string, err error
 
 // languagesOf returns the base languages of the texts within the scope, and of the person who asks.
 func (g *Gateway) languagesOf(ctx context.Context, p *processed) ([]string, error) {
-	print := string(p.scope.print())
+	print := scopePrint{p.scope.runs, p.scope.sum}
 	tags, ok := g.spokenIn.Get(print)
 	if !ok {
 		var err error
