@@ -10,6 +10,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/profile"
+	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/search"
@@ -320,7 +321,13 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, 
 
 // shapes reports whether shaped needs every moment, and not only the moments up to the end of the page.
 func (p *processed) shapes() bool {
-	return p.byTime || p.byGroup || len(p.facetsAsked) > 0 || p.profile != noProfile
+	return p.byTime || p.byGroup || p.unpaged || len(p.facetsAsked) > 0 || p.profile != noProfile || hasAlternatives(p.tree)
+}
+
+// hasAlternatives reports whether a match may lack evidence of a leaf that other matches have. Which leaves have a match then depends on all
+// matches.
+func hasAlternatives(q *pb.Query) bool {
+	return q.GetAtLeast() != nil || slices.ContainsFunc(query.Children(q), hasAlternatives)
 }
 
 // shaped returns all moments by the score of the profile, and the moments in the order of the answer, with how many the profile's variety

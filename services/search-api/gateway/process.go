@@ -46,6 +46,7 @@ type processed struct {
 	facetsAsked []string
 	languages   []string // of the person who asks, the favourite first
 	byGroup     bool     // pages are of titles
+	unpaged     bool     // every match is wanted, and not a page of the matches
 	fusion      fusion
 	limit       int
 	offset      int

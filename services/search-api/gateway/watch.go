@@ -382,7 +382,7 @@ func (w *watch) find(ctx context.Context, p *processed, entries []*entry) (*proc
 // over returns the query over some assets alone, which the query's caller may see. Places that leaves point to stay in the whole library.
 func (p *processed) over(entries []*entry) *processed {
 	q := *p
-	q.home, q.snap = p.snap, newSnapshot(p.snap.lib)
+	q.home, q.snap, q.unpaged = p.snap, newSnapshot(p.snap.lib), true
 	q.snap.number = unnumbered
 	changes := make([]change, len(entries))
 	for i, e := range entries {

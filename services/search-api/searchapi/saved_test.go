@@ -189,6 +189,23 @@ func TestWatch(t *testing.T) {
 	fresh.disconnect()
 }
 
+// TestWatchMany: of a film with more new hits than a page has, every hit is told.
+func TestWatchMany(t *testing.T) {
+	l := apitest.New(t)
+	s := l.Serve(lampReaders)
+	save(t, s, "all", "lamps", "dialogue.words:lamp AND dialogue.words:lit")
+	w := &watcher{t: t, who: "all", name: "lamps", told: map[string]int{}}
+	w.connect(s)
+	const lines = 2*gateway.DefaultLimit + 10
+	var hits []string
+	for i := range lines {
+		hits = append(hits, fmt.Sprintf("long@%d", 10*(i+1)))
+	}
+	l.Add(filmOf("long", slices.Repeat([]string{"a lamp is lit"}, lines)...))
+	w.wants(hits...)
+	w.disconnect()
+}
+
 // TestWatchOften: a client who loses the connection behind every message gets each hit once, while films arrive.
 func TestWatchOften(t *testing.T) {
 	const films = 24
