@@ -69,6 +69,7 @@ func (s *Server) Register(mux *http.ServeMux) {
 	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
 	path, h = cinedexv1connect.NewSavedSearchServiceHandler(s, rpc.Options(maxSavedRequestBytes, rpc.Logged(s.deps.Log))...)
 	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	s.registerOpenAPI(mux)
 	rpc.Describe(mux, s.deps.Gateway.Ready, Services...)
 }
 
