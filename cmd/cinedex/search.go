@@ -10,6 +10,8 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -17,10 +19,8 @@ import (
 )
 
 func newSearch(o *output, h *home) *cobra.Command {
-	var image, frame, shot, order, cursor, profile, group string
-	var facets, languages []string
-	var limit int32
-	var explain, asWritten bool
+	var image, frame, shot string
+	wanted := &pb.SearchRequest{}
 	c := &cobra.Command{
 		Use:   "search [QUERY]",
 		Short: "Search what is said, what is seen, or what looks like a picture",
@@ -39,9 +39,9 @@ docs/guides/query-language.md has the whole language.`,
   cinedex search --frame 4f2a…@01:02:03:04 --json | jq '.hits[0].start_frame'`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			req := &pb.SearchRequest{Limit: limit, Order: order, Cursor: cursor, Explain: explain, AsWritten: asWritten, Profile: profile, Facets: facets, Languages: languages, Group: group}
-			if profile != "" {
-				req.Limit, req.Order = given(cmd, "limit", limit), given(cmd, "order", order)
+			req := proto.CloneOf(wanted)
+			if req.GetProfile() != "" {
+				req.Limit, req.Order = given(cmd, "limit", req.GetLimit()), given(cmd, "order", req.GetOrder())
 			}
 			q, err := searchQuery(strings.Join(a, " "), image, frame, shot)
 			if err != nil {
@@ -71,16 +71,21 @@ docs/guides/query-language.md has the whole language.`,
 	f.StringVar(&image, "image", "", "shots like this picture file (- reads it from standard input)")
 	f.StringVar(&frame, "frame", "", "shots like one frame: ASSET@TIMECODE or ASSET@TIME")
 	f.StringVar(&shot, "shot", "", "shots like the shot at ASSET@TIMECODE or ASSET@TIME")
-	f.Int32VarP(&limit, "limit", "n", 10, "hits wanted, at most 200")
-	f.StringVar(&order, "order", "score", "score or time")
-	f.StringVar(&profile, "profile", "", "the profile of an application that the service has")
-	f.StringSliceVar(&facets, "facet", nil, "count the moments by title, language, kind, character or label")
-	f.StringSliceVar(&languages, "language", nil, "a language that you read (BCP 47), the favourite first: lines come in that language where it is said")
-	f.StringVar(&group, "group", "", "title: the first hit of each title, with the number of its matches; none: no groups, whatever the profile says")
-	f.BoolVar(&explain, "explain", false, "tell how the query was evaluated")
-	f.BoolVar(&asWritten, "as-written", false, "ask the words as they are written: no other spelling, no translation")
-	f.StringVar(&cursor, "cursor", "", "the next page of an answer, as its JSON gave it")
+	answerFlags(f, wanted)
 	return c
+}
+
+// answerFlags are the flags for the shape of an answer.
+func answerFlags(f *pflag.FlagSet, req *pb.SearchRequest) {
+	f.Int32VarP(&req.Limit, "limit", "n", 10, "hits wanted, at most 200")
+	f.StringVar(&req.Order, "order", "score", "score or time")
+	f.StringVar(&req.Profile, "profile", "", "the profile of an application that the service has")
+	f.StringSliceVar(&req.Facets, "facet", nil, "count the moments by title, language, kind, character or label")
+	f.StringSliceVar(&req.Languages, "language", nil, "a language that you read (BCP 47), the favourite first: lines come in that language where it is said")
+	f.StringVar(&req.Group, "group", "", "title: the first hit of each title, with the number of its matches; none: no groups, whatever the profile says")
+	f.BoolVar(&req.Explain, "explain", false, "tell how the query was evaluated")
+	f.BoolVar(&req.AsWritten, "as-written", false, "ask the words as they are written: no other spelling, no translation")
+	f.StringVar(&req.Cursor, "cursor", "", "the next page of an answer, as its JSON gave it")
 }
 
 // given is the value of a flag; the zero value if the flag is not on the command line.
