@@ -388,6 +388,9 @@ func (tw *twin) ask(t *testing.T, client *http.Client, c call) answer {
 	}
 	shown = spent.ReplaceAllString(shown, "")
 	shown = times.ReplaceAllString(took.ReplaceAllString(shown, `"tookMs":0`), `"$1":0`)
+	if c.kind == "watch" {
+		shown = string(tokens.ReplaceAll(body, []byte("token")))
+	}
 	if c.answer != nil {
 		shown = a.decode(c, resp)
 	}
@@ -554,8 +557,10 @@ func (g *caller) next() call {
 		return c
 	}
 	switch n := g.rnd.IntN(100); {
-	case n < 45:
+	case n < 42:
 		return g.search()
+	case n < 45:
+		return g.saved()
 	case n < 55:
 		return g.tree()
 	case n < 60:
@@ -581,6 +586,31 @@ func (g *caller) rpc(kind, method string, body map[string]any) call {
 	b, _ := json.Marshal(body)
 	return call{kind: kind, method: http.MethodPost, path: service + method, who: g.who(), contentType: "application/json", body: b}
 }
+
+// saved draws several searches in one call, a saved search, or the beginning of a stream of new hits.
+func (g *caller) saved() call {
+	const service = "/cinedex.v1.SavedSearchService/"
+	name := pick(g, "one", "two")
+	var c call
+	switch g.rnd.IntN(5) {
+	case 0, 1:
+		return g.rpc("several", "SearchBatch", map[string]any{"searches": []map[string]any{{"q": g.line()}, {"q": g.line(), "facets": []string{"title"}}, {"q": g.leaf()}}})
+	case 2:
+		c = g.rpc("save", "", map[string]any{"saved": map[string]any{"name": name, "search": map[string]any{"q": g.leaf()}}})
+		c.path = service + "SaveSearch"
+	case 3:
+		c = g.rpc("saved", "", map[string]any{})
+		c.path = service + "ListSavedSearches"
+	default:
+		body := `{"name":"` + name + `"}`
+		c = call{kind: "watch", method: http.MethodPost, path: service + "WatchSearch", who: g.who(), contentType: "application/connect+json",
+			body: append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...), headers: map[string]string{"Connect-Timeout-Ms": "1500"}}
+	}
+	return c
+}
+
+// tokens hold the times of switches, which differ. The number before a message is its length.
+var tokens = regexp.MustCompile(`(?s).{4}\{"token":\s?"[^"]*"\}`)
 
 func (g *caller) search() call {
 	body := map[string]any{"q": g.line(), "limit": pick(g, 1, 2, 3, 20, 20, 200)}
