@@ -22,6 +22,7 @@ var mayBeMissing = map[protoreflect.FullName]bool{
 	"cinedex.v1.SearchResponse.cursor":  true,
 	"cinedex.v1.SearchResponse.explain": true,
 	"cinedex.v1.SearchResponse.search":  true,
+	"cinedex.v1.Hit.likeness":           true,
 	"cinedex.v1.Evidence.text":          true,
 	"cinedex.v1.Evidence.language":      true,
 	"cinedex.v1.Evidence.label":         true,

@@ -377,6 +377,15 @@ func (v *View) Role(r pb.KindRole) *Kind {
 // Spaces returns the spaces of all algorithms.
 func (v *View) Spaces() []*pb.Space { return slices.Clone(v.spaces) }
 
+// Space returns a space by id; nil where the catalogue has none.
+func (v *View) Space(id string) *pb.Space {
+	i := slices.IndexFunc(v.spaces, func(s *pb.Space) bool { return schema.SpaceID(s) == id })
+	if i < 0 {
+		return nil
+	}
+	return v.spaces[i]
+}
+
 // SpacesOf returns the ids of the spaces of a version of an algorithm.
 func (v *View) SpacesOf(algorithm, version string) []string { return v.writes[algorithm+"@"+version] }
 

@@ -20,7 +20,7 @@
 //	limit: 12
 //	max_limit: 50
 //	scoring: "score * (duration_ms < 4000.0 ? 1.5 : 1.0)" # quoted, for its colon
-//	variety: {per_title: 2, apart: 30s}
+//	variety: {per_title: 2, apart: 30s, near_duplicates: true}
 //	fields: [title, start_timecode, thumbnail]
 //	split: {profile: trailer-b, share: 0.1}
 //

@@ -59,6 +59,8 @@ type Variety struct {
 	PerTitle int `yaml:"per_title,omitempty"`
 	// Apart is the least time between the starts of two hits of one asset; 0 means none.
 	Apart time.Duration `yaml:"apart,omitempty"`
+	// NearDuplicates folds a shot that looks like a better shot: another encode, crop or grade of the shot, or the same view again.
+	NearDuplicates bool `yaml:"near_duplicates,omitempty"`
 }
 
 // A Split gives a share of the callers another profile: for comparing two profiles over real questions.

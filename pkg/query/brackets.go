@@ -33,12 +33,23 @@ func (p *parser) brackets(l *pb.Leaf) error {
 
 // narrow reads the sign and the value behind a name in brackets. given are the names so far, with their signs.
 func (p *parser) narrow(l *pb.Leaf, name token, given map[string]bool) error {
-	if name.text == "region" {
+	switch name.text {
+	case "region":
 		return p.region(l)
+	case crop:
+		if l.Crop != nil {
+			return p.errorf(name, "%s is given twice", crop)
+		}
+		var err error
+		l.Crop, err = p.rectangle(crop)
+		return err
 	}
 	sign := p.next()
 	if !sign.is("=") && !sign.compares() {
 		return p.errorf(sign, "want =, >= or <= after %.70s", name.text)
+	}
+	if name.text == like || name.text == unlike {
+		return p.example(l, name, sign)
 	}
 	if given[name.text+"="] || given[name.text+sign.text] || sign.is("=") && (given[name.text+">="] || given[name.text+"<="]) {
 		return p.errorf(name, "%s is given twice", name.text)
@@ -54,6 +65,12 @@ func (p *parser) narrow(l *pb.Leaf, name token, given map[string]bool) error {
 		return err
 	case "lang":
 		return p.languages(l, sign)
+	case same:
+		if t := p.next(); !sign.is("=") || !t.op("true") {
+			return p.errorf(t, "want same=true")
+		}
+		l.Same = true
+		return nil
 	case "slop":
 		t := p.next()
 		n, err := strconv.ParseInt(t.text, 10, 32)
@@ -136,25 +153,31 @@ func (p *parser) region(l *pb.Leaf) error {
 			l.Regions = append(l.Regions, t)
 			return err
 		}
-		var rect [4]float32
-		for i := range rect {
-			if i > 0 {
-				if comma := p.next(); !comma.is(",") {
-					return p.errorf(comma, "want x,y,w,h, as in region %s 0,0,0.5,1", test.words)
-				}
-			}
-			v, err := p.share("x,y,w,h from 0 to 1, as in region " + test.words + " 0,0,0.5,1")
-			if err != nil {
-				return err
-			}
-			rect[i] = v
-		}
-		t.Region = &pb.Region{X: rect[0], Y: rect[1], W: rect[2], H: rect[3]}
+		g, err := p.rectangle("region " + test.words)
+		t.Region = g
 		l.Regions = append(l.Regions, t)
-		return nil
+		return err
 	}
 	first, _, _ := strings.Cut(at.text, " ")
 	return p.errorf(at, "want region and one of %s%s", strings.Join(regionTests(), ", "), meant(first, regionTests()))
+}
+
+// rectangle reads x,y,w,h behind some words.
+func (p *parser) rectangle(words string) (*pb.Region, error) {
+	var rect [4]float32
+	for i := range rect {
+		if i > 0 {
+			if comma := p.next(); !comma.is(",") {
+				return nil, p.errorf(comma, "want x,y,w,h, as in %s 0,0,0.5,1", words)
+			}
+		}
+		v, err := p.share("x,y,w,h from 0 to 1, as in " + words + " 0,0,0.5,1")
+		if err != nil {
+			return nil, err
+		}
+		rect[i] = v
+	}
+	return &pb.Region{X: rect[0], Y: rect[1], W: rect[2], H: rect[3]}, nil
 }
 
 // attribute reads the value of an attribute, or a range such as 2..5.

@@ -18,10 +18,12 @@
 //	leaf     = words | '"' text '"' [ "~" number ]
 //	         | kind [ "." mode ] [ "[" narrowing { "," narrowing } "]" ] ":" value [ "^" weight ]
 //	         | kind ( ">=" | "<=" ) number
-//	narrowing = "lang" "=" languages | "confidence" ">=" number | "slop" "=" number | "region" test
-//	         | attribute ( "=" value | "=" range | ">=" number | "<=" number )
+//	narrowing = "lang" "=" languages | "confidence" ">=" number | "slop" "=" number | "region" test | crop | "same" "=" "true"
+//	         | ("like" | "unlike") "=" example | attribute ( "=" value | "=" range | ">=" number | "<=" number )
 //	test     = ("inside" | "overlaps") x "," y "," w "," h
 //	         | ("left of" | "right of" | "above" | "below" | "larger than" | "smaller than") number
+//	example  = ( '"' text '"' | b"…" | ("frame" | "shot") ":" asset "@" place ) [ crop ] [ "^" weight ]
+//	crop     = "crop" x "," y "," w "," h
 //	range    = [ number ] ".." [ number ]
 //	filter   = ("title" | "series" | "asset" | "lang" | "character" | "kind") ":" value { "," value }
 //	         | "confidence" ">=" number | "time" ":" duration ".." [ duration ]

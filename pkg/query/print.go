@@ -142,11 +142,7 @@ func (l Language) printNamed(b *strings.Builder, leaf *pb.Leaf) {
 	case leaf.GetRange() != nil:
 		b.WriteString(printRange(leaf.GetRange()))
 	case placed(l.shape(leaf.GetKind())):
-		at := leaf.GetTimecode()
-		if at == "" {
-			at = printFlicks(leaf.GetTime())
-		}
-		b.WriteString(quote(leaf.GetAsset() + "@" + at))
+		b.WriteString(printPlace(leaf))
 	default:
 		b.WriteString(quote(leaf.GetText()))
 	}
@@ -174,8 +170,8 @@ func barePhrase(leaf *pb.Leaf) bool {
 
 // narrowedByNothing reports whether a leaf is of bare words and has nothing in brackets.
 func narrowedByNothing(leaf *pb.Leaf) bool {
-	return leaf.GetKind() == Bare && len(leaf.GetAttributes())+len(leaf.GetRanges())+len(leaf.GetRegions())+len(leaf.GetLanguages())+len(leaf.GetImage()) == 0 &&
-		leaf.GetMinConfidence() == 0 && leaf.GetRange() == nil
+	return leaf.GetKind() == Bare && len(leaf.GetAttributes())+len(leaf.GetRanges())+len(leaf.GetRegions())+len(leaf.GetLanguages())+len(leaf.GetImage())+len(leaf.GetExamples()) == 0 &&
+		leaf.GetMinConfidence() == 0 && leaf.GetRange() == nil && leaf.GetCrop() == nil && !leaf.GetSame()
 }
 
 func printFloat(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
@@ -209,11 +205,12 @@ func printBrackets(b *strings.Builder, leaf *pb.Leaf) {
 	if n := leaf.GetSlop(); n > 0 {
 		parts = append(parts, "slop="+strconv.Itoa(int(n)))
 	}
+	parts = append(parts, printExamples(leaf)...)
 	for _, t := range leaf.GetRegions() {
 		test := ofRegion[t.GetRelation()]
 		s := "region " + test.words + " "
 		if g := t.GetRegion(); test.region {
-			s += printFloat(g.GetX()) + "," + printFloat(g.GetY()) + "," + printFloat(g.GetW()) + "," + printFloat(g.GetH())
+			s += printRectangle(g)
 		} else {
 			s += printFloat(t.GetValue())
 		}

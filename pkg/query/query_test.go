@@ -3,6 +3,7 @@ package query_test
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -131,6 +132,11 @@ func TestParse(t *testing.T) {
 		`loudness>=-20`:               {query.Leaf(&pb.Leaf{Kind: "loudness", Range: rng(num(-20), nil)}), nil},
 		`loudness<=-10 coffee`:        {query.And(query.Leaf(&pb.Leaf{Kind: "loudness", Range: rng(nil, num(-10))}), l("any", "coffee")), nil},
 		`loudness:-20..-10^2`:         {query.Leaf(&pb.Leaf{Kind: "loudness", Range: rng(num(-20), num(-10)), Weight: 2}), nil},
+		`image[like="at night"^2,unlike=frame:4f2a@01:02:03:04 crop 0,0,0.5,1]:b"AAEC"`: {query.Leaf(&pb.Leaf{Kind: "like_image", Image: []byte{0, 1, 2}, Examples: []*pb.Example{
+			{Text: "at night", Weight: 2}, {Asset: "4f2a", Timecode: "01:02:03:04", Crop: &pb.Region{W: 0.5, H: 1}, Weight: -1}}}), nil},
+		`frame[crop 0.1,0.2,0.3,0.4,same=true]:4f2a@1s`: {query.Leaf(&pb.Leaf{Kind: "like_frame", Asset: "4f2a", Time: second, Crop: &pb.Region{X: 0.1, Y: 0.2, W: 0.3, H: 0.4}, Same: true}), nil},
+		`look[like=b"AAEC",unlike=shot:"4f2a@1s"^0.5]:x`: {query.Leaf(&pb.Leaf{Kind: "like_text", Text: "x", Examples: []*pb.Example{
+			{Image: []byte{0, 1, 2}}, {Asset: "4f2a", Time: second, Shot: true, Weight: -0.5}}}), nil},
 		`face[w=0.5,n=3,who="Bo",ok=true]:any`: {query.Leaf(&pb.Leaf{Kind: "face", Text: "any", Attributes: map[string]*pb.Value{
 			"w": {Kind: &pb.Value_Number{Number: .5}}, "n": {Kind: &pb.Value_Integer{Integer: 3}},
 			"who": {Kind: &pb.Value_Text{Text: "Bo"}}, "ok": {Kind: &pb.Value_Flag{Flag: true}}}}), nil},
@@ -211,6 +217,19 @@ func TestErrorsSayWhere(t *testing.T) {
 		`dialogue.words[slop=3]:x`:      "only the mode phrase",
 		`"a b"~x`:                       "want a number from 0 to 64 behind ~",
 		`dialogue>=2`:                   "dialogue takes no numbers",
+		`image[like=b"?"]:x`:            "not base64",
+		`look[like=farme:a@1s]:x`:       "column 11: want words in quotation marks, b\"…\", frame:ASSET@PLACE or shot:ASSET@PLACE; did you mean frame?",
+		`look[like>="x"]:x`:             "column 10: want = after like",
+		`look[unlike="x"^0]:x`:          "weight 0 says nothing",
+		`look[like="x" crop 0,0,1,1]:x`: "only a picture and a frame have parts",
+		`look[crop 0,0,1,1]:x`:          "only a picture and a frame have parts",
+		`frame[crop 0,0,0]:a@1s`:        "want x,y,w,h, as in crop 0,0,0.5,1",
+		`frame[crop 1,0,1,1]:a@1s`:      "outside of the picture",
+		`shot[crop 0,0,1,1]:a@1s`:       "only a picture and a frame have parts",
+		`look[same=true]:x`:             "asks with no picture",
+		`frame[same=yes]:a@1s`:          "want same=true",
+		`frame[same=true,like="x"]:a@1`: "the same as one picture",
+		`look[like=","]:x`:              "nothing to look for",
 		`loudness:loud`:                 "want numbers, as in loudness:-20..-10",
 		`(coffee title:x)`:              "a filter narrows the whole query",
 		"cof\x00fee":                    "control character U+0000",
@@ -252,6 +271,8 @@ func TestLimitsWhateverIsInTheLine(t *testing.T) {
 		"values of a filter":               {"coffee title:" + strings.Repeat("a,", query.MaxFiltered) + "a", "1000 values allowed"},
 		"a long value":                     {"coffee title:" + strings.Repeat("a", query.MaxName+1), "257 bytes are more than the 256 allowed"},
 		"many attributes":                  {"dialogue[" + strings.Join(attributes(query.MaxAttributes+1), ",") + "]:coffee", "17 are more than the 16 allowed"},
+		"many examples":                    {"look[" + strings.Repeat(`like="x",`, query.MaxExamples) + `like="x"]:coffee`, "17 are more than the 16 allowed"},
+		"words of examples":                {"look[like=\"" + strings.Repeat("a ", query.MaxWords+1) + "\"]:coffee", "257 words are more than the 256 allowed"},
 		"a long list":                      {`dialogue[a=(` + strings.Repeat(`"",`, query.MaxListed) + `"")]:coffee`, "65 texts is longer"},
 	} {
 		_, _, err := lang.Parse(c.in)
@@ -286,6 +307,10 @@ func TestTreeLimits(t *testing.T) {
 		"texts":    {query.Or(texts...), "all texts together"},
 		"pictures": {query.Or(leaf(half), leaf(half)), "all pictures together"},
 		"asset":    {leaf(&pb.Leaf{Kind: "like_shot", Asset: strings.Repeat("a", query.MaxName+1)}), "asset and timecode"},
+		"examples": {leaf(&pb.Leaf{Kind: "like_image", Image: half.GetImage(), Examples: []*pb.Example{{Image: half.GetImage()}}}), "all pictures together"},
+		"a weight": {leaf(&pb.Leaf{Kind: "like_text", Text: "a", Examples: []*pb.Example{{Text: "b", Weight: float32(math.Inf(-1))}}}), "from -1000 to 1000"},
+		"nothing":  {leaf(&pb.Leaf{Kind: "like_text", Text: "a", Examples: []*pb.Example{{}}}), "exactly one of text, image and asset"},
+		"two":      {leaf(&pb.Leaf{Kind: "like_text", Text: "a", Examples: []*pb.Example{{Text: "b", Image: []byte{1}}}}), "exactly one of text, image and asset"},
 		"data":     {leaf(&pb.Leaf{Kind: "any", Text: "a", Attributes: map[string]*pb.Value{"a": {Kind: &pb.Value_Data{Data: make([]byte, query.MaxImagesBytes+1)}}}}), "all data together"},
 	} {
 		if err := lang.Validate(c.q); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) {
@@ -300,6 +325,7 @@ func genLeaf(t *rapid.T) *pb.Leaf {
 		leaf.Weight = rapid.Float32Range(0.01, 100).Draw(t, "weight")
 	}
 	genNarrowing(t, leaf)
+	genExamples(t, leaf)
 	switch leaf.Kind {
 	case "loudness":
 		leaf.Range = genRange(t)
@@ -379,6 +405,39 @@ func genNarrowing(t *rapid.T, leaf *pb.Leaf) {
 	}
 }
 
+// genExamples gives some leaves examples, a part and the same shot.
+func genExamples(t *rapid.T, leaf *pb.Leaf) {
+	if rapid.IntRange(0, 2).Draw(t, "exemplified") > 0 {
+		return
+	}
+	part := func() *pb.Region {
+		if rapid.Bool().Draw(t, "whole") {
+			return nil
+		}
+		return &pb.Region{X: rapid.Float32Range(0, 0.99).Draw(t, "cx"), Y: 0.25, W: rapid.Float32Range(1e-6, 1).Draw(t, "cw"), H: 1}
+	}
+	if leaf.Kind == "like_frame" || leaf.Kind == "like_image" {
+		leaf.Crop = part()
+	}
+	if leaf.Kind == "like_shot" || leaf.Kind == "like_frame" {
+		leaf.Same = rapid.Bool().Draw(t, "same")
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "examples") {
+		x := &pb.Example{Weight: rapid.SampledFrom([]float32{0, 1, 0.3, -1, -2.5}).Draw(t, "of")}
+		switch rapid.IntRange(0, 3).Draw(t, "by") {
+		case 0:
+			x.Text = rapid.StringN(1, 20, 60).Draw(t, "words")
+		case 1:
+			x.Image, x.Crop = rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "bytes"), part()
+		case 2:
+			x.Asset, x.Timecode, x.Crop = "4f2a", "01:02:03;04", part()
+		default:
+			x.Asset, x.Time, x.Shot = "4f2a", rapid.Int64Range(0, 1<<50).Draw(t, "at"), true
+		}
+		leaf.Examples = append(leaf.Examples, x)
+	}
+}
+
 func genQuery(t *rapid.T, depth int) *pb.Query {
 	list := func() []*pb.Query {
 		var qs []*pb.Query
@@ -447,7 +506,7 @@ func TestParsePrintIsIdentity(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{`dialogue:"x" AND look:y WITHIN 5s`, `a[b=1]:c^2`, `((a) OR b)`, `frame:a@1:2:3:4`, `b"`, `>=`, `\`,
-		`a THEN b WITHIN 1s OVERLAPS c`, `AT LEAST 2 OF (a, b:c, (d, e))`, `x NEAR CUT WITHIN 1s -y -"z" -(u OR v)`, `"a b"~3 c*`, `d~ STARTS NEAR e WITHIN 1ms`,
+		`a THEN b WITHIN 1s OVERLAPS c`, `AT LEAST 2 OF (a, b:c, (d, e))`, `x NEAR CUT WITHIN 1s -y -"z" -(u OR v)`, `"a b"~3 c*`, `d~ STARTS NEAR e WITHIN 1ms`, `frame[crop 0,0,1,1,like="x"^2,unlike=shot:"a@1s",same=true]:a@1s`,
 		`f[region inside 0,0,1,1,n>=2,n<=3,lang=(en,de),slop=2]:g`, `loudness:-2..1 loudness<=3`, `a <= b`} {
 		f.Add(s)
 	}

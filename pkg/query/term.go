@@ -324,7 +324,9 @@ func (p *parser) value(l *pb.Leaf) error {
 		l.Range = r
 		return nil
 	case placed(shape):
-		return p.place(t, l)
+		var err error
+		l.Asset, l.Timecode, l.Time, err = p.place(t)
+		return err
 	case t.kind == tokQuoted:
 		l.Text = t.text
 		return p.apart(l)
@@ -334,21 +336,18 @@ func (p *parser) value(l *pb.Leaf) error {
 	return nil
 }
 
-// place reads ASSET@PLACE, where PLACE is a timecode (whose colons the lexer split) or a time.
-func (p *parser) place(t token, l *pb.Leaf) error {
+// place reads ASSET@PLACE, where PLACE is a timecode (whose colons the lexer split) or a time in flicks.
+func (p *parser) place(t token) (asset, timecode string, flicks int64, err error) {
 	place := t.text
 	for n := p.peek(); t.kind == tokWord && n.glue && (n.is(":") || n.kind == tokWord); n = p.peek() {
 		place += p.next().text
 	}
 	asset, at, ok := strings.Cut(place, "@")
 	if !ok || asset == "" || at == "" {
-		return p.errorf(t, "want ASSET@TIMECODE, for example 4f2a@01:02:03:04, or ASSET@TIME, for example 4f2a@1m2s")
+		return "", "", 0, p.errorf(t, "want ASSET@TIMECODE, for example 4f2a@01:02:03:04, or ASSET@TIME, for example 4f2a@1m2s")
 	}
-	l.Asset = asset
 	if f, ok := parseFlicks(at); ok {
-		l.Time = f
-	} else {
-		l.Timecode = at
+		return asset, "", f, nil
 	}
-	return nil
+	return asset, at, 0, nil
 }

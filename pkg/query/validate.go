@@ -23,6 +23,8 @@ const (
 	MaxName        = 256     // bytes of an identity, a timecode, a value of a filter
 	MaxAttributes  = 16      // of one leaf: values, ranges and tests of regions together
 	MaxListed      = 64      // texts of one attribute, languages of one leaf
+	MaxExamples    = 16      // of one leaf
+	MaxWeight      = 1000    // of an example
 	MaxSlop        = 64      // words between the words of a phrase
 	MaxFiltered    = 1000    // values of a filter, all its lists together
 	MaxImageBytes  = 8 << 20 // of one picture, decoded from base64
@@ -171,7 +173,7 @@ func (e *extent) leaf(l *pb.Leaf, at string) error {
 	case len(l.GetAsset()) > MaxName || len(l.GetTimecode()) > MaxName:
 		return errkind.New(errkind.Invalid, "%s: asset and timecode may have %d bytes each", at, MaxName)
 	}
-	return first(e.attributes(l, at), e.lang.checkText(l, at), e.lang.checkValue(l, at), checkNarrowing(l, at))
+	return first(e.attributes(l, at), e.examples(l, at), e.lang.checkText(l, at), e.lang.checkValue(l, at), checkNarrowing(l, at))
 }
 
 var errTexts = errkind.New(errkind.Invalid, "query: all texts together have more than the %d bytes allowed", MaxLength)
@@ -220,7 +222,7 @@ func (e *extent) attributes(l *pb.Leaf, at string) error {
 }
 
 // narrowing are the names that stand in brackets for fields of a leaf. No attribute may have one of the names.
-var narrowing = []string{"confidence", "lang", "slop", "region"}
+var narrowing = []string{"confidence", "lang", "slop", "region", crop, same, like, unlike}
 
 func checkAttributeName(name, at string) error {
 	if !kindName(name) {

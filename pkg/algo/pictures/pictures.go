@@ -119,7 +119,7 @@ var spec = &pb.AlgorithmSpec{
 		{
 			// A picture against pictures: the same shot altered (0.67 and above in 99 of 100) against strangers (0.45 and below).
 			Leaves: []string{"like_image", "like_frame", "like_shot"}, By: "picture", Kind: schema.KindShot, Space: schema.SpaceID(Space),
-			Span: pb.AnswerSpan_ANSWER_SPAN_SHOT, Calibration: &pb.Calibration{Middle: 0.60, Slope: 18, Cutoff: 0.5},
+			Span: pb.AnswerSpan_ANSWER_SPAN_SHOT, Calibration: &pb.Calibration{Middle: 0.60, Slope: 18, Cutoff: 0.5, Same: 0.80},
 		},
 	},
 }

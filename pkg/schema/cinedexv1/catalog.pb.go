@@ -829,7 +829,9 @@ type Calibration struct {
 	// A hit below this confidence is none; 0 keeps every hit.
 	Cutoff float32 `protobuf:"fixed32,3,opt,name=cutoff,proto3" json:"cutoff,omitempty"`
 	// A hit of this confidence or above is called a match; 0 is 0.5.
-	Match         float32 `protobuf:"fixed32,4,opt,name=match,proto3" json:"match,omitempty"`
+	Match float32 `protobuf:"fixed32,4,opt,name=match,proto3" json:"match,omitempty"`
+	// For pictures: the similarity from which two pictures are called the same shot. 0 means that the space cannot tell.
+	Same          float64 `protobuf:"fixed64,5,opt,name=same,proto3" json:"same,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -888,6 +890,13 @@ func (x *Calibration) GetCutoff() float32 {
 func (x *Calibration) GetMatch() float32 {
 	if x != nil {
 		return x.Match
+	}
+	return 0
+}
+
+func (x *Calibration) GetSame() float64 {
+	if x != nil {
+		return x.Same
 	}
 	return 0
 }
@@ -1533,12 +1542,13 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x05field\x18\x05 \x01(\x0e2\x17.cinedex.v1.AnswerFieldR\x05field\x12\x14\n" +
 	"\x05space\x18\x06 \x01(\tR\x05space\x129\n" +
 	"\vcalibration\x18\a \x01(\v2\x17.cinedex.v1.CalibrationR\vcalibration\x12*\n" +
-	"\x04span\x18\b \x01(\x0e2\x16.cinedex.v1.AnswerSpanR\x04span\"i\n" +
+	"\x04span\x18\b \x01(\x0e2\x16.cinedex.v1.AnswerSpanR\x04span\"}\n" +
 	"\vCalibration\x12\x16\n" +
 	"\x06middle\x18\x01 \x01(\x01R\x06middle\x12\x14\n" +
 	"\x05slope\x18\x02 \x01(\x01R\x05slope\x12\x16\n" +
 	"\x06cutoff\x18\x03 \x01(\x02R\x06cutoff\x12\x14\n" +
-	"\x05match\x18\x04 \x01(\x02R\x05match\"\xd2\x01\n" +
+	"\x05match\x18\x04 \x01(\x02R\x05match\x12\x12\n" +
+	"\x04same\x18\x05 \x01(\x01R\x04same\"\xd2\x01\n" +
 	"\x11FittedCalibration\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\tR\x05space\x12\x12\n" +
 	"\x04leaf\x18\x02 \x01(\tR\x04leaf\x129\n" +

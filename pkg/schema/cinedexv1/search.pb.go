@@ -828,7 +828,13 @@ type Leaf struct {
 	// For a leaf that takes numbers.
 	Range *NumberRange `protobuf:"bytes,14,opt,name=range,proto3" json:"range,omitempty"`
 	// Each named attribute of a hit has this value; one of the values of a list.
-	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Attributes map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Further examples of the wanted pictures or words, and examples of unwanted pictures or words. The leaf's own value counts with weight 1.
+	Examples []*Example `protobuf:"bytes,16,rep,name=examples,proto3" json:"examples,omitempty"`
+	// The part of the leaf's own picture or frame that is asked with; without it, the whole picture.
+	Crop *Region `protobuf:"bytes,17,opt,name=crop,proto3" json:"crop,omitempty"`
+	// A hit is of the same shot as the leaf's own picture, frame or shot (see Hit.likeness).
+	Same          bool `protobuf:"varint,18,opt,name=same,proto3" json:"same,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -968,6 +974,133 @@ func (x *Leaf) GetAttributes() map[string]*Value {
 	return nil
 }
 
+func (x *Leaf) GetExamples() []*Example {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
+func (x *Leaf) GetCrop() *Region {
+	if x != nil {
+		return x.Crop
+	}
+	return nil
+}
+
+func (x *Leaf) GetSame() bool {
+	if x != nil {
+		return x.Same
+	}
+	return false
+}
+
+// An Example is words, a picture, or a place in an asset. Exactly one of text, image and asset is set.
+type Example struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// JPEG, PNG, WebP, GIF or BMP.
+	Image []byte `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// The asset, and the timecode or the time of a frame.
+	Asset    string `protobuf:"bytes,3,opt,name=asset,proto3" json:"asset,omitempty"`
+	Timecode string `protobuf:"bytes,4,opt,name=timecode,proto3" json:"timecode,omitempty"`
+	Time     int64  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
+	// The example is the whole shot at the place, and not the frame.
+	Shot bool `protobuf:"varint,6,opt,name=shot,proto3" json:"shot,omitempty"`
+	// The part of the picture or frame that counts.
+	Crop *Region `protobuf:"bytes,7,opt,name=crop,proto3" json:"crop,omitempty"`
+	// Beside the other examples; 0 means 1. Below 0, hits are unlike the example.
+	Weight        float32 `protobuf:"fixed32,8,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Example) Reset() {
+	*x = Example{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Example) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Example) ProtoMessage() {}
+
+func (x *Example) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Example.ProtoReflect.Descriptor instead.
+func (*Example) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Example) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Example) GetImage() []byte {
+	if x != nil {
+		return x.Image
+	}
+	return nil
+}
+
+func (x *Example) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *Example) GetTimecode() string {
+	if x != nil {
+		return x.Timecode
+	}
+	return ""
+}
+
+func (x *Example) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Example) GetShot() bool {
+	if x != nil {
+		return x.Shot
+	}
+	return false
+}
+
+func (x *Example) GetCrop() *Region {
+	if x != nil {
+		return x.Crop
+	}
+	return nil
+}
+
+func (x *Example) GetWeight() float32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
 // A NumberRange holds the numbers from min to max, both included. At least one of the two is set.
 type NumberRange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -979,7 +1112,7 @@ type NumberRange struct {
 
 func (x *NumberRange) Reset() {
 	*x = NumberRange{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	mi := &file_cinedex_v1_search_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1124,7 @@ func (x *NumberRange) String() string {
 func (*NumberRange) ProtoMessage() {}
 
 func (x *NumberRange) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[10]
+	mi := &file_cinedex_v1_search_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1137,7 @@ func (x *NumberRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NumberRange.ProtoReflect.Descriptor instead.
 func (*NumberRange) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NumberRange) GetMin() float64 {
@@ -1036,7 +1169,7 @@ type RegionTest struct {
 
 func (x *RegionTest) Reset() {
 	*x = RegionTest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	mi := &file_cinedex_v1_search_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1048,7 +1181,7 @@ func (x *RegionTest) String() string {
 func (*RegionTest) ProtoMessage() {}
 
 func (x *RegionTest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[11]
+	mi := &file_cinedex_v1_search_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1061,7 +1194,7 @@ func (x *RegionTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTest.ProtoReflect.Descriptor instead.
 func (*RegionTest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RegionTest) GetRelation() Relation {
@@ -1105,7 +1238,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[12]
+	mi := &file_cinedex_v1_search_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1250,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[12]
+	mi := &file_cinedex_v1_search_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1263,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Filter) GetTitles() []string {
@@ -1238,7 +1371,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[13]
+	mi := &file_cinedex_v1_search_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1383,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[13]
+	mi := &file_cinedex_v1_search_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1396,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{13}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SearchRequest) GetQuery() *Query {
@@ -1414,7 +1547,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[14]
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1426,7 +1559,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[14]
+	mi := &file_cinedex_v1_search_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1439,7 +1572,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{14}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SearchResponse) GetQuery() string {
@@ -1562,7 +1695,7 @@ type Ran struct {
 
 func (x *Ran) Reset() {
 	*x = Ran{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1707,7 @@ func (x *Ran) String() string {
 func (*Ran) ProtoMessage() {}
 
 func (x *Ran) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[15]
+	mi := &file_cinedex_v1_search_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1720,7 @@ func (x *Ran) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ran.ProtoReflect.Descriptor instead.
 func (*Ran) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{15}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Ran) GetLeaf() string {
@@ -1650,7 +1783,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1795,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[16]
+	mi := &file_cinedex_v1_search_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1808,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Facet) GetName() string {
@@ -1724,7 +1857,7 @@ type TitleGroup struct {
 
 func (x *TitleGroup) Reset() {
 	*x = TitleGroup{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1869,7 @@ func (x *TitleGroup) String() string {
 func (*TitleGroup) ProtoMessage() {}
 
 func (x *TitleGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[17]
+	mi := &file_cinedex_v1_search_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1882,7 @@ func (x *TitleGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleGroup.ProtoReflect.Descriptor instead.
 func (*TitleGroup) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TitleGroup) GetTitle() string {
@@ -1799,7 +1932,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +1944,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[18]
+	mi := &file_cinedex_v1_search_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +1957,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -1853,7 +1986,7 @@ type Total struct {
 
 func (x *Total) Reset() {
 	*x = Total{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +1998,7 @@ func (x *Total) String() string {
 func (*Total) ProtoMessage() {}
 
 func (x *Total) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[19]
+	mi := &file_cinedex_v1_search_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2011,7 @@ func (x *Total) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Total.ProtoReflect.Descriptor instead.
 func (*Total) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Total) GetCount() int64 {
@@ -1917,7 +2050,7 @@ type PlanStep struct {
 
 func (x *PlanStep) Reset() {
 	*x = PlanStep{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2062,7 @@ func (x *PlanStep) String() string {
 func (*PlanStep) ProtoMessage() {}
 
 func (x *PlanStep) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[20]
+	mi := &file_cinedex_v1_search_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2075,7 @@ func (x *PlanStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanStep.ProtoReflect.Descriptor instead.
 func (*PlanStep) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PlanStep) GetStep() string {
@@ -2008,7 +2141,7 @@ type PartialFailure struct {
 
 func (x *PartialFailure) Reset() {
 	*x = PartialFailure{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2020,7 +2153,7 @@ func (x *PartialFailure) String() string {
 func (*PartialFailure) ProtoMessage() {}
 
 func (x *PartialFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[21]
+	mi := &file_cinedex_v1_search_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2033,7 +2166,7 @@ func (x *PartialFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartialFailure.ProtoReflect.Descriptor instead.
 func (*PartialFailure) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PartialFailure) GetPart() string {
@@ -2097,14 +2230,17 @@ type Hit struct {
 	Folded int32 `protobuf:"varint,23,opt,name=folded,proto3" json:"folded,omitempty"`
 	// The lines of the hit, of which text, language, start and end tell the first. SearchRequest.languages chooses the first line; the line
 	// that matched, and the line in the film's own language, come beneath. A hit without text has none.
-	Lines         []*HitLine `protobuf:"bytes,24,rep,name=lines,proto3" json:"lines,omitempty"`
+	Lines []*HitLine `protobuf:"bytes,24,rep,name=lines,proto3" json:"lines,omitempty"`
+	// Of a query with a picture, a frame or a shot: "same" where the hit is of the same shot, possibly encoded, scaled, cropped, graded or titled
+	// differently; "similar" where the hit is of another shot. Empty where the query asks with words, or the space cannot tell.
+	Likeness      string `protobuf:"bytes,25,opt,name=likeness,proto3" json:"likeness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2116,7 +2252,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[22]
+	mi := &file_cinedex_v1_search_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2129,7 +2265,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Hit) GetTitle() string {
@@ -2300,6 +2436,13 @@ func (x *Hit) GetLines() []*HitLine {
 	return nil
 }
 
+func (x *Hit) GetLikeness() string {
+	if x != nil {
+		return x.Likeness
+	}
+	return ""
+}
+
 // A HitLine is the text of one annotation, with the interval of the same annotation.
 type HitLine struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -2322,7 +2465,7 @@ type HitLine struct {
 
 func (x *HitLine) Reset() {
 	*x = HitLine{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2334,7 +2477,7 @@ func (x *HitLine) String() string {
 func (*HitLine) ProtoMessage() {}
 
 func (x *HitLine) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[23]
+	mi := &file_cinedex_v1_search_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2347,7 +2490,7 @@ func (x *HitLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitLine.ProtoReflect.Descriptor instead.
 func (*HitLine) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HitLine) GetText() string {
@@ -2424,7 +2567,7 @@ type TextRange struct {
 
 func (x *TextRange) Reset() {
 	*x = TextRange{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2579,7 @@ func (x *TextRange) String() string {
 func (*TextRange) ProtoMessage() {}
 
 func (x *TextRange) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[24]
+	mi := &file_cinedex_v1_search_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2592,7 @@ func (x *TextRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextRange.ProtoReflect.Descriptor instead.
 func (*TextRange) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TextRange) GetStart() int32 {
@@ -2495,7 +2638,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2507,7 +2650,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[25]
+	mi := &file_cinedex_v1_search_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2520,7 +2663,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Evidence) GetLeaf() string {
@@ -2633,7 +2776,7 @@ type SearchBatchRequest struct {
 
 func (x *SearchBatchRequest) Reset() {
 	*x = SearchBatchRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2645,7 +2788,7 @@ func (x *SearchBatchRequest) String() string {
 func (*SearchBatchRequest) ProtoMessage() {}
 
 func (x *SearchBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[26]
+	mi := &file_cinedex_v1_search_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2658,7 +2801,7 @@ func (x *SearchBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchRequest.ProtoReflect.Descriptor instead.
 func (*SearchBatchRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SearchBatchRequest) GetSearches() []*SearchRequest {
@@ -2685,7 +2828,7 @@ type SearchBatchResponse struct {
 
 func (x *SearchBatchResponse) Reset() {
 	*x = SearchBatchResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +2840,7 @@ func (x *SearchBatchResponse) String() string {
 func (*SearchBatchResponse) ProtoMessage() {}
 
 func (x *SearchBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[27]
+	mi := &file_cinedex_v1_search_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +2853,7 @@ func (x *SearchBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchResponse.ProtoReflect.Descriptor instead.
 func (*SearchBatchResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SearchBatchResponse) GetAnswers() []*SearchBatchAnswer {
@@ -2734,7 +2877,7 @@ type SearchBatchAnswer struct {
 
 func (x *SearchBatchAnswer) Reset() {
 	*x = SearchBatchAnswer{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2746,7 +2889,7 @@ func (x *SearchBatchAnswer) String() string {
 func (*SearchBatchAnswer) ProtoMessage() {}
 
 func (x *SearchBatchAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[28]
+	mi := &file_cinedex_v1_search_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2759,7 +2902,7 @@ func (x *SearchBatchAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchBatchAnswer.ProtoReflect.Descriptor instead.
 func (*SearchBatchAnswer) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SearchBatchAnswer) GetOutcome() isSearchBatchAnswer_Outcome {
@@ -2817,7 +2960,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2829,7 +2972,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[29]
+	mi := &file_cinedex_v1_search_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2842,7 +2985,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Refusal) GetKind() string {
@@ -2879,7 +3022,7 @@ type SuggestRequest struct {
 
 func (x *SuggestRequest) Reset() {
 	*x = SuggestRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2891,7 +3034,7 @@ func (x *SuggestRequest) String() string {
 func (*SuggestRequest) ProtoMessage() {}
 
 func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[30]
+	mi := &file_cinedex_v1_search_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2904,7 +3047,7 @@ func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
 func (*SuggestRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SuggestRequest) GetTyped() string {
@@ -2932,7 +3075,7 @@ type SuggestResponse struct {
 
 func (x *SuggestResponse) Reset() {
 	*x = SuggestResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2944,7 +3087,7 @@ func (x *SuggestResponse) String() string {
 func (*SuggestResponse) ProtoMessage() {}
 
 func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[31]
+	mi := &file_cinedex_v1_search_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2957,7 +3100,7 @@ func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
 func (*SuggestResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SuggestResponse) GetSuggestions() []*Suggestion {
@@ -2989,7 +3132,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3001,7 +3144,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[32]
+	mi := &file_cinedex_v1_search_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3014,7 +3157,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Suggestion) GetText() string {
@@ -3048,7 +3191,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3060,7 +3203,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[33]
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3073,7 +3216,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -3100,7 +3243,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3112,7 +3255,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3125,7 +3268,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -3152,7 +3295,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3164,7 +3307,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3177,7 +3320,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -3203,7 +3346,7 @@ type GetAssetRequest struct {
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3215,7 +3358,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3228,7 +3371,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -3248,7 +3391,7 @@ type GetAssetResponse struct {
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3260,7 +3403,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3273,7 +3416,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -3312,7 +3455,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3324,7 +3467,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3337,7 +3480,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -3408,7 +3551,7 @@ type Activation struct {
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3420,7 +3563,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3433,7 +3576,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Activation) GetRun() string {
@@ -3471,7 +3614,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3483,7 +3626,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3496,7 +3639,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -3551,7 +3694,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3563,7 +3706,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3576,7 +3719,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -3607,7 +3750,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3619,7 +3762,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3632,7 +3775,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -3667,7 +3810,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3679,7 +3822,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3692,7 +3835,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -3729,7 +3872,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3741,7 +3884,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3754,7 +3897,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -3827,7 +3970,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3839,7 +3982,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3852,7 +3995,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -3901,7 +4044,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3913,7 +4056,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3926,7 +4069,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -3954,7 +4097,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[47]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3966,7 +4109,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[47]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3979,7 +4122,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{47}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -4018,7 +4161,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[48]
+	mi := &file_cinedex_v1_search_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4030,7 +4173,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[48]
+	mi := &file_cinedex_v1_search_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4043,7 +4186,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{48}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -4105,7 +4248,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[49]
+	mi := &file_cinedex_v1_search_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4117,7 +4260,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[49]
+	mi := &file_cinedex_v1_search_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4130,7 +4273,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{49}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Compared) GetQ() string {
@@ -4230,7 +4373,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x03gap\x18\x02 \x01(\x03R\x03gap\"L\n" +
 	"\aAtLeast\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12+\n" +
-	"\aqueries\x18\x02 \x03(\v2\x11.cinedex.v1.QueryR\aqueries\"\xa4\x05\n" +
+	"\aqueries\x18\x02 \x03(\v2\x11.cinedex.v1.QueryR\aqueries\"\x91\x06\n" +
 	"\x04Leaf\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12(\n" +
@@ -4249,13 +4392,25 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05range\x18\x0e \x01(\v2\x17.cinedex.v1.NumberRangeR\x05range\x12@\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2 .cinedex.v1.Leaf.AttributesEntryR\n" +
-	"attributes\x1aR\n" +
+	"attributes\x12/\n" +
+	"\bexamples\x18\x10 \x03(\v2\x13.cinedex.v1.ExampleR\bexamples\x12&\n" +
+	"\x04crop\x18\x11 \x01(\v2\x12.cinedex.v1.RegionR\x04crop\x12\x12\n" +
+	"\x04same\x18\x12 \x01(\bR\x04same\x1aR\n" +
 	"\vRangesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
 	"\x05value\x18\x02 \x01(\v2\x17.cinedex.v1.NumberRangeR\x05value:\x028\x01\x1aP\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"K\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.cinedex.v1.ValueR\x05value:\x028\x01\"\xcd\x01\n" +
+	"\aExample\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
+	"\x05image\x18\x02 \x01(\fR\x05image\x12\x14\n" +
+	"\x05asset\x18\x03 \x01(\tR\x05asset\x12\x1a\n" +
+	"\btimecode\x18\x04 \x01(\tR\btimecode\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\x12\x12\n" +
+	"\x04shot\x18\x06 \x01(\bR\x04shot\x12&\n" +
+	"\x04crop\x18\a \x01(\v2\x12.cinedex.v1.RegionR\x04crop\x12\x16\n" +
+	"\x06weight\x18\b \x01(\x02R\x06weight\"K\n" +
 	"\vNumberRange\x12\x15\n" +
 	"\x03min\x18\x01 \x01(\x01H\x00R\x03min\x88\x01\x01\x12\x15\n" +
 	"\x03max\x18\x02 \x01(\x01H\x01R\x03max\x88\x01\x01B\x06\n" +
@@ -4359,7 +4514,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x0ePartialFailure\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\xd0\x05\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xec\x05\n" +
 	"\x03Hit\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x1d\n" +
 	"\n" +
@@ -4389,7 +4544,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x05marks\x18\x15 \x03(\v2\x15.cinedex.v1.TextRangeR\x05marks\x12\x16\n" +
 	"\x06credit\x18\x16 \x01(\tR\x06credit\x12\x16\n" +
 	"\x06folded\x18\x17 \x01(\x05R\x06folded\x12)\n" +
-	"\x05lines\x18\x18 \x03(\v2\x13.cinedex.v1.HitLineR\x05lines\"\xf2\x01\n" +
+	"\x05lines\x18\x18 \x03(\v2\x13.cinedex.v1.HitLineR\x05lines\x12\x1a\n" +
+	"\blikeness\x18\x19 \x01(\tR\blikeness\"\xf2\x01\n" +
 	"\aHitLine\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x1c\n" +
@@ -4578,7 +4734,7 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(Relation)(0),                   // 0: cinedex.v1.Relation
 	(TextMode)(0),                   // 1: cinedex.v1.TextMode
@@ -4592,57 +4748,58 @@ var file_cinedex_v1_search_proto_goTypes = []any{
 	(*NearCut)(nil),                 // 9: cinedex.v1.NearCut
 	(*AtLeast)(nil),                 // 10: cinedex.v1.AtLeast
 	(*Leaf)(nil),                    // 11: cinedex.v1.Leaf
-	(*NumberRange)(nil),             // 12: cinedex.v1.NumberRange
-	(*RegionTest)(nil),              // 13: cinedex.v1.RegionTest
-	(*Filter)(nil),                  // 14: cinedex.v1.Filter
-	(*SearchRequest)(nil),           // 15: cinedex.v1.SearchRequest
-	(*SearchResponse)(nil),          // 16: cinedex.v1.SearchResponse
-	(*Ran)(nil),                     // 17: cinedex.v1.Ran
-	(*Facet)(nil),                   // 18: cinedex.v1.Facet
-	(*TitleGroup)(nil),              // 19: cinedex.v1.TitleGroup
-	(*FacetValue)(nil),              // 20: cinedex.v1.FacetValue
-	(*Total)(nil),                   // 21: cinedex.v1.Total
-	(*PlanStep)(nil),                // 22: cinedex.v1.PlanStep
-	(*PartialFailure)(nil),          // 23: cinedex.v1.PartialFailure
-	(*Hit)(nil),                     // 24: cinedex.v1.Hit
-	(*HitLine)(nil),                 // 25: cinedex.v1.HitLine
-	(*TextRange)(nil),               // 26: cinedex.v1.TextRange
-	(*Evidence)(nil),                // 27: cinedex.v1.Evidence
-	(*SearchBatchRequest)(nil),      // 28: cinedex.v1.SearchBatchRequest
-	(*SearchBatchResponse)(nil),     // 29: cinedex.v1.SearchBatchResponse
-	(*SearchBatchAnswer)(nil),       // 30: cinedex.v1.SearchBatchAnswer
-	(*Refusal)(nil),                 // 31: cinedex.v1.Refusal
-	(*SuggestRequest)(nil),          // 32: cinedex.v1.SuggestRequest
-	(*SuggestResponse)(nil),         // 33: cinedex.v1.SuggestResponse
-	(*Suggestion)(nil),              // 34: cinedex.v1.Suggestion
-	(*ListTitlesRequest)(nil),       // 35: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 36: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 37: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 38: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 39: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 40: cinedex.v1.ActiveRun
-	(*Activation)(nil),              // 41: cinedex.v1.Activation
-	(*ListAnnotationsRequest)(nil),  // 42: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 43: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 44: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 45: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 46: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 47: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 48: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 49: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 50: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 51: cinedex.v1.Compared
-	nil,                             // 52: cinedex.v1.Leaf.RangesEntry
-	nil,                             // 53: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 54: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 55: cinedex.v1.Region
-	(*Title)(nil),                   // 56: cinedex.v1.Title
-	(*Asset)(nil),                   // 57: cinedex.v1.Asset
-	(*Annotation)(nil),              // 58: cinedex.v1.Annotation
-	(*Run)(nil),                     // 59: cinedex.v1.Run
-	(*Value)(nil),                   // 60: cinedex.v1.Value
-	(*GetCatalogRequest)(nil),       // 61: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil),      // 62: cinedex.v1.GetCatalogResponse
+	(*Example)(nil),                 // 12: cinedex.v1.Example
+	(*NumberRange)(nil),             // 13: cinedex.v1.NumberRange
+	(*RegionTest)(nil),              // 14: cinedex.v1.RegionTest
+	(*Filter)(nil),                  // 15: cinedex.v1.Filter
+	(*SearchRequest)(nil),           // 16: cinedex.v1.SearchRequest
+	(*SearchResponse)(nil),          // 17: cinedex.v1.SearchResponse
+	(*Ran)(nil),                     // 18: cinedex.v1.Ran
+	(*Facet)(nil),                   // 19: cinedex.v1.Facet
+	(*TitleGroup)(nil),              // 20: cinedex.v1.TitleGroup
+	(*FacetValue)(nil),              // 21: cinedex.v1.FacetValue
+	(*Total)(nil),                   // 22: cinedex.v1.Total
+	(*PlanStep)(nil),                // 23: cinedex.v1.PlanStep
+	(*PartialFailure)(nil),          // 24: cinedex.v1.PartialFailure
+	(*Hit)(nil),                     // 25: cinedex.v1.Hit
+	(*HitLine)(nil),                 // 26: cinedex.v1.HitLine
+	(*TextRange)(nil),               // 27: cinedex.v1.TextRange
+	(*Evidence)(nil),                // 28: cinedex.v1.Evidence
+	(*SearchBatchRequest)(nil),      // 29: cinedex.v1.SearchBatchRequest
+	(*SearchBatchResponse)(nil),     // 30: cinedex.v1.SearchBatchResponse
+	(*SearchBatchAnswer)(nil),       // 31: cinedex.v1.SearchBatchAnswer
+	(*Refusal)(nil),                 // 32: cinedex.v1.Refusal
+	(*SuggestRequest)(nil),          // 33: cinedex.v1.SuggestRequest
+	(*SuggestResponse)(nil),         // 34: cinedex.v1.SuggestResponse
+	(*Suggestion)(nil),              // 35: cinedex.v1.Suggestion
+	(*ListTitlesRequest)(nil),       // 36: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 37: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 38: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 39: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 40: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 41: cinedex.v1.ActiveRun
+	(*Activation)(nil),              // 42: cinedex.v1.Activation
+	(*ListAnnotationsRequest)(nil),  // 43: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 44: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 45: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 46: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 47: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 48: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 49: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 50: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 51: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 52: cinedex.v1.Compared
+	nil,                             // 53: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 54: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 55: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 56: cinedex.v1.Region
+	(*Title)(nil),                   // 57: cinedex.v1.Title
+	(*Asset)(nil),                   // 58: cinedex.v1.Asset
+	(*Annotation)(nil),              // 59: cinedex.v1.Annotation
+	(*Run)(nil),                     // 60: cinedex.v1.Run
+	(*Value)(nil),                   // 61: cinedex.v1.Value
+	(*GetCatalogRequest)(nil),       // 62: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil),      // 63: cinedex.v1.GetCatalogResponse
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
 	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
@@ -4667,75 +4824,78 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	2,  // 19: cinedex.v1.NearCut.query:type_name -> cinedex.v1.Query
 	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
 	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
-	13, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
-	52, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
-	12, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
-	53, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
-	0,  // 26: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
-	55, // 27: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
-	2,  // 28: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
-	14, // 29: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	54, // 30: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
-	23, // 31: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	24, // 32: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	21, // 33: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
-	22, // 34: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
-	19, // 35: cinedex.v1.SearchResponse.groups:type_name -> cinedex.v1.TitleGroup
-	17, // 36: cinedex.v1.SearchResponse.ran:type_name -> cinedex.v1.Ran
-	18, // 37: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
-	20, // 38: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
-	21, // 39: cinedex.v1.TitleGroup.matches:type_name -> cinedex.v1.Total
-	27, // 40: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	55, // 41: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	26, // 42: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	25, // 43: cinedex.v1.Hit.lines:type_name -> cinedex.v1.HitLine
-	26, // 44: cinedex.v1.HitLine.marks:type_name -> cinedex.v1.TextRange
-	15, // 45: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
-	30, // 46: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
-	16, // 47: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
-	31, // 48: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
-	34, // 49: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
-	23, // 50: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
-	37, // 51: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	56, // 52: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	57, // 53: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	57, // 54: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	40, // 55: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	41, // 56: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
-	58, // 57: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	46, // 58: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	59, // 59: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	40, // 60: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	48, // 61: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	49, // 62: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	51, // 63: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	24, // 64: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	24, // 65: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	12, // 66: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	60, // 67: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	15, // 68: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	32, // 69: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
-	35, // 70: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	38, // 71: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	42, // 72: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	61, // 73: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
-	44, // 74: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	47, // 75: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	28, // 76: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
-	16, // 77: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	33, // 78: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
-	36, // 79: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	39, // 80: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	43, // 81: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	62, // 82: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
-	45, // 83: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	50, // 84: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	29, // 85: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
-	77, // [77:86] is the sub-list for method output_type
-	68, // [68:77] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	14, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
+	53, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	13, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
+	54, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	12, // 26: cinedex.v1.Leaf.examples:type_name -> cinedex.v1.Example
+	56, // 27: cinedex.v1.Leaf.crop:type_name -> cinedex.v1.Region
+	56, // 28: cinedex.v1.Example.crop:type_name -> cinedex.v1.Region
+	0,  // 29: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
+	56, // 30: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	2,  // 31: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
+	15, // 32: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
+	55, // 33: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	24, // 34: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	25, // 35: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	22, // 36: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
+	23, // 37: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
+	20, // 38: cinedex.v1.SearchResponse.groups:type_name -> cinedex.v1.TitleGroup
+	18, // 39: cinedex.v1.SearchResponse.ran:type_name -> cinedex.v1.Ran
+	19, // 40: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
+	21, // 41: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
+	22, // 42: cinedex.v1.TitleGroup.matches:type_name -> cinedex.v1.Total
+	28, // 43: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	56, // 44: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	27, // 45: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	26, // 46: cinedex.v1.Hit.lines:type_name -> cinedex.v1.HitLine
+	27, // 47: cinedex.v1.HitLine.marks:type_name -> cinedex.v1.TextRange
+	16, // 48: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
+	31, // 49: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
+	17, // 50: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
+	32, // 51: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
+	35, // 52: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
+	24, // 53: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
+	38, // 54: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	57, // 55: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	58, // 56: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	58, // 57: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	41, // 58: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	42, // 59: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
+	59, // 60: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	47, // 61: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	60, // 62: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	41, // 63: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	49, // 64: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	50, // 65: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	52, // 66: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	25, // 67: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	25, // 68: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	13, // 69: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	61, // 70: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	16, // 71: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	33, // 72: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
+	36, // 73: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	39, // 74: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	43, // 75: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	62, // 76: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
+	45, // 77: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	48, // 78: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	29, // 79: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
+	17, // 80: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	34, // 81: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
+	37, // 82: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	40, // 83: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	44, // 84: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	63, // 85: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
+	46, // 86: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	51, // 87: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	30, // 88: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
+	80, // [80:89] is the sub-list for method output_type
+	71, // [71:80] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -4756,8 +4916,8 @@ func file_cinedex_v1_search_proto_init() {
 		(*Query_NearCut)(nil),
 		(*Query_AtLeast)(nil),
 	}
-	file_cinedex_v1_search_proto_msgTypes[10].OneofWrappers = []any{}
-	file_cinedex_v1_search_proto_msgTypes[28].OneofWrappers = []any{
+	file_cinedex_v1_search_proto_msgTypes[11].OneofWrappers = []any{}
+	file_cinedex_v1_search_proto_msgTypes[29].OneofWrappers = []any{
 		(*SearchBatchAnswer_Answer)(nil),
 		(*SearchBatchAnswer_Refusal)(nil),
 	}
@@ -4767,7 +4927,7 @@ func file_cinedex_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   53,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,11 @@ func note(ctx context.Context, req *pb.SearchRequest, q *processed, resp *pb.Sea
 			if len(l.GetImage()) > 0 {
 				pictures = append(pictures, l.GetImage())
 			}
+			for _, x := range l.GetExamples() {
+				if len(x.GetImage()) > 0 {
+					pictures = append(pictures, x.GetImage())
+				}
+			}
 		}
 		call.Query(q.printed, pictures...)
 	} else {
@@ -43,8 +48,10 @@ func note(ctx context.Context, req *pb.SearchRequest, q *processed, resp *pb.Sea
 
 // unread is what is told of a line that was not understood: nothing from the first picture on, wherever that ends.
 func unread(line string) (text string, cut bool) {
-	if i := strings.Index(strings.ToLower(line), "image"); i >= 0 && i+len("image") < len(line) {
-		return line[:i] + "image…", true
+	for _, begins := range []string{"image", `b"`} {
+		if i := strings.Index(strings.ToLower(line), begins); i >= 0 && i+len(begins) < len(line) {
+			line, cut = line[:i]+"image…", true
+		}
 	}
-	return line, false
+	return line, cut
 }

@@ -53,7 +53,7 @@ func TestGuide(t *testing.T) {
 	n := 0
 	lang := query.Language{Names: apitest.FacesCatalog().View(), Strict: true}
 	for _, line := range strings.Fields(strings.ReplaceAll(strings.ReplaceAll(strings.Join(blocks, ""), " ", "\x00"), "\n", " ")) {
-		line = strings.ReplaceAll(line, "\x00", " ")
+		line = strings.ReplaceAll(strings.ReplaceAll(line, "\x00", " "), "ASSET", apitest.AssetOf("the-harbour"))
 		n++
 		resp := ask(t, g, &pb.SearchRequest{Q: line})
 		if len(resp.GetHits()) == 0 || len(resp.GetPartial()) > 0 {

@@ -21,11 +21,11 @@ import (
 const maxMatches = 250_000
 
 // ranked reports whether a query is ranked over the best candidates of each leaf: one leaf, or an OR of leaves. Every other query is
-// evaluated over whole sets.
+// evaluated over whole sets, and so is a leaf that takes hits away: candidates might be taken away all.
 func ranked(q *pb.Query) bool {
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		return !tested(n.Leaf)
+		return !tested(n.Leaf) && !excludes(n.Leaf) && !n.Leaf.GetSame()
 	case *pb.Query_Or:
 		return !slices.ContainsFunc(n.Or.GetQueries(), func(c *pb.Query) bool { return !ranked(c) })
 	}
@@ -184,7 +184,7 @@ func mayBeNear(q *pb.Query, parts []*part) bool {
 		return false
 	}
 	for _, pt := range parts {
-		if pt.leaf == q.GetLeaf() && (pt.space != "" && pt.cutoff() < pt.match() || pt.space == "" && pt.mode == search.AnyWord && !singleWord(pt.text)) {
+		if pt.leaf == q.GetLeaf() && !pt.leaf.GetSame() && (pt.space != "" && pt.cutoff() < pt.match() || pt.space == "" && pt.mode == search.AnyWord && !singleWord(pt.text)) {
 			return true
 		}
 	}

@@ -507,9 +507,9 @@ func (e evaluation) not(q *pb.Query, ms []*moment) []*moment {
 	return e.of(q, true)
 }
 
-// leaf fuses the sources of one leaf. A leaf that tests annotations is evaluated over whole sets alone.
+// leaf fuses the sources of one leaf. A leaf that tests annotations, or asks for the same shot, is evaluated over whole sets alone.
 func (e evaluation) leaf(l *pb.Leaf, sure bool) []*moment {
-	if tested(l) {
+	if tested(l) || l.GetSame() {
 		return nil
 	}
 	var lists [][]*moment

@@ -222,7 +222,8 @@ func (g *Gateway) wholly(ctx, late context.Context, p *processed, parts []*part)
 		}
 	}
 	r.partial = append(r.partial, m.partial...)
-	if len(m.moments) > p.offset+p.limit || len(m.moments) > 0 && late.Err() != nil {
+	// Matches that fill the page may be folded or grouped into fewer.
+	if len(m.moments) > p.offset+p.limit && p.profile.Variety == (profile.Variety{}) && !p.byGroup || len(m.moments) > 0 && late.Err() != nil {
 		return r, nil
 	}
 	if m.whole && !mayBeNear(p.tree, parts) {
@@ -278,6 +279,10 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, 
 	if p.byTime || p.byGroup || !p.reshaped() {
 		moments = slices.Concat(moments, r.beyond)
 	}
+	var err error
+	if p.duplicates, err = g.nearDuplicates(ctx, p, moments); err != nil {
+		return nil, err
+	}
 	all, ms, folded := p.shaped(moments, resp)
 	counted := all
 	if len(moments) == len(r.moments) {
@@ -311,6 +316,7 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, 
 	if next := p.offset + len(resp.GetHits()); next < len(ms) && next > 0 && next <= MaxOffset {
 		resp.Cursor = p.cursor(next, ms[next-1], parts)
 	}
+	resp.Partial = append(resp.Partial, p.duplicatesPartial(len(r.moments))...)
 	resp.Partial = append(resp.Partial, framesLost(p, resp.GetHits())...)
 	p.mask(resp.GetHits())
 	if less {
@@ -435,6 +441,9 @@ func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 			continue
 		}
 		h.Evidence = append(h.Evidence, p.evidence(ev, b.about))
+		if alike := ev.part.likeness(ev.Score); alike == "same" || h.Likeness == "" {
+			h.Likeness = alike
+		}
 		confidence := ev.confidence
 		if ev.part.calibration == nil { // what the words were found in knows how sure it is
 			confidence *= b.about.GetConfidence()

@@ -42,6 +42,8 @@ type processed struct {
 	missing []*pb.PartialFailure
 	// heard is the sum of what was asked on the page that the cursor came from; nil without a cursor.
 	heard []byte
+	// duplicates is the group of near duplicates of a moment, where the variety folds near duplicates.
+	duplicates map[place]int
 	// facetsAsked are the properties by which the moments are counted.
 	facetsAsked []string
 	languages   []string // of the person who asks, the favourite first
@@ -178,18 +180,17 @@ func (p *processed) shape(req *pb.SearchRequest) error {
 	return p.choose(req)
 }
 
-// checkPlaces refuses a leaf that points outside of what the caller may see. A place in an asset that the caller may not see is a place that
+// checkPlaces refuses a leaf, and an example of a leaf, that points outside of what the caller may see. A place in an asset that the caller may not see is a place that
 // does not exist.
 func (p *processed) checkPlaces(caller *authz.Caller) error {
 	for _, l := range query.Leaves(p.tree) {
-		if l.GetAsset() == "" {
-			continue
-		}
-		if _, err := p.snap.visible(caller, l.GetAsset()); err != nil {
-			return err
-		}
-		if _, _, err := p.place(l); err != nil {
-			return err
+		for _, at := range query.Places(l) {
+			if _, err := p.snap.visible(caller, at.GetAsset()); err != nil {
+				return err
+			}
+			if _, _, err := p.place(at); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -259,45 +260,14 @@ func withoutPictures(q *pb.Query) *pb.Query {
 			sum := sha256.Sum256(l.GetImage())
 			l.Image = sum[:6]
 		}
+		for _, x := range l.GetExamples() {
+			if len(x.GetImage()) > 0 {
+				sum := sha256.Sum256(x.GetImage())
+				x.Image = sum[:6]
+			}
+		}
 	})
 	return c
-}
-
-// encode gives a part that asks a space the vectors to ask it with, made by that space's own encoder.
-func (g *Gateway) encode(ctx context.Context, p *processed, pt *part) error {
-	if pt.shape == pb.LeafShape_LEAF_SHAPE_SHOT {
-		var err error
-		pt.vectors, err = g.shotVectors(ctx, p, pt.space, pt.leaf)
-		return err
-	}
-	v, err := g.vectorOf(ctx, p, pt)
-	if err != nil {
-		return err
-	}
-	pt.vectors = [][]float32{v}
-	return nil
-}
-
-// vectorOf encodes what one leaf asks with: a frame of a film, a picture, or words.
-func (g *Gateway) vectorOf(ctx context.Context, p *processed, pt *part) ([]float32, error) {
-	l, space := pt.leaf, pt.space
-	switch {
-	case pt.shape == pb.LeafShape_LEAF_SHAPE_FRAME:
-		e, n, err := p.place(l)
-		if err != nil {
-			return nil, err
-		}
-		return g.pictureVector(ctx, p, encode.Frame, encodeKey{space, fmt.Sprintf("frame:%s#%d", e.id, n)}, func(ctx context.Context) (*picture, error) {
-			return g.frame(ctx, p, e, n)
-		})
-	case len(l.GetImage()) > 0:
-		sum := sha256.Sum256(l.GetImage())
-		return g.pictureVector(ctx, p, encode.Still, encodeKey{space, "image:" + string(sum[:])}, func(context.Context) (*picture, error) {
-			n, err := g.deps.ImageMemory(l.GetImage())
-			return &picture{n + encoderMemory, func() (image.Image, error) { return g.deps.Image(l.GetImage()) }}, err
-		})
-	}
-	return g.textVector(ctx, p, space, pt.text)
 }
 
 // A picture is to be decoded, which takes so much memory at most.
@@ -361,8 +331,8 @@ func (g *Gateway) claim(ctx context.Context, queue *fair.Queue, who string, cost
 	}, nil
 }
 
-// place resolves where a leaf points: the asset and the frame.
-func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
+// place resolves where a leaf or an example points: the asset and the frame.
+func (p *processed) place(l query.Place) (*entry, int64, error) {
 	e := cmp.Or(p.home, p.snap).asset(l.GetAsset())
 	if e == nil {
 		return nil, 0, errkind.New(errkind.NotFound, "there is no asset %.64q", l.GetAsset())
@@ -391,8 +361,8 @@ func (p *processed) place(l *pb.Leaf) (*entry, int64, error) {
 const maxShotVectors = 8
 
 // shotVectors returns what is stored for the shot that a leaf points into, so that nothing is encoded again.
-func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, l *pb.Leaf) ([][]float32, error) {
-	e, n, err := p.place(l)
+func (g *Gateway) shotVectors(ctx context.Context, p *processed, space string, at query.Place) ([][]float32, error) {
+	e, n, err := p.place(at)
 	if err != nil {
 		return nil, err
 	}

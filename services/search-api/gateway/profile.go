@@ -83,7 +83,7 @@ type weighted struct {
 func (p *processed) leafParts(l *pb.Leaf) []weighted {
 	leaf := p.view.Leaf(l.GetKind())
 	var out []weighted
-	for _, s := range sourcesOf(leaf, l, p.filter) {
+	for _, s := range sourcesOf(p.view, leaf, l, p.filter) {
 		if !p.profile.Asks(s.Algorithm) {
 			continue
 		}
@@ -154,14 +154,20 @@ func (p *processed) inputs(m *moment) *profile.Inputs {
 // vary keeps the moments that the variety of the profile leaves, in the order given, and counts those that are folded behind each.
 func (p *processed) vary(ms []*moment) (kept []*moment, folded map[*moment]int32) {
 	v := p.profile.Variety
-	if v.PerTitle == 0 && v.Apart == 0 {
+	if v.PerTitle == 0 && v.Apart == 0 && len(p.duplicates) == 0 {
 		return ms, nil
 	}
+	groups := map[int]*moment{} // the first moment of each group of near duplicates
 	folded = map[*moment]int32{}
 	apart := schema.FromDuration(v.Apart)
 	titles := map[string][]*moment{}
 	starts := map[string][]*moment{} // by asset, in the order of their starts
 	for _, m := range ms {
+		group, grouped := p.duplicates[m.place()]
+		if first := groups[group]; grouped && first != nil {
+			folded[first]++
+			continue
+		}
 		of := starts[m.asset]
 		i, _ := slices.BinarySearchFunc(of, m.Start, func(o *moment, t schema.Time) int { return cmp.Compare(o.Start, t) })
 		if apart > 0 {
@@ -178,6 +184,9 @@ func (p *processed) vary(ms []*moment) (kept []*moment, folded map[*moment]int32
 		if shown := titles[title]; v.PerTitle > 0 && len(shown) == v.PerTitle {
 			folded[shown[0]]++
 			continue
+		}
+		if grouped {
+			groups[group] = m
 		}
 		titles[title] = append(titles[title], m)
 		starts[m.asset] = slices.Insert(of, i, m)

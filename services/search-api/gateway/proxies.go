@@ -97,16 +97,12 @@ func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search
 	if err != nil {
 		return nil, err
 	}
-	type item struct {
-		run     string
-		ordinal int64
-	}
-	have := make(map[item]bool, len(hits))
+	have := make(map[itemID]bool, len(hits))
 	for _, h := range hits {
-		have[item{h.Run, h.Ordinal}] = true
+		have[itemID{h.Run, h.Ordinal}] = true
 	}
 	for _, h := range some {
-		if !have[item{h.Run, h.Ordinal}] {
+		if !have[itemID{h.Run, h.Ordinal}] {
 			hits = append(hits, h)
 		}
 	}
@@ -138,21 +134,17 @@ func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]sear
 	if err := g.encode(ctx, p, pt); err != nil {
 		return nil, err
 	}
-	type item struct {
-		run     string
-		ordinal int64
-	}
-	best := map[item]search.Hit{}
+	best := map[itemID]search.Hit{}
 	for _, v := range pt.vectors {
 		hits, err := g.vector(ctx, p, search.VectorQuery{Scope: p.scope.Scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: g.cfg.Candidates})
 		if err != nil {
 			return nil, err
 		}
 		if len(pt.vectors) == 1 {
-			return hits, nil
+			return g.liked(ctx, p, pt, hits)
 		}
 		for _, h := range hits {
-			k := item{h.Run, h.Ordinal}
+			k := itemID{h.Run, h.Ordinal}
 			if b, ok := best[k]; !ok || h.Score > b.Score {
 				best[k] = h
 			}
@@ -164,4 +156,17 @@ func (g *Gateway) askVector(ctx context.Context, p *processed, pt *part) ([]sear
 	}
 	slices.SortFunc(hits, search.CompareHits)
 	return hits, nil
+}
+
+// liked returns the hits of a part that no unwanted example takes away, when it is the caller's turn.
+func (g *Gateway) liked(ctx context.Context, p *processed, pt *part, hits []search.Hit) ([]search.Hit, error) {
+	if len(pt.unlike) == 0 {
+		return hits, nil
+	}
+	release, err := g.engine.Acquire(ctx, p.who, float64(len(pt.unlike))*g.costOfVector())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return g.without(ctx, p, pt, hits)
 }

@@ -33,6 +33,8 @@ type part struct {
 	source
 	asking
 	calibration *calibration // of the space's scores for this way of asking; nil for words
+	same        float64      // the similarity from which a hit is of the same shot; 0 where the part does not tell
+	unlike      []aspect     // the unwanted examples
 	mode        search.TextMode
 	weight      float64 // of the source in the profile
 	filter      search.Filter
@@ -66,6 +68,9 @@ func (g *Gateway) route(p *processed) []*part {
 			for _, space := range g.spacesOf(p, s.GetSpace()) {
 				pt := &part{number: len(parts), leaf: l, shape: leaf.GetShape(), source: source{s, space}, asking: asking{text: l.GetText(), way: s.GetBy()},
 					calibration: calibrationOf(s, space), weight: w.weight, filter: f, mode: textMode(leaf, l.GetMode())}
+				if space != "" {
+					pt.same = sameFrom(s, space, pt.shape, l)
+				}
 				if space == "" {
 					pt.filter.Kinds = []string{s.GetKind()}
 				}
@@ -92,9 +97,9 @@ func calibrationOf(s *catalog.Source, space string) *calibration {
 }
 
 // sourcesOf returns where a leaf is looked for under a filter.
-func sourcesOf(leaf *catalog.Leaf, l *pb.Leaf, f *pb.Filter) []*catalog.Source {
+func sourcesOf(v *catalog.View, leaf *catalog.Leaf, l *pb.Leaf, f *pb.Filter) []*catalog.Source {
 	return slices.DeleteFunc(slices.Clone(leaf.Sources), func(s *catalog.Source) bool {
-		return !serves(s, l.GetMode()) || !inLanguage(s, l) || !testable(s, l) || !ofKind(s, f) || !ofCharacter(s, f)
+		return !serves(s, l.GetMode()) || !inLanguage(s, l) || !testable(s, l) || unresembled(v, s, l) != nil || !ofKind(s, f) || !ofCharacter(s, f)
 	})
 }
 

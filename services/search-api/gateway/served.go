@@ -75,6 +75,10 @@ func served(v *catalog.View, l *pb.Leaf, f *pb.Filter) error {
 	if keep(func(s *catalog.Source) bool { return testable(s, l) }); len(sources) == 0 {
 		return fmt.Errorf("%s finds the kinds %s, and none of the kinds has all that [%s…] tests", name, found, name)
 	}
+	able := slices.Clone(sources)
+	if keep(func(s *catalog.Source) bool { return unresembled(v, s, l) == nil }); len(sources) == 0 {
+		return unresembled(v, able[len(able)-1], l)
+	}
 	if _, ok := bothLanguages(f.GetLanguages(), l.GetLanguages()); !ok {
 		return fmt.Errorf("%s is wanted in %s, and the filter wants only lang:%s", name, strings.Join(l.GetLanguages(), ", "), strings.Join(f.GetLanguages(), ","))
 	}

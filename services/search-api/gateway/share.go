@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 
@@ -61,23 +62,31 @@ func (g *Gateway) cost(parts []*part) (sum float64) {
 
 // costOfPart counts words and pictures once that several parts ask with.
 func (g *Gateway) costOfPart(pt *part, encoded map[encodeKey]bool) float64 {
-	l := pt.leaf
-	switch {
-	case pt.space == "":
+	if pt.space == "" {
 		return 2 * g.costOfWords(pt.text)
-	case pt.shape == pb.LeafShape_LEAF_SHAPE_SHOT:
+	}
+	sum := g.costOfValue(pt.space, pt.shape, pt.value(), encoded)
+	for _, x := range pt.leaf.GetExamples() {
+		sum += g.costOfValue(pt.space, exampleShape(x), x, encoded)
+	}
+	return sum
+}
+
+// costOfValue is the cost of asking a space with a value.
+func (g *Gateway) costOfValue(space string, shape pb.LeafShape, v value, encoded map[encodeKey]bool) float64 {
+	if shape == pb.LeafShape_LEAF_SHAPE_SHOT {
 		return maxShotVectors * g.costOfVector()
 	}
-	space, cost := pt.space, pictureCost+0.0
+	cost := pictureCost + 0.0
 	switch {
-	case pt.shape == pb.LeafShape_LEAF_SHAPE_FRAME:
+	case shape == pb.LeafShape_LEAF_SHAPE_FRAME:
 		cost += frameCost
-	case len(l.GetImage()) == 0:
-		space, cost = g.costOfText(space, pt.text)
+	case len(v.GetImage()) == 0:
+		space, cost = g.costOfText(space, v.GetText())
 	}
-	k := encodeKey{space, l.GetKind() + "\x00" + pt.text + string(l.GetImage()) + l.GetAsset()}
-	if pt.text != "" {
-		k.what = pt.text
+	k := encodeKey{space, shape.String() + "\x00" + string(v.GetImage()) + fmt.Sprint(v.GetAsset(), "@", v.GetTimecode(), v.GetTime()) + cropKey(v.GetCrop())}
+	if len(v.GetText()) > 0 {
+		k.what = v.GetText()
 	}
 	if encoded[k] {
 		cost = 0

@@ -102,7 +102,11 @@ func (w *whole) setOf(pt *part, vector []float32, floor float32, scored bool) se
 		q := pt.allWords(w.p)
 		return search.SetQuery{Scored: scored, Text: &q}
 	}
-	return search.SetQuery{Scored: true, MinScore: pt.calibration.score(w.least(pt, floor)), Vector: &search.VectorQuery{
+	least := pt.calibration.score(w.least(pt, floor))
+	if pt.leaf.GetSame() {
+		least = max(least, pt.same)
+	}
+	return search.SetQuery{Scored: true, MinScore: least, Vector: &search.VectorQuery{
 		Scope: w.p.scope.Scope, Filter: pt.filter, Space: pt.space, Vector: vector}}
 }
 
@@ -241,6 +245,11 @@ func (w *whole) grouped(r reading, streams []iter.Seq2[search.Items, error]) gro
 				count += a.count
 			}
 			r.told.rows += int64(count)
+			if kept, failed := w.liked(r.pt, some); failed != nil {
+				some, err = nil, failed
+			} else {
+				some = kept
+			}
 			failed := w.spendRows(r.pt, count)
 			var gs []group
 			if failed == nil {

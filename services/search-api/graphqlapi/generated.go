@@ -204,6 +204,7 @@ type ComplexityRoot struct {
 		Evidence      func(childComplexity int) int
 		Folded        func(childComplexity int) int
 		Language      func(childComplexity int) int
+		Likeness      func(childComplexity int) int
 		Lines         func(childComplexity int) int
 		Marks         func(childComplexity int) int
 		Media         func(childComplexity int) int
@@ -1208,6 +1209,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Hit.Language(childComplexity), true
+	case "Hit.likeness":
+		if e.ComplexityRoot.Hit.Likeness == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Likeness(childComplexity), true
 	case "Hit.lines":
 		if e.ComplexityRoot.Hit.Lines == nil {
 			break
@@ -2296,6 +2303,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AtLeastInput", ec.unmarshalInputAtLeastInput),
 			graphql.NewInputUnmarshaler("AttributeRangeInput", ec.unmarshalInputAttributeRangeInput),
+			graphql.NewInputUnmarshaler("ExampleInput", ec.unmarshalInputExampleInput),
 			graphql.NewInputUnmarshaler("FilterInput", ec.unmarshalInputFilterInput),
 			graphql.NewInputUnmarshaler("LeafInput", ec.unmarshalInputLeafInput),
 			graphql.NewInputUnmarshaler("NearCutInput", ec.unmarshalInputNearCutInput),
@@ -2778,6 +2786,8 @@ func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.C
 		return ec.fieldContext_Hit_folded(ctx, field)
 	case "lines":
 		return ec.fieldContext_Hit_lines(ctx, field)
+	case "likeness":
+		return ec.fieldContext_Hit_likeness(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Hit", field.Name)
 }
@@ -6955,6 +6965,29 @@ func (ec *executionContext) fieldContext_Hit_lines(_ context.Context, field grap
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Hit_likeness(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_likeness(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Likeness, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_likeness(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, "String")
 }
 
 func (ec *executionContext) _HitLine_text(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
@@ -12166,6 +12199,97 @@ func UnmarshalAttributeRangeInput(ctx context.Context, raw any) (AttributeRangeI
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputExampleInput(ctx context.Context, obj any) (ExampleInput, error) {
+	var it ExampleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"text", "image", "asset", "timecode", "time", "shot", "crop", "weight"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		case "image":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("image"))
+			data, err := ec.unmarshalOBase642ᚕbyte(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Image = data
+		case "asset":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("asset"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Asset = data
+		case "timecode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timecode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Timecode = data
+		case "time":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("time"))
+			data, err := ec.unmarshalOFlicks2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Time = data
+		case "shot":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shot"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shot = data
+		case "crop":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("crop"))
+			data, err := ec.unmarshalORegionInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Crop = data
+		case "weight":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weight"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Weight = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalExampleInput unmarshals raw into the ExampleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalExampleInput(ctx context.Context, raw any) (ExampleInput, error) {
+	var out ExampleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ExampleInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputFilterInput(ctx context.Context, obj any) (FilterInput, error) {
 	var it FilterInput
 	if obj == nil {
@@ -12275,7 +12399,7 @@ func (ec *executionContext) unmarshalInputLeafInput(ctx context.Context, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"kind", "text", "mode", "image", "asset", "timecode", "time", "weight", "minConfidence", "languages", "slop", "regions", "ranges", "range", "attributes"}
+	fieldsInOrder := [...]string{"kind", "text", "mode", "image", "asset", "timecode", "time", "weight", "minConfidence", "languages", "slop", "regions", "ranges", "range", "attributes", "examples", "crop", "same"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -12387,6 +12511,27 @@ func (ec *executionContext) unmarshalInputLeafInput(ctx context.Context, obj any
 				return it, err
 			}
 			it.Attributes = data
+		case "examples":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("examples"))
+			data, err := ec.unmarshalOExampleInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐExampleInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Examples = data
+		case "crop":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("crop"))
+			data, err := ec.unmarshalORegionInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRegionInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Crop = data
+		case "same":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("same"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Same = data
 		}
 	}
 	return it, nil
@@ -14064,6 +14209,11 @@ func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "lines":
 			out.Values[i] = ec._Hit_lines(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "likeness":
+			out.Values[i] = ec._Hit_likeness(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16237,6 +16387,11 @@ func (ec *executionContext) marshalNEvidence2ᚖgithubᚗcomᚋcinedexᚋcinedex
 	return ec._Evidence(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNExampleInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐExampleInput(ctx context.Context, v any) (*ExampleInput, error) {
+	res, err := ec.unmarshalInputExampleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNFacet2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐFacetᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Facet) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -17082,6 +17237,23 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOExampleInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐExampleInputᚄ(ctx context.Context, v any) ([]*ExampleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*ExampleInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNExampleInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐExampleInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) unmarshalOFilterInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐFilterInput(ctx context.Context, v any) (*FilterInput, error) {

@@ -24,6 +24,23 @@ type AttributeRangeInput struct {
 	Max  *float64 `json:"max,omitempty"`
 }
 
+// Words, a picture, or a place in an asset: set exactly one of text, image and asset.
+type ExampleInput struct {
+	Text *string `json:"text,omitempty"`
+	// JPEG, PNG, WebP, GIF or BMP.
+	Image []byte `json:"image,omitempty"`
+	// The asset, and a timecode or a time in it.
+	Asset    *string `json:"asset,omitempty"`
+	Timecode *string `json:"timecode,omitempty"`
+	Time     *int64  `json:"time,omitempty"`
+	// The whole shot at the place, and not the frame.
+	Shot *bool `json:"shot,omitempty"`
+	// The part of the picture or frame that counts.
+	Crop *RegionInput `json:"crop,omitempty"`
+	// Beside the other examples; without it, 1. Below 0, hits are unlike the example.
+	Weight *float64 `json:"weight,omitempty"`
+}
+
 // Narrows every part of a query. Lists are any-of; fields are and.
 type FilterInput struct {
 	Titles []string `json:"titles,omitempty"`
@@ -70,6 +87,12 @@ type LeafInput struct {
 	Range *NumberRangeInput `json:"range,omitempty"`
 	// Each named attribute of a hit has this value; one of the values of a list.
 	Attributes map[string]*cinedexv1.Value `json:"attributes,omitempty"`
+	// Further examples of what is wanted, and examples of what is not. The leaf's own value counts with weight 1.
+	Examples []*ExampleInput `json:"examples,omitempty"`
+	// The part of the leaf's own picture or frame that is asked with.
+	Crop *RegionInput `json:"crop,omitempty"`
+	// A hit is of the same shot as the leaf's own picture, frame or shot.
+	Same *bool `json:"same,omitempty"`
 }
 
 type Mutation struct {

@@ -74,13 +74,13 @@ func (r *reading) fail(err error) {
 func (r *reading) leaf(l *LeafInput, at string) *pb.Leaf {
 	out := &pb.Leaf{Kind: l.Kind, Text: value(l.Text), Mode: value(l.Mode), Image: l.Image, Asset: value(l.Asset), Timecode: value(l.Timecode),
 		Time: value(l.Time), Weight: float32(value(l.Weight)), MinConfidence: float32(value(l.MinConfidence)), Languages: l.Languages,
-		Slop: value(l.Slop), Attributes: l.Attributes}
+		Slop: value(l.Slop), Attributes: l.Attributes, Crop: l.Crop.message(), Same: value(l.Same)}
+	for _, x := range l.Examples {
+		out.Examples = append(out.Examples, &pb.Example{Text: value(x.Text), Image: x.Image, Asset: value(x.Asset), Timecode: value(x.Timecode), Time: value(x.Time),
+			Shot: value(x.Shot), Crop: x.Crop.message(), Weight: float32(value(x.Weight))})
+	}
 	for _, t := range l.Regions {
-		test := &pb.RegionTest{Relation: t.Relation, Value: float32(value(t.Value))}
-		if g := t.Region; g != nil {
-			test.Region = &pb.Region{X: float32(g.X), Y: float32(g.Y), W: float32(g.W), H: float32(g.H)}
-		}
-		out.Regions = append(out.Regions, test)
+		out.Regions = append(out.Regions, &pb.RegionTest{Relation: t.Relation, Value: float32(value(t.Value)), Region: t.Region.message()})
 	}
 	if l.Range != nil {
 		out.Range = &pb.NumberRange{Min: l.Range.Min, Max: l.Range.Max}
@@ -95,4 +95,12 @@ func (r *reading) leaf(l *LeafInput, at string) *pb.Leaf {
 		out.Ranges[n.Name] = &pb.NumberRange{Min: n.Min, Max: n.Max}
 	}
 	return out
+}
+
+// message returns a region; nil for none.
+func (g *RegionInput) message() *pb.Region {
+	if g == nil {
+		return nil
+	}
+	return &pb.Region{X: float32(g.X), Y: float32(g.Y), W: float32(g.W), H: float32(g.H)}
 }
