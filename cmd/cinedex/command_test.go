@@ -46,6 +46,12 @@ func TestWrongCommands(t *testing.T) {
 		{"ingest a.mp4 --text en", `--text en: want LANGUAGE=FILE (see cinedex ingest --help)`, 2},
 		{"search harbour", `nothing runs over`, 5},
 		{"search --image none.jpg", `none.jpg: no such file`, 3},
+		{"search --plus night", `are about a picture: give --image, --frame or --shot`, 2},
+		{"search --frame a@1s --plus frame:nowhere", `want ASSET@TIMECODE`, 2},
+		{"search --frame a@1s --crop 0,0,2,1", `x,y,w,h from 0 to 1`, 2},
+		{"search --shot a@1s --crop 0,0,1,1", `only a picture and a frame have parts`, 2},
+		{"search --frame a@1s --plus @none.jpg", `none.jpg: no such file`, 3},
+		{"search --frame a@1s --same --minus night", `same as one picture`, 2},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			_, err := command(t, strings.Fields(c.line)...)

@@ -19,7 +19,7 @@ import (
 )
 
 func newSearch(o *output, h *home) *cobra.Command {
-	var image, frame, shot string
+	var point pointed
 	wanted := &pb.SearchRequest{}
 	c := &cobra.Command{
 		Use:   "search [QUERY]",
@@ -34,6 +34,8 @@ docs/guides/query-language.md has the whole language.`,
   cinedex search 'dialogue:"coffee" AND look:"rain" WITHIN 5s'
   cinedex search 'dialogue.phrase:"follow me" lang:en'
   cinedex search --image still.jpg
+  cinedex search --image still.jpg --plus "at night" --minus @other.jpg
+  cinedex search --frame 4f2a…@01:02:03:04 --crop 0.5,0,0.5,1 --same
   cinedex search 'look:storm' --profile trailer --facet title
   cinedex search 'dialogue:sea' --language de --language en --group title
   cinedex search --frame 4f2a…@01:02:03:04 --json | jq '.hits[0].start_frame'`,
@@ -43,7 +45,7 @@ docs/guides/query-language.md has the whole language.`,
 			if req.GetProfile() != "" {
 				req.Limit, req.Order = given(cmd, "limit", req.GetLimit()), given(cmd, "order", req.GetOrder())
 			}
-			q, err := searchQuery(strings.Join(a, " "), image, frame, shot)
+			q, err := searchQuery(strings.Join(a, " "), point)
 			if err != nil {
 				return err
 			}
@@ -68,9 +70,7 @@ docs/guides/query-language.md has the whole language.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&image, "image", "", "shots like this picture file (- reads it from standard input)")
-	f.StringVar(&frame, "frame", "", "shots like one frame: ASSET@TIMECODE or ASSET@TIME")
-	f.StringVar(&shot, "shot", "", "shots like the shot at ASSET@TIMECODE or ASSET@TIME")
+	point.flags(f)
 	answerFlags(f, wanted)
 	return c
 }
@@ -103,12 +103,12 @@ type asked struct {
 }
 
 // searchQuery joins what was typed with what the flags point at: both must be there at the same moment.
-func searchQuery(line, image, frame, shot string) (asked, error) {
+func searchQuery(line string, p pointed) (asked, error) {
 	known := builtinLeaves()
 	lang := query.Language{Names: known}
 	var leaves []*pb.Query
-	if image != "" {
-		b, err := readImage(image)
+	if p.image != "" {
+		b, err := readImage(p.image)
 		if err != nil {
 			return asked{}, err
 		}
@@ -117,7 +117,7 @@ func searchQuery(line, image, frame, shot string) (asked, error) {
 	for _, place := range []struct {
 		flag, at string
 		shape    pb.LeafShape
-	}{{"frame", frame, pb.LeafShape_LEAF_SHAPE_FRAME}, {"shot", shot, pb.LeafShape_LEAF_SHAPE_SHOT}} {
+	}{{"frame", p.frame, pb.LeafShape_LEAF_SHAPE_FRAME}, {"shot", p.shot, pb.LeafShape_LEAF_SHAPE_SHOT}} {
 		if place.at != "" {
 			q, _, err := lang.Parse(fmt.Sprintf("%s:%q", leafOf(known, place.shape), place.at))
 			if err != nil {
@@ -125,6 +125,9 @@ func searchQuery(line, image, frame, shot string) (asked, error) {
 			}
 			leaves = append(leaves, q)
 		}
+	}
+	if err := p.narrow(lang, leaves); err != nil {
+		return asked{}, err
 	}
 	if len(leaves) == 0 {
 		if strings.TrimSpace(line) == "" {
@@ -334,6 +337,9 @@ func why(h *pb.Hit) string {
 			seen[key] = true
 			parts = append(parts, s)
 		}
+	}
+	if h.GetLikeness() != "" {
+		parts = append(parts, h.GetLikeness()+" shot")
 	}
 	if h.GetConfidence() > 0 && h.GetConfidence() < 1 {
 		parts = append(parts, fmt.Sprintf("confidence %.2f", h.GetConfidence()))

@@ -381,6 +381,43 @@ func playing(t *testing.T, b tab, late schema.Time) {
 	b.shot("like-this")
 }
 
+// TestPartOfAPicture: dragging over the paused picture asks for shots like the part. The film is red on the left half and blue on the right.
+func TestPartOfAPicture(t *testing.T) {
+	b := open(t, 1200, 800)
+	s := serve(t)
+	b.enter(s, "&title=harbour")
+	b.do(chromedp.Evaluate[chromedp.Void]("HTMLMediaElement.prototype.play = () => Promise.resolve()"))
+	b.asks("coffee")
+	b.do(chromedp.Click(".hit"))
+	b.until("!document.querySelector('#part').hidden && document.querySelector('#video').readyState >= 2 && !document.querySelector('#video').seeking")
+	b.do(chromedp.Evaluate[chromedp.Void](`window.asked = []; const real = window.fetch; window.fetch = (url, o) => { if (String(url).endsWith('/Search')) window.asked.push(JSON.parse(o.body)); return real(url, o); }`))
+	box := get[[]float64](b, "(() => { const r = document.querySelector('#video').getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()")
+	mouse := func(kind string, x, y float64) {
+		t.Helper()
+		e := input.DispatchMouseEventParams{Type: input.DispatchMouseEventType(kind), X: box[0] + x*box[2], Y: box[1] + y*box[3], Button: "left", Buttons: 1, ClickCount: 1}
+		b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, input.DispatchMouseEvent, e)
+			return err
+		}))
+	}
+	mouse("mousePressed", 0.25, 0.25)
+	mouse("mouseMoved", 0.4, 0.4)
+	mouse("mouseMoved", 0.5, 0.6)
+	b.until("document.querySelector('#part').classList.contains('drawn')")
+	b.shot("part")
+	mouse("mouseReleased", 0.5, 0.6)
+	b.until("!document.querySelector('#player').open && window.asked.length > 0 && " + hits + ".length > 0")
+	crop := get[map[string]float64](b, "window.asked[0].query.leaf.crop")
+	for name, want := range map[string]float64{"x": 0.25, "y": 0.25, "w": 0.25, "h": 0.35} {
+		if math.Abs(crop[name]-want) > 0.02 {
+			t.Errorf("the part is %v; %s is not %.2f", crop, name, want)
+		}
+	}
+	if got := b.text("#status"); strings.Contains(got, "No good match") {
+		t.Errorf("the page says %q", got)
+	}
+}
+
 func green(c color.RGBA) bool { return c.G > 128 && c.R < 100 && c.B < 100 }
 
 // colour is the shown colour in the middle of an element.

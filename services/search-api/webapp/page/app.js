@@ -281,12 +281,13 @@ async function play(i) {
 function detail(h) {
   const facts = [['In', h.startTimecode], ['Out', h.endTimecode], ['Frames', `${h.startFrame || 0} to ${h.endFrame || 0}`],
     ['Confidence', h.confidence ? h.confidence.toFixed(2) : '–'], ['Score', h.score?.toFixed(4)]];
+  if (h.likeness) facts.push(['Likeness', h.likeness === 'same' ? 'the same shot' : 'a similar shot']);
   $('detail').replaceChildren(
     el('h2', {}, h.titleName || h.title),
     el('div', { className: 'now', id: 'now' }, h.startTimecode || ''),
     ...said(h),
     el('div', { className: 'tools' },
-      el('button', { type: 'button', onclick: likeThis, title: 'Shots like the frame that is showing (l)' }, 'Shots like this'),
+      el('button', { type: 'button', onclick: () => likeThis(), title: 'Shots like the frame that is showing (l)' }, 'Shots like this'),
       h.group ? el('button', { type: 'button', onclick: () => openGroup(h.title) }, 'All of this title') : null,
       el('button', { type: 'button', onclick: copy, title: 'Copy the timecode (c)' }, 'Copy timecode'),
       el('button', { type: 'button', onclick: () => $('player').close(), title: 'Esc' }, 'Close')),
@@ -373,13 +374,45 @@ function step(n) {
   $('video').pause();
   $('video').currentTime = late + (frameNow() + n + 0.5) / rate;
 }
-function likeThis() {
+function likeThis(part) {
   const h = playing;
   state.like = { kind: $('form').dataset.frame, asset: h.asset, time: String(Math.max(Math.round(($('video').currentTime - late) * flicks), 0)) };
+  if (part) state.like.crop = part;
   $('player').close();
-  say('Shots like that frame');
+  say(part ? 'Shots like that part of the frame' : 'Shots like that frame');
   search();
 }
+
+// ---- a part of the paused picture: dragging over the picture asks for shots like the part
+
+let drag = null;
+// dragged is what lies between the start of the drag and the pointer, in shares of the picture; the bars around the picture do not count.
+function dragged(e) {
+  const v = $('video'), box = v.getBoundingClientRect(), k = Math.min(box.width / v.videoWidth, box.height / v.videoHeight);
+  const share = (at, from, size, whole) => Math.min(Math.max((at - from - (size - whole) / 2) / whole, 0), 1);
+  const xs = [drag.clientX, e.clientX].map(x => share(x, box.left, box.width, v.videoWidth * k)).sort((a, b) => a - b);
+  const ys = [drag.clientY, e.clientY].map(y => share(y, box.top, box.height, v.videoHeight * k)).sort((a, b) => a - b);
+  return { x: xs[0], y: ys[0], w: xs[1] - xs[0], h: ys[1] - ys[0] };
+}
+function draw(e) {
+  const box = $('part').getBoundingClientRect(), rect = $('part').firstChild.style;
+  rect.left = `${Math.min(drag.clientX, e.clientX) - box.left}px`; rect.top = `${Math.min(drag.clientY, e.clientY) - box.top}px`;
+  rect.width = `${Math.abs(drag.clientX - e.clientX)}px`; rect.height = `${Math.abs(drag.clientY - e.clientY)}px`;
+  $('part').classList.add('drawn');
+}
+function undrawn() { drag = null; $('part').classList.remove('drawn'); }
+$('part').addEventListener('pointerdown', e => { if (e.button === 0) { drag = e; $('part').setPointerCapture(e.pointerId); } });
+$('part').addEventListener('pointermove', e => { if (drag) draw(e); });
+$('part').addEventListener('pointercancel', undrawn);
+$('part').addEventListener('pointerup', e => {
+  if (!drag) return;
+  const still = Math.hypot(e.clientX - drag.clientX, e.clientY - drag.clientY) < 6, part = dragged(e);
+  undrawn();
+  if (still) $('video').play().catch(() => {}); // a click, as on the film itself
+  else if (part.w >= 0.03 && part.h >= 0.03) likeThis(part);
+});
+const markable = () => { $('part').hidden = !$('video').paused || !$('video').videoWidth || !$('form').dataset.frame; undrawn(); };
+for (const e of ['pause', 'play', 'loadeddata', 'emptied']) $('video').addEventListener(e, markable);
 async function copy() {
   try { await navigator.clipboard.writeText($('now').textContent); say('Timecode copied'); } catch { say('The browser does not allow copying', true); }
 }
