@@ -202,7 +202,7 @@ func (e *excerpt) examples() {
 	}
 	figure.Report(e.t, false, figure.Result{Name: "pictures/same/examples",
 		Claim: "two altered pictures find their shot no worse than one; a shot that is unlike an example is no hit, and the frame's own shot stays; two strangers are no good match",
-		Measured: fmt.Sprintf("of %d: right shot first by one picture %d and %d, by both %d; unlike the nearest other shot: gone in %d of %d, own shot stays in %d; with words beside the frame a match in %d; by the middle half of the frame %d first; strangers called a match %d of %d",
+		Measured: fmt.Sprintf("of %d: right shot first by one picture %d and %d, by both %d; unlike the nearest other shot: gone in %d of %d, own shot stays in %d; with words beside the frame a match in %d; by the middle 0.7 of the frame %d first; strangers called a match %d of %d",
 			rounds, one, two, both, gone, sawOther, kept, withWords, halves, called, strangers),
 		Pass: 2*both >= one+two && gone == sawOther && called == 0})
 }
