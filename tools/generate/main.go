@@ -36,6 +36,7 @@ const (
 	root    = ".." // the repository, seen from the tools module
 	schema  = "pkg/schema"
 	sources = schema + "/proto"
+	openAPI = "services/search-api/rpcapi/openapi.yaml"
 )
 
 func main() {
@@ -128,7 +129,9 @@ func generateProtobuf(ctx context.Context) (map[string]string, error) {
 			fresh[path.Join(p.Out, f.GetName())] = f.GetContent()
 		}
 	}
-	return fresh, nil
+	name := openAPI
+	fresh[name], err = withDetails(fresh[name])
+	return fresh, err
 }
 
 // compare returns the names of files that differ from the generated content, and of generated files without a source.
