@@ -127,6 +127,8 @@ var rules = map[string]rule{
 	"oidc.audience":     free("the name of a client of the provider; it must be set beside oidc.issuer"),
 	"oidc.name_claim":   rule{refused: []string{""}, taken: []string{"sub", "email"}}.beside("oidc.issuer=https://login.example.org", "oidc.audience=cinedex"),
 	"oidc.groups_claim": rule{refused: []string{""}, taken: []string{"groups", "roles"}}.beside("oidc.issuer=https://login.example.org", "oidc.audience=cinedex"),
+	"cedar.policies":    rule{refused: []string{"policies.cedar"}, taken: []string{""}},
+	"cedar.entities":    rule{refused: []string{"entities.json"}, taken: []string{""}},
 	"token_file":        free("a file; without it nobody is answered"),
 	"size":              oneOf("embedded", "production"),
 	"replication":       number("1", "100", "0"),

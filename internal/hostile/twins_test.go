@@ -28,6 +28,7 @@ import (
 
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/authz/cedar"
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/events/broker"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -138,7 +139,7 @@ func openTwin(t *testing.T, titles ...string) *twin {
 			}
 		}
 	}
-	authoriser := callers(t)
+	authoriser := callers(t, titles)
 	served := lib.Serve(nil, func(cfg *gateway.Config, d *searchapi.Deps) {
 		cfg.Profiles = "../../config/profiles"
 		cfg.Recommend.People, cfg.Recommend.KeyFile = 2, secret(t) // the twins know people by the same hashes
@@ -237,15 +238,16 @@ func placeOf(hit map[string]any) map[string]any {
 
 const recommendations = "/cinedex.v1.RecommendService/"
 
-// The callers' tokens are their names: each caller sees all or some of the visible titles.
-func callers(t *testing.T) authz.Authoriser {
+// The callers' tokens are their names: each caller sees all or some of the visible titles. Policies narrow the titles of "one", who has every title in
+// the file of tokens, and the policies of a twin describe the titles of that twin.
+func callers(t *testing.T, titles []string) authz.Authoriser {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("tokens:\n")
 	for name, of := range map[string]struct {
 		titles []string
 		roles  string
-	}{"reader": {visible, ""}, "one": {visible[:1], ""}, "batch": {visible, "batch"}, "ann": {everything, ""}, "ben": {everything, ""}, "cho": {everything, ""}, "dev": {everything, ""}} {
+	}{"reader": {visible, ""}, "one": {[]string{`"*"`}, ""}, "batch": {visible, "batch"}, "ann": {everything, ""}, "ben": {everything, ""}, "cho": {everything, ""}, "dev": {everything, ""}} {
 		fmt.Fprintf(&b, "  - name: %s\n    sha256: %x\n    titles: [%s]\n    roles: [%s]\n", name, sha256.Sum256([]byte(name)), strings.Join(of.titles, ", "), of.roles)
 	}
 	path := filepath.Join(t.TempDir(), "tokens.yaml")
@@ -256,7 +258,22 @@ func callers(t *testing.T) authz.Authoriser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	cfg := cedar.Config{Policies: filepath.Join(t.TempDir(), "policies.cedar"), Entities: filepath.Join(t.TempDir(), "entities.json")}
+	described := make([]string, len(titles))
+	for i, title := range titles {
+		described[i] = fmt.Sprintf(`{"uid": {"type": "Title", "id": %q}, "parents": [], "attrs": {"open": %v}}`, title, title == visible[0])
+	}
+	for path, content := range map[string]string{cfg.Policies: "permit (principal, action == Action::\"see\", resource);\nforbid (principal == Caller::\"one\", action, resource) unless { resource.open };\n",
+		cfg.Entities: "[" + strings.Join(described, ",\n") + "]"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	narrowed, err := cedar.Open(cfg, a, cedar.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return narrowed
 }
 
 // A call is one request, to the search API or to the operators' API.

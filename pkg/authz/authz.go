@@ -28,6 +28,7 @@ type Caller struct {
 	all    bool
 	titles map[string]struct{}
 	roles  []Role
+	groups []string
 	key    func() string // works the key out once: a caller may see 100,000 titles, and asks with each query
 }
 
@@ -75,6 +76,17 @@ func (c *Caller) Name() string {
 	return c.name
 }
 
+// Roles are the caller's rights beyond reading.
+func (c *Caller) Roles() []Role { return slices.Clone(c.roles) }
+
+// Groups are the groups that an identity provider has put the caller into, sorted. A caller of a token of the file has none.
+func (c *Caller) Groups() []string { return slices.Clone(c.groups) }
+
+// WithTitles returns the caller with the titles of another caller, and shares the titles. Only Authorisers call WithTitles.
+func (c *Caller) WithTitles(of *Caller) *Caller {
+	return &Caller{name: c.name, roles: c.roles, groups: c.groups, all: of.all, titles: of.titles, key: of.key}
+}
+
 // MaySee reports whether the caller may see a title. Nobody may see anything.
 func (c *Caller) MaySee(title string) bool {
 	if c == nil {
@@ -114,9 +126,12 @@ func (c *Caller) Require(role Role) error {
 // SeesAll reports whether nothing is hidden from the caller.
 func (c *Caller) SeesAll() bool { return c != nil && c.all }
 
+// SeesNone reports whether everything is hidden from the caller.
+func (c *Caller) SeesNone() bool { return c == nil || !c.all && len(c.titles) == 0 }
+
 // Same reports whether two callers have the same name and rights.
 func (c *Caller) Same(o *Caller) bool {
-	if c == nil || o == nil {
+	if c == nil || o == nil || c == o {
 		return c == o
 	}
 	sorted := func(roles []Role) []Role { return slices.Compact(slices.Sorted(slices.Values(roles))) }

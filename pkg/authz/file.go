@@ -89,7 +89,7 @@ func OpenFile(path string, deps Deps) (*File, error) {
 		deps.Now = time.Now
 	}
 	f := &File{path: path, deps: deps}
-	b, err := readFile(path)
+	b, err := ReadFile(path, maxFileBytes)
 	if err == nil {
 		f.callers, f.groups, err = parse(b)
 	}
@@ -127,7 +127,7 @@ func (f *File) Authorise(_ context.Context, token string) (*Caller, error) {
 	switch {
 	case !ok:
 		return nil, errkind.New(errkind.Unauthenticated, "the token is not known")
-	case len(c.titles) == 0:
+	case c.SeesNone():
 		return nil, errkind.New(errkind.Denied, "the token of %s may see no titles; ask the person who gave the token to you", c.name)
 	}
 	return c, nil
@@ -161,6 +161,7 @@ func (f *File) Members(name string, groups []string) (*Caller, error) {
 		clear(f.members)
 	}
 	c := NewCaller(name, titles, roles...)
+	c.groups = groups
 	f.members[key] = c
 	return c, nil
 }
@@ -184,7 +185,7 @@ func (f *File) look() {
 		return
 	}
 	f.looked = now
-	b, err := readFile(f.path)
+	b, err := ReadFile(f.path, maxFileBytes)
 	sum := hash(sha256.Sum256(b))
 	if err == nil && f.broken == nil && sum == f.sum {
 		f.goodAt = now
@@ -211,8 +212,8 @@ func (f *File) look() {
 	}
 }
 
-// readFile reads a file of any kind: the name may lead to a folder by now, a pipe, or a file larger than memory.
-func readFile(path string) ([]byte, error) {
+// ReadFile reads a file of rights with at most the given bytes. ReadFile refuses a folder, a pipe and a larger file.
+func ReadFile(path string, most int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
 	if err != nil {
 		return nil, err
@@ -223,11 +224,11 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errkind.New(errkind.Invalid, "not a regular file; want a YAML file, or a link to a YAML file")
+		return nil, errkind.New(errkind.Invalid, "not a regular file; want a file, or a link to a file")
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err == nil && len(b) > maxFileBytes {
-		return nil, errkind.New(errkind.Invalid, "the file has more than the %d bytes allowed", maxFileBytes)
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		return nil, errkind.New(errkind.Invalid, "the file has more than the %d bytes allowed", most)
 	}
 	return b, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/authz/cedar"
 	"github.com/cinedex/cinedex/pkg/authz/oidc"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/catalog"
@@ -51,6 +52,8 @@ type Tokens struct {
 	TokenFile string `mapstructure:"token_file"`
 	// OIDC is the identity provider that people sign in with, beside the tokens of the file.
 	OIDC oidc.Config `mapstructure:"oidc"`
+	// Cedar names policies that narrow the titles of callers.
+	Cedar cedar.Config `mapstructure:"cedar"`
 }
 
 // Default keeps all data below dir, in the linked implementations.
@@ -132,15 +135,24 @@ func (p *Platform) OpenEvents(c events.Config) error {
 	return nil
 }
 
-// OpenTokens reads the file of callers' rights, and opens the identity provider beside the file. The service is not ready
-// while the file is invalid.
+// OpenTokens reads the file of callers' rights, opens the identity provider beside the file, and reads the policies. The service is
+// not ready while a file is invalid.
 func (p *Platform) OpenTokens(t Tokens) (authz.Authoriser, error) {
 	f, err := authz.OpenFile(t.TokenFile, authz.Deps{Log: p.Log, Registerer: p.Registry})
 	if err != nil {
 		return nil, err
 	}
 	p.watched = append(p.watched, lifecycle.Actor{Name: "token_file", Ready: f.Ready})
-	return oidc.New(t.OIDC, f)
+	people, err := oidc.New(t.OIDC, f)
+	if err != nil || t.Cedar.Policies == "" {
+		return people, err
+	}
+	policies, err := cedar.Open(t.Cedar, people, cedar.Deps{Log: p.Log})
+	if err != nil {
+		return nil, err
+	}
+	p.watched = append(p.watched, lifecycle.Actor{Name: "cedar", Ready: policies.Ready})
+	return policies, nil
 }
 
 // OpenAudit opens the audit log. The service is not ready while lines cannot be written.

@@ -73,7 +73,7 @@ func (c programConfig) Validate() error {
 
 // sections are the names of the sections of all services. A file or an environment that several services share may hold
 // any of these sections. operating was a section of the indexer until the operator became a service.
-var sections = []string{"store.pebble", "store.cassandra", "search", "search.dir", "search.opensearch", "media", "blobs", "audit", "token_file", "oidc", "model_cache", "operating"}
+var sections = []string{"store.pebble", "store.cassandra", "search", "search.dir", "search.opensearch", "media", "blobs", "audit", "token_file", "oidc", "cedar", "model_cache", "operating"}
 
 // Elsewhere implements config.Elsewhere: the sections that only other services have.
 func (c *programConfig) Elsewhere() []string {

@@ -99,6 +99,7 @@ var owners = map[string]string{
 	"github.com/yalue/onnxruntime_go":          "pkg/model",
 	"github.com/nlpodyssey/gopickle":           "pkg/model",
 	"github.com/coreos/go-oidc":                "pkg/authz/oidc",
+	"github.com/cedar-policy/cedar-go":         "pkg/authz/cedar",
 	"github.com/rs/cors":                       "pkg/rpc",
 	"github.com/abadojack/whatlanggo":          "pkg/search/words",
 	"cel.dev/cel-go":                           "pkg/profile",
