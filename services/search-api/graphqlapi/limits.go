@@ -41,6 +41,9 @@ func restrain(s *handler.Server) {
 	s.Use(extension.FixedComplexityLimit(MaxComplexity))
 	s.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		resp := next(ctx)
+		if resp == nil { // the end of a subscription
+			return nil
+		}
 		if n := len(resp.Errors); n > MaxErrors {
 			more := gqlerror.Errorf("%d more errors", n-MaxErrors)
 			errcode.Set(more, errcode.ValidationFailed)

@@ -500,6 +500,21 @@ func TestWatchOverGraphQL(t *testing.T) {
 		t.Errorf("a search that is not there: %+v", e)
 	}
 	leave()
+	events, leave = ask(fmt.Sprintf(watch, ""))
+	defer leave()
+	next(events)
+	deleting, done := ask(`mutation { deleteSavedSearch(name: "lamps") }`)
+	next(deleting)
+	done()
+	var last string
+	for events.Scan() {
+		if line := events.Text(); line != "" {
+			last = line
+		}
+	}
+	if err := events.Err(); err != nil || last != "event: complete" {
+		t.Errorf("the stream of a deleted search ends with %q, %v", last, err)
+	}
 }
 
 // everyProcedure are the procedures of the services of the API.
