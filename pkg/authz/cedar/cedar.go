@@ -1,4 +1,4 @@
-// Package cedar narrows what callers may see by policies in the language Cedar, which this process evaluates.
+// Package cedar narrows the titles of callers by policies in the language Cedar, which this process evaluates.
 //
 // Contract:
 //
@@ -42,6 +42,7 @@ func (c Config) Validate() error {
 }
 
 const (
+	// lookEvery is how often the files are read while somebody asks.
 	lookEvery = 400 * time.Millisecond
 	// halfSaved is how long an invalid file is not reported: an editor may be writing the file.
 	halfSaved = 800 * time.Millisecond
@@ -50,7 +51,7 @@ const (
 )
 
 // Within bounds the time between a change of a file and the effect on later calls.
-const Within = lookEvery
+const Within = 2 * lookEvery
 
 // Deps are built by main. Every field is optional.
 type Deps struct {
@@ -65,8 +66,10 @@ type Authoriser struct {
 	next authz.Authoriser
 	deps Deps
 
+	looking sync.Mutex // held while the files are read; before mu
+
 	mu     sync.Mutex
-	looked time.Time
+	looked time.Time // when the last finished look began
 	goodAt time.Time
 	sum    sums
 	rules  *rules
@@ -103,7 +106,8 @@ func (a *Authoriser) Authorise(ctx context.Context, token string) (*authz.Caller
 	if err != nil {
 		return nil, err
 	}
-	if c = a.current().narrowed(c); c.SeesNone() {
+	r, _ := a.current() // the last valid files count
+	if c = r.narrowed(c); c.SeesNone() {
 		return nil, errkind.New(errkind.Denied, "%s may see no titles: no policy permits a title that the file of tokens gives; the operator can add a policy", c.Name())
 	}
 	return c, nil
@@ -111,47 +115,63 @@ func (a *Authoriser) Authorise(ctx context.Context, token string) (*authz.Caller
 
 // Ready returns the fault of the files, or nil.
 func (a *Authoriser) Ready() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.look()
-	if a.broken == nil {
-		return nil
+	if _, broken := a.current(); broken != nil {
+		return errkind.New(errkind.Unavailable, "the policies of before are in force until the files are right: %w", broken)
 	}
-	return errkind.New(errkind.Unavailable, "the policies of before are in force until the files are right: %w", a.broken)
+	return nil
 }
 
-func (a *Authoriser) current() *rules {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.look()
-	return a.rules
-}
-
-// look reads the files if the last look was long enough ago. The content decides, and not the time of a file.
-func (a *Authoriser) look() {
+// current returns the rules and the fault of the files as of a look within the last Within. To read a large file takes time, so a look that is due happens
+// beside the calls, and a call waits for a look that is late.
+func (a *Authoriser) current() (r *rules, broken error) {
 	now := a.deps.Now()
-	if now.Sub(a.looked) < lookEvery {
-		return
+	switch age := now.Sub(a.last()); {
+	case age >= Within:
+		a.looking.Lock()
+		if now.Sub(a.last()) >= Within {
+			a.look(now)
+		}
+		a.looking.Unlock()
+	case age >= lookEvery && a.looking.TryLock():
+		go func() {
+			defer a.looking.Unlock()
+			a.look(now)
+		}()
 	}
-	a.looked = now
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rules, a.broken
+}
+
+func (a *Authoriser) last() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.looked
+}
+
+// look reads the files, and reads their meaning if the content has changed: the content decides, and not the time of a file.
+func (a *Authoriser) look(now time.Time) {
 	policies, entities, err := a.read()
 	sum := sums{sha256.Sum256(policies), sha256.Sum256(entities)}
-	if err == nil && sum == a.sum {
-		a.goodAt = now
-		if a.broken != nil {
-			a.broken = nil
-			a.deps.Log.Info("the files of policies are as before", "policies", a.cfg.Policies, "entities", a.cfg.Entities)
-		}
-		return
-	}
+	a.mu.Lock()
+	same := err == nil && sum == a.sum
+	a.mu.Unlock()
 	var r *rules
-	if err == nil {
+	if err == nil && !same {
 		r, err = parse(a.cfg, policies, entities, a.deps.Log)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.looked = now
 	switch {
 	case err == nil:
-		a.rules, a.sum, a.goodAt, a.broken = r, sum, now, nil
-		a.deps.Log.Info("the policies were read again", "policies", a.cfg.Policies, "entities", a.cfg.Entities, "titles", len(r.titles))
+		if r != nil {
+			a.rules, a.sum = r, sum
+		}
+		if r != nil || a.broken != nil {
+			a.deps.Log.Info("the policies were read again", "policies", a.cfg.Policies, "entities", a.cfg.Entities, "titles", len(a.rules.titles))
+		}
+		a.goodAt, a.broken = now, nil
 	case now.Sub(a.goodAt) < halfSaved:
 	default:
 		if a.broken == nil || a.broken.Error() != err.Error() {

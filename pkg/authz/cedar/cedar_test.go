@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -218,7 +219,7 @@ func TestBroken(t *testing.T) {
 		d.want("ann", "a")
 		spoil(d)
 		for range 20 {
-			d.now = d.now.Add(450 * time.Millisecond)
+			d.now = d.now.Add(cedar.Within)
 			d.want("ann", "a")
 		}
 		if err := d.Ready(); !errkind.Is(err, errkind.Unavailable) || !strings.Contains(err.Error(), filepath.Dir(d.cfg.Policies)) {
@@ -303,6 +304,35 @@ func TestOnce(t *testing.T) {
 	other, err := d.Authorise(t.Context(), "ben")
 	if err != nil || other == first || other.Name() != "ben" || other.Key() != first.Key() || !slices.Equal(other.Titles(), first.Titles()) {
 		t.Error("ben has other titles than ann", err)
+	}
+}
+
+// A call does not wait for a look that is merely due, and a change counts for a caller who asks all the time.
+func TestLooksBesideCalls(t *testing.T) {
+	dir := t.TempDir()
+	cfg := cedar.Config{Policies: filepath.Join(dir, "policies.cedar"), Entities: filepath.Join(dir, "entities.json")}
+	write := func(path, content string) {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(cfg.Policies, `permit (principal, action == Action::"see", resource);`)
+	write(cfg.Entities, list(title("a", "")))
+	a, err := cedar.Open(cfg, tokens{"ann": authz.NewCaller("ann", []string{"*"})}, cedar.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(cfg.Policies, `forbid (principal, action, resource);`)
+	changed := time.Now()
+	for {
+		began := time.Now()
+		if _, err := a.Authorise(t.Context(), "ann"); errkind.Is(err, errkind.Denied) {
+			return
+		}
+		if began.Sub(changed) > cedar.Within {
+			t.Fatalf("a call %v after the change is admitted", began.Sub(changed))
+		}
+		runtime.Gosched()
 	}
 }
 

@@ -75,7 +75,7 @@ func parse(cfg Config, policies, entities []byte, log *slog.Logger) (*rules, err
 	return r, nil
 }
 
-// A scope is the part of a policy that says for whom, what and on what, in Cedar's JSON format.
+// A scope is the principal, the action or the resource of a policy in Cedar's JSON format.
 type scope struct {
 	Op         string     `json:"op"`
 	Entity     *entityID  `json:"entity"`
