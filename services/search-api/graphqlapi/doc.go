@@ -3,8 +3,8 @@
 //
 // POST /graphql requires a token, like every other path, also for introspection. A request holds a single operation, as
 // JSON of {query, variables, operationName}. An operation over a limit (bytes, tokens, depth or complexity) is refused
-// before the operation runs: see limits.go. Errors give their place in the request, and their errkind in
-// extensions.code.
+// before the operation runs: see limits.go. Errors give their place in the document, and
+// in their extensions the errkind as code, and the field and the column of the arguments where known.
 //
 // GET /graphiql is GraphiQL, an explorer for people, from this service's own files. Pages with a token to unreleased
 // titles load nothing from elsewhere.

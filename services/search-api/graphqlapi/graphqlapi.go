@@ -142,14 +142,17 @@ func (a api) present(ctx context.Context, err error) *gqlerror.Error {
 // notPersisted is the code by which clients know that they must send a document once more.
 const notPersisted = "PERSISTED_QUERY_NOT_FOUND"
 
-// told gives an error the kind, and the words meant for the caller.
+// told gives an error the kind, the place, and the words meant for the caller.
 func (a api) told(e *gqlerror.Error) *gqlerror.Error {
 	kind := errkind.Invalid
-	if f := (failure{}); errors.As(e.Err, &f) {
-		kind, e.Message = rpc.Tell(a.Log, f.error)
-	}
 	if e.Extensions == nil {
 		e.Extensions = map[string]any{}
+	}
+	if f := (failure{}); errors.As(e.Err, &f) {
+		kind, e.Message = rpc.Tell(a.Log, f.error)
+		if kind == errkind.Invalid {
+			locate(e.Extensions, rpc.PlaceOf(f.error))
+		}
 	}
 	if e.Extensions["code"] != notPersisted {
 		e.Extensions["code"] = kind.String()
@@ -158,4 +161,14 @@ func (a api) told(e *gqlerror.Error) *gqlerror.Error {
 		e.Extensions["retryAfter"] = after.Seconds()
 	}
 	return e
+}
+
+// locate adds the place of an error in the request, where the error is about a place.
+func locate(extensions map[string]any, place rpc.Place) {
+	if place.Field != "" {
+		extensions["field"] = place.Field
+	}
+	if place.Column != "" {
+		extensions["column"] = place.Column
+	}
 }

@@ -69,7 +69,7 @@ type answer struct {
 		Message    string
 		Path       []any
 		Locations  []struct{ Line, Column int }
-		Extensions struct{ Code string }
+		Extensions struct{ Code, Field, Column string }
 	}
 }
 
@@ -373,6 +373,24 @@ func TestFlicks(t *testing.T) {
 		if a.code() != "invalid" || !strings.Contains(a.Errors[0].Message, "whole number") {
 			t.Errorf("%v: %+v", bad, a.Errors)
 		}
+	}
+}
+
+// TestErrorsHavePlaces: a client reads the field and the column of an error without the text.
+func TestErrorsHavePlaces(t *testing.T) {
+	s := serve(t)
+	for _, test := range []struct{ name, document, field, column string }{
+		{"a slip in a query", `{ search(q: "dialogue:\"coffee") { query } }`, "query", "10"},
+		{"a node of a tree", `{ search(query: {and: []}) { query } }`, "query.and", ""},
+		{"a limit", `{ search(q: "a", limit: 201) { query } }`, "limit", ""},
+		{"no place", `{ asset(id: "none") { asset { id } } }`, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := post(t, s, "all", request(test.document, nil))
+			if len(a.Errors) != 1 || a.Errors[0].Extensions.Field != test.field || a.Errors[0].Extensions.Column != test.column {
+				t.Errorf("the errors are %+v, wanted the field %q and the column %q", a.Errors, test.field, test.column)
+			}
+		})
 	}
 }
 

@@ -9,7 +9,7 @@ const [url, token] = process.argv.slice(2) as [string, string];
 type Hit = { title: string; titleName: string; text: string; startTimecode: string; startMs: number; start: string | number; score: number; evidence: { leaf: string; by: string }[] };
 type Search = { search: { query: string; total: { count: string | number; exact: boolean }; cursor: string; hits: Hit[] } };
 type News = { watchSearch: { hits: Hit[]; token: string } };
-type Answer<T> = { data: T; errors?: { message: string; extensions: { code: string } }[] };
+type Answer<T> = { data: T; errors?: { message: string; extensions: { code: string; field?: string; column?: string } }[] };
 
 const print = (step: object) => console.log(JSON.stringify(step));
 const place = (h: Hit) => `${h.title}@${h.startMs}`;
@@ -61,7 +61,8 @@ async function pages() {
 
 async function refusal() {
   const { errors } = await ask<Search>(`query ($q: String) { search(q: $q) { query } }`, { q: 'dialogue:"lamp' });
-  print({ step: "error", kind: errors?.[0]?.extensions.code.toUpperCase() });
+  const [error] = errors ?? [];
+  print({ step: "error", kind: error?.extensions.code.toUpperCase(), column: error?.extensions.column, field: error?.extensions.field, message: error?.message });
 }
 
 // watch tells the first new hits behind a token, and returns the token behind the hits.
