@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// The details of an error: a list, in the Connect protocol. protoc-gen-connect-openapi 0.18.0 writes a single detail.
+// The details of an error: a list, in the Connect protocol. protoc-gen-connect-openapi 0.18.0 writes a single detail
+// (findings/connect-openapi-detail.sh).
 const (
 	oneDetail = `
         detail:
