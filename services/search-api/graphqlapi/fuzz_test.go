@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -109,7 +110,7 @@ func graphqlTree(t *testing.T, in []byte) *pb.Query {
 		return nil
 	}
 	s := NewExecutableSchema(Config{}).Schema()
-	document, errs := gqlparser.LoadQuery(s, `query ($q: QueryInput!) { search(query: $q) { tookMs } }`)
+	document, errs := gqlparser.LoadQueryWithRules(s, `query ($q: QueryInput!) { search(query: $q) { tookMs } }`, rules.NewDefaultRules())
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
