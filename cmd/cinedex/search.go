@@ -240,10 +240,10 @@ func printLines(o *output, h *pb.Hit) {
 // ofGroup tells how many moments of a title there are.
 func ofGroup(g *pb.TitleGroup) string {
 	n, what := g.GetMatches().GetCount(), "matches"
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		return fmt.Sprintf("%d near in this title", g.GetNear())
-	case n == 1:
+	case 1:
 		what = "match"
 	}
 	if !g.GetMatches().GetExact() {

@@ -83,11 +83,16 @@ func (p *parser) narrow(l *pb.Leaf, name token, given map[string]bool) error {
 	if sign.is("=") {
 		return p.attribute(l, name.text)
 	}
+	return p.limit(l, name.text, sign)
+}
+
+// limit reads the number that an attribute is at least, or at most, by the sign.
+func (p *parser) limit(l *pb.Leaf, name string, sign token) error {
 	v, err := p.bounded()
 	if err != nil {
 		return err
 	}
-	r := l.Ranges[name.text]
+	r := l.Ranges[name]
 	if r == nil {
 		r = &pb.NumberRange{}
 	}
@@ -96,7 +101,7 @@ func (p *parser) narrow(l *pb.Leaf, name token, given map[string]bool) error {
 	} else {
 		r.Max = &v
 	}
-	setRange(l, name.text, r)
+	setRange(l, name, r)
 	return nil
 }
 

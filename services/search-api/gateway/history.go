@@ -294,7 +294,7 @@ func (p *processed) checkRuns(ctx context.Context, g *Gateway) error {
 func (l *library) recorded(ctx context.Context, newest *snapshot, of map[string][]string) (map[string][]string, error) {
 	out := make(map[string][]string, len(of))
 	if len(of) > readRunsOfAtMost {
-		h, err := l.hiddenIn(newest)
+		h, err := l.hiddenIn(newest) //nolint:contextcheck // the reading is for every caller, and goes on when this caller is gone
 		if err != nil {
 			return nil, err
 		}

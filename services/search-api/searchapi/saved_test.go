@@ -450,7 +450,11 @@ func TestWatchOverGraphQL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bufio.NewScanner(resp.Body), func() { cancel(); resp.Body.Close() }
+		t.Cleanup(func() {
+			cancel()
+			resp.Body.Close()
+		})
+		return bufio.NewScanner(resp.Body), cancel
 	}
 	type event struct {
 		Data struct {
