@@ -525,3 +525,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestNegativeZero: -0 is no weight, no confidence and no share of the picture, in either form. The one-line form leaves zeros out.
+func TestNegativeZero(t *testing.T) {
+	for _, line := range []string{"lamp^-0", "label[confidence>=-0]:dog", "dog confidence>=-0", "face[region inside -0,0,1,1]:a", "face[region left of -0]:a"} {
+		if q, f, err := lang.Parse(line); !errkind.Is(err, errkind.Invalid) {
+			t.Errorf("%s: %v %v, %v, want Invalid", line, q, f, err)
+		}
+	}
+	zero := float32(math.Copysign(0, -1))
+	for name, leaf := range map[string]*pb.Leaf{
+		"weight": {Weight: zero}, "confidence": {MinConfidence: zero},
+		"value":        {Regions: []*pb.RegionTest{{Relation: pb.Relation_RELATION_LEFT_OF, Value: zero}}},
+		"unused value": {Regions: []*pb.RegionTest{{Relation: pb.Relation_RELATION_INSIDE, Region: &pb.Region{W: 1, H: 1}, Value: zero}}},
+		"place":        {Regions: []*pb.RegionTest{{Relation: pb.Relation_RELATION_INSIDE, Region: &pb.Region{X: zero, W: 1, H: 1}}}},
+	} {
+		leaf.Kind, leaf.Text = "face", "a"
+		if err := lang.Validate(query.Leaf(leaf)); !errkind.Is(err, errkind.Invalid) {
+			t.Errorf("%s: %v, want Invalid", name, err)
+		}
+	}
+}

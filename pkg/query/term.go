@@ -111,7 +111,7 @@ func (p *parser) weighted(l *pb.Leaf) (*pb.Query, error) {
 func (p *parser) number(want string) (float32, error) {
 	t := p.next()
 	v, err := strconv.ParseFloat(t.text, 32)
-	if t.kind != tokWord || err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+	if t.kind != tokWord || err != nil || math.IsInf(v, 0) || negative(float32(v)) {
 		return 0, p.errorf(t, "want %s", want)
 	}
 	return float32(v), nil

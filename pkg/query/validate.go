@@ -244,6 +244,9 @@ func checkAttribute(v *pb.Value, at string) error {
 	return nil
 }
 
+// negative reports whether a number is below 0, or no number. -0 counts: the one-line form leaves zeros out, and would lose the sign.
+func negative(v float32) bool { return !(v >= 0) || math.Signbit(float64(v)) }
+
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 func checkRange(r *pb.NumberRange, at string) error {
@@ -260,11 +263,11 @@ func checkRange(r *pb.NumberRange, at string) error {
 
 func checkRegionTest(t *pb.RegionTest, at string) error {
 	r, known := ofRegion[t.GetRelation()]
-	share := func(v float32) bool { return v >= 0 && v <= 1 }
+	share := func(v float32) bool { return !negative(v) && v <= 1 }
 	switch {
 	case !known:
 		return errkind.New(errkind.Invalid, "%s.relation: no test of a region; there are %s", at, strings.Join(regionTests(), ", "))
-	case r.region && (t.GetRegion() == nil || t.GetValue() != 0):
+	case r.region && (t.GetRegion() == nil || t.GetValue() != 0 || negative(t.GetValue())):
 		return errkind.New(errkind.Invalid, "%s: %s takes a region and no value", at, r.words)
 	case !r.region && t.GetRegion() != nil:
 		return errkind.New(errkind.Invalid, "%s: %s takes a value and no region", at, r.words)
@@ -318,9 +321,9 @@ func (l Language) checkValue(leaf *pb.Leaf, at string) error {
 // checkNarrowing checks the narrowing and the weight of a leaf.
 func checkNarrowing(leaf *pb.Leaf, at string) error {
 	switch {
-	case !(leaf.GetWeight() >= 0) || math.IsInf(float64(leaf.GetWeight()), 0):
+	case negative(leaf.GetWeight()) || math.IsInf(float64(leaf.GetWeight()), 0):
 		return errkind.New(errkind.Invalid, "%s.weight: must be 0 or more", at)
-	case !(leaf.GetMinConfidence() >= 0 && leaf.GetMinConfidence() <= 1):
+	case negative(leaf.GetMinConfidence()) || leaf.GetMinConfidence() > 1:
 		return errkind.New(errkind.Invalid, "%s.minConfidence: must be from 0 to 1", at)
 	case len(leaf.GetLanguages()) > MaxListed:
 		return errkind.New(errkind.Invalid, "%s.languages: %d are more than the %d allowed", at, len(leaf.GetLanguages()), MaxListed)

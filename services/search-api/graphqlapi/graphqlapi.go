@@ -109,8 +109,19 @@ func readable(body []byte) error {
 		return errkind.New(errkind.Invalid, `want a single JSON object {"query": "…", "variables": {…}}: %w`, err)
 	case request.Query == "" && request.Extensions["persistedQuery"] == nil:
 		return errkind.New(errkind.Invalid, "query: give a GraphQL document")
+	case len(request.Query) > MaxDocument:
+		return errkind.New(errkind.Invalid, "query: %d bytes are more than the %d allowed; put pictures and long texts into variables", len(request.Query), MaxDocument)
+	case len(hashOf(request.Extensions)) > MaxHash:
+		return errkind.New(errkind.Invalid, "extensions.persistedQuery.sha256Hash: want the SHA-256 of the document, %d digits", MaxHash)
 	}
 	return nil
+}
+
+// hashOf is the hash of a persisted query.
+func hashOf(extensions map[string]any) string {
+	persisted, _ := extensions["persistedQuery"].(map[string]any)
+	hash, _ := persisted["sha256Hash"].(string)
+	return hash
 }
 
 // refuse answers a request that does not reach GraphQL, in GraphQL's form.

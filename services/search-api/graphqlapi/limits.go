@@ -9,6 +9,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
@@ -16,13 +17,19 @@ import (
 
 // The limits of a request.
 const (
+	// MaxDocument bounds the bytes of a document. Pictures and long texts belong into variables.
+	MaxDocument = 64 << 10
+	// MaxHash bounds the hash of a persisted query: SHA-256 in hexadecimal.
+	MaxHash = 64
 	// MaxTokens bounds the parsed document. A long query belongs into variables.
 	MaxTokens = 2000
 	// MaxDepth is above the depth of the schema itself and of explorers' introspection.
 	MaxDepth = 16
 	// MaxFields bounds the fields of a document once the document's fragments are written out. Each fragment can double
-	// the fields.
+	// the fields. The fields of a fragment count once more: validation reads each fragment by itself, too.
 	MaxFields = 2000
+	// MaxPairs bounds the pairs of fields of one name at one place. Validation compares each two of them.
+	MaxPairs = 20_000
 	// MaxComplexity bounds the values of an answer, by the lists' limits if given and by the lists' usual length
 	// otherwise: 200 hits with everything, or 100 titles.
 	MaxComplexity = 25_000
@@ -92,30 +99,43 @@ func complexity() (c ComplexityRoot) {
 	return c
 }
 
-// extent refuses a document with several operations, with too great a depth, or with too many fields.
+// extent refuses a document with several operations, with too great a depth, or with too many fields, before the document is validated:
+// validation takes time in proportion to the fields written out, and to the pairs of fields of one name.
 type extent struct{}
 
 func (extent) ExtensionName() string                   { return "Extent" }
 func (extent) Validate(graphql.ExecutableSchema) error { return nil }
 
-func (extent) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+func (extent) MutateOperationParameters(_ context.Context, request *graphql.RawParams) *gqlerror.Error {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: request.Query}, MaxTokens)
+	if err != nil || len(doc.Operations) == 0 {
+		return nil // the execution parses too, and says what is wrong
+	}
+	operation := doc.Operations[0]
 	refuse := func(at *ast.Position, format string, args ...any) *gqlerror.Error {
 		err := gqlerror.ErrorPosf(at, format, args...)
 		errcode.Set(err, errcode.ValidationFailed)
 		return err
 	}
-	if n := len(op.Doc.Operations); n > 1 {
-		return refuse(op.Doc.Operations[1].Position, "%d operations in one request are more than the 1 allowed", n)
+	if n := len(doc.Operations); n > 1 {
+		return refuse(doc.Operations[1].Position, "%d operations in one request are more than the 1 allowed", n)
 	}
-	if n := directives(op.Doc); n > MaxDirectives {
-		return refuse(op.Operation.Position, "%d directives are more than the %d allowed", n, MaxDirectives)
+	if n := directives(doc); n > MaxDirectives {
+		return refuse(operation.Position, "%d directives are more than the %d allowed", n, MaxDirectives)
 	}
-	m := measure{}
-	switch size := m.of(op.Operation.SelectionSet); {
-	case size.depth > MaxDepth:
-		return refuse(op.Operation.Position, "the operation is %d fields deep, more than the %d allowed", size.depth, MaxDepth)
-	case size.fields > MaxFields:
-		return refuse(op.Operation.Position, "the operation has more than the %d fields allowed, its fragments written out", MaxFields)
+	m := &measure{doc: doc, inside: map[string]bool{}}
+	m.whole(operation.SelectionSet)
+	depth := m.depth
+	for _, f := range doc.Fragments {
+		m.whole(f.SelectionSet)
+	}
+	switch {
+	case depth > MaxDepth:
+		return refuse(operation.Position, "the operation is more than the %d fields deep that are allowed", MaxDepth)
+	case m.fields > MaxFields:
+		return refuse(operation.Position, "the operation has more than the %d fields allowed, its fragments written out", MaxFields)
+	case m.pairs > MaxPairs:
+		return refuse(operation.Position, "the operation names the same fields too often; name each field once in a selection")
 	}
 	return nil
 }
@@ -148,30 +168,57 @@ func directives(doc *ast.QueryDocument) (n int) {
 	return n
 }
 
-type size struct{ depth, fields int }
+// A measure measures selections with their fragments written out, until a limit is passed.
+type measure struct {
+	doc    *ast.QueryDocument
+	inside map[string]bool // fragments that are being written out
+	depth  int
+	fields int // and spreads of fragments
+	pairs  int
+}
 
-// measure measures each fragment once, however often the fragment is spread. Validation has refused fragments that
-// spread themselves.
-type measure map[string]size
+// whole measures the selection of an operation or of a fragment.
+func (m *measure) whole(set ast.SelectionSet) { m.of([]ast.SelectionSet{set}, 1) }
 
-func (m measure) of(set ast.SelectionSet) (total size) {
+// of measures the selections of one place, which are those of all fields of one name.
+func (m *measure) of(sets []ast.SelectionSet, depth int) {
+	named := map[string][]ast.SelectionSet{}
+	for _, s := range sets {
+		m.collect(s, named)
+	}
+	if len(named) > 0 {
+		m.depth = max(m.depth, depth)
+	}
+	for _, of := range named {
+		if m.pairs += len(of) * (len(of) - 1) / 2; m.past() || depth > MaxDepth {
+			return
+		}
+		m.of(of, depth+1)
+	}
+}
+
+// collect gathers the fields of a selection by name.
+func (m *measure) collect(set ast.SelectionSet, named map[string][]ast.SelectionSet) {
 	for _, s := range set {
-		var one size
+		if m.fields++; m.past() {
+			return
+		}
 		switch s := s.(type) {
 		case *ast.Field:
-			one = m.of(s.SelectionSet)
-			one.depth, one.fields = one.depth+1, one.fields+1
+			named[s.Alias] = append(named[s.Alias], s.SelectionSet)
 		case *ast.InlineFragment:
-			one = m.of(s.SelectionSet)
+			m.collect(s.SelectionSet, named)
 		case *ast.FragmentSpread:
-			var known bool
-			if one, known = m[s.Name]; !known {
-				one = m.of(s.Definition.SelectionSet)
-				m[s.Name] = one
+			f := m.doc.Fragments.ForName(s.Name)
+			if f == nil || m.inside[s.Name] { // which validation refuses
+				continue
 			}
+			m.inside[s.Name] = true
+			m.collect(f.SelectionSet, named)
+			delete(m.inside, s.Name)
 		}
-		total.depth = max(total.depth, one.depth)
-		total.fields = min(total.fields+one.fields, MaxFields+1) // as much as matters, and never over the edge of an int
 	}
-	return total
 }
+
+// past reports whether a limit is passed.
+func (m *measure) past() bool { return m.fields > MaxFields || m.pairs > MaxPairs }

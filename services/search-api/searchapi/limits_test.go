@@ -22,7 +22,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-func serve(t *testing.T, limits fair.Limits, change ...func(*searchapi.Deps)) *apitest.Server {
+func serve(t testing.TB, limits fair.Limits, change ...func(*searchapi.Deps)) *apitest.Server {
 	t.Helper()
 	l := apitest.New(t)
 	l.Add(apitest.Film{Title: "harbour", Name: "The Harbour", Shots: []apitest.Shot{{Seconds: 2, Colour: apitest.Red}},
