@@ -21,8 +21,9 @@ const (
 	MaxDocument = 64 << 10
 	// MaxHash bounds the hash of a persisted query: SHA-256 in hexadecimal.
 	MaxHash = 64
-	// MaxTokens bounds the parsed document. A long query belongs into variables.
-	MaxTokens = 2000
+	// MaxTokens bounds the parsed document: each word may be wrong, and a suggestion for each takes time. A long query belongs into
+	// variables.
+	MaxTokens = 1000
 	// MaxDepth is above the depth of the schema itself and of explorers' introspection.
 	MaxDepth = 16
 	// MaxFields bounds the fields of a document once the document's fragments are written out. Each fragment can double
