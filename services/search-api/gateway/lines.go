@@ -162,7 +162,7 @@ func (g *Gateway) line(a *pb.Annotation, said []spokenEvidence, matched bool) *p
 	var marks [][2]int
 	for _, s := range said {
 		if s.part.space == "" {
-			marks = append(marks, g.deps.Engine.Marks(search.TextQuery{Mode: s.part.mode, Words: s.part.text}, l.GetText(), l.GetLanguage())...)
+			marks = append(marks, g.marks(search.TextQuery{Mode: s.part.mode, Words: s.part.text}, l.GetText(), l.GetLanguage())...)
 		}
 	}
 	slices.SortFunc(marks, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })

@@ -116,7 +116,11 @@ func (g *Gateway) text(ctx context.Context, p *processed, q search.TextQuery) ([
 		return nil, err
 	}
 	defer release()
-	return g.deps.Engine.Text(ctx, q)
+	hits, err := g.deps.Engine.Text(ctx, q)
+	if err == nil {
+		err = p.checkHits(hits, q.Limit)
+	}
+	return hits, err
 }
 
 // vector asks the engine for the neighbours of one vector, when it is the caller's turn.
@@ -126,7 +130,16 @@ func (g *Gateway) vector(ctx context.Context, p *processed, q search.VectorQuery
 		return nil, err
 	}
 	defer release()
-	return g.deps.Engine.Vector(ctx, q)
+	return g.candidates(ctx, p, q)
+}
+
+// candidates asks the engine for the neighbours of one vector.
+func (g *Gateway) candidates(ctx context.Context, p *processed, q search.VectorQuery) ([]search.Hit, error) {
+	hits, err := g.deps.Engine.Vector(ctx, q)
+	if err == nil {
+		err = p.checkHits(hits, q.Limit)
+	}
+	return hits, err
 }
 
 // askVector maps a part to the neighbours of the vectors of the part. A shot has several vectors: an item then counts by the nearest.

@@ -166,7 +166,7 @@ func (w *whole) read(r reading, where []search.Window) groups {
 		default:
 			for _, q := range w.sets(r.pt, r.floor, r.scored) {
 				q.Where = where
-				streams = append(streams, search.ItemsOf(w.ctx, w.g.deps.Engine, q))
+				streams = append(streams, w.checkedItems(q, search.ItemsOf(w.ctx, w.g.deps.Engine, q)))
 			}
 		}
 		for g, err := range w.grouped(r, streams) {
@@ -217,7 +217,7 @@ func (w *whole) candidates(pt *part, where []search.Window) iter.Seq2[search.Hit
 		hits, asked := w.best[pt]
 		if !asked {
 			for _, v := range pt.vectors {
-				some, err := w.g.deps.Engine.Vector(w.ctx, search.VectorQuery{Scope: w.p.scope.Scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: w.g.cfg.Candidates})
+				some, err := w.g.candidates(w.ctx, w.p, search.VectorQuery{Scope: w.p.scope.Scope, Filter: pt.filter, Space: pt.space, Vector: v, Limit: w.g.cfg.Candidates})
 				if err != nil {
 					yield(search.Hit{}, err)
 					return

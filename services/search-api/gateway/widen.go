@@ -313,7 +313,7 @@ func (g *Gateway) unknownWords(ctx context.Context, p *processed, m *misspelling
 		}
 		seen := map[place]bool{}
 		for _, s := range all {
-			at := g.deps.Engine.Marks(search.TextQuery{Field: q.Field, Mode: search.Term, Words: s.Term}, q.Words, s.Language)
+			at := g.marks(search.TextQuery{Field: q.Field, Mode: search.Term, Words: s.Term}, q.Words, s.Language)
 			if len(at) == 0 {
 				continue
 			}
@@ -422,7 +422,7 @@ func (g *Gateway) spelling(ctx context.Context, p *processed, c correction) (str
 		if q.Field == search.FieldLabel {
 			in = a.GetLabel()
 		}
-		for _, at := range g.deps.Engine.Marks(search.TextQuery{Field: q.Field, Mode: search.Term, Words: q.Words}, in, c.Language) {
+		for _, at := range g.marks(search.TextQuery{Field: q.Field, Mode: search.Term, Words: q.Words}, in, c.Language) {
 			counts[in[at[0]:at[1]]]++
 		}
 	}

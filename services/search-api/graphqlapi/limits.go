@@ -23,7 +23,7 @@ const (
 	MaxHash = 64
 	// MaxTokens bounds the parsed document: each word may be wrong, and a suggestion for each takes time. A long query belongs into
 	// variables.
-	MaxTokens = 1000
+	MaxTokens = 1200
 	// MaxDepth is above the depth of the schema itself and of explorers' introspection.
 	MaxDepth = 16
 	// MaxFields bounds the fields of a document once the document's fragments are written out. Each fragment can double

@@ -191,7 +191,7 @@ func graphqlBombs() (out []bomb) {
 	document("a megabyte in a block string", "", `{ search(q: """`+fill("\n ", megabyte)+`a""") { cursor } }`)
 	document("wrong words", "", "{ "+fill("wrong ", 6000)+"}")
 	document("wrong words with suggestions", "", "{ search(q: \"a\") { hits { "+fill("titleNam ", 9000)+"} } }")
-	document("many wrong words", "", "{ search(q: \"a\") { hits { "+numbered("titleNam%d ", 950)+"} } }")
+	document("many wrong words", "", "{ search(q: \"a\") { hits { "+numbered("titleNam%d ", 1150)+"} } }")
 	document("a deep introspection", "", "{ __schema { types { fields { type { "+strings.Repeat("ofType { ", 100)+" name "+strings.Repeat("} ", 100)+" } } } } }")
 	document("fields of one name", "", `{ search(q: "a") { hits { `+strings.Repeat("text ", 1900)+`} } }`)
 	document("parents of one name", "", `{ search(q: "a") { hits { `+strings.Repeat("evidence { leaf by } ", 330)+`} } }`)

@@ -52,8 +52,12 @@ func TestLanes(t *testing.T) {
 			b := open(t, 1200, 800)
 			b.enter(s, "&q=coffee&way=dialogue")
 			b.until(hits + ".length > 0")
-			b.do(chromedp.Click(".hit"))
-			b.until("document.querySelectorAll('#lanes .lane').length > 0")
+			const top = "document.querySelector('#detail .tools').getBoundingClientRect().top"
+			opened := get[float64](b, "(() => { document.querySelector('.hit').click(); return "+top+" })()") // before any answer can have come
+			b.until("document.querySelectorAll('#lanes .lane').length > 0 && document.querySelector('#video').readyState > 0")
+			if came := get[float64](b, top); came < opened-1 || came > opened+1 {
+				t.Errorf("the buttons of the player move from %.0f to %.0f when the lanes come", opened, came)
+			}
 			got := get[[]string](b, `[...document.querySelectorAll('#lanes .lane')].map(l => [l.dataset.lane, l.querySelector('.name').textContent, l.querySelector('use').getAttribute('href').split('#')[1]].join(' '))`)
 			if !slices.Equal(got, c.want) {
 				t.Errorf("the lanes are %q, want %q", got, c.want)

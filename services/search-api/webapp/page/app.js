@@ -265,6 +265,8 @@ async function play(i) {
   const at = () => { v.currentTime = late + (start + half) / 1000; };
   v.pause();
   detail(h);
+  $('lanes').replaceChildren();
+  $('lanes').hidden = false; // the room of the lanes is kept from the start, so that no button moves when the lanes come
   if (!$('player').open) $('player').showModal();
   let video = null;
   try { video = (await call('GetAsset', { asset: h.asset })).asset.video; } catch { /* the film plays without it; frame steps wait for it */ }
@@ -315,12 +317,11 @@ const icon = name => {
 const known = new Set(['speech', 'shot', 'tag', 'eye', 'picture', 'frame', 'sound', 'face', 'person', 'text']); // the names in icons.svg
 
 async function drawLanes(h) {
-  $('lanes').hidden = true;
   try {
     catalogue ??= await call('GetCatalog', {});
     const lanes = new Map();
     for (const k of catalogue.kinds || []) if (k.lane) lanes.set(k.lane, [...(lanes.get(k.lane) || []), k]);
-    if (!lanes.size) return;
+    if (!lanes.size) { $('lanes').hidden = true; return; }
     const from = Math.max(0, Math.floor(Number(h.start || 0) / flicks) - around), to = Math.ceil(Number(h.end || 0) / flicks) + around;
     const all = [], ask = { asset: h.asset, kinds: [...lanes.values()].flat().map(k => k.kind), start: String(from * flicks), end: String(to * flicks), limit: 500 };
     for (let pages = 0; pages < 4; pages++) { // two minutes of film have far fewer
@@ -333,7 +334,6 @@ async function drawLanes(h) {
     const ends = all.map(a => Math.ceil(Number(a.end || 0) / flicks)); // the film may end before the lanes would
     const upto = Math.max(from + 1, Math.min(to, Math.max(0, ...ends)));
     $('lanes').replaceChildren(...[...lanes].map(([, kinds]) => drawLane(kinds, all, from, upto)).filter(Boolean));
-    $('lanes').hidden = !$('lanes').children.length;
   } catch (e) { if (playing === h) say(`The lanes cannot be drawn: ${e.message}`, true); }
 }
 
