@@ -446,7 +446,7 @@ func TestWatchOverGraphQL(t *testing.T) {
 		for k, v := range map[string]string{"Authorization": "Bearer reader", "Content-Type": "application/json", "Accept": "text/event-stream"} {
 			req.Header.Set(k, v)
 		}
-		resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // the returned function closes the body
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
