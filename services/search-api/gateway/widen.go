@@ -306,7 +306,7 @@ func (g *Gateway) unknownWords(ctx context.Context, p *processed, m *misspelling
 	known, near := map[place]int{}, map[place][]correction{}
 	for _, pt := range m.words {
 		q := pt.allWords(p)
-		q.Mode = search.AllWords
+		q.Mode, q.Words = search.AllWords, m.leaf.GetText() // a part may ask a translation, whose places are of another text
 		all, err := g.spellingsOf(ctx, p, q)
 		if err != nil {
 			return nil, err
