@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -94,7 +95,14 @@ func newWorld(t *testing.T, a authz.Authoriser, titles ...string) *world {
 	s := httptest.NewServer(api.Handler())
 	t.Cleanup(s.Close)
 	w.operator = s.URL
-	w.search = l.Serve(nil, func(_ *gateway.Config, d *searchapi.Deps) { d.Authoriser = a }).URL
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.search = l.Serve(nil, func(cfg *gateway.Config, d *searchapi.Deps) {
+		cfg.Recommend.KeyFile = key // both worlds sign the searches alike
+		d.Authoriser = a
+	}).URL
 	return w
 }
 

@@ -84,6 +84,17 @@ func (e *engine) Languages(_ context.Context, s *search.Scope) ([]string, error)
 	return nil, nil
 }
 
+func (e *engine) Characters(_ context.Context, s *search.Scope, _ string, _ int) ([]string, error) {
+	if s == nil {
+		return nil, search.ErrNoScope
+	}
+	return nil, nil
+}
+
+func (e *engine) Spellings(_ context.Context, q search.TextQuery) ([]search.Spelling, error) {
+	return nil, q.Check()
+}
+
 func (e *engine) Marks(search.TextQuery, string, string) [][2]int { return nil }
 func (e *engine) Dump(context.Context, io.Writer) error           { return nil }
 func (e *engine) Ready(context.Context) error                     { return nil }
