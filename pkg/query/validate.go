@@ -302,6 +302,14 @@ func (l Language) checkValue(leaf *pb.Leaf, at string) error {
 	shape := l.shape(leaf.GetKind())
 	placed, ranged := placed(shape), shape == pb.LeafShape_LEAF_SHAPE_RANGE
 	switch {
+	case !placed && (leaf.GetAsset() != "" || leaf.GetTimecode() != "" || leaf.GetTime() != 0):
+		return errkind.New(errkind.Invalid, "%s: %s takes no asset, timecode or time", at, leaf.GetKind())
+	case (placed || ranged) && leaf.GetText() != "":
+		return errkind.New(errkind.Invalid, "%s.text: %s takes no text", at, leaf.GetKind())
+	case len(leaf.GetImage()) > 0 && (placed || ranged || leaf.GetText() != ""):
+		return errkind.New(errkind.Invalid, "%s.image: %s takes no picture beside a text, a place or numbers", at, leaf.GetKind())
+	case placed && leaf.GetTimecode() != "" && leaf.GetTime() != 0:
+		return errkind.New(errkind.Invalid, "%s: give the timecode or the time", at)
 	case placed && leaf.GetAsset() == "":
 		return errkind.New(errkind.Invalid, "%s.asset: %s needs an asset", at, leaf.GetKind())
 	case placed && leaf.GetTime() < 0:
