@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/search/words"
@@ -17,6 +18,9 @@ func (e *Engine) spellings(ctx context.Context, at func(part) string, q search.T
 	asked := words.Question(q.Words)
 	if len(asked) == 0 || q.Scope.Empty() {
 		return nil, ctx.Err()
+	}
+	if err := e.hideLate(ctx, at, q); err != nil {
+		return nil, err
 	}
 	visible, err := e.visible(q.Scope, q.Filter, nil)
 	if err != nil {
@@ -41,6 +45,28 @@ func (e *Engine) spellings(ctx context.Context, at func(part) string, q search.T
 		}
 	}
 	return words.Spellings(all, func(wanted []words.Wanted) error { return e.nearWords(ctx, index, visible, fields, wanted) })
+}
+
+// Bounds of hideLate.
+const (
+	lateWords = 8
+	lateHits  = 200
+)
+
+// hideLate lets a large scope pass over late runs with the words of a question, or with words near the words. A hit of a late run is noticed
+// (see sentScope); a count is not. Counts of a word with more than lateHits visible items may hold items of late runs.
+func (e *Engine) hideLate(ctx context.Context, at func(part) string, q search.TextQuery) error {
+	if _, named := q.Scope.Named(); named {
+		return nil
+	}
+	asked := strings.Fields(q.Words)
+	for _, w := range asked[:min(len(asked), lateWords)] {
+		q.Mode, q.Words, q.Limit = search.Fuzzy, w, lateHits
+		if _, err := e.findText(ctx, at, q); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // known reports whether a visible document has the word.
