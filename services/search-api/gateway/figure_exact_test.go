@@ -452,9 +452,9 @@ func TestFigureExactSpeed(t *testing.T) {
 	for _, operator := range []string{"and", "not", "within", "then"} {
 		m := v.measure(t, operator, words("zulu", 1), words("kilo", 10))
 		ratio := percentile(m.straight.busy, .5) / percentile(m.ours.busy, .5)
-		figure.Report(t, false, figure.Result{Name: "exact/speed", Claim: fmt.Sprintf("%s of two words, each in a tenth of %d lines, with ranks, evidence and a page: p99 ≤ 100 ms", operator, shots),
+		figure.Report(t, false, figure.Result{Name: "exact/speed", Claim: fmt.Sprintf("%s of two words, each in a tenth of %d lines, with ranks, evidence and a page: p99 ≤ 100 ms, ≥ 10x faster than reading both sets whole", operator, shots),
 			Measured: fmt.Sprintf("%s; both sets whole and swept, without ranks, evidence and a page: %s; with ranks: %s", &m.ours, &m.straight, &m.ranked),
-			Ratio:    ratio, Pass: percentile(m.ours.took, .99) <= 100})
+			Ratio:    ratio, Pass: percentile(m.ours.took, .99) <= 100 && ratio >= 10})
 	}
 	m := v.measure(t, "and", rare, labels)
 	small := openVast(t, max(vastFilm, shots/100))
