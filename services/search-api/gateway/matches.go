@@ -123,7 +123,7 @@ func (w *whole) encode() {
 // plan makes the operand of the whole query, and the lines that explain the operand.
 func (w *whole) plan() (root operand, lines []*step, err error) {
 	s := &steps{}
-	if root, err = w.operand(w.p.tree, 0, true, s); err != nil {
+	if root, err = w.operand(w.p.tree, true, s); err != nil {
 		return nil, s.list, err
 	}
 	root.drive()
@@ -165,7 +165,7 @@ func (w *whole) any(lines []*step) (bool, error) {
 		if w.failed[pt] != nil || pt.space != "" && pt.calibration == nil {
 			continue
 		}
-		for _, q := range w.sets(pt, 0, false) {
+		for _, q := range w.sets(pt, false) {
 			for _, err := range w.g.deps.Engine.Set(w.ctx, q) {
 				if err != nil {
 					return false, &stop{pt, err}
@@ -321,7 +321,7 @@ func (w *whole) overlapping(q *pb.Query, ms []*moment) ([]*moment, error) {
 		windows[i] = search.Window{Asset: m.asset, Interval: m.Interval}
 	}
 	w.paid = math.MaxInt // the windows bound the items
-	o, err := w.operand(q, 0, false, &steps{})
+	o, err := w.operand(q, false, &steps{})
 	if err != nil {
 		return nil, err
 	}

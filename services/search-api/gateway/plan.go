@@ -36,24 +36,24 @@ type operand interface {
 }
 
 // operand makes the operand of a tree whose every leaf is at least so confident. scored says whether somebody reads the scores.
-func (w *whole) operand(q *pb.Query, floor float32, scored bool, steps *steps) (operand, error) {
+func (w *whole) operand(q *pb.Query, scored bool, steps *steps) (operand, error) {
 	switch n := q.GetNode().(type) {
 	case *pb.Query_Leaf:
-		return w.leaf(n.Leaf, floor, scored, steps)
+		return w.leaf(n.Leaf, scored, steps)
 	case *pb.Query_Or:
-		return w.anyOf(n.Or.GetQueries(), floor, scored, steps)
+		return w.anyOf(n.Or.GetQueries(), scored, steps)
 	case *pb.Query_And:
-		return w.allOf(n.And.GetQueries(), floor, scored, steps)
+		return w.allOf(n.And.GetQueries(), scored, steps)
 	case *pb.Query_Within:
-		return w.pairOf(n.Within, floor, steps)
+		return w.pairOf(n.Within, steps)
 	case *pb.Query_Then:
-		return w.sequenceOf(n.Then, floor, steps)
+		return w.sequenceOf(n.Then, steps)
 	case *pb.Query_Related:
-		return w.relatedOf(n.Related, floor, scored, steps)
+		return w.relatedOf(n.Related, scored, steps)
 	case *pb.Query_NearCut:
-		return w.nearCutOf(n.NearCut, floor, scored, steps)
+		return w.nearCutOf(n.NearCut, scored, steps)
 	case *pb.Query_AtLeast:
-		return w.atLeastOf(n.AtLeast, floor, scored, steps)
+		return w.atLeastOf(n.AtLeast, scored, steps)
 	}
 	return nil, errkind.New(errkind.Invalid, "query: %T cannot be evaluated", q.GetNode())
 }
@@ -81,7 +81,7 @@ type leafOperand struct {
 	items    int
 }
 
-func (w *whole) leaf(l *pb.Leaf, floor float32, scored bool, s *steps) (operand, error) {
+func (w *whole) leaf(l *pb.Leaf, scored bool, s *steps) (operand, error) {
 	o := &leafOperand{w: w}
 	for _, pt := range w.parts {
 		if pt.leaf != l {
@@ -89,7 +89,7 @@ func (w *whole) leaf(l *pb.Leaf, floor float32, scored bool, s *steps) (operand,
 		}
 		line := s.enter("%s", pt.name())
 		s.leave()
-		r := reading{pt: pt, floor: floor, scored: scored, told: line, annotated: w.regional[l] || tested(l)}
+		r := reading{pt: pt, scored: scored, told: line, annotated: w.regional[l] || tested(l)}
 		o.readings = append(o.readings, r)
 		n, err := w.estimate(r)
 		if err != nil {
@@ -148,7 +148,7 @@ func (w *whole) estimate(r reading) (int, error) {
 	began := time.Now()
 	defer func() { r.told.worked(time.Since(began)) }()
 	sum := 0
-	for _, q := range w.sets(r.pt, r.floor, false) {
+	for _, q := range w.sets(r.pt, false) {
 		n, err := w.measure(q)
 		if err != nil {
 			if w.ctx.Err() != nil {
@@ -186,12 +186,12 @@ type orOperand struct {
 	all []operand
 }
 
-func (w *whole) anyOf(qs []*pb.Query, floor float32, scored bool, s *steps) (operand, error) {
+func (w *whole) anyOf(qs []*pb.Query, scored bool, s *steps) (operand, error) {
 	s.enter("or")
 	defer s.leave()
 	o := &orOperand{w: w}
 	for _, q := range qs {
-		c, err := w.operand(q, floor, scored, s)
+		c, err := w.operand(q, scored, s)
 		if err != nil {
 			return nil, err
 		}
@@ -286,13 +286,13 @@ type andOperand struct {
 	line             *step
 }
 
-func (w *whole) allOf(qs []*pb.Query, floor float32, scored bool, s *steps) (operand, error) {
+func (w *whole) allOf(qs []*pb.Query, scored bool, s *steps) (operand, error) {
 	o := &andOperand{w: w, line: s.enter("and")}
 	defer s.leave()
 	for _, q := range qs {
 		not := q.GetNot()
 		if not == nil {
-			c, err := w.operand(q, floor, scored, s)
+			c, err := w.operand(q, scored, s)
 			if err != nil {
 				return nil, err
 			}
@@ -300,7 +300,7 @@ func (w *whole) allOf(qs []*pb.Query, floor float32, scored bool, s *steps) (ope
 			continue
 		}
 		s.enter("not")
-		c, err := w.operand(not.GetQuery(), floor, false, s)
+		c, err := w.operand(not.GetQuery(), false, s)
 		s.leave()
 		if err != nil {
 			return nil, err
@@ -372,27 +372,27 @@ type pairOperand struct {
 	line        *step
 }
 
-func (w *whole) pairOf(n *pb.Within, floor float32, s *steps) (operand, error) {
+func (w *whole) pairOf(n *pb.Within, s *steps) (operand, error) {
 	gap := schema.Time(n.GetGap())
 	o := &pairOperand{w: w, gap: gap, join: w.algebra.Within, line: s.enter("within %s", length(gap))}
-	return o, o.sides(n.GetLeft(), n.GetRight(), floor, s)
+	return o, o.sides(n.GetLeft(), n.GetRight(), s)
 }
 
-func (w *whole) sequenceOf(n *pb.Then, floor float32, s *steps) (operand, error) {
+func (w *whole) sequenceOf(n *pb.Then, s *steps) (operand, error) {
 	gap := schema.Time(n.GetGap())
 	o := &pairOperand{w: w, gap: gap, join: w.algebra.Then, line: s.enter("then within %s", length(gap))}
-	return o, o.sides(n.GetLeft(), n.GetRight(), floor, s)
+	return o, o.sides(n.GetLeft(), n.GetRight(), s)
 }
 
 func length(t schema.Time) time.Duration { return time.Duration(t.Seconds() * float64(time.Second)) }
 
 // sides makes the operands of both sides. The scores decide which moment of the right is the best.
-func (o *pairOperand) sides(left, right *pb.Query, floor float32, s *steps) (err error) {
+func (o *pairOperand) sides(left, right *pb.Query, s *steps) (err error) {
 	defer s.leave()
-	if o.left, err = o.w.operand(left, floor, true, s); err != nil {
+	if o.left, err = o.w.operand(left, true, s); err != nil {
 		return err
 	}
-	o.right, err = o.w.operand(right, floor, true, s)
+	o.right, err = o.w.operand(right, true, s)
 	return err
 }
 

@@ -22,7 +22,7 @@ type relatedOperand struct {
 	line   *step
 }
 
-func (w *whole) relatedOf(n *pb.Related, floor float32, scored bool, s *steps) (operand, error) {
+func (w *whole) relatedOf(n *pb.Related, scored bool, s *steps) (operand, error) {
 	relation := n.GetRelation()
 	o := &relatedOperand{w: w, both: inPicture(relation), line: s.enter("%s", strings.ToLower(query.RelationName(relation)))}
 	defer s.leave()
@@ -44,11 +44,11 @@ func (w *whole) relatedOf(n *pb.Related, floor float32, scored bool, s *steps) (
 		o.relate = func(a, b []stretch) ([]stretch, error) { return w.inPicture(relation, a, b) }
 	}
 	var err error
-	if o.left, err = w.operand(n.GetLeft(), floor, scored, s); err != nil {
+	if o.left, err = w.operand(n.GetLeft(), scored, s); err != nil {
 		return nil, err
 	}
 	// A relation in time leaves nothing of the right in the answer.
-	o.right, err = w.operand(n.GetRight(), floor, scored && o.both, s)
+	o.right, err = w.operand(n.GetRight(), scored && o.both, s)
 	return o, err
 }
 
@@ -112,12 +112,12 @@ type nearCutOperand struct {
 	line *step
 }
 
-func (w *whole) nearCutOf(n *pb.NearCut, floor float32, scored bool, s *steps) (operand, error) {
+func (w *whole) nearCutOf(n *pb.NearCut, scored bool, s *steps) (operand, error) {
 	gap := schema.Time(n.GetGap())
 	o := &nearCutOperand{w: w, gap: gap, line: s.enter("near cut within %s", length(gap))}
 	defer s.leave()
 	var err error
-	o.of, err = w.operand(n.GetQuery(), floor, scored, s)
+	o.of, err = w.operand(n.GetQuery(), scored, s)
 	return o, err
 }
 
@@ -165,11 +165,11 @@ type atLeastOperand struct {
 	line  *step
 }
 
-func (w *whole) atLeastOf(n *pb.AtLeast, floor float32, scored bool, s *steps) (operand, error) {
+func (w *whole) atLeastOf(n *pb.AtLeast, scored bool, s *steps) (operand, error) {
 	o := &atLeastOperand{w: w, count: int(n.GetCount()), line: s.enter("at least %d of %d", n.GetCount(), len(n.GetQueries()))}
 	defer s.leave()
 	for _, q := range n.GetQueries() {
-		c, err := w.operand(q, floor, scored, s)
+		c, err := w.operand(q, scored, s)
 		if err != nil {
 			return nil, err
 		}

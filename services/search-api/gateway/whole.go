@@ -96,13 +96,13 @@ func (w *whole) spend(n int) error {
 // setOf asks for the whole set of a part within windows.
 //
 //   - Words: by the mode of the part; all of the words where the leaf has no mode.
-//   - A vector: every item that the calibration calls a match, and that is as confident as the floor and the filter want.
-func (w *whole) setOf(pt *part, vector []float32, floor float32, scored bool) search.SetQuery {
+//   - A vector: every item that the calibration calls a match, and that is as confident as the filter wants.
+func (w *whole) setOf(pt *part, vector []float32, scored bool) search.SetQuery {
 	if pt.space == "" {
 		q := pt.allWords(w.p)
 		return search.SetQuery{Scored: scored, Text: &q}
 	}
-	least := pt.calibration.score(w.least(pt, floor))
+	least := pt.calibration.score(w.least(pt))
 	if pt.leaf.GetSame() {
 		least = max(least, pt.same)
 	}
@@ -111,8 +111,8 @@ func (w *whole) setOf(pt *part, vector []float32, floor float32, scored bool) se
 }
 
 // least is the confidence from which on an item of the part belongs to its set.
-func (w *whole) least(pt *part, floor float32) float32 {
-	return max(floor, pt.match(), pt.cutoff(), pt.filter.MinConfidence)
+func (w *whole) least(pt *part) float32 {
+	return max(pt.match(), pt.cutoff(), pt.filter.MinConfidence)
 }
 
 // score returns a similarity that no match falls below: confidence turned round, less what rounding may take away.
@@ -123,13 +123,13 @@ func (c *calibration) score(confidence float32) float64 {
 }
 
 // sets returns the questions whose answers make up the set of a part: one for words, and one for each vector.
-func (w *whole) sets(pt *part, floor float32, scored bool) []search.SetQuery {
+func (w *whole) sets(pt *part, scored bool) []search.SetQuery {
 	if pt.space == "" {
-		return []search.SetQuery{w.setOf(pt, nil, floor, scored)}
+		return []search.SetQuery{w.setOf(pt, nil, scored)}
 	}
 	var out []search.SetQuery
 	for _, v := range pt.vectors {
-		out = append(out, w.setOf(pt, v, floor, scored))
+		out = append(out, w.setOf(pt, v, scored))
 	}
 	return out
 }
@@ -137,7 +137,6 @@ func (w *whole) sets(pt *part, floor float32, scored bool) []search.SetQuery {
 // A reading is what is read of one part.
 type reading struct {
 	pt     *part
-	floor  float32
 	scored bool
 	told   *step
 	// annotated says that the annotation behind each hit is read: the leaf tests the annotation, or a relation compares regions.
@@ -164,7 +163,7 @@ func (w *whole) read(r reading, where []search.Window) groups {
 		case r.pt.space != "" && r.pt.calibration == nil:
 			streams = append(streams, search.Gathered(w.candidates(r.pt, where)))
 		default:
-			for _, q := range w.sets(r.pt, r.floor, r.scored) {
+			for _, q := range w.sets(r.pt, r.scored) {
 				q.Where = where
 				streams = append(streams, w.checkedItems(q, search.ItemsOf(w.ctx, w.g.deps.Engine, q)))
 			}
@@ -452,7 +451,7 @@ func (w *whole) moments(r reading, some []assetItems) ([]group, error) {
 
 // reasons appends the items that are in sight and surely enough of the part.
 func (w *whole) reasons(r reading, items search.Items, all []reason) []reason {
-	least := w.least(r.pt, r.floor)
+	least := w.least(r.pt)
 	run, look := search.Item{}.Run, uint32(0)
 	for i := range items.List {
 		it := &items.List[i]
