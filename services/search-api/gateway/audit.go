@@ -6,7 +6,6 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/errkind"
-	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -17,18 +16,11 @@ func note(ctx context.Context, req *pb.SearchRequest, q *processed, resp *pb.Sea
 		return
 	}
 	if q != nil {
-		var pictures [][]byte
-		for _, l := range query.Leaves(q.tree) {
-			if len(l.GetImage()) > 0 {
-				pictures = append(pictures, l.GetImage())
-			}
-			for _, x := range l.GetExamples() {
-				if len(x.GetImage()) > 0 {
-					pictures = append(pictures, x.GetImage())
-				}
-			}
+		var images [][]byte
+		for _, image := range pictures(q.tree) {
+			images = append(images, *image)
 		}
-		call.Query(q.printed, pictures...)
+		call.Query(q.printed, images...)
 	} else {
 		text, cut := unread(req.GetQ())
 		call.Query(text)

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cinedex/cinedex/pkg/query"
 	"github.com/cinedex/cinedex/pkg/recommend"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -223,13 +222,8 @@ func (p *picks) renew(ctx context.Context) error {
 
 // name names an answer for Picked; "" where no pick of the answer is kept. A store that does not answer costs the name, and not the answer.
 func (p *picks) name(ctx context.Context, q *processed, hits []*pb.Hit) string {
-	if !p.cfg.Log || len(hits) == 0 {
+	if !p.cfg.Log || len(hits) == 0 || len(pictures(q.tree)) > 0 {
 		return ""
-	}
-	for _, l := range query.Leaves(q.tree) {
-		if len(l.GetImage()) > 0 {
-			return ""
-		}
 	}
 	secret, err := p.key(ctx)
 	if err != nil {

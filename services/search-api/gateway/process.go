@@ -255,19 +255,26 @@ func narrowed(a, b *pb.Filter) (*pb.Filter, error) {
 // withoutPictures is the query as it is printed back: nobody wants their picture back in base64.
 func withoutPictures(q *pb.Query) *pb.Query {
 	c := proto.CloneOf(q)
-	query.Walk(c, func(l *pb.Leaf) {
+	for _, image := range pictures(c) {
+		sum := sha256.Sum256(*image)
+		*image = sum[:6]
+	}
+	return c
+}
+
+// pictures are where a query holds the pictures that the query asks with, of leaves and of examples.
+func pictures(q *pb.Query) (out []*[]byte) {
+	for _, l := range query.Leaves(q) {
 		if len(l.GetImage()) > 0 {
-			sum := sha256.Sum256(l.GetImage())
-			l.Image = sum[:6]
+			out = append(out, &l.Image)
 		}
 		for _, x := range l.GetExamples() {
 			if len(x.GetImage()) > 0 {
-				sum := sha256.Sum256(x.GetImage())
-				x.Image = sum[:6]
+				out = append(out, &x.Image)
 			}
 		}
-	})
-	return c
+	}
+	return out
 }
 
 // A picture is to be decoded, which takes so much memory at most.

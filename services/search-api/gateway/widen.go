@@ -8,8 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/query"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -121,7 +119,7 @@ func (m *misspelling) apply(p *processed) bool {
 // suggestions are whole queries with other spellings.
 func (p *processed) suggestions(found []*misspelling) (out []string) {
 	spelt := slices.DeleteFunc(slices.Clone(found), func(m *misspelling) bool { return len(m.texts) == 0 })
-	if len(spelt) == 0 || slices.ContainsFunc(query.Leaves(p.tree), func(l *pb.Leaf) bool { return len(l.GetImage()) > 0 }) {
+	if len(spelt) == 0 || len(pictures(p.tree)) > 0 {
 		return nil // the one-line form of a query with a picture is told without the picture
 	}
 	lang := query.Language{Names: p.view}
@@ -148,7 +146,7 @@ func (p *processed) respelt(spelt []*misspelling, n int) *pb.Query {
 			}
 		}
 	}
-	return proto.CloneOf(tree)
+	return tree
 }
 
 // misspellings looks at the leaves of words that found no match.
