@@ -16,7 +16,7 @@ CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
 .PHONY: servers servers-stop servers-status chaos
-.PHONY: help build sizes demo test check setup figures bench fuzz race release lint generate stale fmt prose clean
+.PHONY: help build wheel sizes demo test check setup figures bench fuzz race release lint generate stale fmt prose clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,9 +35,13 @@ else
 	$(BIN) demo
 endif
 
-setup: build ## fetch the models, media and programs of the tests
-	$(BIN) models fetch core demo ffmpeg ffprobe
+setup: build ## fetch the models, media, programs and packages of the tests
+	$(BIN) models fetch core suite demo ffmpeg ffprobe
 	@scripts/system-packages
+	@scripts/sdk-packages
+
+wheel: ## dist/cinedex-VERSION-py3-none-any.whl: the package for algorithms in Python
+	@scripts/wheel dist
 
 servers: ## real Kafka, Cassandra and OpenSearch as processes on this machine (KAFKA=3 CASSANDRA=2)
 	@$(GO) run ./deploy/local start -kafka $(KAFKA) -cassandra $(CASSANDRA) -opensearch $(OPENSEARCH) \

@@ -173,7 +173,7 @@ func variables(known map[string]bool) []string {
 
 // reserved are variables with our prefix that are not settings of a service: the places of the cache of models and of
 // packages fetched by hand, and switches of the tests.
-var reserved = []string{"CACHE", "REQUIRE_ALL", "URL", "TOKEN", "CONFIG", "FFMPEG", "FFPROBE", "HOME", "SERVER", "SERVERS", "PACKAGES"}
+var reserved = []string{"CACHE", "PYTHON", "WORKER_PARENT", "REQUIRE_ALL", "URL", "TOKEN", "CONFIG", "FFMPEG", "FFPROBE", "HOME", "SERVER", "SERVERS", "PACKAGES"}
 
 func unknownEnv(known map[string]bool, elsewhere []string) []string {
 	names := variables(known)

@@ -14,6 +14,7 @@ import (
 type jsonAlgorithm struct {
 	Name    string   `json:"name"`
 	Version string   `json:"version"`
+	Group   string   `json:"group"`
 	Summary string   `json:"summary"`
 	Reads   []string `json:"reads"`
 	Needs   []string `json:"needs"`
@@ -35,6 +36,9 @@ func newAlgorithms(o *output) *cobra.Command {
 			}
 			models := builtin.Open(cache, 1)
 			defer models.Close()
+			if err := models.Enable(builtin.Default, builtin.Suite); err != nil {
+				return err
+			}
 			registry, err := models.Algorithms()
 			if err != nil {
 				return err
@@ -42,7 +46,7 @@ func newAlgorithms(o *output) *cobra.Command {
 			rows := []jsonAlgorithm{}
 			for _, a := range registry.All() {
 				s := a.Spec()
-				j := jsonAlgorithm{Name: s.GetName(), Version: s.GetVersion(), Summary: s.GetSummary(),
+				j := jsonAlgorithm{Name: s.GetName(), Version: s.GetVersion(), Group: models.Group(s.GetName()), Summary: s.GetSummary(),
 					Reads: some(s.GetReads()), Needs: some(s.GetNeeds()), Kinds: some(s.GetKinds()), Spaces: []string{}, Models: some(s.GetModels())}
 				for _, sp := range s.GetSpaces() {
 					j.Spaces = append(j.Spaces, schema.SpaceID(sp))
@@ -58,9 +62,9 @@ func newAlgorithms(o *output) *cobra.Command {
 				return o.value(map[string]any{"algorithms": rows})
 			}
 			w := o.table()
-			fmt.Fprintln(w, "ALGORITHM\tREADS\tNEEDS\tWRITES\tWHAT IT DOES")
+			fmt.Fprintln(w, "ALGORITHM\tGROUP\tREADS\tNEEDS\tWRITES\tWHAT IT DOES")
 			for _, j := range rows {
-				fmt.Fprintf(w, "%s@%s\t%s\t%s\t%s\t%s\n", j.Name, j.Version, strings.Join(j.Reads, " "), strings.Join(j.Needs, " "),
+				fmt.Fprintf(w, "%s@%s\t%s\t%s\t%s\t%s\t%s\n", j.Name, j.Version, j.Group, strings.Join(j.Reads, " "), strings.Join(j.Needs, " "),
 					strings.Join(append(j.Kinds, j.Spaces...), " "), j.Summary)
 			}
 			return w.Flush()

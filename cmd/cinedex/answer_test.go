@@ -82,7 +82,7 @@ func TestAnswerForm(t *testing.T) {
 	const want = `{"query":"a<b","took_ms":1.5,"partial":[],"hits":[{"title":"t","title_name":"","asset":"","start_frame":10,"end_frame":0,` +
 		`"start_timecode":"","end_timecode":"","start_ms":0,"end_ms":0,"start":0,"end":0,"score":0,"confidence":0.1,"text":"","language":"","character":"",` +
 		`"thumbnail":"http://h/thumbnails/0.jpg","media":"","evidence":[{"leaf":"any","algorithm":"","version":"","run":"","ordinal":0,"kind":"","score":0,` +
-		`"rank":0,"start":0,"end":0,"by":""}],"marks":[],"credit":"","folded":0,"lines":[]}],"no_good_match":false,"groups":[],"ran":[],"did_you_mean":[],"profile":"","facets":[]}` + "\n"
+		`"rank":0,"start":0,"end":0,"by":""}],"marks":[],"credit":"","folded":0,"lines":[],"near":false}],"no_good_match":false,"groups":[],"ran":[],"did_you_mean":[],"profile":"","facets":[],"unseen_titles":0}` + "\n"
 	if out.String() != want {
 		t.Errorf("got  %s\nwant %s", out.String(), want)
 	}

@@ -183,6 +183,9 @@ func TestAsk03StablePagesTotalsFacets(t *testing.T) {
 	pages := 0
 	for cursor := ""; len(got) < len(want); pages++ {
 		r := page(cursor, 7)
+		if len(r.GetPartial()) > 0 {
+			t.Fatalf("page %d is not whole: %v", pages, r.GetPartial())
+		}
 		if r.GetTotal().GetCount() != whole.GetTotal().GetCount() || fmt.Sprint(r.GetFacets()) != fmt.Sprint(whole.GetFacets()) {
 			t.Errorf("page %d: total %v and facets %v, want %v and %v", pages, r.GetTotal(), r.GetFacets(), whole.GetTotal(), whole.GetFacets())
 		}
@@ -202,11 +205,21 @@ func TestAsk03StablePagesTotalsFacets(t *testing.T) {
 	}
 	got = got[:min(len(got), len(want))]
 	if len(want) < 50 || !slices.Equal(got, want) {
-		t.Errorf("%d hits in %d pages are not the %d hits of the whole", len(got), pages, len(want))
+		t.Errorf("%d hits in %d pages are not the %d hits of the whole: %s", len(got), pages, len(want), firstDifference(got, want))
 	}
 	if slices.Sort(got); len(slices.Compact(got)) != len(want) {
 		t.Error("a hit stands on two pages")
 	}
+}
+
+// firstDifference tells where two lists begin to differ.
+func firstDifference(got, want []string) string {
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			return fmt.Sprintf("hit %d is %s, want %s; behind: %q, want %q", i, got[i], want[i], got[i+1:], want[i+1:])
+		}
+	}
+	return fmt.Sprintf("the first %d are equal", min(len(got), len(want)))
 }
 
 // Ask 4: a filter keeps the recall: the neighbours within a title of one in forty lines are the neighbours that a look at every line finds.

@@ -525,7 +525,7 @@ func badVectors(t *testing.T, k *kinds, w *world, good *pb.MediaArrived) {
 			}
 			return reason != ""
 		})
-		if !strings.Contains(reason, `unknown space "e6-small@1"`) {
+		if !strings.Contains(reason, `no algorithm in the catalogue declares the space e6-small@1`) {
 			t.Errorf("the dead letter says %q", reason)
 		}
 	})

@@ -259,7 +259,7 @@ func download(ctx context.Context, o *output, e endpoint, id string, f jsonResul
 	if err != nil {
 		return err
 	}
-	resp, err := (&http.Client{Transport: bearer{e.Token, http.DefaultTransport}}).Do(req)
+	resp, err := e.client(0).Do(req)
 	if err != nil {
 		return errkind.Wrap(errkind.Unavailable, err)
 	}

@@ -196,19 +196,42 @@ func (c *calibration) samples(ctx context.Context, client cinedexv1connect.Searc
 		if err != nil {
 			return nil, fmt.Errorf("queries[%d]: %w", i, err)
 		}
-		for k, pairs := range pairsOf(r.Msg.GetHits(), right, answers) {
+		wrong, err := q.PlaceWrong(titles)
+		if err != nil {
+			return nil, fmt.Errorf("queries[%d].%w", i, err)
+		}
+		hits := r.Msg.GetHits()
+		if q.Partial {
+			hits = judgedHits(hits, append(slices.Clone(right), wrong...))
+		}
+		for k, pairs := range pairsOf(hits, right, answers) {
 			out[k].add(q, pairs)
 		}
 	}
 	return out, nil
 }
 
+func placesOf(moments []*pb.JudgedMoment) (out []judged.Span) {
+	for _, m := range moments {
+		out = append(out, judged.Span{Asset: m.GetAsset(), Interval: schema.Interval{Start: schema.Time(m.GetStart()), End: schema.Time(m.GetEnd())}})
+	}
+	return out
+}
+
+// judgedHits are the hits that show a judged moment.
+func judgedHits(hits []*pb.Hit, moments []*pb.JudgedMoment) (out []*pb.Hit) {
+	spans := placesOf(moments)
+	for _, h := range hits {
+		if (judged.Span{Asset: h.GetAsset(), Interval: schema.IntervalOf(h)}).Shows(spans) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
 // pairsOf are the similarities of the hits of each answer, the best hit first.
 func pairsOf(hits []*pb.Hit, right []*pb.JudgedMoment, answers []*pb.CalibratedAnswer) map[int][]judged.Pair {
-	var moments []judged.Span
-	for _, m := range right {
-		moments = append(moments, judged.Span{Asset: m.GetAsset(), Interval: schema.Interval{Start: schema.Time(m.GetStart()), End: schema.Time(m.GetEnd())}})
-	}
+	moments := placesOf(right)
 	out := map[int][]judged.Pair{}
 	for _, h := range hits {
 		shows := judged.Span{Asset: h.GetAsset(), Interval: schema.IntervalOf(h)}.Shows(moments)

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cinedex/cinedex/pkg/judged"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -90,5 +91,22 @@ func TestCalibrate(t *testing.T) {
 		if _, err := run(c.line...); exitCode(err) != c.exit || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v: %v, want %q", c.line, err, c.says)
 		}
+	}
+}
+
+// Of a partial query, hits that nobody judged say nothing.
+func TestJudgedHits(t *testing.T) {
+	hit := func(from, to schema.Time) *pb.Hit {
+		return &pb.Hit{Asset: "a", Start: int64(from * schema.Second), End: int64(to * schema.Second)}
+	}
+	moment := func(from, to schema.Time) *pb.JudgedMoment {
+		return &pb.JudgedMoment{Asset: "a", Start: int64(from * schema.Second), End: int64(to * schema.Second)}
+	}
+	got := judgedHits([]*pb.Hit{hit(0, 2), hit(10, 12), hit(20, 22)}, []*pb.JudgedMoment{moment(10, 12), moment(20, 22)})
+	if len(got) != 2 || got[0].GetStart() != int64(10*schema.Second) {
+		t.Errorf("judged are %v", got)
+	}
+	if got := judgedHits([]*pb.Hit{hit(0, 2)}, nil); len(got) != 0 {
+		t.Errorf("without judgements: %v", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 	"github.com/cinedex/cinedex/config"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/media"
-	"github.com/cinedex/cinedex/pkg/media/mediatest"
+	"github.com/cinedex/cinedex/pkg/media/demofilm"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/query"
@@ -40,9 +41,9 @@ func newDemo(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Fetch models and media, ingest made films and a real film, and search the films",
-		Long: `Fetches models and media (once, into the cache), makes a film with subtitles in five
-languages, ingests the film beside the first minutes of Big Buck Bunny and the subtitle tracks of
-Elephants Dream, searches all films in three ways, and serves until stopped.`,
+		Long: `Fetches models and media (once, into the cache), ingests the first minutes of Big Buck Bunny and
+the subtitle tracks of Elephants Dream, draws a film of two minutes in which six people speak five
+languages, ingests the film, searches all films in three ways, and serves until stopped.`,
 		Example: "  cinedex demo\n  cinedex demo --once      # ends after the searches\n  cinedex demo --full      # the whole of Big Buck Bunny",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -68,21 +69,16 @@ func demo(ctx context.Context, o *output, h *home, file, address string, full, o
 	if err := platform.MakePrivate(h.dir); err != nil {
 		return fmt.Errorf("opening the home folder: %w", err)
 	}
-	films := filepath.Join(h.dir, "films")
-	arrivals, err := makeFilms(ctx, o, cache, films, full)
+	films, err := openFilms(o, cache, filepath.Join(h.dir, "films"), full)
 	if err != nil {
 		return err
 	}
-	cfg := defaultUp(h.dir)
-	cfg.Telemetry.LogLevel = "warn"
-	if err := config.Load(&cfg, file, nil); err != nil {
+	arrivals, err := films.quick(ctx)
+	if err != nil {
 		return err
 	}
-	cfg.Address = address
-	if strings.HasSuffix(address, ":0") {
-		cfg.Broker.Port, cfg.Telemetry.AdminAddress = 0, ""
-	}
-	if cfg.Blobs.Roots, err = roots(films, cache.Dir()); err != nil {
+	cfg, err := demoConfig(h.dir, file, address, films.dir, cache.Dir())
+	if err != nil {
 		return err
 	}
 	log, err := os.OpenFile(filepath.Join(h.dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -102,7 +98,7 @@ func demo(ctx context.Context, o *output, h *home, file, address string, full, o
 		stop()
 		return errors.Join(err, <-ended)
 	}
-	if err := u.show(serving, o, arrivals, began); err != nil {
+	if err := u.show(serving, films, arrivals, began); err != nil {
 		return finish(err)
 	}
 	if once {
@@ -115,6 +111,21 @@ func demo(ctx context.Context, o *output, h *home, file, address string, full, o
 	case err := <-ended:
 		return err
 	}
+}
+
+// demoConfig returns the configuration of the demo, whose media lie in the folders media.
+func demoConfig(home, file, address string, media ...string) (cfg upConfig, err error) {
+	cfg = defaultUp(home)
+	cfg.Telemetry.LogLevel = "warn"
+	if err := config.Load(&cfg, file, nil); err != nil {
+		return cfg, err
+	}
+	cfg.Address = address
+	if strings.HasSuffix(address, ":0") {
+		cfg.Broker.Port, cfg.Telemetry.AdminAddress = 0, ""
+	}
+	cfg.Blobs.Roots, err = roots(media...)
+	return cfg, err
 }
 
 func roots(dirs ...string) ([]string, error) {
@@ -133,23 +144,36 @@ func roots(dirs ...string) ([]string, error) {
 	return out, nil
 }
 
-// show ingests, waits, and searches in three ways, timing the first hit.
-func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArrived, began time.Time) error {
-	server := u.api.RPC
+// show ingests, times the first hit, makes and ingests the film that takes longer, waits, and searches in three ways.
+func (u *running) show(ctx context.Context, films *demoFilms, arrivals []*pb.MediaArrived, began time.Time) error {
+	o, server := films.o, u.api.RPC
 	e := endpoint{Server: u.server(), Token: u.token}
 	var evs []awaited
-	for _, m := range arrivals {
+	ingest := func(m *pb.MediaArrived) error {
 		id, err := send(ctx, e, m)
 		if err != nil {
 			return fmt.Errorf("ingesting %s: %w", m.GetTitle().GetName(), err)
 		}
 		evs = append(evs, awaited{id, m.GetTitle().GetId()})
+		return nil
+	}
+	for _, m := range arrivals {
+		if err := ingest(m); err != nil {
+			return err
+		}
 	}
 	caller := authz.NewCaller("demo", []string{"*"})
 	ask := func(req *pb.SearchRequest) (*pb.SearchResponse, error) {
 		return u.gateway.Search(ctx, caller, req)
 	}
 	if err := firstHit(ctx, o, ask, began); err != nil {
+		return err
+	}
+	harbour, err := films.harbour(ctx)
+	if err != nil {
+		return err
+	}
+	if err := ingest(harbour); err != nil {
 		return err
 	}
 	if err := waitFor(rpc.WithCaller(ctx, caller), o, evs, server.GetStatus, u.Events); err != nil {
@@ -168,7 +192,7 @@ func (u *running) show(ctx context.Context, o *output, arrivals []*pb.MediaArriv
 func firstHit(ctx context.Context, o *output, ask askFunc, began time.Time) error {
 	// The first hit comes as soon as the first title's words are indexed, long before the pictures.
 	for first := time.NewTicker(100 * time.Millisecond); ; {
-		r, err := ask(&pb.SearchRequest{Q: "dialogue:harbour", Limit: 1})
+		r, err := ask(&pb.SearchRequest{Q: "dialogue:machine", Limit: 1})
 		if err != nil {
 			return err
 		}
@@ -265,69 +289,75 @@ func writeJPEG(name string, img image.Image) error {
 	return errors.Join(jpeg.Encode(f, img, &jpeg.Options{Quality: 70}), f.Close())
 }
 
-// makeFilms makes the missing media of the demo, and returns the events of their arrival.
-func makeFilms(ctx context.Context, o *output, cache model.Cache, dir string, full bool) ([]*pb.MediaArrived, error) {
+// demoFilms are the media of the demo, made in a folder where they are missing.
+type demoFilms struct {
+	o           *output
+	cache       model.Cache
+	ffmpeg, dir string
+	full        bool // the whole of Big Buck Bunny
+}
+
+func openFilms(o *output, cache model.Cache, dir string, full bool) (*demoFilms, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder of films: %w", err)
 	}
 	ffmpeg, err := cache.Tool("ffmpeg")
-	if err != nil {
-		return nil, err
-	}
-	harbour, err := makeHarbour(ctx, o, ffmpeg, dir)
-	if err != nil {
-		return nil, err
-	}
-	bunny, err := makeBunny(ctx, cache, ffmpeg, dir, full)
-	if err != nil {
-		return nil, err
-	}
-	elephants, err := makeElephants(ctx, o, cache, ffmpeg, dir)
-	if err != nil {
-		return nil, err
-	}
-	return []*pb.MediaArrived{harbour, elephants, bunny}, nil
+	return &demoFilms{o, cache, ffmpeg, dir, full}, err
 }
 
-func makeHarbour(ctx context.Context, o *output, ffmpeg, dir string) (*pb.MediaArrived, error) {
-	film := mediatest.Demo()
-	espeak, _ := exec.LookPath("espeak-ng")
-	if espeak == "" {
-		o.note("espeak-ng is not installed: the generated film stays silent, its subtitles are the same")
+// quick makes the media that take seconds, and returns the events of their arrival.
+func (f *demoFilms) quick(ctx context.Context) ([]*pb.MediaArrived, error) {
+	elephants, err := f.elephants(ctx)
+	if err != nil {
+		return nil, err
 	}
-	folder := filepath.Join(dir, film.Name)
-	if _, err := os.Stat(filepath.Join(folder, "made")); err != nil {
+	bunny, err := f.bunny(ctx)
+	return []*pb.MediaArrived{elephants, bunny}, err
+}
+
+// harbour draws the film of two minutes, once for a folder.
+func (f *demoFilms) harbour(ctx context.Context) (*pb.MediaArrived, error) {
+	folder := filepath.Join(f.dir, demoHarbour+"-2") // another number for other pictures
+	if _, err := os.Stat(demofilm.Path(folder)); err != nil {
+		espeak, _ := exec.LookPath("espeak-ng")
+		if espeak == "" {
+			f.o.note("espeak-ng is not installed: nobody speaks in The Harbour, its subtitles are the same")
+		}
+		began := time.Now()
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, err
 		}
-		if _, err := film.Write(ctx, folder, mediatest.Tools{FFmpeg: ffmpeg, ESpeak: espeak}); err != nil {
+		if err := demofilm.Write(ctx, folder, demofilm.Tools{FFmpeg: f.ffmpeg, ESpeak: espeak}); err != nil {
 			return nil, fmt.Errorf("making the demo's film: %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, "made"), nil, 0o644); err != nil {
-			return nil, err
-		}
+		f.o.note("The Harbour drawn in %.0f s", time.Since(began).Seconds())
 	}
-	m := &pb.MediaArrived{Title: &pb.Title{Id: demoHarbour, Name: "The Harbour", OriginalLanguage: "en", Credit: "The Harbour: generated by Cinedex"}}
+	return harbourIn(folder)
+}
+
+// harbourIn is the arrival of the film in a folder.
+func harbourIn(folder string) (*pb.MediaArrived, error) {
+	m := &pb.MediaArrived{Title: &pb.Title{Id: demoHarbour, Name: demofilm.Title, OriginalLanguage: "en", Credit: "The Harbour: drawn by Cinedex"}}
 	var err error
-	if m.Url, err = mediaURL(filepath.Join(folder, film.Name+".mp4")); err != nil {
+	if m.Url, err = mediaURL(demofilm.Path(folder)); err != nil {
 		return nil, err
 	}
-	for _, t := range film.Texts {
-		if t.Inside {
+	for _, lang := range demofilm.Languages {
+		if slices.Contains(demofilm.Inside, lang) {
 			continue
 		}
-		u, err := mediaURL(filepath.Join(folder, film.Name+"."+t.Language+"."+t.Format))
+		u, err := mediaURL(demofilm.SideCar(folder, lang))
 		if err != nil {
 			return nil, err
 		}
-		m.Text = append(m.Text, &pb.SideCar{Url: u, Language: t.Language})
+		m.Text = append(m.Text, &pb.SideCar{Url: u, Language: lang})
 	}
 	return m, nil
 }
 
-// makeBunny takes the first three minutes of the film without decoding.
-func makeBunny(ctx context.Context, cache model.Cache, ffmpeg, dir string, full bool) (*pb.MediaArrived, error) {
-	whole, err := cache.Require("big-buck-bunny")
+// bunny takes the first three minutes of the film without decoding.
+func (f *demoFilms) bunny(ctx context.Context) (*pb.MediaArrived, error) {
+	whole, err := f.cache.Require("big-buck-bunny")
 	if err != nil {
 		return nil, err
 	}
@@ -336,9 +366,9 @@ func makeBunny(ctx context.Context, cache model.Cache, ffmpeg, dir string, full 
 		return nil, err
 	}
 	m := &pb.MediaArrived{Title: &pb.Title{Id: demoBunny, Name: "Big Buck Bunny", Credit: a.Credit}}
-	if !full {
-		part := filepath.Join(dir, "big-buck-bunny-3min.mp4")
-		if err := ffmpegOnce(ctx, ffmpeg, part, "-i", "file:"+whole, "-t", "180", "-c", "copy", "-map_metadata", "-1", "-fflags", "+bitexact"); err != nil {
+	if !f.full {
+		part := filepath.Join(f.dir, "big-buck-bunny-3min.mp4")
+		if err := ffmpegOnce(ctx, f.ffmpeg, part, "-i", "file:"+whole, "-t", "180", "-c", "copy", "-map_metadata", "-1", "-fflags", "+bitexact"); err != nil {
 			return nil, fmt.Errorf("cutting the first minutes of Big Buck Bunny: %w", err)
 		}
 		whole = part
@@ -347,23 +377,24 @@ func makeBunny(ctx context.Context, cache model.Cache, ffmpeg, dir string, full 
 	return m, err
 }
 
-// makeElephants makes a stand-in for the pictures, because no package has the film. The subtitles are the real
-// subtitles. The stand-in has few frames a second, because the pictures show nothing.
-func makeElephants(ctx context.Context, o *output, cache model.Cache, ffmpeg, dir string) (*pb.MediaArrived, error) {
-	o.note("Elephants Dream: the film itself is in no package; its five subtitle tracks lie over a generated stand-in of its length")
-	stand := filepath.Join(dir, "elephants-dream-stand-in.mp4")
-	err := ffmpegOnce(ctx, ffmpeg, stand, "-f", "lavfi", "-i", "gradients=s=426x240:r=6:d=654:speed=0.002:seed=7:nb_colors=4", "-t", "654",
-		"-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "24", "-threads", "1", "-fflags", "+bitexact")
-	if err != nil {
-		return nil, fmt.Errorf("making the stand-in for Elephants Dream: %w", err)
+// elephants makes a stand-in for the pictures, because no package has the film. The subtitles are the real subtitles. The stand-in has few
+// frames a second, because the pictures show nothing of the film.
+func (f *demoFilms) elephants(ctx context.Context) (*pb.MediaArrived, error) {
+	f.o.note("Elephants Dream: the film itself is in no package; its five subtitle tracks lie over a drawn clockwork of its length")
+	stand := filepath.Join(f.dir, "elephants-dream-clockwork.mp4")
+	if _, err := os.Stat(stand); err != nil {
+		if err := demofilm.WriteStandIn(ctx, f.ffmpeg, stand, 654); err != nil {
+			return nil, fmt.Errorf("making the stand-in for Elephants Dream: %w", err)
+		}
 	}
 	m := &pb.MediaArrived{Title: &pb.Title{Id: demoElephants, Name: "Elephants Dream (stand-in pictures)", OriginalLanguage: "en"}}
+	var err error
 	if m.Url, err = mediaURL(stand); err != nil {
 		return nil, err
 	}
 	for _, lang := range []string{"ar", "en", "ja", "ru", "sv"} {
 		id := "elephants-dream-" + lang
-		path, err := cache.Require(id)
+		path, err := f.cache.Require(id)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/clip"
 	"github.com/cinedex/cinedex/pkg/model/fetch"
 	"github.com/cinedex/cinedex/pkg/platform"
 	"github.com/cinedex/cinedex/pkg/search/opensearch"
@@ -128,6 +130,7 @@ func examine(ctx context.Context, h *home) []finding {
 		}
 	}
 	fs = append(fs, finding{Check: "model files", OK: len(missing) == 0, Detail: orElse(strings.Join(missing, ", "), "all in "+cache.Dir()), Remedy: "cinedex models fetch"})
+	fs = append(fs, picturesFinding(cache))
 	for _, tool := range []string{"ffmpeg", "ffprobe"} {
 		path, err := cache.Tool(tool)
 		f := finding{Check: tool, OK: err == nil, Detail: path, Remedy: "cinedex models fetch " + tool}
@@ -157,6 +160,39 @@ func examine(ctx context.Context, h *home) []finding {
 		fs = append(fs, finding{Check: "search API", OK: true, Detail: e.Server + " answers"})
 	}
 	return fs
+}
+
+// picturesFinding says which models answer words with pictures on this machine, and how to get a better model.
+func picturesFinding(cache model.Cache) finding {
+	f := finding{Check: "words to pictures", OK: true, Remedy: "see docs/guides/models-and-media.md"}
+	const packaged = "efficientnet-lite2@1"
+	var better []string
+	folders, err := cache.PictureFolders()
+	for _, folder := range folders {
+		m, wrong := clip.ReadFolder(folder)
+		if wrong != nil {
+			err = errors.Join(err, wrong)
+			continue
+		}
+		better = append(better, m.Name)
+	}
+	for i, m := range clip.Published() {
+		_, image := cache.Require(m.Image.File)
+		_, text := cache.Require(m.Text.File)
+		if image == nil && text == nil {
+			better = append(better, model.Extras()[i])
+		}
+	}
+	switch {
+	case err != nil:
+		f.OK, f.Detail = false, err.Error()
+	case len(better) == 0:
+		f.Detail = packaged + ", the model of the packages; CLIP is better and is fetched by: cinedex models fetch clip"
+	default:
+		f.Detail = fmt.Sprintf("%s here; films without their runs are answered by %s; enable with algorithms: [default, %s], and for films of before: cinedex replay --algorithm %s",
+			strings.Join(better, ", "), packaged, better[0], better[0])
+	}
+	return f
 }
 
 func orElse(s, other string) string {

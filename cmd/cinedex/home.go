@@ -17,6 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
 
@@ -71,6 +72,11 @@ func (h *home) endpoint() (endpoint, error) {
 	return e, nil
 }
 
+// client returns a client that sends the token along. A timeout of 0 is none.
+func (e endpoint) client(timeout time.Duration) *http.Client {
+	return &http.Client{Transport: bearer{e.Token, http.DefaultTransport}, Timeout: timeout}
+}
+
 // bearer sends the token along.
 type bearer struct {
 	token string
@@ -91,13 +97,13 @@ func (h *home) client() (cinedexv1connect.SearchServiceClient, endpoint, error) 
 	if err != nil {
 		return nil, e, err
 	}
-	hc := &http.Client{Transport: bearer{e.Token, http.DefaultTransport}, Timeout: time.Minute}
+	hc := e.client(time.Minute)
 	return cinedexv1connect.NewSearchServiceClient(hc, e.Server, connect.WithProtoJSON()), e, nil
 }
 
 // explain adds advice to the error of an unanswered call.
 func (h *home) explain(e endpoint, err error) error {
-	if connect.CodeOf(err) == connect.CodeUnavailable {
+	if rpc.CodeOf(err) == connect.CodeUnavailable {
 		return errkind.New(errkind.Unavailable, "%s does not answer: start Cinedex with `cinedex up` or `cinedex demo`, or name a running Cinedex with --server: %w", e.Server, err)
 	}
 	return err

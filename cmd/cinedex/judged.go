@@ -7,6 +7,8 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/cinedex/cinedex/pkg/judged"
+	"github.com/cinedex/cinedex/pkg/runs"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
@@ -52,6 +54,8 @@ type jsonComparison struct {
 	ToPrecision   float64        `json:"to_precision"`
 	FromMRR       float64        `json:"from_mrr"`
 	ToMRR         float64        `json:"to_mrr"`
+	FromCost      float64        `json:"from_cost"` // seconds of execution for a minute of film; 0 where no run tells
+	ToCost        float64        `json:"to_cost"`
 	Queries       []jsonCompared `json:"queries"`
 }
 
@@ -67,8 +71,40 @@ type jsonCompared struct {
 	ToMRR         float64 `json:"to_mrr"`
 }
 
-func printComparison(o *output, algorithm, from, to string, queries []*pb.JudgedQuery, r *pb.CompareVersionsResponse) error {
-	c := jsonComparison{algorithm, from, to, r.GetOverlap(), r.GetFromPrecision(), r.GetToPrecision(), r.GetFromMrr(), r.GetToMrr(), []jsonCompared{}}
+// costsOf returns the seconds of execution for a minute of film of two versions of an algorithm, over the assets with a finished run of both: films
+// differ in how much there is to find.
+func costsOf(ctx context.Context, h *home, algorithm, from, to string, titles []*pb.TitleEntry) (costs [2]float64, err error) {
+	took := [2]map[string]float64{{}, {}}
+	err = eachRun(ctx, h, func(e *pb.RunEntry) {
+		r := e.GetRun()
+		for i, version := range []string{from, to} {
+			if r.GetAlgorithm() == algorithm && r.GetVersion() == version && runs.Finished(r) {
+				took[i][r.GetAsset()] = float64(r.GetTookMs()) / 1000
+			}
+		}
+	})
+	if err != nil {
+		return costs, err
+	}
+	minutes := 0.0
+	for _, t := range titles {
+		for _, a := range t.GetAssets() {
+			was, before := took[0][a.GetId()]
+			now, after := took[1][a.GetId()]
+			if before && after {
+				minutes += schema.Time(a.GetDuration()).Seconds() / 60
+				costs[0], costs[1] = costs[0]+was, costs[1]+now
+			}
+		}
+	}
+	if minutes == 0 {
+		return [2]float64{}, nil
+	}
+	return [2]float64{costs[0] / minutes, costs[1] / minutes}, nil
+}
+
+func printComparison(o *output, algorithm, from, to string, costs [2]float64, queries []*pb.JudgedQuery, r *pb.CompareVersionsResponse) error {
+	c := jsonComparison{algorithm, from, to, r.GetOverlap(), r.GetFromPrecision(), r.GetToPrecision(), r.GetFromMrr(), r.GetToMrr(), costs[0], costs[1], []jsonCompared{}}
 	judged := 0
 	for i, q := range r.GetQueries() {
 		is := len(queries[i].GetRight()) > 0
@@ -94,5 +130,11 @@ func printComparison(o *output, algorithm, from, to string, queries []*pb.Judged
 	}
 	fmt.Fprintf(w, "all %d, %d judged\t\t\t%.2f\t%s\t%s\t%s\t%s\n", len(c.Queries), judged, c.Overlap,
 		score(judged > 0, c.FromPrecision), score(judged > 0, c.ToPrecision), score(judged > 0, c.FromMRR), score(judged > 0, c.ToMRR))
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if c.FromCost+c.ToCost > 0 {
+		o.printf("execution: %.2f s a minute of film @%s, %.2f s @%s, over the films with a run of both\n", c.FromCost, from, c.ToCost, to)
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ func TestParseJudged(t *testing.T) {
 			want: &pb.JudgedQuery{Q: "storm", Right: []*pb.JudgedMoment{{Asset: "a2", Start: second * 3 / 2, End: 62 * second}, {Asset: "sound", Start: 3 * second, End: second * 9 / 2}}}},
 		{name: "not judged", yaml: `{q: 'look:"rain"'}`, want: &pb.JudgedQuery{Q: `look:"rain"`}},
 		{name: "no query", yaml: `{right: []}`, says: "queries[0].q"},
-		{name: "an unknown key", yaml: `{q: a, wrong: 1}`, says: "wrong"},
+		{name: "an unknown key", yaml: `{q: a, unknown: 1}`, says: "unknown"},
 		{name: "no such title", yaml: `{q: a, right: [{title: desert, from: 1s, to: 2s}]}`, says: `queries[0].right[0]: there is no title "desert"`},
 		{name: "no such asset", yaml: `{q: a, right: [{asset: a9, from: 1s, to: 2s}]}`, says: `there is no asset "a9"`},
 		{name: "a title of two assets", yaml: `{q: a, right: [{title: coast, from: 1s, to: 2s}]}`, says: "give asset"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
 	"github.com/cinedex/cinedex/pkg/catalog"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
@@ -54,11 +55,11 @@ func catalogueOf(ctx context.Context, h *home) (c *pb.GetCatalogResponse, of str
 			return r.Msg, e.Server, nil
 		}
 	}
-	switch connect.CodeOf(err) {
+	switch rpc.CodeOf(err) {
 	case connect.CodeUnauthenticated, connect.CodePermissionDenied, connect.CodeResourceExhausted:
 		return nil, "", err
 	}
-	if h.server != "" && connect.CodeOf(err) != connect.CodeUnimplemented {
+	if h.server != "" && rpc.CodeOf(err) != connect.CodeUnimplemented {
 		return nil, "", h.explain(e, err)
 	}
 	return rpcapi.ShownCatalog(builtinLeaves()), "", nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
+	"github.com/cinedex/cinedex/pkg/rpc"
 )
 
 func main() {
@@ -69,7 +70,7 @@ func kindOf(err error) errkind.Kind {
 	var c *connect.Error
 	if errors.As(err, &c) {
 		for k := errkind.Internal; k <= errkind.Cancelled; k++ {
-			if k.GRPCCode() == uint32(c.Code()) {
+			if k.GRPCCode() == uint32(rpc.CodeOf(c)) {
 				return k
 			}
 		}
@@ -112,8 +113,8 @@ allowed, 5 no answer from a service, 130 interrupted.`,
 	root.PersistentFlags().StringVar(&h.server, "server", os.Getenv("CINEDEX_SERVER"), "address of the search API, in place of the address in the home folder (CINEDEX_SERVER)")
 	root.PersistentFlags().StringVar(&h.token, "token", os.Getenv("CINEDEX_TOKEN"), "token, instead of the home folder's (CINEDEX_TOKEN)")
 	root.AddCommand(
-		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newRecommend(o, h), newForget(o, h), newProfile(o, h), newSaved(o, h), newStatus(o, h),
-		newModels(o), newAlgorithms(o), newLeaves(o, h), newTopics(o, h), newDeadLetters(o, h), newDoctor(o, h), newDump(o, h), newStore(o, h),
+		newDemo(o, h), newUp(o, h), newIngest(o, h), newSearch(o, h), newExport(o, h), newImport(o, h), newRecommend(o, h), newForget(o, h), newProfile(o, h), newSaved(o, h), newBins(o, h), newStatus(o, h),
+		newModels(o), newAlgorithms(o), newAlgorithm(o, h), newLeaves(o, h), newJudgements(o, h), newTopics(o, h), newDeadLetters(o, h), newDoctor(o, h), newDump(o, h), newStore(o, h),
 		newReplay(o, h), newJobs(o, h), newLag(o, h), newRuns(o, h), newCalibrate(o, h), newRebuild(o, h), newVerify(o, h), newRepair(o, h), newBatch(o, h), newLog(o, h), newVersion(o),
 	)
 	complete(root, h)

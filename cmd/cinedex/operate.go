@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -27,7 +26,7 @@ func (h *home) operators() (cinedexv1connect.OperatorServiceClient, endpoint, er
 	if err != nil {
 		return nil, e, err
 	}
-	hc := &http.Client{Transport: bearer{e.Token, http.DefaultTransport}, Timeout: 5 * time.Minute}
+	hc := e.client(5 * time.Minute)
 	return cinedexv1connect.NewOperatorServiceClient(hc, e.Server, connect.WithProtoJSON()), e, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,9 @@ func (w *world) told(v any, line ...string) {
 	}
 }
 
+// secondTookMs is how long the runs of second took.
+const secondTookMs = 1500
+
 // second leaves a second version of an algorithm as a backfill does: finished, indexed and held. Each line ends in a word of the version's own.
 func (w *world) second(asset *pb.Asset, algorithm, word string) *pb.Run {
 	w.t.Helper()
@@ -76,7 +80,7 @@ func (w *world) second(asset *pb.Asset, algorithm, word string) *pb.Run {
 	must(w.Store.WriteBatches(w.ctx, []store.Batch{{Asset: r.GetAsset(), Run: r.GetId(), Epoch: 1, Annotations: next}}))
 	must(w.Engine.Write(w.ctx, search.Batch{Annotations: next}))
 	must(w.Store.MarkIndexed(w.ctx, []store.Marker{{Asset: r.GetAsset(), Run: r.GetId(), Epoch: 1, Part: store.PartAnnotations, Count: int64(len(next))}}))
-	r.State, r.Epoch, r.Annotations = pb.RunState_RUN_STATE_FINISHED, 1, int64(len(next))
+	r.State, r.Epoch, r.Annotations, r.TookMs = pb.RunState_RUN_STATE_FINISHED, 1, int64(len(next)), secondTookMs
 	must(w.Store.FinishRun(w.ctx, r))
 	return r
 }
@@ -131,7 +135,11 @@ func TestOperatorsCommands(t *testing.T) {
 	if q := compared.Queries[1]; q.Judged || q.Overlap != 1 {
 		t.Errorf("compared: %+v", q)
 	}
-	if out, err := w.does("runs", "compare", "dialogue", seen, "2", "--queries", judged); err != nil || !strings.Contains(out, "all 2, 1 judged") {
+	minutes := schema.Time(asset.GetDuration()).Seconds() / 60
+	if want := secondTookMs / 1000.0 / minutes; math.Abs(compared.ToCost-want) > 1e-9 {
+		t.Errorf("the second version costs %v s a minute, want %v", compared.ToCost, want)
+	}
+	if out, err := w.does("runs", "compare", "dialogue", seen, "2", "--queries", judged); err != nil || !strings.Contains(out, "all 2, 1 judged") || !strings.Contains(out, "execution: ") {
 		t.Errorf("compared: %v\n%s", err, out)
 	}
 

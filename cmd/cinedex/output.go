@@ -10,6 +10,9 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cinedex/cinedex/pkg/schema"
 )
 
 // output is where a command writes: results to out, everything about the way to err.
@@ -20,6 +23,15 @@ type output struct {
 
 // value prints a JSON value on a line.
 func (o *output) value(v any) error { return writeJSON(o.out, v) }
+
+// message prints a message as JSON on a line.
+func (o *output) message(m proto.Message) error {
+	b, err := schema.MarshalJSON(m)
+	if err != nil {
+		return err
+	}
+	return o.value(json.RawMessage(b))
+}
 
 // writeJSON writes a JSON value and a line break. The characters <, > and & stay as they are.
 func writeJSON(w io.Writer, v any) error {

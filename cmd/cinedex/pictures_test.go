@@ -20,10 +20,10 @@ import (
 	"golang.org/x/image/math/fixed"
 
 	"github.com/cinedex/cinedex/internal/figure"
+	"github.com/cinedex/cinedex/pkg/algo/remote/remotetest"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/query"
-	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -61,6 +61,11 @@ func bunnyWorld(t *testing.T) *world {
 }
 
 func TestMain(m *testing.M) {
+	remotetest.Main()
+	if os.Getenv(commandEnv) != "" {
+		main()
+		os.Exit(0)
+	}
 	if dir := os.Getenv(probeEnv); dir != "" {
 		probeDamaged(dir)
 		os.Exit(0)
@@ -226,46 +231,4 @@ func (w *world) like(img image.Image, quality int) *pb.SearchResponse {
 		w.t.Fatal(err)
 	}
 	return w.search(&pb.SearchRequest{Query: query.Leaf(&pb.Leaf{Kind: "like_image", Image: b.Bytes()}), Limit: 5})
-}
-
-func TestFigureWords(t *testing.T) {
-	figure.Begin(t, "pictures/words")
-	w := bunnyWorld(t)
-	queries := judgedQueries(t, "bunny.yaml", w.Store)
-	shots := w.annotations(w.asset(demoBunny).GetId(), "shots")
-	var found, asked, chance float64
-	var lines []string
-	for _, q := range queries {
-		var spans []schema.Interval
-		for _, m := range q.right {
-			spans = append(spans, m.Interval)
-		}
-		right := func(iv schema.Interval) bool {
-			var shared schema.Time
-			for _, s := range spans {
-				shared += iv.Intersect(s).Duration()
-			}
-			return shared >= schema.Second || 2*shared >= iv.Duration() && shared > 0
-		}
-		n := 0
-		for _, s := range shots {
-			if right(schema.IntervalOf(s)) {
-				n++
-			}
-		}
-		chance += float64(n) / float64(len(shots))
-		resp := w.search(&pb.SearchRequest{Q: q.Q, Limit: 5})
-		hit := 0
-		for _, h := range resp.GetHits() {
-			if right(schema.IntervalOf(h)) {
-				hit++
-			}
-		}
-		found += float64(hit)
-		asked += 5
-		lines = append(lines, fmt.Sprintf("%q %d/5 (chance %.1f)", q.Q, hit, 5*float64(n)/float64(len(shots))))
-	}
-	p, c := found/asked, chance/float64(len(queries))
-	figure.Report(t, false, figure.Result{Name: "pictures/words", Claim: "words → picture, 20 judged queries over Big Buck Bunny: precision@5 told beside chance",
-		Measured: fmt.Sprintf("precision@5 %.2f, chance %.2f", p, c), Ratio: p / c, Pass: p > c, Note: strings.Join(lines, ", ")})
 }

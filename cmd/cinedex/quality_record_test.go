@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/gob"
+	"errors"
 	"image"
 	"log/slog"
 	"math"
@@ -114,27 +115,61 @@ func (w *world) record(queries []judgedQuery) {
 		a.Media, a.Text = nil, nil
 		r.Assets = append(r.Assets, marshal(a))
 	}
+	r.recordQueries(w.t, w.Encoders, queries)
+	r.write(w.t)
+}
+
+// recordQueries replaces the vectors of the queries.
+func (r *recording) recordQueries(t testing.TB, encoders encode.Encoders, queries []judgedQuery) {
+	t.Helper()
 	r.Queries = map[string]map[string]recordedVector{}
 	for _, space := range []*pb.Space{sentences.Space, pictures.Space} {
 		id := schema.SpaceID(space)
 		r.Queries[id] = map[string]recordedVector{}
-		enc, err := w.Encoders.Encoder(id, encode.Words)
-		must(err)
+		enc, err := encoders.Encoder(id, encode.Words)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, q := range queries {
-			for _, words := range askedWords(w.t, q.Q) {
-				v, err := enc.Encode(w.ctx, encode.Input{Kind: encode.Words, Words: words})
-				must(err)
+			for _, words := range askedWords(t, q.Q) {
+				v, err := enc.Encode(t.Context(), encode.Input{Kind: encode.Words, Words: words})
+				if err != nil {
+					t.Fatal(err)
+				}
 				r.Queries[id][words] = shortened(v)
 			}
 		}
 	}
+}
+
+func (r *recording) write(t testing.TB) {
+	t.Helper()
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	must(err)
-	must(gob.NewEncoder(z).Encode(r))
-	must(z.Close())
-	must(os.WriteFile(recordedFile, b.Bytes(), 0o644))
-	w.t.Logf("%s: %d bytes", recordedFile, b.Len())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(gob.NewEncoder(z).Encode(r), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(recordedFile, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %d bytes", recordedFile, b.Len())
+}
+
+// renewQueries records the vectors of the judged queries anew, by the encoders of the cache. The library stays as recorded.
+func renewQueries(t testing.TB, queries []judgedQuery) {
+	t.Helper()
+	models := builtin.Open(testCache(t), 0)
+	defer models.Close()
+	encoders, err := models.Encoders()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := readRecording(t)
+	r.recordQueries(t, encoders, queries)
+	r.write(t)
 }
 
 func (w *world) recordRun(asset string, active *pb.ActiveRun, marshal func(proto.Message) []byte) recordedRun {

@@ -323,11 +323,28 @@ func quality(t testing.TB, js []judgement) []answerGroup {
 	return all
 }
 
-// TestJudgedQuality holds what answers are worth, over the recorded output of the algorithms.
+// TestJudgedQuality holds what answers are worth, over the recorded output of the algorithms. -update records the vectors of the queries anew, for another
+// encoder of words, and tells the calibrations that fit; the figure judged/quality records the library too.
 func TestJudgedQuality(t *testing.T) {
 	s := openRecorded(t)
-	for _, g := range quality(t, asker{t, s.gateway}.all(judgedQueries(t, "films.yaml", s.store))) {
+	queries := judgedQueries(t, "films.yaml", s.store)
+	if *update {
+		renewQueries(t, queries)
+		s = openRecorded(t)
+	}
+	js := asker{t, s.gateway}.all(queries)
+	for _, g := range quality(t, js) {
 		t.Log(g)
+	}
+	if *update {
+		for _, algorithm := range []string{"sentences", "pictures"} {
+			own := &sample{}
+			for _, j := range js {
+				own.add(j.Query, j.pairs[algorithm])
+			}
+			f := fitted(&pb.CalibratedAnswer{Calibration: calibrations(t)[algorithm]}, own)
+			t.Logf("%s: middle %.3f, slope %.1f, match %.3f, error %.3f (%.3f before), found %.2f, refused %.2f", algorithm, f.Middle, f.Slope, f.Match, f.Error, f.ErrorBefore, f.Found, f.Refused)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"time"
 
 	"connectrpc.com/connect"
@@ -17,7 +16,7 @@ func (h *home) recommender() (cinedexv1connect.RecommendServiceClient, endpoint,
 	if err != nil {
 		return nil, e, err
 	}
-	hc := &http.Client{Transport: bearer{e.Token, http.DefaultTransport}, Timeout: time.Minute}
+	hc := e.client(time.Minute)
 	return cinedexv1connect.NewRecommendServiceClient(hc, e.Server, connect.WithProtoJSON()), e, nil
 }
 

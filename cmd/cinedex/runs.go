@@ -304,7 +304,7 @@ func newRunsCompare(o *output, h *home) *cobra.Command {
 	var depth int32
 	c := &cobra.Command{
 		Use:   "compare ALGORITHM FROM TO",
-		Short: "Compare the answers of two versions, before a switch",
+		Short: "Compare the answers and the cost of two versions, before a switch",
 		Long: `Asks each query twice, as if readers saw either version. Prints the share of equal hits, and for a query
 with right answers in the file, the share of right hits of each version.
 docs/guides/backfill-and-switch.md has the form of the file.`,
@@ -335,7 +335,11 @@ docs/guides/backfill-and-switch.md has the form of the file.`,
 			if err != nil {
 				return h.explain(e, err)
 			}
-			return printComparison(o, a[0], a[1], a[2], queries, r.Msg)
+			costs, err := costsOf(cmd.Context(), h, a[0], a[1], a[2], titles)
+			if err != nil {
+				return err
+			}
+			return printComparison(o, a[0], a[1], a[2], costs, queries, r.Msg)
 		},
 	}
 	c.Flags().StringVar(&file, "queries", "", "YAML file of judged queries")

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
-	"github.com/cinedex/cinedex/pkg/schema"
+	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 )
@@ -33,7 +31,7 @@ func (h *home) savedClient() (cinedexv1connect.SavedSearchServiceClient, endpoin
 	if err != nil {
 		return nil, e, err
 	}
-	return cinedexv1connect.NewSavedSearchServiceClient(&http.Client{Transport: bearer{e.Token, http.DefaultTransport}}, e.Server), e, nil
+	return cinedexv1connect.NewSavedSearchServiceClient(e.client(0), e.Server), e, nil
 }
 
 func newSavedAdd(o *output, h *home) *cobra.Command {
@@ -80,11 +78,7 @@ func newSavedList(o *output, h *home) *cobra.Command {
 				return h.explain(e, err)
 			}
 			if o.json {
-				b, err := schema.MarshalJSON(r.Msg)
-				if err != nil {
-					return err
-				}
-				return o.value(json.RawMessage(b))
+				return o.message(r.Msg)
 			}
 			t := o.table()
 			for _, s := range r.Msg.GetSaved() {
@@ -138,7 +132,7 @@ the token behind them: --since goes on there later, also after a restart of the 
 			}
 			for {
 				joined, err := watch(cmd.Context(), client, e.Server, a[0], &since, o)
-				switch code := connect.CodeOf(err); {
+				switch code := rpc.CodeOf(err); {
 				case cmd.Context().Err() != nil:
 					return nil
 				case err != nil && (!joined || code != connect.CodeUnavailable && code != connect.CodeUnknown && code != connect.CodeInternal):

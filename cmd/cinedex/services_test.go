@@ -43,12 +43,20 @@ func TestFigureServices(t *testing.T) {
 	if err := os.WriteFile(tokens, fmt.Appendf(nil, "tokens:\n  - {name: test, sha256: %x, titles: [\"*\"], roles: [operator, ingest]}\n", sha256.Sum256([]byte(token))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	films := filepath.Join(home, "films")
-	arrivals, err := makeFilms(t.Context(), &output{out: os.Stderr, err: os.Stderr}, cache, films, false)
+	films, err := openFilms(&output{out: os.Stderr, err: os.Stderr}, cache, filepath.Join(home, "films"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed, err := roots(films, cache.Dir())
+	arrivals, err := films.quick(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	harbour, err := films.harbour(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrivals = append(arrivals, harbour)
+	allowed, err := roots(films.dir, cache.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,6 +73,10 @@ func defaultUp(dir string) upConfig {
 	}
 	c.Broker.Port = 9092
 	c.TokenFile = filepath.Join(dir, "tokens.yaml")
+	c.Workers.Folder = filepath.Join(dir, "workers")
+	if abs, err := filepath.Abs(filepath.Join(dir, "uploads")); err == nil {
+		c.Ingest.Uploads.Folder = abs
+	}
 	c.Audit.File = filepath.Join(dir, "audit", "audit.jsonl")
 	c.Telemetry.AdminAddress = "127.0.0.1:8081"
 	// A worker of the same name takes its own leases back at once: after a crash nothing waits.
@@ -208,6 +213,13 @@ func start(ctx context.Context, logs io.Writer, h *home, cfg upConfig) (u *runni
 	if u.token, err = ensureTokens(h.dir, cfg.TokenFile); err != nil {
 		return u, err
 	}
+	if folder := cfg.Ingest.Uploads.Folder; folder != "" { // uploaded films are media like any other
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return u, fmt.Errorf("ingest.uploads.folder: %w", err)
+		}
+		cfg.Blobs.Roots = append(slices.Clone(cfg.Blobs.Roots), folder)
+		u.cfg = cfg
+	}
 	if u.Platform, err = platform.Begin(ctx, "cinedex", cfg.Config, logs); err != nil {
 		return u, err
 	}
@@ -267,6 +279,10 @@ func (u *running) assemble(ctx context.Context, all []platform.Part, search *sea
 	}
 	mux := platform.Mux(search.Gateway.Ready, services...)
 	handler = rpc.Guard(u.cfg.Address, u.cfg.Hosts, u.cfg.Origins, proxies.Handler(u.Traced(mux)))
+	if folder := u.cfg.Workers.Folder; folder != "" {
+		published := &keeper{folder: folder, log: u.Log}
+		u.actors = append(u.actors, lifecycle.Actor{Name: "published workers", Serve: published.Serve})
+	}
 	u.actors = append(u.Beside(), u.actors...)
 	if u.broker != nil {
 		// The log is the first actor, because all others stand on the log: the log stops last, and ends the process

@@ -58,7 +58,7 @@ func testCache(t testing.TB, artefacts ...string) model.Cache {
 	t.Helper()
 	cache, err := model.OpenCache("")
 	need(t, "the model cache", err)
-	for _, a := range append([]string{"transnetv2", "efficientnet-lite2", "efficientnet-lite2-head", "e5-model", "e5-engine", "words", "onnxruntime"}, artefacts...) {
+	for _, a := range append([]string{"transnetv2", "efficientnet-lite2", "efficientnet-lite2-head", "e5-model", "e5-engine", "minilm-model", "minilm-tokenizer", "words", "onnxruntime"}, artefacts...) {
 		_, err := cache.Require(a)
 		need(t, a, err)
 	}

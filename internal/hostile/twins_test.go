@@ -2,10 +2,12 @@ package hostile
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image/color"
 	"image/png"
@@ -284,6 +286,8 @@ type call struct {
 	contentType       string
 	body              []byte
 	headers           map[string]string
+	// leave is when the caller leaves a stream that does not end; 0 reads to the end.
+	leave time.Duration
 	// answer is the message into which a protobuf body is decoded.
 	answer proto.Message
 }
@@ -373,7 +377,12 @@ func (tw *twin) ask(t *testing.T, client *http.Client, c call) answer {
 	if c.operators {
 		at = tw.operators
 	}
-	req, err := http.NewRequest(c.method, at+c.path, bytes.NewReader(c.body))
+	ctx, cancel := t.Context(), func() {}
+	if c.leave > 0 {
+		ctx, cancel = context.WithTimeout(ctx, c.leave)
+	}
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, c.method, at+c.path, bytes.NewReader(c.body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +401,7 @@ func (tw *twin) ask(t *testing.T, client *http.Client, c call) answer {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err != nil && (c.leave == 0 || !errors.Is(err, context.DeadlineExceeded)) {
 		t.Fatal(err)
 	}
 	a := answer{status: resp.StatusCode, body: body}
@@ -405,8 +414,11 @@ func (tw *twin) ask(t *testing.T, client *http.Client, c call) answer {
 	}
 	shown = spent.ReplaceAllString(shown, "")
 	shown = times.ReplaceAllString(took.ReplaceAllString(shown, `"tookMs":0`), `"$1":0`)
-	if c.kind == "watch" {
+	switch c.kind {
+	case "watch":
 		shown = string(tokens.ReplaceAll(body, []byte("token")))
+	case "watch over GraphQL":
+		shown = string(eventTokens.ReplaceAll(body, []byte(`"token":"token"`)))
 	}
 	if c.answer != nil {
 		shown = a.decode(c, resp)
@@ -609,7 +621,11 @@ func (g *caller) saved() call {
 	const service = "/cinedex.v1.SavedSearchService/"
 	name := pick(g, "one", "two")
 	var c call
-	switch g.rnd.IntN(5) {
+	switch g.rnd.IntN(6) {
+	case 5:
+		b, _ := json.Marshal(map[string]any{"query": fmt.Sprintf(`subscription { watchSearch(name: %q) { hits { title start text } token } }`, name)})
+		return call{kind: "watch over GraphQL", method: http.MethodPost, path: "/graphql", who: g.who(), contentType: "application/json", body: b,
+			headers: map[string]string{"Accept": "text/event-stream"}, leave: time.Second}
 	case 0, 1:
 		return g.rpc("several", "SearchBatch", map[string]any{"searches": []map[string]any{{"q": g.line()}, {"q": g.line(), "facets": []string{"title"}}, {"q": g.leaf()}}})
 	case 2:
@@ -628,6 +644,8 @@ func (g *caller) saved() call {
 
 // tokens hold the times of switches, which differ. The number before a message is its length.
 var tokens = regexp.MustCompile(`(?s).{4}\{"token":\s?"[^"]*"\}`)
+
+var eventTokens = regexp.MustCompile(`"token":\s?"[^"]*"`)
 
 func (g *caller) search() call {
 	body := map[string]any{"q": g.line(), "limit": pick(g, 1, 2, 3, 20, 20, 200)}
@@ -671,10 +689,33 @@ func (g *caller) search() call {
 }
 
 func (g *caller) tree() call {
+	colour := func() string {
+		return base64.StdEncoding.EncodeToString(still(pick(g, apitest.Red, apitest.Green, apitest.Blue)))
+	}
+	example := func() map[string]any {
+		return pick(g, map[string]any{"image": colour()}, map[string]any{"image": colour(), "weight": -1}, map[string]any{"text": pick(g, "red", "blue", "captain"), "weight": pick(g, 0.5, -1.0)},
+			map[string]any{"asset": g.asset(), "time": "705600000"}, map[string]any{"asset": g.asset(), "timecode": "01:00:03:00", "shot": true, "weight": -0.5},
+			map[string]any{"image": colour(), "crop": map[string]any{"x": 0.25, "y": 0.25, "w": 0.5, "h": 0.5}})
+	}
+	like := func() map[string]any {
+		l := pick(g, map[string]any{"kind": "like_shot", "asset": g.asset(), "time": "705600000"}, map[string]any{"kind": "like_frame", "asset": g.asset(), "timecode": "01:00:03:00"},
+			map[string]any{"kind": "like_image", "image": colour()}, map[string]any{"kind": "like_text", "text": "red"})
+		for range 1 + g.rnd.IntN(2) {
+			some, _ := l["examples"].([]any)
+			l["examples"] = append(some, example())
+		}
+		if g.rnd.IntN(4) == 0 {
+			l["same"] = true
+		}
+		if g.rnd.IntN(4) == 0 {
+			l["crop"] = map[string]any{"x": 0.1, "y": 0.1, "w": 0.6, "h": 0.6}
+		}
+		return l
+	}
 	leaf := func() map[string]any {
-		l := pick(g, map[string]any{"kind": "dialogue", "text": g.words(), "weight": pick(g, 0.5, 1.0, 3.0)}, map[string]any{"kind": "label", "text": "lighthouse"},
+		l := pick(g, like(), map[string]any{"kind": "dialogue", "text": g.words(), "weight": pick(g, 0.5, 1.0, 3.0)}, map[string]any{"kind": "label", "text": "lighthouse"},
 			map[string]any{"kind": "like_shot", "asset": g.asset(), "time": "705600000"}, map[string]any{"kind": "like_frame", "asset": g.asset(), "timecode": "01:00:03:00"},
-			map[string]any{"kind": "like_image", "image": base64.StdEncoding.EncodeToString(still(pick(g, apitest.Red, apitest.Green, apitest.Blue)))})
+			map[string]any{"kind": "like_image", "image": colour()})
 		return map[string]any{"leaf": l}
 	}
 	q := leaf()

@@ -9,6 +9,9 @@
 // goroutine waits, the world lets a single call pass, chosen by the seed. So a plan runs the same way each time, and every interleaving
 // of calls is as likely as the next. Time is testing/synctest's: time passes when nothing else can happen.
 //
+// In half of the plans the algorithm is in a worker, which the real host of pkg/algo/remote calls over a connection in memory. The worker dies, stands
+// still, and writes output outside the asset.
+//
 // # The property
 //
 //   - Nothing is lost, nothing is there twice, nothing is mixed of two executions.

@@ -18,7 +18,9 @@ type Plan struct {
 	// With Unsteady, no two executions of a run write the same items, so a mix of two executions shows. An indexer that
 	// pauses then loses no partitions: see the package comment.
 	Unsteady bool
-	Faults   []Fault
+	// With Remote, the algorithm is in a worker, and the real host of workers executes the runs.
+	Remote bool
+	Faults []Fault
 }
 
 // A Fault is a single fault, or an act of an operator, at a step.
@@ -54,12 +56,15 @@ const (
 	Upgrade                         // the workers come back with a new version of the algorithm
 	CrashAlgorithm                  // the algorithm panics the next For times
 	Hours                           // time passes
+	WorkerDies                      // the worker of the algorithm dies during the next runs; in plans with workers
+	WorkerHangs                     // it stands still
+	WorkerLies                      // it writes an annotation outside the asset
 	kinds
 )
 
 func (k FaultKind) String() string {
 	return [...]string{"kill-worker", "kill-indexer", "pause-worker", "pause-indexer", "lose-lease", "store-before", "store-after", "store-crash",
-		"engine-before", "engine-after", "log-before", "log-late", "log-twice", "replay", "poison", "switch", "upgrade", "crash-algorithm", "hours"}[k]
+		"engine-before", "engine-after", "log-before", "log-late", "log-twice", "replay", "poison", "switch", "upgrade", "crash-algorithm", "hours", "worker-dies", "worker-hangs", "worker-lies"}[k]
 }
 
 func (f Fault) String() string { return fmt.Sprintf("%d:%s(%d,%d)", f.Step, f.Kind, f.Who, f.For) }
@@ -69,7 +74,7 @@ func (p Plan) String() string {
 	for _, f := range p.Faults {
 		faults = append(faults, f.String())
 	}
-	return fmt.Sprintf("seed=%d assets=%d items=%d cut=%d unsteady=%t faults=[%s]", p.Seed, p.Assets, p.Items, p.Cut, p.Unsteady, strings.Join(faults, " "))
+	return fmt.Sprintf("seed=%d assets=%d items=%d cut=%d unsteady=%t remote=%t faults=[%s]", p.Seed, p.Assets, p.Items, p.Cut, p.Unsteady, p.Remote, strings.Join(faults, " "))
 }
 
 // steps is when the last fault happens at the latest.
@@ -86,7 +91,7 @@ var plans = rapid.Custom(func(t *rapid.T) Plan {
 	return Plan{
 		Seed: rapid.Uint64().Draw(t, "seed"), Assets: rapid.IntRange(1, 2).Draw(t, "assets"),
 		Items: rapid.IntRange(2, 5).Draw(t, "items"), Cut: rapid.IntRange(1, 3).Draw(t, "cut"),
-		Unsteady: rapid.Bool().Draw(t, "unsteady"),
-		Faults:   rapid.SliceOfN(fault, 1, 14).Draw(t, "faults"),
+		Unsteady: rapid.Bool().Draw(t, "unsteady"), Remote: rapid.Bool().Draw(t, "remote"),
+		Faults: rapid.SliceOfN(fault, 1, 14).Draw(t, "faults"),
 	}
 })

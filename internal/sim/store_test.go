@@ -277,6 +277,28 @@ func (g gated) Searches(ctx context.Context, owner string) (*pb.SavedSearches, e
 	})
 }
 
+func (g gated) PutBin(ctx context.Context, b *pb.Bin, c *pb.BinChange) (*pb.Bin, error) {
+	return ask(ctx, g, "put bin "+b.GetId(), func(ctx context.Context, s *pebblestore.Store) (*pb.Bin, error) { return s.PutBin(ctx, b, c) })
+}
+
+func (g gated) Bin(ctx context.Context, id string) (*pb.Bin, error) {
+	return ask(ctx, g, "bin "+id, func(ctx context.Context, s *pebblestore.Store) (*pb.Bin, error) { return s.Bin(ctx, id) })
+}
+
+func (g gated) BinsOf(ctx context.Context, member string) ([]string, error) {
+	return ask(ctx, g, "bins of "+member, func(ctx context.Context, s *pebblestore.Store) ([]string, error) { return s.BinsOf(ctx, member) })
+}
+
+func (g gated) BinChanges(ctx context.Context, id string, below int64, limit int) ([]*pb.BinChange, error) {
+	return ask(ctx, g, "changes of bin "+id, func(ctx context.Context, s *pebblestore.Store) ([]*pb.BinChange, error) {
+		return s.BinChanges(ctx, id, below, limit)
+	})
+}
+
+func (g gated) DeleteBin(ctx context.Context, id string, revision int64) error {
+	return tell(ctx, g, "delete bin "+id, func(ctx context.Context, s *pebblestore.Store) error { return s.DeleteBin(ctx, id, revision) })
+}
+
 func (g gated) Job(ctx context.Context, id string) (*pb.Job, error) {
 	return ask(ctx, g, "job "+id, func(ctx context.Context, s *pebblestore.Store) (*pb.Job, error) { return s.Job(ctx, id) })
 }

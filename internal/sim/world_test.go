@@ -83,9 +83,11 @@ func (p *process) expelled() bool {
 
 // outcome is the result of a plan.
 type outcome struct {
-	err   error
-	steps int
-	trace string
+	err        error
+	steps      int
+	trace      string
+	executions int            // of lines
+	failed     map[string]int // runs that failed, by kind of error
 }
 
 // run carries a plan out.
@@ -112,7 +114,14 @@ func run(t *testing.T, plan Plan, b bug, open func(*outside) (search.Engine, err
 		}
 		w.log = newLog(w)
 		o.err = w.live()
-		o.steps, o.trace = w.step, w.trace.String()
+		o.steps, o.trace, o.executions, o.failed = w.step, w.trace.String(), w.executions, map[string]int{}
+		for _, ends := range w.fold.ends {
+			for _, e := range ends {
+				if e.GetState() == pb.RunState_RUN_STATE_FAILED {
+					o.failed[e.GetErrorKind()]++
+				}
+			}
+		}
 		w.end()
 	})
 	return o
@@ -332,6 +341,8 @@ func (w *world) strike(f Fault) error {
 		w.failing[f.Kind] += 1 + f.For/8
 	case CrashAlgorithm:
 		w.panics += 1 + f.For/20
+	case WorkerDies, WorkerHangs, WorkerLies:
+		w.failing[f.Kind] += 1 + f.For/30
 	case Replay:
 		groups := w.log.inOrder()
 		if len(groups) > 0 {
@@ -630,7 +641,7 @@ func asset(i int) *pb.Asset {
 		Sha256: fmt.Sprintf("%032x%032x", i+1, i+1), Duration: int64(schema.Second) * 100, Container: "matroska", Media: &pb.MediaRef{Bucket: "b", Key: "k"}}
 }
 
-var space = &pb.Space{Name: "sim", Version: "1", Dimension: 4, Metric: "cosine"}
+var space = &pb.Space{Name: "sim", Version: "1", Dimension: 4, Metric: "dot"}
 
 // lines writes some annotations and vectors. No two executions write the same, so a mix of executions shows.
 type lines struct {
@@ -643,7 +654,15 @@ func (l lines) Spec() *pb.AlgorithmSpec {
 }
 
 func (l lines) Annotate(ctx context.Context, _ algo.Input, out algo.Output) error {
+	return l.write(ctx, out)
+}
+
+// errHangs has a worker stand still, and errDies has the worker die.
+var errHangs, errDies = errors.New("the worker stands still"), errors.New("the worker dies")
+
+func (l lines) write(ctx context.Context, out algo.Output) error {
 	n, number, crash := 0, 0, false
+	var fault FaultKind = -1
 	err := l.p.pass(ctx, "think", func() error {
 		w := l.p.world
 		w.executions++
@@ -654,14 +673,29 @@ func (l lines) Annotate(ctx context.Context, _ algo.Input, out algo.Output) erro
 		if crash = w.panics > 0; crash {
 			w.panics--
 		}
+		for _, k := range []FaultKind{WorkerDies, WorkerHangs, WorkerLies} {
+			if w.plan.Remote && fault < 0 && w.fails(k) {
+				fault = k
+			}
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	for i := range n {
-		if crash && i == n-1 {
-			panic("as planned")
+		if i == n-1 {
+			switch {
+			case crash && l.p.world.plan.Remote, fault == WorkerDies:
+				return errDies
+			case crash:
+				panic("as planned")
+			case fault == WorkerHangs:
+				return errHangs
+			case fault == WorkerLies:
+				_, err := out.Annotation(ctx, &pb.Annotation{Kind: "line", Start: -1, End: 1 << 60, Confidence: 1})
+				return errors.Join(err, errHangs)
+			}
 		}
 		if _, err := out.Annotation(ctx, &pb.Annotation{Kind: "line", Start: int64(i) * int64(schema.Second), End: int64(i+1) * int64(schema.Second),
 			Text: fmt.Sprintf("%s x%d", everyWord, number), Language: "en", Confidence: 1}); err != nil {
@@ -697,5 +731,13 @@ func (e echo) Annotate(ctx context.Context, in algo.Input, out algo.Output) erro
 }
 
 func registryOf(p *process, version string) (*algo.Registry, error) {
-	return algo.NewRegistry(lines{p, version}, echo{version})
+	if p == nil || !p.world.plan.Remote {
+		return algo.NewRegistry(lines{p, version}, echo{version})
+	}
+	f, err := newFarLines(lines{p, version})
+	if err != nil {
+		return nil, err
+	}
+	p.world.running.Go(func() { _ = f.host.Serve(p.ctx) })
+	return algo.NewRegistry(f, echo{version})
 }

@@ -2,6 +2,7 @@ package algo
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"math"
 
@@ -30,6 +31,18 @@ type Algorithm interface {
 	//   - Any other kind: the run has failed, and is executed again only if an operator requests the run. Invalid means that
 	//     the asset can never be done.
 	Annotate(ctx context.Context, in Input, out Output) error
+}
+
+// ErrAway is in the chain of an error of kind Unavailable if the algorithm is in a program that does not take the run now. The run waits until the
+// algorithm is there, and holds up no other run.
+var ErrAway = errors.New("the algorithm is away")
+
+// A Limited is an algorithm that executes a bounded number of runs at once.
+type Limited interface {
+	Algorithm
+	// Begin waits until the algorithm has room for a run, and holds the room until the executor calls end. An executor MUST call Begin before the
+	// executor opens the input of the run. An error has a kind as the errors of Annotate have.
+	Begin(ctx context.Context) (end func(), err error)
 }
 
 // A FrameReader is an algorithm that reads frames. A FrameReader MUST declare that the algorithm reads "video".
@@ -76,6 +89,9 @@ type Input interface {
 	// Frames yields the frames of the declared stride in order. The film is decoded once for all algorithms that read the
 	// film, and waits for the slowest algorithm.
 	Frames(ctx context.Context) iter.Seq2[Frame, error]
+	// Sound yields a sound track of the asset in order, as the declaration's SoundSpec asks, in blocks of a second. Each call decodes the track by
+	// itself, whatever other algorithms read. Silence stands where the track has a gap, and the track MAY end before the film.
+	Sound(ctx context.Context, track *pb.AudioTrack) iter.Seq2[Samples, error]
 	// Cues returns the cues of a text track in the order of their times. A track without cues is no error.
 	Cues(ctx context.Context, track *pb.TextTrack) ([]timedtext.Cue, error)
 	// Annotations yields the annotations of a declared kind, by ordinal. If the algorithm that writes the kind is running at

@@ -54,7 +54,8 @@ func NewRegistry(list ...Algorithm) (*Registry, error) {
 }
 
 // WithCandidates returns the registry with further versions, for callers that ask by version. A candidate reads the output of current
-// algorithms, and spaces of other candidates. Invalid: a version exists twice, or no algorithm writes a need.
+// algorithms, and of other candidates where no current algorithm writes the kind or space. Invalid: a version exists twice, or no algorithm writes
+// a need.
 func (r *Registry) WithCandidates(list ...Algorithm) (*Registry, error) {
 	next := &Registry{order: r.order, candidates: slices.Concat(r.candidates, list), byName: r.byName,
 		byVersion: maps.Clone(r.byVersion), producer: maps.Clone(r.producer), inputs: maps.Clone(r.inputs)}
@@ -62,9 +63,9 @@ func (r *Registry) WithCandidates(list ...Algorithm) (*Registry, error) {
 		if err := next.check(a); err != nil {
 			return nil, err
 		}
-		for _, s := range a.Spec().GetSpaces() {
-			if _, there := next.producer[schema.SpaceID(s)]; !there {
-				next.producer[schema.SpaceID(s)] = a
+		for _, w := range written(a) {
+			if _, there := next.producer[w]; !there {
+				next.producer[w] = a
 			}
 		}
 	}
@@ -74,6 +75,40 @@ func (r *Registry) WithCandidates(list ...Algorithm) (*Registry, error) {
 		}
 	}
 	return next, nil
+}
+
+// With returns the registry with algorithms that came while the process ran, and the reason why an algorithm was left out, by "name@version". An
+// algorithm MAY read kinds and spaces that no algorithm of the registry writes: another process may have written them.
+func (r *Registry) With(list ...Algorithm) (*Registry, map[string]error) {
+	next := &Registry{order: r.order, candidates: slices.Clone(r.candidates), byName: r.byName,
+		byVersion: maps.Clone(r.byVersion), producer: maps.Clone(r.producer), inputs: maps.Clone(r.inputs)}
+	refused := map[string]error{}
+	for _, a := range list {
+		if err := next.join(a); err != nil {
+			refused[versionID(a)] = err
+		}
+	}
+	return next, refused
+}
+
+// join adds an algorithm, behind the algorithms that are there.
+func (r *Registry) join(a Algorithm) error {
+	writes := written(a)
+	for _, w := range writes {
+		if other := r.producer[w]; other != nil && other.Spec().GetName() != a.Spec().GetName() {
+			return errkind.New(errkind.Conflict, "algorithms %s and %s both write %q", versionID(other), versionID(a), w)
+		}
+	}
+	if err := r.check(a); err != nil {
+		return err
+	}
+	for _, w := range writes {
+		if r.producer[w] == nil {
+			r.producer[w] = a
+		}
+	}
+	r.candidates = append(r.candidates, a)
+	return nil
 }
 
 // connect records the inputs of an algorithm: the algorithms whose output the algorithm reads.
@@ -116,17 +151,22 @@ func (r *Registry) add(a Algorithm) error {
 		return err
 	}
 	r.byName[spec.GetName()] = a
-	writes := slices.Clone(spec.GetKinds())
-	for _, s := range spec.GetSpaces() {
-		writes = append(writes, schema.SpaceID(s))
-	}
-	for _, w := range writes {
+	for _, w := range written(a) {
 		if other, twice := r.producer[w]; twice {
 			return errkind.New(errkind.Invalid, "algorithms %s and %s both write %q", other.Spec().GetName(), spec.GetName(), w)
 		}
 		r.producer[w] = a
 	}
 	return nil
+}
+
+// written returns the kinds and the ids of the spaces that an algorithm writes.
+func written(a Algorithm) []string {
+	out := slices.Clone(a.Spec().GetKinds())
+	for _, s := range a.Spec().GetSpaces() {
+		out = append(out, schema.SpaceID(s))
+	}
+	return out
 }
 
 // sort puts inputs first, and otherwise keeps the order of the list.
@@ -166,13 +206,18 @@ func (r *Registry) All() []Algorithm { return slices.Clone(r.order) }
 // Versions returns every version of every algorithm, current versions first.
 func (r *Registry) Versions() []Algorithm { return slices.Concat(r.order, r.candidates) }
 
-// Find returns the algorithm that "name" or "name@version" stands for.
+// Find returns the algorithm that "name" or "name@version" stands for. A name without a current version stands for the first candidate of the name.
 func (r *Registry) Find(ref string) (Algorithm, error) {
 	if a, ok := r.byVersion[ref]; ok {
 		return a, nil
 	}
 	if a, ok := r.byName[ref]; ok {
 		return a, nil
+	}
+	for _, a := range r.candidates {
+		if a.Spec().GetName() == ref {
+			return a, nil
+		}
 	}
 	var known []string
 	for _, a := range r.Versions() {

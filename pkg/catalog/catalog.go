@@ -28,11 +28,12 @@ type Catalog struct {
 	mu        sync.Mutex                        // held while a view is made
 	announced map[string]*pb.AlgorithmAnnounced // by ID
 	view      atomic.Pointer[View]
+	changed   chan struct{} // closed with the next view
 }
 
 // New returns a catalogue of built-in declarations. The caller MUST NOT change the declarations afterwards. A refused declaration is an error.
 func New(builtin ...*pb.AlgorithmAnnounced) (*Catalog, error) {
-	c := &Catalog{builtin: builtin, announced: map[string]*pb.AlgorithmAnnounced{}}
+	c := &Catalog{builtin: builtin, announced: map[string]*pb.AlgorithmAnnounced{}, changed: make(chan struct{})}
 	for _, a := range builtin {
 		if err := Validate(a); err != nil {
 			return nil, err
@@ -56,6 +57,13 @@ func Validate(a *pb.AlgorithmAnnounced) error {
 
 // View returns the catalogue of this moment.
 func (c *Catalog) View() *View { return c.view.Load() }
+
+// Changed returns a channel that is closed with the next view. A caller that then reads View misses no change, if Changed was called before View.
+func (c *Catalog) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
 
 // Put adds or replaces an announced version. The caller MUST NOT change the message afterwards.
 //
@@ -116,6 +124,8 @@ func (c *Catalog) Announced(id string) *pb.AlgorithmAnnounced {
 func (c *Catalog) refresh() *View {
 	v := newView(c.all(c.announced))
 	c.view.Store(v)
+	close(c.changed)
+	c.changed = make(chan struct{})
 	return v
 }
 

@@ -213,7 +213,13 @@ func TestRefusedDeclarations(t *testing.T) {
 		"among the spaces":                func(s *pb.AlgorithmSpec) { s.Answers[0].Space = "e5@1" },
 		"described once":                  func(s *pb.AlgorithmSpec) { s.KindSpecs = append(s.KindSpecs, s.KindSpecs[0]) },
 		"at most 64":                      func(s *pb.AlgorithmSpec) { s.Leaves = make([]*pb.LeafSpec, 100) },
+		"second_to":                       func(s *pb.AlgorithmSpec) { s.Answers[0].SecondTo = s.Answers[0].Kind },
+		"must be another kind":            func(s *pb.AlgorithmSpec) { s.Answers[0].SecondTo = "line" },
+		"for an answer with second_to":    func(s *pb.AlgorithmSpec) { s.Answers[0].Trust = 0.5 },
+		"must be from 0 to 1":             func(s *pb.AlgorithmSpec) { s.Answers[0].SecondTo, s.Answers[0].Trust = "cue", 1.5 },
 		"name a leaf, or bare":            func(s *pb.AlgorithmSpec) { s.Answers[0].Leaves, s.Answers[0].Bare = nil, false },
+		"neither \"audio\" nor \"video\"": func(s *pb.AlgorithmSpec) { s.Sound = &pb.SoundSpec{Rate: 16000} },
+		"must be 4000 to 192000":          func(s *pb.AlgorithmSpec) { s.Reads, s.Sound = []string{"audio"}, &pb.SoundSpec{Rate: 1} },
 		"does not have \"video\"":         func(s *pb.AlgorithmSpec) { s.Frames = &pb.FramesSpec{Width: 100} },
 	} {
 		a := lines()

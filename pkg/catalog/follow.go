@@ -250,6 +250,15 @@ func (f *Follower) Calibrate(ctx context.Context, id string, c *pb.FittedCalibra
 // View returns the catalogue of this moment.
 func (f *Follower) View() *View { return f.catalog.View() }
 
+// changed refuses a version that another worker declared with other code or weights.
+func changed(was, next *pb.AlgorithmAnnounced) error {
+	if was.GetDigest() == "" || next.GetDigest() == "" || was.GetDigest() == next.GetDigest() {
+		return nil
+	}
+	return errkind.New(errkind.Conflict, "algorithm %s was announced with the digest %.100q, and is declared with the digest %.100q: a changed algorithm needs a new version",
+		ID(next.GetAlgorithm()), was.GetDigest(), next.GetDigest())
+}
+
 // Announce publishes declarations. A declaration already in the topic is not published again. A declaration refused by the catalogue
 // (Conflict, Invalid) is not published either; the other declarations are.
 func (f *Follower) Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) error {
@@ -263,6 +272,11 @@ func (f *Follower) Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) 
 			next.SinceMs, next.Waits = was.GetSinceMs(), was.GetWaits()
 			next.Calibrations = stillAnswered(was.GetCalibrations(), next.GetAlgorithm())
 			if proto.Equal(was, next) {
+				continue
+			}
+			if err := changed(was, next); err != nil {
+				f.refuse(id, err)
+				errs = append(errs, err)
 				continue
 			}
 		}

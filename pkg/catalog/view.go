@@ -40,6 +40,8 @@ type Entry struct {
 	Waits bool
 	// Fitted are the calibrations that operators set. The answers of the spec have the calibrations already.
 	Fitted []*pb.FittedCalibration
+	// Remote says that the version is of a worker, a program beside the algo-runner.
+	Remote bool
 }
 
 // calibrated returns the algorithm with the calibrations that operators set.
@@ -107,7 +109,7 @@ func newView(list []*pb.AlgorithmAnnounced) *View {
 	}
 	slices.SortStableFunc(taken, newestFirst)
 	for _, a := range taken {
-		v.entries = append(v.entries, &Entry{calibrated(a), a.GetCandidate(), a.GetWaits(), a.GetCalibrations()})
+		v.entries = append(v.entries, &Entry{calibrated(a), a.GetCandidate(), a.GetWaits(), a.GetCalibrations(), a.GetRemote()})
 	}
 	v.declare()
 	v.link()
@@ -135,13 +137,17 @@ func planOf(entries []*Entry) *runs.Plan {
 	return runs.NewPlan(now, others)
 }
 
-// newestFirst orders algorithms by name, and the versions of an algorithm by precedence.
+// newestFirst orders algorithms by name, and the versions of an algorithm by precedence: versions for arrivals, the candidate that stands for the
+// name, the other candidates.
 func newestFirst(a, b *pb.AlgorithmAnnounced) int {
 	candidate := func(x *pb.AlgorithmAnnounced) int {
-		if x.GetCandidate() {
+		switch {
+		case !x.GetCandidate():
+			return 0
+		case x.GetByName():
 			return 1
 		}
-		return 0
+		return 2
 	}
 	return cmp.Or(cmp.Compare(a.GetAlgorithm().GetName(), b.GetAlgorithm().GetName()), cmp.Compare(candidate(a), candidate(b)),
 		cmp.Compare(b.GetSinceMs(), a.GetSinceMs()), cmp.Compare(b.GetAlgorithm().GetVersion(), a.GetAlgorithm().GetVersion()))

@@ -57,9 +57,9 @@ type Placer interface {
 	Encoder
 	// From names the other space, "name@version".
 	From() string
-	// Place takes the vector of some words in the space From, and returns the vector that Encode returns for the same words.
-	// Place costs almost nothing compared with Encode. Invalid: the vector has another dimension than the space From.
-	Place(vector []float32) ([]float32, error)
+	// Place takes some words with their vector in the space From, and returns the vector that Encode returns for the same words.
+	// Place costs little compared with Encode. Invalid: the vector has another dimension than the space From.
+	Place(ctx context.Context, words string, vector []float32) ([]float32, error)
 }
 
 // A Func is an Encoder made of functions.

@@ -54,7 +54,7 @@ type mirrored struct{ encode.Func }
 
 func (mirrored) From() string { return "words@1" }
 
-func (mirrored) Place(v []float32) ([]float32, error) {
+func (mirrored) Place(_ context.Context, _ string, v []float32) ([]float32, error) {
 	if len(v) != dimension {
 		return nil, errkind.New(errkind.Invalid, "%d dimensions", len(v))
 	}
@@ -65,6 +65,49 @@ func (mirrored) Place(v []float32) ([]float32, error) {
 	return out, nil
 }
 
+// An encoder is found where a member of Several learns of the space later.
+func TestSeveral(t *testing.T) {
+	own, err := encode.NewSet(words(hashed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := &grown{}
+	late.set, err = encode.NewSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := encode.Several{own, late}
+	if _, err := s.Encoder("words@1", encode.Words); err != nil {
+		t.Errorf("the first member: %v", err)
+	}
+	if _, err := s.Encoder("words@1", encode.Still); errkind.Of(err) != errkind.Invalid {
+		t.Errorf("a kind that the space does not have: %v", err)
+	}
+	if _, err := s.Encoder("later@1", encode.Words); errkind.Of(err) != errkind.Unavailable || !strings.Contains(err.Error(), "later@1") {
+		t.Errorf("a space that nobody knows: %v", err)
+	}
+	if late.set, err = encode.NewSet(encode.Offer{Space: space("later"), Takes: []encode.Kind{encode.Words}, Encoder: encode.Func{Run: hashed}}); err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.Encoder("later@1", encode.Words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := e.Encode(t.Context(), encode.Input{Kind: encode.Words, Words: "a bird"}); err != nil || len(v) != dimension {
+		t.Errorf("encoded %v, %v", v, err)
+	}
+	if _, err := (encode.Several{}).Encoder("words@1", encode.Words); errkind.Of(err) != errkind.Unavailable {
+		t.Errorf("no members: %v", err)
+	}
+}
+
+// grown is encoders that change.
+type grown struct{ set *encode.Set }
+
+func (g *grown) Encoder(space string, kind encode.Kind) (encode.Encoder, error) {
+	return g.set.Encoder(space, kind)
+}
+
 func TestContract(t *testing.T) {
 	encodetest.Run(t, encodetest.Subject{Offer: words(hashed), Wordless: true})
 	m := mirrored{encode.Func{Run: func(ctx context.Context, in encode.Input) ([]float32, error) {
@@ -72,7 +115,7 @@ func TestContract(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return mirrored{}.Place(v)
+		return mirrored{}.Place(ctx, in.Words, v)
 	}}}
 	encodetest.Run(t, encodetest.Subject{Offer: encode.Offer{Space: space("mirror"), Takes: []encode.Kind{encode.Words}, Encoder: m}, From: encode.Func{Run: hashed}})
 }

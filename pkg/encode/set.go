@@ -31,6 +31,28 @@ type Encoders interface {
 	Encoder(space string, kind Kind) (Encoder, error)
 }
 
+// Several asks each of its members in order, and returns the first encoder. A member that may know the space later answers Unavailable, and the next
+// member is asked. If every member answers Unavailable, the error is the first member's.
+type Several []Encoders
+
+// Encoder implements Encoders.
+func (s Several) Encoder(space string, kind Kind) (Encoder, error) {
+	var first error
+	for _, member := range s {
+		e, err := member.Encoder(space, kind)
+		if err == nil || !errkind.Is(err, errkind.Unavailable) {
+			return e, err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if first == nil {
+		first = errkind.New(errkind.Unavailable, "nothing encodes into the space %s", space)
+	}
+	return nil, first
+}
+
 // A Set is the encoders of a process. A Set does not change, and may be used by many goroutines at once.
 type Set struct{ by map[string]map[Kind]Encoder }
 
@@ -85,6 +107,21 @@ func (s *Set) Encoder(space string, kind Kind) (Encoder, error) {
 	return e, nil
 }
 
+// A Chain finds encoders in several places, the first place first.
+type Chain []Encoders
+
+// Encoder implements Encoders. A place without the space is passed over; any other error of a place is the answer.
+func (c Chain) Encoder(space string, kind Kind) (Encoder, error) {
+	err := errkind.New(errkind.Unavailable, "nothing encodes into the space %s", space)
+	for _, place := range c {
+		var e Encoder
+		if e, err = place.Encoder(space, kind); err == nil || !errkind.Is(err, errkind.Unavailable) {
+			return e, err
+		}
+	}
+	return nil, err
+}
+
 // check holds the vectors of an encoder to the dimension of the space.
 func check(o Offer, id string) Encoder {
 	c := checked{o.Encoder, id, int(o.Space.GetDimension())}
@@ -127,8 +164,8 @@ type checkedPlacer struct {
 
 func (c checkedPlacer) From() string { return c.placer.From() }
 
-func (c checkedPlacer) Place(vector []float32) ([]float32, error) {
-	v, err := c.placer.Place(vector)
+func (c checkedPlacer) Place(ctx context.Context, words string, vector []float32) ([]float32, error) {
+	v, err := c.placer.Place(ctx, words, vector)
 	if err != nil {
 		return nil, fmt.Errorf("placing words of %s: %w", c.From(), err)
 	}

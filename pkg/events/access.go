@@ -32,8 +32,9 @@ var accesses = []Access{
 		Writes: []Topic{RunsRequested, RunsFinished, Annotations, Embeddings, AnnotationsBackfill, EmbeddingsBackfill, Algorithms, DeadLetters},
 	},
 	{
-		User:  "search-api", // follows the catalogue
-		Reads: []Topic{Algorithms},
+		User:   "search-api", // follows the catalogue, and requests proxies
+		Reads:  []Topic{Algorithms},
+		Writes: []Topic{RunsBatch},
 	},
 	{
 		User: "operator", Watches: true,

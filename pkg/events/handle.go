@@ -40,11 +40,20 @@ func (p *partition) handleAll(stop, work context.Context, msgs []*message) bool 
 	return true
 }
 
-// mark records a message and all earlier messages as done.
+// mark records a message as done: with all earlier messages, or, where events are handled at once, as soon as all earlier messages are done.
 func (p *partition) mark(m *message) {
-	p.offsets.mark(p.s.c.name(p.contract.Topic), p.id, m.offset+1)
+	if p.window != nil {
+		p.window.done(m.offset, p.reach)
+		return
+	}
+	p.reach(m.offset + 1)
+}
+
+// reach records all messages before an offset as done.
+func (p *partition) reach(next int64) {
+	p.offsets.mark(p.s.c.name(p.contract.Topic), p.id, next)
 	if told := p.s.sub.Reached; told != nil {
-		told(p.contract.Topic, p.id, m.offset+1)
+		told(p.contract.Topic, p.id, next)
 	}
 }
 

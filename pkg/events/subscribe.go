@@ -21,6 +21,10 @@ type Subscription struct {
 	Topics []Topic
 	// MaxBatch bounds the events in a call of the handler. Default 500.
 	MaxBatch int
+	// AtOnce, if above 1, is how many events of a partition are handled at the same time, each in a call of its own. An event that takes long holds up no
+	// other event. Offsets still advance in order: an event is done once the event and all earlier events are done. After a crash, later events that were
+	// handled already are delivered again. MaxBatch and MaxWait are not used.
+	AtOnce int
 	// MaxBytes bounds the bytes held over all partitions: half fetched ahead, a quarter on the way, a quarter in the
 	// hands of handlers. Decoding makes the last quarter about three times as large. Each partition holds at least one
 	// event of any size. Default 64 MiB.
@@ -56,7 +60,7 @@ type Offsets map[Topic]map[int]int64
 //   - A Handler MUST be idempotent: the same event may be delivered again, also after success.
 //   - A Handler MUST return soon after ctx has ended. The events are then delivered again, to this member or another.
 //   - A Handler MAY keep the batch.
-//   - Calls for the same partition never overlap. Calls for several partitions run at the same time.
+//   - Calls for the same partition never overlap, unless Subscription.AtOnce lets calls overlap. Calls for several partitions run at the same time.
 //   - The kind of a Handler's error decides whether the batch is retried, halved or put aside: see the contract of the
 //     package. A halved batch is handled in two calls, in order, and so down to single events.
 type Handler func(ctx context.Context, batch []Delivery) error
@@ -458,6 +462,7 @@ type partition struct {
 	id       int
 	next     int64 // the next offset to fetch
 	offsets  *offsets
+	window   *window // of the events that are handled at once; nil where batches are handled in turn
 }
 
 func (p *partition) run(fetch, work context.Context, share int) {
@@ -465,6 +470,10 @@ func (p *partition) run(fetch, work context.Context, share int) {
 	var fetching sync.WaitGroup
 	fetching.Go(func() { p.fetchAll(fetch, in, min(max(share/4, minFetch), maxFetch)) })
 	defer fetching.Wait()
+	if p.s.sub.AtOnce > 1 {
+		p.runAtOnce(fetch, work, in)
+		return
+	}
 	for {
 		batch := in.take(fetch, p.s.sub.MaxBatch, share/4, p.s.sub.MaxWait)
 		if batch == nil {

@@ -18,7 +18,7 @@ import (
 // A file is queries with the moments that were judged right.
 type file struct {
 	// Moments are lists that queries refer to by YAML's aliases.
-	Moments map[string][]Moment `yaml:"moments"`
+	Moments map[string][]Moment `yaml:"moments,omitempty"`
 	Queries []Query             `yaml:"queries"`
 }
 
@@ -26,9 +26,13 @@ type file struct {
 type Query struct {
 	Q string `yaml:"q"`
 	// Kind says what sort of question the query is, such as words, meaning or look. Absent is for a thing that no film has.
-	Kind     string   `yaml:"kind"`
-	Language string   `yaml:"language"` // of the query
-	Right    []Moment `yaml:"right"`
+	Kind     string   `yaml:"kind,omitempty"`
+	Language string   `yaml:"language,omitempty"` // of the query
+	Right    []Moment `yaml:"right,omitempty"`
+	// Wrong are moments that somebody judged wrong. Partial says that hits beside Right and Wrong were not judged, and say nothing: as of judgements
+	// given hit by hit. Without Partial, a hit that is not right is wrong.
+	Wrong   []Moment `yaml:"wrong,omitempty"`
+	Partial bool     `yaml:"partial,omitempty"`
 }
 
 // Absent is the kind of the queries for things that no film of the library has. Their right answer is "no good match".
@@ -46,8 +50,8 @@ func (q Query) Withheld() bool {
 // A Moment is an interval of an asset.
 type Moment struct {
 	// Either asset or title. A title has to have a single asset.
-	Title string `yaml:"title"`
-	Asset string `yaml:"asset"`
+	Title string `yaml:"title,omitempty"`
+	Asset string `yaml:"asset,omitempty"`
 	// Timecodes of the asset, "01:00:12:05", or times from its start: "12.5s", "1m2s".
 	From string `yaml:"from"`
 	To   string `yaml:"to"`
@@ -70,6 +74,8 @@ func Parse(b []byte) ([]Query, error) {
 		switch {
 		case strings.TrimSpace(q.Q) == "":
 			return nil, errkind.New(errkind.Invalid, "queries[%d].q: give the query", i)
+		case len(q.Wrong) > 0 && !q.Partial:
+			return nil, errkind.New(errkind.Invalid, "queries[%d].wrong: set partial; without it every hit that is not right is wrong", i)
 		case q.Kind == Absent && len(q.Right) > 0:
 			return nil, errkind.New(errkind.Invalid, "queries[%d].right: a query of kind absent has no right moments", i)
 		}
@@ -82,15 +88,51 @@ func Parse(b []byte) ([]Query, error) {
 //   - NotFound: no title or asset has the name.
 //   - Invalid: the title has several assets, or a time cannot be read; the error names the place.
 func (q Query) Place(titles []*pb.TitleEntry) ([]*pb.JudgedMoment, error) {
+	return placeAll("right", q.Right, titles)
+}
+
+// PlaceWrong is Place for the wrong moments.
+func (q Query) PlaceWrong(titles []*pb.TitleEntry) ([]*pb.JudgedMoment, error) {
+	return placeAll("wrong", q.Wrong, titles)
+}
+
+func placeAll(field string, list []Moment, titles []*pb.TitleEntry) ([]*pb.JudgedMoment, error) {
 	var out []*pb.JudgedMoment
-	for k, m := range q.Right {
+	for k, m := range list {
 		placed, err := m.place(titles)
 		if err != nil {
-			return nil, fmt.Errorf("right[%d]: %w", k, err)
+			return nil, fmt.Errorf("%s[%d]: %w", field, k, err)
 		}
 		out = append(out, placed)
 	}
 	return out, nil
+}
+
+// Format writes judgements as a file of judged queries, which Parse reads. The queries are partial, and in the order of the judgements.
+func Format(list []*pb.Judgement) ([]byte, error) {
+	var f file
+	for _, j := range list {
+		n := len(f.Queries)
+		if n == 0 || f.Queries[n-1].Q != j.GetQ() {
+			f.Queries = append(f.Queries, Query{Q: j.GetQ(), Partial: true})
+			n++
+		}
+		q := &f.Queries[n-1]
+		m := Moment{Asset: j.GetAsset(), From: schema.Time(j.GetStart()).Duration().String(), To: schema.Time(j.GetEnd()).Duration().String()}
+		switch j.GetVerdict() {
+		case pb.Verdict_VERDICT_RIGHT:
+			q.Right = append(q.Right, m)
+		case pb.Verdict_VERDICT_WRONG:
+			q.Wrong = append(q.Wrong, m)
+		}
+	}
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(f); err != nil {
+		return nil, errkind.New(errkind.Internal, "writing judged queries: %w", err)
+	}
+	return b.Bytes(), nil
 }
 
 func (m Moment) place(titles []*pb.TitleEntry) (*pb.JudgedMoment, error) {

@@ -30,7 +30,8 @@ queries:
 		{`queries: []`, "no queries"},
 		{`queries: [{q: " "}]`, "queries[0].q"},
 		{`queries: [{q: a, kind: absent, right: [{title: film, from: 1, to: 2}]}]`, "queries[0].right"},
-		{`queries: [{q: a, wrong: 1}]`, "wrong"},
+		{`queries: [{q: a, rigth: []}]`, "rigth"},
+		{`queries: [{q: a, wrong: [{title: film, from: 1, to: 2}]}]`, "queries[0].wrong"},
 	} {
 		if _, err := judged.Parse([]byte(c.yaml)); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", c.yaml, err, c.says)

@@ -19,7 +19,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
-	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 func TestProbeAndDecodeAgreeWithTheTruth(t *testing.T) {
@@ -441,6 +441,14 @@ func TestStall(t *testing.T) {
 		t.Errorf("a decoder that hangs: %v", err)
 	}
 	s.Close()
+	sound, err := r.Sound(t.Context(), src.Path, &pb.AudioTrack{Channels: 1}, media.SoundSpec{Rate: 16000}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(sound); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), "yielded no sound") {
+		t.Errorf("a decoder of sound that hangs: %v", err)
+	}
+	sound.Close()
 	noChildren(t)
 }
 
@@ -522,18 +530,18 @@ func TestLimitsOfTheDecoder(t *testing.T) {
 func TestTallFilms(t *testing.T) {
 	r := reader(t)
 	film := suite(t)["film-25"].Path
-	clock, err := schema.ClockOf(&cinedexv1.VideoTrack{Rate: &cinedexv1.FrameRate{Num: 25, Den: 1}, Frames: 100}, nil)
+	clock, err := schema.ClockOf(&pb.VideoTrack{Rate: &pb.FrameRate{Num: 25, Den: 1}, Frames: 100}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		video *cinedexv1.VideoTrack
+		video *pb.VideoTrack
 		spec  media.FrameSpec
 		says  string
 	}{
-		"tall":   {&cinedexv1.VideoTrack{Width: 16, Height: 512}, media.FrameSpec{Width: 300, Fit: media.Keep}, "as high as wide"},
-		"pixels": {&cinedexv1.VideoTrack{Width: 16, Height: 32, SarNum: 1, SarDen: 4000}, media.FrameSpec{Width: 300, Fit: media.Keep}, "as high as wide"},
-		"large":  {&cinedexv1.VideoTrack{Width: 1920, Height: 1080}, media.FrameSpec{Width: 16384, Height: 16384}, "pixels"},
+		"tall":   {&pb.VideoTrack{Width: 16, Height: 512}, media.FrameSpec{Width: 300, Fit: media.Keep}, "as high as wide"},
+		"pixels": {&pb.VideoTrack{Width: 16, Height: 32, SarNum: 1, SarDen: 4000}, media.FrameSpec{Width: 300, Fit: media.Keep}, "as high as wide"},
+		"large":  {&pb.VideoTrack{Width: 1920, Height: 1080}, media.FrameSpec{Width: 16384, Height: 16384}, "pixels"},
 	} {
 		if _, err := r.Decode(t.Context(), media.Source{Path: film, Video: c.video, Clock: clock}, c.spec); errkind.Of(err) != errkind.Invalid || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want an error saying %q", name, err, c.says)

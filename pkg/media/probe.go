@@ -148,6 +148,7 @@ type stream struct {
 	Mark        string            `json:"codec_tag_string"`
 	StartPTS    *int64            `json:"start_pts"`
 	Codec       string            `json:"codec_name"`
+	PixelFormat string            `json:"pix_fmt"`
 	Width       int32             `json:"width"`
 	Height      int32             `json:"height"`
 	SAR         string            `json:"sample_aspect_ratio"`
@@ -320,7 +321,7 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	declared, average := parseRate(s.Declared), parseRate(s.Average)
 	times.even(base, declared, average)
 	v := &cinedexv1.VideoTrack{
-		Width: s.Width, Height: s.Height, Codec: s.Codec,
+		Width: s.Width, Height: s.Height, Codec: s.Codec, PixelFormat: s.PixelFormat,
 		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])), UnshownFrames: times.unshown, SparseTimes: times.sparse,
 	}
 	v.DecoderDelay = int64(base.time(times.pts[0]+times.delay)) - v.Start

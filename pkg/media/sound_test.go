@@ -1,13 +1,19 @@
 package media_test
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // A tone with a known start sounds at the sample of the start's time, for any beginning of the container's clock.
@@ -24,7 +30,7 @@ func TestSound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := r.Sound(t.Context(), path, probed.Asset.Audio[0].Index, 16000, schema.Time(probed.Asset.Video.Start))
+		s, err := r.Sound(t.Context(), path, probed.Asset.Audio[0], media.SoundSpec{Rate: 16000}, schema.Time(probed.Asset.Video.Start))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,15 +51,90 @@ func TestSound(t *testing.T) {
 			t.Errorf("%s: the tone is heard at %d ms, want 1500", name, off+1500)
 		}
 	}
-	if _, err := r.Sound(t.Context(), film, 0, 0, 0); errkind.Of(err) != errkind.Invalid {
-		t.Errorf("no rate: %v", err)
+	for name, refused := range map[string]struct {
+		track *pb.AudioTrack
+		spec  media.SoundSpec
+	}{
+		"no rate":     {&pb.AudioTrack{Channels: 2}, media.SoundSpec{}},
+		"no channels": {&pb.AudioTrack{}, media.SoundSpec{Rate: 48000, EveryChannel: true}},
+		"a thousand":  {&pb.AudioTrack{Channels: 1000}, media.SoundSpec{Rate: 48000, EveryChannel: true}},
+	} {
+		if _, err := r.Sound(t.Context(), film, refused.track, refused.spec, 0); errkind.Of(err) != errkind.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	s, err := r.Sound(t.Context(), film, 7, 16000, 0)
+	s, err := r.Sound(t.Context(), film, &pb.AudioTrack{Index: 7, Channels: 1}, media.SoundSpec{Rate: 16000}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadAll(s); errkind.Of(err) != errkind.Invalid {
 		t.Errorf("no track: %v", err)
+	}
+	s.Close()
+	noChildren(t)
+}
+
+// Every channel keeps its place and its own sound, for the usual layouts and for others. A tone of another pitch sounds in each channel.
+func TestEveryChannel(t *testing.T) {
+	r := reader(t)
+	for _, layout := range []string{"mono", "stereo", "2.1", "3.0", "quad", "5.1", "5.1(side)", "7.1"} {
+		path := filepath.Join(t.TempDir(), "channels.wav")
+		channels := map[string]int{"mono": 1, "stereo": 2, "2.1": 3, "3.0": 3, "quad": 4, "5.1": 6, "5.1(side)": 6, "7.1": 8}[layout]
+		var tones []string
+		for c := range channels {
+			tones = append(tones, fmt.Sprintf("0.1*sin(2*PI*%d*t)", 100*(c+1)))
+		}
+		run(t, "-f", "lavfi", "-i", fmt.Sprintf("aevalsrc='%s':d=1:s=8000:c=%s", strings.Join(tones, "|"), layout), path)
+		probed, err := r.Probe(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := r.Sound(t.Context(), path, probed.Asset.Audio[0], media.SoundSpec{Rate: 8000, EveryChannel: true}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if len(raw) != 2*channels*8000 {
+			t.Fatalf("%s: %d bytes for a second of %d channels", layout, len(raw), channels)
+		}
+		for c := range channels {
+			ups, last := 0, int16(-1)
+			for n := range 8000 {
+				v := int16(binary.LittleEndian.Uint16(raw[2*(n*channels+c):]))
+				if last < 0 && v >= 0 {
+					ups++
+				}
+				last = v
+			}
+			if want := 100 * (c + 1); ups < want-1 || ups > want+1 {
+				t.Errorf("%s: channel %d sounds at %d Hz, want %d", layout, c, ups, want)
+			}
+		}
+	}
+	noChildren(t)
+}
+
+// A reader that stops reading, or whose context ends, leaves no process behind.
+func TestSoundCancelled(t *testing.T) {
+	r := reader(t)
+	path := filepath.Join(t.TempDir(), "long.wav")
+	run(t, "-f", "lavfi", "-i", "sine=d=600:r=8000", path)
+	track := &pb.AudioTrack{Channels: 1}
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := r.Sound(ctx, path, track, media.SoundSpec{Rate: 48000}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(s, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := io.ReadAll(s); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the context's end: %v", err)
 	}
 	s.Close()
 	noChildren(t)

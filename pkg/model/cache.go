@@ -43,6 +43,24 @@ func (c Cache) Dir() string { return c.dir }
 // Path returns the path of an artefact, present or not.
 func (c Cache) Path(a Artefact) string { return filepath.Join(c.dir, filepath.FromSlash(a.File)) }
 
+// PictureFolders returns the folders of the operator's own models of pictures and words: the folders in pictures/, by name.
+func (c Cache) PictureFolders() (folders []string, err error) {
+	if c.dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(filepath.Join(c.dir, "pictures"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		path := filepath.Join(c.dir, "pictures", e.Name())
+		if info, err := os.Stat(path); err == nil && info.IsDir() { // a folder may lie elsewhere, behind a link
+			folders = append(folders, path)
+		}
+	}
+	return folders, err
+}
+
 // Require returns the path of the artefact with this id. A missing file is an error of kind NotFound that names the command to run. Require checks
 // the file's size, not the content: fetch checked the content when the file was stored, and Check checks the content again.
 func (c Cache) Require(id string) (string, error) {

@@ -17,6 +17,9 @@
 //	transnet      shot boundaries: frames in, a probability for each frame out
 //	efficientnet  a picture's feature vector and its ImageNet labels
 //	e5            sentences of some ninety languages as vectors
+//	minilm        English sentences as vectors
+//	clip          models of pictures and words: CLIP, and folders with a manifest
+//	tokenizer     the tokens of a text
 //	picture       the space efficientnet-lite2@1, where pictures and words meet
 //	fetch         downloads, checks, unpacks and prepares artefacts
 package model

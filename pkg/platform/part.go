@@ -7,9 +7,13 @@ import (
 	"net/http"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/algo/remote"
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/encode"
+	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -60,6 +64,8 @@ type Needs struct {
 	// With Announces, this process runs the algorithms. The process then announces the declarations of the algorithms.
 	// Announces requires Models.
 	Announces bool
+	// Workers is Platform.Workers. Platform.Encoders then has the encoders of workers, too. Workers requires Models.
+	Workers bool
 	// Blobs is Platform.Blobs, the buckets.
 	Blobs bool
 	// Films is Platform.Reader, with the programs for reading films. Films includes Blobs.
@@ -72,7 +78,7 @@ type Needs struct {
 func (n Needs) and(o Needs) Needs {
 	return Needs{
 		Store: n.Store || o.Store, Engine: n.Engine || o.Engine, Models: n.Models || o.Models, Announces: n.Announces || o.Announces, Blobs: n.Blobs || o.Blobs,
-		Films: n.Films || o.Films, Tokens: n.Tokens || o.Tokens, Audit: n.Audit || o.Audit,
+		Films: n.Films || o.Films, Workers: n.Workers || o.Workers, Tokens: n.Tokens || o.Tokens, Audit: n.Audit || o.Audit,
 	}
 }
 
@@ -103,6 +109,13 @@ type Models interface {
 	io.Closer
 	Algorithms() (*algo.Registry, error)
 	Encoders() (*encode.Set, error)
+	// Serve adds the algorithms of served models, from the manifests in a folder; an empty folder name adds none.
+	Serve(dir string) error
+	// Gallery gives the portraits of a folder to the algorithm that names faces; an empty folder name gives none.
+	Gallery(dir string) error
+	// Enable says which algorithms arriving media gets, by name, with "default" and "suite" for groups. The other algorithms are candidates. The error
+	// is Invalid and in words for the operator.
+	Enable(algorithms ...string) error
 	// Declarations say what the algorithms are.
 	Declarations() []*pb.AlgorithmAnnounced
 }
@@ -115,15 +128,24 @@ func (p *Platform) Provide(ctx context.Context, c Config, n Needs, l Links) (err
 		}
 	}
 	if n.Models {
-		if err := p.OpenModels(l); err != nil {
+		// A process that runs no algorithms learns from the announcements which algorithms are enabled.
+		if err := p.OpenModels(l, c.Served, c.Faces, c.Arrivals); err != nil {
 			return err
 		}
 		p.followCatalog(n.Announces)
 	}
+	if n.Workers {
+		if err := p.openWorkers(c.Workers); err != nil {
+			return fmt.Errorf("workers.%w", err)
+		}
+	}
 	if n.Engine {
-		if err := p.OpenEngine(ctx, c.Search, p.Algorithms.Spaces()); err != nil {
+		own := p.Algorithms.Spaces()
+		if err := p.OpenEngine(ctx, c.Search, own); err != nil {
 			return err
 		}
+		p.Spaces = newSpaces(p.Engine, own, p.Catalog, p.Follower.Ready, p.Log)
+		p.RunBeside(lifecycle.Actor{Name: "spaces", Serve: p.Spaces.Serve, Ready: p.Spaces.Ready})
 	}
 	if n.Films {
 		err = p.OpenMedia(ctx, c.Media, c.Blobs)
@@ -147,15 +169,26 @@ func (p *Platform) Provide(ctx context.Context, c Config, n Needs, l Links) (err
 }
 
 // OpenModels names the models in the cache, and the algorithms that run on them.
-func (p *Platform) OpenModels(l Links) (err error) {
+func (p *Platform) OpenModels(l Links, s Served, f Faces, a Arrivals) (err error) {
 	p.Models = l.Models(p.Cache)
 	p.OnClose(p.Models)
+	if err := p.Models.Serve(s.ServedModels); err != nil {
+		return fmt.Errorf("served_models: %w", err)
+	}
+	if err := p.Models.Gallery(f.Gallery); err != nil {
+		return fmt.Errorf("gallery: %w", err)
+	}
+	if err := p.Models.Enable(a.Algorithms...); err != nil {
+		return fmt.Errorf("algorithms: %w", err)
+	}
 	if p.Algorithms, err = p.Models.Algorithms(); err != nil {
 		return err
 	}
-	if p.Encoders, err = p.Models.Encoders(); err != nil {
+	encoders, err := p.Models.Encoders()
+	if err != nil {
 		return err
 	}
+	p.Encoders = encoders
 	p.Catalog, err = catalog.New(p.Models.Declarations()...)
 	return err
 }
@@ -169,6 +202,23 @@ func (p *Platform) followCatalog(announces bool) {
 	f := catalog.Follow(p.Catalog, deps)
 	p.Follower = f
 	p.RunBeside(lifecycle.Actor{Name: "catalogue", Serve: f.Serve, Ready: f.Ready})
+}
+
+// openWorkers makes the host of workers. A worker encodes for the algorithms in the catalogue alone.
+func (p *Platform) openWorkers(c remote.Config) (err error) {
+	admit := func(a *pb.WorkerAlgorithm) error {
+		e := p.Follower.View().Entry(catalog.ID(a.GetAlgorithm()))
+		if e == nil || !e.Remote || !slices.EqualFunc(e.GetSpaces(), a.GetAlgorithm().GetSpaces(), func(x, y *pb.Space) bool { return proto.Equal(x, y) }) {
+			return errkind.New(errkind.Conflict, "the catalogue does not have the spaces of %s", catalog.ID(a.GetAlgorithm()))
+		}
+		return nil
+	}
+	if p.Workers, err = remote.New(c, remote.Deps{Log: p.Log, Registerer: p.Registry, Admit: admit}); err != nil {
+		return err
+	}
+	p.Encoders = encode.Chain{p.Encoders, p.Workers}
+	p.RunBeside(lifecycle.Actor{Name: "workers", Serve: p.Workers.Serve})
+	return nil
 }
 
 // RunBeside has an actor of the platform itself run with the services: it starts before them, stops after them, and a program is not ready

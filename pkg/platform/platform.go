@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/cinedex/cinedex/pkg/algo"
+	"github.com/cinedex/cinedex/pkg/algo/remote"
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/authz/cedar"
@@ -21,6 +22,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/search"
 	"github.com/cinedex/cinedex/pkg/store"
 	"github.com/cinedex/cinedex/pkg/telemetry"
@@ -36,13 +38,94 @@ type Config struct {
 	Blobs      blob.Config      `mapstructure:"blobs"`
 	Audit      audit.Config     `mapstructure:"audit"`
 	ModelFiles `mapstructure:",squash"`
-	Tokens     `mapstructure:",squash"`
+	Served     `mapstructure:",squash"`
+	Faces      `mapstructure:",squash"`
+	Arrivals   `mapstructure:",squash"`
+	// Workers are programs with algorithms of their own.
+	Workers remote.Config `mapstructure:"workers"`
+	Tokens  `mapstructure:",squash"`
 }
 
 // ModelFiles says where the files of models are.
 type ModelFiles struct {
 	// ModelCache is the folder of the model files; empty means the user's cache folder.
 	ModelCache string `mapstructure:"model_cache"`
+}
+
+// Served says which models servers of models serve.
+type Served struct {
+	// ServedModels is a folder of manifests, *.yaml, of models that a server of the Open Inference Protocol serves: each becomes an algorithm. The
+	// algo-runner and the search API need the same folder. Empty means none.
+	ServedModels string `mapstructure:"served_models"`
+
+	serve func(dir string) error // checks the manifests of a folder; nil in a program without algorithms
+}
+
+// Validate returns an error for the first manifest that cannot be used.
+func (s Served) Validate() error {
+	if s.serve == nil {
+		return nil
+	}
+	if err := s.serve(s.ServedModels); err != nil {
+		return fmt.Errorf("served_models: %w", err)
+	}
+	return nil
+}
+
+// Faces says whose faces get a name.
+type Faces struct {
+	// Gallery is a folder of portraits, NAME.jpg or NAME.png, or a folder NAME of portraits: faces that are like a portrait get the name, if the
+	// algorithm gallery runs. Every algo-runner needs the same folder. Empty means that no face gets a name.
+	Gallery string `mapstructure:"gallery"`
+
+	read func(dir string) error // checks a folder; nil in a program without algorithms
+}
+
+// Validate returns an error for the first portrait that cannot be used.
+func (f Faces) Validate() error {
+	if f.read == nil || f.Gallery == "" {
+		return nil
+	}
+	if err := f.read(f.Gallery); err != nil {
+		return fmt.Errorf("gallery: %w", err)
+	}
+	return nil
+}
+
+// Arrivals says what arriving media gets.
+type Arrivals struct {
+	// Algorithms are the names of the algorithms that arriving media gets. default stands for the cheap algorithms, and suite for all others. An
+	// algorithm that is not named runs where an operator requests it: `cinedex replay --algorithm NAME`. Every algo-runner needs the same list.
+	Algorithms []string `mapstructure:"algorithms"`
+
+	check func(algorithms ...string) error // nil in a program without algorithms
+}
+
+// Validate returns an error if the program has no such algorithm, or if a named algorithm reads the output of an algorithm that is not named.
+func (a Arrivals) Validate() error {
+	if a.check == nil {
+		return nil
+	}
+	if err := a.check(a.Algorithms...); err != nil {
+		return fmt.Errorf("algorithms: %w", err)
+	}
+	return nil
+}
+
+// defaultArrivals enables the default algorithms of the program.
+func defaultArrivals(l Links) Arrivals {
+	a := Arrivals{Algorithms: []string{"default"}}
+	if l.Models != nil {
+		a.check = func(algorithms ...string) error {
+			cache, err := model.OpenCache("") // with the operator's own models
+			if err != nil {
+				return err
+			}
+			m := l.Models(cache)
+			return errors.Join(m.Enable(algorithms...), m.Close())
+		}
+	}
+	return a
 }
 
 // Tokens is the settings of callers' rights.
@@ -61,6 +144,17 @@ func Default(dir string, l Links) Config {
 	c := Config{
 		Telemetry: telemetry.Default(), Kafka: events.Default(), Media: media.Default(), Blobs: blob.Default(), Audit: audit.Default(),
 		Store: defaultStore(dir, l.Stores), Search: defaultSearch(dir, l.Engines), Tokens: Tokens{TokenFile: "tokens.yaml", OIDC: oidc.Default()},
+		Arrivals: defaultArrivals(l), Workers: remote.Default(),
+	}
+	if l.Models != nil {
+		c.serve = func(dir string) error {
+			m := l.Models(model.Cache{})
+			return errors.Join(m.Serve(dir), m.Close())
+		}
+		c.read = func(dir string) error {
+			m := l.Models(model.Cache{})
+			return errors.Join(m.Gallery(dir), m.Close())
+		}
 	}
 	if abs, err := filepath.Abs(filepath.Join(dir, "media")); err == nil {
 		c.Blobs.Bucket = "file://" + filepath.ToSlash(abs)
@@ -83,10 +177,18 @@ type Platform struct {
 	// Catalog lists the kinds, spaces and leaves. Encoders make the vectors of a query.
 	Catalog *catalog.Catalog
 	// Follower keeps Catalog up to date.
-	Follower   *catalog.Follower
-	Encoders   *encode.Set
+	Follower *catalog.Follower
+	// Spaces gives Engine the spaces of Catalog.
+	Spaces   *Spaces
+	Encoders encode.Encoders
+	// Workers knows the programs that have algorithms of their own.
+	Workers    *remote.Host
 	Authoriser authz.Authoriser
-	Audit      *audit.Log
+	// SignIn leads people to the identity provider; nil where people type tokens.
+	SignIn *oidc.SignIn
+	Audit  *audit.Log
+	// Running says how far the executions of runs in this process are.
+	Running *runs.Board
 	// LogReady says why the log takes no event now; nil where only an attempt tells.
 	LogReady func() error
 
@@ -117,7 +219,7 @@ func Begin(ctx context.Context, service string, c Config, logs io.Writer) (*Plat
 	if err != nil {
 		return nil, err
 	}
-	p := &Platform{Telemetry: t, service: service}
+	p := &Platform{Telemetry: t, service: service, Running: &runs.Board{}}
 	p.closers = append(p.closers, t)
 	if p.Cache, err = model.OpenCache(c.ModelCache); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -144,8 +246,14 @@ func (p *Platform) OpenTokens(t Tokens) (authz.Authoriser, error) {
 	}
 	p.watched = append(p.watched, lifecycle.Actor{Name: "token_file", Ready: f.Ready})
 	people, err := oidc.New(t.OIDC, f)
-	if err != nil || t.Cedar.Policies == "" {
-		return people, err
+	if err != nil {
+		return nil, err
+	}
+	if p.SignIn, err = people.SignIn(); err != nil {
+		return nil, fmt.Errorf("oidc.%w", err)
+	}
+	if t.Cedar.Policies == "" {
+		return people, nil
 	}
 	policies, err := cedar.Open(t.Cedar, people, cedar.Deps{Log: p.Log})
 	if err != nil {

@@ -73,7 +73,7 @@ func (c programConfig) Validate() error {
 
 // sections are the names of the sections of all services. A file or an environment that several services share may hold
 // any of these sections. operating was a section of the indexer until the operator became a service.
-var sections = []string{"store.pebble", "store.cassandra", "search", "search.dir", "search.opensearch", "media", "blobs", "audit", "token_file", "oidc", "cedar", "model_cache", "operating"}
+var sections = []string{"store.pebble", "store.cassandra", "search", "search.dir", "search.opensearch", "media", "blobs", "audit", "token_file", "oidc", "cedar", "model_cache", "served_models", "gallery", "algorithms", "workers", "operating"}
 
 // Elsewhere implements config.Elsewhere: the sections that only other services have.
 func (c *programConfig) Elsewhere() []string {
@@ -107,6 +107,10 @@ func (p Program) config() *programConfig {
 	add(spec.Needs.Blobs || spec.Needs.Films, "blobs", &base.Blobs)
 	add(spec.Needs.Audit, "audit", &base.Audit)
 	add(true, "", &base.ModelFiles)
+	add(spec.Needs.Models, "", &base.Served)
+	add(spec.Needs.Announces, "", &base.Faces)
+	add(spec.Needs.Announces, "", &base.Arrivals)
+	add(spec.Needs.Workers, "workers", &base.Workers)
 	add(spec.Needs.Tokens, "", &base.Tokens)
 	add(true, spec.Key, spec.Config)
 	return c

@@ -22,22 +22,13 @@ func (l Language) Print(q *pb.Query, f *pb.Filter) string {
 			parts = append(parts, l.printNode(q))
 		}
 	}
-	list := func(name string, vs []string) {
-		if len(vs) == 0 {
-			return
-		}
-		quoted := make([]string, len(vs))
-		for i, v := range vs {
+	for _, list := range lists(f) {
+		quoted := make([]string, len(list.values))
+		for i, v := range list.values {
 			quoted[i] = quote(v)
 		}
-		parts = append(parts, name+":"+strings.Join(quoted, ","))
+		parts = append(parts, list.name+":"+strings.Join(quoted, ","))
 	}
-	list("title", f.GetTitles())
-	list("series", f.GetSeries())
-	list("asset", f.GetAssets())
-	list("lang", f.GetLanguages())
-	list("character", f.GetCharacters())
-	list("kind", f.GetKinds())
 	if c := f.GetMinConfidence(); c > 0 {
 		parts = append(parts, "confidence>="+strconv.FormatFloat(float64(c), 'g', -1, 32))
 	}
@@ -49,6 +40,21 @@ func (l Language) Print(q *pb.Query, f *pb.Filter) string {
 		parts = append(parts, span)
 	}
 	return strings.Join(parts, " ")
+}
+
+// A named is a list of a filter that has values.
+type named struct {
+	name   string
+	values []string
+}
+
+// lists returns the lists of a filter that have values, in the order in which they are printed.
+func lists(f *pb.Filter) []named {
+	all := []named{
+		{"title", f.GetTitles()}, {"series", f.GetSeries()}, {"asset", f.GetAssets()}, {"lang", f.GetLanguages()},
+		{"character", f.GetCharacters()}, {"kind", f.GetKinds()},
+	}
+	return slices.DeleteFunc(all, func(l named) bool { return len(l.values) == 0 })
 }
 
 func narrows(f *pb.Filter) bool { return f != nil && (Language{}).Print(nil, f) != "" }
@@ -263,7 +269,13 @@ func printFlicks(f int64) string {
 	// Whole milliseconds are written as a person would; anything else exactly.
 	const perMilli = flicksPerSecond / 1000
 	if f%perMilli == 0 && f/perMilli < int64(1000*time.Hour/time.Millisecond) {
-		return (time.Duration(f/perMilli) * time.Millisecond).String()
+		s := (time.Duration(f/perMilli) * time.Millisecond).String()
+		for _, zero := range []string{"m0s", "h0m"} { // 1m, and not 1m0s
+			if strings.HasSuffix(s, zero) {
+				s = s[:len(s)-2]
+			}
+		}
+		return s
 	}
 	return strconv.FormatInt(f, 10) + "fl"
 }

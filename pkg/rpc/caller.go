@@ -55,6 +55,16 @@ func Token(r *http.Request) string {
 	return ""
 }
 
+// PageToken returns the token of a cookie that a page of this very server sent. The browser writes Sec-Fetch-Site, and no page can. Guard refuses pages of other
+// sites before.
+func PageToken(r *http.Request) (token string, ok bool) {
+	c, err := r.Cookie(Cookie)
+	if err != nil || r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+		return "", false
+	}
+	return c.Value, true
+}
+
 // Authenticate calls next with the caller in the context if the token is recognised. Otherwise refuse writes the
 // answer. Authenticate is the only way to a caller, and notes the caller for the audit log.
 //

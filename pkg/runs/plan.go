@@ -14,7 +14,7 @@ import (
 // A Plan derives the runs of an asset from declarations of algorithms. A Plan never changes.
 //
 //   - Each name has at most one current version. Arriving assets get the current versions. Other versions run only if somebody asks
-//     for them by version.
+//     for them by version. A name without a current version stands for the first of its other versions.
 //   - An algorithm reads the kinds and spaces of other algorithms. Among the versions that write a need, the first declaration counts,
 //     current versions before others.
 //   - An algorithm is left out if nobody writes a need of the algorithm, or if the needs form a circle.
@@ -40,7 +40,7 @@ func NewPlan(current, others []*pb.AlgorithmSpec) *Plan {
 			p.writes(schema.SpaceID(space), s)
 		}
 	}
-	for _, s := range current {
+	for _, s := range slices.Backward(p.versions) { // the first version of a name counts
 		p.byRef[s.GetName()] = s
 	}
 	for _, s := range p.versions {
@@ -84,6 +84,9 @@ func (p *Plan) Inputs(s *pb.AlgorithmSpec) (inputs []*pb.AlgorithmSpec, ok bool)
 	}
 	return inputs, true
 }
+
+// Writer returns the declaration of the algorithm that writes a kind or a space, or nil.
+func (p *Plan) Writer(need string) *pb.AlgorithmSpec { return p.writer[need] }
 
 // WithFrames reports whether a version of an algorithm, "name@version", runs while a film is decoded: the version reads frames, or reads nothing
 // but the output of versions that do.

@@ -137,3 +137,11 @@ func FrameSpan(c Clock, iv Interval) (start, end int64) {
 	}
 	return start, end
 }
+
+// ShownFrames returns the frames of a moment as answers and hand-offs tell the frames. The first frame is the frame that the start names, so that the frame, the
+// timecode and the milliseconds of an answer, asked back, lead to one frame.
+func ShownFrames(c Clock, iv Interval) (start, end int64) {
+	start, end = FrameSpan(c, iv)
+	start = min(max(start, FrameNamed(c, iv.Start)), max(c.Frames()-1, 0))
+	return start, max(end, start+1)
+}

@@ -135,6 +135,20 @@ func (s TimecodeScale) Number() int64 { return s.start }
 // Drop reports whether the scale is drop frame.
 func (s TimecodeScale) Drop() bool { return s.drop }
 
+// Day returns the number of labels from 00:00:00:00 to 24:00:00:00.
+func (s TimecodeScale) Day() int64 {
+	if s.fps == 0 {
+		return 0
+	}
+	return s.perDay()
+}
+
+// WithoutEnd returns the scale of an asset whose length is not known: Frame accepts every label of a day.
+func (s TimecodeScale) WithoutEnd() TimecodeScale {
+	s.frames = 0
+	return s
+}
+
 // dropped is how many labels are left out at the start of each minute but every tenth.
 func (s TimecodeScale) dropped() int64 {
 	if !s.drop {

@@ -276,3 +276,33 @@ func FuzzParseTimecode(f *testing.F) {
 		}
 	})
 }
+
+// Day counts the labels of a day, and WithoutEnd accepts labels after the asset.
+func TestDayAndWithoutEnd(t *testing.T) {
+	for _, c := range []struct {
+		rate schema.Rate
+		drop bool
+		day  int64
+	}{{schema.Rate{24000, 1001}, false, 24 * 86400}, {schema.Rate{25, 1}, false, 25 * 86400}, {schema.Rate{30000, 1001}, true, 2_589_408}, {schema.Rate{60000, 1001}, true, 5_178_816}} {
+		s, err := schema.ScaleOf(c.rate, c.drop, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Day(); got != c.day || s.Format(c.day) != s.Format(0) {
+			t.Errorf("%s, drop %v: a day has %d labels, want %d", c.rate, c.drop, got, c.day)
+		}
+	}
+	s, err := schema.NewTimecodeScale(&cinedexv1.VideoTrack{Rate: schema.Rate{25, 1}.Proto(), Frames: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Frame("00:01:00:00"); err == nil {
+		t.Error("a label after the asset is accepted")
+	}
+	if n, err := s.WithoutEnd().Frame("00:01:00:00"); err != nil || n != 1500 {
+		t.Errorf("without an end: %d, %v", n, err)
+	}
+	if got := (schema.TimecodeScale{}).Day(); got != 0 {
+		t.Errorf("no scale has %d labels a day", got)
+	}
+}

@@ -155,7 +155,13 @@ var (
 
 func (c *checker) mediaArrived(m *cinedexv1.MediaArrived) {
 	c.in("title", m.Title != nil, func() { c.title(m.GetTitle()) })
-	c.url("url", m.GetUrl())
+	if m.GetAsset() == "" {
+		c.url("url", m.GetUrl())
+	} else {
+		c.want(hex32.MatchString(m.GetAsset()), "asset", "must be the id of an asset, 32 lowercase hex digits")
+		c.want(m.GetUrl() == "", "url", "must be left out beside asset")
+		c.want(m.GetStartTimecode() == "", "start_timecode", "belongs to media that arrive, and must be left out beside asset")
+	}
 	c.want(m.GetSha256() == "" || hex64.MatchString(m.GetSha256()), "sha256", "must be 64 lowercase hex digits, or left out")
 	c.want(len(m.GetText()) <= MaxTextTracks, "text", "must have at most %d tracks, not %d", MaxTextTracks, len(m.GetText()))
 	for i, s := range m.GetText()[:min(len(m.GetText()), MaxTextTracks)] {
@@ -173,11 +179,33 @@ func (c *checker) mediaArrived(m *cinedexv1.MediaArrived) {
 // textFormats are the formats of timed text beside a film.
 var textFormats = []string{"srt", "webvtt", "ttml", "stl", "ass", "sbv", "microdvd", "scc", "mcc"}
 
+// RoleMarkers is the role of text tracks with markers of editing programs.
+const RoleMarkers = "markers"
+
+// markerFormats are the formats of markers.
+var markerFormats = []string{"edl", "avid", "otio", "fcpxml", "csv"}
+
+// MaxSideCar bounds the bytes of a side-car within an event.
+const MaxSideCar = 512 << 10
+
 func (c *checker) sideCar(s *cinedexv1.SideCar) {
-	c.url("url", s.GetUrl())
+	if len(s.GetData()) == 0 {
+		c.url("url", s.GetUrl())
+	} else {
+		c.want(s.GetUrl() == "", "url", "must be left out beside data")
+		c.want(len(s.GetData()) <= MaxSideCar, "data", "must have at most %d bytes", MaxSideCar)
+	}
 	c.language("language", s.GetLanguage(), true)
-	c.want(s.GetFormat() == "" || slices.Contains(textFormats, s.GetFormat()), "format",
-		"must be one of %s, or left out, not %q", strings.Join(textFormats, ", "), clip(s.GetFormat()))
+	formats := textFormats
+	if s.GetRole() == RoleMarkers {
+		formats = markerFormats
+	}
+	c.want(s.GetFormat() == "" || slices.Contains(formats, s.GetFormat()), "format",
+		"must be one of %s, or left out, not %q", strings.Join(formats, ", "), clip(s.GetFormat()))
+	if tc := s.GetStartTimecode(); tc != "" {
+		_, err := ParseTimecode(tc)
+		c.want(err == nil && s.GetRole() == RoleMarkers, "start_timecode", "must be a timecode, and belongs to the role markers")
+	}
 	if s.GetRole() != "" {
 		c.name("role", s.GetRole())
 	}

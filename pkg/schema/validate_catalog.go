@@ -34,6 +34,9 @@ func (c *checker) asked(s *cinedexv1.AlgorithmSpec) {
 	if f := s.GetFrames(); f != nil {
 		c.in("frames", true, func() { c.frames(f, s.GetReads()) })
 	}
+	if sound := s.GetSound(); sound != nil {
+		c.in("sound", true, func() { c.sound(sound, s.GetReads()) })
+	}
 	var described []string
 	for i, k := range s.GetKindSpecs() {
 		c.in(at("kind_specs", i), k != nil, func() {
@@ -73,6 +76,17 @@ func (c *checker) attributeSpecs(list []*cinedexv1.AttributeSpec) {
 			names = append(names, a.GetName())
 		})
 	}
+}
+
+// The rates at which an algorithm may read sound, in samples a second.
+const (
+	minSoundRate = 4000
+	maxSoundRate = 192_000
+)
+
+func (c *checker) sound(s *cinedexv1.SoundSpec, reads []string) {
+	c.want(slices.Contains(reads, ReadsAudio) || slices.Contains(reads, ReadsVideo), "", `must be left out where reads has neither "audio" nor "video"`)
+	c.want(s.GetRate() >= minSoundRate && s.GetRate() <= maxSoundRate, "rate", "must be %d to %d", minSoundRate, maxSoundRate)
 }
 
 func (c *checker) frames(f *cinedexv1.FramesSpec, reads []string) {
@@ -135,6 +149,13 @@ func (c *checker) answer(a *cinedexv1.AnswerSpec, s *cinedexv1.AlgorithmSpec) {
 	c.name("by", a.GetBy())
 	c.name("kind", a.GetKind())
 	c.want(cinedexv1.AnswerSpan_name[int32(a.GetSpan())] != "", "span", "must be a span that this version knows")
+	c.want(len(a.GetInsteadOf()) == 0 || a.GetSpace() != "", "instead_of", "is for a space")
+	c.want(len(a.GetInsteadOf()) <= MaxDeclared, "instead_of", "must have at most %d entries", MaxDeclared)
+	for i, other := range a.GetInsteadOf()[:min(len(a.GetInsteadOf()), MaxDeclared)] {
+		c.name(at("instead_of", i), other)
+		c.want(other != s.GetName(), at("instead_of", i), "must be another algorithm")
+	}
+	c.second(a)
 	if a.GetSpace() == "" {
 		c.want(slices.Contains(s.GetKinds(), a.GetKind()), "kind", "must be among the kinds that the algorithm writes")
 		c.want(a.GetField() == cinedexv1.AnswerField_ANSWER_FIELD_TEXT || a.GetField() == cinedexv1.AnswerField_ANSWER_FIELD_LABEL, "field", "must be the text or the label")
@@ -146,6 +167,18 @@ func (c *checker) answer(a *cinedexv1.AnswerSpec, s *cinedexv1.AlgorithmSpec) {
 	if k := a.GetCalibration(); k != nil {
 		c.in("calibration", true, func() { c.calibration(k) })
 	}
+}
+
+// second checks what an answer says of the kind that the answer is second to.
+func (c *checker) second(a *cinedexv1.AnswerSpec) {
+	if a.GetSecondTo() == "" {
+		c.want(a.GetTrust() == 0, "trust", "is for an answer with second_to")
+		return
+	}
+	c.name("second_to", a.GetSecondTo())
+	c.want(a.GetSecondTo() != a.GetKind(), "second_to", "must be another kind")
+	c.want(a.GetSpace() == "" && a.GetSpan() == cinedexv1.AnswerSpan_ANSWER_SPAN_UNSPECIFIED, "second_to", "is for words, at their own interval")
+	c.want(a.GetTrust() >= 0 && a.GetTrust() <= 1, "trust", "must be from 0 to 1")
 }
 
 func (c *checker) calibration(k *cinedexv1.Calibration) {

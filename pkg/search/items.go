@@ -77,6 +77,23 @@ func Gathered(hits iter.Seq2[Hit, error]) iter.Seq2[Items, error] {
 	}
 }
 
+// HitsOf returns items one by one.
+func HitsOf(all iter.Seq2[Items, error]) iter.Seq2[Hit, error] {
+	return func(yield func(Hit, error) bool) {
+		for items, err := range all {
+			if err != nil {
+				yield(Hit{}, err)
+				return
+			}
+			for i := range items.List {
+				if !yield(items.Hit(i), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // A gathering is items that grow.
 type gathering struct {
 	Items

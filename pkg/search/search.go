@@ -58,6 +58,18 @@ func Whole(e Searcher) error {
 	return nil
 }
 
+// A Spacer is an engine that takes spaces while the engine is open. Callers ask an engine for the role with As.
+type Spacer interface {
+	// AddSpace makes room for embeddings of a space. A space that the engine has is no error.
+	//   - Once AddSpace has returned nil, writes and questions of this process may be of the space. Each process adds the space for itself.
+	//   - Writes and questions under way go on.
+	//   - While a rebuild is under way, the items of the space are in the engine after Commit as they were before.
+	//   - The engine MUST keep the space: the next Open has the space, in the list of Deps or not.
+	//   - Invalid: the space has no valid name, metric or dimension, or the engine has the space with another dimension or metric.
+	//   - Unavailable: a retry may help.
+	AddSpace(ctx context.Context, s *pb.Space) error
+}
+
 // A Rebuilder is an engine that can be filled anew beside the live engine, and swapped at once. Callers ask an engine for the role with As.
 type Rebuilder interface {
 	// Rebuild begins a fresh, empty engine of the same spaces beside the live engine.
@@ -117,7 +129,8 @@ func CheckItem(run string, ordinal int64) error {
 type Batch struct {
 	// An annotation that has neither text nor label is passed over. An earlier item of the same run and ordinal stays.
 	Annotations []*pb.Annotation
-	// Embeddings MUST be of spaces that the engine was opened with. An embedding of another space is an error of kind Invalid.
+	// Embeddings MUST be of spaces that the engine was opened with or was given by AddSpace. An embedding of another space is an error of kind
+	// Invalid.
 	Embeddings []*pb.Embedding
 	// Again says that the caller believes every item of the batch to be in the engine, as in a replay. Again changes the cost and not the
 	// result: an engine MAY read the items first, and skip items that are unchanged.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/schema"
@@ -33,6 +34,7 @@ type Store interface {
 	Leases
 	Jobs
 	Searches
+	Bins
 	Partners
 	Positions
 	Picks
@@ -41,7 +43,7 @@ type Store interface {
 	// {"asset":...}, {"run":...}, {"annotation":...}, {"embedding":...}, {"active":...}, in this order, and by identity
 	// within each kind, with the message in the form of schema.MarshalJSON. Dump leaves out history: epochs,
 	// generations, how long executions took, the runs seen before, when runs were switched to, revisions of
-	// assets, when titles were decided, leases, jobs, saved searches, markers, picks.
+	// assets, when titles were decided, leases, jobs, saved searches, bins, markers, picks.
 	Dump(ctx context.Context, w io.Writer) error
 	// Version grows with every change of the library:
 	//
@@ -339,6 +341,42 @@ type Searches interface {
 	PutSearches(ctx context.Context, s *pb.SavedSearches) (*pb.SavedSearches, error)
 	// Searches returns the searches of a caller. A caller without searches has an empty message of revision 0.
 	Searches(ctx context.Context, owner string) (*pb.SavedSearches, error)
+}
+
+// Bins are the editors' collections of clips.
+type Bins interface {
+	// PutBin writes a bin by compare-and-set together with the change that made the bin what it is, and returns the bin as written, with the revision
+	// grown by one. The change is recorded under the new revision.
+	//
+	//   - The revision of b MUST be the recorded revision, or 0 for a new bin. A new bin MUST have an id that no bin ever had.
+	//   - PutBin changes neither b nor c.
+	//   - After an error, the change may be made: the caller MUST read the bin and decide anew.
+	//   - Conflict: the recorded revision is another, because another call wrote first. The caller MUST read the bin and decide anew.
+	//   - Invalid: b has no id or no owner.
+	PutBin(ctx context.Context, b *pb.Bin, c *pb.BinChange) (*pb.Bin, error)
+	// Bin returns a bin. NotFound: there is no bin of the id, or the bin is deleted.
+	Bin(ctx context.Context, id string) (*pb.Bin, error)
+	// BinsOf returns the ids of the bins of a member, sorted: of every bin that BinMembers gives the member for. BinsOf MAY return bins that are not the
+	// member's any more, and bins that are deleted: the caller MUST read the bin, which decides.
+	BinsOf(ctx context.Context, member string) ([]string, error)
+	// BinChanges returns at most limit changes of a bin, the newest first: changes below a revision, or the newest if below is 0. A bin that does not exist
+	// has no changes. The newest MaxBinChanges changes are kept, and PutBin deletes the others.
+	BinChanges(ctx context.Context, id string, below int64, limit int) ([]*pb.BinChange, error)
+	// DeleteBin deletes a bin and the bin's changes. NotFound: as for Bin. Conflict: the recorded revision is another.
+	DeleteBin(ctx context.Context, id string, revision int64) error
+}
+
+// MaxBinChanges is how many changes of a bin a store keeps.
+const MaxBinChanges = 1000
+
+// BinMembers are the names under which a store finds a bin: "name:OWNER", and what the bin is shared with.
+func BinMembers(b *pb.Bin) []string {
+	members := []string{"name:" + b.GetOwner()}
+	for _, s := range b.GetShares() {
+		members = append(members, s.GetWith())
+	}
+	slices.Sort(members)
+	return slices.Compact(members)
 }
 
 // Partners are the servers that the data belongs with: the log that filled the store, the search engine that was filled

@@ -252,6 +252,21 @@ func OnStop(ctx context.Context, f func()) (leave func()) {
 	return func() { stop() }
 }
 
+// unreadBytes is how much of a body net/http reads for a handler that answered without reading the body.
+const unreadBytes = 256 << 10
+
+// answered lets a client read an early answer, such as a refusal. net/http reads the rest of a body only where the
+// connection stays open. A connection that ends with unread bytes is reset, and the client loses the answer. answered
+// reads as much before a connection ends. A client that sends more, or waits to be told to send, is not waited for.
+func answered(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if r.ProtoMajor == 1 && r.Close && r.ContentLength <= unreadBytes && r.Header.Get("Expect") == "" {
+			_, _ = io.CopyN(io.Discard, r.Body, unreadBytes) // the client may have gone
+		}
+	})
+}
+
 // ServeListener is ServeHTTP over an open listener. ServeListener serves HTTP/1 and unencrypted HTTP/2, which gRPC
 // clients speak.
 func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
@@ -260,7 +275,7 @@ func ServeListener(ctx context.Context, l net.Listener, h http.Handler) error {
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s := &http.Server{
-		Handler: h, Protocols: &protocols,
+		Handler: answered(h), Protocols: &protocols,
 		// A body may be slow, but must end; answers may take as long as a film is watched.
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context {

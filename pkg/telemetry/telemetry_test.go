@@ -1,8 +1,11 @@
 package telemetry
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -73,5 +76,49 @@ func TestEndpointThatCannotWork(t *testing.T) {
 		if err := c.Validate(); !errkind.Is(err, errkind.Invalid) || !strings.Contains(err.Error(), "otlp_endpoint") {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// A client that ends its connection reads the answer to a request that was refused before the body was read. The client
+// sends the second half of the body after the answer was made.
+func TestEarlyAnswerIsRead(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- ServeListener(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTooManyRequests)
+			refused <- struct{}{}
+		}))
+	}()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	half := strings.Repeat("[", 100_000)
+	for range 20 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", 2*len(half), half)
+		<-refused
+		if _, err := c.Write([]byte(half)); err != nil {
+			t.Error("the second half:", err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != http.StatusTooManyRequests {
+			t.Error(resp.Status)
+		}
+		c.Close()
 	}
 }

@@ -218,10 +218,8 @@ func WriteWebVTT(w io.Writer, cues []Cue) error {
 	b.WriteString(exactHeader + "\n")
 	escape := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	for _, c := range cues {
-		// Starts are rounded up and ends down, so a player shows the cue on its own frames.
-		const ms = schema.Millisecond
-		start, end := (c.Start+ms-1)/ms, c.End/ms
-		fmt.Fprintf(&b, "\n%d-%d%s\n%s --> %s\n", c.Start, c.End, exactReadings(c.Readings), vttTime(start), vttTime(max(end, start)))
+		start, end := shownMillis(c)
+		fmt.Fprintf(&b, "\n%d-%d%s\n%s --> %s\n", c.Start, c.End, exactReadings(c.Readings), vttTime(start), vttTime(end))
 		text := escape.Replace(c.Text)
 		if c.Language != "" {
 			text = fmt.Sprintf("<lang %s>%s</lang>", escape.Replace(c.Language), text)

@@ -1,9 +1,9 @@
 // Command generate writes all generated code: Go from the .proto files, as buf.gen.yaml
-// says; answer.graphql from the messages of a search's answer; query.schema.json from the messages of a query; and Go from the
-// GraphQL schema.
+// says; answer.graphql from the messages of a search's answer; query.schema.json from the messages of a query; Go from the
+// GraphQL schema; and Python from the .proto files.
 // With -check the command writes nothing and names the stale files.
 // The command compiles .proto files with the library that buf uses, so `buf generate`
-// gives the same bytes. buf takes minutes to build, and this command takes seconds.
+// gives the same bytes, but for the OpenAPI document. buf takes minutes to build, and this command takes seconds.
 //
 //	go -C tools run ./generate [-check]
 package main
@@ -37,6 +37,9 @@ const (
 	schema  = "pkg/schema"
 	sources = schema + "/proto"
 	openAPI = "services/search-api/rpcapi/openapi.yaml"
+	// ofWorkers is the contract of workers, which no service of the platform serves. OpenAPI leaves the contract out, and the generator would list all
+	// messages of every file.
+	ofWorkers = "cinedex/v1/worker.proto"
 )
 
 func main() {
@@ -57,6 +60,7 @@ func generate(ctx context.Context, check bool) error {
 		{graphqlAPI, []string{".graphql"}, generateAnswer},
 		{queryRules, []string{".schema.json"}, generateQuerySchema},
 		{graphqlAPI, []string{".go"}, func(context.Context) (map[string]string, error) { return generateGraphQL() }},
+		{pythonSDK, []string{"_pb2.py", "_pb2.pyi"}, generatePython},
 	} {
 		if err := s.generate(ctx, check); err != nil {
 			return err
@@ -121,6 +125,10 @@ func generateProtobuf(ctx context.Context) (map[string]string, error) {
 	fresh := map[string]string{}
 	for _, p := range plugins {
 		request.Parameter = proto.String(p.Opt)
+		request.FileToGenerate = namesOf(files)
+		if p.Out == path.Dir(openAPI) {
+			request.FileToGenerate = slices.DeleteFunc(request.FileToGenerate, func(name string) bool { return name == ofWorkers })
+		}
 		response, err := p.run(ctx, request)
 		if err != nil {
 			return nil, fmt.Errorf("running %s: %w", strings.Join(p.Local, " "), err)
@@ -130,7 +138,11 @@ func generateProtobuf(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	name := openAPI
-	fresh[name], err = withDetails(fresh[name])
+	document, err := withDetails(fresh[name])
+	if err != nil {
+		return nil, err
+	}
+	fresh[name], err = withOneOf(document)
 	return fresh, err
 }
 
@@ -231,7 +243,7 @@ func compile(ctx context.Context) (linker.Files, error) {
 	return compiler.Compile(ctx, names...)
 }
 
-// requestFor returns the request for a generator: every file, after the files that the file imports.
+// requestFor returns a request with every file, after the files that the file imports.
 func requestFor(files linker.Files) *pluginpb.CodeGeneratorRequest {
 	request := &pluginpb.CodeGeneratorRequest{}
 	done := map[string]bool{}
@@ -247,10 +259,16 @@ func requestFor(files linker.Files) *pluginpb.CodeGeneratorRequest {
 		request.ProtoFile = append(request.ProtoFile, protodesc.ToFileDescriptorProto(f))
 	}
 	for _, f := range files {
-		request.FileToGenerate = append(request.FileToGenerate, f.Path())
 		add(f)
 	}
 	return request
+}
+
+func namesOf(files linker.Files) (names []string) {
+	for _, f := range files {
+		names = append(names, f.Path())
+	}
+	return names
 }
 
 // filesIn returns the files below a folder of the repository with the given endings, sorted, with paths from the

@@ -24,9 +24,9 @@ var layers = func() map[string][]string {
 		base      = []string{"pkg/errkind"}
 		process   = append([]string{"pkg/fair", "pkg/lifecycle", "pkg/telemetry", "pkg/tlsclient"}, base...)
 		nouns     = append([]string{"pkg/runs", "pkg/schema"}, process...)
-		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/interval", "pkg/judged", "pkg/media", "pkg/model", "pkg/profile", "pkg/query", "pkg/recommend", "pkg/store", "pkg/timedtext", "pkg/translate"}, nouns...)
+		contracts = append([]string{"pkg/audit", "pkg/authz", "pkg/blob", "pkg/budget", "pkg/encode", "pkg/events", "pkg/handoff", "pkg/interval", "pkg/judged", "pkg/media", "pkg/model", "pkg/profile", "pkg/query", "pkg/recommend", "pkg/store", "pkg/timedtext", "pkg/translate"}, nouns...)
 		shared    = append([]string{"pkg/algo", "pkg/catalog", "pkg/search", "config"}, contracts...)
-		all       = append([]string{"pkg/platform", "pkg/rpc"}, shared...)
+		all       = append([]string{"pkg/bins", "pkg/platform", "pkg/rpc"}, shared...)
 	)
 	return map[string][]string{
 		"pkg/errkind":   nil,
@@ -40,14 +40,16 @@ var layers = func() map[string][]string {
 
 		"pkg/audit":     base,
 		"pkg/authz":     nouns,
+		"pkg/bins":      append([]string{"pkg/authz"}, nouns...),
 		"pkg/blob":      nouns,
 		"pkg/budget":    base,
 		"pkg/encode":    nouns,
 		"pkg/events":    nouns,
+		"pkg/handoff":   append([]string{"pkg/timedtext"}, nouns...),
 		"pkg/interval":  {"pkg/errkind", "pkg/schema"},
 		"pkg/judged":    {"pkg/errkind", "pkg/schema"},
 		"pkg/media":     append([]string{"pkg/timedtext"}, nouns...),
-		"pkg/model":     nouns,
+		"pkg/model":     append([]string{"pkg/translate"}, nouns...),
 		"pkg/profile":   nouns,
 		"pkg/query":     nouns,
 		"pkg/recommend": append([]string{"pkg/store"}, nouns...),
@@ -93,6 +95,7 @@ var owners = map[string]string{
 	"github.com/apache/cassandra-gocql-driver": "pkg/store/cassandrastore",
 	"github.com/blevesearch":                   "pkg/search",
 	"go.etcd.io/bbolt":                         "pkg/search/embedded",
+	"github.com/fxamacker/cbor":                "pkg/search/opensearch",
 	"github.com/opensearch-project":            "pkg/search/opensearch",
 	"github.com/spf13/viper":                   "config",
 	"github.com/spf13/cobra":                   "cmd/cinedex",
@@ -103,7 +106,9 @@ var owners = map[string]string{
 	"github.com/rs/cors":                       "pkg/rpc",
 	"github.com/abadojack/whatlanggo":          "pkg/search/words",
 	"cel.dev/cel-go":                           "pkg/profile",
+	"codeberg.org/go-pdf/fpdf":                 "pkg/handoff",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
+	"github.com/tus/tusd":                      "services/ingestor/upload",
 }
 
 // contracts are packages with implementations as children. The contract imports none of the children.

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,35 +17,29 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/modeltest"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// lacking skips the test, or fails the test where nothing may be missing.
-func lacking(t *testing.T, err error) {
-	t.Helper()
-	if os.Getenv("CINEDEX_REQUIRE_ALL") != "" {
-		t.Fatal(err)
-	}
-	t.Skip("lacking ", err)
-}
-
-func openClip(t *testing.T) *algotest.Clip {
+func openReader(t *testing.T) (*media.Reader, media.Tools) {
 	t.Helper()
 	cache, err := model.OpenCache("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var tools media.Tools
-	for name, path := range map[string]*string{"ffmpeg": &tools.FFmpeg, "ffprobe": &tools.FFprobe} {
-		if *path, err = cache.Tool(name); err != nil {
-			lacking(t, err)
-		}
-	}
+	tools.FFmpeg, tools.FFprobe = modeltest.Tools(t, cache)
 	reader, err := media.NewReader(media.Default(), tools, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return reader, tools
+}
+
+func openClip(t *testing.T) *algotest.Clip {
+	t.Helper()
+	reader, tools := openReader(t)
 	film := mediatest.Film{Name: "clip", Width: 320, Height: 180, Rate: schema.Rate{Num: 25, Den: 1},
 		Scenes: []mediatest.Scene{{Frames: 90, Seed: 1}, {Frames: 60, Seed: 2}}}
 	truth, err := film.Write(t.Context(), t.TempDir(), mediatest.Tools{FFmpeg: tools.FFmpeg})
@@ -266,4 +262,82 @@ func vector(v ...float32) func(context.Context, algo.Input, algo.Output) error {
 		}
 		return out.Embedding(ctx, &pb.Embedding{Space: "toy@1", Vector: append([]float32(nil), v...), End: 10})
 	})
+}
+
+// hearing writes a mark for each block of the clip's sound. The context ctx goes to Sound.
+func hearing(ctx, heard context.Context, in algo.Input, out algo.Output) error {
+	for b, err := range in.Sound(heard, in.Asset().GetAudio()[0]) {
+		if err != nil {
+			return err
+		}
+		b.Data[0]++ // a block belongs to the algorithm
+		iv := b.Interval()
+		a := &pb.Annotation{Kind: "mark", Start: int64(iv.Start), End: int64(iv.End), Confidence: 1}
+		if _, err := out.Annotation(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The kit tries algorithms that hear, over a clip without pictures.
+func TestSoundFindings(t *testing.T) {
+	reader, tools := openReader(t)
+	path := filepath.Join(t.TempDir(), "clip.wav")
+	if out, err := exec.CommandContext(t.Context(), tools.FFmpeg, "-v", "error", "-f", "lavfi", "-i", "sine=d=5.5:r=8000", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	clip, err := algotest.OpenClip(t.Context(), reader, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		annotate func(context.Context, algo.Input, algo.Output) error
+		sound    *pb.SoundSpec
+		rule     string
+	}{
+		"right":      {func(ctx context.Context, in algo.Input, out algo.Output) error { return hearing(ctx, ctx, in, out) }, &pb.SoundSpec{Rate: 16000}, ""},
+		"undeclared": {func(ctx context.Context, in algo.Input, out algo.Output) error { return hearing(ctx, ctx, in, out) }, nil, "runs"},
+		"does not end": {func(ctx context.Context, in algo.Input, out algo.Output) error {
+			own := context.WithoutCancel(ctx)
+			for range in.Sound(own, in.Asset().GetAudio()[0]) {
+				continue
+			}
+			return nil
+		}, &pb.SoundSpec{Rate: 16000}, "cancels"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg, err := algo.NewRegistry(listener{&faked{annotate: c.annotate, spec: &pb.AlgorithmSpec{Name: "made", Version: "1", Summary: "For a test",
+				Reads: []string{"audio"}, Sound: c.sound, Kinds: []string{"mark"}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			findings, err := algotest.Check(t.Context(), reg, "made", clip)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(findings) == 0 && c.rule != "" || len(findings) > 0 && (c.rule == "" || findings[0].Rule != c.rule) {
+				t.Errorf("found %v, want %q", findings, c.rule)
+			}
+		})
+	}
+	r, err := algotest.Run(t.Context(), must(algo.NewRegistry(listener{&faked{spec: &pb.AlgorithmSpec{Name: "made", Version: "1", Summary: "s",
+		Reads: []string{"audio"}, Sound: &pb.SoundSpec{Rate: 16000}, Kinds: []string{"mark"}},
+		annotate: func(ctx context.Context, in algo.Input, out algo.Output) error { return hearing(ctx, ctx, in, out) }}})), "made", clip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Annotations); n != 6 || r.Annotations[5].GetEnd() != int64(schema.Second)*11/2 {
+		t.Errorf("a sound of 5.5 s came in %d blocks: %v", n, r.Annotations)
+	}
+}
+
+// listener hides that faked reads frames.
+type listener struct{ algo.Algorithm }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -42,11 +42,14 @@ func Check(ctx context.Context, reg *algo.Registry, name string, clip *Clip) ([]
 	}
 	c := &checker{bench: bench{reg: reg, clip: clip, results: make(map[string]*Result)}, algorithm: a, spec: a.Spec()}
 	c.checkSpec()
+	shared := clip.resultsOf(reg)
+	c.bench.take(name, shared)
 	for _, in := range reg.Inputs(name) {
 		if _, err := c.bench.result(ctx, in.Spec().GetName()); err != nil {
 			return nil, err
 		}
 	}
+	maps.Copy(shared, c.bench.results)
 	before := runtime.NumGoroutine()
 	first, err := c.bench.try(ctx, name, trial{weigh: true})
 	if ctx.Err() != nil {
@@ -56,7 +59,7 @@ func Check(ctx context.Context, reg *algo.Registry, name string, clip *Clip) ([]
 		c.find("runs", "%v", err)
 		return c.findings, nil
 	}
-	c.bench.results[name] = first
+	c.bench.results[name], shared[name] = first, first
 	c.checkAnnotations(first)
 	c.checkEmbeddings(first)
 	if first.Held > maxHeld {
@@ -204,6 +207,13 @@ func (c *checker) checkCancel(ctx context.Context) {
 		for _, in := range c.bench.reg.Inputs(c.spec.GetName()) {
 			r := c.bench.results[in.Spec().GetName()]
 			items += len(r.Annotations) + len(r.Embeddings)
+		}
+		if c.spec.GetSound() != nil && len(c.bench.clip.Asset.GetAudio()) > 0 {
+			blocks, err := c.bench.clip.heard(ctx, c.bench.clip.Asset.GetAudio()[0], algo.SoundOf(c.spec))
+			if err != nil {
+				return
+			}
+			items += len(blocks)
 		}
 	}
 	if items < 2 {

@@ -16,7 +16,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/timedtext"
 )
 
-// A Clip is a short film for trying algorithms, with its text tracks.
+// A Clip is a short film for trying algorithms, with its text tracks. A Clip with an Asset alone is a film of text.
 type Clip struct {
 	Asset *pb.Asset
 	Clock schema.Clock
@@ -25,6 +25,26 @@ type Clip struct {
 	reader *media.Reader
 	cues   map[string][]timedtext.Cue // by the track's sha256
 	frames map[media.FrameSpec][]algo.Frame
+	sound  map[heard][]algo.Samples
+	// inputs are the results that Check has made over the clip, by registry: most algorithms read the shots.
+	inputs map[*algo.Registry]map[string]*Result
+}
+
+// resultsOf returns the results over the clip by algorithm.
+func (c *Clip) resultsOf(reg *algo.Registry) map[string]*Result {
+	if c.inputs[reg] == nil {
+		if c.inputs == nil {
+			c.inputs = map[*algo.Registry]map[string]*Result{}
+		}
+		c.inputs[reg] = map[string]*Result{}
+	}
+	return c.inputs[reg]
+}
+
+// heard is a sound track, by its index, in a form.
+type heard struct {
+	track int32
+	spec  media.SoundSpec
 }
 
 // OpenClip probes the film at path, and reads the text tracks inside the film. The film should be some seconds long: all frames are kept in memory,
@@ -47,7 +67,8 @@ func OpenClip(ctx context.Context, reader *media.Reader, path string) (*Clip, er
 	a.Sha256 = hex.EncodeToString(h.Sum(nil))
 	a.Id = schema.AssetID(a.Sha256)
 	a.Title = &pb.Title{Id: "clip", Name: "clip"}
-	c := &Clip{Asset: a, path: path, reader: reader, cues: make(map[string][]timedtext.Cue), frames: make(map[media.FrameSpec][]algo.Frame)}
+	c := &Clip{Asset: a, path: path, reader: reader, cues: make(map[string][]timedtext.Cue), frames: make(map[media.FrameSpec][]algo.Frame),
+		sound: make(map[heard][]algo.Samples)}
 	if a.GetVideo() != nil {
 		if c.Clock, err = film.Clock(); err != nil {
 			return nil, err
@@ -72,6 +93,9 @@ func (c *Clip) AddText(language string, cues []timedtext.Cue) {
 
 func (c *Clip) addCues(t *pb.TextTrack, cues []timedtext.Cue) {
 	sum := sha256.Sum256(fmt.Append(nil, t.GetLanguage(), cues))
+	if c.cues == nil {
+		c.cues = make(map[string][]timedtext.Cue)
+	}
 	t.Sha256, t.Cues = hex.EncodeToString(sum[:]), int32(len(cues))
 	c.cues[t.GetSha256()] = cues
 }
@@ -101,4 +125,21 @@ func (c *Clip) decoded(ctx context.Context, spec media.FrameSpec) ([]algo.Frame,
 	}
 	c.frames[spec] = frames
 	return frames, nil
+}
+
+// heard returns the sound of a track. Each form of a track is decoded once.
+func (c *Clip) heard(ctx context.Context, track *pb.AudioTrack, spec media.SoundSpec) ([]algo.Samples, error) {
+	key := heard{track.GetIndex(), spec}
+	if blocks, ok := c.sound[key]; ok {
+		return blocks, nil
+	}
+	var blocks []algo.Samples
+	for b, err := range (algo.Film{Path: c.path, Asset: c.Asset, Clock: c.Clock}).Sound(ctx, c.reader, track, spec) {
+		if err != nil {
+			return nil, fmt.Errorf("decoding the clip's sound: %w", err)
+		}
+		blocks = append(blocks, b)
+	}
+	c.sound[key] = blocks
+	return blocks, nil
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,17 @@ type bench struct {
 	lag time.Duration
 }
 
+// take takes over the results of the inputs of an algorithm, and of their inputs.
+func (b *bench) take(name string, from map[string]*Result) {
+	for _, in := range b.reg.Inputs(name) {
+		input := in.Spec().GetName()
+		if r := from[input]; r != nil {
+			b.results[input] = r
+		}
+		b.take(input, from)
+	}
+}
+
 func (b *bench) result(ctx context.Context, name string) (*Result, error) {
 	if r, ok := b.results[name]; ok {
 		return r, nil
@@ -91,7 +103,7 @@ func (b *bench) result(ctx context.Context, name string) (*Result, error) {
 type trial struct {
 	// late holds back the output of other algorithms until every frame has been taken.
 	late bool
-	// stop ends the context after so many frames, or after so many items of other algorithms if the algorithm reads no frames.
+	// stop ends the context after so many frames, or, if the algorithm reads no frames, after so many blocks of sound and items of other algorithms.
 	stop int
 	// weigh measures the held pictures, now and then.
 	weigh bool
@@ -114,7 +126,7 @@ func (b *bench) try(ctx context.Context, name string, t trial) (_ *Result, err e
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in := &input{bench: b, trial: t, allTaken: make(chan struct{}), cancel: cancel}
+	in := &input{bench: b, trial: t, spec: a.Spec(), allTaken: make(chan struct{}), cancel: cancel}
 	out := &output{result: &Result{Blobs: make(map[string][]byte)}, run: b.runOf(a), spec: a.Spec()}
 	if f, ok := a.(algo.FrameReader); ok {
 		spec := f.Frames(b.clip.Asset)
@@ -169,10 +181,12 @@ func (b *bench) runOf(a algo.Algorithm) *pb.Run {
 }
 
 type input struct {
-	bench  *bench
-	trial  trial
-	frames []algo.Frame
-	reads  bool
+	bench   *bench
+	trial   trial
+	spec    *pb.AlgorithmSpec
+	frames  []algo.Frame
+	reads   bool       // frames
+	hearing sync.Mutex // held while the clip's sound is decoded
 
 	taken    atomic.Int64 // frames, or items
 	stopped  atomic.Int64 // when the context was ended
@@ -260,6 +274,35 @@ func (in *input) weigh(p *media.Picture, i int) {
 			time.Sleep(time.Millisecond)
 		}
 		in.held.Store(max(in.held.Load(), in.live.Load()))
+	}
+}
+
+func (in *input) Sound(ctx context.Context, track *pb.AudioTrack) iter.Seq2[algo.Samples, error] {
+	return func(yield func(algo.Samples, error) bool) {
+		if in.spec.GetSound() == nil {
+			yield(algo.Samples{}, errors.New("the algorithm reads sound and declares no rate: set AlgorithmSpec.sound"))
+			return
+		}
+		in.hearing.Lock()
+		blocks, err := in.bench.clip.heard(ctx, track, algo.SoundOf(in.spec))
+		in.hearing.Unlock()
+		if err != nil {
+			yield(algo.Samples{}, err)
+			return
+		}
+		for _, b := range blocks {
+			if ctx.Err() != nil {
+				yield(algo.Samples{}, context.Cause(ctx))
+				return
+			}
+			b.Data = slices.Clone(b.Data)
+			if !yield(b, nil) {
+				return
+			}
+			if !in.reads {
+				in.count()
+			}
+		}
 	}
 }
 

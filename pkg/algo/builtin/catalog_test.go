@@ -26,17 +26,24 @@ func TestDeclarations(t *testing.T) {
 		}
 	}
 	for leaf, want := range map[string][]string{
-		"any":        {"dialogue/words", "sentences/meaning", "labels/words", "pictures/picture"},
-		"dialogue":   {"dialogue/words", "sentences/meaning"},
-		"label":      {"labels/words"},
-		"like_text":  {"pictures/picture", "labels/words"},
-		"like_image": {"pictures/picture"},
-		"like_frame": {"pictures/picture"},
-		"like_shot":  {"pictures/picture"},
+		"any":         {"cast/words", "chapters/words", "chapters/words", "dialogue/words", "sentences/meaning", "labels/words", "palette/words", "motion/words", "gallery/words", "palette/words", "persons/words", "screentext/words", "pictures/picture", "things/words", "transcript/words"},
+		"dialogue":    {"dialogue/words", "sentences/meaning", "transcript/words"},
+		"label":       {"labels/words"},
+		"like_text":   {"pictures/picture", "chapters/words", "labels/words", "palette/words", "motion/words", "palette/words", "persons/words", "things/words"},
+		"like_image":  {"pictures/picture"},
+		"like_frame":  {"pictures/picture"},
+		"like_shot":   {"pictures/picture"},
+		"footage":     {"fingerprint/fingerprint"},
+		"person":      {"persons/words", "gallery/words"},
+		"same_person": {"persons/face"},
+		"speaker":     {"speakers/words", "cast/words"},
+		"same_voice":  {"speakers/voice"},
 	} {
 		var got []string
 		for _, s := range known.View().Leaf(leaf).Sources {
-			got = append(got, s.Algorithm+"/"+s.GetBy())
+			if len(s.GetInsteadOf()) == 0 { // the extras: TestExtras
+				got = append(got, s.Algorithm+"/"+s.GetBy())
+			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s is answered by %v, want %v", leaf, got, want)
@@ -114,14 +121,14 @@ func TestCataloguePlansAsTheRegistry(t *testing.T) {
 		for _, r := range all {
 			id := r.GetAlgorithm() + "@" + r.GetVersion()
 			out[id] = r.GetId()
-			if !p.WithFrames(id) == slices.Contains([]string{"shots@1", "thumbnails@1", "pictures@1", "labels@1"}, id) {
+			if !p.WithFrames(id) == slices.Contains([]string{"shots@1", "thumbnails@1", "pictures@1", "labels@1", "fingerprint@1", "palette@1", "motion@1", "black@1", "scenes@1", "sprites@1"}, id) {
 				t.Errorf("WithFrames(%s) is %v", id, p.WithFrames(id))
 			}
 		}
 		return out
 	}
 	want, got := ids(registry.Plan()), ids(known.View().Plan())
-	if len(want) != 6 || !maps.Equal(got, want) {
+	if len(want) != 13 || !maps.Equal(got, want) {
 		t.Errorf("planned are %v, want %v", got, want)
 	}
 }

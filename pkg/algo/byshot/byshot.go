@@ -173,3 +173,29 @@ func follow(ctx context.Context, in algo.Input) chan result {
 	}()
 	return shots
 }
+
+// A Part is the frames [First, End) of a shot, described by a pick.
+type Part[T any] struct {
+	Pick[T]
+	First, End int64
+}
+
+// Parts leaves out picks that are alike the pick before, and divides the shot among the rest. The border between two parts is half way between the
+// last frame alike the first part and the first frame of the second part.
+func Parts[T any](s Shot, picks []Pick[T], alike func(a, b T) bool) []Part[T] {
+	var parts []Part[T]
+	last := int64(0) // the last frame alike the part before
+	for _, p := range picks {
+		n := len(parts)
+		switch {
+		case n == 0:
+			parts = append(parts, Part[T]{p, s.First, s.End})
+		case !alike(parts[n-1].Value, p.Value):
+			border := (last + p.Frame + 1) / 2
+			parts[n-1].End = border
+			parts = append(parts, Part[T]{p, border, s.End})
+		}
+		last = p.Frame
+	}
+	return parts
+}

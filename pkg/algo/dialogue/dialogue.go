@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/cinedex/cinedex/pkg/algo"
@@ -41,7 +42,7 @@ var spec = &pb.AlgorithmSpec{
 	}},
 	Leaves: []*pb.LeafSpec{{
 		Name: "dialogue", Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "we have to go",
-		Shown: &pb.Shown{Label: "Said", Hint: "Words that are spoken, in any language", Icon: "speech"},
+		Shown: &pb.Shown{Label: "Said", Hint: "Words that are spoken, in any language", Icon: "speech", Order: 1},
 	}},
 	Answers: []*pb.AnswerSpec{{
 		Leaves: []string{"dialogue"}, Bare: true, By: "words",
@@ -61,7 +62,7 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 			return fmt.Errorf("reading the %s %s: %w", track.GetLanguage(), track.GetRole(), err)
 		}
 		for _, cue := range cues {
-			for _, a := range annotations(in.Asset(), track, cue) {
+			for _, a := range Lines(in.Asset(), track, cue) {
 				if _, err := out.Annotation(ctx, a); err != nil {
 					return fmt.Errorf("writing a line of %s: %w", track.GetLanguage(), err)
 				}
@@ -74,9 +75,14 @@ func (Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output) e
 
 // spoken returns the tracks of speech. The order follows from the tracks' content, as the run's identity does, and not from the order in the asset.
 func spoken(asset *pb.Asset) []*pb.TextTrack {
+	return Tracks(asset, "", "subtitles", "captions")
+}
+
+// Tracks returns the text tracks of some roles, in an order that follows from the content of the tracks.
+func Tracks(asset *pb.Asset, roles ...string) []*pb.TextTrack {
 	var tracks []*pb.TextTrack
 	for _, t := range asset.GetText() {
-		if r := t.GetRole(); r == "" || r == "subtitles" || r == "captions" {
+		if slices.Contains(roles, t.GetRole()) {
 			tracks = append(tracks, t)
 		}
 	}
@@ -86,9 +92,9 @@ func spoken(asset *pb.Asset) []*pb.TextTrack {
 	return tracks
 }
 
-// annotations returns the line of a cue. A cue with ruby gives a second line with the readings: both lines can be found, and neither interrupts the
+// Lines returns the line of a cue, of kind dialogue. A cue with ruby gives a second line with the readings: both lines can be found, and neither interrupts the
 // phrases of the other.
-func annotations(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) []*pb.Annotation {
+func Lines(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) []*pb.Annotation {
 	line := annotation(asset, track, cue)
 	if line == nil {
 		return nil
@@ -107,6 +113,15 @@ func annotations(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) []*pb.
 	return []*pb.Annotation{line, read}
 }
 
+// character returns the name of a speaker as one line of at most schema.MaxNameLength characters. A file may have any bytes there.
+func character(speaker string) string {
+	name := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(speaker, "\uFFFD"), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if utf8.RuneCountInString(name) > schema.MaxNameLength {
+		name = string([]rune(name)[:schema.MaxNameLength])
+	}
+	return name
+}
+
 // annotation returns the line of a cue; nil for a cue without text, or after the film's end.
 func annotation(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) *pb.Annotation {
 	interval := schema.Interval{Start: max(cue.Start, 0), End: cue.End}
@@ -123,7 +138,7 @@ func annotation(asset *pb.Asset, track *pb.TextTrack, cue timedtext.Cue) *pb.Ann
 	return &pb.Annotation{
 		Kind:  schema.KindDialogue,
 		Start: int64(interval.Start), End: int64(interval.End),
-		Text: text, Language: cmp.Or(cue.Language, track.GetLanguage()), Character: cue.Speaker, Confidence: 1,
+		Text: text, Language: cmp.Or(cue.Language, track.GetLanguage()), Character: character(cue.Speaker), Confidence: 1,
 		Attributes: algo.Attributes{
 			"track": algo.Text(track.GetSha256()[:min(len(track.GetSha256()), 12)]),
 			"role":  algo.Text(cmp.Or(track.GetRole(), "subtitles")),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"testing"
 
 	"github.com/cinedex/cinedex/pkg/algo"
@@ -29,6 +30,9 @@ func (t tracks) Cues(_ context.Context, track *pb.TextTrack) ([]timedtext.Cue, e
 }
 func (tracks) Annotations(context.Context, string) iter.Seq2[*pb.Annotation, error] {
 	panic("it reads annotations")
+}
+func (tracks) Sound(context.Context, *pb.AudioTrack) iter.Seq2[algo.Samples, error] {
+	panic("it reads sound")
 }
 func (tracks) Embeddings(context.Context, string) iter.Seq2[*pb.Embedding, error] {
 	panic("it reads embeddings")
@@ -79,5 +83,22 @@ func TestLines(t *testing.T) {
 		}
 		// The order of tracks in the asset is not part of the run's identity.
 		asset.Text[0], asset.Text[4] = asset.Text[4], asset.Text[0]
+	}
+}
+
+// A speaker's name from a file is a name that the log takes, however long or odd, and the run does not fail.
+func TestOddSpeakers(t *testing.T) {
+	asset := &pb.Asset{Id: "a", Duration: 100}
+	track := &pb.TextTrack{Language: "en", Role: "subtitles", Sha256: "00"}
+	for speaker, want := range map[string]string{
+		"Mara":                      "Mara",
+		" Ann\tof\nthe\x00 Sea ":    "Ann of the Sea",
+		"Ma\xffra":                  "Ma\uFFFDra",
+		strings.Repeat("é", 10_000): strings.Repeat("é", schema.MaxNameLength),
+	} {
+		got := dialogue.Lines(asset, track, timedtext.Cue{Start: 0, End: 10, Text: "Hello.", Speaker: speaker})
+		if len(got) != 1 || got[0].GetCharacter() != want {
+			t.Errorf("%.40q: %v", speaker, got)
+		}
 	}
 }

@@ -51,16 +51,19 @@ func (p placedWords) Encode(ctx context.Context, in encode.Input) ([]float32, er
 }
 
 // Cost implements encode.Encoder.
-func (p placedWords) Cost(in encode.Input) float64 { return e5.Cost(in.Words) }
+func (p placedWords) Cost(in encode.Input) float64 { return e5.Cost(in.Words) + englishCost }
+
+// englishCost bounds the milliseconds of one processor that the English sentence model takes.
+const englishCost = 10
 
 // From implements encode.Placer.
 func (p placedWords) From() string { return schema.SpaceID(sentences.Space) }
 
 // Place implements encode.Placer.
-func (p placedWords) Place(vector []float32) ([]float32, error) {
+func (p placedWords) Place(ctx context.Context, words string, vector []float32) ([]float32, error) {
 	w, err := p.a.words.Get()
 	if err != nil {
 		return nil, err
 	}
-	return w.Place(vector)
+	return w.Place(ctx, words, vector)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/model/efficientnet"
+	"github.com/cinedex/cinedex/pkg/model/minilm"
 	"github.com/cinedex/cinedex/pkg/model/picture"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -67,12 +68,17 @@ func Versions(m *algo.Models) []algo.Algorithm {
 			return head{h}, err
 		}))
 	e5 := sentences.Model(m)
+	english := algo.Shared(m, "minilm", func() (*minilm.Model, error) { return minilm.Open(m.Cache) })
 	a.words = algo.Shared(m, "picture-words", func() (words, error) {
 		s, err := e5.Get()
 		if err != nil {
 			return words{}, err
 		}
-		w, err := picture.OpenWords(m.Cache, s)
+		en, err := english.Get()
+		if err != nil {
+			return words{}, err
+		}
+		w, err := picture.OpenWords(m.Cache, s, en)
 		return words{w}, err
 	})
 	return []algo.Algorithm{a}
@@ -93,7 +99,7 @@ var spec = &pb.AlgorithmSpec{
 	Leaves: []*pb.LeafSpec{
 		{
 			Name: "like_text", Aliases: []string{"look"}, Shape: pb.LeafShape_LEAF_SHAPE_WORDS, Example: "a butterfly on a flower",
-			Shown: &pb.Shown{Label: "Seen", Hint: "What is in the picture, in plain words", Icon: "eye"},
+			Shown: &pb.Shown{Label: "Seen", Hint: "What is in the picture, in plain words", Icon: "eye", Order: 2},
 		},
 		{
 			Name: "like_image", Aliases: []string{"image"}, Shape: pb.LeafShape_LEAF_SHAPE_PICTURE,
@@ -158,11 +164,10 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 		return seen{head.Vector(d.Feature), top(head.Labels(d.Feature, classes))}, true, nil
 	}
 	write := func(ctx context.Context, s byshot.Shot, picks []byshot.Pick[seen]) error {
-		parts := split(s, byshot.Clean(s, picks))
-		for _, p := range parts {
+		for _, p := range byshot.Parts(s, byshot.Clean(s, picks), similar) {
 			err := out.Embedding(ctx, &pb.Embedding{
 				Space: schema.SpaceID(Space), Vector: p.Value.vector,
-				Start: int64(clock.FrameStart(p.first)), End: int64(clock.FrameStart(p.end)),
+				Start: int64(clock.FrameStart(p.First)), End: int64(clock.FrameStart(p.End)),
 				Of: s.ID, Kind: schema.KindShot,
 				Attributes: algo.Attributes{"frame": algo.Integer(p.Frame), "classes": algo.Texts(p.Value.classes)},
 			})
@@ -176,39 +181,8 @@ func (a *Algorithm) Annotate(ctx context.Context, in algo.Input, out algo.Output
 	return byshot.Walk(ctx, in, pick, write)
 }
 
-// A part is the frames [first, end) of a shot, described by the pick.
-type part struct {
-	byshot.Pick[seen]
-	first, end int64
-}
-
-// split leaves out frames similar to the picked frame before, and divides the shot among the rest. The border between two parts is half way
-// between the last frame similar to the first part and the first frame of the second part.
-func split(s byshot.Shot, picks []byshot.Pick[seen]) []part {
-	var parts []part
-	last := int64(0) // the last frame similar to the part before
-	for _, p := range picks {
-		n := len(parts)
-		switch {
-		case n == 0:
-			parts = append(parts, part{p, s.First, s.End})
-		case cosine(parts[n-1].Value.vector, p.Value.vector) < alike:
-			border := (last + p.Frame + 1) / 2
-			parts[n-1].end = border
-			parts = append(parts, part{p, border, s.End})
-		}
-		last = p.Frame
-	}
-	return parts
-}
-
-func cosine(a, b []float32) float64 {
-	var sum float64
-	for i := range a {
-		sum += float64(a[i]) * float64(b[i])
-	}
-	return sum
-}
+// similar reports whether two frames of a shot look the same.
+func similar(a, b seen) bool { return byshot.Cosine(a.vector, b.vector) >= alike }
 
 // top returns the classes of a frame, in the form of the attribute "classes".
 func top(labels []picture.Label) []string {

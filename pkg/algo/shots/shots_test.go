@@ -3,8 +3,8 @@ package shots_test
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 
@@ -15,18 +15,10 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/modeltest"
 	"github.com/cinedex/cinedex/pkg/model/transnet"
 	"github.com/cinedex/cinedex/pkg/schema"
 )
-
-// lacking skips the test, or fails the test where nothing may be missing.
-func lacking(t *testing.T, err error) {
-	t.Helper()
-	if os.Getenv("CINEDEX_REQUIRE_ALL") != "" {
-		t.Fatal(err)
-	}
-	t.Skip("lacking ", err)
-}
 
 // A watcher finds the shots of generated films.
 type watcher struct {
@@ -43,17 +35,13 @@ func newWatcher(t *testing.T) *watcher {
 		t.Fatal(err)
 	}
 	w := &watcher{t: t}
-	for name, path := range map[string]*string{"ffmpeg": &w.tools.FFmpeg, "ffprobe": &w.tools.FFprobe} {
-		if *path, err = cache.Tool(name); err != nil {
-			lacking(t, err)
-		}
-	}
+	w.tools.FFmpeg, w.tools.FFprobe = modeltest.Tools(t, cache)
 	if w.reader, err = media.NewReader(media.Default(), w.tools, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	m, err := transnet.Open(cache, 0)
 	if err != nil {
-		lacking(t, err)
+		modeltest.Lacking(t, err)
 	}
 	opened := algo.Lazily(func() (*transnet.Model, error) { return m, nil })
 	t.Cleanup(func() { _ = m.Close() })
@@ -71,6 +59,26 @@ type verdict struct {
 	changes, within int // number of gradual changes in the film, and changes found within three frames of the middle
 	worst           int64
 	off             []string
+
+	// For peers: the film's file, and what there is to find.
+	path    string
+	all     []int64
+	gradual []mediatest.Change
+}
+
+// judge compares the first frames of scenes, as a peer finds them, with the truth.
+func (v *verdict) judge(frames []int64) (exact, changes, invented int) {
+	for _, f := range frames {
+		switch {
+		case slices.Contains(v.all, f):
+			exact++
+		case slices.ContainsFunc(v.gradual, func(c mediatest.Change) bool { return c.Start-3 <= f && f <= c.End+3 }):
+			changes++
+		default:
+			invented++
+		}
+	}
+	return exact, changes, invented
 }
 
 func (v *verdict) add(o verdict) {
@@ -93,7 +101,7 @@ func (w *watcher) watch(film mediatest.Film) verdict {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	v := verdict{cuts: len(truth.Cuts), changes: len(truth.Changes)}
+	v := verdict{cuts: len(truth.Cuts), changes: len(truth.Changes), path: truth.Path, all: truth.Cuts, gradual: truth.Changes}
 	left := slices.Clone(truth.Changes)
 	cuts := slices.Clone(truth.Cuts)
 	end := schema.Time(0)
@@ -175,15 +183,29 @@ func TestFigureCuts(t *testing.T) {
 	var all verdict
 	films := mediatest.Suite()
 	films = append(films, montage(schema.Rate{Num: 25, Den: 1}, 7), montage(schema.Rate{Num: 60000, Den: 1001}, 8))
+	var each []verdict
+	var paths []string
 	for _, f := range films {
-		all.add(w.watch(f))
+		v := w.watch(f)
+		all.add(v)
+		each, paths = append(each, v), append(paths, v.path)
+	}
+	note := fmt.Sprintf("%d films, two of them montages of 40 scenes of 6 to 65 frames", len(films))
+	peers := figure.Peers[[]int64](t, "cuts", paths...)
+	for _, peer := range slices.Sorted(maps.Keys(peers)) {
+		var exact, changes, invented int
+		for i, frames := range peers[peer] {
+			e, c, n := each[i].judge(frames)
+			exact, changes, invented = exact+e, changes+c, invented+n
+		}
+		note += fmt.Sprintf("; PySceneDetect's %s: %d of %d cuts exact, %d invented, a scene in %d of %d gradual changes", peer, exact, all.cuts, invented, changes, all.changes)
 	}
 	figure.Report(t, true, figure.Result{
 		Name:     "shots/generated",
 		Claim:    "every hard cut at its exact frame, none invented, at 23.976, 25, 29.97 drop-frame, 59.94 and variable rate",
 		Measured: fmt.Sprintf("%d of %d cuts exact, %d invented", all.exact, all.cuts, len(all.invented)),
 		Pass:     all.exact == all.cuts && len(all.invented) == 0,
-		Note:     fmt.Sprintf("%d films, two of them montages of 40 scenes of 6 to 65 frames", len(films)),
+		Note:     note,
 	})
 	figure.Report(t, false, figure.Result{
 		Name:     "shots/gradual",

@@ -18,11 +18,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
 
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -38,20 +40,27 @@ type Config struct {
 	NameClaim string `mapstructure:"name_claim"`
 	// GroupsClaim holds the names of a person's groups: a list of texts, or one text.
 	GroupsClaim string `mapstructure:"groups_claim"`
+	// PageURL is the address of the page, as people type the address: https://cinedex.example.org. People sign in with the provider on the page, and the
+	// provider sends people back to PageURL/sign-in/back. Empty: people type tokens.
+	PageURL string `mapstructure:"page_url"`
+	// ClientSecretFile is a file with the client's secret at the provider; empty for a client without a secret.
+	ClientSecretFile string `mapstructure:"client_secret_file"`
+	// Scopes are asked of the provider. offline_access renews sessions without the person.
+	Scopes []string `mapstructure:"scopes"`
 }
 
 // Default believes no provider.
-func Default() Config { return Config{NameClaim: "sub", GroupsClaim: "groups"} }
+func Default() Config {
+	return Config{NameClaim: "sub", GroupsClaim: "groups", Scopes: []string{"openid", "profile", "email", "offline_access"}}
+}
 
 // Validate reports the first field that cannot be used.
 func (c Config) Validate() error {
 	if c.Issuer == "" {
 		return nil
 	}
-	u, err := url.Parse(c.Issuer)
-	local := err == nil && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1")
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && local):
+	case !trusted(c.Issuer):
 		return errkind.New(errkind.Invalid, "issuer: %q is no URL of a provider: want https://login.example.org", c.Issuer)
 	case c.Audience == "":
 		return errkind.New(errkind.Invalid, "audience: must name the client id that tokens are for: any token of the provider would be accepted else")
@@ -59,8 +68,22 @@ func (c Config) Validate() error {
 		return errkind.New(errkind.Invalid, "name_claim: must be set, such as sub")
 	case c.GroupsClaim == "":
 		return errkind.New(errkind.Invalid, "groups_claim: must be set, such as groups")
+	case c.PageURL != "" && !trusted(c.PageURL):
+		return errkind.New(errkind.Invalid, "page_url: %q is no address of a page: want https://cinedex.example.org", c.PageURL)
+	case c.PageURL != "" && !slices.Contains(c.Scopes, oidc.ScopeOpenID):
+		return errkind.New(errkind.Invalid, "scopes: must have openid, without which the provider gives no ID token")
 	}
 	return nil
+}
+
+// trusted reports whether an address is encrypted, or of this machine.
+func trusted(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	local := u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1"
+	return u.Scheme == "https" || u.Scheme == "http" && local
 }
 
 // Rights give tokens of the file and groups their rights. An *authz.File has them.
@@ -86,6 +109,8 @@ type Authoriser struct {
 type provider struct {
 	keys       oidc.KeySet
 	algorithms []string
+	endpoint   oauth2.Endpoint
+	leave      string // the page for leaving; "" for none
 }
 
 const (
@@ -152,11 +177,12 @@ func describe(ctx context.Context, found *oidc.Provider) (*provider, error) {
 	var about struct {
 		Keys       string   `json:"jwks_uri"`
 		Algorithms []string `json:"id_token_signing_alg_values_supported"`
+		Leave      string   `json:"end_session_endpoint"`
 	}
 	if err := found.Claims(&about); err != nil {
 		return nil, err
 	}
-	return &provider{oidc.NewRemoteKeySet(ctx, about.Keys), about.Algorithms}, nil
+	return &provider{oidc.NewRemoteKeySet(ctx, about.Keys), about.Algorithms, found.Endpoint(), about.Leave}, nil
 }
 
 // asked is a set of keys that tells an error of the provider from an error of the token.
@@ -173,20 +199,29 @@ func (k *asked) VerifySignature(ctx context.Context, token string) ([]byte, erro
 	return b, err
 }
 
-// verify returns whom a token is of, and in which groups.
-func (a *Authoriser) verify(ctx context.Context, p *provider, token string) (name string, groups []string, err error) {
+// idToken verifies a token.
+func (a *Authoriser) idToken(ctx context.Context, p *provider, token string) (*oidc.IDToken, error) {
 	keys := &asked{KeySet: p.keys}
 	t, err := oidc.NewVerifier(a.cfg.Issuer, keys, &oidc.Config{ClientID: a.cfg.Audience, SupportedSigningAlgs: p.algorithms, Now: a.now}).Verify(ctx, token)
 	var expired *oidc.TokenExpiredError
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return "", nil, errkind.New(errkind.Cancelled, "the caller went away: %w", ctx.Err())
+		return nil, errkind.New(errkind.Cancelled, "the caller went away: %w", ctx.Err())
 	case keys.unanswered != nil:
-		return "", nil, errkind.New(errkind.Unavailable, "the identity provider does not tell its keys; try again: %w", keys.unanswered)
+		return nil, errkind.New(errkind.Unavailable, "the identity provider does not tell its keys; try again: %w", keys.unanswered)
 	case errors.As(err, &expired):
-		return "", nil, errkind.New(errkind.Unauthenticated, "the token has expired: sign in again")
+		return nil, errkind.New(errkind.Unauthenticated, "the token has expired: sign in again")
 	case err != nil:
-		return "", nil, errkind.New(errkind.Unauthenticated, "the token is not valid here: %w", err)
+		return nil, errkind.New(errkind.Unauthenticated, "the token is not valid here: %w", err)
+	}
+	return t, nil
+}
+
+// verify returns whom a token is of, and in which groups.
+func (a *Authoriser) verify(ctx context.Context, p *provider, token string) (name string, groups []string, err error) {
+	t, err := a.idToken(ctx, p, token)
+	if err != nil {
+		return "", nil, err
 	}
 	var claims map[string]any
 	if err := t.Claims(&claims); err != nil {

@@ -20,6 +20,8 @@ type Subject struct {
 	encode.Offer
 	// From is the encoder of words of the space from which a Placer starts; without From, Place is not tried.
 	From encode.Encoder
+	// Inputs are tried in place of the suite's own, for an encoder that refuses pictures without what the encoder describes.
+	Inputs []encode.Input
 	// Refuses are inputs for which the encoder returns Invalid. Wordless adds an input without words.
 	Refuses  []encode.Input
 	Wordless bool
@@ -47,7 +49,11 @@ func Run(t *testing.T, s Subject) {
 func Check(ctx context.Context, s Subject) []string {
 	c := &checking{ctx: ctx, Subject: s}
 	for _, kind := range s.Takes {
-		for _, in := range inputs(kind) {
+		tried := s.Inputs
+		if tried == nil {
+			tried = inputs(kind)
+		}
+		for _, in := range tried {
 			c.input(in) //nolint:contextcheck // the context is the subject's
 		}
 	}
@@ -216,10 +222,10 @@ func (c *checking) placed(in encode.Input, want []float32) {
 		c.find(in, "the space %s cannot encode it: %v", p.From(), err)
 		return
 	}
-	if got, err := p.Place(from); err != nil || !slices.Equal(got, want) {
+	if got, err := p.Place(c.ctx, in.Words, from); err != nil || !slices.Equal(got, want) {
 		c.find(in, "placed from %s, the vector is another than the encoder's own (%v)", p.From(), err)
 	}
-	if _, err := p.Place(from[1:]); !errkind.Is(err, errkind.Invalid) {
+	if _, err := p.Place(c.ctx, in.Words, from[1:]); !errkind.Is(err, errkind.Invalid) {
 		c.find(in, "a vector of another dimension than that of %s is placed: %v", p.From(), err)
 	}
 }

@@ -58,6 +58,7 @@ func Run(t *testing.T, h Harness) {
 		{"BoundedMemory", testBoundedMemory},
 		{"SlowPartition", testSlowPartition},
 		{"Workers", testWorkers},
+		{"AtOnce", testAtOnce},
 		{"MaxWait", testMaxWait},
 		{"Rebalance", testRebalance},
 		{"StructuredMode", testStructuredMode},

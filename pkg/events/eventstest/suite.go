@@ -613,6 +613,58 @@ func testWorkers(t *testing.T, b *bench) {
 	}
 }
 
+// With AtOnce, an event that takes long holds up no other event of its partition, and the offset stays at that event: after a crash, the event comes again. A poisoned
+// event goes to the dead letters meanwhile.
+func testAtOnce(t *testing.T, b *bench) {
+	b.topics(t)
+	const poisoned = 5
+	evs := finished(1, 20)
+	b.publish(t, events.RunsFinished, evs...)
+	first := evs[0].Data.(*cinedexv1.RunFinished).GetRun().GetId()
+	var running, most atomic.Int64
+	handle := func(release chan struct{}) events.Handler {
+		return func(ctx context.Context, batch []events.Delivery) error {
+			if len(batch) != 1 {
+				t.Errorf("a batch of %d", len(batch))
+			}
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			switch {
+			case key(batch[0]) == first:
+				select {
+				case <-release:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			case number(batch[0]) == poisoned:
+				return errkind.New(errkind.Invalid, "poisoned")
+			}
+			return nil
+		}
+	}
+	sub := events.Subscription{AtOnce: 3, Drain: time.Millisecond}
+	s := consume(t, b.c, sub, handle(nil))
+	eventually(t, "every event but the first is handled", func() bool { return len(s.events()) == len(evs)-2 })
+	eventually(t, "the poisoned event is put aside", func() bool { return len(b.letters(t)) == 1 })
+	if n := b.committed(t, "group"); n != 0 {
+		t.Errorf("%d events are committed, and the first is not handled", n)
+	}
+	if n := most.Load(); n < 2 || n > 3 {
+		t.Errorf("%d events at once", n)
+	}
+	s.stop(t)
+	release := make(chan struct{})
+	again := consume(t, b.client(t), sub, handle(release))
+	close(release)
+	eventually(t, "the first event comes again", func() bool { return again.counts()[first] == 1 })
+	eventually(t, "all is committed", func() bool { return b.committed(t, "group") == int64(len(evs)) })
+	for _, l := range b.letters(t) { // the poisoned event came again, too
+		if l.ID != b.letters(t)[0].ID {
+			t.Errorf("the dead letters are %v, want the one of before", b.letters(t))
+		}
+	}
+}
+
 // With MaxWait, events arriving singly are handled together.
 func testMaxWait(t *testing.T, b *bench) {
 	b.topics(t)

@@ -76,6 +76,8 @@ type Film struct {
 	Texts         []Text
 	// Speak is the language of the Text whose lines are spoken; empty for silence.
 	Speak string
+	// ToneStart and ToneEnd are the frames, half-open, with a test tone of 1 kHz at -20 dBFS in a film that speaks. Both 0: no tone.
+	ToneStart, ToneEnd int64
 }
 
 // A Change is a gradual transition, over the frames [Start, End). Middle is the first frame in which the new scene dominates.

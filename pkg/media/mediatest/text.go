@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,6 +71,9 @@ func (f Film) speak(ctx context.Context, dir string, tools Tools, t Truth) (stri
 				copy(samples[from:to], spoken)
 			}
 		}
+	}
+	for i := schema.Samples(t.Clock.FrameStart(f.ToneStart), speechRate); i < schema.Samples(t.Clock.FrameStart(f.ToneEnd), speechRate); i++ {
+		samples[i] = int16(3277 * math.Sin(2*math.Pi*1000*float64(i)/speechRate))
 	}
 	var b bytes.Buffer
 	b.WriteString("RIFF")

@@ -1,7 +1,10 @@
 package convert
 
 import (
+	"archive/zip"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/nlpodyssey/gopickle/pytorch"
 	"github.com/nlpodyssey/gopickle/types"
@@ -13,6 +16,8 @@ import (
 type tensor struct {
 	shape []int
 	data  []float32
+	// half says that every number is a number of 16 bits.
+	half bool
 }
 
 func (t tensor) size() int {
@@ -26,7 +31,7 @@ func (t tensor) size() int {
 // transposed returns the transpose of a matrix.
 func (t tensor) transposed() tensor {
 	rows, cols := t.shape[0], t.shape[1]
-	out := tensor{[]int{cols, rows}, make([]float32, len(t.data))}
+	out := tensor{shape: []int{cols, rows}, data: make([]float32, len(t.data)), half: t.half}
 	for r := range rows {
 		for c := range cols {
 			out.data[c*rows+r] = t.data[r*cols+c]
@@ -38,7 +43,7 @@ func (t tensor) transposed() tensor {
 // checkpoint is the float tensors of a PyTorch state dictionary.
 type checkpoint map[string]tensor
 
-// readCheckpoint reads both of PyTorch's file formats. The library panics on some files that are not checkpoints. The digest was checked before, but
+// readCheckpoint reads PyTorch's file formats: both formats of a state dictionary, and a TorchScript archive. The library panics on some files that are not checkpoints. The digest was checked before, but
 // even so a panic must not end the process.
 func readCheckpoint(path string) (c checkpoint, err error) {
 	defer func() {
@@ -46,6 +51,18 @@ func readCheckpoint(path string) (c checkpoint, err error) {
 			c, err = nil, errkind.New(errkind.Invalid, "reading checkpoint %s: %v", path, p)
 		}
 	}()
+	if z, zerr := zip.OpenReader(path); zerr == nil {
+		defer z.Close()
+		if isScript(&z.Reader) {
+			if c, err = readScript(&z.Reader); err != nil {
+				return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: %w", path, err)
+			}
+			return c, nil
+		}
+	}
+	if err := checkStart(path); err != nil {
+		return nil, err
+	}
 	loaded, err := pytorch.Load(path)
 	if err != nil {
 		return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: %w", path, err)
@@ -60,18 +77,16 @@ func readCheckpoint(path string) (c checkpoint, err error) {
 		if !ok {
 			return fmt.Errorf("%s is not a tensor but %T", name, value)
 		}
-		source, ok := t.Source.(*pytorch.FloatStorage)
-		if !ok {
-			return nil // counters of batches, of no use after training
-		}
-		dense, err := dense(source.Data, t)
+		dense, ok, err := floatTensor(t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		c[name] = dense
+		if ok {
+			c[name] = dense
+		}
 		return nil
 	}
-	switch dict := loaded.(type) {
+	switch dict := modelOf(loaded).(type) {
 	case *types.OrderedDict:
 		for _, entry := range dict.Map {
 			if err := add(entry.Key, entry.Value); err != nil {
@@ -88,6 +103,45 @@ func readCheckpoint(path string) (c checkpoint, err error) {
 		return nil, errkind.New(errkind.Invalid, "reading checkpoint %s: the file contains a %T instead of a dictionary", path, loaded)
 	}
 	return c, nil
+}
+
+// modelOf returns the model of a file that a training saved with the state of its optimiser.
+func modelOf(loaded any) any {
+	if dict, ok := loaded.(*types.Dict); ok {
+		if m, ok := dict.Get("model_state"); ok {
+			return m
+		}
+	}
+	return loaded
+}
+
+// checkStart refuses a file that begins neither as a zip nor as a pickle: the library takes other files for archives.
+func checkStart(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading a checkpoint: %w", err)
+	}
+	defer f.Close()
+	start := make([]byte, 2)
+	if _, err := io.ReadFull(f, start); err != nil || string(start) != "PK" && start[0] != 0x80 {
+		return errkind.New(errkind.Invalid, "reading checkpoint %s: the file is no checkpoint of PyTorch", path)
+	}
+	return nil
+}
+
+// floatTensor returns the numbers of a tensor. ok is false for a tensor of integers: counters of batches, of no use after training.
+func floatTensor(t *pytorch.Tensor) (_ tensor, ok bool, err error) {
+	var out tensor
+	switch source := t.Source.(type) {
+	case *pytorch.FloatStorage:
+		out, err = dense(source.Data, t)
+	case *pytorch.HalfStorage:
+		out, err = dense(source.Data, t)
+		out.half = true
+	default:
+		return tensor{}, false, nil
+	}
+	return out, err == nil, err
 }
 
 // dense copies a strided view of a storage into row-major order.

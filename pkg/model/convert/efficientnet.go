@@ -66,8 +66,8 @@ func convolution(g *graph, c checkpoint, x value, weight, bn string, stride, gro
 	w := c.get(weight)
 	gamma, beta := c.get(bn+".weight").data, c.get(bn+".bias").data
 	mean, variance := c.get(bn+".running_mean").data, c.get(bn+".running_var").data
-	scaled := tensor{w.shape, make([]float32, len(w.data))}
-	bias := tensor{[]int{len(beta)}, make([]float32, len(beta))}
+	scaled := tensor{shape: w.shape, data: make([]float32, len(w.data))}
+	bias := tensor{shape: []int{len(beta)}, data: make([]float32, len(beta))}
 	per := len(w.data) / w.shape[0]
 	for o := range w.shape[0] {
 		scale := float64(gamma[o]) / math.Sqrt(float64(variance[o])+epsilon)

@@ -18,6 +18,7 @@ type graph struct {
 	nodes     []byte // repeated NodeProto, framed as fields of GraphProto
 	constants []byte // repeated TensorProto
 	count     int
+	integers  []value // the inputs of integers
 }
 
 // value names the output of a node, a constant, or an input of the graph.
@@ -28,11 +29,17 @@ const (
 	operatorSet  = 17
 	typeFloat    = 1 // TensorProto.DataType
 	typeInt64    = 7
+	typeHalf     = 10
 	attrInt      = 2 // AttributeProto.AttributeType
 	attrFloat    = 1
 	attrString   = 3
 	attrInts     = 7
 	batchUnknown = -1 // a dimension chosen by the caller of the model
+	// lengthUnknown is a second such dimension.
+	lengthUnknown = -2
+	// lengthBefore and lengthAfter are the lengths of what a model remembers, before and after a step.
+	lengthBefore = -3
+	lengthAfter  = -4
 )
 
 func (g *graph) name(prefix string) value {
@@ -49,7 +56,34 @@ func (g *graph) floats(t tensor) value {
 	return g.constant(typeFloat, t.shape, raw)
 }
 
-func (g *graph) scalar(v float32) value { return g.floats(tensor{nil, []float32{v}}) }
+func (g *graph) scalar(v float32) value { return g.floats(tensor{data: []float32{v}}) }
+
+// weights is floats, and keeps numbers of 16 bits in 16 bits. The runtime makes them float32 when the model is opened.
+func (g *graph) weights(t tensor) value {
+	if !t.half {
+		return g.floats(t)
+	}
+	raw := make([]byte, 0, 2*len(t.data))
+	for _, v := range t.data {
+		raw = binary.LittleEndian.AppendUint16(raw, halfBits(v))
+	}
+	return g.op("Cast", []value{g.constant(typeHalf, t.shape, raw)}, attrs{"to": typeFloat})
+}
+
+// halfBits returns the bits of a number that has an exact form in 16 bits.
+func halfBits(v float32) uint16 {
+	b := math.Float32bits(v)
+	sign, exponent, fraction := uint16(b>>16)&0x8000, int(b>>23&0xff)-127, b&0x7fffff
+	switch {
+	case b&0x7fffffff == 0:
+		return sign
+	case exponent == 128: // infinite, or no number
+		return sign | 0x7c00 | uint16(fraction>>13)
+	case exponent < -14: // without a leading 1
+		return sign | uint16((fraction|0x800000)>>(13-14-exponent))
+	}
+	return sign | uint16(exponent+15)<<10 | uint16(fraction>>13)
+}
 
 func (g *graph) ints(shape []int, data []int64) value {
 	raw := make([]byte, 0, 8*len(data))
@@ -132,10 +166,10 @@ func (g *graph) encode(name string, inputs, outputs []port) []byte {
 	b = text(b, 2, name)
 	b = append(b, g.constants...)
 	for _, p := range inputs {
-		b = text(b, 11, string(valueInfo(p)))
+		b = text(b, 11, string(g.valueInfo(p)))
 	}
 	for _, p := range outputs {
-		b = text(b, 12, string(valueInfo(p)))
+		b = text(b, 12, string(g.valueInfo(p)))
 	}
 	var m []byte
 	m = varint(m, 1, irVersion)
@@ -145,16 +179,27 @@ func (g *graph) encode(name string, inputs, outputs []port) []byte {
 	return m
 }
 
-func valueInfo(p port) []byte {
+func (g *graph) valueInfo(p port) []byte {
 	var shape []byte
 	for _, d := range p.shape {
 		dim := varint(nil, 1, uint64(d))
-		if d == batchUnknown {
+		switch d {
+		case batchUnknown:
 			dim = text(nil, 2, "n")
+		case lengthUnknown:
+			dim = text(nil, 2, "length")
+		case lengthBefore:
+			dim = text(nil, 2, "before")
+		case lengthAfter:
+			dim = text(nil, 2, "after")
 		}
 		shape = text(shape, 1, string(dim))
 	}
-	tensorType := text(varint(nil, 1, typeFloat), 2, string(shape))
+	element := uint64(typeFloat)
+	if slices.Contains(g.integers, p.name) {
+		element = typeInt64
+	}
+	tensorType := text(varint(nil, 1, element), 2, string(shape))
 	return text(text(nil, 1, string(p.name)), 2, string(text(nil, 1, string(tensorType))))
 }
 
@@ -167,16 +212,29 @@ func text(b []byte, field protowire.Number, v string) []byte {
 }
 
 // build reads a checkpoint, calls construct for the model, and writes the model. A tensor that the checkpoint lacks is an error of kind Invalid.
-func build(checkpointPath, modelPath string, construct func(checkpoint) []byte) (err error) {
+func build(checkpointPath, modelPath string, construct func(checkpoint) []byte) error {
 	c, err := readCheckpoint(checkpointPath)
 	if err != nil {
 		return err
 	}
+	return buildFrom(c, checkpointPath, modelPath, construct)
+}
+
+// buildTFJS does the same with the weights of TensorFlow.js.
+func buildTFJS(manifestPath, bytesPath, modelPath string, construct func(checkpoint) []byte) error {
+	c, err := readTFJS(manifestPath, bytesPath)
+	if err != nil {
+		return err
+	}
+	return buildFrom(c, bytesPath, modelPath, construct)
+}
+
+func buildFrom(c checkpoint, source, modelPath string, construct func(checkpoint) []byte) (err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
 		case missing:
-			err = errkind.New(errkind.Invalid, "converting %s: the checkpoint contains no tensor %s", checkpointPath, string(p))
+			err = errkind.New(errkind.Invalid, "converting %s: the checkpoint contains no tensor %s", source, string(p))
 		default:
 			panic(p)
 		}

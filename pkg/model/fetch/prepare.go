@@ -38,12 +38,30 @@ func compute(ctx context.Context, cache model.Cache, a model.Artefact, dst strin
 		inputs[i] = path
 	}
 	switch a.ID {
+	case "clip-vit-b32-image", "clip-vit-l14-image":
+		return convert.ClipImage(inputs[0], dst)
+	case "clip-vit-b32-text", "clip-vit-l14-text":
+		return convert.ClipText(inputs[0], dst)
 	case "transnetv2":
 		return convert.TransNet(inputs[0], dst)
 	case "efficientnet-lite2":
 		return convert.EfficientNet(inputs[0], dst)
 	case "efficientnet-lite2-head":
 		return convert.EfficientNetHead(inputs[0], dst)
+	case "face-detector":
+		return convert.FaceDetector(inputs[0], inputs[1], dst)
+	case "face-landmarks":
+		return convert.FaceLandmarks(inputs[0], inputs[1], dst)
+	case "face-recogniser":
+		return convert.FaceRecogniser(inputs[0], inputs[1], dst)
+	case "things":
+		return convert.CenterNet(inputs[0], inputs[1], dst)
+	case "ge2e":
+		return convert.GE2E(inputs[0], dst)
+	case "whisper-base-encoder":
+		return convert.WhisperEncoder(inputs, dst)
+	case "whisper-base-decoder":
+		return convert.WhisperDecoder(inputs, dst)
 	case "words":
 		return picture.FitWords(ctx, cache, dst, progress)
 	}

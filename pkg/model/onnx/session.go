@@ -47,11 +47,16 @@ type Session struct {
 // Open loads the artefact id of the cache. Calls have these inputs and outputs, in this order. threads bounds the processors of a run; 0 means all
 // processors.
 func Open(cache model.Cache, id string, inputs, outputs []string, threads int) (*Session, error) {
-	library, err := cache.Require("onnxruntime")
+	path, err := cache.Require(id)
 	if err != nil {
 		return nil, err
 	}
-	path, err := cache.Require(id)
+	return OpenFile(cache, id, path, inputs, outputs, threads)
+}
+
+// OpenFile is Open for a file outside the cache. Errors call the file by name. The cache has the runtime.
+func OpenFile(cache model.Cache, name, path string, inputs, outputs []string, threads int) (*Session, error) {
+	library, err := cache.Require("onnxruntime")
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func Open(cache model.Cache, id string, inputs, outputs []string, threads int) (
 	}
 	options, err := ort.NewSessionOptions()
 	if err != nil {
-		return nil, fmt.Errorf("opening model %s: %w", id, err)
+		return nil, fmt.Errorf("opening model %s: %w", name, err)
 	}
 	defer options.Destroy()
 	if threads <= 0 {
@@ -73,13 +78,13 @@ func Open(cache model.Cache, id string, inputs, outputs []string, threads int) (
 		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("opening model %s: %w", id, err)
+		return nil, fmt.Errorf("opening model %s: %w", name, err)
 	}
 	s, err := ort.NewDynamicAdvancedSession(path, inputs, outputs, options)
 	if err != nil {
-		return nil, errkind.New(errkind.Invalid, "opening model %s at %s: %w; run: cinedex models verify", id, path, err)
+		return nil, errkind.New(errkind.Invalid, "opening model %s at %s: %w; run: cinedex models verify", name, path, err)
 	}
-	return &Session{name: id, session: s, inputs: len(inputs), outputs: len(outputs)}, nil
+	return &Session{name: name, session: s, inputs: len(inputs), outputs: len(outputs)}, nil
 }
 
 // Close frees the model, after running calls have ended.
@@ -93,28 +98,35 @@ func (s *Session) Close() error {
 	return s.session.Destroy()
 }
 
-// Call is a set of float32 arrays for running a session.
+// Call is a set of arrays for running a session.
 type Call struct {
 	session         *Session
 	inputs, outputs []ort.Value
-	data            [][]float32
+	ints            [][]int64
+	floats          [][]float32
 	pins            runtime.Pinner
 }
 
-// NewCall makes arrays of these shapes: the session's inputs first, then the outputs. Close frees the arrays.
-func (s *Session) NewCall(shapes ...[]int64) (*Call, error) {
-	if len(shapes) != s.inputs+s.outputs {
-		return nil, errkind.New(errkind.Internal, "model %s has %d inputs and outputs, not %d", s.name, s.inputs+s.outputs, len(shapes))
+// NewCall makes float32 arrays of these shapes: the session's inputs first, then the outputs. Close frees the arrays.
+func (s *Session) NewCall(shapes ...[]int64) (*Call, error) { return s.NewMixedCall(0, shapes...) }
+
+// NewMixedCall is NewCall for a model whose first inputs, so many as ints, are int64 arrays: tokens of a text.
+func (s *Session) NewMixedCall(ints int, shapes ...[]int64) (*Call, error) {
+	if len(shapes) != s.inputs+s.outputs || ints > s.inputs {
+		return nil, errkind.New(errkind.Internal, "model %s has %d inputs and %d outputs, not %d shapes with %d inputs of integers", s.name, s.inputs, s.outputs, len(shapes), ints)
 	}
 	c := &Call{session: s}
 	for i, shape := range shapes {
-		data := make([]float32, ort.NewShape(shape...).FlattenedSize())
-		c.pins.Pin(&data[0]) // the runtime keeps the address between calls
-		tensor, err := ort.NewTensor(shape, data)
+		var tensor ort.Value
+		var err error
+		if i < ints {
+			tensor, err = array(&c.pins, &c.ints, shape)
+		} else {
+			tensor, err = array(&c.pins, &c.floats, shape)
+		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("making the arrays of model %s: %w", s.name, err), c.Close())
 		}
-		c.data = append(c.data, data)
 		if i < s.inputs {
 			c.inputs = append(c.inputs, tensor)
 		} else {
@@ -124,11 +136,22 @@ func (s *Session) NewCall(shapes ...[]int64) (*Call, error) {
 	return c, nil
 }
 
-// In returns the i-th input. The caller fills the input before Run.
-func (c *Call) In(i int) []float32 { return c.data[i] }
+// array makes a tensor over memory of Go, and appends the memory to all. The runtime keeps the address between calls.
+func array[T int64 | float32](pins *runtime.Pinner, all *[][]T, shape []int64) (ort.Value, error) {
+	data := make([]T, ort.NewShape(shape...).FlattenedSize())
+	pins.Pin(&data[0])
+	*all = append(*all, data)
+	return ort.NewTensor(shape, data)
+}
+
+// Ints returns the i-th input, an input of integers. The caller fills the input before Run.
+func (c *Call) Ints(i int) []int64 { return c.ints[i] }
+
+// In returns the i-th input, an input of float32. The caller fills the input before Run.
+func (c *Call) In(i int) []float32 { return c.floats[i-len(c.ints)] }
 
 // Out returns the i-th output, valid until the next Run.
-func (c *Call) Out(i int) []float32 { return c.data[c.session.inputs+i] }
+func (c *Call) Out(i int) []float32 { return c.floats[c.session.inputs-len(c.ints)+i] }
 
 // Run computes the outputs in an indivisible step. ctx is checked before the step, not during the step.
 func (c *Call) Run(ctx context.Context) error {

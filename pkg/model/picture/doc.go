@@ -8,7 +8,8 @@
 //   - [Words.Vector] is the vector of a text, in any language of the sentence model.
 //   - [Head.Labels] are the classifier's labels, computed from a feature vector by a single multiplication.
 //
-// Words uses a linear map from the sentence vectors of package e5. The map is learnt from the thousand labels of ImageNet: from the name and the
-// description of each label to the classifier's weights for the label, after DeViSE (Frome et al., NIPS 2013). Texts may be in any language, as the
-// sentence vectors of all languages share a space. The map covers things and the look of things; the map covers few actions, and no persons.
+// Words uses two linear maps, from the sentence vectors of packages e5 (some ninety languages) and minilm (English). The maps are learnt from the
+// thousand labels of ImageNet: from the names and the descriptions of each label to the classifier's weights for the label, after DeViSE (Frome et al.,
+// NIPS 2013). All texts are placed by e5's map. English texts, and things that CLDR names in English, are placed by MiniLM's map too. The maps cover
+// things and the look of things; the maps cover few actions, and no persons.
 package picture

@@ -18,6 +18,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/e5"
 	"github.com/cinedex/cinedex/pkg/model/efficientnet"
+	"github.com/cinedex/cinedex/pkg/model/minilm"
 )
 
 func openCache(t testing.TB) model.Cache {
@@ -47,6 +48,13 @@ func openHead(t testing.TB) *Head {
 
 func openE5(t testing.TB) *e5.Model {
 	m, err := e5.Open(openCache(t))
+	need(t, m, err)
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+func openMiniLM(t testing.TB) *minilm.Model {
+	m, err := minilm.Open(openCache(t))
 	need(t, m, err)
 	t.Cleanup(func() { m.Close() })
 	return m
@@ -116,7 +124,7 @@ func TestLabels(t *testing.T) {
 
 func TestWordsFindPictures(t *testing.T) {
 	h := openHead(t)
-	w, err := OpenWords(openCache(t), openE5(t))
+	w, err := OpenWords(openCache(t), openE5(t), openMiniLM(t))
 	need(t, w, err)
 	vectors := make([][]float32, len(photos))
 	for i, p := range photos {
@@ -158,13 +166,13 @@ func TestWordsFindPictures(t *testing.T) {
 	}
 }
 
-// heldOut is the share of labels whose own weights are among the k nearest of a hundred to the position of the label's name. The hundred labels are
-// left out of the fit.
-func heldOut(h *Head, all []lesson, k int) float64 {
+// heldOut is the share of labels whose own weights are the nearest of a hundred to the position of the label's name, over so many folds. The hundred
+// labels of a fold are left out of the fit.
+func heldOut(h *Head, all []lesson, folds int) float64 {
 	targets := h.directions()
 	order := rand.New(rand.NewPCG(1, 2)).Perm(efficientnet.Labels)
 	hit := 0
-	for fold := range 10 {
+	for fold := range folds {
 		left := order[fold*100:][:100]
 		var taught []lesson
 		names := map[int][]float32{}
@@ -178,36 +186,33 @@ func heldOut(h *Head, all []lesson, k int) float64 {
 		w := fit(h, taught)
 		for label, sentence := range names {
 			v := w.place(sentence)
-			ahead := 0
+			first := true
 			for _, other := range left {
-				if dot(v, targets[other]) > dot(v, targets[label]) {
-					ahead++
-				}
+				first = first && dot(v, targets[other]) <= dot(v, targets[label])
 			}
-			if ahead < k {
+			if first {
 				hit++
 			}
 		}
 	}
-	return float64(hit) / efficientnet.Labels
+	return float64(hit) / float64(100*folds)
 }
 
-// How often is the right label the first, and among the first five, of a hundred labels that the map was not taught? Chance is 1 and 5 %.
-//
-//	go test ./pkg/model/picture -run - -bench HeldOut -benchtime 1x
-func BenchmarkHeldOut(b *testing.B) {
-	h := openHead(b)
-	sentences := openE5(b)
-	all, err := lessons(openCache(b))
+// How often is the right label the first of a hundred labels that the map was not taught? Chance is 1 %. The map from e5 alone, of names and the
+// beginnings of descriptions, had 44 %.
+func TestHeldOut(t *testing.T) {
+	h, english := openHead(t), openMiniLM(t)
+	_, all, err := lessons(openCache(t))
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	for b.Loop() {
-		if err := embed(context.Background(), sentences, all, func(int64, int64) {}); err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(100*heldOut(h, all, 1), "%first")
-		b.ReportMetric(100*heldOut(h, all, 5), "%first-five")
+	if err := embed(context.Background(), english.Vector, all, func(int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	first := heldOut(h, all, 3)
+	t.Logf("%d lessons, first of a hundred: %.1f %%", len(all), 100*first)
+	if first < 0.50 {
+		t.Errorf("the right label of a hundred is the first for %.1f %%, want 50 %%", 100*first)
 	}
 }
 
@@ -224,7 +229,7 @@ func TestFitIsReproducible(t *testing.T) {
 		unit(taught[i].sentence)
 	}
 	a, b := fit(h, taught), fit(h, taught)
-	if !bytes.Equal(a.encode(), b.encode()) {
+	if one, two := (&Words{every: a, ofEnglish: a}), (&Words{every: b, ofEnglish: b}); !bytes.Equal(one.encode(), two.encode()) {
 		t.Error("the same lessons give two maps")
 	}
 	// More random lessons than dimensions cannot be memorised. But the position of each lesson must be nearer to its own label than to another label.

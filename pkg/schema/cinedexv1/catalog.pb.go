@@ -89,6 +89,12 @@ const (
 	KindRole_KIND_ROLE_SHOTS KindRole = 1
 	// The annotations hold pictures (attributes "bucket" and "blob") that are shown beside a hit.
 	KindRole_KIND_ROLE_THUMBNAILS KindRole = 2
+	// The annotations hold the pieces of a film that browsers play (attributes "bucket" and "blob"): see pkg/algo/proxy.
+	KindRole_KIND_ROLE_PROXY KindRole = 3
+	// The annotations hold sheets of small pictures (attributes "bucket" and "blob"): see pkg/algo/sprites.
+	KindRole_KIND_ROLE_SPRITES KindRole = 4
+	// The annotation holds the peaks of the sound (attributes "bucket" and "blob"): see pkg/algo/waveform.
+	KindRole_KIND_ROLE_WAVEFORM KindRole = 5
 )
 
 // Enum value maps for KindRole.
@@ -97,11 +103,17 @@ var (
 		0: "KIND_ROLE_UNSPECIFIED",
 		1: "KIND_ROLE_SHOTS",
 		2: "KIND_ROLE_THUMBNAILS",
+		3: "KIND_ROLE_PROXY",
+		4: "KIND_ROLE_SPRITES",
+		5: "KIND_ROLE_WAVEFORM",
 	}
 	KindRole_value = map[string]int32{
 		"KIND_ROLE_UNSPECIFIED": 0,
 		"KIND_ROLE_SHOTS":       1,
 		"KIND_ROLE_THUMBNAILS":  2,
+		"KIND_ROLE_PROXY":       3,
+		"KIND_ROLE_SPRITES":     4,
+		"KIND_ROLE_WAVEFORM":    5,
 	}
 )
 
@@ -371,6 +383,61 @@ func (x *FramesSpec) GetPerSecond() float64 {
 	return 0
 }
 
+// SoundSpec says which sound of a film an algorithm reads.
+type SoundSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Samples a second: 16000.
+	Rate int32 `protobuf:"varint,1,opt,name=rate,proto3" json:"rate,omitempty"`
+	// Every channel of a track, interleaved, in place of a mix of all channels to one.
+	EveryChannel  bool `protobuf:"varint,2,opt,name=every_channel,json=everyChannel,proto3" json:"every_channel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SoundSpec) Reset() {
+	*x = SoundSpec{}
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SoundSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SoundSpec) ProtoMessage() {}
+
+func (x *SoundSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SoundSpec.ProtoReflect.Descriptor instead.
+func (*SoundSpec) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SoundSpec) GetRate() int32 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *SoundSpec) GetEveryChannel() bool {
+	if x != nil {
+		return x.EveryChannel
+	}
+	return false
+}
+
 // KindSpec says what annotations of a kind are to those who search and to those who look.
 type KindSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -395,7 +462,7 @@ type KindSpec struct {
 
 func (x *KindSpec) Reset() {
 	*x = KindSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[1]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -407,7 +474,7 @@ func (x *KindSpec) String() string {
 func (*KindSpec) ProtoMessage() {}
 
 func (x *KindSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[1]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -420,7 +487,7 @@ func (x *KindSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KindSpec.ProtoReflect.Descriptor instead.
 func (*KindSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{1}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *KindSpec) GetKind() string {
@@ -500,7 +567,7 @@ type AttributeSpec struct {
 
 func (x *AttributeSpec) Reset() {
 	*x = AttributeSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +579,7 @@ func (x *AttributeSpec) String() string {
 func (*AttributeSpec) ProtoMessage() {}
 
 func (x *AttributeSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[2]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +592,7 @@ func (x *AttributeSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeSpec.ProtoReflect.Descriptor instead.
 func (*AttributeSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{2}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AttributeSpec) GetName() string {
@@ -568,7 +635,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +647,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[3]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +660,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{3}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Shown) GetLabel() string {
@@ -649,7 +716,7 @@ type LeafSpec struct {
 
 func (x *LeafSpec) Reset() {
 	*x = LeafSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +728,7 @@ func (x *LeafSpec) String() string {
 func (*LeafSpec) ProtoMessage() {}
 
 func (x *LeafSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[4]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +741,7 @@ func (x *LeafSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeafSpec.ProtoReflect.Descriptor instead.
 func (*LeafSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{4}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LeafSpec) GetName() string {
@@ -728,15 +795,25 @@ type AnswerSpec struct {
 	Space string `protobuf:"bytes,6,opt,name=space,proto3" json:"space,omitempty"`
 	// Turns the similarities of a space into confidences. Without a calibration, nothing says which hits of the space are matches: answers name
 	// the space among their partial failures, until an operator calibrates the version.
-	Calibration   *Calibration `protobuf:"bytes,7,opt,name=calibration,proto3" json:"calibration,omitempty"`
-	Span          AnswerSpan   `protobuf:"varint,8,opt,name=span,proto3,enum=cinedex.v1.AnswerSpan" json:"span,omitempty"`
+	Calibration *Calibration `protobuf:"bytes,7,opt,name=calibration,proto3" json:"calibration,omitempty"`
+	Span        AnswerSpan   `protobuf:"varint,8,opt,name=span,proto3,enum=cinedex.v1.AnswerSpan" json:"span,omitempty"`
+	// Algorithms whose vectors this answer stands in for. Where every asset in sight that has a run of such an algorithm has a run of this algorithm as
+	// well, the vectors of the other algorithm are not asked about the same leaf. Where only some assets have a run of this algorithm, both are asked.
+	// The answer needs a space.
+	InsteadOf []string `protobuf:"bytes,20,rep,name=instead_of,json=insteadOf,proto3" json:"instead_of,omitempty"`
+	// The kind of another answer of the same leaf that says the same things more surely: "dialogue" for speech to text. Words are looked for in both kinds at
+	// once. A match of this kind and a match of the other kind that share half of the shorter are one match, with the interval and the text of the other kind.
+	// Not for a space.
+	SecondTo string `protobuf:"bytes,21,opt,name=second_to,json=secondTo,proto3" json:"second_to,omitempty"`
+	// What the score of a match of this kind counts beside a match of the kind second_to: more than 0, and at most 1. 0 is 1.
+	Trust         float64 `protobuf:"fixed64,22,opt,name=trust,proto3" json:"trust,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnswerSpec) Reset() {
 	*x = AnswerSpec{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +825,7 @@ func (x *AnswerSpec) String() string {
 func (*AnswerSpec) ProtoMessage() {}
 
 func (x *AnswerSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[5]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +838,7 @@ func (x *AnswerSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerSpec.ProtoReflect.Descriptor instead.
 func (*AnswerSpec) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{5}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AnswerSpec) GetLeaves() []string {
@@ -820,6 +897,27 @@ func (x *AnswerSpec) GetSpan() AnswerSpan {
 	return AnswerSpan_ANSWER_SPAN_UNSPECIFIED
 }
 
+func (x *AnswerSpec) GetInsteadOf() []string {
+	if x != nil {
+		return x.InsteadOf
+	}
+	return nil
+}
+
+func (x *AnswerSpec) GetSecondTo() string {
+	if x != nil {
+		return x.SecondTo
+	}
+	return ""
+}
+
+func (x *AnswerSpec) GetTrust() float64 {
+	if x != nil {
+		return x.Trust
+	}
+	return 0
+}
+
 // Calibration is a logistic curve from a similarity to the share of right answers of that similarity, 0..1 (Platt 1999).
 type Calibration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -838,7 +936,7 @@ type Calibration struct {
 
 func (x *Calibration) Reset() {
 	*x = Calibration{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +948,7 @@ func (x *Calibration) String() string {
 func (*Calibration) ProtoMessage() {}
 
 func (x *Calibration) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[6]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +961,7 @@ func (x *Calibration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calibration.ProtoReflect.Descriptor instead.
 func (*Calibration) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{6}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Calibration) GetMiddle() float64 {
@@ -921,7 +1019,7 @@ type FittedCalibration struct {
 
 func (x *FittedCalibration) Reset() {
 	*x = FittedCalibration{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1031,7 @@ func (x *FittedCalibration) String() string {
 func (*FittedCalibration) ProtoMessage() {}
 
 func (x *FittedCalibration) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[7]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1044,7 @@ func (x *FittedCalibration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FittedCalibration.ProtoReflect.Descriptor instead.
 func (*FittedCalibration) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{7}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FittedCalibration) GetSpace() string {
@@ -1006,7 +1104,7 @@ type GetCatalogRequest struct {
 
 func (x *GetCatalogRequest) Reset() {
 	*x = GetCatalogRequest{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1116,7 @@ func (x *GetCatalogRequest) String() string {
 func (*GetCatalogRequest) ProtoMessage() {}
 
 func (x *GetCatalogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[8]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1129,7 @@ func (x *GetCatalogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCatalogRequest.ProtoReflect.Descriptor instead.
 func (*GetCatalogRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{8}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{9}
 }
 
 // GetCatalogResponse is the catalogue as every caller may know the catalogue.
@@ -1050,7 +1148,7 @@ type GetCatalogResponse struct {
 
 func (x *GetCatalogResponse) Reset() {
 	*x = GetCatalogResponse{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1160,7 @@ func (x *GetCatalogResponse) String() string {
 func (*GetCatalogResponse) ProtoMessage() {}
 
 func (x *GetCatalogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[9]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1173,7 @@ func (x *GetCatalogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCatalogResponse.ProtoReflect.Descriptor instead.
 func (*GetCatalogResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{9}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetCatalogResponse) GetLeaves() []*CatalogLeaf {
@@ -1131,7 +1229,7 @@ type CatalogLeaf struct {
 
 func (x *CatalogLeaf) Reset() {
 	*x = CatalogLeaf{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1241,7 @@ func (x *CatalogLeaf) String() string {
 func (*CatalogLeaf) ProtoMessage() {}
 
 func (x *CatalogLeaf) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[10]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1254,7 @@ func (x *CatalogLeaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogLeaf.ProtoReflect.Descriptor instead.
 func (*CatalogLeaf) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CatalogLeaf) GetName() string {
@@ -1247,7 +1345,7 @@ type CatalogKind struct {
 
 func (x *CatalogKind) Reset() {
 	*x = CatalogKind{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +1357,7 @@ func (x *CatalogKind) String() string {
 func (*CatalogKind) ProtoMessage() {}
 
 func (x *CatalogKind) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[11]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +1370,7 @@ func (x *CatalogKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogKind.ProtoReflect.Descriptor instead.
 func (*CatalogKind) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CatalogKind) GetKind() string {
@@ -1347,7 +1445,7 @@ type CatalogSpace struct {
 
 func (x *CatalogSpace) Reset() {
 	*x = CatalogSpace{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1359,7 +1457,7 @@ func (x *CatalogSpace) String() string {
 func (*CatalogSpace) ProtoMessage() {}
 
 func (x *CatalogSpace) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[12]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1470,7 @@ func (x *CatalogSpace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogSpace.ProtoReflect.Descriptor instead.
 func (*CatalogSpace) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CatalogSpace) GetId() string {
@@ -1426,7 +1524,7 @@ type CatalogAlgorithm struct {
 
 func (x *CatalogAlgorithm) Reset() {
 	*x = CatalogAlgorithm{}
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[13]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1536,7 @@ func (x *CatalogAlgorithm) String() string {
 func (*CatalogAlgorithm) ProtoMessage() {}
 
 func (x *CatalogAlgorithm) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_catalog_proto_msgTypes[13]
+	mi := &file_cinedex_v1_catalog_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1549,7 @@ func (x *CatalogAlgorithm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogAlgorithm.ProtoReflect.Descriptor instead.
 func (*CatalogAlgorithm) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{13}
+	return file_cinedex_v1_catalog_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CatalogAlgorithm) GetName() string {
@@ -1501,7 +1599,10 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x06height\x18\x02 \x01(\x05R\x06height\x12\x12\n" +
 	"\x04crop\x18\x03 \x01(\bR\x04crop\x12\x1d\n" +
 	"\n" +
-	"per_second\x18\x04 \x01(\x01R\tperSecond\"\xc6\x02\n" +
+	"per_second\x18\x04 \x01(\x01R\tperSecond\"D\n" +
+	"\tSoundSpec\x12\x12\n" +
+	"\x04rate\x18\x01 \x01(\x05R\x04rate\x12#\n" +
+	"\revery_channel\x18\x02 \x01(\bR\feveryChannel\"\xc6\x02\n" +
 	"\bKindSpec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12(\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x14.cinedex.v1.KindRoleR\x04role\x12\x16\n" +
@@ -1532,7 +1633,7 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\aaliases\x18\x02 \x03(\tR\aaliases\x12+\n" +
 	"\x05shape\x18\x03 \x01(\x0e2\x15.cinedex.v1.LeafShapeR\x05shape\x12'\n" +
 	"\x05shown\x18\x04 \x01(\v2\x11.cinedex.v1.ShownR\x05shown\x12\x18\n" +
-	"\aexample\x18\x05 \x01(\tR\aexample\"\x88\x02\n" +
+	"\aexample\x18\x05 \x01(\tR\aexample\"\xda\x02\n" +
 	"\n" +
 	"AnswerSpec\x12\x16\n" +
 	"\x06leaves\x18\x01 \x03(\tR\x06leaves\x12\x12\n" +
@@ -1542,7 +1643,11 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x05field\x18\x05 \x01(\x0e2\x17.cinedex.v1.AnswerFieldR\x05field\x12\x14\n" +
 	"\x05space\x18\x06 \x01(\tR\x05space\x129\n" +
 	"\vcalibration\x18\a \x01(\v2\x17.cinedex.v1.CalibrationR\vcalibration\x12*\n" +
-	"\x04span\x18\b \x01(\x0e2\x16.cinedex.v1.AnswerSpanR\x04span\"}\n" +
+	"\x04span\x18\b \x01(\x0e2\x16.cinedex.v1.AnswerSpanR\x04span\x12\x1d\n" +
+	"\n" +
+	"instead_of\x18\x14 \x03(\tR\tinsteadOf\x12\x1b\n" +
+	"\tsecond_to\x18\x15 \x01(\tR\bsecondTo\x12\x14\n" +
+	"\x05trust\x18\x16 \x01(\x01R\x05trust\"}\n" +
 	"\vCalibration\x12\x16\n" +
 	"\x06middle\x18\x01 \x01(\x01R\x06middle\x12\x14\n" +
 	"\x05slope\x18\x02 \x01(\x01R\x05slope\x12\x16\n" +
@@ -1606,11 +1711,14 @@ const file_cinedex_v1_catalog_proto_rawDesc = "" +
 	"\x1aATTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ATTRIBUTE_TYPE_TEXT\x10\x01\x12\x19\n" +
 	"\x15ATTRIBUTE_TYPE_NUMBER\x10\x02\x12\x17\n" +
-	"\x13ATTRIBUTE_TYPE_FLAG\x10\x03*T\n" +
+	"\x13ATTRIBUTE_TYPE_FLAG\x10\x03*\x98\x01\n" +
 	"\bKindRole\x12\x19\n" +
 	"\x15KIND_ROLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fKIND_ROLE_SHOTS\x10\x01\x12\x18\n" +
-	"\x14KIND_ROLE_THUMBNAILS\x10\x02*\xaf\x01\n" +
+	"\x14KIND_ROLE_THUMBNAILS\x10\x02\x12\x13\n" +
+	"\x0fKIND_ROLE_PROXY\x10\x03\x12\x15\n" +
+	"\x11KIND_ROLE_SPRITES\x10\x04\x12\x16\n" +
+	"\x12KIND_ROLE_WAVEFORM\x10\x05*\xaf\x01\n" +
 	"\tLeafShape\x12\x1a\n" +
 	"\x16LEAF_SHAPE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10LEAF_SHAPE_WORDS\x10\x01\x12\x16\n" +
@@ -1641,7 +1749,7 @@ func file_cinedex_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_cinedex_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_cinedex_v1_catalog_proto_goTypes = []any{
 	(AttributeType)(0),         // 0: cinedex.v1.AttributeType
 	(KindRole)(0),              // 1: cinedex.v1.KindRole
@@ -1649,35 +1757,36 @@ var file_cinedex_v1_catalog_proto_goTypes = []any{
 	(AnswerField)(0),           // 3: cinedex.v1.AnswerField
 	(AnswerSpan)(0),            // 4: cinedex.v1.AnswerSpan
 	(*FramesSpec)(nil),         // 5: cinedex.v1.FramesSpec
-	(*KindSpec)(nil),           // 6: cinedex.v1.KindSpec
-	(*AttributeSpec)(nil),      // 7: cinedex.v1.AttributeSpec
-	(*Shown)(nil),              // 8: cinedex.v1.Shown
-	(*LeafSpec)(nil),           // 9: cinedex.v1.LeafSpec
-	(*AnswerSpec)(nil),         // 10: cinedex.v1.AnswerSpec
-	(*Calibration)(nil),        // 11: cinedex.v1.Calibration
-	(*FittedCalibration)(nil),  // 12: cinedex.v1.FittedCalibration
-	(*GetCatalogRequest)(nil),  // 13: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil), // 14: cinedex.v1.GetCatalogResponse
-	(*CatalogLeaf)(nil),        // 15: cinedex.v1.CatalogLeaf
-	(*CatalogKind)(nil),        // 16: cinedex.v1.CatalogKind
-	(*CatalogSpace)(nil),       // 17: cinedex.v1.CatalogSpace
-	(*CatalogAlgorithm)(nil),   // 18: cinedex.v1.CatalogAlgorithm
+	(*SoundSpec)(nil),          // 6: cinedex.v1.SoundSpec
+	(*KindSpec)(nil),           // 7: cinedex.v1.KindSpec
+	(*AttributeSpec)(nil),      // 8: cinedex.v1.AttributeSpec
+	(*Shown)(nil),              // 9: cinedex.v1.Shown
+	(*LeafSpec)(nil),           // 10: cinedex.v1.LeafSpec
+	(*AnswerSpec)(nil),         // 11: cinedex.v1.AnswerSpec
+	(*Calibration)(nil),        // 12: cinedex.v1.Calibration
+	(*FittedCalibration)(nil),  // 13: cinedex.v1.FittedCalibration
+	(*GetCatalogRequest)(nil),  // 14: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil), // 15: cinedex.v1.GetCatalogResponse
+	(*CatalogLeaf)(nil),        // 16: cinedex.v1.CatalogLeaf
+	(*CatalogKind)(nil),        // 17: cinedex.v1.CatalogKind
+	(*CatalogSpace)(nil),       // 18: cinedex.v1.CatalogSpace
+	(*CatalogAlgorithm)(nil),   // 19: cinedex.v1.CatalogAlgorithm
 }
 var file_cinedex_v1_catalog_proto_depIdxs = []int32{
 	1,  // 0: cinedex.v1.KindSpec.role:type_name -> cinedex.v1.KindRole
-	8,  // 1: cinedex.v1.KindSpec.shown:type_name -> cinedex.v1.Shown
-	7,  // 2: cinedex.v1.KindSpec.attributes:type_name -> cinedex.v1.AttributeSpec
+	9,  // 1: cinedex.v1.KindSpec.shown:type_name -> cinedex.v1.Shown
+	8,  // 2: cinedex.v1.KindSpec.attributes:type_name -> cinedex.v1.AttributeSpec
 	0,  // 3: cinedex.v1.AttributeSpec.type:type_name -> cinedex.v1.AttributeType
 	2,  // 4: cinedex.v1.LeafSpec.shape:type_name -> cinedex.v1.LeafShape
-	8,  // 5: cinedex.v1.LeafSpec.shown:type_name -> cinedex.v1.Shown
+	9,  // 5: cinedex.v1.LeafSpec.shown:type_name -> cinedex.v1.Shown
 	3,  // 6: cinedex.v1.AnswerSpec.field:type_name -> cinedex.v1.AnswerField
-	11, // 7: cinedex.v1.AnswerSpec.calibration:type_name -> cinedex.v1.Calibration
+	12, // 7: cinedex.v1.AnswerSpec.calibration:type_name -> cinedex.v1.Calibration
 	4,  // 8: cinedex.v1.AnswerSpec.span:type_name -> cinedex.v1.AnswerSpan
-	11, // 9: cinedex.v1.FittedCalibration.calibration:type_name -> cinedex.v1.Calibration
-	15, // 10: cinedex.v1.GetCatalogResponse.leaves:type_name -> cinedex.v1.CatalogLeaf
-	16, // 11: cinedex.v1.GetCatalogResponse.kinds:type_name -> cinedex.v1.CatalogKind
-	17, // 12: cinedex.v1.GetCatalogResponse.spaces:type_name -> cinedex.v1.CatalogSpace
-	18, // 13: cinedex.v1.GetCatalogResponse.algorithms:type_name -> cinedex.v1.CatalogAlgorithm
+	12, // 9: cinedex.v1.FittedCalibration.calibration:type_name -> cinedex.v1.Calibration
+	16, // 10: cinedex.v1.GetCatalogResponse.leaves:type_name -> cinedex.v1.CatalogLeaf
+	17, // 11: cinedex.v1.GetCatalogResponse.kinds:type_name -> cinedex.v1.CatalogKind
+	18, // 12: cinedex.v1.GetCatalogResponse.spaces:type_name -> cinedex.v1.CatalogSpace
+	19, // 13: cinedex.v1.GetCatalogResponse.algorithms:type_name -> cinedex.v1.CatalogAlgorithm
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name
@@ -1696,7 +1805,7 @@ func file_cinedex_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_catalog_proto_rawDesc), len(file_cinedex_v1_catalog_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -27,7 +27,7 @@ const (
 type MediaArrived struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Title *Title                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	// URL of the media: file:///path, or an object of a bucket (s3://, gs://, azblob://); http(s) if allowed.
+	// URL of the media: file:///path, or an object of a bucket (s3://, gs://, azblob://); http(s) if allowed. Empty where asset names the media.
 	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	// Lowercase hex; checked against the bytes if given.
 	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
@@ -38,7 +38,9 @@ type MediaArrived struct {
 	EidrEdit      string `protobuf:"bytes,6,opt,name=eidr_edit,json=eidrEdit,proto3" json:"eidr_edit,omitempty"`
 	// With replace_text, the asset keeps the side-cars of this event and drops the side-cars of earlier events. Otherwise
 	// the asset keeps both.
-	ReplaceText   bool              `protobuf:"varint,7,opt,name=replace_text,json=replaceText,proto3" json:"replace_text,omitempty"`
+	ReplaceText bool `protobuf:"varint,7,opt,name=replace_text,json=replaceText,proto3" json:"replace_text,omitempty"`
+	// An asset that the library has, in place of url: the event brings timed text or markers. title must be the asset's title.
+	Asset         string            `protobuf:"bytes,8,opt,name=asset,proto3" json:"asset,omitempty"`
 	Attributes    map[string]*Value `protobuf:"bytes,15,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -123,6 +125,13 @@ func (x *MediaArrived) GetReplaceText() bool {
 	return false
 }
 
+func (x *MediaArrived) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
 func (x *MediaArrived) GetAttributes() map[string]*Value {
 	if x != nil {
 		return x.Attributes
@@ -205,14 +214,21 @@ func (x *MediaAccepted) GetRetitle() []string {
 
 type SideCar struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Url   string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Empty where data has the bytes.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	// BCP 47; required, because most formats name no language.
 	Language string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
-	// "srt", "webvtt", "ttml", "stl", "ass", "sbv", "microdvd", "scc" or "mcc"; empty: by file name, then by content.
+	// "srt", "webvtt", "ttml", "stl", "ass", "sbv", "microdvd", "scc" or "mcc"; with the role "markers" "edl", "avid", "otio", "fcpxml" or "csv". Empty:
+	// by file name, then by content.
 	Format string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
-	// Empty means "subtitles".
-	Role          string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
-	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// Empty means "subtitles". "markers": markers or an edit list of an editing program.
+	Role string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	// Of markers: the file's name. Markers with the same name are replaced.
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// The bytes themselves, in place of url: at most 512 KiB.
+	Data []byte `protobuf:"bytes,6,opt,name=data,proto3" json:"data,omitempty"`
+	// Of markers: the timecode that the file gives the first frame of the film. Empty means the film's own start timecode.
+	StartTimecode string `protobuf:"bytes,7,opt,name=start_timecode,json=startTimecode,proto3" json:"start_timecode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -278,6 +294,20 @@ func (x *SideCar) GetRole() string {
 func (x *SideCar) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *SideCar) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *SideCar) GetStartTimecode() string {
+	if x != nil {
+		return x.StartTimecode
 	}
 	return ""
 }
@@ -673,7 +703,13 @@ type AlgorithmAnnounced struct {
 	// takes it back.
 	Waits bool `protobuf:"varint,4,opt,name=waits,proto3" json:"waits,omitempty"`
 	// Calibrations that operators set. Announcing the version again keeps the calibrations.
-	Calibrations  []*FittedCalibration `protobuf:"bytes,5,rep,name=calibrations,proto3" json:"calibrations,omitempty"`
+	Calibrations []*FittedCalibration `protobuf:"bytes,5,rep,name=calibrations,proto3" json:"calibrations,omitempty"`
+	// A request that names the algorithm without a version gets this candidate, where no version is for arrivals.
+	ByName bool `protobuf:"varint,6,opt,name=by_name,json=byName,proto3" json:"by_name,omitempty"`
+	// The algorithm is in a worker: a program beside the algo-runner, which comes and goes. Runs of the version go by themselves.
+	Remote bool `protobuf:"varint,7,opt,name=remote,proto3" json:"remote,omitempty"`
+	// The digest of a worker's version, over code and weights. The same version with another digest is refused.
+	Digest        string `protobuf:"bytes,8,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -743,12 +779,33 @@ func (x *AlgorithmAnnounced) GetCalibrations() []*FittedCalibration {
 	return nil
 }
 
+func (x *AlgorithmAnnounced) GetByName() bool {
+	if x != nil {
+		return x.ByName
+	}
+	return false
+}
+
+func (x *AlgorithmAnnounced) GetRemote() bool {
+	if x != nil {
+		return x.Remote
+	}
+	return false
+}
+
+func (x *AlgorithmAnnounced) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
 var File_cinedex_v1_event_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x16cinedex/v1/event.proto\x12\n" +
-	"cinedex.v1\x1a\x18cinedex/v1/catalog.proto\x1a\x15cinedex/v1/noun.proto\"\x8d\x03\n" +
+	"cinedex.v1\x1a\x18cinedex/v1/catalog.proto\x1a\x15cinedex/v1/noun.proto\"\xa3\x03\n" +
 	"\fMediaArrived\x12'\n" +
 	"\x05title\x18\x01 \x01(\v2\x11.cinedex.v1.TitleR\x05title\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x16\n" +
@@ -756,7 +813,8 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x03(\v2\x13.cinedex.v1.SideCarR\x04text\x12%\n" +
 	"\x0estart_timecode\x18\x05 \x01(\tR\rstartTimecode\x12\x1b\n" +
 	"\teidr_edit\x18\x06 \x01(\tR\beidrEdit\x12!\n" +
-	"\freplace_text\x18\a \x01(\bR\vreplaceText\x12H\n" +
+	"\freplace_text\x18\a \x01(\bR\vreplaceText\x12\x14\n" +
+	"\x05asset\x18\b \x01(\tR\x05asset\x12H\n" +
 	"\n" +
 	"attributes\x18\x0f \x03(\v2(.cinedex.v1.MediaArrived.AttributesEntryR\n" +
 	"attributes\x1aP\n" +
@@ -768,13 +826,15 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\x06caller\x18\x02 \x01(\tR\x06caller\x12\x1f\n" +
 	"\vaccepted_ms\x18\x03 \x01(\x03R\n" +
 	"acceptedMs\x12\x18\n" +
-	"\aretitle\x18\x04 \x03(\tR\aretitle\"w\n" +
+	"\aretitle\x18\x04 \x03(\tR\aretitle\"\xb2\x01\n" +
 	"\aSideCar\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06format\x18\x03 \x01(\tR\x06format\x12\x12\n" +
 	"\x04role\x18\x04 \x01(\tR\x04role\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04name\"5\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x12\n" +
+	"\x04data\x18\x06 \x01(\fR\x04data\x12%\n" +
+	"\x0estart_timecode\x18\a \x01(\tR\rstartTimecode\"5\n" +
 	"\n" +
 	"MediaReady\x12'\n" +
 	"\x05asset\x18\x01 \x01(\v2\x11.cinedex.v1.AssetR\x05asset\"t\n" +
@@ -805,13 +865,16 @@ const file_cinedex_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"embeddings\x18\b \x03(\v2\x15.cinedex.v1.EmbeddingR\n" +
 	"embeddings\x12\x16\n" +
-	"\x06stored\x18\t \x01(\bR\x06stored\"\xdf\x01\n" +
+	"\x06stored\x18\t \x01(\bR\x06stored\"\xa8\x02\n" +
 	"\x12AlgorithmAnnounced\x127\n" +
 	"\talgorithm\x18\x01 \x01(\v2\x19.cinedex.v1.AlgorithmSpecR\talgorithm\x12\x1c\n" +
 	"\tcandidate\x18\x02 \x01(\bR\tcandidate\x12\x19\n" +
 	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x14\n" +
 	"\x05waits\x18\x04 \x01(\bR\x05waits\x12A\n" +
-	"\fcalibrations\x18\x05 \x03(\v2\x1d.cinedex.v1.FittedCalibrationR\fcalibrationsB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+	"\fcalibrations\x18\x05 \x03(\v2\x1d.cinedex.v1.FittedCalibrationR\fcalibrations\x12\x17\n" +
+	"\aby_name\x18\x06 \x01(\bR\x06byName\x12\x16\n" +
+	"\x06remote\x18\a \x01(\bR\x06remote\x12\x16\n" +
+	"\x06digest\x18\b \x01(\tR\x06digestB;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
 
 var (
 	file_cinedex_v1_event_proto_rawDescOnce sync.Once

@@ -464,7 +464,9 @@ type VideoTrack struct {
 	DecoderDelay int64 `protobuf:"varint,14,opt,name=decoder_delay,json=decoderDelay,proto3" json:"decoder_delay,omitempty"`
 	// True if the container gives some pictures no time, and decoders date some pictures by the time of another: then
 	// pictures follow one another.
-	SparseTimes   bool `protobuf:"varint,15,opt,name=sparse_times,json=sparseTimes,proto3" json:"sparse_times,omitempty"`
+	SparseTimes bool `protobuf:"varint,15,opt,name=sparse_times,json=sparseTimes,proto3" json:"sparse_times,omitempty"`
+	// ffmpeg's name of the form of the pixels: "yuv420p", "yuv422p10le". Empty in records of before the field.
+	PixelFormat   string `protobuf:"bytes,16,opt,name=pixel_format,json=pixelFormat,proto3" json:"pixel_format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -602,6 +604,13 @@ func (x *VideoTrack) GetSparseTimes() bool {
 		return x.SparseTimes
 	}
 	return false
+}
+
+func (x *VideoTrack) GetPixelFormat() string {
+	if x != nil {
+		return x.PixelFormat
+	}
+	return ""
 }
 
 type FrameRate struct {
@@ -1713,7 +1722,10 @@ type AlgorithmSpec struct {
 	// The algorithm's leaves of the query language.
 	Leaves []*LeafSpec `protobuf:"bytes,12,rep,name=leaves,proto3" json:"leaves,omitempty"`
 	// How the algorithm's kinds and spaces answer leaves, the algorithm's own leaves and others'.
-	Answers       []*AnswerSpec `protobuf:"bytes,13,rep,name=answers,proto3" json:"answers,omitempty"`
+	Answers []*AnswerSpec `protobuf:"bytes,13,rep,name=answers,proto3" json:"answers,omitempty"`
+	// The sound that the algorithm reads of a film; for an algorithm that reads "audio", and for an algorithm that reads "video" and hears a film where
+	// the film has sound.
+	Sound         *SoundSpec `protobuf:"bytes,14,opt,name=sound,proto3" json:"sound,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1839,6 +1851,13 @@ func (x *AlgorithmSpec) GetAnswers() []*AnswerSpec {
 	return nil
 }
 
+func (x *AlgorithmSpec) GetSound() *SoundSpec {
+	if x != nil {
+		return x.Sound
+	}
+	return nil
+}
+
 var File_cinedex_v1_noun_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_noun_proto_rawDesc = "" +
@@ -1888,7 +1907,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1f\n" +
 	"\vmodified_ms\x18\x03 \x01(\x03R\n" +
 	"modifiedMs\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"\xec\x03\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"\x8f\x04\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
@@ -1908,7 +1927,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\asar_den\x18\f \x01(\x05R\x06sarDen\x12%\n" +
 	"\x0eunshown_frames\x18\r \x01(\x03R\runshownFrames\x12#\n" +
 	"\rdecoder_delay\x18\x0e \x01(\x03R\fdecoderDelay\x12!\n" +
-	"\fsparse_times\x18\x0f \x01(\bR\vsparseTimes\"/\n" +
+	"\fsparse_times\x18\x0f \x01(\bR\vsparseTimes\x12!\n" +
+	"\fpixel_format\x18\x10 \x01(\tR\vpixelFormat\"/\n" +
 	"\tFrameRate\x12\x10\n" +
 	"\x03num\x18\x01 \x01(\x05R\x03num\x12\x10\n" +
 	"\x03den\x18\x02 \x01(\x05R\x03den\"\xa5\x01\n" +
@@ -2028,7 +2048,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\tdimension\x18\x03 \x01(\x05R\tdimension\x12\x16\n" +
 	"\x06metric\x18\x04 \x01(\tR\x06metric\x12\x1a\n" +
 	"\bencoders\x18\x05 \x03(\tR\bencoders\x12\x1c\n" +
-	"\tlanguages\x18\x06 \x03(\tR\tlanguages\"\xab\x04\n" +
+	"\tlanguages\x18\x06 \x03(\tR\tlanguages\"\xd8\x04\n" +
 	"\rAlgorithmSpec\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -2046,7 +2066,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\n" +
 	"kind_specs\x18\v \x03(\v2\x14.cinedex.v1.KindSpecR\tkindSpecs\x12,\n" +
 	"\x06leaves\x18\f \x03(\v2\x14.cinedex.v1.LeafSpecR\x06leaves\x120\n" +
-	"\aanswers\x18\r \x03(\v2\x16.cinedex.v1.AnswerSpecR\aanswers\x1a=\n" +
+	"\aanswers\x18\r \x03(\v2\x16.cinedex.v1.AnswerSpecR\aanswers\x12+\n" +
+	"\x05sound\x18\x0e \x01(\v2\x15.cinedex.v1.SoundSpecR\x05sound\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\x9c\x01\n" +
@@ -2100,6 +2121,7 @@ var file_cinedex_v1_noun_proto_goTypes = []any{
 	(*KindSpec)(nil),      // 24: cinedex.v1.KindSpec
 	(*LeafSpec)(nil),      // 25: cinedex.v1.LeafSpec
 	(*AnswerSpec)(nil),    // 26: cinedex.v1.AnswerSpec
+	(*SoundSpec)(nil),     // 27: cinedex.v1.SoundSpec
 }
 var file_cinedex_v1_noun_proto_depIdxs = []int32{
 	16, // 0: cinedex.v1.Title.attributes:type_name -> cinedex.v1.Title.AttributesEntry
@@ -2127,15 +2149,16 @@ var file_cinedex_v1_noun_proto_depIdxs = []int32{
 	24, // 22: cinedex.v1.AlgorithmSpec.kind_specs:type_name -> cinedex.v1.KindSpec
 	25, // 23: cinedex.v1.AlgorithmSpec.leaves:type_name -> cinedex.v1.LeafSpec
 	26, // 24: cinedex.v1.AlgorithmSpec.answers:type_name -> cinedex.v1.AnswerSpec
-	9,  // 25: cinedex.v1.Title.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 26: cinedex.v1.Asset.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 27: cinedex.v1.Annotation.AttributesEntry.value:type_name -> cinedex.v1.Value
-	9,  // 28: cinedex.v1.Embedding.AttributesEntry.value:type_name -> cinedex.v1.Value
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	27, // 25: cinedex.v1.AlgorithmSpec.sound:type_name -> cinedex.v1.SoundSpec
+	9,  // 26: cinedex.v1.Title.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 27: cinedex.v1.Asset.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 28: cinedex.v1.Annotation.AttributesEntry.value:type_name -> cinedex.v1.Value
+	9,  // 29: cinedex.v1.Embedding.AttributesEntry.value:type_name -> cinedex.v1.Value
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_noun_proto_init() }

@@ -76,7 +76,7 @@ func (x *SavedSearch) GetSearch() *SearchRequest {
 	return nil
 }
 
-// SavedSearches are all searches of a caller, as the store keeps the searches.
+// SavedSearches are all searches of a caller, and the caller's judgements, as the store keeps them.
 type SavedSearches struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The caller's name.
@@ -84,7 +84,9 @@ type SavedSearches struct {
 	// By name.
 	Searches []*SavedSearch `protobuf:"bytes,2,rep,name=searches,proto3" json:"searches,omitempty"`
 	// Grows by one with each change.
-	Revision      int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// By query, asset and moment.
+	Judgements    []*Judgement `protobuf:"bytes,4,rep,name=judgements,proto3" json:"judgements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -138,6 +140,13 @@ func (x *SavedSearches) GetRevision() int64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *SavedSearches) GetJudgements() []*Judgement {
+	if x != nil {
+		return x.Judgements
+	}
+	return nil
 }
 
 type SaveSearchRequest struct {
@@ -513,14 +522,17 @@ var File_cinedex_v1_saved_proto protoreflect.FileDescriptor
 const file_cinedex_v1_saved_proto_rawDesc = "" +
 	"\n" +
 	"\x16cinedex/v1/saved.proto\x12\n" +
-	"cinedex.v1\x1a\x17cinedex/v1/search.proto\"T\n" +
+	"cinedex.v1\x1a\x1acinedex/v1/judgement.proto\x1a\x17cinedex/v1/search.proto\"T\n" +
 	"\vSavedSearch\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
-	"\x06search\x18\x02 \x01(\v2\x19.cinedex.v1.SearchRequestR\x06search\"v\n" +
+	"\x06search\x18\x02 \x01(\v2\x19.cinedex.v1.SearchRequestR\x06search\"\xad\x01\n" +
 	"\rSavedSearches\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x123\n" +
 	"\bsearches\x18\x02 \x03(\v2\x17.cinedex.v1.SavedSearchR\bsearches\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\x03R\brevision\"B\n" +
+	"\brevision\x18\x03 \x01(\x03R\brevision\x125\n" +
+	"\n" +
+	"judgements\x18\x04 \x03(\v2\x15.cinedex.v1.JudgementR\n" +
+	"judgements\"B\n" +
 	"\x11SaveSearchRequest\x12-\n" +
 	"\x05saved\x18\x01 \x01(\v2\x17.cinedex.v1.SavedSearchR\x05saved\"*\n" +
 	"\x12SaveSearchResponse\x12\x14\n" +
@@ -570,29 +582,31 @@ var file_cinedex_v1_saved_proto_goTypes = []any{
 	(*WatchSearchRequest)(nil),        // 8: cinedex.v1.WatchSearchRequest
 	(*WatchSearchResponse)(nil),       // 9: cinedex.v1.WatchSearchResponse
 	(*SearchRequest)(nil),             // 10: cinedex.v1.SearchRequest
-	(*Hit)(nil),                       // 11: cinedex.v1.Hit
-	(*PartialFailure)(nil),            // 12: cinedex.v1.PartialFailure
+	(*Judgement)(nil),                 // 11: cinedex.v1.Judgement
+	(*Hit)(nil),                       // 12: cinedex.v1.Hit
+	(*PartialFailure)(nil),            // 13: cinedex.v1.PartialFailure
 }
 var file_cinedex_v1_saved_proto_depIdxs = []int32{
 	10, // 0: cinedex.v1.SavedSearch.search:type_name -> cinedex.v1.SearchRequest
 	0,  // 1: cinedex.v1.SavedSearches.searches:type_name -> cinedex.v1.SavedSearch
-	0,  // 2: cinedex.v1.SaveSearchRequest.saved:type_name -> cinedex.v1.SavedSearch
-	0,  // 3: cinedex.v1.ListSavedSearchesResponse.saved:type_name -> cinedex.v1.SavedSearch
-	11, // 4: cinedex.v1.WatchSearchResponse.hits:type_name -> cinedex.v1.Hit
-	12, // 5: cinedex.v1.WatchSearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	2,  // 6: cinedex.v1.SavedSearchService.SaveSearch:input_type -> cinedex.v1.SaveSearchRequest
-	4,  // 7: cinedex.v1.SavedSearchService.ListSavedSearches:input_type -> cinedex.v1.ListSavedSearchesRequest
-	6,  // 8: cinedex.v1.SavedSearchService.DeleteSavedSearch:input_type -> cinedex.v1.DeleteSavedSearchRequest
-	8,  // 9: cinedex.v1.SavedSearchService.WatchSearch:input_type -> cinedex.v1.WatchSearchRequest
-	3,  // 10: cinedex.v1.SavedSearchService.SaveSearch:output_type -> cinedex.v1.SaveSearchResponse
-	5,  // 11: cinedex.v1.SavedSearchService.ListSavedSearches:output_type -> cinedex.v1.ListSavedSearchesResponse
-	7,  // 12: cinedex.v1.SavedSearchService.DeleteSavedSearch:output_type -> cinedex.v1.DeleteSavedSearchResponse
-	9,  // 13: cinedex.v1.SavedSearchService.WatchSearch:output_type -> cinedex.v1.WatchSearchResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	11, // 2: cinedex.v1.SavedSearches.judgements:type_name -> cinedex.v1.Judgement
+	0,  // 3: cinedex.v1.SaveSearchRequest.saved:type_name -> cinedex.v1.SavedSearch
+	0,  // 4: cinedex.v1.ListSavedSearchesResponse.saved:type_name -> cinedex.v1.SavedSearch
+	12, // 5: cinedex.v1.WatchSearchResponse.hits:type_name -> cinedex.v1.Hit
+	13, // 6: cinedex.v1.WatchSearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	2,  // 7: cinedex.v1.SavedSearchService.SaveSearch:input_type -> cinedex.v1.SaveSearchRequest
+	4,  // 8: cinedex.v1.SavedSearchService.ListSavedSearches:input_type -> cinedex.v1.ListSavedSearchesRequest
+	6,  // 9: cinedex.v1.SavedSearchService.DeleteSavedSearch:input_type -> cinedex.v1.DeleteSavedSearchRequest
+	8,  // 10: cinedex.v1.SavedSearchService.WatchSearch:input_type -> cinedex.v1.WatchSearchRequest
+	3,  // 11: cinedex.v1.SavedSearchService.SaveSearch:output_type -> cinedex.v1.SaveSearchResponse
+	5,  // 12: cinedex.v1.SavedSearchService.ListSavedSearches:output_type -> cinedex.v1.ListSavedSearchesResponse
+	7,  // 13: cinedex.v1.SavedSearchService.DeleteSavedSearch:output_type -> cinedex.v1.DeleteSavedSearchResponse
+	9,  // 14: cinedex.v1.SavedSearchService.WatchSearch:output_type -> cinedex.v1.WatchSearchResponse
+	11, // [11:15] is the sub-list for method output_type
+	7,  // [7:11] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_saved_proto_init() }
@@ -600,6 +614,7 @@ func file_cinedex_v1_saved_proto_init() {
 	if File_cinedex_v1_saved_proto != nil {
 		return
 	}
+	file_cinedex_v1_judgement_proto_init()
 	file_cinedex_v1_search_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -170,6 +170,68 @@ func (TextMode) EnumDescriptor() ([]byte, []int) {
 	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{1}
 }
 
+type TermKind int32
+
+const (
+	TermKind_TERM_KIND_UNSPECIFIED TermKind = 0
+	TermKind_TERM_KIND_LEAF        TermKind = 1
+	// Several leaves as one: the operands of OR, of AT LEAST, and of operators in parentheses.
+	TermKind_TERM_KIND_GROUP TermKind = 2
+	// Between two terms: THEN, OVERLAPS, LEFT OF.
+	TermKind_TERM_KIND_OPERATOR TermKind = 3
+	// Behind terms: WITHIN 5s, NEAR CUT WITHIN 2s.
+	TermKind_TERM_KIND_GAP TermKind = 4
+	// Narrows the whole query.
+	TermKind_TERM_KIND_FILTER TermKind = 5
+)
+
+// Enum value maps for TermKind.
+var (
+	TermKind_name = map[int32]string{
+		0: "TERM_KIND_UNSPECIFIED",
+		1: "TERM_KIND_LEAF",
+		2: "TERM_KIND_GROUP",
+		3: "TERM_KIND_OPERATOR",
+		4: "TERM_KIND_GAP",
+		5: "TERM_KIND_FILTER",
+	}
+	TermKind_value = map[string]int32{
+		"TERM_KIND_UNSPECIFIED": 0,
+		"TERM_KIND_LEAF":        1,
+		"TERM_KIND_GROUP":       2,
+		"TERM_KIND_OPERATOR":    3,
+		"TERM_KIND_GAP":         4,
+		"TERM_KIND_FILTER":      5,
+	}
+)
+
+func (x TermKind) Enum() *TermKind {
+	p := new(TermKind)
+	*p = x
+	return p
+}
+
+func (x TermKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TermKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_cinedex_v1_search_proto_enumTypes[2].Descriptor()
+}
+
+func (TermKind) Type() protoreflect.EnumType {
+	return &file_cinedex_v1_search_proto_enumTypes[2]
+}
+
+func (x TermKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TermKind.Descriptor instead.
+func (TermKind) EnumDescriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{2}
+}
+
 // A Query is a tree. Its one-line form is pkg/query's language.
 type Query struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1540,7 +1602,10 @@ type SearchResponse struct {
 	// The profile that shaped the answer, as name@version.
 	Profile string `protobuf:"bytes,20,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The moments of the whole answer, counted by each of the facets asked for.
-	Facets        []*Facet `protobuf:"bytes,21,rep,name=facets,proto3" json:"facets,omitempty"`
+	Facets []*Facet `protobuf:"bytes,21,rep,name=facets,proto3" json:"facets,omitempty"`
+	// How many titles of the asked part of the library an asked algorithm has not looked at yet, though it will: moments of these titles may be missing.
+	// Of the first page; at most 100.
+	UnseenTitles  int32 `protobuf:"varint,22,opt,name=unseen_titles,json=unseenTitles,proto3" json:"unseen_titles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1671,6 +1736,13 @@ func (x *SearchResponse) GetFacets() []*Facet {
 		return x.Facets
 	}
 	return nil
+}
+
+func (x *SearchResponse) GetUnseenTitles() int32 {
+	if x != nil {
+		return x.UnseenTitles
+	}
+	return 0
 }
 
 // Ran is one way in which a leaf was asked.
@@ -2233,7 +2305,9 @@ type Hit struct {
 	Lines []*HitLine `protobuf:"bytes,24,rep,name=lines,proto3" json:"lines,omitempty"`
 	// Of a query with a picture, a frame or a shot: "same" where the hit is of the same shot, possibly encoded, scaled, cropped, graded or titled
 	// differently; "similar" where the hit is of another shot. Empty where the query asks with words, or the space cannot tell.
-	Likeness      string `protobuf:"bytes,25,opt,name=likeness,proto3" json:"likeness,omitempty"`
+	Likeness string `protobuf:"bytes,25,opt,name=likeness,proto3" json:"likeness,omitempty"`
+	// The moment is near, and not called a match. In the answer to a query of one leaf, matches may come behind such moments.
+	Near          bool `protobuf:"varint,34,opt,name=near,proto3" json:"near,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2441,6 +2515,13 @@ func (x *Hit) GetLikeness() string {
 		return x.Likeness
 	}
 	return ""
+}
+
+func (x *Hit) GetNear() bool {
+	if x != nil {
+		return x.Near
+	}
+	return false
 }
 
 // A HitLine is the text of one annotation, with the interval of the same annotation.
@@ -3015,7 +3096,12 @@ type SuggestRequest struct {
 	// The words typed so far. The last word may be the beginning of a word.
 	Typed string `protobuf:"bytes,1,opt,name=typed,proto3" json:"typed,omitempty"`
 	// Suggestions of each kind wanted; 0 means 5; at most 20.
-	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Suggests searches out of the library itself, for a person who has typed nothing: short lines that few others resemble, characters with a
+	// word that they say, and things seen. The same library gives the same suggestions. Invalid: typed is set as well.
+	FirstView bool `protobuf:"varint,3,opt,name=first_view,json=firstView,proto3" json:"first_view,omitempty"`
+	// BCP 47. Beside first_view: lines in this language, or in every language where no line is in this language. Empty: every language.
+	Language      string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3062,6 +3148,20 @@ func (x *SuggestRequest) GetLimit() int32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *SuggestRequest) GetFirstView() bool {
+	if x != nil {
+		return x.FirstView
+	}
+	return false
+}
+
+func (x *SuggestRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
 }
 
 type SuggestResponse struct {
@@ -3125,7 +3225,9 @@ type Suggestion struct {
 	// title, character, phrase, leaf, or the name of the leaf that q asks: label, dialogue.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The query, in the one-line form. A title and a character narrow, and need something to look for beside it; the name of a leaf needs a value.
-	Q             string `protobuf:"bytes,3,opt,name=q,proto3" json:"q,omitempty"`
+	Q string `protobuf:"bytes,3,opt,name=q,proto3" json:"q,omitempty"`
+	// How many of the items that were read say the text: at least so many say it. 0 for a title, a character and the name of a leaf.
+	Count         int32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3181,6 +3283,231 @@ func (x *Suggestion) GetQ() string {
 	return ""
 }
 
+func (x *Suggestion) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+type ParseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A line of the query language. Exactly one of q and query is set.
+	Q     string `protobuf:"bytes,1,opt,name=q,proto3" json:"q,omitempty"`
+	Query *Query `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Beside query.
+	Filter        *Filter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParseRequest) Reset() {
+	*x = ParseRequest{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParseRequest) ProtoMessage() {}
+
+func (x *ParseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParseRequest.ProtoReflect.Descriptor instead.
+func (*ParseRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ParseRequest) GetQ() string {
+	if x != nil {
+		return x.Q
+	}
+	return ""
+}
+
+func (x *ParseRequest) GetQuery() *Query {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *ParseRequest) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+type ParseResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Query  *Query                 `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	Filter *Filter                `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	// The line as Cinedex writes the line. Pictures are left out of neither the line nor the terms.
+	Line string `protobuf:"bytes,3,opt,name=line,proto3" json:"line,omitempty"`
+	// The terms of the line, in the order of the line.
+	Terms         []*Term `protobuf:"bytes,4,rep,name=terms,proto3" json:"terms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParseResponse) Reset() {
+	*x = ParseResponse{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParseResponse) ProtoMessage() {}
+
+func (x *ParseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParseResponse.ProtoReflect.Descriptor instead.
+func (*ParseResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ParseResponse) GetQuery() *Query {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *ParseResponse) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *ParseResponse) GetLine() string {
+	if x != nil {
+		return x.Line
+	}
+	return ""
+}
+
+func (x *ParseResponse) GetTerms() []*Term {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+// A Term is a part of a line that a person sees as one. The line of some terms is made so:
+//
+//   - The terms other than filters stand in their order, a space between each two.
+//   - AND stands before a LEAF or a GROUP that is neither the first term nor behind an OPERATOR.
+//   - Where there is a GAP or an OPERATOR, and a filter, parentheses stand around the terms so far.
+//   - The filters stand at the end.
+type Term struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  TermKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=cinedex.v1.TermKind" json:"kind,omitempty"`
+	// The term in the one-line form, with NOT where `not` is set.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Of a LEAF, the name of the leaf, or "any" for bare words. Of a FILTER, the name of the filter: title, lang.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Of a LEAF, the words, the range or the place; empty for a picture. Of a FILTER, one value of the filter.
+	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	// Moments of the term fall away.
+	Not           bool `protobuf:"varint,5,opt,name=not,proto3" json:"not,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Term) Reset() {
+	*x = Term{}
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Term) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Term) ProtoMessage() {}
+
+func (x *Term) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Term.ProtoReflect.Descriptor instead.
+func (*Term) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Term) GetKind() TermKind {
+	if x != nil {
+		return x.Kind
+	}
+	return TermKind_TERM_KIND_UNSPECIFIED
+}
+
+func (x *Term) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Term) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Term) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Term) GetNot() bool {
+	if x != nil {
+		return x.Not
+	}
+	return false
+}
+
 type ListTitlesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Limit         int32                  `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
@@ -3191,7 +3518,7 @@ type ListTitlesRequest struct {
 
 func (x *ListTitlesRequest) Reset() {
 	*x = ListTitlesRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3530,7 @@ func (x *ListTitlesRequest) String() string {
 func (*ListTitlesRequest) ProtoMessage() {}
 
 func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[34]
+	mi := &file_cinedex_v1_search_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3543,7 @@ func (x *ListTitlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesRequest.ProtoReflect.Descriptor instead.
 func (*ListTitlesRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListTitlesRequest) GetLimit() int32 {
@@ -3243,7 +3570,7 @@ type ListTitlesResponse struct {
 
 func (x *ListTitlesResponse) Reset() {
 	*x = ListTitlesResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3255,7 +3582,7 @@ func (x *ListTitlesResponse) String() string {
 func (*ListTitlesResponse) ProtoMessage() {}
 
 func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[35]
+	mi := &file_cinedex_v1_search_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3268,7 +3595,7 @@ func (x *ListTitlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTitlesResponse.ProtoReflect.Descriptor instead.
 func (*ListTitlesResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListTitlesResponse) GetTitles() []*TitleEntry {
@@ -3295,7 +3622,7 @@ type TitleEntry struct {
 
 func (x *TitleEntry) Reset() {
 	*x = TitleEntry{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3307,7 +3634,7 @@ func (x *TitleEntry) String() string {
 func (*TitleEntry) ProtoMessage() {}
 
 func (x *TitleEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[36]
+	mi := &file_cinedex_v1_search_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3320,7 +3647,7 @@ func (x *TitleEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TitleEntry.ProtoReflect.Descriptor instead.
 func (*TitleEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *TitleEntry) GetTitle() *Title {
@@ -3338,15 +3665,17 @@ func (x *TitleEntry) GetAssets() []*Asset {
 }
 
 type GetAssetRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Asset         string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Asset string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	// Asks for GetAssetResponse.frame_lengths.
+	Frames        bool `protobuf:"varint,2,opt,name=frames,proto3" json:"frames,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetAssetRequest) Reset() {
 	*x = GetAssetRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3358,7 +3687,7 @@ func (x *GetAssetRequest) String() string {
 func (*GetAssetRequest) ProtoMessage() {}
 
 func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[37]
+	mi := &file_cinedex_v1_search_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3371,7 +3700,7 @@ func (x *GetAssetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetRequest.ProtoReflect.Descriptor instead.
 func (*GetAssetRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetAssetRequest) GetAsset() string {
@@ -3381,17 +3710,27 @@ func (x *GetAssetRequest) GetAsset() string {
 	return ""
 }
 
+func (x *GetAssetRequest) GetFrames() bool {
+	if x != nil {
+		return x.Frames
+	}
+	return false
+}
+
 type GetAssetResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Asset         *Asset                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
-	Active        []*ActiveRun           `protobuf:"bytes,2,rep,name=active,proto3" json:"active,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Asset  *Asset                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	Active []*ActiveRun           `protobuf:"bytes,2,rep,name=active,proto3" json:"active,omitempty"`
+	// The length of each frame in flicks, from frame 0 on, if GetAssetRequest.frames asks for it and the asset's rate is variable. A frame starts
+	// at the sum of the lengths before it. Empty for an even rate: VideoTrack.rate places the frames of an even rate.
+	FrameLengths  []int64 `protobuf:"varint,3,rep,packed,name=frame_lengths,json=frameLengths,proto3" json:"frame_lengths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetAssetResponse) Reset() {
 	*x = GetAssetResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3403,7 +3742,7 @@ func (x *GetAssetResponse) String() string {
 func (*GetAssetResponse) ProtoMessage() {}
 
 func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[38]
+	mi := &file_cinedex_v1_search_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3416,7 +3755,7 @@ func (x *GetAssetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAssetResponse.ProtoReflect.Descriptor instead.
 func (*GetAssetResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetAssetResponse) GetAsset() *Asset {
@@ -3429,6 +3768,13 @@ func (x *GetAssetResponse) GetAsset() *Asset {
 func (x *GetAssetResponse) GetActive() []*ActiveRun {
 	if x != nil {
 		return x.Active
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetFrameLengths() []int64 {
+	if x != nil {
+		return x.FrameLengths
 	}
 	return nil
 }
@@ -3455,7 +3801,7 @@ type ActiveRun struct {
 
 func (x *ActiveRun) Reset() {
 	*x = ActiveRun{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3813,7 @@ func (x *ActiveRun) String() string {
 func (*ActiveRun) ProtoMessage() {}
 
 func (x *ActiveRun) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[39]
+	mi := &file_cinedex_v1_search_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3826,7 @@ func (x *ActiveRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRun.ProtoReflect.Descriptor instead.
 func (*ActiveRun) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{39}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ActiveRun) GetAsset() string {
@@ -3551,7 +3897,7 @@ type Activation struct {
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3563,7 +3909,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[40]
+	mi := &file_cinedex_v1_search_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3576,7 +3922,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{40}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Activation) GetRun() string {
@@ -3614,7 +3960,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3626,7 +3972,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[41]
+	mi := &file_cinedex_v1_search_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3639,7 +3985,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{41}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListAnnotationsRequest) GetAsset() string {
@@ -3694,7 +4040,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3706,7 +4052,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[42]
+	mi := &file_cinedex_v1_search_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3719,7 +4065,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{42}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -3750,7 +4096,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3762,7 +4108,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[43]
+	mi := &file_cinedex_v1_search_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3775,7 +4121,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{43}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetStatusRequest) GetLimit() int32 {
@@ -3810,7 +4156,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3822,7 +4168,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[44]
+	mi := &file_cinedex_v1_search_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3835,7 +4181,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{44}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetStatusResponse) GetAssets() []*AssetStatus {
@@ -3872,7 +4218,7 @@ type AssetStatus struct {
 
 func (x *AssetStatus) Reset() {
 	*x = AssetStatus{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3884,7 +4230,7 @@ func (x *AssetStatus) String() string {
 func (*AssetStatus) ProtoMessage() {}
 
 func (x *AssetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[45]
+	mi := &file_cinedex_v1_search_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3897,7 +4243,7 @@ func (x *AssetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetStatus.ProtoReflect.Descriptor instead.
 func (*AssetStatus) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{45}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *AssetStatus) GetAsset() string {
@@ -3970,7 +4316,7 @@ type CompareVersionsRequest struct {
 
 func (x *CompareVersionsRequest) Reset() {
 	*x = CompareVersionsRequest{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3982,7 +4328,7 @@ func (x *CompareVersionsRequest) String() string {
 func (*CompareVersionsRequest) ProtoMessage() {}
 
 func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[46]
+	mi := &file_cinedex_v1_search_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3995,7 +4341,7 @@ func (x *CompareVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsRequest.ProtoReflect.Descriptor instead.
 func (*CompareVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{46}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CompareVersionsRequest) GetAlgorithm() string {
@@ -4044,7 +4390,7 @@ type JudgedQuery struct {
 
 func (x *JudgedQuery) Reset() {
 	*x = JudgedQuery{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[47]
+	mi := &file_cinedex_v1_search_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4056,7 +4402,7 @@ func (x *JudgedQuery) String() string {
 func (*JudgedQuery) ProtoMessage() {}
 
 func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[47]
+	mi := &file_cinedex_v1_search_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4069,7 +4415,7 @@ func (x *JudgedQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedQuery.ProtoReflect.Descriptor instead.
 func (*JudgedQuery) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{47}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *JudgedQuery) GetQ() string {
@@ -4097,7 +4443,7 @@ type JudgedMoment struct {
 
 func (x *JudgedMoment) Reset() {
 	*x = JudgedMoment{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[48]
+	mi := &file_cinedex_v1_search_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4109,7 +4455,7 @@ func (x *JudgedMoment) String() string {
 func (*JudgedMoment) ProtoMessage() {}
 
 func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[48]
+	mi := &file_cinedex_v1_search_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4122,7 +4468,7 @@ func (x *JudgedMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgedMoment.ProtoReflect.Descriptor instead.
 func (*JudgedMoment) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{48}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *JudgedMoment) GetAsset() string {
@@ -4161,7 +4507,7 @@ type CompareVersionsResponse struct {
 
 func (x *CompareVersionsResponse) Reset() {
 	*x = CompareVersionsResponse{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[49]
+	mi := &file_cinedex_v1_search_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4173,7 +4519,7 @@ func (x *CompareVersionsResponse) String() string {
 func (*CompareVersionsResponse) ProtoMessage() {}
 
 func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[49]
+	mi := &file_cinedex_v1_search_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4186,7 +4532,7 @@ func (x *CompareVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareVersionsResponse.ProtoReflect.Descriptor instead.
 func (*CompareVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{49}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CompareVersionsResponse) GetQueries() []*Compared {
@@ -4248,7 +4594,7 @@ type Compared struct {
 
 func (x *Compared) Reset() {
 	*x = Compared{}
-	mi := &file_cinedex_v1_search_proto_msgTypes[50]
+	mi := &file_cinedex_v1_search_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4260,7 +4606,7 @@ func (x *Compared) String() string {
 func (*Compared) ProtoMessage() {}
 
 func (x *Compared) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_search_proto_msgTypes[50]
+	mi := &file_cinedex_v1_search_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4273,7 +4619,7 @@ func (x *Compared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compared.ProtoReflect.Descriptor instead.
 func (*Compared) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{50}
+	return file_cinedex_v1_search_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Compared) GetQ() string {
@@ -4456,7 +4802,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06facets\x18\x17 \x03(\tR\x06facets\x1a:\n" +
 	"\fPreviewEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x04\n" +
 	"\x0eSearchResponse\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x17\n" +
 	"\atook_ms\x18\x02 \x01(\x01R\x06tookMs\x124\n" +
@@ -4473,7 +4819,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"didYouMean\x12\x16\n" +
 	"\x06search\x18\f \x01(\tR\x06search\x12\x18\n" +
 	"\aprofile\x18\x14 \x01(\tR\aprofile\x12)\n" +
-	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\"\x91\x01\n" +
+	"\x06facets\x18\x15 \x03(\v2\x11.cinedex.v1.FacetR\x06facets\x12#\n" +
+	"\runseen_titles\x18\x16 \x01(\x05R\funseenTitles\"\x91\x01\n" +
 	"\x03Ran\x12\x12\n" +
 	"\x04leaf\x18\x01 \x01(\tR\x04leaf\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x10\n" +
@@ -4514,7 +4861,7 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x0ePartialFailure\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\xec\x05\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\x80\x06\n" +
 	"\x03Hit\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x1d\n" +
 	"\n" +
@@ -4545,7 +4892,8 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x06credit\x18\x16 \x01(\tR\x06credit\x12\x16\n" +
 	"\x06folded\x18\x17 \x01(\x05R\x06folded\x12)\n" +
 	"\x05lines\x18\x18 \x03(\v2\x13.cinedex.v1.HitLineR\x05lines\x12\x1a\n" +
-	"\blikeness\x18\x19 \x01(\tR\blikeness\"\xf2\x01\n" +
+	"\blikeness\x18\x19 \x01(\tR\blikeness\x12\x12\n" +
+	"\x04near\x18\" \x01(\bR\x04near\"\xf2\x01\n" +
 	"\aHitLine\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x1c\n" +
@@ -4588,18 +4936,37 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\aRefusal\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\x12$\n" +
-	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\"<\n" +
+	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\"w\n" +
 	"\x0eSuggestRequest\x12\x14\n" +
 	"\x05typed\x18\x01 \x01(\tR\x05typed\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\x05R\x05limit\"\x81\x01\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x1d\n" +
+	"\n" +
+	"first_view\x18\x03 \x01(\bR\tfirstView\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\"\x81\x01\n" +
 	"\x0fSuggestResponse\x128\n" +
 	"\vsuggestions\x18\x01 \x03(\v2\x16.cinedex.v1.SuggestionR\vsuggestions\x124\n" +
-	"\apartial\x18\x02 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial\"B\n" +
+	"\apartial\x18\x02 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial\"X\n" +
 	"\n" +
 	"Suggestion\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\f\n" +
-	"\x01q\x18\x03 \x01(\tR\x01q\"A\n" +
+	"\x01q\x18\x03 \x01(\tR\x01q\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x05R\x05count\"q\n" +
+	"\fParseRequest\x12\f\n" +
+	"\x01q\x18\x01 \x01(\tR\x01q\x12'\n" +
+	"\x05query\x18\x02 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12*\n" +
+	"\x06filter\x18\x03 \x01(\v2\x12.cinedex.v1.FilterR\x06filter\"\xa0\x01\n" +
+	"\rParseResponse\x12'\n" +
+	"\x05query\x18\x01 \x01(\v2\x11.cinedex.v1.QueryR\x05query\x12*\n" +
+	"\x06filter\x18\x02 \x01(\v2\x12.cinedex.v1.FilterR\x06filter\x12\x12\n" +
+	"\x04line\x18\x03 \x01(\tR\x04line\x12&\n" +
+	"\x05terms\x18\x04 \x03(\v2\x10.cinedex.v1.TermR\x05terms\"\x80\x01\n" +
+	"\x04Term\x12(\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x14.cinedex.v1.TermKindR\x04kind\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\tR\x05value\x12\x10\n" +
+	"\x03not\x18\x05 \x01(\bR\x03not\"A\n" +
 	"\x11ListTitlesRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\"\\\n" +
@@ -4609,12 +4976,14 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"TitleEntry\x12'\n" +
 	"\x05title\x18\x01 \x01(\v2\x11.cinedex.v1.TitleR\x05title\x12)\n" +
-	"\x06assets\x18\x02 \x03(\v2\x11.cinedex.v1.AssetR\x06assets\"'\n" +
+	"\x06assets\x18\x02 \x03(\v2\x11.cinedex.v1.AssetR\x06assets\"?\n" +
 	"\x0fGetAssetRequest\x12\x14\n" +
-	"\x05asset\x18\x01 \x01(\tR\x05asset\"j\n" +
+	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x16\n" +
+	"\x06frames\x18\x02 \x01(\bR\x06frames\"\x8f\x01\n" +
 	"\x10GetAssetResponse\x12'\n" +
 	"\x05asset\x18\x01 \x01(\v2\x11.cinedex.v1.AssetR\x05asset\x12-\n" +
-	"\x06active\x18\x02 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\"\xfc\x01\n" +
+	"\x06active\x18\x02 \x03(\v2\x15.cinedex.v1.ActiveRunR\x06active\x12#\n" +
+	"\rframe_lengths\x18\x03 \x03(\x03R\fframeLengths\"\xfc\x01\n" +
 	"\tActiveRun\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x1c\n" +
 	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x10\n" +
@@ -4707,10 +5076,18 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\x10TEXT_MODE_PHRASE\x10\x02\x12\x13\n" +
 	"\x0fTEXT_MODE_FUZZY\x10\x03\x12\x14\n" +
 	"\x10TEXT_MODE_PREFIX\x10\x04\x12\x15\n" +
-	"\x11TEXT_MODE_MEANING\x10\x052\xc7\x05\n" +
+	"\x11TEXT_MODE_MEANING\x10\x05*\x8f\x01\n" +
+	"\bTermKind\x12\x19\n" +
+	"\x15TERM_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eTERM_KIND_LEAF\x10\x01\x12\x13\n" +
+	"\x0fTERM_KIND_GROUP\x10\x02\x12\x16\n" +
+	"\x12TERM_KIND_OPERATOR\x10\x03\x12\x11\n" +
+	"\rTERM_KIND_GAP\x10\x04\x12\x14\n" +
+	"\x10TERM_KIND_FILTER\x10\x052\x85\x06\n" +
 	"\rSearchService\x12?\n" +
 	"\x06Search\x12\x19.cinedex.v1.SearchRequest\x1a\x1a.cinedex.v1.SearchResponse\x12B\n" +
-	"\aSuggest\x12\x1a.cinedex.v1.SuggestRequest\x1a\x1b.cinedex.v1.SuggestResponse\x12K\n" +
+	"\aSuggest\x12\x1a.cinedex.v1.SuggestRequest\x1a\x1b.cinedex.v1.SuggestResponse\x12<\n" +
+	"\x05Parse\x12\x18.cinedex.v1.ParseRequest\x1a\x19.cinedex.v1.ParseResponse\x12K\n" +
 	"\n" +
 	"ListTitles\x12\x1d.cinedex.v1.ListTitlesRequest\x1a\x1e.cinedex.v1.ListTitlesResponse\x12E\n" +
 	"\bGetAsset\x12\x1b.cinedex.v1.GetAssetRequest\x1a\x1c.cinedex.v1.GetAssetResponse\x12Z\n" +
@@ -4733,169 +5110,181 @@ func file_cinedex_v1_search_proto_rawDescGZIP() []byte {
 	return file_cinedex_v1_search_proto_rawDescData
 }
 
-var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_cinedex_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_cinedex_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_cinedex_v1_search_proto_goTypes = []any{
 	(Relation)(0),                   // 0: cinedex.v1.Relation
 	(TextMode)(0),                   // 1: cinedex.v1.TextMode
-	(*Query)(nil),                   // 2: cinedex.v1.Query
-	(*And)(nil),                     // 3: cinedex.v1.And
-	(*Or)(nil),                      // 4: cinedex.v1.Or
-	(*Not)(nil),                     // 5: cinedex.v1.Not
-	(*Within)(nil),                  // 6: cinedex.v1.Within
-	(*Then)(nil),                    // 7: cinedex.v1.Then
-	(*Related)(nil),                 // 8: cinedex.v1.Related
-	(*NearCut)(nil),                 // 9: cinedex.v1.NearCut
-	(*AtLeast)(nil),                 // 10: cinedex.v1.AtLeast
-	(*Leaf)(nil),                    // 11: cinedex.v1.Leaf
-	(*Example)(nil),                 // 12: cinedex.v1.Example
-	(*NumberRange)(nil),             // 13: cinedex.v1.NumberRange
-	(*RegionTest)(nil),              // 14: cinedex.v1.RegionTest
-	(*Filter)(nil),                  // 15: cinedex.v1.Filter
-	(*SearchRequest)(nil),           // 16: cinedex.v1.SearchRequest
-	(*SearchResponse)(nil),          // 17: cinedex.v1.SearchResponse
-	(*Ran)(nil),                     // 18: cinedex.v1.Ran
-	(*Facet)(nil),                   // 19: cinedex.v1.Facet
-	(*TitleGroup)(nil),              // 20: cinedex.v1.TitleGroup
-	(*FacetValue)(nil),              // 21: cinedex.v1.FacetValue
-	(*Total)(nil),                   // 22: cinedex.v1.Total
-	(*PlanStep)(nil),                // 23: cinedex.v1.PlanStep
-	(*PartialFailure)(nil),          // 24: cinedex.v1.PartialFailure
-	(*Hit)(nil),                     // 25: cinedex.v1.Hit
-	(*HitLine)(nil),                 // 26: cinedex.v1.HitLine
-	(*TextRange)(nil),               // 27: cinedex.v1.TextRange
-	(*Evidence)(nil),                // 28: cinedex.v1.Evidence
-	(*SearchBatchRequest)(nil),      // 29: cinedex.v1.SearchBatchRequest
-	(*SearchBatchResponse)(nil),     // 30: cinedex.v1.SearchBatchResponse
-	(*SearchBatchAnswer)(nil),       // 31: cinedex.v1.SearchBatchAnswer
-	(*Refusal)(nil),                 // 32: cinedex.v1.Refusal
-	(*SuggestRequest)(nil),          // 33: cinedex.v1.SuggestRequest
-	(*SuggestResponse)(nil),         // 34: cinedex.v1.SuggestResponse
-	(*Suggestion)(nil),              // 35: cinedex.v1.Suggestion
-	(*ListTitlesRequest)(nil),       // 36: cinedex.v1.ListTitlesRequest
-	(*ListTitlesResponse)(nil),      // 37: cinedex.v1.ListTitlesResponse
-	(*TitleEntry)(nil),              // 38: cinedex.v1.TitleEntry
-	(*GetAssetRequest)(nil),         // 39: cinedex.v1.GetAssetRequest
-	(*GetAssetResponse)(nil),        // 40: cinedex.v1.GetAssetResponse
-	(*ActiveRun)(nil),               // 41: cinedex.v1.ActiveRun
-	(*Activation)(nil),              // 42: cinedex.v1.Activation
-	(*ListAnnotationsRequest)(nil),  // 43: cinedex.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil), // 44: cinedex.v1.ListAnnotationsResponse
-	(*GetStatusRequest)(nil),        // 45: cinedex.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 46: cinedex.v1.GetStatusResponse
-	(*AssetStatus)(nil),             // 47: cinedex.v1.AssetStatus
-	(*CompareVersionsRequest)(nil),  // 48: cinedex.v1.CompareVersionsRequest
-	(*JudgedQuery)(nil),             // 49: cinedex.v1.JudgedQuery
-	(*JudgedMoment)(nil),            // 50: cinedex.v1.JudgedMoment
-	(*CompareVersionsResponse)(nil), // 51: cinedex.v1.CompareVersionsResponse
-	(*Compared)(nil),                // 52: cinedex.v1.Compared
-	nil,                             // 53: cinedex.v1.Leaf.RangesEntry
-	nil,                             // 54: cinedex.v1.Leaf.AttributesEntry
-	nil,                             // 55: cinedex.v1.SearchRequest.PreviewEntry
-	(*Region)(nil),                  // 56: cinedex.v1.Region
-	(*Title)(nil),                   // 57: cinedex.v1.Title
-	(*Asset)(nil),                   // 58: cinedex.v1.Asset
-	(*Annotation)(nil),              // 59: cinedex.v1.Annotation
-	(*Run)(nil),                     // 60: cinedex.v1.Run
-	(*Value)(nil),                   // 61: cinedex.v1.Value
-	(*GetCatalogRequest)(nil),       // 62: cinedex.v1.GetCatalogRequest
-	(*GetCatalogResponse)(nil),      // 63: cinedex.v1.GetCatalogResponse
+	(TermKind)(0),                   // 2: cinedex.v1.TermKind
+	(*Query)(nil),                   // 3: cinedex.v1.Query
+	(*And)(nil),                     // 4: cinedex.v1.And
+	(*Or)(nil),                      // 5: cinedex.v1.Or
+	(*Not)(nil),                     // 6: cinedex.v1.Not
+	(*Within)(nil),                  // 7: cinedex.v1.Within
+	(*Then)(nil),                    // 8: cinedex.v1.Then
+	(*Related)(nil),                 // 9: cinedex.v1.Related
+	(*NearCut)(nil),                 // 10: cinedex.v1.NearCut
+	(*AtLeast)(nil),                 // 11: cinedex.v1.AtLeast
+	(*Leaf)(nil),                    // 12: cinedex.v1.Leaf
+	(*Example)(nil),                 // 13: cinedex.v1.Example
+	(*NumberRange)(nil),             // 14: cinedex.v1.NumberRange
+	(*RegionTest)(nil),              // 15: cinedex.v1.RegionTest
+	(*Filter)(nil),                  // 16: cinedex.v1.Filter
+	(*SearchRequest)(nil),           // 17: cinedex.v1.SearchRequest
+	(*SearchResponse)(nil),          // 18: cinedex.v1.SearchResponse
+	(*Ran)(nil),                     // 19: cinedex.v1.Ran
+	(*Facet)(nil),                   // 20: cinedex.v1.Facet
+	(*TitleGroup)(nil),              // 21: cinedex.v1.TitleGroup
+	(*FacetValue)(nil),              // 22: cinedex.v1.FacetValue
+	(*Total)(nil),                   // 23: cinedex.v1.Total
+	(*PlanStep)(nil),                // 24: cinedex.v1.PlanStep
+	(*PartialFailure)(nil),          // 25: cinedex.v1.PartialFailure
+	(*Hit)(nil),                     // 26: cinedex.v1.Hit
+	(*HitLine)(nil),                 // 27: cinedex.v1.HitLine
+	(*TextRange)(nil),               // 28: cinedex.v1.TextRange
+	(*Evidence)(nil),                // 29: cinedex.v1.Evidence
+	(*SearchBatchRequest)(nil),      // 30: cinedex.v1.SearchBatchRequest
+	(*SearchBatchResponse)(nil),     // 31: cinedex.v1.SearchBatchResponse
+	(*SearchBatchAnswer)(nil),       // 32: cinedex.v1.SearchBatchAnswer
+	(*Refusal)(nil),                 // 33: cinedex.v1.Refusal
+	(*SuggestRequest)(nil),          // 34: cinedex.v1.SuggestRequest
+	(*SuggestResponse)(nil),         // 35: cinedex.v1.SuggestResponse
+	(*Suggestion)(nil),              // 36: cinedex.v1.Suggestion
+	(*ParseRequest)(nil),            // 37: cinedex.v1.ParseRequest
+	(*ParseResponse)(nil),           // 38: cinedex.v1.ParseResponse
+	(*Term)(nil),                    // 39: cinedex.v1.Term
+	(*ListTitlesRequest)(nil),       // 40: cinedex.v1.ListTitlesRequest
+	(*ListTitlesResponse)(nil),      // 41: cinedex.v1.ListTitlesResponse
+	(*TitleEntry)(nil),              // 42: cinedex.v1.TitleEntry
+	(*GetAssetRequest)(nil),         // 43: cinedex.v1.GetAssetRequest
+	(*GetAssetResponse)(nil),        // 44: cinedex.v1.GetAssetResponse
+	(*ActiveRun)(nil),               // 45: cinedex.v1.ActiveRun
+	(*Activation)(nil),              // 46: cinedex.v1.Activation
+	(*ListAnnotationsRequest)(nil),  // 47: cinedex.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil), // 48: cinedex.v1.ListAnnotationsResponse
+	(*GetStatusRequest)(nil),        // 49: cinedex.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 50: cinedex.v1.GetStatusResponse
+	(*AssetStatus)(nil),             // 51: cinedex.v1.AssetStatus
+	(*CompareVersionsRequest)(nil),  // 52: cinedex.v1.CompareVersionsRequest
+	(*JudgedQuery)(nil),             // 53: cinedex.v1.JudgedQuery
+	(*JudgedMoment)(nil),            // 54: cinedex.v1.JudgedMoment
+	(*CompareVersionsResponse)(nil), // 55: cinedex.v1.CompareVersionsResponse
+	(*Compared)(nil),                // 56: cinedex.v1.Compared
+	nil,                             // 57: cinedex.v1.Leaf.RangesEntry
+	nil,                             // 58: cinedex.v1.Leaf.AttributesEntry
+	nil,                             // 59: cinedex.v1.SearchRequest.PreviewEntry
+	(*Region)(nil),                  // 60: cinedex.v1.Region
+	(*Title)(nil),                   // 61: cinedex.v1.Title
+	(*Asset)(nil),                   // 62: cinedex.v1.Asset
+	(*Annotation)(nil),              // 63: cinedex.v1.Annotation
+	(*Run)(nil),                     // 64: cinedex.v1.Run
+	(*Value)(nil),                   // 65: cinedex.v1.Value
+	(*GetCatalogRequest)(nil),       // 66: cinedex.v1.GetCatalogRequest
+	(*GetCatalogResponse)(nil),      // 67: cinedex.v1.GetCatalogResponse
 }
 var file_cinedex_v1_search_proto_depIdxs = []int32{
-	11, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
-	3,  // 1: cinedex.v1.Query.and:type_name -> cinedex.v1.And
-	4,  // 2: cinedex.v1.Query.or:type_name -> cinedex.v1.Or
-	5,  // 3: cinedex.v1.Query.not:type_name -> cinedex.v1.Not
-	6,  // 4: cinedex.v1.Query.within:type_name -> cinedex.v1.Within
-	7,  // 5: cinedex.v1.Query.then:type_name -> cinedex.v1.Then
-	8,  // 6: cinedex.v1.Query.related:type_name -> cinedex.v1.Related
-	9,  // 7: cinedex.v1.Query.near_cut:type_name -> cinedex.v1.NearCut
-	10, // 8: cinedex.v1.Query.at_least:type_name -> cinedex.v1.AtLeast
-	2,  // 9: cinedex.v1.And.queries:type_name -> cinedex.v1.Query
-	2,  // 10: cinedex.v1.Or.queries:type_name -> cinedex.v1.Query
-	2,  // 11: cinedex.v1.Not.query:type_name -> cinedex.v1.Query
-	2,  // 12: cinedex.v1.Within.left:type_name -> cinedex.v1.Query
-	2,  // 13: cinedex.v1.Within.right:type_name -> cinedex.v1.Query
-	2,  // 14: cinedex.v1.Then.left:type_name -> cinedex.v1.Query
-	2,  // 15: cinedex.v1.Then.right:type_name -> cinedex.v1.Query
-	2,  // 16: cinedex.v1.Related.left:type_name -> cinedex.v1.Query
-	2,  // 17: cinedex.v1.Related.right:type_name -> cinedex.v1.Query
+	12, // 0: cinedex.v1.Query.leaf:type_name -> cinedex.v1.Leaf
+	4,  // 1: cinedex.v1.Query.and:type_name -> cinedex.v1.And
+	5,  // 2: cinedex.v1.Query.or:type_name -> cinedex.v1.Or
+	6,  // 3: cinedex.v1.Query.not:type_name -> cinedex.v1.Not
+	7,  // 4: cinedex.v1.Query.within:type_name -> cinedex.v1.Within
+	8,  // 5: cinedex.v1.Query.then:type_name -> cinedex.v1.Then
+	9,  // 6: cinedex.v1.Query.related:type_name -> cinedex.v1.Related
+	10, // 7: cinedex.v1.Query.near_cut:type_name -> cinedex.v1.NearCut
+	11, // 8: cinedex.v1.Query.at_least:type_name -> cinedex.v1.AtLeast
+	3,  // 9: cinedex.v1.And.queries:type_name -> cinedex.v1.Query
+	3,  // 10: cinedex.v1.Or.queries:type_name -> cinedex.v1.Query
+	3,  // 11: cinedex.v1.Not.query:type_name -> cinedex.v1.Query
+	3,  // 12: cinedex.v1.Within.left:type_name -> cinedex.v1.Query
+	3,  // 13: cinedex.v1.Within.right:type_name -> cinedex.v1.Query
+	3,  // 14: cinedex.v1.Then.left:type_name -> cinedex.v1.Query
+	3,  // 15: cinedex.v1.Then.right:type_name -> cinedex.v1.Query
+	3,  // 16: cinedex.v1.Related.left:type_name -> cinedex.v1.Query
+	3,  // 17: cinedex.v1.Related.right:type_name -> cinedex.v1.Query
 	0,  // 18: cinedex.v1.Related.relation:type_name -> cinedex.v1.Relation
-	2,  // 19: cinedex.v1.NearCut.query:type_name -> cinedex.v1.Query
-	2,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
+	3,  // 19: cinedex.v1.NearCut.query:type_name -> cinedex.v1.Query
+	3,  // 20: cinedex.v1.AtLeast.queries:type_name -> cinedex.v1.Query
 	1,  // 21: cinedex.v1.Leaf.mode:type_name -> cinedex.v1.TextMode
-	14, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
-	53, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
-	13, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
-	54, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
-	12, // 26: cinedex.v1.Leaf.examples:type_name -> cinedex.v1.Example
-	56, // 27: cinedex.v1.Leaf.crop:type_name -> cinedex.v1.Region
-	56, // 28: cinedex.v1.Example.crop:type_name -> cinedex.v1.Region
+	15, // 22: cinedex.v1.Leaf.regions:type_name -> cinedex.v1.RegionTest
+	57, // 23: cinedex.v1.Leaf.ranges:type_name -> cinedex.v1.Leaf.RangesEntry
+	14, // 24: cinedex.v1.Leaf.range:type_name -> cinedex.v1.NumberRange
+	58, // 25: cinedex.v1.Leaf.attributes:type_name -> cinedex.v1.Leaf.AttributesEntry
+	13, // 26: cinedex.v1.Leaf.examples:type_name -> cinedex.v1.Example
+	60, // 27: cinedex.v1.Leaf.crop:type_name -> cinedex.v1.Region
+	60, // 28: cinedex.v1.Example.crop:type_name -> cinedex.v1.Region
 	0,  // 29: cinedex.v1.RegionTest.relation:type_name -> cinedex.v1.Relation
-	56, // 30: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
-	2,  // 31: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
-	15, // 32: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
-	55, // 33: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
-	24, // 34: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	25, // 35: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
-	22, // 36: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
-	23, // 37: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
-	20, // 38: cinedex.v1.SearchResponse.groups:type_name -> cinedex.v1.TitleGroup
-	18, // 39: cinedex.v1.SearchResponse.ran:type_name -> cinedex.v1.Ran
-	19, // 40: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
-	21, // 41: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
-	22, // 42: cinedex.v1.TitleGroup.matches:type_name -> cinedex.v1.Total
-	28, // 43: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
-	56, // 44: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
-	27, // 45: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
-	26, // 46: cinedex.v1.Hit.lines:type_name -> cinedex.v1.HitLine
-	27, // 47: cinedex.v1.HitLine.marks:type_name -> cinedex.v1.TextRange
-	16, // 48: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
-	31, // 49: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
-	17, // 50: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
-	32, // 51: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
-	35, // 52: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
-	24, // 53: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
-	38, // 54: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	57, // 55: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	58, // 56: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	58, // 57: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	41, // 58: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	42, // 59: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
-	59, // 60: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	47, // 61: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	60, // 62: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	41, // 63: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	49, // 64: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	50, // 65: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	52, // 66: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	25, // 67: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	25, // 68: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	13, // 69: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	61, // 70: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	16, // 71: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	33, // 72: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
-	36, // 73: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	39, // 74: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	43, // 75: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	62, // 76: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
-	45, // 77: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	48, // 78: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	29, // 79: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
-	17, // 80: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	34, // 81: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
-	37, // 82: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	40, // 83: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	44, // 84: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	63, // 85: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
-	46, // 86: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	51, // 87: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	30, // 88: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
-	80, // [80:89] is the sub-list for method output_type
-	71, // [71:80] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	60, // 30: cinedex.v1.RegionTest.region:type_name -> cinedex.v1.Region
+	3,  // 31: cinedex.v1.SearchRequest.query:type_name -> cinedex.v1.Query
+	16, // 32: cinedex.v1.SearchRequest.filter:type_name -> cinedex.v1.Filter
+	59, // 33: cinedex.v1.SearchRequest.preview:type_name -> cinedex.v1.SearchRequest.PreviewEntry
+	25, // 34: cinedex.v1.SearchResponse.partial:type_name -> cinedex.v1.PartialFailure
+	26, // 35: cinedex.v1.SearchResponse.hits:type_name -> cinedex.v1.Hit
+	23, // 36: cinedex.v1.SearchResponse.total:type_name -> cinedex.v1.Total
+	24, // 37: cinedex.v1.SearchResponse.explain:type_name -> cinedex.v1.PlanStep
+	21, // 38: cinedex.v1.SearchResponse.groups:type_name -> cinedex.v1.TitleGroup
+	19, // 39: cinedex.v1.SearchResponse.ran:type_name -> cinedex.v1.Ran
+	20, // 40: cinedex.v1.SearchResponse.facets:type_name -> cinedex.v1.Facet
+	22, // 41: cinedex.v1.Facet.values:type_name -> cinedex.v1.FacetValue
+	23, // 42: cinedex.v1.TitleGroup.matches:type_name -> cinedex.v1.Total
+	29, // 43: cinedex.v1.Hit.evidence:type_name -> cinedex.v1.Evidence
+	60, // 44: cinedex.v1.Hit.region:type_name -> cinedex.v1.Region
+	28, // 45: cinedex.v1.Hit.marks:type_name -> cinedex.v1.TextRange
+	27, // 46: cinedex.v1.Hit.lines:type_name -> cinedex.v1.HitLine
+	28, // 47: cinedex.v1.HitLine.marks:type_name -> cinedex.v1.TextRange
+	17, // 48: cinedex.v1.SearchBatchRequest.searches:type_name -> cinedex.v1.SearchRequest
+	32, // 49: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
+	18, // 50: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
+	33, // 51: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
+	36, // 52: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
+	25, // 53: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
+	3,  // 54: cinedex.v1.ParseRequest.query:type_name -> cinedex.v1.Query
+	16, // 55: cinedex.v1.ParseRequest.filter:type_name -> cinedex.v1.Filter
+	3,  // 56: cinedex.v1.ParseResponse.query:type_name -> cinedex.v1.Query
+	16, // 57: cinedex.v1.ParseResponse.filter:type_name -> cinedex.v1.Filter
+	39, // 58: cinedex.v1.ParseResponse.terms:type_name -> cinedex.v1.Term
+	2,  // 59: cinedex.v1.Term.kind:type_name -> cinedex.v1.TermKind
+	42, // 60: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	61, // 61: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	62, // 62: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	62, // 63: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	45, // 64: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	46, // 65: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
+	63, // 66: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	51, // 67: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	64, // 68: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	45, // 69: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	53, // 70: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	54, // 71: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	56, // 72: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	26, // 73: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	26, // 74: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	14, // 75: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	65, // 76: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	17, // 77: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	34, // 78: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
+	37, // 79: cinedex.v1.SearchService.Parse:input_type -> cinedex.v1.ParseRequest
+	40, // 80: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	43, // 81: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	47, // 82: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	66, // 83: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
+	49, // 84: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	52, // 85: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	30, // 86: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
+	18, // 87: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	35, // 88: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
+	38, // 89: cinedex.v1.SearchService.Parse:output_type -> cinedex.v1.ParseResponse
+	41, // 90: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	44, // 91: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	48, // 92: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	67, // 93: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
+	50, // 94: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	55, // 95: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	31, // 96: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
+	87, // [87:97] is the sub-list for method output_type
+	77, // [77:87] is the sub-list for method input_type
+	77, // [77:77] is the sub-list for extension type_name
+	77, // [77:77] is the sub-list for extension extendee
+	0,  // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }
@@ -4926,8 +5315,8 @@ func file_cinedex_v1_search_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_search_proto_rawDesc), len(file_cinedex_v1_search_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   54,
+			NumEnums:      3,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,7 +31,7 @@ func (e *Engine) KeptAnnotation(a *pb.Annotation) (search.AnnotationLine, bool) 
 
 // KeptEmbedding implements search.Auditor.
 func (e *Engine) KeptEmbedding(m *pb.Embedding) (search.EmbeddingLine, bool) {
-	for _, s := range e.cfg.Spaces {
+	for _, s := range *e.spaces.Load() {
 		if schema.SpaceID(s) != m.GetSpace() {
 			continue
 		}

@@ -28,8 +28,8 @@ type Config struct {
 	// Without Mend, damage is an error of Open.
 	Mend bool
 
-	// Spaces are the spaces of embeddings. A space that the folder does not hold is added. A space of the folder that is not
-	// listed stays on disk and cannot be asked.
+	// Spaces are the spaces of embeddings, beside the spaces that AddSpace added. A space that the folder does not hold is added. A space of the
+	// folder that was listed before, and is not listed now, stays on disk and cannot be asked.
 	Spaces []*pb.Space
 }
 
@@ -53,6 +53,9 @@ type Engine struct {
 	lack   atomic.Pointer[search.Lack]
 	whole  func(context.Context) error
 	sets   atomic.Bool // the record says that sets are asked for
+
+	// spaces are open in every generation: the spaces of the configuration, and the added spaces. rebuilding guards changes.
+	spaces atomic.Pointer[[]*pb.Space]
 
 	runs   *runTable // of all generations
 	live   atomic.Pointer[generation]
@@ -175,7 +178,9 @@ func (e *Engine) openLive() (err error) {
 			return damage(filepath.Join(at, vectorsDir, s), "it is missing")
 		}
 	}
-	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log)
+	spaces := rec.spacesBeside(e.cfg.Spaces)
+	e.spaces.Store(&spaces)
+	gen, err := openGeneration(e.dir, name, e.runs, spaces, e.log)
 	if d := damageIn(err); d != nil {
 		// Opening the other files may have removed the traces of the damage: the record keeps the reason.
 		rec.Lacking, rec.Serves = d.Error(), false
@@ -202,7 +207,7 @@ func (e *Engine) openLive() (err error) {
 
 // complete notes new spaces and the format of the words in the record. complete writes the record if the record changed.
 func (e *Engine) complete(rec *record, known, made bool, gen *generation) error {
-	for s := range gen.spaces {
+	for s := range gen.all() {
 		if !slices.Contains(rec.Spaces, s) {
 			rec.Spaces = append(rec.Spaces, s)
 			known = false
@@ -373,7 +378,7 @@ func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []searc
 
 // Set implements search.Searcher. The set is read before the first item comes. Of each item, a few bytes are held.
 func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return hitsOf(e.Items(ctx, q))
+	return search.HitsOf(e.Items(ctx, q))
 }
 
 // Items implements search.ItemReader.
@@ -423,23 +428,6 @@ func setItems(ctx context.Context, q search.SetQuery, read func() (*reading, err
 			return
 		}
 		all.give(ctx, yield)
-	}
-}
-
-// hitsOf returns items one by one.
-func hitsOf(all iter.Seq2[search.Items, error]) iter.Seq2[search.Hit, error] {
-	return func(yield func(search.Hit, error) bool) {
-		for items, err := range all {
-			if err != nil {
-				yield(search.Hit{}, err)
-				return
-			}
-			for i := range items.List {
-				if !yield(items.Hit(i), nil) {
-					return
-				}
-			}
-		}
 	}
 }
 

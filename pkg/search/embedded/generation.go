@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,7 +30,8 @@ type generation struct {
 	dir    string // the folder itself
 	opened bool   // all of its parts
 	text   *text
-	spaces map[string]*vectors
+	// spaces are by name. A map is never changed: add makes another map.
+	spaces atomic.Pointer[map[string]*vectors]
 
 	mu      sync.Mutex
 	users   int
@@ -49,7 +51,8 @@ const (
 )
 
 func openGeneration(dir, name string, runs *runTable, spaces []*pb.Space, log *slog.Logger) (_ *generation, err error) {
-	g := &generation{name: name, spaces: map[string]*vectors{}, idle: make(chan struct{})}
+	g := &generation{name: name, idle: make(chan struct{})}
+	g.spaces.Store(&map[string]*vectors{})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close())
@@ -68,14 +71,14 @@ func openGeneration(dir, name string, runs *runTable, spaces []*pb.Space, log *s
 		return nil, err
 	}
 	for _, s := range spaces {
-		if g.spaces[schema.SpaceID(s)] != nil {
+		if g.all()[schema.SpaceID(s)] != nil {
 			return nil, errkind.New(errkind.Invalid, "space %s is given twice", schema.SpaceID(s))
 		}
 		v, err := openVectors(filepath.Join(at, vectorsDir), runs, s, log)
 		if err != nil {
 			return nil, err
 		}
-		g.spaces[v.name] = v
+		g.add(v)
 	}
 	if torn := g.torn(); sealed && torn != "" {
 		return nil, &flat.Damage{Path: at, What: torn}
@@ -84,9 +87,19 @@ func openGeneration(dir, name string, runs *runTable, spaces []*pb.Space, log *s
 	return g, nil
 }
 
+// all returns the spaces by name. The caller MUST NOT change the map.
+func (g *generation) all() map[string]*vectors { return *g.spaces.Load() }
+
+// add adds a space. The caller MUST NOT call add from two goroutines at once.
+func (g *generation) add(v *vectors) {
+	next := maps.Clone(g.all())
+	next[v.name] = v
+	g.spaces.Store(&next)
+}
+
 func (g *generation) close() error {
 	var errs []error
-	for _, v := range g.spaces {
+	for _, v := range g.all() {
 		errs = append(errs, v.index.Close())
 	}
 	if g.text != nil {
@@ -102,7 +115,7 @@ func (g *generation) close() error {
 // torn names the place of a cut or damaged record at the end of a log, as of opening the generation; empty if every log ended well.
 func (g *generation) torn() string {
 	torn := g.text.journal.torn
-	for _, v := range g.spaces {
+	for _, v := range g.all() {
 		torn = cmp.Or(torn, v.index.Torn())
 	}
 	return torn
@@ -141,9 +154,9 @@ func (g *generation) retire() {
 }
 
 func (g *generation) space(name string) (*vectors, error) {
-	v, ok := g.spaces[name]
+	v, ok := g.all()[name]
 	if !ok {
-		return nil, errkind.New(errkind.Invalid, "unknown space %q: there are %v", name, slices.Sorted(maps.Keys(g.spaces)))
+		return nil, errkind.New(errkind.Invalid, "unknown space %q: there are %v", name, slices.Sorted(maps.Keys(g.all())))
 	}
 	return v, nil
 }
@@ -160,7 +173,7 @@ func (g *generation) write(ctx context.Context, b search.Batch) error {
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.text.write(gctx, b.Annotations) })
 	for space, embeddings := range bySpace {
-		group.Go(func() error { return g.spaces[space].write(gctx, embeddings) })
+		group.Go(func() error { return g.all()[space].write(gctx, embeddings) })
 	}
 	return group.Wait()
 }
@@ -168,7 +181,7 @@ func (g *generation) write(ctx context.Context, b search.Batch) error {
 func (g *generation) trim(ctx context.Context, run string, annotations, embeddings int64) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.text.remove(ctx, run, annotations) })
-	for _, v := range g.spaces {
+	for _, v := range g.all() {
 		group.Go(func() error { return v.remove(ctx, run, embeddings) })
 	}
 	return group.Wait()
@@ -221,7 +234,7 @@ func (g *generation) size(ctx context.Context, q search.SetQuery) (int, error) {
 // first line is written, some 200 bytes each.
 func (g *generation) dump(ctx context.Context, w io.Writer) error {
 	var vectors []search.EmbeddingLine
-	for _, v := range g.spaces {
+	for _, v := range g.all() {
 		err := v.dump(ctx, func(line search.EmbeddingLine) { vectors = append(vectors, line) })
 		if err != nil {
 			return fmt.Errorf("dumping space %s: %w", v.name, err)

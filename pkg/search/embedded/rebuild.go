@@ -41,7 +41,7 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 	}
 	// The name is the time, so that no name comes back, whatever is left in the folder.
 	name := filepath.Join(generationsDir, strconv.FormatInt(time.Now().UnixNano(), 10))
-	gen, err := openGeneration(e.dir, name, e.runs, e.cfg.Spaces, e.log)
+	gen, err := openGeneration(e.dir, name, e.runs, *e.spaces.Load(), e.log)
 	if err != nil {
 		return nil, fmt.Errorf("opening a generation beside the live one: %w", err)
 	}
@@ -233,7 +233,7 @@ func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []sear
 
 // Set implements search.Searcher.
 func (r *rebuild) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return hitsOf(r.Items(ctx, q))
+	return search.HitsOf(r.Items(ctx, q))
 }
 
 // Items implements search.ItemReader.

@@ -29,6 +29,8 @@ type record struct {
 	Format int `json:"format,omitempty"`
 	// Spaces are the spaces that have a folder in every generation.
 	Spaces []string `json:"spaces,omitempty"`
+	// Added are the spaces that AddSpace added.
+	Added []addedSpace `json:"added,omitempty"`
 	// Sets says that sets of words are asked for, so that the engine reads the places of documents when it starts.
 	Sets bool `json:"sets,omitempty"`
 }

@@ -219,6 +219,11 @@ func (v *view) look(scope *hiding, kept *sights, f search.Filter) error {
 		}
 	}
 	s.live = uint64(len(v.cols.runOf))
+	if s.except != nil && s.except.HasRunCompression() {
+		// A list of documents without a few runs of documents is worked out by unpacking each run anew, for each term of a question.
+		s.except = roaring.FromDense(s.except.ToDense(), false)
+		s.bytes = s.except.GetSizeInBytes()
+	}
 	if s.except != nil {
 		s.live -= s.except.GetCardinality()
 		if n := uint64(len(v.cols.runOf)); s.live < n/fewVisible {

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/fxamacker/cbor/v2"
 	"github.com/opensearch-project/opensearch-go/v4"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -108,6 +111,24 @@ func (c *client) do(ctx context.Context, method, path string, body, out any) err
 	return c.within(ctx, c.timeout, method, path, body, out)
 }
 
+// large is do for an answer of megabytes. The answer comes as CBOR and without gzip: a text of CBOR is read without looking for escapes, and packing
+// an answer costs more time than the network saves.
+func (c *client) large(ctx context.Context, method, path string, body, out any) error {
+	return c.within(ctx, c.timeout, method, path, body, asCBOR{out})
+}
+
+// cborMode reads an answer of any size: a map of assets may be large.
+var cborMode = func() cbor.DecMode {
+	m, err := cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), MaxMapPairs: math.MaxInt32, MaxArrayElements: math.MaxInt32}.DecMode()
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return m
+}()
+
+// asCBOR is a target that is asked for as CBOR. The keys are those of JSON.
+type asCBOR struct{ out any }
+
 func (c *client) within(ctx context.Context, timeout time.Duration, method, path string, body, out any) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -140,15 +161,23 @@ func (c *client) within(ctx context.Context, timeout time.Duration, method, path
 	if reader != nil {
 		req.Header.Set("Content-Type", kind)
 	}
+	target, binary := out.(asCBOR)
+	if binary {
+		req.Header.Set("Accept", "application/cbor")
+		req.Header.Set("Accept-Encoding", "identity")
+	}
 	resp, err := c.os.Perform(req)
 	if err == nil {
 		defer func() { _ = resp.Body.Close() }()
 		if resp.StatusCode >= 300 {
 			return wrap(decodeFailure(resp))
 		}
-		if out == nil {
+		switch {
+		case out == nil:
 			_, err = io.Copy(io.Discard, resp.Body)
-		} else {
+		case binary:
+			err = cborMode.NewDecoder(resp.Body).Decode(target.out)
+		default:
 			err = json.NewDecoder(resp.Body).Decode(out)
 		}
 	}
@@ -166,6 +195,9 @@ func (c *client) within(ctx context.Context, timeout time.Duration, method, path
 func decodeFailure(resp *http.Response) *failure {
 	f := &failure{Status: resp.StatusCode, Type: "unknown"}
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/cbor") {
+		b = jsonOfCBOR(b)
+	}
 	var body struct {
 		Error json.RawMessage `json:"error"`
 	}
@@ -188,6 +220,19 @@ func decodeFailure(resp *http.Response) *failure {
 	}
 	f.Reason = strings.TrimSpace(string(b[:min(len(b), 200)]))
 	return f
+}
+
+// jsonOfCBOR returns an answer as JSON; nil where the answer is no CBOR.
+func jsonOfCBOR(b []byte) []byte {
+	var body any
+	if err := cborMode.Unmarshal(b, &body); err != nil {
+		return nil
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // writePatience bounds how long a call retries a write. The caller's own retries follow.

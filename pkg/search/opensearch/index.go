@@ -236,18 +236,21 @@ func (e *Engine) ensure(ctx context.Context, p part) error {
 	return e.fits(ctx, p, index)
 }
 
+// mappings are what indices say of themselves, by the name of the index.
+type mappings map[string]struct {
+	Mappings struct {
+		Meta struct {
+			Format    int    `json:"format"`
+			Space     string `json:"space"`
+			Dimension int32  `json:"dimension"`
+			Metric    string `json:"metric"`
+		} `json:"_meta"`
+	} `json:"mappings"`
+}
+
 // fits returns the reason why an index cannot be the index of a part; nil if the index can.
 func (e *Engine) fits(ctx context.Context, p part, index string) error {
-	var found map[string]struct {
-		Mappings struct {
-			Meta struct {
-				Format    int    `json:"format"`
-				Space     string `json:"space"`
-				Dimension int32  `json:"dimension"`
-				Metric    string `json:"metric"`
-			} `json:"_meta"`
-		} `json:"mappings"`
-	}
+	var found mappings
 	if err := e.client.do(ctx, http.MethodGet, "/"+index+"/_mapping", nil, &found); err != nil {
 		return fmt.Errorf("reading the mapping of %s: %w", index, err)
 	}
@@ -355,7 +358,7 @@ func Describe(ctx context.Context, cfg Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if underway, err := e.underway(ctx); err != nil || underway {
+	if underway, err := e.underway(ctx); err != nil || underway.any() {
 		return said + fmt.Sprintf(", %d texts, being rebuilt", texts), err
 	}
 	return said + fmt.Sprintf(", %d texts", texts), nil

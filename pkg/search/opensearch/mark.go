@@ -114,8 +114,10 @@ func (e *Engine) markTexts(ctx context.Context) (mark string, made bool, err err
 }
 
 // markSpaces marks and lists the unlisted spaces, which are new.
-func (e *Engine) markSpaces(ctx context.Context) error {
-	spaces := e.parts()[1:]
+func (e *Engine) markSpaces(ctx context.Context) error { return e.markNew(ctx, e.parts()[1:]) }
+
+// markNew marks and lists those of the spaces that are not listed.
+func (e *Engine) markNew(ctx context.Context, spaces []part) error {
 	if len(spaces) == 0 {
 		return nil
 	}
@@ -147,8 +149,10 @@ func (e *Engine) markSpaces(ctx context.Context) error {
 func (r *rebuild) mark(ctx context.Context) error {
 	e := r.engine
 	var entries []entry
-	for _, p := range e.parts() {
-		entries = append(entries, e.markEntry(p.fold(r.generation), "index", markID, e.mark))
+	for _, p := range e.parts() { // a space that was added meanwhile has its mark, and is listed among the new texts
+		if r.has(p) {
+			entries = append(entries, e.markEntry(p.fold(r.generation), "index", markID, e.mark))
+		}
 		if p.space != nil {
 			entries = append(entries, e.markEntry(e.text.fold(r.generation), "index", listID(p), e.mark))
 		}

@@ -69,7 +69,7 @@ func TestIndexGone(t *testing.T) {
 		}
 	}
 	text := func(e *Engine) part { return e.text }
-	space := func(e *Engine) part { return e.spaces[schema.SpaceID(tiny)] }
+	space := func(e *Engine) part { return (*e.spaces.Load())[schema.SpaceID(tiny)] }
 	for _, c := range []struct {
 		name string
 		harm func(*testing.T, *Engine, part)

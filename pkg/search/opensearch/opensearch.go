@@ -23,8 +23,7 @@ import (
 
 // Deps are the collaborators built by main. The zero Deps logs nothing and measures nothing.
 type Deps struct {
-	// Spaces are the spaces of embeddings. A space missing from the cluster is added. An unlisted space of the cluster
-	// stays there and cannot be asked.
+	// Spaces are the spaces of embeddings, beside the spaces of the cluster. A space missing from the cluster is added.
 	Spaces  []*pb.Space
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -44,17 +43,19 @@ type Engine struct {
 	client    *client
 	languages *words.Languages
 	text      part
-	spaces    map[string]part
-	scopes    scopes
-	closed    atomic.Bool
+	// spaces are by name. A map is never changed: AddSpace makes another map. adding is held while a space is added.
+	spaces atomic.Pointer[map[string]part]
+	adding sync.Mutex
+	scopes scopes
+	closed atomic.Bool
 	// These are the constants of the same names; smaller in tests.
 	exactBelow, setPage int
 	countOnce, frequent uint64
 
-	// next tells whether a rebuild of any process was under way, and as of when.
+	// next has the aliases of a rebuild of any process under way, and as of when.
 	next struct {
 		sync.Mutex
-		underway bool
+		underway nextParts
 		asOf     time.Time
 	}
 	// mark is the required identity of every index. lack is the result of the last look at the marks.
@@ -99,7 +100,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		cfg: cfg, log: log, spaces: map[string]part{}, exactBelow: exactBelow, setPage: setPage, countOnce: countOnce, frequent: frequent,
+		cfg: cfg, log: log, exactBelow: exactBelow, setPage: setPage, countOnce: countOnce, frequent: frequent,
 		text: part{name: cfg.Prefix + ".text", mapping: textMapping()},
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cinedex_search_seconds", Help: "How long operations of the search engine took.",
@@ -118,15 +119,17 @@ func Open(ctx context.Context, cfg Config, deps Deps) (_ *Engine, err error) {
 	if e.languages, err = words.NewLanguages(); err != nil {
 		return nil, fmt.Errorf("preparing the analysis of languages: %w", err)
 	}
+	spaces := map[string]part{}
 	for _, s := range deps.Spaces {
 		if err := checkSpace(s); err != nil {
 			return nil, err
 		}
-		if _, twice := e.spaces[schema.SpaceID(s)]; twice {
+		if _, twice := spaces[schema.SpaceID(s)]; twice {
 			return nil, errkind.New(errkind.Invalid, "space %s is given twice", schema.SpaceID(s))
 		}
-		e.spaces[schema.SpaceID(s)] = partOf(cfg.Prefix, s)
+		spaces[schema.SpaceID(s)] = partOf(cfg.Prefix, s)
 	}
+	e.spaces.Store(&spaces)
 	if e.client, err = newClient(cfg); err != nil {
 		return nil, err
 	}
@@ -159,6 +162,9 @@ func (e *Engine) begin(ctx context.Context, deps Deps) error {
 			return err
 		}
 	}
+	if err := e.findAdded(ctx); err != nil {
+		return err
+	}
 	for _, p := range e.parts() {
 		if err := e.ensure(ctx, p); err != nil {
 			return err
@@ -170,9 +176,9 @@ func (e *Engine) begin(ctx context.Context, deps Deps) error {
 
 // parts returns the texts, and then the spaces by name.
 func (e *Engine) parts() []part {
-	all := []part{e.text}
-	for _, name := range slices.Sorted(maps.Keys(e.spaces)) {
-		all = append(all, e.spaces[name])
+	all, spaces := []part{e.text}, *e.spaces.Load()
+	for _, name := range slices.Sorted(maps.Keys(spaces)) {
+		all = append(all, spaces[name])
 	}
 	return all
 }
@@ -222,9 +228,10 @@ func (e *Engine) measure(operation string, begun time.Time, err error) {
 }
 
 func (e *Engine) space(name string) (part, error) {
-	p, ok := e.spaces[name]
+	spaces := *e.spaces.Load()
+	p, ok := spaces[name]
 	if !ok {
-		return part{}, errkind.New(errkind.Invalid, "unknown space %q: there are %v", name, slices.Sorted(maps.Keys(e.spaces)))
+		return part{}, errkind.New(errkind.Invalid, "unknown space %q: there are %v", name, slices.Sorted(maps.Keys(spaces)))
 	}
 	return p, nil
 }

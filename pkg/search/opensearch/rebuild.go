@@ -26,20 +26,52 @@ const (
 
 var errEnded = errkind.New(errkind.Conflict, "this rebuild has ended: it was committed, given up, or another was begun")
 
-// underway reports whether a rebuild of any process is under way, as of at most resolveEvery ago.
-func (e *Engine) underway(ctx context.Context) (bool, error) {
+// nextParts are the aliases of the parts that a rebuild under way fills; empty where no rebuild is under way. A space that was added after the
+// rebuild began is not among the parts.
+type nextParts map[string]bool
+
+func (n nextParts) any() bool { return len(n) > 0 }
+
+// underway returns the parts of a rebuild of any process under way, as of at most resolveEvery ago.
+func (e *Engine) underway(ctx context.Context) (nextParts, error) {
 	e.next.Lock()
 	defer e.next.Unlock()
 	now := time.Now()
 	if now.Sub(e.next.asOf) < resolveEvery {
 		return e.next.underway, nil
 	}
-	index, err := e.indexOf(ctx, e.text.next())
+	found, err := e.nextAliases(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	e.next.underway, e.next.asOf = index != "", now
-	return e.next.underway, nil
+	e.next.underway, e.next.asOf = found, now
+	return found, nil
+}
+
+// nextAliases reads which parts have an index of a rebuild. The index of the texts is made last and taken away with the others in one request, so
+// a rebuild without texts is none.
+func (e *Engine) nextAliases(ctx context.Context) (nextParts, error) {
+	var found map[string]struct {
+		Aliases map[string]any `json:"aliases"`
+	}
+	err := e.client.do(ctx, http.MethodGet, "/_alias/"+e.cfg.Prefix+".*.next", nil, &found)
+	var f *failure
+	if errors.As(err, &f) && f.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for a rebuild under way: %w", err)
+	}
+	out := nextParts{}
+	for _, index := range found {
+		for alias := range index.Aliases {
+			out[alias] = true
+		}
+	}
+	if !out[e.text.next()] {
+		return nil, nil
+	}
+	return out, nil
 }
 
 func (e *Engine) forget() {
@@ -54,6 +86,9 @@ func (e *Engine) forget() {
 type rebuild struct {
 	engine     *Engine
 	generation string
+	// parts are the texts, and the spaces of the moment when the rebuild began. A space that is added later keeps the live index: every item of the
+	// space is written there.
+	parts []part
 
 	mu    sync.Mutex
 	ended bool
@@ -75,9 +110,11 @@ func (e *Engine) Rebuild(ctx context.Context) (search.Rebuild, error) {
 	if err := e.removeLeft(ctx); err != nil {
 		return nil, fmt.Errorf("removing what an earlier rebuild left: %w", err)
 	}
-	r := &rebuild{engine: e, generation: newGeneration()}
+	e.adding.Lock()
+	r := &rebuild{engine: e, generation: newGeneration(), parts: e.parts()}
+	e.adding.Unlock()
 	// The texts come last, since writers look for the alias of the texts.
-	parts := append([]part{e.trims()}, e.parts()[1:]...)
+	parts := append([]part{e.trims()}, r.parts[1:]...)
 	for _, p := range append(parts, e.text) {
 		if err := e.create(ctx, p, r.generation, p.next(), p.fold(r.generation)); err != nil {
 			return nil, errors.Join(fmt.Errorf("beginning a rebuild: %w", err), e.removeGeneration(ctx, r.generation))
@@ -132,7 +169,17 @@ func (e *Engine) removeIndices(ctx context.Context, names []string) error {
 	return nil
 }
 
-func (r *rebuild) at(p part) string { return p.index(r.generation) }
+func (r *rebuild) has(p part) bool {
+	return slices.ContainsFunc(r.parts, func(o part) bool { return o.name == p.name })
+}
+
+// at returns the index of a part in the rebuilt engine.
+func (r *rebuild) at(p part) string {
+	if !r.has(p) && p.name != r.engine.trims().name {
+		return p.name
+	}
+	return p.index(r.generation)
+}
 
 func (r *rebuild) end() {
 	r.mu.Lock()
@@ -163,15 +210,18 @@ func (r *rebuild) Write(ctx context.Context, b search.Batch) (err error) {
 		if err != nil {
 			return err
 		}
-		entries := make([]entry, len(docs))
-		for i, d := range docs {
+		entries := make([]entry, 0, len(docs))
+		for _, d := range docs {
+			if !r.has(d.part) {
+				continue // the live index of the space has the item
+			}
 			d.body.Folded = true
 			doc, err := d.encode()
 			if err != nil {
 				return err
 			}
 			// The present document was written later, or by this rebuild.
-			entries[i] = entry{d.part.fold(r.generation), "create", d.id, doc}
+			entries = append(entries, entry{d.part.fold(r.generation), "create", d.id, doc})
 		}
 		return r.engine.bulk(ctx, entries)
 	})
@@ -183,7 +233,12 @@ func (r *rebuild) TrimRun(ctx context.Context, run string, annotations, embeddin
 		return err
 	}
 	return r.within(func() error {
-		return r.engine.trim(ctx, func(p part) []string { return []string{p.fold(r.generation)} }, valid(run), annotations, embeddings)
+		return r.engine.trim(ctx, func(p part) []string {
+			if !r.has(p) {
+				return nil
+			}
+			return []string{p.fold(r.generation)}
+		}, valid(run), annotations, embeddings)
 	})
 }
 
@@ -204,6 +259,11 @@ func (r *rebuild) Vector(ctx context.Context, q search.VectorQuery) (hits []sear
 
 // Set implements search.Searcher.
 func (r *rebuild) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
+	return search.HitsOf(r.Items(ctx, q))
+}
+
+// Items implements search.ItemReader.
+func (r *rebuild) Items(ctx context.Context, q search.SetQuery) iter.Seq2[search.Items, error] {
 	first := func(ask func() (bool, error)) error {
 		return r.within(func() error { _, err := ask(); return err })
 	}
@@ -247,7 +307,7 @@ func (r *rebuild) Dump(ctx context.Context, w io.Writer) error {
 // Ready implements search.Engine.
 func (r *rebuild) Ready(ctx context.Context) error {
 	return r.within(func() error {
-		for _, p := range r.engine.parts() {
+		for _, p := range r.parts {
 			if index, err := r.engine.indexOf(ctx, p.fold(r.generation)); err != nil || index == "" {
 				return errors.Join(err, errGone)
 			}
@@ -303,7 +363,7 @@ func (r *rebuild) swap(ctx context.Context) (old []string, err error) {
 		}
 		actions = append(actions, object{verb: o})
 	}
-	for _, p := range e.parts() {
+	for _, p := range r.parts {
 		was, err := e.indexOf(ctx, p.name)
 		if err != nil {
 			return nil, err
@@ -366,7 +426,7 @@ func (r *rebuild) trimAgain(ctx context.Context) error {
 	for run, b := range least {
 		texts, vectors = append(texts, beyond(run, b.annotations)), append(vectors, beyond(run, b.embeddings))
 	}
-	for _, p := range e.parts() {
+	for _, p := range r.parts {
 		queries := vectors
 		if p.space == nil {
 			queries = texts

@@ -1,6 +1,7 @@
 package opensearch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -38,35 +38,38 @@ const (
 //
 // Behind the limit, documents are counted by asset.
 const (
-	packInit = `state.b = new StringBuilder(); state.over = new HashMap(); state.run = ''; state.kind = ''; state.language = ''; state.n = 0L;
-state.low = Long.MAX_VALUE; state.high = Long.MIN_VALUE;`
-	packMap = `long start = doc['start'].value;
-if (start < (long)state.low) { state.low = start; }
-if (start > (long)state.high) { state.high = start; }
-long n = (long)state.n + 1;
-state.n = n;
+	// The state is in arrays: each value of a map of Painless is boxed.
+	packInit = `state.b = new StringBuilder(); state.over = new HashMap(); state.last = new String[] {'', '', ''};
+state.counts = new long[] {0L, Long.MAX_VALUE, Long.MIN_VALUE};`
+	packMap = `long[] counts = state.counts;
+long start = doc['start'].value;
+if (start < counts[1]) { counts[1] = start; }
+if (start > counts[2]) { counts[2] = start; }
+long n = ++counts[0];
 if (n > params.limit) {
   String asset = doc['asset'].value;
   state.over.put(asset, (int)state.over.getOrDefault(asset, 0) + 1);
 } else {
   StringBuilder b = state.b;
+  String[] last = state.last;
   String run = doc['run'].value;
-  if (!run.equals(state.run)) {
+  if (!run.equals(last[0])) {
     String asset = doc['asset'].value;
     b.append('/').append(run.length()).append(':').append(run).append(asset.length()).append(':').append(asset);
-    state.run = run;
+    last[0] = run;
   }
-  String kind = doc['kind'].size() == 0 ? '' : doc['kind'].value;
+  String kind = params.kind;
+  if (kind == null) { kind = doc['kind'].size() == 0 ? '' : doc['kind'].value; }
   String language = doc['language'].size() == 0 ? '' : doc['language'].value;
-  if (n == 1 || !kind.equals(state.kind) || !language.equals(state.language)) {
+  if (n == 1 || !kind.equals(last[1]) || !language.equals(last[2])) {
     b.append('=').append(kind.length()).append(':').append(kind).append(language.length()).append(':').append(language);
-    state.kind = kind;
-    state.language = language;
+    last[1] = kind;
+    last[2] = language;
   }
   b.append(';').append(start).append(',').append(doc['end'].value - start).append(',').append(doc['ordinal'].value);
   if (params.scored) { b.append(',').append(Float.floatToIntBits((float)_score)); }
 }`
-	packCombine = `return ['items': state.b.toString(), 'over': state.over, 'n': state.n, 'low': state.low, 'high': state.high];`
+	packCombine = `return ['items': state.b.toString(), 'over': state.over, 'n': state.counts[0], 'low': state.counts[1], 'high': state.counts[2]];`
 	packReduce  = `return states;`
 )
 
@@ -81,8 +84,8 @@ type packed struct {
 
 // A page is a part of a set.
 type page struct {
-	hits []search.Hit
-	// perAsset is set if the part has more than setPage items: the number of items of each asset. hits is empty then. low and high are the
+	assets []search.Items
+	// perAsset is set if the part has more than setPage items: the number of items of each asset. assets is empty then. low and high are the
 	// least and the greatest start.
 	perAsset  map[string]int
 	low, high int64
@@ -96,15 +99,25 @@ type setReader struct {
 	visible within
 	// queries returns the queries that find the items of the set within filters. No item is found by two of the queries.
 	queries func(ctx context.Context, narrow []any) ([]any, error)
-	// keep decides on an item of the queries. keep may set the score.
-	keep func(h *search.Hit) bool
+	// kind is the kind of every item; nil where items MAY be of several kinds. Where kind is set, the cluster reads no kinds.
+	kind *string
+	// where are the windows of the set.
+	where []search.Window
+	// score turns the score of the cluster into the score of an item, and decides whether the item belongs to the set. nil keeps each item as
+	// it is.
+	score func(of float64) (score float64, keep bool)
 	// scored: keep or the caller reads scores.
 	scored bool
 }
 
 // Set implements search.Searcher.
 func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hit, error] {
-	return func(yield func(search.Hit, error) bool) {
+	return search.HitsOf(e.Items(ctx, q))
+}
+
+// Items implements search.ItemReader.
+func (e *Engine) Items(ctx context.Context, q search.SetQuery) iter.Seq2[search.Items, error] {
+	return func(yield func(search.Items, error) bool) {
 		first := func(ask func() (bool, error)) error {
 			return e.reading(ctx, func() (bool, error) {
 				if e.outdated.Load() {
@@ -114,23 +127,23 @@ func (e *Engine) Set(ctx context.Context, q search.SetQuery) iter.Seq2[search.Hi
 			})
 		}
 		unsorted := false
-		e.setOf(ctx, live, q, first)(func(h search.Hit, err error) bool {
+		e.setOf(ctx, live, q, first)(func(items search.Items, err error) bool {
 			unsorted = errors.Is(err, errUnsorted)
-			return !unsorted && yield(h, err)
+			return !unsorted && yield(items, err)
 		})
 		if unsorted {
-			search.SetOfHits(ctx, e, q)(yield)
+			search.Gathered(search.SetOfHits(ctx, e, q))(yield)
 		}
 	}
 }
 
-func (e *Engine) setOf(ctx context.Context, at func(part) string, q search.SetQuery, first func(func() (bool, error)) error) iter.Seq2[search.Hit, error] {
-	return func(yield func(search.Hit, error) bool) {
+func (e *Engine) setOf(ctx context.Context, at func(part) string, q search.SetQuery, first func(func() (bool, error)) error) iter.Seq2[search.Items, error] {
+	return func(yield func(search.Items, error) bool) {
 		begun := time.Now()
 		stopped := false
-		err := e.set(ctx, at, q, first, func(hits []search.Hit) bool {
-			for _, h := range hits {
-				if stopped = !yield(h, nil); stopped {
+		err := e.set(ctx, at, q, first, func(assets []search.Items) bool {
+			for _, items := range assets {
+				if stopped = !yield(items, nil); stopped {
 					return false
 				}
 			}
@@ -138,7 +151,7 @@ func (e *Engine) setOf(ctx context.Context, at func(part) string, q search.SetQu
 		})
 		e.measure("set", begun, err)
 		if err != nil && !stopped {
-			yield(search.Hit{}, err)
+			yield(search.Items{}, err)
 		}
 	}
 }
@@ -177,7 +190,7 @@ func (e *Engine) sizeOf(ctx context.Context, at func(part) string, q search.SetQ
 }
 
 // set reads a set page by page, and hands each page to yield in the order of the set. first calls the function that reads the first page.
-func (e *Engine) set(ctx context.Context, at func(part) string, q search.SetQuery, first func(func() (bool, error)) error, yield func([]search.Hit) bool) error {
+func (e *Engine) set(ctx context.Context, at func(part) string, q search.SetQuery, first func(func() (bool, error)) error, yield func([]search.Items) bool) error {
 	var s *setReader
 	defer func() { s.release(ctx) }()
 	var p page
@@ -193,7 +206,7 @@ func (e *Engine) set(ctx context.Context, at func(part) string, q search.SetQuer
 			}
 		}
 		p, err = s.read(ctx, chunks[0])
-		return len(p.hits) > 0 || p.perAsset != nil, err
+		return len(p.assets) > 0 || p.perAsset != nil, err
 	})
 	if err != nil || s == nil {
 		return err
@@ -212,16 +225,16 @@ func (e *Engine) set(ctx context.Context, at func(part) string, q search.SetQuer
 }
 
 // give hands a page to yield. A page of more than setPage items is read anew in parts.
-func (s *setReader) give(ctx context.Context, p page, narrow []any, yield func([]search.Hit) bool) (goOn bool, err error) {
+func (s *setReader) give(ctx context.Context, p page, narrow []any, yield func([]search.Items) bool) (goOn bool, err error) {
 	if p.perAsset == nil {
-		return yield(p.hits), nil
+		return yield(p.assets), nil
 	}
 	if !s.visible.held() {
 		if err := s.hold(ctx); err != nil {
 			return false, err
 		}
 		if p, err = s.read(ctx, narrow); err != nil || p.perAsset == nil {
-			return err == nil && yield(p.hits), err
+			return err == nil && yield(p.assets), err
 		}
 	}
 	assets := slices.Sorted(maps.Keys(p.perAsset))
@@ -237,7 +250,7 @@ func (s *setReader) give(ctx context.Context, p page, narrow []any, yield func([
 		if err == nil && p.perAsset != nil { // of one asset
 			goOn, err = s.halve(ctx, p.low, p.high, within, yield)
 		} else if err == nil {
-			goOn = yield(p.hits)
+			goOn = yield(p.assets)
 		}
 		if err != nil || !goOn {
 			return false, err
@@ -247,7 +260,7 @@ func (s *setReader) give(ctx context.Context, p page, narrow []any, yield func([
 }
 
 // halve reads the items of an asset with a start within low and high, in halves.
-func (s *setReader) halve(ctx context.Context, low, high int64, narrow []any, yield func([]search.Hit) bool) (goOn bool, err error) {
+func (s *setReader) halve(ctx context.Context, low, high int64, narrow []any, yield func([]search.Items) bool) (goOn bool, err error) {
 	if low >= high {
 		return false, errkind.New(errkind.Exhausted, "more than %d items of the set start at one moment of one asset: narrow the question", s.e.setPage)
 	}
@@ -258,7 +271,7 @@ func (s *setReader) halve(ctx context.Context, low, high int64, narrow []any, yi
 		if err == nil && p.perAsset != nil {
 			goOn, err = s.halve(ctx, p.low, p.high, narrow, yield)
 		} else if err == nil {
-			goOn = yield(p.hits)
+			goOn = yield(p.assets)
 		}
 		if err != nil || !goOn {
 			return false, err
@@ -272,7 +285,10 @@ func (e *Engine) setReader(ctx context.Context, at func(part) string, q search.S
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	s = &setReader{e: e, scored: q.Scored || q.Vector != nil}
+	s = &setReader{e: e, where: q.Where, scored: q.Scored || q.Vector != nil}
+	if q.Text != nil && len(q.Text.Filter.Kinds) == 1 {
+		s.kind = &q.Text.Filter.Kinds[0]
+	}
 	defer func() {
 		if err != nil || s.queries == nil {
 			s.release(ctx)
@@ -283,10 +299,6 @@ func (e *Engine) setReader(ctx context.Context, at func(part) string, q search.S
 		err = s.words(ctx, at(e.text), *q.Text)
 	} else {
 		err = s.near(at, *q.Vector, q.MinScore)
-	}
-	near := s.keep
-	s.keep = func(h *search.Hit) bool {
-		return s.scope.Has(h.Run) && search.Within(q.Where, *h) && (near == nil || near(h))
 	}
 	return s, err
 }
@@ -341,11 +353,11 @@ func (s *setReader) near(at func(part) string, q search.VectorQuery, least float
 	if s.visible, err = s.e.visible(q.Scope, q.Filter, nil); err != nil {
 		return err
 	}
-	// The cluster compares 32 bits of a score. keep decides.
+	// The cluster compares 32 bits of a score. s.score decides.
 	bound := max(math.Nextafter32(float32(scoreOf(least)), 0), math.SmallestNonzeroFloat32)
-	s.keep = func(h *search.Hit) bool {
-		h.Score = similarityOf(metric, h.Score)
-		return h.Score >= least
+	s.score = func(of float64) (float64, bool) {
+		similarity := similarityOf(metric, of)
+		return similarity, similarity >= least
 	}
 	s.queries = func(ctx context.Context, narrow []any) ([]any, error) {
 		within := s.visible
@@ -386,6 +398,10 @@ func (s *setReader) read(ctx context.Context, narrow []any) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
+	params := object{"limit": s.e.setPage, "scored": s.scored}
+	if s.kind != nil { // a parameter is never null
+		params["kind"] = *s.kind
+	}
 	var shards []packed
 	items := 0
 	for _, query := range queries {
@@ -396,10 +412,10 @@ func (s *setReader) read(ctx context.Context, narrow []any) (page, error) {
 				} `json:"items"`
 			} `json:"aggregations"`
 		}
-		err := s.e.client.do(ctx, http.MethodPost, s.visible.counting(s.index), s.visible.request(object{
+		err := s.e.client.large(ctx, http.MethodPost, s.visible.counting(s.index), s.visible.request(object{
 			"size": 0, "track_total_hits": false, "query": query,
 			"aggs": object{"items": object{"scripted_metric": object{
-				"params":      object{"limit": s.e.setPage, "scored": s.scored},
+				"params":      params,
 				"init_script": packInit, "map_script": packMap, "combine_script": packCombine, "reduce_script": packReduce,
 			}}},
 		}), &answer)
@@ -415,36 +431,26 @@ func (s *setReader) read(ctx context.Context, narrow []any) (page, error) {
 		}
 		shards = append(shards, answer.Aggregations.Items.Value...)
 	}
-	perAsset := map[string][]search.Hit{}
+	u := newUnpacking(s)
 	p := page{low: math.MaxInt64, high: math.MinInt64}
 	for _, shard := range shards {
-		if err := shard.unpack(s.scored, perAsset); err != nil {
+		if err := u.add(shard); err != nil {
 			return page{}, err
 		}
 		p.low, p.high = min(p.low, shard.Low), max(p.high, shard.High)
 	}
 	if items > s.e.setPage {
-		return p.divided(perAsset, shards), nil
+		return p.divided(u.assets, shards), nil
 	}
-	// Most items of an asset come in their order.
-	p.hits = make([]search.Hit, 0, items)
-	for _, asset := range slices.Sorted(maps.Keys(perAsset)) {
-		first := len(p.hits)
-		for _, h := range perAsset[asset] {
-			if s.keep(&h) {
-				p.hits = append(p.hits, h)
-			}
-		}
-		slices.SortFunc(p.hits[first:], search.ComparePlaces)
-	}
+	p.assets = u.sorted()
 	return p, nil
 }
 
 // divided is a page with the number of items of each asset.
-func (p page) divided(perAsset map[string][]search.Hit, shards []packed) page {
+func (p page) divided(assets map[string]*unpacked, shards []packed) page {
 	p.perAsset = map[string]int{}
-	for asset, hits := range perAsset {
-		p.perAsset[asset] += len(hits)
+	for asset, of := range assets {
+		p.perAsset[asset] += of.read
 	}
 	for _, shard := range shards {
 		for asset, n := range shard.Over {
@@ -464,13 +470,19 @@ type unpacker struct {
 
 // number reads a number and the sign behind the number.
 func (u *unpacker) number() (n int64, sign byte) {
-	end := 0
-	for end < len(u.rest) && (u.rest[end] == '-' || u.rest[end] >= '0' && u.rest[end] <= '9') {
-		end++
+	end, negative := 0, strings.HasPrefix(u.rest, "-")
+	if negative {
+		end = 1
 	}
-	n, err := strconv.ParseInt(u.rest[:end], 10, 64)
-	if err != nil {
+	first := end
+	for ; end < len(u.rest) && u.rest[end]-'0' <= 9; end++ {
+		n = 10*n + int64(u.rest[end]-'0')
+	}
+	if end == first || end-first > 19 || n < 0 { // a number of 19 digits may be too large
 		u.err = errUnpacking
+	}
+	if negative {
+		n = -n
 	}
 	if u.rest = u.rest[end:]; u.rest == "" {
 		return n, 0
@@ -492,47 +504,135 @@ func (u *unpacker) text() string {
 	return text
 }
 
-// unpack adds the items of a shard to the items of each asset.
-func (p packed) unpack(scored bool, perAsset map[string][]search.Hit) error {
+// An unpacked is the items of an asset. read counts the items of the cluster, list holds the items that belong to the set.
+type unpacked struct {
+	list []search.Item
+	read int
+}
+
+// An unpacking collects the items of shards by asset. All assets share the tables of runs and looks.
+type unpacking struct {
+	reader  *setReader
+	assets  map[string]*unpacked
+	runs    []string
+	numbers map[string]uint32 // of runs
+	looks   []search.Look
+}
+
+func newUnpacking(s *setReader) *unpacking {
+	return &unpacking{reader: s, assets: map[string]*unpacked{}, numbers: map[string]uint32{}}
+}
+
+// add adds the items of a shard.
+func (g *unpacking) add(p packed) error {
 	u := &unpacker{rest: p.Items}
-	var item search.Hit
-	var hits []search.Hit
+	var item search.Item
+	var asset string
+	of, visible := &unpacked{}, false
 	for u.rest != "" && u.err == nil {
 		sign := u.rest[0]
 		u.rest = u.rest[1:]
 		switch sign {
 		case '/':
-			if len(hits) > 0 {
-				perAsset[item.Asset] = hits
+			run := u.text()
+			asset = u.text()
+			if of = g.assets[asset]; of == nil {
+				of = &unpacked{}
+				asset = strings.Clone(asset) // an item must not keep the whole text
+				g.assets[asset] = of
 			}
-			item.Run, item.Asset = strings.Clone(u.text()), strings.Clone(u.text()) // a hit must not keep the whole text
-			hits = perAsset[item.Asset]
+			item.Run, visible = g.run(run), g.reader.scope.Has(run)
 		case '=':
-			item.Kind, item.Language = strings.Clone(u.text()), strings.Clone(u.text())
+			item.Look = g.look(search.Look{Kind: u.text(), Language: u.text()})
 		case ';':
-			var numbers [4]int64 // start, length, ordinal, bits of the score
-			for i := range numbers[:3] {
-				var sign byte
-				if numbers[i], sign = u.number(); sign == ',' && (i < 2 || scored) {
-					u.rest = u.rest[1:]
-				} else if i < 2 || scored {
-					return errUnpacking
-				}
+			if err := u.item(&item, g.reader.scored); err != nil {
+				return err
 			}
-			if scored {
-				numbers[3], _ = u.number()
+			of.read++
+			if visible && g.reader.keep(asset, &item) {
+				of.list = append(of.list, item)
 			}
-			item.Interval = schema.Interval{Start: schema.Time(numbers[0]), End: schema.Time(numbers[0] + numbers[1])}
-			item.Ordinal, item.Score = numbers[2], float64(math.Float32frombits(uint32(numbers[3])))
-			hits = append(hits, item)
 		default:
 			return errUnpacking
 		}
 	}
-	if len(hits) > 0 {
-		perAsset[item.Asset] = hits
-	}
 	return u.err
+}
+
+// item reads the numbers of an item.
+func (u *unpacker) item(item *search.Item, scored bool) error {
+	var numbers [4]int64 // start, length, ordinal, bits of the score
+	last := len(numbers) - 1
+	if !scored {
+		last--
+	}
+	for i := range numbers[:last+1] {
+		n, sign := u.number()
+		numbers[i] = n
+		if i == last {
+			break
+		}
+		if sign != ',' {
+			return errUnpacking
+		}
+		u.rest = u.rest[1:]
+	}
+	if numbers[2] < 0 || numbers[2] > math.MaxUint32 {
+		return errUnpacking
+	}
+	item.Interval = schema.Interval{Start: schema.Time(numbers[0]), End: schema.Time(numbers[0] + numbers[1])}
+	item.Ordinal, item.Score = uint32(numbers[2]), float64(math.Float32frombits(uint32(numbers[3])))
+	return nil
+}
+
+// keep decides whether an item that the cluster found belongs to the set, and sets the score of the item.
+func (s *setReader) keep(asset string, item *search.Item) (keep bool) {
+	if s.where != nil && !search.Within(s.where, search.Hit{Asset: asset, Interval: item.Interval}) {
+		return false
+	}
+	if s.score == nil {
+		return true
+	}
+	item.Score, keep = s.score(item.Score)
+	return keep
+}
+
+func (g *unpacking) run(name string) uint32 {
+	n, known := g.numbers[name]
+	if !known {
+		n = uint32(len(g.runs))
+		name = strings.Clone(name)
+		g.runs, g.numbers[name] = append(g.runs, name), n
+	}
+	return n
+}
+
+func (g *unpacking) look(l search.Look) uint32 {
+	n := slices.Index(g.looks, l)
+	if n < 0 {
+		n = len(g.looks)
+		g.looks = append(g.looks, search.Look{Kind: strings.Clone(l.Kind), Language: strings.Clone(l.Language)})
+	}
+	return uint32(n)
+}
+
+// sorted returns the items in the order of a set. Most items of an asset come in their order.
+func (g *unpacking) sorted() []search.Items {
+	var all []search.Items
+	for _, asset := range slices.Sorted(maps.Keys(g.assets)) {
+		list := g.assets[asset].list
+		if len(list) == 0 {
+			continue
+		}
+		slices.SortFunc(list, func(a, b search.Item) int {
+			if a.Start != b.Start { // nearly always
+				return cmp.Compare(a.Start, b.Start)
+			}
+			return cmp.Or(cmp.Compare(a.End, b.End), strings.Compare(g.runs[a.Run], g.runs[b.Run]), cmp.Compare(a.Ordinal, b.Ordinal))
+		})
+		all = append(all, search.Items{Asset: asset, List: list, Runs: g.runs, Looks: g.looks})
+	}
+	return all
 }
 
 // byteOf returns the byte at which the n-th UTF-16 letter of a text begins.

@@ -56,8 +56,8 @@ func (e *Engine) Write(ctx context.Context, b search.Batch) (err error) {
 
 // writeBoth writes into the live indices, and into the indices of a rebuild under way. again says that the live indices may have every item.
 func (e *Engine) writeBoth(ctx context.Context, docs []document, again bool) error {
-	return e.both(ctx, func(underway bool) error {
-		if again && !underway { // a rebuild is told every item
+	return e.both(ctx, func(underway nextParts) error {
+		if again && !underway.any() { // a rebuild is told every item
 			var err error
 			if docs, err = e.changed(ctx, docs); err != nil {
 				return err
@@ -70,7 +70,7 @@ func (e *Engine) writeBoth(ctx context.Context, docs []document, again bool) err
 				return err
 			}
 			entries = append(entries, entry{d.part.name, "index", d.id, doc})
-			if underway {
+			if underway[d.part.next()] {
 				entries = append(entries, entry{d.part.next(), "index", d.id, doc})
 			}
 		}
@@ -121,14 +121,14 @@ func (e *Engine) changed(ctx context.Context, docs []document) (left []document,
 
 // both calls do and tells do whether a rebuild is under way. If a rebuild began or ended meanwhile, both calls do once more: a write to the
 // former live indices must reach the present live indices.
-func (e *Engine) both(ctx context.Context, do func(underway bool) error) error {
+func (e *Engine) both(ctx context.Context, do func(underway nextParts) error) error {
 	for {
 		underway, err := e.underway(ctx)
 		if err != nil {
 			return err
 		}
 		err = do(underway)
-		if !underway || !errors.Is(err, errGone) {
+		if !underway.any() || !errors.Is(err, errGone) {
 			return err
 		}
 		e.forget()
@@ -232,9 +232,9 @@ func (e *Engine) trimBoth(ctx context.Context, run string, annotations, embeddin
 		return errClosed
 	}
 	run = valid(run)
-	return e.both(ctx, func(underway bool) error {
+	return e.both(ctx, func(underway nextParts) error {
 		targets := func(p part) []string { return []string{p.name} }
-		if underway {
+		if underway.any() {
 			err := e.client.do(ctx, http.MethodPost, "/"+e.trims().next()+"/_doc?require_alias=true", object{"run": run, "annotations": annotations, "embeddings": embeddings}, nil)
 			if isFailure(err, indexNotFound) {
 				return fmt.Errorf("telling the rebuild: %w", errGone)
@@ -242,12 +242,18 @@ func (e *Engine) trimBoth(ctx context.Context, run string, annotations, embeddin
 			if err != nil {
 				return fmt.Errorf("telling the rebuild that run %s was trimmed: %w", run, err)
 			}
-			targets = func(p part) []string { return []string{p.name, p.next()} }
+			targets = func(p part) []string {
+				if underway[p.next()] {
+					return []string{p.name, p.next()}
+				}
+				return []string{p.name}
+			}
 		}
 		return e.trim(ctx, targets, run, annotations, embeddings)
 	})
 }
 
+// trim deletes from the targets of each part.
 func (e *Engine) trim(ctx context.Context, targets func(part) []string, run string, annotations, embeddings int64) error {
 	g, ctx := errgroup.WithContext(ctx)
 	remove := func(names []string, from int64) {
@@ -258,9 +264,10 @@ func (e *Engine) trim(ctx context.Context, targets func(part) []string, run stri
 			return nil
 		})
 	}
-	remove(targets(e.text), annotations)
+	parts := e.parts()
+	remove(targets(parts[0]), annotations)
 	var names []string
-	for _, p := range e.spaces {
+	for _, p := range parts[1:] {
 		names = append(names, targets(p)...)
 	}
 	if len(names) > 0 {

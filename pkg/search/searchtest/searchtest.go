@@ -70,6 +70,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("words as a model says", func(t *testing.T) { testModel(t, h) })
 	t.Run("vectors", func(t *testing.T) { testVectors(t, h) })
 	t.Run("sets", func(t *testing.T) { RunSets(t, h) })
+	t.Run("spaces", func(t *testing.T) { testSpaces(t, h) })
 	t.Run("rebuild", func(t *testing.T) { testRebuild(t, h) })
 	t.Run("switches", func(t *testing.T) { testSwitches(t, h) })
 	t.Run("closing", func(t *testing.T) { testClosing(t, h) })

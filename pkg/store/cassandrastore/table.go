@@ -63,6 +63,12 @@ var migrations = []migration{
 		`CREATE TABLE IF NOT EXISTS %s.searches (library text, owner text, body blob, revision uuid,
 			PRIMARY KEY ((library, owner))) WITH comment = 'the searches that a caller saved, changed by compare-and-set'` + changed,
 	}},
+	{needs: 1, cql: []string{
+		`CREATE TABLE IF NOT EXISTS %s.bins (library text, id text, change bigint, body blob static, revision uuid static, made blob,
+			PRIMARY KEY ((library, id), change)) WITH CLUSTERING ORDER BY (change DESC) AND comment = 'a bin, changed by compare-and-set, and the changes that made the bin'` + changed,
+		`CREATE TABLE IF NOT EXISTS %s.bin_members (library text, member text, bin text,
+			PRIMARY KEY ((library, member), bin)) WITH comment = 'the bins that a member may have; the bin decides'` + changed,
+	}},
 }
 
 // The kinds of rows in runs, active runs first.

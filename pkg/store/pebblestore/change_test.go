@@ -141,8 +141,9 @@ func TestChangesShareSyncs(t *testing.T) {
 			}
 		})
 	}
+	there := 0
 	until(t, "many runs to be in the log", func() bool {
-		there := 0
+		there = 0
 		for _, err := range s.Inactive(ctx) {
 			if err != nil {
 				t.Fatal(err)
@@ -159,7 +160,8 @@ func TestChangesShareSyncs(t *testing.T) {
 	if v, err := s.Version(ctx); err != nil || v != before+n {
 		t.Errorf("version %d (%v) after %d changes, before %d", v, err, n, before)
 	}
-	if took := fs.syncs.Load() - syncs; took > n/2 {
-		t.Errorf("%d syncs for %d runs that were created at once", took, n)
+	// The sync under way covers some of the runs in the log, and the next sync covers all of them. Each later run may come alone.
+	if took, most := fs.syncs.Load()-syncs, int64(2+n-there); took > most {
+		t.Errorf("%d syncs, want at most %d: %d of %d runs were in the log during the first sync", took, most, there, n)
 	}
 }

@@ -25,6 +25,9 @@ const (
 	tablePositions   = 'o'
 	tablePicks       = 'p'
 	tableForgotten   = 'f'
+	tableBins        = 'B'
+	tableBinMembers  = 'b'
+	tableBinChanges  = 'h'
 )
 
 // key builds a table's key of texts. Each text ends with 00 01, and a 00 within a text is written as 00 FF. So keys are

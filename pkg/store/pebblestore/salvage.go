@@ -159,7 +159,8 @@ func unread(from, to *pebble.DB) error {
 
 // tables are the copied tables. Left out are positions (see unread), changes (a mended store begins a new change log)
 // and stretches (a lost stretch could leave a stale stretch alone).
-var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableSearches, tableVersion}
+var tables = []byte{tableAssets, tableRuns, tableAnnotations, tableEmbeddings, tableMarkers, tableActive, tableLeases, tableJobs, tablePartners, tableSearches, tableBins,
+	tableBinMembers, tableBinChanges, tableVersion}
 
 // look opens the store, reads every row, and returns the first damage.
 func look(ctx context.Context, cfg Config, log *slog.Logger) (*Damage, error) {

@@ -57,6 +57,7 @@ func Run(t *testing.T, h Harness) {
 		{"epochs never come back", testEpochs},
 		{"jobs", testJobs},
 		{"saved searches", testSearches},
+		{"bins", testBins},
 		{"partners", testPartners},
 		{"positions", testPositions},
 		{"picks", testPicks},

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -54,19 +56,31 @@ func (n *Names) read() {
 		for line := range strings.Lines(string(b)) {
 			language, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 			name, english, _ := strings.Cut(rest, "\t")
-			n.english[key{language, name}] = english
+			if k := (key{language, folded(name)}); n.english[k] == "" {
+				n.english[k] = english
+			}
 			if len(n.languages) == 0 || n.languages[len(n.languages)-1] != language {
 				n.languages = append(n.languages, language)
 			}
 			if !strings.Contains(name, " ") {
-				n.words[name] = true
+				n.words[folded(name)] = true
 			}
 		}
 	})
 }
 
 func plain(text string) string {
-	return strings.ToLower(norm.NFC.String(strings.Join(strings.Fields(text), " ")))
+	return folded(strings.ToLower(norm.NFC.String(strings.Join(strings.Fields(text), " "))))
+}
+
+// folded writes hiragana as katakana: Japanese writes the same name in both.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'ぁ' <= r && r <= 'ゖ' {
+			return r + 'ァ' - 'ぁ'
+		}
+		return r
+	}, name)
 }
 
 // Translate implements translate.Translator, for names alone and into English alone.
@@ -109,4 +123,64 @@ func (n *Names) English(text string, languages []string) (names []string, of str
 func (n *Names) Knows(word string) bool {
 	n.read()
 	return n.words[plain(word)]
+}
+
+const (
+	// mostParts is the number of words, or of characters of a script without spaces, that Named reads of a text.
+	mostParts = 40
+	// longestName is the number of words in the longest name that Named looks for, and longestSpaceless of characters.
+	longestName, longestSpaceless = 4, 8
+	// shortestName is the number of letters in the shortest name of a script with spaces. Shorter words are articles and prepositions.
+	shortestName = 3
+)
+
+// Named returns the English names of the things that a text names, in the order of the text, and the share of the text's letters that the names have.
+// The text is read in the language whose names have the most letters of the text. English is no such language.
+func (n *Names) Named(text string) (english []string, share float64) {
+	n.read()
+	parts, between, shortest, longest := partsOf(plain(text))
+	letters := 0
+	for _, part := range parts {
+		letters += utf8.RuneCountInString(part)
+	}
+	most := 0
+	for _, language := range n.languages {
+		if language == "en" {
+			continue
+		}
+		var names []string
+		covered := 0
+		for i := 0; i < len(parts); {
+			step := 1
+			for k := min(longest, len(parts)-i); k > 0; k-- {
+				name := strings.Join(parts[i:i+k], between)
+				if count := utf8.RuneCountInString(name) - (k-1)*len(between); count >= shortest && n.english[key{language, name}] != "" {
+					names, covered, step = append(names, n.english[key{language, name}]), covered+count, k
+					break
+				}
+			}
+			i += step
+		}
+		if covered > most {
+			most, english = covered, names
+		}
+	}
+	return english, float64(most) / float64(max(letters, 1))
+}
+
+// partsOf divides a text into words, or a text of one word of a script without spaces into characters.
+func partsOf(text string) (parts []string, between string, shortest, longest int) {
+	parts = strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && r != '-' && r != '\'' })
+	between, shortest, longest = " ", shortestName, longestName
+	if len(parts) == 1 && spaceless(parts[0]) {
+		parts, between, shortest, longest = strings.Split(parts[0], ""), "", 1, longestSpaceless
+	}
+	return parts[:min(len(parts), mostParts)], between, shortest, longest
+}
+
+// spaceless reports whether a text is of a script that puts no spaces between words.
+func spaceless(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool {
+		return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	}) >= 0
 }

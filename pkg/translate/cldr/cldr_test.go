@@ -1,6 +1,7 @@
 package cldr_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -26,6 +27,30 @@ func TestTranslate(t *testing.T) {
 	for word, want := range map[string]bool{"shark": true, "Requin": true, "lighthuose": false, "": false} {
 		if n.Knows(word) != want {
 			t.Errorf("%q is known: %t", word, !want)
+		}
+	}
+}
+
+func TestNamed(t *testing.T) {
+	n := cldr.New()
+	for text, want := range map[string]struct {
+		names []string
+		share float64
+	}{
+		"un gros lapin":         {[]string{"rabbit"}, 5. / 11},
+		"papillon rose":         {[]string{"butterfly", "pink"}, 1},
+		"ein roter Apfel":       {[]string{"red apple"}, 10. / 13},
+		"красное яблоко":        {[]string{"red apple"}, 1},
+		"太ったうさぎ":                {[]string{"rabbit"}, 3. / 6},
+		"ウサギ":                   {[]string{"rabbit"}, 1},
+		"en":                    {},
+		"":                      {},
+		"?!":                    {},
+		"zeppelins en pagaille": {},
+	} {
+		names, share := n.Named(text)
+		if !slices.Equal(names, want.names) || math.Abs(share-want.share) > 1e-9 {
+			t.Errorf("%q: %q, %v, want %q, %v", text, names, share, want.names, want.share)
 		}
 	}
 }

@@ -23,8 +23,11 @@ func (s *Service) request(ctx context.Context, m *pb.RunsRequested, in lane) err
 	if err != nil {
 		return fmt.Errorf("reading the asset: %w", err)
 	}
+	if in.workers {
+		return s.requestOfWorkers(ctx, asset, m, in)
+	}
 	// Runs that cannot be executed here are reported at the end, after the other runs.
-	todo, unknown, err := s.todo(ctx, asset, m)
+	todo, unknown, err := s.todo(ctx, asset, m, in.workers)
 	if err != nil {
 		return err
 	}
@@ -52,9 +55,12 @@ func (s *Service) request(ctx context.Context, m *pb.RunsRequested, in lane) err
 }
 
 // todo returns the runs of a request that have not ended yet, inputs first.
-func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested) (todo []*pb.Run, unknown, err error) {
+func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested, workers bool) (todo []*pb.Run, unknown, err error) {
 	byVersion := make(map[string]*pb.Run)
 	for _, r := range m.GetRuns() {
+		if s.apart(versionOf(r)) != workers {
+			continue
+		}
 		switch leave, err := s.leave(ctx, r); {
 		case err != nil:
 			return nil, nil, err
@@ -69,7 +75,7 @@ func (s *Service) todo(ctx context.Context, asset *pb.Asset, m *pb.RunsRequested
 	}
 	// A request by hand tries failed runs again.
 	byHand := m.GetReason() != schema.ReasonArrival && m.GetReason() != schema.ReasonDependency
-	for _, a := range s.deps.Registry.Versions() {
+	for _, a := range s.registry().Versions() {
 		r := byVersion[a.Spec().GetName()+"@"+a.Spec().GetVersion()]
 		if r == nil {
 			continue
@@ -115,7 +121,7 @@ func (s *Service) endedHere(ctx context.Context, run string, byHand bool) (bool,
 
 // known checks that a run's identity is right, and that the run's algorithm is here.
 func (s *Service) known(asset *pb.Asset, r *pb.Run) error {
-	if _, err := s.deps.Registry.Find(r.GetAlgorithm() + "@" + r.GetVersion()); err != nil {
+	if _, err := s.registry().Find(r.GetAlgorithm() + "@" + r.GetVersion()); err != nil {
 		return err
 	}
 	if r.GetAsset() != asset.GetId() || r.GetId() != schema.RunID(r) {

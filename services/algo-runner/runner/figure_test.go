@@ -12,12 +12,11 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/algo"
@@ -26,21 +25,29 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/model/efficientnet"
+	"github.com/cinedex/cinedex/pkg/model/modeltest"
 	"github.com/cinedex/cinedex/pkg/model/transnet"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 )
 
-// bunny is the first seconds of Big Buck Bunny; the whole film for 0.
-func (w *world) bunny(seconds int) *pb.Asset {
+// bunny is the pictures of the first seconds of Big Buck Bunny; the whole film for 0.
+func (w *world) bunny(seconds int) *pb.Asset { return w.bunnyWith(seconds, "0:v") }
+
+// bunnyWith has the given streams.
+func (w *world) bunnyWith(seconds int, streams ...string) *pb.Asset {
 	w.t.Helper()
 	whole, err := w.cache.Require("big-buck-bunny")
 	if err != nil {
-		lacking(w.t, err)
+		modeltest.Lacking(w.t, err)
 	}
 	path := filepath.Join(w.dir, "bunny.mp4")
-	args := []string{"-v", "error", "-i", whole, "-map", "0:v", "-c", "copy", path}
+	args := []string{"-v", "error", "-i", whole}
+	for _, s := range streams {
+		args = append(args, "-map", s)
+	}
+	args = append(args, "-c", "copy", path)
 	if seconds > 0 {
 		args = append([]string{"-t", strconv.Itoa(seconds)}, args...)
 	}
@@ -50,12 +57,31 @@ func (w *world) bunny(seconds int) *pb.Asset {
 	return w.asset(path)
 }
 
-// again is the same film as another asset, with other runs.
-func again(a *pb.Asset, n int) *pb.Asset {
-	a = proto.CloneOf(a)
-	a.Sha256 = fmt.Sprintf("%032x%032x", n, n)
-	a.Id = fmt.Sprintf("%032x", n)
+// again is the same pictures and sound in another file, which is another asset, with other runs.
+func (w *world) again(n int) *pb.Asset {
+	w.t.Helper()
+	path := filepath.Join(w.dir, fmt.Sprintf("bunny-%d.mp4", n))
+	args := []string{"-v", "error", "-i", filepath.Join(w.dir, "bunny.mp4"), "-map", "0", "-c", "copy", "-metadata", fmt.Sprintf("title=copy %d", n), path}
+	if out, err := exec.CommandContext(w.t.Context(), w.tools.FFmpeg, args...).CombinedOutput(); err != nil {
+		w.t.Fatalf("copying Big Buck Bunny: %v: %s", err, out)
+	}
+	a := w.asset(path)
+	if err := w.store.PutAsset(w.t.Context(), a); err != nil {
+		w.t.Fatal(err)
+	}
 	return a
+}
+
+// finished waits for runs, and fails the test if a run failed: the cost of a failure says nothing.
+func (w *world) finished(asset *pb.Asset, limit time.Duration, algorithms ...string) {
+	w.t.Helper()
+	w.until("ended", limit, w.ended(asset, algorithms...))
+	runs := w.runs(asset.GetId())
+	for _, name := range algorithms {
+		if r := runs[name]; r.GetState() != pb.RunState_RUN_STATE_FINISHED {
+			w.t.Fatalf("%s: %s", name, r.GetError())
+		}
+	}
 }
 
 // cost is the cost of a piece of work; processor time is of this process and its children.
@@ -161,17 +187,17 @@ func TestFigurePipeline(t *testing.T) {
 	defer func() { stop(); _ = models.Close() }()
 	warm, _ := w.film(small)
 	w.arrive(warm)
-	w.until("ended", 5*time.Minute, w.ended(warm, filmAlgorithms...))
+	w.finished(warm, 5*time.Minute, filmAlgorithms...)
 
 	const rounds = 5
 	// Ratios of two works that ran one after the other: the machine's own speed changes from minute to minute, up as well as down.
 	var wall, processor, took []float64
 	for n := range rounds {
-		film := again(asset, n+1)
+		film := w.again(n + 1)
 		alone := measure(func() { w.bare(film, clock, specs, shots, pictures) })
 		piped := measure(func() {
 			w.arrive(film)
-			w.until("ended", 20*time.Minute, w.ended(film, filmAlgorithms...))
+			w.finished(film, 20*time.Minute, filmAlgorithms...)
 		})
 		t.Logf("turn %d: alone %v, pipeline %v", n+1, alone, piped)
 		wall = append(wall, piped.wall.Seconds()/alone.wall.Seconds())
@@ -193,7 +219,7 @@ func TestFigurePipeline(t *testing.T) {
 func peak(t testing.TB) int64 {
 	n, err := figure.Peak(os.Getpid())
 	if err != nil {
-		lacking(t, err)
+		modeltest.Lacking(t, err)
 	}
 	return n
 }
@@ -201,7 +227,7 @@ func peak(t testing.TB) int64 {
 func resetPeak(t testing.TB) {
 	debug.FreeOSMemory()
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200); err != nil {
-		lacking(t, err)
+		modeltest.Lacking(t, err)
 	}
 }
 
@@ -213,9 +239,12 @@ func TestFigureAlgorithms(t *testing.T) {
 	if s := os.Getenv("FIGURE_SECONDS"); s != "" {
 		seconds = must[int](t)(strconv.Atoi(s))
 	}
-	asset := w.bunny(seconds)
+	asset := w.bunnyWith(seconds, "0:v", "0:a")
 	film := time.Duration(float64(asset.GetDuration()) / float64(schema.Second) * float64(time.Second))
 	models := builtin.Open(w.cache, 0)
+	if err := models.Enable(builtin.Default, builtin.Suite); err != nil {
+		t.Fatal(err)
+	}
 	reg := must[*algo.Registry](t)(models.Algorithms())
 	if err := w.store.PutAsset(t.Context(), asset); err != nil {
 		t.Fatal(err)
@@ -232,25 +261,120 @@ func TestFigureAlgorithms(t *testing.T) {
 			Note: fmt.Sprintf("%d processors; memory of the process with log and store, without ffmpeg's", runtime.NumCPU()),
 		})
 	}
+	ended := map[string]bool{}
 	for _, r := range runs {
+		if why := w.unready(reg, r, ended); why != nil {
+			t.Logf("%s is left out: %v", r.GetAlgorithm(), why)
+			continue
+		}
+		ended[r.GetId()] = true
 		_ = models.Close() // opened again at the next need, so that each work has only its own
 		resetPeak(t)
 		c := measure(func() {
 			request(t.Context(), w, asset, r)
-			w.until("ended", time.Hour, w.ended(asset, r.GetAlgorithm()))
+			w.finished(asset, time.Hour, r.GetAlgorithm())
 		})
-		report(r.GetAlgorithm(), c)
+		report(r.GetAlgorithm()+" ("+models.Group(r.GetAlgorithm())+")", c)
 	}
 	_ = models.Close()
 	resetPeak(t)
-	other := again(asset, 99)
-	if err := w.store.PutAsset(t.Context(), other); err != nil {
-		t.Fatal(err)
+	other := w.again(99)
+	report("the four that look at frames, together", measure(func() { w.together(other, reg, filmAlgorithms) }))
+}
+
+// unready says why a run cannot be made: a model is missing, or an input was left out.
+func (w *world) unready(reg *algo.Registry, r *pb.Run, ended map[string]bool) error {
+	w.t.Helper()
+	for name, in := range r.GetInputs() {
+		if !ended[in] {
+			return fmt.Errorf("%s was left out", name)
+		}
 	}
-	report("all together", measure(func() {
-		request(t.Context(), w, other, must[[]*pb.Run](t)(reg.Runs(other))...)
-		w.until("ended", time.Hour, w.ended(other, filmAlgorithms...))
-	}))
+	a := must[algo.Algorithm](w.t)(reg.Algorithm(r.GetAlgorithm()))
+	for _, id := range a.Spec().GetModels() {
+		if _, err := w.cache.Require(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together executes the runs of some algorithms over an asset, in a request for the runs that share the film, as the planner requests them.
+func (w *world) together(asset *pb.Asset, reg *algo.Registry, names []string) {
+	w.t.Helper()
+	plan := reg.Plan()
+	var film, other []*pb.Run
+	var applying []string
+	for _, r := range must[[]*pb.Run](w.t)(reg.Runs(asset)) {
+		switch {
+		case !slices.Contains(names, r.GetAlgorithm()):
+			continue
+		case plan.WithFrames(r.GetAlgorithm() + "@" + r.GetVersion()):
+			film = append(film, r)
+		default:
+			other = append(other, r)
+		}
+		applying = append(applying, r.GetAlgorithm())
+	}
+	for _, runs := range [][]*pb.Run{other, film} {
+		if len(runs) > 0 {
+			request(w.t.Context(), w, asset, runs...)
+		}
+	}
+	w.finished(asset, time.Hour, applying...)
+}
+
+// before are the default algorithms of the commit a012b87, which the cost of today's default algorithms is held against.
+var before = []string{"shots", "thumbnails", "pictures", "labels", "dialogue", "sentences"}
+
+// The default algorithms cost at most 1.3 of the default algorithms of the commit a012b87, over Big Buck Bunny with its sound. Each new algorithm is told
+// by itself.
+func TestFigureDefaultCost(t *testing.T) {
+	figure.Begin(t, "versions/cost")
+	w := newWorld(t)
+	seconds := 120
+	if s := os.Getenv("FIGURE_SECONDS"); s != "" {
+		seconds = must[int](t)(strconv.Atoi(s))
+	}
+	asset := w.bunnyWith(seconds, "0:v", "0:a")
+	models := builtin.Open(w.cache, 0)
+	reg := must[*algo.Registry](t)(models.Algorithms())
+	stop := w.serve(reg, func(_ *runner.Config, d *runner.Deps) { d.Events = unplanned{w.events} })
+	defer func() { stop(); _ = models.Close() }()
+	var all, added []string
+	for _, a := range reg.All() {
+		name := a.Spec().GetName()
+		all = append(all, name)
+		if !slices.Contains(before, name) {
+			added = append(added, name)
+		}
+	}
+	number := 0
+	of := func(names []string) float64 {
+		t.Helper()
+		number++
+		film := w.again(number)
+		return measure(func() { w.together(film, reg, names) }).processor.Seconds()
+	}
+	of(all) // opens the models
+	var ratios []float64
+	was, now := 0.0, 0.0
+	for range 3 { // in turns, as the machine gets slower and faster
+		a, b := of(before), of(all)
+		ratios = append(ratios, b/a)
+		was, now = was+a/3, now+b/3
+	}
+	minutes := schema.Time(asset.GetDuration()).Seconds() / 60
+	parts := []string{}
+	for _, name := range added {
+		parts = append(parts, fmt.Sprintf("%s %+.1f", name, (of(append(slices.Clone(before), name))-was)/minutes))
+	}
+	ratio := figure.Median(ratios)
+	figure.Report(t, false, figure.Result{
+		Name: "versions/cost", Claim: "processor time of the default algorithms over a film ≤ 1.3x of the default algorithms of the commit a012b87",
+		Measured: fmt.Sprintf("%.1f s a minute of film, before %.1f; %d algorithms added, with s a minute: %s", now/minutes, was/minutes, len(added), strings.Join(parts, ", ")),
+		Ratio:    ratio, Pass: ratio <= 1.3,
+	})
 }
 
 // unplanned is a log without a planner: the test requests the runs.

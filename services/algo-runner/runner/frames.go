@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/algo"
-	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -148,18 +147,6 @@ func (v *viewer) all(ctx context.Context) iter.Seq2[algo.Frame, error] {
 			}
 		}
 	}
-}
-
-// film opens an asset's pictures: the bytes that arrived, and the clock of the frames. The caller closes the file.
-func (s *Service) film(ctx context.Context, asset *pb.Asset) (film media.Source, file *blob.AssetFile, err error) {
-	clock, err := s.clock(ctx, asset)
-	if err != nil {
-		return film, nil, err
-	}
-	if file, err = s.deps.Blobs.OpenAsset(ctx, asset); err != nil {
-		return film, nil, fmt.Errorf("opening the film: %w", err)
-	}
-	return media.Source{Path: file.Path(), Video: asset.GetVideo(), Clock: clock}, file, nil
 }
 
 // undeclared is the error for input that an algorithm reads and has not declared.

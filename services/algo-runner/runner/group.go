@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/algo"
-	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -26,36 +25,50 @@ type group struct {
 	s         *Service
 	lane      lane
 	asset     *pb.Asset
+	clock     schema.Clock // nil for an asset without pictures
 	broken    error        // why nothing can be made of the asset
 	members   []*execution // inputs first
 	leases    []store.Lease
 	projector projector
-	film      atomic.Pointer[blob.AssetFile] // nil until the film is opened
+	film      film
 }
 
 // group executes runs over an asset, all at once, and returns the end of each run. An error means that no run was executed.
 func (s *Service) group(ctx context.Context, asset *pb.Asset, members []*pb.Run, in lane) (_ []*execution, err error) {
 	g := &group{s: s, asset: asset, lane: in}
-	var clock schema.Clock
-	clock, g.broken = s.clock(ctx, asset)
+	g.clock, g.broken = s.clock(ctx, asset)
 	for _, r := range members {
-		a, err := s.deps.Registry.Find(r.GetAlgorithm() + "@" + r.GetVersion())
+		a, err := s.registry().Find(versionOf(r))
 		if err != nil {
 			return nil, err
 		}
+		if l, limited := a.(algo.Limited); limited {
+			end, err := l.Begin(ctx)
+			if err != nil {
+				return nil, err
+			}
+			defer end()
+		}
 		if _, frames := a.(algo.FrameReader); frames && len(g.projector.viewers) == 0 {
 			// Before any lease, which would run out while others are decoding.
+			films := s.films
+			if in.workers {
+				films = s.aside.of(versionOf(r))
+			}
 			select {
-			case s.films <- struct{}{}:
-				defer func() { <-s.films }()
+			case films <- struct{}{}:
+				defer func() { <-films }()
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
 		}
-		e := &execution{run: proto.CloneOf(r), algorithm: a, in: &input{service: s, asset: asset, clock: clock}}
+		e := &execution{run: proto.CloneOf(r), algorithm: a, in: &input{service: s, asset: asset, clock: g.clock}}
 		g.members = append(g.members, e)
 		if f, frames := a.(algo.FrameReader); frames {
 			e.in.viewer = g.projector.view(f.Frames(asset), asset.GetVideo())
+		}
+		if a.Spec().GetSound() != nil {
+			e.in.sound = g.sound(algo.SoundOf(a.Spec()))
 		}
 	}
 	defer g.release(ctx)
@@ -145,9 +158,23 @@ func (g *group) open(ctx context.Context, e *execution) {
 	}()
 }
 
+// writer returns the name of the algorithm that writes a kind or a space. The algorithm of a worker may read the output of a worker of another runner.
+func (s *Service) writer(need string) (string, error) {
+	if a := s.registry().Producer(need); a != nil {
+		return a.Spec().GetName(), nil
+	}
+	if spec := s.planOf().Writer(need); spec != nil {
+		return spec.GetName(), nil
+	}
+	return "", errkind.New(errkind.NotFound, "no algorithm writes %q", need)
+}
+
 // connect lets e read a kind or a space: from another member while the member writes, or from the store.
 func (g *group) connect(ctx context.Context, e *execution, need string) error {
-	from := g.s.deps.Registry.Producer(need).Spec().GetName()
+	from, err := g.s.writer(need)
+	if err != nil {
+		return err
+	}
 	id := e.run.GetInputs()[from]
 	for _, other := range g.members {
 		if other.run.GetId() != id || other.skipped {
@@ -216,18 +243,11 @@ func (g *group) run(ctx context.Context) {
 	members.Wait()
 	close(stop)
 	background.Wait()
-	if film := g.film.Load(); film != nil {
-		film.Close()
-	}
+	g.film.close()
 }
 
 // unchanged fails where the film was changed since the opening. Nothing that a run made of a changed film may be published.
-func (g *group) unchanged() error {
-	if film := g.film.Load(); film != nil {
-		return film.Unchanged()
-	}
-	return nil
-}
+func (g *group) unchanged() error { return g.film.unchanged() }
 
 // end tells the readers of this execution, and the projector, that the execution has ended.
 func (e *execution) end() {
@@ -281,7 +301,7 @@ func (g *group) looking() bool {
 
 // show decodes the film for the members that read frames.
 func (g *group) show(ctx context.Context) {
-	film, file, err := g.s.film(ctx, g.asset)
+	path, err := g.film.open(ctx, g.s.deps.Blobs, g.asset)
 	if err != nil {
 		for _, v := range g.projector.viewers {
 			v.err = err
@@ -289,13 +309,13 @@ func (g *group) show(ctx context.Context) {
 		}
 		return
 	}
-	g.film.Store(file)
 	g.s.metrics.decoding.Inc()
 	defer g.s.metrics.decoding.Dec()
-	shown, missing := g.projector.show(ctx, g.s.deps.Reader, film)
+	video := g.asset.GetVideo()
+	shown, missing := g.projector.show(ctx, g.s.deps.Reader, media.Source{Path: path, Video: video, Clock: g.clock})
 	g.s.metrics.frames.Add(float64(shown))
 	// The ingestor has reported the unshown frames at the beginning.
-	if missing -= film.Video.GetUnshownFrames(); missing > 0 {
+	if missing -= video.GetUnshownFrames(); missing > 0 {
 		g.s.metrics.missing.Add(float64(missing))
 		g.s.deps.Log.Warn("frames of a film cannot be decoded: the frame before stands in for each", "asset", g.asset.GetId(), "missing", missing, "frames", shown)
 	}

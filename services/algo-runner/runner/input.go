@@ -22,6 +22,8 @@ type input struct {
 	clock   schema.Clock
 	began   time.Time
 	viewer  *viewer // nil where the execution reads no frames
+	// sound decodes a sound track of the film; nil where the execution reads no sound.
+	sound func(context.Context, *pb.AudioTrack) iter.Seq2[algo.Samples, error]
 	// The tapes of other executions of the group, by kind and by space.
 	annotations map[string]*reader[*pb.Annotation]
 	embeddings  map[string]*reader[*pb.Embedding]
@@ -55,6 +57,13 @@ func (in *input) Frames(ctx context.Context) iter.Seq2[algo.Frame, error] {
 		return wrong[algo.Frame](undeclared("frames"))
 	}
 	return in.viewer.all(ctx)
+}
+
+func (in *input) Sound(ctx context.Context, track *pb.AudioTrack) iter.Seq2[algo.Samples, error] {
+	if in.sound == nil {
+		return wrong[algo.Samples](undeclared("sound"))
+	}
+	return in.sound(ctx, track)
 }
 
 func (in *input) Cues(ctx context.Context, track *pb.TextTrack) ([]timedtext.Cue, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,13 +18,25 @@ import (
 type lane struct {
 	hop                     events.Hop
 	annotations, embeddings events.Topic
+	// workers: the lane has the runs that workers execute. Otherwise the lane has all other runs.
+	workers bool
+	// before are the lanes whose requests go first. A worker may be slow, or stand still, so no lane waits for a lane of workers but such a lane.
+	before []int
 }
 
-// lanes are in the order in which they go first.
+// lanes are the lanes of this process's own algorithms, and then the lanes of workers.
 var lanes = []lane{
-	{events.HopRunner, events.Annotations, events.Embeddings},
-	{events.HopRunnerBatch, events.Annotations, events.Embeddings},
-	{events.HopRunnerBackfill, events.AnnotationsBackfill, events.EmbeddingsBackfill},
+	{hop: events.HopRunner, annotations: events.Annotations, embeddings: events.Embeddings},
+	{hop: events.HopRunnerBatch, annotations: events.Annotations, embeddings: events.Embeddings, before: []int{0}},
+	{hop: events.HopRunnerBackfill, annotations: events.AnnotationsBackfill, embeddings: events.EmbeddingsBackfill, before: []int{0, 1}},
+	{hop: workersIn(events.RunsRequested), annotations: events.Annotations, embeddings: events.Embeddings, workers: true},
+	{hop: workersIn(events.RunsBatch), annotations: events.Annotations, embeddings: events.Embeddings, workers: true, before: []int{0, 3}},
+	{hop: workersIn(events.RunsBackfill), annotations: events.AnnotationsBackfill, embeddings: events.EmbeddingsBackfill, workers: true, before: []int{0, 1, 3, 4}},
+}
+
+// workersIn is the part of the workers' hop that reads a topic.
+func workersIn(topic events.Topic) events.Hop {
+	return events.Hop{Group: events.HopWorkers.Group, Topics: []events.Topic{topic}}
 }
 
 // errYield ends an execution in favour of a more urgent request.
@@ -61,7 +74,7 @@ func (g *gate) enter(ctx context.Context, lane int) (_ context.Context, leave fu
 	g.change(func() {
 		g.busy[lane]++
 		for t := range g.running {
-			if t.lane > lane {
+			if slices.Contains(lanes[t.lane].before, lane) {
 				t.end(errYield)
 			}
 		}
@@ -117,12 +130,7 @@ func (g *gate) pass(ctx context.Context, lane int, leave func()) (context.Contex
 
 // first reports whether nothing of the lanes before waits or runs here. The lock is held.
 func (g *gate) first(lane int) bool {
-	for _, n := range g.busy[:lane] {
-		if n > 0 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(lanes[lane].before, func(l int) bool { return g.busy[l] > 0 })
 }
 
 func (g *gate) change(what func()) {
@@ -135,7 +143,8 @@ func (g *gate) change(what func()) {
 
 // elsewhere reports whether the log has an unhandled request for an earlier lane.
 func (g *gate) elsewhere(ctx context.Context, lane int) (bool, error) {
-	for _, l := range lanes[:lane] {
+	for _, i := range lanes[lane].before {
+		l := lanes[i]
 		lags, err := g.log.Lag(ctx, l.hop.Group, l.hop.Topics...)
 		if err != nil {
 			return false, fmt.Errorf("reading the lag of %s: %w", l.hop.Group, err)
@@ -153,17 +162,32 @@ func (g *gate) elsewhere(ctx context.Context, lane int) (bool, error) {
 func (s *Service) executeIn(n int) events.Handler {
 	return func(ctx context.Context, batch []events.Delivery) error {
 		for _, d := range batch {
-			m, ok := d.Data.(*pb.RunsRequested)
-			if !ok || m.GetAsset() != d.Subject {
-				return errkind.New(errkind.Invalid, "the event requests no runs of its subject")
-			}
-			s.metrics.late.Observe(max(0, time.Since(d.Logged).Seconds()))
-			if err := s.inTurn(ctx, n, m); err != nil {
-				return fmt.Errorf("executing runs of %s: %w", d.Subject, err)
+			if err := s.execute(ctx, n, d); err != nil {
+				return err
 			}
 		}
 		return nil
 	}
+}
+
+// execute executes the runs of a request that belong to a lane.
+func (s *Service) execute(ctx context.Context, n int, d events.Delivery) error {
+	m, ok := d.Data.(*pb.RunsRequested)
+	workers := lanes[n].workers
+	switch {
+	case !ok || m.GetAsset() != d.Subject:
+		if workers {
+			return nil // the hop of the process's own algorithms puts the event aside
+		}
+		return errkind.New(errkind.Invalid, "the event requests no runs of its subject")
+	case !slices.ContainsFunc(m.GetRuns(), func(r *pb.Run) bool { return s.apart(versionOf(r)) == workers }) && (workers || len(m.GetRuns()) > 0):
+		return nil
+	}
+	s.metrics.late.Observe(max(0, time.Since(d.Logged).Seconds()))
+	if err := s.inTurn(ctx, n, m); err != nil {
+		return fmt.Errorf("executing runs of %s: %w", d.Subject, err)
+	}
+	return nil
 }
 
 // inTurn executes a request in the lane's turn. An execution that yielded begins anew.

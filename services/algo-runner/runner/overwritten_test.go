@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
+	"github.com/cinedex/cinedex/pkg/model/modeltest"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -97,5 +99,27 @@ func TestFilmOverwrittenWhileDecoded(t *testing.T) {
 				t.Errorf("the run ended as %v", r)
 			}
 		})
+	}
+}
+
+// A run that hears a film which is overwritten meanwhile does not finish.
+func TestFilmOverwrittenWhileHeard(t *testing.T) {
+	w := newWorld(t)
+	if _, err := exec.LookPath("espeak-ng"); err != nil {
+		modeltest.Lacking(t, err)
+	}
+	asset, truth := w.film(spokenFilm)
+	_, others := w.film(other())
+	after := must[[]byte](t)(os.ReadFile(others.Path))
+	w.serve(must[*algo.Registry](t)(algo.NewRegistry(&fake{spec: listening("heard", 16000), annotate: hears("heard", func(block int) {
+		if block == 1 {
+			overwrite(t, truth.Path, after)
+		}
+	})})))
+	w.arrive(asset)
+	w.until("ended", time.Minute, w.ended(asset, "heard"))
+	r := w.runs("")["heard"]
+	if r.GetState() != pb.RunState_RUN_STATE_FAILED || r.GetErrorKind() != "conflict" || !strings.Contains(r.GetError(), "not those that arrived") {
+		t.Errorf("the run ended as %v", r)
 	}
 }

@@ -50,23 +50,50 @@ func (s *Service) planAsset(ctx context.Context, asset *pb.Asset) error {
 		return err
 	}
 	// A request for all runs that share the decoding of the film, and a request for all runs without frames, so that dialogue can be searched long
-	// before pictures.
-	film, other := &together{}, &together{}
+	// before pictures. The runs of workers share a third request, of which
+	// each run goes by itself: a run that reads the output of another run is requested when the other run has finished.
+	film, other, workers := &together{}, &together{}, &together{}
 	for _, r := range planned {
-		with := other
-		if plan.WithFrames(r.GetAlgorithm() + "@" + r.GetVersion()) {
-			with = film
+		with, beside := other, other
+		switch s.requestOf(plan, r) {
+		case filmRuns:
+			with, beside = film, film
+		case otherRuns:
+		default:
+			with, beside = workers, nil
 		}
 		// A run that waits is planned when its inputs have finished.
-		if inputs(recorded, r, with) == possible && !runs.Ended(recorded[r.GetId()]) {
+		if inputs(recorded, r, beside) == possible && !runs.Ended(recorded[r.GetId()]) {
 			with.runs = append(with.runs, r)
 		}
 	}
-	if err := s.ask(ctx, asset.GetId(), schema.ReasonArrival, other.runs...); err != nil {
-		return err
+	for _, request := range []*together{other, film, workers} {
+		if err := s.ask(ctx, asset.GetId(), schema.ReasonArrival, request.runs...); err != nil {
+			return err
+		}
 	}
-	return s.ask(ctx, asset.GetId(), schema.ReasonArrival, film.runs...)
+	return nil
 }
+
+// The requests of an asset. The run of a worker goes by itself, and is named by its version.
+const (
+	filmRuns  = "film"
+	otherRuns = "other"
+)
+
+// requestOf names the request of a run among the requests of the asset.
+func (s *Service) requestOf(plan *runs.Plan, r *pb.Run) string {
+	switch id := versionOf(r); {
+	case s.apart(id):
+		return id
+	case plan.WithFrames(id):
+		return filmRuns
+	}
+	return otherRuns
+}
+
+// versionOf names the version of an algorithm that a run is of.
+func versionOf(r *pb.Run) string { return r.GetAlgorithm() + "@" + r.GetVersion() }
 
 // recorded returns the recorded runs of an asset by id.
 func (s *Service) recorded(ctx context.Context, asset string) (map[string]*pb.Run, error) {
@@ -89,11 +116,11 @@ func (t *together) has(run string) bool {
 }
 
 // requestedTogether reports whether a run is requested together with the runs of all inputs. byID are the runs of the asset.
-func requestedTogether(plan *runs.Plan, r *pb.Run, byID map[string]*pb.Run) bool {
-	frames := plan.WithFrames(r.GetAlgorithm() + "@" + r.GetVersion())
+func (s *Service) requestedTogether(plan *runs.Plan, r *pb.Run, byID map[string]*pb.Run) bool {
+	key := s.requestOf(plan, r)
 	for _, id := range r.GetInputs() {
 		in := byID[id]
-		if plan.WithFrames(in.GetAlgorithm()+"@"+in.GetVersion()) != frames || !requestedTogether(plan, in, byID) {
+		if s.requestOf(plan, in) != key || !s.requestedTogether(plan, in, byID) {
 			return false
 		}
 	}
@@ -132,7 +159,7 @@ func (s *Service) planAfter(ctx context.Context, finished *pb.Run) error {
 			return err
 		}
 		known := recorded[r.GetId()]
-		if inputs(recorded, r, nil) != possible || runs.Ended(known) || known != nil && requestedTogether(plan, r, byID) {
+		if inputs(recorded, r, nil) != possible || runs.Ended(known) || known != nil && s.requestedTogether(plan, r, byID) {
 			continue // a run that is requested together with its inputs was requested with the finished run
 		}
 		next = append(next, r)

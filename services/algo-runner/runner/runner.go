@@ -6,7 +6,9 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,6 +77,8 @@ type Deps struct {
 	Events   Log
 	Store    Store
 	Registry *algo.Registry
+	// Workers are algorithms that come and go while the runner runs, beside those of Registry. Optional.
+	Workers Workers
 	// Catalogue says which algorithms arriving assets get. Without a Catalogue, arriving assets get the algorithms of Registry.
 	Catalogue Catalogue
 	Reader    *media.Reader
@@ -101,12 +105,16 @@ type Progress struct {
 type Service struct {
 	cfg     Config
 	deps    Deps
-	own     *runs.Plan    // of Registry
-	films   chan struct{} // a token for each film that is decoded
+	own     *runs.Plan                    // of Registry
+	films   chan struct{}                 // a token for each film that is decoded
+	current atomic.Pointer[algo.Registry] // Registry and the algorithms of workers
+	aside   *aside                        // and for each film that is decoded for a worker
 	metrics *metrics
 	gate    *gate
 	done    *recent // runs that finished here, perhaps not yet recorded in the store
 	failed  *recent // and runs that failed here
+	tries   *recent // and how often a run of a worker was tried here
+	single  single  // of runs of workers
 }
 
 // New makes a runner; New opens nothing.
@@ -124,8 +132,10 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Progress == nil {
 		deps.Progress = func(Progress) {}
 	}
-	return &Service{cfg: cfg, deps: deps, own: deps.Registry.Plan(), films: make(chan struct{}, cfg.Films), metrics: newMetrics(deps.Registerer),
-		gate: newGate(deps.Events, deps.Log), done: &recent{}, failed: &recent{}}, nil
+	s := &Service{cfg: cfg, deps: deps, own: deps.Registry.Plan(), films: make(chan struct{}, cfg.Films), metrics: newMetrics(deps.Registerer),
+		aside: &aside{size: filmsAside * cfg.Films}, gate: newGate(deps.Events, deps.Log), done: &recent{}, failed: &recent{}, tries: &recent{}}
+	s.current.Store(deps.Registry)
+	return s, nil
 }
 
 // Serve plans and executes until ctx ends. An unfinished request is left to the next process.
@@ -141,7 +151,16 @@ func (s *Service) Serve(ctx context.Context) error {
 	}
 	subscribe(events.Subscription{Group: events.HopPlanner.Group, Topics: events.HopPlanner.Topics}, s.plan)
 	for i, l := range lanes {
-		subscribe(events.Subscription{Group: l.hop.Group, Topics: l.hop.Topics, MaxBatch: 1, Drain: 3 * time.Second}, s.executeIn(i))
+		if !l.workers {
+			subscribe(events.Subscription{Group: l.hop.Group, Topics: l.hop.Topics, MaxBatch: 1, Drain: 3 * time.Second}, s.executeIn(i))
+		}
+	}
+	if s.deps.Workers != nil {
+		subscribe(events.Subscription{Group: events.HopWorkers.Group, Topics: events.HopWorkers.Topics, AtOnce: requestsAtOnce, Drain: 3 * time.Second}, s.executeForWorkers)
+		subscriptions.Go(func() error {
+			s.followWorkers(ctx)
+			return nil
+		})
 	}
 	subscriptions.Go(func() error {
 		s.resumeWaiting(ctx)
@@ -200,6 +219,14 @@ func (r *recent) add(run string, epoch int64) {
 		delete(r.epochs, r.order[0])
 		r.order = r.order[1:]
 	}
+}
+
+// forget takes a run out.
+func (r *recent) forget(run string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.epochs, run)
+	r.order = slices.DeleteFunc(r.order, func(o string) bool { return o == run })
 }
 
 func (r *recent) epoch(run string) (epoch int64, ended bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
+	"github.com/cinedex/cinedex/pkg/model/modeltest"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -38,7 +40,7 @@ func TestFilm(t *testing.T) {
 	for _, a := range reg.All() {
 		for _, id := range a.Spec().GetModels() {
 			if _, err := w.cache.Require(id); err != nil {
-				lacking(t, err)
+				modeltest.Lacking(t, err)
 			}
 		}
 	}
@@ -439,4 +441,76 @@ func TestNothingApplies(t *testing.T) {
 	if err != nil || len(runs) != 0 {
 		t.Errorf("%v, %v", runs, err)
 	}
+}
+
+// hears writes an annotation of a kind for each block of the film's sound.
+func hears(kind string, during func(block int)) func(context.Context, algo.Input, algo.Output) error {
+	return func(ctx context.Context, in algo.Input, out algo.Output) error {
+		n := 0
+		for b, err := range in.Sound(ctx, in.Asset().GetAudio()[0]) {
+			if err != nil {
+				return err
+			}
+			during(n)
+			loudest := int16(0)
+			for _, v := range b.Data {
+				loudest = max(loudest, v)
+			}
+			iv := b.Interval()
+			_, err := out.Annotation(ctx, &pb.Annotation{Kind: kind, Start: int64(iv.Start), End: int64(iv.End), Label: fmt.Sprint(loudest > 1000), Confidence: 1})
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	}
+}
+
+func listening(name string, rate int32) *pb.AlgorithmSpec {
+	s := spec(name, []string{schema.ReadsAudio})
+	s.Sound = &pb.SoundSpec{Rate: rate}
+	return s
+}
+
+// An algorithm hears the film from the first picture to the end of the film, at the rate of its declaration. Sound that is not declared is refused.
+func TestSound(t *testing.T) {
+	w := newWorld(t)
+	if _, err := exec.LookPath("espeak-ng"); err != nil {
+		modeltest.Lacking(t, err)
+	}
+	asset, truth := w.film(spokenFilm)
+	quiet := func(int) {}
+	reg := must[*algo.Registry](t)(algo.NewRegistry(
+		&fake{spec: listening("low", 16000), annotate: hears("low", quiet)}, &fake{spec: listening("high", 48000), annotate: hears("high", quiet)},
+		&fake{spec: spec("silent", []string{schema.ReadsAudio}), annotate: hears("silent", quiet)}))
+	w.serve(reg)
+	w.arrive(asset)
+	w.until("ended", time.Minute, w.ended(asset, "low", "high", "silent"))
+	end := truth.Clock.FrameStart(truth.Frames())
+	for _, name := range []string{"low", "high"} {
+		blocks := w.annotations(w.runs("")[name])
+		if len(blocks) != 4 {
+			t.Fatalf("%s heard %d blocks of a film of %s", name, len(blocks), end)
+		}
+		for i, b := range blocks {
+			if b.GetStart() != int64(i)*int64(schema.Second) || schema.Time(b.GetEnd()) > end+schema.Millisecond {
+				t.Errorf("%s: block %d lies at %s to %s", name, i, schema.Time(b.GetStart()), schema.Time(b.GetEnd()))
+			}
+		}
+		// The line is spoken from the second second on.
+		if got := blocks[0].GetLabel() + blocks[2].GetLabel(); got != "falsetrue" {
+			t.Errorf("%s heard speech in the first and the third second: %s", name, got)
+		}
+	}
+	if r := w.runs("")["silent"]; r.GetErrorKind() != "invalid" || !strings.Contains(r.GetError(), "undeclared input: sound") {
+		t.Errorf("an algorithm that declares no sound ended as %v", r)
+	}
+}
+
+// spokenFilm is a film of four seconds, in which a line is spoken after two seconds.
+var spokenFilm = mediatest.Film{
+	Name: "spoken", Width: 160, Height: 90, Rate: schema.Rate{Num: 25, Den: 1}, Speak: "en",
+	Scenes: []mediatest.Scene{{Frames: 100, Seed: 5}},
+	Texts:  []mediatest.Text{{Language: "en", Format: "srt", Lines: []mediatest.Line{{Start: 50, End: 100, Text: "Nobody sails before the storm."}}}},
 }

@@ -19,6 +19,10 @@ import (
 // Catalogue is the part of the catalogue that the runner uses. catalog.Follower implements Catalogue.
 type Catalogue interface {
 	View() *catalog.View
+	// Ready returns nil once the catalogue was read.
+	Ready() error
+	// Announce publishes declarations. Conflict, Invalid: a declaration is refused.
+	Announce(ctx context.Context, own ...*pb.AlgorithmAnnounced) error
 	// SetWaits announces whether the runs of a version, "name@version", wait for a runner that serves the version.
 	SetWaits(ctx context.Context, id string, waits bool) error
 }
@@ -83,7 +87,7 @@ func (s *Service) resumeWaiting(ctx context.Context) {
 
 // serves reports whether this runner executes a version, "name@version".
 func (s *Service) serves(id string) bool {
-	_, err := s.deps.Registry.Find(id)
+	_, err := s.registry().Find(id)
 	return err == nil
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/algo"
 	"github.com/cinedex/cinedex/pkg/algo/algotest"
+	"github.com/cinedex/cinedex/pkg/algo/remote/remotetest"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -27,6 +28,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/media/mediatest"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/modeltest"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -35,15 +37,9 @@ import (
 	"github.com/cinedex/cinedex/services/algo-runner/runner"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// lacking skips the test, or fails it where everything must be there.
-func lacking(t testing.TB, err error) {
-	t.Helper()
-	if os.Getenv("CINEDEX_REQUIRE_ALL") != "" {
-		t.Fatal(err)
-	}
-	t.Skip("lacking ", err)
+func TestMain(m *testing.M) {
+	remotetest.Main()
+	goleak.VerifyTestMain(m)
 }
 
 func must[T any](t testing.TB) func(T, error) T {
@@ -76,7 +72,7 @@ func newWorld(t testing.TB) *world {
 	for name, path := range map[string]*string{"ffmpeg": &w.tools.FFmpeg, "ffprobe": &w.tools.FFprobe} {
 		var err error
 		if *path, err = w.cache.Tool(name); err != nil {
-			lacking(t, err)
+			modeltest.Lacking(t, err)
 		}
 	}
 	b := must[*broker.Broker](t)(broker.Open(broker.Config{Dir: filepath.Join(w.dir, "log")}))

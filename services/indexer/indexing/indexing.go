@@ -51,9 +51,11 @@ type Log interface {
 
 // Deps is built by main.
 type Deps struct {
-	Events     Log
-	Store      store.Store
-	Engine     search.Writer
+	Events Log
+	Store  store.Store
+	Engine search.Writer
+	// Space returns nil once the search engine has a space: see platform.Spaces. A nil Space is an engine with every space.
+	Space      func(ctx context.Context, id string) error
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -161,6 +163,9 @@ func (s *Service) fold(ctx context.Context, deliveries []events.Delivery) error 
 		return err
 	}
 	rows, items := split(live)
+	if err := s.spaces(ctx, items.Embeddings); err != nil {
+		return err
+	}
 	if len(rows) > 0 {
 		if err := s.deps.Store.WriteBatches(ctx, rows); err != nil {
 			return fmt.Errorf("writing to the store: %w", err)
@@ -178,6 +183,23 @@ func (s *Service) fold(ctx context.Context, deliveries []events.Delivery) error 
 		return fmt.Errorf("marking items as indexed: %w", err)
 	}
 	return s.activateAll(ctx, rows)
+}
+
+// spaces waits for the spaces of embeddings. The store is not written before: an embedding that becomes a dead letter leaves no row.
+func (s *Service) spaces(ctx context.Context, embeddings []*pb.Embedding) error {
+	if s.deps.Space == nil {
+		return nil
+	}
+	last := ""
+	for _, e := range embeddings {
+		if id := e.GetSpace(); id != last {
+			if err := s.deps.Space(ctx, id); err != nil {
+				return fmt.Errorf("folding embeddings: %w", err)
+			}
+			last = id
+		}
+	}
+	return nil
 }
 
 // record creates the record of every run without a record, before an item of the run is in the search engine. Readers learn of runs from the changes

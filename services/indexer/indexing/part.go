@@ -17,7 +17,7 @@ func (p *Part) Spec() platform.Spec {
 
 // Open implements platform.Part.
 func (p *Part) Open(_ context.Context, on *platform.Platform) (platform.Service, error) {
-	s, err := New(p.Config, Deps{Events: on.Events, Store: on.Store, Engine: on.Engine, Log: on.Log, Registerer: on.Registry})
+	s, err := New(p.Config, Deps{Events: on.Events, Store: on.Store, Engine: on.Engine, Space: on.Spaces.Await, Log: on.Log, Registerer: on.Registry})
 	if err != nil {
 		return platform.Service{}, err
 	}

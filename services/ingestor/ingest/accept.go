@@ -34,6 +34,7 @@ import (
 func (s *Service) Register(mux *http.ServeMux) {
 	mux.Handle("POST /events", rpc.Recorded(s.deps.Audit, http.HandlerFunc(s.accept)))
 	mux.HandleFunc("OPTIONS /events", s.handshake)
+	s.uploads.Register(mux)
 }
 
 // acceptTimeout is how long a sender waits for the log. A sender keeps its event and sends the event again, so an early
@@ -159,10 +160,21 @@ func (s *Service) intoLog(ctx context.Context, evs []events.Event) error {
 	return err
 }
 
-// sender returns the caller who sends events. Cookies are ignored: a browser sends a cookie for any page that makes the
+// acceptUpload puts the event of an uploaded film into the log.
+func (s *Service) acceptUpload(ctx context.Context, id string, m *pb.MediaAccepted) error {
+	if err := s.intoLog(ctx, []events.Event{{ID: id, Data: m}}); err != nil {
+		return fmt.Errorf("putting the event of an upload into the log: %w", err)
+	}
+	return nil
+}
+
+// sender returns the caller who sends events. The cookie counts for the page of this server alone: a browser sends a cookie for any page that makes the
 // browser post.
 func (s *Service) sender(r *http.Request) (*authz.Caller, error) {
 	token, ok := rpc.Bearer(r)
+	if !ok {
+		token, ok = rpc.PageToken(r)
+	}
 	if !ok {
 		audit.From(r.Context()).Caller("", "")
 		return nil, errkind.New(errkind.Unauthenticated, "events are taken with a token: send the header Authorization: Bearer TOKEN")

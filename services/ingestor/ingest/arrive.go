@@ -42,6 +42,9 @@ func (s *Service) one(ctx context.Context, d events.Delivery) error {
 		return err
 	}
 	asset, err := s.arrive(ctx, m)
+	if k := errkind.Of(err); err == nil || !k.Retryable() {
+		s.uploads.Arrived(d.ID, m.GetUrl(), asset, err)
+	}
 	if err != nil {
 		return fmt.Errorf("ingesting %s: %w", m.GetUrl(), err)
 	}
@@ -82,9 +85,9 @@ func arrivalOf(d events.Delivery) (arrival, error) {
 // arrive makes an asset from an event and puts the asset into the library. arrive finds and hashes the bytes, reads the
 // known facts about the asset, probes the media and keeps the text tracks.
 func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
-	ref, err := s.deps.Blobs.Resolve(m.GetUrl())
+	ref, err := s.place(ctx, m)
 	if err != nil {
-		return nil, field("url", err)
+		return nil, err
 	}
 	file, err := s.deps.Blobs.Take(ctx, ref)
 	if err != nil {
@@ -94,6 +97,9 @@ func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 	sum := file.Sum
 	if want := m.GetSha256(); want != "" && !strings.EqualFold(want, sum) {
 		return nil, errkind.New(errkind.Invalid, "sha256: the event says %s, the bytes say %s: the file was changed or not wholly there", want, sum)
+	}
+	if m.GetAsset() != "" && m.GetAsset() != schema.AssetID(sum) {
+		return nil, errkind.New(errkind.Invalid, "asset: the media of %s have changed since they arrived: ingest the file again", m.GetAsset())
 	}
 	for {
 		known, err := s.known(ctx, schema.AssetID(sum))
@@ -116,6 +122,26 @@ func (s *Service) arrive(ctx context.Context, m arrival) (*pb.Asset, error) {
 	}
 }
 
+// place returns the place of the media of an event: by the URL, or by the asset. An event that names an asset may not move the asset to another title.
+func (s *Service) place(ctx context.Context, m arrival) (*pb.MediaRef, error) {
+	if m.GetAsset() == "" {
+		ref, err := s.deps.Blobs.Resolve(m.GetUrl())
+		if err != nil {
+			return nil, field("url", err)
+		}
+		return ref, nil
+	}
+	known, err := s.known(ctx, m.GetAsset())
+	if err != nil {
+		return nil, err
+	}
+	// The refusal does not tell an unknown asset from an asset of another title, because the sender may not be allowed to know the title.
+	if known == nil || known.GetTitle().GetId() != m.GetTitle().GetId() {
+		return nil, errkind.New(errkind.NotFound, "asset: title %s has no asset %s", m.GetTitle().GetId(), m.GetAsset())
+	}
+	return known.GetMedia(), nil
+}
+
 // look probes the media and keeps the text tracks inside and beside the film.
 func (s *Service) look(ctx context.Context, file *blob.AssetFile, id string, known *pb.Asset, m arrival) (*pb.Asset, error) {
 	path := file.Path()
@@ -123,7 +149,7 @@ func (s *Service) look(ctx context.Context, file *blob.AssetFile, id string, kno
 	if err != nil {
 		return nil, fmt.Errorf("probing the media: %w", err)
 	}
-	film.Asset.Id = id
+	film.Asset.Id, film.Asset.Media = id, file.Ref
 	if v := film.Asset.GetVideo(); v.GetUnshownFrames() > 0 {
 		s.deps.Log.Warn("a recording begins in the middle of a group of pictures: frames before its first key frame cannot be shown",
 			"asset", id, "frames", v.GetUnshownFrames(), "of", v.GetFrames())

@@ -28,6 +28,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -38,6 +39,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/services/ingestor/upload"
 )
 
 // Config is the operator's configuration.
@@ -48,11 +50,13 @@ type Config struct {
 	Workers int `mapstructure:"workers"`
 	// Limits are what each sender may send over HTTP; an event costs 1.
 	Limits fair.Limits `mapstructure:"limits"`
+	// Uploads takes films from browsers and programs.
+	Uploads upload.Config `mapstructure:"uploads"`
 }
 
 // Default takes bodies up to 1 MiB, probes two films at once, and takes from each sender more events than an import of a whole library sends.
 func Default() Config {
-	return Config{MaxEventBytes: 1 << 20, Workers: 2, Limits: fair.Limits{Concurrent: 256, PerSecond: 1000, Burst: 20_000}}
+	return Config{MaxEventBytes: 1 << 20, Workers: 2, Limits: fair.Limits{Concurrent: 256, PerSecond: 1000, Burst: 20_000}, Uploads: upload.Default()}
 }
 
 // Validate returns an error for the first field with an unusable value.
@@ -65,6 +69,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Limits.Validate(); err != nil {
 		return fmt.Errorf("limits.%w", err)
+	}
+	if err := c.Uploads.Validate(); err != nil {
+		return fmt.Errorf("uploads.%w", err)
 	}
 	return nil
 }
@@ -104,6 +111,8 @@ type Service struct {
 	cfg    Config
 	deps   Deps
 	limits *rpc.Limits
+	// uploads takes films.
+	uploads *upload.Service
 
 	accepted *prometheus.CounterVec
 	arrived  *prometheus.CounterVec
@@ -119,11 +128,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, errkind.New(errkind.Invalid, "the ingestor takes no event without a token: set token_file to the file of tokens")
 	}
 	f := promauto.With(deps.Registerer)
-	return &Service{cfg: cfg, deps: deps, limits: rpc.NewLimits(cfg.Limits, fair.NewMetrics(deps.Registerer)),
+	s := &Service{cfg: cfg, deps: deps, limits: rpc.NewLimits(cfg.Limits, fair.NewMetrics(deps.Registerer)),
 		accepted: f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_ingest_requests_total", Help: "Requests with events, by status."}, []string{"status"}),
 		arrived:  f.NewCounterVec(prometheus.CounterOpts{Name: "cinedex_media_arrived_total", Help: "Media handled, by outcome."}, []string{"result"}),
 		seconds:  f.NewHistogram(prometheus.HistogramOpts{Name: "cinedex_media_arrive_seconds", Help: "From reading an event to the asset being in the log.", Buckets: prometheus.ExponentialBuckets(0.05, 2, 14)}),
-	}, nil
+	}
+	var err error
+	if s.uploads, err = upload.New(cfg.Uploads, upload.Deps{Accept: s.acceptUpload, Authoriser: deps.Authoriser, Audit: deps.Audit, Limits: s.limits, Log: deps.Log, Registerer: deps.Registerer}); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Ready reports whether events can be taken.
@@ -135,7 +149,12 @@ func (s *Service) Ready() error {
 
 // Serve turns arrived media into assets until ctx ends.
 func (s *Service) Serve(ctx context.Context) error {
-	return s.deps.Events.Subscribe(ctx, events.Subscription{
-		Group: events.HopIngestor.Group, Topics: events.HopIngestor.Topics, MaxBatch: 1, Workers: s.cfg.Workers,
-	}, s.handle)
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.Go(func() error { return s.uploads.Serve(ctx) })
+	eg.Go(func() error {
+		return s.deps.Events.Subscribe(ctx, events.Subscription{
+			Group: events.HopIngestor.Group, Topics: events.HopIngestor.Topics, MaxBatch: 1, Workers: s.cfg.Workers,
+		}, s.handle)
+	})
+	return eg.Wait()
 }

@@ -106,6 +106,9 @@ func newWorldOf(t *testing.T, cfg Config, change func(*Deps)) *world {
 	t.Cleanup(func() { _ = w.store.Close() })
 	blobs := blob.Default()
 	blobs.Bucket, blobs.Roots = "file://"+filepath.Join(home, "media"), []string{w.dir}
+	if cfg.Uploads.Folder != "" {
+		blobs.Roots = append(blobs.Roots, cfg.Uploads.Folder)
+	}
 	deps := Deps{
 		Events: w.events, Library: w.store, Log: log, Registerer: prometheus.NewRegistry(),
 		Reader: must[*media.Reader](t)(media.NewReader(media.Default(), tools, log)),
@@ -284,6 +287,18 @@ func TestDoors(t *testing.T) {
 			r.AddCookie(&http.Cookie{Name: rpc.Cookie, Value: "owner"})
 			r.Header.Set("Content-Type", "text/plain")
 		}, 401, "Authorization: Bearer TOKEN"},
+		{"the cookie of a page of another site", "open", func(r *http.Request) {
+			r.AddCookie(&http.Cookie{Name: rpc.Cookie, Value: "owner"})
+			r.Header.Set("Sec-Fetch-Site", "same-site")
+		}, 403, "another site"},
+		{"the cookie of the page of this server", "open", func(r *http.Request) {
+			r.AddCookie(&http.Cookie{Name: rpc.Cookie, Value: "owner"})
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+		}, 202, "event"},
+		{"a reader's cookie of the page of this server", "open", func(r *http.Request) {
+			r.AddCookie(&http.Cookie{Name: rpc.Cookie, Value: "reader"})
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+		}, 403, "lacks the role"},
 		{"the token in the address", "open", func(r *http.Request) { r.URL.RawQuery = "token=owner" }, 401, "Authorization: Bearer TOKEN"},
 		{"a reader's token", "open", bearer("reader"), 403, "lacks the role"},
 		{"an operator's token", "open", bearer("operator"), 403, "lacks the role"},

@@ -12,6 +12,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/events"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -100,7 +101,7 @@ func join(known, a *pb.Asset, m arrival) {
 func joinRefused(known, refused []*pb.TextTrack, sent []*pb.SideCar) []*pb.TextTrack {
 	var joined []*pb.TextTrack
 	for _, k := range known {
-		again := slices.ContainsFunc(sent, func(sc *pb.SideCar) bool { return sc.GetUrl() == k.GetName() })
+		again := slices.ContainsFunc(sent, func(sc *pb.SideCar) bool { return cmp.Or(sc.GetUrl(), sc.GetName()) == k.GetName() })
 		if !inside(k) && !again {
 			joined = append(joined, k)
 		}
@@ -137,7 +138,7 @@ func joinText(known, tracks []*pb.TextTrack) []*pb.TextTrack {
 		}
 	}
 	for _, k := range known {
-		if inside(k) {
+		if inside(k) || replaced(k, given) {
 			continue // the bytes are the same, and so are the tracks within them
 		}
 		same := func(t *pb.TextTrack) bool {
@@ -151,6 +152,13 @@ func joinText(known, tracks []*pb.TextTrack) []*pb.TextTrack {
 		joined = append(joined, k)
 	}
 	return append(joined, given...)
+}
+
+// replaced reports whether a given track takes the place of a known track: markers with the same name, from a later version of the file.
+func replaced(k *pb.TextTrack, given []*pb.TextTrack) bool {
+	return k.GetRole() == schema.RoleMarkers && slices.ContainsFunc(given, func(t *pb.TextTrack) bool {
+		return t.GetRole() == k.GetRole() && t.GetName() == k.GetName() && t.GetSha256() != k.GetSha256()
+	})
 }
 
 func inside(t *pb.TextTrack) bool { return t.GetIndex() >= 0 }

@@ -2,11 +2,14 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/handoff"
 	"github.com/cinedex/cinedex/pkg/media"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -34,7 +37,7 @@ func (s *Service) text(ctx context.Context, path string, film *media.Film, sideC
 		text, err := s.sideCar(ctx, film, sc)
 		if err != nil {
 			// The address tells which side-car was refused, and which a later event mends.
-			t.Name, t.Format = sc.GetUrl(), sc.GetFormat()
+			t.Name, t.Format = cmp.Or(sc.GetUrl(), sc.GetName()), sc.GetFormat()
 		}
 		if err := s.takeText(ctx, a, t, text, err); err != nil {
 			return field(fmt.Sprintf("text[%d]", i), err)
@@ -81,6 +84,23 @@ func (s *Service) takeText(ctx context.Context, a *pb.Asset, t *pb.TextTrack, te
 }
 
 func (s *Service) sideCar(ctx context.Context, film *media.Film, sc *pb.SideCar) (*timedtext.Track, error) {
+	b, err := s.bytesOf(ctx, sc)
+	if err != nil {
+		return nil, err
+	}
+	if sc.GetRole() == schema.RoleMarkers {
+		return markers(film, sc, b)
+	}
+	opts := film.TextOptions()
+	opts.Format, opts.Name, opts.Language = sc.GetFormat(), cmp.Or(sc.GetUrl(), sc.GetName()), sc.GetLanguage()
+	return timedtext.Parse(b, opts) // the refused track and the log name the address beside the reason
+}
+
+// bytesOf returns the bytes of a side-car: those of the event, or those at the address.
+func (s *Service) bytesOf(ctx context.Context, sc *pb.SideCar) ([]byte, error) {
+	if len(sc.GetData()) > 0 {
+		return sc.GetData(), nil
+	}
 	ref, err := s.deps.Blobs.Resolve(sc.GetUrl())
 	if err != nil {
 		return nil, err
@@ -89,9 +109,24 @@ func (s *Service) sideCar(ctx context.Context, film *media.Film, sc *pb.SideCar)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", sc.GetUrl(), err)
 	}
-	opts := film.TextOptions()
-	opts.Format, opts.Name, opts.Language = sc.GetFormat(), sc.GetUrl(), sc.GetLanguage()
-	return timedtext.Parse(b, opts) // the refused track and the log name the address beside the reason
+	return b, nil
+}
+
+// markers reads markers of an editing program as a text track. The algorithm "chapters" makes annotations of the track.
+func markers(film *media.Film, sc *pb.SideCar, b []byte) (*timedtext.Track, error) {
+	clock, err := film.Clock()
+	if err != nil {
+		return nil, errkind.New(errkind.Invalid, "markers count pictures, and the film has none: %w", err)
+	}
+	source, err := handoff.NewSource(film.Asset, clock, path.Base(film.Asset.GetMedia().GetKey()))
+	if err != nil {
+		return nil, err
+	}
+	r, err := handoff.Read(b, handoff.ReadOptions{Format: sc.GetFormat(), Name: path.Base(cmp.Or(sc.GetName(), sc.GetUrl())), Source: source, Start: sc.GetStartTimecode()})
+	if err != nil {
+		return nil, err
+	}
+	return &timedtext.Track{Format: r.Format, Certainty: 1, Language: sc.GetLanguage(), Cues: handoff.Cues(source, r.Markers), Notes: r.Notes}, nil
 }
 
 // Bounds of the notes on a track.

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
@@ -19,7 +21,11 @@ import (
 // collectKind deletes runs that nobody sees any more.
 func collectKind(deps Deps) jobs.Kind {
 	of := func(j *pb.Job) *collector {
-		return &collector{store: deps.Store, engine: deps.Engine, holder: j.GetId(), now: time.Now, sleep: jobs.Sleep}
+		c := &collector{store: deps.Store, engine: deps.Engine, holder: j.GetId(), now: time.Now, sleep: jobs.Sleep}
+		if deps.Blobs != nil {
+			c.files = deps.Blobs
+		}
+		return c
 	}
 	return jobs.Kind{
 		Name: "gc", Summary: "delete runs that readers have not seen for a while", Role: authz.Operator, Selects: true, Field: "collect",
@@ -50,6 +56,7 @@ const (
 type collector struct {
 	store  store.Store
 	engine search.Writer
+	files  runFiles // nil where the service has no bucket: the files of deleted runs stay
 	holder string
 	now    func() time.Time
 	sleep  func(context.Context, time.Duration) error
@@ -263,10 +270,39 @@ func (c *collector) asset(ctx context.Context, w *pb.Collect, asset string, mark
 			if err := c.engine.DeleteRun(ctx, r.GetId()); err != nil {
 				return fmt.Errorf("deleting run %s from the search engine: %w", r.GetId(), err)
 			}
+			if err := c.deleteFiles(ctx, asset, r.GetId()); err != nil {
+				return err
+			}
 			if err := c.store.DeleteRun(ctx, asset, r.GetId()); err != nil {
 				return fmt.Errorf("deleting run %s from the store: %w", r.GetId(), err)
 			}
 			n.Deleted++
+		}
+	}
+	return nil
+}
+
+// runFiles are the blobs of runs: thumbnails, proxies.
+type runFiles interface {
+	List(ctx context.Context, prefix string, deep bool) iter.Seq2[blob.Listed, error]
+	Delete(ctx context.Context, key string) error
+}
+
+// deleteFiles deletes the blobs of a run. The store forgets the run afterwards, so a collection that died here comes back to the run.
+func (c *collector) deleteFiles(ctx context.Context, asset, run string) error {
+	if c.files == nil {
+		return nil
+	}
+	var keys []string // a listing must not change under the reader
+	for o, err := range c.files.List(ctx, runPrefix+asset+"/"+run+"/", true) {
+		if err != nil {
+			return fmt.Errorf("listing the files of run %s: %w", run, err)
+		}
+		keys = append(keys, o.Key)
+	}
+	for _, key := range keys {
+		if err := c.files.Delete(ctx, key); err != nil {
+			return fmt.Errorf("deleting the files of run %s: %w", run, err)
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ type clock struct{ at time.Time }
 func (c *clock) now() time.Time { return c.at }
 
 func newCollector(l *apitest.Library, c *clock) *collector {
-	return &collector{store: l.Store, engine: l.Engine, holder: "test", now: c.now, sleep: instant}
+	return &collector{store: l.Store, engine: l.Engine, files: l.Blobs, holder: "test", now: c.now, sleep: instant}
 }
 
 // collect does a collection as a job does, and leaves the job's record in the store.
@@ -112,6 +112,49 @@ func TestCollect(t *testing.T) {
 	// Nobody can go back to a collected run, and the plan says so.
 	if p, err := newActivator(l).plan(t.Context(), &pb.Activate{Algorithm: "dialogue", Selection: &pb.Selection{Assets: []string{assets[1].GetId()}}}); err != nil || !strings.Contains(strings.Join(p.Lines, "\n"), "was collected") {
 		t.Errorf("going back: %+v, %v", p, err)
+	}
+}
+
+// The files of a collected run go with the run. The files of the seen run, and of other assets, stay.
+func TestCollectDeletesFiles(t *testing.T) {
+	l, assets := shelf(t, 2)
+	c := &clock{time.UnixMilli(1_800_000_000_000)}
+	w := &pb.Collect{GraceSeconds: 3600}
+	var gone, kept []string
+	for i, a := range assets {
+		all, err := l.Store.RunsOf(t.Context(), a.GetId())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all {
+			key := runPrefix + a.GetId() + "/" + r.GetId() + "/0.m4s"
+			if _, err := l.Blobs.Put(t.Context(), key, "", strings.NewReader("piece")); err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 && r.GetAlgorithm() == "dialogue" && r.GetVersion() == "1" {
+				gone = append(gone, key)
+			} else {
+				kept = append(kept, key)
+			}
+		}
+	}
+	first := &pb.Selection{Assets: []string{assets[0].GetId()}, Algorithms: []string{"dialogue@2"}}
+	if err := newActivator(l).do(t.Context(), &pb.Activate{Algorithm: "dialogue", Version: "2", Selection: first}, 1, nil, (&record{}).tell); err != nil {
+		t.Fatal(err)
+	}
+	collect(t, l, c, w, "job-0")
+	c.at = c.at.Add(2 * time.Hour)
+	collect(t, l, c, w, "job-1")
+	var left []string
+	for o, err := range l.Blobs.List(t.Context(), runPrefix, true) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, o.Key)
+	}
+	slices.Sort(kept)
+	if len(gone) == 0 || !slices.Equal(left, kept) {
+		t.Errorf("left are %v, want %v without %v", left, kept, gone)
 	}
 }
 

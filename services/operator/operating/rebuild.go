@@ -3,6 +3,8 @@ package operating
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -175,8 +177,10 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell job
 		limit = rate.NewLimiter(rate.Limit(w.GetRate()), copyBatch)
 	}
 	var copied, items int64
+	left := &leftOut{}
+	left.auditor, _ = search.As[search.Auditor](r.engine)
 	err = r.runs(ctx, func(run *pb.Run) error {
-		err := copyRun(ctx, r.store, fresh, run, func(itemKey) bool { return true }, func(n int) error {
+		err := copyRun(ctx, r.store, fresh, run, func(itemKey) bool { return true }, left.kept, func(n int) error {
 			items += int64(n)
 			// Tokens for more than a burst are waited for in parts.
 			for n > 0 {
@@ -199,7 +203,7 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell job
 	}
 	v := newVerifier(r.store, fresh, nil)
 	v.auditor, _ = search.As[search.Auditor](r.engine)
-	f, err := v.compare(ctx, nil, func(_, _ int64) {}, func(*difference) error { return nil })
+	f, err := v.lasting(ctx)
 	if err != nil {
 		return fmt.Errorf("holding the fresh search engine against the store: %w", err)
 	}
@@ -210,5 +214,49 @@ func (r *rebuilder) do(ctx context.Context, w *pb.Rebuild, total int64, tell job
 	if err := fresh.Commit(ctx); err != nil {
 		return fmt.Errorf("swapping the search engine: %w", err)
 	}
-	return tell(ctx, jobs.Step{Done: total, Lines: []string{fmt.Sprintf("filled a search engine with %d runs, %d items, and swapped it in", copied, items)}})
+	return tell(ctx, jobs.Step{Done: total, Lines: append(left.lines(), fmt.Sprintf("filled a search engine with %d runs, %d items, and swapped it in", copied, items))})
+}
+
+// looks is how often a fresh engine is held against the store before a difference is believed.
+const looks = 3
+
+// lasting compares the whole store with the engine until no difference is found, looks times at most. A run that is being collected is taken out of
+// the engine before the store forgets the run: such a difference does not last.
+func (v *verifier) lasting(ctx context.Context) (f *tally, err error) {
+	for range looks {
+		f, err = v.compare(ctx, nil, func(_, _ int64) {}, func(*difference) error { return nil })
+		if err != nil || f.differences() == 0 {
+			break
+		}
+	}
+	return f, err
+}
+
+// leftOut counts the embeddings that the engine refuses: of spaces that no algorithm declares any more, or of another dimension than their space.
+// Such embeddings stay in the store, and are found again once the space is announced and the engine is rebuilt.
+type leftOut struct {
+	auditor search.Auditor // nil: the engine does not say which items it keeps
+	counts  map[string]int64
+}
+
+// kept reports whether the engine takes an embedding.
+func (l *leftOut) kept(e *pb.Embedding) bool {
+	if l.auditor == nil {
+		return true
+	}
+	if _, kept := l.auditor.KeptEmbedding(e); kept {
+		return true
+	}
+	if l.counts == nil {
+		l.counts = map[string]int64{}
+	}
+	l.counts[e.GetSpace()]++
+	return false
+}
+
+func (l *leftOut) lines() (lines []string) {
+	for _, space := range slices.Sorted(maps.Keys(l.counts)) {
+		lines = append(lines, fmt.Sprintf("left out %d embeddings of the space %.140s, which the search engine does not have", l.counts[space], space))
+	}
+	return lines
 }

@@ -448,7 +448,8 @@ func (v *verifier) mend(ctx context.Context, d *difference, holder string, a *ac
 	if want != nil && len(want) == 0 {
 		return whole, nil
 	}
-	err = copyRun(ctx, v.store, v.engine, d.record, func(k itemKey) bool { return want == nil || want[k] }, func(int) error { return nil })
+	kept := func(e *pb.Embedding) bool { _, kept := v.keptEmbedding(e); return kept }
+	err = copyRun(ctx, v.store, v.engine, d.record, func(k itemKey) bool { return want == nil || want[k] }, kept, func(int) error { return nil })
 	return whole, err
 }
 
@@ -463,8 +464,9 @@ func (v *verifier) seen(ctx context.Context, r *pb.Run) (bool, error) {
 // copyBatch is the number of items of a write into an engine.
 const copyBatch = 1000
 
-// copyRun writes the items of a run from the store into an engine. paced is called with the number of items before each write.
-func copyRun(ctx context.Context, s store.Annotations, to search.Writer, r *pb.Run, want func(itemKey) bool, paced func(int) error) error {
+// copyRun writes the wanted items of a run from the store into an engine. kept says whether the engine takes an embedding. paced is called with the
+// number of items before each write.
+func copyRun(ctx context.Context, s store.Annotations, to search.Writer, r *pb.Run, want func(itemKey) bool, kept func(*pb.Embedding) bool, paced func(int) error) error {
 	var b search.Batch
 	flush := func(least int) error {
 		n := len(b.Annotations) + len(b.Embeddings)
@@ -495,7 +497,7 @@ func copyRun(ctx context.Context, s store.Annotations, to search.Writer, r *pb.R
 		if err != nil {
 			return fmt.Errorf("reading embeddings of run %s: %w", r.GetId(), err)
 		}
-		if want(itemKey{e.GetSpace(), e.GetOrdinal()}) {
+		if want(itemKey{e.GetSpace(), e.GetOrdinal()}) && kept(e) {
 			b.Embeddings = append(b.Embeddings, e)
 		}
 		if err := flush(copyBatch); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -397,5 +398,44 @@ func TestRebuildStopsWhenCancelled(t *testing.T) {
 	}
 	if _, err := b.plan(t.Context(), &pb.Rebuild{Rate: -1}); !errkind.Is(err, errkind.Invalid) || !strings.Contains(fmt.Sprint(err), "rebuild.rate") {
 		t.Errorf("a rate below zero: %v", err)
+	}
+}
+
+// forgetful is a store that forgets a run when the library is read a second time.
+type forgetful struct {
+	store.Store
+	looks  int
+	forget func() error
+}
+
+func (f *forgetful) AllAssets(ctx context.Context) iter.Seq2[*pb.Asset, error] {
+	if f.looks++; f.looks == 2 {
+		if err := f.forget(); err != nil {
+			return func(yield func(*pb.Asset, error) bool) { yield(nil, err) }
+		}
+	}
+	return f.Store.AllAssets(ctx)
+}
+
+// A run that the engine holds no more, and that the store is about to forget, is no difference. A lost run is a difference.
+func TestDifferenceThatDoesNotLast(t *testing.T) {
+	l, assets := shelf(t, 2)
+	r := l.Said(assets[0], "9", said(0, 9))[0] // a version that readers do not see may be deleted
+	if err := l.Engine.DeleteRun(t.Context(), r.GetId()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := newVerifier(l.Store, l.Engine, nil).lasting(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.differences() == 0 {
+		t.Error("no difference of a lost run")
+	}
+	s := &forgetful{Store: l.Store, forget: func() error { return l.Store.DeleteRun(t.Context(), r.GetAsset(), r.GetId()) }}
+	if f, err = newVerifier(s, l.Engine, nil).lasting(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f.differences() != 0 || s.looks != 2 {
+		t.Errorf("%d differences of a run that was being deleted, after %d looks", f.differences(), s.looks)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
+	"github.com/cinedex/cinedex/pkg/search"
 )
 
 // A Face is seen from one second to another.
@@ -49,6 +50,35 @@ func (l *Library) SawFaces(a *pb.Asset, faces []Face) {
 				"count": {Kind: &pb.Value_Integer{Integer: f.Count}}, "smiles": {Kind: &pb.Value_Flag{Flag: f.Smiles}},
 				"who": {Kind: &pb.Value_Texts{Texts: &pb.StringList{Values: []string{f.Name, "somebody"}}}},
 			}})
+	}
+	l.Switch(w.finish(), "")
+}
+
+// Wrote writes an active run of any algorithm, with these annotations, from seconds to seconds.
+func (l *Library) Wrote(a *pb.Asset, algorithm string, annotations ...*pb.Annotation) {
+	l.t.Helper()
+	l.WroteRun(l.run(a, algorithm, "1").run, annotations...)
+}
+
+// WroteRun writes a run, with these annotations, and makes the run the active run.
+func (l *Library) WroteRun(r *pb.Run, annotations ...*pb.Annotation) {
+	l.t.Helper()
+	w := &writer{l: l, run: r}
+	for _, x := range annotations {
+		w.say(x)
+	}
+	l.Switch(w.finish(), "")
+}
+
+// Embedded writes an active run of any algorithm, with these embeddings of a space.
+func (l *Library) Embedded(a *pb.Asset, algorithm string, space *pb.Space, embeddings ...*pb.Embedding) {
+	l.t.Helper()
+	if err := l.Engine.(search.Spacer).AddSpace(l.t.Context(), space); err != nil {
+		l.t.Fatal(err)
+	}
+	w := l.run(a, algorithm, "1")
+	for _, e := range embeddings {
+		w.embed(e)
 	}
 	l.Switch(w.finish(), "")
 }

@@ -11,6 +11,7 @@ import (
 	"image/color"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/algo/builtin"
+	"github.com/cinedex/cinedex/pkg/algo/transcript"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/encode"
@@ -59,13 +61,15 @@ type Film struct {
 	StartTimecode               string
 	Shots                       []Shot
 	Lines                       []Line
-	Media                       *pb.MediaRef
-	Sha256                      string // of the media; if empty, made from the title
-	Bytes                       int64  // of the media
-	Container                   string
-	Late                        schema.Time // where the pictures begin on the clock of the media, beside silence from 0 on
-	Unshown                     int64       // frames from the first on that cannot be shown
-	Text                        []*pb.TextTrack
+	// Heard are lines of speech, as heard. A film without such lines has no run of speech to text.
+	Heard     []Line
+	Media     *pb.MediaRef
+	Sha256    string // of the media; if empty, made from the title
+	Bytes     int64  // of the media
+	Container string
+	Late      schema.Time // where the pictures begin on the clock of the media, beside silence from 0 on
+	Unshown   int64       // frames from the first on that cannot be shown
+	Text      []*pb.TextTrack
 	// Thumbnail gives the place of a shot's picture; with nil, the named blob does not exist.
 	Thumbnail func(shot int) *pb.MediaRef
 }
@@ -113,6 +117,14 @@ func Open(t testing.TB, dir string) *Library {
 	return l
 }
 
+// Over is a library over a store and an engine that the test has opened.
+func Over(t testing.TB, s store.Store, e search.Engine) *Library {
+	t.Helper()
+	l := &Library{Store: s, Engine: e, t: t}
+	l.openBlobs()
+	return l
+}
+
 // Close ends the store and the engine.
 func (l *Library) Close() {
 	l.t.Helper()
@@ -135,7 +147,7 @@ func (l *Library) Add(f Film) *pb.Asset {
 	for _, s := range f.Shots {
 		seconds += s.Seconds
 	}
-	for _, line := range f.Lines {
+	for _, line := range slices.Concat(f.Lines, f.Heard) {
 		seconds = max(seconds, line.To)
 	}
 	if f.Sha256 == "" {
@@ -181,8 +193,19 @@ func (l *Library) Add(f Film) *pb.Asset {
 	for _, r := range l.Said(a, "1", f.Lines) {
 		l.Switch(r, "")
 	}
+	if len(f.Heard) > 0 {
+		var heard []*pb.Annotation
+		for _, line := range f.Heard {
+			start, end := int64(schema.Time(line.From)*schema.Second), int64(schema.Time(line.To)*schema.Second)
+			heard = append(heard, &pb.Annotation{Kind: transcript.Kind, Start: start, End: end, Text: line.Text, Language: line.Language, Confidence: HeardConfidence})
+		}
+		l.Wrote(a, "transcript", heard...)
+	}
 	return a
 }
+
+// HeardConfidence is the confidence of each line as heard.
+const HeardConfidence = 0.75
 
 // Said writes a run of dialogue and a run of its sentences, finished but not active.
 func (l *Library) Said(a *pb.Asset, version string, lines []Line) []*pb.Run {

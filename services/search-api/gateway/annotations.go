@@ -59,16 +59,11 @@ const firstWindow = 60 * schema.Second
 // Annotations returns a page of what the active runs say of an asset within span, in time order, and the cursor of the next page, "" on the
 // last. The cost is in proportion to the page where the annotations are spread over the time.
 func (g *Gateway) Annotations(ctx context.Context, caller *authz.Caller, asset string, kinds []string, span schema.Interval, cursor string, limit int) ([]*pb.Annotation, string, error) {
-	s, err := g.see(ctx, caller)
+	_, e, err := g.sight(ctx, caller, asset)
 	if err != nil {
 		return nil, "", err
 	}
 	call := audit.From(ctx)
-	call.About(asset)
-	e, err := s.visible(caller, asset)
-	if err != nil {
-		return nil, "", err
-	}
 	call.Told(0, e.title)
 	var behind *timed
 	if cursor != "" {

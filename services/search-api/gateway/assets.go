@@ -8,6 +8,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
@@ -21,20 +22,59 @@ func (g *Gateway) see(ctx context.Context, caller *authz.Caller) (*snapshot, err
 
 var errNobody = errkind.New(errkind.Unauthenticated, "nobody is asking: every read needs a caller")
 
-// Asset returns an asset and its active runs.
-func (g *Gateway) Asset(ctx context.Context, caller *authz.Caller, id string) (*pb.Asset, []*pb.ActiveRun, error) {
+// sight returns an asset that the caller may see, in the library as it is now. The audit log learns which asset was asked about.
+func (g *Gateway) sight(ctx context.Context, caller *authz.Caller, id string) (*snapshot, *entry, error) {
 	s, err := g.see(ctx, caller)
 	if err != nil {
 		return nil, nil, err
 	}
-	call := audit.From(ctx)
-	call.About(id)
+	audit.From(ctx).About(id)
 	e, err := s.visible(caller, id)
+	return s, e, err
+}
+
+// shown is sight of an asset that the caller is told of, as the audit log learns.
+func (g *Gateway) shown(ctx context.Context, caller *authz.Caller, id string) (*entry, error) {
+	_, e, err := g.sight(ctx, caller, id)
+	if err != nil {
+		return nil, err
+	}
+	audit.From(ctx).Told(1, e.title)
+	return e, nil
+}
+
+// Asset returns an asset and its active runs.
+func (g *Gateway) Asset(ctx context.Context, caller *authz.Caller, id string) (*pb.Asset, []*pb.ActiveRun, error) {
+	e, err := g.shown(ctx, caller, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	call.Told(1, e.title)
 	return e.asset(), e.runs(), nil
+}
+
+// FrameLengths returns the length of each frame of an asset of variable rate in flicks, and nil for an asset of an even rate. Unavailable: the frame table
+// cannot be read now.
+func (g *Gateway) FrameLengths(ctx context.Context, caller *authz.Caller, asset string) ([]int64, error) {
+	s, err := g.see(ctx, caller)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.visible(caller, asset)
+	if err != nil {
+		return nil, err
+	}
+	if e.lost != "" {
+		return nil, errkind.New(errkind.Unavailable, "telling the frames of asset %s: its frame table %s", asset, e.lost)
+	}
+	table, ok := e.clock.(schema.FrameTable)
+	if !ok {
+		return nil, nil
+	}
+	lengths := make([]int64, table.Frames())
+	for n := range lengths {
+		lengths[n] = int64(table[n+1] - table[n])
+	}
+	return lengths, nil
 }
 
 // Sees reports whether the caller may see an asset now: nil, or NotFound. A transfer that takes long asks again and again, so that
@@ -97,26 +137,32 @@ func (g *Gateway) List(ctx context.Context, caller *authz.Caller, titles []strin
 
 // Thumbnail returns the blob of a thumbnail that belongs to an active or recent run of an asset that the caller may see.
 func (g *Gateway) Thumbnail(ctx context.Context, caller *authz.Caller, asset, run string, ordinal int64) (*pb.MediaRef, error) {
-	s, err := g.see(ctx, caller)
+	return g.pictureOf(ctx, caller, asset, run, ordinal, pb.KindRole_KIND_ROLE_THUMBNAILS)
+}
+
+// Sheet returns the blob of a sheet of small pictures, as Thumbnail does.
+func (g *Gateway) Sheet(ctx context.Context, caller *authz.Caller, asset, run string, ordinal int64) (*pb.MediaRef, error) {
+	return g.pictureOf(ctx, caller, asset, run, ordinal, pb.KindRole_KIND_ROLE_SPRITES)
+}
+
+// pictureOf returns the blob of an annotation whose kind has a role.
+func (g *Gateway) pictureOf(ctx context.Context, caller *authz.Caller, asset, run string, ordinal int64, role pb.KindRole) (*pb.MediaRef, error) {
+	s, e, err := g.sight(ctx, caller, asset)
 	if err != nil {
 		return nil, err
 	}
-	call := audit.From(ctx)
-	call.About(asset)
-	e, err := s.visible(caller, asset)
-	if err != nil {
-		return nil, err
-	}
+	none := errkind.New(errkind.NotFound, "there is no such picture")
 	// The pictures of a run that has not finished may be of a film that was overwritten while the run decoded it.
 	if _, shown := s.run(run); !shown {
 		if r, err := g.deps.Store.Run(ctx, asset, run); err != nil || !runs.Finished(r) {
-			return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")
+			return nil, none
 		}
 	}
+	kind := g.deps.Catalog.View().Role(role)
 	a, err := g.deps.Store.Annotation(ctx, asset, run, ordinal)
-	if err != nil || a.GetKind() != g.deps.Catalog.View().Role(pb.KindRole_KIND_ROLE_THUMBNAILS).GetKind() {
-		return nil, errkind.New(errkind.NotFound, "there is no such thumbnail")
+	if err != nil || kind == nil || a.GetKind() != kind.GetKind() {
+		return nil, none
 	}
-	call.Told(1, e.title)
+	audit.From(ctx).Told(1, e.title)
 	return &pb.MediaRef{Bucket: a.GetAttributes()["bucket"].GetText(), Key: a.GetAttributes()["blob"].GetText()}, nil
 }

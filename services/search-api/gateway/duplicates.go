@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -30,24 +31,24 @@ func (g *Gateway) nearDuplicates(ctx context.Context, p *processed, ms []*moment
 	if !p.profile.Variety.NearDuplicates {
 		return nil, nil
 	}
-	space, same := p.pictures()
-	if same == 0 {
-		return nil, nil
-	}
 	ms = ms[:min(len(ms), comparedMoments)]
-	vectors, err := g.picturesOf(ctx, p, ms, space)
-	if err != nil {
-		return nil, err
+	var told []likeness
+	for _, s := range p.pictures() {
+		vectors, err := g.picturesOf(ctx, p, ms, s.space)
+		if err != nil {
+			return nil, err
+		}
+		told = append(told, likeness{s, vectors})
 	}
 	groups := map[place]int{}
 	var leaders []int
-	for i, v := range vectors {
-		if v == nil {
+	for i := range ms {
+		if !slices.ContainsFunc(told, func(l likeness) bool { return l.vectors[i] != nil }) {
 			continue
 		}
 		of := i
 		for _, l := range leaders {
-			if similarity(vectors[l], v) >= same {
+			if duplicate(told, l, i) {
 				of = l
 				break
 			}
@@ -71,16 +72,46 @@ func (p *processed) duplicatesPartial(moments int) []*pb.PartialFailure {
 	return []*pb.PartialFailure{partialOf("variety", errkind.Exhausted, "near duplicates are folded among the best %d moments", comparedMoments)}
 }
 
-// pictures is the space of pictures that tells the same shot, and the similarity from which it does; 0 where there is no such space.
-func (p *processed) pictures() (space string, same float64) {
+// A telling is a space that tells the same shot, and the similarity from which the space does.
+type telling struct {
+	space string
+	same  float64
+}
+
+// A likeness is a telling space with a vector of each moment; nil for a moment without one.
+type likeness struct {
+	telling
+	vectors [][]float32
+}
+
+// duplicate reports whether two moments are of the same shot, by the first space in which both have a vector.
+func duplicate(told []likeness, a, b int) bool {
+	for _, l := range told {
+		if l.vectors[a] != nil && l.vectors[b] != nil {
+			return similarity(l.vectors[a], l.vectors[b]) >= l.same
+		}
+	}
+	return false
+}
+
+// pictures are the spaces that tell the same shot. A space that words cannot ask is for footage alone, and tells best: such spaces are first.
+func (p *processed) pictures() (out []telling) {
 	for _, l := range p.view.Leaves() {
 		for _, s := range l.Sources {
-			if c := s.GetCalibration().GetSame(); c > 0 {
-				return s.GetSpace(), c
+			c := s.GetCalibration().GetSame()
+			if c > 0 && !slices.ContainsFunc(out, func(t telling) bool { return t.space == s.GetSpace() }) {
+				out = append(out, telling{s.GetSpace(), c})
 			}
 		}
 	}
-	return "", 0
+	worded := func(t telling) int {
+		if slices.Contains(p.view.Space(t.space).GetEncoders(), "text") {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(out, func(a, b telling) int { return worded(a) - worded(b) })
+	return out
 }
 
 // picturesOf returns a stored vector of each moment in a space; nil for a line of dialogue and for a moment without a picture.
@@ -127,21 +158,31 @@ func (m *moment) picture(space string) (store.Ref, bool) {
 
 // pictureAt returns the first vector of a space within a moment; nil where there is none.
 func (g *Gateway) pictureAt(ctx context.Context, p *processed, m *moment, space string) ([]float32, error) {
-	e := p.snap.asset(m.asset)
-	for _, r := range e.runs() {
-		if !slices.Contains(p.view.SpacesOf(r.GetAlgorithm(), r.GetVersion()), space) {
-			continue
-		}
-		for emb, err := range g.deps.Store.EmbeddingsOf(ctx, e.id, r.GetRun(), m.Interval) {
-			if err != nil {
-				return nil, err
+	for v, err := range g.vectorsWithin(ctx, p, m, space) {
+		return v, err
+	}
+	return nil, nil
+}
+
+// vectorsWithin yields the vectors of a space within a moment, by the active runs.
+func (g *Gateway) vectorsWithin(ctx context.Context, p *processed, m *moment, space string) iter.Seq2[[]float32, error] {
+	return func(yield func([]float32, error) bool) {
+		e := p.snap.asset(m.asset)
+		for _, r := range e.runs() {
+			if !slices.Contains(p.view.SpacesOf(r.GetAlgorithm(), r.GetVersion()), space) {
+				continue
 			}
-			if emb.GetSpace() == space {
-				return emb.GetVector(), nil
+			for emb, err := range g.deps.Store.EmbeddingsOf(ctx, e.id, r.GetRun(), m.Interval) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if emb.GetSpace() == space && !yield(emb.GetVector(), nil) {
+					return
+				}
 			}
 		}
 	}
-	return nil, nil
 }
 
 // similarity is the similarity of two vectors of length 1.

@@ -177,12 +177,7 @@ func (g *Gateway) textVector(ctx context.Context, p *processed, space, text stri
 		return nil, err
 	}
 	if placer, ok := enc.(encode.Placer); ok {
-		// A text that is asked of both spaces is encoded once.
-		v, err := g.textVector(ctx, p, placer.From(), text)
-		if err != nil {
-			return nil, err
-		}
-		return placer.Place(v)
+		return g.placedVector(ctx, p, placer, space, text)
 	}
 	in := encode.Input{Kind: encode.Words, Words: text}
 	cost := enc.Cost(in)
@@ -196,5 +191,27 @@ func (g *Gateway) textVector(ctx context.Context, p *processed, space, text stri
 			return nil, err
 		}
 		return enc.Encode(ctx, in)
+	})
+}
+
+// placedVector encodes words by way of another space. A text that is asked of both spaces is encoded once.
+func (g *Gateway) placedVector(ctx context.Context, p *processed, placer encode.Placer, space, text string) ([]float32, error) {
+	from, err := g.deps.Encoders.Encoder(placer.From(), encode.Words)
+	if err != nil {
+		return nil, err
+	}
+	v, err := g.textVector(ctx, p, placer.From(), text)
+	if err != nil {
+		return nil, err
+	}
+	in := encode.Input{Kind: encode.Words, Words: text}
+	cost := max(placer.Cost(in)-from.Cost(in), 0)
+	return g.once(ctx, p, encodeKey{space, "text:" + text}, func(ctx context.Context) ([]float32, error) {
+		release, err := g.processors.Acquire(ctx, p.who, cost)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		return placer.Place(ctx, text, v)
 	})
 }

@@ -34,6 +34,15 @@ type entry struct {
 	lost  string // why the frame table cannot be read; "" where it was
 }
 
+// counted returns the frames and the timecodes of a moment; zeros and empty timecodes for an asset without frames to count.
+func (e *entry) counted(iv schema.Interval) (start, end int64, from, to string) {
+	if e.clock == nil {
+		return 0, 0, "", ""
+	}
+	start, end = schema.ShownFrames(e.clock, iv)
+	return start, end, e.scale.Format(start), e.scale.Format(end)
+}
+
 // An activeRun is what an entry keeps of a run that readers see.
 type activeRun struct {
 	id         string

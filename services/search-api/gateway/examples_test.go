@@ -267,5 +267,6 @@ func TestOneEncodingOfAText(t *testing.T) {
 // placed are words of pictures, which begin at the vector of the words among sentences.
 type placed struct{ encode.Func }
 
-func (placed) From() string                         { return apitest.Sentences }
-func (placed) Place(v []float32) ([]float32, error) { return v, nil }
+func (placed) From() string { return apitest.Sentences }
+
+func (placed) Place(_ context.Context, _ string, v []float32) ([]float32, error) { return v, nil }

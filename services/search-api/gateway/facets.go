@@ -102,7 +102,7 @@ func (p *processed) property(m *moment, name string) string {
 		}
 		return m.lead.Language
 	}
-	return m.lead.part.GetKind()
+	return m.lead.kind()
 }
 
 // properties are what the store says of a moment's evidence, each value once.

@@ -41,7 +41,7 @@ func TestTimesOfAnswersAskedBack(t *testing.T) {
 		if random.IntN(2) == 0 {
 			start += schema.Time(random.Int64N(int64(schema.Second)))
 		}
-		first, _ := shownFrames(clock, schema.Interval{Start: start, End: start + schema.Second})
+		first, _ := schema.ShownFrames(clock, schema.Interval{Start: start, End: start + schema.Second})
 		e := newEntry(&pb.Asset{Id: "a"}, nil, lineups{})
 		e.clock, e.scale = clock, scale
 		p := &processed{snap: newSnapshot(nil)}

@@ -213,3 +213,45 @@ func without(t *testing.T, metrics *prometheus.Registry) float64 {
 	t.Fatal("there is no gauge cinedex_assets_without_frames")
 	return 0
 }
+
+// A player places the frames of a variable rate by their lengths. An even rate needs none, and a table that cannot be read is told.
+func TestFrameLengths(t *testing.T) {
+	l := apitest.New(t)
+	even := l.Add(harbour())
+	varied := l.Add(mountain("mountain"))
+	path := vary(t, l, varied)
+	s := l.Serve(nil).Service
+	ask := func(c *authz.Caller, a *pb.Asset, frames bool) ([]int64, error) {
+		r, err := s.RPC.GetAsset(rpc.WithCaller(t.Context(), c), connect.NewRequest(&pb.GetAssetRequest{Asset: a.GetId(), Frames: frames}))
+		if err != nil {
+			return nil, err
+		}
+		if r.Msg.GetAsset().GetVideo().GetFrameTable() != nil && c != everybody {
+			t.Errorf("%s sees the place of the frame table", c.Name())
+		}
+		return r.Msg.GetFrameLengths(), nil
+	}
+	climber := authz.NewCaller("climber", []string{"mountain"})
+	got, err := ask(climber, varied, true)
+	if err != nil || int64(len(got)) != varied.GetVideo().GetFrames() || got[0] != int64(schema.Second/25) {
+		t.Errorf("a variable rate: %d lengths of %d frames, %v", len(got), varied.GetVideo().GetFrames(), err)
+	}
+	for name, r := range map[string]struct {
+		asset  *pb.Asset
+		frames bool
+	}{"an even rate": {even, true}, "not asked for": {varied, false}} {
+		if got, err := ask(everybody, r.asset, r.frames); err != nil || got != nil {
+			t.Errorf("%s: %d lengths, %v", name, len(got), err)
+		}
+	}
+	if _, err := ask(climber, even, true); errkind.Of(err) != errkind.NotFound {
+		t.Errorf("a hidden asset: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s = l.Serve(nil).Service
+	if _, err := ask(climber, varied, true); errkind.Of(err) != errkind.Unavailable || !strings.Contains(err.Error(), "restore it") || strings.Contains(err.Error(), l.Folder) {
+		t.Errorf("a lost table: %v", err)
+	}
+}

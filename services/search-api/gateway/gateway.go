@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -67,13 +68,15 @@ type Config struct {
 	Translate TranslateConfig `mapstructure:"translate"`
 	// Limits are what each caller may ask.
 	Limits fair.Limits `mapstructure:"limits"`
+	// Proxies are films for browsers that callers ask for.
+	Proxies ProxyConfig `mapstructure:"proxies"`
 }
 
 // Default returns two seconds, five hundred candidates, and limits that no editor meets who types and looks at pages of
 // thumbnails: four processors' time, and as much as forty seconds of it at once. There is memory for a photograph of 50
 // megapixels.
 func Default() Config {
-	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20, Recommend: recommend.Default(), Translate: TranslateConfig{Timeout: time.Second}, Limits: fair.Limits{Concurrent: 128, PerSecond: 4000, Burst: 40_000}}
+	return Config{Timeout: 2 * time.Second, Candidates: 500, PictureMemory: 192 << 20, Recommend: recommend.Default(), Translate: TranslateConfig{Timeout: time.Second}, Limits: fair.Limits{Concurrent: 128, PerSecond: 4000, Burst: 40_000}, Proxies: ProxyConfig{Waiting: 100}}
 }
 
 // Validate reports the first field that cannot be used.
@@ -96,6 +99,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Limits.Validate(); err != nil {
 		return fmt.Errorf("limits.%w", err)
+	}
+	if err := c.Proxies.Validate(); err != nil {
+		return fmt.Errorf("proxies.%w", err)
 	}
 	return nil
 }
@@ -145,7 +151,11 @@ type Deps struct {
 	// Frame returns exactly one frame of an asset.
 	Frame func(ctx context.Context, a *pb.Asset, clock schema.Clock, n int64) (image.Image, error)
 	// Blob returns a frame table. Callers are told the kind of its errors, and not their text.
-	Blob       func(ctx context.Context, ref *pb.MediaRef) ([]byte, error)
+	Blob func(ctx context.Context, ref *pb.MediaRef) ([]byte, error)
+	// Blobs yields the keys of Cinedex's own blobs under a prefix; nil tells no progress of proxies.
+	Blobs func(ctx context.Context, prefix string) iter.Seq2[string, error]
+	// Request publishes the request of a run behind live work; nil refuses requests of proxies.
+	Request    func(ctx context.Context, run *pb.Run) error
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 	// Metrics are of the queues; nil counts nothing.
@@ -160,6 +170,7 @@ type Gateway struct {
 	picks *picks
 
 	watching watchers
+	binLooks binLooks
 
 	shares
 	encoded  *vectorCache
@@ -168,8 +179,10 @@ type Gateway struct {
 	// pictures bounds the memory of pictures and frames: one may take hundreds of megabytes, and one query may
 	// ask for many. A claim is made by whoever has a slot already, so that the order is the queue's.
 	pictures *budget.Budget
+	proxies  *proxies
 	shots    *shotCache // of finished runs: what everybody who may see the run may know
 
+	comings    *lru.Cache[string, toCome]       // by asset and the asset's runs
 	spokenIn   *lru.Cache[scopePrint, []string] // the languages of a scope, by the print of the scope
 	translated *lru.Cache[translation, string]  // by caller: see vectorCache
 
@@ -198,9 +211,10 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.spans, _ = lru.New[store.Point, span](rememberedSpans)
 	g.shots, g.mostMatches, g.besideFrom = newShotCache(), maxMatches, besideFrom
 	g.mostItems, g.paidAtOnce = mostItems, paidAtOnce
+	g.comings, _ = lru.New[string, toCome](rememberedUnseen)
 	g.spokenIn, _ = lru.New[scopePrint, []string](rememberedScopes)
 	g.translated, _ = lru.New[translation, string](rememberedTranslations)
-	g.pictures = budget.New(cfg.PictureMemory)
+	g.pictures, g.proxies = budget.New(cfg.PictureMemory), newProxies()
 	f := promauto.With(deps.Registerer)
 	g.watching.library = &g.lib
 	g.lib.deps, g.lib.now, g.lib.turn, g.lib.lineups = &g.deps, time.Now, newTurn(), lineups{}
@@ -279,6 +293,9 @@ func (g *Gateway) answer(ctx, late context.Context, a *pending) (resp *pb.Search
 		if err := a.q.checkRuns(ctx, g); err != nil {
 			return nil, err
 		}
+	}
+	if a.q.offset == 0 {
+		resp.UnseenTitles = g.unseen(ctx, a.q)
 	}
 	if len(a.req.GetPreview()) == 0 {
 		resp.Search = g.picks.name(ctx, a.q, resp.GetHits())

@@ -272,7 +272,7 @@ func TestRefusals(t *testing.T) {
 		{"a filter alone", line("title:harbour"), errkind.Invalid, "query"},
 		{"both forms", &pb.SearchRequest{Q: "a", Query: query.Leaf(&pb.Leaf{Kind: "any", Text: "a"})}, errkind.Invalid, "q, query"},
 		{"an unknown leaf", line(`smell:coffee`), errkind.Invalid, `"smell"`},
-		{"an unknown leaf in a line has a column and a suggestion", line(`coffee AND dialog:coffee`), errkind.Invalid, `column 12: nothing serves "dialog"; there are any, dialogue,`},
+		{"an unknown leaf in a line has a column and a suggestion", line(`coffee AND dialog:coffee`), errkind.Invalid, `column 12: nothing serves "dialog"; there are any, beat, blank,`},
 		{"a filter's name with a slip", line(`coffee titel:harbour`), errkind.Invalid, "did you mean title?"},
 		{"a region where there is none", line(`dialogue[region left of 0.5]:coffee`), errkind.Invalid, "has no region"},
 		{"an attribute that nothing reads", line(`dialogue[loud=true]:coffee`), errkind.Invalid, `takes no attributes, and "loud" is given`},

@@ -73,7 +73,8 @@ func TestLabelsInTheirLanguage(t *testing.T) {
 		{"label:chat", []string{"label words: cat (fr) by cldr"}, "street 0-4"},
 		{"label:Katze", []string{"label words: cat (de) by cldr"}, "street 0-4"},
 		{"label:gato", []string{"label words: cat (es) by cldr"}, "street 0-4"}, // a language that the library lacks
-		{"look:pluie", []string{"like_text picture: pluie", "like_text words: rain (fr) by cldr"}, "street 4-8"},
+		// Audio descriptions are in languages, so they are asked as the query is written.
+		{"look:pluie", []string{"like_text picture: pluie", "like_text words: pluie", "like_text words: rain (fr) by cldr"}, "street 4-8"},
 		{"label.words:pluie AND look:green", []string{"label words: rain (fr) by cldr", "like_text picture: green", "like_text words: green"}, "street 4-8"},
 		// English words, words that a label has, phrases.
 		{"label:cat", []string{"label words: cat"}, "street 0-4"},
@@ -128,7 +129,7 @@ func TestSpaceOfOneLanguage(t *testing.T) {
 	with := func(d *gateway.Deps) { d.Catalog, d.Translators = c, translate.Chain{tr} }
 	g := hearing(t, with, street())
 	resp := ask(t, g, line("look:verdoyant lang:fr"))
-	if diff := cmp.Diff([]string{"like_text picture: green (fr) by libretranslate", "like_text words: green (fr) by libretranslate"}, read(resp)); diff != "" {
+	if diff := cmp.Diff([]string{"like_text picture: green (fr) by libretranslate", "like_text words: green (fr) by libretranslate", "like_text words: verdoyant (fr)"}, read(resp)); diff != "" {
 		t.Errorf("ran (-want +got):\n%s", diff)
 	}
 	if got := where(resp); len(got) == 0 || got[0] != "street 4-8" {
@@ -140,7 +141,7 @@ func TestSpaceOfOneLanguage(t *testing.T) {
 	if len(resp.GetPartial()) == 0 || resp.GetPartial()[0].GetPart() != "like_text/translation" || resp.GetTotal().GetExact() {
 		t.Errorf("without the server: partial %v, total %v", resp.GetPartial(), resp.GetTotal())
 	}
-	if diff := cmp.Diff([]string{"like_text picture: bleuatre", "like_text words: bleuatre"}, read(resp)); diff != "" {
+	if diff := cmp.Diff([]string{"like_text picture: bleuatre", "like_text words: bleuatre", "like_text words: bleuatre (fr)"}, read(resp)); diff != "" {
 		t.Errorf("without the server (-want +got):\n%s", diff)
 	}
 }

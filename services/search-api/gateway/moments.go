@@ -52,16 +52,19 @@ const (
 	nearLine                  // a line that has some of the words, or whose meaning is not called a match
 	seenShot                  // a picture or a label that is called a match
 	meantLine                 // a line whose meaning is called a match
+	heardLine                 // a line of a second source that has all of the words
 	saidLine                  // a line that has all of the words
 )
 
 // line reports whether the evidence is a line, and not a shot.
 func (s standing) line() bool { return s != nearShot && s != seenShot }
 
-// standingOf is the standing of a hit of the part with this confidence.
-func standingOf(pt *part, confidence float32) standing {
+// standingOf is the standing of a hit of the part, of this kind and with this confidence.
+func standingOf(pt *part, kind string, confidence float32) standing {
 	line, match := pt.About.GetQuoted(), confidence >= pt.match()
 	switch {
+	case line && match && pt.second(kind):
+		return heardLine
 	case line && match && pt.space == "":
 		return saidLine
 	case line && match:
@@ -525,6 +528,7 @@ func (e evaluation) leaf(l *pb.Leaf, sure bool) []*moment {
 		at := map[place]*moment{}
 		var ms []*moment
 		hits := e.hits[pt]
+		said := saidBy(pt, hits)
 		for i, h := range hits {
 			run, ok := e.p.snap.run(h.Run)
 			if !ok || !e.p.scope.Has(h.Run) { // cannot be: engines answer within the scope
@@ -535,6 +539,9 @@ func (e evaluation) leaf(l *pb.Leaf, sure bool) []*moment {
 				continue
 			}
 			pl := place{run.id, e.snap(pt, h)}
+			if pt.second(h.Kind) {
+				pl.Interval = said[saidPlace{h.Asset, pt.whole(i)}].of(pl.Interval)
+			}
 			m, first := at[pl], at[pl] == nil
 			strong := strength(pt, confidence, h.Score, hits[0].Score)
 			if first {
@@ -546,8 +553,8 @@ func (e evaluation) leaf(l *pb.Leaf, sure bool) []*moment {
 				at[pl] = m
 				ms = append(ms, m)
 			}
-			ev := evidence{part: pt, Hit: h, rank: len(ms), confidence: confidence, strength: strong, standing: standingOf(pt, confidence)}
-			if first {
+			ev := evidence{part: pt, Hit: h, rank: len(ms), confidence: confidence, strength: strong, standing: standingOf(pt, h.Kind, confidence)}
+			if first || ev.surer(m.lead) {
 				m.lead = ev
 			}
 			m.evidence = support(m.evidence, []evidence{ev})

@@ -71,19 +71,29 @@ func stands(n *pb.Related, x, y schema.Interval) bool {
 
 // cuts are the boundaries between the shots of a film.
 func (o *oracle) cuts(asset string) (out []schema.Time) {
+	if known, ok := o.cutsOf[asset]; ok {
+		return known
+	}
 	for _, f := range o.films {
+		if apitest.AssetOf(f.Title) != asset {
+			continue
+		}
 		at := schema.Time(0)
 		for i, s := range f.Shots {
-			if i > 0 && apitest.AssetOf(f.Title) == asset {
+			if i > 0 {
 				out = append(out, at)
 			}
 			at += schema.Time(s.Seconds) * schema.Second
 		}
 	}
+	if o.cutsOf == nil {
+		o.cutsOf = map[string][]schema.Time{}
+	}
+	o.cutsOf[asset] = out
 	return out
 }
 
-// atLeast looks at each second of each film. Every moment of a trial begins and ends at a full second.
+// atLeast looks at each second of the film in work. Every moment of a trial begins and ends at a full second.
 func (o *oracle) atLeast(n *pb.AtLeast) (out []oracleMoment) {
 	var lists [][]oracleMoment
 	seconds := schema.Time(0)
@@ -93,26 +103,23 @@ func (o *oracle) atLeast(n *pb.AtLeast) (out []oracleMoment) {
 			seconds = max(seconds, m.End/schema.Second)
 		}
 	}
-	for _, f := range o.films {
-		asset := apitest.AssetOf(f.Title)
-		var now *oracleMoment
-		for s := range seconds {
-			second := schema.Interval{Start: s * schema.Second, End: (s + 1) * schema.Second}
-			held := 0
-			for _, l := range lists {
-				if slices.ContainsFunc(l, func(m oracleMoment) bool { return m.asset == asset && m.Overlaps(second) }) {
-					held++
-				}
+	var now *oracleMoment
+	for s := range seconds {
+		second := schema.Interval{Start: s * schema.Second, End: (s + 1) * schema.Second}
+		held := 0
+		for _, l := range lists {
+			if slices.ContainsFunc(l, func(m oracleMoment) bool { return m.Overlaps(second) }) {
+				held++
 			}
-			switch {
-			case held < int(n.GetCount()):
-				now = nil
-			case now != nil:
-				now.End = second.End
-			default:
-				out = append(out, oracleMoment{asset: asset, Interval: second, why: map[reason]oracleItem{}})
-				now = &out[len(out)-1]
-			}
+		}
+		switch {
+		case held < int(n.GetCount()):
+			now = nil
+		case now != nil:
+			now.End = second.End
+		default:
+			out = append(out, oracleMoment{asset: o.asset, Interval: second, why: map[reason]oracleItem{}})
+			now = &out[len(out)-1]
 		}
 	}
 	for i := range out {

@@ -37,6 +37,7 @@ type oracle struct {
 	parts  []oraclePart
 	asset  string // of the moments that are worked out
 	large  bool
+	cutsOf map[string][]schema.Time           // the cuts of each film that were worked out
 	known  map[string]map[string][]oracleItem // of a large library: the items of each source and text, by asset
 }
 
@@ -44,6 +45,8 @@ type oracle struct {
 type oraclePart struct {
 	leaf   *pb.Leaf
 	source *catalog.Source
+	// second is asked together with source; nil where no film was heard.
+	second *catalog.Source
 	// quoted and the space say how surely an item is a line that was asked for.
 	standing int
 	items    map[string][]oracleItem // by asset
@@ -54,6 +57,7 @@ type oraclePart struct {
 // An oracleItem is an annotation or embedding of a part's set, at the interval that it stands for.
 type oracleItem struct {
 	part     int
+	standing int
 	run      string
 	ordinal  int64
 	language string
@@ -189,7 +193,7 @@ func (o *oracle) better(a, b oracleMoment) int {
 		parts = map[int]bool{}
 		for k, e := range m.why {
 			parts[k.part] = true
-			standing = max(standing, o.parts[k.part].standing)
+			standing = max(standing, e.standing)
 			items = append(items, e)
 		}
 		slices.SortFunc(items, func(a, b oracleItem) int {
@@ -274,21 +278,21 @@ func (o *oracle) score(m oracleMoment) (sum float64) {
 	return sum
 }
 
-// Standings of matches: a shot, a line by meaning, a line by words.
+// Standings of matches: a shot, a line by meaning, a line as heard, a line by words.
 const (
 	aShot = 2 + iota
 	aMeaning
+	aHeard
 	aLine
 )
 
 // compareLeads: a line before a shot, then the surer standing, then the rank.
 func (o *oracle) compareLeads(a, b oracleItem) int {
-	sa, sb := o.parts[a.part].standing, o.parts[b.part].standing
-	return cmp.Or(cmp.Compare(sb, sa), cmp.Compare(a.rank, b.rank), cmp.Compare(a.part, b.part), cmp.Compare(a.run, b.run), cmp.Compare(a.ordinal, b.ordinal))
+	return cmp.Or(cmp.Compare(b.standing, a.standing), cmp.Compare(a.rank, b.rank), cmp.Compare(a.part, b.part), cmp.Compare(a.run, b.run), cmp.Compare(a.ordinal, b.ordinal))
 }
 
 func (o *oracle) compare(a, b oracleMoment) int {
-	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(o.parts[b.lead.part].standing, o.parts[a.lead.part].standing), cmp.Compare(a.asset, b.asset), a.Compare(b.Interval))
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.lead.standing, a.lead.standing), cmp.Compare(a.asset, b.asset), a.Compare(b.Interval))
 }
 
 func (o *oracle) fuses(q *pb.Query) bool {
@@ -314,7 +318,7 @@ func (o *oracle) fuses(q *pb.Query) bool {
 // fold: in the order of scores, a moment joins the kept moment at its place, or the first kept moment that is the same moment.
 func (o *oracle) fold(ms []oracleMoment) []oracleMoment {
 	var kept []oracleMoment
-	standing := func(m oracleMoment) int { return o.parts[m.lead.part].standing }
+	standing := func(m oracleMoment) int { return m.lead.standing }
 	same := func(a, b oracleMoment) bool {
 		if a.asset != b.asset || !a.Overlaps(b.Interval) {
 			return false
@@ -371,7 +375,15 @@ func (o *oracle) ask(t testing.TB, q *pb.Query, f *pb.Filter) {
 			if l.GetMode() == pb.TextMode_TEXT_MODE_WORDS && !words || l.GetMode() == pb.TextMode_TEXT_MODE_MEANING && words {
 				continue
 			}
+			if s.GetSecondTo() != "" {
+				continue // asked together with the first source
+			}
 			pt := oraclePart{leaf: l, source: s, standing: aShot, regional: regional[l]}
+			for _, o := range o.view.Leaf(l.GetKind()).Sources {
+				if words && o.GetSecondTo() == s.GetKind() {
+					pt.second = o
+				}
+			}
 			if s.About.GetQuoted() {
 				pt.standing = aMeaning
 				if words {
@@ -406,6 +418,7 @@ func (o *oracle) numbered(t testing.TB, number int, pt oraclePart, f *pb.Filter)
 func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) map[string][]oracleItem {
 	out := map[string][]oracleItem{}
 	scores := o.scores(t, pt)
+	standing := pt.standing
 	take := func(asset, run string, ordinal int64, language string, confidence float32, iv, stands schema.Interval) {
 		if f.GetEnd() > 0 && !iv.Overlaps(schema.Interval{Start: schema.Time(f.GetStart()), End: schema.Time(f.GetEnd())}) || pt.source.GetSpace() == "" && confidence < f.GetMinConfidence() {
 			return
@@ -413,7 +426,7 @@ func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) ma
 		s, ok := scores[itemID{run, ordinal}]
 		switch {
 		case ok:
-			out[asset] = append(out[asset], oracleItem{part: number, run: run, ordinal: ordinal, language: language, score: s, asset: asset, Interval: stands})
+			out[asset] = append(out[asset], oracleItem{part: number, standing: standing, run: run, ordinal: ordinal, language: language, score: s, asset: asset, Interval: stands})
 		case pt.source.GetSpace() == "":
 			t.Fatalf("the engine does not find %q in item %d of %s", pt.leaf.GetText(), ordinal, run)
 		}
@@ -434,6 +447,15 @@ func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) ma
 					take(asset, run(algorithm), int64(i), line.Language, 1, iv, iv)
 				}
 			}
+			said := slices.Clone(out[asset])
+			standing = aHeard
+			for i, line := range film.Heard {
+				iv := schema.Interval{Start: second(line.From), End: second(line.To)}
+				if pt.second != nil && hasWords(line.Text, pt.leaf.GetText()) {
+					take(asset, run("transcript"), int64(i), line.Language, apitest.HeardConfidence, iv, standsFor(iv, said))
+				}
+			}
+			standing = pt.standing
 		case pt.source.GetKind() == "face":
 			for i, face := range o.faces[asset] {
 				iv := schema.Interval{Start: second(face.From), End: second(face.To)}
@@ -477,6 +499,21 @@ func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) ma
 	return out
 }
 
+// standsFor is the interval that a line as heard stands for: of the lines of subtitles that match and share half of the shorter, the line that shares the most.
+func standsFor(heard schema.Interval, said []oracleItem) schema.Interval {
+	best := heard
+	for _, s := range said {
+		shared := s.Intersect(heard).Duration()
+		if 2*shared < min(s.Duration(), heard.Duration()) || s.Duration() > 15*schema.Second || heard.Duration() > 15*schema.Second {
+			continue
+		}
+		if most := best.Intersect(heard).Duration(); best == heard || shared > most || shared == most && s.Compare(best) < 0 {
+			best = s.Interval
+		}
+	}
+	return best
+}
+
 func hasWords(text, words string) bool {
 	have := strings.Fields(text)
 	for _, w := range strings.Fields(words) {
@@ -500,7 +537,7 @@ func (o *oracle) scores(t testing.TB, pt oraclePart) map[itemID]float64 {
 		if pt.source.GetField() == pb.AnswerField_ANSWER_FIELD_LABEL {
 			field = search.FieldLabel
 		}
-		q.Text = &search.TextQuery{Scope: o.scope, Filter: search.Filter{Kinds: []string{pt.source.GetKind()}}, Field: field, Mode: search.AllWords, Words: pt.leaf.GetText(), Limit: search.MaxLimit}
+		q.Text = &search.TextQuery{Scope: o.scope, Filter: search.Filter{Kinds: kindsOf(pt)}, Field: field, Mode: search.AllWords, Words: pt.leaf.GetText(), Limit: search.MaxLimit}
 	} else {
 		id := apitest.Sentences
 		if strings.HasPrefix(space, "efficientnet") {
@@ -520,9 +557,20 @@ func (o *oracle) scores(t testing.TB, pt oraclePart) map[itemID]float64 {
 				continue
 			}
 		}
+		if pt.second != nil && h.Kind == pt.second.GetKind() {
+			h.Score *= pt.second.GetTrust()
+		}
 		out[itemID{h.Run, h.Ordinal}] = h.Score
 	}
 	return out
+}
+
+// kindsOf are the kinds that words are looked for in.
+func kindsOf(pt oraclePart) []string {
+	if pt.second == nil {
+		return []string{pt.source.GetKind()}
+	}
+	return []string{pt.source.GetKind(), pt.second.GetKind()}
 }
 
 // hits asks for ranked hits where those are all, and for a set in a large library.
@@ -539,6 +587,7 @@ type trial struct {
 	all                   *gateway.Gateway
 	view                  *catalog.View
 	count                 int
+	queries               int   // of one library
 	asked, found, matches int   // queries, those with a match, and their matches
 	leaves                []int // how many items each leaf had
 }
@@ -549,7 +598,7 @@ func newTrialOver(t testing.TB, l *apitest.Library) *trial {
 	cfg := gateway.Default()
 	cfg.Timeout = 10 * time.Minute
 	all := openWith(t, l, cfg, func(d *gateway.Deps) { d.Catalog = apitest.FacesCatalog() })
-	return &trial{l: l, all: all, view: apitest.FacesCatalog().View()}
+	return &trial{l: l, all: all, view: apitest.FacesCatalog().View(), queries: oracleQueries}
 }
 
 // add puts films into the library, and the faces of each film.
@@ -657,8 +706,25 @@ func randomFilms(t *rapid.T) []apitest.Film {
 			films[i].Lines = append(films[i].Lines, apitest.Line{From: from, To: from + rapid.Int64Range(1, 6).Draw(t, "length"),
 				Language: rapid.SampledFrom([]string{"en", "de"}).Draw(t, "language"), Text: phrase()})
 		}
+		if rapid.Bool().Draw(t, "heard") {
+			films[i].Heard = randomSpeech(t, films[i].Lines, phrase)
+		}
 	}
 	return films
+}
+
+// randomSpeech hears some lines of subtitles, at other times, and other lines.
+func randomSpeech(t *rapid.T, lines []apitest.Line, phrase func() string) (heard []apitest.Line) {
+	for range rapid.IntRange(1, 6).Draw(t, "heard lines") {
+		line := rapid.SampledFrom(lines).Draw(t, "heard line")
+		line.From = max(0, line.From+rapid.Int64Range(-3, 3).Draw(t, "shift"))
+		line.To = line.From + rapid.SampledFrom([]int64{1, 2, 3, 5, 14, 15, 16}).Draw(t, "heard length")
+		if rapid.Bool().Draw(t, "misheard") {
+			line.Text = phrase()
+		}
+		heard = append(heard, line)
+	}
+	return heard
 }
 
 func randomLeaf(t *rapid.T) *pb.Query {
@@ -736,7 +802,7 @@ func TestOracle(t *testing.T) {
 func (tr *trial) once(t testing.TB, r *rapid.T) {
 	films := randomFilms(r)
 	o := tr.add(t, films, randomFaces(r, films)...)
-	for range oracleQueries {
+	for range tr.queries {
 		q, f := exactQuery(r), randomFilter(r)
 		tr.all.BesideFrom(rapid.SampledFrom([]int{0, 2, 1000}).Draw(r, "beside from"))
 		if problem := tr.check(t, o, q, f); problem != "" {

@@ -148,7 +148,7 @@ func (g *Gateway) goBeyond(late context.Context, p *processed, parts []*part, r 
 	r.beyond = slices.DeleteFunc(m.moments, func(x *moment) bool {
 		return slices.ContainsFunc(lines[x.asset].around(x.Interval, 0), func(y *moment) bool {
 			// A line is no part of a picture that was shown.
-			return x.place() == y.place() || m.fused && y.match() && (y.lead.standing.line() || !x.lead.standing.line()) && sameMoment(x, y)
+			return x.place() == y.place() || y.lead.standing == heardLine && x.lead.standing == saidLine && sameMoment(x, y) || m.fused && y.match() && (y.lead.standing.line() || !x.lead.standing.line()) && sameMoment(x, y)
 		})
 	})
 	r.total.Count, r.total.Exact = max(r.total.GetCount(), int64(m.count)), m.whole
@@ -307,6 +307,9 @@ func (g *Gateway) postprocess(ctx context.Context, p *processed, parts []*part, 
 	if err != nil {
 		return nil, err
 	}
+	if err := g.sameFootage(ctx, p, page, resp.GetHits()); err != nil {
+		return nil, err
+	}
 	for i, h := range resp.GetHits() {
 		h.Folded = folded[page[i]]
 		if p.byGroup {
@@ -432,7 +435,7 @@ func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 	e := p.snap.asset(m.asset)
 	h := &pb.Hit{
 		Title: e.title, TitleName: e.name, Credit: e.credit, Asset: m.asset, Score: m.score,
-		Media: "/media/" + m.asset, Thumbnail: m.thumbnail,
+		Media: "/media/" + m.asset, Thumbnail: m.thumbnail, Near: m.near || !m.match(),
 	}
 	var said []spokenEvidence
 	for i, ev := range m.shown {
@@ -459,19 +462,8 @@ func (g *Gateway) hit(p *processed, m *filling) *pb.Hit {
 	g.quote(h, p, m, said)
 	iv := m.interval(h)
 	h.Start, h.End, h.StartMs, h.EndMs = int64(iv.Start), int64(iv.End), iv.Start.Millis(), iv.End.Millis()
-	if e.clock != nil {
-		h.StartFrame, h.EndFrame = shownFrames(e.clock, iv)
-		h.StartTimecode, h.EndTimecode = e.scale.Format(h.StartFrame), e.scale.Format(h.EndFrame)
-	}
+	h.StartFrame, h.EndFrame, h.StartTimecode, h.EndTimecode = e.counted(iv)
 	return h
-}
-
-// shownFrames returns the frames of a moment. The first is the frame that the start names, so that the frame, the timecode and the
-// milliseconds of an answer, asked back, lead to one frame.
-func shownFrames(c schema.Clock, iv schema.Interval) (start, end int64) {
-	start, end = schema.FrameSpan(c, iv)
-	start = min(max(start, schema.FrameNamed(c, iv.Start)), max(c.Frames()-1, 0))
-	return start, max(end, start+1)
 }
 
 // shown returns the best of the evidence, with the lead among it.
@@ -520,7 +512,7 @@ func (p *processed) evidence(ev evidence, about *pb.Annotation) *pb.Evidence {
 	run, _ := p.snap.run(ev.Run)
 	out := &pb.Evidence{
 		Leaf: ev.part.leaf.GetKind(), By: ev.part.GetBy(), Algorithm: run.algorithm, Version: run.version,
-		Run: ev.Run, Ordinal: ev.Ordinal, Kind: ev.part.GetKind(), Score: ev.Score, Rank: int32(ev.rank),
+		Run: ev.Run, Ordinal: ev.Ordinal, Kind: ev.kind(), Score: ev.Score, Rank: int32(ev.rank),
 		Start: int64(ev.Interval.Start), End: int64(ev.Interval.End),
 	}
 	if about != nil {

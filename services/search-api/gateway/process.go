@@ -111,6 +111,15 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	return p, nil
 }
 
+// within sets the library as it is now, and all of the library that the caller may see.
+func (p *processed) within(ctx context.Context, g *Gateway, caller *authz.Caller) (err error) {
+	if p.snap, err = g.lib.snapshot(ctx); err != nil {
+		return err
+	}
+	p.scope, err = g.scope(ctx, p.snap, caller, nil)
+	return err
+}
+
 // understand reads the query and the filter of a request, and checks both.
 func (p *processed) understand(req *pb.SearchRequest) (err error) {
 	lang := query.Language{Names: p.view, Strict: true}

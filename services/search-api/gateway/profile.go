@@ -98,7 +98,7 @@ func (p *processed) leafParts(l *pb.Leaf) []weighted {
 			}
 		}
 		if weight > 0 {
-			out = append(out, weighted{source{Source: s}, weight})
+			out = append(out, weighted{source: source{Source: s}, weight: weight})
 		}
 	}
 	return out
@@ -138,7 +138,7 @@ func (p *processed) rescore(ms []*moment) (out []*moment, why string) {
 func (p *processed) inputs(m *moment) *profile.Inputs {
 	e := p.snap.asset(m.asset)
 	in := &profile.Inputs{Score: m.score, StartMS: float64(m.Start.Millis()), EndMS: float64(m.End.Millis()), Title: e.title, Series: e.series,
-		Kind: m.lead.part.GetKind(), Leaves: map[string]float64{}}
+		Kind: m.lead.kind(), Leaves: map[string]float64{}}
 	in.DurationMS = in.EndMS - in.StartMS
 	if m.lead.standing.line() {
 		in.Language = m.lead.Language

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -81,22 +82,30 @@ func (g *Gateway) failure(ctx context.Context, part string, err error) (*pb.Part
 func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search.Hit, error) {
 	q := pt.words(p)
 	q.Limit = g.cfg.Candidates
-	if pt.mode != search.AnyWord {
-		hits, err := g.text(ctx, p, q)
-		pt.complete = len(hits)
-		return hits, err
+	if pt.mode == search.AnyWord {
+		q.Mode = search.AllWords
 	}
-	q.Mode = search.AllWords
-	hits, err := g.text(ctx, p, q)
-	if err != nil {
+	// Lines with some of the words come behind the lines with all words. Both are asked at once.
+	var hits, some []search.Hit
+	var both errgroup.Group
+	both.Go(func() (err error) {
+		hits, err = g.text(ctx, p, q)
+		return err
+	})
+	if pt.mode == search.AnyWord && !oneWord(q.Words) {
+		both.Go(func() (err error) {
+			loose := q
+			loose.Mode = search.AnyWord
+			some, err = g.text(ctx, p, loose)
+			return err
+		})
+	}
+	if err := both.Wait(); err != nil {
 		return nil, err
 	}
 	pt.complete = len(hits)
-	q.Mode = search.AnyWord
-	some, err := g.text(ctx, p, q)
-	if err != nil {
-		return nil, err
-	}
+	pt.weigh(hits)
+	pt.weigh(some)
 	have := make(map[itemID]bool, len(hits))
 	for _, h := range hits {
 		have[itemID{h.Run, h.Ordinal}] = true
@@ -107,6 +116,11 @@ func (g *Gateway) askText(ctx context.Context, p *processed, pt *part) ([]search
 		}
 	}
 	return hits, nil
+}
+
+// oneWord reports whether words are a single word in every analysis: letters and digits of ASCII alone.
+func oneWord(words string) bool {
+	return words != "" && !strings.ContainsFunc(words, func(r rune) bool { return (r < '0' || r > '9') && ((r|0x20) < 'a' || (r|0x20) > 'z') })
 }
 
 // text asks the engine one question of words, when it is the caller's turn.

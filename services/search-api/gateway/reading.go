@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/store"
@@ -134,26 +135,47 @@ func (g *Gateway) readBehind(ctx context.Context, p *processed, fs []*filling) e
 	return nil
 }
 
-// readThumbnails finds the picture that shows each moment: the one that covers the start, or the last before it.
+// readThumbnails finds the picture that shows each moment.
 func (g *Gateway) readThumbnails(ctx context.Context, p *processed, fs []*filling) error {
-	thumbnails := p.view.Role(pb.KindRole_KIND_ROLE_THUMBNAILS)
-	at := make([]store.Point, 0, len(fs))
-	shown := make([]*filling, 0, len(fs)) // element i is shown by the picture at at[i]
-	for _, f := range fs {
-		if pt, ok := p.snap.asset(f.asset).spanAt(thumbnails, f.Start); ok {
-			at, shown = append(at, pt), append(shown, f)
+	at := make([]beginning, len(fs))
+	for i, f := range fs {
+		at[i] = beginning{f.asset, f.Start}
+	}
+	paths, err := g.thumbnailsAt(ctx, p.view, p.snap, at)
+	for i, path := range paths {
+		fs[i].thumbnail = path
+	}
+	return err
+}
+
+// A beginning is a time of an asset.
+type beginning struct {
+	asset string
+	start schema.Time
+}
+
+// thumbnailsAt returns the path of the picture that shows each beginning: of the picture that covers the time, or of the last picture before; "" where
+// there is none.
+func (g *Gateway) thumbnailsAt(ctx context.Context, view *catalog.View, snap *snapshot, at []beginning) ([]string, error) {
+	thumbnails := view.Role(pb.KindRole_KIND_ROLE_THUMBNAILS)
+	points := make([]store.Point, 0, len(at))
+	of := make([]int, 0, len(at)) // points[i] is of at[of[i]]
+	for i, b := range at {
+		if pt, ok := snap.asset(b.asset).spanAt(thumbnails, b.start); ok {
+			points, of = append(points, pt), append(of, i)
 		}
 	}
-	spans, err := g.spansAt(ctx, at)
+	spans, err := g.spansAt(ctx, points)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i, f := range shown {
-		if s, ok := spans[at[i]]; ok {
-			f.thumbnail = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", f.asset, at[i].Run, s.ordinal)
+	paths := make([]string, len(at))
+	for i, pt := range points {
+		if s, ok := spans[pt]; ok {
+			paths[of[i]] = fmt.Sprintf("/thumbnails/%s/%s/%d.jpg", at[of[i]].asset, pt.Run, s.ordinal)
 		}
 	}
-	return nil
+	return paths, nil
 }
 
 // A span is a shot or a thumbnail of a run: when it is, and which annotation it is.

@@ -120,11 +120,7 @@ func (g *Gateway) Recommend(ctx context.Context, caller *authz.Caller, req *pb.R
 	if !g.picks.cfg.Log || resp.GetQuery() == "" {
 		return resp, nil
 	}
-	var err error
-	if p.snap, err = g.lib.snapshot(ctx); err != nil {
-		return nil, err
-	}
-	if p.scope, err = g.scope(ctx, p.snap, caller, nil); err != nil {
+	if err := p.within(ctx, g, caller); err != nil {
 		return nil, err
 	}
 	secret, err := g.picks.key(ctx)
@@ -191,10 +187,7 @@ func (r *recommending) fill(ctx context.Context, resp *pb.RecommendResponse) (er
 func (r *recommending) moment(m recommend.Moment) *pb.RecommendedMoment {
 	e, iv := r.p.snap.asset(m.Asset), schema.Interval{Start: schema.Time(m.Start), End: schema.Time(m.End)}
 	out := &pb.RecommendedMoment{Title: e.title, TitleName: e.name, Asset: m.Asset, Start: m.Start, End: m.End, StartMs: iv.Start.Millis(), EndMs: iv.End.Millis()}
-	if e.clock != nil {
-		out.StartFrame, out.EndFrame = shownFrames(e.clock, iv)
-		out.StartTimecode, out.EndTimecode = e.scale.Format(out.StartFrame), e.scale.Format(out.EndFrame)
-	}
+	out.StartFrame, out.EndFrame, out.StartTimecode, out.EndTimecode = e.counted(iv)
 	return out
 }
 

@@ -17,6 +17,8 @@ import (
 type source struct {
 	*catalog.Source
 	space string // the version of the source's space that is asked; "" for words
+	// seconds are sources of words that are asked together with the source: see together.
+	seconds []*catalog.Source
 }
 
 // fields are the engine's names of the fields that words are looked for in.
@@ -63,16 +65,16 @@ func (g *Gateway) route(p *processed) []*part {
 	var parts []*part
 	for _, l := range query.Leaves(p.tree) {
 		leaf := p.view.Leaf(l.GetKind())
-		for _, w := range p.leafParts(l) {
+		for _, w := range together(inStead(p.leafParts(l), p.scope.stands), p.scope.stands) {
 			s := w.Source
 			for _, space := range g.spacesOf(p, s.GetSpace()) {
-				pt := &part{number: len(parts), leaf: l, shape: leaf.GetShape(), source: source{s, space}, asking: asking{text: l.GetText(), way: s.GetBy()},
+				pt := &part{number: len(parts), leaf: l, shape: leaf.GetShape(), source: source{s, space, w.seconds}, asking: asking{text: l.GetText(), way: s.GetBy()},
 					calibration: calibrationOf(s, space), weight: w.weight, filter: f, mode: textMode(leaf, l.GetMode())}
 				if space != "" {
 					pt.same = sameFrom(s, space, pt.shape, l)
 				}
 				if space == "" {
-					pt.filter.Kinds = []string{s.GetKind()}
+					pt.filter.Kinds = pt.kinds()
 				}
 				pt.filter.MinConfidence = max(f.MinConfidence, l.GetMinConfidence())
 				if pt.filter.Languages, _ = bothLanguages(f.Languages, l.GetLanguages()); !s.About.GetInLanguage() {

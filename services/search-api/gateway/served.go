@@ -77,7 +77,9 @@ func served(v *catalog.View, l *pb.Leaf, f *pb.Filter) error {
 	}
 	able := slices.Clone(sources)
 	if keep(func(s *catalog.Source) bool { return unresembled(v, s, l) == nil }); len(sources) == 0 {
-		return unresembled(v, able[len(able)-1], l)
+		// The error is of vectors, where some source has vectors.
+		i := slices.IndexFunc(able, func(s *catalog.Source) bool { return s.GetSpace() != "" })
+		return unresembled(v, able[max(i, 0)], l)
 	}
 	if _, ok := bothLanguages(f.GetLanguages(), l.GetLanguages()); !ok {
 		return fmt.Errorf("%s is wanted in %s, and the filter wants only lang:%s", name, strings.Join(l.GetLanguages(), ", "), strings.Join(f.GetLanguages(), ","))

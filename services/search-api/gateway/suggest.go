@@ -46,24 +46,18 @@ func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.Sug
 	}
 	typed := strings.TrimLeft(req.GetTyped(), " ")
 	limit := cmp.Or(int(req.GetLimit()), defaultSuggestions)
-	switch {
-	case limit < 0 || limit > MaxSuggestions:
-		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxSuggestions)
-	case len(typed) > MaxTyped:
-		return nil, errkind.New(errkind.Invalid, "typed: %d bytes are more than the %d allowed", len(typed), MaxTyped)
-	case !utf8.ValidString(typed):
-		return nil, errkind.New(errkind.Invalid, "typed: not UTF-8")
+	if err := suggestible(typed, limit); err != nil {
+		return nil, err
 	}
 	resp := &pb.SuggestResponse{}
+	if req.GetFirstView() {
+		return g.firstView(ctx, caller, req, limit)
+	}
 	if strings.TrimSpace(typed) == "" {
 		return resp, nil
 	}
 	p := g.begin(caller)
-	var err error
-	if p.snap, err = g.lib.snapshot(ctx); err != nil {
-		return nil, err
-	}
-	if p.scope, err = g.scope(ctx, p.snap, caller, nil); err != nil {
+	if err := p.within(ctx, g, caller); err != nil {
 		return nil, err
 	}
 	sources := suggestable(p.view)
@@ -103,21 +97,44 @@ func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.Sug
 	return resp, nil
 }
 
-// A suggested is a leaf of words with a source of it.
-type suggested struct {
-	*catalog.Source
-	leaf string
+// suggestible returns an error where nothing can be suggested for typed words.
+func suggestible(typed string, limit int) error {
+	switch {
+	case limit < 0 || limit > MaxSuggestions:
+		return errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxSuggestions)
+	case len(typed) > MaxTyped:
+		return errkind.New(errkind.Invalid, "typed: %d bytes are more than the %d allowed", len(typed), MaxTyped)
+	case !utf8.ValidString(typed):
+		return errkind.New(errkind.Invalid, "typed: not UTF-8")
+	}
+	return nil
 }
 
-// suggestable returns the leaves whose words can be suggested: one source of words each.
+// A suggested is a leaf of words with a source of it, and the kinds of the source and of the sources that are second to it.
+type suggested struct {
+	*catalog.Source
+	leaf  string
+	kinds []string
+}
+
+// suggestable returns the leaves whose words can be suggested: one source of words each, with its second sources. Words of a kind that is second to the kind of
+// another leaf are suggested for the other leaf alone.
 func suggestable(v *catalog.View) (out []suggested) {
+	elsewhere := map[string]bool{} // kinds that another leaf suggests
 	for _, l := range v.Leaves() {
 		i := slices.IndexFunc(l.Sources, func(s *catalog.Source) bool { return s.GetSpace() == "" && s.Algorithm == l.Algorithm })
-		if l.GetShape() == pb.LeafShape_LEAF_SHAPE_WORDS && i >= 0 {
-			out = append(out, suggested{l.Sources[i], l.GetName()})
+		if l.GetShape() != pb.LeafShape_LEAF_SHAPE_WORDS || i < 0 {
+			continue
 		}
+		of := suggested{l.Sources[i], l.GetName(), []string{l.Sources[i].GetKind()}}
+		for _, s := range l.Sources {
+			if s.GetSpace() == "" && s.GetSecondTo() == of.GetKind() && s.GetField() == of.GetField() {
+				of.kinds, elsewhere[s.GetKind()] = append(of.kinds, s.GetKind()), true
+			}
+		}
+		out = append(out, of)
 	}
-	return out
+	return slices.DeleteFunc(out, func(s suggested) bool { return elsewhere[s.GetKind()] })
 }
 
 // charactersLike returns the characters whose name begins with the letters typed.
@@ -143,7 +160,7 @@ func (g *Gateway) charactersLike(ctx context.Context, p *processed, typed string
 
 // itemsLike returns texts or labels with the words typed, each once, the best first. Behind texts come phrases: what several of the texts say.
 func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, typed string, limit int) ([]*pb.Suggestion, error) {
-	hits, err := g.text(ctx, p, search.TextQuery{Scope: p.scope.Scope, Filter: search.Filter{Kinds: []string{s.GetKind()}}, Field: fields[s.GetField()],
+	hits, err := g.text(ctx, p, search.TextQuery{Scope: p.scope.Scope, Filter: search.Filter{Kinds: s.kinds}, Field: fields[s.GetField()],
 		Mode: search.Prefix, Words: typed, Limit: suggestFrom})
 	if err != nil || len(hits) == 0 {
 		return nil, err
@@ -159,21 +176,26 @@ func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, type
 	lang := query.Language{Names: p.view}
 	var out []*pb.Suggestion
 	var texts []string
-	said := map[string]bool{}
+	said := map[string]*pb.Suggestion{}
 	for _, a := range items {
 		text, mode := a.GetText(), pb.TextMode_TEXT_MODE_PHRASE
 		if s.GetField() == pb.AnswerField_ANSWER_FIELD_LABEL {
 			text, mode = a.GetLabel(), pb.TextMode_TEXT_MODE_UNSPECIFIED
 		}
 		text = strings.Join(strings.Fields(text), " ")
-		key := strings.ToLower(text)
-		if text == "" || len(text) > query.MaxText || said[key] {
+		key := strings.Join(strings.FieldsFunc(strings.ToLower(text), punctuation), " ") // two tracks differ in a full stop
+		if text == "" || len(text) > query.MaxText {
 			continue
 		}
-		said[key] = true
+		if of := said[key]; of != nil {
+			of.Count++
+			continue
+		}
+		of := &pb.Suggestion{Text: text, Kind: s.leaf, Q: lang.Print(query.Leaf(&pb.Leaf{Kind: s.leaf, Mode: mode, Text: text}), nil), Count: 1}
+		said[key] = of
 		texts = append(texts, text)
 		if len(out) < limit {
-			out = append(out, &pb.Suggestion{Text: text, Kind: s.leaf, Q: lang.Print(query.Leaf(&pb.Leaf{Kind: s.leaf, Mode: mode, Text: text}), nil)})
+			out = append(out, of)
 		}
 	}
 	if s.GetField() == pb.AnswerField_ANSWER_FIELD_TEXT {
@@ -182,6 +204,11 @@ func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, type
 		}
 	}
 	return out, nil
+}
+
+// punctuation reports whether a character is no part of a word.
+func punctuation(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 }
 
 // longestEnd is how many words a phrase has behind the word that is being typed.

@@ -53,6 +53,19 @@ func TestSuggest(t *testing.T) {
 	if got := suggestions(t, g, everybody, "light"); len(slices.DeleteFunc(got, func(s string) bool { return s != "label lighthouse" })) != 1 {
 		t.Errorf("light: %q", got)
 	}
+	// It tells how many shots have it: one shot of each film.
+	counted, err := g.Suggest(t.Context(), everybody, &pb.SuggestRequest{Typed: "light"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range counted.GetSuggestions() {
+		if s.GetKind() != "label" {
+			continue
+		}
+		if hits := ask(t, g, line(s.GetQ())).GetTotal().GetCount(); int64(s.GetCount()) != hits {
+			t.Errorf("%s: counted %d times, of %d", s.GetText(), s.GetCount(), hits)
+		}
+	}
 	// Every suggestion of words is a query that finds something.
 	r, err := g.Suggest(t.Context(), everybody, &pb.SuggestRequest{Typed: "ca"})
 	if err != nil {

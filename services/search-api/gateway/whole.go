@@ -179,9 +179,14 @@ func (w *whole) read(r reading, where []search.Window) groups {
 	}
 }
 
-// reach widens windows so that each item is read whose shot shares time with a window.
+// reach widens windows so that each item is read whose shot shares time with a window, and each line that a line of a second source in a window may stand for.
 func (w *whole) reach(pt *part, where []search.Window) ([]search.Window, error) {
-	if where == nil || !pt.standsForShot() {
+	switch {
+	case where == nil:
+		return nil, nil
+	case len(pt.seconds) > 0:
+		return widened(where, 2*longestSaid), nil
+	case !pt.standsForShot():
 		return where, nil
 	}
 	var assets []string
@@ -429,7 +434,7 @@ func (w *whole) moments(r reading, some []assetItems) ([]group, error) {
 	spans := make([]stretch, 0, len(all))
 	from := 0
 	for i, asset := range assets {
-		begin, list := len(spans), shots[asset]
+		begin, list, said := len(spans), shots[asset], saidAmong(r.pt, all[from:ends[i]])
 		for k := from; k < ends[i]; k++ {
 			e := &all[k]
 			if kept != nil && !kept[k] {
@@ -438,6 +443,9 @@ func (w *whole) moments(r reading, some []assetItems) ([]group, error) {
 			iv := e.Interval
 			if s, ok := list.at(iv.Start); ok {
 				iv = s
+			}
+			if standing(e.standing) == heardLine {
+				iv = said.of(iv)
 			}
 			spans = append(spans, stretch{Interval: iv, Of: e})
 		}
@@ -452,7 +460,7 @@ func (w *whole) moments(r reading, some []assetItems) ([]group, error) {
 // reasons appends the items that are in sight and surely enough of the part.
 func (w *whole) reasons(r reading, items search.Items, all []reason) []reason {
 	least := w.least(r.pt)
-	run, look := search.Item{}.Run, uint32(0)
+	run, look, kind, trust := search.Item{}.Run, uint32(0), "", 1.0
 	for i := range items.List {
 		it := &items.List[i]
 		if i == 0 || it.Run != run {
@@ -463,7 +471,8 @@ func (w *whole) reasons(r reading, items search.Items, all []reason) []reason {
 			continue
 		}
 		if i == 0 || it.Look != items.List[i-1].Look {
-			look = w.lookOf(items.Looks[it.Look])
+			look, kind = w.lookOf(items.Looks[it.Look]), items.Looks[it.Look].Kind
+			trust = r.pt.trust(kind)
 		}
 		confidence := float32(1)
 		if r.pt.space != "" {
@@ -471,8 +480,8 @@ func (w *whole) reasons(r reading, items search.Items, all []reason) []reason {
 				continue
 			}
 		}
-		all = append(all, reason{Interval: it.Interval, score: it.Score, confidence: confidence, run: w.last.number, look: look, ordinal: it.Ordinal,
-			part: uint16(r.pt.number), standing: uint8(standingOf(r.pt, confidence))})
+		all = append(all, reason{Interval: it.Interval, score: trust * it.Score, confidence: confidence, run: w.last.number, look: look, ordinal: it.Ordinal,
+			part: uint16(r.pt.number), standing: uint8(standingOf(r.pt, kind, confidence))})
 	}
 	return all
 }

@@ -87,8 +87,9 @@ type ComplexityRoot struct {
 	}
 
 	AssetAnswer struct {
-		Active func(childComplexity int) int
-		Asset  func(childComplexity int) int
+		Active       func(childComplexity int) int
+		Asset        func(childComplexity int) int
+		FrameLengths func(childComplexity int) int
 	}
 
 	AssetStatus struct {
@@ -208,6 +209,7 @@ type ComplexityRoot struct {
 		Lines         func(childComplexity int) int
 		Marks         func(childComplexity int) int
 		Media         func(childComplexity int) int
+		Near          func(childComplexity int) int
 		Region        func(childComplexity int) int
 		Score         func(childComplexity int) int
 		Start         func(childComplexity int) int
@@ -270,7 +272,7 @@ type ComplexityRoot struct {
 
 	Query struct {
 		Annotations   func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
-		Asset         func(childComplexity int, id string) int
+		Asset         func(childComplexity int, id string, frames *bool) int
 		Catalog       func(childComplexity int) int
 		Recommend     func(childComplexity int, q string, limit int32) int
 		SavedSearches func(childComplexity int) int
@@ -345,20 +347,21 @@ type ComplexityRoot struct {
 	}
 
 	SearchAnswer struct {
-		Cursor      func(childComplexity int) int
-		DidYouMean  func(childComplexity int) int
-		Explain     func(childComplexity int) int
-		Facets      func(childComplexity int) int
-		Groups      func(childComplexity int) int
-		Hits        func(childComplexity int) int
-		NoGoodMatch func(childComplexity int) int
-		Partial     func(childComplexity int) int
-		Profile     func(childComplexity int) int
-		Query       func(childComplexity int) int
-		Ran         func(childComplexity int) int
-		Search      func(childComplexity int) int
-		TookMs      func(childComplexity int) int
-		Total       func(childComplexity int) int
+		Cursor       func(childComplexity int) int
+		DidYouMean   func(childComplexity int) int
+		Explain      func(childComplexity int) int
+		Facets       func(childComplexity int) int
+		Groups       func(childComplexity int) int
+		Hits         func(childComplexity int) int
+		NoGoodMatch  func(childComplexity int) int
+		Partial      func(childComplexity int) int
+		Profile      func(childComplexity int) int
+		Query        func(childComplexity int) int
+		Ran          func(childComplexity int) int
+		Search       func(childComplexity int) int
+		TookMs       func(childComplexity int) int
+		Total        func(childComplexity int) int
+		UnseenTitles func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -436,6 +439,7 @@ type ComplexityRoot struct {
 		FrameTable    func(childComplexity int) int
 		Frames        func(childComplexity int) int
 		Height        func(childComplexity int) int
+		PixelFormat   func(childComplexity int) int
 		Rate          func(childComplexity int) int
 		SarDen        func(childComplexity int) int
 		SarNum        func(childComplexity int) int
@@ -464,7 +468,7 @@ type QueryResolver interface {
 	Recommend(ctx context.Context, q string, limit int32) (*cinedexv1.RecommendResponse, error)
 	SavedSearches(ctx context.Context) ([]*SavedSearch, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
-	Asset(ctx context.Context, id string) (*cinedexv1.GetAssetResponse, error)
+	Asset(ctx context.Context, id string, frames *bool) (*cinedexv1.GetAssetResponse, error)
 	Annotations(ctx context.Context, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) (*cinedexv1.ListAnnotationsResponse, error)
 	Status(ctx context.Context, limit int32, cursor *string) ([]*cinedexv1.AssetStatus, error)
 	Catalog(ctx context.Context) (*cinedexv1.GetCatalogResponse, error)
@@ -723,6 +727,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssetAnswer.Asset(childComplexity), true
+	case "AssetAnswer.frameLengths":
+		if e.ComplexityRoot.AssetAnswer.FrameLengths == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssetAnswer.FrameLengths(childComplexity), true
 
 	case "AssetStatus.active":
 		if e.ComplexityRoot.AssetStatus.Active == nil {
@@ -1233,6 +1243,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Hit.Media(childComplexity), true
+	case "Hit.near":
+		if e.ComplexityRoot.Hit.Near == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hit.Near(childComplexity), true
 	case "Hit.region":
 		if e.ComplexityRoot.Hit.Region == nil {
 			break
@@ -1521,7 +1537,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Asset(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Query.Asset(childComplexity, args["id"].(string), args["frames"].(*bool)), true
 	case "Query.catalog":
 		if e.ComplexityRoot.Query.Catalog == nil {
 			break
@@ -1957,6 +1973,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SearchAnswer.Total(childComplexity), true
+	case "SearchAnswer.unseenTitles":
+		if e.ComplexityRoot.SearchAnswer.UnseenTitles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchAnswer.UnseenTitles(childComplexity), true
 
 	case "Subscription.watchSearch":
 		if e.ComplexityRoot.Subscription.WatchSearch == nil {
@@ -2237,6 +2259,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VideoTrack.Height(childComplexity), true
+	case "VideoTrack.pixelFormat":
+		if e.ComplexityRoot.VideoTrack.PixelFormat == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VideoTrack.PixelFormat(childComplexity), true
 	case "VideoTrack.rate":
 		if e.ComplexityRoot.VideoTrack.Rate == nil {
 			break
@@ -2530,6 +2558,8 @@ func (ec *executionContext) childFields_AssetAnswer(ctx context.Context, field g
 		return ec.fieldContext_AssetAnswer_asset(ctx, field)
 	case "active":
 		return ec.fieldContext_AssetAnswer_active(ctx, field)
+	case "frameLengths":
+		return ec.fieldContext_AssetAnswer_frameLengths(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssetAnswer", field.Name)
 }
@@ -2788,6 +2818,8 @@ func (ec *executionContext) childFields_Hit(ctx context.Context, field graphql.C
 		return ec.fieldContext_Hit_lines(ctx, field)
 	case "likeness":
 		return ec.fieldContext_Hit_likeness(ctx, field)
+	case "near":
+		return ec.fieldContext_Hit_near(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Hit", field.Name)
 }
@@ -3032,6 +3064,8 @@ func (ec *executionContext) childFields_SearchAnswer(ctx context.Context, field 
 		return ec.fieldContext_SearchAnswer_profile(ctx, field)
 	case "facets":
 		return ec.fieldContext_SearchAnswer_facets(ctx, field)
+	case "unseenTitles":
+		return ec.fieldContext_SearchAnswer_unseenTitles(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SearchAnswer", field.Name)
 }
@@ -3196,6 +3230,8 @@ func (ec *executionContext) childFields_VideoTrack(ctx context.Context, field gr
 		return ec.fieldContext_VideoTrack_decoderDelay(ctx, field)
 	case "sparseTimes":
 		return ec.fieldContext_VideoTrack_sparseTimes(ctx, field)
+	case "pixelFormat":
+		return ec.fieldContext_VideoTrack_pixelFormat(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VideoTrack", field.Name)
 }
@@ -3491,6 +3527,14 @@ func (ec *executionContext) field_Query_asset_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "frames",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["frames"] = arg1
 	return args, nil
 }
 
@@ -4750,6 +4794,29 @@ func (ec *executionContext) fieldContext_AssetAnswer_active(_ context.Context, f
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AssetAnswer_frameLengths(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetAssetResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssetAnswer_frameLengths(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FrameLengths, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int64) graphql.Marshaler {
+			return ec.marshalNFlicks2ᚕint64ᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AssetAnswer_frameLengths(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssetAnswer", field, false, false, "Flicks")
 }
 
 func (ec *executionContext) _AssetStatus_asset(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.AssetStatus) (ret graphql.Marshaler) {
@@ -6990,6 +7057,29 @@ func (ec *executionContext) fieldContext_Hit_likeness(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Hit", field, false, false, "String")
 }
 
+func (ec *executionContext) _Hit_near(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Hit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hit_near(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Near, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hit_near(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hit", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _HitLine_text(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.HitLine) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8009,7 +8099,7 @@ func (ec *executionContext) _Query_asset(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Asset(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Query().Asset(ctx, fc.Args["id"].(string), fc.Args["frames"].(*bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.GetAssetResponse) graphql.Marshaler {
@@ -9700,6 +9790,29 @@ func (ec *executionContext) fieldContext_SearchAnswer_facets(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _SearchAnswer_unseenTitles(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.SearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SearchAnswer_unseenTitles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnseenTitles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SearchAnswer_unseenTitles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SearchAnswer", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Subscription_watchSearch(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -11019,6 +11132,29 @@ func (ec *executionContext) _VideoTrack_sparseTimes(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_VideoTrack_sparseTimes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _VideoTrack_pixelFormat(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VideoTrack_pixelFormat(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PixelFormat, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VideoTrack_pixelFormat(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "String")
 }
 
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
@@ -13416,6 +13552,11 @@ func (ec *executionContext) _AssetAnswer(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "frameLengths":
+			out.Values[i] = ec._AssetAnswer_frameLengths(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -14214,6 +14355,11 @@ func (ec *executionContext) _Hit(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "likeness":
 			out.Values[i] = ec._Hit_likeness(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "near":
+			out.Values[i] = ec._Hit_near(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -15151,6 +15297,11 @@ func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.Selection
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "unseenTitles":
+			out.Values[i] = ec._SearchAnswer_unseenTitles(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -15708,6 +15859,11 @@ func (ec *executionContext) _VideoTrack(ctx context.Context, sel ast.SelectionSe
 			}
 		case "sparseTimes":
 			out.Values[i] = ec._VideoTrack_sparseTimes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pixelFormat":
+			out.Values[i] = ec._VideoTrack_pixelFormat(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16452,6 +16608,35 @@ func (ec *executionContext) marshalNFlicks2int64(ctx context.Context, sel ast.Se
 		graphql.AddInvalidNullFromMarshaler(ctx, "Flicks!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNFlicks2ᚕint64ᚄ(ctx context.Context, v any) ([]int64, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]int64, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNFlicks2int64(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNFlicks2ᚕint64ᚄ(ctx context.Context, sel ast.SelectionSet, v []int64) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNFlicks2int64(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNFloat2float32(ctx context.Context, v any) (float32, error) {

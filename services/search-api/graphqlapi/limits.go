@@ -40,6 +40,8 @@ const (
 	MaxErrors = 20
 	// searchCost is the cost of a search without its hits.
 	searchCost = 1000
+	// frameLengthsCost is the cost of the lengths of all frames of a film.
+	frameLengthsCost = 5000
 )
 
 // restrain puts every limit before the execution: no limit needs a part of an answer.
@@ -94,6 +96,7 @@ func complexity() (c ComplexityRoot) {
 	c.Query.Status = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
 	c.Hit.Evidence, c.Hit.Marks, c.Hit.Lines, c.HitLine.Marks = usually(4), usually(4), usually(2), usually(4)
 	c.TitleEntry.Assets = usually(2)
+	c.AssetAnswer.FrameLengths = func(child int) int { return frameLengthsCost + child }
 	c.Asset.Audio, c.Asset.Text = usually(2), usually(4)
 	c.AssetAnswer.Active, c.AssetStatus.Active, c.AssetStatus.Runs = usually(8), usually(8), usually(8)
 	c.Catalog.Leaves, c.Catalog.Kinds, c.Catalog.Spaces, c.Catalog.Algorithms = usually(20), usually(20), usually(10), usually(20)

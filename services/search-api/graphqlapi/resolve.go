@@ -73,8 +73,8 @@ func (r resolvers) Titles(ctx context.Context, limit int32, cursor *string) (*pb
 	return ask(ctx, r.rpc.ListTitles, &pb.ListTitlesRequest{Limit: limit, Cursor: value(cursor)})
 }
 
-func (r resolvers) Asset(ctx context.Context, id string) (*pb.GetAssetResponse, error) {
-	return ask(ctx, r.rpc.GetAsset, &pb.GetAssetRequest{Asset: id})
+func (r resolvers) Asset(ctx context.Context, id string, frames *bool) (*pb.GetAssetResponse, error) {
+	return ask(ctx, r.rpc.GetAsset, &pb.GetAssetRequest{Asset: id, Frames: value(frames)})
 }
 
 func (r resolvers) Annotations(ctx context.Context, asset string, kinds []string, start, end *int64, limit int32, cursor *string) (*pb.ListAnnotationsResponse, error) {

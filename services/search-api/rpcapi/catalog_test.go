@@ -52,8 +52,11 @@ func TestGetCatalog(t *testing.T) {
 		what      string
 		got, want []string
 	}{
-		{"leaves", leaves, []string{"any:words", "dialogue:words", "label:words", "like_frame:frame", "like_image:picture", "like_shot:shot", "like_text:words"}},
-		{"lanes", lanes, []string{"shots Shot shot shots", "dialogue Said speech dialogue", "labels Label tag labels"}},
+		{"leaves", leaves, []string{"any:words", "beat:words", "blank:words", "chapter:words", "credits:words", "description:words", "dialogue:words", "footage:shot", "heard:words", "label:words", "light:words", "like_frame:frame", "like_image:picture", "like_shot:shot", "like_text:words",
+			"loudness:words", "marker:words", "motion:words", "on_camera:words", "palette:words", "people:words", "person:words", "portrait:picture", "same_person:shot", "same_voice:shot", "scene:words", "screen_text:words", "silence:words", "sound:words", "speaker:words", "still:picture", "subtitles:words", "tempo:words", "thing:words", "tone:words"}},
+		{"lanes", lanes, []string{"chapters Chapter bookmark chapters", "scenes Scene film scenes", "shots Shot shot shots", "dialogue Said speech dialogue", "descriptions Described eye chapters", "labels Label tag labels", "things Things tag things", "markers Marker bookmark chapters", "names Named person person gallery", "people People people persons",
+			"persons Person person persons", "screen_text Text on screen text screentext", "palette Colours palette palette", "palette Light sun palette", "motion Camera camera motion", "picture Black square black", "picture Colour bars square black", "picture Credits text credits",
+			"beats Beat sound beats", "speakers Cast speech cast", "transcript Heard speech transcript", "sound Loudness sound loudness", "on_camera On camera person oncamera", "sound Silence silence loudness", "sounds Sound sound sounds", "speakers Speaker speech speakers", "subtitle_faults Subtitle faults warning subtitlecheck", "tempo Tempo sound beats", "sound Test tone sound loudness"}},
 		{"versions of labels", versions, []string{"1", "2"}},
 	} {
 		if !slices.Equal(check.got, check.want) {
@@ -61,7 +64,7 @@ func TestGetCatalog(t *testing.T) {
 		}
 	}
 	i := slices.IndexFunc(c.GetLeaves(), func(l *pb.CatalogLeaf) bool { return l.GetName() == "like_text" })
-	if l := c.GetLeaves()[i]; strings.Join(l.GetAliases(), " ") != "look" || strings.Join(l.GetKinds(), " ") != "shot label" || l.GetInLanguage() || l.GetAlgorithm() != "pictures" || l.GetLabel() != "Seen" {
+	if l := c.GetLeaves()[i]; strings.Join(l.GetAliases(), " ") != "look" || strings.Join(l.GetKinds(), " ") != "shot description label light motion palette people thing" || !l.GetInLanguage() || l.GetAlgorithm() != "pictures" || l.GetLabel() != "Seen" {
 		t.Errorf("like_text is told as %v", l)
 	}
 	if len(c.GetSpaces()) == 0 || c.GetSpaces()[0].GetDimension() == 0 || !strings.Contains(c.GetSpaces()[0].GetId(), "@") {

@@ -97,6 +97,7 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 	}{
 		{"hits", "all", service + "Search", `{"q":"dialogue:coffee","limit":1,"facets":["title"],"explain":true}`, 200},
 		{"suggestions", "all", service + "Suggest", `{"typed":"capt"}`, 200},
+		{"terms", "all", service + "Parse", `{"q":"dialogue:coffee AND NOT label:dog title:x"}`, 200},
 		{"titles", "all", service + "ListTitles", `{"limit":1}`, 200},
 		{"the catalogue", "all", service + "GetCatalog", `{}`, 200},
 		{"a saved search", "all", "/" + cinedexv1connect.SavedSearchServiceName + "/SaveSearch", `{"saved":{"name":"coffee","search":{"q":"dialogue:coffee"}}}`, 200},

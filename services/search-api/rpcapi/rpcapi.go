@@ -20,6 +20,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/rpc"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
@@ -33,6 +34,9 @@ const MaxRequestBytes = 12 << 20
 // maxSavedRequestBytes bounds a request of SavedSearchService: a saved search, or a token.
 const maxSavedRequestBytes = 512 << 10
 
+// maxBinRequestBytes bounds a request of BinService: edits of 200 clips with notes.
+const maxBinRequestBytes = 2 << 20
+
 // Deps are the dependencies of the handlers.
 type Deps struct {
 	Gateway    *gateway.Gateway
@@ -40,17 +44,24 @@ type Deps struct {
 	// Limits hold callers to their share; nil limits nobody.
 	Limits *rpc.Limits
 	Runs   store.Runs
+	// Leases tell which runs are executed, and Running how far the executions of this process are. Running may be nil.
+	Leases  store.Leases
+	Running *runs.Board
 	// Catalog has the algorithms whose runs an asset is to get.
 	Catalog *catalog.Catalog
 	// Look returns the fault of an asset's bytes, without reading the bytes; "" for bytes without a fault.
 	Look func(context.Context, *pb.Asset) string
-	Log  *slog.Logger
+	// Films gives exports pictures and films; nil for a server without films.
+	Films Films
+	Log   *slog.Logger
 }
 
 // Services are the names of the services that Register puts onto a mux.
-var Services = []string{cinedexv1connect.SearchServiceName, cinedexv1connect.SavedSearchServiceName, cinedexv1connect.RecommendServiceName}
+var Services = []string{cinedexv1connect.SearchServiceName, cinedexv1connect.SavedSearchServiceName, cinedexv1connect.RecommendServiceName, cinedexv1connect.JudgementServiceName,
+	cinedexv1connect.ExportServiceName, cinedexv1connect.ImportServiceName, cinedexv1connect.BinServiceName, cinedexv1connect.LibraryServiceName, cinedexv1connect.ProxyServiceName}
 
-// Server implements SearchService, SavedSearchService and RecommendService. GraphQL asks the Server, too.
+// Server implements SearchService, SavedSearchService, RecommendService, JudgementService, ExportService, ImportService, BinService, LibraryService and
+// ProxyService. GraphQL asks the Server, too.
 type Server struct{ deps Deps }
 
 // New makes the server. Invalid: deps have no authoriser, without which nobody is answered.
@@ -69,6 +80,19 @@ func (s *Server) Register(mux *http.ServeMux) {
 	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
 	path, h = cinedexv1connect.NewSavedSearchServiceHandler(s, rpc.Options(maxSavedRequestBytes, rpc.Logged(s.deps.Log))...)
 	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	path, h = cinedexv1connect.NewJudgementServiceHandler(s, rpc.Options(maxSavedRequestBytes, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	path, h = cinedexv1connect.NewExportServiceHandler(s, rpc.Options(MaxRequestBytes, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	path, h = cinedexv1connect.NewImportServiceHandler(s, rpc.Options(maxSavedRequestBytes*2, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	path, h = cinedexv1connect.NewBinServiceHandler(s, rpc.Options(maxBinRequestBytes, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	path, h = cinedexv1connect.NewLibraryServiceHandler(s, rpc.Options(maxSavedRequestBytes, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
+	mux.Handle("GET /exports", s.deps.Limits.Authenticate(s.deps.Authoriser, http.HandlerFunc(s.download), s.refuse))
+	path, h = cinedexv1connect.NewProxyServiceHandler(s, rpc.Options(maxSavedRequestBytes, rpc.Logged(s.deps.Log))...)
+	s.deps.Limits.Mount(mux, s.deps.Authoriser, path, h)
 	s.registerOpenAPI(mux)
 	rpc.Describe(mux, s.deps.Gateway.Ready, Services...)
 }
@@ -81,6 +105,11 @@ func (s *Server) Search(ctx context.Context, req *connect.Request[pb.SearchReque
 // Suggest answers somebody who types.
 func (s *Server) Suggest(ctx context.Context, req *connect.Request[pb.SuggestRequest]) (*connect.Response[pb.SuggestResponse], error) {
 	return rpc.Respond(s.deps.Gateway.Suggest(ctx, rpc.CallerFrom(ctx), req.Msg))
+}
+
+// Parse takes a line of the query language apart.
+func (s *Server) Parse(ctx context.Context, req *connect.Request[pb.ParseRequest]) (*connect.Response[pb.ParseResponse], error) {
+	return rpc.Respond(s.deps.Gateway.Parse(ctx, rpc.CallerFrom(ctx), req.Msg))
 }
 
 // SearchBatch answers several queries, each by itself.
@@ -167,10 +196,20 @@ func decodeTitle(cursor string) (string, error) {
 	return string(b[1:]), nil
 }
 
-// GetAsset returns an asset and the active run of each algorithm.
+// GetAsset returns an asset and the active run of each algorithm, and, if asked, the frames of a variable rate.
 func (s *Server) GetAsset(ctx context.Context, req *connect.Request[pb.GetAssetRequest]) (*connect.Response[pb.GetAssetResponse], error) {
-	a, active, err := s.deps.Gateway.Asset(ctx, rpc.CallerFrom(ctx), req.Msg.GetAsset())
-	return rpc.Respond(&pb.GetAssetResponse{Asset: shownAsset(rpc.CallerFrom(ctx), a), Active: active}, err)
+	caller := rpc.CallerFrom(ctx)
+	a, active, err := s.deps.Gateway.Asset(ctx, caller, req.Msg.GetAsset())
+	if err != nil {
+		return nil, err
+	}
+	answer := &pb.GetAssetResponse{Asset: shownAsset(caller, a), Active: active}
+	if req.Msg.GetFrames() {
+		if answer.FrameLengths, err = s.deps.Gateway.FrameLengths(ctx, caller, a.GetId()); err != nil {
+			return nil, err
+		}
+	}
+	return connect.NewResponse(answer), nil
 }
 
 // ListAnnotations returns the annotations of an asset by the active runs.

@@ -1,7 +1,11 @@
 package rpcapi_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -9,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/cinedex/cinedex/pkg/handoff"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/apitest"
 )
@@ -39,6 +44,7 @@ func TestReadersSeeNoPaths(t *testing.T) {
 		"GetStatus":       {`{}`},
 		"GetCatalog":      {`{}`},
 		"Suggest":         {`{"typed":"cof"}`, `{"typed":"har"}`},
+		"Parse":           {`{"q":"coffee title:x"}`, frame, `{"q":"("}`},
 		"CompareVersions": {`{"algorithm":"dialogue","from":"1","to":"2","queries":[{"q":"coffee"}]}`},
 	}
 	methods := pb.File_cinedex_v1_search_proto.Services().ByName("SearchService").Methods()
@@ -55,6 +61,12 @@ func TestReadersSeeNoPaths(t *testing.T) {
 			answers[name+" "+body] = string(b)
 		}
 	}
+	for _, body := range []string{`{"judgement":{"q":"coffee",` + asset + `,"start":"0","end":"1","verdict":"VERDICT_RIGHT"}}`, `{"judgement":{"q":"(","asset":"none"}}`} {
+		b, _ := post(t, s, "reader", "application/json", "/cinedex.v1.JudgementService/Judge", []byte(body))
+		answers["Judge "+body] = string(b)
+	}
+	b, _ := post(t, s, "reader", "application/json", "/cinedex.v1.JudgementService/ListJudgements", []byte(`{}`))
+	answers["ListJudgements"] = string(b)
 	for i := range methods.Len() {
 		name := string(methods.Get(i).Name())
 		if len(bodies[name]) == 0 {
@@ -63,6 +75,14 @@ func TestReadersSeeNoPaths(t *testing.T) {
 		for _, body := range bodies[name] {
 			b, _ := post(t, s, "reader", "application/json", service+name, []byte(body))
 			answers[name+" "+body] = string(b)
+		}
+	}
+	for _, format := range handoff.Formats() {
+		for _, body := range []string{`"search":{"q":"coffee"}`, asset + `,"kinds":["shot","dialogue"]`, asset + `,"kinds":["dialogue"],"media":true,"exact":true`} {
+			m := fmt.Sprintf(`{"format":%q,%s}`, format.Name, body)
+			b, _ := post(t, s, "reader", "application/connect+json", "/cinedex.v1.ExportService/Export", append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m))), m...))
+			// Editing programs find media by name: an address with the name alone tells no place.
+			answers["Export "+m] = strings.NewReplacer("file:///harbour.mp4", "", "file://localhost/harbour.mp4", "").Replace(string(exportedBytes(t, b)))
 		}
 	}
 	ref := "media { bucket key }"
@@ -114,10 +134,31 @@ func TestReadersSeeNoPaths(t *testing.T) {
 			t.Errorf("%s tells where media lie: %s", asked, answer)
 		}
 	}
+	if got := answers[`Export {"format":"edl",`+asset+`,"kinds":["shot","dialogue"]}`]; !strings.Contains(got, "FROM CLIP NAME: harbour.mp4") {
+		t.Errorf("Export answers %s", got)
+	}
 	if got := answers["GetAsset {"+asset+"}"]; !strings.Contains(got, "/media/"+a.GetId()) || !strings.Contains(got, "harbour") {
 		t.Errorf("GetAsset answers %s", got)
 	}
 	if got := answers["GetStatus {}"]; !strings.Contains(got, "operators see why") || !strings.Contains(got, "the first 35 of") {
 		t.Errorf("GetStatus answers %s", got)
 	}
+}
+
+// exportedBytes returns the messages of a stream of Connect, with the bytes of the file as text.
+func exportedBytes(t *testing.T, b []byte) (out []byte) {
+	t.Helper()
+	for len(b) >= 5 {
+		n := int(binary.BigEndian.Uint32(b[1:5]))
+		var m struct{ Data string }
+		if err := json.Unmarshal(b[5:5+n], &m); err != nil {
+			t.Fatal(err)
+		}
+		data, err := base64.StdEncoding.DecodeString(m.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, b = bytes.Join([][]byte{out, b[5 : 5+n], data}, []byte("\n")), b[5+n:]
+	}
+	return append(out, b...)
 }

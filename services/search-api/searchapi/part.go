@@ -6,8 +6,11 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
+	"github.com/cinedex/cinedex/pkg/events"
 	"github.com/cinedex/cinedex/pkg/lifecycle"
 	"github.com/cinedex/cinedex/pkg/platform"
+	"github.com/cinedex/cinedex/pkg/schema"
+	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 	"github.com/cinedex/cinedex/services/search-api/rpcapi"
 )
@@ -25,13 +28,16 @@ type Part struct {
 // Spec implements platform.Part.
 func (p *Part) Spec() platform.Spec {
 	return platform.Spec{Name: "search-api", Key: "gateway", Config: &p.Config, API: true,
-		Needs: platform.Needs{Store: true, Engine: true, Models: true, Blobs: true, Films: true, Tokens: true, Audit: true}}
+		Needs: platform.Needs{Store: true, Engine: true, Models: true, Workers: true, Blobs: true, Films: true, Tokens: true, Audit: true}}
 }
 
 // Open implements platform.Part.
 func (p *Part) Open(_ context.Context, on *platform.Platform) (_ platform.Service, err error) {
 	p.Service, err = New(p.Config, Deps{Store: on.Store, Engine: on.Engine, Catalog: on.Catalog, Encoders: on.Encoders, Authoriser: on.Authoriser, Audit: on.Audit,
-		Blobs: on.Blobs, Reader: on.Reader, Log: on.Log, Registerer: on.Registry})
+		Blobs: on.Blobs, Reader: on.Reader, Log: on.Log, Registerer: on.Registry, Running: on.Running, SignIn: on.SignIn,
+		Request: func(ctx context.Context, run *pb.Run) error {
+			return on.Events.Publish(ctx, events.RunsBatch, events.Event{Subject: run.GetAsset(), Data: &pb.RunsRequested{Asset: run.GetAsset(), Runs: []*pb.Run{run}, Reason: schema.ReasonBatch}})
+		}})
 	if err != nil {
 		return platform.Service{}, err
 	}

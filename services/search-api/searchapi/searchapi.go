@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/authz/oidc"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/budget"
 	"github.com/cinedex/cinedex/pkg/catalog"
@@ -23,6 +25,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/profile"
 	"github.com/cinedex/cinedex/pkg/recommend"
 	"github.com/cinedex/cinedex/pkg/rpc"
+	"github.com/cinedex/cinedex/pkg/runs"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
@@ -45,11 +48,17 @@ type Deps struct {
 	Encoders   encode.Encoders
 	Authoriser authz.Authoriser
 	// Audit gets a line of each call; nil keeps none.
-	Audit      *audit.Log
-	Blobs      *blob.Blobs
+	Audit *audit.Log
+	Blobs *blob.Blobs
+	// Request publishes the request of a run behind live work; nil refuses requests of proxies.
+	Request    func(ctx context.Context, run *pb.Run) error
 	Reader     *media.Reader
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
+	// Running tells how far the executions of this process are; nil tells nothing.
+	Running *runs.Board
+	// SignIn leads people to the identity provider; nil where people type tokens.
+	SignIn *oidc.SignIn
 }
 
 // Service is the search API.
@@ -93,12 +102,13 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 		Image:       func(b []byte) (image.Image, error) { return media.DecodeImage(b, media.DefaultImageLimits()) },
 		Frame:       frames{deps.Blobs, deps.Reader, deps.Log}.at,
 		Blob:        func(ctx context.Context, ref *pb.MediaRef) ([]byte, error) { return deps.Blobs.Read(ctx, ref, maxBlob) },
-		Charge:      limits.Charge, Log: deps.Log, Registerer: deps.Registerer, Metrics: metrics,
+		Blobs:       keysOf(deps.Blobs), Request: deps.Request,
+		Charge: limits.Charge, Log: deps.Log, Registerer: deps.Registerer, Metrics: metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
-	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Catalog: deps.Catalog, Look: deps.Blobs.Fault, Log: deps.Log})
+	api, err := rpcapi.New(rpcapi.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Runs: deps.Store, Leases: deps.Store, Running: deps.Running, Catalog: deps.Catalog, Look: deps.Blobs.Fault, Films: newFilms(frames{deps.Blobs, deps.Reader, deps.Log}), Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -107,17 +117,33 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err := graphqlapi.Register(mux, graphqlapi.Deps{RPC: api, Authoriser: deps.Authoriser, Limits: limits, Log: deps.Log}); err != nil {
 		return nil, err
 	}
-	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Catalog: deps.Catalog, Authoriser: deps.Authoriser, Limits: limits, Blobs: deps.Blobs, Log: deps.Log}); err != nil {
+	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Catalog: deps.Catalog, Authoriser: deps.Authoriser, Limits: limits, Blobs: deps.Blobs, Log: deps.Log, SignIn: deps.SignIn}); err != nil {
 		return nil, err
 	}
 	recorded := rpc.Recorded(deps.Audit, mux)
 	bounded := boundBodies(recorded, budget.New(bodiesMemory))
 	doors := http.NewServeMux()
-	for _, path := range []string{"/" + cinedexv1connect.SearchServiceName + "/", "/" + cinedexv1connect.RecommendServiceName + "/", "/graphql"} {
+	for _, path := range []string{"/" + cinedexv1connect.SearchServiceName + "/", "/" + cinedexv1connect.RecommendServiceName + "/", "/" + cinedexv1connect.ExportServiceName + "/", "/graphql"} {
 		doors.Handle(path, bounded)
 	}
 	doors.Handle("/", recorded) // reads no large body
 	return &Service{Gateway: g, RPC: api, Profiles: profiles, Handler: doors}, nil
+}
+
+// keysOf yields keys of own blobs.
+func keysOf(blobs *blob.Blobs) func(context.Context, string) iter.Seq2[string, error] {
+	if blobs == nil {
+		return nil
+	}
+	return func(ctx context.Context, prefix string) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			for b, err := range blobs.List(ctx, prefix, true) {
+				if !yield(b.Key, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // frames fetches single frames for "shots like this one".

@@ -7,7 +7,6 @@
 package webapp
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -25,6 +24,7 @@ import (
 	"time"
 
 	"github.com/cinedex/cinedex/pkg/authz"
+	"github.com/cinedex/cinedex/pkg/authz/oidc"
 	"github.com/cinedex/cinedex/pkg/blob"
 	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
@@ -33,7 +33,7 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
-//go:embed page
+//go:embed page dist
 var files embed.FS
 
 // Blobs is the part of media storage that the handlers use.
@@ -52,12 +52,16 @@ type Deps struct {
 	Limits *rpc.Limits
 	Blobs  Blobs
 	Log    *slog.Logger
+	// SignIn leads people to an identity provider; nil where people type tokens alone.
+	SignIn *oidc.SignIn
 }
 
 type app struct {
 	Deps
 	page          fs.FS
 	asking, index *template.Template
+	// next is the application of web/, which takes the place of the page.
+	next *template.Template
 }
 
 // Register puts the page, and the pictures and films of the page, onto mux.
@@ -74,16 +78,28 @@ func Register(mux *http.ServeMux, deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("reading the page: %w", err)
 	}
-	a := &app{deps, page, asking, index}
+	dist, err := fs.Sub(files, "dist")
+	if err != nil {
+		return fmt.Errorf("reading the application: %w", err)
+	}
+	next, err := template.ParseFS(dist, "index.html")
+	if err != nil {
+		return fmt.Errorf("reading the application: %w", err)
+	}
+	a := &app{deps, page, asking, index, next}
 	known := func(h http.HandlerFunc) http.Handler {
 		return deps.Limits.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
 	}
 	mux.HandleFunc("GET /{$}", a.home)
 	mux.HandleFunc("POST /login", a.login)
 	mux.HandleFunc("POST /logout", a.logout)
-	mux.Handle("GET /app/", secure(a.assets()))
+	mux.Handle("GET /app/", secure(kept("/app/", a.page)))
+	mux.HandleFunc("GET /next/{$}", a.application)
+	mux.Handle("GET /next/", secure(kept("/next/", dist)))
+	a.registerSignIn(mux)
 	mux.Handle("GET /thumbnails/{asset}/{run}/{file}", known(a.thumbnail))
 	mux.Handle("GET /media/{asset}", known(a.media))
+	a.registerPlayable(mux, known)
 	return nil
 }
 
@@ -97,21 +113,21 @@ func secure(h http.Handler) http.Handler {
 	})
 }
 
-// assets serves the script and the style sheet, which browsers keep until they change.
-func (a *app) assets() http.Handler {
+// kept serves scripts and style sheets below a path, which browsers keep until they change.
+func kept(below string, page fs.FS) http.Handler {
 	tags := map[string]string{}
-	_ = fs.WalkDir(a.page, ".", func(p string, d fs.DirEntry, err error) error {
+	_ = fs.WalkDir(page, ".", func(p string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			if b, err := fs.ReadFile(a.page, p); err == nil {
+			if b, err := fs.ReadFile(page, p); err == nil {
 				sum := sha256.Sum256(b)
 				tags[p] = `"` + hex.EncodeToString(sum[:8]) + `"`
 			}
 		}
 		return nil
 	})
-	server := http.StripPrefix("/app/", http.FileServerFS(a.page))
+	server := http.StripPrefix(below, http.FileServerFS(page))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := strings.TrimPrefix(r.URL.Path, "/app/")
+		name := strings.TrimPrefix(r.URL.Path, below)
 		if tags[name] == "" || strings.HasSuffix(name, ".html") {
 			http.NotFound(w, r)
 			return
@@ -120,6 +136,23 @@ func (a *app) assets() http.Handler {
 		w.Header().Set("Cache-Control", "no-cache") // the browser keeps the file, and asks whether the file has changed
 		server.ServeHTTP(w, r)
 	})
+}
+
+// application gives the application, or asks for a token.
+func (a *app) application(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("token") != "" {
+		a.home(w, r)
+		return
+	}
+	if _, err := a.Authoriser.Authorise(r.Context(), rpc.Token(r)); err != nil {
+		if err = a.Limits.Refused(r, err); errkind.Is(err, errkind.Exhausted) {
+			a.fail(w, err)
+			return
+		}
+		a.signInPage(w, r, http.StatusOK, "", r.URL.RawQuery)
+		return
+	}
+	a.give(w, r, http.StatusOK, visit{SignedIn: true, Provider: a.SignIn != nil, ExpiresMs: expiry(rpc.Token(r))})
 }
 
 // home gives the page. `cinedex demo` prints an address with a token: home turns the token into a
@@ -173,7 +206,11 @@ func questionURL(query string) string {
 func (a *app) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	if a.enter(w, r, strings.TrimSpace(r.PostFormValue("token"))) {
-		http.Redirect(w, r, questionURL(r.PostFormValue("query")), http.StatusSeeOther)
+		to := questionURL(r.PostFormValue("query"))
+		if r.PostFormValue("page") == pageOfApplication {
+			to = applicationURL(r.PostFormValue("query"))
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 	}
 }
 
@@ -183,44 +220,27 @@ func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
 		err = a.Limits.Refused(r, err)
 		rpc.SetRetryAfter(w.Header(), err)
 		kind, text := rpc.Tell(a.Log, err)
+		if r.PostFormValue("page") == pageOfApplication {
+			a.signInPage(w, r, kind.HTTPStatus(), text, r.PostFormValue("query"))
+			return false
+		}
 		a.askToken(w, r, kind.HTTPStatus(), text)
 		return false
 	}
-	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Value: token, Path: "/", HttpOnly: true, Secure: rpc.OriginOf(r).HTTPS,
-		SameSite: http.SameSiteStrictMode, MaxAge: 7 * 24 * 3600})
+	http.SetCookie(w, cookie(r, rpc.Cookie, token, "/", keptFor, http.SameSiteStrictMode))
 	return true
 }
 
 func (a *app) logout(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: rpc.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: rpc.OriginOf(r).HTTPS, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, cookie(r, rpc.Cookie, "", "/", 0, http.SameSiteStrictMode))
+	if a.SignIn != nil {
+		a.leave(w, r)
+		return
+	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) {
-	number, ok := strings.CutSuffix(r.PathValue("file"), ".jpg")
-	ordinal, err := strconv.ParseInt(number, 10, 64)
-	if !ok || err != nil {
-		http.NotFound(w, r)
-		return
-	}
-	ref, err := a.Gateway.Thumbnail(r.Context(), rpc.CallerFrom(r.Context()), r.PathValue("asset"), r.PathValue("run"), ordinal)
-	if err != nil {
-		a.fail(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "image/jpeg")
-	w.Header().Set("Cache-Control", "private, max-age=86400, immutable") // the pictures of a run never change
-	picture, err := a.Blobs.Read(r.Context(), ref, maxThumbnail)
-	if err != nil {
-		// The error names files.
-		a.Log.Error("serving a thumbnail", "path", r.URL.Path, "error", err)
-		a.fail(w, errkind.New(errkind.Of(err), "this cannot be read now; the service's log says why"))
-		return
-	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Vary", "Authorization, Cookie") // the next person at the browser does not get the kept file
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(picture))
-}
+func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) { a.picture(w, r, a.Gateway.Thumbnail) }
 
 // maxThumbnail bounds the bytes of a picture in memory.
 const maxThumbnail = 8 << 20

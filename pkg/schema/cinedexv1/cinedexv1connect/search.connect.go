@@ -38,6 +38,8 @@ const (
 	SearchServiceSearchProcedure = "/cinedex.v1.SearchService/Search"
 	// SearchServiceSuggestProcedure is the fully-qualified name of the SearchService's Suggest RPC.
 	SearchServiceSuggestProcedure = "/cinedex.v1.SearchService/Suggest"
+	// SearchServiceParseProcedure is the fully-qualified name of the SearchService's Parse RPC.
+	SearchServiceParseProcedure = "/cinedex.v1.SearchService/Parse"
 	// SearchServiceListTitlesProcedure is the fully-qualified name of the SearchService's ListTitles
 	// RPC.
 	SearchServiceListTitlesProcedure = "/cinedex.v1.SearchService/ListTitles"
@@ -64,6 +66,8 @@ type SearchServiceClient interface {
 	Search(context.Context, *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error)
 	// Ends of a query that somebody is typing, from the titles that the caller may see.
 	Suggest(context.Context, *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error)
+	// What a line of the query language asks, term by term, and how the line is written. Nothing is searched.
+	Parse(context.Context, *connect.Request[cinedexv1.ParseRequest]) (*connect.Response[cinedexv1.ParseResponse], error)
 	// Titles that the caller may see, with their assets.
 	ListTitles(context.Context, *connect.Request[cinedexv1.ListTitlesRequest]) (*connect.Response[cinedexv1.ListTitlesResponse], error)
 	GetAsset(context.Context, *connect.Request[cinedexv1.GetAssetRequest]) (*connect.Response[cinedexv1.GetAssetResponse], error)
@@ -100,6 +104,12 @@ func NewSearchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			httpClient,
 			baseURL+SearchServiceSuggestProcedure,
 			connect.WithSchema(searchServiceMethods.ByName("Suggest")),
+			connect.WithClientOptions(opts...),
+		),
+		parse: connect.NewClient[cinedexv1.ParseRequest, cinedexv1.ParseResponse](
+			httpClient,
+			baseURL+SearchServiceParseProcedure,
+			connect.WithSchema(searchServiceMethods.ByName("Parse")),
 			connect.WithClientOptions(opts...),
 		),
 		listTitles: connect.NewClient[cinedexv1.ListTitlesRequest, cinedexv1.ListTitlesResponse](
@@ -151,6 +161,7 @@ func NewSearchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 type searchServiceClient struct {
 	search          *connect.Client[cinedexv1.SearchRequest, cinedexv1.SearchResponse]
 	suggest         *connect.Client[cinedexv1.SuggestRequest, cinedexv1.SuggestResponse]
+	parse           *connect.Client[cinedexv1.ParseRequest, cinedexv1.ParseResponse]
 	listTitles      *connect.Client[cinedexv1.ListTitlesRequest, cinedexv1.ListTitlesResponse]
 	getAsset        *connect.Client[cinedexv1.GetAssetRequest, cinedexv1.GetAssetResponse]
 	listAnnotations *connect.Client[cinedexv1.ListAnnotationsRequest, cinedexv1.ListAnnotationsResponse]
@@ -168,6 +179,11 @@ func (c *searchServiceClient) Search(ctx context.Context, req *connect.Request[c
 // Suggest calls cinedex.v1.SearchService.Suggest.
 func (c *searchServiceClient) Suggest(ctx context.Context, req *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error) {
 	return c.suggest.CallUnary(ctx, req)
+}
+
+// Parse calls cinedex.v1.SearchService.Parse.
+func (c *searchServiceClient) Parse(ctx context.Context, req *connect.Request[cinedexv1.ParseRequest]) (*connect.Response[cinedexv1.ParseResponse], error) {
+	return c.parse.CallUnary(ctx, req)
 }
 
 // ListTitles calls cinedex.v1.SearchService.ListTitles.
@@ -210,6 +226,8 @@ type SearchServiceHandler interface {
 	Search(context.Context, *connect.Request[cinedexv1.SearchRequest]) (*connect.Response[cinedexv1.SearchResponse], error)
 	// Ends of a query that somebody is typing, from the titles that the caller may see.
 	Suggest(context.Context, *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error)
+	// What a line of the query language asks, term by term, and how the line is written. Nothing is searched.
+	Parse(context.Context, *connect.Request[cinedexv1.ParseRequest]) (*connect.Response[cinedexv1.ParseResponse], error)
 	// Titles that the caller may see, with their assets.
 	ListTitles(context.Context, *connect.Request[cinedexv1.ListTitlesRequest]) (*connect.Response[cinedexv1.ListTitlesResponse], error)
 	GetAsset(context.Context, *connect.Request[cinedexv1.GetAssetRequest]) (*connect.Response[cinedexv1.GetAssetResponse], error)
@@ -242,6 +260,12 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 		SearchServiceSuggestProcedure,
 		svc.Suggest,
 		connect.WithSchema(searchServiceMethods.ByName("Suggest")),
+		connect.WithHandlerOptions(opts...),
+	)
+	searchServiceParseHandler := connect.NewUnaryHandler(
+		SearchServiceParseProcedure,
+		svc.Parse,
+		connect.WithSchema(searchServiceMethods.ByName("Parse")),
 		connect.WithHandlerOptions(opts...),
 	)
 	searchServiceListTitlesHandler := connect.NewUnaryHandler(
@@ -292,6 +316,8 @@ func NewSearchServiceHandler(svc SearchServiceHandler, opts ...connect.HandlerOp
 			searchServiceSearchHandler.ServeHTTP(w, r)
 		case SearchServiceSuggestProcedure:
 			searchServiceSuggestHandler.ServeHTTP(w, r)
+		case SearchServiceParseProcedure:
+			searchServiceParseHandler.ServeHTTP(w, r)
 		case SearchServiceListTitlesProcedure:
 			searchServiceListTitlesHandler.ServeHTTP(w, r)
 		case SearchServiceGetAssetProcedure:
@@ -321,6 +347,10 @@ func (UnimplementedSearchServiceHandler) Search(context.Context, *connect.Reques
 
 func (UnimplementedSearchServiceHandler) Suggest(context.Context, *connect.Request[cinedexv1.SuggestRequest]) (*connect.Response[cinedexv1.SuggestResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.Suggest is not implemented"))
+}
+
+func (UnimplementedSearchServiceHandler) Parse(context.Context, *connect.Request[cinedexv1.ParseRequest]) (*connect.Response[cinedexv1.ParseResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.SearchService.Parse is not implemented"))
 }
 
 func (UnimplementedSearchServiceHandler) ListTitles(context.Context, *connect.Request[cinedexv1.ListTitlesRequest]) (*connect.Response[cinedexv1.ListTitlesResponse], error) {

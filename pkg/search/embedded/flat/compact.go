@@ -36,6 +36,101 @@ func (x *Index) serveMerges() {
 	})
 }
 
+// serveCells makes the cells of segments.
+func (x *Index) serveCells() {
+	x.serveBackground(x.cell, "making cells of vectors", x.makeCells)
+}
+
+// makeCells makes the cells of the largest segment that should have cells and has none, and reports whether there was such a segment.
+func (x *Index) makeCells() (bool, error) {
+	x.celling.Lock()
+	defer x.celling.Unlock()
+	snap, err := x.acquire()
+	if err != nil {
+		return false, err
+	}
+	var most segmentView
+	for _, v := range snap.segments {
+		if v.live >= x.limits.cellRows && v.cells.Load() == nil && !v.plain.Load() && !v.gone.Load() && (most.segment == nil || v.live > most.live) {
+			most = v
+		}
+	}
+	if most.segment == nil {
+		x.drop(snap)
+		return false, nil
+	}
+	// The segment stays mapped, and the others may go meanwhile.
+	most.refs.Add(1)
+	x.drop(snap)
+	defer func() {
+		if err := most.release(); err != nil {
+			x.logger.Warn("releasing vector segments", "error", err)
+		}
+	}()
+	pause := func() error {
+		if most.gone.Load() {
+			return errGone
+		}
+		return x.ctx.Err()
+	}
+	c, err := buildCells(x, most, pause)
+	if errors.Is(err, errGone) {
+		return true, nil
+	}
+	if err != nil {
+		// What cannot be read now is not read again every few seconds.
+		most.plain.Store(x.ctx.Err() == nil)
+		return false, err
+	}
+	if err := writeCells(x.dir, c); err != nil {
+		// On a full disk the cells serve from memory, and are made again after the next start.
+		x.logger.Warn("cells of vectors stay in memory", "error", err)
+		most.cells.Store(c)
+		return true, nil
+	}
+	x.findCells(most.segment)
+	return true, nil
+}
+
+// errGone ends work for a segment that was merged away meanwhile.
+var errGone = errors.New("the segment is gone")
+
+// findCells opens the cells of a segment. Cells that are damaged are removed, to be made anew: all that they hold is in the segment.
+func (x *Index) findCells(seg *segment) {
+	c, err := openCells(x.dir, seg)
+	if err != nil {
+		x.logger.Warn("cells of vectors are made anew", "error", err)
+		if err := os.Remove(cellsPath(x.dir, seg.number)); err != nil {
+			x.logger.Warn("removing cells of vectors", "error", err)
+		}
+		return
+	}
+	if c != nil {
+		seg.cells.Store(c)
+	}
+}
+
+// loseCells reports whether an error is damage of cells, which are then made anew: the segment is searched flat until then.
+func (x *Index) loseCells(snap *snapshot, err error) bool {
+	var d *Damage
+	if !errors.As(err, &d) {
+		return false
+	}
+	for _, v := range snap.segments {
+		c := v.cells.Load()
+		if d.Path != cellsPath(x.dir, v.number) {
+			continue
+		}
+		if c != nil && v.cells.CompareAndSwap(c, nil) {
+			v.lost.add(c)
+			x.logger.Warn("cells of vectors are made anew", "error", err)
+			kick(x.cell)
+		}
+		return true
+	}
+	return false
+}
+
 // serveBackground does work whenever kicked, as long as there is some.
 func (x *Index) serveBackground(kicked <-chan struct{}, what string, work func() (more bool, err error)) {
 	retry := time.NewTimer(retryAfter)
@@ -120,6 +215,7 @@ func (x *Index) sealOldest() error {
 		x.logger.Warn("removing a sealed log", "error", err)
 	}
 	kick(x.merge)
+	kick(x.cell)
 	return nil
 }
 
@@ -323,5 +419,6 @@ func (x *Index) mergeSome(ctx context.Context, choose func([]segmentView) []segm
 	}
 	x.files.Lock()
 	defer x.files.Unlock()
+	defer kick(x.cell)
 	return true, e.install()
 }

@@ -21,7 +21,7 @@ import (
 
 var crashConfig = Config{Dim: 24, Metric: Cosine, Space: "crash@1"}
 
-var crashLimits = limits{tailRows: 50, tailBytes: 1 << 20, frozen: 2, exactRows: 50, fan: 3, mergedBytes: 1 << 30, workRows: 1 << 30}
+var crashLimits = limits{tailRows: 50, tailBytes: 1 << 20, frozen: 2, exactRows: 50, fan: 3, mergedBytes: 1 << 30, workRows: 1 << 30, cellRows: 60}
 
 const crashBatch = 9
 

@@ -1,6 +1,6 @@
 // Package flat finds the nearest vectors by a fast scan of all vectors: Cinedex's own vector index for one machine. The embedded search
-// engine keeps one Index for each embedding space. An answer depends on the visible rows, the query and the centre alone, and an
-// acknowledged row survives a crash.
+// engine keeps one Index for each embedding space. An acknowledged row survives a crash. Large segments have cells, so a search looks at few of
+// their rows. Without cells an answer depends on the visible rows, the query and the centre alone.
 //
 // # Why flat
 //
@@ -28,8 +28,24 @@
 //
 // A row that ranks above its own bound would be found or missed depending on the order of the scan. Such a row is ranked by its bound. An
 // answer therefore depends on the rows, the query and the centre alone. Two indexes with the same visible rows and the same centre answer
-// alike, whatever was written, deleted or hidden beside the rows. The centre is the mean of the first rows sealed, and stays. Where the
+// alike, whatever was written, deleted or hidden beside the rows, as long as no segment has cells. The centre is the mean of the first rows sealed, and stays. Where the
 // filter leaves few rows or Confidence is infinite, the centre matters for speed alone.
+//
+// # Cells
+//
+// A segment of 16,384 rows or more gets cells in the background (ADR 137): centroids trained by k-means, with the rows near to each centroid. A
+// row has a second code there, of its residual to the centroid. Cells are looked into in the order of a bound, until the bound of the next cell
+// is below the kth best score so far. How many cells are looked into thus follows from the data, the query and the filter.
+//
+// The bound has a margin. A margin of 1 is certain, by Cauchy and Schwarz. The margin in use is calibrated when the cells are made: rows of the
+// segment are asked for their nearest neighbours, exactly, and the margin is the least that leads to 0.996 of the neighbours. Margins are kept
+// for several numbers of neighbours; a filter counts as more neighbours. So queries that lie about as rows do find 0.99 of the nearest rows
+// or more in the mean. A query far from all rows has wide bounds, and looks into more cells.
+//
+// A segment is scanned flat where calibration tells that cells would not pay: in a space without structure, and beneath a narrow filter. Rows are
+// found as soon as the rows are written: a tail, and a segment whose cells are not made yet, are scanned. Which rows are among the lost
+// depends on the segments. The same index gives the same answer until its segments change. Within, Confidence of +Inf, and searches
+// over few rows look into no cells.
 //
 // # Guarantees
 //
@@ -47,11 +63,12 @@
 //	MANIFEST    names every valid file; replaced as a whole
 //	log-*       changes not yet sealed, synced before searches see the changes; replayed at Open
 //	segment-*   sealed rows by group and ordinal, mapped into memory, never changed
+//	cells-*     cells of the segment of the same number; made again if missing or damaged
 //	LOCK        held by the one process that has the index open
 //
 // Rows gather in a tail in memory, which searches scan too. A long tail is sealed into a segment. Segments of one size are merged in the
 // background, and lose their dead rows.
-// A row costs 4·d bytes exact, d+12 rough, d/8+8 code and 20 of key and interval.
+// A row costs 4·d bytes exact, d+12 rough, d/8+8 code and 20 of key and interval, and some d/8+12 in cells.
 //
 // # Figures
 //
@@ -67,7 +84,7 @@
 //
 // # Where it ends
 //
-// The cost of a search is in proportion to the rows that the filter leaves. The cost of a graph hardly grows. The first stage reads d/8+8
+// Without cells, the cost of a search is in proportion to the rows that the filter leaves. The cost of a graph hardly grows. The first stage reads d/8+8
 // bytes a row, and is bound by memory: one core takes some 1.5 ms for a million rows of 100 dimensions, and 10 ms for a million rows of
 // 512. Large scans are shared among cores. By the figures above, a graph would overtake an unfiltered scan at a few million rows of 100
 // dimensions. A space of ten million rows of 512 dimensions, a search of more than a tenth of a second, or a space beyond the memory of a

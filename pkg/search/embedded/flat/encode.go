@@ -55,10 +55,11 @@ func (e *encoder) residual(v []float32) (norm, base float64) {
 	e.rot.apply(r, v)
 	var nn, rc float64
 	for i, c := range e.centre {
-		x := r[i] - c
-		r[i] = x
+		r[i] -= c
+		rc += float64(r[i]) * float64(c)
+	}
+	for _, x := range r { // without a centre, too
 		nn += float64(x) * float64(x)
-		rc += float64(x) * float64(c)
 	}
 	if e.metric == L2 {
 		return math.Sqrt(nn), -nn

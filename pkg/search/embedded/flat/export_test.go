@@ -105,6 +105,21 @@ func (x *Index) Stats() (Stats, error) {
 	return st, nil
 }
 
+// Celled reports whether every segment that should have cells has cells.
+func (x *Index) Celled() (bool, error) {
+	snap, err := x.acquire()
+	if err != nil {
+		return false, err
+	}
+	defer x.drop(snap)
+	for _, v := range snap.segments {
+		if v.live >= x.limits.cellRows && v.cells.Load() == nil {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // DeleteGroup deletes all vectors of a group, durably.
 func (x *Index) DeleteGroup(ctx context.Context, group string) error {
 	return x.DeleteFrom(ctx, group, 0)

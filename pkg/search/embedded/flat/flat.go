@@ -147,3 +147,37 @@ func similarity(m Metric, a, b []float32) float32 {
 	}
 	return float32(s0 + s1 + s2 + s3)
 }
+
+// similarities are the exact scores of rows, as similarity gives them.
+func similarities(m Metric, exact []float32, dim int, rows []int32, q []float32) []float32 {
+	out := make([]float32, len(rows))
+	i := 0
+	if assembly && m != L2 {
+		wide := make([]float64, dim)
+		for k, v := range q {
+			wide[k] = float64(v)
+		}
+		for ; i+1 < len(rows); i += 2 {
+			a, b := int(rows[i])*dim, int(rows[i+1])*dim
+			out[i], out[i+1] = products(exact[a:a+dim], exact[b:b+dim], wide)
+		}
+	}
+	for ; i < len(rows); i++ {
+		out[i] = similarity(m, exact[int(rows[i])*dim:][:dim], q)
+	}
+	return out
+}
+
+// products are two exact inner products. The sums go the way of similarity, bit by bit.
+func products(a, b []float32, q []float64) (float32, float32) {
+	var sums [8]float64
+	n := len(q) &^ 3
+	if n > 0 {
+		productsAVX2(&a[0], &b[0], &q[0], n, &sums)
+	}
+	for i := n; i < len(q); i++ {
+		sums[0] += float64(float64(a[i]) * q[i])
+		sums[4] += float64(float64(b[i]) * q[i])
+	}
+	return float32(sums[0] + sums[1] + sums[2] + sums[3]), float32(sums[4] + sums[5] + sums[6] + sums[7])
+}

@@ -24,6 +24,7 @@ type limits struct {
 	fan                 int // segments of one size that are merged
 	mergedBytes         int // no merged segment becomes larger
 	workRows            int // a search over at least twice as many rows is shared out
+	cellRows            int // a segment of fewer rows gets no cells
 	openLog             func(*log)
 	centre              []float32 // of a new index; nil to learn the centre from rows
 }
@@ -36,6 +37,7 @@ var defaultLimits = limits{
 	fan:         4,
 	mergedBytes: 2 << 30,
 	workRows:    1 << 19,
+	cellRows:    1 << 14,
 }
 
 // An Index holds the vectors of one space in one folder. Its methods may be called from any goroutine.
@@ -64,11 +66,15 @@ type Index struct {
 	merging sync.Mutex
 	next    uint64
 
+	// celling is held by who makes cells.
+	celling sync.Mutex
+
 	// torn names the place of a cut or damaged record at the end of the log; empty if the log ended well.
 	torn string
 
 	seal    chan struct{}
 	merge   chan struct{}
+	cell    chan struct{}
 	ctx     context.Context
 	stop    context.CancelFunc
 	closing sync.Once
@@ -96,7 +102,7 @@ func open(dir string, cfg Config, lim limits) (_ *Index, err error) {
 		dir: dir, cfg: cfg, limits: lim, layout: newLayout(cfg.Dim), rot: newRotation(cfg.Dim),
 		logger: cfg.Log.With("space", cfg.Space),
 		ops:    make(chan *op, 64), groups: registry{ids: map[string]uint32{}},
-		seal: make(chan struct{}, 1), merge: make(chan struct{}, 1),
+		seal: make(chan struct{}, 1), merge: make(chan struct{}, 1), cell: make(chan struct{}, 1),
 	}
 	defer func() {
 		if err != nil {
@@ -121,11 +127,12 @@ func open(dir string, cfg Config, lim limits) (_ *Index, err error) {
 		lim.openLog(x.log)
 	}
 	x.ctx, x.stop = context.WithCancel(context.Background())
-	for _, serve := range []func(){x.serveWrites, x.serveSeals, x.serveMerges} {
+	for _, serve := range []func(){x.serveWrites, x.serveSeals, x.serveMerges, x.serveCells} {
 		x.running.Go(serve)
 	}
 	kick(x.seal)
 	kick(x.merge)
+	kick(x.cell)
 	return x, nil
 }
 
@@ -156,6 +163,7 @@ func (x *Index) load() error {
 			x.current.install(first) // mapped segments are unmapped with the snapshot
 			return err
 		}
+		x.findCells(seg)
 		first.segments = append(first.segments, segmentView{seg, s.dead, seg.n - s.dead.count(0, seg.n)})
 	}
 	first.names = x.groups.list()
@@ -234,7 +242,9 @@ func (x *Index) sweep(m *manifest) (logs []uint64, err error) {
 				logs = append(logs, number)
 			}
 		} else if _, err := fmt.Sscanf(name, "segment-%d", &number); err == nil && !stale {
-			stale = !slices.ContainsFunc(m.segments, func(s sealed) bool { return s.number == number })
+			stale = !m.holds(number)
+		} else if _, err := fmt.Sscanf(name, "cells-%d", &number); err == nil && !stale {
+			stale = !m.holds(number)
 		}
 		if stale {
 			if err := os.Remove(filepath.Join(x.dir, name)); err != nil {

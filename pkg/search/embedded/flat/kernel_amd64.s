@@ -170,3 +170,117 @@ done:
 	JNZ          row
 	VZEROUPPER
 	RET
+
+// func productsAVX2(a, b *float32, q *float64, n int, sums *[8]float64)
+TEXT ·productsAVX2(SB), NOSPLIT, $0-40
+	MOVQ  a+0(FP), SI
+	MOVQ  b+8(FP), DI
+	MOVQ  q+16(FP), DX
+	MOVQ  n+24(FP), CX
+	MOVQ  sums+32(FP), BX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+
+loop:
+	VMOVUPD    (DX), Y2
+	VCVTPS2PD  (SI), Y3
+	VCVTPS2PD  (DI), Y4
+	VMULPD     Y2, Y3, Y3
+	VMULPD     Y2, Y4, Y4
+	VADDPD     Y3, Y0, Y0
+	VADDPD     Y4, Y1, Y1
+	ADDQ       $16, SI
+	ADDQ       $16, DI
+	ADDQ       $32, DX
+	SUBQ       $4, CX
+	JNZ        loop
+
+	VMOVUPD Y0, (BX)
+	VMOVUPD Y1, 32(BX)
+	VZEROUPPER
+	RET
+
+// func dotsAVX512(rough *byte, stride int, rows *int32, count int, q *int16, n int, out *int32)
+TEXT ·dotsAVX512(SB), NOSPLIT, $0-56
+	MOVQ rough+0(FP), R8
+	MOVQ stride+8(FP), R9
+	MOVQ rows+16(FP), R10
+	MOVQ count+24(FP), R11
+	MOVQ q+32(FP), R12
+	MOVQ out+48(FP), R13
+
+row:
+	// Fetch the row eight further, 256 bytes of it.
+	CMPQ       R11, $8
+	JLE        fetched
+	MOVLQSX    32(R10), AX
+	IMULQ      R9, AX
+	PREFETCHT0 (R8)(AX*1)
+	PREFETCHT0 64(R8)(AX*1)
+	PREFETCHT0 128(R8)(AX*1)
+	PREFETCHT0 192(R8)(AX*1)
+
+fetched:
+	MOVLQSX (R10), SI
+	IMULQ   R9, SI
+	ADDQ    R8, SI
+	MOVQ    R12, DI
+	MOVQ    n+40(FP), CX
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXOR   X4, X4, X4
+	SUBQ    $64, CX
+	JL      half
+
+loop:
+	VPMOVSXBW (SI), Z2
+	VPMOVSXBW 32(SI), Z3
+	VPDPWSSD  (DI), Z2, Z0
+	VPDPWSSD  64(DI), Z3, Z1
+	ADDQ      $64, SI
+	ADDQ      $128, DI
+	SUBQ      $64, CX
+	JGE       loop
+
+half:
+	ADDQ      $64, CX
+	CMPQ      CX, $32
+	JL        rest
+	VPMOVSXBW (SI), Z2
+	VPDPWSSD  (DI), Z2, Z0
+	ADDQ      $32, SI
+	ADDQ      $64, DI
+	SUBQ      $32, CX
+
+rest:
+	TESTQ CX, CX
+	JZ    done
+
+eight:
+	VPMOVSXBW (SI), X2
+	VPMADDWD  (DI), X2, X2
+	VPADDD    X2, X4, X4
+	ADDQ      $8, SI
+	ADDQ      $16, DI
+	SUBQ      $8, CX
+	JNZ       eight
+
+done:
+	VPADDD        Z1, Z0, Z0
+	VEXTRACTI64X4 $1, Z0, Y1
+	VPADDD        Y1, Y0, Y0
+	VEXTRACTI128  $1, Y0, X1
+	VPADDD        X1, X0, X0
+	VPADDD        X4, X0, X0
+	VPSHUFD       $0x4e, X0, X1
+	VPADDD        X1, X0, X0
+	VPSHUFD       $0xb1, X0, X1
+	VPADDD        X1, X0, X0
+	VMOVD         X0, AX
+	MOVL          AX, (R13)
+	ADDQ          $4, R10
+	ADDQ          $4, R13
+	DECQ          R11
+	JNZ           row
+	VZEROUPPER
+	RET

@@ -64,9 +64,31 @@ func TestKernelsAreEqual(t *testing.T) {
 		}
 		got, twin := make([]int32, len(rows)), make([]int32, len(rows))
 		dots(rough, stride, rows, q, got)
+		if wide {
+			narrow := make([]int32, len(rows))
+			dotsNarrow(rough, stride, rows, q, narrow)
+			if !slices.Equal(got, narrow) {
+				t.Fatalf("dots by AVX-512: %v, by AVX2 %v", got, narrow)
+			}
+		}
 		dotsGeneric(rough, stride, rows, q, twin)
 		if !slices.Equal(got, twin) {
 			t.Fatalf("dots: %v, want %v", got, twin)
+		}
+
+		exact, query := make([]float32, 5*l.dim), make([]float32, l.dim)
+		for i := range exact {
+			exact[i] = float32(rnd.NormFloat64())
+		}
+		for i := range query {
+			query[i] = float32(rnd.NormFloat64())
+		}
+		for _, m := range []Metric{Cosine, L2} {
+			for i, s := range similarities(m, exact, l.dim, []int32{4, 0, 3}, query) {
+				if want := similarity(m, exact[[]int{4, 0, 3}[i]*l.dim:][:l.dim], query); s != want {
+					t.Fatalf("similarity %d by %s: %v, want %v", i, m, s, want)
+				}
+			}
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -28,6 +29,11 @@ type manifest struct {
 type sealed struct {
 	number uint64
 	dead   dead
+}
+
+// holds reports whether a segment is among the segments.
+func (m *manifest) holds(number uint64) bool {
+	return slices.ContainsFunc(m.segments, func(s sealed) bool { return s.number == number })
 }
 
 const manifestMagic = "cdxflatm1"

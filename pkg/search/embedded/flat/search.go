@@ -19,7 +19,8 @@ import (
 //
 // Over few rows the answer is exact. Over many, a row is passed over unseen when its
 // estimated score, plus as many standard deviations as Config.Confidence, is below the
-// kth best score. Which rows that are depends on nothing but the rows' own values, the
+// kth best score. Large segments are searched by their cells where that costs less
+// (see doc.go). Elsewhere, which rows are passed over depends on nothing but the rows' own values, the
 // query and the index's centre: not on the order of writes, on compaction or on the number
 // of processors (see doc.go).
 func (x *Index) Search(ctx context.Context, values []float32, k int, f Filter) ([]Hit, error) {
@@ -35,11 +36,16 @@ func (x *Index) Search(ctx context.Context, values []float32, k int, f Filter) (
 		return nil, err
 	}
 	defer x.drop(snap)
-	hits, err := x.search(ctx, snap, values, k, f)
-	if err != nil {
-		return nil, fmt.Errorf("searching vectors: %w", err)
+	for {
+		hits, err := x.search(ctx, snap, values, k, f)
+		if err != nil && x.loseCells(snap, err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("searching vectors: %w", err)
+		}
+		return hits, nil
 	}
-	return hits, nil
 }
 
 // A stretch is rows [from, to) of a segment that a filter lets through.
@@ -81,16 +87,18 @@ func planOf(snap *snapshot, f Filter) plan {
 
 // A search is a query over a snapshot.
 type search struct {
-	x       *Index
-	values  []float32
-	groups  *Set
-	span    func(start, end int64) bool
-	names   []string
-	exact   bool // the estimate is skipped
-	whole   bool // every row that reaches the floor is kept
-	k       int
-	floor   atomic.Uint64 // float64 bits: the best kth score of any worker
-	prepare map[*float32]*question
+	x      *Index
+	values []float32
+	groups *Set
+	span   func(start, end int64) bool
+	names  []string
+	exact  bool // the estimate is skipped
+	whole  bool // every row that reaches the floor is kept
+	// numbered puts the numbers of rows in place of ordinals.
+	numbered bool
+	k        int
+	floor    atomic.Uint64 // float64 bits: the best kth score of any worker
+	prepare  map[*float32]*question
 }
 
 func (x *Index) searchFor(snap *snapshot, values []float32, f Filter) *search {
@@ -110,12 +118,20 @@ func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k 
 	s.k = k
 	s.exact = p.rows <= max(x.limits.exactRows, 16*k) || math.IsInf(x.cfg.Confidence, 1)
 	s.floor.Store(math.Float64bits(math.Inf(-1)))
+	var segments []celled
+	if !s.exact {
+		segments = s.takeCells(snap, &p)
+	}
+	// Cells come first: their floor leaves little of the flat parts.
+	all := newTop(s)
+	if err := s.scanCells(ctx, all, segments); err != nil {
+		return nil, err
+	}
 	tops, err := s.scanAll(ctx, snap, p)
 	if err != nil {
 		return nil, err
 	}
-	all := tops[0]
-	for _, t := range tops[1:] {
+	for _, t := range tops {
 		for _, c := range t.items {
 			all.push(c)
 		}
@@ -333,7 +349,11 @@ func (c *column) finish() error {
 				continue
 			}
 		}
-		c.t.push(candidate{rank: rank, score: score, group: c.group(row), ordinal: r.ordinals[row], span: r.spans[row]})
+		ordinal := r.ordinals[row]
+		if c.s.numbered {
+			ordinal = uint32(row)
+		}
+		c.t.push(candidate{rank: rank, score: score, group: c.group(row), ordinal: ordinal, span: r.spans[row]})
 	}
 	c.batch = c.batch[:0]
 	return nil

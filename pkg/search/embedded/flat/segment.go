@@ -3,6 +3,7 @@ package flat
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -85,8 +86,11 @@ type segment struct {
 	places  []uint32
 	planned stretchesOf
 	checked [parts][]atomic.Uint64
-	refs    atomic.Int64 // snapshots that hold it
-	gone    atomic.Bool  // the file is to be removed with the last reference
+	refs    atomic.Int64          // snapshots that hold it
+	gone    atomic.Bool           // the file is to be removed with the last reference
+	cells   atomic.Pointer[cells] // nil where there are none yet
+	lost    lost
+	plain   atomic.Bool // no cells can be made
 }
 
 func segmentPath(dir string, number uint64) string {
@@ -198,11 +202,18 @@ func (s *segment) find(id, ordinal uint32) int {
 	return -1
 }
 
+// sum is the checksum of directory and columns.
+func (s *segment) sum() uint32 { return binary.LittleEndian.Uint32(s.data[s.shape.size-4:]) }
+
 func (s *segment) release() error {
 	if s.refs.Add(-1) > 0 {
 		return nil
 	}
 	err := unmap(s.data)
+	if c := s.cells.Load(); c != nil {
+		err = errors.Join(err, c.release(s.gone.Load()))
+	}
+	err = errors.Join(err, s.lost.release())
 	if s.gone.Load() {
 		if e := os.Remove(s.path); err == nil {
 			err = e

@@ -66,7 +66,7 @@ async function search({ more = false } = {}) {
     wait = 0;
     state.cursor = a.cursor || '';
     for (const [i, of] of (a.groups || []).entries()) if (a.hits?.[i]) a.hits[i].group = of;
-    for (const h of a.hits || []) h.search = a.search; // names the answer, for picked
+    for (const h of a.hits || []) { h.search = a.search; h.query = a.query; } // for picked and judge
     render(a.hits || [], more);
     told(a);
     if (!more && a.search) also(a.query);
@@ -133,7 +133,7 @@ function also(query) {
       const r = await call('Recommend', { q: query, limit: 4 }, signal, 'RecommendService');
       const lines = [...new Set([...r.also || [], ...r.like || []])].slice(0, 5);
       if (signal.aborted || !lines.length) return;
-      $('also').replaceChildren('Also searched', ...lines.map(l => el('button', { type: 'button', onclick: () => { state.like = null; ask(l); } }, l)));
+      $('also').replaceChildren('Also searched', ...lines.map(l => el('button', { type: 'button', onclick: () => { ask(l); } }, l)));
       $('also').hidden = false;
     } catch { /* the answer is whole without it */ }
   }, 600);
@@ -144,8 +144,27 @@ function picked(h) {
   if (h.search) call('Picked', { search: h.search, moments: [{ asset: h.asset, start: h.start, end: h.end }] }, undefined, 'RecommendService').catch(() => {});
 }
 
-// ask asks a line of the query language.
+// judge keeps whether a hit is right, for `cinedex judgements`. The verdict of before is taken back by the same button.
+async function judge(h, verdict) {
+  const next = h.verdict === verdict ? '' : verdict;
+  try {
+    await call('Judge', { judgement: { q: h.query, asset: h.asset, start: h.start || '0', end: h.end, verdict: next || 'VERDICT_UNSPECIFIED' } }, undefined, 'JudgementService');
+    h.verdict = next;
+    if (playing === h) for (const b of document.querySelectorAll('#detail [data-verdict]')) b.setAttribute('aria-pressed', String(b.dataset.verdict === next));
+  } catch (e) { say(e.message); }
+}
+
+// verdict makes a button that judges a hit.
+function verdict(h, value, label, hint) {
+  const b = el('button', { type: 'button', onclick: () => judge(h, value), title: hint }, label);
+  b.dataset.verdict = value;
+  b.setAttribute('aria-pressed', String(h.verdict === value));
+  return b;
+}
+
+// ask asks a line of the query language in the place of the words or the frame before.
 function ask(q) {
+  state.like = null;
   const line = ways.find(w => w.value === 'query');
   if (line) line.checked = true;
   $('box').value = q;
@@ -291,6 +310,7 @@ function detail(h) {
     el('div', { className: 'tools' },
       el('button', { type: 'button', onclick: () => likeThis(), title: 'Shots like the frame that is showing (l)' }, 'Shots like this'),
       h.group ? el('button', { type: 'button', onclick: () => openGroup(h.title) }, 'All of this title') : null,
+      ...h.query ? [verdict(h, 'VERDICT_RIGHT', 'Right', 'This moment is a right answer'), verdict(h, 'VERDICT_WRONG', 'Wrong', 'This moment is a wrong answer')] : [],
       el('button', { type: 'button', onclick: copy, title: 'Copy the timecode (c)' }, 'Copy timecode'),
       el('button', { type: 'button', onclick: () => $('player').close(), title: 'Esc' }, 'Close')),
     el('dl', {}, ...facts.flatMap(([k, v]) => [el('dt', {}, k), el('dd', {}, v ?? '')])),

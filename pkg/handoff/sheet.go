@@ -1,0 +1,147 @@
+package handoff
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"codeberg.org/go-pdf/fpdf"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/sfnt"
+
+	"github.com/cinedex/cinedex/pkg/errkind"
+)
+
+// MaxSheet bounds the clips of a contact sheet: each clip costs the decoding of a picture.
+const MaxSheet = 240
+
+// The layout of a sheet in millimetres: A4, landscape.
+const (
+	sheetMargin  = 12.0
+	sheetGap     = 5.0
+	sheetColumns = 4
+	sheetRows    = 3
+	sheetTop     = 22.0 // below the title
+	sheetWidth   = (297 - 2*sheetMargin - (sheetColumns-1)*sheetGap) / sheetColumns
+	sheetHeight  = (210 - sheetTop - sheetMargin - (sheetRows-1)*sheetGap) / sheetRows
+	captionSize  = 16.0 // of three lines
+)
+
+// writeSheet writes a contact sheet as PDF: the middle picture of each clip, with the timecode and the name. The same list gives the same bytes.
+func writeSheet(w *sink, l List, o Options) error {
+	if len(l.Clips) > MaxSheet {
+		return errkind.New(errkind.Invalid, "the list has %d clips, and a contact sheet has at most %d: narrow the search, or give a limit", len(l.Clips), MaxSheet)
+	}
+	if o.Poster == nil {
+		return errkind.New(errkind.Invalid, "a contact sheet needs the pictures of the films")
+	}
+	glyphs, err := sfnt.Parse(goregular.TTF)
+	if err != nil {
+		return fmt.Errorf("reading the font: %w", err)
+	}
+	s := &sheet{pdf: fpdf.New("L", "mm", "A4", ""), glyphs: glyphs, title: line(l.Name)}
+	s.pdf.SetCreationDate(time.Unix(0, 0).UTC())
+	s.pdf.SetModificationDate(time.Unix(0, 0).UTC())
+	s.pdf.SetCatalogSort(true)
+	s.pdf.SetAutoPageBreak(false, 0)
+	s.pdf.AddUTF8FontFromBytes("go", "", goregular.TTF)
+	for i, c := range l.Clips {
+		picture, err := o.Poster(c.Source, (c.Start+c.End-1)/2)
+		if err != nil {
+			return fmt.Errorf("the picture of clip %d: %w", i+1, err)
+		}
+		s.add(i, len(l.Clips), c, picture)
+	}
+	if s.unknown > 0 {
+		w.note("%d letters are shown as ?: the font of the sheet has Latin, Greek and Cyrillic letters", s.unknown)
+	}
+	if err := s.pdf.Output(w); err != nil {
+		return fmt.Errorf("writing the PDF: %w", err)
+	}
+	return nil
+}
+
+type sheet struct {
+	pdf     *fpdf.Fpdf
+	glyphs  *sfnt.Font
+	buffer  sfnt.Buffer
+	title   string
+	unknown int // letters that the font lacks
+}
+
+// shown returns a line with the letters that the font has.
+func (s *sheet) shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if i, err := s.glyphs.GlyphIndex(&s.buffer, r); err == nil && i != 0 {
+			return r
+		}
+		s.unknown++
+		return '?'
+	}, line(text))
+}
+
+// page begins a page.
+func (s *sheet) page(first, total int) {
+	s.pdf.AddPage()
+	s.pdf.SetFont("go", "", 13)
+	s.pdf.SetTextColor(0, 0, 0)
+	s.pdf.SetXY(sheetMargin, 10)
+	s.pdf.CellFormat(220, 8, s.fit(s.shown(s.title), 220), "", 0, "L", false, 0, "")
+	s.pdf.SetFont("go", "", 8)
+	pages := (total + sheetColumns*sheetRows - 1) / (sheetColumns * sheetRows)
+	s.pdf.CellFormat(297-2*sheetMargin-220, 8, fmt.Sprintf("%d clips, page %d of %d", total, first/(sheetColumns*sheetRows)+1, pages), "", 0, "R", false, 0, "")
+}
+
+// fit cuts a text at a width of the present font.
+func (s *sheet) fit(text string, width float64) string {
+	if s.pdf.GetStringWidth(text) <= width-2 {
+		return text
+	}
+	r := []rune(text)
+	for len(r) > 0 && s.pdf.GetStringWidth(string(r)+"...") > width-2 {
+		r = r[:len(r)-1]
+	}
+	return string(r) + "..."
+}
+
+// add adds a clip.
+func (s *sheet) add(i, total int, c Clip, picture []byte) {
+	cell := i % (sheetColumns * sheetRows)
+	if cell == 0 {
+		s.page(i, total)
+	}
+	x := sheetMargin + float64(cell%sheetColumns)*(sheetWidth+sheetGap)
+	y := sheetTop + float64(cell/sheetColumns)*(sheetHeight+sheetGap)
+	name := fmt.Sprintf("picture%d", i)
+	options := fpdf.ImageOptions{ImageType: "JPEG"}
+	info := s.pdf.RegisterImageOptionsReader(name, options, bytes.NewReader(picture))
+	if s.pdf.Err() {
+		return // Output returns the error
+	}
+	width, height := sheetWidth, sheetHeight-captionSize
+	if ratio := info.Width() / info.Height(); ratio > width/height {
+		height = width / ratio
+	} else {
+		width = height * ratio
+	}
+	s.pdf.ImageOptions(name, x, y, width, height, false, options, 0, "")
+	s.pdf.SetFont("go", "", 7.5)
+	for n, text := range s.caption(i, c) {
+		grey := min(n, 1) * 90
+		s.pdf.SetTextColor(grey, grey, grey)
+		s.pdf.SetXY(x-1, y+sheetHeight-captionSize+1+float64(n)*4.5)
+		s.pdf.CellFormat(sheetWidth+2, 4.5, s.fit(text, sheetWidth+2), "", 0, "L", false, 0, "")
+	}
+}
+
+// caption are the lines below a picture: the name, the place, the reason.
+func (s *sheet) caption(i int, c Clip) []string {
+	src := c.Source
+	place := fmt.Sprintf("%s – %s", src.Scale.Format(c.Start), src.Scale.Format(c.End))
+	reason := src.Title
+	if c.Confidence > 0 {
+		reason += fmt.Sprintf(", confidence %.2f", c.Confidence)
+	}
+	return []string{s.shown(fmt.Sprintf("%d  %s", i+1, c.label())), s.shown(place), s.shown(reason)}
+}

@@ -1,0 +1,80 @@
+// The bench: the film, and all that is known of the film, beside the hits.
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { go, place } from "../url";
+import { t } from "../words/words";
+import { begin as beginAnnotations } from "./annotations";
+import { Controls, Tool } from "./controls";
+import { film, frame, load, playing, problem } from "./film";
+import { begin as beginKeys, bindings, everywhere, setEverywhere } from "./keys";
+import { Lanes } from "./lanes";
+import { seek } from "./player";
+import { Screen } from "./screen";
+import { way, wrongFrame } from "./source";
+import { Transcript } from "./transcript";
+import { begin as beginWaveform } from "./waveform";
+
+function Keys() {
+  return (
+    <details class="keys">
+      <summary>{t("bench.keys")}</summary>
+      <label><input type="checkbox" checked={everywhere.value} onChange={(e) => setEverywhere(e.currentTarget.checked)} /> {t("bench.keys.everywhere")}</label>
+      <dl>
+        {bindings.map((b) => <div><dt><kbd>{b.shown}</kbd></dt><dd>{t(b.name)}</dd></div>)}
+      </dl>
+    </details>
+  );
+}
+
+export function Bench() {
+  const bench = useRef<HTMLElement>(null);
+  const known = useSignal("");
+  const { asset, frame: at } = place.value;
+  useEffect(() => {
+    // A link to a moment puts the hands on the film. Whoever is among the hits stays there.
+    const on = document.activeElement;
+    if (!on || on === document.body || on.id === "box") bench.current?.focus();
+    const ends = [beginAnnotations(), beginWaveform(), beginKeys(() => bench.current)];
+    return () => ends.forEach((end) => end());
+  }, []);
+  useEffect(() => {
+    if (known.value !== asset) {
+      known.value = asset;
+      way.value = "file";
+      wrongFrame.value = false;
+      frame.value = at;
+      void load(asset).then(() => seek(at));
+    } else if (at !== frame.peek()) seek(at);
+  }, [asset, at]);
+  // The address has the frame at which the film stands.
+  useEffect(() => {
+    if (playing.value || !film.value) return;
+    const timer = setTimeout(() => { if (place.peek().asset === film.peek()?.asset.id) go({ frame: frame.peek() }, false); }, 250);
+    return () => clearTimeout(timer);
+  }, [frame.value, playing.value]);
+  const full = () => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void bench.current?.requestFullscreen();
+  };
+  const close = () => go({ asset: "" });
+  const title = film.value?.asset.title;
+  return (
+    <section ref={bench} class="bench" tabIndex={-1} aria-label={t("bench.name")} onKeyDown={(e) => { if (e.key === "Escape" && !e.defaultPrevented && !document.fullscreenElement) close(); }}>
+      <header class="bench-head">
+        <h2 dir="auto">{title ? title.name || title.id : t("bench.loading")}</h2>
+        <Tool icon="close" name="bench.close" run={close} />
+      </header>
+      {problem.value && <p class="bad" role="alert">{problem.value.text}</p>}
+      {film.value && (
+        <>
+          <Screen />
+          <Controls full={full} />
+          <Lanes />
+          <Transcript />
+          <Keys />
+          {title?.credit && <p class="quiet small">{title.credit}</p>}
+        </>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,183 @@
+// The player: a video element that is told frames, and tells frames.
+//
+//   - A seek goes to a place inside the frame (see seekTo). Seeks beside a seek wait, and the last seek wins.
+//   - While the film plays, the browser tells the time of each frame that is shown (requestVideoFrameCallback).
+//   - Backwards, browsers do not play: the player seeks.
+import { effect, signal } from "@preact/signals";
+import { frameAt, secondsOf, seekTo } from "./clock";
+import { film, frame, looping, playing, span, within } from "./film";
+import { inexact, source } from "./source";
+
+export const speeds = [0.25, 0.5, 1, 1.5, 2, 4, 8] as const;
+/** How fast the film plays; below 0 backwards. */
+export const speed = signal(1);
+
+let video: HTMLVideoElement | null = null;
+let wanted: bigint | null = null;
+let reversing = 0;
+let settlement = 0;
+/** Milliseconds in which a browser paints the picture of a seek. */
+const patience = 2000;
+/** The time of the picture that the browser showed last, in seconds of the player's clock. */
+let painted = -1;
+
+const ready = (): boolean => !!video && video.readyState > 0;
+
+/** attach gives the player the element. */
+export function attach(v: HTMLVideoElement | null): void {
+  video = v;
+  if (!v) return stopReverse();
+  v.addEventListener("loadedmetadata", () => apply());
+  v.addEventListener("seeked", () => {
+    if (wanted !== null) apply();
+    else if (film.peek()?.asset.video?.variableRate && v.paused) settle(v, frame.peek());
+    else stands(v);
+  });
+  v.addEventListener("play", () => { if (!v.paused) playing.value = true; });
+  v.addEventListener("pause", paused);
+  v.addEventListener("ended", paused);
+  watch(v);
+}
+
+// stands notes the frame at which the player has arrived.
+function stands(v: HTMLVideoElement): void {
+  v.dataset["frame"] = String(frame.peek());
+}
+
+// settle makes sure that the picture of a seek is the frame. Chromium takes the length of a frame from the order of decoding, so in a film of variable rate
+// with B-frames a seek may show an earlier frame. Such a film is played by its proxy, which has no B-frames.
+function settle(v: HTMLVideoElement, n: bigint): void {
+  if (!("requestVideoFrameCallback" in v)) return stands(v);
+  const mine = ++settlement;
+  const began = performance.now();
+  const look = () => {
+    const f = film.peek();
+    if (!f || mine !== settlement || video !== v || frame.peek() !== n || wanted !== null || v.seeking || playing.peek()) return;
+    if (frameAt(f.clock, painted, source.peek().late) === n) return stands(v);
+    if (performance.now() - began > patience) {
+      stands(v);
+      return void inexact();
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}
+
+function paused(): void {
+  if (reversing || !playing.peek()) return;
+  playing.value = false;
+  const f = film.peek();
+  if (f && video && !video.ended) seek(frame.peek()); // the browser may have gone on by a frame
+}
+
+function watch(v: HTMLVideoElement): void {
+  const shown = (seconds: number) => {
+    const f = film.peek();
+    if (f && wanted === null && !v.seeking && !v.paused) {
+      frame.value = frameAt(f.clock, seconds, source.peek().late);
+      around();
+    }
+  };
+  if ("requestVideoFrameCallback" in v) {
+    const next = (_: number, m: VideoFrameCallbackMetadata) => {
+      painted = m.mediaTime;
+      shown(painted);
+      v.requestVideoFrameCallback(next);
+    };
+    v.requestVideoFrameCallback(next);
+  } else {
+    const next = () => {
+      if (video !== v) return;
+      shown((v as HTMLVideoElement).currentTime);
+      requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+  }
+}
+
+// around goes back to the in mark at the out mark, if the person loops.
+function around(): void {
+  const s = looping.peek() ? span.peek() : null;
+  if (s && (frame.peek() >= s[1] - 1n || frame.peek() < s[0])) seek(s[0]);
+}
+
+/** seek shows a frame. */
+export function seek(n: bigint): void {
+  const f = film.peek();
+  if (!f) return;
+  frame.value = wanted = within(f, n);
+  apply();
+}
+
+function apply(): void {
+  const f = film.peek();
+  if (!f || !video || !ready() || video.seeking || wanted === null) return;
+  const at = seekTo(f.clock, wanted, source.peek().late);
+  wanted = null;
+  video.currentTime = at;
+}
+
+/** step goes by frames from the frame that shows. */
+export function step(n: bigint): void {
+  pause();
+  seek(frame.peek() + n);
+}
+
+export function pause(): void {
+  stopReverse();
+  speed.value = Math.abs(speed.peek()) > 1 || speed.peek() < 0 ? 1 : speed.peek();
+  video?.pause();
+}
+
+/** play plays at a speed; below 0 backwards. */
+export function play(at = speed.peek()): void {
+  if (!video) return;
+  stopReverse();
+  speed.value = at;
+  if (at < 0) return reverse(at);
+  const s = looping.peek() ? span.peek() : null;
+  if (s && (frame.peek() < s[0] || frame.peek() >= s[1] - 1n)) seek(s[0]);
+  video.playbackRate = at;
+  video.play().catch(() => (playing.value = false));
+}
+
+export const toggle = (): void => (playing.peek() ? pause() : play(Math.abs(speed.peek())));
+
+/** shuttle plays forwards (1) or backwards (-1); again, faster. */
+export function shuttle(direction: 1 | -1): void {
+  const now = speed.peek();
+  const going = playing.peek() && Math.sign(now) === direction;
+  play(direction * (going ? Math.min(Math.abs(now) * 2, 8) : 1));
+}
+
+function reverse(at: number): void {
+  const f = film.peek();
+  if (!f || !video) return;
+  const began = performance.now();
+  const from = secondsOf(f.clock.start(frame.peek()));
+  reversing = 1;
+  video.pause();
+  playing.value = true;
+  const next = () => {
+    const now = from + (at * (performance.now() - began)) / 1000;
+    const n = frameAt(f.clock, Math.max(now, 0), 0n);
+    if (!video?.seeking && n !== frame.peek()) seek(n);
+    if (now <= 0) return pause();
+    reversing = requestAnimationFrame(next);
+  };
+  reversing = requestAnimationFrame(next);
+}
+
+function stopReverse(): void {
+  if (!reversing) return;
+  cancelAnimationFrame(reversing);
+  reversing = 0;
+  playing.value = false;
+}
+
+/** The element, for the picture of the moment. */
+export const element = (): HTMLVideoElement | null => video;
+
+effect(() => {
+  if (video && speed.value > 0) video.playbackRate = speed.value;
+});

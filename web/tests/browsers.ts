@@ -1,0 +1,36 @@
+// The browsers of this machine: nothing is downloaded. CINEDEX_CHROMIUM and the like name a program elsewhere.
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+function program(...names: string[]): string | undefined {
+  for (const name of names) {
+    const named = process.env[`CINEDEX_${name.toUpperCase().replaceAll("-", "_")}`];
+    if (named) return named;
+    for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+      const path = join(folder, name);
+      try {
+        accessSync(path, constants.X_OK);
+        return path;
+      } catch {
+        // not here
+      }
+    }
+  }
+  return undefined;
+}
+
+export function chromium(): string {
+  const path = program("chromium", "chromium-browser", "google-chrome");
+  if (!path) throw new Error("no Chromium on this machine: run scripts/system-packages");
+  return path;
+}
+
+/** Firefox, where the machine has it. */
+export const firefox = (): string | undefined => program("firefox-esr", "firefox");
+
+/** WebKitGTK's driver with a display for it, where the machine has both. */
+export const webkit = (): { driver: string; display: string } | undefined => {
+  const driver = program("WebKitWebDriver");
+  const display = program("Xvfb");
+  return driver && display ? { driver, display } : undefined;
+};
