@@ -249,7 +249,7 @@ func TestPartOfALine(t *testing.T) {
 	if err := os.WriteFile(cfg.File, []byte(`{"v":1,"time":"2026-11-29T11:00:00Z","call":"first"}`+"\n"+`{"v":1,"call":"cu`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, cfg, Deps{})
+	l := open(t, cfg, Deps{Now: func() time.Time { return noon }})
 	if err := l.Write(Entry{Call: "third"}); err != nil {
 		t.Fatal(err)
 	}
