@@ -36,8 +36,7 @@ else
 endif
 
 setup: build ## fetch the models, media, programs and packages of the tests
-	$(BIN) models fetch core suite demo ffmpeg ffprobe
-	@scripts/system-packages
+	@scripts/system-packages & packages=$$!; $(BIN) models fetch core suite demo ffmpeg ffprobe && wait $$packages
 	@scripts/sdk-packages
 
 wheel: ## dist/cinedex-VERSION-py3-none-any.whl: the package for algorithms in Python
@@ -77,7 +76,7 @@ race: setup ## every package under the race detector, real servers left out (CI 
 release: ## dist/: programs, SBOM (CycloneDX), licences, checksums (VERIFY=1 builds twice and compares the bytes)
 	go -C tools/release run . $(if $(VERIFY),-verify)
 
-lint: ## gofmt, shellcheck, staleness of generated code, vet, buf lint and breaking, govulncheck, golangci-lint
+lint: ## gofmt, shellcheck, staleness of generated code, buf lint and breaking, govulncheck, golangci-lint with go vet
 	scripts/lint
 
 generate: ## generate code from the protobuf and GraphQL schemas

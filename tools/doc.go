@@ -4,7 +4,6 @@
 //   - This module pins the code generators. `go -C tools run ./generate` writes all generated code; with -check the
 //     command names stale files.
 //   - `go -C tools run ./prose` counts the words that comments and docs should avoid.
-//   - tools/buf pins buf, which lints the schema and refuses incompatible changes: `go tool -modfile=tools/buf/go.mod
-//     buf lint`. The first compilation of buf takes minutes, so only linting waits for buf. buf needs a later protobuf
-//     than the committed generated code, and therefore has a module of its own.
+//
+// The schema is linted by the buf that web/package.json pins as a built program.
 package tools
