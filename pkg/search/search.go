@@ -300,6 +300,18 @@ type VectorQuery struct {
 	Space  string
 	Vector []float32
 	Limit  int
+	// Told, if not nil, takes what the engine tells of the answer beside the hits.
+	Told *VectorTold
+}
+
+// A VectorTold is what an engine tells of an answer to a VectorQuery beside the hits.
+type VectorTold struct {
+	// Recall is the least part of the nearest items that the hits are, in the mean of many questions: 1 where the answer is exact, and 0 where
+	// the engine makes no promise. Hidden items MUST NOT change Recall.
+	Recall float64
+	// Read is how many bytes of vectors the engine read; 0 where the engine does not know. Read depends on hidden items, and is for operators
+	// alone.
+	Read int64
 }
 
 // A Hit is an annotation or an embedding that a question found.
@@ -317,5 +329,8 @@ type Hit struct {
 
 // CompareHits is the order of every answer: by score from the highest, ties by run and ordinal.
 func CompareHits(a, b Hit) int {
-	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Ordinal, b.Ordinal))
+	if a.Score != b.Score { // mostly, and runs are slow to compare
+		return cmp.Compare(b.Score, a.Score)
+	}
+	return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Ordinal, b.Ordinal))
 }

@@ -69,6 +69,7 @@ type Engine struct {
 
 	took  *prometheus.HistogramVec // by operation
 	items *prometheus.CounterVec   // by kind of item
+	read  prometheus.Histogram     // bytes of vectors of a question
 	fails *prometheus.CounterVec   // by operation and kind of error
 }
 
@@ -94,6 +95,10 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cinedex_search_items_total", Help: "Items that the embedded search engine was told, those that it had already included.",
 		}, []string{"item"}),
+		read: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "cinedex_search_vector_bytes", Help: "Bytes of vectors that a question of the embedded search engine read, most of them of mapped files.",
+			Buckets: prometheus.ExponentialBuckets(1<<14, 4, 10),
+		}),
 		fails: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cinedex_search_errors_total", Help: "Operations of the embedded search engine that failed.",
 		}, []string{"operation", "kind"}),
@@ -117,7 +122,7 @@ func Open(dir string, cfg Config, deps Deps) (_ *Engine, err error) {
 		}
 	}
 	if deps.Metrics != nil {
-		for _, c := range []prometheus.Collector{e.took, e.items, e.fails} {
+		for _, c := range []prometheus.Collector{e.took, e.items, e.read, e.fails} {
 			if err := deps.Metrics.Register(c); err != nil {
 				return nil, fmt.Errorf("registering metrics of the search engine: %w", err)
 			}
@@ -372,6 +377,10 @@ func (e *Engine) Text(ctx context.Context, q search.TextQuery) (hits []search.Hi
 // Vector implements search.Searcher.
 func (e *Engine) Vector(ctx context.Context, q search.VectorQuery) (hits []search.Hit, err error) {
 	defer func(begun time.Time) { e.measure("vector", begun, err) }(time.Now())
+	if q.Told == nil {
+		q.Told = &search.VectorTold{}
+	}
+	defer func() { e.read.Observe(float64(q.Told.Read)) }()
 	err = e.reading(func(g *generation) (err error) { hits, err = g.vector(ctx, q); return err })
 	return hits, err
 }

@@ -50,8 +50,15 @@ func groupOf(m *pb.Embedding) (group, error) {
 }
 
 func parseGroup(name string) (group, error) {
-	p := strings.Split(name, groupSeparator)
-	if len(p) != 5 {
+	var p [5]string
+	rest, more := name, true
+	for i := range p {
+		if !more {
+			return group{}, fmt.Errorf("malformed group %q", name)
+		}
+		p[i], rest, more = strings.Cut(rest, groupSeparator)
+	}
+	if more {
 		return group{}, fmt.Errorf("malformed group %q", name)
 	}
 	return group{name, p[0], p[1], p[2], p[3], p[4]}, nil
@@ -151,9 +158,14 @@ func (v *vectors) find(ctx context.Context, q search.VectorQuery) ([]search.Hit,
 	// Equal vectors are common, as short lines of dialogue repeat. So that those cut off are
 	// the last by run and ordinal, some more are asked for until the score falls.
 	for more := 16; ; more *= 4 {
-		rows, err := v.index.Search(ctx, q.Vector, limit+more, f)
+		answer, err := v.index.Ask(ctx, q.Vector, limit+more, f)
 		if err != nil {
 			return nil, fmt.Errorf("searching space %s: %w", v.name, err)
+		}
+		rows := answer.Hits
+		if q.Told != nil {
+			q.Told.Recall = answer.Recall
+			q.Told.Read += answer.Cost.Bytes
 		}
 		if len(rows) == limit+more && limit > 0 && rows[limit-1].Score == rows[len(rows)-1].Score && more < search.MaxLimit {
 			continue

@@ -18,7 +18,8 @@ import (
 // rows that are near. The file is made of the segment alone: a file that is missing or damaged is made again, and the segment is searched
 // flat until then.
 //
-//	header     magic, rows, dim, cells, blocks, checksum of the segment; per rank of calibration: margin, share of the rows looked at
+//	header     magic, rows, dim, cells, blocks, checksum of the segment; per rank of calibration: margin, share of the rows looked at; the far margin
+//	positions  per row of the segment: the row's block, times 64, and place in the block, uint32; all bits set where the row is in no cell
 //	centroids  a rough row per cell, relative to the index's centre; the centroid is the int8 vector itself
 //	squares    per cell: the centroid's squared length, float32
 //	sizes      per cell: rows, uint32
@@ -27,10 +28,12 @@ import (
 //	blocks     per 64 rows of a cell: a block as in a segment, of residuals to the centroid; then the rows' numbers in the segment, uint32
 //
 // Each part begins at a multiple of 64. All but the blocks is verified when the file is opened. A block is verified when the block is first read.
-const cellsMagic = "cdxcell2"
+const cellsMagic = "cdxcell3"
 
 const (
-	cellsHeader = 128
+	cellsHeader = 192
+	// farAt is where the far margin is in the header.
+	farAt = 32 + 8*len(ranks)
 	// cellRows is about how many rows a cell has.
 	cellRows = 256
 	// envelopeSteps is how many steps an envelope has.
@@ -39,7 +42,10 @@ const (
 )
 
 // ranks are the numbers of neighbours that margins are calibrated for.
-var ranks = [...]int{1, 4, 16, 128, 640, 2048}
+var ranks = [...]int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048}
+
+// nowhere is the position of a row that is in no cell.
+const nowhere = math.MaxUint32
 
 // cells are the cells of a segment, mapped into memory.
 type cells struct {
@@ -51,21 +57,26 @@ type cells struct {
 	shape cellsShape
 	// margins and shares are by rank (see calibrate).
 	margins, shares [len(ranks)]float32
-	centroids       []byte
-	squares         []float32
-	sizes           []uint32
-	firsts          []uint32 // per cell, and behind the last cell: the number of its first block
-	envelopes       []float32
-	checked         []atomic.Uint64
+	// far is the margin for neighbours that are not where the query is: those of a question unlike the rows, or beneath a filter that takes away the rows
+	// about the query.
+	far       float32
+	positions []uint32
+	centroids []byte
+	squares   []float32
+	sizes     []uint32
+	firsts    []uint32 // per cell, and behind the last cell: the number of its first block
+	envelopes []float32
+	checked   []atomic.Uint64
+	passed    passedCells
 }
 
 // A cellsShape says where the parts of a cells file are.
 type cellsShape struct {
-	cells, blocks, unit                                    int
-	centroids, squares, sizes, envelopes, sums, bulk, size int
+	cells, blocks, unit                                               int
+	positions, centroids, squares, sizes, envelopes, sums, bulk, size int
 }
 
-func cellsShapeOf(l layout, count, blocks int) (s cellsShape) {
+func cellsShapeOf(l layout, rows, count, blocks int) (s cellsShape) {
 	at := cellsHeader
 	take := func(bytes int) int {
 		begin := (at + 63) &^ 63
@@ -73,6 +84,7 @@ func cellsShapeOf(l layout, count, blocks int) (s cellsShape) {
 		return begin
 	}
 	s.cells, s.blocks, s.unit = count, blocks, l.blockBytes+blockRows*4
+	s.positions = take(rows * 4)
 	s.centroids = take(count * l.roughBytes)
 	s.squares = take(count * 4)
 	s.sizes = take(count * 4)
@@ -115,7 +127,7 @@ func readCells(path string, data []byte, seg *segment) (*cells, error) {
 	if dim := int(le.Uint32(data[12:])); dim != seg.dim || c.rows != seg.n || le.Uint32(data[24:]) != seg.sum() {
 		return nil, corrupt(path, "it is of another segment")
 	}
-	c.shape = cellsShapeOf(seg.layout, int(le.Uint32(data[16:])), int(le.Uint32(data[20:])))
+	c.shape = cellsShapeOf(seg.layout, c.rows, int(le.Uint32(data[16:])), int(le.Uint32(data[20:])))
 	if c.shape.size != len(data) {
 		return nil, corrupt(path, "%d bytes, want %d", len(data), c.shape.size)
 	}
@@ -127,6 +139,7 @@ func readCells(path string, data []byte, seg *segment) (*cells, error) {
 	for i := range ranks {
 		c.margins[i], c.shares[i] = float32At(data, 32+8*i), float32At(data, 36+8*i)
 	}
+	c.far = float32At(data, farAt)
 	blocks := 0
 	for _, n := range c.sizes {
 		c.firsts = append(c.firsts, uint32(blocks))
@@ -141,6 +154,7 @@ func readCells(path string, data []byte, seg *segment) (*cells, error) {
 // columns sets the columns, which are read in place.
 func (c *cells) columns() {
 	s, data := c.shape, c.data
+	c.positions = columnOf[uint32](data[s.positions:][:c.rows*4])
 	c.centroids = data[s.centroids:][:s.cells*c.roughBytes]
 	c.squares = columnOf[float32](data[s.squares:][:s.cells*4])
 	c.sizes = columnOf[uint32](data[s.sizes:][:s.cells*4])
@@ -252,7 +266,7 @@ func (c *cells) rank(near float64) (margin float32, looked float64) {
 	if above < last && float64(ranks[above]) < near {
 		above++
 	}
-	return slices.Max(c.margins[i:]), min(1, float64(c.shares[above])*max(1, near/float64(ranks[last])))
+	return max(slices.Max(c.margins[i:]), c.far), min(1, float64(c.shares[above])*max(1, near/float64(ranks[last])))
 }
 
 const (

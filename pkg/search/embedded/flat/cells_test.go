@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -161,6 +162,46 @@ func TestCellsFindNearlyAll(t *testing.T) {
 	}
 }
 
+// A question that lies about otherwise than the rows do, as a text beside pictures, widens the search by itself.
+func TestFarQuestionsFindNearlyAll(t *testing.T) {
+	const dim, n, k, queries = 48, 6000, 10, 100
+	rnd := rand.New(rand.NewPCG(6, 6))
+	near := clustered(rnd, dim, 40)
+	lim := celledLimits
+	lim.tailRows = n + 1
+	x := mustOpen(t, t.TempDir(), Config{Dim: dim, Metric: Cosine}, lim)
+	want := model{}
+	var batch []Vector
+	for i := range n {
+		batch = append(batch, Vector{Key{"g", uint32(i)}, 0, 1, near()})
+	}
+	want.put(Cosine, batch...)
+	if err := errors.Join(x.Append(t.Context(), batch), x.Compact(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	withCells(t, x)
+	gap := randomVector(rnd, dim)
+	found := 0
+	for range queries {
+		q := near()
+		for i := range q {
+			q[i] = q[i]*0.5 + gap[i]*2 + float32(rnd.NormFloat64())
+		}
+		got, err := x.Search(t.Context(), q, k, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range want.search(Cosine, q, k, nil) {
+			if slices.Contains(got, h) {
+				found++
+			}
+		}
+	}
+	if recall := float64(found) / (queries * k); recall < 0.99 {
+		t.Errorf("recall %.4f, want 0.99", recall)
+	}
+}
+
 // With a margin of 1, no row of a cell is above the bound of the cell: the envelope is right for every metric.
 func TestCellsBoundTheirRows(t *testing.T) {
 	for _, metric := range []Metric{Cosine, Dot, L2} {
@@ -194,7 +235,7 @@ func TestCellsBoundTheirRows(t *testing.T) {
 			}
 			s := x.searchFor(snap, q, Filter{})
 			question := s.question(v.centre)
-			for cell, m := range c.marks(question, metric, nil) {
+			for cell, m := range c.marks(question, metric, nil, nil) {
 				for b := c.firsts[cell]; b < c.firsts[cell+1]; b++ {
 					_, numbers, err := c.block(int(b))
 					if err != nil {
@@ -215,6 +256,152 @@ func TestCellsBoundTheirRows(t *testing.T) {
 			t.Fatalf("%s: %d rows in cells, want %d", metric, seen, 30*n)
 		}
 		x.drop(snap)
+	}
+}
+
+// tight draws vectors that are very near to a centre; the centre of vector i is i modulo their number.
+func tight(rnd *rand.Rand, dim, centres int) func(i int) []float32 {
+	at := make([][]float32, centres)
+	for i := range at {
+		at[i] = randomVector(rnd, dim)
+	}
+	return func(i int) []float32 {
+		v := randomVector(rnd, dim)
+		for k, c := range at[i%centres] {
+			v[k] = v[k]*0.1 + c
+		}
+		return v
+	}
+}
+
+// A filter whose rows are in few cells has these cells looked into, and no others. Switching a group in or out changes the rows that pass at once.
+func TestFilterSkipsCells(t *testing.T) {
+	const dim, n, groups = 24, 6000, 12
+	lim := celledLimits
+	lim.tailRows = n + 1
+	rnd := rand.New(rand.NewPCG(3, 7))
+	near := tight(rnd, dim, groups)
+	x := mustOpen(t, t.TempDir(), Config{Dim: dim, Metric: Cosine}, lim)
+	want := model{}
+	var batch []Vector
+	for i := range n {
+		batch = append(batch, Vector{Key{fmt.Sprint("g", i%groups), uint32(i / groups)}, 0, 1, near(i)})
+	}
+	want.put(Cosine, batch...)
+	if err := errors.Join(x.Append(t.Context(), batch), x.Compact(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	withCells(t, x)
+	set := x.Set("g3", "g4", "g5", "g6")
+	for turn, names := range [][]string{{"g3", "g4", "g5", "g6"}, {"g3", "g4", "g5"}, {"g3", "g4", "g5", "g7"}} {
+		if turn > 0 {
+			set = set.With([]uint32{x.Number(names[len(names)-1])}, []uint32{x.Number("g6")})
+		}
+		celled, all := 0, 0
+		for range 20 {
+			q := batch[rnd.IntN(n)].Values
+			a, err := x.Ask(t.Context(), q, 10, Filter{Groups: set})
+			if err != nil {
+				t.Fatal(err)
+			}
+			truth := want.search(Cosine, q, 10, func(v Vector) bool { return slices.Contains(names, v.Group) })
+			found := 0
+			for _, h := range a.Hits {
+				if !slices.Contains(names, h.Group) {
+					t.Fatalf("%v is not of %v", h.Key, names)
+				}
+				if slices.Contains(truth, h) {
+					found++
+				}
+			}
+			all += found
+			celled += a.Cost.Looked
+			if a.Cost.Rows != len(names)*n/groups || a.Cost.Cells > 0 && a.Cost.Estimated > a.Cost.Rows*3/2 {
+				t.Errorf("%v: %+v", names, a.Cost)
+			}
+		}
+		if celled == 0 || all < 198 {
+			t.Errorf("%v: %d of 200 found in %d cells", names, all, celled)
+		}
+	}
+}
+
+// An answer tells what was read, and whether the answer is exact.
+func TestAnswersTellTheirCost(t *testing.T) {
+	const dim, n = 24, 3000
+	near := tight(rand.New(rand.NewPCG(3, 9)), dim, 9)
+	x := mustOpen(t, t.TempDir(), Config{Dim: dim, Metric: Cosine}, celledLimits)
+	x.celling.Lock() // no cells for now
+	var batch []Vector
+	for i := range n {
+		batch = append(batch, Vector{Key{fmt.Sprint("g", i%100), uint32(i)}, 0, 1, near(i)})
+	}
+	if err := errors.Join(x.Append(t.Context(), batch), x.Compact(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(f Filter) Answer {
+		a, err := x.Ask(t.Context(), near(4), 5, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if a := ask(Filter{}); a.Recall != Promised || a.Cost.Rows != n || a.Cost.Cells != 0 || a.Cost.Estimated < n || a.Cost.Rounded >= n || a.Cost.Exact < 5 {
+		t.Errorf("scanned: recall %v, %+v", a.Recall, a.Cost)
+	}
+	if a := ask(Filter{Groups: x.Set("g1")}); a.Recall != 1 || a.Cost.Rows != n/100 || a.Cost.Estimated != 0 || a.Cost.Rounded != n/100 {
+		t.Errorf("few rows: recall %v, %+v", a.Recall, a.Cost)
+	}
+	x.celling.Unlock()
+	withCells(t, x)
+	a := ask(Filter{})
+	if a.Recall != Promised || a.Cost.Cells == 0 || a.Cost.Looked == 0 || a.Cost.Looked > a.Cost.Cells || a.Cost.Estimated >= n {
+		t.Errorf("by cells: recall %v, %+v", a.Recall, a.Cost)
+	}
+	l := x.layout
+	if want := a.Cost.Estimated/blockRows*l.blockBytes + (a.Cost.Rounded+a.Cost.Cells)*l.roughBytes + a.Cost.Exact*dim*4; a.Cost.Bytes != int64(want) {
+		t.Errorf("%d bytes, want %d", a.Cost.Bytes, want)
+	}
+}
+
+// The error of int8 scores stays within the likely part of its bound, for rows that are nothing like random, too.
+func TestLikelyBoundsHold(t *testing.T) {
+	for _, dim := range []int{20, 64, 384, 512} {
+		x := &Index{cfg: Config{Dim: dim, Metric: Dot, Confidence: 1}, layout: newLayout(dim), rot: newRotation(dim)}
+		e := newEncoder(x.layout, Dot, x.rot, nil)
+		rnd := rand.New(rand.NewPCG(uint64(dim), 4))
+		draw := func(i int) []float32 {
+			v := randomVector(rnd, dim)
+			for k := range v {
+				if i%3 == 1 && k > 2 {
+					v[k] = 0
+				} else if i%3 == 2 {
+					v[k] = max(0, v[k])
+				}
+			}
+			return v
+		}
+		r := &rows{layout: x.layout, n: 400, rough: make([]byte, 400*x.layout.roughBytes)}
+		var all [][]float32
+		for i := range r.n {
+			v := draw(i)
+			norm, base := e.residual(v)
+			r.norm = max(r.norm, e.rough(r.roughRow(i), norm, base))
+			all = append(all, v)
+		}
+		for i := range 60 {
+			values := draw(i)
+			q := x.ask(values, nil)
+			var dot [1]int32
+			for row := range r.n {
+				dots(r.rough, r.roughBytes, []int32{int32(row)}, &q.direction, dot[:])
+				score, lost := q.near(r.roughRow(row)[r.padded:], dot[0])
+				allowed := lost*likely(r.padded) + q.known(r) - q.constant
+				if off := math.Abs(float64(similarity(Dot, all[row], values)) - q.constant - score); off > allowed {
+					t.Fatalf("%d dimensions: off by %v, allowed %v", dim, off, allowed)
+				}
+			}
+		}
 	}
 }
 

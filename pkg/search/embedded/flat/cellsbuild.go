@@ -2,7 +2,6 @@ package flat
 
 import (
 	"cmp"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -34,16 +33,17 @@ type builder struct {
 	all    []int32   // the numbers of all cells
 	scales []float64 // of the centroids
 	dots   []int32
-	row    []int16
+	row    direction
 	cellOf []int32 // by row; -1 of dead rows
 	rest   []int32 // rows that did not train
+	scores []float64
 }
 
 // buildCells makes the cells of a segment in memory, bytes as in the file.
 func buildCells(x *Index, v segmentView, pause func() error) (*cells, error) {
 	b := &builder{
 		x: x, v: v, pause: pause, rnd: rand.New(rand.NewPCG(uint64(v.n), uint64(v.sum()))),
-		enc: newEncoder(x.layout, x.cfg.Metric, x.rot, v.centre), row: make([]int16, x.layout.padded),
+		enc: newEncoder(x.layout, x.cfg.Metric, x.rot, v.centre), row: direction{whole: make([]int16, x.layout.padded)},
 	}
 	if err := b.train(); err != nil {
 		return nil, err
@@ -196,9 +196,10 @@ func (b *builder) nearest(row int) (int, error) {
 	}
 	p := b.enc.padded
 	for k, v := range r[:p] {
-		b.row[k] = int16(int8(v))
+		b.row.whole[k] = int16(int8(v))
 	}
-	dots(b.c.centroids, b.enc.roughBytes, b.all, b.row, b.dots)
+	b.row.split()
+	dots(b.c.centroids, b.enc.roughBytes, b.all, &b.row, b.dots)
 	scale := float64(float32At(r, p))
 	best, most := 0, math.Inf(-1)
 	for cell, d := range b.dots {
@@ -253,12 +254,15 @@ func (b *builder) lay() error {
 		}
 	}
 	old := b.c
-	s := cellsShapeOf(b.v.layout, count, int(firsts[count]))
+	s := cellsShapeOf(b.v.layout, old.rows, count, int(firsts[count]))
 	b.c = &cells{layout: old.layout, path: old.path, rows: old.rows, data: make([]byte, s.size), shape: s, firsts: firsts}
 	b.c.columns()
 	copy(b.c.centroids, old.centroids)
 	copy(b.c.squares, old.squares)
 	copy(b.c.sizes, sizes)
+	for row := range b.c.positions {
+		b.c.positions[row] = nowhere
+	}
 	for cell := range count {
 		if err := b.pause(); err != nil {
 			return err
@@ -304,6 +308,7 @@ func (b *builder) layCell(cell int, order []int32) error {
 		unit := b.c.data[b.c.shape.bulk+(int(b.c.firsts[cell])+i/blockRows)*b.c.shape.unit:][:b.c.shape.unit]
 		e.put(unit[:e.blockBytes], i%blockRows, e.sketch(code, norm, base))
 		binary.LittleEndian.PutUint32(unit[e.blockBytes+i%blockRows*4:], uint32(row))
+		b.c.positions[row] = uint32((int(b.c.firsts[cell])+i/blockRows)*blockRows + i%blockRows)
 	}
 	if len(order) > 0 {
 		b.c.envelope(cell).fill(bases, lengths, e.metric)
@@ -317,59 +322,160 @@ type asked struct {
 	floors [len(ranks)]float64
 }
 
-// calibrate finds the margins. Some rows are asked for their nearest neighbours, exactly. A margin is the least that leads to kept of them.
+// A need is a margin that some neighbours need to be found.
+type need struct {
+	margin float64
+	rows   int
+}
+
+// calibrate finds the margins. Some rows are asked for their nearest neighbours. A margin is the least that leads to kept of them. A rank
+// of more than an eighth of the rows has the margin of the rank before, and the segment is scanned for so many neighbours.
 func (b *builder) calibrate() error {
-	alone := &snapshot{segments: []segmentView{b.v}, names: b.x.groups.list()}
-	var needs [len(ranks)][]float64
+	known := 1
+	for known < len(ranks) && ranks[known] <= b.v.live/8 {
+		known++
+	}
+	var needs [len(ranks)][]need
+	var far []need
 	var all []asked
+	b.scores = make([]float64, b.v.n)
 	for _, row := range b.rest[:min(calibrated, len(b.rest))] {
 		if err := b.pause(); err != nil {
 			return err
 		}
-		near, q, err := b.neighbours(alone, row)
+		near, q, err := b.neighbours(row, ranks[known-1])
 		if err != nil {
 			return err
 		}
-		if len(near) == 0 {
-			continue
-		}
-		a := asked{marks: b.c.marks(q, b.x.cfg.Metric, nil)}
-		for i, rank := range ranks {
-			near := near[:min(rank, len(near))]
-			a.floors[i] = near[len(near)-1].rank
-			for _, n := range near {
-				cell := int(b.cellOf[n.ordinal])
-				needs[i] = append(needs[i], b.c.need(cell, a.marks[cell], a.floors[i]))
+		if len(near) > 0 {
+			a := b.standing(near, q, known, &needs)
+			all = append(all, a)
+			for _, without := range farParts {
+				far = append(far, b.farNeeds(a.marks, without)...)
 			}
 		}
-		all = append(all, a)
 	}
+	b.c.far = float32(marginOf(far))
 	for i := range ranks {
 		b.c.margins[i], b.c.shares[i] = 1, 1
-		if n := len(needs[i]); n > 0 {
-			slices.Sort(needs[i])
-			b.c.margins[i] = float32(needs[i][min(n-1, int(kept*float64(n-1))+1)])
+		if i >= known {
+			b.c.margins[i] = b.c.margins[i-1]
+		} else if len(all) > 0 {
+			b.c.margins[i], b.c.shares[i] = float32(marginOf(needs[i])), 0
 			b.c.shares[i] = b.share(i, all)
 		}
 	}
 	return nil
 }
 
-// neighbours returns the nearest rows of a row, the nearest first, with the numbers of the rows as ordinals.
-func (b *builder) neighbours(alone *snapshot, row int32) ([]candidate, *question, error) {
+// standing adds the needs of the neighbours of a row, per rank.
+func (b *builder) standing(near []neighbour, q *question, known int, needs *[len(ranks)][]need) asked {
+	a := asked{marks: b.c.marks(q, b.x.cfg.Metric, nil, nil)}
+	rows := map[int32]int{} // by cell
+	done := 0
+	for i, rank := range ranks[:known] {
+		for ; done < min(rank, len(near)); done++ {
+			rows[near[done].cell]++
+		}
+		a.floors[i] = near[done-1].score
+		for cell, n := range rows {
+			needs[i] = append(needs[i], need{b.c.need(int(cell), a.marks[cell], a.floors[i]), n})
+		}
+	}
+	return a
+}
+
+// farParts are the parts of the rows, those about a row asked, that calibration leaves out to find the far margin.
+var farParts = [...]float64{0.25, 0.75}
+
+// farNeighbours is how many neighbours find the far margin.
+const farNeighbours = 16
+
+// farNeeds returns the needs of the nearest rows that are left when the cells about a row are taken away.
+func (b *builder) farNeeds(marks []mark, without float64) []need {
+	cells := make([]int32, len(marks))
+	for i := range cells {
+		cells[i] = int32(i)
+	}
+	slices.SortFunc(cells, func(x, y int32) int { return cmp.Compare(marks[y].score, marks[x].score) })
+	left, rows := make([]bool, len(marks)), 0
+	for _, cell := range cells {
+		left[cell] = float64(rows) >= without*float64(b.v.live)
+		rows += int(b.c.sizes[cell])
+	}
+	best := lowest{k: farNeighbours, floor: math.Inf(-1)}
+	for i, cell := range b.cellOf {
+		if cell >= 0 && left[cell] {
+			best.push(b.scores[i])
+		}
+	}
+	if len(best.items) < farNeighbours {
+		return nil
+	}
+	var needs []need
+	for i, cell := range b.cellOf {
+		if cell >= 0 && left[cell] && b.scores[i] >= best.floor {
+			needs = append(needs, need{b.c.need(int(cell), marks[cell], best.floor), 1})
+		}
+	}
+	return needs
+}
+
+// marginOf returns the least margin that is enough for kept of the neighbours; 0 for none.
+func marginOf(needs []need) float64 {
+	if len(needs) == 0 {
+		return 0
+	}
+	slices.SortFunc(needs, func(a, b need) int { return cmp.Compare(a.margin, b.margin) })
+	left := 0
+	for _, n := range needs {
+		left += n.rows
+	}
+	left = min(left-1, int(kept*float64(left-1))+1)
+	for _, n := range needs {
+		if left -= n.rows; left < 0 {
+			return n.margin
+		}
+	}
+	return 1
+}
+
+// A neighbour is a row near to a row that is asked.
+type neighbour struct {
+	score float64
+	cell  int32
+}
+
+// neighbours returns the nearest rows of a row, the nearest first. Scores are by int8 values, which are exact enough to find margins.
+func (b *builder) neighbours(row int32, most int) ([]neighbour, *question, error) {
 	if err := b.v.check(partExact, int(row)/blockRows); err != nil {
 		return nil, nil, err
 	}
-	s := b.x.searchFor(alone, b.v.exactRow(int(row)), Filter{})
-	s.exact, s.k, s.numbered = true, ranks[len(ranks)-1]+1, true
-	s.floor.Store(math.Float64bits(math.Inf(-1)))
-	t := newTop(s)
-	if err := s.scan(context.Background(), t, alone, planOf(alone, Filter{}), 0, 1); err != nil {
-		return nil, nil, err
+	q := b.x.ask(b.v.exactRow(int(row)), b.v.centre)
+	var numbers, dot [blockRows]int32
+	for i := range numbers {
+		numbers[i] = int32(i)
 	}
-	near := slices.DeleteFunc(t.items, func(c candidate) bool { return c.ordinal == uint32(row) })
-	slices.SortFunc(near, func(x, y candidate) int { return cmp.Compare(y.rank, x.rank) })
-	return near, s.question(b.v.centre), nil
+	best := lowest{k: most, floor: math.Inf(-1)}
+	for at := 0; at < b.v.n; at += blockRows {
+		count := min(blockRows, b.v.n-at)
+		dots(b.v.rough[at*b.v.roughBytes:], b.v.roughBytes, numbers[:count], &q.direction, dot[:count])
+		for i, product := range dot[:count] {
+			score, _ := q.near(b.v.roughRow(at + i)[b.v.padded:], product)
+			b.scores[at+i] = q.constant + score
+			if at+i != int(row) && b.cellOf[at+i] >= 0 {
+				best.push(b.scores[at+i])
+			}
+		}
+	}
+	var near []neighbour
+	for i, score := range b.scores {
+		if score >= best.floor && i != int(row) && b.cellOf[i] >= 0 {
+			near = append(near, neighbour{score, b.cellOf[i]})
+		}
+	}
+	slices.SortFunc(near, func(x, y neighbour) int { return cmp.Compare(y.score, x.score) })
+	return near, q, nil
 }
 
 // share returns which part of the rows the rows asked look at with a margin.
@@ -410,6 +516,7 @@ func (b *builder) seal() {
 		le.PutUint32(c.data[32+8*i:], math.Float32bits(c.margins[i]))
 		le.PutUint32(c.data[36+8*i:], math.Float32bits(c.shares[i]))
 	}
+	le.PutUint32(c.data[farAt:], math.Float32bits(c.far))
 	for block := range c.shape.blocks {
 		unit := c.data[c.shape.bulk+block*c.shape.unit:][:c.shape.unit]
 		le.PutUint32(c.data[c.shape.sums+4*block:], crc32.Checksum(unit, castagnoli))

@@ -14,14 +14,21 @@ type mark struct {
 	distance float32
 }
 
-// marks returns the marks of all cells, in out if there is room.
-func (c *cells) marks(q *question, metric Metric, out []mark) []mark {
+// marks returns the marks of some cells by the number of the cell, in out if there is room. some is nil for all cells. The marks of other cells
+// mean nothing.
+func (c *cells) marks(q *question, metric Metric, some []int32, out []mark) []mark {
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	sc.grow(c.shape.cells)
-	products := sc.products[:c.shape.cells]
-	dots(c.centroids, c.roughBytes, sc.numbers[:c.shape.cells], q.direction, products)
-	out = slices.Grow(out[:0], c.shape.cells)
+	if some == nil {
+		some = sc.numbers[:c.shape.cells]
+	}
+	products := sc.products[:len(some)]
+	out = slices.Grow(out[:0], c.shape.cells)[:c.shape.cells]
+	if len(some) == 0 {
+		return out
+	}
+	dots(c.centroids, c.roughBytes, some, &q.direction, products)
 	length := q.length * q.length
 	double := 2.0
 	size := q.length + q.centre
@@ -30,11 +37,12 @@ func (c *cells) marks(q *question, metric Metric, out []mark) []mark {
 		length /= 4
 		double = 1
 	}
-	for cell, product := range products {
+	for i, product := range products {
+		cell := int(some[i])
 		tail := c.centroids[cell*c.roughBytes+c.padded:][:12]
 		inner := float64(float32At(tail, 0)) * q.scale * float64(product)
 		square := length - double*inner + float64(c.squares[cell])
-		out = append(out, mark{q.constant + float64(float32At(tail, 8)) + inner + slack, float32(math.Sqrt(max(0, square)))})
+		out[cell] = mark{q.constant + float64(float32At(tail, 8)) + inner + slack, float32(math.Sqrt(max(0, square)))}
 	}
 	return out
 }
@@ -66,12 +74,12 @@ var finders = sync.Pool{New: func() any { return &finder{} }}
 
 // A celled is a segment that is searched by its cells.
 type celled struct {
-	view   *segmentView
-	cells  *cells
-	near   float64  // how many neighbours to look for here
-	pass   []uint64 // the rows that the filter lets through; nil for all
-	column *column
-	marks  []mark
+	view    *segmentView
+	cells   *cells
+	near    float64  // how many neighbours to look for here
+	passing *passing // nil if the filter lets all rows through
+	column  *column
+	marks   []mark
 }
 
 // takeCells takes the segments that are searched by their cells out of a plan.
@@ -94,12 +102,7 @@ func (s *search) takeCells(snap *snapshot, p *plan) (segments []celled) {
 		}
 		g := celled{view: v, cells: c, near: near}
 		if rows < v.n {
-			g.pass = make([]uint64, (v.n+63)/64)
-			for _, st := range p.stretches[i] {
-				for b := st.from / 64; b*64 < st.to; b++ {
-					g.pass[b] |= bitsOf(st.from-b*64, st.to-b*64)
-				}
-			}
+			g.passing = c.passing(p.stretches[i])
 		}
 		segments = append(segments, g)
 		p.stretches[i] = nil
@@ -143,6 +146,8 @@ type finder struct {
 	marks    [][]mark // by segment
 	low      lowest
 	pending  []pending
+	likely   float64
+	cost     *Cost
 }
 
 // A pending row waits for the third stage.
@@ -202,7 +207,7 @@ func (s *search) scanCells(ctx context.Context, t *top, segments []celled) error
 	}
 	f := finders.Get().(*finder)
 	defer f.leave()
-	f.s, f.segments = s, segments
+	f.s, f.segments, f.cost, f.likely = s, segments, &t.cost, likely(s.x.layout.padded)
 	f.low = lowest{k: s.k, floor: t.floor, items: f.low.items[:0]}
 	f.begin(t)
 	for looked := 0; len(f.turns) > 0 && f.turns[0].bound >= f.low.floor; looked++ {
@@ -223,7 +228,7 @@ func (s *search) scanCells(ctx context.Context, t *top, segments []celled) error
 
 // leave gives the memory back.
 func (f *finder) leave() {
-	f.s, f.segments = nil, nil
+	f.s, f.segments, f.cost = nil, nil, nil
 	f.turns, f.pending = f.turns[:0], f.pending[:0]
 	finders.Put(f)
 }
@@ -238,34 +243,61 @@ func (f *finder) begin(t *top) {
 		for len(f.marks) <= i {
 			f.marks = append(f.marks, nil)
 		}
-		f.marks[i] = g.cells.marks(g.column.q, f.s.x.cfg.Metric, f.marks[i])
+		var some []int32
+		if g.passing != nil {
+			some = g.passing.cells
+		}
+		f.marks[i] = g.cells.marks(g.column.q, f.s.x.cfg.Metric, some, f.marks[i])
 		g.marks = f.marks[i]
-		for cell, m := range g.marks {
+		add := func(cell int32) {
 			if g.cells.sizes[cell] > 0 {
-				f.turns = append(f.turns, turn{g.cells.bound(cell, m, margin), int32(i), int32(cell)})
+				f.turns = append(f.turns, turn{g.cells.bound(int(cell), g.marks[cell], margin), int32(i), cell})
 			}
 		}
+		if g.passing == nil {
+			for cell := range g.marks {
+				add(int32(cell))
+			}
+		}
+		for _, cell := range some {
+			add(cell)
+		}
+		f.cost.Cells += len(g.marks)
 	}
 	for i := len(f.turns)/2 - 1; i >= 0; i-- {
 		f.turns.down(i)
 	}
 }
 
+// fewPassing is how many passing rows of a block are not worth the first stage.
+const fewPassing = 2
+
 // scan looks into a cell: the first stage by the codes of the cell.
 func (f *finder) scan(next turn) error {
 	g := &f.segments[next.segment]
 	c, col, cell := g.cells, g.column, int(next.cell)
 	score, size := g.marks[cell].score, int(g.cells.sizes[cell])
+	f.cost.Looked++
 	for i := 0; i*blockRows < size; i++ {
-		block, numbers, err := c.block(int(c.firsts[cell]) + i)
+		at, mask := int(c.firsts[cell])+i, bitsOf(0, size-i*blockRows)
+		if g.passing != nil {
+			mask &= g.passing.masks[at]
+		}
+		if mask == 0 {
+			continue
+		}
+		block, numbers, err := c.block(at)
 		if err != nil {
 			return err
 		}
-		col.q.bounds.threshold = floor32(f.low.floor - score)
-		mask := scan(block, &col.q.table, &col.q.bounds) & bitsOf(0, size-i*blockRows)
+		if bits.OnesCount64(mask) > fewPassing {
+			col.q.bounds.threshold = floor32(f.low.floor - score)
+			mask &= scan(block, &col.q.table, &col.q.bounds)
+			f.cost.Estimated += blockRows
+		}
 		for ; mask != 0; mask &= mask - 1 {
 			row := int(numbers[bits.TrailingZeros64(mask)])
-			if g.view.dead.has(row) || g.pass != nil && g.pass[row>>6]>>(row&63)&1 == 0 {
+			if g.view.dead.has(row) {
 				continue
 			}
 			if f.s.span != nil && !f.s.span(col.rows.spans[row].start, col.rows.spans[row].end) {
@@ -289,17 +321,19 @@ func (f *finder) rough(segment int32, c *column) {
 		return
 	}
 	r, q := c.rows, c.q
-	dots(r.rough, r.roughBytes, c.batch, q.direction, c.dots[:])
+	dots(r.rough, r.roughBytes, c.batch, &q.direction, c.dots[:])
 	known := q.known(r)
 	margin := known - q.constant
+	f.cost.Rounded += len(c.batch)
 	for i, row := range c.batch {
-		tail := r.roughRow(int(row))[r.padded:]
-		upper := known + q.rough(tail, c.dots[i])
+		score, lost := q.near(r.roughRow(int(row))[r.padded:], c.dots[i])
+		lost *= f.likely
+		upper := known + score + lost
 		if upper < f.low.floor {
 			continue
 		}
 		f.pending = append(f.pending, pending{upper, segment, row})
-		f.low.push(upper - 2*(margin+float64(float32At(tail, 4))*q.length))
+		f.low.push(upper - 2*(margin+lost))
 	}
 	c.batch = c.batch[:0]
 }
@@ -318,7 +352,8 @@ func (f *finder) finish(t *top) error {
 			}
 		}
 		slices.Sort(rows)
-		scores := similarities(f.s.x.cfg.Metric, g.view.exact, g.view.dim, rows, f.s.values)
+		f.cost.Exact += len(rows)
+		scores := similarities(f.s.x.cfg.Metric, g.view.exact, g.view.dim, rows, f.s.values, f.s.wide)
 		for j, row := range rows {
 			if float64(scores[j]) < t.floor {
 				continue

@@ -33,9 +33,11 @@
 //
 // # Cells
 //
-// A segment of 16,384 rows or more gets cells in the background (ADR 137): centroids trained by k-means, with the rows near to each centroid. A
+// A segment of 4,096 rows or more gets cells in the background (ADR 137): centroids trained by k-means, with the rows near to each centroid. A
 // row has a second code there, of its residual to the centroid. Cells are looked into in the order of a bound, until the bound of the next cell
-// is below the kth best score so far. How many cells are looked into thus follows from the data, the query and the filter.
+// is below the kth best score so far. How many cells are looked into thus follows from the data, the query and the filter. Cells without a row
+// that the filter lets through are left out, and so are blocks of a cell. The second stage allows for rounding errors of six standard
+// deviations in place of the largest error (ADR 143).
 //
 // The bound has a margin. A margin of 1 is certain, by Cauchy and Schwarz. The margin in use is calibrated when the cells are made: rows of the
 // segment are asked for their nearest neighbours, exactly, and the margin is the least that leads to 0.996 of the neighbours. Margins are kept
@@ -46,6 +48,8 @@
 // found as soon as the rows are written: a tail, and a segment whose cells are not made yet, are scanned. Which rows are among the lost
 // depends on the segments. The same index gives the same answer until its segments change. Within, Confidence of +Inf, and searches
 // over few rows look into no cells.
+//
+// Ask tells what a search read, and which recall holds for the answer.
 //
 // # Guarantees
 //

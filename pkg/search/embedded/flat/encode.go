@@ -83,9 +83,11 @@ func (e *encoder) sketch(code []byte, norm, base float64) sketch {
 	clear(code)
 	var l1 float64
 	for i, x := range e.scratch {
-		if x > 0 {
-			code[i>>3] |= 1 << (i & 7)
+		var positive byte
+		if math.Float32bits(x)-1 < 1<<31-1 { // x > 0, without a branch that the processor would guess wrong half the time
+			positive = 1
 		}
+		code[i>>3] |= positive << (i & 7)
 		l1 += math.Abs(float64(x))
 	}
 	s := sketch{code: code, base: float32(base)}
@@ -101,10 +103,11 @@ func (e *encoder) sketch(code []byte, norm, base float64) sketch {
 
 // rough encodes the residual set before into a rough row, and returns an upper bound of its length.
 func (e *encoder) rough(dst []byte, norm, base float64) float32 {
-	var top float32
+	var most uint32 // the bits of numbers that are not negative are in the order of the numbers
 	for _, x := range e.scratch {
-		top = max(top, x, -x)
+		most = max(most, math.Float32bits(x)&^(1<<31))
 	}
+	top := math.Float32frombits(most)
 	var scale, inverse float32
 	if top > 0 {
 		scale = top / 127

@@ -148,15 +148,23 @@ func similarity(m Metric, a, b []float32) float32 {
 	return float32(s0 + s1 + s2 + s3)
 }
 
-// similarities are the exact scores of rows, as similarity gives them.
-func similarities(m Metric, exact []float32, dim int, rows []int32, q []float32) []float32 {
+// widened returns the query for products; nil where similarity is used.
+func widened(m Metric, q []float32) []float64 {
+	if !assembly || m == L2 {
+		return nil
+	}
+	wide := make([]float64, len(q))
+	for k, v := range q {
+		wide[k] = float64(v)
+	}
+	return wide
+}
+
+// similarities are the exact scores of rows, as similarity gives the scores. wide is the query widened.
+func similarities(m Metric, exact []float32, dim int, rows []int32, q []float32, wide []float64) []float32 {
 	out := make([]float32, len(rows))
 	i := 0
-	if assembly && m != L2 {
-		wide := make([]float64, dim)
-		for k, v := range q {
-			wide[k] = float64(v)
-		}
+	if wide != nil {
 		for ; i+1 < len(rows); i += 2 {
 			a, b := int(rows[i])*dim, int(rows[i+1])*dim
 			out[i], out[i+1] = products(exact[a:a+dim], exact[b:b+dim], wide)

@@ -37,7 +37,7 @@ var defaultLimits = limits{
 	fan:         4,
 	mergedBytes: 2 << 30,
 	workRows:    1 << 19,
-	cellRows:    1 << 14,
+	cellRows:    1 << 12,
 }
 
 // An Index holds the vectors of one space in one folder. Its methods may be called from any goroutine.

@@ -69,6 +69,37 @@ func (t *table) fillBytes() {
 	}
 }
 
+// A direction is a vector of whole numbers in the forms that the kernels take. whole is set first, with numbers up to maxWhole.
+type direction struct {
+	whole []int16
+	// For each 64 numbers, and only where there are kernels for halves: 64 bytes with the remainders from -128 to 127, then 64 bytes with what is
+	// left of the numbers, over 256. The bytes beyond the last number are 0.
+	halves []byte
+	sum    int32 // of 128 times the numbers
+}
+
+// maxWhole is the largest number whose upper half fits a byte.
+const maxWhole = 32639
+
+// split sets halves and sum.
+func (d *direction) split() {
+	if !wide {
+		return
+	}
+	if size := (len(d.whole) + 63) / 64 * 128; len(d.halves) != size {
+		d.halves = make([]byte, size)
+	}
+	d.sum = 0
+	for at := 0; at < len(d.whole); at += 64 {
+		part := d.whole[at:min(at+64, len(d.whole))]
+		low, high := d.halves[2*at:][:len(part)], d.halves[2*at+64:][:len(part)]
+		for i, n := range part {
+			low[i], high[i] = byte(n), byte((n+128)>>8)
+			d.sum += int32(n) << 7
+		}
+	}
+}
+
 // dotsGeneric puts into out the inner products of q with the int8 coordinates at the front of rough
 // rows, each stride bytes long.
 func dotsGeneric(rough []byte, stride int, rows []int32, q []int16, out []int32) {

@@ -3,6 +3,25 @@
 DATA low<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL low<>(SB), RODATA|NOPTR, $8
 
+// The signs of the lanes that a step of the transform subtracts.
+DATA odd<>+0(SB)/8, $0x8000000000000000
+DATA odd<>+8(SB)/8, $0x8000000000000000
+DATA odd<>+16(SB)/8, $0x8000000000000000
+DATA odd<>+24(SB)/8, $0x8000000000000000
+GLOBL odd<>(SB), RODATA|NOPTR, $32
+
+DATA pairs<>+0(SB)/8, $0
+DATA pairs<>+8(SB)/8, $0x8000000080000000
+DATA pairs<>+16(SB)/8, $0
+DATA pairs<>+24(SB)/8, $0x8000000080000000
+GLOBL pairs<>(SB), RODATA|NOPTR, $32
+
+DATA upper<>+0(SB)/8, $0
+DATA upper<>+8(SB)/8, $0
+DATA upper<>+16(SB)/8, $0x8000000080000000
+DATA upper<>+24(SB)/8, $0x8000000080000000
+GLOBL upper<>(SB), RODATA|NOPTR, $32
+
 // BOUND turns the sums in acc (eight, as double words) into bounds, compares them with the
 // threshold and puts the outcome into bits shift.. of AX. Offsets are those of the eight
 // rows within bases (at BX) and factors (256 bytes further).
@@ -200,14 +219,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotsAVX512(rough *byte, stride int, rows *int32, count int, q *int16, n int, out *int32)
-TEXT ·dotsAVX512(SB), NOSPLIT, $0-56
-	MOVQ rough+0(FP), R8
-	MOVQ stride+8(FP), R9
-	MOVQ rows+16(FP), R10
-	MOVQ count+24(FP), R11
-	MOVQ q+32(FP), R12
-	MOVQ out+48(FP), R13
+// func dotsVNNI(rough *byte, stride int, rows *int32, count int, halves *byte, n int, sum int32, out *int32)
+// The coordinates plus 128 are bytes without a sign, which the instruction multiplies by bytes with a sign. So sum comes off in the end.
+TEXT ·dotsVNNI(SB), NOSPLIT, $0-64
+	MOVQ         rough+0(FP), R8
+	MOVQ         stride+8(FP), R9
+	MOVQ         rows+16(FP), R10
+	MOVQ         count+24(FP), R11
+	MOVQ         halves+32(FP), R12
+	MOVQ         n+40(FP), BX
+	MOVL         sum+48(FP), DX
+	MOVQ         out+56(FP), R13
+	MOVQ         BX, CX
+	ANDQ         $63, CX
+	MOVQ         $1, AX
+	SHLQ         CX, AX
+	DECQ         AX
+	KMOVQ        AX, K1         // the coordinates of the last part
+	MOVL         $0x80808080, AX
+	VPBROADCASTD AX, Z15
 
 row:
 	// Fetch the row eight further, 256 bytes of it.
@@ -225,62 +255,136 @@ fetched:
 	IMULQ   R9, SI
 	ADDQ    R8, SI
 	MOVQ    R12, DI
-	MOVQ    n+40(FP), CX
+	MOVQ    BX, CX
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	VPXOR   X4, X4, X4
 	SUBQ    $64, CX
-	JL      half
+	JL      last
 
 loop:
-	VPMOVSXBW (SI), Z2
-	VPMOVSXBW 32(SI), Z3
-	VPDPWSSD  (DI), Z2, Z0
-	VPDPWSSD  64(DI), Z3, Z1
-	ADDQ      $64, SI
-	ADDQ      $128, DI
-	SUBQ      $64, CX
-	JGE       loop
+	VPXORD   (SI), Z15, Z2
+	VPDPBUSD (DI), Z2, Z0
+	VPDPBUSD 64(DI), Z2, Z1
+	ADDQ     $64, SI
+	ADDQ     $128, DI
+	SUBQ     $64, CX
+	JGE      loop
 
-half:
-	ADDQ      $64, CX
-	CMPQ      CX, $32
-	JL        rest
-	VPMOVSXBW (SI), Z2
-	VPDPWSSD  (DI), Z2, Z0
-	ADDQ      $32, SI
-	ADDQ      $64, DI
-	SUBQ      $32, CX
-
-rest:
-	TESTQ CX, CX
-	JZ    done
-
-eight:
-	VPMOVSXBW (SI), X2
-	VPMADDWD  (DI), X2, X2
-	VPADDD    X2, X4, X4
-	ADDQ      $8, SI
-	ADDQ      $16, DI
-	SUBQ      $8, CX
-	JNZ       eight
+last:
+	ADDQ       $64, CX
+	JZ         done
+	VMOVDQU8.Z (SI), K1, Z2
+	VPXORD     Z15, Z2, Z2
+	VPDPBUSD   (DI), Z2, Z0
+	VPDPBUSD   64(DI), Z2, Z1
 
 done:
+	VPSLLD        $8, Z1, Z1
 	VPADDD        Z1, Z0, Z0
 	VEXTRACTI64X4 $1, Z0, Y1
 	VPADDD        Y1, Y0, Y0
 	VEXTRACTI128  $1, Y0, X1
 	VPADDD        X1, X0, X0
-	VPADDD        X4, X0, X0
 	VPSHUFD       $0x4e, X0, X1
 	VPADDD        X1, X0, X0
 	VPSHUFD       $0xb1, X0, X1
 	VPADDD        X1, X0, X0
 	VMOVD         X0, AX
+	SUBL          DX, AX
 	MOVL          AX, (R13)
 	ADDQ          $4, R10
 	ADDQ          $4, R13
 	DECQ          R11
 	JNZ           row
+	VZEROUPPER
+	RET
+
+// func transformAVX2(x, flips *float32, n int)
+TEXT ·transformAVX2(SB), NOSPLIT, $0-24
+	MOVQ    x+0(FP), DI
+	MOVQ    flips+8(FP), SI
+	MOVQ    n+16(FP), CX
+	VMOVUPS odd<>(SB), Y13
+	VMOVUPS pairs<>(SB), Y14
+	VMOVUPS upper<>(SB), Y15
+	XORQ    AX, AX
+
+// The flips, and the first three steps within a register: a lane and its partner, added, with the sign of one of them turned.
+first:
+	VMOVUPS    (DI)(AX*4), Y0
+	VMULPS     (SI)(AX*4), Y0, Y0
+	VPERMILPS  $0xb1, Y0, Y1
+	VXORPS     Y13, Y0, Y0
+	VADDPS     Y1, Y0, Y0
+	VPERMILPS  $0x4e, Y0, Y1
+	VXORPS     Y14, Y0, Y0
+	VADDPS     Y1, Y0, Y0
+	VPERM2F128 $0x01, Y0, Y0, Y1
+	VXORPS     Y15, Y0, Y0
+	VADDPS     Y1, Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*4)
+	ADDQ       $8, AX
+	CMPQ       AX, CX
+	JLT        first
+
+	MOVQ  $8, R8  // the distance of partners
+	BSRQ  CX, R9
+	SUBQ  $3, R9  // steps that are left
+	TESTQ $1, R9
+	JZ    steps
+	XORQ  AX, AX
+
+single:
+	VMOVUPS (DI)(AX*4), Y0
+	VMOVUPS 32(DI)(AX*4), Y1
+	VADDPS  Y1, Y0, Y2
+	VSUBPS  Y1, Y0, Y3
+	VMOVUPS Y2, (DI)(AX*4)
+	VMOVUPS Y3, 32(DI)(AX*4)
+	ADDQ    $16, AX
+	CMPQ    AX, CX
+	JLT     single
+	MOVQ    $16, R8
+
+// Two steps at once.
+steps:
+	CMPQ R8, CX
+	JGE  transformed
+	XORQ AX, AX
+
+part:
+	LEAQ (DI)(AX*4), R10
+	LEAQ (R10)(R8*4), R11
+	LEAQ (R11)(R8*4), R12
+	LEAQ (R12)(R8*4), R13
+	XORQ BX, BX
+
+four:
+	VMOVUPS (R10)(BX*4), Y0
+	VMOVUPS (R11)(BX*4), Y1
+	VMOVUPS (R12)(BX*4), Y2
+	VMOVUPS (R13)(BX*4), Y3
+	VADDPS  Y1, Y0, Y4
+	VSUBPS  Y1, Y0, Y5
+	VADDPS  Y3, Y2, Y6
+	VSUBPS  Y3, Y2, Y7
+	VADDPS  Y6, Y4, Y0
+	VADDPS  Y7, Y5, Y1
+	VSUBPS  Y6, Y4, Y2
+	VSUBPS  Y7, Y5, Y3
+	VMOVUPS Y0, (R10)(BX*4)
+	VMOVUPS Y1, (R11)(BX*4)
+	VMOVUPS Y2, (R12)(BX*4)
+	VMOVUPS Y3, (R13)(BX*4)
+	ADDQ    $8, BX
+	CMPQ    BX, R8
+	JLT     four
+	LEAQ    (AX)(R8*4), AX
+	CMPQ    AX, CX
+	JLT     part
+	SHLQ    $2, R8
+	JMP     steps
+
+transformed:
 	VZEROUPPER
 	RET

@@ -63,12 +63,14 @@ func TestKernelsAreEqual(t *testing.T) {
 			rows[i] = rnd.Int32N(20)
 		}
 		got, twin := make([]int32, len(rows)), make([]int32, len(rows))
-		dots(rough, stride, rows, q, got)
+		d := direction{whole: q}
+		d.split()
+		dots(rough, stride, rows, &d, got)
 		if wide {
 			narrow := make([]int32, len(rows))
 			dotsNarrow(rough, stride, rows, q, narrow)
 			if !slices.Equal(got, narrow) {
-				t.Fatalf("dots by AVX-512: %v, by AVX2 %v", got, narrow)
+				t.Fatalf("dots by halves: %v, by AVX2 %v", got, narrow)
 			}
 		}
 		dotsGeneric(rough, stride, rows, q, twin)
@@ -83,8 +85,18 @@ func TestKernelsAreEqual(t *testing.T) {
 		for i := range query {
 			query[i] = float32(rnd.NormFloat64())
 		}
+		r := newRotation(l.dim)
+		window, plain := make([]float32, r.window), make([]float32, r.window)
+		for i := range window {
+			window[i] = float32(rnd.NormFloat64())
+		}
+		copy(plain, window)
+		transform(window, r.flips[1])
+		if transformGeneric(plain, r.flips[1]); !slices.Equal(window, plain) {
+			t.Fatalf("transform of %d: %v, want %v", len(window), window, plain)
+		}
 		for _, m := range []Metric{Cosine, L2} {
-			for i, s := range similarities(m, exact, l.dim, []int32{4, 0, 3}, query) {
+			for i, s := range similarities(m, exact, l.dim, []int32{4, 0, 3}, query, widened(m, query)) {
 				if want := similarity(m, exact[[]int{4, 0, 3}[i]*l.dim:][:l.dim], query); s != want {
 					t.Fatalf("similarity %d by %s: %v, want %v", i, m, s, want)
 				}

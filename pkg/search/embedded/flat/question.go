@@ -17,7 +17,7 @@ type question struct {
 	bounds bounds
 	// The second stage: the direction in whole numbers, what one is worth, and how much longer or
 	// shorter the direction is at most for having been rounded.
-	direction []int16
+	direction direction
 	scale     float64
 	lost      float64
 	centre    float64 // length of the centre
@@ -27,7 +27,7 @@ type question struct {
 func tableLevels(padded int) int { return min(127, math.MaxUint16/(padded/4)) }
 
 // queryLevels is the largest whole number of a direction whose products fit 32 bits in sum.
-func queryLevels(padded int) int { return min(math.MaxInt16, math.MaxInt32/(127*padded)) }
+func queryLevels(padded int) int { return min(maxWhole, math.MaxInt32/(127*padded)) }
 
 // question returns the query made ready for a centre.
 func (s *search) question(centre []float32) *question {
@@ -83,6 +83,7 @@ func (q *question) fillTable(p []float32, confidence float64) {
 		all += w
 	}
 	step := 2 * widest / levels
+	inverse := levels / (2 * max(widest, math.SmallestNonzeroFloat32))
 	q.table.nibbles = make([]byte, len(p)*4)
 	if step > 0 {
 		for i := 0; i < len(p); i += 4 {
@@ -99,7 +100,7 @@ func (q *question) fillTable(p []float32, confidence float64) {
 				sums[pattern] = sums[pattern&^bit] + 2*float64(p[j])
 			}
 			for pattern, sum := range sums {
-				entries[pattern] = byte(min(levels, math.Round(max(0, sum-least)/step)))
+				entries[pattern] = byte(min(levels, float64(max(0, sum-least)*inverse)+0.5))
 			}
 		}
 	}
@@ -114,19 +115,21 @@ func (q *question) fillDirection(p []float32) {
 	for _, v := range p {
 		most = max(most, v, -v)
 	}
-	q.direction = make([]int16, len(p))
+	q.direction.whole = make([]int16, len(p))
 	if most == 0 {
+		q.direction.split()
 		return
 	}
 	q.scale = float64(most) / float64(queryLevels(len(p)))
 	var lost float64
 	for i, v := range p {
 		n := math.RoundToEven(float64(v) / q.scale)
-		q.direction[i] = int16(n)
+		q.direction.whole[i] = int16(n)
 		d := float64(v) - n*q.scale
 		lost += d * d
 	}
 	q.lost = math.Sqrt(lost)
+	q.direction.split()
 }
 
 // bound returns the first stage's upper bound of a row's score.
@@ -147,6 +150,19 @@ func (q *question) known(r *rows) float64 {
 
 // rough returns a row's own part, from the factors behind the coordinates and the inner product of coordinates and direction.
 func (q *question) rough(tail []byte, product int32) float64 {
-	scale, lost, base := float64(float32At(tail, 0)), float64(float32At(tail, 4)), float64(float32At(tail, 8))
-	return base + scale*q.scale*float64(product) + lost*q.length
+	score, lost := q.near(tail, product)
+	return score + lost
 }
+
+// near returns a row's own part as the int8 values give the part, and the most that the rounding of the row can hide.
+func (q *question) near(tail []byte, product int32) (score, lost float64) {
+	scale, rounding, base := float64(float32At(tail, 0)), float64(float32At(tail, 4)), float64(float32At(tail, 8))
+	return base + scale*q.scale*float64(product), rounding * q.length
+}
+
+// likelyDeviations is how many standard deviations of the rounding error a search by cells allows for. Rows are rotated at random, so the inner
+// product of the error and the direction is about normal: one row in 10⁹ is beyond.
+const likelyDeviations = 6
+
+// likely returns the part of the most that the rounding can hide which a search by cells allows for.
+func likely(padded int) float64 { return min(1, likelyDeviations/math.Sqrt(float64(padded))) }

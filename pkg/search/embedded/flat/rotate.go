@@ -52,11 +52,16 @@ func (r *rotation) apply(out, v []float32) {
 		if k%2 == 1 {
 			w = out[r.padded-r.window:]
 		}
-		for i, f := range flips {
-			w[i] *= f
-		}
-		hadamard(w)
+		transform(w, flips)
 	}
+}
+
+// transformGeneric multiplies by the flips, and transforms.
+func transformGeneric(w, flips []float32) {
+	for i, f := range flips {
+		w[i] *= f
+	}
+	hadamard(w)
 }
 
 // hadamard is the unscaled Walsh-Hadamard transform, in place; len(x) is a power of two.

@@ -24,27 +24,61 @@ import (
 // query and the index's centre: not on the order of writes, on compaction or on the number
 // of processors (see doc.go).
 func (x *Index) Search(ctx context.Context, values []float32, k int, f Filter) ([]Hit, error) {
+	a, err := x.Ask(ctx, values, k, f)
+	return a.Hits, err
+}
+
+// An Answer is what Search found, with what finding cost.
+type Answer struct {
+	Hits []Hit
+	Cost Cost
+	// Recall is the least part of the k nearest rows that the hits are in the mean of many queries: 1 where the answer is exact, and Promised
+	// otherwise.
+	Recall float64
+}
+
+// Promised is the recall of answers that are not exact.
+const Promised = 0.99
+
+// A Cost counts what a search read.
+type Cost struct {
+	Rows      int   // that the filter lets through
+	Cells     int   // of the segments that were searched by cells
+	Looked    int   // of Cells, those that were looked into
+	Estimated int   // rows whose codes of one bit a dimension were read
+	Rounded   int   // rows whose int8 values were read
+	Exact     int   // rows whose float32 values were read
+	Bytes     int64 // of all of these and of centroids, most of them in mapped files
+}
+
+func (c *Cost) add(o Cost) {
+	c.Estimated, c.Rounded, c.Exact = c.Estimated+o.Estimated, c.Rounded+o.Rounded, c.Exact+o.Exact
+	c.Cells, c.Looked = c.Cells+o.Cells, c.Looked+o.Looked
+}
+
+// Ask is Search that also tells what the answer cost.
+func (x *Index) Ask(ctx context.Context, values []float32, k int, f Filter) (Answer, error) {
 	if k < 1 {
-		return nil, errkind.New(errkind.Invalid, "searching vectors: k is %d", k)
+		return Answer{}, errkind.New(errkind.Invalid, "searching vectors: k is %d", k)
 	}
 	values, err := normalised(values, x.cfg.Dim, x.cfg.Metric)
 	if err != nil {
-		return nil, errkind.New(errkind.Of(err), "searching vectors: %w", err)
+		return Answer{}, errkind.New(errkind.Of(err), "searching vectors: %w", err)
 	}
 	snap, err := x.acquire()
 	if err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	defer x.drop(snap)
 	for {
-		hits, err := x.search(ctx, snap, values, k, f)
+		a, err := x.search(ctx, snap, values, k, f)
 		if err != nil && x.loseCells(snap, err) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("searching vectors: %w", err)
+			return Answer{}, fmt.Errorf("searching vectors: %w", err)
 		}
-		return hits, nil
+		return a, nil
 	}
 }
 
@@ -87,22 +121,21 @@ func planOf(snap *snapshot, f Filter) plan {
 
 // A search is a query over a snapshot.
 type search struct {
-	x      *Index
-	values []float32
-	groups *Set
-	span   func(start, end int64) bool
-	names  []string
-	exact  bool // the estimate is skipped
-	whole  bool // every row that reaches the floor is kept
-	// numbered puts the numbers of rows in place of ordinals.
-	numbered bool
-	k        int
-	floor    atomic.Uint64 // float64 bits: the best kth score of any worker
-	prepare  map[*float32]*question
+	x       *Index
+	values  []float32
+	groups  *Set
+	span    func(start, end int64) bool
+	names   []string
+	exact   bool      // the estimate is skipped
+	whole   bool      // every row that reaches the floor is kept
+	wide    []float64 // the query for products
+	k       int
+	floor   atomic.Uint64 // float64 bits: the best kth score of any worker
+	prepare map[*float32]*question
 }
 
 func (x *Index) searchFor(snap *snapshot, values []float32, f Filter) *search {
-	s := &search{x: x, values: values, groups: f.Groups, span: f.Span, names: snap.names, prepare: map[*float32]*question{}}
+	s := &search{x: x, values: values, wide: widened(x.cfg.Metric, values), groups: f.Groups, span: f.Span, names: snap.names, prepare: map[*float32]*question{}}
 	for _, t := range snap.tails {
 		s.question(t.centre)
 	}
@@ -112,8 +145,9 @@ func (x *Index) searchFor(snap *snapshot, values []float32, f Filter) *search {
 	return s
 }
 
-func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k int, f Filter) ([]Hit, error) {
+func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k int, f Filter) (Answer, error) {
 	p := planOf(snap, f)
+	rows := p.rows
 	s := x.searchFor(snap, values, f)
 	s.k = k
 	s.exact = p.rows <= max(x.limits.exactRows, 16*k) || math.IsInf(x.cfg.Confidence, 1)
@@ -125,25 +159,47 @@ func (x *Index) search(ctx context.Context, snap *snapshot, values []float32, k 
 	// Cells come first: their floor leaves little of the flat parts.
 	all := newTop(s)
 	if err := s.scanCells(ctx, all, segments); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
-	tops, err := s.scanAll(ctx, snap, p)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tops {
-		for _, c := range t.items {
-			all.push(c)
-		}
+	if err := s.scanInto(ctx, all, snap, p); err != nil {
+		return Answer{}, err
 	}
 	hits := make([]Hit, len(all.items))
 	for i, c := range all.items {
 		hits[i] = Hit{Key{s.names[c.group], c.ordinal}, c.span.start, c.span.end, c.score}
 	}
 	slices.SortFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Ordinal, b.Ordinal))
+		if a.Score != b.Score { // mostly, and names are slow to compare
+			return cmp.Compare(b.Score, a.Score)
+		}
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Ordinal, b.Ordinal))
 	})
-	return hits, nil
+	a := Answer{Hits: hits, Cost: all.cost, Recall: Promised}
+	if s.exact {
+		a.Recall = 1
+	}
+	l := x.layout
+	a.Cost.Rows = rows
+	a.Cost.Bytes = int64(a.Cost.Estimated/blockRows*l.blockBytes) + int64((a.Cost.Rounded+a.Cost.Cells)*l.roughBytes) + int64(a.Cost.Exact*l.dim*4)
+	return a, nil
+}
+
+// scanInto scans the plan, and puts the rows into a top.
+func (s *search) scanInto(ctx context.Context, all *top, snap *snapshot, p plan) error {
+	if p.rows < 2*s.x.limits.workRows || runtime.GOMAXPROCS(0) == 1 {
+		return s.scan(ctx, all, snap, p, 0, 1)
+	}
+	tops, err := s.scanAll(ctx, snap, p)
+	if err != nil {
+		return err
+	}
+	for _, t := range tops {
+		all.cost.add(t.cost)
+		for _, c := range t.items {
+			all.push(c)
+		}
+	}
+	return nil
 }
 
 // scanAll scans the plan, with several workers if there is much to scan. The workers' rows are in several tops.
@@ -182,6 +238,9 @@ func (s *search) scan(ctx context.Context, t *top, snap *snapshot, p plan, worke
 		}
 	}
 	for i := range snap.segments {
+		if len(p.stretches[i]) == 0 {
+			continue
+		}
 		v := &snap.segments[i]
 		c := s.column(t, &v.rows)
 		c.segment = v.segment
@@ -302,6 +361,7 @@ func (c *column) scan(block int, mask uint64) error {
 			return err
 		}
 		c.q.bounds.threshold = floor32(c.t.floor - c.q.constant)
+		c.t.cost.Estimated += blockRows
 		if mask &= scan(r.block(block), &c.q.table, &c.q.bounds); mask == 0 {
 			return nil
 		}
@@ -329,8 +389,11 @@ func (c *column) finish() error {
 		return nil
 	}
 	r := c.rows
-	dots(r.rough, r.roughBytes, c.batch, c.q.direction, c.dots[:])
+	dots(r.rough, r.roughBytes, c.batch, &c.q.direction, c.dots[:])
 	known := c.q.known(r)
+	c.t.cost.Rounded += len(c.batch)
+	var pair [2]int
+	waiting := 0
 	for i, row := range c.batch {
 		row := int(row)
 		if known+c.q.rough(r.roughRow(row)[r.padded:], c.dots[i]) < c.t.floor {
@@ -339,8 +402,34 @@ func (c *column) finish() error {
 		if err := c.check(partExact, row/blockRows); err != nil {
 			return err
 		}
-		score := similarity(c.s.x.cfg.Metric, r.exactRow(row), c.s.values)
-		rank := float64(score)
+		pair[waiting] = row
+		if waiting++; waiting == len(pair) {
+			c.compare(pair[:])
+			waiting = 0
+		}
+	}
+	c.compare(pair[:waiting])
+	c.batch = c.batch[:0]
+	return nil
+}
+
+// compare is the third stage, for at most two rows.
+func (c *column) compare(pair []int) {
+	if len(pair) == 0 {
+		return
+	}
+	c.t.cost.Exact += len(pair)
+	first, last := pair[0], pair[len(pair)-1]
+	var scores [2]float32
+	if c.s.wide != nil {
+		scores[0], scores[1] = products(c.rows.exactRow(first), c.rows.exactRow(last), c.s.wide)
+	} else {
+		for i, row := range pair {
+			scores[i] = similarity(c.s.x.cfg.Metric, c.rows.exactRow(row), c.s.values)
+		}
+	}
+	for i, row := range pair {
+		rank := float64(scores[i])
 		if rank < c.t.floor {
 			continue
 		}
@@ -349,14 +438,8 @@ func (c *column) finish() error {
 				continue
 			}
 		}
-		ordinal := r.ordinals[row]
-		if c.s.numbered {
-			ordinal = uint32(row)
-		}
-		c.t.push(candidate{rank: rank, score: score, group: c.group(row), ordinal: ordinal, span: r.spans[row]})
+		c.t.push(candidate{rank: rank, score: scores[i], group: c.group(row), ordinal: c.rows.ordinals[row], span: c.rows.spans[row]})
 	}
-	c.batch = c.batch[:0]
-	return nil
 }
 
 // bound returns the first stage's bound of a row. The last rows of a tail have no code yet. bound works the code out, so that the time of
@@ -411,6 +494,7 @@ type top struct {
 	s     *search
 	items []candidate
 	floor float64 // no candidate that ranks below it can be among the best
+	cost  Cost
 }
 
 func newTop(s *search) *top {
