@@ -26,7 +26,7 @@ type Clip struct {
 	cues   map[string][]timedtext.Cue // by the track's sha256
 	frames map[media.FrameSpec][]algo.Frame
 	sound  map[heard][]algo.Samples
-	// inputs are the results that Check has made over the clip, by registry: most algorithms read the shots.
+	// inputs are the results that Check and Run have made over the clip, by registry: most algorithms read the shots.
 	inputs map[*algo.Registry]map[string]*Result
 }
 
@@ -98,6 +98,7 @@ func (c *Clip) addCues(t *pb.TextTrack, cues []timedtext.Cue) {
 	}
 	t.Sha256, t.Cues = hex.EncodeToString(sum[:]), int32(len(cues))
 	c.cues[t.GetSha256()] = cues
+	c.inputs = nil // results without the text
 }
 
 // decoded returns the frames of the clip in a size. Each size is decoded once.

@@ -56,9 +56,10 @@ func (r *Result) bytes() []byte {
 	return out
 }
 
-// Run executes the named algorithm over the clip, after the algorithms whose output the algorithm reads.
+// Run executes the named algorithm over the clip, after the algorithms whose output the algorithm reads. Each algorithm of a registry is executed
+// once over a clip: a later Run returns the result of an earlier Run or Check.
 func Run(ctx context.Context, reg *algo.Registry, name string, clip *Clip) (*Result, error) {
-	b := bench{reg: reg, clip: clip, results: make(map[string]*Result)}
+	b := bench{reg: reg, clip: clip, results: clip.resultsOf(reg)}
 	return b.result(ctx, name)
 }
 
