@@ -102,7 +102,7 @@ func badToPlatform(t *testing.T, k *kinds) {
 	tokens := filepath.Join(t.TempDir(), "tokens.yaml")
 	writeTokens(t, tokens, map[string][]string{"all": {"*"}, "some": {"crash-1"}, "none": nil})
 	w := newWorldWith(t, home, func(c *upConfig) {
-		c.TokenFile = tokens
+		c.TokenFile, c.Algorithms = tokens, searched
 		c.Blobs.MaxBytes, c.Media.MaxBytes = 1<<30, 1<<30
 		c.Ingest.MaxEventBytes = 64 << 10
 	}, dir)

@@ -39,7 +39,7 @@ type framesResult struct {
 
 func exactFrames(t *testing.T, films ...mediatest.Film) framesResult {
 	dir := t.TempDir()
-	w := newWorld(t, t.TempDir(), dir)
+	w := newWorldWith(t, t.TempDir(), func(c *upConfig) { c.Algorithms = []string{"shots", "dialogue"} }, dir)
 	var r framesResult
 	for _, f := range films {
 		folder := filepath.Join(dir, f.Name)

@@ -65,7 +65,7 @@ func pressure(t *testing.T, rounds int) pressureResult {
 		m, _ := film(t, shortFilm(i), dir)
 		arrivals = append(arrivals, m)
 	}
-	c := &commandHome{t: t, bin: buildCommand(t), dir: filepath.Join(t.TempDir(), "home"), media: dir}
+	c := &commandHome{t: t, bin: buildCommand(t), dir: filepath.Join(t.TempDir(), "home"), media: dir, set: []string{"algorithms=" + strings.Join(searched, ",")}}
 	c.up()
 	defer c.end(syscall.SIGTERM)
 	r := pressureResult{rounds: rounds, crashResult: crashResult{seed: uint64(time.Now().UnixNano()), films: len(arrivals)}}

@@ -71,6 +71,9 @@ func newWorld(t testing.TB, dir string, media ...string) *world {
 	return newWorldWith(t, dir, func(*upConfig) {}, media...)
 }
 
+// searched are the algorithms of words and pictures, for tests that search or send wrong input and are not about the other algorithms.
+var searched = []string{"shots", "thumbnails", "pictures", "labels", "dialogue", "sentences"}
+
 // newWorldWith is newWorld with some settings changed.
 func newWorldWith(t testing.TB, dir string, change func(*upConfig), media ...string) *world {
 	t.Helper()
