@@ -80,6 +80,7 @@ func message(first, second [2]byte) []byte {
 // TestCaptionsInsideTheVideo: captions are read from every codec and container with captions, on the right frames, by
 // each line of ffmpeg. A caption is shown from its end-of-caption code to its erasure (CEA-608; 47 CFR 15.119).
 func TestCaptionsInsideTheVideo(t *testing.T) {
+	t.Parallel()
 	source := captioned(t, captionsInH264)
 	dir := t.TempDir()
 	films := map[string]string{"h264 in MP4": source, "hevc in MP4": captioned(t, captionsInHEVC)}

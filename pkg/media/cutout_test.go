@@ -24,6 +24,7 @@ func cutFilms() []mediatest.Film {
 // A cut has exactly the frames of its range, with the lengths of the frames and the timecode; a copy of the tracks begins with a key frame, which is
 // told.
 func TestWriteCut(t *testing.T) {
+	t.Parallel()
 	r := reader(t)
 	for _, film := range cutFilms() {
 		truth, err := film.Write(t.Context(), t.TempDir(), mediatest.Tools{FFmpeg: tool(t, "ffmpeg")})

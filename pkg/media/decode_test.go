@@ -23,6 +23,7 @@ import (
 )
 
 func TestProbeAndDecodeAgreeWithTheTruth(t *testing.T) {
+	t.Parallel()
 	r := reader(t)
 	want := map[string]struct {
 		rate     schema.Rate
@@ -74,6 +75,7 @@ func TestProbeAndDecodeAgreeWithTheTruth(t *testing.T) {
 // For any container, delay and edit list, entry n of the table is frame n of the decoding. The time of an entry is the burnt-in time, counted from
 // the first frame.
 func TestContainers(t *testing.T) {
+	t.Parallel()
 	r := reader(t)
 	truth := suite(t)["film-23976"]
 	for name, c := range map[string]struct {
@@ -153,6 +155,7 @@ func sameFrame(t *testing.T, r *media.Reader, src media.Source, n, want int64) {
 }
 
 func TestFrameAtGivesTheVeryBytes(t *testing.T) {
+	t.Parallel()
 	r := reader(t)
 	for name, truth := range suite(t) {
 		src := source(t, r, truth.Path)
@@ -334,6 +337,7 @@ func TestDamageMovesNothing(t *testing.T) {
 }
 
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	r := reader(t)
 	dir := t.TempDir()
 	film := suite(t)["film-25"].Path
@@ -454,6 +458,7 @@ func TestStall(t *testing.T) {
 
 // If a film changes its size half way, ffmpeg sets up its filters again. Frame numbers, strides and sizes continue.
 func TestSizeChangesHalfWay(t *testing.T) {
+	t.Parallel()
 	r := reader(t)
 	truth := suite(t)["film-25"]
 	dir := t.TempDir()

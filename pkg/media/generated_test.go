@@ -175,6 +175,7 @@ func TestGeneratedClips(t *testing.T) {
 // TestManyPicturesWithoutATime: readers date some pictures of a program stream by the time of another picture. No frame is lost or moved by this
 // (ISO/IEC 13818-1, 2.4.3.7).
 func TestManyPicturesWithoutATime(t *testing.T) {
+	t.Parallel()
 	ls := lines(t)
 	m := generated{clip: clip{file: "long.mpg", frames: 600, rate: rateOf(25, 1), first: anyFirst}, steps: [][]string{step(film("25", 600), mpeg2)}}
 	for _, w := range m.agree(t, ls[0], ls) {

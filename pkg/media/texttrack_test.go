@@ -16,6 +16,7 @@ import (
 
 // The lines of generated films are read on their own frames, from inside the file and from side-cars.
 func TestTracksOfFilms(t *testing.T) {
+	t.Parallel()
 	r := reader(t)
 	for name, truth := range suite(t) {
 		for _, path := range []string{truth.Path, remuxed(t, truth.Path)} {
