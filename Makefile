@@ -55,8 +55,8 @@ servers-stop: ## stop the servers; their data stays
 test: setup ## set up and pass everything
 	scripts/test
 
-check: setup lint test ## as in CI: lint, every test, then some packages under the race detector
-	scripts/race
+check: setup ## as in CI: lint, every test, then some packages under the race detector
+	scripts/check
 
 chaos: setup ## brokers, nodes, disks and networks fail on purpose, on real servers (ONLY=regexp picks)
 	ONLY='$(ONLY)' scripts/chaos
