@@ -9,7 +9,7 @@ export { expect } from "@playwright/test";
 export const shared = (): Served => JSON.parse(process.env["CINEDEX_WEB"]!) as Served;
 
 /** The path of the application. */
-export const path = process.env["CINEDEX_WEB_PATH"] ?? "/";
+export const path = "/";
 
 /** The token of a caller of the tests: owner, editor, colleague, uploader, lighthouse-only, leaver. */
 export const tokenOf = (caller: string): string => `${caller}-of-the-tests`;

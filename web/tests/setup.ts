@@ -7,7 +7,6 @@ export default async function setup(): Promise<() => Promise<void>> {
   const elsewhere = process.env["CINEDEX_WEB_URL"];
   if (elsewhere) {
     process.env["CINEDEX_WEB"] = JSON.stringify({ url: elsewhere, tokens: [], tokenFile: "", films: "" });
-    process.env["CINEDEX_WEB_PATH"] = (await fetch(`${elsewhere}/next/`)).status === 404 ? "/" : "/next/";
     return async () => undefined;
   }
   const library = join(work, "library");
@@ -19,7 +18,5 @@ export default async function setup(): Promise<() => Promise<void>> {
   const shared = Platform.copyOf(library, join(work, "shared"));
   const served = await shared.start();
   process.env["CINEDEX_WEB"] = JSON.stringify(served);
-  // Until the application takes the place of today's page, the application is beside the page.
-  process.env["CINEDEX_WEB_PATH"] = (await fetch(`${served.url}/next/`)).status === 404 ? "/" : "/next/";
   return () => shared.stop();
 }

@@ -27,7 +27,7 @@ var shapes = map[pb.LeafShape]string{
 func ShownCatalog(v *catalog.View) *pb.GetCatalogResponse {
 	out := &pb.GetCatalogResponse{}
 	for _, l := range v.Leaves() {
-		out.Leaves = append(out.Leaves, shownLeaf(l))
+		out.Leaves = append(out.Leaves, shownLeaf(v, l))
 	}
 	for _, k := range kindsInOrder(v) {
 		out.Kinds = append(out.Kinds, &pb.CatalogKind{Kind: k.GetKind(), Algorithm: k.Algorithm, Label: k.GetShown().GetLabel(), Hint: k.GetShown().GetHint(),
@@ -46,8 +46,8 @@ func ShownCatalog(v *catalog.View) *pb.GetCatalogResponse {
 	return out
 }
 
-func shownLeaf(l *catalog.Leaf) *pb.CatalogLeaf {
-	out := &pb.CatalogLeaf{Name: l.GetName(), Aliases: l.GetAliases(), Shape: shapes[l.GetShape()], Label: l.GetShown().GetLabel(), Hint: l.GetShown().GetHint(),
+func shownLeaf(v *catalog.View, l *catalog.Leaf) *pb.CatalogLeaf {
+	out := &pb.CatalogLeaf{Name: l.GetName(), Aliases: l.GetAliases(), Shape: shapes[l.GetShape()], Label: l.GetShown().GetLabel(), Hint: l.GetShown().GetHint() + answeredBy(v, l),
 		Icon: l.GetShown().GetIcon(), Example: l.GetExample(), Algorithm: l.Algorithm}
 	for _, s := range l.Sources {
 		if kind := s.About.GetKind(); !slices.Contains(out.Kinds, kind) {
@@ -56,6 +56,34 @@ func shownLeaf(l *catalog.Leaf) *pb.CatalogLeaf {
 		out.InLanguage = out.InLanguage || s.About.GetInLanguage()
 	}
 	return out
+}
+
+// answeredBy says which model of pictures answers a leaf, and how to get a better model; "" for a leaf that no better model may answer, and for a
+// leaf that is asked by its name alone.
+func answeredBy(v *catalog.View, l *catalog.Leaf) string {
+	if l.GetShown() == nil {
+		return ""
+	}
+	enabled := map[string]bool{}
+	for _, e := range v.Entries() {
+		enabled[e.GetName()] = enabled[e.GetName()] || !e.Candidate
+	}
+	packaged, better := "", ""
+	for _, s := range l.Sources {
+		switch {
+		case s.GetSpace() == "":
+		case len(s.GetInsteadOf()) == 0:
+			packaged = s.GetSpace()
+		case enabled[s.Algorithm]:
+			return ". Answered by the model " + s.GetSpace()
+		case better == "":
+			better = s.Algorithm
+		}
+	}
+	if packaged == "" || better == "" {
+		return ""
+	}
+	return ". Answered by the model " + packaged + "; for a better model run: cinedex models fetch " + better
 }
 
 // kindsInOrder returns the kinds in the order of their lanes: kinds without an order last, by label and name.

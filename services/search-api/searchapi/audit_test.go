@@ -162,7 +162,7 @@ func TestEachCallIsOneLine(t *testing.T) {
 	}
 	// Pages and scripts leave none.
 	before := out.count()
-	for _, path := range []string{"/", "/app/app.js", "/app/nothing", "/nothing"} {
+	for _, path := range []string{"/", "/app/main.js", "/app/nothing", "/nothing"} {
 		ask(t, s.URL, "GET", path, "", "editor", "")
 	}
 	if got := out.count(); got != before {

@@ -232,7 +232,7 @@ func FuzzDoors(f *testing.F) {
 		doorGraphQL:   {`{ titles { titles { title { id } } cursor } }`, `query A { search(q: "lamp") { ...F } } fragment F on SearchAnswer { hits { text } }`, `{ __schema { types { name } } }`},
 		doorVariables: {`{"q":"lamp","limit":3,"explain":true}`, `{"query":{"not":{"leaf":{"kind":"label","text":"dog"}}},"facets":["title"]}`},
 		doorBody:      {`{"query":"{ titles { cursor } }","extensions":{"persistedQuery":{"version":1,"sha256Hash":"00"}}}`, `[]`, `{"query":"{","variables":{"a":1e999}}`},
-		doorPath:      {"app/app.js", "media/" + apitest.AssetOf("harbour"), "thumbnails/" + apitest.AssetOf("harbour") + "/x/0.jpg", "?q=lamp", "grpc.health.v1.Health/Check", "../login"},
+		doorPath:      {"app/main.js", "media/" + apitest.AssetOf("harbour"), "thumbnails/" + apitest.AssetOf("harbour") + "/x/0.jpg", "?q=lamp", "grpc.health.v1.Health/Check", "../login"},
 		doorLogin:     {"token=reader", "token=%zz", "token=a&q=b"},
 		doorGRPCWeb:   {"\x0a\x04lamp"}, doorFrames: {"\x00\x00\x00\x00\x06\x0a\x04lamp"}, doorProto: {"\x0a\x04lamp"},
 	} {

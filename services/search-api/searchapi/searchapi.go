@@ -117,7 +117,7 @@ func New(cfg gateway.Config, deps Deps) (*Service, error) {
 	if err := graphqlapi.Register(mux, graphqlapi.Deps{RPC: api, Authoriser: deps.Authoriser, Limits: limits, Log: deps.Log}); err != nil {
 		return nil, err
 	}
-	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Catalog: deps.Catalog, Authoriser: deps.Authoriser, Limits: limits, Blobs: deps.Blobs, Log: deps.Log, SignIn: deps.SignIn}); err != nil {
+	if err := webapp.Register(mux, webapp.Deps{Gateway: g, Authoriser: deps.Authoriser, Limits: limits, Blobs: deps.Blobs, Log: deps.Log, SignIn: deps.SignIn}); err != nil {
 		return nil, err
 	}
 	recorded := rpc.Recorded(deps.Audit, mux)

@@ -241,7 +241,7 @@ func settled(n int64) string {
 // onBench opens a film on the bench.
 func (b tab) onBench(s *apitest.Server, f shown, n int64) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(fmt.Sprintf("%s/next/?asset=%s&frame=%d", s.URL, f.asset.GetId(), n)))
+	b.do(chromedp.Navigate(fmt.Sprintf("%s/?asset=%s&frame=%d", s.URL, f.asset.GetId(), n)))
 	b.until(settled(n))
 }
 

@@ -24,9 +24,6 @@ import (
 
 const (
 	signInPath = "/sign-in"
-	// applicationPath is where the application is, and pageOfApplication the field of its form.
-	applicationPath   = "/next/"
-	pageOfApplication = "application"
 	// begunCookie is of a sign-in under way; the name ends with the beginning of the state, so that two tabs may sign in at once.
 	begunCookie = "cinedex-begun-"
 	// renewCookie has the refresh token.
@@ -117,7 +114,7 @@ func (a *app) back(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, begun.Query, a.Limits.Refused(r, err))
 		return
 	}
-	a.leadOn(w, applicationURL(begun.Query))
+	a.leadOn(w, questionURL(begun.Query))
 }
 
 // enterSession sets the cookies of a session, if the person has rights here.
@@ -177,7 +174,7 @@ func (a *app) leave(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, cookie(r, renewCookie, "", signInPath, 0, http.SameSiteStrictMode))
 	token := rpc.Token(r)
 	if expiry(token) == 0 { // typed, and of no provider
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		http.Redirect(w, r, applicationPath, http.StatusSeeOther)
 		return
 	}
 	address := a.SignIn.LeaveURL(token) //nolint:contextcheck // the provider is asked for every sign-in
@@ -185,14 +182,6 @@ func (a *app) leave(w http.ResponseWriter, r *http.Request) {
 		address = applicationPath
 	}
 	a.leadOn(w, address)
-}
-
-// applicationURL is the address of the application with a question.
-func applicationURL(query string) string {
-	if q := question(query); q != "" {
-		return applicationPath + "?" + q
-	}
-	return applicationPath
 }
 
 // problem shows the sign-in page with a problem.
@@ -230,7 +219,7 @@ func (a *app) give(w http.ResponseWriter, r *http.Request, status int, v visit) 
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(status)
-		if err := a.next.Execute(w, struct{ Base, Visit string }{applicationPath, string(b)}); err != nil {
+		if err := a.index.Execute(w, struct{ Base, Visit string }{filesPath, string(b)}); err != nil {
 			a.Log.Warn("writing the application", "error", err)
 		}
 	})).ServeHTTP(w, r)
@@ -250,9 +239,4 @@ func expiry(token string) int64 {
 		return 0
 	}
 	return int64(claims.Exp * 1000)
-}
-
-// question is a question of an address without a token.
-func question(query string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(questionURL(query), "/"), "?")
 }

@@ -174,7 +174,7 @@ func (s *signIn) visit(body string) (v struct {
 func TestSignInWithAProvider(t *testing.T) {
 	s := newSignIn(t)
 	const link = "view=library&q=" + "the+%22harbour%22"
-	_, body := s.get(s.page + "/next/?" + link)
+	_, body := s.get(s.page + "/?" + link)
 	v := s.visit(body)
 	if asked, _ := url.ParseQuery(v.Query); v.SignedIn || !v.Provider || asked.Get("q") != `the "harbour"` || asked.Get("view") != "library" {
 		t.Fatalf("without a session: %+v", v)

@@ -1,9 +1,8 @@
-// Package webapp serves the page at /, and the pictures and films of the page.
+// Package webapp serves the application of web/ at /, and the pictures and films of the application.
 //
-// The page is an HTML file, a script, a style sheet and icons, without a framework. The page
-// asks the same JSON API as every application. Films are served with byte ranges, so a
-// browser fetches only the played part. Every request needs a caller, except requests for the
-// page's own files and for the login. A film hidden from the caller is not found.
+// The application asks the same API as every other application. Films are served with byte ranges, so a browser fetches only the
+// played part. Every request needs a caller, except requests for the application's own files and for the login. A film hidden from
+// the caller is not found.
 package webapp
 
 import (
@@ -26,14 +25,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/authz/oidc"
 	"github.com/cinedex/cinedex/pkg/blob"
-	"github.com/cinedex/cinedex/pkg/catalog"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
-//go:embed page dist
+//go:embed dist
 var files embed.FS
 
 // Blobs is the part of media storage that the handlers use.
@@ -44,9 +42,7 @@ type Blobs interface {
 
 // Deps are the dependencies of the handlers.
 type Deps struct {
-	Gateway *gateway.Gateway
-	// Catalog has the ways to ask.
-	Catalog    *catalog.Catalog
+	Gateway    *gateway.Gateway
 	Authoriser authz.Authoriser
 	// Limits hold callers to their share, and requests without a caller by address; nil limits nobody.
 	Limits *rpc.Limits
@@ -58,44 +54,38 @@ type Deps struct {
 
 type app struct {
 	Deps
-	page          fs.FS
-	asking, index *template.Template
-	// next is the application of web/, which takes the place of the page.
-	next *template.Template
+	index *template.Template
 }
 
-// Register puts the page, and the pictures and films of the page, onto mux.
+const (
+	// applicationPath is where the application is.
+	applicationPath = "/"
+	// filesPath is where the application's scripts and style sheets are.
+	filesPath = "/app/"
+	// formerPath is where the application was before the application took the place of an earlier page.
+	formerPath = "/next"
+)
+
+// Register puts the application, and the pictures and films of the application, onto mux.
 func Register(mux *http.ServeMux, deps Deps) error {
-	page, err := fs.Sub(files, "page")
-	if err != nil {
-		return fmt.Errorf("reading the page: %w", err)
-	}
-	asking, err := template.ParseFS(page, "login.html")
-	if err != nil {
-		return fmt.Errorf("reading the page: %w", err)
-	}
-	index, err := template.ParseFS(page, "index.html")
-	if err != nil {
-		return fmt.Errorf("reading the page: %w", err)
-	}
 	dist, err := fs.Sub(files, "dist")
 	if err != nil {
 		return fmt.Errorf("reading the application: %w", err)
 	}
-	next, err := template.ParseFS(dist, "index.html")
+	index, err := template.ParseFS(dist, "index.html")
 	if err != nil {
 		return fmt.Errorf("reading the application: %w", err)
 	}
-	a := &app{deps, page, asking, index, next}
+	a := &app{deps, index}
 	known := func(h http.HandlerFunc) http.Handler {
 		return deps.Limits.Authenticate(deps.Authoriser, h, func(w http.ResponseWriter, _ *http.Request, err error) { a.fail(w, err) })
 	}
 	mux.HandleFunc("GET /{$}", a.home)
 	mux.HandleFunc("POST /login", a.login)
 	mux.HandleFunc("POST /logout", a.logout)
-	mux.Handle("GET /app/", secure(kept("/app/", a.page)))
-	mux.HandleFunc("GET /next/{$}", a.application)
-	mux.Handle("GET /next/", secure(kept("/next/", dist)))
+	mux.Handle("GET "+filesPath, secure(kept(filesPath, dist)))
+	mux.HandleFunc("GET "+formerPath, former)
+	mux.HandleFunc("GET "+formerPath+"/{$}", former)
 	a.registerSignIn(mux)
 	mux.Handle("GET /thumbnails/{asset}/{run}/{file}", known(a.thumbnail))
 	mux.Handle("GET /media/{asset}", known(a.media))
@@ -114,18 +104,18 @@ func secure(h http.Handler) http.Handler {
 }
 
 // kept serves scripts and style sheets below a path, which browsers keep until they change.
-func kept(below string, page fs.FS) http.Handler {
+func kept(below string, files fs.FS) http.Handler {
 	tags := map[string]string{}
-	_ = fs.WalkDir(page, ".", func(p string, d fs.DirEntry, err error) error {
+	_ = fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			if b, err := fs.ReadFile(page, p); err == nil {
+			if b, err := fs.ReadFile(files, p); err == nil {
 				sum := sha256.Sum256(b)
 				tags[p] = `"` + hex.EncodeToString(sum[:8]) + `"`
 			}
 		}
 		return nil
 	})
-	server := http.StripPrefix(below, http.FileServerFS(page))
+	server := http.StripPrefix(below, http.FileServerFS(files))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, below)
 		if tags[name] == "" || strings.HasSuffix(name, ".html") {
@@ -138,26 +128,8 @@ func kept(below string, page fs.FS) http.Handler {
 	})
 }
 
-// application gives the application, or asks for a token.
-func (a *app) application(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Get("token") != "" {
-		a.home(w, r)
-		return
-	}
-	if _, err := a.Authoriser.Authorise(r.Context(), rpc.Token(r)); err != nil {
-		if err = a.Limits.Refused(r, err); errkind.Is(err, errkind.Exhausted) {
-			a.fail(w, err)
-			return
-		}
-		a.signInPage(w, r, http.StatusOK, "", r.URL.RawQuery)
-		return
-	}
-	a.give(w, r, http.StatusOK, visit{SignedIn: true, Provider: a.SignIn != nil, ExpiresMs: expiry(rpc.Token(r))})
-}
-
-// home gives the page. `cinedex demo` prints an address with a token: home turns the token into a
-// cookie, and redirects to the address without the token. No cache and no other server
-// learns the address with the token.
+// home gives the application, or asks for a token. `cinedex demo` prints an address with a token: home turns the token into a
+// cookie, and redirects to the address without the token. No cache and no other server learns the address with the token.
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	if token := r.URL.Query().Get("token"); token != "" {
 		w.Header().Set("Cache-Control", "no-store")
@@ -172,59 +144,56 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 			a.fail(w, err)
 			return
 		}
-		a.askToken(w, r, http.StatusOK, "")
+		a.signInPage(w, r, http.StatusOK, "", r.URL.RawQuery)
 		return
 	}
-	secure(http.HandlerFunc(a.show)).ServeHTTP(w, r)
+	a.give(w, r, http.StatusOK, visit{SignedIn: true, Provider: a.SignIn != nil, ExpiresMs: expiry(rpc.Token(r))})
 }
 
-// askToken gives the page on which a person types a token, with the problem of the last token. The form keeps the question of the address,
-// so that a link from a colleague leads to the question after signing in.
-func (a *app) askToken(w http.ResponseWriter, r *http.Request, status int, problem string) {
-	asked := r.URL.RawQuery
-	if r.Method == http.MethodPost {
-		asked = r.PostFormValue("query")
+// former leads from the former address of the application to the application, with the question of the address.
+func former(w http.ResponseWriter, r *http.Request) {
+	to := applicationPath
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
 	}
-	secure(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(status)
-		_ = a.asking.Execute(w, struct{ Problem, Query string }{problem, strings.TrimPrefix(questionURL(asked), "/?")})
-	})).ServeHTTP(w, r)
+	w.Header().Set("Cache-Control", "no-store") // the address may have a token
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r, to, http.StatusPermanentRedirect)
 }
 
-// questionURL is the address of the page with the question of a link. For every query, the address is of this server's page, without a token.
-func questionURL(query string) string {
+// question is the question of an address, without a token.
+func question(query string) string {
 	q, _ := url.ParseQuery(query) // the readable part
 	q.Del("token")
-	if len(q) == 0 {
-		return "/"
+	return q.Encode()
+}
+
+// questionURL is the address of the application with the question of a link. For every query, the address is of this server, without a token.
+func questionURL(query string) string {
+	if q := question(query); q != "" {
+		return applicationPath + "?" + q
 	}
-	return "/?" + q.Encode()
+	return applicationPath
 }
 
 func (a *app) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	if a.enter(w, r, strings.TrimSpace(r.PostFormValue("token"))) {
-		to := questionURL(r.PostFormValue("query"))
-		if r.PostFormValue("page") == pageOfApplication {
-			to = applicationURL(r.PostFormValue("query"))
-		}
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		http.Redirect(w, r, questionURL(r.PostFormValue("query")), http.StatusSeeOther)
 	}
 }
 
-// enter sets the cookie for a known token.
+// enter sets the cookie for a known token. For any other token, enter gives the sign-in page with the question of the address or of the form.
 func (a *app) enter(w http.ResponseWriter, r *http.Request, token string) bool {
 	if _, err := rpc.Recognise(r, a.Authoriser, token); err != nil {
 		err = a.Limits.Refused(r, err)
 		rpc.SetRetryAfter(w.Header(), err)
 		kind, text := rpc.Tell(a.Log, err)
-		if r.PostFormValue("page") == pageOfApplication {
-			a.signInPage(w, r, kind.HTTPStatus(), text, r.PostFormValue("query"))
-			return false
+		asked := r.URL.RawQuery
+		if r.Method == http.MethodPost {
+			asked = r.PostFormValue("query")
 		}
-		a.askToken(w, r, kind.HTTPStatus(), text)
+		a.signInPage(w, r, kind.HTTPStatus(), text, asked)
 		return false
 	}
 	http.SetCookie(w, cookie(r, rpc.Cookie, token, "/", keptFor, http.SameSiteStrictMode))
@@ -237,7 +206,7 @@ func (a *app) logout(w http.ResponseWriter, r *http.Request) {
 		a.leave(w, r)
 		return
 	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, applicationPath, http.StatusSeeOther)
 }
 
 func (a *app) thumbnail(w http.ResponseWriter, r *http.Request) { a.picture(w, r, a.Gateway.Thumbnail) }

@@ -12,6 +12,7 @@ import { Facets } from "./facets";
 import { First } from "./first";
 import { take } from "./picture";
 import { Told } from "./told";
+import { Ways } from "./ways";
 
 /** kindOf tells a person what a suggestion is. */
 function kindOf(o: Offer): string {
@@ -140,7 +141,10 @@ export function Ask() {
         </button>
       </form>
       <List at={at.value} pick={pick} />
-      <Told />
+      <div class="under">
+        <Told />
+        <Ways />
+      </div>
       <First />
       {answer.value && <Facets />}
     </section>

@@ -8,7 +8,8 @@ import { Controls, Tool } from "./controls";
 import { film, frame, load, playing, problem } from "./film";
 import { begin as beginKeys, bindings, everywhere, setEverywhere } from "./keys";
 import { Lanes } from "./lanes";
-import { seek } from "./player";
+import { opened, playsNow } from "./open";
+import { play, seek } from "./player";
 import { Screen } from "./screen";
 import { way, wrongFrame } from "./source";
 import { Transcript } from "./transcript";
@@ -43,9 +44,15 @@ export function Bench() {
       way.value = "file";
       wrongFrame.value = false;
       frame.value = at;
-      void load(asset).then(() => seek(at));
-    } else if (at !== frame.peek()) seek(at);
-  }, [asset, at]);
+      void load(asset).then(() => {
+        seek(at);
+        if (playsNow(asset)) play(1);
+      });
+    } else {
+      if (at !== frame.peek()) seek(at);
+      if (playsNow(asset)) play(1);
+    }
+  }, [asset, at, opened.value]);
   // The address has the frame at which the film stands.
   useEffect(() => {
     if (playing.value || !film.value) return;

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { jump, jumpHit, markHere, markSpan } from "./edges";
 import { film, looping, markIn, markOut, unmark } from "./film";
+import { ask, parts } from "./part";
 import { pause, seek, shuttle, step, toggle } from "./player";
 import type { Key } from "../words/words";
 
@@ -42,6 +43,7 @@ export const bindings: Binding[] = [
   { keys: ["["], shown: "[", name: "bench.previousEdge", run: () => jump(-1) },
   { keys: ["b"], shown: "B", name: "bench.collect", run: () => doings.collect?.() },
   { keys: ["c"], shown: "C", name: "bench.copy", run: () => doings.copy?.() },
+  { keys: ["v"], shown: "V", name: "bench.like", run: () => ask(parts.whole) },
   { keys: ["t"], shown: "T", name: "bench.goto", run: () => doings.goto?.() },
   { keys: ["f"], shown: "F", name: "bench.full", run: () => doings.full?.() },
   { keys: ["+", "="], shown: "+", name: "bench.zoomIn", run: () => doings.in?.() },
@@ -58,10 +60,12 @@ export function begin(bench: () => HTMLElement | null): () => void {
     const on = e.target instanceof Element ? e.target : document.body;
     if (on.matches(typing)) return;
     if (!everywhere.peek() && !bench()?.contains(on)) return;
-    if (e.key === " " && on.closest("button, a, summary, [role=slider]") && on.tagName !== "VIDEO") return; // the element knows the key itself
+    // An element knows the key itself. The open hit does not open once more: its film plays or stands.
+    if (e.key === " " && on.closest("button, a, summary, [role=slider]") && !on.closest("[data-moment][aria-current]")) return;
     const b = bindings.find((x) => x.keys.includes(e.key));
     if (!b) return;
     e.preventDefault();
+    if (e.key === " ") addEventListener("keyup", (up) => up.preventDefault(), { once: true, capture: true }); // Firefox clicks a button then
     b.run();
   };
   addEventListener("keydown", pressed);

@@ -8,11 +8,12 @@ import { secondsOf, second, spanOf } from "./clock";
 import { Tool } from "./controls";
 import { film, frame, label, mark, playing, span, within } from "./film";
 import { doings } from "./keys";
+import { LaneIcon } from "./laneicon";
 import { pause, seek } from "./player";
 import { peaks, wave } from "./waveform";
 
 type Item = { start: bigint; end: bigint; text: string; language?: string; height?: number };
-type Lane = { key: string; name: string; hint: string; items: Item[]; curve?: boolean };
+type Lane = { key: string; name: string; hint: string; icon?: string; items: Item[]; curve?: boolean };
 
 /** Rows of a lane; further annotations share the last. */
 const rows = 3;
@@ -37,16 +38,16 @@ function lanesOf(): Lane[] {
     const [k] = of as [CatalogKind];
     if (k.inLanguage) {
       for (const x of tracks.value.filter((x) => x.kind.lane === lane)) {
-        lanes.push({ key: x.key, name: `${x.kind.label || x.kind.kind} · ${languageName(x.language || "und")}`, hint: k.hint, items: x.lines.map(itemOf) });
+        lanes.push({ key: x.key, name: `${x.kind.label || x.kind.kind} · ${languageName(x.language || "und")}`, hint: k.hint, icon: k.icon, items: x.lines.map(itemOf) });
       }
       continue;
     }
     const names = new Set(of.map((k) => k.kind));
     const items = drawn.value.filter((a) => names.has(a.kind)).map(itemOf);
-    if (items.length) lanes.push({ key: lane, name: k.label || k.kind, hint: k.hint, items });
+    if (items.length) lanes.push({ key: lane, name: k.label || k.kind, hint: k.hint, icon: k.icon, items });
   }
   const speaking = (track.value?.lines ?? []).filter((a) => a.character);
-  if (speaking.length) lanes.push({ key: "characters", name: t("bench.characters"), hint: t("bench.characters.hint"), items: speaking.map((a) => ({ ...itemOf(a), text: a.character })) });
+  if (speaking.length) lanes.push({ key: "characters", name: t("bench.characters"), hint: t("bench.characters.hint"), icon: "person", items: speaking.map((a) => ({ ...itemOf(a), text: a.character })) });
   return lanes;
 }
 
@@ -247,7 +248,7 @@ export function Lanes() {
         <Sound />
         {lanesOf().map((lane) => (
           <div class="lane" key={lane.key} data-lane={lane.key}>
-            <span class="lane-name" title={lane.hint}>{lane.name}</span>
+            <span class="lane-name" title={lane.hint}>{lane.icon !== undefined && <LaneIcon name={lane.icon} />}{lane.name}</span>
             <Items lane={lane} />
           </div>
         ))}

@@ -16,6 +16,8 @@ let video: HTMLVideoElement | null = null;
 let wanted: bigint | null = null;
 let reversing = 0;
 let settlement = 0;
+/** The speed at which the next element is to play; 0 for an element that is to stand. */
+let begins = 0;
 /** Milliseconds in which a browser paints the picture of a seek. */
 const patience = 2000;
 /** The time of the picture that the browser showed last, in seconds of the player's clock. */
@@ -26,7 +28,10 @@ const ready = (): boolean => !!video && video.readyState > 0;
 /** attach gives the player the element. */
 export function attach(v: HTMLVideoElement | null): void {
   video = v;
-  if (!v) return stopReverse();
+  if (!v) {
+    begins = 0;
+    return stopReverse();
+  }
   v.addEventListener("loadedmetadata", () => apply());
   v.addEventListener("seeked", () => {
     if (wanted !== null) apply();
@@ -37,6 +42,7 @@ export function attach(v: HTMLVideoElement | null): void {
   v.addEventListener("pause", paused);
   v.addEventListener("ended", paused);
   watch(v);
+  if (begins) play(begins);
 }
 
 // stands notes the frame at which the player has arrived.
@@ -124,13 +130,15 @@ export function step(n: bigint): void {
 }
 
 export function pause(): void {
+  begins = 0;
   stopReverse();
   speed.value = Math.abs(speed.peek()) > 1 || speed.peek() < 0 ? 1 : speed.peek();
   video?.pause();
 }
 
-/** play plays at a speed; below 0 backwards. */
+/** play plays at a speed; below 0 backwards. A film that is about to come onto the page plays as soon as the film is there. */
 export function play(at = speed.peek()): void {
+  begins = video ? 0 : at;
   if (!video) return;
   stopReverse();
   speed.value = at;

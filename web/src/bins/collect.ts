@@ -18,11 +18,10 @@ let last = "";
 // The query that found each picked hit.
 const queries = new Map<string, string>();
 
-/** pick picks or drops a hit. With range, every hit between the hit picked last and the hit is picked. */
-export function pick(h: Hit, range = false, on?: boolean, q = answer.value?.first.query ?? ""): void {
+/** pick picks or drops a hit. With range, every hit of a list between the hit picked last and the hit is picked. */
+export function pick(h: Hit, range = false, on?: boolean, q = answer.value?.first.query ?? "", hits: readonly Hit[] = answer.value?.hits ?? []): void {
   const next = new Map(selection.value);
   const key = keyOf(h);
-  const hits = answer.value?.hits ?? [];
   const from = range ? hits.findIndex((x) => keyOf(x) === last) : -1;
   const to = range ? hits.findIndex((x) => keyOf(x) === key) : -1;
   if (from >= 0 && to >= 0) for (const x of hits.slice(Math.min(from, to), Math.max(from, to) + 1)) next.set(keyOf(x), x);

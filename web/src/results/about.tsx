@@ -33,6 +33,7 @@ export function About() {
     [t("about.in"), hit.startTimecode], [t("about.out"), hit.endTimecode], [t("about.frames"), `${hit.startFrame}–${hit.endFrame}`],
     [t("about.confidence"), hit.confidence ? hit.confidence.toFixed(2) : "–"], [t("about.score"), hit.score.toFixed(4)],
   ];
+  if (hit.likeness) facts.push([t("about.likeness"), t(hit.likeness === "same" ? "why.same" : "why.similar")]);
   const group = answer.value?.byTitle;
   return (
     <section class="about" id="about" aria-label={t("about.hit")}>
@@ -57,7 +58,7 @@ export function About() {
       <h3>{t("about.evidence")}</h3>
       <ul>
         {hit.evidence.map((e) => (
-          <li title={`${e.algorithm}@${e.version} · ${e.by} · ${e.run}`}>
+          <li title={`${e.algorithm}@${e.version} · ${e.by} · ${e.score.toFixed(3)} · ${e.run}`}>
             {because(e)} <small class="quiet">{t("about.rank", { n: e.rank })}</small>
             {e.text && e.text !== hit.text && <q dir="auto" lang={e.language || undefined}>{marked(e.text, [])}</q>}
           </li>

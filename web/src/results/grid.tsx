@@ -1,8 +1,9 @@
 // The hits as a dense grid in two bands: matches, and what is near.
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { keyOf } from "../bins/collect";
 import { Pick } from "../bins/pick";
 import type { Hit } from "../generated/cinedex/v1/search_pb";
-import { more, open, type Answer } from "../store/search";
+import { isOpen, more, open, type Answer } from "../store/search";
 import { t } from "../words/words";
 import { columns, gap, headHeight, rowsOf, wordsHeight } from "./layout";
 import { Still } from "./still";
@@ -13,7 +14,7 @@ import { current, focusHit } from "./keys";
 function Tile({ hit, at, of }: { hit: Hit; at: number; of: number }) {
   return (
     <div role="listitem" class="tile" aria-setsize={of} aria-posinset={at + 1}>
-      <button type="button" class="hit" id={`hit-${at}`} data-hit={at} tabIndex={at === current.value ? 0 : -1} onClick={() => { current.value = at; open(hit); }} onFocus={() => (current.value = at)}>
+      <button type="button" class="hit" id={`hit-${at}`} data-hit={at} data-moment={keyOf(hit)} aria-current={isOpen(hit) ? "true" : undefined} tabIndex={at === current.value ? 0 : -1} onClick={() => { current.value = at; open(hit); }} onFocus={() => (current.value = at)}>
         <Still hit={hit} />
         <span class="hit-body">
           <span class="where"><span dir="auto">{hit.titleName || hit.title}</span> <b>{hit.startTimecode}</b></span>

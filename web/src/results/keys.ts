@@ -46,7 +46,11 @@ export function begin(): void {
   });
   let open = "";
   follow((at) => {
-    if (open && !at.asset && at.view === "search" && document.activeElement?.id !== "box") whenThere(`hit-${current.peek()}`);
+    if (open && !at.asset && at.view === "search" && document.activeElement?.id !== "box") {
+      const tick = document.querySelector<HTMLElement>("#hits .tick[aria-current]"); // of a title's timeline
+      if (tick) tick.focus();
+      else whenThere(`hit-${current.peek()}`);
+    }
     open = at.asset;
   });
   addEventListener("keydown", (e) => {

@@ -1,11 +1,13 @@
 // The hits by title: each title as a small timeline with a tick for each hit.
-import { signal, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { searches } from "../api";
+import { keyOf, pick, selection } from "../bins/collect";
+import { Pick } from "../bins/pick";
 import type { Hit, TitleGroup } from "../generated/cinedex/v1/search_pb";
 import { filmOf, filmsOf } from "../store/titles";
 import { line, narrow } from "../store/line";
-import { more, open, tongues, type Answer } from "../store/search";
+import { hitsOf, readTitle } from "../store/bytitle";
+import { isOpen, more, open, type Answer } from "../store/search";
 import { go, inQuotes } from "../url";
 import { t } from "../words/words";
 import { gap } from "./layout";
@@ -14,31 +16,17 @@ import { reason, Said } from "./text";
 import { useRows } from "./virtual";
 
 const height = 132;
-/** Ticks of one title: further hits are counted, and not drawn. */
-const mostTicks = 200;
-
-// The hits of each title of an answer, read when the title comes into sight.
-const read = signal(new Map<string, Hit[]>());
-let readOf: unknown = null;
-
-async function readTitle(of: Answer, title: string): Promise<void> {
-  if (readOf !== of.first) {
-    readOf = of.first;
-    read.value = new Map();
-  }
-  if (read.value.has(title)) return;
-  read.value = new Map(read.value).set(title, []);
-  const answer = await searches.search({ q: `(${of.first.query}) title:${inQuotes(title)}`, limit: mostTicks, languages: tongues, order: "time", group: "none" })
-    .catch(() => searches.search({ q: `${of.first.query} title:${inQuotes(title)}`, limit: mostTicks, languages: tongues, order: "time", group: "none" }))
-    .catch(() => null);
-  if (answer && readOf === of.first) read.value = new Map(read.value).set(title, answer.hits);
-}
-
 // counted tells how many moments of a title there are.
 function counted(g: TitleGroup): string {
   const n = Number(g.matches?.count ?? 0n);
   if (!n) return t("group.near", { n: Number(g.near) });
   return t(g.matches?.exact ? "group.matches" : "group.matches.atleast", { n });
+}
+
+// told is a tick in words.
+function told(h: Hit): string {
+  const moment = `${h.startTimecode} ${h.text || reason(h)}`;
+  return selection.value.has(keyOf(h)) ? t("group.picked", { moment }) : moment;
 }
 
 function Lane({ hits, title }: { hits: Hit[]; title: string }) {
@@ -64,10 +52,12 @@ function Lane({ hits, title }: { hits: Hit[]; title: string }) {
         <button
           key={`${h.asset}${h.start}`}
           type="button"
-          class={h.near ? "tick near" : "tick"}
+          class={`tick${h.near ? " near" : ""}${selection.value.has(keyOf(h)) ? " picked" : ""}`}
+          data-moment={keyOf(h)}
+          aria-current={isOpen(h) ? "true" : undefined}
           tabIndex={i === 0 ? 0 : -1}
           style={{ left: `${(100 * startOf(h)) / whole}%`, width: `max(4px, ${(100 * Number(h.end - h.start)) / whole}%)` }}
-          aria-label={`${h.startTimecode} ${h.text || reason(h)}`}
+          aria-label={told(h)}
           onClick={() => open(h)}
           onPointerEnter={() => (over.value = h)}
           onFocus={() => (over.value = h)}
@@ -86,14 +76,21 @@ function Lane({ hits, title }: { hits: Hit[]; title: string }) {
 
 function Line({ of, group, hit }: { of: Answer; group: TitleGroup | undefined; hit: Hit }) {
   useEffect(() => void readTitle(of, hit.title), [of.first, hit.title]);
-  const hits = read.value.get(hit.title) ?? [];
+  const hits = hitsOf(hit.title);
+  const matches = hits.filter((h) => !h.near);
   return (
     <article class="line">
-      <button type="button" class="hit poster" onClick={() => open(hit)} aria-label={`${hit.titleName || hit.title} ${hit.startTimecode}`}><Still hit={hit} /></button>
+      <div class="tile">
+        <button type="button" class="hit poster" data-moment={keyOf(hit)} aria-current={isOpen(hit) ? "true" : undefined} onClick={() => open(hit)} aria-label={`${hit.titleName || hit.title} ${hit.startTimecode}`}><Still hit={hit} /></button>
+        <Pick hit={hit} />
+      </div>
       <div class="line-body">
         <header>
           <h2 class="where" dir="auto"><span>{hit.titleName || hit.title}</span></h2>
           {group && <span class="of quiet">{counted(group)}</span>}
+          {matches.length > 0 && (
+            <button type="button" class="plain small pick-all" onClick={() => { for (const h of matches) pick(h, false, true); }}>{t("group.pick", { n: matches.length })}</button>
+          )}
           <button type="button" class="plain small" onClick={() => {
             go({ byTitle: false, q: line() }, false);
             void narrow("title", hit.title, `title:${inQuotes(hit.title)}`);

@@ -17,7 +17,6 @@ export function SignIn() {
       {visit.provider && <a class="button primary" href={`/sign-in?query=${encodeURIComponent(visit.query ?? "")}`}>{t("signin.provider")}</a>}
       <form method="post" action="/login">
         <input type="hidden" name="query" value={visit.query ?? ""} />
-        <input type="hidden" name="page" value="application" />
         <label for="token">{t("signin.token")}</label>
         <input ref={first} id="token" name="token" type="password" autocomplete="current-password" required />
         <button class={visit.provider ? "" : "primary"}>{t("signin.enter")}</button>

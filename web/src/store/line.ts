@@ -5,7 +5,8 @@
 import { effect, signal } from "@preact/signals";
 import { beforeSignIn, searches } from "../api";
 import { TermKind, type ParseResponse, type Term } from "../generated/cinedex/v1/search_pb";
-import { go, place } from "../url";
+import { go, inQuotes, place } from "../url";
+import { leafOf } from "./catalog";
 
 export const terms = signal<Term[]>([]);
 export const draft = signal("");
@@ -134,6 +135,31 @@ export async function narrow(name: string, value: string, text: string): Promise
   if (there) return change(terms.value.filter((t) => t !== there));
   const p = await searches.parse({ q: text }).catch(() => null);
   if (p) change([...terms.value, ...p.terms]);
+}
+
+// The leaf of words that is the whole question but for what narrows the question; undefined where the question is more, or where words are being typed.
+function soleWords(): Term | undefined {
+  const asked = terms.value.filter((x) => x.kind !== TermKind.FILTER);
+  return !draft.value.trim() && !picture.value && asked.length === 1 && asked[0]!.kind === TermKind.LEAF && leafOf(asked[0]!.name)?.shape === "words" ? asked[0] : undefined;
+}
+
+/** wayOf is the leaf in which the words are looked for; "any" for words that are looked for everywhere. */
+export const wayOf = (): string => leafOf(soleWords()?.name ?? "any")?.name ?? "any";
+
+/** askIn looks for the words in a leaf, or everywhere ("any"). Without words, the name of the leaf waits for its value. */
+export async function askIn(name: string): Promise<void> {
+  if (draft.value.trim()) await commit(false);
+  const sole = soleWords();
+  const rest = sole ? terms.value.filter((x) => x !== sole) : terms.value;
+  const words = sole ? sole.value : draft.value.trim();
+  if (name === "any") return words ? change(rest, words) : undefined;
+  const leaf = leafOf(name)?.aliases[0] ?? name;
+  if (!words) {
+    draft.value = `${leaf}:`;
+    return;
+  }
+  const p = await searches.parse({ q: `${sole?.not ? "NOT " : ""}${leaf}:${inQuotes(words)}` }).catch(() => null);
+  if (p) change([...p.terms, ...rest], "");
 }
 
 /** toLine shows the line as it is written, or the chips. */

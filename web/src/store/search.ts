@@ -137,7 +137,7 @@ async function recommend(q: string, abort: AbortSignal): Promise<void> {
   if (r && !abort.aborted) also.value = [...new Set([...r.also, ...r.like])].slice(0, 5);
 }
 
-/** open shows a hit on the bench, and says that the hit was picked. Nobody waits for that. */
+/** open plays a hit on the bench from the first frame of the hit, and says that the hit was picked. Nobody waits for that. */
 export function open(hit: Hit): void {
   const of = answer.value;
   opened.value = { hit, query: of?.first.query ?? "" };
@@ -145,8 +145,14 @@ export function open(hit: Hit): void {
     const moments = [{ asset: hit.asset, start: hit.start, end: hit.end }];
     recommendations.picked({ search: of.first.search, moments }).catch(() => {});
   }
-  openBench({ asset: hit.asset, frame: hit.startFrame });
+  openBench({ asset: hit.asset, frame: hit.startFrame, play: true });
 }
+
+/** isOpen reports whether a hit is the hit on the bench. */
+export const isOpen = (hit: Hit): boolean => {
+  const on = place.value.asset === hit.asset ? opened.value?.hit : undefined;
+  return on !== undefined && on.asset === hit.asset && on.start === hit.start && on.end === hit.end;
+};
 
 /** judge keeps whether a hit is right, for `cinedex judgements`. */
 export const judge = (query: string, hit: Hit, verdict: Verdict) =>
