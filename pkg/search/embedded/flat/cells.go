@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -18,7 +17,7 @@ import (
 // rows that are near. The file is made of the segment alone: a file that is missing or damaged is made again, and the segment is searched
 // flat until then.
 //
-//	header     magic, rows, dim, cells, blocks, checksum of the segment; per rank of calibration: margin, share of the rows looked at; the far margin
+//	header     magic, rows, dim, cells, blocks, checksum of the segment; per rank of calibration: share of the rows looked at, margin of each zone
 //	positions  per row of the segment: the row's block, times 64, and place in the block, uint32; all bits set where the row is in no cell
 //	centroids  a rough row per cell, relative to the index's centre; the centroid is the int8 vector itself
 //	squares    per cell: the centroid's squared length, float32
@@ -28,14 +27,14 @@ import (
 //	blocks     per 64 rows of a cell: a block as in a segment, of residuals to the centroid; then the rows' numbers in the segment, uint32
 //
 // Each part begins at a multiple of 64. All but the blocks is verified when the file is opened. A block is verified when the block is first read.
-const cellsMagic = "cdxcell3"
+const cellsMagic = "cdxcell4"
 
 const (
-	cellsHeader = 192
-	// farAt is where the far margin is in the header.
-	farAt = 32 + 8*len(ranks)
-	// cellRows is about how many rows a cell has.
-	cellRows = 256
+	cellsHeader = 512
+	// A segment of n rows has cellsOfRoot·√n cells, but no cell for fewer than cellLeast rows. Small segments have small cells, since the clusters of
+	// the rows are as many there.
+	cellsOfRoot = 3
+	cellLeast   = 48
 	// envelopeSteps is how many steps an envelope has.
 	envelopeSteps  = 8
 	envelopeFloats = 2 + envelopeSteps + 1
@@ -43,6 +42,24 @@ const (
 
 // ranks are the numbers of neighbours that margins are calibrated for.
 var ranks = [...]int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048}
+
+// zones are the distances of a query from a centroid, over the distance from the nearest centroid, that divide the cells. In a near cell, rows lie
+// the way to the query. In a far cell, rows lie at random, and a small margin leads to the neighbours.
+var zones = [...]float32{1.05, 1.15, 1.3, 1.5, 1.75, 2, 2.5}
+
+// zoneMargins are the margins of the zones, the nearest first.
+type zoneMargins [len(zones) + 1]float32
+
+// of returns the margin for a cell at a distance. least is the distance of the nearest cell.
+func (z *zoneMargins) of(distance, least float32) float32 { return z[zoneOf(distance, least)] }
+
+func zoneOf(distance, least float32) int {
+	zone, ratio := 0, distance/least
+	for zone < len(zones) && ratio > zones[zone] {
+		zone++
+	}
+	return zone
+}
 
 // nowhere is the position of a row that is in no cell.
 const nowhere = math.MaxUint32
@@ -56,10 +73,8 @@ type cells struct {
 	rows  int    // of the segment
 	shape cellsShape
 	// margins and shares are by rank (see calibrate).
-	margins, shares [len(ranks)]float32
-	// far is the margin for neighbours that are not where the query is: those of a question unlike the rows, or beneath a filter that takes away the rows
-	// about the query.
-	far       float32
+	margins   [len(ranks)]zoneMargins
+	shares    [len(ranks)]float32
 	positions []uint32
 	centroids []byte
 	squares   []float32
@@ -137,9 +152,12 @@ func readCells(path string, data []byte, seg *segment) (*cells, error) {
 	}
 	c.columns()
 	for i := range ranks {
-		c.margins[i], c.shares[i] = float32At(data, 32+8*i), float32At(data, 36+8*i)
+		at := rankAt(i)
+		c.shares[i] = float32At(data, at)
+		for zone := range c.margins[i] {
+			c.margins[i][zone] = float32At(data, at+4+4*zone)
+		}
 	}
-	c.far = float32At(data, farAt)
 	blocks := 0
 	for _, n := range c.sizes {
 		c.firsts = append(c.firsts, uint32(blocks))
@@ -255,9 +273,12 @@ func (c *cells) release(gone bool) error {
 	return err
 }
 
-// rank returns the margin for a number of neighbours, and about which part of the rows is looked at then. The more neighbours, the lower the score of
-// the last, and the smaller the margin that reaches the score: a number between two ranks has the margin of the lower rank, or of a higher rank where that is more.
-func (c *cells) rank(near float64) (margin float32, looked float64) {
+// rankAt is where the share and the margins of a rank are in the header.
+func rankAt(rank int) int { return 32 + rank*(4+4*len(zoneMargins{})) }
+
+// rank returns the margins for a number of neighbours, and about which part of the rows is looked at then. A number between two ranks has the
+// margins of the lower rank, which are not less, and the share of the higher rank.
+func (c *cells) rank(near float64) (margins *zoneMargins, looked float64) {
 	i := 0
 	for i+1 < len(ranks) && float64(ranks[i+1]) <= near {
 		i++
@@ -266,7 +287,7 @@ func (c *cells) rank(near float64) (margin float32, looked float64) {
 	if above < last && float64(ranks[above]) < near {
 		above++
 	}
-	return max(slices.Max(c.margins[i:]), c.far), min(1, float64(c.shares[above])*max(1, near/float64(ranks[last])))
+	return &c.margins[i], min(1, float64(c.shares[above])*max(1, near/float64(ranks[last])))
 }
 
 const (

@@ -423,7 +423,7 @@ func TestDamagedCells(t *testing.T) {
 	withCells(t, x)
 	want := model{}
 	want.put(Cosine, batch...)
-	queries := make([][]float32, 10)
+	queries := make([][]float32, 60)
 	truth := make([][]Hit, len(queries))
 	for i := range queries {
 		queries[i] = near()

@@ -13,9 +13,9 @@ import (
 
 const (
 	// trainRows is how many rows of a sample train a centroid.
-	trainRows = 40
+	trainRows = 24
 	// trainRounds is how often the centroids move.
-	trainRounds = 6
+	trainRounds = 5
 	// calibrated is how many rows are asked for their neighbours, to find the margins.
 	calibrated = 128
 	// kept is the part of the neighbours that a margin keeps.
@@ -71,7 +71,7 @@ func (b *builder) rough(row int) ([]byte, error) {
 
 // train finds the centroids: k-means over a sample.
 func (b *builder) train() error {
-	count := max(1, b.v.live/cellRows)
+	count := max(1, min(int(cellsOfRoot*math.Sqrt(float64(b.v.live))), b.v.live/cellLeast))
 	b.c = &cells{layout: b.v.layout, path: cellsPath(b.x.dir, b.v.number), rows: b.v.n, centroids: make([]byte, count*b.v.roughBytes), squares: make([]float32, count)}
 	b.all, b.dots, b.scales = make([]int32, count), make([]int32, count), make([]float64, count)
 	for i := range b.all {
@@ -319,7 +319,16 @@ func (b *builder) layCell(cell int, order []int32) error {
 // An asked is a row that was asked for its neighbours: how it stands to the cells, and per rank the score of the last neighbour.
 type asked struct {
 	marks  []mark
+	least  float32 // the distance of the nearest cell
 	floors [len(ranks)]float64
+}
+
+// zoneNeeds are needs by the zone of their cells.
+type zoneNeeds [len(zones) + 1][]need
+
+func (z *zoneNeeds) add(a *asked, cell int32, n need) {
+	zone := zoneOf(a.marks[cell].distance, a.least)
+	z[zone] = append(z[zone], n)
 }
 
 // A need is a margin that some neighbours need to be found.
@@ -328,15 +337,15 @@ type need struct {
 	rows   int
 }
 
-// calibrate finds the margins. Some rows are asked for their nearest neighbours. A margin is the least that leads to kept of them. A rank
-// of more than an eighth of the rows has the margin of the rank before, and the segment is scanned for so many neighbours.
+// calibrate finds the margins. Some rows are asked for their nearest neighbours, and for the nearest of the rows that are far. A margin is the
+// least that leads to kept of the neighbours in a zone, for a rank and all higher ranks: the higher ranks are those of a filter. A segment is scanned
+// for more neighbours than an eighth of its rows.
 func (b *builder) calibrate() error {
 	known := 1
 	for known < len(ranks) && ranks[known] <= b.v.live/8 {
 		known++
 	}
-	var needs [len(ranks)][]need
-	var far []need
+	var needs [len(ranks) + 1]zoneNeeds // by rank, and behind the last rank those of far neighbours
 	var all []asked
 	b.scores = make([]float64, b.v.n)
 	for _, row := range b.rest[:min(calibrated, len(b.rest))] {
@@ -347,30 +356,45 @@ func (b *builder) calibrate() error {
 		if err != nil {
 			return err
 		}
-		if len(near) > 0 {
-			a := b.standing(near, q, known, &needs)
-			all = append(all, a)
-			for _, without := range farParts {
-				far = append(far, b.farNeeds(a.marks, without)...)
-			}
+		if len(near) == 0 {
+			continue
 		}
+		a := asked{marks: b.c.marks(q, b.x.cfg.Metric, nil, nil)}
+		a.least = leastDistance(a.marks, nil)
+		b.standing(near, &a, known, &needs)
+		for _, without := range farParts {
+			b.farNeeds(&a, without, &needs[len(ranks)])
+		}
+		all = append(all, a)
 	}
-	b.c.far = float32(marginOf(far))
-	for i := range ranks {
-		b.c.margins[i], b.c.shares[i] = 1, 1
-		if i >= known {
-			b.c.margins[i] = b.c.margins[i-1]
-		} else if len(all) > 0 {
-			b.c.margins[i], b.c.shares[i] = float32(marginOf(needs[i])), 0
+	margins := marginsOf(&needs[len(ranks)])
+	for i := len(ranks) - 1; i >= 0; i-- {
+		for zone, m := range marginsOf(&needs[i]) {
+			margins[zone] = max(margins[zone], m)
+		}
+		b.c.margins[i], b.c.shares[i] = filled(margins), 1
+		if i < known && len(all) > 0 {
 			b.c.shares[i] = b.share(i, all)
 		}
 	}
 	return nil
 }
 
+// filled gives a zone without a neighbour the margin of the next nearer zone.
+func filled(z zoneMargins) zoneMargins {
+	for zone, m := range z {
+		if m == 0 {
+			z[zone] = 1
+			if zone > 0 {
+				z[zone] = z[zone-1]
+			}
+		}
+	}
+	return z
+}
+
 // standing adds the needs of the neighbours of a row, per rank.
-func (b *builder) standing(near []neighbour, q *question, known int, needs *[len(ranks)][]need) asked {
-	a := asked{marks: b.c.marks(q, b.x.cfg.Metric, nil, nil)}
+func (b *builder) standing(near []neighbour, a *asked, known int, needs *[len(ranks) + 1]zoneNeeds) {
 	rows := map[int32]int{} // by cell
 	done := 0
 	for i, rank := range ranks[:known] {
@@ -379,10 +403,9 @@ func (b *builder) standing(near []neighbour, q *question, known int, needs *[len
 		}
 		a.floors[i] = near[done-1].score
 		for cell, n := range rows {
-			needs[i] = append(needs[i], need{b.c.need(int(cell), a.marks[cell], a.floors[i]), n})
+			needs[i].add(a, cell, need{b.c.need(int(cell), a.marks[cell], a.floors[i]), n})
 		}
 	}
-	return a
 }
 
 // farParts are the parts of the rows, those about a row asked, that calibration leaves out to find the far margin.
@@ -391,16 +414,19 @@ var farParts = [...]float64{0.25, 0.75}
 // farNeighbours is how many neighbours find the far margin.
 const farNeighbours = 16
 
-// farNeeds returns the needs of the nearest rows that are left when the cells about a row are taken away.
-func (b *builder) farNeeds(marks []mark, without float64) []need {
-	cells := make([]int32, len(marks))
+// farNeeds adds the needs of the nearest rows that are left when the cells about a row are taken away.
+func (b *builder) farNeeds(a *asked, without float64, needs *zoneNeeds) {
+	cells := make([]int32, len(a.marks))
 	for i := range cells {
 		cells[i] = int32(i)
 	}
-	slices.SortFunc(cells, func(x, y int32) int { return cmp.Compare(marks[y].score, marks[x].score) })
-	left, rows := make([]bool, len(marks)), 0
+	slices.SortFunc(cells, func(x, y int32) int { return cmp.Compare(a.marks[y].score, a.marks[x].score) })
+	left, rows := make([]bool, len(cells)), 0
+	far := asked{marks: a.marks, least: float32(math.Inf(1))} // as a filter has it
 	for _, cell := range cells {
-		left[cell] = float64(rows) >= without*float64(b.v.live)
+		if left[cell] = float64(rows) >= without*float64(b.v.live); left[cell] && b.c.sizes[cell] > 0 {
+			far.least = min(far.least, far.marks[cell].distance)
+		}
 		rows += int(b.c.sizes[cell])
 	}
 	best := lowest{k: farNeighbours, floor: math.Inf(-1)}
@@ -409,16 +435,19 @@ func (b *builder) farNeeds(marks []mark, without float64) []need {
 			best.push(b.scores[i])
 		}
 	}
-	if len(best.items) < farNeighbours {
-		return nil
-	}
-	var needs []need
 	for i, cell := range b.cellOf {
-		if cell >= 0 && left[cell] && b.scores[i] >= best.floor {
-			needs = append(needs, need{b.c.need(int(cell), marks[cell], best.floor), 1})
+		if cell >= 0 && left[cell] && b.scores[i] >= best.floor && len(best.items) == farNeighbours {
+			needs.add(&far, cell, need{b.c.need(int(cell), a.marks[cell], best.floor), 1})
 		}
 	}
-	return needs
+}
+
+// marginsOf returns the margins of needs; 0 where there are none.
+func marginsOf(needs *zoneNeeds) (margins zoneMargins) {
+	for zone, n := range needs {
+		margins[zone] = float32(marginOf(n))
+	}
+	return margins
 }
 
 // marginOf returns the least margin that is enough for kept of the neighbours; 0 for none.
@@ -483,7 +512,7 @@ func (b *builder) share(rank int, all []asked) float32 {
 	looked := 0
 	for _, a := range all {
 		for cell, m := range a.marks {
-			if b.c.bound(cell, m, b.c.margins[rank]) >= a.floors[rank] {
+			if b.c.bound(cell, m, b.c.margins[rank].of(m.distance, a.least)) >= a.floors[rank] {
 				looked += int(b.c.sizes[cell])
 			}
 		}
@@ -512,11 +541,13 @@ func (b *builder) seal() {
 	for i, v := range []uint32{uint32(c.rows), uint32(c.dim), uint32(c.shape.cells), uint32(c.shape.blocks), b.v.sum()} {
 		le.PutUint32(c.data[8+4*i:], v)
 	}
-	for i := range ranks {
-		le.PutUint32(c.data[32+8*i:], math.Float32bits(c.margins[i]))
-		le.PutUint32(c.data[36+8*i:], math.Float32bits(c.shares[i]))
+	for i, share := range c.shares {
+		at := rankAt(i)
+		le.PutUint32(c.data[at:], math.Float32bits(share))
+		for zone, m := range c.margins[i] {
+			le.PutUint32(c.data[at+4+4*zone:], math.Float32bits(m))
+		}
 	}
-	le.PutUint32(c.data[farAt:], math.Float32bits(c.far))
 	for block := range c.shape.blocks {
 		unit := c.data[c.shape.bulk+block*c.shape.unit:][:c.shape.unit]
 		le.PutUint32(c.data[c.shape.sums+4*block:], crc32.Checksum(unit, castagnoli))

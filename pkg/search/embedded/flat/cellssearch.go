@@ -47,6 +47,20 @@ func (c *cells) marks(q *question, metric Metric, some []int32, out []mark) []ma
 	return out
 }
 
+// leastDistance is the distance of the nearest of some cells; some is nil for all cells.
+func leastDistance(marks []mark, some []int32) float32 {
+	least := float32(math.Inf(1))
+	if some == nil {
+		for _, m := range marks {
+			least = min(least, m.distance)
+		}
+	}
+	for _, cell := range some {
+		least = min(least, marks[cell].distance)
+	}
+	return least
+}
+
 // bound returns the score that the rows of a cell reach with a margin.
 func (c *cells) bound(cell int, m mark, margin float32) float64 {
 	return m.score + float64(c.envelope(cell).at(margin*m.distance))
@@ -239,7 +253,7 @@ func (f *finder) begin(t *top) {
 		g := &f.segments[i]
 		g.column = f.s.column(t, &g.view.rows)
 		g.column.segment = g.view.segment
-		margin, _ := g.cells.rank(g.near)
+		margins, _ := g.cells.rank(g.near)
 		for len(f.marks) <= i {
 			f.marks = append(f.marks, nil)
 		}
@@ -249,9 +263,11 @@ func (f *finder) begin(t *top) {
 		}
 		f.marks[i] = g.cells.marks(g.column.q, f.s.x.cfg.Metric, some, f.marks[i])
 		g.marks = f.marks[i]
+		least := leastDistance(g.marks, some)
 		add := func(cell int32) {
 			if g.cells.sizes[cell] > 0 {
-				f.turns = append(f.turns, turn{g.cells.bound(int(cell), g.marks[cell], margin), int32(i), cell})
+				m := g.marks[cell]
+				f.turns = append(f.turns, turn{g.cells.bound(int(cell), m, margins.of(m.distance, least)), int32(i), cell})
 			}
 		}
 		if g.passing == nil {

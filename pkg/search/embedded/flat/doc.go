@@ -40,8 +40,8 @@
 // deviations in place of the largest error (ADR 143).
 //
 // The bound has a margin. A margin of 1 is certain, by Cauchy and Schwarz. The margin in use is calibrated when the cells are made: rows of the
-// segment are asked for their nearest neighbours, exactly, and the margin is the least that leads to 0.996 of the neighbours. Margins are kept
-// for several numbers of neighbours; a filter counts as more neighbours. So queries that lie about as rows do find 0.99 of the nearest rows
+// segment are asked for their nearest neighbours, and the margin is the least that leads to 0.996 of the neighbours. Margins are kept
+// for several numbers of neighbours, where a filter counts as more neighbours, and for near and far cells. So queries that lie about as rows do find 0.99 of the nearest rows
 // or more in the mean. A query far from all rows has wide bounds, and looks into more cells.
 //
 // A segment is scanned flat where calibration tells that cells would not pay: in a space without structure, and beneath a narrow filter. Rows are
