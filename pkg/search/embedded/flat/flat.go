@@ -166,6 +166,9 @@ func similarities(m Metric, exact []float32, dim int, rows []int32, q []float32,
 	i := 0
 	if wide != nil {
 		for ; i+1 < len(rows); i += 2 {
+			for _, next := range rows[i+2 : min(i+4, len(rows))] {
+				prefetchAVX2(&exact[int(next)*dim])
+			}
 			a, b := int(rows[i])*dim, int(rows[i+1])*dim
 			out[i], out[i+1] = products(exact[a:a+dim], exact[b:b+dim], wide)
 		}

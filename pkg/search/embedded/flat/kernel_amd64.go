@@ -28,6 +28,11 @@ func dotsVNNI(rough *byte, stride int, rows *int32, count int, halves *byte, n i
 //go:noescape
 func productsAVX2(a, b *float32, q *float64, n int, sums *[8]float64)
 
+// prefetchAVX2 has the beginning of a row fetched from memory. The processor sees by itself what follows.
+//
+//go:noescape
+func prefetchAVX2(p *float32)
+
 // transformAVX2 is flip and hadamard. n is a power of two of 8 or more.
 //
 //go:noescape

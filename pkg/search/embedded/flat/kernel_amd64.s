@@ -299,6 +299,15 @@ done:
 	VZEROUPPER
 	RET
 
+// func prefetchAVX2(p *float32)
+TEXT ·prefetchAVX2(SB), NOSPLIT, $0-8
+	MOVQ       p+0(FP), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	RET
+
 // func transformAVX2(x, flips *float32, n int)
 TEXT ·transformAVX2(SB), NOSPLIT, $0-24
 	MOVQ    x+0(FP), DI
