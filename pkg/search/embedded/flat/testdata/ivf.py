@@ -75,7 +75,7 @@ for task in job["tasks"]:
         if recall(k, (probe, factors[-1]), sel, truth) < 0.99:
             continue
         factor = next(f for f in factors if recall(k, (probe, f), sel, truth) >= 0.99)
-        took = timed(k, (probe, factor), sel)
+        took = min(timed(k, (probe, factor), sel) for _ in range(3))  # the least beside other work
         if best is None or took < best[0]:
             best = (took, recall(k, (probe, factor), sel, truth), (probe, factor))
         if probe > 4 * best[2][0]:
