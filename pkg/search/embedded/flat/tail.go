@@ -1,5 +1,7 @@
 package flat
 
+import "slices"
+
 // A tail holds the rows of a log file in memory until the rows are sealed into a segment. The writer alone changes a tail, and only appends: a
 // view of the first rows never changes.
 type tail struct {
@@ -12,6 +14,16 @@ type tail struct {
 
 func newTail(l layout, log uint64, centre []float32) *tail {
 	return &tail{rows: rows{layout: l, centre: centre}, log: log, places: map[uint64]int{}}
+}
+
+// reserve makes room for so many rows. A slice of vectors that grows row by row is copied several times.
+func (t *tail) reserve(n int) {
+	t.groups = slices.Grow(t.groups, n)
+	t.ordinals = slices.Grow(t.ordinals, n)
+	t.spans = slices.Grow(t.spans, n)
+	t.exact = slices.Grow(t.exact, n*t.dim)
+	t.rough = slices.Grow(t.rough, n*t.roughBytes)
+	t.codes = slices.Grow(t.codes, n/blockRows*t.blockBytes)
 }
 
 func place(id, ordinal uint32) uint64 { return uint64(id)<<32 | uint64(ordinal) }

@@ -185,7 +185,9 @@ func (x *Index) freeze() error {
 	last := &next.tails[len(next.tails)-1]
 	last.tail.finish()
 	last.rows = last.tail.rows
-	next.tails = append(next.tails, newTail(x.layout, number, x.centre).view())
+	fresh := newTail(x.layout, number, x.centre)
+	fresh.reserve(last.n) // an index that filled a tail fills another
+	next.tails = append(next.tails, fresh.view())
 	x.current.install(next)
 	kick(x.seal)
 	return nil
