@@ -13,6 +13,7 @@
 //     frames, counted from 00:00:00:00 of the timecode. At a variable rate, a time is read from the frame table, and is exact.
 //   - [Write] returns notes for a person: handles cut off at the ends of a film, more events than CMX3600 numbers, letters that a font lacks.
 //   - Invalid: the format cannot hold the list. The error names a format or an option that can.
-//   - The same list gives the same bytes.
+//   - The same list gives the same bytes. A contact sheet draws letters beyond Latin, Greek and Cyrillic with the fonts of the machine: the same fonts give
+//     the same bytes.
 //   - [Read] treats every file as hostile: sizes, counts and depth are bounded. Invalid: the file is not readable, with the line. No file is cut.
 package handoff

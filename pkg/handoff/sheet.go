@@ -3,12 +3,10 @@ package handoff
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"time"
 
 	"codeberg.org/go-pdf/fpdf"
 	"golang.org/x/image/font/gofont/goregular"
-	"golang.org/x/image/font/sfnt"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
@@ -36,11 +34,19 @@ func writeSheet(w *sink, l List, o Options) error {
 	if o.Poster == nil {
 		return errkind.New(errkind.Invalid, "a contact sheet needs the pictures of the films")
 	}
-	glyphs, err := sfnt.Parse(goregular.TTF)
+	drawn, err := newLetters(o.Typeface)
 	if err != nil {
 		return fmt.Errorf("reading the font: %w", err)
 	}
-	s := &sheet{pdf: fpdf.New("L", "mm", "A4", ""), glyphs: glyphs, title: line(l.Name)}
+	s := &sheet{pdf: fpdf.New("L", "mm", "A4", ""), letters: drawn}
+	s.title = drawn.shown(l.Name)
+	for i, c := range l.Clips {
+		s.captions = append(s.captions, s.caption(i, c))
+	}
+	if lacking := drawn.lacking(); lacking != "" {
+		s.remark = fmt.Sprintf("%d letters are shown as ?: no font of the machine that made this sheet has these letters (%s)", drawn.unknown, lacking)
+		w.note("%s; install a font with the letters, such as Noto Sans", s.remark)
+	}
 	s.pdf.SetCreationDate(time.Unix(0, 0).UTC())
 	s.pdf.SetModificationDate(time.Unix(0, 0).UTC())
 	s.pdf.SetCatalogSort(true)
@@ -51,10 +57,7 @@ func writeSheet(w *sink, l List, o Options) error {
 		if err != nil {
 			return fmt.Errorf("the picture of clip %d: %w", i+1, err)
 		}
-		s.add(i, len(l.Clips), c, picture)
-	}
-	if s.unknown > 0 {
-		w.note("%d letters are shown as ?: the font of the sheet has Latin, Greek and Cyrillic letters", s.unknown)
+		s.add(i, len(l.Clips), picture)
 	}
 	if err := s.pdf.Output(w); err != nil {
 		return fmt.Errorf("writing the PDF: %w", err)
@@ -63,22 +66,24 @@ func writeSheet(w *sink, l List, o Options) error {
 }
 
 type sheet struct {
-	pdf     *fpdf.Fpdf
-	glyphs  *sfnt.Font
-	buffer  sfnt.Buffer
-	title   string
-	unknown int // letters that the font lacks
+	pdf      *fpdf.Fpdf
+	letters  *letters
+	title    string
+	captions [][]string // by clip
+	remark   string     // below each page
 }
 
-// shown returns a line with the letters that the font has.
-func (s *sheet) shown(text string) string {
-	return strings.Map(func(r rune) rune {
-		if i, err := s.glyphs.GlyphIndex(&s.buffer, r); err == nil && i != 0 {
-			return r
-		}
-		s.unknown++
-		return '?'
-	}, line(text))
+// line writes a line of the present size and colour into a cell. A line that the embedded font has is text; every other line is drawn.
+func (s *sheet) line(text string, x, y, width, height float64, align string) {
+	if s.letters.plain(text) {
+		s.pdf.SetXY(x, y)
+		s.pdf.CellFormat(width, height, s.fit(text, width), "", 0, align, false, 0, "")
+		return
+	}
+	_, size := s.pdf.GetFontSize()
+	margin := s.pdf.GetCellMargin()
+	s.pdf.SetFillColor(s.pdf.GetTextColor())
+	s.letters.draw(s.pdf, s.letters.fit(text, size, width-2*margin), x+margin, y+height/2+0.3*size, size)
 }
 
 // page begins a page.
@@ -86,11 +91,13 @@ func (s *sheet) page(first, total int) {
 	s.pdf.AddPage()
 	s.pdf.SetFont("go", "", 13)
 	s.pdf.SetTextColor(0, 0, 0)
-	s.pdf.SetXY(sheetMargin, 10)
-	s.pdf.CellFormat(220, 8, s.fit(s.shown(s.title), 220), "", 0, "L", false, 0, "")
+	s.line(s.title, sheetMargin, 10, 220, 8, "L")
 	s.pdf.SetFont("go", "", 8)
 	pages := (total + sheetColumns*sheetRows - 1) / (sheetColumns * sheetRows)
-	s.pdf.CellFormat(297-2*sheetMargin-220, 8, fmt.Sprintf("%d clips, page %d of %d", total, first/(sheetColumns*sheetRows)+1, pages), "", 0, "R", false, 0, "")
+	s.line(fmt.Sprintf("%d clips, page %d of %d", total, first/(sheetColumns*sheetRows)+1, pages), sheetMargin+220, 10, 297-2*sheetMargin-220, 8, "R")
+	if s.remark != "" {
+		s.line(s.remark, sheetMargin, 210-sheetMargin+3, 297-2*sheetMargin, 5, "L")
+	}
 }
 
 // fit cuts a text at a width of the present font.
@@ -106,7 +113,7 @@ func (s *sheet) fit(text string, width float64) string {
 }
 
 // add adds a clip.
-func (s *sheet) add(i, total int, c Clip, picture []byte) {
+func (s *sheet) add(i, total int, picture []byte) {
 	cell := i % (sheetColumns * sheetRows)
 	if cell == 0 {
 		s.page(i, total)
@@ -127,11 +134,10 @@ func (s *sheet) add(i, total int, c Clip, picture []byte) {
 	}
 	s.pdf.ImageOptions(name, x, y, width, height, false, options, 0, "")
 	s.pdf.SetFont("go", "", 7.5)
-	for n, text := range s.caption(i, c) {
+	for n, text := range s.captions[i] {
 		grey := min(n, 1) * 90
 		s.pdf.SetTextColor(grey, grey, grey)
-		s.pdf.SetXY(x-1, y+sheetHeight-captionSize+1+float64(n)*4.5)
-		s.pdf.CellFormat(sheetWidth+2, 4.5, s.fit(text, sheetWidth+2), "", 0, "L", false, 0, "")
+		s.line(text, x-1, y+sheetHeight-captionSize+1+float64(n)*4.5, sheetWidth+2, 4.5, "L")
 	}
 }
 
@@ -143,5 +149,5 @@ func (s *sheet) caption(i int, c Clip) []string {
 	if c.Confidence > 0 {
 		reason += fmt.Sprintf(", confidence %.2f", c.Confidence)
 	}
-	return []string{s.shown(fmt.Sprintf("%d  %s", i+1, c.label())), s.shown(place), s.shown(reason)}
+	return []string{s.letters.shown(fmt.Sprintf("%d  %s", i+1, c.label())), s.letters.shown(place), s.letters.shown(reason)}
 }

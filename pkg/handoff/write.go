@@ -20,6 +20,8 @@ type Options struct {
 	RecordStart string
 	// Poster returns the picture of a frame as JPEG, for the contact sheet.
 	Poster func(s *Source, frame int64) ([]byte, error)
+	// Typeface finds fonts for the letters of the contact sheet that the sheet's own font lacks; nil takes the fonts of this machine.
+	Typeface Typeface
 	// Media opens the bytes of a source, for an OTIOZ with media. nil leaves the media out.
 	Media func(s *Source) (io.ReadCloser, int64, error)
 	// Cut writes the film of a clip, for the clips themselves.

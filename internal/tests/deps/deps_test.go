@@ -107,6 +107,7 @@ var owners = map[string]string{
 	"github.com/abadojack/whatlanggo":          "pkg/search/words",
 	"cel.dev/cel-go":                           "pkg/profile",
 	"codeberg.org/go-pdf/fpdf":                 "pkg/handoff",
+	"github.com/go-text/typesetting":           "pkg/handoff",
 	"github.com/99designs/gqlgen":              "services/search-api/graphqlapi",
 	"github.com/tus/tusd":                      "services/ingestor/upload",
 }
