@@ -15,7 +15,7 @@ KAFKA_PORT      ?= 19092
 CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
-.PHONY: servers servers-stop servers-status chaos
+.PHONY: browsers servers servers-stop servers-status chaos
 .PHONY: help build wheel sizes demo test check setup figures bench fuzz race release lint generate stale fmt prose clean
 
 help: ## this list
@@ -57,6 +57,10 @@ test: setup ## set up and pass everything
 
 check: setup ## as in CI: lint, every test, then some packages under the race detector
 	scripts/check
+
+browsers: setup ## an editor's day in Chromium, Firefox and WebKitGTK (CI: in Chromium)
+	CINEDEX_BROWSERS=all scripts/system-packages
+	CINEDEX_BROWSERS=all scripts/web-test
 
 chaos: setup ## brokers, nodes, disks and networks fail on purpose, on real servers (ONLY=regexp picks)
 	ONLY='$(ONLY)' scripts/chaos

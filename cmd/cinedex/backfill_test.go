@@ -16,6 +16,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/cinedex/cinedex/config"
+	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/internal/synthetic"
 	"github.com/cinedex/cinedex/pkg/events"
@@ -23,11 +24,9 @@ import (
 	"github.com/cinedex/cinedex/pkg/store"
 )
 
-// TestReplayCrash kills `cinedex up` while a replay folds a library again.
-func TestReplayCrash(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts the command four times")
-	}
+// TestChaosReplayCrash kills `cinedex up` while a replay folds a library again.
+func TestChaosReplayCrash(t *testing.T) {
+	serverstest.Chaos(t)
 	for _, r := range (replayed{annotations: 40_000, rate: 5000, kills: 2, searches: 20}).backfill(t) {
 		if !r.same || r.kills == 0 {
 			t.Errorf("replay from the %s: %+v", r.source, r)

@@ -20,16 +20,15 @@ import (
 	"connectrpc.com/connect"
 	"golang.org/x/sys/unix"
 
+	"github.com/cinedex/cinedex/deploy/local/serverstest"
 	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/events"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// TestPressure takes descriptors and memory from `cinedex up` for some moments.
-func TestPressure(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts the command")
-	}
+// TestChaosPressure takes descriptors and memory from `cinedex up` for some moments.
+func TestChaosPressure(t *testing.T) {
+	serverstest.Chaos(t)
 	pressure(t, 4)
 }
 

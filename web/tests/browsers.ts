@@ -25,11 +25,15 @@ export function chromium(): string {
   return path;
 }
 
-/** Firefox, where the machine has it. */
-export const firefox = (): string | undefined => program("firefox-esr", "firefox");
+/** every says that the tests run in every browser of the machine, not in Chromium alone. */
+const every = process.env["CINEDEX_BROWSERS"] === "all";
 
-/** WebKitGTK's driver with a display for it, where the machine has both. */
+/** Firefox, where asked for. */
+export const firefox = (): string | undefined => (every ? program("firefox-esr", "firefox") : undefined);
+
+/** WebKitGTK's driver with a display for it, where asked for. */
 export const webkit = (): { driver: string; display: string } | undefined => {
+  if (!every) return undefined;
   const driver = program("WebKitWebDriver");
   const display = program("Xvfb");
   return driver && display ? { driver, display } : undefined;
