@@ -55,14 +55,14 @@ func TestLetters(t *testing.T) {
 	runes, arabic, joined := []rune(text), []int(nil), 0
 	for _, run := range runs {
 		for _, g := range run.Glyphs {
-			r := runes[g.ClusterIndex]
+			r := runes[g.TextIndex()]
 			nominal, ok := run.Face.NominalGlyph(r)
 			switch {
 			case r == ' ':
 			case !ok:
 				t.Errorf("%q is drawn by a font that lacks the letter", r)
 			case r >= 'ء' && r <= 'ي':
-				arabic = append(arabic, g.ClusterIndex)
+				arabic = append(arabic, g.TextIndex())
 				if g.GlyphID != nominal {
 					joined++
 				}
