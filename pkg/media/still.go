@@ -3,19 +3,53 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	_ "image/gif" // registers a format for DecodeImage
-	_ "image/jpeg"
-	_ "image/png"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
 
-	_ "golang.org/x/image/bmp"
-	_ "golang.org/x/image/webp"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/webp"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
+
+// A stillFormat is a format of pictures from outside. Cinedex does not ask image.Decode, which takes every format that any linked library registers.
+type stillFormat struct {
+	name string
+	// magic begins each file of the format; a ? stands for any byte.
+	magic  string
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+var stillFormats = []stillFormat{
+	{"jpeg", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode},
+	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
+	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode},
+	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode},
+	{"bmp", "BM????\x00\x00\x00\x00", bmp.DecodeConfig, bmp.Decode},
+}
+
+// formatOf is the format of a file by its first bytes.
+func formatOf(data []byte) (stillFormat, bool) {
+	for _, f := range stillFormats {
+		if len(data) < len(f.magic) {
+			continue
+		}
+		same := true
+		for i, c := range []byte(f.magic) {
+			same = same && (c == '?' || c == data[i])
+		}
+		if same {
+			return f, true
+		}
+	}
+	return stillFormat{}, false
+}
 
 // ImageLimits bound an uploaded still picture.
 type ImageLimits struct {
@@ -42,32 +76,34 @@ func ImageMemory(data []byte, limits ImageLimits) (int64, error) {
 	return memory, err
 }
 
-func measure(data []byte, limits ImageLimits) (format string, memory int64, err error) {
+func measure(data []byte, limits ImageLimits) (format stillFormat, memory int64, err error) {
 	switch {
 	case len(data) == 0:
-		return "", 0, errkind.New(errkind.Invalid, "the picture is empty")
+		return format, 0, errkind.New(errkind.Invalid, "the picture is empty")
 	case int64(len(data)) > limits.Bytes:
-		return "", 0, fmt.Errorf("the picture has %d bytes, and at most %d are accepted: %w", len(data), limits.Bytes, ErrTooLarge)
+		return format, 0, fmt.Errorf("the picture has %d bytes, and at most %d are accepted: %w", len(data), limits.Bytes, ErrTooLarge)
 	}
-	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
+	format, known := formatOf(data)
+	if !known {
+		return format, 0, errkind.New(errkind.Invalid, "the picture is not a JPEG, PNG, GIF, WebP or BMP")
+	}
+	cfg, err := format.config(bytes.NewReader(data))
 	switch {
-	case errors.Is(err, image.ErrFormat):
-		return "", 0, errkind.New(errkind.Invalid, "the picture is not a JPEG, PNG, GIF, WebP or BMP")
 	case err != nil:
-		return "", 0, errkind.New(errkind.Invalid, "the picture's header is damaged: %w", err)
+		return format, 0, errkind.New(errkind.Invalid, "the picture's header is damaged: %w", err)
 	case cfg.Width <= 0 || cfg.Height <= 0:
-		return "", 0, errkind.New(errkind.Invalid, "the picture has no size")
+		return format, 0, errkind.New(errkind.Invalid, "the picture has no size")
 	case cfg.Width > limits.Side || cfg.Height > limits.Side:
-		return "", 0, fmt.Errorf("the picture is %d x %d, and each side may have %d pixels: %w", cfg.Width, cfg.Height, limits.Side, ErrTooLarge)
+		return format, 0, fmt.Errorf("the picture is %d x %d, and each side may have %d pixels: %w", cfg.Width, cfg.Height, limits.Side, ErrTooLarge)
 	case int64(cfg.Width) > limits.Pixels/int64(cfg.Height):
-		return "", 0, fmt.Errorf("the picture is %d x %d, and at most %d pixels are accepted: %w", cfg.Width, cfg.Height, limits.Pixels, ErrTooLarge)
+		return format, 0, fmt.Errorf("the picture is %d x %d, and at most %d pixels are accepted: %w", cfg.Width, cfg.Height, limits.Pixels, ErrTooLarge)
 	}
-	memory, ok := decoderMemory(format, data, int64(cfg.Width), int64(cfg.Height))
+	memory, ok := decoderMemory(format.name, data, int64(cfg.Width), int64(cfg.Height))
 	switch {
 	case !ok:
-		return "", 0, errkind.New(errkind.Invalid, "the %s's header is damaged", format)
+		return format, 0, errkind.New(errkind.Invalid, "the %s's header is damaged", format.name)
 	case memory > limits.Memory:
-		return "", 0, fmt.Errorf("decoding the %s of %d x %d takes %d MiB, and at most %d MiB are allowed: %w", format, cfg.Width, cfg.Height, memory>>20, limits.Memory>>20, ErrTooLarge)
+		return format, 0, fmt.Errorf("decoding the %s of %d x %d takes %d MiB, and at most %d MiB are allowed: %w", format.name, cfg.Width, cfg.Height, memory>>20, limits.Memory>>20, ErrTooLarge)
 	}
 	return format, memory, nil
 }
@@ -79,14 +115,14 @@ func DecodeImage(data []byte, limits ImageLimits) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img, _, err := image.Decode(bytes.NewReader(data))
+	img, err := format.decode(bytes.NewReader(data))
 	if err != nil {
-		return nil, errkind.New(errkind.Invalid, "the %s is damaged: %w", format, err)
+		return nil, errkind.New(errkind.Invalid, "the %s is damaged: %w", format.name, err)
 	}
 	if img.Bounds().Empty() {
 		return nil, errkind.New(errkind.Invalid, "the picture has no size")
 	}
-	if format == "jpeg" {
+	if format.name == "jpeg" {
 		img = upright(img, orientation(data))
 	}
 	return img, nil

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/media"
@@ -140,6 +141,15 @@ func bomb(w, h uint32) []byte {
 	return bytes.Join([][]byte{[]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", append(head, 8, 6, 0, 0, 0)), chunk("IDAT", make([]byte, 60)), chunk("IEND", nil)}, nil)
 }
 
+func tiffOf(t *testing.T, img image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := tiff.Encode(&b, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 func TestBadImages(t *testing.T) {
 	good := asJPEG(t, quarters(640, 320))
 	for name, c := range map[string]struct {
@@ -147,9 +157,11 @@ func TestBadImages(t *testing.T) {
 		says  string
 		large bool
 	}{
-		"empty":     {nil, "empty", false},
-		"text":      {[]byte("not a picture"), "is not a JPEG", false},
-		"svg":       {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), "is not a JPEG", false},
+		"empty": {nil, "empty", false},
+		"text":  {[]byte("not a picture"), "is not a JPEG", false},
+		"svg":   {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), "is not a JPEG", false},
+		// A library of fonts registers TIFF with the image package, as this file does.
+		"tiff":      {tiffOf(t, quarters(64, 32)), "is not a JPEG", false},
 		"cut":       {good[:len(good)/2], "damaged", false},
 		"head only": {good[:30], "damaged", false},
 		"corrupt":   {append(slices.Clone(good[:700]), bytes.Repeat([]byte{0xff, 0xd8, 0x13}, 300)...), "damaged", false},

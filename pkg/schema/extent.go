@@ -11,6 +11,7 @@ import (
 const (
 	MaxNesting = 100     // of objects and lists in JSON, of messages in protobuf
 	MaxValues  = 100_000 // numbers, texts, objects, lists, fields
+	MaxName    = 4096    // bytes of a field's name in JSON
 )
 
 func tooDeep(what string) error {
@@ -21,17 +22,24 @@ func tooMany(what string) error {
 	return errkind.New(errkind.Invalid, "the %s has more than the %d values allowed", what, MaxValues)
 }
 
-// CheckJSON refuses a JSON text with too deep nesting or too many values. CheckJSON allocates nothing, and leaves
+// CheckJSON refuses a JSON text with too deep nesting, too many values or too long a name. CheckJSON allocates nothing, and leaves
 // malformed JSON to the parser.
 func CheckJSON(b []byte) error {
 	depth, values, inText := 0, 0, false
+	began, text := 0, 0 // where the text began, and its bytes
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
 		case inText && c == '\\':
 			i++
 		case c == '"':
-			inText = !inText
+			if inText = !inText; inText {
+				began = i
+			} else {
+				text = i - began - 1
+			}
 		case inText:
+		case c == ':' && text > MaxName:
+			return errkind.New(errkind.Invalid, "a name in the JSON has %d bytes, more than the %d allowed", text, MaxName)
 		case c == '{' || c == '[':
 			if depth++; depth > MaxNesting {
 				return tooDeep("JSON")

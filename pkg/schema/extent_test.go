@@ -36,6 +36,9 @@ func TestExtent(t *testing.T) {
 		"JSON, wide": {func() error {
 			return schema.UnmarshalStrictJSON([]byte(`{"and":{"queries":[`+strings.Repeat("{},", schema.MaxValues)+`{}]}}`), &pb.Query{})
 		}, "100000 values"},
+		"JSON, a name": {func() error {
+			return schema.CheckJSON([]byte(`{"a": {"b": "` + strings.Repeat("c", schema.MaxName+1) + `", "` + strings.Repeat("d", schema.MaxName+1) + `" : 1}}`))
+		}, "4097 bytes"},
 		"JSON, numbers": {func() error { return schema.CheckJSON([]byte("[" + strings.Repeat("1,", schema.MaxValues+1) + "1]")) }, "100000 values"},
 		"JSON, deep": {func() error {
 			return schema.UnmarshalStrictJSON([]byte(strings.Repeat(`{"not":{"query":`, schema.MaxNesting)), &pb.Query{})
@@ -53,6 +56,9 @@ func TestExtent(t *testing.T) {
 		}
 	}
 	// The content of texts does not count, and a message within the limits passes.
+	if err := schema.CheckJSON([]byte(`{"a": "` + strings.Repeat("c", schema.MaxName+1) + `", "` + strings.Repeat("d", schema.MaxName) + `": 1}`)); err != nil {
+		t.Errorf("a long text beside the longest name: %v", err)
+	}
 	if err := schema.CheckJSON([]byte(`"` + strings.Repeat(`[,\"`, schema.MaxValues) + `"`)); err != nil {
 		t.Error("a text of brackets:", err)
 	}

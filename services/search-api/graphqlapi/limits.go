@@ -19,9 +19,11 @@ import (
 const (
 	// MaxDocument bounds the bytes of a document. Pictures and long texts belong into variables.
 	MaxDocument = 64 << 10
+	// MaxSuggesting bounds the bytes of a document whose wrong words get "did you mean": each suggestion compares a word with a whole type.
+	MaxSuggesting = 4 << 10
 	// MaxHash bounds the hash of a persisted query: SHA-256 in hexadecimal.
 	MaxHash = 64
-	// MaxTokens bounds the parsed document: each word may be wrong, and a suggestion for each takes time. A long query belongs into
+	// MaxTokens bounds the parsed document: each word may be wrong, and an error for each takes time. A long query belongs into
 	// variables.
 	MaxTokens = 1200
 	// MaxDepth is above the depth of the schema itself and of explorers' introspection.

@@ -191,6 +191,7 @@ func graphqlBombs() (out []bomb) {
 	document("a megabyte in a block string", "", `{ search(q: """`+fill("\n ", megabyte)+`a""") { cursor } }`)
 	document("wrong words", "", "{ "+fill("wrong ", 6000)+"}")
 	document("wrong words with suggestions", "", "{ search(q: \"a\") { hits { "+fill("titleNam ", 9000)+"} } }")
+	document("wrong words of the longest document with suggestions", "", "{ search(q: \"a\") { hits { "+numbered("titleNam%d ", 330)+"} } }")
 	document("many wrong words", "", "{ search(q: \"a\") { hits { "+numbered("titleNam%d ", 1150)+"} } }")
 	document("a deep introspection", "", "{ __schema { types { fields { type { "+strings.Repeat("ofType { ", 100)+" name "+strings.Repeat("} ", 100)+" } } } } }")
 	document("fields of one name", "", `{ search(q: "a") { hits { `+strings.Repeat("text ", 1900)+`} } }`)
@@ -256,7 +257,7 @@ func TestBombsAreRefusedQuickly(t *testing.T) {
 	for _, b := range append(append(append(lineBombs(), treeBombs(t)...), graphqlBombs()...), packedBombs(t)...) {
 		least, waited := time.Hour, time.Hour
 		var w *httptest.ResponseRecorder
-		for range 5 { // the collector of memory helps itself to a thread now and then
+		for range 20 { // the collector of memory helps itself to a thread now and then
 			r := b.send.Clone(t.Context())
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b.body)), int64(len(b.body))
 			w = httptest.NewRecorder()

@@ -6,6 +6,7 @@ import { asLine, commit, draft, picture, terms, toLine, type } from "../store/li
 import { accept, none, offers, suggest, type Offer } from "../store/suggestions";
 import { answer } from "../store/search";
 import { openBench } from "../bench/open";
+import { place } from "../url";
 import { t, type Key } from "../words/words";
 import { Chip, PictureChip } from "./chip";
 import { Facets } from "./facets";
@@ -71,6 +72,7 @@ export function Ask() {
   const box = useRef<HTMLInputElement>(null);
   const at = useSignal(-1);
   useEffect(() => {
+    if (place.peek().asset) return; // a link to a moment puts the hands on the film
     if (!matchMedia("(pointer: coarse)").matches) box.current?.focus(); // a telephone would cover the page with its keyboard
   }, []);
   const pick = (o: Offer) => {
@@ -79,7 +81,11 @@ export function Ask() {
       none();
       draft.value = "";
       openBench(o.place);
-    } else accept(o);
+      box.current?.blur();
+      document.querySelector<HTMLElement>(".bench")?.focus(); // a bench that is not there yet takes the focus by itself
+      return;
+    }
+    accept(o);
     box.current?.focus();
   };
   const keys = (e: KeyboardEvent) => {

@@ -32,9 +32,9 @@ export function Bench() {
   const known = useSignal("");
   const { asset, frame: at } = place.value;
   useEffect(() => {
-    // A link to a moment puts the hands on the film. Whoever is among the hits stays there.
+    // A link to a moment puts the hands on the film. Whoever is among the hits or in the box stays there.
     const on = document.activeElement;
-    if (!on || on === document.body || on.id === "box") bench.current?.focus();
+    if (!on || on === document.body) bench.current?.focus();
     const ends = [beginAnnotations(), beginWaveform(), beginKeys(() => bench.current)];
     return () => ends.forEach((end) => end());
   }, []);
