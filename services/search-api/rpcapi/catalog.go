@@ -26,8 +26,12 @@ var shapes = map[pb.LeafShape]string{
 // ShownCatalog returns the part of a catalogue that every caller may know.
 func ShownCatalog(v *catalog.View) *pb.GetCatalogResponse {
 	out := &pb.GetCatalogResponse{}
+	enabled := map[string]bool{} // some version of the algorithm runs
+	for _, e := range v.Entries() {
+		enabled[e.GetName()] = enabled[e.GetName()] || !e.Candidate
+	}
 	for _, l := range v.Leaves() {
-		out.Leaves = append(out.Leaves, shownLeaf(v, l))
+		out.Leaves = append(out.Leaves, shownLeaf(l, enabled))
 	}
 	for _, k := range kindsInOrder(v) {
 		out.Kinds = append(out.Kinds, &pb.CatalogKind{Kind: k.GetKind(), Algorithm: k.Algorithm, Label: k.GetShown().GetLabel(), Hint: k.GetShown().GetHint(),
@@ -46,8 +50,8 @@ func ShownCatalog(v *catalog.View) *pb.GetCatalogResponse {
 	return out
 }
 
-func shownLeaf(v *catalog.View, l *catalog.Leaf) *pb.CatalogLeaf {
-	out := &pb.CatalogLeaf{Name: l.GetName(), Aliases: l.GetAliases(), Shape: shapes[l.GetShape()], Label: l.GetShown().GetLabel(), Hint: l.GetShown().GetHint() + answeredBy(v, l),
+func shownLeaf(l *catalog.Leaf, enabled map[string]bool) *pb.CatalogLeaf {
+	out := &pb.CatalogLeaf{Name: l.GetName(), Aliases: l.GetAliases(), Shape: shapes[l.GetShape()], Label: l.GetShown().GetLabel(), Hint: l.GetShown().GetHint() + answeredBy(l, enabled),
 		Icon: l.GetShown().GetIcon(), Example: l.GetExample(), Algorithm: l.Algorithm}
 	for _, s := range l.Sources {
 		if kind := s.About.GetKind(); !slices.Contains(out.Kinds, kind) {
@@ -60,13 +64,9 @@ func shownLeaf(v *catalog.View, l *catalog.Leaf) *pb.CatalogLeaf {
 
 // answeredBy says which model of pictures answers a leaf, and how to get a better model; "" for a leaf that no better model may answer, and for a
 // leaf that is asked by its name alone.
-func answeredBy(v *catalog.View, l *catalog.Leaf) string {
+func answeredBy(l *catalog.Leaf, enabled map[string]bool) string {
 	if l.GetShown() == nil {
 		return ""
-	}
-	enabled := map[string]bool{}
-	for _, e := range v.Entries() {
-		enabled[e.GetName()] = enabled[e.GetName()] || !e.Candidate
 	}
 	packaged, better := "", ""
 	for _, s := range l.Sources {
