@@ -156,13 +156,36 @@ func linesOf(i int) []string {
 	return []string{fmt.Sprint(7000 + i), fmt.Sprint(8000 + i), fmt.Sprint(9000 + i)}
 }
 
+// programs is the folder of the programs that tests build, each once. TestMain removes the folder.
+var programs string
+
+var folderOfPrograms = sync.OnceValues(func() (_ string, err error) {
+	programs, err = os.MkdirTemp("", "cinedex-programs")
+	return programs, err
+})
+
+// building builds packages into the folder of programs when first called.
+func building(packages ...string) func() (dir string, err error) {
+	return sync.OnceValues(func() (string, error) {
+		dir, err := folderOfPrograms()
+		if err != nil {
+			return "", err
+		}
+		args := append([]string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", dir + "/"}, packages...)
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%w: %s", err, out)
+		}
+		return dir, nil
+	})
+}
+
+var builtCommand = building(".")
+
 func buildCommand(t testing.TB) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "cinedex")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", bin, ".").CombinedOutput(); err != nil {
-		need(t, "a Go tool chain", fmt.Errorf("%w: %s", err, out))
-	}
-	return bin
+	dir, err := builtCommand()
+	need(t, "a Go tool chain", err)
+	return filepath.Join(dir, "cinedex")
 }
 
 // A commandHome is a home folder over which the test sometimes runs a process of `cinedex up`.

@@ -72,8 +72,10 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	endAsking()
-	if bunny.dir != "" {
-		os.RemoveAll(bunny.dir)
+	for _, dir := range []string{bunny.dir, programs} {
+		if dir != "" {
+			os.RemoveAll(dir)
+		}
 	}
 	os.Exit(code)
 }

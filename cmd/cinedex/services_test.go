@@ -236,14 +236,14 @@ func newOwnServers(t *testing.T) ownServers {
 	return on
 }
 
+var builtServices = building("../../services/...")
+
 // buildServices builds the services into a folder.
 func buildServices(t *testing.T) (bin string) {
 	t.Helper()
-	bin = t.TempDir()
-	for _, name := range apart {
-		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(bin, name), "../../services/"+name).CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v: %s", name, err, out)
-		}
+	bin, err := builtServices()
+	if err != nil {
+		t.Fatalf("building the services: %v", err)
 	}
 	return bin
 }

@@ -145,7 +145,7 @@ func containers(t *testing.T, name string) []container {
 // In TestSettings each program checks the configuration in its manifest, with every variable set.
 func TestSettings(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/", "./cmd/cinedex", "./services/...")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", bin+"/", "./cmd/cinedex", "./services/...")
 	build.Dir = root
 	if b, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, b)

@@ -71,7 +71,7 @@ func testOver(t *testing.T, top, overlay, pkg string) {
 	t.Helper()
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "addition.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", bin, pkg)
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", bin, pkg)
 	build.Dir = top
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", build, err, out)
