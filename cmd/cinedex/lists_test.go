@@ -72,9 +72,9 @@ type lookList struct {
 // precision is the mean over the queries of a list in one language.
 type precision struct {
 	queries int
-	// ofRight is the share of right hits among as many as there are right shots: R-precision. ofFive is the share among the first five.
+	// ofRight is the share of right hits among as many as there are right items: R-precision. ofFive is the share among the first five.
 	ofRight, ofFive float64
-	// chance is the share of right shots: the mean precision of shots drawn blindly. most is the share of right hits among the first five, if the
+	// chance is the share of right items: the mean precision of items drawn blindly. most is the share of right hits among the first five, if the
 	// first hits are all right.
 	chance, most float64
 }
@@ -83,7 +83,7 @@ func (p precision) String() string {
 	return fmt.Sprintf("%.3f and %.3f (%d queries, chance %.3f, p@5 at most %.2f)", p.ofRight, p.ofFive, p.queries, p.chance, p.most)
 }
 
-// measure asks the queries of the list. The languages are in the order of the file.
+// measure asks the queries of the list for what is seen. The languages are in the order of the file.
 func (l lookList) measure(t testing.TB) (languages []string, by map[string]precision) {
 	t.Helper()
 	var shots []judged.Span
@@ -95,20 +95,26 @@ func (l lookList) measure(t testing.TB) (languages []string, by map[string]preci
 			shots = append(shots, shotsOf(t, l.store, a.GetId())...)
 		}
 	}
+	return l.measureOf(t, "look", shots)
+}
+
+// measureOf asks the queries of a kind. An answer may show any of the items: shots, lines or signs.
+func (l lookList) measureOf(t testing.TB, kind string, items []judged.Span) (languages []string, by map[string]precision) {
+	t.Helper()
 	by = map[string]precision{}
 	for _, q := range judgedQueries(t, l.file, l.store) {
-		if q.Kind != "look" {
+		if q.Kind != kind {
 			continue
 		}
 		right := shownIn(q.right)
 		r := 0
-		for _, s := range shots {
+		for _, s := range items {
 			if right(s) {
 				r++
 			}
 		}
 		if r == 0 {
-			t.Fatalf("%s: %s: no shot is right", l.file, q.Q)
+			t.Fatalf("%s: %s: no item is right", l.file, q.Q)
 		}
 		resp, err := l.gateway.Search(t.Context(), operator, &pb.SearchRequest{Q: q.Q, Limit: int32(max(5, r)), TimeoutMs: 60_000, Filter: &pb.Filter{Titles: l.titles}})
 		if err != nil || len(resp.GetPartial()) > 0 {
@@ -129,7 +135,7 @@ func (l lookList) measure(t testing.TB) (languages []string, by map[string]preci
 			languages = append(languages, q.Language)
 		}
 		p.queries++
-		p.chance += float64(r) / float64(len(shots))
+		p.chance += float64(r) / float64(len(items))
 		p.most += float64(min(r, 5)) / 5
 		by[q.Language] = p
 	}

@@ -17,7 +17,8 @@ type Truth struct {
 	Moments []Moment `json:"moments"`
 }
 
-// A Shot is a stretch of the film from one place. Persons are the characters in the picture, Least and Most the numbers of them in one frame.
+// A Shot is a stretch of the film from one place. Camera is how the camera moves, in the words of the algorithm motion; the credits have none, since the
+// whole picture rolls. Persons are the characters in the picture, Least and Most the numbers of them in one frame.
 type Shot struct {
 	Name    string   `json:"name"`
 	Start   int64    `json:"start"`
@@ -27,6 +28,7 @@ type Shot struct {
 	Place   string   `json:"place"`
 	Time    string   `json:"time,omitempty"`
 	Weather string   `json:"weather,omitempty"`
+	Camera  string   `json:"camera,omitempty"`
 	Things  []string `json:"things,omitempty"`
 	Persons []string `json:"persons,omitempty"`
 	Least   int      `json:"least"`
@@ -103,7 +105,7 @@ func TruthOf() (Truth, error) {
 	for _, s := range script() {
 		n := frameOf(s.seconds)
 		of := Shot{Name: s.name, Start: t.Frames, End: t.Frames + n, Begin: cmp.Or(s.begin, Cut), Over: frameOf(s.over),
-			Place: s.place, Time: s.time, Weather: s.weather, Things: s.things}
+			Place: s.place, Time: s.time, Weather: s.weather, Camera: s.camera(), Things: s.things}
 		for _, l := range s.lines {
 			t.Lines = append(t.Lines, Line{t.Frames + frameOf(l.from), t.Frames + frameOf(l.to), l.who, voices[l.who].language, l.text})
 		}

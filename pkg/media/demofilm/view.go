@@ -22,6 +22,25 @@ func zoom(from, to, x, y, seconds float64) func(float64) view {
 	}
 }
 
+// camera names the movement of the camera through the shot.
+func (s shot) camera() string {
+	if s.place == "credits" {
+		return ""
+	}
+	begin, end := s.viewAt(0), s.viewAt(s.seconds)
+	switch {
+	case end.zoom > begin.zoom:
+		return "zoom in"
+	case end.zoom < begin.zoom:
+		return "zoom out"
+	case end.x > begin.x:
+		return "pan right"
+	case end.x < begin.x:
+		return "pan left"
+	}
+	return "static"
+}
+
 func (s shot) viewAt(t float64) view {
 	if s.view == nil {
 		return view{0.5, 0.5, 1}
