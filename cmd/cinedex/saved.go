@@ -121,7 +121,7 @@ func newSavedWatch(o *output, h *home) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch NAME",
 		Short: "Print new hits of a saved search as they become searchable",
-		Long: `Prints each new hit once, until interrupted. A lost connection is opened anew, and goes on where it was lost. With --json, each line has the hits and
+		Long: `Prints each new hit once, and each hit that is found no longer behind the word gone, until interrupted. A lost connection is opened anew, and goes on where it was lost. With --json, each line has the hits and
 the token behind them: --since goes on there later, also after a restart of the service.`,
 		Example: "  cinedex saved watch storms\n  cinedex saved watch storms --json | jq -c '.hits[]'",
 		Args:    args(cobra.ExactArgs(1)),
@@ -171,8 +171,14 @@ func printNew(o *output, server string, m *pb.WatchSearchResponse) error {
 	if o.json {
 		return o.value(object{m.ProtoReflect(), server})
 	}
+	line := func(before string, h *pb.Hit) {
+		o.printf("%s\n", strings.Join(strings.Fields(strings.Join([]string{before, h.GetTitle(), h.GetStartTimecode(), h.GetText()}, " ")), " "))
+	}
 	for _, h := range m.GetHits() {
-		o.printf("%s\n", strings.Join(strings.Fields(strings.Join([]string{h.GetTitle(), h.GetStartTimecode(), h.GetText()}, " ")), " "))
+		line("", h)
+	}
+	for _, h := range m.GetGone() {
+		line("gone:", h)
 	}
 	return nil
 }

@@ -190,6 +190,7 @@ var rules = map[string]rule{
 	"gateway.recommend.most_each":      number("10", "200000", "0", "200001"),
 	"gateway.recommend.key_file":       free("a file: the service reads the file when it starts, and refuses its start where the file holds no secret"),
 	"gateway.proxies.waiting":          number("0", "10000"),
+	"gateway.proxies.role":             {refused: []string{"editor", "Batch"}, taken: []string{"", "batch", "operator"}},
 	"gateway.limits.concurrent":        number("0", "1000000"),
 	"gateway.limits.per_second":        {refused: []string{"-1", "NaN", "Inf", "many"}, taken: []string{"0", "0.5", "1e12"}},
 	"gateway.limits.burst":             number("1", "1000000000000", "0"),

@@ -8,6 +8,7 @@ import { ImportService } from "./generated/cinedex/v1/import_pb";
 import { LibraryService } from "./generated/cinedex/v1/library_pb";
 import { JudgementService } from "./generated/cinedex/v1/judgement_pb";
 import { OperatorService } from "./generated/cinedex/v1/operator_pb";
+import { ProxyService } from "./generated/cinedex/v1/proxy_pb";
 import { RecommendService } from "./generated/cinedex/v1/recommend_pb";
 import { SavedSearchService } from "./generated/cinedex/v1/saved_pb";
 import { SearchService } from "./generated/cinedex/v1/search_pb";
@@ -44,6 +45,7 @@ export const imports = createClient(ImportService, transport);
 export const library = createClient(LibraryService, transport);
 export const judgements = createClient(JudgementService, transport);
 export const operators = createClient(OperatorService, transport);
+export const proxies = createClient(ProxyService, transport);
 export const recommendations = createClient(RecommendService, transport);
 export const savedSearches = createClient(SavedSearchService, transport);
 

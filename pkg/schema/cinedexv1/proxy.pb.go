@@ -333,7 +333,9 @@ type Proxy struct {
 	Height    int32 `protobuf:"varint,8,opt,name=height,proto3" json:"height,omitempty"`
 	SizeBytes int64 `protobuf:"varint,9,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	// Why the proxy cannot be made: a sentence for people.
-	Reason        string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The role that a caller needs to ask for a proxy; empty where everybody who may see the asset may ask.
+	Role          string `protobuf:"bytes,11,opt,name=role,proto3" json:"role,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,6 +440,13 @@ func (x *Proxy) GetReason() string {
 	return ""
 }
 
+func (x *Proxy) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
 // Original says whether browsers play the file of an asset.
 type Original struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -514,7 +523,7 @@ const file_cinedex_v1_proxy_proto_rawDesc = "" +
 	"\x13RequestProxyRequest\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\"?\n" +
 	"\x14RequestProxyResponse\x12'\n" +
-	"\x05proxy\x18\x01 \x01(\v2\x11.cinedex.v1.ProxyR\x05proxy\"\x9c\x02\n" +
+	"\x05proxy\x18\x01 \x01(\v2\x11.cinedex.v1.ProxyR\x05proxy\"\xb0\x02\n" +
 	"\x05Proxy\x12,\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x16.cinedex.v1.ProxyStateR\x05state\x120\n" +
 	"\boriginal\x18\x02 \x01(\v2\x14.cinedex.v1.OriginalR\boriginal\x12\x12\n" +
@@ -527,7 +536,8 @@ const file_cinedex_v1_proxy_proto_rawDesc = "" +
 	"\n" +
 	"size_bytes\x18\t \x01(\x03R\tsizeBytes\x12\x16\n" +
 	"\x06reason\x18\n" +
-	" \x01(\tR\x06reason\"h\n" +
+	" \x01(\tR\x06reason\x12\x12\n" +
+	"\x04role\x18\v \x01(\tR\x04role\"h\n" +
 	"\bOriginal\x120\n" +
 	"\bplayable\x18\x01 \x01(\x0e2\x14.cinedex.v1.PlayableR\bplayable\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +

@@ -453,7 +453,7 @@ func (x *WatchSearchRequest) GetSince() string {
 }
 
 // WatchSearchResponse is one message of a stream. The first message comes at once, with the token of the beginning; a message without hits
-// comes now and then.
+// comes now and then. A message has hits, or gone, or neither.
 type WatchSearchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// New hits, the best first. A moment that overlaps a moment found before is not new.
@@ -461,7 +461,10 @@ type WatchSearchResponse struct {
 	// Where a later call goes on: behind the hits of this message.
 	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
 	// Bounds that stopped the looking: hits beyond a bound are not told.
-	Partial       []*PartialFailure `protobuf:"bytes,3,rep,name=partial,proto3" json:"partial,omitempty"`
+	Partial []*PartialFailure `protobuf:"bytes,3,rep,name=partial,proto3" json:"partial,omitempty"`
+	// Hits that were found before and are found no longer, as the runs before had found them. No hit of now overlaps such a hit. A hit that comes back is new.
+	// Evidence and text are empty where nobody has them any more. Not told: hits of titles that the caller may not see any more.
+	Gone          []*Hit `protobuf:"bytes,4,rep,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,6 +520,13 @@ func (x *WatchSearchResponse) GetPartial() []*PartialFailure {
 	return nil
 }
 
+func (x *WatchSearchResponse) GetGone() []*Hit {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
 var File_cinedex_v1_saved_proto protoreflect.FileDescriptor
 
 const file_cinedex_v1_saved_proto_rawDesc = "" +
@@ -545,11 +555,12 @@ const file_cinedex_v1_saved_proto_rawDesc = "" +
 	"\x19DeleteSavedSearchResponse\">\n" +
 	"\x12WatchSearchRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05since\x18\x02 \x01(\tR\x05since\"\x86\x01\n" +
+	"\x05since\x18\x02 \x01(\tR\x05since\"\xab\x01\n" +
 	"\x13WatchSearchResponse\x12#\n" +
 	"\x04hits\x18\x01 \x03(\v2\x0f.cinedex.v1.HitR\x04hits\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x124\n" +
-	"\apartial\x18\x03 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial2\xf7\x02\n" +
+	"\apartial\x18\x03 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial\x12#\n" +
+	"\x04gone\x18\x04 \x03(\v2\x0f.cinedex.v1.HitR\x04gone2\xf7\x02\n" +
 	"\x12SavedSearchService\x12K\n" +
 	"\n" +
 	"SaveSearch\x12\x1d.cinedex.v1.SaveSearchRequest\x1a\x1e.cinedex.v1.SaveSearchResponse\x12`\n" +
@@ -594,19 +605,20 @@ var file_cinedex_v1_saved_proto_depIdxs = []int32{
 	0,  // 4: cinedex.v1.ListSavedSearchesResponse.saved:type_name -> cinedex.v1.SavedSearch
 	12, // 5: cinedex.v1.WatchSearchResponse.hits:type_name -> cinedex.v1.Hit
 	13, // 6: cinedex.v1.WatchSearchResponse.partial:type_name -> cinedex.v1.PartialFailure
-	2,  // 7: cinedex.v1.SavedSearchService.SaveSearch:input_type -> cinedex.v1.SaveSearchRequest
-	4,  // 8: cinedex.v1.SavedSearchService.ListSavedSearches:input_type -> cinedex.v1.ListSavedSearchesRequest
-	6,  // 9: cinedex.v1.SavedSearchService.DeleteSavedSearch:input_type -> cinedex.v1.DeleteSavedSearchRequest
-	8,  // 10: cinedex.v1.SavedSearchService.WatchSearch:input_type -> cinedex.v1.WatchSearchRequest
-	3,  // 11: cinedex.v1.SavedSearchService.SaveSearch:output_type -> cinedex.v1.SaveSearchResponse
-	5,  // 12: cinedex.v1.SavedSearchService.ListSavedSearches:output_type -> cinedex.v1.ListSavedSearchesResponse
-	7,  // 13: cinedex.v1.SavedSearchService.DeleteSavedSearch:output_type -> cinedex.v1.DeleteSavedSearchResponse
-	9,  // 14: cinedex.v1.SavedSearchService.WatchSearch:output_type -> cinedex.v1.WatchSearchResponse
-	11, // [11:15] is the sub-list for method output_type
-	7,  // [7:11] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	12, // 7: cinedex.v1.WatchSearchResponse.gone:type_name -> cinedex.v1.Hit
+	2,  // 8: cinedex.v1.SavedSearchService.SaveSearch:input_type -> cinedex.v1.SaveSearchRequest
+	4,  // 9: cinedex.v1.SavedSearchService.ListSavedSearches:input_type -> cinedex.v1.ListSavedSearchesRequest
+	6,  // 10: cinedex.v1.SavedSearchService.DeleteSavedSearch:input_type -> cinedex.v1.DeleteSavedSearchRequest
+	8,  // 11: cinedex.v1.SavedSearchService.WatchSearch:input_type -> cinedex.v1.WatchSearchRequest
+	3,  // 12: cinedex.v1.SavedSearchService.SaveSearch:output_type -> cinedex.v1.SaveSearchResponse
+	5,  // 13: cinedex.v1.SavedSearchService.ListSavedSearches:output_type -> cinedex.v1.ListSavedSearchesResponse
+	7,  // 14: cinedex.v1.SavedSearchService.DeleteSavedSearch:output_type -> cinedex.v1.DeleteSavedSearchResponse
+	9,  // 15: cinedex.v1.SavedSearchService.WatchSearch:output_type -> cinedex.v1.WatchSearchResponse
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_saved_proto_init() }

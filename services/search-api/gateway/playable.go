@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,12 +29,17 @@ import (
 type ProxyConfig struct {
 	// Waiting is how many requested proxies may wait or run at once. A request beyond is refused until a proxy is ready. 0 refuses every request.
 	Waiting int `mapstructure:"waiting"`
+	// Role is the role that a caller needs to ask for a proxy. Empty: everybody who may see the asset may ask.
+	Role string `mapstructure:"role"`
 }
 
 // Validate reports the first field that cannot be used.
 func (c ProxyConfig) Validate() error {
 	if c.Waiting < 0 || c.Waiting > 10_000 {
 		return errkind.New(errkind.Invalid, "waiting: %d is not from 0 to 10000", c.Waiting)
+	}
+	if c.Role != "" && !slices.Contains(authz.Roles, authz.Role(c.Role)) {
+		return errkind.New(errkind.Invalid, "role: %q is none of %q", c.Role, authz.Roles)
 	}
 	return nil
 }
@@ -105,7 +111,7 @@ func (g *Gateway) Proxy(ctx context.Context, caller *authz.Caller, asset string)
 // proxyOf returns the state of a proxy, and the run that would make the proxy.
 func (g *Gateway) proxyOf(ctx context.Context, e *entry) (*pb.Proxy, *pb.Run, error) {
 	a := e.asset()
-	p := &pb.Proxy{State: pb.ProxyState_PROXY_STATE_NOT_NEEDED, Original: media.Original(a), Frames: a.GetVideo().GetFrames()}
+	p := &pb.Proxy{State: pb.ProxyState_PROXY_STATE_NOT_NEEDED, Original: media.Original(a), Frames: a.GetVideo().GetFrames(), Role: g.cfg.Proxies.Role}
 	if !media.NeedsProxy(a) {
 		return p, nil, nil
 	}
@@ -185,6 +191,7 @@ func (g *Gateway) encodedFrames(ctx context.Context, r *pb.Run) (done int64) {
 // RequestProxy asks for the proxy of an asset.
 //
 //   - A proxy that is ready, wanted already or not needed is told, and not asked for again.
+//   - Denied: the caller lacks the role of ProxyConfig.
 //   - Exhausted: too many proxies wait.
 func (g *Gateway) RequestProxy(ctx context.Context, caller *authz.Caller, asset string) (*pb.Proxy, error) {
 	e, err := g.shown(ctx, caller, asset)
@@ -199,6 +206,11 @@ func (g *Gateway) RequestProxy(ctx context.Context, caller *authz.Caller, asset 
 	case pb.ProxyState_PROXY_STATE_NONE, pb.ProxyState_PROXY_STATE_FAILED, pb.ProxyState_PROXY_STATE_WAITING:
 	default:
 		return p, nil
+	}
+	if g.cfg.Proxies.Role != "" {
+		if err := caller.Require(authz.Role(g.cfg.Proxies.Role)); err != nil {
+			return nil, err
+		}
 	}
 	if g.deps.Request == nil {
 		return nil, errkind.New(errkind.Unavailable, "proxies are not made on request here")

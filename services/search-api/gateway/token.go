@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -26,6 +27,7 @@ type told struct {
 	since int64 // when readers began to see the newest run of the asset
 	asset string
 	schema.Interval
+	gone bool // the moment was told as gone
 }
 
 const (
@@ -33,6 +35,8 @@ const (
 	maxTold = 1000
 	// maxToken bounds a token from outside.
 	maxToken = 384 << 10
+	// goneMark stands in a token before the asset of a moment that is gone. No asset begins so.
+	goneMark = "-"
 	// fingerprint is the number of bytes of a saved search's fingerprint.
 	fingerprint = 8
 )
@@ -43,11 +47,14 @@ func (p *position) rise(horizon int64) {
 	p.told = slices.DeleteFunc(p.told, func(t told) bool { return t.since <= p.horizon })
 }
 
-// note adds moments of an asset. Assets come in the order of their newest runs.
-func (p *position) note(e *entry, ms []*moment) {
+// note adds moments of an asset that were told as new, or as gone. The later telling of a moment counts. Assets come in the order of their newest runs.
+func (p *position) note(e *entry, ms []*moment, gone bool) {
 	since := e.newest()
+	p.told = slices.DeleteFunc(p.told, func(t told) bool {
+		return t.gone != gone && t.asset == e.id && slices.ContainsFunc(ms, func(m *moment) bool { return sharesTime(m.Interval, t.Interval) })
+	})
 	for _, m := range ms {
-		p.told = append(p.told, told{since, e.id, m.Interval})
+		p.told = append(p.told, told{since, e.id, m.Interval, gone})
 	}
 	slices.SortStableFunc(p.told, func(a, b told) int { return cmp.Compare(a.since, b.since) })
 	if n := len(p.told) - maxTold; n > 0 {
@@ -55,13 +62,19 @@ func (p *position) note(e *entry, ms []*moment) {
 	}
 }
 
-// moments returns the moments told, without evidence.
-func (p *position) moments() []*moment {
-	out := make([]*moment, len(p.told))
-	for i, t := range p.told {
-		out[i] = &moment{asset: t.asset, Interval: t.Interval}
+// moments returns the moments that were told as new, or as gone, without evidence.
+func (p *position) moments(gone bool) (out []*moment) {
+	for _, t := range p.told {
+		if t.gone == gone {
+			out = append(out, &moment{asset: t.asset, Interval: t.Interval})
+		}
 	}
 	return out
+}
+
+// knows reports whether moments of an asset were told behind the horizon.
+func (p *position) knows(asset string) bool {
+	return slices.ContainsFunc(p.told, func(t told) bool { return t.asset == asset })
 }
 
 func printSaved(s *pb.SavedSearch) []byte {
@@ -80,6 +93,9 @@ func (p *position) token(s *pb.SavedSearch) string {
 			name = ""
 		} else {
 			asset = t.asset
+		}
+		if t.gone {
+			name = goneMark + name
 		}
 		b = protowire.AppendString(b, name)
 		b = protowire.AppendVarint(b, uint64(t.since-p.horizon))
@@ -119,8 +135,9 @@ func positionOf(s *pb.SavedSearch, token string) (*position, error) {
 		if n < 0 {
 			return nil, invalid
 		}
+		name, gone := strings.CutPrefix(name, goneMark)
 		b, asset = b[n:], cmp.Or(name, asset)
-		t := told{since: p.horizon + number(), asset: asset}
+		t := told{since: p.horizon + number(), asset: asset, gone: gone}
 		t.Start = schema.Time(number())
 		t.End = t.Start + schema.Time(number())
 		p.told = append(p.told, t)

@@ -14,12 +14,14 @@ import (
 	"github.com/cinedex/cinedex/pkg/authz"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/runs"
+	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// New hits of a saved search (ADR 109).
+// New hits and lost hits of a saved search (ADR 109, ADR 145).
 //
-// A hit is new if a match of the query overlaps no match of the query in the same asset at the position of the stream. A stream compares
+// A hit is new if a match of the query overlaps no match of the query in the same asset at the position of the stream. A hit is gone if a match at the
+// position overlaps no match of now. A stream compares
 // the matches of each asset that changed: with the runs that were active at the position, and with the runs that are active now. Nothing
 // else is read, so the cost follows the change and not the library. A switch to a new run of the same algorithm tells only moments that
 // the run before had not found.
@@ -193,7 +195,8 @@ func (w *watch) pairs(ctx context.Context, p *processed) (out []pair, err error)
 		if d := w.done[x.is.id]; d != nil {
 			x.was = x.is.withRuns(d)
 		}
-		if len(x.is.active) > 0 && !x.was.sameRuns(x.is) {
+		same := x.was.sameRuns(x.is) && !(w.snap == nil && w.at.knows(x.is.id)) // a run may be back that the last stream had lost
+		if len(x.is.active) > 0 && !same {
 			kept = append(kept, x)
 		}
 	}
@@ -297,21 +300,28 @@ func (w *watch) compare(ctx context.Context, p *processed, pairs []pair) error {
 	if err != nil {
 		return err
 	}
-	before := w.at.moments()
-	if len(found.moments) > 0 && len(was) > 0 {
-		_, then, err := w.find(ctx, p, was)
-		if err != nil {
+	told, then, old := w.at.moments(false), []*moment(nil), q
+	if len(was) > 0 {
+		var m *matches
+		if old, m, err = w.find(ctx, p, was); err != nil {
 			return err
 		}
-		before = append(before, then.moments...)
+		then = apart(m.moments, w.at.moments(true))
 	}
-	lines, fresh := timelines(before), map[string][]*moment{}
-	for _, m := range found.moments {
-		if !slices.ContainsFunc(lines[m.asset].around(m.Interval, 0), func(o *moment) bool { return sharesTime(o, m) }) {
-			fresh[m.asset] = append(fresh[m.asset], m)
+	fresh, lost := perAsset(apart(found.moments, slices.Concat(told, then))), map[string][]*moment{}
+	if len(found.partial) == 0 { // beyond a bound, a moment may be there and not found
+		lost = perAsset(apart(then, found.moments))
+		if w.snap == nil {
+			// The stream goes on behind a token. The runs that had found the moments of the token may be no longer active.
+			for asset, ms := range perAsset(apart(told, slices.Concat(found.moments, then))) {
+				lost[asset] = append(lost[asset], ms...)
+			}
 		}
 	}
 	for _, x := range pairs {
+		if err := w.tellGone(ctx, old, x.is, lost[x.is.id]); err != nil {
+			return err
+		}
 		if err := w.tellOf(ctx, q, x.is, fresh[x.is.id], found.partial); err != nil {
 			return err
 		}
@@ -324,12 +334,64 @@ func (w *watch) compare(ctx context.Context, p *processed, pairs []pair) error {
 }
 
 // sharesTime reports whether two moments overlap, or are the same moment of no length.
-func sharesTime(a, b *moment) bool { return a.Overlaps(b.Interval) || a.Interval == b.Interval }
+func sharesTime(a, b schema.Interval) bool { return a.Overlaps(b) || a == b }
+
+// apart returns the moments that share time with none of some others.
+func apart(ms, others []*moment) (out []*moment) {
+	lines := timelines(others)
+	for _, m := range ms {
+		if !slices.ContainsFunc(lines[m.asset].around(m.Interval, 0), func(o *moment) bool { return sharesTime(o.Interval, m.Interval) }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func perAsset(ms []*moment) map[string][]*moment {
+	out := map[string][]*moment{}
+	for _, m := range ms {
+		out[m.asset] = append(out[m.asset], m)
+	}
+	return out
+}
+
+// tellGone tells the moments of an asset that are found no longer. old is the query over the runs that had found the moments. A stream that looks for its
+// beginning notes the moments and tells none.
+func (w *watch) tellGone(ctx context.Context, old *processed, e *entry, ms []*moment) error {
+	if !w.began {
+		w.at.note(e, ms, true)
+		return nil
+	}
+	for page := range slices.Chunk(ms, watchPage) {
+		resp := &pb.SearchResponse{}
+		for _, m := range page {
+			if len(m.evidence) == 0 { // known by the token alone
+				resp.Hits = append(resp.Hits, e.bare(m.Interval))
+			} else if _, err := w.g.fill(ctx, old, []*moment{m}, resp); err != nil {
+				return err
+			}
+		}
+		old.mask(resp.GetHits())
+		w.at.note(e, page, true)
+		audit.From(ctx).Told(len(page), e.title)
+		if err := w.send(&pb.WatchSearchResponse{Gone: resp.GetHits()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bare is a hit of which the place alone is known.
+func (e *entry) bare(iv schema.Interval) *pb.Hit {
+	h := &pb.Hit{Title: e.title, TitleName: e.name, Credit: e.credit, Asset: e.id, Media: "/media/" + e.id, Start: int64(iv.Start), End: int64(iv.End), StartMs: iv.Start.Millis(), EndMs: iv.End.Millis()}
+	h.StartFrame, h.EndFrame, h.StartTimecode, h.EndTimecode = e.counted(iv)
+	return h
+}
 
 // tellOf tells the new moments of an asset. A stream that looks for its beginning notes the moments and tells none.
 func (w *watch) tellOf(ctx context.Context, q *processed, e *entry, ms []*moment, partial []*pb.PartialFailure) error {
 	if !w.began {
-		w.at.note(e, ms)
+		w.at.note(e, ms, false)
 		return nil
 	}
 	ms, why := q.rescore(ms)
@@ -345,7 +407,7 @@ func (w *watch) tellOf(ctx context.Context, q *processed, e *entry, ms []*moment
 		page = page[:len(resp.GetHits())]
 		m := &pb.WatchSearchResponse{Hits: resp.GetHits(), Partial: append(slices.Clone(partial), framesLost(q, resp.GetHits())...)}
 		q.mask(m.GetHits())
-		w.at.note(e, page)
+		w.at.note(e, page, false)
 		audit.From(ctx).Told(len(page), e.title)
 		if err := w.send(m); err != nil {
 			return err

@@ -47,6 +47,11 @@ type ComplexityRoot struct {
 		Version    func(childComplexity int) int
 	}
 
+	AddClip struct {
+		After func(childComplexity int) int
+		Clip  func(childComplexity int) int
+	}
+
 	Annotation struct {
 		Asset      func(childComplexity int) int
 		Attributes func(childComplexity int) int
@@ -112,6 +117,88 @@ type ComplexityRoot struct {
 		SampleRate func(childComplexity int) int
 	}
 
+	Bin struct {
+		ChangedMs   func(childComplexity int) int
+		ClipCount   func(childComplexity int) int
+		Clips       func(childComplexity int) int
+		CreatedMs   func(childComplexity int) int
+		Editable    func(childComplexity int) int
+		HiddenClips func(childComplexity int) int
+		Id          func(childComplexity int) int
+		Name        func(childComplexity int) int
+		Named       func(childComplexity int) int
+		Notes       func(childComplexity int) int
+		Owned       func(childComplexity int) int
+		Owner       func(childComplexity int) int
+		Revision    func(childComplexity int) int
+		Shares      func(childComplexity int) int
+		Tag         func(childComplexity int) int
+	}
+
+	BinChange struct {
+		AtMs     func(childComplexity int) int
+		Before   func(childComplexity int) int
+		By       func(childComplexity int) int
+		Edits    func(childComplexity int) int
+		Revision func(childComplexity int) int
+	}
+
+	BinConflict struct {
+		Clip   func(childComplexity int) int
+		Edit   func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
+	BinEdit struct {
+		GetAdd          func(childComplexity int) int
+		GetMove         func(childComplexity int) int
+		GetName         func(childComplexity int) int
+		GetNote         func(childComplexity int) int
+		GetPutMarker    func(childComplexity int) int
+		GetRemove       func(childComplexity int) int
+		GetRemoveMarker func(childComplexity int) int
+		GetShare        func(childComplexity int) int
+		GetTrim         func(childComplexity int) int
+		GetUnshare      func(childComplexity int) int
+		WasAfter        func(childComplexity int) int
+	}
+
+	BinEdited struct {
+		Bin       func(childComplexity int) int
+		Conflicts func(childComplexity int) int
+		Links     func(childComplexity int) int
+	}
+
+	BinHistory struct {
+		Below   func(childComplexity int) int
+		Changes func(childComplexity int) int
+	}
+
+	BinLink struct {
+		Secret func(childComplexity int) int
+		With   func(childComplexity int) int
+	}
+
+	BinPage struct {
+		Bins   func(childComplexity int) int
+		Cursor func(childComplexity int) int
+	}
+
+	BinRerun struct {
+		Clips   func(childComplexity int) int
+		LeftOut func(childComplexity int) int
+		Queries func(childComplexity int) int
+	}
+
+	BinRestored struct {
+		Bin     func(childComplexity int) int
+		LeftOut func(childComplexity int) int
+	}
+
+	BinTold struct {
+		Bin func(childComplexity int) int
+	}
+
 	Catalog struct {
 		Algorithms func(childComplexity int) int
 		Kinds      func(childComplexity int) int
@@ -157,6 +244,55 @@ type ComplexityRoot struct {
 		Encoders  func(childComplexity int) int
 		Id        func(childComplexity int) int
 		Metric    func(childComplexity int) int
+	}
+
+	Clip struct {
+		Added         func(childComplexity int) int
+		AddedBy       func(childComplexity int) int
+		AddedMs       func(childComplexity int) int
+		Algorithm     func(childComplexity int) int
+		Asset         func(childComplexity int) int
+		Colour        func(childComplexity int) int
+		Confidence    func(childComplexity int) int
+		End           func(childComplexity int) int
+		EndFrame      func(childComplexity int) int
+		EndTimecode   func(childComplexity int) int
+		HandleAfter   func(childComplexity int) int
+		HandleBefore  func(childComplexity int) int
+		Id            func(childComplexity int) int
+		Language      func(childComplexity int) int
+		Markers       func(childComplexity int) int
+		Noted         func(childComplexity int) int
+		Notes         func(childComplexity int) int
+		Q             func(childComplexity int) int
+		Run           func(childComplexity int) int
+		Start         func(childComplexity int) int
+		StartFrame    func(childComplexity int) int
+		StartTimecode func(childComplexity int) int
+		Text          func(childComplexity int) int
+		Thumbnail     func(childComplexity int) int
+		Title         func(childComplexity int) int
+		TitleName     func(childComplexity int) int
+		Trimmed       func(childComplexity int) int
+		Unmarked      func(childComplexity int) int
+		Version       func(childComplexity int) int
+	}
+
+	ClipMarker struct {
+		Colour   func(childComplexity int) int
+		Id       func(childComplexity int) int
+		Revision func(childComplexity int) int
+		Text     func(childComplexity int) int
+		Time     func(childComplexity int) int
+	}
+
+	ClipRerun struct {
+		Algorithm  func(childComplexity int) int
+		Clip       func(childComplexity int) int
+		Confidence func(childComplexity int) int
+		Run        func(childComplexity int) int
+		Verdict    func(childComplexity int) int
+		Version    func(childComplexity int) int
 	}
 
 	Evidence struct {
@@ -241,17 +377,44 @@ type ComplexityRoot struct {
 		Version    func(childComplexity int) int
 	}
 
+	MoveClip struct {
+		After func(childComplexity int) int
+		Clip  func(childComplexity int) int
+	}
+
 	Mutation struct {
+		CreateBin         func(childComplexity int, name string, notes *string) int
+		DeleteBin         func(childComplexity int, bin string, seen int32) int
 		DeleteSavedSearch func(childComplexity int, name string) int
+		EditBin           func(childComplexity int, bin string, link *string, seen int32, edits []*BinEditInput) int
 		Forget            func(childComplexity int, name *string) int
 		Picked            func(childComplexity int, search string, moments []*PickedInput) int
+		RestoreBin        func(childComplexity int, bin string, link *string, seen int32, revision int32) int
 		SaveSearch        func(childComplexity int, name string, q *string, query *QueryInput, filter *FilterInput, profile *string) int
 	}
 
+	NameBin struct {
+		Name  func(childComplexity int) int
+		Notes func(childComplexity int) int
+		Was   func(childComplexity int) int
+	}
+
+	NamedBefore struct {
+		Name  func(childComplexity int) int
+		Notes func(childComplexity int) int
+	}
+
 	NewHits struct {
+		Gone    func(childComplexity int) int
 		Hits    func(childComplexity int) int
 		Partial func(childComplexity int) int
 		Token   func(childComplexity int) int
+	}
+
+	NoteClip struct {
+		Clip   func(childComplexity int) int
+		Colour func(childComplexity int) int
+		Notes  func(childComplexity int) int
 	}
 
 	PartialFailure struct {
@@ -270,16 +433,30 @@ type ComplexityRoot struct {
 		Windows func(childComplexity int) int
 	}
 
+	PutMarker struct {
+		Clip   func(childComplexity int) int
+		Marker func(childComplexity int) int
+	}
+
 	Query struct {
 		Annotations   func(childComplexity int, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) int
 		Asset         func(childComplexity int, id string, frames *bool) int
+		Bin           func(childComplexity int, id string, link *string) int
+		BinHistory    func(childComplexity int, bin string, link *string, below *int32, limit int32) int
+		Bins          func(childComplexity int, limit int32, cursor *string) int
 		Catalog       func(childComplexity int) int
 		Recommend     func(childComplexity int, q string, limit int32) int
+		RerunBin      func(childComplexity int, bin string, link *string) int
 		SavedSearches func(childComplexity int) int
 		Search        func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) int
 		Status        func(childComplexity int, limit int32, cursor *string) int
 		Suggest       func(childComplexity int, typed string, limit int32) int
 		Titles        func(childComplexity int, limit int32, cursor *string) int
+	}
+
+	QueryRerun struct {
+		Found func(childComplexity int) int
+		Q     func(childComplexity int) int
 	}
 
 	Ran struct {
@@ -318,6 +495,15 @@ type ComplexityRoot struct {
 		W func(childComplexity int) int
 		X func(childComplexity int) int
 		Y func(childComplexity int) int
+	}
+
+	RemoveClip struct {
+		Clip func(childComplexity int) int
+	}
+
+	RemoveMarker struct {
+		Clip   func(childComplexity int) int
+		Marker func(childComplexity int) int
 	}
 
 	Run struct {
@@ -364,7 +550,18 @@ type ComplexityRoot struct {
 		UnseenTitles func(childComplexity int) int
 	}
 
+	Share struct {
+		Edit    func(childComplexity int) int
+		UntilMs func(childComplexity int) int
+		With    func(childComplexity int) int
+	}
+
+	ShareBin struct {
+		Share func(childComplexity int) int
+	}
+
 	Subscription struct {
+		WatchBin    func(childComplexity int, bin string, link *string, known *string) int
 		WatchSearch func(childComplexity int, name string, since *string) int
 	}
 
@@ -432,6 +629,18 @@ type ComplexityRoot struct {
 		Exact func(childComplexity int) int
 	}
 
+	TrimClip struct {
+		Clip         func(childComplexity int) int
+		End          func(childComplexity int) int
+		HandleAfter  func(childComplexity int) int
+		HandleBefore func(childComplexity int) int
+		Start        func(childComplexity int) int
+	}
+
+	UnshareBin struct {
+		With func(childComplexity int) int
+	}
+
 	VideoTrack struct {
 		Codec         func(childComplexity int) int
 		DecoderDelay  func(childComplexity int) int
@@ -461,6 +670,10 @@ type MutationResolver interface {
 	DeleteSavedSearch(ctx context.Context, name string) (bool, error)
 	Picked(ctx context.Context, search string, moments []*PickedInput) (bool, error)
 	Forget(ctx context.Context, name *string) (int32, error)
+	CreateBin(ctx context.Context, name string, notes *string) (*cinedexv1.Bin, error)
+	EditBin(ctx context.Context, bin string, link *string, seen int32, edits []*BinEditInput) (*cinedexv1.EditBinResponse, error)
+	DeleteBin(ctx context.Context, bin string, seen int32) (bool, error)
+	RestoreBin(ctx context.Context, bin string, link *string, seen int32, revision int32) (*cinedexv1.RestoreBinResponse, error)
 }
 type QueryResolver interface {
 	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) (*cinedexv1.SearchResponse, error)
@@ -472,9 +685,14 @@ type QueryResolver interface {
 	Annotations(ctx context.Context, asset string, kinds []string, start *int64, end *int64, limit int32, cursor *string) (*cinedexv1.ListAnnotationsResponse, error)
 	Status(ctx context.Context, limit int32, cursor *string) ([]*cinedexv1.AssetStatus, error)
 	Catalog(ctx context.Context) (*cinedexv1.GetCatalogResponse, error)
+	Bins(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListBinsResponse, error)
+	Bin(ctx context.Context, id string, link *string) (*cinedexv1.Bin, error)
+	BinHistory(ctx context.Context, bin string, link *string, below *int32, limit int32) (*cinedexv1.GetBinHistoryResponse, error)
+	RerunBin(ctx context.Context, bin string, link *string) (*cinedexv1.RerunBinResponse, error)
 }
 type SubscriptionResolver interface {
 	WatchSearch(ctx context.Context, name string, since *string) (<-chan *cinedexv1.WatchSearchResponse, error)
+	WatchBin(ctx context.Context, bin string, link *string, known *string) (<-chan *cinedexv1.WatchBinResponse, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -531,6 +749,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActiveRun.Version(childComplexity), true
+
+	case "AddClip.after":
+		if e.ComplexityRoot.AddClip.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddClip.After(childComplexity), true
+	case "AddClip.clip":
+		if e.ComplexityRoot.AddClip.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddClip.Clip(childComplexity), true
 
 	case "Annotation.asset":
 		if e.ComplexityRoot.Annotation.Asset == nil {
@@ -820,6 +1051,311 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AudioTrack.SampleRate(childComplexity), true
 
+	case "Bin.changedMs":
+		if e.ComplexityRoot.Bin.ChangedMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.ChangedMs(childComplexity), true
+	case "Bin.clipCount":
+		if e.ComplexityRoot.Bin.ClipCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.ClipCount(childComplexity), true
+	case "Bin.clips":
+		if e.ComplexityRoot.Bin.Clips == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Clips(childComplexity), true
+	case "Bin.createdMs":
+		if e.ComplexityRoot.Bin.CreatedMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.CreatedMs(childComplexity), true
+	case "Bin.editable":
+		if e.ComplexityRoot.Bin.Editable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Editable(childComplexity), true
+	case "Bin.hiddenClips":
+		if e.ComplexityRoot.Bin.HiddenClips == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.HiddenClips(childComplexity), true
+	case "Bin.id":
+		if e.ComplexityRoot.Bin.Id == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Id(childComplexity), true
+	case "Bin.name":
+		if e.ComplexityRoot.Bin.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Name(childComplexity), true
+	case "Bin.named":
+		if e.ComplexityRoot.Bin.Named == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Named(childComplexity), true
+	case "Bin.notes":
+		if e.ComplexityRoot.Bin.Notes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Notes(childComplexity), true
+	case "Bin.owned":
+		if e.ComplexityRoot.Bin.Owned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Owned(childComplexity), true
+	case "Bin.owner":
+		if e.ComplexityRoot.Bin.Owner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Owner(childComplexity), true
+	case "Bin.revision":
+		if e.ComplexityRoot.Bin.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Revision(childComplexity), true
+	case "Bin.shares":
+		if e.ComplexityRoot.Bin.Shares == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Shares(childComplexity), true
+	case "Bin.tag":
+		if e.ComplexityRoot.Bin.Tag == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Bin.Tag(childComplexity), true
+
+	case "BinChange.atMs":
+		if e.ComplexityRoot.BinChange.AtMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinChange.AtMs(childComplexity), true
+	case "BinChange.before":
+		if e.ComplexityRoot.BinChange.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinChange.Before(childComplexity), true
+	case "BinChange.by":
+		if e.ComplexityRoot.BinChange.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinChange.By(childComplexity), true
+	case "BinChange.edits":
+		if e.ComplexityRoot.BinChange.Edits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinChange.Edits(childComplexity), true
+	case "BinChange.revision":
+		if e.ComplexityRoot.BinChange.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinChange.Revision(childComplexity), true
+
+	case "BinConflict.clip":
+		if e.ComplexityRoot.BinConflict.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinConflict.Clip(childComplexity), true
+	case "BinConflict.edit":
+		if e.ComplexityRoot.BinConflict.Edit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinConflict.Edit(childComplexity), true
+	case "BinConflict.reason":
+		if e.ComplexityRoot.BinConflict.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinConflict.Reason(childComplexity), true
+
+	case "BinEdit.add":
+		if e.ComplexityRoot.BinEdit.GetAdd == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetAdd(childComplexity), true
+	case "BinEdit.move":
+		if e.ComplexityRoot.BinEdit.GetMove == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetMove(childComplexity), true
+	case "BinEdit.name":
+		if e.ComplexityRoot.BinEdit.GetName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetName(childComplexity), true
+	case "BinEdit.note":
+		if e.ComplexityRoot.BinEdit.GetNote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetNote(childComplexity), true
+	case "BinEdit.putMarker":
+		if e.ComplexityRoot.BinEdit.GetPutMarker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetPutMarker(childComplexity), true
+	case "BinEdit.remove":
+		if e.ComplexityRoot.BinEdit.GetRemove == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetRemove(childComplexity), true
+	case "BinEdit.removeMarker":
+		if e.ComplexityRoot.BinEdit.GetRemoveMarker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetRemoveMarker(childComplexity), true
+	case "BinEdit.share":
+		if e.ComplexityRoot.BinEdit.GetShare == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetShare(childComplexity), true
+	case "BinEdit.trim":
+		if e.ComplexityRoot.BinEdit.GetTrim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetTrim(childComplexity), true
+	case "BinEdit.unshare":
+		if e.ComplexityRoot.BinEdit.GetUnshare == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.GetUnshare(childComplexity), true
+	case "BinEdit.wasAfter":
+		if e.ComplexityRoot.BinEdit.WasAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdit.WasAfter(childComplexity), true
+
+	case "BinEdited.bin":
+		if e.ComplexityRoot.BinEdited.Bin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdited.Bin(childComplexity), true
+	case "BinEdited.conflicts":
+		if e.ComplexityRoot.BinEdited.Conflicts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdited.Conflicts(childComplexity), true
+	case "BinEdited.links":
+		if e.ComplexityRoot.BinEdited.Links == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinEdited.Links(childComplexity), true
+
+	case "BinHistory.below":
+		if e.ComplexityRoot.BinHistory.Below == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinHistory.Below(childComplexity), true
+	case "BinHistory.changes":
+		if e.ComplexityRoot.BinHistory.Changes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinHistory.Changes(childComplexity), true
+
+	case "BinLink.secret":
+		if e.ComplexityRoot.BinLink.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinLink.Secret(childComplexity), true
+	case "BinLink.with":
+		if e.ComplexityRoot.BinLink.With == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinLink.With(childComplexity), true
+
+	case "BinPage.bins":
+		if e.ComplexityRoot.BinPage.Bins == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinPage.Bins(childComplexity), true
+	case "BinPage.cursor":
+		if e.ComplexityRoot.BinPage.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinPage.Cursor(childComplexity), true
+
+	case "BinRerun.clips":
+		if e.ComplexityRoot.BinRerun.Clips == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinRerun.Clips(childComplexity), true
+	case "BinRerun.leftOut":
+		if e.ComplexityRoot.BinRerun.LeftOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinRerun.LeftOut(childComplexity), true
+	case "BinRerun.queries":
+		if e.ComplexityRoot.BinRerun.Queries == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinRerun.Queries(childComplexity), true
+
+	case "BinRestored.bin":
+		if e.ComplexityRoot.BinRestored.Bin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinRestored.Bin(childComplexity), true
+	case "BinRestored.leftOut":
+		if e.ComplexityRoot.BinRestored.LeftOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinRestored.LeftOut(childComplexity), true
+
+	case "BinTold.bin":
+		if e.ComplexityRoot.BinTold.Bin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BinTold.Bin(childComplexity), true
+
 	case "Catalog.algorithms":
 		if e.ComplexityRoot.Catalog.Algorithms == nil {
 			break
@@ -1016,6 +1552,249 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CatalogSpace.Metric(childComplexity), true
+
+	case "Clip.added":
+		if e.ComplexityRoot.Clip.Added == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Added(childComplexity), true
+	case "Clip.addedBy":
+		if e.ComplexityRoot.Clip.AddedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.AddedBy(childComplexity), true
+	case "Clip.addedMs":
+		if e.ComplexityRoot.Clip.AddedMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.AddedMs(childComplexity), true
+	case "Clip.algorithm":
+		if e.ComplexityRoot.Clip.Algorithm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Algorithm(childComplexity), true
+	case "Clip.asset":
+		if e.ComplexityRoot.Clip.Asset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Asset(childComplexity), true
+	case "Clip.colour":
+		if e.ComplexityRoot.Clip.Colour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Colour(childComplexity), true
+	case "Clip.confidence":
+		if e.ComplexityRoot.Clip.Confidence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Confidence(childComplexity), true
+	case "Clip.end":
+		if e.ComplexityRoot.Clip.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.End(childComplexity), true
+	case "Clip.endFrame":
+		if e.ComplexityRoot.Clip.EndFrame == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.EndFrame(childComplexity), true
+	case "Clip.endTimecode":
+		if e.ComplexityRoot.Clip.EndTimecode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.EndTimecode(childComplexity), true
+	case "Clip.handleAfter":
+		if e.ComplexityRoot.Clip.HandleAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.HandleAfter(childComplexity), true
+	case "Clip.handleBefore":
+		if e.ComplexityRoot.Clip.HandleBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.HandleBefore(childComplexity), true
+	case "Clip.id":
+		if e.ComplexityRoot.Clip.Id == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Id(childComplexity), true
+	case "Clip.language":
+		if e.ComplexityRoot.Clip.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Language(childComplexity), true
+	case "Clip.markers":
+		if e.ComplexityRoot.Clip.Markers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Markers(childComplexity), true
+	case "Clip.noted":
+		if e.ComplexityRoot.Clip.Noted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Noted(childComplexity), true
+	case "Clip.notes":
+		if e.ComplexityRoot.Clip.Notes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Notes(childComplexity), true
+	case "Clip.q":
+		if e.ComplexityRoot.Clip.Q == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Q(childComplexity), true
+	case "Clip.run":
+		if e.ComplexityRoot.Clip.Run == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Run(childComplexity), true
+	case "Clip.start":
+		if e.ComplexityRoot.Clip.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Start(childComplexity), true
+	case "Clip.startFrame":
+		if e.ComplexityRoot.Clip.StartFrame == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.StartFrame(childComplexity), true
+	case "Clip.startTimecode":
+		if e.ComplexityRoot.Clip.StartTimecode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.StartTimecode(childComplexity), true
+	case "Clip.text":
+		if e.ComplexityRoot.Clip.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Text(childComplexity), true
+	case "Clip.thumbnail":
+		if e.ComplexityRoot.Clip.Thumbnail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Thumbnail(childComplexity), true
+	case "Clip.title":
+		if e.ComplexityRoot.Clip.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Title(childComplexity), true
+	case "Clip.titleName":
+		if e.ComplexityRoot.Clip.TitleName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.TitleName(childComplexity), true
+	case "Clip.trimmed":
+		if e.ComplexityRoot.Clip.Trimmed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Trimmed(childComplexity), true
+	case "Clip.unmarked":
+		if e.ComplexityRoot.Clip.Unmarked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Unmarked(childComplexity), true
+	case "Clip.version":
+		if e.ComplexityRoot.Clip.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Clip.Version(childComplexity), true
+
+	case "ClipMarker.colour":
+		if e.ComplexityRoot.ClipMarker.Colour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipMarker.Colour(childComplexity), true
+	case "ClipMarker.id":
+		if e.ComplexityRoot.ClipMarker.Id == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipMarker.Id(childComplexity), true
+	case "ClipMarker.revision":
+		if e.ComplexityRoot.ClipMarker.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipMarker.Revision(childComplexity), true
+	case "ClipMarker.text":
+		if e.ComplexityRoot.ClipMarker.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipMarker.Text(childComplexity), true
+	case "ClipMarker.time":
+		if e.ComplexityRoot.ClipMarker.Time == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipMarker.Time(childComplexity), true
+
+	case "ClipRerun.algorithm":
+		if e.ComplexityRoot.ClipRerun.Algorithm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipRerun.Algorithm(childComplexity), true
+	case "ClipRerun.clip":
+		if e.ComplexityRoot.ClipRerun.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipRerun.Clip(childComplexity), true
+	case "ClipRerun.confidence":
+		if e.ComplexityRoot.ClipRerun.Confidence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipRerun.Confidence(childComplexity), true
+	case "ClipRerun.run":
+		if e.ComplexityRoot.ClipRerun.Run == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipRerun.Run(childComplexity), true
+	case "ClipRerun.verdict":
+		if e.ComplexityRoot.ClipRerun.Verdict == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipRerun.Verdict(childComplexity), true
+	case "ClipRerun.version":
+		if e.ComplexityRoot.ClipRerun.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClipRerun.Version(childComplexity), true
 
 	case "Evidence.algorithm":
 		if e.ComplexityRoot.Evidence.Algorithm == nil {
@@ -1390,6 +2169,41 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MediaRef.Version(childComplexity), true
 
+	case "MoveClip.after":
+		if e.ComplexityRoot.MoveClip.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MoveClip.After(childComplexity), true
+	case "MoveClip.clip":
+		if e.ComplexityRoot.MoveClip.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MoveClip.Clip(childComplexity), true
+
+	case "Mutation.createBin":
+		if e.ComplexityRoot.Mutation.CreateBin == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createBin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateBin(childComplexity, args["name"].(string), args["notes"].(*string)), true
+	case "Mutation.deleteBin":
+		if e.ComplexityRoot.Mutation.DeleteBin == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteBin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteBin(childComplexity, args["bin"].(string), args["seen"].(int32)), true
 	case "Mutation.deleteSavedSearch":
 		if e.ComplexityRoot.Mutation.DeleteSavedSearch == nil {
 			break
@@ -1401,6 +2215,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteSavedSearch(childComplexity, args["name"].(string)), true
+	case "Mutation.editBin":
+		if e.ComplexityRoot.Mutation.EditBin == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_editBin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EditBin(childComplexity, args["bin"].(string), args["link"].(*string), args["seen"].(int32), args["edits"].([]*BinEditInput)), true
 	case "Mutation.forget":
 		if e.ComplexityRoot.Mutation.Forget == nil {
 			break
@@ -1423,6 +2248,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Picked(childComplexity, args["search"].(string), args["moments"].([]*PickedInput)), true
+	case "Mutation.restoreBin":
+		if e.ComplexityRoot.Mutation.RestoreBin == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_restoreBin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RestoreBin(childComplexity, args["bin"].(string), args["link"].(*string), args["seen"].(int32), args["revision"].(int32)), true
 	case "Mutation.saveSearch":
 		if e.ComplexityRoot.Mutation.SaveSearch == nil {
 			break
@@ -1435,6 +2271,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Mutation.SaveSearch(childComplexity, args["name"].(string), args["q"].(*string), args["query"].(*QueryInput), args["filter"].(*FilterInput), args["profile"].(*string)), true
 
+	case "NameBin.name":
+		if e.ComplexityRoot.NameBin.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NameBin.Name(childComplexity), true
+	case "NameBin.notes":
+		if e.ComplexityRoot.NameBin.Notes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NameBin.Notes(childComplexity), true
+	case "NameBin.was":
+		if e.ComplexityRoot.NameBin.Was == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NameBin.Was(childComplexity), true
+
+	case "NamedBefore.name":
+		if e.ComplexityRoot.NamedBefore.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NamedBefore.Name(childComplexity), true
+	case "NamedBefore.notes":
+		if e.ComplexityRoot.NamedBefore.Notes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NamedBefore.Notes(childComplexity), true
+
+	case "NewHits.gone":
+		if e.ComplexityRoot.NewHits.Gone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NewHits.Gone(childComplexity), true
 	case "NewHits.hits":
 		if e.ComplexityRoot.NewHits.Hits == nil {
 			break
@@ -1453,6 +2327,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.NewHits.Token(childComplexity), true
+
+	case "NoteClip.clip":
+		if e.ComplexityRoot.NoteClip.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NoteClip.Clip(childComplexity), true
+	case "NoteClip.colour":
+		if e.ComplexityRoot.NoteClip.Colour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NoteClip.Colour(childComplexity), true
+	case "NoteClip.notes":
+		if e.ComplexityRoot.NoteClip.Notes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NoteClip.Notes(childComplexity), true
 
 	case "PartialFailure.error":
 		if e.ComplexityRoot.PartialFailure.Error == nil {
@@ -1516,6 +2409,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PlanStep.Windows(childComplexity), true
 
+	case "PutMarker.clip":
+		if e.ComplexityRoot.PutMarker.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutMarker.Clip(childComplexity), true
+	case "PutMarker.marker":
+		if e.ComplexityRoot.PutMarker.Marker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutMarker.Marker(childComplexity), true
+
 	case "Query.annotations":
 		if e.ComplexityRoot.Query.Annotations == nil {
 			break
@@ -1538,6 +2444,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Asset(childComplexity, args["id"].(string), args["frames"].(*bool)), true
+	case "Query.bin":
+		if e.ComplexityRoot.Query.Bin == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Bin(childComplexity, args["id"].(string), args["link"].(*string)), true
+	case "Query.binHistory":
+		if e.ComplexityRoot.Query.BinHistory == nil {
+			break
+		}
+
+		args, err := ec.field_Query_binHistory_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.BinHistory(childComplexity, args["bin"].(string), args["link"].(*string), args["below"].(*int32), args["limit"].(int32)), true
+	case "Query.bins":
+		if e.ComplexityRoot.Query.Bins == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bins_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Bins(childComplexity, args["limit"].(int32), args["cursor"].(*string)), true
 	case "Query.catalog":
 		if e.ComplexityRoot.Query.Catalog == nil {
 			break
@@ -1556,6 +2495,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Recommend(childComplexity, args["q"].(string), args["limit"].(int32)), true
+	case "Query.rerunBin":
+		if e.ComplexityRoot.Query.RerunBin == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rerunBin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RerunBin(childComplexity, args["bin"].(string), args["link"].(*string)), true
 	case "Query.savedSearches":
 		if e.ComplexityRoot.Query.SavedSearches == nil {
 			break
@@ -1606,6 +2556,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Titles(childComplexity, args["limit"].(int32), args["cursor"].(*string)), true
+
+	case "QueryRerun.found":
+		if e.ComplexityRoot.QueryRerun.Found == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QueryRerun.Found(childComplexity), true
+	case "QueryRerun.q":
+		if e.ComplexityRoot.QueryRerun.Q == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QueryRerun.Q(childComplexity), true
 
 	case "Ran.asked":
 		if e.ComplexityRoot.Ran.Asked == nil {
@@ -1766,6 +2729,26 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Region.Y(childComplexity), true
+
+	case "RemoveClip.clip":
+		if e.ComplexityRoot.RemoveClip.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveClip.Clip(childComplexity), true
+
+	case "RemoveMarker.clip":
+		if e.ComplexityRoot.RemoveMarker.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveMarker.Clip(childComplexity), true
+	case "RemoveMarker.marker":
+		if e.ComplexityRoot.RemoveMarker.Marker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveMarker.Marker(childComplexity), true
 
 	case "Run.activated":
 		if e.ComplexityRoot.Run.Activated == nil {
@@ -1980,6 +2963,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SearchAnswer.UnseenTitles(childComplexity), true
 
+	case "Share.edit":
+		if e.ComplexityRoot.Share.Edit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Edit(childComplexity), true
+	case "Share.untilMs":
+		if e.ComplexityRoot.Share.UntilMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.UntilMs(childComplexity), true
+	case "Share.with":
+		if e.ComplexityRoot.Share.With == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.With(childComplexity), true
+
+	case "ShareBin.share":
+		if e.ComplexityRoot.ShareBin.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareBin.Share(childComplexity), true
+
+	case "Subscription.watchBin":
+		if e.ComplexityRoot.Subscription.WatchBin == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_watchBin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.WatchBin(childComplexity, args["bin"].(string), args["link"].(*string), args["known"].(*string)), true
 	case "Subscription.watchSearch":
 		if e.ComplexityRoot.Subscription.WatchSearch == nil {
 			break
@@ -2223,6 +3243,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Total.Exact(childComplexity), true
 
+	case "TrimClip.clip":
+		if e.ComplexityRoot.TrimClip.Clip == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrimClip.Clip(childComplexity), true
+	case "TrimClip.end":
+		if e.ComplexityRoot.TrimClip.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrimClip.End(childComplexity), true
+	case "TrimClip.handleAfter":
+		if e.ComplexityRoot.TrimClip.HandleAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrimClip.HandleAfter(childComplexity), true
+	case "TrimClip.handleBefore":
+		if e.ComplexityRoot.TrimClip.HandleBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrimClip.HandleBefore(childComplexity), true
+	case "TrimClip.start":
+		if e.ComplexityRoot.TrimClip.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TrimClip.Start(childComplexity), true
+
+	case "UnshareBin.with":
+		if e.ComplexityRoot.UnshareBin.With == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnshareBin.With(childComplexity), true
+
 	case "VideoTrack.codec":
 		if e.ComplexityRoot.VideoTrack.Codec == nil {
 			break
@@ -2329,19 +3387,33 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AddClipInput", ec.unmarshalInputAddClipInput),
 			graphql.NewInputUnmarshaler("AtLeastInput", ec.unmarshalInputAtLeastInput),
 			graphql.NewInputUnmarshaler("AttributeRangeInput", ec.unmarshalInputAttributeRangeInput),
+			graphql.NewInputUnmarshaler("BinEditInput", ec.unmarshalInputBinEditInput),
+			graphql.NewInputUnmarshaler("ClipInput", ec.unmarshalInputClipInput),
+			graphql.NewInputUnmarshaler("ClipMarkerInput", ec.unmarshalInputClipMarkerInput),
 			graphql.NewInputUnmarshaler("ExampleInput", ec.unmarshalInputExampleInput),
 			graphql.NewInputUnmarshaler("FilterInput", ec.unmarshalInputFilterInput),
 			graphql.NewInputUnmarshaler("LeafInput", ec.unmarshalInputLeafInput),
+			graphql.NewInputUnmarshaler("MoveClipInput", ec.unmarshalInputMoveClipInput),
+			graphql.NewInputUnmarshaler("NameBinInput", ec.unmarshalInputNameBinInput),
 			graphql.NewInputUnmarshaler("NearCutInput", ec.unmarshalInputNearCutInput),
+			graphql.NewInputUnmarshaler("NoteClipInput", ec.unmarshalInputNoteClipInput),
 			graphql.NewInputUnmarshaler("NumberRangeInput", ec.unmarshalInputNumberRangeInput),
 			graphql.NewInputUnmarshaler("PickedInput", ec.unmarshalInputPickedInput),
+			graphql.NewInputUnmarshaler("PutMarkerInput", ec.unmarshalInputPutMarkerInput),
 			graphql.NewInputUnmarshaler("QueryInput", ec.unmarshalInputQueryInput),
 			graphql.NewInputUnmarshaler("RegionInput", ec.unmarshalInputRegionInput),
 			graphql.NewInputUnmarshaler("RegionTestInput", ec.unmarshalInputRegionTestInput),
 			graphql.NewInputUnmarshaler("RelatedInput", ec.unmarshalInputRelatedInput),
+			graphql.NewInputUnmarshaler("RemoveClipInput", ec.unmarshalInputRemoveClipInput),
+			graphql.NewInputUnmarshaler("RemoveMarkerInput", ec.unmarshalInputRemoveMarkerInput),
+			graphql.NewInputUnmarshaler("ShareBinInput", ec.unmarshalInputShareBinInput),
+			graphql.NewInputUnmarshaler("ShareInput", ec.unmarshalInputShareInput),
 			graphql.NewInputUnmarshaler("ThenInput", ec.unmarshalInputThenInput),
+			graphql.NewInputUnmarshaler("TrimClipInput", ec.unmarshalInputTrimClipInput),
+			graphql.NewInputUnmarshaler("UnshareBinInput", ec.unmarshalInputUnshareBinInput),
 			graphql.NewInputUnmarshaler("WithinInput", ec.unmarshalInputWithinInput),
 		)
 	}
@@ -2474,6 +3546,16 @@ func (ec *executionContext) childFields_ActiveRun(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type ActiveRun", field.Name)
 }
 
+func (ec *executionContext) childFields_AddClip(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_AddClip_clip(ctx, field)
+	case "after":
+		return ec.fieldContext_AddClip_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddClip", field.Name)
+}
+
 func (ec *executionContext) childFields_Annotation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "run":
@@ -2604,6 +3686,170 @@ func (ec *executionContext) childFields_AudioTrack(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type AudioTrack", field.Name)
 }
 
+func (ec *executionContext) childFields_Bin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Bin_id(ctx, field)
+	case "name":
+		return ec.fieldContext_Bin_name(ctx, field)
+	case "notes":
+		return ec.fieldContext_Bin_notes(ctx, field)
+	case "owner":
+		return ec.fieldContext_Bin_owner(ctx, field)
+	case "clips":
+		return ec.fieldContext_Bin_clips(ctx, field)
+	case "shares":
+		return ec.fieldContext_Bin_shares(ctx, field)
+	case "revision":
+		return ec.fieldContext_Bin_revision(ctx, field)
+	case "createdMs":
+		return ec.fieldContext_Bin_createdMs(ctx, field)
+	case "changedMs":
+		return ec.fieldContext_Bin_changedMs(ctx, field)
+	case "named":
+		return ec.fieldContext_Bin_named(ctx, field)
+	case "clipCount":
+		return ec.fieldContext_Bin_clipCount(ctx, field)
+	case "hiddenClips":
+		return ec.fieldContext_Bin_hiddenClips(ctx, field)
+	case "editable":
+		return ec.fieldContext_Bin_editable(ctx, field)
+	case "owned":
+		return ec.fieldContext_Bin_owned(ctx, field)
+	case "tag":
+		return ec.fieldContext_Bin_tag(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Bin", field.Name)
+}
+
+func (ec *executionContext) childFields_BinChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "revision":
+		return ec.fieldContext_BinChange_revision(ctx, field)
+	case "by":
+		return ec.fieldContext_BinChange_by(ctx, field)
+	case "atMs":
+		return ec.fieldContext_BinChange_atMs(ctx, field)
+	case "edits":
+		return ec.fieldContext_BinChange_edits(ctx, field)
+	case "before":
+		return ec.fieldContext_BinChange_before(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinChange", field.Name)
+}
+
+func (ec *executionContext) childFields_BinConflict(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edit":
+		return ec.fieldContext_BinConflict_edit(ctx, field)
+	case "reason":
+		return ec.fieldContext_BinConflict_reason(ctx, field)
+	case "clip":
+		return ec.fieldContext_BinConflict_clip(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinConflict", field.Name)
+}
+
+func (ec *executionContext) childFields_BinEdit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "add":
+		return ec.fieldContext_BinEdit_add(ctx, field)
+	case "remove":
+		return ec.fieldContext_BinEdit_remove(ctx, field)
+	case "move":
+		return ec.fieldContext_BinEdit_move(ctx, field)
+	case "trim":
+		return ec.fieldContext_BinEdit_trim(ctx, field)
+	case "note":
+		return ec.fieldContext_BinEdit_note(ctx, field)
+	case "putMarker":
+		return ec.fieldContext_BinEdit_putMarker(ctx, field)
+	case "removeMarker":
+		return ec.fieldContext_BinEdit_removeMarker(ctx, field)
+	case "name":
+		return ec.fieldContext_BinEdit_name(ctx, field)
+	case "share":
+		return ec.fieldContext_BinEdit_share(ctx, field)
+	case "unshare":
+		return ec.fieldContext_BinEdit_unshare(ctx, field)
+	case "wasAfter":
+		return ec.fieldContext_BinEdit_wasAfter(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinEdit", field.Name)
+}
+
+func (ec *executionContext) childFields_BinEdited(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bin":
+		return ec.fieldContext_BinEdited_bin(ctx, field)
+	case "conflicts":
+		return ec.fieldContext_BinEdited_conflicts(ctx, field)
+	case "links":
+		return ec.fieldContext_BinEdited_links(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinEdited", field.Name)
+}
+
+func (ec *executionContext) childFields_BinHistory(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "changes":
+		return ec.fieldContext_BinHistory_changes(ctx, field)
+	case "below":
+		return ec.fieldContext_BinHistory_below(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinHistory", field.Name)
+}
+
+func (ec *executionContext) childFields_BinLink(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "with":
+		return ec.fieldContext_BinLink_with(ctx, field)
+	case "secret":
+		return ec.fieldContext_BinLink_secret(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinLink", field.Name)
+}
+
+func (ec *executionContext) childFields_BinPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bins":
+		return ec.fieldContext_BinPage_bins(ctx, field)
+	case "cursor":
+		return ec.fieldContext_BinPage_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinPage", field.Name)
+}
+
+func (ec *executionContext) childFields_BinRerun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clips":
+		return ec.fieldContext_BinRerun_clips(ctx, field)
+	case "queries":
+		return ec.fieldContext_BinRerun_queries(ctx, field)
+	case "leftOut":
+		return ec.fieldContext_BinRerun_leftOut(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinRerun", field.Name)
+}
+
+func (ec *executionContext) childFields_BinRestored(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bin":
+		return ec.fieldContext_BinRestored_bin(ctx, field)
+	case "leftOut":
+		return ec.fieldContext_BinRestored_leftOut(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinRestored", field.Name)
+}
+
+func (ec *executionContext) childFields_BinTold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "bin":
+		return ec.fieldContext_BinTold_bin(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BinTold", field.Name)
+}
+
 func (ec *executionContext) childFields_Catalog(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "leaves":
@@ -2696,6 +3942,104 @@ func (ec *executionContext) childFields_CatalogSpace(ctx context.Context, field 
 		return ec.fieldContext_CatalogSpace_encoders(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CatalogSpace", field.Name)
+}
+
+func (ec *executionContext) childFields_Clip(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Clip_id(ctx, field)
+	case "asset":
+		return ec.fieldContext_Clip_asset(ctx, field)
+	case "start":
+		return ec.fieldContext_Clip_start(ctx, field)
+	case "end":
+		return ec.fieldContext_Clip_end(ctx, field)
+	case "handleBefore":
+		return ec.fieldContext_Clip_handleBefore(ctx, field)
+	case "handleAfter":
+		return ec.fieldContext_Clip_handleAfter(ctx, field)
+	case "notes":
+		return ec.fieldContext_Clip_notes(ctx, field)
+	case "colour":
+		return ec.fieldContext_Clip_colour(ctx, field)
+	case "markers":
+		return ec.fieldContext_Clip_markers(ctx, field)
+	case "q":
+		return ec.fieldContext_Clip_q(ctx, field)
+	case "text":
+		return ec.fieldContext_Clip_text(ctx, field)
+	case "language":
+		return ec.fieldContext_Clip_language(ctx, field)
+	case "run":
+		return ec.fieldContext_Clip_run(ctx, field)
+	case "algorithm":
+		return ec.fieldContext_Clip_algorithm(ctx, field)
+	case "version":
+		return ec.fieldContext_Clip_version(ctx, field)
+	case "confidence":
+		return ec.fieldContext_Clip_confidence(ctx, field)
+	case "addedBy":
+		return ec.fieldContext_Clip_addedBy(ctx, field)
+	case "addedMs":
+		return ec.fieldContext_Clip_addedMs(ctx, field)
+	case "added":
+		return ec.fieldContext_Clip_added(ctx, field)
+	case "trimmed":
+		return ec.fieldContext_Clip_trimmed(ctx, field)
+	case "noted":
+		return ec.fieldContext_Clip_noted(ctx, field)
+	case "unmarked":
+		return ec.fieldContext_Clip_unmarked(ctx, field)
+	case "title":
+		return ec.fieldContext_Clip_title(ctx, field)
+	case "titleName":
+		return ec.fieldContext_Clip_titleName(ctx, field)
+	case "startFrame":
+		return ec.fieldContext_Clip_startFrame(ctx, field)
+	case "endFrame":
+		return ec.fieldContext_Clip_endFrame(ctx, field)
+	case "startTimecode":
+		return ec.fieldContext_Clip_startTimecode(ctx, field)
+	case "endTimecode":
+		return ec.fieldContext_Clip_endTimecode(ctx, field)
+	case "thumbnail":
+		return ec.fieldContext_Clip_thumbnail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Clip", field.Name)
+}
+
+func (ec *executionContext) childFields_ClipMarker(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ClipMarker_id(ctx, field)
+	case "time":
+		return ec.fieldContext_ClipMarker_time(ctx, field)
+	case "text":
+		return ec.fieldContext_ClipMarker_text(ctx, field)
+	case "colour":
+		return ec.fieldContext_ClipMarker_colour(ctx, field)
+	case "revision":
+		return ec.fieldContext_ClipMarker_revision(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ClipMarker", field.Name)
+}
+
+func (ec *executionContext) childFields_ClipRerun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_ClipRerun_clip(ctx, field)
+	case "verdict":
+		return ec.fieldContext_ClipRerun_verdict(ctx, field)
+	case "run":
+		return ec.fieldContext_ClipRerun_run(ctx, field)
+	case "algorithm":
+		return ec.fieldContext_ClipRerun_algorithm(ctx, field)
+	case "version":
+		return ec.fieldContext_ClipRerun_version(ctx, field)
+	case "confidence":
+		return ec.fieldContext_ClipRerun_confidence(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ClipRerun", field.Name)
 }
 
 func (ec *executionContext) childFields_Evidence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2862,6 +4206,38 @@ func (ec *executionContext) childFields_MediaRef(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type MediaRef", field.Name)
 }
 
+func (ec *executionContext) childFields_MoveClip(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_MoveClip_clip(ctx, field)
+	case "after":
+		return ec.fieldContext_MoveClip_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MoveClip", field.Name)
+}
+
+func (ec *executionContext) childFields_NameBin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_NameBin_name(ctx, field)
+	case "notes":
+		return ec.fieldContext_NameBin_notes(ctx, field)
+	case "was":
+		return ec.fieldContext_NameBin_was(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NameBin", field.Name)
+}
+
+func (ec *executionContext) childFields_NamedBefore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_NamedBefore_name(ctx, field)
+	case "notes":
+		return ec.fieldContext_NamedBefore_notes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NamedBefore", field.Name)
+}
+
 func (ec *executionContext) childFields_NewHits(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hits":
@@ -2870,8 +4246,22 @@ func (ec *executionContext) childFields_NewHits(ctx context.Context, field graph
 		return ec.fieldContext_NewHits_token(ctx, field)
 	case "partial":
 		return ec.fieldContext_NewHits_partial(ctx, field)
+	case "gone":
+		return ec.fieldContext_NewHits_gone(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type NewHits", field.Name)
+}
+
+func (ec *executionContext) childFields_NoteClip(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_NoteClip_clip(ctx, field)
+	case "notes":
+		return ec.fieldContext_NoteClip_notes(ctx, field)
+	case "colour":
+		return ec.fieldContext_NoteClip_colour(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NoteClip", field.Name)
 }
 
 func (ec *executionContext) childFields_PartialFailure(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2904,6 +4294,26 @@ func (ec *executionContext) childFields_PlanStep(ctx context.Context, field grap
 		return ec.fieldContext_PlanStep_ms(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PlanStep", field.Name)
+}
+
+func (ec *executionContext) childFields_PutMarker(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_PutMarker_clip(ctx, field)
+	case "marker":
+		return ec.fieldContext_PutMarker_marker(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PutMarker", field.Name)
+}
+
+func (ec *executionContext) childFields_QueryRerun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "q":
+		return ec.fieldContext_QueryRerun_q(ctx, field)
+	case "found":
+		return ec.fieldContext_QueryRerun_found(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QueryRerun", field.Name)
 }
 
 func (ec *executionContext) childFields_Ran(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2980,6 +4390,24 @@ func (ec *executionContext) childFields_Region(ctx context.Context, field graphq
 		return ec.fieldContext_Region_h(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Region", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveClip(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_RemoveClip_clip(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveClip", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveMarker(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_RemoveMarker_clip(ctx, field)
+	case "marker":
+		return ec.fieldContext_RemoveMarker_marker(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveMarker", field.Name)
 }
 
 func (ec *executionContext) childFields_Run(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3068,6 +4496,26 @@ func (ec *executionContext) childFields_SearchAnswer(ctx context.Context, field 
 		return ec.fieldContext_SearchAnswer_unseenTitles(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SearchAnswer", field.Name)
+}
+
+func (ec *executionContext) childFields_Share(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "with":
+		return ec.fieldContext_Share_with(ctx, field)
+	case "edit":
+		return ec.fieldContext_Share_edit(ctx, field)
+	case "untilMs":
+		return ec.fieldContext_Share_untilMs(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Share", field.Name)
+}
+
+func (ec *executionContext) childFields_ShareBin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "share":
+		return ec.fieldContext_ShareBin_share(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShareBin", field.Name)
 }
 
 func (ec *executionContext) childFields_SuggestAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3196,6 +4644,30 @@ func (ec *executionContext) childFields_Total(ctx context.Context, field graphql
 		return ec.fieldContext_Total_exact(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Total", field.Name)
+}
+
+func (ec *executionContext) childFields_TrimClip(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clip":
+		return ec.fieldContext_TrimClip_clip(ctx, field)
+	case "start":
+		return ec.fieldContext_TrimClip_start(ctx, field)
+	case "end":
+		return ec.fieldContext_TrimClip_end(ctx, field)
+	case "handleBefore":
+		return ec.fieldContext_TrimClip_handleBefore(ctx, field)
+	case "handleAfter":
+		return ec.fieldContext_TrimClip_handleAfter(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TrimClip", field.Name)
+}
+
+func (ec *executionContext) childFields_UnshareBin(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "with":
+		return ec.fieldContext_UnshareBin_with(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnshareBin", field.Name)
 }
 
 func (ec *executionContext) childFields_VideoTrack(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3352,6 +4824,50 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_Mutation_createBin_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "notes",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["notes"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteBin_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "bin",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bin"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "seen",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["seen"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_deleteSavedSearch_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3363,6 +4879,44 @@ func (ec *executionContext) field_Mutation_deleteSavedSearch_args(ctx context.Co
 		return nil, err
 	}
 	args["name"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_editBin_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "bin",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bin"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "link",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["link"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "seen",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["seen"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "edits",
+		func(ctx context.Context, v any) ([]*BinEditInput, error) {
+			return ec.unmarshalNBinEditInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐBinEditInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["edits"] = arg3
 	return args, nil
 }
 
@@ -3399,6 +4953,44 @@ func (ec *executionContext) field_Mutation_picked_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["moments"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_restoreBin_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "bin",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bin"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "link",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["link"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "seen",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["seen"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "revision",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["revision"] = arg3
 	return args, nil
 }
 
@@ -3538,6 +5130,88 @@ func (ec *executionContext) field_Query_asset_args(ctx context.Context, rawArgs 
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_binHistory_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "bin",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bin"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "link",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["link"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "below",
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["below"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "limit",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["limit"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bin_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "link",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["link"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_bins_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "limit",
+		func(ctx context.Context, v any) (int32, error) {
+			return ec.unmarshalNInt2int32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["limit"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "cursor",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["cursor"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_recommend_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3557,6 +5231,28 @@ func (ec *executionContext) field_Query_recommend_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["limit"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rerunBin_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "bin",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bin"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "link",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["link"] = arg1
 	return args, nil
 }
 
@@ -3733,6 +5429,36 @@ func (ec *executionContext) field_Query_titles_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["cursor"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_watchBin_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "bin",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bin"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "link",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["link"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "known",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["known"] = arg2
 	return args, nil
 }
 
@@ -3968,6 +5694,61 @@ func (ec *executionContext) _ActiveRun_generation(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_ActiveRun_generation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ActiveRun", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AddClip_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.AddClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddClip_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Clip) graphql.Marshaler {
+			return ec.marshalNClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClip(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddClip_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddClip",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Clip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddClip_after(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.AddClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddClip_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddClip_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddClip", field, false, false, "String")
 }
 
 func (ec *executionContext) _Annotation_run(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Annotation) (ret graphql.Marshaler) {
@@ -5159,6 +6940,1349 @@ func (ec *executionContext) fieldContext_AudioTrack_name(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("AudioTrack", field, false, false, "String")
 }
 
+func (ec *executionContext) _Bin_id(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Id, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Bin_name(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "String")
+}
+
+func (ec *executionContext) _Bin_notes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "String")
+}
+
+func (ec *executionContext) _Bin_owner(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_owner(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Owner, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_owner(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "String")
+}
+
+func (ec *executionContext) _Bin_clips(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_clips(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clips, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Clip) graphql.Marshaler {
+			return ec.marshalNClip2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_clips(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bin",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Clip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bin_shares(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_shares(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shares, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Share) graphql.Marshaler {
+			return ec.marshalNShare2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐShareᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_shares(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bin",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Share(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Bin_revision(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_revision(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_revision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Bin_createdMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_createdMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNMillis2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_createdMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Millis")
+}
+
+func (ec *executionContext) _Bin_changedMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_changedMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChangedMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNMillis2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_changedMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Millis")
+}
+
+func (ec *executionContext) _Bin_named(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_named(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Named, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_named(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Bin_clipCount(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_clipCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ClipCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_clipCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Bin_hiddenClips(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_hiddenClips(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HiddenClips, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_hiddenClips(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Bin_editable(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_editable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Editable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_editable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Bin_owned(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_owned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Owned, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_owned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Bin_tag(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Bin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Bin_tag(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tag, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Bin_tag(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bin", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinChange_revision(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinChange_revision(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinChange_revision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinChange", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BinChange_by(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinChange_by(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinChange_by(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinChange", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinChange_atMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinChange_atMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AtMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNMillis2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinChange_atMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinChange", field, false, false, "Millis")
+}
+
+func (ec *executionContext) _BinChange_edits(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinChange_edits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edits, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.BinEdit) graphql.Marshaler {
+			return ec.marshalNBinEdit2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinEditᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinChange_edits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinChange",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinEdit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinChange_before(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinChange_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Clip) graphql.Marshaler {
+			return ec.marshalNClip2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinChange_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinChange",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Clip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinConflict_edit(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinConflict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinConflict_edit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinConflict_edit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinConflict", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BinConflict_reason(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinConflict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinConflict_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinConflict_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinConflict", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinConflict_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinConflict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinConflict_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Clip) graphql.Marshaler {
+			return ec.marshalOClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClip(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinConflict_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinConflict",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Clip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_add(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_add(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetAdd(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.AddClip) graphql.Marshaler {
+			return ec.marshalOAddClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐAddClip(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_add(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AddClip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_remove(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_remove(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetRemove(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.RemoveClip) graphql.Marshaler {
+			return ec.marshalORemoveClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRemoveClip(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_remove(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RemoveClip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_move(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_move(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetMove(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.MoveClip) graphql.Marshaler {
+			return ec.marshalOMoveClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐMoveClip(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_move(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MoveClip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_trim(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_trim(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetTrim(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.TrimClip) graphql.Marshaler {
+			return ec.marshalOTrimClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTrimClip(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_trim(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TrimClip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_note(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_note(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetNote(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.NoteClip) graphql.Marshaler {
+			return ec.marshalONoteClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐNoteClip(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NoteClip(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_putMarker(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_putMarker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetPutMarker(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.PutMarker) graphql.Marshaler {
+			return ec.marshalOPutMarker2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPutMarker(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_putMarker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PutMarker(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_removeMarker(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_removeMarker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetRemoveMarker(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.RemoveMarker) graphql.Marshaler {
+			return ec.marshalORemoveMarker2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRemoveMarker(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_removeMarker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RemoveMarker(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_name(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetName(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.NameBin) graphql.Marshaler {
+			return ec.marshalONameBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐNameBin(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NameBin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_share(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetShare(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.ShareBin) graphql.Marshaler {
+			return ec.marshalOShareBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐShareBin(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ShareBin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_unshare(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_unshare(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GetUnshare(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.UnshareBin) graphql.Marshaler {
+			return ec.marshalOUnshareBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐUnshareBin(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_unshare(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UnshareBin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdit_wasAfter(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinEdit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdit_wasAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WasAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdit_wasAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinEdit", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinEdited_bin(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.EditBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdited_bin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Bin) graphql.Marshaler {
+			return ec.marshalNBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdited_bin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdited",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdited_conflicts(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.EditBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdited_conflicts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conflicts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.BinConflict) graphql.Marshaler {
+			return ec.marshalNBinConflict2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinConflictᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdited_conflicts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdited",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinConflict(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinEdited_links(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.EditBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinEdited_links(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Links, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.BinLink) graphql.Marshaler {
+			return ec.marshalNBinLink2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinLinkᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinEdited_links(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinEdited",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinLink(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinHistory_changes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetBinHistoryResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinHistory_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.BinChange) graphql.Marshaler {
+			return ec.marshalNBinChange2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinHistory_changes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinHistory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinHistory_below(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetBinHistoryResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinHistory_below(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Below, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinHistory_below(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinHistory", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BinLink_with(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinLink) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinLink_with(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.With, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinLink_with(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinLink", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinLink_secret(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.BinLink) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinLink_secret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinLink_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinLink", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinPage_bins(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ListBinsResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinPage_bins(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bins, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Bin) graphql.Marshaler {
+			return ec.marshalNBin2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinPage_bins(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinPage",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinPage_cursor(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ListBinsResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinPage_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinPage_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinPage", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinRerun_clips(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RerunBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinRerun_clips(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clips, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.ClipRerun) graphql.Marshaler {
+			return ec.marshalNClipRerun2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipRerunᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinRerun_clips(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinRerun",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ClipRerun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinRerun_queries(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RerunBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinRerun_queries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Queries, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.QueryRerun) graphql.Marshaler {
+			return ec.marshalNQueryRerun2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐQueryRerunᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinRerun_queries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinRerun",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_QueryRerun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinRerun_leftOut(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RerunBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinRerun_leftOut(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LeftOut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinRerun_leftOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinRerun", field, false, false, "String")
+}
+
+func (ec *executionContext) _BinRestored_bin(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RestoreBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinRestored_bin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Bin) graphql.Marshaler {
+			return ec.marshalNBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinRestored_bin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinRestored",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _BinRestored_leftOut(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RestoreBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinRestored_leftOut(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LeftOut, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BinRestored_leftOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BinRestored", field, false, false, "Int")
+}
+
+func (ec *executionContext) _BinTold_bin(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.WatchBinResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BinTold_bin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Bin) graphql.Marshaler {
+			return ec.marshalOBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BinTold_bin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BinTold",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bin(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Catalog_leaves(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.GetCatalogResponse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5929,6 +9053,935 @@ func (ec *executionContext) _CatalogSpace_encoders(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_CatalogSpace_encoders(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CatalogSpace", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_id(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Id, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Clip_asset(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_asset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asset, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_asset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Clip_start(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_start(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Start, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_start(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _Clip_end(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_end(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.End, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_end(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _Clip_handleBefore(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_handleBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HandleBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_handleBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _Clip_handleAfter(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_handleAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HandleAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_handleAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _Clip_notes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_colour(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_colour(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Colour, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_colour(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_markers(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_markers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Markers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.ClipMarker) graphql.Marshaler {
+			return ec.marshalNClipMarker2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipMarkerᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_markers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Clip",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ClipMarker(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Clip_q(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_q(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Q, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_q(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_text(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_language(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_run(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Clip_algorithm(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_algorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Algorithm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_algorithm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_version(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_confidence(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_confidence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Confidence, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float32) graphql.Marshaler {
+			return ec.marshalNFloat2float32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_confidence(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Float")
+}
+
+func (ec *executionContext) _Clip_addedBy(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_addedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AddedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_addedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_addedMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_addedMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AddedMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNMillis2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_addedMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Millis")
+}
+
+func (ec *executionContext) _Clip_added(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_added(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Added, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_added(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Clip_trimmed(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_trimmed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Trimmed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_trimmed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Clip_noted(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_noted(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Noted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_noted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Clip_unmarked(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_unmarked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unmarked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_unmarked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Clip_title(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Clip_titleName(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_titleName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TitleName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_titleName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_startFrame(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_startFrame(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartFrame, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_startFrame(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Clip_endFrame(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_endFrame(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndFrame, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_endFrame(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Clip_startTimecode(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_startTimecode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartTimecode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_startTimecode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_endTimecode(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_endTimecode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndTimecode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_endTimecode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _Clip_thumbnail(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Clip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Clip_thumbnail(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Thumbnail, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Clip_thumbnail(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clip", field, false, false, "String")
+}
+
+func (ec *executionContext) _ClipMarker_id(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipMarker_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Id, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipMarker_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipMarker", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ClipMarker_time(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipMarker_time(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Time, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipMarker_time(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipMarker", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _ClipMarker_text(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipMarker_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipMarker_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipMarker", field, false, false, "String")
+}
+
+func (ec *executionContext) _ClipMarker_colour(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipMarker_colour(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Colour, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipMarker_colour(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipMarker", field, false, false, "String")
+}
+
+func (ec *executionContext) _ClipMarker_revision(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipMarker_revision(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipMarker_revision(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipMarker", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ClipRerun_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipRerun_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipRerun_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipRerun", field, false, false, "String")
+}
+
+func (ec *executionContext) _ClipRerun_verdict(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipRerun_verdict(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Verdict, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v cinedexv1.ClipVerdict) graphql.Marshaler {
+			return ec.marshalNClipVerdict2githubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipVerdict(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipRerun_verdict(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipRerun", field, false, false, "ClipVerdict")
+}
+
+func (ec *executionContext) _ClipRerun_run(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipRerun_run(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Run, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipRerun_run(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipRerun", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ClipRerun_algorithm(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipRerun_algorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Algorithm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipRerun_algorithm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipRerun", field, false, false, "String")
+}
+
+func (ec *executionContext) _ClipRerun_version(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipRerun_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipRerun_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipRerun", field, false, false, "String")
+}
+
+func (ec *executionContext) _ClipRerun_confidence(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ClipRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClipRerun_confidence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Confidence, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float32) graphql.Marshaler {
+			return ec.marshalNFloat2float32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ClipRerun_confidence(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClipRerun", field, false, false, "Float")
 }
 
 func (ec *executionContext) _Evidence_leaf(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Evidence) (ret graphql.Marshaler) {
@@ -7388,6 +11441,52 @@ func (ec *executionContext) fieldContext_MediaRef_version(_ context.Context, fie
 	return graphql.NewScalarFieldContext("MediaRef", field, false, false, "String")
 }
 
+func (ec *executionContext) _MoveClip_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.MoveClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MoveClip_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MoveClip_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MoveClip", field, false, false, "String")
+}
+
+func (ec *executionContext) _MoveClip_after(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.MoveClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MoveClip_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MoveClip_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MoveClip", field, false, false, "String")
+}
+
 func (ec *executionContext) _Mutation_saveSearch(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7564,6 +11663,306 @@ func (ec *executionContext) fieldContext_Mutation_forget(ctx context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createBin(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createBin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateBin(ctx, fc.Args["name"].(string), fc.Args["notes"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Bin) graphql.Marshaler {
+			return ec.marshalNBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createBin(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bin(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createBin_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_editBin(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_editBin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EditBin(ctx, fc.Args["bin"].(string), fc.Args["link"].(*string), fc.Args["seen"].(int32), fc.Args["edits"].([]*BinEditInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.EditBinResponse) graphql.Marshaler {
+			return ec.marshalNBinEdited2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐEditBinResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_editBin(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinEdited(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_editBin_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteBin(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteBin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteBin(ctx, fc.Args["bin"].(string), fc.Args["seen"].(int32))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteBin(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Boolean does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteBin_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_restoreBin(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_restoreBin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RestoreBin(ctx, fc.Args["bin"].(string), fc.Args["link"].(*string), fc.Args["seen"].(int32), fc.Args["revision"].(int32))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.RestoreBinResponse) graphql.Marshaler {
+			return ec.marshalNBinRestored2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRestoreBinResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_restoreBin(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinRestored(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_restoreBin_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NameBin_name(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NameBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NameBin_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NameBin_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NameBin", field, false, false, "String")
+}
+
+func (ec *executionContext) _NameBin_notes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NameBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NameBin_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NameBin_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NameBin", field, false, false, "String")
+}
+
+func (ec *executionContext) _NameBin_was(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NameBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NameBin_was(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Was, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.NameBin) graphql.Marshaler {
+			return ec.marshalONamedBefore2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐNameBin(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_NameBin_was(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NameBin",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NamedBefore(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NamedBefore_name(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NameBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NamedBefore_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NamedBefore_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NamedBefore", field, false, false, "String")
+}
+
+func (ec *executionContext) _NamedBefore_notes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NameBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NamedBefore_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NamedBefore_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NamedBefore", field, false, false, "String")
+}
+
 func (ec *executionContext) _NewHits_hits(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.WatchSearchResponse) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7649,6 +12048,107 @@ func (ec *executionContext) fieldContext_NewHits_partial(_ context.Context, fiel
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _NewHits_gone(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.WatchSearchResponse) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NewHits_gone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gone, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Hit) graphql.Marshaler {
+			return ec.marshalNHit2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐHitᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NewHits_gone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NewHits",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Hit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NoteClip_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NoteClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NoteClip_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NoteClip_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NoteClip", field, false, false, "String")
+}
+
+func (ec *executionContext) _NoteClip_notes(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NoteClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NoteClip_notes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Notes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NoteClip_notes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NoteClip", field, false, false, "String")
+}
+
+func (ec *executionContext) _NoteClip_colour(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.NoteClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NoteClip_colour(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Colour, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NoteClip_colour(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NoteClip", field, false, false, "String")
 }
 
 func (ec *executionContext) _PartialFailure_part(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PartialFailure) (ret graphql.Marshaler) {
@@ -7879,6 +12379,61 @@ func (ec *executionContext) _PlanStep_ms(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_PlanStep_ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PlanStep", field, false, false, "Float")
+}
+
+func (ec *executionContext) _PutMarker_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PutMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PutMarker_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PutMarker_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PutMarker", field, false, false, "String")
+}
+
+func (ec *executionContext) _PutMarker_marker(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.PutMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PutMarker_marker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Marker, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.ClipMarker) graphql.Marshaler {
+			return ec.marshalNClipMarker2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipMarker(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PutMarker_marker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutMarker",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ClipMarker(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Query_search(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -8253,6 +12808,182 @@ func (ec *executionContext) fieldContext_Query_catalog(_ context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_bins(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bins(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Bins(ctx, fc.Args["limit"].(int32), fc.Args["cursor"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.ListBinsResponse) graphql.Marshaler {
+			return ec.marshalNBinPage2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐListBinsResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bins(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinPage(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bins_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_bin(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_bin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Bin(ctx, fc.Args["id"].(string), fc.Args["link"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Bin) graphql.Marshaler {
+			return ec.marshalNBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_bin(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Bin(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_bin_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_binHistory(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_binHistory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().BinHistory(ctx, fc.Args["bin"].(string), fc.Args["link"].(*string), fc.Args["below"].(*int32), fc.Args["limit"].(int32))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.GetBinHistoryResponse) graphql.Marshaler {
+			return ec.marshalNBinHistory2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐGetBinHistoryResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_binHistory(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinHistory(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_binHistory_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rerunBin(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rerunBin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RerunBin(ctx, fc.Args["bin"].(string), fc.Args["link"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.RerunBinResponse) graphql.Marshaler {
+			return ec.marshalNBinRerun2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRerunBinResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rerunBin(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinRerun(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rerunBin_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query___type(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8324,6 +13055,61 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields___Schema(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _QueryRerun_q(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.QueryRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QueryRerun_q(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Q, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QueryRerun_q(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("QueryRerun", field, false, false, "String")
+}
+
+func (ec *executionContext) _QueryRerun_found(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.QueryRerun) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_QueryRerun_found(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Found, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*cinedexv1.Clip) graphql.Marshaler {
+			return ec.marshalNClip2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_QueryRerun_found(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "QueryRerun",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Clip(ctx, field)
 		},
 	}
 	return fc, nil
@@ -8943,6 +13729,75 @@ func (ec *executionContext) _Region_h(ctx context.Context, field graphql.Collect
 }
 func (ec *executionContext) fieldContext_Region_h(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Region", field, false, false, "Float")
+}
+
+func (ec *executionContext) _RemoveClip_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RemoveClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoveClip_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoveClip_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoveClip", field, false, false, "String")
+}
+
+func (ec *executionContext) _RemoveMarker_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RemoveMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoveMarker_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoveMarker_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoveMarker", field, false, false, "String")
+}
+
+func (ec *executionContext) _RemoveMarker_marker(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.RemoveMarker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoveMarker_marker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Marker, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoveMarker_marker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoveMarker", field, false, false, "String")
 }
 
 func (ec *executionContext) _Run_id(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Run) (ret graphql.Marshaler) {
@@ -9813,6 +14668,107 @@ func (ec *executionContext) fieldContext_SearchAnswer_unseenTitles(_ context.Con
 	return graphql.NewScalarFieldContext("SearchAnswer", field, false, false, "Int")
 }
 
+func (ec *executionContext) _Share_with(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Share) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Share_with(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.With, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Share_with(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Share", field, false, false, "String")
+}
+
+func (ec *executionContext) _Share_edit(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Share) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Share_edit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Share_edit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Share", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Share_untilMs(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Share) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Share_untilMs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UntilMs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNMillis2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Share_untilMs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Share", field, false, false, "Millis")
+}
+
+func (ec *executionContext) _ShareBin_share(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.ShareBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ShareBin_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.Share) graphql.Marshaler {
+			return ec.marshalNShare2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐShare(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ShareBin_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ShareBin",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Share(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_watchSearch(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -9851,6 +14807,50 @@ func (ec *executionContext) fieldContext_Subscription_watchSearch(ctx context.Co
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Subscription_watchSearch_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_watchBin(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_watchBin(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().WatchBin(ctx, fc.Args["bin"].(string), fc.Args["link"].(*string), fc.Args["known"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.WatchBinResponse) graphql.Marshaler {
+			return ec.marshalNBinTold2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐWatchBinResponse(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_watchBin(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BinTold(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_watchBin_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -10769,6 +15769,144 @@ func (ec *executionContext) _Total_exact(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_Total_exact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Total", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _TrimClip_clip(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TrimClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrimClip_clip(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clip, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrimClip_clip(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrimClip", field, false, false, "String")
+}
+
+func (ec *executionContext) _TrimClip_start(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TrimClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrimClip_start(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Start, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrimClip_start(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrimClip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _TrimClip_end(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TrimClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrimClip_end(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.End, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrimClip_end(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrimClip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _TrimClip_handleBefore(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TrimClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrimClip_handleBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HandleBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrimClip_handleBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrimClip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _TrimClip_handleAfter(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TrimClip) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TrimClip_handleAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HandleAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNFlicks2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TrimClip_handleAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrimClip", field, false, false, "Flicks")
+}
+
+func (ec *executionContext) _UnshareBin_with(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.UnshareBin) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnshareBin_with(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.With, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnshareBin_with(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UnshareBin", field, false, false, "String")
 }
 
 func (ec *executionContext) _VideoTrack_width(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
@@ -12230,6 +17368,55 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAddClipInput(ctx context.Context, obj any) (AddClipInput, error) {
+	var it AddClipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clip", "after"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clip":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clip"))
+			data, err := ec.unmarshalNClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐClipInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clip = data
+		case "after":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("after"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.After = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAddClipInput unmarshals raw into the AddClipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAddClipInput(ctx context.Context, raw any) (AddClipInput, error) {
+	var out AddClipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AddClipInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputAtLeastInput(ctx context.Context, obj any) (AtLeastInput, error) {
 	var it AtLeastInput
 	if obj == nil {
@@ -12332,6 +17519,321 @@ func (ec *executionContext) unmarshalInputAttributeRangeInput(ctx context.Contex
 func UnmarshalAttributeRangeInput(ctx context.Context, raw any) (AttributeRangeInput, error) {
 	var out AttributeRangeInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "AttributeRangeInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputBinEditInput(ctx context.Context, obj any) (BinEditInput, error) {
+	var it BinEditInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"add", "remove", "move", "trim", "note", "putMarker", "removeMarker", "name", "share", "unshare"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "add":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("add"))
+			data, err := ec.unmarshalOAddClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAddClipInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Add = data
+		case "remove":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remove"))
+			data, err := ec.unmarshalORemoveClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRemoveClipInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remove = data
+		case "move":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("move"))
+			data, err := ec.unmarshalOMoveClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐMoveClipInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Move = data
+		case "trim":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("trim"))
+			data, err := ec.unmarshalOTrimClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐTrimClipInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Trim = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := ec.unmarshalONoteClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNoteClipInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		case "putMarker":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("putMarker"))
+			data, err := ec.unmarshalOPutMarkerInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐPutMarkerInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PutMarker = data
+		case "removeMarker":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("removeMarker"))
+			data, err := ec.unmarshalORemoveMarkerInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRemoveMarkerInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RemoveMarker = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalONameBinInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNameBinInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "share":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("share"))
+			data, err := ec.unmarshalOShareBinInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐShareBinInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Share = data
+		case "unshare":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unshare"))
+			data, err := ec.unmarshalOUnshareBinInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐUnshareBinInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Unshare = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBinEditInput unmarshals raw into the BinEditInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBinEditInput(ctx context.Context, raw any) (BinEditInput, error) {
+	var out BinEditInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BinEditInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputClipInput(ctx context.Context, obj any) (ClipInput, error) {
+	var it ClipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "asset", "start", "end", "handleBefore", "handleAfter", "notes", "colour", "markers", "q", "text", "language", "run", "algorithm", "version", "confidence"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "asset":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("asset"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Asset = data
+		case "start":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("start"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Start = data
+		case "end":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("end"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.End = data
+		case "handleBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("handleBefore"))
+			data, err := ec.unmarshalOFlicks2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.HandleBefore = data
+		case "handleAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("handleAfter"))
+			data, err := ec.unmarshalOFlicks2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.HandleAfter = data
+		case "notes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Notes = data
+		case "colour":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("colour"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Colour = data
+		case "markers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("markers"))
+			data, err := ec.unmarshalOClipMarkerInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐClipMarkerInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Markers = data
+		case "q":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("q"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Q = data
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		case "language":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("language"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Language = data
+		case "run":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("run"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Run = data
+		case "algorithm":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("algorithm"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Algorithm = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
+		case "confidence":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confidence"))
+			data, err := ec.unmarshalOFloat2ᚖfloat64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Confidence = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalClipInput unmarshals raw into the ClipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalClipInput(ctx context.Context, raw any) (ClipInput, error) {
+	var out ClipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ClipInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputClipMarkerInput(ctx context.Context, obj any) (ClipMarkerInput, error) {
+	var it ClipMarkerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "time", "text", "colour"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "time":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("time"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Time = data
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		case "colour":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("colour"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Colour = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalClipMarkerInput unmarshals raw into the ClipMarkerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalClipMarkerInput(ctx context.Context, raw any) (ClipMarkerInput, error) {
+	var out ClipMarkerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ClipMarkerInput", raw, &out)
 	return out, err
 }
 
@@ -12685,6 +18187,104 @@ func UnmarshalLeafInput(ctx context.Context, raw any) (LeafInput, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputMoveClipInput(ctx context.Context, obj any) (MoveClipInput, error) {
+	var it MoveClipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clip", "after"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clip":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clip"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clip = data
+		case "after":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("after"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.After = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMoveClipInput unmarshals raw into the MoveClipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMoveClipInput(ctx context.Context, raw any) (MoveClipInput, error) {
+	var out MoveClipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MoveClipInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputNameBinInput(ctx context.Context, obj any) (NameBinInput, error) {
+	var it NameBinInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "notes"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "notes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Notes = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalNameBinInput unmarshals raw into the NameBinInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalNameBinInput(ctx context.Context, raw any) (NameBinInput, error) {
+	var out NameBinInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "NameBinInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputNearCutInput(ctx context.Context, obj any) (NearCutInput, error) {
 	var it NearCutInput
 	if obj == nil {
@@ -12731,6 +18331,62 @@ func (ec *executionContext) unmarshalInputNearCutInput(ctx context.Context, obj 
 func UnmarshalNearCutInput(ctx context.Context, raw any) (NearCutInput, error) {
 	var out NearCutInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "NearCutInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputNoteClipInput(ctx context.Context, obj any) (NoteClipInput, error) {
+	var it NoteClipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clip", "notes", "colour"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clip":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clip"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clip = data
+		case "notes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notes"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Notes = data
+		case "colour":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("colour"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Colour = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalNoteClipInput unmarshals raw into the NoteClipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalNoteClipInput(ctx context.Context, raw any) (NoteClipInput, error) {
+	var out NoteClipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "NoteClipInput", raw, &out)
 	return out, err
 }
 
@@ -12836,6 +18492,55 @@ func (ec *executionContext) unmarshalInputPickedInput(ctx context.Context, obj a
 func UnmarshalPickedInput(ctx context.Context, raw any) (PickedInput, error) {
 	var out PickedInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "PickedInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPutMarkerInput(ctx context.Context, obj any) (PutMarkerInput, error) {
+	var it PutMarkerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clip", "marker"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clip":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clip"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clip = data
+		case "marker":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("marker"))
+			data, err := ec.unmarshalNClipMarkerInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐClipMarkerInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Marker = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPutMarkerInput unmarshals raw into the PutMarkerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPutMarkerInput(ctx context.Context, raw any) (PutMarkerInput, error) {
+	var out PutMarkerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PutMarkerInput", raw, &out)
 	return out, err
 }
 
@@ -13119,6 +18824,195 @@ func UnmarshalRelatedInput(ctx context.Context, raw any) (RelatedInput, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRemoveClipInput(ctx context.Context, obj any) (RemoveClipInput, error) {
+	var it RemoveClipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clip"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clip":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clip"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clip = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRemoveClipInput unmarshals raw into the RemoveClipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRemoveClipInput(ctx context.Context, raw any) (RemoveClipInput, error) {
+	var out RemoveClipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemoveClipInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRemoveMarkerInput(ctx context.Context, obj any) (RemoveMarkerInput, error) {
+	var it RemoveMarkerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clip", "marker"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clip":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clip"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clip = data
+		case "marker":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("marker"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Marker = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRemoveMarkerInput unmarshals raw into the RemoveMarkerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRemoveMarkerInput(ctx context.Context, raw any) (RemoveMarkerInput, error) {
+	var out RemoveMarkerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemoveMarkerInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputShareBinInput(ctx context.Context, obj any) (ShareBinInput, error) {
+	var it ShareBinInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"share"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "share":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("share"))
+			data, err := ec.unmarshalNShareInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐShareInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Share = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShareBinInput unmarshals raw into the ShareBinInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShareBinInput(ctx context.Context, raw any) (ShareBinInput, error) {
+	var out ShareBinInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShareBinInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputShareInput(ctx context.Context, obj any) (ShareInput, error) {
+	var it ShareInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"with", "edit", "untilMs"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "with":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("with"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.With = data
+		case "edit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("edit"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Edit = data
+		case "untilMs":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("untilMs"))
+			data, err := ec.unmarshalOMillis2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UntilMs = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalShareInput unmarshals raw into the ShareInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalShareInput(ctx context.Context, raw any) (ShareInput, error) {
+	var out ShareInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ShareInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputThenInput(ctx context.Context, obj any) (ThenInput, error) {
 	var it ThenInput
 	if obj == nil {
@@ -13172,6 +19066,118 @@ func (ec *executionContext) unmarshalInputThenInput(ctx context.Context, obj any
 func UnmarshalThenInput(ctx context.Context, raw any) (ThenInput, error) {
 	var out ThenInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ThenInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputTrimClipInput(ctx context.Context, obj any) (TrimClipInput, error) {
+	var it TrimClipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clip", "start", "end", "handleBefore", "handleAfter"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clip":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clip"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clip = data
+		case "start":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("start"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Start = data
+		case "end":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("end"))
+			data, err := ec.unmarshalNFlicks2int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.End = data
+		case "handleBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("handleBefore"))
+			data, err := ec.unmarshalOFlicks2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.HandleBefore = data
+		case "handleAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("handleAfter"))
+			data, err := ec.unmarshalOFlicks2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.HandleAfter = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalTrimClipInput unmarshals raw into the TrimClipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalTrimClipInput(ctx context.Context, raw any) (TrimClipInput, error) {
+	var out TrimClipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "TrimClipInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputUnshareBinInput(ctx context.Context, obj any) (UnshareBinInput, error) {
+	var it UnshareBinInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"with"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "with":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("with"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.With = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUnshareBinInput unmarshals raw into the UnshareBinInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUnshareBinInput(ctx context.Context, raw any) (UnshareBinInput, error) {
+	var out UnshareBinInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UnshareBinInput", raw, &out)
 	return out, err
 }
 
@@ -13277,6 +19283,44 @@ func (ec *executionContext) _ActiveRun(ctx context.Context, sel ast.SelectionSet
 			}
 		case "generation":
 			out.Values[i] = ec._ActiveRun_generation(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var addClipImplementors = []string{"AddClip"}
+
+func (ec *executionContext) _AddClip(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.AddClip) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addClipImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddClip")
+		case "clip":
+			out.Values[i] = ec._AddClip_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._AddClip_after(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -13700,6 +19744,559 @@ func (ec *executionContext) _AudioTrack(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var binImplementors = []string{"Bin"}
+
+func (ec *executionContext) _Bin(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.Bin) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Bin")
+		case "id":
+			out.Values[i] = ec._Bin_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._Bin_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notes":
+			out.Values[i] = ec._Bin_notes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "owner":
+			out.Values[i] = ec._Bin_owner(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "clips":
+			out.Values[i] = ec._Bin_clips(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "shares":
+			out.Values[i] = ec._Bin_shares(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revision":
+			out.Values[i] = ec._Bin_revision(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdMs":
+			out.Values[i] = ec._Bin_createdMs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changedMs":
+			out.Values[i] = ec._Bin_changedMs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "named":
+			out.Values[i] = ec._Bin_named(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "clipCount":
+			out.Values[i] = ec._Bin_clipCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hiddenClips":
+			out.Values[i] = ec._Bin_hiddenClips(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "editable":
+			out.Values[i] = ec._Bin_editable(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "owned":
+			out.Values[i] = ec._Bin_owned(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tag":
+			out.Values[i] = ec._Bin_tag(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binChangeImplementors = []string{"BinChange"}
+
+func (ec *executionContext) _BinChange(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.BinChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinChange")
+		case "revision":
+			out.Values[i] = ec._BinChange_revision(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "by":
+			out.Values[i] = ec._BinChange_by(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "atMs":
+			out.Values[i] = ec._BinChange_atMs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edits":
+			out.Values[i] = ec._BinChange_edits(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._BinChange_before(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binConflictImplementors = []string{"BinConflict"}
+
+func (ec *executionContext) _BinConflict(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.BinConflict) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binConflictImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinConflict")
+		case "edit":
+			out.Values[i] = ec._BinConflict_edit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._BinConflict_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "clip":
+			out.Values[i] = ec._BinConflict_clip(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binEditImplementors = []string{"BinEdit"}
+
+func (ec *executionContext) _BinEdit(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.BinEdit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binEditImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinEdit")
+		case "add":
+			out.Values[i] = ec._BinEdit_add(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "remove":
+			out.Values[i] = ec._BinEdit_remove(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "move":
+			out.Values[i] = ec._BinEdit_move(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "trim":
+			out.Values[i] = ec._BinEdit_trim(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "note":
+			out.Values[i] = ec._BinEdit_note(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "putMarker":
+			out.Values[i] = ec._BinEdit_putMarker(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "removeMarker":
+			out.Values[i] = ec._BinEdit_removeMarker(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._BinEdit_name(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "share":
+			out.Values[i] = ec._BinEdit_share(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unshare":
+			out.Values[i] = ec._BinEdit_unshare(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "wasAfter":
+			out.Values[i] = ec._BinEdit_wasAfter(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binEditedImplementors = []string{"BinEdited"}
+
+func (ec *executionContext) _BinEdited(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.EditBinResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binEditedImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinEdited")
+		case "bin":
+			out.Values[i] = ec._BinEdited_bin(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "conflicts":
+			out.Values[i] = ec._BinEdited_conflicts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "links":
+			out.Values[i] = ec._BinEdited_links(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binHistoryImplementors = []string{"BinHistory"}
+
+func (ec *executionContext) _BinHistory(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.GetBinHistoryResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binHistoryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinHistory")
+		case "changes":
+			out.Values[i] = ec._BinHistory_changes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "below":
+			out.Values[i] = ec._BinHistory_below(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binLinkImplementors = []string{"BinLink"}
+
+func (ec *executionContext) _BinLink(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.BinLink) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binLinkImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinLink")
+		case "with":
+			out.Values[i] = ec._BinLink_with(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "secret":
+			out.Values[i] = ec._BinLink_secret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binPageImplementors = []string{"BinPage"}
+
+func (ec *executionContext) _BinPage(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.ListBinsResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binPageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinPage")
+		case "bins":
+			out.Values[i] = ec._BinPage_bins(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cursor":
+			out.Values[i] = ec._BinPage_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binRerunImplementors = []string{"BinRerun"}
+
+func (ec *executionContext) _BinRerun(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.RerunBinResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binRerunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinRerun")
+		case "clips":
+			out.Values[i] = ec._BinRerun_clips(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "queries":
+			out.Values[i] = ec._BinRerun_queries(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "leftOut":
+			out.Values[i] = ec._BinRerun_leftOut(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binRestoredImplementors = []string{"BinRestored"}
+
+func (ec *executionContext) _BinRestored(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.RestoreBinResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binRestoredImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinRestored")
+		case "bin":
+			out.Values[i] = ec._BinRestored_bin(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "leftOut":
+			out.Values[i] = ec._BinRestored_leftOut(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var binToldImplementors = []string{"BinTold"}
+
+func (ec *executionContext) _BinTold(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.WatchBinResponse) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, binToldImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BinTold")
+		case "bin":
+			out.Values[i] = ec._BinTold_bin(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var catalogImplementors = []string{"Catalog"}
 
 func (ec *executionContext) _Catalog(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.GetCatalogResponse) graphql.Marshaler {
@@ -13980,6 +20577,290 @@ func (ec *executionContext) _CatalogSpace(ctx context.Context, sel ast.Selection
 			}
 		case "encoders":
 			out.Values[i] = ec._CatalogSpace_encoders(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var clipImplementors = []string{"Clip"}
+
+func (ec *executionContext) _Clip(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.Clip) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, clipImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Clip")
+		case "id":
+			out.Values[i] = ec._Clip_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asset":
+			out.Values[i] = ec._Clip_asset(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "start":
+			out.Values[i] = ec._Clip_start(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "end":
+			out.Values[i] = ec._Clip_end(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "handleBefore":
+			out.Values[i] = ec._Clip_handleBefore(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "handleAfter":
+			out.Values[i] = ec._Clip_handleAfter(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notes":
+			out.Values[i] = ec._Clip_notes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "colour":
+			out.Values[i] = ec._Clip_colour(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "markers":
+			out.Values[i] = ec._Clip_markers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "q":
+			out.Values[i] = ec._Clip_q(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = ec._Clip_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "language":
+			out.Values[i] = ec._Clip_language(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "run":
+			out.Values[i] = ec._Clip_run(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "algorithm":
+			out.Values[i] = ec._Clip_algorithm(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._Clip_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "confidence":
+			out.Values[i] = ec._Clip_confidence(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addedBy":
+			out.Values[i] = ec._Clip_addedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addedMs":
+			out.Values[i] = ec._Clip_addedMs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "added":
+			out.Values[i] = ec._Clip_added(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "trimmed":
+			out.Values[i] = ec._Clip_trimmed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "noted":
+			out.Values[i] = ec._Clip_noted(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unmarked":
+			out.Values[i] = ec._Clip_unmarked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "title":
+			out.Values[i] = ec._Clip_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "titleName":
+			out.Values[i] = ec._Clip_titleName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startFrame":
+			out.Values[i] = ec._Clip_startFrame(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endFrame":
+			out.Values[i] = ec._Clip_endFrame(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startTimecode":
+			out.Values[i] = ec._Clip_startTimecode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endTimecode":
+			out.Values[i] = ec._Clip_endTimecode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "thumbnail":
+			out.Values[i] = ec._Clip_thumbnail(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var clipMarkerImplementors = []string{"ClipMarker"}
+
+func (ec *executionContext) _ClipMarker(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.ClipMarker) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, clipMarkerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ClipMarker")
+		case "id":
+			out.Values[i] = ec._ClipMarker_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "time":
+			out.Values[i] = ec._ClipMarker_time(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = ec._ClipMarker_text(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "colour":
+			out.Values[i] = ec._ClipMarker_colour(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revision":
+			out.Values[i] = ec._ClipMarker_revision(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var clipRerunImplementors = []string{"ClipRerun"}
+
+func (ec *executionContext) _ClipRerun(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.ClipRerun) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, clipRerunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ClipRerun")
+		case "clip":
+			out.Values[i] = ec._ClipRerun_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "verdict":
+			out.Values[i] = ec._ClipRerun_verdict(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "run":
+			out.Values[i] = ec._ClipRerun_run(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "algorithm":
+			out.Values[i] = ec._ClipRerun_algorithm(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._ClipRerun_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "confidence":
+			out.Values[i] = ec._ClipRerun_confidence(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14501,6 +21382,44 @@ func (ec *executionContext) _MediaRef(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var moveClipImplementors = []string{"MoveClip"}
+
+func (ec *executionContext) _MoveClip(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.MoveClip) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, moveClipImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MoveClip")
+		case "clip":
+			out.Values[i] = ec._MoveClip_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._MoveClip_after(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var mutationImplementors = []string{"Mutation"}
 
 func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -14548,6 +21467,115 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "createBin":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createBin(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "editBin":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_editBin(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteBin":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteBin(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "restoreBin":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_restoreBin(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var nameBinImplementors = []string{"NameBin"}
+
+func (ec *executionContext) _NameBin(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.NameBin) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nameBinImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NameBin")
+		case "name":
+			out.Values[i] = ec._NameBin_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notes":
+			out.Values[i] = ec._NameBin_notes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "was":
+			out.Values[i] = ec._NameBin_was(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var namedBeforeImplementors = []string{"NamedBefore"}
+
+func (ec *executionContext) _NamedBefore(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.NameBin) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, namedBeforeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NamedBefore")
+		case "name":
+			out.Values[i] = ec._NamedBefore_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notes":
+			out.Values[i] = ec._NamedBefore_notes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -14588,6 +21616,54 @@ func (ec *executionContext) _NewHits(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "partial":
 			out.Values[i] = ec._NewHits_partial(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gone":
+			out.Values[i] = ec._NewHits_gone(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var noteClipImplementors = []string{"NoteClip"}
+
+func (ec *executionContext) _NoteClip(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.NoteClip) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, noteClipImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NoteClip")
+		case "clip":
+			out.Values[i] = ec._NoteClip_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notes":
+			out.Values[i] = ec._NoteClip_notes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "colour":
+			out.Values[i] = ec._NoteClip_colour(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14714,6 +21790,44 @@ func (ec *executionContext) _PlanStep(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var putMarkerImplementors = []string{"PutMarker"}
+
+func (ec *executionContext) _PutMarker(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.PutMarker) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, putMarkerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PutMarker")
+		case "clip":
+			out.Values[i] = ec._PutMarker_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "marker":
+			out.Values[i] = ec._PutMarker_marker(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var queryImplementors = []string{"Query"}
 
 func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -14787,6 +21901,30 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_catalog(ctx, field)
 				})
+		case "bins":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_bins(ctx, field)
+				})
+		case "bin":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_bin(ctx, field)
+				})
+		case "binHistory":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_binHistory(ctx, field)
+				})
+		case "rerunBin":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_rerunBin(ctx, field)
+				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -14800,6 +21938,44 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var queryRerunImplementors = []string{"QueryRerun"}
+
+func (ec *executionContext) _QueryRerun(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.QueryRerun) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, queryRerunImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("QueryRerun")
+		case "q":
+			out.Values[i] = ec._QueryRerun_q(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "found":
+			out.Values[i] = ec._QueryRerun_found(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -15040,6 +22216,77 @@ func (ec *executionContext) _Region(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "h":
 			out.Values[i] = ec._Region_h(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var removeClipImplementors = []string{"RemoveClip"}
+
+func (ec *executionContext) _RemoveClip(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.RemoveClip) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, removeClipImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RemoveClip")
+		case "clip":
+			out.Values[i] = ec._RemoveClip_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var removeMarkerImplementors = []string{"RemoveMarker"}
+
+func (ec *executionContext) _RemoveMarker(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.RemoveMarker) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, removeMarkerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RemoveMarker")
+		case "clip":
+			out.Values[i] = ec._RemoveMarker_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "marker":
+			out.Values[i] = ec._RemoveMarker_marker(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -15319,6 +22566,82 @@ func (ec *executionContext) _SearchAnswer(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var shareImplementors = []string{"Share"}
+
+func (ec *executionContext) _Share(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.Share) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shareImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Share")
+		case "with":
+			out.Values[i] = ec._Share_with(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "edit":
+			out.Values[i] = ec._Share_edit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "untilMs":
+			out.Values[i] = ec._Share_untilMs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var shareBinImplementors = []string{"ShareBin"}
+
+func (ec *executionContext) _ShareBin(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.ShareBin) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, shareBinImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ShareBin")
+		case "share":
+			out.Values[i] = ec._ShareBin_share(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var subscriptionImplementors = []string{"Subscription"}
 
 func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
@@ -15334,6 +22657,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	switch fields[0].Name {
 	case "watchSearch":
 		return ec._Subscription_watchSearch(ctx, fields[0])
+	case "watchBin":
+		return ec._Subscription_watchBin(ctx, fields[0])
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}
@@ -15756,6 +23081,92 @@ func (ec *executionContext) _Total(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "exact":
 			out.Values[i] = ec._Total_exact(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var trimClipImplementors = []string{"TrimClip"}
+
+func (ec *executionContext) _TrimClip(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.TrimClip) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trimClipImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrimClip")
+		case "clip":
+			out.Values[i] = ec._TrimClip_clip(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "start":
+			out.Values[i] = ec._TrimClip_start(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "end":
+			out.Values[i] = ec._TrimClip_end(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "handleBefore":
+			out.Values[i] = ec._TrimClip_handleBefore(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "handleAfter":
+			out.Values[i] = ec._TrimClip_handleAfter(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var unshareBinImplementors = []string{"UnshareBin"}
+
+func (ec *executionContext) _UnshareBin(ctx context.Context, sel ast.SelectionSet, obj *cinedexv1.UnshareBin) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unshareBinImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnshareBin")
+		case "with":
+			out.Values[i] = ec._UnshareBin_with(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16387,6 +23798,193 @@ func (ec *executionContext) marshalNAudioTrack2ᚖgithubᚗcomᚋcinedexᚋcined
 	return ec._AudioTrack(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNBin2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Bin) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.Bin) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Bin!")
+		return graphql.Null
+	}
+	return ec._Bin(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinChange2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinChangeᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.BinChange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBinChange2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinChange(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBinChange2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinChange(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.BinChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinChange!")
+		return graphql.Null
+	}
+	return ec._BinChange(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinConflict2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinConflictᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.BinConflict) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBinConflict2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinConflict(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBinConflict2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinConflict(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.BinConflict) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinConflict!")
+		return graphql.Null
+	}
+	return ec._BinConflict(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinEdit2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinEditᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.BinEdit) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBinEdit2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinEdit(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBinEdit2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinEdit(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.BinEdit) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinEdit!")
+		return graphql.Null
+	}
+	return ec._BinEdit(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNBinEditInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐBinEditInputᚄ(ctx context.Context, v any) ([]*BinEditInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*BinEditInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNBinEditInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐBinEditInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNBinEditInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐBinEditInput(ctx context.Context, v any) (*BinEditInput, error) {
+	res, err := ec.unmarshalInputBinEditInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBinEdited2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐEditBinResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.EditBinResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinEdited!")
+		return graphql.Null
+	}
+	return ec._BinEdited(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinHistory2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐGetBinHistoryResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.GetBinHistoryResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinHistory!")
+		return graphql.Null
+	}
+	return ec._BinHistory(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinLink2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinLinkᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.BinLink) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNBinLink2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinLink(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNBinLink2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBinLink(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.BinLink) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinLink!")
+		return graphql.Null
+	}
+	return ec._BinLink(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinPage2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐListBinsResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.ListBinsResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinPage!")
+		return graphql.Null
+	}
+	return ec._BinPage(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinRerun2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRerunBinResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.RerunBinResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinRerun!")
+		return graphql.Null
+	}
+	return ec._BinRerun(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinRestored2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRestoreBinResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.RestoreBinResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinRestored!")
+		return graphql.Null
+	}
+	return ec._BinRestored(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBinTold2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐWatchBinResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.WatchBinResponse) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BinTold!")
+		return graphql.Null
+	}
+	return ec._BinTold(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16517,6 +24115,102 @@ func (ec *executionContext) marshalNCatalogSpace2ᚖgithubᚗcomᚋcinedexᚋcin
 		return graphql.Null
 	}
 	return ec._CatalogSpace(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNClip2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Clip) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClip(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClip(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.Clip) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Clip!")
+		return graphql.Null
+	}
+	return ec._Clip(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐClipInput(ctx context.Context, v any) (*ClipInput, error) {
+	res, err := ec.unmarshalInputClipInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNClipMarker2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipMarkerᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.ClipMarker) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNClipMarker2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipMarker(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNClipMarker2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipMarker(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.ClipMarker) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ClipMarker!")
+		return graphql.Null
+	}
+	return ec._ClipMarker(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNClipMarkerInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐClipMarkerInput(ctx context.Context, v any) (*ClipMarkerInput, error) {
+	res, err := ec.unmarshalInputClipMarkerInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNClipRerun2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipRerunᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.ClipRerun) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNClipRerun2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipRerun(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNClipRerun2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipRerun(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.ClipRerun) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ClipRerun!")
+		return graphql.Null
+	}
+	return ec._ClipRerun(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNClipVerdict2githubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipVerdict(ctx context.Context, v any) (cinedexv1.ClipVerdict, error) {
+	res, err := UnmarshalClipVerdict(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNClipVerdict2githubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClipVerdict(ctx context.Context, sel ast.SelectionSet, v cinedexv1.ClipVerdict) graphql.Marshaler {
+	_ = sel
+	res := MarshalClipVerdict(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ClipVerdict!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNEvidence2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐEvidenceᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Evidence) graphql.Marshaler {
@@ -16765,6 +24459,20 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 	return res
 }
 
+func (ec *executionContext) unmarshalNMillis2int64(ctx context.Context, v any) (int64, error) {
+	res, err := UnmarshalWhole(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMillis2int64(ctx context.Context, sel ast.SelectionSet, v int64) graphql.Marshaler {
+	_ = sel
+	res := MarshalWhole(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Millis!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNNewHits2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐWatchSearchResponse(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.WatchSearchResponse) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "NewHits!")
@@ -16857,6 +24565,30 @@ func (ec *executionContext) unmarshalNQueryInput2ᚕᚖgithubᚗcomᚋcinedexᚋ
 func (ec *executionContext) unmarshalNQueryInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInput(ctx context.Context, v any) (*QueryInput, error) {
 	res, err := ec.unmarshalInputQueryInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNQueryRerun2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐQueryRerunᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.QueryRerun) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNQueryRerun2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐQueryRerun(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNQueryRerun2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐQueryRerun(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.QueryRerun) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "QueryRerun!")
+		return graphql.Null
+	}
+	return ec._QueryRerun(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNRan2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRanᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Ran) graphql.Marshaler {
@@ -17002,6 +24734,35 @@ func (ec *executionContext) marshalNSearchAnswer2ᚖgithubᚗcomᚋcinedexᚋcin
 		return graphql.Null
 	}
 	return ec._SearchAnswer(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNShare2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐShareᚄ(ctx context.Context, sel ast.SelectionSet, v []*cinedexv1.Share) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNShare2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐShare(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNShare2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐShare(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.Share) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Share!")
+		return graphql.Null
+	}
+	return ec._Share(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNShareInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐShareInput(ctx context.Context, v any) (*ShareInput, error) {
+	res, err := ec.unmarshalInputShareInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
@@ -17333,6 +25094,21 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
+func (ec *executionContext) marshalOAddClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐAddClip(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.AddClip) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AddClip(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOAddClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAddClipInput(ctx context.Context, v any) (*AddClipInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAddClipInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalOAtLeastInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐAtLeastInput(ctx context.Context, v any) (*AtLeastInput, error) {
 	if v == nil {
 		return nil, nil
@@ -17394,6 +25170,13 @@ func (ec *executionContext) marshalOBase642ᚕbyte(ctx context.Context, sel ast.
 	return res
 }
 
+func (ec *executionContext) marshalOBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐBin(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.Bin) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Bin(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -17422,6 +25205,30 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐClip(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.Clip) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Clip(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOClipMarkerInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐClipMarkerInputᚄ(ctx context.Context, v any) ([]*ClipMarkerInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*ClipMarkerInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNClipMarkerInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐClipMarkerInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) unmarshalOExampleInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐExampleInputᚄ(ctx context.Context, v any) ([]*ExampleInput, error) {
@@ -17570,6 +25377,61 @@ func (ec *executionContext) marshalOMediaRef2ᚖgithubᚗcomᚋcinedexᚋcinedex
 	return ec._MediaRef(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOMillis2ᚖint64(ctx context.Context, v any) (*int64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := UnmarshalWhole(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMillis2ᚖint64(ctx context.Context, sel ast.SelectionSet, v *int64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := MarshalWhole(*v)
+	return res
+}
+
+func (ec *executionContext) marshalOMoveClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐMoveClip(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.MoveClip) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._MoveClip(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOMoveClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐMoveClipInput(ctx context.Context, v any) (*MoveClipInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputMoveClipInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalONameBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐNameBin(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.NameBin) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._NameBin(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalONameBinInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNameBinInput(ctx context.Context, v any) (*NameBinInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputNameBinInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalONamedBefore2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐNameBin(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.NameBin) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._NamedBefore(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalONames2map(ctx context.Context, v any) (map[string]string, error) {
 	if v == nil {
 		return nil, nil
@@ -17596,6 +25458,21 @@ func (ec *executionContext) unmarshalONearCutInput2ᚖgithubᚗcomᚋcinedexᚋc
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalONoteClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐNoteClip(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.NoteClip) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._NoteClip(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalONoteClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNoteClipInput(ctx context.Context, v any) (*NoteClipInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputNoteClipInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalONumberRangeInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐNumberRangeInput(ctx context.Context, v any) (*NumberRangeInput, error) {
 	if v == nil {
 		return nil, nil
@@ -17618,6 +25495,21 @@ func (ec *executionContext) marshalOOrder2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋ
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) marshalOPutMarker2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐPutMarker(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.PutMarker) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._PutMarker(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOPutMarkerInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐPutMarkerInput(ctx context.Context, v any) (*PutMarkerInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputPutMarkerInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOQueryInput2ᚕᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐQueryInputᚄ(ctx context.Context, v any) ([]*QueryInput, error) {
@@ -17682,6 +25574,51 @@ func (ec *executionContext) unmarshalORelatedInput2ᚖgithubᚗcomᚋcinedexᚋc
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputRelatedInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORemoveClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRemoveClip(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.RemoveClip) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RemoveClip(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORemoveClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRemoveClipInput(ctx context.Context, v any) (*RemoveClipInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRemoveClipInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORemoveMarker2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐRemoveMarker(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.RemoveMarker) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RemoveMarker(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORemoveMarkerInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐRemoveMarkerInput(ctx context.Context, v any) (*RemoveMarkerInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRemoveMarkerInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOShareBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐShareBin(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.ShareBin) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ShareBin(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOShareBinInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐShareBinInput(ctx context.Context, v any) (*ShareBinInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputShareBinInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -17769,6 +25706,36 @@ func (ec *executionContext) marshalOTotal2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋ
 		return graphql.Null
 	}
 	return ec._Total(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOTrimClip2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐTrimClip(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.TrimClip) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TrimClip(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOTrimClipInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐTrimClipInput(ctx context.Context, v any) (*TrimClipInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputTrimClipInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUnshareBin2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐUnshareBin(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.UnshareBin) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UnshareBin(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOUnshareBinInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐUnshareBinInput(ctx context.Context, v any) (*UnshareBinInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputUnshareBinInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOVideoTrack2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋpkgᚋschemaᚋcinedexv1ᚐVideoTrack(ctx context.Context, sel ast.SelectionSet, v *cinedexv1.VideoTrack) graphql.Marshaler {

@@ -11,6 +11,13 @@ import (
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
+// An id that the bin has already is a conflict, unless the clip is the same.
+type AddClipInput struct {
+	Clip *ClipInput `json:"clip"`
+	// The clip behind which the new clip goes. Without it, the end.
+	After *string `json:"after,omitempty"`
+}
+
 // The time in which moments of at least count of the queries hold.
 type AtLeastInput struct {
 	Count   int32         `json:"count"`
@@ -22,6 +29,54 @@ type AttributeRangeInput struct {
 	Name string   `json:"name"`
 	Min  *float64 `json:"min,omitempty"`
 	Max  *float64 `json:"max,omitempty"`
+}
+
+// One change of a bin.
+type BinEditInput struct {
+	Add *AddClipInput `json:"add,omitempty"`
+	// A clip that is gone is no conflict.
+	Remove *RemoveClipInput `json:"remove,omitempty"`
+	// Of two moves of a clip at once, the later counts.
+	Move         *MoveClipInput     `json:"move,omitempty"`
+	Trim         *TrimClipInput     `json:"trim,omitempty"`
+	Note         *NoteClipInput     `json:"note,omitempty"`
+	PutMarker    *PutMarkerInput    `json:"putMarker,omitempty"`
+	RemoveMarker *RemoveMarkerInput `json:"removeMarker,omitempty"`
+	Name         *NameBinInput      `json:"name,omitempty"`
+	// The owner alone may share.
+	Share *ShareBinInput `json:"share,omitempty"`
+	// The owner alone may end a share.
+	Unshare *UnshareBinInput `json:"unshare,omitempty"`
+}
+
+type ClipInput struct {
+	// Unlike the ids of the bin's other clips. Without it, the service chooses one.
+	ID           *string            `json:"id,omitempty"`
+	Asset        string             `json:"asset"`
+	Start        int64              `json:"start"`
+	End          int64              `json:"end"`
+	HandleBefore *int64             `json:"handleBefore,omitempty"`
+	HandleAfter  *int64             `json:"handleAfter,omitempty"`
+	Notes        *string            `json:"notes,omitempty"`
+	Colour       *string            `json:"colour,omitempty"`
+	Markers      []*ClipMarkerInput `json:"markers,omitempty"`
+	// The query that found the clip, and what the hit told.
+	Q          *string  `json:"q,omitempty"`
+	Text       *string  `json:"text,omitempty"`
+	Language   *string  `json:"language,omitempty"`
+	Run        *string  `json:"run,omitempty"`
+	Algorithm  *string  `json:"algorithm,omitempty"`
+	Version    *string  `json:"version,omitempty"`
+	Confidence *float64 `json:"confidence,omitempty"`
+}
+
+type ClipMarkerInput struct {
+	// Unlike the ids of the clip's other markers. Without it, the service chooses one.
+	ID *string `json:"id,omitempty"`
+	// Within the clip and its handles.
+	Time   int64   `json:"time"`
+	Text   *string `json:"text,omitempty"`
+	Colour *string `json:"colour,omitempty"`
 }
 
 // Words, a picture, or a place in an asset: set exactly one of text, image and asset.
@@ -95,13 +150,30 @@ type LeafInput struct {
 	Same *bool `json:"same,omitempty"`
 }
 
+type MoveClipInput struct {
+	Clip string `json:"clip"`
+	// The clip behind which the clip goes. Without it, the beginning.
+	After *string `json:"after,omitempty"`
+}
+
 type Mutation struct {
+}
+
+type NameBinInput struct {
+	Name  string  `json:"name"`
+	Notes *string `json:"notes,omitempty"`
 }
 
 // Moments that start or end at most gap from a boundary between two shots.
 type NearCutInput struct {
 	Query *QueryInput `json:"query"`
 	Gap   int64       `json:"gap"`
+}
+
+type NoteClipInput struct {
+	Clip   string  `json:"clip"`
+	Notes  *string `json:"notes,omitempty"`
+	Colour *string `json:"colour,omitempty"`
 }
 
 // Numbers from min to max, both included.
@@ -115,6 +187,11 @@ type PickedInput struct {
 	Asset string `json:"asset"`
 	Start int64  `json:"start"`
 	End   int64  `json:"end"`
+}
+
+type PutMarkerInput struct {
+	Clip   string           `json:"clip"`
+	Marker *ClipMarkerInput `json:"marker"`
 }
 
 // A query is a tree; each node is one of these.
@@ -158,6 +235,26 @@ type RelatedInput struct {
 	Gap *int64 `json:"gap,omitempty"`
 }
 
+type RemoveClipInput struct {
+	Clip string `json:"clip"`
+}
+
+type RemoveMarkerInput struct {
+	Clip   string `json:"clip"`
+	Marker string `json:"marker"`
+}
+
+type ShareBinInput struct {
+	Share *ShareInput `json:"share"`
+}
+
+// with is link for a new link: the answer tells the secret once.
+type ShareInput struct {
+	With    string `json:"with"`
+	Edit    *bool  `json:"edit,omitempty"`
+	UntilMs *int64 `json:"untilMs,omitempty"`
+}
+
 // Told over Server-Sent Events: POST /graphql with the header Accept: text/event-stream.
 type Subscription struct {
 }
@@ -167,6 +264,18 @@ type ThenInput struct {
 	Left  *QueryInput `json:"left"`
 	Right *QueryInput `json:"right"`
 	Gap   int64       `json:"gap"`
+}
+
+type TrimClipInput struct {
+	Clip         string `json:"clip"`
+	Start        int64  `json:"start"`
+	End          int64  `json:"end"`
+	HandleBefore *int64 `json:"handleBefore,omitempty"`
+	HandleAfter  *int64 `json:"handleAfter,omitempty"`
+}
+
+type UnshareBinInput struct {
+	With string `json:"with"`
 }
 
 // Moments of both in the same asset at most gap apart.

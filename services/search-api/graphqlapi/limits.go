@@ -40,6 +40,8 @@ const (
 	MaxDirectives = 100
 	// MaxErrors bounds the errors of an answer: each word of a document may be wrong by itself.
 	MaxErrors = 20
+	// maxBins and maxChanges bound the pages of bins and of a bin's history, as the service does.
+	maxBins, maxChanges = 200, 100
 	// searchCost is the cost of a search without its hits.
 	searchCost = 1000
 	// frameLengthsCost is the cost of the lengths of all frames of a film.
@@ -85,6 +87,7 @@ func complexity() (c ComplexityRoot) {
 		return searchCost + paged(child, hits, gateway.MaxLimit)
 	}
 	c.Subscription.WatchSearch = func(child int, _ string, _ *string) int { return searchCost + child }
+	c.NewHits.Gone = func(child int) int { return 1 + gateway.DefaultLimit*child }
 	c.NewHits.Hits = func(child int) int { return 1 + gateway.DefaultLimit*child }
 	c.Query.Suggest = func(child int, _ string, limit int32) int { return paged(child, limit, gateway.MaxSuggestions) }
 	c.Query.Recommend = func(child int, _ string, limit int32) int {
@@ -96,6 +99,14 @@ func complexity() (c ComplexityRoot) {
 	}
 	usually := func(n int) func(int) int { return func(child int) int { return 1 + n*child } }
 	c.Query.Status = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
+	c.Query.Bins = func(child int, limit int32, _ *string) int { return paged(child, limit, maxBins) }
+	c.Query.BinHistory = func(child int, _ string, _ *string, _ *int32, limit int32) int {
+		return paged(child, limit, maxChanges)
+	}
+	c.Query.RerunBin = func(child int, _ string, _ *string) int { return searchCost + child }
+	c.Bin.Clips, c.Bin.Shares, c.Clip.Markers = usually(50), usually(2), usually(2)
+	c.BinChange.Edits, c.BinChange.Before = usually(2), usually(1)
+	c.BinRerun.Clips, c.BinRerun.Queries, c.QueryRerun.Found = usually(50), usually(2), usually(20)
 	c.Hit.Evidence, c.Hit.Marks, c.Hit.Lines, c.HitLine.Marks = usually(4), usually(4), usually(2), usually(4)
 	c.TitleEntry.Assets = usually(2)
 	c.AssetAnswer.FrameLengths = func(child int) int { return frameLengthsCost + child }

@@ -45,14 +45,21 @@ func (r resolvers) DeleteSavedSearch(ctx context.Context, name string) (bool, er
 // WatchSearch tells new hits until the caller leaves, or the stream ends for a reason of its own. A client that subscribes anew is told the
 // reason.
 func (r resolvers) WatchSearch(ctx context.Context, name string, since *string) (<-chan *pb.WatchSearchResponse, error) {
+	return follow(ctx, func(ctx context.Context, tell func(*pb.WatchSearchResponse) error) error {
+		return r.rpc.Watch(ctx, &pb.WatchSearchRequest{Name: name, Since: value(since)}, tell)
+	})
+}
+
+// follow begins a stream of messages. An error before the first message is returned.
+func follow[M any](ctx context.Context, serve func(ctx context.Context, tell func(M) error) error) (<-chan M, error) {
 	ctx, end := rpc.BeginStream(ctx)
-	out := make(chan *pb.WatchSearchResponse)
+	out := make(chan M)
 	begun, failed := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer end()
 		defer close(out)
 		first := true
-		err := r.rpc.Watch(ctx, &pb.WatchSearchRequest{Name: name, Since: value(since)}, func(m *pb.WatchSearchResponse) error {
+		err := serve(ctx, func(m M) error {
 			if first {
 				first = false
 				close(begun)

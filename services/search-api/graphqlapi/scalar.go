@@ -155,6 +155,20 @@ func MarshalRunState(s pb.RunState) graphql.Marshaler { return graphql.MarshalSt
 // UnmarshalRunState reads a state by name.
 func UnmarshalRunState(v any) (pb.RunState, error) { return named(states, v, "state of a run") }
 
+var verdicts = map[pb.ClipVerdict]string{
+	pb.ClipVerdict_CLIP_VERDICT_SAME: "SAME", pb.ClipVerdict_CLIP_VERDICT_FOUND_AGAIN: "FOUND_AGAIN", pb.ClipVerdict_CLIP_VERDICT_GONE: "GONE",
+}
+
+// MarshalClipVerdict gives a verdict by its name.
+func MarshalClipVerdict(v pb.ClipVerdict) graphql.Marshaler {
+	return graphql.MarshalString(verdicts[v])
+}
+
+// UnmarshalClipVerdict takes a verdict by its name.
+func UnmarshalClipVerdict(v any) (pb.ClipVerdict, error) {
+	return named(verdicts, v, "verdict of a re-run")
+}
+
 func named[T comparable](names map[T]string, v any, what string) (T, error) {
 	for t, name := range names {
 		if name == v {

@@ -121,6 +121,7 @@ func TestEachCallIsOneLine(t *testing.T) {
 		"no protobuf":        {request{"POST", rpc + "Search", "\x00\x00\x00\x00\x02\xff\xff", "editor", "application/grpc-web"}, audit.Entry{Call: rpc + "Search", Outcome: "invalid"}},
 		"graphql":            {post("/graphql", `{"query":"{search(q:\"storm\"){hits{title}} titles{titles{title{id}}}}"}`), audit.Entry{Call: "POST /graphql", Queries: []string{"storm"}, Titles: []string{"harbour"}, TitlesTotal: 1, Hits: 2, Outcome: "ok"}},
 		"graphql refused":    {post("/graphql", `{"query":"{asset(id:\"nothing\"){asset{id}}}"}`), audit.Entry{Call: "POST /graphql", About: "nothing", Outcome: "not_found", Reason: `there is no asset "nothing"`}},
+		"graphql, no bin":    {post("/graphql", `{"query":"{bin(id:\"nothing\"){id}}"}`), audit.Entry{Call: "POST /graphql", About: "nothing", Outcome: "not_found", Reason: `there is no bin "nothing"`}},
 		"no graphql":         {post("/graphql", `{"query":"{"}`), audit.Entry{Call: "POST /graphql", Outcome: "invalid", Reason: "input:1:2: Expected Name, found <EOF>"}},
 		"film":               {get("/media/" + asset.GetId()), audit.Entry{Call: "GET /media/{asset}", About: asset.GetId(), Titles: []string{"harbour"}, TitlesTotal: 1, Hits: 1, Outcome: "ok"}},
 		"a hidden film":      {get("/media/" + hidden.GetId()), audit.Entry{Call: "GET /media/{asset}", About: hidden.GetId(), Outcome: "not_found"}},

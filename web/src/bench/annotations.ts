@@ -4,6 +4,7 @@ import { searches, until } from "../api";
 import type { CatalogKind } from "../generated/cinedex/v1/catalog_pb";
 import type { Annotation } from "../generated/cinedex/v1/noun_pb";
 import type { Hit } from "../generated/cinedex/v1/search_pb";
+import { kinds as catalogKinds } from "../store/catalog";
 import { language } from "../words/words";
 import { second } from "./clock";
 import { film } from "./film";
@@ -11,7 +12,7 @@ import { opened } from "./open";
 import { place } from "../url";
 
 /** The kinds of annotation, in the order of their lanes. */
-export const kinds = signal<CatalogKind[]>([]);
+export const kinds = computed(catalogKinds);
 /** A track is the lines of one kind in one language. */
 export type Track = { key: string; kind: CatalogKind; language: string; lines: Annotation[] };
 export const tracks = signal<Track[]>([]);
@@ -91,9 +92,6 @@ export function begin(): () => void {
       read(running.signal);
     }), () => running.abort());
   };
-  follow((abort) => {
-    if (!kinds.peek().length) until(() => searches.getCatalog({}, { signal: abort }), abort).then((c) => (kinds.value = c.kinds), quiet);
-  });
   follow((abort) => {
     tracks.value = [];
     const f = film.value;

@@ -11,7 +11,7 @@ import { Lanes } from "./lanes";
 import { opened, playsNow } from "./open";
 import { play, seek } from "./player";
 import { Screen } from "./screen";
-import { way, wrongFrame } from "./source";
+import { begin as beginSource, fresh, source } from "./source";
 import { Transcript } from "./transcript";
 import { begin as beginWaveform } from "./waveform";
 
@@ -35,14 +35,13 @@ export function Bench() {
     // A link to a moment puts the hands on the film. Whoever is among the hits or in the box stays there.
     const on = document.activeElement;
     if (!on || on === document.body) bench.current?.focus();
-    const ends = [beginAnnotations(), beginWaveform(), beginKeys(() => bench.current)];
+    const ends = [beginAnnotations(), beginWaveform(), beginSource(), beginKeys(() => bench.current)];
     return () => ends.forEach((end) => end());
   }, []);
   useEffect(() => {
     if (known.value !== asset) {
       known.value = asset;
-      way.value = "file";
-      wrongFrame.value = false;
+      fresh();
       frame.value = at;
       void load(asset).then(() => {
         seek(at);
@@ -59,16 +58,15 @@ export function Bench() {
     const timer = setTimeout(() => { if (place.peek().asset === film.peek()?.asset.id) go({ frame: frame.peek() }, false); }, 250);
     return () => clearTimeout(timer);
   }, [frame.value, playing.value]);
-  const full = () => {
-    if (document.fullscreenElement) void document.exitFullscreen();
-    else void bench.current?.requestFullscreen();
-  };
+  // Returns false where the browser refuses.
+  const full = (): Promise<boolean> => (document.fullscreenElement ? document.exitFullscreen() : bench.current!.requestFullscreen()).then(() => true, () => false);
   const close = () => go({ asset: "" });
   const title = film.value?.asset.title;
   return (
     <section ref={bench} class="bench" tabIndex={-1} aria-label={t("bench.name")} onKeyDown={(e) => { if (e.key === "Escape" && !e.defaultPrevented && !document.fullscreenElement) close(); }}>
       <header class="bench-head">
         <h2 dir="auto">{title ? title.name || title.id : t("bench.loading")}</h2>
+        {source.value.proxy && <span class="badge" title={t("bench.proxy.hint")}>{t("bench.proxy")}</span>}
         <Tool icon="close" name="bench.close" run={close} />
       </header>
       {problem.value && <p class="bad" role="alert">{problem.value.text}</p>}

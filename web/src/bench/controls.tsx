@@ -1,6 +1,7 @@
 // The buttons of the bench.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { kindName } from "../store/catalog";
 import { languageName, t, type Key } from "../words/words";
 import { chosen, hits, track, tracks } from "./annotations";
 import { collectRange } from "./collect";
@@ -76,7 +77,7 @@ function Tracks() {
   return (
     <select aria-label={t("bench.subtitles")} title={t("bench.subtitles")} value={track.value?.key ?? "none"} onChange={(e) => (chosen.value = e.currentTarget.value)}>
       <option value="none">{t("bench.subtitles.none")}</option>
-      {tracks.value.map((x) => <option value={x.key}>{languageName(x.language || "und")} · {x.kind.label || x.kind.kind}</option>)}
+      {tracks.value.map((x) => <option value={x.key}>{languageName(x.language || "und")} · {kindName(x.kind.kind)}</option>)}
     </select>
   );
 }
@@ -101,14 +102,18 @@ function Marks() {
   return <p class="marks">{t("bench.marks", { in: label(s[0]), out: label(s[1]), n: Number(s[1] - s[0]) })}</p>;
 }
 
-export function Controls({ full }: { full: () => void }) {
+export function Controls({ full }: { full: () => Promise<boolean> }) {
   const told = useSignal<Key | "">("");
   const copy = async () => {
     told.value = "";
     told.value = await navigator.clipboard.writeText(label(frame.value)).then(() => "bench.copied" as const, () => "bench.copied.not" as const);
   };
+  const whole = async () => {
+    told.value = "";
+    told.value = (await full()) ? "" : "bench.full.not";
+  };
   useEffect(() => {
-    Object.assign(doings, { copy: () => void copy(), full, collect: collectRange });
+    Object.assign(doings, { copy: () => void copy(), full: () => void whole(), collect: collectRange });
   });
   const some = hits.value.length === 0;
   return (
@@ -132,7 +137,7 @@ export function Controls({ full }: { full: () => void }) {
         <span class="gap" />
         <Tool icon="bin" name="bench.collect" run={collectRange} />
         <Tool icon="copy" name="bench.copy" run={() => void copy()} />
-        <Tool icon="full" name="bench.full" run={full} />
+        <Tool icon="full" name="bench.full" run={() => void whole()} />
       </div>
       <div class="tools">
         <Timecode />
@@ -144,7 +149,7 @@ export function Controls({ full }: { full: () => void }) {
         <Like />
       </div>
       <Marks />
-      <p class="hidden-text" role="status">{told.value && t(told.value)}</p>
+      <p class={told.value.endsWith(".not") ? "bad small" : "hidden-text"} role="status">{told.value && t(told.value)}</p>
     </div>
   );
 }

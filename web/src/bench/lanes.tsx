@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { CatalogKind } from "../generated/cinedex/v1/catalog_pb";
 import type { Annotation } from "../generated/cinedex/v1/noun_pb";
+import { kindName, laneName } from "../store/catalog";
 import { languageName, t } from "../words/words";
 import { drawn, hits, kinds, more, track, tracks, view } from "./annotations";
 import { secondsOf, second, spanOf } from "./clock";
@@ -38,13 +39,13 @@ function lanesOf(): Lane[] {
     const [k] = of as [CatalogKind];
     if (k.inLanguage) {
       for (const x of tracks.value.filter((x) => x.kind.lane === lane)) {
-        lanes.push({ key: x.key, name: `${x.kind.label || x.kind.kind} · ${languageName(x.language || "und")}`, hint: k.hint, icon: k.icon, items: x.lines.map(itemOf) });
+        lanes.push({ key: x.key, name: `${kindName(x.kind.kind)} · ${languageName(x.language || "und")}`, hint: k.hint, icon: k.icon, items: x.lines.map(itemOf) });
       }
       continue;
     }
     const names = new Set(of.map((k) => k.kind));
     const items = drawn.value.filter((a) => names.has(a.kind)).map(itemOf);
-    if (items.length) lanes.push({ key: lane, name: k.label || k.kind, hint: k.hint, icon: k.icon, items });
+    if (items.length) lanes.push({ key: lane, name: laneName(of), hint: k.hint, icon: k.icon, items });
   }
   const speaking = (track.value?.lines ?? []).filter((a) => a.character);
   if (speaking.length) lanes.push({ key: "characters", name: t("bench.characters"), hint: t("bench.characters.hint"), icon: "person", items: speaking.map((a) => ({ ...itemOf(a), text: a.character })) });

@@ -129,6 +129,15 @@ export function step(n: bigint): void {
   seek(frame.peek() + n);
 }
 
+/** another shows the frame of the last source in a new source, and plays on. */
+export function another(): void {
+  const at = playing.peek() ? speed.peek() : 0;
+  stopReverse();
+  playing.value = false;
+  seek(frame.peek());
+  if (at !== 0) play(at);
+}
+
 export function pause(): void {
   begins = 0;
   stopReverse();

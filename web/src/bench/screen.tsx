@@ -5,8 +5,8 @@ import { t } from "../words/words";
 import { linesAt, track } from "./annotations";
 import { film, frame, playing } from "./film";
 import { ask, between, type Part } from "./part";
-import { attach, seek, toggle } from "./player";
-import { source, unplayable, way, wrongFrame } from "./source";
+import { another, attach, toggle } from "./player";
+import { making, retry, source, unplayable, way, wrongFrame } from "./source";
 
 /** Subtitles stand on the picture. */
 function Subtitles() {
@@ -58,6 +58,23 @@ function Draw({ video }: { video: () => HTMLVideoElement | null }) {
   );
 }
 
+/** Making tells how far the proxy is: over the picture where nothing plays, and on the edge of the picture where the file plays meanwhile. */
+function Making() {
+  const m = making.value;
+  if (!m && way.value !== "none") return null;
+  const share = Math.floor((m?.done ?? 0) * 100);
+  return (
+    <div class={way.value === "none" ? "unplayable" : "inexact"}>
+      <p role={m?.step === "failed" || m?.step === "denied" ? "alert" : "status"}>
+        {way.value === "none" && t("bench.unplayable")} {m && t(`bench.proxy.${m.step}`, { role: m.role })}
+      </p>
+      {m?.step === "making" && <p class="making"><progress max={100} value={share} aria-label={t("bench.proxy.done")} /> <span aria-hidden="true">{t("bench.proxy.share", { n: share })}</span></p>}
+      {m?.text && <p class="small" lang="en">{m.text}</p>}
+      {m?.step === "failed" && <p><button type="button" onClick={retry}>{t("bench.proxy.retry")}</button></p>}
+    </div>
+  );
+}
+
 export function Screen() {
   const video = useRef<HTMLVideoElement>(null);
   const src = source.value.url;
@@ -66,15 +83,15 @@ export function Screen() {
     return () => attach(null);
   }, []);
   useEffect(() => {
-    if (src) seek(frame.peek()); // the new source shows the frame of the old
+    if (src) another();
   }, [src]);
   return (
     <div class="screen">
-      <video ref={video} src={src || undefined} preload="auto" playsInline onClick={toggle} onError={() => void unplayable()} aria-label={t("bench.picture")} />
+      <video ref={video} src={src || undefined} preload="auto" playsInline onClick={toggle} onError={() => { if (source.peek().url) unplayable(); }} aria-label={t("bench.picture")} />
       {!playing.value && src && <Draw video={() => video.current} />}
       <Subtitles />
       {wrongFrame.value && <p class="inexact" role="status">{t("bench.inexact")}</p>}
-      {way.value === "none" && <p class="unplayable" role="alert">{t("bench.unplayable")}</p>}
+      <Making />
     </div>
   );
 }

@@ -34,5 +34,12 @@ export const leafName = (name: string): string => {
   return word(`leaf.${leaf?.name ?? name}`, leaf?.label || leaf?.name || name);
 };
 
-/** kindName tells a kind of annotation to a person. */
+/** kindName tells a kind of annotation to a person. A kind that the interface does not know has the name of the catalogue. */
 export const kindName = (kind: string): string => word(`kind.${kind}`, kinds().find((k) => k.kind === kind)?.label || kind);
+
+/** laneName tells a lane to a person, by the kinds of the lane. A lane with a kind that the interface does not know has the name of the first kind. */
+export const laneName = (of: readonly CatalogKind[]): string => {
+  const known = of.every((k) => word(`kind.${k.kind}`, "") !== "");
+  const first = kindName(of[0]!.kind);
+  return of.length > 1 && known ? word(`lane.${of[0]!.lane}`, first) : first;
+};

@@ -54,7 +54,8 @@ type SavedSearchServiceClient interface {
 	// The caller's saved searches, by name.
 	ListSavedSearches(context.Context, *connect.Request[cinedexv1.ListSavedSearchesRequest]) (*connect.Response[cinedexv1.ListSavedSearchesResponse], error)
 	DeleteSavedSearch(context.Context, *connect.Request[cinedexv1.DeleteSavedSearchRequest]) (*connect.Response[cinedexv1.DeleteSavedSearchResponse], error)
-	// New hits of a saved search, as the hits become searchable: each hit once. The stream ends when the caller's rights change, when the
+	// New hits of a saved search, as the hits become searchable: each hit once. And hits that do not answer the search any more, because a new run does not
+	// find them. The stream ends when the caller's rights change, when the
 	// search is deleted or replaced, and when the server stops. A client that calls again with the last token gets what came meanwhile.
 	WatchSearch(context.Context, *connect.Request[cinedexv1.WatchSearchRequest]) (*connect.ServerStreamForClient[cinedexv1.WatchSearchResponse], error)
 }
@@ -132,7 +133,8 @@ type SavedSearchServiceHandler interface {
 	// The caller's saved searches, by name.
 	ListSavedSearches(context.Context, *connect.Request[cinedexv1.ListSavedSearchesRequest]) (*connect.Response[cinedexv1.ListSavedSearchesResponse], error)
 	DeleteSavedSearch(context.Context, *connect.Request[cinedexv1.DeleteSavedSearchRequest]) (*connect.Response[cinedexv1.DeleteSavedSearchResponse], error)
-	// New hits of a saved search, as the hits become searchable: each hit once. The stream ends when the caller's rights change, when the
+	// New hits of a saved search, as the hits become searchable: each hit once. And hits that do not answer the search any more, because a new run does not
+	// find them. The stream ends when the caller's rights change, when the
 	// search is deleted or replaced, and when the server stops. A client that calls again with the last token gets what came meanwhile.
 	WatchSearch(context.Context, *connect.Request[cinedexv1.WatchSearchRequest], *connect.ServerStream[cinedexv1.WatchSearchResponse]) error
 }

@@ -47,7 +47,8 @@ class Proxy(Message):
     height: int
     size_bytes: int
     reason: str
-    def __init__(self, *, state: int | None = ..., original: Original | None = ..., done: int | None = ..., frames: int | None = ..., url: str | None = ..., run: str | None = ..., width: int | None = ..., height: int | None = ..., size_bytes: int | None = ..., reason: str | None = ...) -> None: ...
+    role: str
+    def __init__(self, *, state: int | None = ..., original: Original | None = ..., done: int | None = ..., frames: int | None = ..., url: str | None = ..., run: str | None = ..., width: int | None = ..., height: int | None = ..., size_bytes: int | None = ..., reason: str | None = ..., role: str | None = ...) -> None: ...
 
 class Original(Message):
     playable: int

@@ -13,12 +13,13 @@ DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
     b".SavedSearchR\x05saved\"*\x0a\x12SaveSearchResponse\x12\x14\x0a\x05query\x18\x01 \x01(\x09R\x05query\"\x1a\x0a\x18ListSavedSearchesRequest\"J\x0a\x19ListS"
     b"avedSearchesResponse\x12-\x0a\x05saved\x18\x01 \x03(\x0b2\x17.cinedex.v1.SavedSearchR\x05saved\".\x0a\x18DeleteSavedSearchRequest\x12\x12\x0a\x04n"
     b"ame\x18\x01 \x01(\x09R\x04name\"\x1b\x0a\x19DeleteSavedSearchResponse\">\x0a\x12WatchSearchRequest\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04name\x12\x14\x0a\x05since\x18\x02 \x01("
-    b"\x09R\x05since\"\x86\x01\x0a\x13WatchSearchResponse\x12#\x0a\x04hits\x18\x01 \x03(\x0b2\x0f.cinedex.v1.HitR\x04hits\x12\x14\x0a\x05token\x18\x02 \x01(\x09R\x05token\x124\x0a\x07parti"
-    b"al\x18\x03 \x03(\x0b2\x1a.cinedex.v1.PartialFailureR\x07partial2\xf7\x02\x0a\x12SavedSearchService\x12K\x0a\x0aSaveSearch\x12\x1d.cinedex.v1.Save"
-    b"SearchRequest\x1a\x1e.cinedex.v1.SaveSearchResponse\x12`\x0a\x11ListSavedSearches\x12$.cinedex.v1.ListSavedSearchesReq"
-    b"uest\x1a%.cinedex.v1.ListSavedSearchesResponse\x12`\x0a\x11DeleteSavedSearch\x12$.cinedex.v1.DeleteSavedSearchReque"
-    b"st\x1a%.cinedex.v1.DeleteSavedSearchResponse\x12P\x0a\x0bWatchSearch\x12\x1e.cinedex.v1.WatchSearchRequest\x1a\x1f.cinedex.v"
-    b"1.WatchSearchResponse0\x01B;Z9github.com/cinedex/cinedex/pkg/schema/cinedexv1;cinedexv1b\x06proto3"
+    b"\x09R\x05since\"\xab\x01\x0a\x13WatchSearchResponse\x12#\x0a\x04hits\x18\x01 \x03(\x0b2\x0f.cinedex.v1.HitR\x04hits\x12\x14\x0a\x05token\x18\x02 \x01(\x09R\x05token\x124\x0a\x07parti"
+    b"al\x18\x03 \x03(\x0b2\x1a.cinedex.v1.PartialFailureR\x07partial\x12#\x0a\x04gone\x18\x04 \x03(\x0b2\x0f.cinedex.v1.HitR\x04gone2\xf7\x02\x0a\x12SavedSearchSe"
+    b"rvice\x12K\x0a\x0aSaveSearch\x12\x1d.cinedex.v1.SaveSearchRequest\x1a\x1e.cinedex.v1.SaveSearchResponse\x12`\x0a\x11ListSavedSearc"
+    b"hes\x12$.cinedex.v1.ListSavedSearchesRequest\x1a%.cinedex.v1.ListSavedSearchesResponse\x12`\x0a\x11DeleteSavedSearc"
+    b"h\x12$.cinedex.v1.DeleteSavedSearchRequest\x1a%.cinedex.v1.DeleteSavedSearchResponse\x12P\x0a\x0bWatchSearch\x12\x1e.cine"
+    b"dex.v1.WatchSearchRequest\x1a\x1f.cinedex.v1.WatchSearchResponse0\x01B;Z9github.com/cinedex/cinedex/pkg/schem"
+    b"a/cinedexv1;cinedexv1b\x06proto3"
 )
 
 _globals = globals()

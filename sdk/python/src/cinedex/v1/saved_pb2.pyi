@@ -50,4 +50,5 @@ class WatchSearchResponse(Message):
     hits: Any  # a list of search_pb2.Hit
     token: str
     partial: Any  # a list of search_pb2.PartialFailure
-    def __init__(self, *, hits: Iterable[search_pb2.Hit] | None = ..., token: str | None = ..., partial: Iterable[search_pb2.PartialFailure] | None = ...) -> None: ...
+    gone: Any  # a list of search_pb2.Hit
+    def __init__(self, *, hits: Iterable[search_pb2.Hit] | None = ..., token: str | None = ..., partial: Iterable[search_pb2.PartialFailure] | None = ..., gone: Iterable[search_pb2.Hit] | None = ...) -> None: ...
