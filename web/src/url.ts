@@ -1,5 +1,8 @@
 // The state of the page in its address, so that a link leads a colleague to the same place.
 import { signal, effect } from "@preact/signals";
+import { lineOf } from "./links";
+
+export { inQuotes } from "./links";
 
 /** A View is a part of the application. */
 export type View = "search" | "bins" | "library" | "operators";
@@ -17,27 +20,6 @@ export type Place = {
   asset: string;
   frame: bigint;
 };
-
-/** inQuotes writes a value for the query line. */
-export const inQuotes = (value: string): string => `"${value.replace(/[\\"]/g, "\\$&")}"`;
-
-/** narrowed adds a filter to a query line. */
-export function narrowed(q: string, filter: string, value: string): string {
-  const line = /\b(THEN|WITHIN|OVERLAPS|DURING|OF|ABOVE|BELOW|INSIDE|THAN|NEAR|OR)\b/.test(q) ? `(${q})` : q;
-  return `${line} ${filter}:${inQuotes(value)}`.trim();
-}
-
-// Links of earlier releases name a way to ask, a title and a language beside the words.
-function lineOf(p: URLSearchParams): string {
-  const way = p.get("way") ?? "";
-  let q = p.get("q") ?? "";
-  if (q && /^[a-z_]+$/.test(way) && way !== "query") q = `${way}:${inQuotes(q)}`;
-  for (const [name, filter] of [["title", "title"], ["lang", "lang"]] as const) {
-    const value = p.get(name);
-    if (value) q = narrowed(q, filter, value);
-  }
-  return q;
-}
 
 function read(): Place {
   const p = new URLSearchParams(location.search);
