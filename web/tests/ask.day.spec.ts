@@ -1,7 +1,7 @@
 // An editor asks: words, languages, pictures, terms as chips, suggestions, and what is told of the answer.
 import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
-import { answered, ask, box, chips, clean, enter, expect, fits, hits, status, test } from "./day.ts";
+import { answered, ask, box, chips, clean, enter, expect, fits, hits, path, shared, status, test } from "./day.ts";
 
 const suggestions = (page: Page) => page.getByRole("listbox").getByRole("option");
 
@@ -22,23 +22,24 @@ const questions: [name: string, question: string, found: string][] = [
   ["two leaves", "dialogue:sugar AND dialogue:honey", "We have no sugar left, only honey."],
   ["one leaf and not another", "dialogue:captain AND NOT dialogue:coffee", "The lamp went dark, captain."],
 ];
-for (const [name, question, found] of questions) {
-  test(`finds ${name} @everywhere`, async ({ page }) => {
-    await enter(page);
-    await ask(page, question);
-    await expect(hitOf(page, found).first()).toBeVisible();
-    await expect(status(page)).not.toHaveClass(/bad/);
-  });
-}
-
-test("the words found are marked", async ({ page }) => {
-  await enter(page, "?q=whistle");
-  await expect(hits(page).first().locator("mark").first()).toHaveText(/whistle/i);
+test("questions in words, languages, phrases and leaves find their lines @everywhere", async ({ page }) => {
+  test.slow(); // twelve questions
+  await enter(page);
+  for (const [name, question, found] of questions) {
+    await test.step(name, async () => {
+      if (await chips(page).count()) await page.goto(shared().url + path);
+      await ask(page, question);
+      await expect(hitOf(page, found).first()).toBeVisible();
+      await expect(status(page)).not.toHaveClass(/bad/);
+    });
+  }
 });
 
-test("a hit tells one reason in words", async ({ page }) => {
+test("a hit marks the words found, tells one reason, and has a name for screen readers", async ({ page }) => {
   await enter(page, "?q=whistle");
+  await expect(hits(page).first().locator("mark").first()).toHaveText(/whistle/i);
   await expect(hitOf(page, "whistle").first()).toContainText(/words|said/i);
+  await expect(hitOf(page, "whistle").first()).toHaveAccessibleName(/The Lighthouse.*01:00:\d\d:\d\d.*whistle/s);
 });
 
 test.describe("a German editor", () => {
@@ -400,11 +401,6 @@ test("the count of an answer is announced", async ({ page }) => {
   await ask(page, "captain");
   await expect(status(page)).toHaveText(/moment/);
   await expect(status(page)).toHaveAttribute("role", "status");
-});
-
-test("a hit has a name for screen readers with title, timecode and line", async ({ page }) => {
-  await enter(page, "?q=whistle");
-  await expect(hitOf(page, "whistle").first()).toHaveAccessibleName(/The Lighthouse.*01:00:\d\d:\d\d.*whistle/s);
 });
 
 test("an open hit tells evidence, in and out", async ({ page }) => {
