@@ -17,14 +17,14 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/searchapi"
 )
 
-// The bench draws a lane for each lane of the catalogue that has annotations of the film: in the catalogue's order, with the catalogue's label and
-// icon. Lines have a lane for each language. An icon that the page does not know is the plain icon.
+// The bench draws a lane for each lane of the catalogue that has annotations of the film: in the catalogue's order, with the catalogue's
+// icon, and with the name that the language of the page has for the kinds of the lane, whatever label the catalogue gives. Lines have a lane for each language. An icon that the page does not know is the plain icon.
 func TestLanes(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(k *pb.KindSpec)
 		want   []string
 	}{
-		"as declared": {func(*pb.KindSpec) {}, []string{"shots Shot shot", "dialogue en Said · English speech", "dialogue es Said · Spanish speech", "labels Label tag"}},
+		"as declared": {func(*pb.KindSpec) {}, []string{"shots Shots shot", "dialogue en Dialogue · English speech", "dialogue es Dialogue · Spanish speech", "labels Labels tag"}},
 		"otherwise": {func(k *pb.KindSpec) {
 			switch k.GetKind() {
 			case "label":
@@ -34,7 +34,7 @@ func TestLanes(t *testing.T) {
 			case "dialogue":
 				k.Shown = nil
 			}
-		}, []string{"labels Thing plain", "shots Cut shot"}},
+		}, []string{"labels Labels plain", "shots Shots shot"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var declared []*pb.AlgorithmAnnounced
