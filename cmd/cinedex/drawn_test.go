@@ -421,7 +421,8 @@ func (f *drawnFilm) text() {
 		"%d of %d signs, %d of %d lines are a part of a sign, %d wrong", right, len(f.truth.Signs), part, len(lines), len(wrong))
 }
 
-const demofilmRate = 24
+// demofilmRate is the frames of a second.
+var demofilmRate = demofilm.Rate.Num
 
 func (f *drawnFilm) credits() {
 	last := f.truth.Shots[len(f.truth.Shots)-1]
@@ -459,7 +460,7 @@ func (f *drawnFilm) speech() {
 		}
 	}
 	f.report("speech", "≥ 0.9 of the lines are heard as speech, and ≥ 0.9 of the speech is of lines", 10*heard >= 9*len(f.truth.Lines) && 10*inside >= 9*all, fmt.Sprintf("missed %q", missed),
-		"%d of %d lines, %.1f of %.1f s of speech are of lines", heard, len(f.truth.Lines), float64(inside)/demofilmRate, float64(all)/demofilmRate)
+		"%d of %d lines, %.1f of %.1f s of speech are of lines", heard, len(f.truth.Lines), float64(inside)/float64(demofilmRate), float64(all)/float64(demofilmRate))
 }
 
 // words compares speech to text with the lines, a language at a time. Japanese is compared by letters.
@@ -503,7 +504,7 @@ func (f *drawnFilm) words() {
 		}
 		want, got := l.Text[l.Spoken], strings.TrimSpace(said[i].String())
 		a, b := spokenWords(got, l.Spoken), spokenWords(want, l.Spoken)
-		wrong := edits(a, b)
+		wrong := figure.Edits(a, b)
 		s.wrong, s.words, s.lines = s.wrong+wrong, s.words+len(b), s.lines+1
 		language := ""
 		if t, ok := mostOf(languages, l.Start, l.End); ok {
@@ -537,26 +538,6 @@ func spokenWords(s, language string) []string {
 		return strings.Split(plain(s), "")
 	}
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-}
-
-// edits is the least number of words to add, leave out or change, from one text to the other.
-func edits(a, b []string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		before := row[0]
-		row[0] = i + 1
-		for j := range b {
-			same := before
-			if a[i] != b[j] {
-				same++
-			}
-			before, row[j+1] = row[j+1], min(same, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // voices compares who speaks, by number and by name, and whether the speaker is seen.

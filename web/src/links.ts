@@ -3,7 +3,7 @@
 export const inQuotes = (value: string): string => `"${value.replace(/[\\"]/g, "\\$&")}"`;
 
 /** narrowed adds a filter to a query line. */
-export function narrowed(q: string, filter: string, value: string): string {
+function narrowed(q: string, filter: string, value: string): string {
   const line = /\b(THEN|WITHIN|OVERLAPS|DURING|OF|ABOVE|BELOW|INSIDE|THAN|NEAR|OR)\b/.test(q) ? `(${q})` : q;
   return `${line} ${filter}:${inQuotes(value)}`.trim();
 }

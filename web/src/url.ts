@@ -2,8 +2,6 @@
 import { signal, effect } from "@preact/signals";
 import { lineOf } from "./links";
 
-export { inQuotes } from "./links";
-
 /** A View is a part of the application. */
 export type View = "search" | "bins" | "library" | "operators";
 const views: readonly View[] = ["search", "bins", "library", "operators"];

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cinedex/cinedex/internal/figure"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/modeltest"
@@ -73,22 +74,7 @@ func wordErrors(got, want string) (int, int) {
 		return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !(r >= 'a' && r <= 'z' || r == '\'' || r > 127 && r != '–' && r != '’') })
 	}
 	a, b := split(got), split(want)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		before := row[0]
-		row[0] = i + 1
-		for j := range b {
-			same := before
-			if a[i] != b[j] {
-				same++
-			}
-			before, row[j+1] = row[j+1], min(same, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)], len(b)
+	return figure.Edits(a, b), len(b)
 }
 
 // A reading of a book is written without an error. The language is detected, and the words follow each other in time.

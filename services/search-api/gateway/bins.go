@@ -24,10 +24,10 @@ import (
 // Bounds of the bins of a caller.
 const (
 	MaxBins     = 500
-	maxBinsPage = 200
+	MaxBinsPage = 200
 	// binAttempts bounds how often an edit is decided anew because another edit was first.
 	binAttempts    = 32
-	maxHistoryPage = 100
+	MaxHistoryPage = 100
 )
 
 // newBinID makes an id, or a secret, that nobody guesses.
@@ -70,8 +70,8 @@ func (g *Gateway) ListBins(ctx context.Context, caller *authz.Caller, req *pb.Li
 		return nil, errNobody
 	}
 	limit := int(cmp.Or(req.GetLimit(), 100))
-	if limit < 0 || limit > maxBinsPage {
-		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", maxBinsPage)
+	if limit < 0 || limit > MaxBinsPage {
+		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxBinsPage)
 	}
 	var ids []string
 	for _, m := range bins.Members(caller) {
@@ -304,8 +304,8 @@ func (g *Gateway) DeleteBin(ctx context.Context, caller *authz.Caller, req *pb.D
 func (g *Gateway) BinHistory(ctx context.Context, caller *authz.Caller, req *pb.GetBinHistoryRequest) (*pb.GetBinHistoryResponse, error) {
 	audit.From(ctx).About(req.GetBin())
 	limit := int(cmp.Or(req.GetLimit(), 50))
-	if limit < 0 || limit > maxHistoryPage {
-		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", maxHistoryPage)
+	if limit < 0 || limit > MaxHistoryPage {
+		return nil, errkind.New(errkind.Invalid, "limit: must be from 1 to %d", MaxHistoryPage)
 	}
 	b, access, err := g.bin(ctx, caller, req.GetBin(), req.GetLink())
 	if err != nil {

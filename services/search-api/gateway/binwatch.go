@@ -200,12 +200,12 @@ func (g *Gateway) RestoreBin(ctx context.Context, caller *authz.Caller, req *pb.
 	}
 	var changes []*pb.BinChange
 	for below := int64(0); ; {
-		page, err := g.deps.Store.BinChanges(ctx, b.GetId(), below, maxHistoryPage)
+		page, err := g.deps.Store.BinChanges(ctx, b.GetId(), below, MaxHistoryPage)
 		if err != nil {
 			return nil, errkind.Wrap(errkind.Of(err), err)
 		}
 		changes = append(changes, page...)
-		if len(page) < maxHistoryPage || page[len(page)-1].GetRevision() <= req.GetRevision()+1 {
+		if len(page) < MaxHistoryPage || page[len(page)-1].GetRevision() <= req.GetRevision()+1 {
 			break
 		}
 		below = page[len(page)-1].GetRevision()

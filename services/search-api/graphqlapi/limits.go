@@ -40,8 +40,6 @@ const (
 	MaxDirectives = 100
 	// MaxErrors bounds the errors of an answer: each word of a document may be wrong by itself.
 	MaxErrors = 20
-	// maxBins and maxChanges bound the pages of bins and of a bin's history, as the service does.
-	maxBins, maxChanges = 200, 100
 	// searchCost is the cost of a search without its hits.
 	searchCost = 1000
 	// frameLengthsCost is the cost of the lengths of all frames of a film.
@@ -99,9 +97,9 @@ func complexity() (c ComplexityRoot) {
 	}
 	usually := func(n int) func(int) int { return func(child int) int { return 1 + n*child } }
 	c.Query.Status = func(child int, limit int32, _ *string) int { return paged(child, limit, rpcapi.MaxPage) }
-	c.Query.Bins = func(child int, limit int32, _ *string) int { return paged(child, limit, maxBins) }
+	c.Query.Bins = func(child int, limit int32, _ *string) int { return paged(child, limit, gateway.MaxBinsPage) }
 	c.Query.BinHistory = func(child int, _ string, _ *string, _ *int32, limit int32) int {
-		return paged(child, limit, maxChanges)
+		return paged(child, limit, gateway.MaxHistoryPage)
 	}
 	c.Query.RerunBin = func(child int, _ string, _ *string) int { return searchCost + child }
 	c.Bin.Clips, c.Bin.Shares, c.Clip.Markers = usually(50), usually(2), usually(2)

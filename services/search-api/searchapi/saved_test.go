@@ -118,13 +118,19 @@ func (w *watcher) next() {
 	}
 }
 
-// wants handles messages until the wanted hits are told, and fails if another hit is told or a hit is told twice.
-func (w *watcher) wants(hits ...string) {
-	w.t.Helper()
+// once counts each hit as told once.
+func once(hits []string) map[string]int {
 	want := map[string]int{}
 	for _, h := range hits {
 		want[h] = 1
 	}
+	return want
+}
+
+// wants handles messages until the wanted hits are told, and fails if another hit is told or a hit is told twice.
+func (w *watcher) wants(hits ...string) {
+	w.t.Helper()
+	want := once(hits)
 	for !maps.Equal(w.told, want) {
 		for h, n := range w.told {
 			if want[h] != n {
@@ -138,10 +144,7 @@ func (w *watcher) wants(hits ...string) {
 // becomes handles messages until the hits that are told and not gone are the wanted hits.
 func (w *watcher) becomes(hits ...string) {
 	w.t.Helper()
-	want := map[string]int{}
-	for _, h := range hits {
-		want[h] = 1
-	}
+	want := once(hits)
 	for !maps.Equal(w.told, want) {
 		w.next()
 	}

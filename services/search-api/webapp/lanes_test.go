@@ -18,7 +18,7 @@ import (
 )
 
 // The bench draws a lane for each lane of the catalogue that has annotations of the film: in the catalogue's order, with the catalogue's
-// icon, and with the name that the language of the page has for the kinds of the lane, whatever label the catalogue gives. Lines have a lane for each language. An icon that the page does not know is the plain icon.
+// icon, and with the name that the language of the page has for the kinds of the lane. A lane of a kind that the page does not know has the catalogue's label. Lines have a lane for each language. An icon that the page does not know is the plain icon.
 func TestLanes(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(k *pb.KindSpec)
@@ -33,12 +33,14 @@ func TestLanes(t *testing.T) {
 				k.Shown = &pb.Shown{Label: "Cut", Lane: "shots", Icon: "shot"}
 			case "dialogue":
 				k.Shown = nil
+			case "face":
+				k.Shown = &pb.Shown{Label: "Close face", Lane: "faces", Icon: "person", Order: 2}
 			}
-		}, []string{"labels Labels plain", "shots Shots shot"}},
+		}, []string{"labels Labels plain", "faces Close face person", "shots Shots shot"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var declared []*pb.AlgorithmAnnounced
-			for _, d := range builtin.Declarations() {
+			for _, d := range append(builtin.Declarations(), apitest.Faces()) {
 				d = proto.CloneOf(d)
 				for _, k := range d.GetAlgorithm().GetKindSpecs() {
 					c.change(k)
@@ -49,7 +51,9 @@ func TestLanes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := serve(t, func(_ *gateway.Config, d *searchapi.Deps) { d.Catalog = known })
+			l := apitest.New(t)
+			l.SawFaces(l.Add(l.Shoot(harbour("harbour"))), []apitest.Face{{From: 1, To: 2, Name: "Mara", Count: 1}})
+			s := l.Serve(tokens, func(_ *gateway.Config, d *searchapi.Deps) { d.Catalog = known })
 			b := open(t, 1200, 800)
 			b.enter(s, "&asset="+apitest.AssetOf("harbour")+"&frame=0")
 			b.until("document.querySelectorAll('.lanes [data-lane] .lane-name').length >= " + strconv.Itoa(len(c.want)))

@@ -4,7 +4,7 @@ import { kindName } from "../store/catalog";
 import { filtered, narrow } from "../store/line";
 import { facets } from "../store/search";
 import { titleName } from "../store/titles";
-import { inQuotes } from "../url";
+import { inQuotes } from "../links";
 import { languageName, t, type Key } from "../words/words";
 
 /** The name of the filter or leaf by which a facet narrows. */

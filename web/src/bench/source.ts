@@ -34,6 +34,7 @@ export type Making = {
   /** The role that may ask for a proxy. */
   role: string;
 };
+const failedWith = (text: string): Making => ({ step: "failed", done: 0, text, role: "" });
 /** Null where the bench wants no proxy. */
 export const making = signal<Making | null>(null);
 
@@ -45,7 +46,7 @@ const retries = signal(0);
 /** unplayable is told that the browser cannot play the source. */
 export function unplayable(): void {
   if (!film.peek()) return;
-  if (way.peek() === "proxy") making.value = { step: "failed", done: 0, text: "", role: "" };
+  if (way.peek() === "proxy") making.value = failedWith("");
   way.value = "none";
   broken.value = true;
 }
@@ -138,6 +139,6 @@ async function provide(f: Film, failed: boolean, again: boolean, abort: AbortSig
       await rest(denied && p.state === ProxyState.NONE ? lookForOthers : lookEvery, abort);
     }
   } catch (e) {
-    if (!abort.aborted) making.value = { step: "failed", done: 0, text: failure(e).text, role: "" };
+    if (!abort.aborted) making.value = failedWith(failure(e).text);
   }
 }

@@ -137,8 +137,8 @@ export function Live({ name }: { name: string }) {
           localStorage.setItem(known, m.token);
           if (m.gone.length) {
             // The page knows what was said at the moment, where the server does not know any more.
-            const known = (g: Hit): Hit => (!g.text && hits.value?.find((h) => overlap(h, g))) || g;
-            removed.value = [...m.gone.map(known), ...removed.value.filter((r) => !m.gone.some((g) => overlap(g, r)))];
+            const withText = (g: Hit): Hit => (!g.text && hits.value?.find((h) => overlap(h, g))) || g;
+            removed.value = [...m.gone.map(withText), ...removed.value.filter((r) => !m.gone.some((g) => overlap(g, r)))];
             hits.value = (hits.value ?? []).filter((h) => !m.gone.some((g) => overlap(g, h)));
           }
           if (!m.hits.length) continue;

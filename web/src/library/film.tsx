@@ -2,7 +2,8 @@
 import { useSignal } from "@preact/signals";
 import { failure, operators } from "../api";
 import { StageState, type LibraryEntry, type Stage } from "../generated/cinedex/v1/library_pb";
-import { go, hrefOf, inQuotes } from "../url";
+import { inQuotes } from "../links";
+import { go, hrefOf } from "../url";
 import { language, languageName, t, type Key } from "../words/words";
 
 const flicks = 705_600_000;

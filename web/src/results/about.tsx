@@ -4,7 +4,8 @@ import { Verdict } from "../generated/cinedex/v1/judgement_pb";
 import { failure } from "../api";
 import { narrow } from "../store/line";
 import { answer, judge, opened } from "../store/search";
-import { go, inQuotes, place } from "../url";
+import { inQuotes } from "../links";
+import { go, place } from "../url";
 import { t } from "../words/words";
 import { because, marked, Said } from "./text";
 

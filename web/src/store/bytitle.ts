@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { searches } from "../api";
 import type { Hit } from "../generated/cinedex/v1/search_pb";
-import { inQuotes } from "../url";
+import { inQuotes } from "../links";
 import { tongues, type Answer } from "./search";
 
 /** Hits of one title: further hits are counted, and not read. */

@@ -5,7 +5,8 @@
 import { effect, signal } from "@preact/signals";
 import { beforeSignIn, searches } from "../api";
 import { TermKind, type ParseResponse, type Term } from "../generated/cinedex/v1/search_pb";
-import { go, inQuotes, place } from "../url";
+import { inQuotes } from "../links";
+import { go, place } from "../url";
 import { leafOf } from "./catalog";
 
 export const terms = signal<Term[]>([]);
