@@ -2,6 +2,7 @@ package handoff
 
 import (
 	"bytes"
+	"encoding/gob"
 	"fmt"
 	"time"
 
@@ -126,6 +127,10 @@ func (s *sheet) add(i, total int, picture []byte) {
 	if s.pdf.Err() {
 		return // Output returns the error
 	}
+	if err := inOrder(info, i); err != nil {
+		s.pdf.SetError(err)
+		return
+	}
 	width, height := sheetWidth, sheetHeight-captionSize
 	if ratio := info.Width() / info.Height(); ratio > width/height {
 		height = width / ratio
@@ -139,6 +144,38 @@ func (s *sheet) add(i, total int, picture []byte) {
 		s.pdf.SetTextColor(grey, grey, grey)
 		s.line(text, x-1, y+sheetHeight-captionSize+1+float64(n)*4.5, sheetWidth+2, 4.5, "L")
 	}
+}
+
+// inOrder gives a picture its place in the file. fpdf sorts the pictures by their widths alone, and pictures of one width come in any order
+// (findings/fpdf-pictures-of-one-width.sh). So the picture of a later clip is wider by a millionth of a pixel. The file has the whole pixels.
+func inOrder(info *fpdf.ImageInfoType, clip int) error {
+	b, err := info.GobEncode()
+	if err != nil {
+		return err
+	}
+	var (
+		data, mask, palette        []byte
+		object, bits               int
+		width, height, scale, dpi  float64
+		colours, filter, predictor string
+		transparent                []int
+	)
+	fields := []any{&data, &mask, &object, &width, &height, &colours, &palette, &bits, &filter, &predictor, &transparent, &scale, &dpi}
+	from := gob.NewDecoder(bytes.NewReader(b))
+	for _, f := range fields {
+		if err := from.Decode(f); err != nil {
+			return fmt.Errorf("reading a picture: %w", err)
+		}
+	}
+	width += float64(clip) / 1e6
+	var out bytes.Buffer
+	to := gob.NewEncoder(&out)
+	for _, f := range fields {
+		if err := to.Encode(f); err != nil {
+			return fmt.Errorf("writing a picture: %w", err)
+		}
+	}
+	return info.GobDecode(out.Bytes())
 }
 
 // caption are the lines below a picture: the name, the place, the reason.
