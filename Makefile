@@ -55,7 +55,7 @@ servers-stop: ## stop the servers; their data stays
 test: setup ## set up and pass everything
 	scripts/test
 
-check: setup ## as in CI: lint, every test, then some packages under the race detector
+check: ## as in CI: setup, lint, every test, then some packages under the race detector
 	scripts/check
 
 browsers: setup ## an editor's day in Chromium, Firefox and WebKitGTK (CI: in Chromium)
