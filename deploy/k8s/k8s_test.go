@@ -205,6 +205,10 @@ func TestScaling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kafka, err := os.ReadFile(filepath.Join(production, "kafka.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := 0
 	for d := yaml.NewDecoder(bytes.NewReader(b)); ; {
 		var m struct {
@@ -227,6 +231,13 @@ func TestScaling(t *testing.T) {
 			}
 			if !slices.ContainsFunc(groups[m.Spec.ScaleTargetRef.Name], func(g string) bool { return strings.HasPrefix(group, g) }) {
 				t.Errorf("%s: the service has no group %s", where, group)
+			}
+			// The consumers begin a topic at the first record; KEDA's default, the latest, would tell a new group no lag.
+			if got := trigger.Metadata["offsetResetPolicy"]; got != "earliest" {
+				t.Errorf("%s: offsetResetPolicy is %q", where, got)
+			}
+			if got := trigger.Metadata["version"]; !bytes.Contains(kafka, []byte("\n    version: "+got+" ")) {
+				t.Errorf("%s: version is %q, and kafka.yaml has another", where, got)
 			}
 		}
 		if most := m.Spec.MaxReplicaCount; len(m.Spec.Triggers) > 0 {
