@@ -58,7 +58,7 @@ test: setup ## set up and pass everything
 check: ## as in CI: setup, lint, every test, then some packages under the race detector
 	scripts/check
 
-browsers: setup ## an editor's day in Chromium, Firefox and WebKitGTK (CI: in Chromium)
+browsers: setup ## an editor's day in Chromium, Firefox and WebKitGTK, and the goldens (CI: the day in Chromium)
 	CINEDEX_BROWSERS=all scripts/system-packages
 	CINEDEX_BROWSERS=all scripts/web-test
 

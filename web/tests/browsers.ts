@@ -26,7 +26,7 @@ export function chromium(): string {
 }
 
 /** every says that the tests run in every browser of the machine, not in Chromium alone. */
-const every = process.env["CINEDEX_BROWSERS"] === "all";
+export const every = process.env["CINEDEX_BROWSERS"] === "all";
 
 /** Firefox, where asked for. */
 export const firefox = (): string | undefined => (every ? program("firefox-esr", "firefox") : undefined);

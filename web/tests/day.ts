@@ -11,7 +11,7 @@ export const shared = (): Served => JSON.parse(process.env["CINEDEX_WEB"]!) as S
 /** The path of the application. */
 export const path = "/";
 
-/** The token of a caller of the tests: owner, editor, colleague, uploader, lighthouse-only, leaver. */
+/** The token of a caller of the tests: owner, editor, colleague, uploader, lighthouse-only, leaver, painter. */
 export const tokenOf = (caller: string): string => `${caller}-of-the-tests`;
 
 /** signIn gives the browser the cookie of a caller, as the form of the page does. */

@@ -41,7 +41,7 @@ func TestFigurePage(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "page.json")
 	cmd := exec.CommandContext(t.Context(), "npx", "--no-install", "playwright", "test", "--reporter=line")
 	cmd.Dir = "../../../web/tests"
-	cmd.Env = append(os.Environ(), "CINEDEX_WEB_URL="+server.URL, "CINEDEX_WEB_FIGURES="+out)
+	cmd.Env = append(os.Environ(), "CINEDEX_WEB_URL="+server.URL, "CINEDEX_WEB_FIGURE=page", "CINEDEX_WEB_FIGURES="+out)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("measuring in a browser: %v\n%s", err, said)
 	}

@@ -251,7 +251,7 @@ func tellingCharacters(lang query.Language, lines []viewed, limit int) (out []*p
 	return out
 }
 
-// thingsSeen suggests the labels that are surest, over all shots.
+// thingsSeen suggests the labels that are surest, over all shots, by turns of the leaves. A label with a number, such as "scene 1", tells nothing.
 func thingsSeen(lang query.Language, labels []viewed, limit int) (out []*pb.Suggestion) {
 	type thing struct{ leaf, label string }
 	sure, count := map[thing]float64{}, map[thing]int{}
@@ -260,15 +260,27 @@ func thingsSeen(lang query.Language, labels []viewed, limit int) (out []*pb.Sugg
 		sure[t] += float64(l.GetConfidence())
 		count[t]++
 	}
-	all := slices.SortedFunc(maps.Keys(sure), func(a, b thing) int {
-		return cmp.Or(cmp.Compare(sure[b], sure[a]), cmp.Compare(a.label, b.label), cmp.Compare(a.leaf, b.leaf))
-	})
-	for _, t := range all {
-		if len(t.label) > query.MaxText || len(out) == limit {
-			continue
+	of := map[string][]thing{}
+	for t := range sure {
+		if len(t.label) <= query.MaxText && !strings.ContainsFunc(t.label, unicode.IsDigit) {
+			of[t.leaf] = append(of[t.leaf], t)
 		}
-		out = append(out, &pb.Suggestion{Text: t.label, Kind: t.leaf, Count: int32(count[t]),
-			Q: lang.Print(query.Leaf(&pb.Leaf{Kind: t.leaf, Text: t.label}), nil)})
+	}
+	leaves := slices.Sorted(maps.Keys(of))
+	most := 0
+	for _, leaf := range leaves {
+		slices.SortFunc(of[leaf], func(a, b thing) int { return cmp.Or(cmp.Compare(sure[b], sure[a]), cmp.Compare(a.label, b.label)) })
+		most = max(most, len(of[leaf]))
+	}
+	for turn := range most {
+		for _, leaf := range leaves {
+			if turn >= len(of[leaf]) || len(out) == limit {
+				continue
+			}
+			t := of[leaf][turn]
+			out = append(out, &pb.Suggestion{Text: t.label, Kind: t.leaf, Count: int32(count[t]),
+				Q: lang.Print(query.Leaf(&pb.Leaf{Kind: t.leaf, Text: t.label}), nil)})
+		}
 	}
 	return out
 }

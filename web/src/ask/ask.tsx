@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { leafName, leafOf } from "../store/catalog";
 import { asLine, commit, draft, picture, terms, toLine, type } from "../store/line";
-import { accept, none, offers, suggest, type Offer } from "../store/suggestions";
+import { accept, none, offeredTo, offers, suggest, type Offer } from "../store/suggestions";
 import { answer } from "../store/search";
 import { openBench } from "../bench/open";
 import { place } from "../url";
@@ -24,7 +24,7 @@ function kindOf(o: Offer): string {
 
 function List({ at, pick }: { at: number; pick: (o: Offer) => void }) {
   return (
-    <ul id="suggestions" role="listbox" aria-label={t("ask.suggestions")} hidden={offers.value.length === 0}>
+    <ul id="suggestions" role="listbox" aria-label={t("ask.suggestions")} data-typed={offeredTo.value} hidden={offers.value.length === 0}>
       {offers.value.map((o, i) => (
         <li
           key={o.key}

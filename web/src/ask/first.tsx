@@ -24,10 +24,13 @@ async function load(): Promise<void> {
   else if (read === of) offered.value = r.suggestions;
 }
 
+/** The leaves of what is said. Other leaves are of what is seen. */
+const spoken = new Set(["dialogue", "heard"]);
+
 /** groupOf is the heading over a suggestion. */
 function groupOf(s: Suggestion): Key {
   if (s.kind === "character") return "first.who";
-  return s.q.startsWith("label") || s.kind === "label" ? "first.seen" : "first.said";
+  return spoken.has(s.kind) ? "first.said" : "first.seen";
 }
 
 export function First() {
@@ -43,7 +46,9 @@ export function First() {
       {groups.map(([group, list]) => list.length > 0 && (
         <div class="first-group" role="group" aria-label={t(group)}>
           <span class="quiet small" aria-hidden="true">{t(group)}</span>
-          {list.map((s) => <button type="button" dir="auto" onClick={() => set(s.q)}>{group === "first.said" ? t("first.quote", { text: s.text }) : s.text}</button>)}
+          <div>
+            {list.map((s) => <button type="button" dir="auto" onClick={() => set(s.q)}>{group === "first.said" ? t("first.quote", { text: s.text }) : s.text}</button>)}
+          </div>
         </div>
       ))}
     </section>

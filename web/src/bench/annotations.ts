@@ -65,7 +65,9 @@ async function readLines(asset: string, abort: AbortSignal): Promise<void> {
     byTrack.get(key)!.lines.push(a);
   }
   const order = (x: Track) => of.indexOf(x.kind);
-  if (!abort.aborted) tracks.value = [...byTrack.values()].sort((a, b) => order(a) - order(b) || a.language.localeCompare(b.language));
+  // The lines in the language of the page are the first.
+  const other = (x: Track) => Number(x.language.split("-")[0] !== language.peek());
+  if (!abort.aborted) tracks.value = [...byTrack.values()].sort((a, b) => order(a) - order(b) || other(a) - other(b) || a.language.localeCompare(b.language));
 }
 
 /** readHits asks the query in this film. A moment that was opened with other hits shows those. */

@@ -22,6 +22,8 @@ export type Offer = {
 };
 
 export const offers = signal<Offer[]>([]);
+/** The words that the offers are ends for. */
+export const offeredTo = signal("");
 /** Milliseconds from the last key to the suggestions, as the person waited. */
 export const tookToSuggest = signal(0);
 
@@ -75,6 +77,7 @@ export async function suggest(words: string): Promise<void> {
   const answer = await searches.suggest({ typed: typed.slice(0, 150), limit: leaf ? 10 : 4 }, { signal: mine.signal }).catch(() => null);
   if (!answer || mine.signal.aborted) return;
   const all = answer.suggestions.filter((s) => !leaf || s.kind === name || s.kind === leaf);
+  offeredTo.value = words;
   offers.value = all.slice(0, 12).map((s) => ({ key: s.kind + s.q, text: s.text, kind: s.kind, q: s.q, count: "count" in s ? Number(s.count) : 0 }));
   tookToSuggest.value = performance.now() - began;
 }
