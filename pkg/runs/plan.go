@@ -111,7 +111,7 @@ func (p *Plan) Runs(asset *pb.Asset) ([]*pb.Run, error) { return p.Derive(asset,
 
 // Derive is Runs for the given declarations of the plan, and for the algorithms that they read.
 func (p *Plan) Derive(asset *pb.Asset, list ...*pb.AlgorithmSpec) ([]*pb.Run, error) {
-	d := deriving{plan: p, asset: asset, runs: make(map[string]*pb.Run)}
+	d := deriving{plan: p, asset: asset, runs: make(map[string]*pb.Run), reads: make(map[string]string)}
 	for _, s := range list {
 		if _, err := d.run(s); err != nil {
 			return nil, err
@@ -125,7 +125,20 @@ type deriving struct {
 	plan  *Plan
 	asset *pb.Asset
 	runs  map[string]*pb.Run // by "name@version"; nil where the version does not apply, and while the inputs of the version are derived
+	reads map[string]string  // fingerprint by tracks; most algorithms read the same tracks
 	out   []*pb.Run
+}
+
+// fingerprint returns the fingerprint of some tracks of the asset.
+func (d *deriving) fingerprint(tracks []string) (string, error) {
+	key := strings.Join(tracks, " ")
+	f, known := d.reads[key]
+	if known {
+		return f, nil
+	}
+	f, err := schema.ReadsFingerprint(d.asset, tracks)
+	d.reads[key] = f
+	return f, err
 }
 
 func (d *deriving) run(s *pb.AlgorithmSpec) (*pb.Run, error) {
@@ -153,7 +166,7 @@ func (d *deriving) run(s *pb.AlgorithmSpec) (*pb.Run, error) {
 		run.Inputs[in.GetName()] = input.GetId()
 	}
 	var err error
-	if run.Reads, err = schema.ReadsFingerprint(d.asset, s.GetReads()); err != nil {
+	if run.Reads, err = d.fingerprint(s.GetReads()); err != nil {
 		return nil, fmt.Errorf("deriving the run of %s: %w", s.GetName(), err)
 	}
 	run.Id = schema.RunID(run)
